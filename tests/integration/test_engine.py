@@ -18,7 +18,12 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.key_set import KeySet
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.keyring import Keyring
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery import target_survey
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres import catalog, lease, table_contents
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres import (
+    catalog,
+    lease,
+    sql,
+    table_contents,
+)
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres import connection as engine_database
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres.connection import Database
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.proof import census, table_pages
@@ -75,7 +80,7 @@ def run(database: Database, keyring: Keyring, **options: Any) -> rewriter.Work:
         ('id varchar(20) COLLATE "C" PRIMARY KEY', "'Ž' || %s"),
         ("id int, day date, PRIMARY KEY (id, day)", "%s / 7, date '2026-01-01' + %s"),
         ("id int NOT NULL UNIQUE", "%s"),
-        ('"a % key" timestamptz PRIMARY KEY', "to_timestamp(%s)"),
+        ('"a %% key" timestamptz PRIMARY KEY', "to_timestamp(%s)"),
     ],
 )
 def test_every_kind_of_key(
@@ -164,13 +169,13 @@ def test_a_type_with_a_per_cent_sign_in_its_name_names_rows_like_any_other(
     database: Database, keyring: Keyring, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(table_pages, "PAGE_ROWS", 7)  # several pages
-    database.execute('CREATE DOMAIN "my%type" AS int')
+    database.execute('CREATE DOMAIN "my%%type" AS int')
     try:
         fill(database, keyring, 'id "my%%type" PRIMARY KEY', "%s")
         assert run(database, keyring).values == {"secrets.a": 50}
         assert classes(database, keyring) == {"pending": 50}
     finally:
-        database.execute('DROP DOMAIN "my%type" CASCADE')
+        database.execute('DROP DOMAIN "my%%type" CASCADE')
 
 
 def test_a_table_without_a_key_is_refused(database: Database, keyring: Keyring) -> None:
@@ -270,7 +275,7 @@ def test_many_locked_rows_are_not_waited_for_one_by_one(
     monkeypatch.setattr(rewriter, "compare_and_set", counted)
     fill(database, keyring, "id int PRIMARY KEY", "%s")
     other.execute("BEGIN")
-    other.execute("SELECT 1 FROM secrets WHERE id % 2 = 0 FOR UPDATE")
+    other.execute("SELECT 1 FROM secrets WHERE id %% 2 = 0 FOR UPDATE")
     with pytest.raises(RotationError, match="E_DB_BUSY: secrets: 25 rows are locked"):
         run(database, keyring)
     assert len(statements) < 25, "one for a page, one for what of it is free"
@@ -358,8 +363,8 @@ def test_who_was_granted_columns_alone_reads_them_without_a_lock(database: Datab
     database.execute("CREATE ROLE reader; GRANT SELECT (id, a, b) ON secrets TO reader")
     database.execute("SET ROLE reader")
     try:
-        assert database._lockable(["public.secrets", '"no % such"']) == []
-        with database.snapshot(["public.secrets"]):
+        assert database._lockable([TABLE.identifier, sql.Identifier("no % such")]) == []
+        with database.snapshot([TABLE.identifier]):
             assert database.rows("SELECT count(a) FROM secrets") == [(5,)]
     finally:
         database.execute("RESET ROLE; REVOKE ALL (id, a, b) ON secrets FROM reader; DROP ROLE reader")

@@ -65,9 +65,9 @@ def nothing_stays(request: pytest.FixtureRequest) -> Iterator[None]:
 def traces(database: Database) -> list[str]:
     """Everything that a fence is made of."""
     sql = (
-        "SELECT tgname::text FROM pg_trigger WHERE tgname LIKE 'tetech%'"
-        " UNION ALL SELECT proname::text FROM pg_proc WHERE proname LIKE 'tetech%'"
-        " UNION ALL SELECT relname::text FROM pg_class WHERE relname LIKE 'tetech%fence%'"
+        "SELECT tgname::text FROM pg_trigger WHERE tgname LIKE 'tetech%%'"
+        " UNION ALL SELECT proname::text FROM pg_proc WHERE proname LIKE 'tetech%%'"
+        " UNION ALL SELECT relname::text FROM pg_class WHERE relname LIKE 'tetech%%fence%%'"
     )
     return [name for (name,) in database.rows(sql)]
 
@@ -300,9 +300,9 @@ def test_putting_it_up_again_keeps_what_is_there_and_adds_what_is_new(
     fill(database, keyring, PLAIN, "%s, 'x', 'y'")
     put_up(database, "a")
     since = fence.standing(database)
-    made = database.rows("SELECT oid, xmin::text FROM pg_trigger WHERE tgname LIKE 'tetech%'")
+    made = database.rows("SELECT oid, xmin::text FROM pg_trigger WHERE tgname LIKE 'tetech%%'")
     put_up(database, "a")
-    assert database.rows("SELECT oid, xmin::text FROM pg_trigger WHERE tgname LIKE 'tetech%'") == made
+    assert database.rows("SELECT oid, xmin::text FROM pg_trigger WHERE tgname LIKE 'tetech%%'") == made
     stale.execute("UPDATE secrets SET b = 'x' WHERE id = 1")
     put_up(database)
     refused(stale, "UPDATE secrets SET b = 'y' WHERE id = 1")

@@ -90,6 +90,8 @@ EXCEPTIONS = {
     ("module_utils/_engine/application/key_worker.py", "module_utils/_env_file"),
     # The parameters of the connection come from Django's DATABASES.
     ("module_utils/_engine/postgres/connection.py", "django"),
+    # So does the driver that composes its statements.
+    ("module_utils/_engine/postgres/sql.py", "django"),
     # The restored models and the application's management commands are asked directly.
     ("module_utils/_tasks/compare_readings.py", "django"),
     ("module_utils/_backup/restore.py", "django"),

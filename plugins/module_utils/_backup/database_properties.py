@@ -13,7 +13,8 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from .._engine.postgres.connection import Database, quote
+from .._engine.postgres import sql
+from .._engine.postgres.connection import Database
 
 # As JSON, since the catalogue has other columns from version to version: daticulocale became datlocale in 17.
 SQL = """
@@ -53,51 +54,51 @@ def of(database: Database, names: Sequence[str]) -> dict[str, dict[str, Any]]:
     return {name: json.loads(facts) for name, facts in database.rows(SQL, (list(names),))}
 
 
-def creation(facts: Mapping[str, Any]) -> str:
+def creation(facts: Mapping[str, Any]) -> sql.Composable:
     """The options of CREATE DATABASE: owner, tablespace, encoding, locale."""
-    words = ["TEMPLATE template0", f"OWNER {quote(facts['owner'])}"]
+    options = {"OWNER": sql.Identifier(facts["owner"])}
     if facts["tablespace"] != DEFAULT_TABLESPACE:
-        words += [f"TABLESPACE {quote(facts['tablespace'])}"]
-    words += [f"ENCODING {literal(facts['encoding_name'])}"]
-    words += [f"LC_COLLATE {literal(facts['datcollate'])}", f"LC_CTYPE {literal(facts['datctype'])}"]
+        options["TABLESPACE"] = sql.Identifier(facts["tablespace"])
+    options["ENCODING"] = sql.Literal(facts["encoding_name"])
+    options["LC_COLLATE"] = sql.Literal(facts["datcollate"])
+    options["LC_CTYPE"] = sql.Literal(facts["datctype"])
     provider = PROVIDERS.get(facts.get("datlocprovider") or "c", "libc")
     locale = facts.get("datlocale") or facts.get("daticulocale")
     if provider != "libc":
-        words += [f"LOCALE_PROVIDER {provider}"]
-        words += [f"{'ICU_LOCALE' if provider == 'icu' else 'BUILTIN_LOCALE'} {literal(locale)}"] if locale else []
-        words += [f"ICU_RULES {literal(facts['daticurules'])}"] if facts.get("daticurules") else []
-    return " ".join(words)
+        options["LOCALE_PROVIDER"] = sql.SQL(provider)
+        if locale:
+            options["ICU_LOCALE" if provider == "icu" else "BUILTIN_LOCALE"] = sql.Literal(locale)
+        if facts.get("daticurules"):
+            options["ICU_RULES"] = sql.Literal(facts["daticurules"])
+    words = [sql.SQL(f"{name} {{}}").format(value) for name, value in options.items()]
+    return sql.SQL(" ").join([sql.SQL("TEMPLATE template0"), *words])
 
 
-def statements(name: str, facts: Mapping[str, Any]) -> Iterator[str]:
+def statements(name: str, facts: Mapping[str, Any]) -> Iterator[sql.Composable]:
     """What gives the database ``name`` the settings, the grants and the connection limit of ``facts``."""
+    database = sql.SQL("DATABASE {}").format(sql.Identifier(name))
     if facts["datconnlimit"] >= 0:
-        yield f"ALTER DATABASE {quote(name)} CONNECTION LIMIT {int(facts['datconnlimit'])}"
+        yield sql.SQL(f"ALTER {{}} CONNECTION LIMIT {int(facts['datconnlimit'])}").format(database)
     for entry in facts["settings"]:
-        scope = f"ROLE {quote(entry['role'])} IN DATABASE {quote(name)}" if entry["role"] else f"DATABASE {quote(name)}"
+        role = sql.SQL("ROLE {} IN ").format(sql.Identifier(entry["role"])) if entry["role"] else sql.SQL("")
         for setting in entry["settings"]:
             parameter, _, value = setting.partition("=")
-            yield f"ALTER {scope} SET {'.'.join(map(quote, parameter.split('.')))} TO {_value(parameter, value)}"
+            yield sql.SQL("ALTER {}{} SET {} TO {}").format(
+                role, database, sql.Identifier(*parameter.split(".")), _value(parameter, value)
+            )
     if facts["grants"] is None:
         return
-    yield f"REVOKE ALL ON DATABASE {quote(name)} FROM PUBLIC, {quote(facts['owner'])}"
+    owner = sql.Identifier(facts["owner"])
+    yield sql.SQL("REVOKE ALL ON {} FROM PUBLIC, {}").format(database, owner)
     for grant in facts["grants"]:
         if grant["privilege"] in PRIVILEGES:
-            grantee = quote(grant["grantee"]) if grant["grantee"] else "PUBLIC"
+            grantee = sql.Identifier(grant["grantee"]) if grant["grantee"] else sql.SQL("PUBLIC")
             option = " WITH GRANT OPTION" if grant["grantable"] and grant["grantee"] != facts["owner"] else ""
-            yield f"GRANT {grant['privilege']} ON DATABASE {quote(name)} TO {grantee}{option}"
+            yield sql.SQL(f"GRANT {grant['privilege']} ON {{}} TO {{}}{option}").format(database, grantee)
 
 
-def _value(parameter: str, value: str) -> str:
+def _value(parameter: str, value: str) -> sql.Composable:
     if parameter.lower() not in LISTS:
-        return literal(value)
+        return sql.Literal(value)
     entries = [(quoted.replace('""', '"') or plain.strip()) for quoted, plain in _ENTRY.findall(value)]
-    return ", ".join(literal(entry) for entry in entries if entry) or "''"
-
-
-def literal(text: str | None) -> str:
-    """A text as an SQL string, safe in a statement with or without parameters; NULL for None."""
-    if text is None:
-        return "NULL"
-    doubled = text.replace("'", "''").replace("\\", "\\\\").replace("%", "%%")
-    return f"E'{doubled}'"
+    return sql.SQL(", ").join(map(sql.Literal, list(filter(None, entries)) or [""]))

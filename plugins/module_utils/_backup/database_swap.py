@@ -14,11 +14,11 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from .._engine.postgres.connection import APPLICATION_NAME, ENDABLE, Database, quote
+from .._engine.postgres import sql
+from .._engine.postgres.connection import APPLICATION_NAME, ENDABLE, Database
 from .._errors.base import RotationError
 from .._errors.restore import RestoreBusy, RestoreRights, RestoreSwap
 from . import database_properties
-from .database_properties import literal
 
 NAME_BYTES = 63  # of a name in PostgreSQL (NAMEDATALEN - 1)
 VERIFIED = "tetech.key_rotation: verified copy of the dump with SHA-256 "
@@ -58,7 +58,7 @@ class DatabaseSwap:
     def make(self, like: Mapping[str, Any]) -> None:
         """An empty copy with encoding, locale and owner of ``like``; one that is not verified is made anew."""
         self.drop(self.copy)
-        self._admin.execute(f"CREATE DATABASE {quote(self.copy)} {database_properties.creation(like)}", table=self.copy)
+        self._execute("CREATE DATABASE {name} {like}", self.copy, like=database_properties.creation(like))
 
     def mark(self, like: Mapping[str, Any], sha256: str) -> None:
         """Settings and grants of ``like``, and the mark of a copy that is whole and proved."""
@@ -107,9 +107,9 @@ class DatabaseSwap:
     def left_shut(self, label: str) -> bool:
         """Whether a restore that is no longer at work (its sessions have this ``label``) has left nobody in."""
         facts, name = self.facts(), (APPLICATION_NAME + label)[:NAME_BYTES]
-        sql = "SELECT 1 FROM pg_stat_activity WHERE application_name = %s AND pid <> pg_backend_pid()"
+        query = "SELECT 1 FROM pg_stat_activity WHERE application_name = %s AND pid <> pg_backend_pid()"
         shut = self.copy in facts and self.name in facts and not facts[self.name]["datallowconn"]
-        return shut and not self._admin.rows(sql, (name,))
+        return shut and not self._admin.rows(query, (name,))
 
     def let_in(self) -> None:
         """Sessions may come again, where a run died after it had shut them out."""
@@ -121,23 +121,27 @@ class DatabaseSwap:
         if name not in self.facts():
             return False
         self._end_sessions(name, None)
-        self._admin.execute(f"DROP DATABASE {quote(name)}", table=name)
+        self._execute("DROP DATABASE {name}", name)
         return True
 
     def _allow(self, name: str, *, connections: bool) -> None:
-        self._admin.execute(f"ALTER DATABASE {quote(name)} ALLOW_CONNECTIONS {connections}", table=name)
+        self._execute(f"ALTER DATABASE {{name}} ALLOW_CONNECTIONS {connections}", name)
 
     def _rename(self, name: str, to: str) -> None:
-        self._admin.execute(f"ALTER DATABASE {quote(name)} RENAME TO {quote(to)}", table=name)
+        self._execute("ALTER DATABASE {name} RENAME TO {to}", name, to=sql.Identifier(to))
 
     def _comment(self, name: str, comment: str | None) -> None:
-        self._admin.execute(f"COMMENT ON DATABASE {quote(name)} IS {literal(comment)}", table=name)
+        self._execute("COMMENT ON DATABASE {name} IS {comment}", name, comment=sql.Literal(comment))
+
+    def _execute(self, statement: str, name: str, **parts: sql.Composable) -> None:
+        """A statement about the database ``name``."""
+        self._admin.execute(sql.SQL(statement).format(name=sql.Identifier(name), **parts), table=name)
 
     def _end_sessions(self, name: str, spare: int | None) -> None:
         """Raise E_RESTORE_BUSY where one stays."""
         patience = time.monotonic() + SESSION_SECONDS
-        sql = f"SELECT pid, pg_terminate_backend(pid) FROM pg_stat_activity WHERE {ENDABLE} AND pid <> %s"
-        while self._admin.rows(sql, (name, spare or 0), table=name):
+        query = f"SELECT pid, pg_terminate_backend(pid) FROM pg_stat_activity WHERE {ENDABLE} AND pid <> %s"
+        while self._admin.rows(query, (name, spare or 0), table=name):
             if time.monotonic() > patience:
                 raise RestoreBusy(database=name)
             time.sleep(0.1)

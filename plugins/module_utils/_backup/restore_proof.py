@@ -23,8 +23,8 @@ from typing import Any
 
 from .._engine.crypto.keyring import Keyring
 from .._engine.discovery.target_survey import Target
-from .._engine.postgres import structure, table_contents
-from .._engine.postgres.connection import ENDABLE, Database, quote
+from .._engine.postgres import sql, structure, table_contents
+from .._engine.postgres.connection import ENDABLE, Database
 from .._engine.proof import census
 from .._engine.proof.census import Census
 from .._errors.backup import ProofFolder, ProofRight, ProofSpace
@@ -43,10 +43,10 @@ SPACE_FACTOR = 1.1  # of the database's size, for a copy of it (docs/design/back
 OPTIONS = ("--no-owner", "--no-privileges", "--no-publications", "--no-subscriptions", "--no-tablespaces")
 # The columns of the locale differ by version: datlocprovider since 15, daticulocale 15 and 16, datlocale since 17.
 LIKE = """
-SELECT format('ENCODING %L LC_COLLATE %L LC_CTYPE %L', pg_encoding_to_char(encoding), datcollate, datctype)
+SELECT format('ENCODING %%L LC_COLLATE %%L LC_CTYPE %%L', pg_encoding_to_char(encoding), datcollate, datctype)
   || CASE entry->>'datlocprovider'
-     WHEN 'i' THEN format(' LOCALE_PROVIDER icu ICU_LOCALE %L', locale)
-     WHEN 'b' THEN format(' LOCALE_PROVIDER builtin BUILTIN_LOCALE %L', locale)
+     WHEN 'i' THEN format(' LOCALE_PROVIDER icu ICU_LOCALE %%L', locale)
+     WHEN 'b' THEN format(' LOCALE_PROVIDER builtin BUILTIN_LOCALE %%L', locale)
      ELSE '' END
 FROM pg_database AS d, to_jsonb(d) AS entry, coalesce(entry->>'datlocale', entry->>'daticulocale') AS locale
 WHERE datname = current_database()
@@ -245,7 +245,8 @@ def _embedded_copy(database: Database, rotation_id: str) -> Iterator[tuple[Datab
     """The same on a server of our own."""
     with _embedded(database) as server:
         for (role,) in database.rows("SELECT rolname::text FROM pg_roles WHERE rolname !~ '^(pg_|postgres$)'"):
-            server.execute(f"CREATE ROLE {quote(role)}")  # policies and user mappings name them
+            # Policies and user mappings name them.
+            server.execute(sql.SQL("CREATE ROLE {}").format(sql.Identifier(role)))
         encoding = database.rows("SELECT current_setting('server_encoding')")[0][0]
         locale = f"ENCODING '{encoding}' LC_COLLATE 'C' LC_CTYPE 'C'"
         with _scratch(server, database, rotation_id, locale) as copy:
@@ -255,9 +256,10 @@ def _embedded_copy(database: Database, rotation_id: str) -> Iterator[tuple[Datab
 @contextlib.contextmanager
 def _scratch(server: Database, original: Database, rotation_id: str, locale: str) -> Iterator[Database]:
     name = _scratches(original) + _short(rotation_id)
-    server.execute(f"CREATE DATABASE {quote(name)} TEMPLATE template0 {locale}")
+    create = sql.SQL("CREATE DATABASE {} TEMPLATE template0 {}")
+    server.execute(create.format(sql.Identifier(name), sql.verbatim(locale)))
     try:
-        server.execute(f"REVOKE CONNECT ON DATABASE {quote(name)} FROM PUBLIC")
+        server.execute(sql.SQL("REVOKE CONNECT ON DATABASE {} FROM PUBLIC").format(sql.Identifier(name)))
         with contextlib.closing(server.elsewhere(dbname=name)) as copy:
             yield copy
     except BaseException:
@@ -270,7 +272,7 @@ def _scratch(server: Database, original: Database, rotation_id: str, locale: str
 def _drop(server: Database, name: str) -> None:
     """Not WITH (FORCE): where autovacuum is at work it asks for more than our rights, and a plain one sends it away."""
     server.rows(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {ENDABLE}", (name,))
-    server.execute(f"DROP DATABASE IF EXISTS {quote(name)}")
+    server.execute(sql.SQL("DROP DATABASE IF EXISTS {}").format(sql.Identifier(name)))
 
 
 def _scratches(database: Database) -> str:

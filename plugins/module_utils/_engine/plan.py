@@ -22,9 +22,9 @@ from .crypto.schemes import Scheme
 from .discovery.findings import KINDS, Finding
 from .discovery.settlements import NONE, Settlements
 from .discovery.target_survey import Survey, Target
-from .postgres import catalog
+from .postgres import catalog, sql
 from .postgres.catalog import JOURNAL
-from .postgres.connection import Database, quote
+from .postgres.connection import Database
 from .proof.census import Tally
 
 FORMAT = 1
@@ -241,8 +241,8 @@ _TO_BE_READ = {notice for notice, todo, _ in _NOTICES if not todo.endswith("Noth
 def notices(database: Database, targets: Sequence[Target], keyring: Keyring) -> Iterator[dict[str, str]]:
     """What the catalogue says that a person must know before the rotation."""
     for target in targets:
-        for notice, todo, sql in _NOTICES:
-            if database.rows(sql, (target.table.regclass, target.column), table=target.table.label):
+        for notice, todo, query in _NOTICES:
+            if database.rows(query, (target.table.regclass, target.column), table=target.table.label):
                 yield {"column": target.name, "notice": notice, "todo": todo}
         needed = _length_needed(database, target, keyring) if target.limit else 0
         if needed > (target.limit or needed):
@@ -275,9 +275,9 @@ def notices(database: Database, targets: Sequence[Target], keyring: Keyring) -> 
 
 def _length_needed(database: Database, target: Target, keyring: Keyring) -> int:
     """Characters of the longest value if it were written now: functions of an application may have a newer format."""
-    value = target.kind.read.format(f"t.{quote(target.column)}")
-    sql = f"SELECT {value} FROM {target.table.rows} AS t WHERE {value} <> '' ORDER BY length({value}) DESC LIMIT 1"
-    for (stored,) in database.rows(sql, table=target.table.label):
+    longest = "SELECT {value} FROM {rows} AS t WHERE {value} <> '' ORDER BY length({value}) DESC LIMIT 1"
+    query = sql.SQL(longest).format(value=target.value, rows=target.table.rows)
+    for (stored,) in database.rows(query, table=target.table.label):
         for token in target.kind.tokens(stored, b""):
             found = keyring.stage_of(target.scheme, token)
             if found is not None:

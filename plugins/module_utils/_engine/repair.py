@@ -18,8 +18,9 @@ from typing import Any, NamedTuple
 from .._errors.database import RowsLocked
 from .crypto.keyring import Keyring
 from .discovery.target_survey import Target
+from .postgres import sql
 from .postgres.catalog import row_name
-from .postgres.connection import Database, Yielded, array, quote
+from .postgres.connection import Database, Yielded, array
 from .proof.backup_difference import inside, rest_of
 from .proof.census import look
 from .proof.table_pages import Page, PageRequest, RowText, TargetGroup, by_table, pages
@@ -236,13 +237,15 @@ def _rows(database: Database, group: TargetGroup, keys: Sequence[RowText]) -> Ma
     table, key, members = group
     names = key.names
     search = [column for target in members for column in _searched(target)]
-    chosen = [f"v.{name}" for name in names] + [rest_of(members)]
-    chosen += [target.kind.read.format(f"t.{quote(target.column)}") for target in members]
-    chosen += [f"t.{quote(name)}::text" for name in search]
-    sql = f"SELECT {', '.join(chosen)} FROM {table.rows} AS t JOIN {key.listed} ON {' AND '.join(key.same)}"
+    chosen = [sql.Identifier("v", name) for name in names] + [rest_of(members)]
+    chosen += [target.value for target in members]
+    chosen += [sql.SQL("{}::text").format(sql.Identifier("t", name)) for name in search]
+    query = sql.SQL(f"SELECT {{chosen}} FROM {{rows}} AS t JOIN {key.listed} ON {{same}}").format(
+        chosen=sql.SQL(", ").join(chosen), rows=table.rows, same=key.same
+    )
     width, last = len(names), len(names) + 1 + len(members)
     database.execute("SET timezone = 'UTC'")
     return {
         row[:width]: _Row(row[width], row[width + 1 : last], row[last:])
-        for row in database.rows(sql, [array(column) for column in zip(*keys)], table=table.label)
+        for row in database.rows(query, [array(column) for column in zip(*keys)], table=table.label)
     }

@@ -11,8 +11,9 @@ from typing import Any
 from ..application import django_project
 from ..application.key_uses import Use
 from ..crypto.keyring import Keyring
+from ..postgres import sql
 from ..postgres.catalog import Column, Table
-from ..postgres.connection import Database, quote
+from ..postgres.connection import Database
 from . import model_evidence, proposal, row_samples, unexplained
 from .column_types import KINDS, ArrayCodec, JsonCodec
 from .findings import Finding, Findings
@@ -95,24 +96,28 @@ def _told(judged: unexplained.Explanation, values: Sequence[Any]) -> str:
 def _sampled(database: Database, table: Table, columns: Sequence[Column]) -> Iterator[tuple[Column, list[Any]]]:
     """Some values of each column that are long enough to judge, by one statement for the table."""
     (found,) = database.rows(row_samples.SIZE, (table.regclass,))
-    asked = ", ".join(_asked(table, column, row_samples.Size(*found)) for column in columns)
-    for row in database.rows(f"SELECT {asked}", table=table.label):
+    asked = sql.SQL(", ").join(_asked(table, column, row_samples.Size(*found)) for column in columns)
+    for row in database.rows(sql.SQL("SELECT {}").format(asked), table=table.label):
         for column, values in zip(columns, row):
             yield column, _values(column, values)
 
 
-def _asked(table: Table, column: Column, size: row_samples.Size) -> str:
+def _asked(table: Table, column: Column, size: row_samples.Size) -> sql.Composable:
     """SQL for the values, each row's once."""
-    name = f"t.{quote(column.name)}"
     if column.type == "bytea":
-        read, length = f"encode(substring({name} for {LONGEST}), 'hex')", f"octet_length({name})"
+        read, length = f"encode(substring({{column}} for {LONGEST}), 'hex')", "octet_length({column})"
     else:
         kind = KINDS.get(column.type)
         longest = LONGEST if kind and not isinstance(kind, (JsonCodec, ArrayCodec)) else LONGEST_DOCUMENT
-        read, length = f"left({name}::text, {longest})", f"octet_length({name}::text)"
-    chosen = f"t.tableoid, t.ctid, {read} AS value"
-    parts = row_samples.parts(size, chosen, table.rows, f"{length} >= {SHORTEST}", SAMPLE, SAMPLE)
-    return f"ARRAY(SELECT value FROM ({' UNION '.join(parts)}) AS of_each_row)"
+        read, length = f"left({{column}}::text, {longest})", "octet_length({column}::text)"
+    name = sql.Identifier("t", column.name)
+    rows = row_samples.RowSource(
+        sql.SQL(f"t.tableoid, t.ctid, {read} AS value").format(column=name),
+        table.rows,
+        sql.SQL(f"{length} >= {SHORTEST}").format(column=name),
+    )
+    parts = sql.SQL(" UNION ").join(row_samples.parts(size, rows, SAMPLE, SAMPLE))
+    return sql.SQL("ARRAY(SELECT value FROM ({}) AS of_each_row)").format(parts)
 
 
 def _values(column: Column, read: Sequence[str]) -> list[Any]:

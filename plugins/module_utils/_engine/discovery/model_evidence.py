@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..application import model_fields
+from ..postgres import sql
 from . import row_samples, unexplained
 
 SAMPLE = 5  # stored values that a field reads of the first rows, and of the last ones
@@ -125,15 +126,19 @@ def _stored(field: Any, cursor: Any) -> list[Any]:
     from django.db import connections, transaction
 
     quoted = connections[cursor.db.alias].ops.quote_name
-    table, column = quoted(field.model._meta.db_table), f"t.{quoted(field.column)}"
-    where = f"{column} IS NOT NULL AND {column}::text <> ''"
+    # By Django, which knows a db_table with quotes of its own.
+    table, column = quoted(field.model._meta.db_table), sql.verbatim(f"t.{quoted(field.column)}")
+    where = sql.SQL("{column} IS NOT NULL AND {column}::text <> ''").format(column=column)
+    rows = row_samples.RowSource(column, sql.verbatim(table), where)
     with transaction.atomic(using=cursor.db.alias):
         cursor.execute(row_samples.SIZE, [table])
         sizes = [row_samples.Size(*row) for row in cursor.fetchall()]
-        parts = [f"SELECT {column} FROM {table} AS t WHERE {where} LIMIT {SAMPLE}"]
         if sizes and sizes[0].is_table:
-            parts = row_samples.parts(sizes[0], column, table, where, SAMPLE, BETWEEN)
-        cursor.execute(" UNION ALL ".join(parts))
+            parts = row_samples.parts(sizes[0], rows, SAMPLE, BETWEEN)
+        else:
+            first = f"SELECT {{chosen}} FROM {{source}} AS t WHERE {{where}} LIMIT {SAMPLE}"
+            parts = [sql.SQL(first).format(**rows._asdict())]
+        cursor.execute(sql.text(sql.SQL(" UNION ALL ").join(parts), cursor.connection), ())
         return [value for (value,) in cursor.fetchall()]
 
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from ..postgres import sql
+
 LARGE = 2000  # rows from which a table is not read whole for that, but sampled, in about so many of them
 LAST_PAGES = 40  # of a table, where new rows and new versions of old ones are
 # Rows as the server reckons (-1: it does not know), pages with those of partitions, and what kind of relation it is.
@@ -32,14 +34,21 @@ class Size(NamedTuple):
         return self.kind in ("r", "m", "p")
 
 
-def parts(size: Size, chosen: str, source: str, where: str, most: int, between: int) -> list[str]:
-    """SQL for the first and the last rows ``t`` of a ``source``, of each so many at ``most``, and for some between."""
-    some = f"SELECT {chosen} FROM {source} AS t{{}} WHERE {where}{{}} LIMIT {{}}"
+class RowSource(NamedTuple):
+    """What to read of which rows ``t``, as SQL."""
+
+    chosen: sql.Composable
+    source: sql.Composable
+    where: sql.Composable
+
+
+def parts(size: Size, rows: RowSource, most: int, between: int) -> list[sql.Composable]:
+    """SQL for the first and the last of some rows, of each so many at ``most``, and for some between."""
     # Whole pages are sampled: of their rows, those that a hash picks. A table that was never analyzed has -1 rows.
     share = 100 * min(LARGE / size.rows if size.rows > 0 else LAST_PAGES / max(size.pages, LAST_PAGES), 1)
     sample = f" TABLESAMPLE SYSTEM ({share:.6f}) REPEATABLE (0)"
-    found = [some.format("", "", most), some.format(sample, " ORDER BY hashtext(t.ctid::text)", between)]
+    found = [("", "", most), (sample, " ORDER BY hashtext(t.ctid::text)", between)]
     if size.kind != "p":  # of partitions, each has pages of its own
-        last = f" AND t.ctid >= '({max(size.pages - LAST_PAGES, 0)},0)'::tid ORDER BY t.ctid DESC"
-        found.append(some.format("", last, most))
-    return [f"({part})" for part in found]
+        found.append(("", f" AND t.ctid >= '({max(size.pages - LAST_PAGES, 0)},0)'::tid ORDER BY t.ctid DESC", most))
+    query = "(SELECT {{chosen}} FROM {{source}} AS t{} WHERE {{where}}{} LIMIT {})"
+    return [sql.SQL(query.format(*part)).format(**rows._asdict()) for part in found]

@@ -21,8 +21,9 @@ from itertools import product
 from typing import TYPE_CHECKING, Any
 
 from ..crypto.derivation import data_protection, direct, from_hex
+from ..postgres import sql
 from ..postgres.catalog import Column, Table
-from ..postgres.connection import Database, array, quote
+from ..postgres.connection import Database, array
 
 if TYPE_CHECKING:
     from ..crypto.keyring import Keyring
@@ -254,10 +255,15 @@ def has_blanks(database: Database, table: Table, targets: Sequence[Any], column:
             held.add(each.of(b"", keyring.secret(stage, each.secret)))
     if not held:
         return False
-    tokens = [target.kind.read.format(f"t.{quote(target.column)}") for target in targets if ways.get(target.column)]
-    empty = " AND ".join(f"coalesce(octet_length({token}), 0) = 0" for token in tokens)
-    sql = f"SELECT 1 FROM {table.rows} AS t WHERE t.{quote(column)}::text = ANY(%s::text[]) AND {empty} LIMIT 1"
-    return bool(database.rows(sql, (array(sorted(held)),), table=table.label))
+    empty = [
+        sql.SQL("coalesce(octet_length({}), 0) = 0").format(target.value)
+        for target in targets
+        if ways.get(target.column)
+    ]
+    query = sql.SQL("SELECT 1 FROM {rows} AS t WHERE {held}::text = ANY(%s::text[]) AND {empty} LIMIT 1").format(
+        rows=table.rows, held=sql.Identifier("t", column), empty=sql.SQL(" AND ").join(empty)
+    )
+    return bool(database.rows(query, (array(sorted(held)),), table=table.label))
 
 
 def _conclude(
@@ -306,9 +312,11 @@ def _alone(database: Database, table: Table, columns: Sequence[Column]) -> list[
 
 def among(database: Database, table: Table, columns: Sequence[Column]) -> list[str]:
     """The columns of arrays and documents that hold digests, as indexes of the parts of a value are."""
-    chosen = [f"left(t.{quote(column.name)}::text, {LARGEST})" for column in columns]
-    sql = f"SELECT {', '.join(chosen)} FROM {table.rows} AS t LIMIT %s"
-    rows = database.rows(sql, (SAMPLE,), table=table.label) if columns else []
+    part = sql.SQL(f"left({{}}::text, {LARGEST})")
+    query = sql.SQL("SELECT {chosen} FROM {rows} AS t LIMIT %s").format(
+        chosen=sql.SQL(", ").join(part.format(sql.Identifier("t", column.name)) for column in columns), rows=table.rows
+    )
+    rows = database.rows(query, (SAMPLE,), table=table.label) if columns else []
     stored = [(column, [row[place] for row in rows if row[place]]) for place, column in enumerate(columns)]
     return [column.name for column, texts in stored if _may_hold_digests(column, texts)]
 
@@ -362,26 +370,45 @@ def _sample(
 ) -> list[Any]:
     """Some rows with tokens of at most so many bytes, the oldest first, as far as the table's key tells their age: an
     application may have changed its way with the years. Before them, those of columns that hold few values."""
-    tokens = [target.kind.read.format(f"t.{quote(target.column)}") for target in targets]
-    fit = [f"octet_length({token}) BETWEEN 1 AND {largest}" for token in tokens]
-    names = [f"t.{quote(name)}" for target in targets[:1] for name in target.key.columns]
-    chosen = [f"{name}::text" for name in names]
-    chosen += [f"CASE WHEN {fits} THEN {token} END" for fits, token in zip(fit, tokens)]
-    for column in columns:
-        chosen.append(f"CASE WHEN {_bytes(column)} <= {LONGEST} THEN t.{quote(column.name)}::text END")
-    sql, where = f"SELECT {', '.join(chosen)} FROM", f"AS t WHERE ({' OR '.join(fit) or 'true'})"
-    rows = database.rows(f"{sql} {table.rows} {where} LIMIT %s", (most,), table=table.label)
-    if names and len(rows) == most:
-        order = ", ".join(f"{name} DESC" for name in names)
-        needed = {*names, *(f"t.{quote(each)}" for each in (*(t.column for t in targets), *(c.name for c in columns)))}
-        last = f"(SELECT {', '.join(sorted(needed))} FROM {table.rows} AS t ORDER BY {order} LIMIT {LAST})"
-        newest = database.rows(f"{sql} {last} {where} ORDER BY {order} LIMIT %s", (most // 2,), table=table.label)
+    fit = [sql.SQL(f"octet_length({{}}) BETWEEN 1 AND {largest}").format(target.value) for target in targets]
+    key = targets[0].key.columns if targets else ()
+    chosen = [sql.SQL("{}::text").format(sql.Identifier("t", name)) for name in key]
+    chosen += [sql.SQL("CASE WHEN {} THEN {} END").format(fits, target.value) for fits, target in zip(fit, targets)]
+    short = sql.SQL(f"CASE WHEN {{}} <= {LONGEST} THEN {{}}::text END")
+    chosen += [short.format(_bytes(column), sql.Identifier("t", column.name)) for column in columns]
+    query = partial(
+        sql.SQL("SELECT {chosen} FROM {source} AS t WHERE ({fit}) {further} LIMIT %s").format,
+        chosen=sql.SQL(", ").join(chosen),
+        fit=sql.SQL(" OR ").join(fit or [sql.SQL("true")]),
+    )
+    rows = database.rows(query(source=table.rows, further=sql.SQL("")), (most,), table=table.label)
+    if key and len(rows) == most:
+        newest = database.rows(_newest(query, table, targets, columns), (most // 2,), table=table.label)
         rows = [*rows[: most - len(newest)], *reversed(newest)]
-        rows = [*_scarce(database, table, f"{sql} {table.rows} {where}", columns, rows), *rows]
-    return [row[len(names) :] for row in {row[: len(names)]: row for row in rows}.values()] if names else rows
+        rows = [*_scarce(database, table, partial(query, source=table.rows), columns, rows), *rows]
+    return [row[len(key) :] for row in {row[: len(key)]: row for row in rows}.values()] if key else rows
 
 
-def _scarce(database: Database, table: Table, sql: str, columns: Sequence[Column], rows: Sequence[Any]) -> list[Any]:
+def _newest(
+    query: Callable[..., sql.Composable], table: Table, targets: Sequence[Any], columns: Sequence[Column]
+) -> sql.Composable:
+    """The same of the LAST rows by their key."""
+    key = targets[0].key
+    needed = sorted({*key.columns, *(target.column for target in targets), *(column.name for column in columns)})
+    order = sql.SQL("ORDER BY {}").format(sql.SQL(", ").join(sql.SQL("{} DESC").format(part) for part in key.parts))
+    last = sql.SQL(f"(SELECT {{needed}} FROM {{rows}} AS t {{order}} LIMIT {LAST})").format(
+        needed=sql.SQL(", ").join(sql.Identifier("t", name) for name in needed), rows=table.rows, order=order
+    )
+    return query(source=last, further=order)
+
+
+def _scarce(
+    database: Database,
+    table: Table,
+    query: Callable[..., sql.Composable],
+    columns: Sequence[Column],
+    rows: Sequence[Any],
+) -> list[Any]:
     """More rows, with values of those columns of which ``rows`` have few that may be digests: an index may be of some
     rows alone. The columns are the last of a row."""
     found: list[Any] = []
@@ -391,17 +418,21 @@ def _scarce(database: Database, table: Table, sql: str, columns: Sequence[Column
         if not left:
             break
         shortest = {column: SHORTEST // 2 if column.type == "bytea" else SHORTEST for column in left}
-        there = " OR ".join(f"{_bytes(column)} BETWEEN {least} AND {LONGEST}" for column, least in shortest.items())
-        rows = database.rows(f"{sql} AND ({there}) LIMIT %s", (TRIED * len(left),), table=table.label)
+        there = sql.SQL(" OR ").join(
+            sql.SQL(f"{{}} BETWEEN {least} AND {LONGEST}").format(_bytes(column)) for column, least in shortest.items()
+        )
+        some = query(further=sql.SQL("AND ({})").format(there))
+        rows = database.rows(some, (TRIED * len(left),), table=table.label)
         found += rows
         if len(rows) < TRIED * len(left):  # there are no others
             break
     return found
 
 
-def _bytes(column: Column) -> str:
+def _bytes(column: Column) -> sql.Composable:
     """SQL for how many a value has, without what fills it up."""
-    return f"octet_length(t.{quote(column.name)}{'::text' if column.type in ('character', 'uuid') else ''})"
+    cast = "::text" if column.type in ("character", "uuid") else ""
+    return sql.SQL(f"octet_length({{}}{cast})").format(sql.Identifier("t", column.name))
 
 
 def _is_long(text: str | None) -> bool:

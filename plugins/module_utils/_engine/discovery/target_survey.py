@@ -19,9 +19,9 @@ from ..crypto.libraries import schemes_of_field
 from ..crypto.openpgp_pair import PAIR_BEGIN, is_under_key_pair
 from ..crypto.schemes import Scheme
 from ..crypto.wrappers import Armor
-from ..postgres import catalog
+from ..postgres import catalog, sql
 from ..postgres.catalog import UUIDS, Column, RowKey, Table, word
-from ..postgres.connection import Database, array, quote
+from ..postgres.connection import Database, array
 from . import proposal, search_columns, signatures
 from .column_types import FERNETS, IN_TEXT, KINDS, SHORTEST, WRITTEN, ColumnCodec, JsonCodec, is_document
 from .findings import Finding, Findings, refuse, unsettled
@@ -86,6 +86,11 @@ class Target:
         """How its values are read and written."""
         kind = KINDS[self.type]
         return replace(kind, names=self.members) if isinstance(kind, JsonCodec) and self.members else kind
+
+    @property
+    def value(self) -> sql.Composable:
+        """Its value in a row ``t``, as a query reads it."""
+        return sql.SQL(self.kind.read).format(sql.Identifier("t", self.column))
 
 
 def find(
@@ -466,12 +471,10 @@ class Survey:
 
     def _holds_values(self, table: Table, column: Column, *, document: bool = False) -> bool:
         """Whether any value could be a token. In a ``document`` only its texts could be one."""
-        name = f"t.{quote(column.name)}"
-        sql = f"SELECT 1 FROM {table.rows} AS t WHERE {name} IS NOT NULL AND {name}::text <> ''"
-        if document:
-            sql += f" AND ({name}::text !~ %s OR {name}::text ~ %s)"
-        params = [IS_DOCUMENT, HAS_TEXT] if document else []
-        return bool(self._database.rows(f"{sql} LIMIT %s", (*params, 1), table=table.label))
+        texts = " AND ({column}::text !~ %s OR {column}::text ~ %s)" if document else ""
+        query = f"SELECT 1 FROM {{rows}} AS t WHERE {{column}} IS NOT NULL AND {{column}}::text <> ''{texts} LIMIT 1"
+        found = sql.SQL(query).format(rows=table.rows, column=sql.Identifier("t", column.name))
+        return bool(self._database.rows(found, (IS_DOCUMENT, HAS_TEXT) if document else (), table=table.label))
 
 
 def _may_be_plain(column: Column) -> bool:
@@ -521,23 +524,22 @@ def _samples(
 
     The first ones that are met; ``at_large`` more of them, wherever they are, and the same ones in any order of rows.
     """
-    read = kind.read.format(f"t.{quote(column.name)}")
     if begins:
         sql_type = "bytea" if column.type == "bytea" else "text"
         collation = "" if sql_type == "bytea" else 'COLLATE "C" '  # of some others PostgreSQL knows no LIKE
-        where = f"{read} {collation}LIKE ANY(%s::{sql_type}[])"
+        where = f"{{value}} {collation}LIKE ANY(%s::{sql_type}[])"
         if kind.read == "{}" and sql_type == "text":  # what is no token for its length need not be searched
-            where = f"octet_length({read}) >= {SHORTEST} AND {where}"
+            where = f"octet_length({{value}}) >= {SHORTEST} AND {where}"
         params = [
             array(KINDS[sql_type].elements([_containing(begin, sql_type) for begin in _needed(begins, sql_type)]))
         ]
     else:
-        where, params = f"octet_length({read}) > 0", []
-    order, most = "", SAMPLE
+        where, params = "octet_length({value}) > 0", []
     if at_large:
-        where, order, most = f"{where} AND octet_length({read}) <= {AT_LARGE_BYTES}", f"ORDER BY md5({read})", AT_LARGE
-    sql = f"SELECT {read} FROM {table.rows} AS t WHERE {where} {order} LIMIT %s"
-    for (value,) in database.rows(sql, (*params, most), table=table.label):
+        where += f" AND octet_length({{value}}) <= {AT_LARGE_BYTES} ORDER BY md5({{value}})"
+    read = sql.SQL(kind.read).format(sql.Identifier("t", column.name))
+    query = sql.SQL(f"SELECT {{value}} FROM {{rows}} AS t WHERE {where} LIMIT {AT_LARGE if at_large else SAMPLE}")
+    for (value,) in database.rows(query.format(value=read, rows=table.rows), params, table=table.label):
         yield value
 
 

@@ -9,7 +9,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from ..._errors.database import TableKey
-from .connection import Database, quote
+from . import sql
+from .connection import Database
 from .lease import TABLE as LEASE
 
 # Types of PostgreSQL's own categories U and A that hold no text of an application's.
@@ -32,7 +33,11 @@ _BETWEEN = re.compile(r'[.:"]')  # what stands between the words of a label
 
 def word(name: str) -> str:
     """A name as one word of a label: in quotes where it has what stands between words."""
-    return '"' + name.replace('"', '""') + '"' if _BETWEEN.search(name) else name
+    return _quoted(name) if _BETWEEN.search(name) else name
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
 
 
 @dataclass(frozen=True, order=True)
@@ -65,17 +70,17 @@ class Table:
     @property
     def regclass(self) -> str:
         """The table as PostgreSQL's to_regclass() takes it, as a parameter."""
-        return self.sql.replace("%%", "%")
+        return f"{_quoted(self.schema)}.{_quoted(self.name)}"
 
     @property
-    def rows(self) -> str:
+    def rows(self) -> sql.Composable:
         """The table's own rows, as SQL has them after FROM or UPDATE, without those of tables that inherit from it."""
-        return self.sql if self.partitioned else f"ONLY {self.sql}"
+        return self.identifier if self.partitioned else sql.SQL("ONLY {}").format(self.identifier)
 
     @property
-    def sql(self) -> str:
-        """The table as an SQL identifier."""
-        return f"{quote(self.schema)}.{quote(self.name)}"
+    def identifier(self) -> sql.Composable:
+        """The table in a statement."""
+        return sql.Identifier(self.schema, self.name)
 
 
 @dataclass(frozen=True)
@@ -90,7 +95,7 @@ class Column:
 
 @dataclass(frozen=True)
 class RowKey:
-    """The columns that name a row of a table, and their types as SQL has them in a statement with parameters."""
+    """The columns that name a row of a table, and their types as SQL has them."""
 
     columns: tuple[str, ...]
     types: tuple[str, ...]
@@ -106,10 +111,22 @@ class RowKey:
         return f"unnest({', '.join(['%s::text[]'] * len(self.columns))}) AS v({', '.join(self.names)})"
 
     @property
-    def same(self) -> list[str]:
-        """SQL conditions by which a row ``t`` is the one of a key in ``v``."""
-        parts = zip(self.columns, self.names, self.types)
-        return [f"t.{quote(column)} = v.{name}::{sql_type}" for column, name, sql_type in parts]
+    def parts(self) -> list[sql.Composable]:
+        """Its columns of a row ``t``."""
+        return [sql.Identifier("t", column) for column in self.columns]
+
+    @property
+    def casts(self) -> list[sql.Composable]:
+        """Its types in a statement."""
+        return [sql.verbatim(sql_type) for sql_type in self.types]
+
+    @property
+    def same(self) -> sql.Composable:
+        """The condition by which a row ``t`` is the one of a key in ``v``."""
+        parts = zip(self.parts, self.names, self.casts)
+        return sql.SQL(" AND ").join(
+            sql.SQL("{} = {}::{}").format(part, sql.Identifier("v", name), cast) for part, name, cast in parts
+        )
 
 
 def row_name(key: Sequence[str]) -> str:
@@ -251,21 +268,21 @@ UNVALIDATED = (
 
 def linked(database: Database, tables: Iterable[Table]) -> set[tuple[str, str]]:
     """Schema and name of the tables that have a foreign key to one of these, or to which one of these has."""
-    sql = (
+    query = (
         "SELECT DISTINCT n.nspname::text, c.relname::text FROM pg_constraint o"
         " CROSS JOIN LATERAL (VALUES (conrelid, confrelid), (confrelid, conrelid)) AS ends (one, other)"
         " JOIN pg_class c ON c.oid = one JOIN pg_namespace n ON n.oid = c.relnamespace"
         " WHERE o.contype = 'f' AND other = ANY(SELECT to_regclass(name) FROM unnest(%s::text[]) AS name)"
     )
-    return {(schema, name) for schema, name in database.rows(sql, ([table.regclass for table in tables],))}
+    return {(schema, name) for schema, name in database.rows(query, ([table.regclass for table in tables],))}
 
 
 def obstacles(database: Database, table: Table, column: str) -> list[tuple[str, str]]:
     """What keeps this column from being rewritten, each with what to do about it."""
     found = [
         (found, todo)
-        for found, todo, sql in _OBSTACLES
-        if database.rows(sql, (table.regclass, column), table=table.label)
+        for found, todo, query in _OBSTACLES
+        if database.rows(query, (table.regclass, column), table=table.label)
     ]
     for name in _violated(database, table, column):
         what = f"is in a table with rows that violate the constraint {name}, which is NOT VALID: no UPDATE of them goes"
@@ -286,7 +303,7 @@ def _violated(database: Database, table: Table, column: str) -> list[str]:
         (column, table.regclass, column),
         table=table.label,
     )
-    return sorted({name for name, sql in looks if database.rows(sql.replace("%", "%%"), table=table.label)})
+    return sorted({name for name, look in looks if database.rows(sql.verbatim(look), table=table.label)})
 
 
 ON_UPDATE = 16  # a bit of pg_trigger.tgtype
@@ -321,4 +338,4 @@ def row_key(database: Database, table: Table) -> RowKey:
     if not found:
         raise TableKey(table=table.label)
     names, types = found[0]
-    return RowKey(tuple(names), tuple(sql_type.replace("%", "%%") for sql_type in types))
+    return RowKey(tuple(names), tuple(types))

@@ -3,7 +3,7 @@
 """One connection of our own to the application's database, and what the catalogue of PostgreSQL says of a table.
 
 The connection's parameters come from Django, the rest is SQL. Rows' names and values travel as text, so that psycopg2
-and psycopg 3, and every type of primary key, are served by the same statements.
+and psycopg 3, and every type of primary key, are served by the same statements (sql.py).
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from ..._errors.database import (
     StatementFailed,
     TablesLocked,
 )
+from . import sql
 
 LOCK_LABEL = "tetech.key_rotation"
 NUMBER = "hashtext(%s) & 2147483647 | 1"  # of an advisory lock; 0 is the gate
@@ -158,11 +159,6 @@ class Session(NamedTuple):
         return {"holder": rotation, "user": self.user, "host": self.host, "since": self.since, "pid": self.pid}
 
 
-def quote(name: str) -> str:
-    """A name as an SQL identifier, safe in a statement with parameters."""
-    return '"' + name.replace('"', '""').replace("%", "%%") + '"'
-
-
 def array(elements: Sequence[str | None]) -> str:
     """The text of an array (PostgreSQL, "Array Input and Output Syntax"): one parameter instead of one per element."""
     texts = [element for element in elements if element is not None]
@@ -176,11 +172,6 @@ def _element(text: str) -> str:
     if '"' in text or "\\" in text:
         text = text.replace("\\", "\\\\").replace('"', '\\"')
     return f'"{text}"'
-
-
-def _statement(sql: str, params: Sequence[Any]) -> tuple[Any, ...]:
-    """Without parameters the drivers leave ``%%`` as it is."""
-    return (sql, tuple(params)) if params else (sql.replace("%%", "%"),)
 
 
 def _named(error: Any) -> str:
@@ -208,9 +199,9 @@ def _of_django(connection: Any, direct: Mapping[str, Any]) -> dict[str, Any]:
 
 
 class Patience:
-    """With tables (as SQL) that somebody has locked: until LOCKED_SECONDS after the first of several looks in a row."""
+    """With tables that somebody has locked: until LOCKED_SECONDS after the first of several looks in a row."""
 
-    def __init__(self, database: Database, tables: Sequence[str]) -> None:
+    def __init__(self, database: Database, tables: Sequence[sql.Composable]) -> None:
         self._database = database
         self._tables = tables
         self._since: float | None = None
@@ -287,17 +278,25 @@ class Database:
         with contextlib.suppress(self._errors):
             self._raw.close()
 
-    def rows(self, sql: str, params: Sequence[Any] = (), *, table: str = "the database") -> list[tuple[Any, ...]]:
+    def text(self, statement: str | sql.Composable) -> str:
+        """A statement as text: one that runs again and again is composed once."""
+        return sql.text(statement, self._raw)
+
+    def rows(
+        self, query: str | sql.Composable, params: Sequence[Any] = (), *, table: str = "the database"
+    ) -> list[tuple[Any, ...]]:
         """All rows of a query. Raises E_DB or E_DB_LOST."""
         with self._cursor(table) as cursor:
-            cursor.execute(*_statement(sql, params))
+            cursor.execute(self.text(query), tuple(params))
             fetched: list[tuple[Any, ...]] = cursor.fetchall()
             return fetched
 
-    def execute(self, sql: str, params: Sequence[Any] = (), *, table: str = "the database") -> int:
+    def execute(
+        self, statement: str | sql.Composable, params: Sequence[Any] = (), *, table: str = "the database"
+    ) -> int:
         """Run one statement; the number of rows it touched. Raises E_DB, E_DB_LOST or Yielded."""
         with self._cursor(table) as cursor:
-            cursor.execute(*_statement(sql, params))
+            cursor.execute(self.text(statement), tuple(params))
             return int(cursor.rowcount)
 
     @contextlib.contextmanager
@@ -329,8 +328,8 @@ class Database:
         self.execute("COMMIT")
 
     @contextlib.contextmanager
-    def snapshot(self, tables: Sequence[str] = ()) -> Iterator[None]:
-        """One unchanging view of the database, read only, in which all ``tables`` (as SQL) can be read without a wait.
+    def snapshot(self, tables: Sequence[sql.Composable] = ()) -> Iterator[None]:
+        """One unchanging view of the database, read only, in which all ``tables`` can be read without a wait.
 
         Who waits for a table while it has read another can close a circle with an ALTER or TRUNCATE of the application,
         which then dies of it: so all are locked at the start, or none. Raises E_DB_LOCKED.
@@ -341,23 +340,24 @@ class Database:
                 self._hold(lockable, limits)
             yield
 
-    def _lockable(self, tables: Sequence[str]) -> list[str]:
+    def _lockable(self, tables: Sequence[sql.Composable]) -> list[sql.Composable]:
         """Those that this role may lock: who was granted some columns alone may read them, and no more."""
-        names = {table: table.replace("%%", "%") for table in tables}
-        sql = (
+        named = {table.as_string(self._raw): table for table in tables}
+        query = (
             "SELECT name FROM unnest(%s::text[]) AS n(name) WHERE has_table_privilege(to_regclass(name)::oid, 'SELECT')"
         )
-        found = {name for (name,) in self.rows(sql, (array(list(names.values())),))}
-        return [table for table, name in names.items() if name in found]
+        found = {name for (name,) in self.rows(query, (array([*named]),))}
+        return [table for name, table in named.items() if name in found]
 
-    def _hold(self, tables: Sequence[str], limits: str) -> None:
+    def _hold(self, tables: Sequence[sql.Composable], limits: str) -> None:
         """Lock the tables against those two, in this transaction."""
         patience = Patience(self, tables)
+        lock = self.text(sql.SQL("LOCK TABLE {} IN ACCESS SHARE MODE").format(sql.SQL(", ").join(tables)))
         while True:
             self.execute(f"SAVEPOINT all_or_none; {limits}")
             try:
                 with self._giving_way():
-                    self.execute(f"LOCK TABLE {', '.join(tables)} IN ACCESS SHARE MODE")
+                    self.execute(lock)
             except Yielded:
                 self.execute("ROLLBACK TO SAVEPOINT all_or_none; RELEASE SAVEPOINT all_or_none")  # or they would nest
                 patience.refuse_to_wait()
@@ -366,13 +366,13 @@ class Database:
             self.execute("RELEASE SAVEPOINT all_or_none; SET LOCAL lock_timeout = 0; SET LOCAL statement_timeout = 0")
             return
 
-    def holders(self, tables: Sequence[str]) -> str:
-        """Who keeps others from reading these tables (as SQL), for a person."""
+    def holders(self, tables: Sequence[sql.Composable]) -> str:
+        """Who keeps others from reading these tables, for a person."""
         found = self.rows(
             "SELECT l.relation::regclass::text, l.pid FROM pg_locks l"
             " JOIN unnest(%s::text[]) AS n(name) ON l.relation = to_regclass(n.name)"
             " WHERE l.mode = 'AccessExclusiveLock' AND l.pid <> pg_backend_pid() ORDER BY 2",
-            (array([table.replace("%%", "%") for table in tables]),),
+            (array([table.as_string(self._raw) for table in tables]),),
         )
         return ", ".join(f"{table} by backend {pid}" for table, pid in found) or FREE
 
@@ -502,14 +502,14 @@ class Database:
 
     def about(self, regclass: str) -> int | None:
         """How many rows the server reckons are in a table; None where it has never looked."""
-        sql = "SELECT nullif(greatest(reltuples, 0), 0)::bigint FROM pg_class WHERE oid = to_regclass(%s)"
-        return next((count for (count,) in self.rows(sql, (regclass,))), None)
+        query = "SELECT nullif(greatest(reltuples, 0), 0)::bigint FROM pg_class WHERE oid = to_regclass(%s)"
+        return next((count for (count,) in self.rows(query, (regclass,))), None)
 
     def replica_lag(self) -> float:
         """How many seconds the slowest replica is behind in replaying; 0 without replicas, or where this role may not
         see them."""
-        sql = "SELECT coalesce(extract(epoch FROM max(replay_lag)), 0)::float FROM pg_stat_replication"
-        return float(self.rows(sql)[0][0])
+        query = "SELECT coalesce(extract(epoch FROM max(replay_lag)), 0)::float FROM pg_stat_replication"
+        return float(self.rows(query)[0][0])
 
     def sees_replicas(self) -> bool:
         """Whether this role may see how far replicas are behind (PostgreSQL, "Predefined Roles")."""
@@ -521,7 +521,7 @@ class Database:
         What the archiver has done or failed at last is a file name: timeline, then the position (PostgreSQL, "WAL
         Internals").
         """
-        sql = (
+        query = (
             "WITH a AS (SELECT CASE WHEN last_failed_time > coalesce(last_archived_time, '-infinity') THEN"
             "  last_failed_wal ELSE last_archived_wal END AS name, pg_size_bytes(current_setting('wal_segment_size'))"
             "  AS size FROM pg_stat_archiver WHERE current_setting('archive_mode') <> 'off')"
@@ -530,16 +530,16 @@ class Database:
             "  to_hex(('x' || substr(name, 17, 8))::bit(32)::bigint * size))::pg_lsn) - size FROM a"
             "  WHERE name ~ '^[0-9A-F]{24}'))::bigint"
         )
-        return int(self.rows(sql)[0][0])
+        return int(self.rows(query)[0][0])
 
-    def vacuum(self, table: str) -> bool:
-        """VACUUM a table (as SQL), unless somebody holds it; whether this role may: the table must be its own."""
+    def vacuum(self, table: sql.Composable) -> bool:
+        """VACUUM a table, unless somebody holds it; whether this role may: the table must be its own."""
         owns = "SELECT pg_has_role(relowner, 'USAGE') FROM pg_class WHERE oid = to_regclass(%s)"
-        if self.rows(owns, (table.replace("%%", "%"),)) != [(True,)]:
+        if self.rows(owns, (table.as_string(self._raw),)) != [(True,)]:
             return False
         # TRUNCATE would lock out the application for a moment.
         with contextlib.suppress(RotationError):  # a courtesy: that somebody cancels it ends no rotation
-            self.execute(f"VACUUM (SKIP_LOCKED, TRUNCATE false) {table}")
+            self.execute(sql.SQL("VACUUM (SKIP_LOCKED, TRUNCATE false) {}").format(table))
         return True
 
     def is_replica(self) -> bool:

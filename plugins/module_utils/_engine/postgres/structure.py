@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..._errors.backup import SequenceDiffers, StructureDiffers
-from .connection import Database, quote
+from . import sql
+from .connection import Database
 from .table_contents import fixed_settings
 
 # Not what PostgreSQL has by itself, what is one session's, and what CREATE EXTENSION brings.
@@ -72,7 +73,7 @@ def take(database: Database, before: Places) -> dict[str, Any]:
     snapshot holds a sequence."""
     now = places(database)
     with fixed_settings(database):
-        names = [name for sql, about in NAMES.items() for (name,) in database.rows(_ours(sql, *about))]
+        names = [name for query, about in NAMES.items() for (name,) in database.rows(_ours(query, *about))]
     both = {name: sorted((before[name], now[name])) for name in sorted({*before} & {*now})}
     return {"names": sorted(names), "sequences": both}
 
@@ -81,14 +82,15 @@ def places(database: Database) -> dict[str, int]:
     """The last value that each sequence has given."""
     found = {}
     for schema, name, step in database.rows(_ours(SEQUENCES, "pg_class", "c.oid", "c.oid")):
-        label = f"{quote(schema)}.{quote(name)}"
-        last = f"SELECT last_value - CASE WHEN is_called THEN 0 ELSE ({step})::numeric END FROM {label}"
-        found[label] = int(database.rows(last, table=label)[0][0])
+        sequence = sql.Identifier(schema, name)
+        last = sql.SQL("SELECT last_value - CASE WHEN is_called THEN 0 ELSE %s::numeric END FROM {}").format(sequence)
+        label = database.text(sequence)
+        found[label] = int(database.rows(last, (step,), table=label)[0][0])
     return found
 
 
-def _ours(sql: str, catalog: str, oid: str, relation: str) -> str:
-    return sql.format(ours=OURS % {"catalog": f"'{catalog}'", "oid": oid, "relation": relation})
+def _ours(query: str, catalog: str, oid: str, relation: str) -> str:
+    return query.format(ours=OURS % {"catalog": f"'{catalog}'", "oid": oid, "relation": relation})
 
 
 def refuse_difference(expected: Mapping[str, Any], copy: Database) -> None:

@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..._errors.backup import ContentsDiffer
-from .connection import Database, array, quote
+from . import sql
+from .connection import Database, array
 
 # What the text of a value depends on.
 SETTINGS = {
@@ -42,7 +43,7 @@ WHERE c.relkind = ANY(%s::"char"[]) AND c.relpersistence <> 't'
                   WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')
 ORDER BY 1, 2
 """
-HASH = "coalesce(sum(('x' || left(md5({}), 16))::bit(64)::bigint), 0)::text"
+COUNT = "SELECT count(*), coalesce(sum(('x' || left(md5({row}), 16))::bit(64)::bigint), 0)::text FROM {source}"
 LARGE_OBJECTS = "pg_largeobject"  # their name among the tables
 
 Contents = Mapping[str, Mapping[str, Any]]  # {"schema.table": {"rows": int, "hash": str}}
@@ -51,12 +52,12 @@ Contents = Mapping[str, Mapping[str, Any]]  # {"schema.table": {"rows": int, "ha
 @dataclass(frozen=True)
 class Snapshot:
     """An exported snapshot: its name while the transaction is open, its time (UTC) and place in the WAL, and the tables
-    (as SQL) that are locked in it, as pg_dump locks them."""
+    that are locked in it, as pg_dump locks them."""
 
     name: str
     time: str
     lsn: str
-    tables: Sequence[str]
+    tables: Sequence[sql.Composable]
 
 
 def tables(database: Database, kinds: str = "r") -> list[tuple[Any, ...]]:
@@ -67,13 +68,13 @@ def tables(database: Database, kinds: str = "r") -> list[tuple[Any, ...]]:
 @contextlib.contextmanager
 def exported_snapshot(database: Database) -> Iterator[Snapshot]:
     """One view of the database for the block, which other sessions may share by its name."""
-    locked = [f"{quote(schema)}.{quote(name)}" for schema, name, _, _ in tables(database, "rp")]
+    locked = [sql.Identifier(schema, name) for schema, name, _, _ in tables(database, "rp")]
     with database.snapshot(locked):
-        sql = (
+        query = (
             "SELECT pg_export_snapshot(), to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'),"
             " pg_current_wal_lsn()::text"
         )
-        ((name, moment, lsn),) = database.rows(sql)
+        ((name, moment, lsn),) = database.rows(query)
         yield Snapshot(name, moment, lsn, locked)
 
 
@@ -86,10 +87,11 @@ def take(database: Database, tell: Callable[[str], None] = lambda _table: None) 
         found = {}
         for schema, name, label, columns in tables(database):
             tell(label)
-            row = f"ROW({', '.join(f't.{quote(column)}' for column in columns)})::text"
-            sql = f"SELECT count(*), {HASH.format(row)} FROM ONLY {quote(schema)}.{quote(name)} AS t"
-            found[label] = _counted(database.rows(sql, table=label))
-        large = f"SELECT count(*), {HASH.format('oid::text || md5(lo_get(oid))')} FROM pg_largeobject_metadata"
+            row = sql.SQL("ROW({})::text").format(sql.SQL(", ").join(sql.Identifier("t", column) for column in columns))
+            source = sql.SQL("ONLY {} AS t").format(sql.Identifier(schema, name))
+            query = sql.SQL(COUNT).format(row=row, source=source)
+            found[label] = _counted(database.rows(query, table=label))
+        large = COUNT.format(row="oid::text || md5(lo_get(oid))", source="pg_largeobject_metadata")
         objects = _counted(database.rows(large, table=LARGE_OBJECTS))
         return {**found, **({LARGE_OBJECTS: objects} if objects["rows"] else {})}
 

@@ -17,8 +17,9 @@ from ..._errors.base import RotationError
 from ..crypto.keyring import Keyring
 from ..discovery.column_types import JsonCodec
 from ..discovery.target_survey import Target
+from ..postgres import sql
 from ..postgres.catalog import Table, row_key, tables
-from ..postgres.connection import Database, quote
+from ..postgres.connection import Database
 from .census import look
 
 PAGE = 2000
@@ -94,16 +95,21 @@ def _compare(
 
 def _rows(database: Database, table: Table, members: Sequence[Target]) -> Iterator[Row]:
     """All rows in the order of the hash of their key; of a table without a key, of the hash of all of them."""
-    chosen = [target.kind.read.format(f"t.{quote(target.column)}") for target in members]
     try:
-        key = f"md5(ROW({', '.join(f't.{quote(name)}' for name in row_key(database, table).columns)})::text)"
+        key = sql.SQL("ROW({})").format(sql.SQL(", ").join(row_key(database, table).parts))
         rest = rest_of(members)
     except RotationError:
-        key, rest = "md5(t::text)", "''"
-    columns = ", ".join([f'{key} COLLATE "C" AS k', rest, *chosen])
+        key, rest = sql.SQL("t"), sql.SQL("''")
     database.execute(SETTINGS)
     database.execute(
-        f"DECLARE key_rotation_rows NO SCROLL CURSOR FOR SELECT {columns} FROM {table.rows} AS t ORDER BY k",
+        sql.SQL(
+            "DECLARE key_rotation_rows NO SCROLL CURSOR FOR"
+            ' SELECT md5({key}::text) COLLATE "C" AS k, {chosen} FROM {rows} AS t ORDER BY k'
+        ).format(
+            key=key,
+            chosen=sql.SQL(", ").join([rest, *(target.value for target in members)]),
+            rows=table.rows,
+        ),
         table=table.label,
     )
     while page := database.rows(f"FETCH {PAGE} FROM key_rotation_rows", table=table.label):
@@ -111,11 +117,10 @@ def _rows(database: Database, table: Table, members: Sequence[Target]) -> Iterat
     database.execute("CLOSE key_rotation_rows")
 
 
-def rest_of(members: Sequence[Target]) -> str:
+def rest_of(members: Sequence[Target]) -> sql.Composable:
     """SQL for a hash of a row ``t`` without its targets and the search columns made of them."""
     names = [name for target in members for name in (target.column, *(column.column for column in target.derived))]
-    without = "".join(" - '" + name.replace("'", "''").replace("%", "%%") + "'" for name in names)
-    return f"md5((to_jsonb(t){without})::text)"
+    return sql.SQL("md5((to_jsonb(t) - ARRAY[{}])::text)").format(sql.SQL(", ").join(map(sql.Literal, names)))
 
 
 def _differ(members: Sequence[Target], pairs: Sequence[tuple[Row, Row]], keyring: Keyring) -> int:

@@ -25,6 +25,7 @@ from ..discovery.nesting import NESTED, NESTED_UNREADABLE, TOKEN_INSIDE, unwrapp
 from ..discovery.settlements import Settlements
 from ..discovery.signatures import Signature
 from ..discovery.target_survey import Target
+from ..postgres import sql
 from ..postgres.catalog import Table, row_name, word
 from ..postgres.connection import Database
 from ..rewrite.journal import Journal
@@ -152,7 +153,8 @@ class Census:
         tallies = []
         since = each_row.since(self.database.alias) if each_row else ""
         groups = by_table(self.targets)
-        with contextlib.nullcontext() if throttle else self.database.snapshot([group.table.sql for group in groups]):
+        tables = [group.table.identifier for group in groups]
+        with contextlib.nullcontext() if throttle else self.database.snapshot(tables):
             for group in groups:
                 read = self._reported(group.table, pages(self.database, PageRequest(group, since=since)))
                 counted = self._counted(group.members, self._rested(read, throttle), each_row)
@@ -165,7 +167,7 @@ class Census:
         """The same of no more than SAMPLE_PARTS times PAGE_ROWS rows of each table, from all over it."""
         tallies = []
         groups = by_table(self.targets)
-        with self.database.snapshot([group.table.sql for group in groups]):
+        with self.database.snapshot([group.table.identifier for group in groups]):
             for group in groups:
                 self.progress.tell(f"reading a sample of {group.table.label}")
                 parts = spans(self.database, group, PAGE_ROWS)
@@ -260,7 +262,7 @@ class Census:
 
 def _refuse_missed(database: Database, table: Table, seen: int) -> None:
     """The pass has seen each row once, or it proves nothing."""
-    count = database.rows(f"SELECT count(*) FROM {table.rows}", table=table.label)[0][0]
+    count = database.rows(sql.SQL("SELECT count(*) FROM {}").format(table.rows), table=table.label)[0][0]
     if count != seen:
         raise ScanIncomplete(table=table.label, seen=seen, count=count, alias=database.alias)
 

@@ -10,8 +10,9 @@ from itertools import groupby
 from typing import Any, NamedTuple
 
 from ..discovery.target_survey import Target
+from ..postgres import sql
 from ..postgres.catalog import RowKey, Table
-from ..postgres.connection import Database, Patience, Yielded, array, quote
+from ..postgres.connection import Database, Patience, Yielded, array
 
 PAGE_ROWS = 1000  # larger pages are no faster (docs/design/concurrency.md)
 PAGE_BYTES = 4_000_000
@@ -63,10 +64,11 @@ def pages(database: Database, request: PageRequest) -> Iterator[Page]:
     Raises E_DB_LOCKED.
     """
     last, limit = request.span[0], min(PAGE_ROWS, FIRST_ROWS)
-    patience = Patience(database, [request.group.table.sql])
+    statements = {after: database.text(_statement(request, after=after)) for after in (False, True)}
+    patience = Patience(database, [request.group.table.identifier])
     while True:
         try:
-            page = _page(database, request, last, limit)
+            page = _page(database, request, statements[bool(last)], last, limit)
         except Yielded:
             patience.refuse_to_wait()
             yield []
@@ -82,55 +84,64 @@ def pages(database: Database, request: PageRequest) -> Iterator[Page]:
         limit = max(1, min(request.fit(PAGE_ROWS), limit * GROWTH, len(page) * PAGE_BYTES // max(length, 1)))
 
 
-def _page(database: Database, request: PageRequest, last: RowText, limit: int) -> Page:
+def _page(database: Database, request: PageRequest, statement: str, last: RowText, limit: int) -> Page:
     """At most ``limit`` rows after the key ``last``."""
     table, key, _ = request.group
     horizon = [request.since] if request.since else []
     left_out = [array(request.besides)] if request.besides else []
     params = (*horizon, *last, *request.span[1], *left_out, limit)
     width = len(key.columns)
-    rows = database.rows(_statement(request, after=bool(last)), params, table=table.label)
+    rows = database.rows(statement, params, table=table.label)
     return [(row[:width], row[width:]) for row in rows]
 
 
-def _statement(request: PageRequest, *, after: bool) -> str:
+def _statement(request: PageRequest, *, after: bool) -> sql.Composable:
     table, key, members = request.group
-    # Qualified: a bare name in ORDER BY would mean the output column, which is text, and sorts 10 before 9.
-    names = ", ".join(f"t.{quote(name)}" for name in key.columns)
-    columns = [f"t.{quote(name)}" for name in dict.fromkeys([*key.columns, *(target.column for target in members)])]
-    values = [target.kind.read.format(f"t.{quote(target.column)}") for target in members]
-    chosen = [*(f"t.{quote(name)}::text" for name in key.columns), *values]
+    columns = [sql.Identifier("t", name) for name in dict.fromkeys([*key.columns, *(each.column for each in members)])]
+    chosen = [*map(_as_text, key.parts), *(target.value for target in members)]
     # As it will be sent: what is stored may be compressed, a hundred times in jsonb.
-    size = " + ".join(f"coalesce(octet_length({value}), 0)" for value in values)
-    before = f"sum({size}) OVER (ORDER BY {names} ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)"
+    sizes = [sql.SQL("coalesce(octet_length({}), 0)").format(target.value) for target in members]
     if request.since:
-        columns.append("t.xmin AS key_rotation_writer")
+        columns.append(sql.SQL("t.xmin AS key_rotation_writer"))
         # An age below 0 is that of a row which was frozen two billion transactions ago.
         newer = "age(key_rotation_writer) BETWEEN 0 AND age(%s::xid)"
-        chosen.append(f"CASE WHEN {newer} THEN key_rotation_writer::text END")
-    return (
-        f"SELECT {', '.join(chosen)} FROM (SELECT {', '.join(columns)}, {before} AS key_rotation_before"
-        f" FROM {table.rows} AS t {_where(request, names, after=after)} ORDER BY {names} LIMIT %s) AS t"
-        f" WHERE coalesce(key_rotation_before, 0) < {PAGE_BYTES} ORDER BY {names}"
+        chosen.append(sql.SQL(f"CASE WHEN {newer} THEN key_rotation_writer::text END"))
+    return sql.SQL(
+        "SELECT {chosen} FROM (SELECT {columns}, sum({size})"
+        " OVER (ORDER BY {key} ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS key_rotation_before"
+        " FROM {rows} AS t {where} ORDER BY {key} LIMIT %s) AS t"
+        f" WHERE coalesce(key_rotation_before, 0) < {PAGE_BYTES} ORDER BY {{key}}"
+    ).format(
+        chosen=sql.SQL(", ").join(chosen),
+        columns=sql.SQL(", ").join(columns),
+        size=sql.SQL(" + ").join(sizes),
+        # Qualified: a bare name in ORDER BY would mean the output column, which is text, and sorts 10 before 9.
+        key=sql.SQL(", ").join(key.parts),
+        rows=table.rows,
+        where=_where(request, after=after),
     )
 
 
-def _where(request: PageRequest, names: str, *, after: bool) -> str:
-    bound = f"({', '.join(f'%s::{sql_type}' for sql_type in request.group.key.types)})"
-    limits = [f"({names}) > {bound}"] * after + [f"({names}) <= {bound}"] * bool(request.span[1])
-    limits += ["t.xmin <> ALL(%s::xid[])"] * bool(request.besides)
-    return f"WHERE {' AND '.join(limits)}" if limits else ""
+def _where(request: PageRequest, *, after: bool) -> sql.Composable:
+    key = request.group.key
+    bound = sql.SQL(", ").join(sql.SQL("%s::{}").format(cast) for cast in key.casts)
+    signs = [">"] * after + ["<="] * bool(request.span[1])
+    limits = [sql.SQL(f"({{}}) {sign} ({{}})").format(sql.SQL(", ").join(key.parts), bound) for sign in signs]
+    limits += [sql.SQL("t.xmin <> ALL(%s::xid[])")] * bool(request.besides)
+    return sql.SQL("WHERE {}").format(sql.SQL(" AND ").join(limits)) if limits else sql.SQL("")
+
+
+def _as_text(column: sql.Composable) -> sql.Composable:
+    return sql.SQL("{}::text").format(column)
 
 
 def spans(database: Database, group: TargetGroup, rows: int) -> list[Span]:
     """The table in parts of so many rows."""
     table, key, _ = group
-    names = ", ".join(f"t.{quote(name)}" for name in key.columns)
-    chosen = ", ".join(f"t.{quote(name)}::text" for name in key.columns)
-    sql = (
-        f"SELECT {', '.join(f'k{place}' for place in range(len(key.columns)))} FROM"
-        f" (SELECT {chosen}, row_number() OVER (ORDER BY {names}) AS n FROM {table.rows} AS t)"
-        f" AS s({', '.join(f'k{place}' for place in range(len(key.columns)))}, n) WHERE n %% %s = 0 ORDER BY n"
-    )
-    bounds = [(), *database.rows(sql, (rows,), table=table.label), ()]
+    names = ", ".join(key.names)
+    query = sql.SQL(
+        f"SELECT {names} FROM (SELECT {{chosen}}, row_number() OVER (ORDER BY {{key}}) AS n FROM {{rows}} AS t)"
+        f" AS s({names}, n) WHERE n %% %s = 0 ORDER BY n"
+    ).format(chosen=sql.SQL(", ").join(map(_as_text, key.parts)), key=sql.SQL(", ").join(key.parts), rows=table.rows)
+    bounds = [(), *database.rows(query, (rows,), table=table.label), ()]
     return list(zip(bounds, bounds[1:]))

@@ -17,8 +17,9 @@ from dataclasses import asdict, dataclass
 from ..._errors.base import RotationError
 from ..._errors.database import FenceLocked
 from ..discovery.target_survey import Target
+from ..postgres import sql
 from ..postgres.catalog import FENCE, Table
-from ..postgres.connection import FORBIDDEN, OUR_SETTING, OURS, Database, Yielded, quote
+from ..postgres.connection import FORBIDDEN, OUR_SETTING, OURS, Database, Yielded
 from . import fence_refusals
 from .rewriter import BackOff
 
@@ -33,12 +34,15 @@ BEGIN
   {action}
 END $fence$"""
 _REFUSE = """{recording}
-  RAISE EXCEPTION USING ERRCODE = '{sqlstate}', SCHEMA = TG_TABLE_SCHEMA, TABLE = TG_TABLE_NAME,
-    MESSAGE = 'key rotation {rotation_id} is in progress (since {since}): this process may have the wrong keys; '
-      || 'restart it after the rotation',
+  RAISE EXCEPTION USING ERRCODE = {sqlstate}, SCHEMA = TG_TABLE_SCHEMA, TABLE = TG_TABLE_NAME,
+    MESSAGE = {message},
     DETAIL = TG_OP || ' of an encrypted column of ' || TG_TABLE_NAME || ' (' || array_to_string(TG_ARGV, ', ') || ').',
     HINT = 'Nothing was written. The rotation or its rollback lifts this when it ends. If it was killed, run the same '
       || 'command again, or rollback.yml, or maintenance.yml with -e key_rotation_maintenance=off.';"""
+_MESSAGE = (
+    "key rotation {rotation_id} is in progress (since {since}): this process may have the wrong keys; "
+    "restart it after the rotation"
+)
 _OURS = f"current_setting('{OUR_SETTING}', true) IS NOT DISTINCT FROM '{OURS}'"
 # Whose triggers they are is asked of the function: a partition's own are dropped with those of its parent.
 _TRIGGERS = (
@@ -105,7 +109,7 @@ def take_down(database: Database, tries: int = 1) -> list[str]:
     if there is None:
         return []
     with database.gate():
-        _define(database, FenceState(there.rotation_id, there.since, refuses=False), "RETURN NULL;")
+        _define(database, FenceState(there.rotation_id, there.since, refuses=False), sql.SQL("RETURN NULL;"))
     left = list(_fenced(database))
     for turn in range(tries):
         left = [table for table in left if not _dropped(database, table)]
@@ -113,7 +117,7 @@ def take_down(database: Database, tries: int = 1) -> list[str]:
             time.sleep(PAUSE_SECONDS)
     if not left:
         schema = _schema(database)
-        database.execute(f"DROP FUNCTION IF EXISTS {schema}.{FENCE}()")
+        database.execute(sql.SQL("DROP FUNCTION IF EXISTS {}()").format(sql.Identifier(schema, FENCE)))
         fence_refusals.forget(database, schema)
     return [f"{schema}.{name}" for schema, name in left]
 
@@ -152,25 +156,29 @@ def _close(database: Database, rotation_id: str) -> None:
         there = refusing(database)
         if there is None or there.rotation_id != rotation_id:
             since = database.rows("SELECT to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS UTC')")[0][0]
-            refuse = _REFUSE.format(
-                sqlstate=SQLSTATE,
-                rotation_id=rotation_id.replace("'", "''"),
-                since=since,
+            refuse = sql.SQL(_REFUSE).format(
+                sqlstate=sql.Literal(SQLSTATE),
+                message=sql.Literal(_MESSAGE.format(rotation_id=rotation_id, since=since)),
                 recording=fence_refusals.recording(database, _schema(database), rotation_id),
             )
             _define(database, FenceState(rotation_id, since), refuse)
 
 
-def _define(database: Database, there: FenceState, action: str) -> None:
-    body = _BODY.format(function=f"{_schema(database)}.{FENCE}", standing=json.dumps(asdict(there)), action=action)
-    database.execute(body.replace("%", "%%"))
+def _define(database: Database, there: FenceState, action: sql.Composable) -> None:
+    database.execute(
+        sql.SQL(_BODY).format(
+            function=sql.Identifier(_schema(database), FENCE),
+            standing=sql.verbatim(json.dumps(asdict(there))),
+            action=action,
+        )
+    )
 
 
 def _schema(database: Database) -> str:
-    """Where the function is, as SQL; if there is none yet, where it goes."""
+    """Where the function is; if there is none yet, where it goes."""
     found = database.rows(
-        "SELECT coalesce((SELECT pronamespace::regnamespace::text FROM pg_proc WHERE proname = %s"
-        " AND prorettype = 'trigger'::regtype LIMIT 1), quote_ident(current_schema()))",
+        "SELECT coalesce((SELECT nspname FROM pg_proc p JOIN pg_namespace n ON n.oid = pronamespace WHERE proname = %s"
+        " AND prorettype = 'trigger'::regtype LIMIT 1), current_schema())::text",
         (FENCE,),
     )
     return str(found[0][0])
@@ -202,22 +210,26 @@ def _patiently(database: Database, table: Table, columns: Sequence[str], wait: C
 
 
 def _fence(database: Database, table: Table, columns: Sequence[str]) -> None:
-    names = [quote(column) for column in columns]
-    changes = {
-        "insert": [f"NEW.{name}::text IS NOT NULL" for name in names],
+    changed = {
+        "insert": sql.SQL("NEW.{column}::text IS NOT NULL"),
         # Byte by byte: some collations take two tokens for one.
-        "update": [f'NEW.{name}::text COLLATE "C" IS DISTINCT FROM OLD.{name}::text COLLATE "C"' for name in names],
+        "update": sql.SQL('NEW.{column}::text COLLATE "C" IS DISTINCT FROM OLD.{column}::text COLLATE "C"'),
     }
-    arguments = ", ".join("'" + column.replace("'", "''").replace("%", "%%") + "'" for column in columns)
+    function = sql.Identifier(_schema(database), FENCE)
     for event in EVENTS:
-        database.execute(
-            f"CREATE OR REPLACE TRIGGER {_trigger(event)} AFTER {event} ON {table.sql} FOR EACH ROW"
-            f" WHEN (NOT {_OURS} AND ({' OR '.join(changes[event])}))"
-            f" EXECUTE FUNCTION {_schema(database)}.{FENCE}({arguments})",
-            table=table.label,
+        create = sql.SQL(
+            f"CREATE OR REPLACE TRIGGER {_trigger(event)} AFTER {event} ON {{table}} FOR EACH ROW"
+            f" WHEN (NOT {_OURS} AND ({{changes}})) EXECUTE FUNCTION {{function}}({{columns}})"
+        ).format(
+            table=table.identifier,
+            changes=sql.SQL(" OR ").join(changed[event].format(column=sql.Identifier(column)) for column in columns),
+            function=function,
+            columns=sql.SQL(", ").join(map(sql.Literal, columns)),
         )
+        database.execute(create, table=table.label)
         # Else a session with session_replication_role = replica would write.
-        database.execute(f"ALTER TABLE {table.sql} ENABLE ALWAYS TRIGGER {_trigger(event)}", table=table.label)
+        always = sql.SQL(f"ALTER TABLE {{}} ENABLE ALWAYS TRIGGER {_trigger(event)}").format(table.identifier)
+        database.execute(always, table=table.label)
 
 
 def _fenced(database: Database) -> Sequence[tuple[str, str]]:
@@ -226,11 +238,12 @@ def _fenced(database: Database) -> Sequence[tuple[str, str]]:
 
 
 def _dropped(database: Database, table: tuple[str, str]) -> bool:
-    name = ".".join(map(quote, table))
+    name = sql.Identifier(*table)
     try:
         with database.batch():
             for event in EVENTS:
-                database.execute(f"DROP TRIGGER IF EXISTS {_trigger(event)} ON {name}", table=name)
+                drop = sql.SQL(f"DROP TRIGGER IF EXISTS {_trigger(event)} ON {{}}").format(name)
+                database.execute(drop, table=database.text(name))
     except Yielded:
         return False
     return True

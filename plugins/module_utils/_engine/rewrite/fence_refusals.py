@@ -13,7 +13,8 @@ import time
 from collections.abc import Sequence
 
 from ..._errors.database import StaleWriter
-from ..postgres.catalog import FENCE
+from ..postgres import sql
+from ..postgres.catalog import FENCE, Table
 from ..postgres.connection import Database
 
 SEQUENCE = f"{FENCE}_refused"
@@ -28,28 +29,35 @@ _SESSIONS = (
 )
 
 
-def recording(database: Database, schema: str, rotation_id: str) -> str:
+def recording(database: Database, schema: str, rotation_id: str) -> sql.Composable:
     """The PL/pgSQL statement that records a refusal. Creates the sequence; anybody who is refused can use it."""
-    sequence = f"{schema}.{SEQUENCE}"
-    database.execute(f"CREATE SEQUENCE IF NOT EXISTS {sequence}")
-    database.execute(f"GRANT USAGE ON SEQUENCE {sequence} TO PUBLIC")
-    ((oid,),) = database.rows("SELECT to_regclass(%s)::oid::bigint", (sequence,))
-    key = rotation_id.replace("'", "''")
+    sequence = _sequence(schema)
+    database.execute(sql.SQL("CREATE SEQUENCE IF NOT EXISTS {}").format(sequence.identifier))
+    database.execute(sql.SQL("GRANT USAGE ON SEQUENCE {} TO PUBLIC").format(sequence.identifier))
+    ((oid,),) = database.rows("SELECT to_regclass(%s)::oid::bigint", (sequence.regclass,))
     # By its number: whoever is refused may have no right to the schema.
-    return f"PERFORM nextval({oid}::regclass), pg_try_advisory_lock_shared(hashtext('{FENCE}'), hashtext('{key}'));"
+    return sql.SQL(
+        f"PERFORM nextval({oid}::regclass), pg_try_advisory_lock_shared(hashtext('{FENCE}'), hashtext({{}}));"
+    ).format(sql.Literal(rotation_id))
 
 
 def forget(database: Database, schema: str) -> None:
     """Drop the sequence. The marks end with their sessions, and count for one rotation only."""
-    database.execute(f"DROP SEQUENCE IF EXISTS {schema}.{SEQUENCE}")
+    database.execute(sql.SQL("DROP SEQUENCE IF EXISTS {}").format(_sequence(schema).identifier))
 
 
 def count(database: Database, schema: str) -> int:
     """How many statements the fence has refused since it was put up."""
-    if database.rows("SELECT to_regclass(%s)", (f"{schema}.{SEQUENCE}",)) == [(None,)]:
+    sequence = _sequence(schema)
+    if database.rows("SELECT to_regclass(%s)", (sequence.regclass,)) == [(None,)]:
         return 0  # that of an earlier version of this collection
-    ((refused,),) = database.rows(f"SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM {schema}.{SEQUENCE}")
+    last = sql.SQL("SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM {}").format(sequence.identifier)
+    ((refused,),) = database.rows(last)
     return int(refused)
+
+
+def _sequence(schema: str) -> Table:
+    return Table(schema, SEQUENCE, visible=True)
 
 
 def refuse_writers(database: Database, schema: str, rotation_id: str, *, look_out: bool) -> None:

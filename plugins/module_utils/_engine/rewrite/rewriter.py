@@ -23,9 +23,9 @@ from ..crypto.keyring import Keyring
 from ..discovery.nesting import NESTED
 from ..discovery.search_columns import MAY_BE, WRITTEN_IN, SearchColumnRecipe
 from ..discovery.target_survey import Target
-from ..postgres import catalog
+from ..postgres import catalog, sql
 from ..postgres.catalog import Table, row_name
-from ..postgres.connection import LOCKED_SECONDS, Database, Patience, Yielded, array, quote
+from ..postgres.connection import LOCKED_SECONDS, Database, Patience, Yielded, array
 from ..proof import census
 from ..proof.damage import overwritten
 from ..proof.table_pages import WHOLE, PageRequest, RowText, Span, TargetGroup, by_table, pages, spans
@@ -423,7 +423,7 @@ def _table(database: Database, rewriting: Rewriting, number: int, crew: Crew, wo
         known = tuple(ours)  # one for all spans: at ten million rows they are tens of thousands
         for batch in crew.batches(database, [(number, span, known) for span in own]):
             work.add(batch)
-            if 0 < rewriting.throttle.vacuum_rows <= work.dead[table.label] and database.vacuum(table.sql):
+            if 0 < rewriting.throttle.vacuum_rows <= work.dead[table.label] and database.vacuum(table.identifier):
                 work.dead[table.label] = 0
             if not triggers:  # one of them may have written rows of its own, under the old keys
                 ours += batch.transactions
@@ -460,7 +460,7 @@ def _next(database: Database, read: Iterator[RowPage]) -> RowPage | None:
 
 def _spans(database: Database, group: TargetGroup, crew: Crew, work: Work) -> list[Span]:
     """The parts of the table; while somebody has it locked, with a word now and then."""
-    patience = Patience(database, [group.table.sql])
+    patience = Patience(database, [group.table.identifier])
     with database.impatient():
         while True:
             try:
@@ -474,12 +474,12 @@ def _spans(database: Database, group: TargetGroup, crew: Crew, work: Work) -> li
 def lock_free(database: Database, group: TargetGroup, changes: Sequence[Change]) -> set[RowText]:
     """Lock the rows to change that no other transaction holds, without a wait; their keys."""
     table, key, _ = group
-    sql = (
-        f"SELECT {', '.join(f'v.{name}' for name in key.names)} FROM {table.rows} AS t JOIN {key.listed}"
-        f" ON {' AND '.join(key.same)} FOR NO KEY UPDATE OF t SKIP LOCKED"
-    )
+    names = ", ".join(f"v.{name}" for name in key.names)
+    query = sql.SQL(
+        f"SELECT {names} FROM {{rows}} AS t JOIN {key.listed} ON {{same}} FOR NO KEY UPDATE OF t SKIP LOCKED"
+    ).format(rows=table.rows, same=key.same)
     columns = [array(values) for values in zip(*(change.key for change in changes))]
-    return set(database.rows(sql, columns, table=table.label))
+    return set(database.rows(query, columns, table=table.label))
 
 
 class Written(NamedTuple):
@@ -498,40 +498,7 @@ def compare_and_set(database: Database, group: TargetGroup, changes: Sequence[Ch
     in which it holds what a recipe made of this very token; another digest there is stale.
     """
     table, key, members = group
-    keys = key.names
-    old = [f"o{place}" for place in range(len(members))]
-    new = [f"n{place}" for place in range(len(members))]
     search = _searched(members, changes)
-    pairs = [f"{side}{place}" for place in range(sum(each.ways for each in search)) for side in "bd"]
-    types = ["text"] * len(keys) + [target.kind.array for target in members] * 2 + ["text"] * len(pairs)
-    assign, stale, place = [], [], 0
-    for each in search:
-        held = f't.{quote(each.column)}::text COLLATE "C"'  # with some others PostgreSQL matches nothing
-        known, fresh = ([f"v.{side}{number}" for number in range(place, place + each.ways)] for side in "bd")
-        cases = [  # where the application keeps no hash, none is put
-            f"WHEN {after} IS NOT NULL AND coalesce({held} = v.b{number}, {held} <> '') THEN {after}"
-            for number, after in enumerate(fresh, place)
-        ]
-        cast = f"::{each.type}" if each.type in WRITTEN_IN else ""
-        assign.append(f"{quote(each.column)} = (CASE {' '.join(cases)} ELSE {held} END){cast}")
-        stale.append(
-            f"coalesce({', '.join([*known, *fresh])}) IS NOT NULL AND {held} ~ %s"
-            f" AND {held} <> ALL(array_remove(ARRAY[{', '.join(fresh)}], NULL))"
-        )
-        place += each.ways
-    same, kept = [], []
-    for target, before, after in zip(members, old, new):
-        column = quote(target.column)
-        assign.append(f"{column} = {target.kind.write.format(f'v.{after}')}")
-        same.append(f"{target.kind.read.format(f't.{column}')} IS NOT DISTINCT FROM v.{before}")
-        kept.append(f"v.{before} IS DISTINCT FROM v.{after} AND {same[-1]}")
-    same += key.same
-    told = ["pg_current_xact_id()::xid::text", " OR ".join(kept), *(f"v.{name}" for name in keys), *stale]
-    sql = (
-        f"UPDATE {table.rows} AS t SET {', '.join(assign)}"
-        f" FROM unnest({', '.join(f'%s::{name}[]' for name in types)}) AS v({', '.join([*keys, *old, *new, *pairs])})"
-        f" WHERE {' AND '.join(same)} RETURNING {', '.join(told)}"
-    )
     columns: list[Sequence[str | None]] = [*zip(*(change.key for change in changes))]
     for side in ("old", "new"):
         for target, values in zip(members, zip(*(getattr(change, side) for change in changes))):
@@ -539,13 +506,55 @@ def compare_and_set(database: Database, group: TargetGroup, changes: Sequence[Ch
     for each in search:
         columns += each.arrays(changes)
     params = [array(values) for values in columns] + [each.looks for each in search]
-    rows = database.rows(sql, params, table=table.label)
-    width = 2 + len(keys)
+    rows = database.rows(_update(database, TargetGroup(table, key, tuple(members)), search), params, table=table.label)
+    width = 2 + len(key.names)
     written = {row[2:width] for row in rows if not row[1]}
     transaction = [row[0] for row in rows[:1]]
     whole = len(written) == len(rows)
     left = {table.label_of(each.column): sum(map(bool, flags)) for each, flags in zip(search, [*zip(*rows)][width:])}
     return Written(written, transaction if whole else [], [] if whole else transaction, +Counter(left))
+
+
+@lru_cache(maxsize=64)
+def _update(database: Database, group: TargetGroup, search: tuple[_Searched, ...]) -> str:
+    """The UPDATE of ``compare_and_set``. In ``v`` are the row's key (k), its old and new values (o, n), and of each way
+    in which a digest was made what is replaced (b) and what takes its place (d)."""
+    table, key, members = group
+    values = [
+        (target, sql.Identifier("v", f"o{place}"), sql.Identifier("v", f"n{place}"))
+        for place, target in enumerate(members)
+    ]
+    assign = [
+        sql.SQL(f"{{}} = {target.kind.write}").format(sql.Identifier(target.column), new) for target, _, new in values
+    ]
+    same = [sql.SQL("{} IS NOT DISTINCT FROM {}").format(target.value, old) for target, old, _ in values]
+    kept = [
+        sql.SQL("{} IS DISTINCT FROM {} AND {}").format(old, new, alike) for (_, old, new), alike in zip(values, same)
+    ]
+    digests = [each.statement(sum(other.ways for other in search[:place])) for place, each in enumerate(search)]
+    ways = sum(each.ways for each in search)
+    names = [*key.names, *(f"{side}{place}" for side in "on" for place in range(len(members)))]
+    names += [f"{side}{place}" for place in range(ways) for side in "bd"]
+    types = ["text"] * len(key.names) + [target.kind.array for target in members] * 2 + ["text"] * 2 * ways
+    return database.text(
+        sql.SQL(
+            "UPDATE {rows} AS t SET {assign}"
+            f" FROM unnest({', '.join(f'%s::{name}[]' for name in types)}) AS v({', '.join(names)})"
+            " WHERE {same} AND {row} RETURNING pg_current_xact_id()::xid::text, {told}"
+        ).format(
+            rows=table.rows,
+            assign=sql.SQL(", ").join([*assign, *(assigned for assigned, _ in digests)]),
+            same=sql.SQL(" AND ").join(same),
+            row=key.same,
+            told=sql.SQL(", ").join(
+                [
+                    sql.SQL(" OR ").join(kept),
+                    *(sql.Identifier("v", name) for name in key.names),
+                    *(stale for _, stale in digests),
+                ]
+            ),
+        )
+    )
 
 
 class _Searched(NamedTuple):
@@ -556,6 +565,22 @@ class _Searched(NamedTuple):
     looks: str
     ways: int
 
+    def statement(self, first: int) -> tuple[sql.Composable, sql.Composable]:
+        """What the column becomes, and whether it holds a stale digest; its ways are those from the ``first`` on."""
+        held = sql.SQL('{}::text COLLATE "C"').format(sql.Identifier("t", self.column))  # some others match nothing
+        ways = range(first, first + self.ways)
+        before, after = ([sql.Identifier("v", f"{side}{place}") for place in ways] for side in "bd")
+        case = sql.SQL(  # where the application keeps no hash, none is put
+            "WHEN {after} IS NOT NULL AND coalesce({held} = {before}, {held} <> '') THEN {after}"
+        )
+        cases = sql.SQL(" ").join(case.format(held=held, before=one, after=other) for one, other in zip(before, after))
+        cast = f"::{self.type}" if self.type in WRITTEN_IN else ""
+        assigned = sql.SQL(f"{{}} = (CASE {{}} ELSE {{}} END){cast}").format(sql.Identifier(self.column), cases, held)
+        stale = sql.SQL(
+            "coalesce({known}) IS NOT NULL AND {held} ~ %s AND {held} <> ALL(array_remove(ARRAY[{after}], NULL))"
+        ).format(held=held, known=sql.SQL(", ").join([*before, *after]), after=sql.SQL(", ").join(after))
+        return assigned, stale
+
     def arrays(self, changes: Sequence[Change]) -> Iterator[Sequence[str | None]]:
         """For each way, of every row what is replaced and what takes its place."""
         pairs = [list(change.derived.get(self.column, {}).items()) for change in changes]
@@ -564,19 +589,19 @@ class _Searched(NamedTuple):
                 yield [each[place][side] if place < len(each) else None for each in pairs]
 
 
-def _searched(members: Sequence[Target], changes: Sequence[Change]) -> list[_Searched]:
+def _searched(members: Sequence[Target], changes: Sequence[Change]) -> tuple[_Searched, ...]:
     """The search columns of which there is something to change."""
     recipes: dict[str, list[SearchColumnRecipe]] = {}
     for each in [derived for target in members for derived in target.derived]:
         recipes.setdefault(each.column, []).append(each)
     ways = {column: max(len(change.derived.get(column, {})) for change in changes) for column in recipes}
-    return [
+    return tuple(
         _Searched(
             column, known[0].type, "|".join(dict.fromkeys([MAY_BE, *(each.looks for each in known)])), ways[column]
         )
         for column, known in recipes.items()
         if ways[column]
-    ]
+    )
 
 
 def _entries(members: Sequence[Target], change: Change) -> Iterator[tuple[str, str, Any]]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 from ansible_collections.tetech.key_rotation.plugins.module_utils._backup import database_properties
 
+from ....statements import shown
+
 LIBC = {
     "owner": 'the "owner"',
     "tablespace": "fast",
@@ -19,46 +21,45 @@ LIBC = {
 
 
 def test_a_database_is_made_with_owner_tablespace_encoding_and_locale():
-    assert database_properties.creation(LIBC) == (
-        'TEMPLATE template0 OWNER "the ""owner""" TABLESPACE "fast" ENCODING '
-        "E'UTF8' LC_COLLATE E'C' LC_CTYPE E'C'"
+    assert shown(database_properties.creation(LIBC)) == (
+        'TEMPLATE template0 OWNER "the ""owner""" TABLESPACE "fast" ENCODING \'UTF8\' LC_COLLATE \'C\' LC_CTYPE \'C\''
     )
 
 
 @pytest.mark.parametrize(
     ("provider", "column", "words"),
     [
-        ("i", "daticulocale", "LOCALE_PROVIDER icu ICU_LOCALE E'de-AT'"),  # PostgreSQL 15 and 16
-        ("i", "datlocale", "LOCALE_PROVIDER icu ICU_LOCALE E'de-AT'"),  # 17 and later
-        ("b", "datlocale", "LOCALE_PROVIDER builtin BUILTIN_LOCALE E'de-AT'"),
+        ("i", "daticulocale", "LOCALE_PROVIDER icu ICU_LOCALE 'de-AT'"),  # PostgreSQL 15 and 16
+        ("i", "datlocale", "LOCALE_PROVIDER icu ICU_LOCALE 'de-AT'"),  # 17 and later
+        ("b", "datlocale", "LOCALE_PROVIDER builtin BUILTIN_LOCALE 'de-AT'"),
     ],
 )
 def test_its_locale_may_be_of_another_provider(provider, column, words):
-    assert words in database_properties.creation({**LIBC, "datlocprovider": provider, column: "de-AT"})
+    assert words in shown(database_properties.creation({**LIBC, "datlocprovider": provider, column: "de-AT"}))
 
 
 def test_a_server_before_providers_has_none():
-    assert "PROVIDER" not in database_properties.creation({**LIBC, "datlocprovider": None})
+    assert "PROVIDER" not in shown(database_properties.creation({**LIBC, "datlocprovider": None}))
 
 
 @pytest.mark.parametrize(
     ("stored", "value"),
     [
-        ("work_mem=64MB", "\"work_mem\" TO E'64MB'"),
-        (r"app.motto=it's = \ 100 %", r""""app"."motto" TO E'it''s = \\ 100 %%'"""),
-        ('search_path="$user", public, "a, b"', "\"search_path\" TO E'$user', E'public', E'a, b'"),
+        ("work_mem=64MB", "\"work_mem\" TO '64MB'"),
+        (r"app.motto=it's = \ 100 %", r""""app"."motto" TO 'it''s = \\ 100 %'"""),
+        ('search_path="$user", public, "a, b"', "\"search_path\" TO '$user', 'public', 'a, b'"),
         ('search_path=""', "\"search_path\" TO ''"),
     ],
 )
 def test_a_setting_is_set_as_it_is_stored(stored, value):
     facts = {**LIBC, "settings": [{"role": None, "settings": [stored]}]}
-    assert list(database_properties.statements("a", facts)) == [f'ALTER DATABASE "a" SET {value}']
+    assert [*map(shown, database_properties.statements("a", facts))] == [f'ALTER DATABASE "a" SET {value}']
 
 
 def test_settings_of_a_role_in_a_database_are_that_roles():
     facts = {**LIBC, "settings": [{"role": "r", "settings": ["work_mem=1MB"]}]}
     (statement,) = database_properties.statements("a", facts)
-    assert statement == 'ALTER ROLE "r" IN DATABASE "a" SET "work_mem" TO ' + "E'1MB'"
+    assert shown(statement) == 'ALTER ROLE "r" IN DATABASE "a" SET "work_mem" TO ' + "'1MB'"
 
 
 def test_default_grants_stay_the_default_and_others_replace_it():
@@ -67,7 +68,7 @@ def test_default_grants_stay_the_default_and_others_replace_it():
         {"grantee": None, "privilege": "CONNECT", "grantable": False},
         {"grantee": "r", "privilege": "CREATE", "grantable": True},
     ]
-    assert list(database_properties.statements("a", {**LIBC, "owner": "o", "grants": grants})) == [
+    assert [*map(shown, database_properties.statements("a", {**LIBC, "owner": "o", "grants": grants}))] == [
         'REVOKE ALL ON DATABASE "a" FROM PUBLIC, "o"',
         'GRANT CONNECT ON DATABASE "a" TO PUBLIC',
         'GRANT CREATE ON DATABASE "a" TO "r" WITH GRANT OPTION',

@@ -17,6 +17,7 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discov
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres.catalog import Column, Table
 from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import RotationError
 
+from .....statements import shown
 from ..conftest import nothing_set
 
 FIELD = {"format": "fernet", "key": {"derive": "sha256", "secret": "FIELD_KEY"}}
@@ -85,7 +86,7 @@ def test_how_a_person_calls_a_table(table, label):
 
 def test_a_table_stays_one_name_in_a_statement_and_as_a_parameter():
     odd = Table("my schema", '100% "x"', True)
-    assert odd.sql == '"my schema"."100%% ""x"""'
+    assert shown(odd.identifier) == '"my schema"."100% ""x"""'
     assert odd.regclass == '"my schema"."100% ""x"""'
 
 

@@ -2,22 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
-import pytest
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres.connection import Libpq, quote
-
-
-@pytest.mark.parametrize(
-    ("name", "quoted"),
-    [
-        ("name", '"name"'),
-        ("Mixed Case", '"Mixed Case"'),
-        ('a"; DROP TABLE users; --', '"a""; DROP TABLE users; --"'),
-        ("100%", '"100%%"'),
-        ("public.users", '"public.users"'),
-    ],
-)
-def test_a_name_stays_one_name_in_a_statement(name, quoted):
-    assert quote(name) == quoted
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres.connection import Libpq
 
 
 def test_connection_parameters_never_show_the_password():
