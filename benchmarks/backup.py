@@ -83,15 +83,14 @@ def measure(folder: Path, megabytes: int) -> None:
         for jobs in (1, JOBS):
             one = dump.Backup(str(folder / "backups"), f"benchmark-{jobs}")
             started = time.perf_counter()
-            described = one.dump(tools, database, recipients, key_ids=[], settings={}, jobs=jobs)
+            described = one.dump(tools, database, dump.DumpOrder(recipients, key_ids=[], settings={}, jobs=jobs))
             tell(f"backup by {jobs}: counts, hashes, pg_dump, age", started)
-            print(f"  {'on the disk':<52} {described['size'] / 1e6:9,.0f} MB", flush=True)
+            print(f"  {'on the disk':<52} {described.size / 1e6:9,.0f} MB", flush=True)
             started = time.perf_counter()
-            made = restore_proof.prove(
-                one, described, database, tools, survey.found, application.keyring, kind="full", identity=identity
-            )
+            source = restore_proof.RestoreSource(one, described, database, tools, identity)
+            made = restore_proof.prove(source, survey.found, application.keyring, "full")
             tell(f"proof by {jobs}: restore, counts, hashes, every value opened", started)
-        print(f"  {'rows compared, values opened':<52} {made['proof']['rows']:9,} {made['proof']['tokens']:9,}")
+        print(f"  {'rows compared, values opened':<52} {made.proof['rows']:9,} {made.proof['tokens']:9,}")
     memory = [resource.getrusage(who).ru_maxrss // 1024 for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     print(f"  {'memory at most: this process, pg_dump or another':<52} {memory[0]:9} MB {memory[1]:9} MB")
 

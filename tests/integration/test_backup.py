@@ -18,6 +18,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
@@ -32,6 +33,7 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._backup import
     restore_proof,
 )
 from ansible_collections.tetech.key_rotation.plugins.module_utils._backup import dump as backup_dump
+from ansible_collections.tetech.key_rotation.plugins.module_utils._backup.manifest import FORMAT, Manifest
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine import repair
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.application import django_project
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto import schemes
@@ -79,10 +81,9 @@ class Maker:
         self.database, self.tools = database, tools
         self.recipients = age.recipients_of(identity)
 
-    def __call__(self, **changed: Any) -> dict[str, Any]:
-        given = {"tools": self.tools, "recipients": self.recipients, "settings": {}, **changed}
-        tools, recipients = given.pop("tools"), given.pop("recipients")
-        return self.one.dump(tools, self.database, recipients, key_ids=KEY_IDS, **given)
+    def __call__(self, tools: pg_client.Tools | None = None, **changed: Any) -> Manifest:
+        given = {"recipients": self.recipients, "settings": {}, "key_ids": KEY_IDS, **changed}
+        return self.one.dump(tools or self.tools, self.database, backup_dump.DumpOrder(**given))
 
     def files(self) -> list[str]:
         return sorted(os.listdir(self.one.folder)) if os.path.isdir(self.one.folder) else []
@@ -115,7 +116,7 @@ def writer(filled: Any) -> Iterator[Callable[[], int]]:
     other.close()
 
 
-def restored(maker: Maker, described: dict[str, Any], identity: str | None) -> dict[str, Any]:
+def restored(maker: Maker, described: Manifest, identity: str | None) -> dict[str, Any]:
     """What a copy holds that was restored from the file on the disk."""
     from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres.connection import Database
 
@@ -124,7 +125,7 @@ def restored(maker: Maker, described: dict[str, Any], identity: str | None) -> d
     try:
         with maker.one.opened(described, identity) as archives:
             pg_client.restore(maker.tools, copy, archives, [])
-        structure.refuse_difference(described["structure"], copy)
+        structure.refuse_difference(described.structure, copy)
         return table_contents.take(copy)
     finally:
         copy.close()
@@ -171,15 +172,15 @@ def test_with_a_writer_active_the_restored_copy_equals_the_snapshot(make, wide, 
     while writer() < 5:
         pass
     described = make(jobs=jobs)
-    assert len(described["parts"]) == (5 if jobs == 3 else 0)
+    assert len(described.parts) == (5 if jobs == 3 else 0)
     during = writer()
     while writer() < during + 5:
         pass
     found = restored(make, described, identity)
-    assert table_contents.refuse_difference(described["tables"], found) is None
-    assert found["public.secrets"]["rows"] == described["tables"]["public.secrets"]["rows"]
+    assert table_contents.refuse_difference(described.tables, found) is None
+    assert found["public.secrets"]["rows"] == described.tables["public.secrets"]["rows"]
     with pytest.raises(RotationError, match="E_CONTENTS"):  # the rows of now are others
-        table_contents.refuse_difference(described["tables"], table_contents.take(make.database))
+        table_contents.refuse_difference(described.tables, table_contents.take(make.database))
 
 
 class Teller:
@@ -217,7 +218,7 @@ def altered(database: Any, table: str) -> Iterator[Callable[[], int]]:
 def test_an_alter_that_comes_while_rows_are_counted_waits_and_stops_nothing(make, wide, identity, jobs):
     with contextlib.closing(make.database.another()) as looking, altered(looking, "days") as begin:
         described = make(jobs=jobs, progress=Teller(begin))
-    assert table_contents.refuse_difference(described["tables"], restored(make, described, identity)) is None
+    assert table_contents.refuse_difference(described.tables, restored(make, described, identity)) is None
 
 
 def test_a_partitioned_table_is_locked_in_the_snapshot_as_pg_dump_locks_it(wide):
@@ -264,7 +265,7 @@ def test_tables_are_spread_as_the_snapshot_has_them(make, wide, identity, monkey
 
     monkeypatch.setattr(table_contents, "exported_snapshot", late)
     described = make(jobs=3)
-    assert table_contents.refuse_difference(described["tables"], restored(make, described, identity)) is None
+    assert table_contents.refuse_difference(described.tables, restored(make, described, identity)) is None
 
 
 OWNED = """
@@ -306,17 +307,18 @@ def test_an_owner_that_may_write_no_rows_gets_them_back_all_the_same(make, ident
 
 def test_the_manifest_says_what_it_is(make, identity):
     described = make(settings={"site/settings.py": b"DEBUG = False\n"})
-    path = Path(make.one.folder, described["path"])
+    path = Path(make.one.folder, described.path)
     assert make.files() == ["r1.dump.age", "r1.json", "r1.settings.tar.age"]
     written = json.loads(Path(make.one.manifest).read_text())
-    assert {name: value for name, value in written.items() if name != "checksum"} == described == make.one.known()
-    assert described["size"] == path.stat().st_size
+    assert {name: value for name, value in written.items() if name != "checksum"} == described.as_document()
+    assert make.one.known() == described
+    assert described.size == path.stat().st_size
     assert path.read_bytes().startswith(b"age-encryption.org/v1")
-    assert (described["key_ids"], described["proof"]) == (KEY_IDS, None)
-    assert described["encrypted_to"] == age.recipients_of(identity)
-    assert described["tables"]["public.secrets"]["rows"] == ROWS
-    assert int(described["system_identifier"]) > 0
-    assert described["settings"]["files"] == ["site/settings.py"]
+    assert (described.key_ids, described.proof) == (KEY_IDS, None)
+    assert described.encrypted_to == age.recipients_of(identity)
+    assert described.tables["public.secrets"]["rows"] == ROWS
+    assert int(described.system_identifier) > 0
+    assert described.settings["files"] == ["site/settings.py"]
     modes = [stat.S_IMODE(os.stat(Path(make.one.folder, name)).st_mode) for name in ("", *make.files())]
     assert modes == [0o700, 0o600, 0o600, 0o600]
 
@@ -324,19 +326,19 @@ def test_the_manifest_says_what_it_is(make, identity):
 def test_without_recipients_it_is_in_clear(make):
     described = make(recipients=[])
     assert make.files() == ["r1.dump", "r1.json"]
-    assert table_contents.refuse_difference(described["tables"], restored(make, described, None)) is None
+    assert table_contents.refuse_difference(described.tables, restored(make, described, None)) is None
 
 
 def test_of_several_archives_at_once_each_is_sealed_and_known_by_its_sum(make, wide, identity):
     described = make(jobs=2, settings={"settings.py": b"DEBUG = False"})
-    folder = Path(make.one.folder, described["path"])
+    folder = Path(make.one.folder, described.path)
     assert make.files() == ["r1.dump", "r1.json", "r1.settings.tar.age"]
-    assert described["parts"] == [f"{name}.dump.age" for name in ("tables", "rows-0", "rows-1", "indexes")]
-    assert sorted(os.listdir(folder)) == sorted([*described["parts"], "SHA256SUMS"])
+    assert described.parts == [f"{name}.dump.age" for name in ("tables", "rows-0", "rows-1", "indexes")]
+    assert sorted(os.listdir(folder)) == sorted([*described.parts, "SHA256SUMS"])
     assert subprocess.run(["sha256sum", "--check", "--quiet", "SHA256SUMS"], cwd=folder, check=False).returncode == 0
-    files = [folder / name for name in described["parts"]]
+    files = [folder / name for name in described.parts]
     assert all(path.read_bytes().startswith(b"age-encryption.org/v1") for path in files)
-    assert described["size"] == sum(path.stat().st_size for path in files)
+    assert described.size == sum(path.stat().st_size for path in files)
     assert all(path.stat().st_size > 10_000 for path in files[1:3]), "both have rows"
     assert [stat.S_IMODE(path.stat().st_mode) for path in (folder, *files)] == [0o700, *[0o600] * 4]
     assert make.one.known() == described
@@ -380,7 +382,7 @@ def test_one_of_several_that_dies_ends_the_others_and_leaves_nothing(make, wide,
 )
 def test_a_damaged_dump_is_refused_before_it_is_read(make, wide, identity, jobs, name, damage):
     described = make(jobs=jobs)
-    path = Path(make.one.folder, described["path"], name)
+    path = Path(make.one.folder, described.path, name)
     if damage == "gone":
         path.unlink()
     elif damage == "cut":
@@ -404,7 +406,7 @@ def test_an_identity_that_does_not_open_it_is_told_before_anybody_reads(make, wi
     with pytest.raises(RotationError) as refused:
         restored(make, described, wrong.read_text())
     assert (refused.value.code, "does not open it" in str(refused.value)) == ("E_BACKUP_IDENTITY", True)
-    assert restored(make, described, identity) == described["tables"]
+    assert restored(make, described, identity) == described.tables
 
 
 def instead(folder: Path, name: str, script: str) -> str:
@@ -479,14 +481,14 @@ def test_several_archives_of_a_killed_run_and_of_a_run_before_are_replaced(make,
     time.sleep(1)  # the names of the files tell the second
     second = make(jobs=2)
     with make.one.proving(second, written=False):
-        assert first["path"] != second["path"]
+        assert first.path != second.path
     assert make.files() == of(second)
 
 
-def of(*described: dict[str, Any]) -> list[str]:
+def of(*described: Manifest) -> list[str]:
     """The files of these backups."""
-    settings = [one["settings"]["path"] for one in described if one["settings"]]
-    return sorted([f"{one['name']}.json" for one in described] + [one["path"] for one in described] + settings)
+    settings = [one.settings["path"] for one in described if one.settings]
+    return sorted([f"{one.name}.json" for one in described] + [one.path for one in described] + settings)
 
 
 def test_what_killed_runs_left_is_cleared_away(make):
@@ -494,7 +496,7 @@ def test_what_killed_runs_left_is_cleared_away(make):
     left = ["r1.dump.age.partial", "r1.dump.age", "r1.settings.tar", "r1.20260501T000000Z.dump.age"]
     others = ["r1.notes.txt", "r1.reports.dump.age", "r12.dump.age", "r1.replaced.jsonl", "r10.json"]
     for name in [*left, *others]:
-        Path(make.one.folder, name).write_text(json.dumps({"format": backup_dump.FORMAT}))
+        Path(make.one.folder, name).write_text(json.dumps({"format": FORMAT}))
     several = Path(make.one.folder, "r1.20260501T000000Z.dump.partial")
     several.mkdir()
     (several / "rows-1.dump.age.partial").write_text("half")
@@ -507,7 +509,7 @@ SETTINGS = {"settings.py": b"DEBUG = False"}
 
 def test_an_old_backup_of_a_rotation_that_is_resumed_is_made_anew_and_kept_until_then(make, tmp_path):
     first = make(settings=SETTINGS)
-    assert make.one.known_since(first["snapshot"]["time"]) == first
+    assert make.one.known_since(first.snapshot["time"]) == first
     assert make.one.known_since(at(time.time() + 3600)) is None
     folder = instead(tmp_path / "bin", "pg_dump", "exit 3")
     with pytest.raises(RotationError):
@@ -524,9 +526,9 @@ def test_an_old_backup_of_a_rotation_that_is_resumed_is_made_anew_and_kept_until
     second = make(settings=SETTINGS)
     with make.one.proving(second, written=False):
         assert make.one.known() == second
-    assert second["snapshot"]["time"] > first["snapshot"]["time"]
+    assert second.snapshot["time"] > first.snapshot["time"]
     assert make.files() == of(second)
-    assert first["path"] != second["path"]
+    assert first.path != second.path
 
 
 def test_the_backup_of_before_the_first_write_stays_whatever_comes_after_it(make, prove):
@@ -553,7 +555,8 @@ def test_a_backup_by_another_engine_is_none_of_this_one_and_stays(make, prove):
     with make.one.proving(described, written=False):
         described = prove(described)
     assert snapped in make.one.all(), "what it needs is asked for before keys are destroyed"
-    make.one.describe({**described, "proof": None, "failed": {"kind": "full", "code": "E_CONTENTS"}})
+    failed = {"kind": "full", "time": described.time, "code": "E_CONTENTS"}
+    make.one.describe(replace(described, proof=None, failed=failed))
     os.unlink(make.one.manifest_of(snapped))
     given = {"engine": "snapshot", "snapshot_command": ["echo", "again"], "key_ids": KEY_IDS, "max_age": 24}
     given |= {"rotation_id": "r1", "backup_dir": make.one.folder}
@@ -567,17 +570,17 @@ def test_of_all_rotations_the_newest_backup_that_is_proved_is_restored(make, pro
     prove(make())
     time.sleep(1)  # the snapshot of the next is newer
     later = backup_dump.Backup(make.one.folder, "r2")
-    made = later.dump(make.tools, make.database, make.recipients, key_ids=KEY_IDS, settings={})
+    made = later.dump(make.tools, make.database, backup_dump.DumpOrder(make.recipients, KEY_IDS, {}))
     params = {"alias": "default", "rotation_id": None, "backup_dir": make.one.folder, "admin": None, "direct": {}}
     work = restore.Restoration(params)
-    assert work.described()["rotation_id"] == "r1"
-    later.describe({**made, "proof": {"kind": "none"}})
-    assert work.described()["rotation_id"] == "r2"
+    assert work.described().rotation_id == "r1"
+    later.describe(replace(made, proof={"kind": "none"}))
+    assert work.described().rotation_id == "r2"
 
 
 def test_a_restore_whose_copy_is_not_the_snapshot_leaves_no_copy(make, identity):
     described = make()
-    described["tables"]["public.secrets"]["hash"] = "1"
+    described.tables["public.secrets"]["hash"] = "1"
     make.one.describe(described)
     of = {"alias": "default", "rotation_id": "r1", "backup_dir": make.one.folder, "identity": identity}
     given = {"admin": None, "direct": {}, "key_set_ids": {"current": KEY_IDS[0]}, "pg_bindir": None}
@@ -590,11 +593,11 @@ def test_a_manifest_that_names_other_files_deletes_none(make, tmp_path):
     first = make()
     (tmp_path / "precious").write_text("")
     for path in ("../precious", str(tmp_path / "precious")):
-        make.one.describe({**first, "path": path})
+        make.one.describe(replace(first, path=path))
         with pytest.raises(RotationError, match=r"E_BACKUP_MANIFEST: .* names files that are not beside it"):
             make.one.known()
     Path(make.one.folder, "r2.dump").write_text("of another rotation")
-    make.one.describe({**first, "path": "r2.dump"})
+    make.one.describe(replace(first, path="r2.dump"))
     time.sleep(1)  # the names of the files tell the second
     second = make()
     with make.one.proving(second, written=False):
@@ -605,7 +608,7 @@ def test_a_manifest_that_names_other_files_deletes_none(make, tmp_path):
 
 def test_damaged_settings_are_no_known_backup_and_no_hindrance_to_a_restore(make, prove, identity):
     described = make(settings=SETTINGS)
-    path = Path(make.one.folder, described["settings"]["path"])
+    path = Path(make.one.folder, described.settings["path"])
     path.write_bytes(path.read_bytes()[:-1])
     for read in (make.one.known, partial(prove, described)):
         with pytest.raises(RotationError) as refused:
@@ -665,12 +668,10 @@ class Prover:
         token = keyring(KEYS).cipher(SCHEME, "current").seal(Opened(b"value", 1_700_000_000))
         make.database.execute("UPDATE secrets SET body = %s", (token.decode(),))
 
-    def __call__(
-        self, described: dict[str, Any], kind: str = "full", database: Any = None, keys: KeySet = KEYS
-    ) -> dict[str, Any]:
+    def __call__(self, described: Manifest, kind: str = "full", database: Any = None, keys: KeySet = KEYS) -> Manifest:
         database = database or self.make.database
-        given = (self.make.one, described, database, self.make.tools, self.targets, keyring(keys))
-        return restore_proof.prove(*given, kind=kind, identity=self.identity)
+        source = restore_proof.RestoreSource(self.make.one, described, database, self.make.tools, self.identity)
+        return restore_proof.prove(source, self.targets, keyring(keys), kind)
 
     def scratch(self) -> list[tuple[Any, ...]]:
         names = f"SELECT datname::text FROM pg_database WHERE datname LIKE '{restore_proof.PREFIX}%%'"
@@ -684,9 +685,9 @@ def prove(make: Maker, identity: str) -> Prover:
 
 def test_a_proof_restores_compares_opens_and_drops(make, prove):
     made = prove(make())
-    found = {name: made["proof"][name] for name in ("kind", "where", "rows", "tokens")}
+    found = {name: made.proof[name] for name in ("kind", "where", "rows", "tokens")}
     assert found == {"kind": "full", "where": "a scratch database", "rows": TOKENS, "tokens": TOKENS}
-    assert made["key_ids"] == [KEYS.key_id]
+    assert made.key_ids == [KEYS.key_id]
     assert make.one.known() == made
     assert [restore_proof.proved(made, kind) for kind in restore_proof.KINDS] == [True, True, True]
     assert prove.scratch() == []
@@ -708,20 +709,20 @@ def test_a_full_disk_at_the_end_of_the_proof_leaves_a_backup_that_is_not_proved(
 def test_a_sample_does_not_know_which_keys_are_needed(make, prove, monkeypatch):
     monkeypatch.setattr(census, "PAGE_ROWS", 10)
     made = prove(make(), "sample")
-    assert 100 <= made["proof"]["tokens"] < TOKENS
-    assert made["key_ids"] == KEY_IDS
+    assert 100 <= made.proof["tokens"] < TOKENS
+    assert made.key_ids == KEY_IDS
     assert [restore_proof.proved(made, kind) for kind in restore_proof.KINDS] == [True, True, False]
 
 
 def test_a_copy_that_is_not_the_snapshot_is_no_proof(make, prove):
     described = make()
-    described["tables"]["public.secrets"]["hash"] = "1"
+    described.tables["public.secrets"]["hash"] = "1"
     with pytest.raises(RotationError) as refused:
         prove(described)
     assert refused.value.code == "E_CONTENTS"
     assert "is not proved" in str(refused.value)
     found = make.one.read()
-    assert (found["proof"], found["failed"]["code"]) == (None, "E_CONTENTS")
+    assert (found.proof, found.failed["code"]) == (None, "E_CONTENTS")
     assert prove.scratch() == []
     for kind in restore_proof.KINDS:  # of the next run
         assert (restore_proof.proved(found, kind), restore_proof.needed(found, kind)) == (False, "full")
@@ -761,19 +762,19 @@ def test_a_copy_without_something_that_is_no_row_or_with_a_sequence_elsewhere_is
     make.database.execute(f"CREATE TRIGGER same BEFORE UPDATE ON secrets FOR EACH ROW EXECUTE FUNCTION {by}")
     try:
         described = make()
-        assert {*LESS} < {*described["structure"]["names"]}
-        assert described["structure"]["sequences"] == {'"public"."ordered"': [41, 41]}
+        assert {*LESS} < {*described.structure["names"]}
+        assert described.structure["sequences"] == {'"public"."ordered"': [41, 41]}
         with restore_proof.copy_of(make.database, "r1") as (copy, _):
             with make.one.opened(described, identity) as archives:
                 pg_client.restore(make.tools, copy, archives, [])
-            structure.refuse_difference(described["structure"], copy)
+            structure.refuse_difference(described.structure, copy)
             copy.execute("SELECT nextval('ordered')")
             with pytest.raises(RotationError, match=r'E_SEQUENCE: sequence "public"."ordered" is at 42'):
-                structure.refuse_difference(described["structure"], copy)
+                structure.refuse_difference(described.structure, copy)
             for count, (name, statement) in enumerate(sorted(LESS.items(), reverse=True), start=1):
                 copy.execute(statement)
                 with pytest.raises(RotationError) as refused:
-                    structure.refuse_difference(described["structure"], copy)
+                    structure.refuse_difference(described.structure, copy)
                 assert refused.value.where == {"name": name, "place": "the snapshot", "count": count}
     finally:
         make.database.execute("DROP VIEW shown; DROP FUNCTION doubled; DROP SEQUENCE ordered")
@@ -859,8 +860,8 @@ def test_where_the_role_may_make_no_database_the_copy_is_on_an_embedded_server(m
         made = prove(make(), database=poor)
     finally:
         make.database.execute("DROP POLICY own ON secrets")
-    assert made["proof"]["where"].startswith("an embedded PostgreSQL 18")
-    assert made["proof"]["tokens"] == TOKENS
+    assert made.proof["where"].startswith("an embedded PostgreSQL 18")
+    assert made.proof["tokens"] == TOKENS
     assert glob.glob(os.path.join(tempfile.gettempdir(), f"{restore_proof.PREFIX}*")) == []
 
 
@@ -930,7 +931,7 @@ def test_what_a_superuser_alone_may_make_is_proved_on_an_embedded_server(make, p
         make.database.execute("DROP EVENT TRIGGER IF EXISTS telling")
         make.database.execute("DROP FUNCTION told()")
         make.database.execute("DROP ROLE kr_maker")
-    assert made["proof"]["where"].startswith("an embedded PostgreSQL 18")
+    assert made.proof["where"].startswith("an embedded PostgreSQL 18")
 
 
 def test_without_right_and_without_embedded_server_it_says_what_to_grant(poor, monkeypatch):
@@ -959,7 +960,7 @@ def test_a_hostile_database_name_is_a_name(make, prove, tmp_path):
         hostile.execute("INSERT INTO secrets VALUES (7, NULL)")
         make.database, prove.make.database = hostile, hostile
         made = prove(make())
-        assert (made["database"], made["proof"]["rows"]) == (name, 1)
+        assert (made.database, made.proof["rows"]) == (name, 1)
     finally:
         hostile.close()
         with contextlib.closing(hostile.elsewhere(dbname="engine")) as admin:

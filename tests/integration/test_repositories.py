@@ -59,21 +59,21 @@ def test_a_stanza_is_checked_and_has_one_backup_for_each_rotation(stanza, tmp_pa
     one = dump.Backup(str(tmp_path / "backups"), "spring")
     assert (stanza.check(), stanza.cipher()) == (None, "aes-256-cbc")
     made = stanza.backup(one, "full", ["b", "a"])
-    assert made["path"].startswith("orders/")
-    assert (made["engine"], made["key_ids"], made["encrypted_to"]) == ("pgbackrest", ["a", "b"], ["aes-256-cbc"])
-    assert (made["size"] > 0, int(made["system_identifier"]) > 0, made["proof"]) == (True, True, None)
-    assert made["system_identifier"] == stanza.system_identifier()
+    assert made.path.startswith("orders/")
+    assert (made.engine, made.key_ids, made.encrypted_to) == ("pgbackrest", ["a", "b"], ["aes-256-cbc"])
+    assert (made.size > 0, int(made.system_identifier) > 0, made.proof) == (True, True, None)
+    assert made.system_identifier == stanza.system_identifier()
     assert one.known() == made
     os.unlink(one.manifest)  # a run that died before it
-    assert stanza.backup(one, "full", ["a"])["path"] == made["path"]
+    assert stanza.backup(one, "full", ["a"]).path == made.path
     another = stanza.backup(dump.Backup(one.folder, "summer"), "incr", ["a"])
-    assert another["path"] != made["path"]
+    assert another.path != made.path
 
 
 def test_a_damaged_repository_is_no_backup(stanza, tmp_path):
     """The exit code of pgbackrest verify is 0 all the same."""
     first = stanza.backup(dump.Backup(str(tmp_path / "backups"), "spring"), "full", ["a"])
-    folder = Path(os.environ["PGBACKREST_CONFIG"]).parent / "repository/backup" / first["path"]
+    folder = Path(os.environ["PGBACKREST_CONFIG"]).parent / "repository/backup" / first.path
     kept = max((path for path in folder.rglob("*") if path.is_file()), key=lambda path: path.stat().st_size)
     content = bytearray(kept.read_bytes())
     content[len(content) // 2] ^= 1
@@ -88,7 +88,7 @@ def test_an_old_backup_of_the_rotation_does_not_count(stanza, tmp_path):
     one = dump.Backup(str(tmp_path / "backups"), "spring")
     first = stanza.backup(one, "full", ["a"])
     later = stanza.backup(one, "incr", ["a"], oldest=at(time.time() + 1))
-    assert later["path"] != first["path"]
+    assert later.path != first.path
 
 
 def test_what_pgbackrest_refuses_is_told_by_its_error(stanza, tmp_path):
@@ -115,7 +115,7 @@ def test_a_backup_that_is_made_anew_leaves_that_of_before_the_first_write_known(
     first = external.snapshot(one, ["echo", "before"], ["a"])
     assert (one.known(), os.listdir(one.folder)) == (first, ["spring.json"])
     external.snapshot(one, ["echo", "of mixed rows"], ["a", "b"])
-    assert {made["path"] for made in one.all()} == {"before", "of mixed rows"}
+    assert {made.path for made in one.all()} == {"before", "of mixed rows"}
 
 
 def test_the_backup_of_another_database_is_not_that_of_a_rotation_of_the_same_name(tmp_path):

@@ -13,6 +13,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -25,7 +26,7 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._backup.databa
     DatabaseSwap,
     kept_aside,
 )
-from ansible_collections.tetech.key_rotation.plugins.module_utils._backup.dump import FORMAT
+from ansible_collections.tetech.key_rotation.plugins.module_utils._backup.manifest import FORMAT, Manifest
 from ansible_collections.tetech.key_rotation.plugins.module_utils._backup.restore import Restoration
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.key_set import KeySet
 from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import RotationError
@@ -297,10 +298,11 @@ def test_a_restore_that_is_at_work_is_none_that_left_everybody_shut_out(database
 def test_a_backup_whose_keys_were_destroyed_is_not_restored() -> None:
     kept = KeySet({"SECRET_KEY": "a"})
     asked = SimpleNamespace(_params={"key_set_ids": {"current": kept.key_id}})
-    described = {"snapshot": {"time": "2026-03-20T01:00:07Z"}, "key_ids": [kept.key_id]}
+    document = {"snapshot": {"time": "2026-03-20T01:00:07Z"}, "key_ids": [kept.key_id]}
+    described = Manifest.from_document("spring", document)
     assert Restoration._refuse_without_keys(asked, described) is None
     with pytest.raises(RotationError) as refused:
-        Restoration._refuse_without_keys(asked, {**described, "key_ids": ["f" * 16]})
+        Restoration._refuse_without_keys(asked, replace(described, key_ids=["f" * 16]))
     assert (refused.value.code, refused.value.where["key_ids"]) == ("E_RESTORE_KEYS", "f" * 16)
 
 

@@ -23,6 +23,7 @@ from .._errors.backup import AgeFailed, AgeMissing, BackupIdentity
 from .._errors.base import RotationError
 from .._errors.options import InvalidOption
 from .._system import pipelines
+from .._system.pipelines import Program
 from .pg_client import clean_environment
 
 _RECIPIENT = re.compile(r"(age1[a-z0-9]+|ssh-(ed25519|rsa) \S.*)")
@@ -67,7 +68,7 @@ def recipients_of(identity: str) -> list[str]:
 @contextlib.contextmanager
 def encrypted(plain: IO[bytes], recipients: Sequence[str]) -> Iterator[IO[bytes]]:
     """``plain`` encrypted to all the recipients; any one of their identities opens it. Raises E_AGE."""
-    with pipelines.output_of(_encrypt(recipients), _failed, environment=clean_environment(), stdin=plain) as sealed:
+    with pipelines.output_of(Program(_encrypt(recipients), clean_environment(), plain), _failed) as sealed:
         yield sealed
 
 
@@ -104,9 +105,7 @@ def decrypted(sealed: IO[bytes], identity: str) -> Iterator[IO[bytes]]:
                 raise BackupIdentity(found=f"is larger than {PIPE_BYTES} bytes")
             handle.write(identity.encode())
         argv = [program(), "--decrypt", "-i", f"/dev/fd/{reading}"]
-        with pipelines.output_of(
-            argv, failed, environment=clean_environment(), stdin=sealed, descriptors=[reading]
-        ) as plain:
+        with pipelines.output_of(Program(argv, clean_environment(), sealed, [reading]), failed) as plain:
             yield plain
     finally:
         os.close(reading)

@@ -13,7 +13,6 @@ import contextlib
 import glob
 import hashlib
 import io
-import json
 import os
 import re
 import shutil
@@ -23,6 +22,7 @@ import tarfile
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
 from functools import partial
 from typing import IO, Any
 
@@ -32,10 +32,7 @@ from .._errors.backup import (
     BackupChecksum,
     BackupFolder,
     BackupIdentity,
-    BackupList,
-    BackupManifest,
     BackupSpace,
-    BackupUndescribed,
 )
 from .._errors.base import RotationError
 from .._errors.options import InvalidOption
@@ -45,10 +42,10 @@ from .._system.progress_file import SILENT, ProgressFile
 from .._system.task_group import Cancellation
 from .._system.timestamps import now
 from . import age, database_properties, dump_shards, pg_client
-from .pg_client import Tools
+from . import manifest as manifests
+from .manifest import KeptSettings, Manifest
+from .pg_client import SnapshotDump, Tools
 
-FORMAT = "tetech.key_rotation backup 2"
-ENGINES = ("pg_dump", "pgbackrest", "snapshot")
 SUMS = "SHA256SUMS"  # as sha256sum -c reads it
 Source = Callable[[Sequence[str], Cancellation], AbstractContextManager[IO[bytes]]]  # pg_dump with these options
 _STEM = re.compile(r"(\.\d{8}T\d{6}Z)?")  # of one that was made anew, after the name
@@ -57,17 +54,8 @@ SPACE_FACTOR = 1.2  # of the database's size: the upper bound for a dump of ciph
 
 
 class Backup:
-    """The backup of one database for one rotation: ``ID.json``, its manifest, describes what lies beside it. Other
-    databases than the default one have their alias after the ID, and all files of one that was made anew its time.
-
-    Members of a manifest: format, name (of the manifest, and how all it describes begins), rotation_id, alias,
-    database, server, server_version, system_identifier, engine, client_version, path (beside the manifest), size
-    (bytes), sha256 (of the file as it lies there; of a folder, of its SHA256SUMS), parts (the files of a folder, in the
-    order in which they are restored; empty where there is none), encrypted_to (age recipients, empty for a dump in
-    clear), key_ids (versions of the keys without which its rows cannot be read), snapshot {time, lsn}, tables
-    {"schema.table": {rows, hash}}, structure (see engine.structure), settings, facts (of the database itself, see
-    database_facts), begun, ended, proof (none, or {kind, ...}), failed (none, or the {kind, ...} of a proof that it did
-    not pass).
+    """The backup of one database for one rotation: ``ID.json``, its manifest, describes what is next to it. Databases
+    other than the default one have their alias after the ID, and all files of one that was taken again its time.
     """
 
     def __init__(self, folder: str, rotation_id: str, alias: str = "default") -> None:
@@ -77,60 +65,60 @@ class Backup:
         self.name = rotation_id if alias == "default" else f"{rotation_id}.{alias}"
         self.manifest = os.path.join(self.folder, f"{self.name}.json")
 
-    def all(self) -> list[dict[str, Any]]:
+    def all(self) -> list[Manifest]:
         """The manifests, oldest snapshot first. Raises E_BACKUP_MANIFEST, and E_OPTION for that of another backup."""
         begin = os.path.join(self.folder, self.name)
         paths = [path for path in glob.glob(f"{glob.escape(begin)}*.json") if _STEM.fullmatch(path[len(begin) : -5])]
-        found = [described for path in paths if (described := _read(path))]
+        found = [manifest for path in paths if (manifest := manifests.read(path))]
         for other in found:  # second of spring, and the default one of spring.second
-            if (other["rotation_id"], other["alias"]) != (self.rotation_id, self.alias):
-                path, of = self.manifest_of(other), f"{other['rotation_id']} for DATABASES[{other['alias']}]"
+            if (other.rotation_id, other.alias) != (self.rotation_id, self.alias):
+                path, of = self.manifest_of(other), f"{other.rotation_id} for DATABASES[{other.alias}]"
                 raise InvalidOption(
                     name="the rotation id (key_rotation_id)",
                     found=f"is {self.rotation_id}, and {path} is the backup of {of}",
                     advice="Choose another one.",
                 )
-        return sorted(found, key=lambda one: str(one["snapshot"]["time"]))
+        return sorted(found, key=lambda one: one.time)
 
-    def read(self) -> dict[str, Any] | None:
+    def read(self) -> Manifest | None:
         """The manifest of the best; None where there is none. Raises E_BACKUP_MANIFEST."""
-        return max(self.all(), key=worth, default=None)
+        return max(self.all(), key=lambda one: one.worth, default=None)
 
     def new_name(self, begun: str) -> str:
         """The name of a manifest that overwrites none: the first one of a rotation is of before its first write."""
         return f"{self.name}.{re.sub('[-:]', '', begun)}" if self.all() else self.name
 
-    def path(self, described: Mapping[str, Any]) -> str:
+    def path(self, described: Manifest) -> str:
         """Where the dump is that a manifest describes."""
-        return os.path.join(self.folder, str(described["path"]))
+        return os.path.join(self.folder, described.path)
 
-    def manifest_of(self, described: Mapping[str, Any]) -> str:
+    def manifest_of(self, described: Manifest) -> str:
         """Where a manifest is."""
-        return os.path.join(self.folder, f"{described['name']}.json")
+        return os.path.join(self.folder, f"{described.name}.json")
 
-    def known(self) -> dict[str, Any] | None:
+    def known(self) -> Manifest | None:
         """An earlier run's manifest, its dump checked against it; None where there is none. Raises E_BACKUP_*."""
         return self.known_since("")
 
-    def known_since(self, moment: str, engines: Collection[str] = ENGINES) -> dict[str, Any] | None:
+    def known_since(self, moment: str, engines: Collection[str] = manifests.ENGINES) -> Manifest | None:
         """The newest by one of these engines, where its snapshot was taken at this time (as ``now`` writes it), or
         later. Raises E_BACKUP_*."""
-        found = [one for one in self.all() if one["snapshot"]["time"] >= moment and one["engine"] in engines]
+        found = [one for one in self.all() if one.time >= moment and one.engine in engines]
         if not found:
             return None
-        if found[-1]["engine"] == "pg_dump":
+        if found[-1].is_dump:
             with self._checked(found[-1]):
                 self.refuse_damaged_settings(found[-1])
         return found[-1]
 
-    def as_result(self, described: Mapping[str, Any] | None) -> dict[str, Any]:
+    def as_result(self, described: Manifest | None) -> dict[str, Any]:
         """What of a manifest goes into a result and the record: all but what fills pages. Without one, the paths."""
         if described is None:
             return {"path": os.path.join(self.folder, f"{self.name}.dump"), "manifest": self.manifest}
         shown = ("alias", "engine", "size", "sha256", "encrypted_to", "key_ids", "snapshot", "proof")
-        found = {name: described[name] for name in shown}
-        path = self.path(described) if described["engine"] == "pg_dump" else described["path"]
-        return {"path": path, "manifest": self.manifest_of(described), **found}
+        document = described.as_document()
+        path = self.path(described) if described.is_dump else described.path
+        return {"path": path, "manifest": self.manifest_of(described), **{name: document[name] for name in shown}}
 
     def refuse_unusable(self, database_size: int) -> None:
         """Raise E_BACKUP_DIR or E_BACKUP_SPACE before anything is written."""
@@ -148,76 +136,45 @@ class Backup:
         if free < need:
             raise BackupSpace(path=self.folder, free=free, need=need)
 
-    def dump(
-        self,
-        tools: Tools,
-        database: Database,
-        recipients: Sequence[str],
-        *,
-        key_ids: Sequence[str],
-        settings: Mapping[str, bytes],
-        jobs: int = 1,
-        progress: ProgressFile = SILENT,
-    ) -> dict[str, Any]:
+    def dump(self, tools: Tools, database: Database, order: DumpOrder) -> Manifest:
         """Dump the database in one snapshot, in which every table is counted and hashed. The manifest, without a proof.
 
-        ``settings`` are files to keep beside it, by name; ``jobs`` is how many dump at once, as for parts.archives. An
-        older backup of the rotation stays, see ``proving``. Raises E_PG_DUMP, E_DB_LOCKED, E_AGE, E_DB or E_BACKUP_*.
+        An older backup of the rotation stays, see ``proving``. Raises E_PG_DUMP, E_DB_LOCKED, E_AGE, E_DB or
+        E_BACKUP_*.
         """
-        connection, begun, most = database.libpq(), now(), database.size()
+        begun = now()
         stem = self.new_name(begun)
         with self._usable(), contextlib.ExitStack() as undone:
             atomic_file.private_folder(self.folder)
             self._clear()
             undone.callback(self._remove, stem)
-            with table_contents.exported_snapshot(database) as snapshot:
-                before = structure.places(database)
-                archives = dump_shards.archives(database, jobs)
-                name = f"{stem}.dump{'.age' if recipients and len(archives) == 1 else ''}"
-                holders = partial(database.holders, snapshot.tables)
-                source = partial(pg_client.dumped, tools, connection, snapshot.name, holders)
-                told = CombinedProgress(lambda done: progress.tell("dumping", done, most))
-                # First: who comes to wait for our locks while it is counted would keep pg_dump from its own.
-                files = _archived(os.path.join(self.folder, name), archives, source, recipients, told)
-                tables = table_contents.take(database, lambda table: progress.tell(f"counting {table}"))
-                rest = structure.take(database, before)
-            described = {
-                "format": FORMAT,
-                "name": stem,
-                "rotation_id": self.rotation_id,
-                "alias": self.alias,
-                "database": connection.database,
-                "server": connection.host or "local socket",
-                "server_version": database.server_version(),
-                "system_identifier": database.system_identifier(),
-                "engine": "pg_dump",
-                "client_version": tools.shown,
-                "path": name,
-                **files,
-                "encrypted_to": list(recipients),
-                "key_ids": sorted(key_ids),
-                "snapshot": {"time": snapshot.time, "lsn": snapshot.lsn},
-                "tables": tables,
-                "structure": rest,
-                "settings": self._keep(settings, recipients, stem),
-                "facts": database_properties.of(database, [connection.database]).get(connection.database),
-                "begun": begun,
-                "ended": now(),
-                "proof": None,
-                "failed": None,
-            }
+            found = _Dumping(database, tools, order).into(os.path.join(self.folder, stem))
+            described = Manifest(
+                name=stem,
+                rotation_id=self.rotation_id,
+                alias=self.alias,
+                engine=manifests.PG_DUMP,
+                client_version=tools.shown,
+                encrypted_to=list(order.recipients),
+                key_ids=sorted(order.key_ids),
+                settings=self._keep(order.settings, order.recipients, stem),
+                begun=begun,
+                ended=now(),
+                **found,
+                **_about(database),
+            )
             self.describe(described)
             undone.pop_all()
         return described
 
     @contextlib.contextmanager
-    def proving(self, described: Mapping[str, Any], *, written: bool) -> Iterator[None]:
+    def proving(self, described: Manifest, *, written: bool) -> Iterator[None]:
         """The block proves a backup: then those before it go, and else it goes itself, where there is another.
 
         Where rows may have been ``written`` under new keys the first one stays: no other is of before that. So do those
         of another engine, which are not here.
         """
-        older = [one for one in self.all() if one["name"] != described["name"] and one["engine"] == "pg_dump"]
+        older = [one for one in self.all() if one.name != described.name and one.is_dump]
         try:
             yield
         except BaseException as exc:
@@ -229,10 +186,10 @@ class Backup:
         for one in older[1:] if written else older:
             self._drop(one)
 
-    def _drop(self, described: Mapping[str, Any]) -> None:
+    def _drop(self, described: Manifest) -> None:
         """The manifest first: what is left without one is cleared away."""
         _removed(self.manifest_of(described))
-        self._remove(described["name"])
+        self._remove(described.name)
 
     def _remove(self, stem: str) -> None:
         """By our own names, and never by what a manifest says."""
@@ -242,7 +199,7 @@ class Backup:
 
     def _clear(self) -> None:
         """What runs left that were killed before they wrote the manifest."""
-        for stem in {_FILE.sub("", name) for name in self._ours()} - {one["name"] for one in self.all()}:
+        for stem in {_FILE.sub("", name) for name in self._ours()} - {one.name for one in self.all()}:
             self._remove(stem)
 
     def _ours(self) -> list[str]:
@@ -250,21 +207,20 @@ class Backup:
         named = [name for name in os.listdir(self.folder) if name.startswith(self.name) and _FILE.search(name)]
         return [name for name in named if _STEM.fullmatch(_FILE.sub("", name)[len(self.name) :])]
 
-    def describe(self, described: Mapping[str, Any]) -> None:
+    def describe(self, described: Manifest) -> None:
         """Write the manifest. Raises E_BACKUP_DIR."""
-        content = {**described, "checksum": _checksum(described)}
         with self._usable():
-            atomic_file.replace(self.manifest_of(described), json.dumps(content, indent=2).encode() + b"\n")
+            atomic_file.replace(self.manifest_of(described), manifests.written(described))
 
     @contextlib.contextmanager
-    def opened(self, described: Mapping[str, Any], identity: str | None) -> Iterator[list[IO[bytes]]]:
+    def opened(self, described: Manifest, identity: str | None) -> Iterator[list[IO[bytes]]]:
         """The dump's archives in clear, as pg_restore reads them, from the very files whose SHA-256 was checked first.
 
         What was read is authentic only once the block ended without an error. Raises E_BACKUP_CHECKSUM, E_AGE_MISSING,
         E_BACKUP_IDENTITY.
         """
         with self._checked(described) as handles, contextlib.ExitStack() as stack:
-            if described["encrypted_to"]:
+            if described.encrypted_to:
                 if not identity:
                     raise BackupIdentity(found="is not given, and the backup is encrypted")
                 for handle in handles:
@@ -273,39 +229,39 @@ class Backup:
             else:
                 yield handles
 
-    def refuse_unopened(self, described: Mapping[str, Any], identity: str | None) -> None:
+    def refuse_unopened(self, described: Manifest, identity: str | None) -> None:
         """What a dry run sees of a backup: that it is the one of its manifest, and opens. Raises as ``opened``."""
         with self.opened(described, identity):
             pass
 
-    def read_through(self, described: Mapping[str, Any], tools: Tools, identity: str | None) -> None:
+    def read_through(self, described: Manifest, tools: Tools, identity: str | None) -> None:
         """Read the archives to their end, as far as they can be opened. Raises as ``opened``, and E_PG_RESTORE."""
-        if identity or not described["encrypted_to"]:
+        if identity or not described.encrypted_to:
             with self.opened(described, identity) as archives:
                 pg_client.read_through(tools, archives)
         else:
             with self._checked(described):
                 pass
 
-    def refuse_damaged_settings(self, described: Mapping[str, Any]) -> None:
+    def refuse_damaged_settings(self, described: Manifest) -> None:
         """Raise E_BACKUP_CHECKSUM where the archive of settings is not what it was. No restore needs it."""
-        settings = described["settings"]
+        settings = described.settings
         with contextlib.ExitStack() as stack:
             if settings:
                 _checked(stack, os.path.join(self.folder, settings["path"]), settings["sha256"])
 
     @contextlib.contextmanager
-    def _checked(self, described: Mapping[str, Any]) -> Iterator[list[IO[bytes]]]:
-        path = self.path(described)
+    def _checked(self, described: Manifest) -> Iterator[list[IO[bytes]]]:
+        path, expected = self.path(described), described.sha256 or ""
         with contextlib.ExitStack() as stack:
-            if not described.get("parts"):
-                yield [_checked(stack, path, described["sha256"])]
+            if not described.parts:
+                yield [_checked(stack, path, expected)]
                 return
-            sums = _checked(stack, os.path.join(path, SUMS), described["sha256"]).read().decode().splitlines()
+            sums = _checked(stack, os.path.join(path, SUMS), expected).read().decode().splitlines()
             found = {name: sha256 for sha256, _, name in (line.partition("  ") for line in sums)}
-            yield [_checked(stack, os.path.join(path, name), found.get(name, "")) for name in described["parts"]]
+            yield [_checked(stack, os.path.join(path, name), found.get(name, "")) for name in described.parts]
 
-    def _keep(self, settings: Mapping[str, bytes], recipients: Sequence[str], stem: str) -> dict[str, Any] | None:
+    def _keep(self, settings: Mapping[str, bytes], recipients: Sequence[str], stem: str) -> KeptSettings | None:
         """Files beside the dump, in one archive as private as it is: where that lies, and what is in it."""
         if not settings:
             return None
@@ -331,67 +287,6 @@ class Backup:
     def unusable(self, reason: str) -> RotationError:
         """E_BACKUP_DIR, to be raised."""
         return BackupFolder(path=self.folder, reason=reason, user=users.own_name())
-
-
-def worth(described: Mapping[str, Any]) -> tuple[bool, str]:
-    """By which of several a restore prefers one: that it was proved, then how new it is."""
-    return described["proof"] is not None, str(described["snapshot"]["time"])
-
-
-def manifests(folder: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Every backup of a folder, none of one that is not there yet: the path of its manifest, and the manifest.
-
-    Raises E_BACKUP_MANIFEST, and E_BACKUP_LIST where nobody knows what is in the folder.
-    """
-    folder = os.path.expanduser(folder)
-    try:
-        names = sorted(name for name in os.listdir(folder) if name.endswith(".json"))
-    except FileNotFoundError:
-        return
-    except OSError as exc:
-        raise BackupList(path=folder, reason=exc.strerror) from None
-    for path in [os.path.join(folder, name) for name in names]:
-        described = _read(path)
-        if described is not None:
-            yield path, described
-
-
-def refuse_undescribed(folder: str) -> None:
-    """Raise E_BACKUP_UNDESCRIBED where a whole dump has no manifest: nobody knows which keys its rows need."""
-    known = {name for _, described in manifests(folder) for name in _files(described)}
-    for name in sorted(os.listdir(folder)):
-        if name.endswith((".dump", ".dump.age")) and name not in known:
-            raise BackupUndescribed(path=os.path.join(folder, name))
-
-
-def _read(path: str) -> dict[str, Any] | None:
-    try:
-        with open(path, encoding="utf-8") as handle:
-            described = json.load(handle)
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    except (OSError, ValueError):
-        raise BackupManifest(path=path, found="cannot be read") from None
-    if not isinstance(described, dict) or described.get("format") != FORMAT:
-        raise BackupManifest(path=path, found=f"is not of the format {FORMAT}")
-    if described.pop("checksum", None) not in (None, _checksum(described)):
-        raise BackupManifest(path=path, found="is damaged: its own checksum is another")
-    if any(os.path.basename(name) != name for name in _files(described)):
-        raise BackupManifest(path=path, found="names files that are not beside it")
-    return {**described, "name": os.path.basename(path)[: -len(".json")]}
-
-
-def _checksum(described: Mapping[str, Any]) -> str:
-    """SHA-256 of what a manifest says, in the order of its names."""
-    return hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()
-
-
-def _files(described: Mapping[str, Any]) -> list[str]:
-    """The names of the files that a manifest describes."""
-    if described.get("engine") != "pg_dump":
-        return []
-    settings = described.get("settings")
-    return [str(described.get("path")), *described.get("parts", ()), *([settings["path"]] if settings else [])]
 
 
 def settings_files(project_dir: str, keys: Collection[str]) -> dict[str, bytes]:
@@ -432,6 +327,63 @@ def _checked(stack: contextlib.ExitStack, path: str, expected: str) -> IO[bytes]
         raise BackupChecksum(path=path, found="does not match the SHA-256 in its manifest")
     handle.seek(0)
     return handle
+
+
+@dataclass(frozen=True)
+class DumpOrder:
+    """What a dump is to be: ``recipients`` of age, ``key_ids`` that its rows need, ``settings`` files to keep with it,
+    by their names, ``jobs`` at once as for dump_shards.archives."""
+
+    recipients: Sequence[str]
+    key_ids: Sequence[str]
+    settings: Mapping[str, bytes] = field(repr=False)
+    jobs: int = 1
+    progress: ProgressFile = SILENT
+
+
+@dataclass(frozen=True)
+class _Dumping:
+    """One dump of one database."""
+
+    database: Database
+    tools: Tools
+    order: DumpOrder
+
+    def into(self, path: str) -> dict[str, Any]:
+        """Dump into files that begin with ``path``; what the manifest says of the data and of the files."""
+        database, progress, most = self.database, self.order.progress, self.database.size()
+        with table_contents.exported_snapshot(database) as snapshot:
+            before = structure.places(database)
+            source = SnapshotDump(
+                self.tools, database.libpq(), snapshot.name, partial(database.holders, snapshot.tables)
+            )
+            told = CombinedProgress(lambda done: progress.tell("dumping", done, most))
+            # First: who comes to wait for our locks while it is counted would keep pg_dump from its own.
+            files = self._files(path, source, told)
+            tables = table_contents.take(database, lambda table: progress.tell(f"counting {table}"))
+            return {
+                **files,
+                "snapshot": {"time": snapshot.time, "lsn": snapshot.lsn},
+                "tables": tables,
+                "structure": structure.take(database, before),
+            }
+
+    def _files(self, path: str, source: SnapshotDump, told: CombinedProgress) -> dict[str, Any]:
+        archives, recipients = dump_shards.archives(self.database, self.order.jobs), self.order.recipients
+        path = f"{path}.dump{'.age' if recipients and len(archives) == 1 else ''}"
+        return {"path": os.path.basename(path), **_archived(path, archives, source.archive, recipients, told)}
+
+
+def _about(database: Database) -> dict[str, Any]:
+    """What a manifest says of a database and its server."""
+    connection = database.libpq()
+    return {
+        "database": connection.database,
+        "server": connection.host or "local socket",
+        "server_version": database.server_version(),
+        "system_identifier": database.system_identifier(),
+        "facts": database_properties.of(database, [connection.database]).get(connection.database),
+    }
 
 
 class CombinedProgress:

@@ -17,7 +17,8 @@ from typing import Any
 from .._errors.backup import PgbackrestFailed, SnapshotFailed
 from .._system import atomic_file, pipelines
 from .._system.timestamps import at, now
-from .dump import FORMAT, Backup
+from .dump import Backup
+from .manifest import Manifest
 from .pg_client import clean_environment
 
 ANNOTATION = "key-rotation"  # of pgBackRest's backup: by it a later run finds that of its rotation
@@ -41,7 +42,7 @@ class PgBackRest:
         """Of the cluster that it backs up now. Raises E_PGBACKREST."""
         return str(max(self._info()["db"], key=lambda one: one["id"])["system-id"])
 
-    def backup(self, one: Backup, kind: str, key_ids: Sequence[str], oldest: str = "") -> dict[str, Any]:
+    def backup(self, one: Backup, kind: str, key_ids: Sequence[str], oldest: str = "") -> Manifest:
         """Take a backup of this kind (full, diff, incr), or find that of the rotation since ``oldest``; its manifest,
         written."""
         begun = now()
@@ -110,7 +111,7 @@ def _of(info: Mapping[str, Any], rotation_id: str, oldest: str) -> dict[str, Any
     return None
 
 
-def snapshot(one: Backup, command: Sequence[str], key_ids: Sequence[str]) -> dict[str, Any]:
+def snapshot(one: Backup, command: Sequence[str], key_ids: Sequence[str]) -> Manifest:
     """Run the operator's command; the manifest, written. The last line that it prints is what the backup is called.
 
     The command has the rotation's id in KEY_ROTATION_ID. Raises E_SNAPSHOT.
@@ -128,31 +129,23 @@ def snapshot(one: Backup, command: Sequence[str], key_ids: Sequence[str]) -> dic
     return _written(one, engine="snapshot", path=name, key_ids=sorted(key_ids), begun=begun)
 
 
-def _written(one: Backup, begun: str, **known: Any) -> dict[str, Any]:
-    """The manifest with all members that a dump's has."""
+def _written(one: Backup, begun: str, **known: Any) -> Manifest:
+    """The manifest, with what is known of the backup."""
     ended = now()
-    described = {
-        "format": FORMAT,
-        "name": one.new_name(begun),
-        "rotation_id": one.rotation_id,
-        "alias": one.alias,
-        "database": "the whole cluster",
-        "server": os.uname().nodename,
-        "server_version": None,
-        "system_identifier": None,
-        "client_version": None,
-        "size": 0,
-        "sha256": None,
-        "encrypted_to": [],
-        "snapshot": {"time": ended, "lsn": None},
-        "tables": {},
-        "settings": None,
-        "begun": begun,
-        "ended": ended,
-        "proof": None,
-        "failed": None,
-        **known,
-    }
+    described = Manifest(
+        **{
+            "name": one.new_name(begun),
+            "rotation_id": one.rotation_id,
+            "alias": one.alias,
+            "database": "the whole cluster",
+            "server": os.uname().nodename,
+            "encrypted_to": [],
+            "snapshot": {"time": ended, "lsn": None},
+            "begun": begun,
+            "ended": ended,
+            **known,
+        }
+    )
     try:
         atomic_file.private_folder(one.folder)
         one.describe(described)

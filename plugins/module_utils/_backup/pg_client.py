@@ -28,6 +28,7 @@ from .._errors.backup import PgDumpFailed, PgDumpMissing, PgDumpOld, PgRestoreFa
 from .._errors.base import RotationError
 from .._errors.database import TablesLocked
 from .._system import pipelines, task_group
+from .._system.pipelines import Program
 from .._system.task_group import Cancellation
 
 BINDIRS = ("/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin", "/opt/homebrew/opt/postgresql@*/bin")
@@ -160,28 +161,23 @@ def _nameless_passfile(password: str, handle: BinaryIO) -> str:
     return f"/dev/fd/{handle.fileno()}"
 
 
-@contextlib.contextmanager
-def dumped(
-    tools: Tools,
-    connection: Libpq,
-    snapshot: str,
-    holders: Callable[[], str],
-    options: Sequence[str],
-    over: Cancellation,
-) -> Iterator[IO[bytes]]:
-    """What pg_dump writes in custom format, of an exported snapshot.
+@dataclass(frozen=True)
+class SnapshotDump:
+    """pg_dump of an exported snapshot. ``holders`` says who keeps others from its tables."""
 
-    ``holders`` says who keeps others from its tables. Raises E_PG_DUMP or E_DB_LOCKED at the end of the block.
-    """
-    failed = partial(_dump_failed, holders)
-    argv = [tools.program("pg_dump"), "--format=custom", "--no-password", "--lock-wait-timeout=10s", *options]
-    with (
-        environment(connection) as (given, descriptors),
-        pipelines.output_of(
-            [*argv, f"--snapshot={snapshot}"], failed, environment=given, descriptors=descriptors, over=over
-        ) as plain,
-    ):
-        yield plain
+    tools: Tools
+    connection: Libpq
+    snapshot: str
+    holders: Callable[[], str]
+
+    @contextlib.contextmanager
+    def archive(self, options: Sequence[str], over: Cancellation) -> Iterator[IO[bytes]]:
+        """What pg_dump writes in custom format. Raises E_PG_DUMP or E_DB_LOCKED at the end of the block."""
+        argv = [self.tools.program("pg_dump"), "--format=custom", "--no-password", "--lock-wait-timeout=10s"]
+        with environment(self.connection) as (given, descriptors):
+            program = Program([*argv, *options, f"--snapshot={self.snapshot}"], given, descriptors=descriptors)
+            with pipelines.output_of(program, partial(_dump_failed, self.holders), over) as plain:
+                yield plain
 
 
 def _dump_failed(holders: Callable[[], str], code: int, complaints: IO[bytes]) -> RotationError:

@@ -29,8 +29,9 @@ from .._errors.restore import (
     RestoreShut,
 )
 from .._options.engine_request import request_of
-from . import dump, pg_client
+from . import dump, manifest, pg_client
 from .database_swap import DatabaseSwap
+from .manifest import Manifest
 
 NO_VALUES = ("E_NO_TARGETS", "E_OTHER_KEYS")  # by which a look ends that has found nothing wrong, and no value
 
@@ -47,14 +48,14 @@ class Restoration:
             raise InvalidOption(name="alias", found=f"is {self._alias}", advice="Name one of DATABASES.")
         self._name = str(connections[self._alias].settings_dict["NAME"])
 
-    def described(self) -> dict[str, Any] | None:
+    def described(self) -> Manifest | None:
         """The manifest of the rotation's backup, or of the newest that is proved; None where there is none."""
         described = self._newest() if not self._params["rotation_id"] else self._backup().read()
-        return described if described and described["engine"] == "pg_dump" else None
+        return described if described and described.is_dump else None
 
-    def missing(self, described: Mapping[str, Any]) -> list[str]:
+    def missing(self, described: Manifest) -> list[str]:
         """Tables of the application's models that a backup has and the database in use has not."""
-        missing = set(described["tables"]) - {table_contents.LARGE_OBJECTS} - self._tables()
+        missing = set(described.tables) - {table_contents.LARGE_OBJECTS} - self._tables()
         needed = _of_models()
         return sorted(table for table in missing if table.partition(".")[2].strip('"') in needed)
 
@@ -72,9 +73,7 @@ class Restoration:
         """The copies that restores have made and not put in its place, and of which rotation's backup each is; none
         where nobody says."""
         with contextlib.suppress(RotationError), self._as_admin() as admin:
-            names = {
-                DatabaseSwap(admin, self._name, one["rotation_id"]).copy: one["rotation_id"] for one in self._all()
-            }
+            names = {DatabaseSwap(admin, self._name, one.rotation_id).copy: one.rotation_id for one in self._all()}
             there = admin.rows("SELECT datname::text FROM pg_database WHERE datname = ANY(%s)", (list(names),))
             return {name: names[name] for (name,) in there}
         return {}
@@ -82,7 +81,7 @@ class Restoration:
     def let_in(self, *, dry: bool) -> None:
         """Let everybody in again where a restore of ours, of whichever backup, was ended between the shutting out and
         the swap."""
-        backups = {described["rotation_id"] for described in self._all()}
+        backups = {described.rotation_id for described in self._all()}
         if not backups or self._answers():
             return
         with self._database(**self._admin) as admin:
@@ -114,17 +113,17 @@ class Restoration:
         described = self._described(one)
         self._refuse_without_keys(described)
         with self._as_admin() as admin:
-            beside = DatabaseSwap(admin, self._name, described["rotation_id"])
+            beside = DatabaseSwap(admin, self._name, described.rotation_id)
             beside.refuse_without_rights()
             facts: dict[str, dict[str, Any]] = beside.facts()
-            like = _like(facts.get(self._name), described.get("facts"))
+            like = _like(facts.get(self._name), described.facts)
             if beside.aside in facts:
                 if missing := self.missing(described):
                     raise RestoreAgain(
                         database=self._name,
                         missing=", ".join(missing),
                         aside=beside.aside,
-                        rotation_id=described["rotation_id"],
+                        rotation_id=described.rotation_id,
                         options=self._options(),
                     )
                 done: dict[str, Any] = {**self._names, "aside": beside.aside, "under": {}}
@@ -135,7 +134,7 @@ class Restoration:
                 one.refuse_unopened(described, self._params["identity"])
                 return {"changed": True, "backup": _shown(described), "restored": {"database": self._name}, "lost": []}
             beside.let_in()
-            if not beside.verified(described["sha256"]):
+            if not beside.verified(described.sha256 or ""):
                 try:
                     self._make(beside, one, described, like)
                 except BaseException:
@@ -158,9 +157,7 @@ class Restoration:
                     beside.drop(name)
         return {"changed": bool(there), "backup": {}, "dropped": there, "sought": [beside.aside, beside.copy]}
 
-    def _make(
-        self, beside: DatabaseSwap, one: dump.Backup, described: Mapping[str, Any], like: Mapping[str, Any]
-    ) -> None:
+    def _make(self, beside: DatabaseSwap, one: dump.Backup, described: Manifest, like: Mapping[str, Any]) -> None:
         """The copy, proved: all rows of the snapshot, and every value opens."""
         with one.opened(described, self._params["identity"]) as archives:  # refused before anything is made
             beside.make(like)
@@ -168,18 +165,18 @@ class Restoration:
                 tools = pg_client.find_tools(self._params["pg_bindir"], copy.server_major())
                 pg_client.restore(tools, copy, archives, [])
         with self._as_admin(dbname=beside.copy) as copy:
-            table_contents.refuse_difference(described["tables"], table_contents.take(copy))
-            structure.refuse_difference(described["structure"], copy)
+            table_contents.refuse_difference(described.tables, table_contents.take(copy))
+            structure.refuse_difference(described.structure, copy)
             lease.forget(copy)  # the run that made the backup held it
             fence.take_down(copy)
             copy.execute("ANALYZE")
         with self._opened(beside) as application:
             _refuse_unproved(application)
             census.refuse_unreadable(application.census(application.keyring.base))
-        beside.mark(like, described["sha256"])
+        beside.mark(like, described.sha256 or "")
 
     def _swap(
-        self, beside: DatabaseSwap, described: Mapping[str, Any], comment: str | None, *, swap: bool
+        self, beside: DatabaseSwap, described: Manifest, comment: str | None, *, swap: bool
     ) -> tuple[dict[str, int], list[backup_difference.Difference]]:
         """Count what will be lost; without a word on it refuse, else swap where that is asked for."""
         acknowledged = self._given(own=True) if swap else []
@@ -200,10 +197,10 @@ class Restoration:
         return under, lost
 
     def _refuse_unacknowledged(
-        self, beside: DatabaseSwap, described: Mapping[str, Any], lost: list[backup_difference.Difference]
+        self, beside: DatabaseSwap, described: Manifest, lost: list[backup_difference.Difference]
     ) -> None:
         """Raise E_RESTORE_LOSS with the numbers unless they, or the time, were acknowledged."""
-        moment, unknown = described["snapshot"]["time"], [one.table for one in lost if one.lost is None]
+        moment, unknown = described.time, [one.table for one in lost if one.lost is None]
         count = sum(one.lost or 0 for one in lost)
         both = count + sum(one.deleted or 0 for one in lost)  # an erasure that comes back is a loss as well
         accepted = [moment] if unknown else [moment, str(both)]
@@ -218,7 +215,7 @@ class Restoration:
                 time=moment,
                 tables=f"{by_table}{back}{uncounted}",
                 acknowledge=",".join([*self._given(own=False), self._worded(accepted[-1])]),
-                rotation_id=described["rotation_id"],
+                rotation_id=described.rotation_id,
                 options=self._options(),
                 changed=f"{beside.copy} lies beside, proved; {self._name} is {state}.",
             )
@@ -231,10 +228,10 @@ class Restoration:
         """What of the command that is typed next says which database."""
         return "" if self._alias == "default" else f" -e key_rotation_restore_alias={self._alias}"
 
-    def _refuse_without_keys(self, described: Mapping[str, Any]) -> None:
+    def _refuse_without_keys(self, described: Manifest) -> None:
         """Raise E_RESTORE_KEYS where a version was destroyed that the backup's rows need."""
-        if gone := sorted(set(described["key_ids"]) - set(self._params["key_set_ids"].values())):
-            raise RestoreKeys(time=described["snapshot"]["time"], key_ids=", ".join(gone))
+        if gone := sorted(set(described.key_ids) - set(self._params["key_set_ids"].values())):
+            raise RestoreKeys(time=described.time, key_ids=", ".join(gone))
 
     def _worded(self, word: str) -> str:
         """A word of an acknowledgement, with the alias before that of another database than the default one."""
@@ -254,22 +251,22 @@ class Restoration:
             raise InvalidOption(name="rotation_id", found="is not set", advice=advice)
         return dump.Backup(self._params["backup_dir"], self._params["rotation_id"], self._alias)
 
-    def _described(self, one: dump.Backup) -> dict[str, Any]:
+    def _described(self, one: dump.Backup) -> Manifest:
         described = one.read()
         if described is None:
-            known = ", ".join(f"{found['rotation_id']} of {found['snapshot']['time']}" for found in self._all())
+            known = ", ".join(f"{found.rotation_id} of {found.time}" for found in self._all())
             raise BackupNotFound(manifest=one.manifest, known=known or "none")
-        if described["engine"] != "pg_dump":
-            raise RestoreEngine(manifest=one.manifest_of(described), engine=described["engine"])
+        if not described.is_dump:
+            raise RestoreEngine(manifest=one.manifest_of(described), engine=described.engine)
         return described
 
-    def _newest(self) -> dict[str, Any] | None:
-        return max(self._all(), key=dump.worth, default=None)
+    def _newest(self) -> Manifest | None:
+        return max(self._all(), key=lambda one: one.worth, default=None)
 
-    def _all(self) -> list[dict[str, Any]]:
+    def _all(self) -> list[Manifest]:
         """The manifests of this database's backups that can be restored here."""
-        found = [found for _, found in dump.manifests(self._params["backup_dir"])]
-        return [one for one in found if one["alias"] == self._alias and one["engine"] == "pg_dump"]
+        found = [found for _, found in manifest.in_folder(self._params["backup_dir"])]
+        return [one for one in found if one.alias == self._alias and one.is_dump]
 
     def _tables(self) -> set[str]:
         """The tables of the database in use; none where the server says that it is not there."""
@@ -333,14 +330,14 @@ def find_backup(params: Mapping[str, Any], *, dry: bool) -> dict[str, Any]:
     """
     works = {alias: Restoration({**params, "alias": alias}) for alias in django_project.aliases()}
     found = [described for work in works.values() if (described := work.described())]
-    newest = max(found, key=dump.worth, default=None)
+    newest = max(found, key=lambda one: one.worth, default=None)
     for work in works.values():
         work.let_in(dry=dry)
     gone = {alias: tables for alias, work in works.items() if (tables := work.gone())}
     copies = {alias: made for alias, work in works.items() if (made := work.copies())}
     if newest is None:
         return {"changed": False, "backup": {}, "missing": {}, "gone": gone, "copies": copies}
-    of_one = {**params, "rotation_id": newest["rotation_id"]}
+    of_one = {**params, "rotation_id": newest.rotation_id}
     works = {alias: Restoration({**of_one, "alias": alias}) for alias in works}
     missing = {alias: work.missing(one) for alias, work in works.items() if (one := work.described())}
     return {
@@ -384,5 +381,6 @@ def _under(tallies: list[census.Tally]) -> dict[str, int]:
     return found
 
 
-def _shown(described: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: described[name] for name in ("rotation_id", "snapshot", "path", "size", "sha256", "key_ids")}
+def _shown(described: Manifest) -> dict[str, Any]:
+    document = described.as_document()
+    return {name: document[name] for name in ("rotation_id", "snapshot", "path", "size", "sha256", "key_ids")}

@@ -17,9 +17,9 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import AbstractContextManager
-from typing import Any
+from dataclasses import dataclass, field, replace
 
 from .._engine.crypto.keyring import Keyring
 from .._engine.discovery.target_survey import Target
@@ -33,6 +33,7 @@ from .._system.progress_file import SILENT, ProgressFile
 from .._system.timestamps import now
 from . import pg_client
 from .dump import Backup
+from .manifest import Manifest, Proof
 from .pg_client import Tools
 
 KINDS = ("none", "sample", "full")  # each proves more than the one before
@@ -65,15 +66,26 @@ FROM pg_roles WHERE rolname = current_user
 COPIES = "SELECT datname::text, pg_has_role(datdba, 'USAGE') FROM pg_database WHERE left(datname, %s) = %s"
 
 
-def proved(described: Mapping[str, Any], kind: str) -> bool:
+@dataclass(frozen=True)
+class RestoreSource:
+    """A backup of the ``database``, and what opens it."""
+
+    backup: Backup
+    manifest: Manifest
+    database: Database
+    tools: Tools
+    identity: str | None = field(repr=False)
+    progress: ProgressFile = SILENT
+
+
+def proved(described: Manifest, kind: str) -> bool:
     """Whether a manifest has a proof of this kind or a better one."""
-    return described["proof"] is not None and _better(described["proof"]["kind"], kind) == described["proof"]["kind"]
+    return described.proof is not None and _better(described.proof["kind"], kind) == described.proof["kind"]
 
 
-def needed(described: Mapping[str, Any], kind: str) -> str:
+def needed(described: Manifest, kind: str) -> str:
     """The kind of proof by which the backup is good: what has failed one is good by none that sees less."""
-    failed = described.get("failed")
-    return _better(failed["kind"], kind) if failed else kind
+    return _better(described.failed["kind"], kind) if described.failed else kind
 
 
 def _better(one: str, other: str) -> str:
@@ -81,57 +93,48 @@ def _better(one: str, other: str) -> str:
 
 
 def prove(
-    one: Backup,
-    described: Mapping[str, Any],
-    database: Database,
-    tools: Tools,
-    targets: Sequence[Target],
-    keyring: Keyring,
-    *,
-    kind: str,
-    identity: str | None,
-    leave_alone: Collection[str] = (),
-    progress: ProgressFile = SILENT,
-) -> dict[str, Any]:
-    """The manifest with its proof, written. ``targets`` are those of the ``database`` that the backup is of.
+    source: RestoreSource, targets: Sequence[Target], keyring: Keyring, kind: str, leave_alone: Collection[str] = ()
+) -> Manifest:
+    """The manifest with its proof, written. ``targets`` are those of the database that the backup is of.
 
     ``full`` opens every token, ``sample`` some thousands of each table, ``none`` only reads the file to its end. A full
     proof also knows which keys its rows need. That one has failed is written too. Raises E_BACKUP_*, E_PG_RESTORE,
     E_CONTENTS, E_UNREADABLE, E_PLAINTEXT, E_PROOF_*; the copy is dropped always.
     """
     began = time.monotonic()
-    tallies: Sequence[census.Tally] = []
+    one, described = source.backup, source.manifest
     try:
         one.refuse_damaged_settings(described)
         if kind == "none":
-            one.read_through(described, tools, identity)
-            found: dict[str, Any] = {}
+            one.read_through(described, source.tools, source.identity)
+            proof, key_ids = Proof(), described.key_ids
         else:
-            with restored(one, described, database, tools, identity=identity, progress=progress) as (copy, where):
-                key = keyring.stages["current"].digest_key
-                rows = Census(copy, targets, keyring, key, leave_alone, progress)
-                tallies = rows.take() if kind == "full" else rows.sample()
-                census.refuse_unreadable(tallies)
-            found = {"where": where, **_counted(described, tallies)}
+            proof, tallies = _opened(source, targets, keyring, kind, leave_alone)
+            key_ids = _needed_keys(tallies, keyring) if kind == "full" else described.key_ids
     except RotationError as exc:
         with contextlib.suppress(RotationError):  # what it was that went wrong is the news
-            one.describe({**described, "proof": None, "failed": {"kind": kind, "time": now(), "code": exc.code}})
+            one.describe(replace(described, proof=None, failed={"kind": kind, "time": now(), "code": exc.code}))
         kept = f"The backup {one.path(described)} is kept, and is not proved."
         raise exc.with_changed(f"{kept} For another one, move it away with its manifest.") from None
-    key_ids = _needed_keys(tallies, keyring) if kind == "full" else described["key_ids"]
-    proof = {"kind": kind, "time": now(), **found, "seconds": round(time.monotonic() - began, 1)}
-    made = {**described, "key_ids": key_ids, "proof": proof, "failed": None}
+    proof = Proof(kind=kind, time=now(), **proof, seconds=round(time.monotonic() - began, 1))
+    made = replace(described, key_ids=key_ids, proof=proof, failed=None)
     one.describe(made)
     return made
 
 
-def _counted(described: Mapping[str, Any], tallies: Sequence[census.Tally]) -> dict[str, int]:
-    """What was the same in the copy, and what was opened in it."""
-    return {
-        "tables": len(described["tables"]),
-        "rows": sum(table["rows"] for table in described["tables"].values()),
-        "tokens": sum(count for tally in tallies for name, count in tally.classes.items() if name != "empty"),
-    }
+def _opened(
+    source: RestoreSource, targets: Sequence[Target], keyring: Keyring, kind: str, leave_alone: Collection[str]
+) -> tuple[Proof, Sequence[census.Tally]]:
+    """What was the same in a copy, and what was opened in it."""
+    with restored(source) as (copy, where):
+        digest_key = keyring.stages["current"].digest_key
+        rows = Census(copy, targets, keyring, digest_key, leave_alone, source.progress)
+        tallies = rows.take() if kind == "full" else rows.sample()
+        census.refuse_unreadable(tallies)
+    tables = source.manifest.tables
+    opened = [count for tally in tallies for name, count in tally.classes.items() if name != "empty"]
+    rows = sum(table["rows"] for table in tables.values())
+    return Proof(where=where, tables=len(tables), rows=rows, tokens=sum(opened)), tallies
 
 
 def _needed_keys(tallies: Sequence[census.Tally], keyring: Keyring) -> list[str]:
@@ -140,46 +143,33 @@ def _needed_keys(tallies: Sequence[census.Tally], keyring: Keyring) -> list[str]
 
 
 @contextlib.contextmanager
-def restored(
-    one: Backup,
-    described: Mapping[str, Any],
-    database: Database,
-    tools: Tools,
-    *,
-    identity: str | None,
-    progress: ProgressFile = SILENT,
-) -> Iterator[tuple[Database, str]]:
+def restored(source: RestoreSource) -> Iterator[tuple[Database, str]]:
     """A copy, compared with the snapshot, and where it is. It is dropped at the end."""
-    drop_leftovers(database)
+    drop_leftovers(source.database)
     with contextlib.ExitStack() as stack:
         try:
-            copy, where = _filled(stack, copy_of, one, described, database, tools, identity, progress)
+            copy, where = _filled(stack, copy_of, source)
         except RotationError as exc:  # a superuser alone may make something in it: on the embedded server we are one
-            if exc.code != "E_PG_RESTORE" or not _embedded_helps(database):
+            if exc.code != "E_PG_RESTORE" or not _embedded_helps(source.database):
                 raise
-            copy, where = _filled(stack, _embedded_copy, one, described, database, tools, identity, progress)
-        progress.tell("comparing the copy")
-        table_contents.refuse_difference(described["tables"], table_contents.take(copy))
-        structure.refuse_difference(described["structure"], copy)
+            copy, where = _filled(stack, _embedded_copy, source)
+        source.progress.tell("comparing the copy")
+        table_contents.refuse_difference(source.manifest.tables, table_contents.take(copy))
+        structure.refuse_difference(source.manifest.structure, copy)
         yield copy, where
 
 
 def _filled(
     stack: contextlib.ExitStack,
     made: Callable[[Database, str], AbstractContextManager[tuple[Database, str]]],
-    one: Backup,
-    described: Mapping[str, Any],
-    database: Database,
-    tools: Tools,
-    identity: str | None,
-    progress: ProgressFile,
+    source: RestoreSource,
 ) -> tuple[Database, str]:
     """A copy that was ``made``, with what is in the backup; it stays as long as ``stack``. Raises E_PG_RESTORE."""
     with contextlib.ExitStack() as undone:
-        copy, where = undone.enter_context(made(database, one.rotation_id))
-        progress.tell(f"restoring a copy into {where}")
-        with one.opened(described, identity) as archives:
-            pg_client.restore(tools, copy, archives, OPTIONS)
+        copy, where = undone.enter_context(made(source.database, source.backup.rotation_id))
+        source.progress.tell(f"restoring a copy into {where}")
+        with source.backup.opened(source.manifest, source.identity) as archives:
+            pg_client.restore(source.tools, copy, archives, OPTIONS)
         stack.push(undone.pop_all())
     return copy, where
 

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import IO, Any, cast
 
 from .._errors.base import RotationError
@@ -19,16 +20,18 @@ LINE_CHARACTERS = 200  # of what a program complained of
 Failed = Callable[[int, IO[bytes]], RotationError]  # from the exit code and what the program complained of
 
 
+@dataclass(frozen=True)
+class Program:
+    """A program to start: its arguments, its whole environment, what it reads, and the descriptors that it inherits."""
+
+    argv: Sequence[str]
+    environment: Mapping[str, str] = field(repr=False)
+    stdin: Any = subprocess.DEVNULL
+    descriptors: Sequence[int] = ()
+
+
 @contextlib.contextmanager
-def output_of(
-    argv: Sequence[str],
-    failed: Failed,
-    *,
-    environment: Mapping[str, str],
-    stdin: Any = subprocess.DEVNULL,
-    descriptors: Sequence[int] = (),
-    over: Cancellation | None = None,
-) -> Iterator[IO[bytes]]:
+def output_of(program: Program, failed: Failed, over: Cancellation | None = None) -> Iterator[IO[bytes]]:
     """What a program writes, to be read in the block. After the block it is read to its end, and the exit code counts.
 
     Raises what ``failed`` makes. Where the block raises, or it is ``over``, the program is killed.
@@ -36,7 +39,12 @@ def output_of(
     with (
         tempfile.TemporaryFile() as complaints,
         subprocess.Popen(
-            argv, stdin=stdin, stdout=subprocess.PIPE, stderr=complaints, env=environment, pass_fds=tuple(descriptors)
+            program.argv,
+            stdin=program.stdin,
+            stdout=subprocess.PIPE,
+            stderr=complaints,
+            env=program.environment,
+            pass_fds=tuple(program.descriptors),
         ) as process,
     ):
         output = cast("IO[bytes]", process.stdout)

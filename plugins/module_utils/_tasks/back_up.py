@@ -7,74 +7,74 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .._errors.backup import BackupIdentity, BackupOwnKey, BackupUnencrypted, ProofOmitted
 from .._errors.base import RotationError
 from .._errors.options import InvalidOption
 from .host_task import HostTask
 
+if TYPE_CHECKING:
+    from .._backup.dump import DumpOrder
+    from .._engine.rotation import Application
+
 
 def back_up(task: HostTask) -> dict[str, Any]:
     """Dump, publish and prove, or find the backup of this rotation."""
-    from .._backup import dump as backup_dump
-    from .._backup import restore_proof
+    if task.params["state"] == "cleared":
+        return _cleared(task)
+    if task.params["engine"] != "pg_dump":
+        return _by_another(task)
+    return _dumped(task)
+
+
+def _dumped(task: HostTask) -> dict[str, Any]:
+    """A dump of each database, or the one that there is."""
+    from .._backup.dump import DumpOrder, settings_files
     from .._engine import rotation
     from .._options.engine_request import request_of
 
     params = task.params
-    if params["state"] == "cleared":
-        return _cleared(task)
-    if params["engine"] != "pg_dump":
-        return _by_another(task)
-    kind, identity = params["proof"], params["identity"]
     recipients = _recipients(params)
-    label = f"backup of {params['rotation_id']}"
-    request = request_of(params, label, run=params["run"] or "")
+    request = request_of(params, f"backup of {params['rotation_id']}", run=params["run"] or "")
     _refuse_own_key(params["identity"] or "", request.key_sets)
     with rotation.opened(request) as application:
-        key_ids = [application.keyring.key_id(stage) for stage in application.keyring.stages]
         values = [value for keys in request.key_sets.values() for value in keys.values()]
-        settings = backup_dump.settings_files(params["project_dir"], values)
+        order = DumpOrder(
+            recipients,
+            [application.keyring.key_id(stage) for stage in application.keyring.stages],
+            settings_files(params["project_dir"], values),
+            params["jobs"],
+            application.progress,
+        )
+        made = [_of_database(task, application, order, place) for place in range(len(application.parts))]
+    return {"changed": any(dump["changed"] for dump in made), "dumps": made}
+
+
+def _of_database(task: HostTask, application: Application, order: DumpOrder, place: int) -> dict[str, Any]:
+    """The proved dump of one database, or what is to be done for it."""
+    from .._backup import restore_proof
+    from .._backup.dump import Backup
+
+    params, (database, survey) = task.params, application.parts[place]
+    one = Backup(params["backup_dir"], params["rotation_id"], database.alias)
+    described = one.known_since(_oldest(params), [params["engine"]])
+    kind = restore_proof.needed(described, params["proof"]) if described else params["proof"]
+    if described and restore_proof.proved(described, kind):
+        return {"changed": False, **one.as_result(described)}
+    tools = _tools(task, database)
+    if kind != "none":
+        restore_proof.refuse_impossible(database)
+    if described is None:
+        one.refuse_unusable(database.size())
+    if not task.check_mode:
+        described = described or one.dump(tools, database, order)
+        source = restore_proof.RestoreSource(one, described, database, tools, params["identity"], application.progress)
         # From when on rows may be under new keys: a resumed rotation keeps its backup of before.
         written = "pending" in application.keyring.stages or application.keyring.base != "current"
-        made = []
-        for database, survey in application.parts:
-            one = backup_dump.Backup(params["backup_dir"], params["rotation_id"], database.alias)
-            described = one.known_since(_oldest(params), [params["engine"]])
-            wanted = restore_proof.needed(described, kind) if described else kind
-            changed = described is None or not restore_proof.proved(described, wanted)
-            if changed:
-                tools = _tools(task, database)
-                if wanted != "none":
-                    restore_proof.refuse_impossible(database)
-            if described is None:
-                one.refuse_unusable(database.size())
-            if changed and not task.check_mode:
-                described = described or one.dump(
-                    tools,
-                    database,
-                    recipients,
-                    key_ids=key_ids,
-                    settings=settings,
-                    jobs=params["jobs"],
-                    progress=application.progress,
-                )
-                with one.proving(described, written=written):
-                    described = restore_proof.prove(
-                        one,
-                        described,
-                        database,
-                        tools,
-                        survey.found,
-                        application.keyring,
-                        kind=wanted,
-                        identity=identity,
-                        leave_alone=application.accepted,
-                        progress=application.progress,
-                    )
-            made.append({"changed": changed, **one.as_result(described)})
-    return {"changed": any(dump["changed"] for dump in made), "dumps": made}
+        with one.proving(described, written=written):
+            described = restore_proof.prove(source, survey.found, application.keyring, kind, application.accepted)
+    return {"changed": True, **one.as_result(described)}
 
 
 def _cleared(task: HostTask) -> dict[str, Any]:

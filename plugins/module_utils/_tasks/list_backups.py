@@ -26,16 +26,15 @@ SHOWN = (
 
 def list_backups(task: HostTask) -> dict[str, Any]:
     """What the manifests say."""
-    from .._backup import dump
+    from .._backup import manifest
 
     folder = task.params["backup_dir"]
     if task.params["absent"] == "accept" and not os.path.lexists(folder):
         return {"changed": False, "backups": [], "key_ids": []}
     if not os.path.isdir(folder):  # on another host, or not mounted: keys may be destroyed by what is said here
         raise BackupList(path=folder, reason="it is not there")
-    dump.refuse_undescribed(folder)
-    found = [
-        {"manifest": path, **{name: described[name] for name in SHOWN}} for path, described in dump.manifests(folder)
-    ]
+    manifest.refuse_undescribed(folder)
+    documents = {path: described.as_document() for path, described in manifest.in_folder(folder)}
+    found = [{"manifest": path, **{name: document[name] for name in SHOWN}} for path, document in documents.items()]
     needed = sorted({key_id for one in found for key_id in one["key_ids"]})
     return {"changed": False, "backups": found, "key_ids": needed}

@@ -11,10 +11,14 @@ import json
 import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .._errors.restore import BackupNotFound, RestoreEngine
 from .host_task import HostTask
+
+if TYPE_CHECKING:
+    from .._backup.dump import Backup
+    from .._backup.manifest import Manifest
 
 
 def repair_values(task: HostTask) -> dict[str, Any]:
@@ -48,15 +52,15 @@ def repair_values(task: HostTask) -> dict[str, Any]:
     return {"changed": changed, "repaired": dict(repaired), "left": left, "kept": kept.path if repaired else ""}
 
 
-def _backup(params: Mapping[str, Any], alias: str) -> tuple[Any, dict[str, Any]]:
+def _backup(params: Mapping[str, Any], alias: str) -> tuple[Backup, Manifest]:
     """The backup of a database, and its manifest. Raises E_BACKUP_NONE, E_RESTORE_ENGINE."""
     from .._backup import dump
 
     one = dump.Backup(params["backup_dir"], params["backup"], alias)
     if (described := one.read()) is None:
         raise BackupNotFound(manifest=one.manifest, known="none of this database")
-    if described["engine"] != "pg_dump":
-        raise RestoreEngine(manifest=one.manifest, engine=described["engine"])
+    if not described.is_dump:
+        raise RestoreEngine(manifest=one.manifest, engine=described.engine)
     return one, described
 
 
@@ -71,8 +75,8 @@ def _copied(stack: contextlib.ExitStack, params: Mapping[str, Any], database: An
         direct = {**params["direct"].get(database.alias, {}), **admin}
         database = stack.enter_context(contextlib.closing(Database(database.alias, "repair", direct)))
     tools = pg_client.find_tools(params["pg_bindir"], database.server_major())
-    identity = params["identity"]
-    return stack.enter_context(restore_proof.restored(one, described, database, tools, identity=identity))[0]
+    source = restore_proof.RestoreSource(one, described, database, tools, params["identity"])
+    return stack.enter_context(restore_proof.restored(source))[0]
 
 
 class _Kept:

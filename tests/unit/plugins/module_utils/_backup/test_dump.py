@@ -9,7 +9,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from ansible_collections.tetech.key_rotation.plugins.module_utils._backup import dump
+from ansible_collections.tetech.key_rotation.plugins.module_utils._backup import dump, manifest
 from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import RotationError
 from ansible_collections.tetech.key_rotation.plugins.module_utils._tasks import list_backups
 
@@ -32,7 +32,7 @@ def test_without_an_earlier_backup_none_is_known(one):
 def test_a_manifest_that_is_not_ours_is_never_passed_over(one, content):
     os.mkdir(one.folder)
     Path(one.manifest).write_text(content)
-    for read in (one.known, lambda: list(dump.manifests(one.folder))):
+    for read in (one.known, lambda: list(manifest.in_folder(one.folder))):
         with pytest.raises(RotationError) as refused:
             read()
         assert refused.value.code == "E_BACKUP_MANIFEST"
@@ -41,24 +41,24 @@ def test_a_manifest_that_is_not_ours_is_never_passed_over(one, content):
 def test_no_bit_of_a_manifest_turns_unseen(one):
     os.mkdir(one.folder)
     files = {"path": "r1.dump.age", "parts": [], "settings": None}
-    needs = {"key_ids": ["0123456789abcdef"], "rows": 12}
-    one.describe({"format": dump.FORMAT, "name": "r1", "engine": "pg_dump", **needs, **files})
+    needs = {"key_ids": ["0123456789abcdef"], "size": 12}
+    one.describe(manifest.Manifest.from_document("r1", {"engine": "pg_dump", **needs, **files}))
     whole = Path(one.manifest).read_bytes()
-    ((_, described),) = dump.manifests(one.folder)
+    ((_, described),) = manifest.in_folder(one.folder)
     for place in range(len(whole)):
         for bit in range(8):
             Path(one.manifest).write_bytes(whole[:place] + bytes([whole[place] ^ 1 << bit]) + whole[place + 1 :])
             found = described
             with contextlib.suppress(RotationError):
-                ((_, found),) = dump.manifests(one.folder)
-            assert {name: found.get(name) for name in described} == described  # else the checksum's own name was hit
+                ((_, found),) = manifest.in_folder(one.folder)
+            assert found == described  # else the checksum's own name was hit
 
 
 def test_the_backups_of_a_folder_are_found_by_their_manifests(one):
     os.mkdir(one.folder)
     for name in ("r1", "r1.reports", "r2"):
-        Path(one.folder, f"{name}.json").write_text(json.dumps({"format": dump.FORMAT, "name": name}))
-    assert [described["name"] for _, described in dump.manifests(one.folder)] == ["r1", "r1.reports", "r2"]
+        Path(one.folder, f"{name}.json").write_text(json.dumps({"format": manifest.FORMAT, "name": name}))
+    assert [described.name for _, described in manifest.in_folder(one.folder)] == ["r1", "r1.reports", "r2"]
 
 
 def test_a_backup_that_may_not_fit_is_refused_before_it_is_begun(one):
@@ -105,7 +105,7 @@ def test_a_folder_below_a_file_is_refused_as_that(tmp_path):
 def test_a_folder_that_cannot_be_looked_into_does_not_count_as_without_backups(tmp_path):
     (tmp_path / "backups").write_text("no folder")
     with pytest.raises(RotationError) as refused:
-        list(dump.manifests(str(tmp_path / "backups")))
+        list(manifest.in_folder(str(tmp_path / "backups")))
     assert (refused.value.code, refused.value.where["reason"]) == ("E_BACKUP_LIST", "Not a directory")
 
 
@@ -124,10 +124,10 @@ def test_before_a_key_is_destroyed_the_folder_has_to_be_there(tmp_path):
 def test_a_whole_dump_without_a_manifest_counts_as_one_of_which_nobody_knows_what_it_needs(one):
     os.mkdir(one.folder)
     described = {"engine": "pg_dump", "path": "r1.dump.age", "parts": [], "settings": None}
-    one.describe({"format": dump.FORMAT, "name": "r1", **described})
+    one.describe(manifest.Manifest.from_document("r1", described))
     for name in ("r1.dump.age", "r2.dump.age.partial", "r2.settings.tar.age"):
         Path(one.folder, name).write_text("")
-    assert dump.refuse_undescribed(one.folder) is None
+    assert manifest.refuse_undescribed(one.folder) is None
     Path(one.folder, "r2.20260501T000000Z.dump").mkdir()
     with pytest.raises(RotationError, match=r"E_BACKUP_UNDESCRIBED: \S+/r2\.20260501T000000Z\.dump has no manifest"):
-        dump.refuse_undescribed(one.folder)
+        manifest.refuse_undescribed(one.folder)

@@ -1,0 +1,173 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The manifest of a backup: a JSON document next to the backup, which says what the backup is."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, TypedDict
+
+from .._errors.backup import BackupList, BackupManifest, BackupUndescribed
+
+FORMAT = "tetech.key_rotation backup 2"
+PG_DUMP = "pg_dump"
+ENGINES = (PG_DUMP, "pgbackrest", "snapshot")
+OF_A_DUMP = ("parts", "structure", "facts")  # members that backups by other programs do not have
+
+
+class SnapshotMoment(TypedDict):
+    """When the snapshot was taken (UTC), and its place in the WAL."""
+
+    time: str
+    lsn: str | None
+
+
+class KeptSettings(TypedDict):
+    """The archive of settings files, and the names of these."""
+
+    path: str
+    sha256: str
+    files: list[str]
+
+
+class Proof(TypedDict, total=False):
+    """How a backup was proved, and what was the same in the copy and opened in it."""
+
+    kind: str
+    time: str
+    where: str
+    tables: int
+    rows: int
+    tokens: int
+    seconds: float
+
+
+class FailedProof(TypedDict):
+    """A proof that a backup did not pass, and the code of the error."""
+
+    kind: str
+    time: str
+    code: str
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What a backup is. The names of the fields are those of the document's members."""
+
+    name: str  # of the manifest without .json; all that it describes begins so
+    rotation_id: str
+    alias: str
+    engine: str
+    path: str  # next to the manifest
+    snapshot: SnapshotMoment
+    begun: str
+    ended: str
+    database: str = ""
+    server: str = ""
+    server_version: str | None = None
+    system_identifier: str | None = None
+    client_version: str | None = None
+    size: int = 0  # bytes
+    sha256: str | None = None  # of the file; of a folder, of its SHA256SUMS
+    parts: Sequence[str] = ()  # the files of a folder, in the order in which they are restored
+    encrypted_to: Sequence[str] = ()  # age recipients; without one the dump is not encrypted
+    key_ids: Sequence[str] = ()  # versions of the keys without which its rows cannot be read
+    tables: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # {"schema.table": {rows, hash}}
+    structure: Mapping[str, Any] = field(default_factory=dict)  # see _engine/postgres/structure.py
+    settings: KeptSettings | None = None
+    facts: dict[str, Any] | None = None  # of the database itself, see database_properties.py
+    proof: Proof | None = None
+    failed: FailedProof | None = None
+
+    @classmethod
+    def from_document(cls, name: str, document: Mapping[str, Any]) -> Manifest:
+        """What a document says that was read as ``name``.json."""
+        needed: dict[str, Any] = dict.fromkeys(("rotation_id", "alias", "engine", "path", "begun", "ended"), "")
+        known = {each.name: document[each.name] for each in fields(cls) if each.name in document}
+        return cls(**{**needed, "snapshot": {"time": "", "lsn": None}, **known, "name": name})
+
+    def as_document(self) -> dict[str, Any]:
+        """The document, without its checksum."""
+        members = asdict(self)
+        for name in () if self.is_dump else OF_A_DUMP:
+            del members[name]
+        return {"format": FORMAT, **members}
+
+    @property
+    def is_dump(self) -> bool:
+        """Whether the backup is a dump, which this collection can restore."""
+        return self.engine == PG_DUMP
+
+    @property
+    def time(self) -> str:
+        """When its snapshot was taken."""
+        return self.snapshot["time"]
+
+    @property
+    def worth(self) -> tuple[bool, str]:
+        """By which of several a restore prefers one: that it was proved, then how new it is."""
+        return self.proof is not None, self.time
+
+    @property
+    def files(self) -> list[str]:
+        """The names of the files that it describes."""
+        return [self.path, *self.parts, *([self.settings["path"]] if self.settings else [])] if self.is_dump else []
+
+
+def written(manifest: Manifest) -> bytes:
+    """The text of a manifest's file."""
+    document = manifest.as_document()
+    return json.dumps({**document, "checksum": _checksum(document)}, indent=2).encode() + b"\n"
+
+
+def read(path: str) -> Manifest | None:
+    """The manifest in a file; None if there is no such file. Raises E_BACKUP_MANIFEST."""
+    try:
+        with open(path, encoding="utf-8") as handle:
+            document = json.load(handle)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except (OSError, ValueError):
+        raise BackupManifest(path=path, found="cannot be read") from None
+    if not isinstance(document, dict) or document.get("format") != FORMAT:
+        raise BackupManifest(path=path, found=f"is not of the format {FORMAT}")
+    if document.pop("checksum", None) not in (None, _checksum(document)):
+        raise BackupManifest(path=path, found="is damaged: its own checksum is another")
+    manifest = Manifest.from_document(os.path.basename(path)[: -len(".json")], document)
+    if any(os.path.basename(name) != name for name in manifest.files):
+        raise BackupManifest(path=path, found="names files that are not beside it")
+    return manifest
+
+
+def _checksum(document: Mapping[str, Any]) -> str:
+    """SHA-256 of what a document says, in the order of its names."""
+    return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()
+
+
+def in_folder(folder: str) -> Iterator[tuple[str, Manifest]]:
+    """The manifests in a folder, with their paths; a folder that does not exist has none.
+
+    Raises E_BACKUP_MANIFEST, and E_BACKUP_LIST if nobody knows what is in the folder.
+    """
+    folder = os.path.expanduser(folder)
+    try:
+        names = sorted(name for name in os.listdir(folder) if name.endswith(".json"))
+    except FileNotFoundError:
+        return
+    except OSError as exc:
+        raise BackupList(path=folder, reason=exc.strerror) from None
+    for path in [os.path.join(folder, name) for name in names]:
+        if manifest := read(path):
+            yield path, manifest
+
+
+def refuse_undescribed(folder: str) -> None:
+    """Raise E_BACKUP_UNDESCRIBED if a whole dump has no manifest: nobody knows which keys its rows need."""
+    known = {name for _, manifest in in_folder(folder) for name in manifest.files}
+    for name in sorted(os.listdir(folder)):
+        if name.endswith((".dump", ".dump.age")) and name not in known:
+            raise BackupUndescribed(path=os.path.join(folder, name))
