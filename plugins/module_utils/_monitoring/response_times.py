@@ -15,15 +15,15 @@ import statistics
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice
-from types import MappingProxyType
-from typing import Any
+from typing import Any, TypedDict
 
 from .._errors.base import RotationError
 from .._errors.monitoring import MonitorAnswer, MonitorSlow
 from .._errors.options import InvalidOption
 from .._services import health
+from .._services.health import HealthCheck
 
 PATIENCE = 3  # tries without an answer, after which no more are made
 MOST_BYTES = 1 << 20  # that are read of an answer
@@ -41,47 +41,53 @@ class SameHostOnly(urllib.request.HTTPRedirectHandler):
         """None, whereupon the redirect is an answer like any other that is not good."""
 
 
-def of_url(
-    url: str,
-    host: str | None,
-    tries: int,
-    *,
-    headers: Mapping[str, Any] = MappingProxyType({}),
-    ca_file: str | None = None,
-    answer_patience: float = 10,
-) -> dict[str, Any]:
-    """The median seconds of one address, and how many tries had no good answer within ``answer_patience`` seconds.
+class Measure(TypedDict):
+    """What was measured, its seconds, and how many tries had no good answer."""
 
-    ``host`` is sent as the Host header, with ``headers``, which may hold a secret. ``ca_file`` has the certificates
-    that vouch for the server. Raises E_OPTION.
-    """
-    secure = urllib.request.HTTPSHandler(context=_trusting(ca_file))
+    what: str
+    seconds: float | None
+    tries: int
+    errors: int
+    error: str
+
+
+def of_url(check: HealthCheck, tries: int) -> Measure:
+    """The median seconds of one address, and how many tries had no good answer in time. Raises E_OPTION."""
+    secure = urllib.request.HTTPSHandler(context=_trusting(check.ca_file))
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), SameHostOnly(), secure)
-    sent = {"User-Agent": "tetech.key_rotation", **health.fit(headers, host)}
-    asked = urllib.request.Request(health.fit_url(url), headers=sent)  # noqa: S310  # seen to be http
+    sent = {"User-Agent": "tetech.key_rotation", **health.fit(check.headers, check.host)}
+    asked = urllib.request.Request(health.fit_url(check.url), headers=sent)  # noqa: S310  # seen to be http
     seconds: list[float] = []
     errors: list[str] = []
     for _ in range(tries):
         began = time.perf_counter()
-        try:
-            health.whole(functools.partial(opener.open, asked, timeout=answer_patience), MOST_BYTES, answer_patience)
-        except urllib.error.HTTPError as exc:
-            errors.append(f"HTTP {exc.code}")
-        except urllib.error.URLError as exc:
-            errors.append(type(exc.reason).__name__)
-        except (OSError, http.client.HTTPException) as exc:
-            errors.append(type(exc).__name__)
+        error = _error_of(functools.partial(opener.open, asked, timeout=check.answer_patience), check.answer_patience)
+        if error:
+            errors.append(error)
         else:
             seconds.append(time.perf_counter() - began)
         if len(errors) >= PATIENCE and not seconds:
             break
     return {
-        "what": health.shown(url),
+        "what": health.shown(check.url),
         "seconds": statistics.median(seconds) if seconds else None,
         "tries": len(seconds) + len(errors),
         "errors": len(errors),
         "error": errors[-1] if errors else "",
     }
+
+
+def _error_of(opened: Callable[[], Any], patience: float) -> str:
+    """Why there is no good answer; empty if there is one."""
+    try:
+        health.whole(opened, MOST_BYTES, patience)
+    except urllib.error.HTTPError as exc:
+        return f"HTTP {exc.code}"
+    except urllib.error.URLError as exc:
+        return type(exc.reason).__name__
+    except (OSError, http.client.HTTPException) as exc:
+        return type(exc).__name__
+    return ""
 
 
 def _trusting(ca_file: str | None) -> ssl.SSLContext:
@@ -94,7 +100,7 @@ def _trusting(ca_file: str | None) -> ssl.SSLContext:
         raise InvalidOption(name="key_rotation_health_ca_file", found=found, advice="Give one in PEM.") from None
 
 
-def of_opening(application: Any) -> dict[str, Any]:
+def of_opening(application: Any) -> Measure:
     """The seconds per value that the engine takes to open values of the first pages of each table.
 
     They are the processor's, and the least of several tries: what else the machine does is not in them.
@@ -132,7 +138,7 @@ def _opened(samples: Sequence[tuple[Any, list[Any], list[Any]]], keyring: Any) -
 
 
 def compare(
-    measures: Sequence[dict[str, Any]], baseline: Mapping[str, Sequence[Any]], slower: float
+    measures: Sequence[Measure], baseline: Mapping[str, Sequence[Any]], slower: float
 ) -> tuple[list[dict[str, Any]], list[RotationError]]:
     """Each measure with its baseline, the ratio to it and the ``limit``, the seconds above which it is slow;
     E_MONITOR_SLOW or E_MONITOR_ANSWER for those that are bad."""

@@ -8,7 +8,7 @@ it. A picture holds names, primary keys, counts, times and key ids; never a valu
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from .._backup.database_swap import kept_aside
@@ -23,11 +23,13 @@ from .._errors.env_file import EnvNotSwitched
 from .._errors.monitoring import MonitorLogErrors, MonitorOpen, MonitorOverdue
 from .._errors.options import InvalidOption
 from .._options.engine_request import refuse_other_source, request_of
+from .._services.health import HealthCheck
 from .._system.timestamps import now
 from . import metrics, response_times, snapshot_table
 from .active_run import ActiveRun
 from .log_watch import Watched
 from .probe_memory import ProbeMemory
+from .response_times import Measure
 
 OF_VALUES = ("E_UNREADABLE", "E_PLAINTEXT", "E_NOT_CURRENT")  # wrong where the success rate is below what is asked for
 
@@ -40,88 +42,124 @@ def take(params: Mapping[str, Any], *, kept: bool) -> dict[str, Any]:
     E_OPTION or E_MONITOR_DIR where nothing could be looked at; what could not be written of it is a finding.
     """
     _refuse_thresholds(params)
-    memory = ProbeMemory(params["memory_dir"], params["project_dir"])
-    picture: dict[str, Any] = {
-        "time": now(),
-        "kept": kept,
-        "project": params["project_dir"],
-        "success": params["success"],
-        "census_asked": params["census"],
-        "census": None,
-        "put_off": "",
-    }
+    look = _Look(params, kept=kept)
     began = ActiveRun.now(params)
     if why := began.put_off():
-        return _put_off(params, picture, memory, began, why)
+        return look.put_off(began, why)
     # Before the application's settings put anything into our environment, and before a census makes it slower.
-    measures = _answers(params)
-    with memory.changed(kept=kept) as seen:
-        watched = Watched(seen.setdefault("logs", {}), params["log_patterns"])
-        new = watched.look(params["log_files"], params["log_units"], params["usual_log_files"])
-        picture["logs"] = _since(seen, params["looker"], watched.totals(), looked_at=new)
-        picture["logs"]["told"] = _told(seen, picture["logs"]["new"], picture["time"], params["log_errors"])
-        known = seen["rotation"] = params["rotation"] or seen.get("rotation", {})
-        picture["last_census"] = _last_census(params, seen)
-    picture["rotation"] = known
-    picture["logs"]["unreadable"] = len(watched.problems)
-    problems, tolerated = _values(params, picture, measures) if params["census"] else ([], [])
-    baseline = _baseline(memory.baseline(), known)
-    taken = {} if params["baseline"] == "take" else baseline
-    picture["response"], slow = response_times.compare(measures, taken, params["slower"])
-    problems += [
-        *slow,
-        *_logs(picture["logs"], params["log_errors"]),
-        *watched.problems,
-        *_rotation(params, known, picture["time"], began.died),
-    ]
+    look.measures = _answers(params)
+    watched = look.logs()
+    problems, tolerated = _values(params, look.picture, look.measures) if params["census"] else ([], [])
+    problems += [*look.response(), *look.overdue(watched, began.died)]
     if problems and (why := (ended := ActiveRun.now(params)).put_off(began)):
-        return _put_off(params, picture, memory, ended, why)
-    if picture["census"]:
-        with memory.changed(kept=kept) as seen:
-            seen["census"] = picture["census"]
-    if kept:
-        first = {measure["what"]: measure["seconds"] for measure in measures if measure["what"] not in taken}
-        measured = {
-            what: [seconds, picture["time"], "a look"] for what, seconds in first.items() if seconds is not None
-        }
-        memory.keep_baseline({**baseline, **measured})
-    picture["findings"] = [snapshot_table.as_finding(problem, known) for problem in problems]
-    picture["warnings"] = [
-        *(f"tolerated: {what}" for what in tolerated),
-        *watched.notes,
-        *(f"{asked} has no file" for asked in watched.empty),
-        *_warnings(params, picture, known),
-    ]
-    picture["retire"] = _retire(params, known, picture) if params["rotation"] and params["census"] else []
-    unwritten = _unwritten(params, picture)
-    # Last: of a look that was ended before, this looker has seen nothing, and its next look tells it all.
-    with memory.changed(kept=kept) as seen:
-        seen.setdefault("lookers", {})[params["looker"]] = {
-            "time": picture["time"],
-            "totals": picture["logs"]["totals"],
-        }
-    unwritten += [memory.unwritten] if memory.unwritten else []
-    picture["findings"] += [snapshot_table.as_finding(problem, known) for problem in unwritten]
-    return picture
+        return look.put_off(ended, why)
+    look.keep()
+    look.describe(problems, [*(f"tolerated: {what}" for what in tolerated), *_notes(watched)])
+    look.end()
+    return look.picture
 
 
-def _answers(params: Mapping[str, Any]) -> list[dict[str, Any]]:
+class _Look:
+    """One look: its picture, what was measured, and what the host remembers of the looks before it."""
+
+    def __init__(self, params: Mapping[str, Any], *, kept: bool) -> None:
+        self._params = params
+        self._kept = kept
+        self._memory = ProbeMemory(params["memory_dir"], params["project_dir"])
+        self._known: Mapping[str, Any] = {}
+        self._baseline: dict[str, Any] = {}
+        self._held_against: Mapping[str, Any] = {}
+        self.measures: list[Measure] = []
+        self.picture: dict[str, Any] = {
+            "time": now(),
+            "kept": kept,
+            "project": params["project_dir"],
+            "success": params["success"],
+            "census_asked": params["census"],
+            "census": None,
+            "put_off": "",
+        }
+
+    def put_off(self, moment: ActiveRun, why: str) -> dict[str, Any]:
+        """A picture in which nothing is judged."""
+        return _put_off(self._params, self.picture, self._memory, moment, why)
+
+    def logs(self) -> Watched:
+        """What the logs have since the last look, and what was remembered of versions and values."""
+        params, picture = self._params, self.picture
+        with self._memory.changed(kept=self._kept) as seen:
+            watched = Watched(seen.setdefault("logs", {}), params["log_patterns"])
+            new = watched.look(params["log_files"], params["log_units"], params["usual_log_files"])
+            picture["logs"] = _since(seen, params["looker"], watched.totals(), looked_at=new)
+            picture["logs"]["told"] = _told(seen, picture["logs"]["new"], picture["time"], params["log_errors"])
+            self._known = seen["rotation"] = params["rotation"] or seen.get("rotation", {})
+            picture["last_census"] = _last_census(params, seen)
+        picture["rotation"] = self._known
+        picture["logs"]["unreadable"] = len(watched.problems)
+        return watched
+
+    def response(self) -> list[RotationError]:
+        """What takes too long, held against the baseline."""
+        self._baseline = _baseline(self._memory.baseline(), self._known)
+        self._held_against = {} if self._params["baseline"] == "take" else self._baseline
+        compared, slow = response_times.compare(self.measures, self._held_against, self._params["slower"])
+        self.picture["response"] = compared
+        return slow
+
+    def overdue(self, watched: Watched, died: Mapping[str, Any] | None) -> list[RotationError]:
+        """What the logs say, and what of the rotation is overdue or left over."""
+        return [
+            *_logs(self.picture["logs"], self._params["log_errors"]),
+            *watched.problems,
+            *_rotation(self._params, self._known, self.picture["time"], died),
+        ]
+
+    def keep(self) -> None:
+        """Remember the census, and what was measured for the first time."""
+        if self.picture["census"]:
+            with self._memory.changed(kept=self._kept) as seen:
+                seen["census"] = self.picture["census"]
+        if self._kept:
+            measured = {
+                measure["what"]: [measure["seconds"], self.picture["time"], "a look"]
+                for measure in self.measures
+                if measure["what"] not in self._held_against and measure["seconds"] is not None
+            }
+            self._memory.keep_baseline({**self._baseline, **measured})
+
+    def describe(self, problems: Sequence[RotationError], notes: Sequence[str]) -> None:
+        """Put into the picture what is wrong, what a person should know, and which version may be destroyed."""
+        params, picture = self._params, self.picture
+        picture["findings"] = [snapshot_table.as_finding(problem, self._known) for problem in problems]
+        picture["warnings"] = [*notes, *_warnings(params, picture, self._known)]
+        picture["retire"] = _retire(params, self._known, picture) if params["rotation"] and params["census"] else []
+
+    def end(self) -> None:
+        """Write the metrics, then that this look has ended; what could not be written is one more finding."""
+        unwritten = _unwritten(self._params, self.picture)
+        # Last: of a look that was ended before, this looker has seen nothing, and its next look tells it all.
+        with self._memory.changed(kept=self._kept) as seen:
+            seen.setdefault("lookers", {})[self._params["looker"]] = {
+                "time": self.picture["time"],
+                "totals": self.picture["logs"]["totals"],
+            }
+        unwritten += [self._memory.unwritten] if self._memory.unwritten else []
+        self.picture["findings"] += [snapshot_table.as_finding(problem, self._known) for problem in unwritten]
+
+
+def _notes(watched: Watched) -> list[str]:
+    """What a person should know of the logs."""
+    return [*watched.notes, *(f"{asked} has no file" for asked in watched.empty)]
+
+
+def _answers(params: Mapping[str, Any]) -> list[Measure]:
     """How long each address takes to answer."""
-    return [
-        response_times.of_url(
-            url,
-            params["host"],
-            params["tries"],
-            headers=params["headers"],
-            ca_file=params["ca_file"],
-            answer_patience=params["answer_timeout"],
-        )
-        for url in params["urls"]
-    ]
+    sent = (params["host"], params["headers"], params["ca_file"], params["answer_timeout"])
+    return [response_times.of_url(HealthCheck(url, *sent), params["tries"]) for url in params["urls"]]
 
 
 def _values(
-    params: Mapping[str, Any], picture: dict[str, Any], measures: list[dict[str, Any]]
+    params: Mapping[str, Any], picture: dict[str, Any], measures: list[Measure]
 ) -> tuple[list[RotationError], list[str]]:
     """What is wrong with the values, and what of it is tolerated; the census goes to ``picture``, how long a value
     takes to open to ``measures``."""
@@ -177,7 +215,7 @@ def _baseline(kept: dict[str, Any], known: Mapping[str, Any]) -> dict[str, Any]:
     return {**kept, response_times.OPENING: recorded} if newer else kept
 
 
-def _census(params: Mapping[str, Any]) -> tuple[dict[str, Any], list[RotationError], dict[str, Any]]:
+def _census(params: Mapping[str, Any]) -> tuple[dict[str, Any], list[RotationError], Measure]:
     """Every value of every column, with rests, so that the application has room. Page by page, in no one snapshot:
     what is written meanwhile is seen as it is then, and no vacuum waits for us."""
     throttle = Throttle(**{name: value for name, value in (params["throttle"] or {}).items() if value})

@@ -15,7 +15,7 @@ import time
 import urllib.error
 import zlib
 from collections.abc import Callable, Mapping
-from types import MappingProxyType
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote, urlsplit
 
@@ -30,33 +30,35 @@ _HOST = re.compile(r"[!-~]+")
 _NOT_IN_ADDRESS = re.compile(r"[\x00-\x20\x7f]")
 
 
-def wait(
-    url: str,
-    host: str | None,
-    patience: float,
-    *,
-    headers: Mapping[str, Any] = MappingProxyType({}),
-    ca_file: str | None = None,
-    answer_patience: float = 10,
-) -> dict[str, Any]:
+@dataclass(frozen=True)
+class HealthCheck:
+    """What is asked for: ``host`` is sent as the Host header, with ``headers``, which may hold a secret. ``ca_file``
+    has the certificates that vouch for the server, and each single answer has ``answer_patience`` seconds."""
+
+    url: str
+    host: str | None = None
+    headers: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    ca_file: str | None = None
+    answer_patience: float = 10
+
+
+def wait(check: HealthCheck, patience: float) -> dict[str, Any]:
     """The first answer of status 200 to 299, as its ``status`` and the ``seconds`` it took.
 
-    ``host`` is sent as the Host header, with ``headers``, which may hold a secret. ``ca_file`` has the certificates
-    that vouch for the server. Raises E_OPTION for what is no address, or has a password, headers that HTTP cannot carry
-    and a file that is not there, and E_HEALTH after ``patience`` seconds, each single answer having had
-    ``answer_patience``: one that streams on without end is none.
+    Raises E_OPTION for what is no address, or has a password, headers that HTTP cannot carry and a file that is not
+    there, and E_HEALTH after ``patience`` seconds: an answer that streams on without end is none.
     """
-    address = fit_url(url)
-    sent = fit(headers, host)
-    refuse_ca_file(ca_file)
+    address = fit_url(check.url)
+    sent = fit(check.headers, check.host)
+    refuse_ca_file(check.ca_file)
     end = time.monotonic() + patience
     while True:
         begun = time.monotonic()
-        status, found = _asked(address, sent, ca_file, answer_patience)
+        status, found = _asked(address, sent, check.ca_file, check.answer_patience)
         if 200 <= status < 300:
             return {"status": status, "seconds": round(time.monotonic() - begun, 3)}
         if time.monotonic() > end:
-            raise HealthCheckFailed(url=shown(url), found=found, seconds=f"{patience:.0f}")
+            raise HealthCheckFailed(url=shown(check.url), found=found, seconds=f"{patience:.0f}")
         time.sleep(POLL)
 
 

@@ -19,7 +19,7 @@ import datetime
 import json
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 
 from .._errors.base import NOTHING_CHANGED, RotationError
 from .._errors.options import InvalidOption
@@ -43,33 +43,59 @@ class StoppedServices:
     began: Sequence[str] = ()
 
 
+@dataclass(frozen=True)
+class MaintenanceOptions:
+    """For which rotation services stop and start, and how: the file ``memory``, the ``flag`` by which a web server
+    shows a page, ``patience`` and ``settle`` in seconds, what to do with ``jobs`` and while all is ``held``."""
+
+    memory: str
+    rotation_id: str
+    flag: str | None
+    patience: float
+    settle: float = 5
+    jobs: str = "wait"
+    held: str = "refuse"
+
+
+@dataclass
+class StopProgress:
+    """The services that are up, those of them that are jobs to be waited for, and those that are down by now."""
+
+    up: list[Service]
+    jobs: list[Service]
+    down: list[Service] = field(default_factory=list)
+
+    @property
+    def names(self) -> list[str]:
+        """What is stopped, and not waited for."""
+        return [service.name for service in self.up if service not in self.jobs]
+
+    @property
+    def left(self) -> list[str]:
+        """What may be up still."""
+        return [service.name for service in self.up if service not in self.down]
+
+    @property
+    def stopped(self) -> list[str]:
+        """What was stopped, and not waited for."""
+        return [service.name for service in self.down if service not in self.jobs]
+
+
 class Maintenance:
-    """The services of a host, the file that remembers what was up, and the flag that a web server shows a page by."""
+    """The services of a host, the file that remembers what was up, and the flag that a web server shows a page by.
+
+    ``wrong`` is what is wrong with entries that are no services, which a stop by hand reports in the end.
+    """
 
     def __init__(
-        self,
-        offered: Sequence[Service],
-        memory: str,
-        rotation_id: str,
-        flag: str | None,
-        patience: float,
-        *,
-        settle: float = 5,
-        jobs: str = "wait",
-        held: str = "refuse",
-        wrong: Sequence[RotationError] = (),
+        self, offered: Sequence[Service], options: MaintenanceOptions, wrong: Sequence[RotationError] = ()
     ) -> None:
         self.services = {service.name: service for service in offered}
-        self.path = memory
-        self.notes = {word: f"{memory}.{word}" for word in ("stop", "start")}
-        self.rotation_id = rotation_id
-        self.flag = flag
-        self.patience = patience
-        self.settle = settle
-        self.jobs = jobs
-        self.held = held
-        self.wrong = wrong  # with entries that are none of the services, which a stop by hand tells in the end
-        self.by_hand = rotation_id == BY_HAND
+        self.options = options
+        self.path = options.memory
+        self.wrong = wrong
+        self.notes = {word: f"{options.memory}.{word}" for word in ("stop", "start")}
+        self.by_hand = options.rotation_id == BY_HAND
         self.warnings: list[str] = []
 
     def stop(self, *, dry: bool) -> list[str]:
@@ -78,52 +104,70 @@ class Maintenance:
         A stop by hand tries every service whatever becomes of the others, and tells of all failures in the end.
         Raises E_SERVICE_*, E_MAINTENANCE_FILE; by hand E_STOP_INCOMPLETE alone.
         """
-        if self.held == "refuse" and not self.by_hand:
-            self._refuse_held()
-            self._refuse_no_time()
-            for service in self.services.values():  # later it would be the way back that does not start it
-                service.refuse_unrunnable()
+        self._refuse_stop()
         failures = list(self.wrong)
-        starting = False
-        if not dry and self.by_hand:  # a start that is at work goes no further
-            with contextlib.suppress(RotationError):  # which is told below
-                self._remember(replace(self.remembered(), held=_now()))
-            starting = bool(child_processes.at_work(self.notes["start"]))
-        elif not dry:
-            self._outlast("start")
+        starting = not dry and self._overtakes_start()
         memory = self._remembered_by_hand() if self.by_hand else self.remembered()
         for service in self.services.values():
             with self._going_on(failures):
                 service.refuse_unfit(list(self.services))
-        up = [service for service in self.services.values() if self._is_up(service, memory)]
-        jobs = [each for each in up if self.jobs == "wait" and each.is_at_work]
-        stopped = [service.name for service in up if service not in jobs]
+        progress = self._progress(memory)
         if dry:
             self._tell(failures, "Nothing was changed.")
-            return stopped
-        before = {*(memory.names if memory.down else ()), *self._began(memory)}
-        names = [name for name in self.services if name in stopped or name in before]
-        known = replace(memory, names=names, down=True)
+            return progress.names
+        before = {*(memory.names if memory.down else ()), *self._began(memory), *progress.names}
+        known = replace(memory, names=[name for name in self.services if name in before], down=True)
         self._note_down(known, failures)
-        down: list[Service] = []
-        try:
-            for service in up:
-                with self._going_on(failures):
-                    if service in jobs:
-                        units.finish(service, self.patience)
-                    else:
-                        units.stop(service, self.patience, self.notes["stop"])
-                    down.append(service)
-        except RotationError as exc:
-            raise exc.with_changed(self._stopped(up, down, jobs)) from None
+        self._bring_down(progress, failures)
         if starting:  # nothing else stays up as long as that takes
-            late = self._stop_late(memory, failures)  # and has written what it left
-            self._note_down(replace(known, names=[name for name in self.services if name in {*names, *late}]), failures)
-            up = [service for service in self.services.values() if service in up or service.name in late]
-            down = [service for service in up if late.get(service.name, service in down)]
-            stopped = [service.name for service in up if service not in jobs]
-        self._tell(failures, self._stopped(up, down, jobs))
-        return stopped
+            self._bring_down_late(progress, known, memory, failures)
+        self._tell(failures, self._stopped(progress))
+        return progress.names
+
+    def _refuse_stop(self) -> None:
+        """Raise an error where a rotation may not stop anything, or could not start it again."""
+        if self.options.held == "refuse" and not self.by_hand:
+            self._refuse_held()
+            self._refuse_no_time()
+            for service in self.services.values():  # later it would be the way back that does not start it
+                service.refuse_unrunnable()
+
+    def _overtakes_start(self) -> bool:
+        """Whether a start is at work, which a stop by hand keeps from going further; a rotation waits for it."""
+        if not self.by_hand:
+            self._outlast("start")
+            return False
+        with contextlib.suppress(RotationError):  # which is told later
+            self._remember(replace(self.remembered(), held=_now()))
+        return bool(child_processes.at_work(self.notes["start"]))
+
+    def _progress(self, memory: StoppedServices) -> StopProgress:
+        """What there is to stop."""
+        up = [service for service in self.services.values() if self._is_up(service, memory)]
+        return StopProgress(up, [each for each in up if self.options.jobs == "wait" and each.is_at_work])
+
+    def _bring_down(self, progress: StopProgress, failures: list[RotationError]) -> None:
+        """Stop each, or wait for it."""
+        try:
+            for service in progress.up:
+                with self._going_on(failures):
+                    if service in progress.jobs:
+                        units.finish(service, self.options.patience)
+                    else:
+                        units.stop(service, self.options.patience, self.notes["stop"])
+                    progress.down.append(service)
+        except RotationError as exc:
+            raise exc.with_changed(self._stopped(progress)) from None
+
+    def _bring_down_late(
+        self, progress: StopProgress, known: StoppedServices, memory: StoppedServices, failures: list[RotationError]
+    ) -> None:
+        """Stop also what a start that was at work has brought up, and has written."""
+        late = self._stop_late(memory, failures)
+        names = {*known.names, *late}
+        self._note_down(replace(known, names=[name for name in self.services if name in names]), failures)
+        progress.up = [each for each in self.services.values() if each in progress.up or each.name in late]
+        progress.down = [each for each in progress.up if late.get(each.name, each in progress.down)]
 
     def _note_down(self, memory: StoppedServices, failures: list[RotationError]) -> None:
         """Write down what is to be started again, and show a web server that it is down.
@@ -137,12 +181,14 @@ class Maintenance:
             if self.by_hand:
                 self._remember(replace(newest, names=names, down=True, held=_now()))
             else:
-                if self.held == "refuse":
+                if self.options.held == "refuse":
                     self._refuse_held()
-                self._remember(replace(newest, rotation_id=self.rotation_id, names=names, down=True, began=names))
+                self._remember(
+                    replace(newest, rotation_id=self.options.rotation_id, names=names, down=True, began=names)
+                )
         with self._going_on(failures):
-            if self.flag:
-                self._write(self.flag, b"", mode=0o644)
+            if self.options.flag:
+                self._write(self.options.flag, b"", mode=0o644)
 
     def _newest(self, memory: StoppedServices) -> StoppedServices:
         """What stands there now; by hand ``memory`` where it is damaged, which was told."""
@@ -162,7 +208,7 @@ class Maintenance:
             if self._is_up(service, memory):
                 late[service.name] = False
                 with self._going_on(failures):
-                    units.stop(service, self.patience, self.notes["stop"])
+                    units.stop(service, self.options.patience, self.notes["stop"])
                     late[service.name] = True
         return late
 
@@ -198,7 +244,7 @@ class Maintenance:
                 self._remember(memory)
             try:
                 self._start(down)
-                units.refuse_fallen(were_up or self._running(memory), self.settle)
+                units.refuse_fallen(were_up or self._running(memory), self.options.settle)
             except RotationError as exc:
                 self._refuse_held(meanwhile=True)
                 if not memory.down:  # the next start tries what has died since
@@ -209,8 +255,8 @@ class Maintenance:
             try:
                 if memory.down:
                     self._remember(replace(memory, down=False))
-                if self.flag:
-                    self._remove(self.flag)
+                if self.options.flag:
+                    self._remove(self.options.flag)
             except RotationError as exc:
                 raise _told(exc, started) from None
         return started
@@ -231,14 +277,14 @@ class Maintenance:
         for word in words:
             if child_processes.at_work(self.notes[word]):
                 self.warnings.append(f"A {word} that an earlier run had begun was at work still. It was waited for.")
-            left = child_processes.outlast(self.notes[word], self.patience)
+            left = child_processes.outlast(self.notes[word], self.options.patience)
             if left:
                 pids = ", ".join(map(str, left))
-                raise ServiceAtWork(word=word, pids=pids, seconds=f"{self.patience:.0f}")
+                raise ServiceAtWork(word=word, pids=pids, seconds=f"{self.options.patience:.0f}")
 
     def _began(self, memory: StoppedServices) -> Sequence[str]:
         """What was up when this very rotation began, whatever was stopped and started by hand since."""
-        return memory.began if memory.rotation_id == self.rotation_id else ()
+        return memory.began if memory.rotation_id == self.options.rotation_id else ()
 
     def _running(self, memory: StoppedServices) -> list[Service]:
         """What somebody has started by hand for this rotation, and may have died since."""
@@ -251,7 +297,7 @@ class Maintenance:
         for service in down:
             self._refuse_held(meanwhile=True)
             try:
-                units.start(service, self.patience, self.notes["start"])
+                units.start(service, self.options.patience, self.notes["start"])
                 started.append(service.name)
             except RotationError as exc:
                 failures.append(exc)
@@ -291,10 +337,10 @@ class Maintenance:
 
     def _refuse_no_time(self) -> None:
         """Raise E_OPTION where each command would be ended at once, that of the way back too."""
-        if self.services and self.patience <= 0:
+        if self.services and self.options.patience <= 0:
             raise InvalidOption(
                 name="key_rotation_services_timeout",
-                found=f"is {self.patience:.0f}",
+                found=f"is {self.options.patience:.0f}",
                 advice="It is how many seconds each service may take to stop or to start, such as 300.",
             )
 
@@ -325,17 +371,16 @@ class Maintenance:
                 raise
             return True
 
-    def _stopped(self, up: Sequence[Service], down: Sequence[Service], jobs: Sequence[Service]) -> str:
+    def _stopped(self, progress: StopProgress) -> str:
         """How far a stop has come that failed: what is down, what may be up still, the flag, and the hold."""
-        before = ", ".join(service.name for service in down if service not in jobs)
-        left = ", ".join(service.name for service in up if service not in down)
+        before, left, flag = ", ".join(progress.stopped), ", ".join(progress.left), self.options.flag
         return " ".join(
             [
                 f"{'All the same' if self.by_hand else 'Before it'}, {before} was stopped."
                 if before
                 else "No other service was stopped.",
                 f"Up still, or not known to be down: {left}." if left else "No service is known to be up.",
-                *([f"The file {self.flag} is there."] if self.flag and os.path.exists(self.flag) else []),
+                *([f"The file {flag} is there."] if flag and os.path.exists(flag) else []),
                 *([self._holds()] if self.by_hand else []),
             ]
         )

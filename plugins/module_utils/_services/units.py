@@ -11,7 +11,7 @@ import shutil
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from .._errors.base import RotationError
 from .._errors.options import InvalidOption
@@ -263,12 +263,13 @@ def _may_be_up(service: Service) -> bool:
 
 
 def _stop(service: Service, patience: float, note: str | None) -> None:
-    _ordered(service, service.stop, patience, note, ServiceStop, lambda: not service.is_up(unknown=False))
+    command = _Command(service.stop, ServiceStop, lambda: not service.is_up(unknown=False))
+    _ordered(service, command, patience, note)
 
 
 def start(service: Service, patience: float, note: str | None = None) -> None:
     """Start it and see that it is up. Raises E_SERVICE_START after ``patience`` seconds."""
-    _ordered(service, service.start, patience, note, ServiceStart, service.is_well)
+    _ordered(service, _Command(service.start, ServiceStart, service.is_well), patience, note)
 
 
 def finish(service: Service, patience: float) -> None:
@@ -301,14 +302,16 @@ def _fallen(service: Service, found: str) -> RotationError:
     return ServiceStart(name=service.name, found=found, look=service.look)
 
 
-def _ordered(
-    service: Service,
-    argv: Sequence[str],
-    patience: float,
-    note: str | None,
-    error: type[ServiceStop | ServiceStart],
-    reached: Callable[[], bool],
-) -> None:
+class _Command(NamedTuple):
+    """What stops or starts a service, the error if it does not, and whether it has."""
+
+    argv: Sequence[str]
+    error: type[ServiceStop | ServiceStart]
+    reached: Callable[[], bool]
+
+
+def _ordered(service: Service, command: _Command, patience: float, note: str | None) -> None:
+    argv, error, reached = command
     if not argv:
         raise error(name=service.name, found="no command is given for that", look=service.look)
     begun = time.monotonic()

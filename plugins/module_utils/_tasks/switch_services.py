@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import Any
 
 from .._services import units
-from .._services.maintenance import BY_HAND, Maintenance
+from .._services.maintenance import BY_HAND, Maintenance, MaintenanceOptions
 from .host_task import HostTask
 
 
@@ -17,17 +17,16 @@ def switch_services(task: HostTask) -> dict[str, Any]:
     offered, wrong = units.stoppable(params["services"])
     if wrong and (params["state"], params["rotation_id"]) != ("stopped", BY_HAND):
         raise wrong[0]
-    maintenance = Maintenance(
-        offered,
+    options = MaintenanceOptions(
         params["memory"],
         params["rotation_id"],
         params["flag_file"],
         params["timeout"],
-        settle=params["settle"],
-        jobs=params["jobs"],
-        held=params["held"],
-        wrong=wrong,
+        params["settle"],
+        params["jobs"],
+        params["held"],
     )
+    maintenance = Maintenance(offered, options, wrong)
     acts = {"stopped": maintenance.stop, "started": maintenance.start, "released": maintenance.release}
     try:
         names = acts[params["state"]](dry=task.check_mode)

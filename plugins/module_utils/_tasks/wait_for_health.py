@@ -13,12 +13,8 @@ from .host_task import HostTask
 def wait_for_health(task: HostTask) -> dict[str, Any]:
     """Ask until it answers. Raises E_HEALTH or E_OPTION."""
     params = task.params
-    answer = health.wait(
-        params["url"],
-        params["host"],
-        params["timeout"],
-        headers=params["headers"],
-        ca_file=params["ca_file"],
-        answer_patience=params["answer_timeout"],
+    check = health.HealthCheck(
+        params["url"], params["host"], params["headers"], params["ca_file"], params["answer_timeout"]
     )
+    answer = health.wait(check, params["timeout"])
     return {"changed": False, "answer": answer}

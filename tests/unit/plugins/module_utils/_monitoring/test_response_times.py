@@ -10,6 +10,7 @@ import time
 import pytest
 from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import RotationError
 from ansible_collections.tetech.key_rotation.plugins.module_utils._monitoring import response_times
+from ansible_collections.tetech.key_rotation.plugins.module_utils._services.health import HealthCheck
 
 from .._services.test_health import HEAD, made_certificate
 
@@ -43,7 +44,7 @@ def server():
 def test_the_median_of_the_tries_is_measured_and_no_secret_of_the_address_is_shown(server):
     url, answers = server
     answers.seconds = 0.02
-    measured = response_times.of_url(url, None, 3)
+    measured = response_times.of_url(HealthCheck(url), 3)
     assert 0.02 <= measured["seconds"] < 1
     assert (measured["tries"], measured["errors"]) == (3, 0)
     assert measured["what"].endswith("/health/")
@@ -53,38 +54,40 @@ def test_the_median_of_the_tries_is_measured_and_no_secret_of_the_address_is_sho
 def test_an_answer_that_is_an_error_is_no_answer(server):
     url, answers = server
     answers.status = 503
-    measured = response_times.of_url(url, None, 10)
+    measured = response_times.of_url(HealthCheck(url), 10)
     assert (measured["seconds"], measured["errors"], measured["error"]) == (None, 3, "HTTP 503")
 
 
 def test_the_host_is_sent_that_the_application_answers_to(server):
     url, answers = server
-    response_times.of_url(url, "shop.example.org", 1)
+    response_times.of_url(HealthCheck(url, "shop.example.org"), 1)
     assert answers.hosts == ["shop.example.org"]
 
 
 def test_the_headers_are_sent_and_not_shown(server):
     url, answers = server
-    measured = response_times.of_url(url, "shop.example.org", 1, headers={"Authorization": "Bearer CANARY"})
+    measured = response_times.of_url(
+        HealthCheck(url, "shop.example.org", headers={"Authorization": "Bearer CANARY"}), 1
+    )
     assert (answers.tokens, answers.hosts) == (["Bearer CANARY"], ["shop.example.org"])
     assert "CANARY" not in str(measured)
 
 
 def test_a_header_that_http_cannot_carry_is_refused_and_not_shown():
     with pytest.raises(RotationError, match=r"E_OPTION: key_rotation_health_headers .*number 1") as refused:
-        response_times.of_url("http://127.0.0.1:9/", None, 1, headers={"Authorization": "CANARY\n"})
+        response_times.of_url(HealthCheck("http://127.0.0.1:9/", headers={"Authorization": "CANARY\n"}), 1)
     assert "CANARY" not in str(refused.value)
 
 
 def test_an_answer_has_the_seconds_that_it_was_given(server):
     url, answers = server
     answers.seconds = 0.5
-    measured = response_times.of_url(url, None, 1, answer_patience=0.05)
+    measured = response_times.of_url(HealthCheck(url, answer_patience=0.05), 1)
     assert (measured["seconds"], measured["error"]) == (None, "TimeoutError")
 
 
 def test_an_answer_that_does_not_end_is_none(dripping):
-    measured = response_times.of_url(dripping(HEAD + b"\r\n"), None, 1, answer_patience=0.3)
+    measured = response_times.of_url(HealthCheck(dripping(HEAD + b"\r\n"), answer_patience=0.3), 1)
     assert (measured["seconds"], measured["error"]) == (None, "TimeoutError")
 
 
@@ -96,8 +99,8 @@ def test_a_server_is_trusted_by_the_certificates_in_the_file(tmp_path):
     made.socket = context.wrap_socket(made.socket, server_side=True)
     threading.Thread(target=made.serve_forever, args=(0.01,), daemon=True).start()
     url = f"https://127.0.0.1:{made.server_port}/"
-    assert response_times.of_url(url, None, 1)["error"] == "SSLCertVerificationError"
-    assert response_times.of_url(url, None, 1, ca_file=str(certificate))["errors"] == 0
+    assert response_times.of_url(HealthCheck(url), 1)["error"] == "SSLCertVerificationError"
+    assert response_times.of_url(HealthCheck(url, ca_file=str(certificate)), 1)["errors"] == 0
     made.shutdown()
     made.server_close()
 
@@ -106,18 +109,18 @@ def test_a_file_of_certificates_that_is_none_is_refused(tmp_path):
     (tmp_path / "ca.pem").write_text("none")
     for name, told in (("ca.pem", "can read no certificate"), ("typo.pem", "there is no such file")):
         with pytest.raises(RotationError, match=rf"E_OPTION: key_rotation_health_ca_file is .*{told}"):
-            response_times.of_url("https://127.0.0.1:9/", None, 1, ca_file=str(tmp_path / name))
+            response_times.of_url(HealthCheck("https://127.0.0.1:9/", ca_file=str(tmp_path / name)), 1)
 
 
 def test_where_nobody_listens_it_is_not_tried_for_ever():
-    measured = response_times.of_url("http://127.0.0.1:9/", None, 10)
+    measured = response_times.of_url(HealthCheck("http://127.0.0.1:9/"), 10)
     assert (measured["seconds"], measured["tries"], measured["error"]) == (None, 3, "ConnectionRefusedError")
 
 
 @pytest.mark.parametrize("url", ["file:///etc/passwd", "127.0.0.1/health", "http://", "http://h:x/", "http://u:p@h/"])
 def test_what_is_no_address_is_refused(url):
     with pytest.raises(RotationError, match="E_OPTION"):
-        response_times.of_url(url, None, 1)
+        response_times.of_url(HealthCheck(url), 1)
 
 
 def measure(what: str, seconds: float | None, errors: int = 0) -> dict[str, object]:

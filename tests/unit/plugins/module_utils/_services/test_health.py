@@ -51,7 +51,7 @@ def url(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 
 def test_the_first_good_answer_ends_the_wait(url):
     Handler.answers = [500, 503, 204]
-    found = health.wait(url, "food.example.org", 10)
+    found = health.wait(health.HealthCheck(url, "food.example.org"), 10)
     assert found["status"] == 204
     assert 0 <= found["seconds"] < 5
     assert Handler.hosts[-1] == "food.example.org"
@@ -61,12 +61,12 @@ def test_the_first_good_answer_ends_the_wait(url):
 def test_any_other_status_is_no_health(url, status):
     Handler.answers = [status]
     with pytest.raises(RotationError, match=rf"E_HEALTH: {url} does not answer .*: status {status}\."):
-        health.wait(f"{url}?token=CANARY", None, 0.05)
+        health.wait(health.HealthCheck(f"{url}?token=CANARY"), 0.05)
 
 
 def test_nobody_there_is_no_health():
     with pytest.raises(RotationError, match=r"E_HEALTH: .*no answer \(ConnectionRefusedError\)"):
-        health.wait("http://127.0.0.1:9/", None, 0)
+        health.wait(health.HealthCheck("http://127.0.0.1:9/"), 0)
 
 
 @pytest.mark.parametrize(
@@ -78,13 +78,13 @@ def test_nobody_there_is_no_health():
 )
 def test_an_address_that_is_none_is_refused(url):
     with pytest.raises(RotationError, match="E_OPTION") as refused:
-        health.wait(url, None, 0)
+        health.wait(health.HealthCheck(url), 0)
     assert "CANARY" not in str(refused.value)
 
 
 def test_a_path_in_another_script_is_sent_as_http_carries_it(url):
     Handler.answers = [200]
-    health.wait(f"{url}prüfung%2F/?wer=café", None, 0)
+    health.wait(health.HealthCheck(f"{url}prüfung%2F/?wer=café"), 0)
     assert Handler.paths[-1] == "/health/pr%C3%BCfung%2F/?wer=caf%C3%A9"
     assert health.fit_url("https://münchen.example:8443/") == "https://xn--mnchen-3ya.example:8443/"
 
@@ -92,33 +92,38 @@ def test_a_path_in_another_script_is_sent_as_http_carries_it(url):
 @pytest.mark.parametrize("host", ["food.example.org\nX: CANARY", "münchen.example", "a b"])
 def test_a_host_that_cannot_be_sent_is_refused(url, host):
     with pytest.raises(RotationError, match=r"E_OPTION: key_rotation_health_host") as refused:
-        health.wait(url, host, 0)
+        health.wait(health.HealthCheck(url, host), 0)
     assert "CANARY" not in str(refused.value)
 
 
 def test_headers_are_sent_and_the_host_is_the_one_that_has_an_option_of_its_own(url):
     Handler.answers = [200]
-    health.wait(url, "food.example.org", 10, headers={"Authorization": "Bearer CANARY", "Host": "other", "X-Try": 1})
+    health.wait(
+        health.HealthCheck(
+            url, "food.example.org", headers={"Authorization": "Bearer CANARY", "Host": "other", "X-Try": 1}
+        ),
+        10,
+    )
     assert (Handler.tokens[-1], Handler.hosts[-1]) == ("Bearer CANARY", "food.example.org")
 
 
 def test_no_header_is_in_an_error(url):
     Handler.answers = [403]
     with pytest.raises(RotationError, match="E_HEALTH") as refused:
-        health.wait(url, None, 0, headers={"Authorization": "CANARY"})
+        health.wait(health.HealthCheck(url, headers={"Authorization": "CANARY"}), 0)
     assert "CANARY" not in str(refused.value)
 
 
 @pytest.mark.parametrize("headers", [{"Authorization": "CANARY\r\nX: y"}, {"CANARY: x": "y"}, {"X": "\u20ac CANARY"}])
 def test_a_header_that_cannot_be_sent_is_told_by_its_place(url, headers):
     with pytest.raises(RotationError, match=r"E_OPTION: key_rotation_health_headers .*number 2") as refused:
-        health.wait(url, None, 0, headers={"Accept": "*/*", **headers})
+        health.wait(health.HealthCheck(url, headers={"Accept": "*/*", **headers}), 0)
     assert "CANARY" not in str(refused.value)
 
 
 def test_certificates_that_are_not_there_are_told_at_once(url, tmp_path):
     with pytest.raises(RotationError, match=r"E_OPTION: key_rotation_health_ca_file is .*no such file"):
-        health.wait(url, None, 60, ca_file=str(tmp_path / "ca.pem"))
+        health.wait(health.HealthCheck(url, ca_file=str(tmp_path / "ca.pem")), 60)
 
 
 def test_a_server_is_known_by_the_certificates_that_are_given_and_by_no_others(monkeypatch, tmp_path):
@@ -130,9 +135,9 @@ def test_a_server_is_known_by_the_certificates_that_are_given_and_by_no_others(m
     threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
     Handler.answers = [200]
     url = f"https://127.0.0.1:{server.server_port}/"
-    assert health.wait(url, None, 0, ca_file=str(certificate))["status"] == 200
+    assert health.wait(health.HealthCheck(url, ca_file=str(certificate)), 0)["status"] == 200
     with pytest.raises(RotationError, match=r"E_HEALTH: .*no answer"):
-        health.wait(url, None, 0)
+        health.wait(health.HealthCheck(url), 0)
     server.shutdown()
     server.server_close()
 
@@ -158,7 +163,7 @@ def test_each_single_answer_has_its_own_time():
     with socket.create_server(("127.0.0.1", 0)) as deaf:
         begun = time.monotonic()
         with pytest.raises(RotationError, match=r"E_HEALTH: .*no whole answer within 1 seconds"):
-            health.wait(f"http://127.0.0.1:{deaf.getsockname()[1]}/", None, 0, answer_patience=1)
+            health.wait(health.HealthCheck(f"http://127.0.0.1:{deaf.getsockname()[1]}/", answer_patience=1), 0)
         assert time.monotonic() - begun < 8
 
 
@@ -169,7 +174,7 @@ HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
 def test_an_answer_that_does_not_end_is_none(dripping, head):
     begun = time.monotonic()
     with pytest.raises(RotationError, match=r"E_HEALTH: .*no whole answer within 0\.5 seconds"):
-        health.wait(dripping(head), None, 0, answer_patience=0.5)
+        health.wait(health.HealthCheck(dripping(head), answer_patience=0.5), 0)
     assert time.monotonic() - begun < 8
 
 
@@ -187,7 +192,7 @@ def test_an_answer_that_breaks_off_is_none(rest, found):
     with socket.create_server(("127.0.0.1", 0)) as server:
         threading.Thread(target=_break_off, args=(server, head), daemon=True).start()
         with pytest.raises(RotationError, match=rf"E_HEALTH: .*no answer \({found}\)"):
-            health.wait(f"http://127.0.0.1:{server.getsockname()[1]}/", None, 0)
+            health.wait(health.HealthCheck(f"http://127.0.0.1:{server.getsockname()[1]}/"), 0)
 
 
 def _break_off(server: socket.socket, head: bytes) -> None:
@@ -199,4 +204,6 @@ def _break_off(server: socket.socket, head: bytes) -> None:
 
 def test_a_long_answer_that_is_quick_is_well(dripping, monkeypatch):
     monkeypatch.setattr(health, "ENOUGH", 1000)
-    assert health.wait(dripping(HEAD + b"\r\n" + b"." * 1000), None, 0, answer_patience=30)["status"] == 200
+    assert (
+        health.wait(health.HealthCheck(dripping(HEAD + b"\r\n" + b"." * 1000), answer_patience=30), 0)["status"] == 200
+    )

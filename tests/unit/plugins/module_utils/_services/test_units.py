@@ -19,6 +19,7 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base i
 from ansible_collections.tetech.key_rotation.plugins.module_utils._services import units
 from ansible_collections.tetech.key_rotation.plugins.module_utils._services.maintenance import (
     Maintenance,
+    MaintenanceOptions,
     StoppedServices,
 )
 from ansible_collections.tetech.key_rotation.plugins.module_utils._system import child_processes
@@ -85,12 +86,15 @@ def maintenance(
 ) -> Maintenance:
     offered = [units.of({"name": name}) for name in names]
     return Maintenance(
-        offered, str(tmp_path / "state/memory.json"), rotation_id, flag, patience, settle=settle, **options
+        offered,
+        MaintenanceOptions(str(tmp_path / "state/memory.json"), rotation_id, flag, patience, settle, **options),
     )
 
 
 def of(entry: dict[str, object], tmp_path: Path, patience: float = 5) -> Maintenance:
-    return Maintenance([units.of(entry)], str(tmp_path / "memory.json"), "first", None, patience, settle=0)
+    return Maintenance(
+        [units.of(entry)], MaintenanceOptions(str(tmp_path / "memory.json"), "first", None, patience, settle=0)
+    )
 
 
 def test_what_is_up_is_stopped_in_order_and_started_in_the_other(tmp_path, systemd):
@@ -523,7 +527,9 @@ def test_a_command_without_a_program_is_told_before_anything_is_stopped(tmp_path
     assert units.of(daemon).is_up(unknown=False)
     if word == "start":  # nothing keeps a hand from stopping it, or data from its way back
         assert by_hand(tmp_path, entry).stop(dry=False) == ["worker"]
-        way_back = Maintenance([units.of(entry)], str(tmp_path / "m"), "first", None, 5, held="accept")
+        way_back = Maintenance(
+            [units.of(entry)], MaintenanceOptions(str(tmp_path / "m"), "first", None, 5, held="accept")
+        )
         assert way_back.stop(dry=False) == []
 
 
@@ -531,7 +537,7 @@ def test_no_time_to_stop_and_start_is_refused_before_anything_is_stopped(tmp_pat
     with pytest.raises(RotationError, match="E_OPTION: key_rotation_services_timeout is 0"):
         of(daemon, tmp_path, patience=0).stop(dry=True)
     assert units.of(daemon).is_up(unknown=False)
-    way_back = Maintenance([units.of(daemon)], str(tmp_path / "m"), "first", None, 0, held="accept")
+    way_back = Maintenance([units.of(daemon)], MaintenanceOptions(str(tmp_path / "m"), "first", None, 0, held="accept"))
     assert way_back.stop(dry=True) == ["worker"]
 
 
@@ -546,7 +552,7 @@ def test_a_wrong_entry_keeps_no_stop_by_hand_from_the_others(tmp_path, daemon):
     half = {"name": "half", "stop": ["touch", str(tmp_path / "stopped")]}
     entries = [half, {"name": "lone", "start": ["true"]}, daemon, {**daemon, "stop": ["false"]}]
     offered, wrong = units.stoppable(entries)
-    hand = Maintenance(offered, str(tmp_path / "memory.json"), "maintenance", None, 5, wrong=wrong)
+    hand = Maintenance(offered, MaintenanceOptions(str(tmp_path / "memory.json"), "maintenance", None, 5), wrong)
     with pytest.raises(RotationError, match=r"E_STOP_INCOMPLETE.*only one of start and stop for half") as raised:
         hand.stop(dry=False)
     for told in ("only one of start and stop for lone", "more than one entry of the name worker", "half, worker was"):
@@ -565,7 +571,7 @@ def test_entries_of_one_name_are_all_stopped_by_hand_and_what_nothing_can_stop_i
     third = {"name": "worker", "start": ["true"], "stop": ["rm", str(mute)], "status": ["/nowhere/status"]}
     rest = {**lone, "name": "rest", "status": ["false"]}
     offered, wrong = units.stoppable([daemon, second, third, daemon, lone, rest])
-    hand = Maintenance(offered, str(tmp_path / "memory.json"), "maintenance", None, 5, wrong=wrong)
+    hand = Maintenance(offered, MaintenanceOptions(str(tmp_path / "memory.json"), "maintenance", None, 5), wrong)
     with pytest.raises(RotationError, match=r"Up still, or not known to be down: .*lone"):
         hand.stop(dry=False)
     assert not units.of(daemon).is_up(unknown=False)
@@ -688,10 +694,13 @@ def alive(pid: str) -> bool:
 KILLED = """
 import sys
 from ansible_collections.tetech.key_rotation.plugins.module_utils._services import units
-from ansible_collections.tetech.key_rotation.plugins.module_utils._services.maintenance import Maintenance
+from ansible_collections.tetech.key_rotation.plugins.module_utils._services.maintenance import (
+    Maintenance,
+    MaintenanceOptions,
+)
 
 entry, memory, rotation_id, act = {entry}, {memory!r}, {rotation_id!r}, {act!r}
-getattr(Maintenance([units.of(entry)], memory, rotation_id, None, 60, settle=0), act)(dry=False)
+getattr(Maintenance([units.of(entry)], MaintenanceOptions(memory, rotation_id, None, 60, settle=0)), act)(dry=False)
 """
 
 
@@ -717,7 +726,7 @@ def slow(tmp_path: Path, daemon: dict[str, list[str]], word: str, seconds: str =
 
 def by_hand(tmp_path: Path, entry: dict[str, object], patience: float = 20) -> Maintenance:
     memory = str(tmp_path / "state/memory.json")
-    return Maintenance([units.of(entry)], memory, "maintenance", None, patience, settle=0)
+    return Maintenance([units.of(entry)], MaintenanceOptions(memory, "maintenance", None, patience, settle=0))
 
 
 @pytest.mark.parametrize("whole", [True, False])
@@ -771,7 +780,9 @@ def test_a_stop_by_hand_outlasts_a_start_by_hand_that_is_at_work(tmp_path, daemo
 
 def of_state(tmp_path: Path, entry: dict[str, object]) -> Maintenance:
     """A rotation's, with the memory of what is done by hand."""
-    return Maintenance([units.of(entry)], str(tmp_path / "state/memory.json"), "first", None, 20, settle=0)
+    return Maintenance(
+        [units.of(entry)], MaintenanceOptions(str(tmp_path / "state/memory.json"), "first", None, 20, settle=0)
+    )
 
 
 def test_what_an_earlier_run_has_left_is_ended_as_that_run_would_have(tmp_path, daemon):
