@@ -28,7 +28,7 @@ from .._errors.restore import (
     RestoreLoss,
     RestoreShut,
 )
-from .._options.engine_request import request_of
+from .._options.engine_request import Purpose, request_of
 from . import dump, manifest, pg_client
 from .database_swap import DatabaseSwap
 from .manifest import Manifest
@@ -286,8 +286,7 @@ class Restoration:
         """The application on the copy instead of the database in use."""
         request = request_of(
             {**self._params, "direct": {self._alias: {**self._admin, "dbname": beside.copy}}},
-            f"restore of {self._params['rotation_id']}",
-            aliases=(self._alias,),
+            Purpose(f"restore of {self._params['rotation_id']}", aliases=(self._alias,)),
         )
         with rotation.opened(request) as application:
             yield application

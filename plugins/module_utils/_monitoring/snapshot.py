@@ -22,7 +22,7 @@ from .._errors.catalogue import build_error
 from .._errors.env_file import EnvNotSwitched
 from .._errors.monitoring import MonitorLogErrors, MonitorOpen, MonitorOverdue
 from .._errors.options import InvalidOption
-from .._options.engine_request import refuse_other_source, request_of
+from .._options.engine_request import Purpose, refuse_other_source, request_of
 from .._services.health import HealthCheck
 from .._system.timestamps import now
 from . import metrics, response_times, snapshot_table
@@ -222,7 +222,7 @@ def _census(params: Mapping[str, Any]) -> tuple[dict[str, Any], list[RotationErr
     # Who has the current keys alone cannot tell a ruined value from one that was written under other keys.
     known = census.UNOPENED if params["rotation"] else census.UNOPENED_ALONE
     unopened = {**{name: census.UNOPENED[name] for name in known}, NESTED: "E_ENCRYPTED_TWICE"}
-    with rotation.opened(request_of(params, "monitoring")) as application:
+    with rotation.opened(request_of(params, Purpose("monitoring"))) as application:
         unproved = _unproved(application)
         opening = response_times.of_opening(application)
         tallies = application.census("current", throttle)

@@ -7,6 +7,7 @@ from __future__ import annotations
 import contextlib
 import functools
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from .._engine.application.django_project import ApplicationStart
@@ -17,29 +18,32 @@ from .._env_file.dialects import DIALECTS
 from .._errors.base import RotationError
 
 
-def request_of(
-    params: Mapping[str, Any],
-    label: str,
-    *,
-    every_key: bool = True,
-    run: str = "",
-    step: str = "",
-    leased: bool = True,
-    aliases: Sequence[str] = (),
-    traced: bool = False,
-) -> Request:
-    """The request; without versions from the store, the keys are those of the env file, as ``current``.
+@dataclass(frozen=True)
+class Purpose:
+    """What an application is opened for.
 
-    ``every_key`` is whether the env file must set them all: for a first look at an application it need not. ``run``
-    is the run whose lock to share, ``step`` the one of its steps, ``leased`` whether the lease must not be another's.
-    ``aliases`` are the databases to open, without it all of them. ``traced`` is whether to note who reads the keys
-    while the application starts.
+    ``label`` names its sessions. ``run`` is the run whose lock to share, ``step`` the one of its steps, ``leased``
+    whether the lease must not be another's. ``aliases`` are the databases to open, without it all of them.
+    ``every_key`` is whether the env file must set them all: for a first look at an application it need not. ``traced``
+    is whether to note who reads the keys while the application starts.
     """
+
+    label: str
+    run: str = ""
+    step: str = ""
+    leased: bool = True
+    aliases: Sequence[str] = ()
+    every_key: bool = True
+    traced: bool = False
+
+
+def request_of(params: Mapping[str, Any], purpose: Purpose) -> Request:
+    """The request; without versions from the store, the keys are those of the env file, as ``current``."""
     key_sets = params["key_sets"]
     keys_from = "the key store"
     found: Mapping[str, str] = {}
     if not key_sets:
-        found = key_files.read(params["env_file"], params["keys"], every=every_key, dialect=params["dialect"])
+        found = key_files.read(params["env_file"], params["keys"], every=purpose.every_key, dialect=params["dialect"])
         key_sets = {"current": found}
         keys_from = params["env_file"]
     else:
@@ -55,21 +59,21 @@ def request_of(
         leave_alone=params["leave_alone"],
         settlements=params["settlements"],
         ignore=params["ignore"],
-        label=label,
-        run=run,
-        step=step,
-        leased=leased,
+        label=purpose.label,
+        run=purpose.run,
+        step=purpose.step,
+        leased=purpose.leased,
         keys_from=keys_from,
         base=params["base"],
         env_file=params["env_file"],
         dialect=params["dialect"],
         direct=params["direct"],
-        aliases=aliases,
+        aliases=purpose.aliases,
         key_files=key_files.files(params["keys"]),
         keys=params["keys"],
         file_keys=found,
         env=functools.partial(_everything, params["env_file"], params["dialect"]),
-        traced=traced,
+        traced=purpose.traced,
         progress=params["progress"],
     )
 

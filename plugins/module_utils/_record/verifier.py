@@ -19,7 +19,7 @@ import socket
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from .._errors.base import RotationError
 from .._errors.record import RecordWrite
@@ -104,7 +104,8 @@ def check(
     trusted = _trusted(records, key, former)
     first = min((_began(record) for record in records if record.signed), default="")
     sums = {place: _sums(place) for place in places}
-    checked = [_checked(record, kept, last, trusted, first, sums[record.folder]) for record in records]
+    evidence = _Evidence(kept, last, trusted, first)
+    checked = [_checked(record, evidence, sums[record.folder]) for record in records]
     checked += _absent(places, records, kept)
     checked += [each for found in sums.values() if found for each in _sums_themselves(found, trusted)]
     for place in places:
@@ -191,15 +192,19 @@ def _began(record: StoredRecord) -> str:
     return record.lines[0].event.time or "~"
 
 
-def _checked(
-    record: StoredRecord,
-    kept: Sequence[AnchoredHead],
-    last: Head | None,
-    trusted: Mapping[str, str],
-    first: str,
-    sums: page_checksums.PageChecksums | None,
-) -> VerifiedRecord:
-    """``first`` is when the oldest record that is signed was begun, ``sums`` what the pages were."""
+class _Evidence(NamedTuple):
+    """What every record is held against: the heads that others keep, the last head of all, whose signatures are
+    trusted, and when the oldest record that is signed was begun."""
+
+    kept: Sequence[AnchoredHead]
+    last: Head | None
+    trusted: Mapping[str, str]
+    first: str
+
+
+def _checked(record: StoredRecord, evidence: _Evidence, sums: page_checksums.PageChecksums | None) -> VerifiedRecord:
+    """``sums`` is what the pages were."""
+    kept, last, trusted, first = evidence
     lines = record.lines
     ours = [each for each in kept if record.is_of(each.head)]
     problems = list(_stale(record, last) if last else ())

@@ -32,11 +32,11 @@ def _dumped(task: HostTask) -> dict[str, Any]:
     """A dump of each database, or the one that there is."""
     from .._backup.dump import DumpOrder, settings_files
     from .._engine import rotation
-    from .._options.engine_request import request_of
+    from .._options.engine_request import Purpose, request_of
 
     params = task.params
     recipients = _recipients(params)
-    request = request_of(params, f"backup of {params['rotation_id']}", run=params["run"] or "")
+    request = request_of(params, Purpose(f"backup of {params['rotation_id']}", run=params["run"] or ""))
     _refuse_own_key(params["identity"] or "", request.key_sets)
     with rotation.opened(request) as application:
         values = [value for keys in request.key_sets.values() for value in keys.values()]

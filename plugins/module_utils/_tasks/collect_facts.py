@@ -17,11 +17,11 @@ def collect_facts(task: HostTask) -> dict[str, Any]:
     from .._engine.postgres import sessions
     from .._engine.proof import model_reading
     from .._engine.rewrite import fence
-    from .._options.engine_request import request_of
+    from .._options.engine_request import Purpose, request_of
     from .._services import processes
 
     params = task.params
-    request = request_of(params, "checklist")
+    request = request_of(params, Purpose("checklist"))
     with rotation.opened(request) as application:
         databases = [database for database, _ in application.parts]
         schemes = sorted({target.scheme for target in application.targets})

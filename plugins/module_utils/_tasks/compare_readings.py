@@ -18,11 +18,11 @@ def compare_readings(task: HostTask) -> dict[str, Any]:
     from .._engine.application import django_project
     from .._engine.proof import damage, model_reading
     from .._monitoring import response_times
-    from .._options.engine_request import request_of
+    from .._options.engine_request import Purpose, request_of
     from .._services import commands
 
     params = task.params
-    with rotation.opened(request_of(params, "reading")) as application:
+    with rotation.opened(request_of(params, Purpose("reading"))) as application:
         from django.core.management import get_commands
 
         if params["state"] == "recorded" and params["fence"] == "auto":

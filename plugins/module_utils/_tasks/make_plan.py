@@ -15,14 +15,14 @@ def make_plan(task: HostTask) -> dict[str, Any]:
     from .._engine import rotation
     from .._engine.crypto.key_set import KeySet
     from .._env_file import agreement, editor, key_files
-    from .._options.engine_request import request_of
+    from .._options.engine_request import Purpose, request_of
 
     params = task.params
     found = key_files.read(params["env_file"], params["keys"], every=False, dialect=params["dialect"])
     if not agreement.agrees(found, params["key_sets"], params["keys"], params["base"]):
         return {"changed": False, "other_keys": KeySet(found).key_id}
     known = {**params, "key_sets": agreement.completed(found, params["key_sets"])}
-    request = request_of(known, "plan", every_key=False, traced=params["counted"])
+    request = request_of(known, Purpose("plan", every_key=False, traced=params["counted"]))
     names = key_files.names_of_env_file(params["keys"])
     env = editor.everything(params["env_file"], params["dialect"]) if names else {}
     unset = [name for name in names if name not in found]

@@ -20,13 +20,14 @@ def reencrypt_values(task: HostTask) -> dict[str, Any]:
     from .._engine.rewrite.concurrent_writers import ConcurrentWrites
     from .._engine.rewrite.rewrite_progress import Progress
     from .._engine.rewrite.rewriter import Share
-    from .._options.engine_request import request_of
+    from .._options.engine_request import Purpose, request_of
 
     params = task.params
     destination = params["destination"]
     started = time.monotonic()
     run_id = "" if task.check_mode else params["run"] or secrets.token_hex(8)
-    with rotation.opened(request_of(params, params["rotation_id"], run=run_id, step=params["step"])) as application:
+    purpose = Purpose(params["rotation_id"], run=run_id, step=params["step"])
+    with rotation.opened(request_of(params, purpose)) as application:
         application.refuse_unproved()
         fenced = {} if task.check_mode or params["fence"] == "off" else _fence(application, params)
         others = ConcurrentWrites.of(params["others"]) if params["others"] else application.others()

@@ -25,14 +25,14 @@ def repair_values(task: HostTask) -> dict[str, Any]:
     """For each database with such values: a copy of its backup, the values, the copy dropped."""
     from .._engine import repair as work
     from .._engine import rotation
-    from .._options.engine_request import request_of
+    from .._options.engine_request import Purpose, request_of
 
     params = task.params
     repaired: Counter[str] = Counter()
     left: list[dict[str, str]] = []
     found: set[str] = set()
     kept = _Kept(os.path.join(params["backup_dir"], f"{params['rotation_id']}.replaced.jsonl"))
-    with rotation.opened(request_of(params, params["rotation_id"], run=params["run"])) as application:
+    with rotation.opened(request_of(params, Purpose(params["rotation_id"], run=params["run"]))) as application:
         scope = work.RepairScope(application.keyring, application.accepted, frozenset(params["named"]))
         for database, survey in application.parts:
             if task.check_mode:

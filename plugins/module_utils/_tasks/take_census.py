@@ -18,10 +18,10 @@ def take_census(task: HostTask) -> dict[str, Any]:
     from .._backup.database_swap import kept_aside
     from .._engine import migration, rotation
     from .._engine.application import django_project
-    from .._options.engine_request import request_of
+    from .._options.engine_request import Purpose, request_of
 
     params = task.params
-    with rotation.opened(request_of(params, "census", run=params["run"], leased=False)) as application:
+    with rotation.opened(request_of(params, Purpose("census", run=params["run"], leased=False))) as application:
         application.refuse_unproved()
         if params["accounted"]:
             application.refuse_unaccounted()

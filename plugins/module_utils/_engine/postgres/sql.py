@@ -22,7 +22,8 @@ def __getattr__(name: str) -> Any:
     """One of the driver's classes, at its first use: where there is no application there is no driver."""
     if name not in __all__:
         raise AttributeError(name)
-    return getattr(_driver(), name)
+    globals()[name] = getattr(_driver(), name)
+    return globals()[name]
 
 
 @functools.cache

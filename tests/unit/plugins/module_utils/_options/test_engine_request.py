@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import RotationError
-from ansible_collections.tetech.key_rotation.plugins.module_utils._options.engine_request import request_of
+from ansible_collections.tetech.key_rotation.plugins.module_utils._options.engine_request import Purpose, request_of
 
 KEY_SETS = {"pending": {"SECRET_KEY": "CANARY"}}
 
@@ -35,13 +35,13 @@ def params(tmp_path) -> dict[str, Any]:
 
 
 def test_without_versions_the_keys_of_the_env_file_are_current(params):
-    request = request_of(params, "census")
+    request = request_of(params, Purpose("census"))
     assert request.key_sets == {"current": {"SECRET_KEY": "CANARY-of-the-file"}}
     assert request.keys_from == params["env_file"]
 
 
 def test_versions_of_the_store_go_before_the_env_file(params):
-    request = request_of({**params, "key_sets": KEY_SETS, "env_file": None}, "r1")
+    request = request_of({**params, "key_sets": KEY_SETS, "env_file": None}, Purpose("r1"))
     assert request.key_sets == KEY_SETS
     assert request.keys_from == "the key store"
     assert (request.project_dir, request.leave_alone, request.label) == ("/srv/app", ["profile.name:7"], "r1")
@@ -50,36 +50,36 @@ def test_versions_of_the_store_go_before_the_env_file(params):
 
 
 def test_beside_the_versions_of_the_store_it_is_known_what_the_env_file_holds(params):
-    request = request_of({**params, "key_sets": KEY_SETS}, "census")
+    request = request_of({**params, "key_sets": KEY_SETS}, Purpose("census"))
     assert request.key_sets == KEY_SETS
     assert request.file_keys == {"SECRET_KEY": "CANARY-of-the-file"}
 
 
 @pytest.mark.parametrize("change", [{"env_file": None}, {"env_file": "/none/.env"}, {"keys": [{"name": "OTHER"}]}])
 def test_with_versions_of_the_store_an_env_file_that_cannot_be_read_stops_nothing(params, change):
-    assert request_of({**params, "key_sets": KEY_SETS, **change}, "census").file_keys == {}
+    assert request_of({**params, "key_sets": KEY_SETS, **change}, Purpose("census")).file_keys == {}
 
 
 def test_a_request_never_shows_a_value(params):
-    assert "CANARY" not in repr(request_of(params, "census"))
-    assert "CANARY" not in repr(request_of({**params, "key_sets": KEY_SETS}, "census"))
+    assert "CANARY" not in repr(request_of(params, Purpose("census")))
+    assert "CANARY" not in repr(request_of({**params, "key_sets": KEY_SETS}, Purpose("census")))
 
 
 def test_an_env_file_that_is_refused_is_refused_here(params):
     with pytest.raises(RotationError) as refused:
-        request_of({**params, "keys": [{"name": "OTHER"}]}, "census")
+        request_of({**params, "keys": [{"name": "OTHER"}]}, Purpose("census"))
     assert refused.value.code == "E_ENV_KEY_MISSING"
 
 
 def test_a_first_look_needs_not_every_key(params):
     keys = [{"name": "SECRET_KEY"}, {"name": "OTHER"}]
-    request = request_of({**params, "keys": keys}, "plan", every_key=False)
+    request = request_of({**params, "keys": keys}, Purpose("plan", every_key=False))
     assert request.key_sets == {"current": {"SECRET_KEY": "CANARY-of-the-file"}}
     with pytest.raises(RotationError, match="E_ENV_KEY_MISSING"):
-        request_of({**params, "keys": keys}, "census")
+        request_of({**params, "keys": keys}, Purpose("census"))
 
 
 def test_the_env_file_is_read_in_its_dialect(params, tmp_path):
     (tmp_path / ".env").write_text("SECRET_KEY=a #b\n")
-    assert request_of(params, "census").key_sets["current"] == {"SECRET_KEY": "a"}
-    assert request_of({**params, "dialect": "systemd"}, "census").key_sets["current"] == {"SECRET_KEY": "a #b"}
+    assert request_of(params, Purpose("census")).key_sets["current"] == {"SECRET_KEY": "a"}
+    assert request_of({**params, "dialect": "systemd"}, Purpose("census")).key_sets["current"] == {"SECRET_KEY": "a #b"}
