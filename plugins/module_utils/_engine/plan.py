@@ -204,8 +204,8 @@ _NOTICES = (
         "update trigger",
         "It fires for every row that is re-encrypted: see what it does, and disable it meanwhile where that harms, "
         "and where it keeps the old value.",
-        "SELECT 1 FROM pg_trigger WHERE to_regclass(%s) IN (tgrelid, pg_partition_root(tgrelid)) AND %s IS NOT NULL"
-        " AND NOT tgisinternal"
+        "SELECT 1 FROM pg_trigger WHERE to_regclass(%s) IN (tgrelid, pg_partition_root(tgrelid))"
+        " AND %s::text IS NOT NULL AND NOT tgisinternal"
         " AND tgenabled <> 'D' AND (tgtype & 16) <> 0",
     ),
     (
@@ -224,13 +224,13 @@ _NOTICES = (
     (
         "row-level security",
         "This role may not see every row: give it BYPASSRLS, or rotate as the table's owner.",
-        "SELECT 1 FROM pg_class WHERE oid = to_regclass(%s) AND %s IS NOT NULL AND relrowsecurity"
+        "SELECT 1 FROM pg_class WHERE oid = to_regclass(%s) AND %s::text IS NOT NULL AND relrowsecurity"
         " AND row_security_active(oid)",
     ),
     (
         "partitioned table",
         "Its partitions are rotated through it. Nothing to do.",
-        "SELECT 1 FROM pg_class WHERE oid = to_regclass(%s) AND %s IS NOT NULL AND relkind = 'p'",
+        "SELECT 1 FROM pg_class WHERE oid = to_regclass(%s) AND %s::text IS NOT NULL AND relkind = 'p'",
     ),
 )
 

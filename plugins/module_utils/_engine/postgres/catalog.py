@@ -235,18 +235,18 @@ _OBSTACLES = (
     (
         "is in a table of which this role may read some columns alone, and not the rows' own xmin",
         "Grant the role of the application's DATABASES SELECT on the whole table.",
-        "SELECT 1 WHERE NOT has_table_privilege(to_regclass(%s), 'SELECT') AND %s IS NOT NULL",
+        "SELECT 1 WHERE NOT has_table_privilege(to_regclass(%s), 'SELECT') AND %s::text IS NOT NULL",
     ),
     (
         "is in a table whose updates a rewrite rule (CREATE RULE) turns into something else",
         "Disable the rule for the rotation, or make it a trigger.",
-        "SELECT 1 FROM pg_rewrite WHERE ev_class = to_regclass(%s) AND %s IS NOT NULL AND ev_type = '2'"
+        "SELECT 1 FROM pg_rewrite WHERE ev_class = to_regclass(%s) AND %s::text IS NOT NULL AND ev_type = '2'"
         " AND ev_enabled <> 'D'",
     ),
     (
         "is in a table without a replica identity whose updates are published, and the server refuses each",
         "Give the table a primary key, or ALTER TABLE ... REPLICA IDENTITY FULL.",
-        "SELECT 1 FROM pg_class c WHERE to_regclass(%s) IN (c.oid, pg_partition_root(c.oid)) AND %s IS NOT NULL"
+        "SELECT 1 FROM pg_class c WHERE to_regclass(%s) IN (c.oid, pg_partition_root(c.oid)) AND %s::text IS NOT NULL"
         " AND c.relkind = 'r' AND c.relreplident <> 'f' AND NOT EXISTS (SELECT FROM pg_index i WHERE"
         "  i.indrelid = c.oid AND i.indisvalid AND i.indimmediate AND (c.relreplident = 'd' AND i.indisprimary"
         "  OR c.relreplident = 'i' AND i.indisreplident))"
@@ -260,7 +260,7 @@ _OBSTACLES = (
 
 # Constraints of a table or a partition of it that hold for what is written, and maybe not for what is there.
 UNVALIDATED = (
-    "FROM pg_constraint c WHERE to_regclass(%s) IN (conrelid, pg_partition_root(conrelid)) AND %s IS NOT NULL"
+    "FROM pg_constraint c WHERE to_regclass(%s) IN (conrelid, pg_partition_root(conrelid)) AND %s::text IS NOT NULL"
     " AND contype IN ('c', 'n') AND NOT convalidated"
     " AND to_jsonb(c) -> 'conenforced' IS DISTINCT FROM 'false'"  # PostgreSQL 18: NOT ENFORCED is not valid either
 )
