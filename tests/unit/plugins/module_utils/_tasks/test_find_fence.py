@@ -1,0 +1,41 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import contextlib
+from types import SimpleNamespace
+
+import pytest
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.rewrite import fence
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.rewrite.fence import FenceState
+from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import RotationError
+from ansible_collections.tetech.key_rotation.plugins.module_utils._tasks import find_fence
+
+LEFT = FenceState("2026-spring", "2026-03-01 03:00:00 UTC")
+
+
+@pytest.fixture
+def find(monkeypatch):
+    """The result, for databases of which each has one of these fences."""
+
+    def run(fences, answer):
+        databases = [SimpleNamespace(alias=alias) for alias in fences]
+        monkeypatch.setattr(find_fence, "databases_of", lambda params, label: contextlib.nullcontext(databases))
+        monkeypatch.setattr(fence, "standing", lambda database: fences[database.alias])
+        return find_fence.find_fence(SimpleNamespace(params={"fence": answer}))
+
+    return run
+
+
+@pytest.mark.parametrize("answer", ["refuse", "accept"])
+def test_no_database_has_a_fence(find, answer):
+    opened = FenceState("2026-spring", LEFT.since, refuses=False)
+    assert find({"default": None, "second": opened}, answer) == {"changed": False, "fenced": False}
+
+
+def test_a_fence_that_a_killed_run_left_is_reported_or_an_error(find):
+    fences = {"default": None, "second": LEFT}
+    assert find(fences, "accept") == {"changed": False, "fenced": True}
+    with pytest.raises(RotationError, match="E_FENCED") as refused:
+        find(fences, "refuse")
+    assert "2026-spring" in str(refused.value)
