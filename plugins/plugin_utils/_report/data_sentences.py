@@ -13,6 +13,7 @@ from .data_state import DataState, Host, Values
 CLASSES = {
     "unreadable": "open under no known version",
     "plaintext": "are not encrypted",
+    "other_scheme": "open in another format than their column's",
     "nested": "are encrypted twice",
     "nested_unreadable": "hold a token that opens under no known version",
     "token_inside": "hold a token between other text",
@@ -36,6 +37,8 @@ def facts(state: DataState) -> Iterator[str]:
         yield values(state)
     if state.values and state.values.meanwhile:
         yield "Rows that another process wrote during the rotation are as it left them."
+    if state.values and state.values.unwrapped:
+        yield f"Values that were encrypted twice were written as one token: {state.values.unwrapped:,}."
     yield from env_files(state)
     if state.current:
         pending = f", and {state.pending} is pending" if state.pending else ""

@@ -24,13 +24,15 @@ SINCE = "values may have been written since the last census"
 class Values:
     """What a census counted. ``under`` holds counts by key ID, ``odd`` by the class of values that no version opens
     well, ``left_alone`` those that were left alone as asked. ``proved`` is whether a process that has only one version
-    opened the others, ``meanwhile`` whether other processes wrote some since the rotation began."""
+    opened the others, ``meanwhile`` whether other processes wrote some since the rotation began, ``unwrapped`` how many
+    were encrypted twice before, and are one token now."""
 
     under: Mapping[str, int] = field(default_factory=dict)
     odd: Mapping[str, int] = field(default_factory=dict)
     proved: bool = False
     meanwhile: bool = False
     left_alone: int = 0
+    unwrapped: int = 0
 
     @property
     def total(self) -> int:
@@ -79,7 +81,8 @@ class DataState:
         if self.values is None or self.pending or not self.base or not self.hosts or not self.known:
             return False
         held = {self.current, *(host.key_id for host in self.hosts.values()), *self.values.under}
-        return held == {self.base} and not self.values.odd and not self.values.meanwhile
+        written = self.values.meanwhile or self.values.unwrapped
+        return held == {self.base} and not self.values.odd and not written
 
 
 def is_version(value_class: str) -> bool:

@@ -6,11 +6,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
+from ...module_utils._engine.discovery.nesting import NESTED
 from ...module_utils._errors.base import NOTHING_CHANGED
 from ...module_utils._record.events import (
     ROLLBACK,
     CensusEvent,
+    CountingEvent,
     EnvFileEvent,
     Event,
     KeyInfoEvent,
@@ -31,13 +34,15 @@ LOST = "E_HOST_LOST"
 @dataclass
 class DataTracker:
     """``open`` counts the writes that were begun since the last census, ``writes`` those that were begun at all, less
-    those that changed nothing. ``before`` is what a host held before the write that is under way."""
+    those that changed nothing. ``nested`` is the most values that a census counted as encrypted twice. ``before`` is
+    what a host held before the write that is under way."""
 
     stages: Mapping[str, str] = field(default_factory=dict)
     base: str = ""
     made: set[str] = field(default_factory=set)
     values: Values | None = None
     meanwhile: bool = False  # whether any census found that another process wrote
+    nested: int = 0
     open: int = 0
     writes: int = 0
     hosts: dict[str, Host] = field(default_factory=dict)
@@ -54,11 +59,13 @@ class DataTracker:
             self._write(event)
         elif isinstance(event, EnvFileEvent) and event.state not in NOT_WRITING:
             self._switch(event)
+        if isinstance(event, CountingEvent):
+            self._nest(event.targets)
         self._reach(event)
 
     def state(self, stopped: Mapping[str, Sequence[str]] | None = None) -> DataState:
         """What is where now. ``stopped`` are the services that are down, by host."""
-        known = self.values if not self.open else None
+        known = replace(self.values, unwrapped=self._unwrapped(self.values)) if self.values and not self.open else None
         unknown = "" if known else SINCE if self.values else NEVER
         current, pending = (self.stages.get(stage, "") for stage in ("current", "pending"))
         return DataState(
@@ -73,6 +80,7 @@ class DataTracker:
         self.hosts = {name: replace(host, reached=False) for name, host in self.hosts.items()}
         self.hosts.update({str(name): Host(str(key_id or "")) for name, key_id in (seen.get("files") or {}).items()})
         if seen.get("targets"):
+            self._nest(seen["targets"])
             self._census(CensusEvent(targets=seen["targets"], key_ids=seen.get("key_ids") or {}), proved=False)
 
     def _store(self, event: StagesEvent) -> None:
@@ -92,6 +100,13 @@ class DataTracker:
         self.meanwhile |= bool(event.meanwhile)
         self.values = replace(found, odd=odd_ones, proved=proved, meanwhile=self.meanwhile)
         self.open = 0
+
+    def _nest(self, targets: Sequence[Mapping[str, Any]]) -> None:
+        self.nested = max(self.nested, sum((target.get("classes") or {}).get(NESTED, 0) for target in targets))
+
+    def _unwrapped(self, values: Values) -> int:
+        """How many values a write of ours made one token of."""
+        return max(self.nested - values.odd.get(NESTED, 0), 0) if self.writes else 0
 
     def _write(self, event: Event) -> None:
         if event.is_intent:

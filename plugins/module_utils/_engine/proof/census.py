@@ -471,13 +471,14 @@ def needing(tallies: Sequence[Tally], keyring: Keyring, leaving: Collection[str]
     """The values that an application may be unable to read once it loses the versions of the ``leaving`` stages, by
     column and class, with the first rows of each.
 
-    A value that did not open counts if its scheme is functions of the application: their verdict is no proof. Under any
-    other scheme it opens under no version, and so needs none. If the token in a value does not open, the value itself
+    A value that did not open counts if its scheme is functions of the application: their verdict is no proof. It counts
+    if it opens under another scheme than its column's, under a version that nobody notes. Any other opens under no
+    version, and so needs none. If the token in a value does not open, the value itself
     does. With no stage that is leaving, only those count that re-encryption cannot bring back.
     """
 
     def needs(tally: Tally, name: str) -> bool:
-        if name in INSIDES:
+        if name in (*INSIDES, OTHER_SCHEME):
             return True
         if name in UNOPENED:
             return keyring.schemes[tally.target.scheme].functions is not None

@@ -74,6 +74,7 @@ def said(*events: Event, stopped: dict[str, list[str]] | None = None) -> str:
         ({"values": Values({OLD: 8}, {"nested": 1})}, False),
         ({"values": Values({OLD: 8}, {"unreadable": 1})}, False),
         ({"values": Values({OLD: 9}, meanwhile=True)}, False),
+        ({"values": Values({OLD: 9}, unwrapped=2)}, False),
         ({"values": Values()}, True),
         ({"hosts": {"app1": Host(OLD), "app2": Host(NEW)}}, False),
         ({"hosts": {"app1": Host(OLD), "app2": Host()}}, False),
@@ -221,3 +222,19 @@ def test_services_that_are_down_are_named() -> None:
 def test_versions_without_a_stage_are_named_by_their_key_id() -> None:
     found = data_state.counted([{"classes": {f"older-{NEW}": 2, "current": 1, "empty": 4}}], {"current": OLD})
     assert found.under == {NEW: 2, OLD: 1}
+
+
+def test_a_value_that_was_encrypted_twice_is_not_as_before_if_it_is_one_token_after_the_rollback() -> None:
+    targets = [{"table": "t", "column": "c", "classes": {"current": 7, "nested": 1500}}]
+    rewritten = [WRITTEN[0], event("django_reencrypt", host="app1", changed=True, targets=targets)]
+    forth = [*BEGUN, MADE, *rewritten, *switched("app1", "pending", NEW)]
+    back = [*WRITTEN, *switched("app1", "current", OLD), census("current", asked={"expect_stage": "current"})]
+    ended = event("key_version", asked={"state": "rolled_back"}, stages={"current": OLD})
+    text = said(*forth, *back, ended)
+    assert "as before" not in text
+    assert "Values that were encrypted twice were written as one token: 1,500." in text
+
+
+def test_nothing_is_called_one_token_that_is_encrypted_twice_yet() -> None:
+    for events in (BEGUN, STARTED):
+        assert "one token" not in said(*events, census("current", nested=2))

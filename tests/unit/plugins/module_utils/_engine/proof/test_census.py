@@ -172,6 +172,8 @@ def test_who_cannot_tell_what_does_not_open_asks_for_the_rest_alone(tally):
         ("nested", False, [], False),  # re-encryption unwraps it
         ("nested_unreadable", False, ["pending"], True),
         ("nested_unreadable", False, [], True),  # and cannot
+        ("other_scheme", False, ["pending"], True),  # it may open under this version
+        ("other_scheme", False, [], True),
         ("unreadable", False, ["pending"], False),  # it opens under no version
         ("unreadable", True, ["pending"], True),  # which is no proof
         ("unreadable", True, [], True),
