@@ -55,6 +55,7 @@ DOMAINS = {
     "rotation": (
         "checklist_facts",
         "host_tasks",
+        "maintenance_window_info",
         "rollback_strategy_info",
         "rotation_checklist",
         "rotation_record",

@@ -4,18 +4,17 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from ..module_utils._options.rotation_options import ROLLBACK_STRATEGY_INFO
 from ..plugin_utils._record_action import RecordAction
 from ..plugin_utils._rotation.rollback_choice import choose_rollback
 from ..plugin_utils._rotation.rollback_look import LookFailed, RollbackLook
+from ..plugin_utils._task_types import TaskArguments, TaskResult
 
 
 class ActionModule(RecordAction):
     spec = ROLLBACK_STRATEGY_INFO
 
-    def act(self, options: dict[str, Any]) -> dict[str, Any]:
+    def act(self, options: TaskArguments) -> TaskResult:
         try:
             choice = choose_rollback(self.log(options), RollbackLook.of(options))
         except LookFailed as exc:

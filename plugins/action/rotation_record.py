@@ -4,8 +4,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from ..module_utils._options.rotation_options import ROTATION_RECORD
 from ..plugin_utils._record_action import RecordAction
 from ..plugin_utils._rotation.close_record import complete, roll_back
@@ -14,6 +12,7 @@ from ..plugin_utils._rotation.open_record import open_record
 from ..plugin_utils._rotation.record_pages import write_reports
 from ..plugin_utils._rotation.record_task import RecordTask
 from ..plugin_utils._task_options import wrong
+from ..plugin_utils._task_types import TaskArguments, TaskResult
 
 STATES = {
     "opened": open_record,
@@ -28,10 +27,10 @@ STATES = {
 class ActionModule(RecordAction):
     spec = ROTATION_RECORD
 
-    def act(self, options: dict[str, Any]) -> dict[str, Any]:
+    def act(self, options: TaskArguments) -> TaskResult:
         return {"changed": False, **STATES[options["state"]](self.log(options), RecordTask.of(options))}
 
-    def _validated(self, args: dict[str, Any]) -> dict[str, Any]:
+    def _validated(self, args: TaskArguments) -> TaskArguments:
         """A run that was refused is recorded without the options that are wrong: they may be why."""
         if args.get("state") == "failed" and not args.get("rotation_id"):
             args = {name: value for name, value in args.items() if not any(wrong({name: self.spec[name]}, args))}

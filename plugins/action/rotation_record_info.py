@@ -5,16 +5,16 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Any
 
 from ..module_utils._options.rotation_options import ROTATION_RECORD_INFO
 from ..plugin_utils._record_action import RecordAction
 from ..plugin_utils._rotation.verify_records import VerifyTask, verify_records
+from ..plugin_utils._task_types import TaskArguments, TaskResult
 
 
 class ActionModule(RecordAction):
     spec = ROTATION_RECORD_INFO
 
-    def act(self, options: dict[str, Any]) -> dict[str, Any]:
+    def act(self, options: TaskArguments) -> TaskResult:
         records = verify_records(self.log(options), VerifyTask.of(options))
         return {"changed": False, "records": [asdict(record) for record in records]}

@@ -15,14 +15,6 @@ description:
   - The same items are written as JSON to the record, and to C(checklist.json) next to it.
   - Runs only on the control node, as an action plugin, once for all hosts.
 options:
-  state:
-    description:
-      - V(judged) evaluates all items.
-      - V(still_open) checks only the maintenance window once more, directly before the application is stopped, for the
-        remaining steps.
-    type: str
-    choices: [judged, still_open]
-    default: judged
   environment:
     description: V(production) requires a rehearsal, a reason and an authorization.
     type: str

@@ -1,23 +1,25 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""An action about the record itself: it writes there what is to be written, and its own call is not recorded."""
+"""An action that works with the records, the store and the lease as a whole."""
 
 from __future__ import annotations
 
 import functools
 import os
-from typing import Any
 
 from ansible.utils.display import Display
 
 from ._action import RotationAction
 from ._rotation.rotation_log import Controller, RotationLog
+from ._task_types import TaskArguments
 
 
 class RecordAction(RotationAction):
+    """Its own call is not recorded, unless it says so: most of these write the record themselves."""
+
     recorded = False
 
-    def log(self, options: dict[str, Any]) -> RotationLog:
+    def log(self, options: TaskArguments) -> RotationLog:
         """The records that the options name, with their store and what the services need of Ansible."""
         controller = Controller(
             variables=self.variables,

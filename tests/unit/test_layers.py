@@ -44,7 +44,7 @@ PLUGIN_UTILS: dict[str, set[str]] = {
     "_run": {"_report"},
     "_screen": {"_report"},
     "_notify": {"_report"},
-    "_checklist": {"_report", "_notify", "_services"},
+    "_checklist": {"_report", "_notify", "_rotation", "_services"},
     "_rotation": {"_notify", "_report", "_run", "_screen", "_services"},
     "_progress.py": {"_report", "_screen"},
     "_task_options.py": set(),
@@ -63,7 +63,7 @@ PLUGIN_UTILS: dict[str, set[str]] = {
     },
     "_host_action.py": {"_action.py", "_host_calls.py", "_task_types.py"},
     "_plan_action.py": {"_host_action.py", "_services", "_task_types.py"},
-    "_record_action.py": {"_action.py", "_rotation"},
+    "_record_action.py": {"_action.py", "_rotation", "_task_types.py"},
     "_host_batch.py": {"_action.py", "_host_action.py", "_host_calls.py", "_task_types.py"},
 }
 # Packages that are installed where the code runs, and who may import them.

@@ -36,6 +36,15 @@ HOST_TASKS_MODULE: dict[str, Any] = {
     **KEYS_INTERNAL,
     "calls": {"type": "str", "no_log": True},
 }
+MAINTENANCE_WINDOW_INFO: dict[str, Any] = {
+    **ROTATION,
+    "environment": {"type": "str", "choices": ["demo", "staging", "production"], "default": "production"},
+    "window": {"type": "dict"},
+    "throttle": {"type": "dict", "default": {}},
+    "workers": {"type": "int", "default": 0},
+    "application_rows": {"type": "int", "default": 0},
+    "accept": {"type": "list", "elements": "str", "default": []},
+}
 ROLLBACK_STRATEGY_INFO: dict[str, Any] = {
     "census": {"type": "dict", "required": True},
     "files": {"type": "dict", "required": True},
@@ -49,7 +58,6 @@ ROLLBACK_STRATEGY_INFO: dict[str, Any] = {
 }
 ROTATION_CHECKLIST: dict[str, Any] = {
     **ROTATION,
-    "state": {"type": "str", "choices": ["judged", "still_open"], "default": "judged"},
     "environment": {"type": "str", "choices": ["demo", "staging", "production"], "default": "production"},
     "reason": {"type": "str"},
     "authorization": {"type": "raw"},

@@ -2,5 +2,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The preflight checklist: one file per subject, with pure functions that judge what the hosts reported.
 
-The action plugin rotation_checklist imports it. It imports module_utils, the reports and the notifications.
+The action plugins rotation_checklist and maintenance_window_info import it. It imports module_utils, the services, the
+reports, the notifications and the records.
 """

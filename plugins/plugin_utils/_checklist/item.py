@@ -7,7 +7,7 @@ from __future__ import annotations
 import datetime
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypedDict, cast
 
 OK, WARN, STOP = "ok", "warn", "stop"
 SKIP = "skip"  # not configured or not checked, so nobody knows that it is well
@@ -31,14 +31,58 @@ class ChecklistItem:
         return {"name": self.name, "status": self.status, "seen": self.seen, "todo": self.todo}
 
 
+class ChecklistOptions(TypedDict, total=False):
+    """The options of rotation_checklist that the checks read. ``backed_up`` says that the backup is done. The control
+    node adds the last four: ``down_for`` is for how many seconds the last rotation had the application stopped."""
+
+    environment: str
+    reason: str | None
+    authorization: Any
+    notify: Any
+    window: Mapping[str, Any] | None
+    settings: Sequence[Mapping[str, Any]]
+    hosts: Sequence[str]
+    services: Sequence[Mapping[str, Any]]
+    database_dir: str
+    method: str
+    throttle: Mapping[str, Any]
+    workers: int
+    fence: str
+    application_rows: int
+    backup_proof: str
+    backup_engine: str
+    backup_jobs: int
+    rehearsal_records: str | None
+    rehearsal_max_days: int
+    backed_up: bool
+    store_unwritable: str | None
+    resumed: bool
+    down_for: float | None
+    approved: str
+
+
+def checklist_options(given: Mapping[str, Any], *, backed_up: bool = False) -> ChecklistOptions:
+    """Those of the options of a task."""
+    known = {name: given[name] for name in ChecklistOptions.__annotations__ if name in given}
+    return cast(ChecklistOptions, {**known, "backed_up": backed_up})
+
+
+class Rehearsal(TypedDict):
+    """A completed rotation in staging."""
+
+    rotation_id: str
+    time: str
+    plan_hash: str | None
+    collection: str | None
+
+
 @dataclass(frozen=True)
 class Observations:
     """What the checklist's tasks have found. Results are those of the modules, with ``error`` where one failed.
 
     ``hosts`` has for each host its ``keys``, ``processes``, ``stops`` (what would be stopped), ``services`` (which an
     earlier run has left stopped),
-    ``health`` and ``facts``. ``options`` are those of the module rotation_checklist, ``rehearsals`` the closed records
-    of staging, each with ``time``, ``plan_hash`` and ``collection``, ``kept`` the manifests of backups.
+    ``health`` and ``facts``. ``kept`` are the manifests of backups.
     """
 
     hosts: Mapping[str, Mapping[str, Any]]
@@ -47,10 +91,10 @@ class Observations:
     backup: Mapping[str, Any]
     lease: Mapping[str, Any]
     df: Sequence[str]  # what df -Pk (POSIX) says on the database's host; nothing where it was not asked
-    options: Mapping[str, Any]
+    options: ChecklistOptions
     now: datetime.datetime
     collection: str = ""
-    rehearsals: Sequence[Mapping[str, Any]] = ()
+    rehearsals: Sequence[Rehearsal] = ()
     kept: Sequence[Mapping[str, Any]] = ()
     versions: Mapping[str, str] = field(default_factory=dict)  # of the control node
 

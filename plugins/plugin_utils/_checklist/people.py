@@ -11,7 +11,7 @@ from .item import OK, SKIP, STOP, ChecklistItem, Observations
 
 def authorised(seen: Observations) -> ChecklistItem:
     """In production there are a reason and somebody who approved it."""
-    reason, who = (words(seen.options.get(name)) for name in ("reason", "authorization"))
+    reason, who = words(seen.options.get("reason")), words(seen.options.get("authorization"))
     missing = [f"key_rotation_{name}" for name, found in (("reason", reason), ("authorization", who)) if not found]
     if not missing:
         return ChecklistItem("authorised", OK, f"reason: {reason}; approved: {who}")

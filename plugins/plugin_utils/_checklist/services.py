@@ -155,7 +155,7 @@ def _stay(unknown: Sequence[dict[str, Any]], seen: Observations) -> bool:
     """Whether one of them will surely be there when all services are stopped: of services that are started and stopped
     by commands the processes are not known, and neither are those that no host of the play can see."""
     services = seen.options["services"]
-    by_units = services and not any(service.get("stop") for service in services)
+    by_units = bool(services) and not any(service.get("stop") for service in services)
     return by_units and any(session["process"] for session in unknown)
 
 

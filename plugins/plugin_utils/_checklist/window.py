@@ -8,6 +8,7 @@ import datetime
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ...module_utils._errors.run import WindowTooShort
 from ...module_utils._record.events import ROTATE, Event, ServicesEvent
 from .item import OK, SKIP, STOP, WARN, ChecklistItem, Observations, count
 from .rehearsal import when
@@ -42,6 +43,13 @@ def window(seen: Observations) -> ChecklistItem:
         todo = f"Take a longer window: {SLACK} times the estimate is asked for."
         return _unless_down(seen, ChecklistItem("window", STOP, found, todo))
     return ChecklistItem("window", OK, found)
+
+
+def too_short(item: ChecklistItem, *, resumed: bool) -> WindowTooShort:
+    """The error for a window that does not hold what is left, after the backup."""
+    so_far = "this run has stopped nothing" if resumed else "nothing was stopped or re-encrypted"
+    changed = f"The backup is made and the new keys are in the store; {so_far}."
+    return WindowTooShort(changed=changed, seen=item.seen, advice=item.todo)
 
 
 def _unless_down(seen: Observations, item: ChecklistItem) -> ChecklistItem:

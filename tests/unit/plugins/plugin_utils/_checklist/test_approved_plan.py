@@ -6,10 +6,10 @@ from pathlib import Path
 from unittest import mock
 
 import pytest
-from ansible_collections.tetech.key_rotation.plugins.action.rotation_checklist import ActionModule
 from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import RotationError
 from ansible_collections.tetech.key_rotation.plugins.module_utils._record.approval import Approval, ApprovalEvidence
 from ansible_collections.tetech.key_rotation.plugins.module_utils._record.writer import Record
+from ansible_collections.tetech.key_rotation.plugins.plugin_utils._checklist.approved_plan import approved_plan
 
 APPROVED, OTHER = (Approval(one * 32, "demo", "ada@example.org", "2026-01-02T03:04:05Z") for one in ("ab", "cd"))
 
@@ -25,9 +25,8 @@ def approved(record: Record, holds: bool = True) -> str:
     def borne_out(found: dict[str, str]) -> ApprovalEvidence | None:
         return ApprovalEvidence(Approval(**found), "", "", "") if holds else None
 
-    action = mock.Mock(record=lambda options: record)
     with mock.patch.object(ApprovalEvidence, "borne_out", borne_out):
-        return ActionModule._approved(action, {})
+        return approved_plan(record)
 
 
 @pytest.mark.parametrize(("event", "phase"), [("notification", "done"), ("rotate", "failed"), ("rollback", "intent")])

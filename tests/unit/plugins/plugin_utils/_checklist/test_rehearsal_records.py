@@ -8,8 +8,8 @@ import json
 from pathlib import Path
 
 import pytest
-from ansible_collections.tetech.key_rotation.plugins.action.rotation_checklist import rehearsals
 from ansible_collections.tetech.key_rotation.plugins.module_utils._record.writer import Record
+from ansible_collections.tetech.key_rotation.plugins.plugin_utils._checklist.rehearsal_records import rehearsals
 
 CHECKLIST = {"environment": "staging", "plan_hash": "3f" * 32, "collection": "0.1.0"}
 

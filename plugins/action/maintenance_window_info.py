@@ -1,0 +1,30 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""maintenance_window_info: whether the window holds what is left of a rotation, now that the backup is done."""
+
+from __future__ import annotations
+
+from ..module_utils._options.rotation_options import MAINTENANCE_WINDOW_INFO
+from ..plugin_utils._checklist import window
+from ..plugin_utils._checklist.item import STOP, checklist_options
+from ..plugin_utils._checklist.observe import observe
+from ..plugin_utils._record_action import RecordAction
+from ..plugin_utils._screen import lines
+from ..plugin_utils._task_types import TaskArguments, TaskResult
+
+
+class ActionModule(RecordAction):
+    spec = MAINTENANCE_WINDOW_INFO
+    recorded = True
+    module = "rotation_checklist"  # the event in the record: it asks for one item of the checklist again
+
+    def asked(self, args: TaskArguments) -> TaskResult:
+        return {"state": "still_open"}
+
+    def act(self, options: TaskArguments) -> TaskResult:
+        seen = observe(self.log(options), options["rotation_id"], checklist_options(options, backed_up=True))
+        item = window.window(seen)
+        lines.show([f"  window: {item.seen}. {item.todo}".rstrip(". ")], "Checklist")
+        if item.status == STOP and "window" not in options["accept"] and not self._task.check_mode:
+            raise window.too_short(item, resumed=seen.options["resumed"])
+        return {"changed": False, "status": item.status, "seen": item.seen}

@@ -1,0 +1,102 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the tasks of the checklist have registered, as the checks see it."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+from collections.abc import Mapping
+from typing import Any
+
+from ansible.release import __version__ as ansible_version
+
+from ...module_utils._engine.rewrite.throttle import refuse_unfit
+from ...module_utils._errors.base import RotationError
+from ...module_utils._errors.options import InvalidOption
+from ...module_utils._record import reader
+from ...module_utils._record.writer import Record
+from .._rotation.rotation_log import RotationLog
+from .._services.provenance import provenance
+from . import window
+from .approved_plan import approved_plan
+from .item import ChecklistOptions, Observations
+from .rehearsal_records import rehearsals, staging_records
+
+# The names by which the checklist knows the modules that look at a host.
+ITEMS = {"key_version": "keys", "process_keys_info": "processes", "checklist_facts": "facts"}
+OTHER_TASKS = ("stops", "services", "health")  # which run as another user
+
+
+def observe(log: RotationLog, rotation_id: str, options: ChecklistOptions) -> Observations:
+    """What every host has shown, and what the store and the records say. Raises E_OPTION, E_APPROVAL_MISSING."""
+    _refuse_unfit(options)
+    variables = log.controller.variables
+    shown, hosts = variables["hostvars"], list(variables["ansible_play_hosts_all"])
+    by_host = {host: {**_outcomes(shown[host], "host"), **_others(shown[host])} for host in hosts}
+    first = by_host[hosts[0]]
+    backup = {**first, **_outcomes(shown[hosts[0]], "backup_host")}
+    return Observations(
+        hosts={
+            host: {ITEMS.get(name, name): result for name, result in results.items()}
+            for host, results in by_host.items()
+        },
+        census=first.get("django_census", {}),
+        plan=first.get("django_plan_info", {}),
+        backup=backup.get("postgresql_backup", {}),
+        kept=backup.get("postgresql_backup_info", {}).get("backups") or [],
+        lease=first.get("database_lease", {}),
+        df=shown[hosts[0]].get("__checklist_database_disk", {}).get("stdout_lines") or [],
+        options=_completed(log, rotation_id, options),
+        now=datetime.datetime.now(datetime.timezone.utc),
+        collection=provenance()["collection"],
+        rehearsals=rehearsals(staging_records(log, options)) if options["environment"] == "production" else [],
+        versions={"ansible-core": ansible_version},
+    )
+
+
+def _refuse_unfit(options: ChecklistOptions) -> None:
+    """Raise E_OPTION for a limit that no run could keep."""
+    refuse_unfit(options["throttle"])
+    if options["workers"] < 0:
+        found = f"is {options['workers']}"
+        raise InvalidOption(name="key_rotation_workers", found=found, advice="Give 0 or more.")
+
+
+def _completed(log: RotationLog, rotation_id: str, options: ChecklistOptions) -> ChecklistOptions:
+    """The options with what the control node knows."""
+    return {
+        **options,
+        "store_unwritable": _store_unwritable(log),
+        "resumed": bool(log.controller.variables.get("record_opened", {}).get("resumed")),
+        "down_for": _last_downtime(log.folder),
+        "approved": approved_plan(log.record(rotation_id)),
+    }
+
+
+def _outcomes(shown: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """The results of the modules that ran in one process, by module; the failure of the process itself for each."""
+    outcomes: Mapping[str, Any] = shown.get(f"__checklist_{name}", {}).get("outcomes", {})
+    return outcomes
+
+
+def _others(shown: Mapping[str, Any]) -> Mapping[str, Any]:
+    results = {name: shown.get(f"__checklist_{name}", {}) for name in OTHER_TASKS}
+    return {name: result for name, result in results.items() if result and not result.get("skipped")}
+
+
+def _store_unwritable(log: RotationLog) -> str | None:
+    """Why the store cannot be written. The item of the keys says why it cannot be read."""
+    try:
+        return log.store.unwritable()
+    except RotationError:
+        return None
+
+
+def _last_downtime(folder: str) -> float | None:
+    """Seconds that the last completed rotation of this inventory had the application stopped; None without one."""
+    for name in sorted(reader.names(folder), reverse=True):
+        with contextlib.suppress(RotationError):
+            if (seconds := window.down_for(Record(folder, name).decoded())) is not None:
+                return seconds
+    return None
