@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import sys
 from collections import Counter
 from collections.abc import Iterator
@@ -222,3 +223,8 @@ def test_all_other_packages_are_the_standard_library_or_known():
     for path in FILES:
         foreign = {name for name in imports(path) if "/" not in name and name not in sys.stdlib_module_names}
         assert foreign <= known | {"plugins"}, path
+
+
+@pytest.mark.parametrize("path", [path for path in FILES if "_engine" in path.parts], ids=lambda path: path.name)
+def test_the_engine_names_no_variable_of_the_playbooks(path):
+    assert re.findall(r"(?<!tetech_)key_rotation_[a-z]\w*", path.read_text(encoding="utf-8")) == []

@@ -44,7 +44,7 @@ def check_recipients(recipients: Sequence[str]) -> None:
     for index, recipient in enumerate(recipients):
         if not _RECIPIENT.fullmatch(recipient):
             raise InvalidOption(
-                name=f"key_rotation_backup_recipients, entry {index},",
+                name=f"O(backup_recipients), entry {index},",
                 found="is no public key of age (age1...) or SSH",
                 advice="age-keygen -y FILE shows the recipient of an identity.",
             )

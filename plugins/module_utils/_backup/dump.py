@@ -74,7 +74,7 @@ class Backup:
             if (other.rotation_id, other.alias) != (self.rotation_id, self.alias):
                 path, of = self.manifest_of(other), f"{other.rotation_id} for DATABASES[{other.alias}]"
                 raise InvalidOption(
-                    name="the rotation id (key_rotation_id)",
+                    name="the rotation id (O(id))",
                     found=f"is {self.rotation_id}, and {path} is the backup of {of}",
                     advice="Choose another one.",
                 )

@@ -226,7 +226,7 @@ class Restoration:
 
     def _options(self) -> str:
         """What of the command that is typed next says which database."""
-        return "" if self._alias == "default" else f" -e key_rotation_restore_alias={self._alias}"
+        return "" if self._alias == "default" else f" -e O(restore_alias)={self._alias}"
 
     def _refuse_without_keys(self, described: Manifest) -> None:
         """Raise E_RESTORE_KEYS where a version was destroyed that the backup's rows need."""
@@ -247,7 +247,7 @@ class Restoration:
 
     def _backup(self) -> dump.Backup:
         if not self._params["rotation_id"]:
-            advice = "Set key_rotation_id to the rotation of a backup."
+            advice = "Set O(id) to the rotation of a backup."
             raise InvalidOption(name="rotation_id", found="is not set", advice=advice)
         return dump.Backup(self._params["backup_dir"], self._params["rotation_id"], self._alias)
 

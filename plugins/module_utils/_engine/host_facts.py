@@ -21,6 +21,7 @@ from .postgres.connection import Database
 
 DEFAULT_ALIAS = "default"  # django.db.DEFAULT_DB_ALIAS
 SAMPLE = 500  # tokens that are made and opened, and rows that are written, to see how fast it goes
+SPEED = "tetech_key_rotation_speed"  # a temporary table
 PLAINTEXT = b"forty bytes of text, as a field may have"
 
 # Third parties by the application that Django loads: whether they honour SECRET_KEY_FALLBACKS, and what is lost
@@ -113,10 +114,10 @@ def speed(database: Database, keyring: Keyring, schemes: Sequence[str]) -> dict[
 
 def _row(database: Database, text: str) -> float | None:
     with contextlib.suppress(RotationError), _rolled_back(database):
-        database.execute("CREATE TEMPORARY TABLE key_rotation_speed (id int PRIMARY KEY, token text) ON COMMIT DROP")
-        database.execute("INSERT INTO key_rotation_speed SELECT n, %s FROM generate_series(1, %s) n", (text, SAMPLE))
+        database.execute(f"CREATE TEMPORARY TABLE {SPEED} (id int PRIMARY KEY, token text) ON COMMIT DROP")
+        database.execute(f"INSERT INTO {SPEED} SELECT n, %s FROM generate_series(1, %s) n", (text, SAMPLE))
         begun = time.monotonic()
-        database.execute("UPDATE key_rotation_speed SET token = token || 'y' WHERE token = %s", (text,))
+        database.execute(f"UPDATE {SPEED} SET token = token || 'y' WHERE token = %s", (text,))
         return (time.monotonic() - begun) / SAMPLE
     return None
 

@@ -19,6 +19,7 @@ from typing import Any
 
 from .._errors.application import MigrationAppUnknown, MigrationFailed
 from .._errors.base import RotationError
+from .._errors.option_names import spell_options
 from .._system import atomic_file
 from .discovery.target_survey import Target
 
@@ -63,7 +64,7 @@ def drive(schema_editor, direction):
     except ImportError:
         raise RuntimeError(
             "This database holds tokens, and only the rotation that made this migration has the keys: "
-            "run ansible-playbook rotate.yml -e key_rotation_method=migration, or migrate with --fake."
+            "run ansible-playbook rotate.yml -e O(method)=migration, or migrate with --fake."
         ) from None
     drive(ROTATION_ID, direction)
 
@@ -198,7 +199,7 @@ def _make(app: str, folder: str) -> str:
 def _write(app: str, folder: str, name: str, rotation_id: str, targets: Sequence[Target]) -> None:
     parents = [parent for parent in _loader().get_migration(app, name).dependencies if parent[0] == app]
     dependencies = {*parents, *(leaf for leaf in _leaves(app, targets) if leaf != (app, name))}
-    text = TEMPLATE.format(
+    text = spell_options(TEMPLATE).format(
         rotation_id=rotation_id,
         targets=_listing([_place(target) for target in targets]),
         dependencies=_listing(sorted(dependencies), "        ", "    "),

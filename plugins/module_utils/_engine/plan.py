@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from .._errors.option_names import variable_of
 from .application import django_project, model_fields
 from .crypto.keyring import Keyring
 from .crypto.libraries import READ_SEVERAL
@@ -50,7 +51,7 @@ def document(
     """The plan as a document of plain values; without ``tallies``, without counts.
 
     It is ready if none of its ``notices`` has a code. ``keys`` are those at hand with their uses, ``proposed`` the
-    entries of ``key_rotation_keys`` that fit what was found: they are a part of it if they are others.
+    entries of the option ``keys`` that fit what was found: they are a part of it if they are others.
     """
     counts = {tally.target.name: tally for tally in tallies}
     targets = sorted((target for survey in surveys for target in survey.found), key=_by_name)
@@ -75,7 +76,7 @@ def document(
         "notices": told,
     }
     if proposed and {key["name"] for key in proposed} != keyring.names:
-        made["proposed"] = {"key_rotation_keys": [dict(key) for key in proposed]}
+        made["proposed"] = {variable_of("keys"): [dict(key) for key in proposed]}
     return {**made, "hash": plan_hash(made)}
 
 
@@ -256,7 +257,7 @@ def notices(database: Database, targets: Sequence[Target], keyring: Keyring) -> 
                 yield {
                     "column": target.table.label_of(each.column),
                     "notice": f"computed with {each.secret}, whose next value must be {asks[0]}",
-                    "todo": f"Give it such a type and bytes in key_rotation_keys: it must be {', '.join(asks)}.",
+                    "todo": f"Give it such a type and bytes in {variable_of('keys')}: it must be {', '.join(asks)}.",
                 }
         if not keyring.schemes[target.scheme].format.authenticated:
             yield {

@@ -64,7 +64,7 @@ class Request:
     )  # by alias: host and port of the server itself
     aliases: Sequence[str] = ()  # the databases to open; all that there are without it
     key_files: Mapping[str, str] = field(default_factory=dict)  # keys that have a file of their own: their paths
-    keys: Sequence[Mapping[str, Any]] = ()  # the entries of key_rotation_keys
+    keys: Sequence[Mapping[str, Any]] = ()  # as the operator lists them
     file_keys: Mapping[str, str] = field(default_factory=dict, repr=False)  # what the env file and key files hold now
     env: Callable[[], Mapping[str, str]] = dict  # reads every name that the env file sets
     traced: bool = False  # whether to note who reads the keys while the application starts
@@ -228,12 +228,10 @@ class Application:
         for table, each in sorted(recipes, key=str):
             stages = (self.keyring.base, destination)
             found, made = each.tied(*(self.keyring.secret(stage, each.secret) for stage in stages)) or ("", "")
-            advice = f"Roll back, give {each.secret} {made} in key_rotation_keys, and rotate anew."
+            advice = f"Roll back, give {each.secret} {made} in O(keys), and rotate again."
             if twins := self._twins(each.secret, destination):
                 found = f"the value of {' and '.join(twins)}: with which of them, it does not tell"
-                advice = (
-                    "Roll back, list it in key_rotation_ignore, rotate, and have the application make it anew then."
-                )
+                advice = "Roll back, list it in O(ignore), rotate, and then have the application recreate it."
             if found:
                 column, found = table.label_of(each.column), f"is computed with {found}"
                 raise ColumnTied(column=column, found=found, advice=advice)

@@ -95,7 +95,7 @@ def paths(env_file: str | None, keys: Sequence[Mapping[str, Any]]) -> list[str]:
         if os.path.realpath(path) in seen:
             twice = f"has the destination {path} twice, or it is the env file"
             advice = "Give each key with a destination a file of its own."
-            raise InvalidOption(name="key_rotation_keys", found=twice, advice=advice)
+            raise InvalidOption(name="O(keys)", found=twice, advice=advice)
         seen.add(os.path.realpath(path))
     return found
 

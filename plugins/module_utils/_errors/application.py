@@ -41,7 +41,7 @@ class RoundTripFailed(RotationError):
     name: str
     found: str
     problem = "a text through the application's own {name} {found}"
-    remedy = "Find out which file the application reads its keys from, and set key_rotation_env_file to it."
+    remedy = "Find out which file the application reads its keys from, and set O(env_file) to it."
 
 
 class ApplicationCheck(RotationError):
@@ -64,8 +64,8 @@ class LogErrors(RotationError):
     sources: str
     problem = "{count} lines that report failed decryption were logged since the application was started: {sources}"
     remedy = (
-        "Read them there. If they have nothing to do with the keys, set key_rotation_verification_log_errors to "
-        "warn, or correct key_rotation_log_patterns."
+        "Read them there. If they have nothing to do with the keys, set O(verification_log_errors) to "
+        "warn, or correct O(log_patterns)."
     )
 
 
@@ -74,8 +74,8 @@ class LogUnseen(RotationError):
     problems: str
     problem = "whether errors were logged since the application was started cannot be seen: {problems}"
     remedy = (
-        "Give the user of the application the right to read its logs, or correct key_rotation_log_files or "
-        "key_rotation_log_units. To continue without them, set key_rotation_verification_log_errors to warn."
+        "Give the user of the application the right to read its logs, or correct O(log_files) or "
+        "O(log_units). To continue without them, set O(verification_log_errors) to warn."
     )
 
 
@@ -84,10 +84,7 @@ class CommandFailed(RotationError):
     number: int
     found: str
     problem = "the command {number} does not end well: {found}"
-    remedy = (
-        "Run it by hand in the project's folder to see why. To give it more time, set "
-        "key_rotation_verification_timeout."
-    )
+    remedy = "Run it by hand in the project's folder to see why. To give it more time, set O(verification_timeout)."
 
 
 class CommandTimedOut(RotationError):
@@ -95,7 +92,7 @@ class CommandTimedOut(RotationError):
     name: str
     seconds: str
     problem = "manage.py {name} has not ended after {seconds} seconds"
-    remedy = "Run it by hand in the project's folder. To give it more time, set key_rotation_verification_timeout."
+    remedy = "Run it by hand in the project's folder. To give it more time, set O(verification_timeout)."
 
 
 class InvalidProject(RotationError):
@@ -103,7 +100,7 @@ class InvalidProject(RotationError):
     path: str
     found: str
     problem = "{path} {found}"
-    remedy = "Set key_rotation_project_dir to the folder that holds manage.py."
+    remedy = "Set O(project_dir) to the folder that holds manage.py."
 
 
 class ProjectOwner(RotationError):
@@ -112,14 +109,14 @@ class ProjectOwner(RotationError):
     owner: str
     user: str
     problem = "{path} belongs to {owner} and the rotation runs as {user}"
-    remedy = "Set key_rotation_user: {owner} (the application's code must not run as somebody else)."
+    remedy = "Set O(user): {owner} (the application's code must not run as somebody else)."
 
 
 class SettingsModule(RotationError):
     code = "E_SETTINGS_MODULE"
     path: str
     problem = "{path} names no DJANGO_SETTINGS_MODULE"
-    remedy = "Set key_rotation_settings_module."
+    remedy = "Set O(settings_module)."
 
 
 class DjangoSetup(RotationError):
@@ -139,7 +136,7 @@ class PythonPackage(RotationError):
     package: str | None
     python: str
     problem = "{package} is missing in {python}"
-    remedy = "Set key_rotation_python to the application's own Python."
+    remedy = "Set O(python) to the application's own Python."
 
 
 class FunctionFailed(RotationError):
@@ -148,14 +145,14 @@ class FunctionFailed(RotationError):
     key_id: str
     found: str
     problem = "{function} of the application, under the keys {key_id}, {found}"
-    remedy = "Fix the function, or describe its format in key_rotation_schemes."
+    remedy = "Fix the function, or describe its format in O(schemes)."
 
 
 class MigrationAppUnknown(RotationError):
     code = "E_MIGRATION_APP"
     app: str
     problem = "this project has no application {app}"
-    remedy = "Set key_rotation_migration_app."
+    remedy = "Set O(migration_app)."
 
 
 class MigrationFailed(RotationError):

@@ -13,8 +13,8 @@ class AuthorizationMissing(RotationError):
     environment: str
     problem = "{missing} must be given in {environment}"
     remedy = (
-        "Set key_rotation_reason, and key_rotation_authorization to {{who: ..., ticket: ...}}. "
-        "If this is not production, say so with key_rotation_environment."
+        "Set O(reason), and O(authorization) to {{who: ..., ticket: ...}}. "
+        "If this is not production, say so with O(environment)."
     )
 
 
@@ -47,7 +47,7 @@ class ApprovalEnvironment(RotationError):
     path: str
     found: str
     expected: str
-    problem = "{path} approves a rotation of {found}, and this is {expected} (key_rotation_environment)"
+    problem = "{path} approves a rotation of {found}, and this is {expected} (O(environment))"
     remedy = "Have the plan approved for this environment: the plan playbook shows what to type."
 
 

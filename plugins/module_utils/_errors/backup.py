@@ -12,7 +12,7 @@ class PgDumpMissing(RotationError):
     wanted: str
     server: int
     problem = "no pg_dump of PostgreSQL {wanted} was found"
-    remedy = "Install the package postgresql-client-{server} (of apt.postgresql.org), or set key_rotation_pg_bindir."
+    remedy = "Install the package postgresql-client-{server} (of apt.postgresql.org), or set O(pg_bindir)."
 
 
 class PgDumpOld(RotationError):
@@ -23,7 +23,7 @@ class PgDumpOld(RotationError):
     problem = (
         "pg_dump {version} in {folder} lacks the fix of CVE-2025-8714: a server could run commands through its dumps"
     )
-    remedy = "Upgrade it to {needed} or newer, or set key_rotation_pg_bindir to the folder of one that is."
+    remedy = "Upgrade it to {needed} or newer, or set O(pg_bindir) to the folder of one that is."
 
 
 class PgDumpFailed(RotationError):
@@ -57,7 +57,7 @@ class SnapshotFailed(RotationError):
     ended: str
     reason: str | None
     problem = "the snapshot command {command} {ended}: {reason}"
-    remedy = "Fix the cause, or correct key_rotation_snapshot_command, then run the same command again."
+    remedy = "Fix the cause, or correct O(snapshot_command), then run the same command again."
 
 
 class AgeMissing(RotationError):
@@ -80,8 +80,7 @@ class BackupIdentity(RotationError):
     found: str
     problem = "the age identity of the backup {found}"
     remedy = (
-        "Set key_rotation_backup_identity_file to the file, on the control node, whose recipient is one of "
-        "key_rotation_backup_recipients."
+        "Set O(backup_identity_file) to the file, on the control node, whose recipient is one of O(backup_recipients)."
     )
 
 
@@ -98,8 +97,8 @@ class BackupUnencrypted(RotationError):
     environment: str
     problem = "the backup would be unencrypted in {path}, and the environment is {environment}"
     remedy = (
-        "Set key_rotation_backup_identity_file to a file that age-keygen made on the control node, or "
-        "key_rotation_backup_recipients. Staging may do without by key_rotation_backup_encrypt: false."
+        "Set O(backup_identity_file) to a file that age-keygen made on the control node, or "
+        "O(backup_recipients). Staging may do without by O(backup_encrypt): false."
     )
 
 
@@ -124,7 +123,7 @@ class BackupChecksum(RotationError):
 
 class ProofOmitted(RotationError):
     code = "E_PROOF_NONE"
-    problem = "key_rotation_backup_proof is none, and the environment is production"
+    problem = "O(backup_proof) is none, and the environment is production"
     remedy = "Leave it out for a full proof, or set it to sample."
 
 
@@ -201,7 +200,7 @@ class BackupFolder(RotationError):
     reason: str
     user: str
     problem = "backup folder {path} cannot be used: {reason}"
-    remedy = "Set key_rotation_backup_dir to a folder with room that {user} may write."
+    remedy = "Set O(backup_dir) to a folder with room that {user} may write."
 
 
 class BackupList(RotationError):
@@ -210,7 +209,7 @@ class BackupList(RotationError):
     reason: str | None
     problem = "nobody knows which backups are kept: the folder {path} cannot be read: {reason}"
     remedy = (
-        "Set key_rotation_backup_dir, and key_rotation_backup_host, as they were when the backups were made; if it "
+        "Set O(backup_dir), and O(backup_host), as they were when the backups were made; if it "
         "is on another disk, mount that. If no backup is kept any more, create the folder."
     )
 
@@ -231,4 +230,4 @@ class BackupSpace(RotationError):
     free: int
     need: int
     problem = "{path} has {free} bytes free and the dump may need {need}"
-    remedy = "Free space, or set key_rotation_backup_dir."
+    remedy = "Free space, or set O(backup_dir)."

@@ -10,6 +10,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from .option_names import spell_options
+
 if TYPE_CHECKING:
     from typing import dataclass_transform
 else:  # Python 3.11 has it, application hosts may be older
@@ -35,8 +37,8 @@ class FilledError(Exception):
         self.changed = changed
         self.__dict__.update(fields)
         self.where = fields
-        self.what = self.problem.format(**fields)
-        self.todo = self.remedy.format(**fields)
+        self.what = spell_options(self.problem.format(**fields))
+        self.todo = spell_options(self.remedy.format(**fields))
         super().__init__(str(self))
 
     def __str__(self) -> str:

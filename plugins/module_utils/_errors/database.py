@@ -15,7 +15,7 @@ class DatabaseConnectFailed(RotationError):
     problem = "PostgreSQL for DATABASES[{alias}] gives no connection at {place}: {error}"
     remedy = (
         "Start it, or fix the application's DATABASES. If its log says that there are too many connections, lower "
-        "key_rotation_workers, or raise its max_connections or the CONNECTION LIMIT of the role or the database. "
+        "O(workers), or raise its max_connections or the CONNECTION LIMIT of the role or the database. "
         "Then run the same command again."
     )
 
@@ -25,9 +25,7 @@ class DatabaseNotPostgresql(RotationError):
     alias: str
     vendor: str
     problem = "DATABASES[{alias}] is {vendor}"
-    remedy = (
-        "This collection rotates PostgreSQL databases. Check also that key_rotation_settings_module is the right one."
-    )
+    remedy = "This collection rotates PostgreSQL databases. Check also that O(settings_module) is the right one."
 
 
 class DatabaseBehindPooler(RotationError):
@@ -35,7 +33,7 @@ class DatabaseBehindPooler(RotationError):
     alias: str
     place: str
     problem = "a pooler such as pgbouncer stands before database {alias} ({place}), and may give our session to others"
-    remedy = "Set key_rotation_direct to {{{alias}: {{host: ..., port: ...}}}} of PostgreSQL itself."
+    remedy = "Set O(direct) to {{{alias}: {{host: ..., port: ...}}}} of PostgreSQL itself."
 
 
 class DatabaseIsReplica(RotationError):
@@ -92,7 +90,7 @@ class FenceLocked(RotationError):
     )
     remedy = (
         "End that transaction or its process, then run the same command again. Without the fence "
-        "(-e key_rotation_fence=off) a process that was not stopped can write between stop and start."
+        "(-e O(fence)=off) a process that was not stopped can write between stop and start."
     )
 
 
@@ -107,7 +105,7 @@ class StaleWriter(RotationError):
     )
     remedy = (
         "It has the keys with which it was started, and would damage its rows without the fence. Stop it, or name it "
-        "in key_rotation_services: then it is stopped and started with the application. Run the same command again."
+        "in O(services): then it is stopped and started with the application. Run the same command again."
     )
 
 
@@ -122,8 +120,8 @@ class DatabaseFenced(RotationError):
     )
     remedy = (
         "If it still runs, wait for it. If it was killed, run the same rotate command again to resume it, or "
-        "rollback.yml. If neither is wanted, maintenance.yml with -e key_rotation_maintenance=off lets the application "
-        "write again; while values may be under both key sets, it needs -e key_rotation_maintenance_half=accept too."
+        "rollback.yml. If neither is wanted, maintenance.yml with -e O(maintenance)=off lets the application "
+        "write again; while values may be under both key sets, it needs -e O(maintenance_half)=accept too."
     )
 
 

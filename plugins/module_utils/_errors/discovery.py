@@ -7,16 +7,15 @@ from __future__ import annotations
 from .base import RotationError
 
 NOT_OURS = (
-    "If the values are under none of the keys that are rotated: key_rotation_settlements: "
-    '{{"table.column": {{not_ours: "why"}}}}'
+    'If the values are under none of the keys that are rotated: O(settlements): {{"table.column": {{not_ours: "why"}}}}'
 )
 
 
 class TargetMissed(RotationError):
     code = "E_TARGET_MISSED"
     column: str
-    problem = "{column} holds tokens under the keys that are to be rotated, and key_rotation_targets does not list it"
-    remedy = "List it too, or leave key_rotation_targets out. Under new keys the application could not read it."
+    problem = "{column} holds tokens under the keys that are to be rotated, and O(targets) does not list it"
+    remedy = "List it too, or leave O(targets) out. Under new keys the application could not read it."
 
 
 class ColumnPlain(RotationError):
@@ -24,7 +23,7 @@ class ColumnPlain(RotationError):
     column: str
     problem = "{column} is named as encrypted, and none of its values is a token"
     remedy = (
-        "Encrypt them through the application. If they are to stay unencrypted: key_rotation_settlements: "
+        "Encrypt them through the application. If they are to stay unencrypted: O(settlements): "
         '{{"table.column": {{not_ours: "why"}}}}'
     )
 
@@ -52,7 +51,7 @@ class ColumnNotFound(RotationError):
     column: str
     types: str
     problem = "there is no column {column} of the types {types}"
-    remedy = "Names are case sensitive; correct key_rotation_targets."
+    remedy = "Names are case sensitive; correct O(targets)."
 
 
 class NoTargets(RotationError):
@@ -60,7 +59,7 @@ class NoTargets(RotationError):
     tables: int
     schemes: str
     problem = "no column of {tables} tables holds a token of the schemes {schemes}"
-    remedy = "Check key_rotation_project_dir and its database, or describe the scheme in key_rotation_schemes."
+    remedy = "Check O(project_dir) and its database, or describe the scheme in O(schemes)."
 
 
 class OtherKeys(RotationError):
@@ -68,7 +67,7 @@ class OtherKeys(RotationError):
     count: int
     settings: str
     line: str
-    problem = "{count} columns hold tokens, and all open under {settings}, which key_rotation_keys does not feed"
+    problem = "{count} columns hold tokens, and all open under {settings}, which O(keys) does not feed"
     remedy = "List the keys to rotate: {line}"
 
 
@@ -95,9 +94,9 @@ class UnprovedColumn(RotationError):
     source: str
     problem = "{column}: nothing known opens the {tokens} of {tokens} values looked at{look}"
     remedy = (
-        f"{{advice}}If their key is another setting, name it in key_rotation_keys. If its value in {{source}} is not "
+        f"{{advice}}If their key is another setting, name it in O(keys). If its value in {{source}} is not "
         f"the one that the data is encrypted with, correct it. If their format is not known, describe it in "
-        f"key_rotation_schemes. {NOT_OURS}"
+        f"O(schemes). {NOT_OURS}"
     )
 
 
@@ -106,23 +105,23 @@ class UnprovedField(RotationError):
     column: str
     field: str
     problem = "{column} is a {field}, and none of its values opens under a known scheme"
-    remedy = f"Describe its scheme in key_rotation_schemes. {NOT_OURS}"
+    remedy = f"Describe its scheme in O(schemes). {NOT_OURS}"
 
 
 class IgnoredOpen(RotationError):
     code = "E_IGNORED_OPEN"
     column: str
-    problem = "{column} is in key_rotation_ignore, and its values are under the keys that are to be rotated"
+    problem = "{column} is in O(ignore), and its values are under the keys that are to be rotated"
     remedy = (
-        "The rotation would make them unreadable. Take it out of key_rotation_ignore. If nobody needs the values: "
-        'key_rotation_settlements: {{"table.column": {{unreadable: "why"}}}}'
+        "The rotation would make them unreadable. Take it out of O(ignore). If nobody needs the values: "
+        'O(settlements): {{"table.column": {{unreadable: "why"}}}}'
     )
 
 
 class IgnoredTokens(RotationError):
     code = "E_IGNORED_TOKENS"
     column: str
-    problem = "{column} is in key_rotation_ignore, and its values look encrypted"
+    problem = "{column} is in O(ignore), and its values look encrypted"
     remedy = (
         f"If they are under a key that is rotated, they will be unreadable. {NOT_OURS} If nobody needs the values, "
         f"write unreadable in place of not_ours."
@@ -134,9 +133,9 @@ class KeyPair(RotationError):
     column: str
     problem = "{column} is encrypted with an OpenPGP public key, and no pair at hand opens it"
     remedy = (
-        "Name both halves in key_rotation_keys, PRIVATE_PGP_KEY and PUBLIC_PGP_KEY of django-pgcrypto-fields with the "
+        "Name both halves in O(keys), PRIVATE_PGP_KEY and PUBLIC_PGP_KEY of django-pgcrypto-fields with the "
         "type openpgp: each has one subkey that encrypts, by RSA or ElGamal, and no passphrase. If the pair is not "
-        'rotated: key_rotation_settlements: {{"table.column": {{not_ours: "why"}}}}'
+        'rotated: O(settlements): {{"table.column": {{not_ours: "why"}}}}'
     )
 
 
@@ -146,8 +145,8 @@ class DerivedFromKeys(RotationError):
     found: str
     problem = "{column} is under {found}, which the application makes of the keys that are to be rotated"
     remedy = (
-        "Describe how in key_rotation_schemes, from the keys of the env file. A column of hashes list in "
-        "key_rotation_ignore, and have the application recreate it after the rotation."
+        "Describe how in O(schemes), from the keys of the env file. A column of hashes list in "
+        "O(ignore), and have the application recreate it after the rotation."
     )
 
 
@@ -157,8 +156,8 @@ class UnexplainedColumn(RotationError):
     found: str
     problem = "{column}: {found}, and nothing tells under which key"
     remedy = (
-        "If it is under a key of key_rotation_keys, describe it in key_rotation_schemes and key_rotation_targets. "
-        'Otherwise settle it: key_rotation_settlements: {{{column}: {{not_ours: "reason"}}}}.'
+        "If it is under a key of O(keys), describe it in O(schemes) and O(targets). "
+        'Otherwise settle it: O(settlements): {{{column}: {{not_ours: "reason"}}}}.'
     )
 
 
@@ -169,8 +168,8 @@ class EncodedField(RotationError):
     found: str
     problem = "{column}: its field {field} {found}, and nothing tells under which key"
     remedy = (
-        "If it is under a key of key_rotation_keys, describe it in key_rotation_schemes and key_rotation_targets. "
-        'Otherwise settle it: key_rotation_settlements: {{{column}: {{not_ours: "reason"}}}}.'
+        "If it is under a key of O(keys), describe it in O(schemes) and O(targets). "
+        'Otherwise settle it: O(settlements): {{{column}: {{not_ours: "reason"}}}}.'
     )
 
 
@@ -180,10 +179,10 @@ class KeyWithoutValue(RotationError):
     uses: str
     hashes: str
     line: str
-    problem = "{column} is in key_rotation_keys, and no value was found under it. It is used by {uses}{hashes}"
+    problem = "{column} is in O(keys), and no value was found under it. It is used by {uses}{hashes}"
     remedy = (
-        "If it only signs, write it as {line} in key_rotation_keys. Otherwise describe what is under it in "
-        "key_rotation_schemes and key_rotation_targets, or take it out of key_rotation_keys."
+        "If it only signs, write it as {line} in O(keys). Otherwise describe what is under it in "
+        "O(schemes) and O(targets), or take it out of O(keys)."
     )
 
 
@@ -207,7 +206,7 @@ class PlanFile(RotationError):
     path: str
     found: str
     problem = "the plan {path} {found}"
-    remedy = "Create it again with the plan playbook, or set key_rotation_plan."
+    remedy = "Create it again with the plan playbook, or set O(plan)."
 
 
 class PlanChanged(RotationError):

@@ -11,7 +11,7 @@ class EnvMissing(RotationError):
     code = "E_ENV_MISSING"
     path: str
     problem = "{path} does not exist"
-    remedy = "Set key_rotation_env_file to the file the application reads."
+    remedy = "Set O(env_file) to the file the application reads."
 
 
 class EnvPath(RotationError):
@@ -26,7 +26,7 @@ class EnvUnsafe(RotationError):
     path: str
     found: str
     problem = "{path} is {found}"
-    remedy = "Point key_rotation_env_file at the regular file itself."
+    remedy = "Point O(env_file) at the regular file itself."
 
 
 class EnvMode(RotationError):
@@ -90,11 +90,11 @@ class EnvKeyMissing(RotationError):
     path: str
     name: str
     line: str
-    problem = "{path}: {name} is not set, and key_rotation_keys lists it"
+    problem = "{path}: {name} is not set, and O(keys) lists it"
     remedy = (
         "List the keys with which the application encrypts: {line}. The plan playbook proposes that line. If {name} "
         "is one of them, add it to the file with the value that the data is encrypted with, or name the right file in "
-        "key_rotation_env_file."
+        "O(env_file)."
     )
 
 
@@ -154,7 +154,7 @@ class EnvRead(RotationError):
     reason: str | None
     user: str
     problem = "{path} cannot be read: {reason}"
-    remedy = "Give {user} the right to read it, or set key_rotation_user."
+    remedy = "Give {user} the right to read it, or set O(user)."
 
 
 class EnvExported(RotationError):
@@ -169,7 +169,7 @@ class EnvNotRead(RotationError):
     code = "E_ENV_NOT_READ"
     path: str
     problem = "the application does not read {path} when it starts"
-    remedy = "Set key_rotation_env_file to the file that its settings load."
+    remedy = "Set O(env_file) to the file that its settings load."
 
 
 class EnvNotLive(RotationError):
@@ -178,8 +178,7 @@ class EnvNotLive(RotationError):
     path: str
     problem = "the application's setting {name} is not what {path} says"
     remedy = (
-        "Another file or variable overrides it: find it, and set key_rotation_env_file to the file that the "
-        "application uses."
+        "Another file or variable overrides it: find it, and set O(env_file) to the file that the application uses."
     )
 
 

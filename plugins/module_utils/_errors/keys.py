@@ -17,7 +17,7 @@ class KeysDiffer(RotationError):
     remedy = (
         "If the file was changed by hand, put the keys of version {current} back into it: the lookup "
         "tetech.key_rotation.keys reads them from the store, and the README, under The key store, has the task that "
-        "writes them. If the store is another application's, correct key_rotation_store."
+        "writes them. If the store is another application's, correct O(store)."
     )
 
 
@@ -85,7 +85,7 @@ class KeyNotGenerated(RotationError):
     code = "E_KEY_NOT_MADE"
     name: str
     problem = "{name} is of the type openpgp, and this collection does not generate such keys"
-    remedy = "Make a pair by gpg, as README.md shows, and name the file with both halves in key_rotation_values_file."
+    remedy = "Make a pair by gpg, as README.md shows, and name the file with both halves in O(values_file)."
 
 
 class KeyDialect(RotationError):
@@ -113,7 +113,7 @@ class VersionHeld(RotationError):
     until: str
     days: int
     problem = "the version {key_id} is held until {until}, {days} days after the rotation that replaced it"
-    remedy = "Retire it then. Before that it is the way back: -e key_rotation_hold_days=0 gives it up."
+    remedy = "Retire it then. Before that it is the way back: -e O(hold_days)=0 gives it up."
 
 
 class VersionUsed(RotationError):

@@ -42,7 +42,7 @@ class MonitorSlow(RotationError):
     problem = "{subject} takes {now}, {ratio} times the {before} of the baseline"
     remedy = (
         "See what changed since: load, a query plan, a release. If it is to stay so, take a new baseline with "
-        "-e key_rotation_monitoring_baseline=take."
+        "-e O(monitoring_baseline)=take."
     )
 
 
@@ -53,7 +53,7 @@ class MonitorAnswer(RotationError):
     tries: int
     error: str
     problem = "{url}: {errors} of {tries} tries had no good answer ({error})"
-    remedy = "Check that the application runs on that host, or correct key_rotation_health_url."
+    remedy = "Check that the application runs on that host, or correct O(health_url)."
 
 
 class MonitorLogErrors(RotationError):
@@ -76,7 +76,7 @@ class MonitorLog(RotationError):
     problem = "{source} cannot be read: {reason}"
     remedy = (
         "Give the user who looks the right to read it (for the journal, the group systemd-journal), or correct "
-        "key_rotation_log_files or key_rotation_log_units."
+        "O(log_files) or O(log_units)."
     )
 
 
@@ -103,7 +103,7 @@ class MonitorDir(RotationError):
     reason: str | None
     user: str
     problem = "the state folder of monitoring, {path}, cannot be used: {reason}"
-    remedy = "Set key_rotation_monitoring_dir to a folder that {user} may write. To start over, remove it."
+    remedy = "Set O(monitoring_dir) to a folder that {user} may write. To start over, remove it."
 
 
 class MonitorMetrics(RotationError):
@@ -111,7 +111,7 @@ class MonitorMetrics(RotationError):
     path: str
     reason: str | None
     problem = "the metrics file {path} cannot be written: {reason}"
-    remedy = "Set key_rotation_monitoring_metrics_file to a file in a folder that the user who looks may write."
+    remedy = "Set O(monitoring_metrics_file) to a file in a folder that the user who looks may write."
 
 
 class MonitorReport(RotationError):

@@ -12,7 +12,7 @@ class UnknownKeyType(RotationError):
     name: str
     type: str
     known: str
-    problem = "key_rotation_keys: {name} has the unknown type {type}"
+    problem = "O(keys): {name} has the unknown type {type}"
     remedy = "Use one of: {known}."
 
 
@@ -20,7 +20,7 @@ class InvalidKeySpec(RotationError):
     code = "E_KEY_SPEC"
     index: int
     found: str
-    problem = "key_rotation_keys: entry {index} {found}"
+    problem = "O(keys): entry {index} {found}"
     remedy = "Write each entry as name:, type:, and optionally bytes:, keep:, use: and destination:."
 
 
@@ -28,7 +28,7 @@ class InvalidScheme(RotationError):
     code = "E_SCHEME"
     scheme: str
     found: str
-    problem = "key_rotation_schemes: {scheme} {found}"
+    problem = "O(schemes): {scheme} {found}"
     remedy = "See the scheme's members in the README."
 
 
@@ -36,14 +36,14 @@ class InvalidTarget(RotationError):
     code = "E_TARGET"
     index: int
     found: str
-    problem = "key_rotation_targets: entry {index} {found}"
+    problem = "O(targets): entry {index} {found}"
     remedy = "Write each entry as table:, column: and scheme:."
 
 
 class InvalidLeaveAlone(RotationError):
     code = "E_LEAVE_ALONE"
     index: int
-    problem = "key_rotation_leave_alone: entry {index} is not table.column:key"
+    problem = "O(leave_alone): entry {index} is not table.column:key"
     remedy = "Copy the row from the error that named it."
 
 
@@ -51,9 +51,9 @@ class InvalidSettlement(RotationError):
     code = "E_SETTLEMENT"
     name: str
     found: str
-    problem = "key_rotation_settlements: {name} {found}"
+    problem = "O(settlements): {name} {found}"
     remedy = (
-        "Write table.column, or table.column:key of a value in key_rotation_leave_alone, as the plan names it, and "
+        "Write table.column, or table.column:key of a value in O(leave_alone), as the plan names it, and "
         'under it not_ours: "reason" or unreadable: "reason".'
     )
 
@@ -62,7 +62,7 @@ class InvalidNotify(RotationError):
     code = "E_NOTIFY"
     index: int
     found: str
-    problem = "key_rotation_notify: entry {index}: {found}"
+    problem = "O(notify): entry {index}: {found}"
     remedy = "See the members of each type in roles/record/README.md."
 
 

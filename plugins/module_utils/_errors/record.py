@@ -12,7 +12,7 @@ class RecordWrite(RotationError):
     path: str
     reason: str | None
     problem = "the record {path} cannot be written: {reason}"
-    remedy = "Set key_rotation_record_dir to a folder that you may write and that has room. No record, no act."
+    remedy = "Set O(record_dir) to a folder that you may write and that has room. No record, no act."
 
 
 class RecordGone(RotationError):
@@ -46,7 +46,7 @@ class RecordNotFound(RotationError):
     code = "E_NO_RECORD"
     path: str
     problem = "there is no record {path}"
-    remedy = "Name a rotation that has one with key_rotation_id, or set key_rotation_record_dir."
+    remedy = "Name a rotation that has one with O(id), or set O(record_dir)."
 
 
 class RecordBroken(RotationError):
@@ -99,8 +99,8 @@ class RecordElsewhere(RotationError):
     node: str | None
     problem = "what is here is whole, and not all is here: {found}"
     remedy = (
-        "Name the folder of its records, mounted or copied here, in key_rotation_other_record_dirs; or, if they are "
-        "verified there, the control node in key_rotation_control_nodes. If {node} is not another control node, or "
+        "Name the folder of its records, mounted or copied here, in O(other_record_dirs); or, if they are "
+        "verified there, the control node in O(control_nodes). If {node} is not another control node, or "
         "is a former name of this one, that record is gone."
     )
 
@@ -123,6 +123,6 @@ class RecordNoKey(RotationError):
     signers: str
     problem = "{store} holds no key that signs records, and {count} records are signed, by {signers}"
     remedy = (
-        "Correct key_rotation_store. If it was changed, or has lost the key, the next rotation lists these as former "
-        "keys. Until then, name the public keys, which are next to the records, in key_rotation_former_signers."
+        "Correct O(store). If it was changed, or has lost the key, the next rotation lists these as former "
+        "keys. Until then, name the public keys, which are next to the records, in O(former_signers)."
     )

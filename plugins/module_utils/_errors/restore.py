@@ -12,7 +12,7 @@ class BackupNotFound(RotationError):
     manifest: str
     known: str
     problem = "there is no backup {manifest}"
-    remedy = "Set key_rotation_id to the rotation of a backup, or key_rotation_backup_dir. There are: {known}."
+    remedy = "Set O(id) to the rotation of a backup, or O(backup_dir). There are: {known}."
 
 
 class RestoreEngine(RotationError):
@@ -30,7 +30,7 @@ class RepairBackup(RotationError):
     problem = "there is no backup by pg_dump{of}, from which single rows could be repaired"
     remedy = (
         "{advice} Otherwise restore these rows from your backup with its own command, delete them, or list them in "
-        "key_rotation_leave_alone; then run the verify playbook."
+        "O(leave_alone); then run the verify playbook."
     )
 
 
@@ -40,7 +40,7 @@ class RestoreRights(RotationError):
     action: str
     problem = "the role {user} may not {action}"
     remedy = (
-        "Name a connection that may: key_rotation_admin: {{user: ..., passfile: ...}}, or {{service: ...}} of "
+        "Name a connection that may: O(admin): {{user: ..., passfile: ...}}, or {{service: ...}} of "
         "pg_service.conf on the host."
     )
 
@@ -50,7 +50,7 @@ class RestoreConnect(RotationError):
     place: str
     problem = "PostgreSQL gives no connection at {place}, from which the databases are created and renamed"
     remedy = (
-        "Start it, or name a role that it lets into such a database: key_rotation_admin: {{user: ..., passfile: ..., "
+        "Start it, or name a role that it lets into such a database: O(admin): {{user: ..., passfile: ..., "
         "dbname: ...}}. Then run the same command again."
     )
 
@@ -73,9 +73,9 @@ class RestoreLoss(RotationError):
     acknowledge: str
     problem = "{count} rows written since the backup of {time} would be lost ({tables})"
     remedy = (
-        "Run the restore playbook with -e key_rotation_id={rotation_id}{options} -e key_rotation_restore_drop=true, "
-        "which drops the copy; or, if that loss is to be, with -e key_rotation_id={rotation_id}{options} -e "
-        "key_rotation_restore_acknowledge={acknowledge}"
+        "Run the restore playbook with -e O(id)={rotation_id}{options} -e O(restore_drop)=true, "
+        "which drops the copy; or, if that loss is to be, with -e O(id)={rotation_id}{options} -e "
+        "O(restore_acknowledge)={acknowledge}"
     )
 
 
@@ -92,7 +92,7 @@ class RestoreAgain(RotationError):
     )
     remedy = (
         "To restore the backup once more, first run the restore playbook with -e "
-        "key_rotation_id={rotation_id}{options} -e key_rotation_restore_drop=true, which drops the kept copy."
+        "O(id)={rotation_id}{options} -e O(restore_drop)=true, which drops the kept copy."
     )
 
 
@@ -103,7 +103,7 @@ class RestoreNotFound(RotationError):
     known: str
     problem = "nothing in {folder} mentions a rotation {rotation_id}, or a restore of its backup"
     remedy = (
-        "Set key_rotation_id to the rotation of the backup that was restored. Known restores: {known}. If another "
+        "Set O(id) to the rotation of the backup that was restored. Known restores: {known}. If another "
         "control node has restored it, drop it there."
     )
 
@@ -115,7 +115,7 @@ class RestoreKeys(RotationError):
     problem = "the backup of {time} needs versions of the keys that are not in the store any more: {key_ids}"
     remedy = (
         "None of their values can be read again. Put an older copy of the store in its place, or name another backup "
-        "with -e key_rotation_id=..."
+        "with -e O(id)=..."
     )
 
 

@@ -43,7 +43,7 @@ class HostPythonMissing(RotationError):
     code = "E_HOST_PYTHON"
     python: str
     problem = "there is no Python at {python}"
-    remedy = "Set key_rotation_python to the application's own Python, or correct key_rotation_project_dir."
+    remedy = "Set O(python) to the application's own Python, or correct O(project_dir)."
 
 
 class RotationHalfWay(RotationError):
@@ -57,7 +57,7 @@ class RotationHalfWay(RotationError):
     )
     remedy = (
         "Type {rotate} to resume, or {rollback} to roll back: each starts the services at its end. To start them "
-        "anyway, add -e key_rotation_maintenance_half=accept."
+        "anyway, add -e O(maintenance_half)=accept."
     )
 
 
@@ -75,7 +75,7 @@ class WindowTooShort(RotationError):
     seen: str
     advice: str
     problem = "the maintenance window does not hold what is left: {seen}"
-    remedy = "{advice} Then run the same command again: it resumes here. Or put window into key_rotation_accept."
+    remedy = "{advice} Then run the same command again: it resumes here. Or put window into O(accept)."
 
 
 class RotationOpen(RotationError):
@@ -83,14 +83,14 @@ class RotationOpen(RotationError):
     open_id: str
     asked: str
     problem = "rotation {open_id} is not finished, and {asked} was asked for"
-    remedy = "Run again without key_rotation_id to resume {open_id}, or roll it back."
+    remedy = "Run again without O(id) to resume {open_id}, or roll it back."
 
 
 class RotationIdUsed(RotationError):
     code = "E_ROTATION_ID_USED"
     rotation_id: str | None
     problem = "rotation {rotation_id} was rolled back"
-    remedy = "Choose another key_rotation_id, or leave it out."
+    remedy = "Choose another O(id), or leave it out."
 
 
 class RotationRolledBack(RotationError):
@@ -99,8 +99,8 @@ class RotationRolledBack(RotationError):
     earlier: str
     problem = "the last rotation, {rotation_id}, was rolled back already"
     remedy = (
-        "Services that are down still are started by the maintenance playbook and -e key_rotation_maintenance=off. To "
-        "go back one more, name the rotation: -e key_rotation_id={earlier}"
+        "Services that are down still are started by the maintenance playbook and -e O(maintenance)=off. To "
+        "go back one more, name the rotation: -e O(id)={earlier}"
     )
 
 
@@ -111,7 +111,7 @@ class NothingToRollBack(RotationError):
     problem = "{found}"
     remedy = (
         "There is nothing to roll back. {advice}Services that are down still are started by the maintenance playbook "
-        "and -e key_rotation_maintenance=off. See the record folder for what was done."
+        "and -e O(maintenance)=off. See the record folder for what was done."
     )
 
 
@@ -130,7 +130,7 @@ class WorkersKilled(RotationError):
     code = "E_WORKER"
     count: int
     problem = "{count} worker processes were killed, one after another"
-    remedy = "See the kernel's log: if memory was short, lower key_rotation_workers. Run the same command again."
+    remedy = "See the kernel's log: if memory was short, lower O(workers). Run the same command again."
 
 
 class StoppedBySignal(RotationError):

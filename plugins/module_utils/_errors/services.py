@@ -53,7 +53,7 @@ class ServiceMissing(RotationError):
     code = "E_SERVICE_MISSING"
     name: str
     problem = "systemd on this host has no unit {name}"
-    remedy = "Correct key_rotation_services, or give that entry commands to start and stop it."
+    remedy = "Correct O(services), or give that entry commands to start and stop it."
 
 
 class ServiceProgram(RotationError):
@@ -64,9 +64,7 @@ class ServiceProgram(RotationError):
     word: str
     name: str
     problem = "{program} {found} that {user} can run on this host, and is to {word} the service {name}"
-    remedy = (
-        "Correct key_rotation_services: a command is a list, each word by itself. Or give {user} the right to run it."
-    )
+    remedy = "Correct O(services): a command is a list, each word by itself. Or give {user} the right to run it."
 
 
 class ServiceTrigger(RotationError):
@@ -74,7 +72,7 @@ class ServiceTrigger(RotationError):
     trigger: str
     name: str
     problem = "{trigger} would start {name} again"
-    remedy = "List {trigger} before {name} in key_rotation_services."
+    remedy = "List {trigger} before {name} in O(services)."
 
 
 class ServiceStatus(RotationError):
@@ -82,9 +80,7 @@ class ServiceStatus(RotationError):
     name: str
     rc: int
     problem = "the status command of the service {name} does not say whether it is up: it ended with exit code {rc}"
-    remedy = (
-        "Fix it in key_rotation_services: 0 means up, 4 and codes above 123 mean unknown, any other code means down."
-    )
+    remedy = "Fix it in O(services): 0 means up, 4 and codes above 123 mean unknown, any other code means down."
 
 
 class ServiceStop(RotationError):
@@ -109,10 +105,7 @@ class ServiceStart(RotationError):
     found: str
     look: str
     problem = "the service {name} does not start: {found}"
-    remedy = (
-        "{look}, fix the cause, then start what is down with the maintenance playbook and -e "
-        "key_rotation_maintenance=off."
-    )
+    remedy = "{look}, fix the cause, then start what is down with the maintenance playbook and -e O(maintenance)=off."
 
 
 class ServiceAtWork(RotationError):
@@ -126,7 +119,7 @@ class ServiceAtWork(RotationError):
     )
     remedy = (
         "Wait until it has ended, or end it, then run the same command again. Start what is down with the maintenance "
-        "playbook and -e key_rotation_maintenance=off."
+        "playbook and -e O(maintenance)=off."
     )
 
 
@@ -136,7 +129,7 @@ class ServiceHeld(RotationError):
     problem = "operations are held by the maintenance playbook since {since}, and have not been released"
     remedy = (
         "To release them, type ansible-playbook tetech.key_rotation.maintenance with your inventory and -e "
-        "key_rotation_maintenance=off: that starts them, or says which command does if a rotation was interrupted. "
+        "O(maintenance)=off: that starts them, or says which command does if a rotation was interrupted. "
         "Afterwards, run the interrupted command again."
     )
 
@@ -145,7 +138,7 @@ class ServiceForgotten(RotationError):
     code = "E_SERVICE_FORGOTTEN"
     name: str
     path: str
-    problem = "{name} was stopped and is to be started again, and key_rotation_services no longer lists it"
+    problem = "{name} was stopped and is to be started again, and O(services) no longer lists it"
     remedy = "List it again, or start it by hand and delete {path}."
 
 
@@ -155,7 +148,7 @@ class MaintenanceFile(RotationError):
     reason: str | None
     problem = "{path} cannot be read or written: {reason}"
     remedy = (
-        "Give the user of the services the right to it, or correct key_rotation_maintenance_file. A memory of the "
+        "Give the user of the services the right to it, or correct O(maintenance_file). A memory of the "
         "services that is damaged is put right by hand: start what is to be up, and delete it."
     )
 
@@ -167,8 +160,8 @@ class SessionsOpen(RotationError):
     sessions: str
     problem = "{count} sessions of the application are still open after {seconds} seconds: {sessions}"
     remedy = (
-        "List the service that opened them in key_rotation_services, or stop it by hand, then run the same command "
-        "again. If a session does not use the keys, add its application_name to key_rotation_sessions_allowed."
+        "List the service that opened them in O(services), or stop it by hand, then run the same command "
+        "again. If a session does not use the keys, add its application_name to O(sessions_allowed)."
     )
 
 
@@ -178,4 +171,4 @@ class HealthCheckFailed(RotationError):
     seconds: str
     found: str
     problem = "{url} does not answer as it should within {seconds} seconds: {found}"
-    remedy = "See the application's log, and its ALLOWED_HOSTS (key_rotation_health_host)."
+    remedy = "See the application's log, and its ALLOWED_HOSTS (O(health_host))."

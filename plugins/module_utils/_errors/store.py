@@ -60,7 +60,7 @@ class StoreType(RotationError):
     code = "E_STORE_TYPE"
     type: str
     known: str
-    problem = "key_rotation_store has the unknown type {type}"
+    problem = "O(store) has the unknown type {type}"
     remedy = "Use one of: {known}."
 
 
@@ -68,7 +68,7 @@ class StoreOption(RotationError):
     code = "E_STORE_OPTION"
     name: str
     known: str
-    problem = "key_rotation_store has the unknown option {name}"
+    problem = "O(store) has the unknown option {name}"
     remedy = "Use only: {known}."
 
 
@@ -102,7 +102,7 @@ class StorePackage(RotationError):
     type: str
     package: str | None
     python: str
-    problem = "key_rotation_store is of the type {type}, and the Python package {package} is missing in {python}"
+    problem = "O(store) is of the type {type}, and the Python package {package} is missing in {python}"
     remedy = "Install it for the Python that runs ansible-playbook: {python} -m pip install {package}"
 
 
@@ -110,14 +110,14 @@ class StoreNeeds(RotationError):
     code = "E_STORE_NEEDS"
     name: str
     found: str
-    problem = "key_rotation_store: {name} {found}"
+    problem = "O(store): {name} {found}"
     remedy = "See ansible-doc -t lookup tetech.key_rotation.keys."
 
 
 class StoreCleartext(RotationError):
     code = "E_STORE_CLEARTEXT"
     host: str
-    problem = "key_rotation_store: the url of {host} is not https, and keys would be sent unencrypted"
+    problem = "O(store): the url of {host} is not https, and keys would be sent unencrypted"
     remedy = "Give an https:// url, and the CA's certificates in ca_cert if they are your own."
 
 
@@ -126,7 +126,7 @@ class StoreDown(RotationError):
     server: str
     reason: str
     problem = "the key store at {server} does not answer ({reason})"
-    remedy = "Start it, or correct the address in key_rotation_store, then run the same command again."
+    remedy = "Start it, or correct the address in O(store), then run the same command again."
 
 
 class StoreTls(RotationError):
@@ -134,7 +134,7 @@ class StoreTls(RotationError):
     server: str
     problem = "the certificate of {server} is not one that is trusted here"
     remedy = (
-        "Set ca_cert in key_rotation_store (VAULT_CACERT) to the CA's certificates, and check that the url has the "
+        "Set ca_cert in O(store) (VAULT_CACERT) to the CA's certificates, and check that the url has the "
         "certificate's name."
     )
 
@@ -144,7 +144,7 @@ class StoreNoTls(RotationError):
     server: str
     problem = "{server} does not speak TLS, and its address is an https one"
     remedy = (
-        "Correct the address in key_rotation_store, or have the server listen with TLS there; plain http is for this "
+        "Correct the address in O(store), or have the server listen with TLS there; plain http is for this "
         "machine alone."
     )
 
@@ -160,7 +160,7 @@ class StoreStandby(RotationError):
     code = "E_STORE_STANDBY"
     server: str
     problem = "{server} is a replica or a standby, which does not write"
-    remedy = "Set key_rotation_store to the address or region of the primary, then run the same command again."
+    remedy = "Set O(store) to the address or region of the primary, then run the same command again."
 
 
 class StoreLogin(RotationError):
@@ -169,9 +169,7 @@ class StoreLogin(RotationError):
     method: str
     options: str
     problem = "{server} does not take the credentials of the method {method}: they are wrong, expired or revoked"
-    remedy = (
-        "Log in again, or correct the credentials, or {options} in key_rotation_store, then run the same command again."
-    )
+    remedy = "Log in again, or correct the credentials, or {options} in O(store), then run the same command again."
 
 
 class StoreDenied(RotationError):
@@ -186,7 +184,7 @@ class StoreMount(RotationError):
     server: str
     mount: str
     problem = "{server} has no KV engine at {mount}, or none that this token may see"
-    remedy = "Correct mount or namespace in key_rotation_store, or grant what the policies in examples/stores grant."
+    remedy = "Correct mount or namespace in O(store), or grant what the policies in examples/stores grant."
 
 
 class StoreKvVersion(RotationError):

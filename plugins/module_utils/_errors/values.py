@@ -65,7 +65,7 @@ class RollbackLoses(RotationError):
     problem = "{count} values may need the version {key_id}, which the .env file would no longer hold: {rows}"
     remedy = (
         "Both versions stay in the key store. To keep the new version, run the rotate playbook. To take the values "
-        "from the backup, run the rollback playbook with -e key_rotation_prefer=repair. {losing}"
+        "from the backup, run the rollback playbook with -e O(prefer)=repair. {losing}"
     )
 
 
@@ -83,10 +83,10 @@ class ValuesLeftAlone(RotationError):
     code = "E_LEFT_ALONE"
     count: int
     rows: str
-    problem = "{count} values in key_rotation_leave_alone look encrypted, or hold a token: {rows}"
+    problem = "{count} values in O(leave_alone) look encrypted, or hold a token: {rows}"
     remedy = (
         "If they are under a key that is rotated, they will be unreadable after it. If that is accepted, say so of "
-        'each: key_rotation_settlements: {{"table.column:key": {{unreadable: "why"}}}}. If they are under none of the '
+        'each: O(settlements): {{"table.column:key": {{unreadable: "why"}}}}. If they are under none of the '
         "keys, write not_ours in place of unreadable."
     )
 
@@ -98,7 +98,7 @@ class ValuesOfOtherScheme(RotationError):
     problem = "{count} values are under another key than the rest of their column, or in another format: {rows}"
     remedy = (
         "A rotation would leave them unreadable. Have the application write them again as it does the rest, or "
-        "describe its own functions, which open both, in key_rotation_schemes."
+        "describe its own functions, which open both, in O(schemes)."
     )
 
 
@@ -108,9 +108,9 @@ class UnreadableValues(RotationError):
     rows: str
     problem = "{count} values open under no known key: {rows}"
     remedy = (
-        "If a backup has them, the rollback playbook with -e key_rotation_prefer=repair restores them. If their key is "
-        "known, name it in key_rotation_keys. If nobody needs them, delete them; or list them in "
-        "key_rotation_leave_alone, and accept of each that no key will open it: key_rotation_settlements: "
+        "If a backup has them, the rollback playbook with -e O(prefer)=repair restores them. If their key is "
+        "known, name it in O(keys). If nobody needs them, delete them; or list them in "
+        "O(leave_alone), and accept of each that no key will open it: O(settlements): "
         '{{"table.column:key": {{unreadable: "why"}}}}'
     )
 
@@ -120,9 +120,7 @@ class PlaintextValues(RotationError):
     count: int
     rows: str
     problem = "{count} values are not encrypted: {rows}"
-    remedy = (
-        "Encrypt them through the application. If they are to stay unencrypted, list them in key_rotation_leave_alone."
-    )
+    remedy = "Encrypt them through the application. If they are to stay unencrypted, list them in O(leave_alone)."
 
 
 class NestedValues(RotationError):
@@ -132,8 +130,8 @@ class NestedValues(RotationError):
     problem = "{count} values are encrypted twice, and the token inside opens under no key at hand: {rows}"
     remedy = (
         "Stop the process that wrote them: it has other keys. If a backup has the values, the rollback playbook with "
-        "-e key_rotation_prefer=repair restores them. If an entry is a token of another system that was stored on "
-        "purpose, list it in key_rotation_leave_alone: it is re-encrypted, and the token inside stays unchanged."
+        "-e O(prefer)=repair restores them. If an entry is a token of another system that was stored on "
+        "purpose, list it in O(leave_alone): it is re-encrypted, and the token inside stays unchanged."
     )
 
 
@@ -147,10 +145,10 @@ class ValuesHoldTokens(RotationError):
     )
     remedy = (
         "If a process with other keys wrote them, stop it; if a backup has the values, the rollback playbook with "
-        "-e key_rotation_prefer=repair restores them. If the application encrypts so by design, describe its own "
-        "functions, which decrypt and encrypt both tokens, in key_rotation_schemes. Otherwise the token inside stays "
-        "as it is, and will be unreadable: if that is accepted of the column, say so: key_rotation_settlements: "
-        '{{table.column: {{unreadable: "why"}}}}; of a value, list it in key_rotation_leave_alone and settle '
+        "-e O(prefer)=repair restores them. If the application encrypts so by design, describe its own "
+        "functions, which decrypt and encrypt both tokens, in O(schemes). Otherwise the token inside stays "
+        "as it is, and will be unreadable: if that is accepted of the column, say so: O(settlements): "
+        '{{table.column: {{unreadable: "why"}}}}; of a value, list it in O(leave_alone) and settle '
         '"table.column:key".'
     )
 
@@ -162,7 +160,7 @@ class ValuesEncryptedTwice(RotationError):
     problem = "{count} values are encrypted twice, so the application reads a token: {rows}"
     remedy = (
         "Stop the process that wrote them: it has other keys. Then run the rollback playbook with "
-        "-e key_rotation_prefer=repair. It writes each value as one token under the current keys; so does the next "
+        "-e O(prefer)=repair. It writes each value as one token under the current keys; so does the next "
         "rotation."
     )
 

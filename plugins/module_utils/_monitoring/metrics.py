@@ -17,39 +17,41 @@ from .._system import atomic_file, metrics_text
 from .._system.metrics_text import Sample
 
 # name: (type, help)
-METRICS: dict[str, tuple[str, str]] = {
-    "key_rotation_monitoring_timestamp_seconds": ("gauge", "When the application was last looked at."),
-    "key_rotation_monitoring_findings": ("gauge", "What the last look found wrong."),
-    "key_rotation_census_failed": ("gauge", "Whether the last look could not try every value."),
-    "key_rotation_census_timestamp_seconds": ("gauge", "When every value was last tried."),
-    "key_rotation_values": ("gauge", "Values by column and by what opens them: current, previous, unreadable, ..."),
-    "key_rotation_decryption_success_ratio": (
-        "gauge",
-        "Values that open under the current keys, of all that hold one.",
-    ),
-    "key_rotation_decryption_success_threshold": ("gauge", "The ratio below which that is wrong."),
-    "key_rotation_seconds": ("gauge", "Median seconds of an answer, or per value that is decrypted."),
-    "key_rotation_baseline_seconds": ("gauge", "The same when the baseline was taken."),
-    "key_rotation_slow_seconds": ("gauge", "The seconds above which that is wrong."),
-    "key_rotation_answers_failed": ("gauge", "Tries of the last look that had no good answer."),
-    "key_rotation_log_errors_total": ("counter", "Lines of logs that tell of failed decryption."),
-    "key_rotation_log_errors_timestamp_seconds": ("gauge", "When a look last found more of them than are tolerated."),
-    "key_rotation_logs_unreadable": ("gauge", "Logs that could not be read."),
-    "key_rotation_created_timestamp_seconds": ("gauge", "When the current keys were made or adopted."),
-    "key_rotation_due_timestamp_seconds": (
-        "gauge",
-        "When the cryptoperiod of the current keys ends; of adopted ones, when they were.",
-    ),
-    "key_rotation_due_soon_timestamp_seconds": ("gauge", "From when on it is said that this is soon."),
-    "key_rotation_retire_timestamp_seconds": ("gauge", "When the hold of the version before the current one ends."),
-}
+METRICS = metrics_text.named(
+    {
+        "monitoring_timestamp_seconds": ("gauge", "When the application was last looked at."),
+        "monitoring_findings": ("gauge", "What the last look found wrong."),
+        "census_failed": ("gauge", "Whether the last look could not try every value."),
+        "census_timestamp_seconds": ("gauge", "When every value was last tried."),
+        "values": ("gauge", "Values by column and by what opens them: current, previous, unreadable, ..."),
+        "decryption_success_ratio": (
+            "gauge",
+            "Values that open under the current keys, of all that hold one.",
+        ),
+        "decryption_success_threshold": ("gauge", "The ratio below which that is wrong."),
+        "seconds": ("gauge", "Median seconds of an answer, or per value that is decrypted."),
+        "baseline_seconds": ("gauge", "The same when the baseline was taken."),
+        "slow_seconds": ("gauge", "The seconds above which that is wrong."),
+        "answers_failed": ("gauge", "Tries of the last look that had no good answer."),
+        "log_errors_total": ("counter", "Lines of logs that tell of failed decryption."),
+        "log_errors_timestamp_seconds": ("gauge", "When a look last found more of them than are tolerated."),
+        "logs_unreadable": ("gauge", "Logs that could not be read."),
+        "created_timestamp_seconds": ("gauge", "When the current keys were made or adopted."),
+        "due_timestamp_seconds": (
+            "gauge",
+            "When the cryptoperiod of the current keys ends; of adopted ones, when they were.",
+        ),
+        "due_soon_timestamp_seconds": ("gauge", "From when on it is said that this is soon."),
+        "retire_timestamp_seconds": ("gauge", "When the hold of the version before the current one ends."),
+    }
+)
 
 
 def write(path: str, picture: Mapping[str, Any]) -> None:
     """The picture as the ``.prom`` file ``path``, in one step, readable by all. Raises E_OPTION, E_MONITOR_METRICS."""
     if not path.endswith(".prom"):
         raise InvalidOption(
-            name="key_rotation_monitoring_metrics_file",
+            name="O(monitoring_metrics_file)",
             found=f"is {path}",
             advice="End it in .prom: node_exporter reads no other files.",
         )
@@ -70,36 +72,36 @@ def _samples(picture: Mapping[str, Any]) -> Iterator[Sample]:
     # Before, after and in the middle of a rotation the last one is repeated, with its own time.
     census = picture["census"] if picture["census_asked"] else picture["last_census"]
     rotation = picture["rotation"]
-    yield "key_rotation_monitoring_timestamp_seconds", project, seconds(picture["time"])
-    yield "key_rotation_monitoring_findings", project, len(picture["findings"])
+    yield "monitoring_timestamp_seconds", project, seconds(picture["time"])
+    yield "monitoring_findings", project, len(picture["findings"])
     if picture["census_asked"]:
-        yield "key_rotation_census_failed", project, not (census and census["whole"])
+        yield "census_failed", project, not (census and census["whole"])
     if census:
-        yield "key_rotation_census_timestamp_seconds", project, seconds(census["time"])
+        yield "census_timestamp_seconds", project, seconds(census["time"])
         if census["ratio"] is not None:
-            yield "key_rotation_decryption_success_ratio", project, census["ratio"]
-            yield "key_rotation_decryption_success_threshold", project, picture["success"]
+            yield "decryption_success_ratio", project, census["ratio"]
+            yield "decryption_success_threshold", project, picture["success"]
         for target in census["targets"]:
             column = {**project, "column": f"{target['table']}.{target['column']}"}
             for name, count in {**target["classes"], "left_alone": target["left_alone"]}.items():
-                yield "key_rotation_values", {**column, "class": name}, count
+                yield "values", {**column, "class": name}, count
     for measure in picture["response"]:
         what = {**project, "what": measure["what"]}
-        yield "key_rotation_answers_failed", what, measure["errors"]
+        yield "answers_failed", what, measure["errors"]
         if measure["seconds"] is not None:
-            yield "key_rotation_seconds", what, measure["seconds"]
+            yield "seconds", what, measure["seconds"]
         if measure["baseline"] is not None:
-            yield "key_rotation_baseline_seconds", what, measure["baseline"]
-            yield "key_rotation_slow_seconds", what, measure["limit"]
+            yield "baseline_seconds", what, measure["baseline"]
+            yield "slow_seconds", what, measure["limit"]
     for source, counts in picture["logs"]["totals"].items():
         for pattern, count in counts.items():
-            yield "key_rotation_log_errors_total", {**project, "source": source, "pattern": pattern}, count
+            yield "log_errors_total", {**project, "source": source, "pattern": pattern}, count
     for source, told in picture["logs"]["told"].items():
-        yield "key_rotation_log_errors_timestamp_seconds", {**project, "source": source}, seconds(told)
-    yield "key_rotation_logs_unreadable", project, picture["logs"]["unreadable"]
+        yield "log_errors_timestamp_seconds", {**project, "source": source}, seconds(told)
+    yield "logs_unreadable", project, picture["logs"]["unreadable"]
     for name in ("created", "due", "due_soon", "retire"):
         if rotation.get(name):
-            yield f"key_rotation_{name}_timestamp_seconds", project, seconds(rotation[name])
+            yield f"{name}_timestamp_seconds", project, seconds(rotation[name])
 
 
 def seconds(time: str) -> float:

@@ -97,7 +97,7 @@ def _trusting(ca_file: str | None) -> ssl.SSLContext:
         return ssl.create_default_context(cafile=ca_file)
     except (ssl.SSLError, OSError):
         found = f"is {ca_file}, in which this user can read no certificate"
-        raise InvalidOption(name="key_rotation_health_ca_file", found=found, advice="Give one in PEM.") from None
+        raise InvalidOption(name="O(health_ca_file)", found=found, advice="Give one in PEM.") from None
 
 
 def of_opening(application: Any) -> Measure:

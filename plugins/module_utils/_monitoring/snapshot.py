@@ -21,6 +21,7 @@ from .._errors.base import RotationError
 from .._errors.catalogue import build_error
 from .._errors.env_file import EnvNotSwitched
 from .._errors.monitoring import MonitorLogErrors, MonitorOpen, MonitorOverdue
+from .._errors.option_names import variable_of
 from .._errors.options import InvalidOption
 from .._options.engine_request import Purpose, refuse_other_source, request_of
 from .._services.health import HealthCheck
@@ -327,7 +328,7 @@ def _rotation(
         adopted, compromise = known.get("origin") == "adopted", known.get("why")
         created = f"an age that nobody knows, adopted on {known['created'][:10]}," if adopted else known["created"]
         created = f"{created} ({compromise})" if compromise else created
-        longer = ", or set key_rotation_cryptoperiod_days to what your policy says"
+        longer = ", or set O(cryptoperiod_days) to what your policy says"
         longer = "" if compromise else longer  # that is over with its keys alone
         where = {"key_id": known["key_id"], "created": created, "due": known["due"]}
         yield MonitorOverdue(**where, advice=f"Rotate{longer}.")
@@ -346,17 +347,15 @@ def _refuse_thresholds(params: Mapping[str, Any]) -> None:
     ):
         if not good:
             found = f"is {params[name]}"
-            raise InvalidOption(name=f"key_rotation_monitoring_{name}", found=found, advice=advice)
+            raise InvalidOption(name=f"O(monitoring_{name})", found=found, advice=advice)
 
 
 def _warnings(params: Mapping[str, Any], picture: Mapping[str, Any], known: Mapping[str, Any]) -> Iterator[str]:
     if not picture["logs"]["new"] and not picture["logs"]["unreadable"]:
-        yield (
-            "no log was looked at: set key_rotation_log_files or key_rotation_log_units to where the application writes"
-            " its errors"
-        )
+        files, units = variable_of("log_files"), variable_of("log_units")
+        yield f"no log was looked at: set {files} or {units} to where the application writes its errors"
     if not params["urls"]:
-        yield "no answer was timed: set key_rotation_health_url"
+        yield f"no answer was timed: set {variable_of('health_url')}"
     soon = known.get("due_soon")
     if soon and soon <= picture["time"] < known["due"]:
         yield f"the next rotation is due on {known['due'][:10]}: {(known.get('commands') or {}).get('rotate', '')}"

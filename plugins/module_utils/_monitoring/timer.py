@@ -60,12 +60,12 @@ def _configuration(path: str) -> dict[str, Any]:
         with open(path, encoding="utf-8") as handle:
             found, about = dict(json.load(handle)), os.fstat(handle.fileno())
     except (OSError, ValueError):
-        advice = "Install it again: the monitor playbook with key_rotation_monitoring_timer."
+        advice = "Install it again: the monitor playbook with O(monitoring_timer)."
         raise InvalidOption(name=path, found="is no configuration", advice=advice) from None
     if found.get("headers") and (about.st_mode & 0o077 or about.st_uid != os.geteuid()):
         raise InvalidOption(
             name=path,
-            found="holds key_rotation_health_headers, and is not a file of mode 0600 of the user who runs this",
+            found="holds O(health_headers), and is not a file of mode 0600 of the user who runs this",
             advice="Make it so, or install it again; where a token was in it, others may know that by now.",
         )
     return found

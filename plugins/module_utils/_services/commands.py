@@ -23,8 +23,8 @@ from .._system import child_processes, users
 RECORD = "test record"  # a purpose, and that of its removal
 REMOVAL = f"removal of the {RECORD}"
 OPTIONS = {
-    "verification": "key_rotation_verification_commands",
-    **dict.fromkeys((RECORD, REMOVAL), "key_rotation_test_record"),
+    "verification": "O(verification_commands)",
+    **dict.fromkeys((RECORD, REMOVAL), "O(test_record)"),
 }
 
 _ID = re.compile(r"\(([\w.]+\.[CEIW]\d+)\)")  # of a system check message, Django's "System check framework"

@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote, urlsplit
 
+from .._errors.option_names import variable_of
 from .._errors.options import InvalidOption
 from .._errors.services import HealthCheckFailed
 
@@ -75,10 +76,10 @@ def fit_url(url: str) -> str:
         good = False
     if not good or _NOT_IN_ADDRESS.search(url):
         raise InvalidOption(
-            name="key_rotation_health_url",
+            name="O(health_url)",
             found="is no address that begins with http:// or https:// and has no password in it",
             advice="Write it as http://host:port/path. Give one that answers without a login, or send what it asks for "
-            "by key_rotation_health_headers.",
+            "by O(health_headers).",
         )
     path, query = (re.sub(r"[^!-~]+", lambda found: quote(found[0]), part) for part in (parts.path, parts.query))
     return parts._replace(netloc=netloc, path=path, query=query, fragment="").geturl()
@@ -94,7 +95,7 @@ def refuse_ca_file(path: str | None) -> None:
     """Raise E_OPTION for one that is not there."""
     if path and not os.path.isfile(path):
         found = f"is {path}, and there is no such file on this host"
-        raise InvalidOption(name="key_rotation_health_ca_file", found=found, advice="Correct it.")
+        raise InvalidOption(name="O(health_ca_file)", found=found, advice="Correct it.")
 
 
 def fit(headers: Mapping[str, Any], host: str | None) -> dict[str, str]:
@@ -102,12 +103,12 @@ def fit(headers: Mapping[str, Any], host: str | None) -> dict[str, str]:
     written the value as its name."""
     if host and not _HOST.fullmatch(host):
         advice = "Give the name alone, in one line and in ASCII: as it is in ALLOWED_HOSTS."
-        raise InvalidOption(name="key_rotation_health_host", found="is no name of a host", advice=advice)
+        raise InvalidOption(name="O(health_host)", found="is no name of a host", advice=advice)
     sent = {str(name): str(value) for name, value in headers.items()}
     for number, (name, value) in enumerate(sent.items(), 1):
         if not _NAME.fullmatch(name) or not _VALUE.fullmatch(value):
             raise InvalidOption(
-                name="key_rotation_health_headers",
+                name="O(health_headers)",
                 found=f"has a header that HTTP cannot carry, number {number}",
                 advice="Give each as NAME: VALUE, in one line.",
             )
@@ -130,7 +131,8 @@ def _asked(url: str, headers: dict[str, str], ca_file: str | None, patience: flo
     except (OSError, EOFError, zlib.error, http.client.HTTPException, UrlError) as exc:  # some zip unasked
         cause = getattr(exc, "reason", exc)
         if isinstance(cause, (TimeoutError, socket.timeout)):  # two of them before Python 3.10
-            return 0, f"no whole answer within {patience:g} seconds; key_rotation_health_answer_timeout gives it longer"
+            longer = f"{variable_of('health_answer_timeout')} gives it longer"
+            return 0, f"no whole answer within {patience:g} seconds; {longer}"
         return 0, f"no answer ({type(cause).__name__})"
     return status, f"status {status}"
 

@@ -22,6 +22,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 
 from .._errors.base import NOTHING_CHANGED, RotationError
+from .._errors.option_names import variable_of
 from .._errors.options import InvalidOption
 from .._errors.services import MaintenanceFile, ServiceAtWork, ServiceForgotten, ServiceHeld, StopIncomplete
 from .._system import atomic_file, child_processes
@@ -391,7 +392,7 @@ class Maintenance:
         except RotationError:
             held = ""
         if held:
-            return "The stop holds: no rotation starts anything until key_rotation_maintenance=off is typed."
+            return f"The stop holds: no rotation starts anything until {variable_of('maintenance')}=off is typed."
         return "The stop does not hold: a rotation that runs would start the services again."
 
     @staticmethod

@@ -194,7 +194,7 @@ class Unit(Service):
 
 
 def listed(entries: Sequence[Mapping[str, Any]]) -> list[Service]:
-    """The services of ``key_rotation_services``. Raises E_OPTION."""
+    """The services of the option ``services``. Raises E_OPTION."""
     found, wrong = stoppable(entries)
     if wrong:
         raise wrong[0]
@@ -214,7 +214,7 @@ def stoppable(entries: Sequence[Mapping[str, Any]]) -> tuple[list[Service], list
         if service.name in found:
             wrong.append(
                 InvalidOption(
-                    name="key_rotation_services",
+                    name="O(services)",
                     found=f"has more than one entry of the name {service.name}",
                     advice="Give each service a name of its own, by which it is remembered what was stopped: what has "
                     "another name then is to be started by hand once.",
@@ -226,13 +226,13 @@ def stoppable(entries: Sequence[Mapping[str, Any]]) -> tuple[list[Service], list
 
 
 def of(entry: Mapping[str, Any]) -> Service:
-    """The service of one entry of ``key_rotation_services``. Raises E_OPTION."""
+    """The service of one entry of the option ``services``. Raises E_OPTION."""
     name, commands = entry["name"], {word: entry.get(word) or [] for word in ("start", "stop", "status")}
     if not any(commands.values()):
         return Unit(name)
     if not commands["start"] or not commands["stop"]:
         raise InvalidOption(
-            name="key_rotation_services",
+            name="O(services)",
             found=f"has only one of start and stop for {name}",
             advice="Give both, each as a list of words, or none for a systemd unit.",
         )
@@ -274,7 +274,7 @@ def start(service: Service, patience: float, note: str | None = None) -> None:
 
 def finish(service: Service, patience: float) -> None:
     """Wait until a job has done its work. Raises E_SERVICE_STOP after ``patience`` seconds."""
-    found = f"it was waited for {patience:.0f} seconds and is at work; key_rotation_services_jobs: stop ends it"
+    found = f"it was waited for {patience:.0f} seconds and is at work; O(services_jobs): stop ends it"
     _reached(service, patience, ServiceStop, found, lambda: not service.is_at_work)
 
 

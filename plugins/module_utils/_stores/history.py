@@ -316,7 +316,7 @@ class History:
             raise RotationRolledBack(rotation_id=newest.rotation_id, earlier=last)
         if asked and asked != last:
             raise InvalidOption(
-                name="key_rotation_id",
+                name="O(id)",
                 found=f"is {asked}, and the last rotation is {last}",
                 advice="Only the last rotation can be rolled back.",
             )

@@ -6,14 +6,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+PREFIX = "key_rotation_"  # of each metric's name
 Sample = tuple[str, Mapping[str, str], float]  # name, labels, value
 
 
+def named(metrics: Mapping[str, tuple[str, str]]) -> dict[str, tuple[str, str]]:
+    """Type and help by the whole name of each metric."""
+    return {f"{PREFIX}{name}": described for name, described in metrics.items()}
+
+
 def text(metrics: Mapping[str, tuple[str, str]], samples: Iterable[Sample]) -> str:
-    """The samples in one group for each of ``metrics``, which are type and help by name; none without a sample."""
+    """The samples, named without the prefix, in one group for each of ``metrics`` (see ``named``) that has one."""
     groups: dict[str, list[str]] = {name: [] for name in metrics}
     for name, labels, value in samples:
-        groups[name].append(f"{name}{_labels(labels)} {value:.10g}")
+        groups[f"{PREFIX}{name}"].append(f"{PREFIX}{name}{_labels(labels)} {value:.10g}")
     lines = []
     for name, group in groups.items():
         if group:

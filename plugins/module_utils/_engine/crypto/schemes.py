@@ -171,7 +171,7 @@ class Scheme:
 
 
 def parse(described: Any) -> dict[str, Scheme]:
-    """Schemes by name from ``key_rotation_schemes``: ``auto``, or the mapping the design shows. Raises E_SCHEME."""
+    """Schemes by name from the option ``schemes``: ``auto``, or the mapping the design shows. Raises E_SCHEME."""
     if described == "auto":
         return {name: Scheme(name, members, trial=True) for name, members in KNOWN_SCHEMES.items()}
     if not isinstance(described, Mapping) or not described:

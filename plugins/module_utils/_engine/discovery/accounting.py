@@ -142,7 +142,7 @@ def keys(
 ) -> list[Finding]:
     """Findings about keys that no target depends on and that are not declared to sign only.
 
-    ``described`` are the entries of key_rotation_keys, ``uses`` says who reads each in code, which takes a while.
+    ``described`` are the entries of the option ``keys``, ``uses`` says who reads each in code, which takes a while.
     """
     found = Findings()
     if not any(survey.found for survey in surveys):  # which is an error of its own

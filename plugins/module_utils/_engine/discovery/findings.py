@@ -15,6 +15,7 @@ from typing import Any
 from ..._errors.base import NOTHING_CHANGED, RotationError
 from ..._errors.catalogue import CATALOGUE, build_error
 from ..._errors.discovery import SeveralFindings
+from ..._errors.option_names import spell_options
 from .settlements import DECISIONS, UNREADABLE, Settlements
 
 
@@ -27,7 +28,7 @@ class FindingKind:
     code: str  # of the catalogue; empty if it stops nothing
     what: str
     todo: str
-    settled_by: tuple[str, ...] = ()  # decisions of key_rotation_settlements after which it stops nothing
+    settled_by: tuple[str, ...] = ()  # decisions of a settlement after which it stops nothing
 
 
 def stop(name: str, code: str, settled_by: tuple[str, ...] = ()) -> FindingKind:
@@ -90,7 +91,7 @@ _ROWS = (
     stop("key_without_value", "E_KEY_WITHOUT_VALUE"),
     warn(
         "ignored",
-        "in key_rotation_ignore",
+        "in O(ignore)",
         "It stays unchanged: check that nothing in it is under the keys that are to be rotated.",
     ),
     warn(
@@ -148,11 +149,11 @@ class Finding:
 
     @property
     def what(self) -> str:
-        return self.kind.what.format(column=self.column, **self.facts)
+        return spell_options(self.kind.what.format(column=self.column, **self.facts))
 
     @property
     def todo(self) -> str:
-        return self.kind.todo.format(column=self.column, **self.facts)
+        return spell_options(self.kind.todo.format(column=self.column, **self.facts))
 
     def as_notice(self) -> dict[str, str]:
         """As the plan has it: with its code if it stops."""

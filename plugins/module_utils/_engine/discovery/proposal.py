@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The ``key_rotation_keys`` that fit what was found, to paste into an inventory: names and types, never a value."""
+"""The list of keys that fits the application, to paste into an inventory: names and types, never a value."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
-# Of a value, the type of key_rotation_keys that makes another one like it. Any other type is the default one.
+from ..._errors.option_names import variable_of
+
+# Of a value, the type of a key that generates another one like it. Any other type is the default one.
 _TYPES = (
     ("fernet", re.compile(rb"[A-Za-z0-9_-]{43}=")),
     ("hex", re.compile(rb"(?:[0-9a-f]{2}){32,}")),
@@ -17,7 +19,7 @@ _TYPES = (
 
 
 def entry(name: str, values: Sequence[bytes]) -> dict[str, Any]:
-    """An entry of ``key_rotation_keys`` for a key with these values, of which the first one writes."""
+    """The entry for a key with these values, of which the first one writes."""
     made: dict[str, Any] = {"name": name}
     for kind, pattern in _TYPES:
         if values and all(map(pattern.fullmatch, values)):
@@ -32,7 +34,7 @@ def entry(name: str, values: Sequence[bytes]) -> dict[str, Any]:
 def line(entries: Iterable[Mapping[str, Any]]) -> str:
     """The entries as one line of YAML."""
     shown = ["{" + ", ".join(f"{name}: {value}" for name, value in each.items()) + "}" for each in entries]
-    return f"key_rotation_keys: [{', '.join(shown) or '{name: ...}'}]"
+    return f"{variable_of('keys')}: [{', '.join(shown) or '{name: ...}'}]"
 
 
 def propose(settings: Mapping[str, Sequence[bytes]], env: Mapping[str, str]) -> list[dict[str, Any]]:

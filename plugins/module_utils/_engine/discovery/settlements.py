@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Settlements: what a person decided about a column or a value that the engine cannot account for by itself.
 
-``key_rotation_settlements`` maps ``table.column``, or ``table.column:primary key`` of a value in
-``key_rotation_leave_alone``, to one decision with its reason. The plan, its hash and the record keep them.
+The option ``settlements`` maps ``table.column``, or ``table.column:primary key`` of a value that is left alone, to one
+decision with its reason. The plan, its hash and the record keep them.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ NONE: Settlements = MappingProxyType({})
 
 
 def parse(described: Any) -> dict[str, Settlement]:
-    """The settlements of ``key_rotation_settlements`` by name. Raises E_SETTLEMENT."""
+    """The settlements by name. Raises E_SETTLEMENT."""
     if not isinstance(described, Mapping):
         raise InvalidSettlement(name="(all)", found="is not a mapping by table.column")
     return {str(name): _settlement(str(name), decided) for name, decided in described.items()}
@@ -57,5 +57,5 @@ def _settlement(name: str, decided: Any) -> Settlement:
 def refuse_without_place(settled: Settlements, columns: Iterable[str], leave_alone: Collection[str]) -> None:
     """Raise E_SETTLEMENT for a settlement that is neither for one of ``columns`` nor for a value in ``leave_alone``."""
     for name in sorted({*settled}.difference(columns, leave_alone)):
-        found = "is not in key_rotation_leave_alone" if ":" in name else "is not a column of the application"
+        found = "is not in O(leave_alone)" if ":" in name else "is not a column of the application"
         raise InvalidSettlement(name=name, found=found)

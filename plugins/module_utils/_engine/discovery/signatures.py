@@ -10,8 +10,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-_FUNCTIONS = "describe the application's own functions in key_rotation_schemes (application: decrypt, encrypt)"
-_FOREIGN = "It is not under a key of key_rotation_keys. Settle the column in the plan, with this reason."
+_FUNCTIONS = "describe the application's own functions in O(schemes) (application: decrypt, encrypt)"
+_FOREIGN = "It is not under a key of O(keys). Settle the column in the plan, with this reason."
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ SIGNATURES = (
         "in the format of AWX and django-ansible-base. In AWX each row has a key of its own, "
         "made of SECRET_KEY, the row's primary key and the field's name",
         "For AWX, " + _FUNCTIONS + " with context: [pk, member] or [pk, column]. For django-ansible-base, "
-        "name SECRET_KEY in key_rotation_keys.",
+        "name SECRET_KEY in O(keys).",
         _looks(rb"\$encrypted\$(?:UTF8\$)?AES(?:CBC)?\$"),
     ),
     Signature(
@@ -54,7 +54,7 @@ SIGNATURES = (
     Signature(
         "aes_2",
         "in the format AES.2 of DefectDojo: AES-256-GCM in hex, under the SHA-256 of a setting",
-        "Name the setting (DD_CREDENTIAL_AES_256_KEY in DefectDojo) in key_rotation_keys.",
+        "Name the setting (DD_CREDENTIAL_AES_256_KEY in DefectDojo) in O(keys).",
         _looks(rb"AES\.2:[\da-fA-F]{24}:(?:[\da-fA-F]{2}){16,}\Z"),
     ),
     Signature(
@@ -68,14 +68,14 @@ SIGNATURES = (
     Signature(
         "django_field_encryption",
         "in the format of django-field-encryption: the ID of a key, a colon, AES-256-GCM",
-        "Name the value of that ID in DATA_PROTECTION_KEYS in key_rotation_keys, and keep its ID.",
+        "Name the value of that ID in DATA_PROTECTION_KEYS in O(keys), and keep its ID.",
         _looks(rb"(?![\da-fA-F]+:)[\w.-]{1,64}:(?=[\w-]*[A-Z])(?=[\w-]*\d)(?:[\w-]{4}){9,}(?:[\w-]{2}==|[\w-]{3}=)?\Z"),
         re.compile(r"^django_field_encryption\."),
     ),
     Signature(
         "secretbox",
         "in the format of django-nacl-fields: a secretbox of libsodium (XSalsa20-Poly1305)",
-        "Name NACL_FIELDS_KEY in key_rotation_keys, and have PyNaCl in the application's environment.",
+        "Name NACL_FIELDS_KEY in O(keys), and have PyNaCl in the application's environment.",
         field=re.compile(r"^nacl_encrypted_fields\."),
     ),
     Signature(
@@ -120,9 +120,9 @@ SIGNATURES = (
     Signature(
         "fernet",
         "a Fernet token that no key at hand opens under a known derivation",
-        "If its key is one of these, describe how it is derived in key_rotation_schemes, or "
+        "If its key is one of these, describe how it is derived in O(schemes), or "
         + _FUNCTIONS
-        + ". Otherwise name its setting in key_rotation_keys.",
+        + ". Otherwise name its setting in O(keys).",
         _looks(rb"(?:[!-~]{0,40}?)(?:" + _FERNET + rb"|Z0FBQUFB[\w+/=-]{90,})"),
     ),
 )

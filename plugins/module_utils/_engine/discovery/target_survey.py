@@ -30,7 +30,7 @@ from .plaintext_rules import PlaintextRule, rule
 from .settlements import NONE, UNREADABLE, Settlements
 from .signatures import Signature, of_another_format
 
-IGNORED = ("ignored", "ignored_open", "ignored_tokens")  # kinds of findings about columns in key_rotation_ignore
+IGNORED = ("ignored", "ignored_open", "ignored_tokens")  # kinds of findings about ignored columns
 SAMPLE = 25  # values tried per column; the census tries them all
 AT_LARGE = 1000  # values tried of each look of a token, where none of the first ones opens and there are more
 AT_LARGE_BYTES = 20_000  # of one such value
@@ -45,11 +45,11 @@ _PREFIX = re.compile(r"(?:[\w.$:|{}<>\[\]-]{0,23}[$:|}>_\].-])?", re.ASCII)
 _SAYS_TOKEN = re.compile(r"enc|crypt|cipher|fernet|aes|tok|^\W*$", re.IGNORECASE)
 _IN_THE_KEY = (
     "or a search column of it is in the key by which the table's rows are named",
-    "Give the table a primary key over other columns, or list the column in key_rotation_ignore.",
+    "Give the table a primary key over other columns, or list the column in O(ignore).",
 )
 _GENERATED = (
     "is generated, and follows the column that it is made of",
-    "Take it out of key_rotation_targets, and list that one.",
+    "Take it out of O(targets), and list that one.",
 )
 IN_JSON = ("json", "jsonb")
 # Regular expressions of PostgreSQL (POSIX advanced), of the text of a column: whether it may be a JSON document, and
@@ -96,7 +96,7 @@ class Target:
 def find(
     database: Database, described: Any, ignore: Collection[str], keyring: Keyring, settled: Settlements = NONE
 ) -> Survey:
-    """A survey of ``key_rotation_targets``: ``auto``, or a list of {table, column, scheme}.
+    """A survey of the option ``targets``: ``auto``, or a list of {table, column, scheme}.
 
     ``ignore`` are columns, as table.column, that a person found to be somebody else's. In columns that are ``settled``
     as unreadable a token in another writing stays, whatever their values are as a rule. Raises E_TABLE_KEY or E_TARGET;
@@ -429,7 +429,7 @@ class Survey:
                 self._put_down_digests(table, [column for column in columns if column.name in found])
 
     def take(self, entry: Any, index: int) -> None:
-        """The target that an entry of ``key_rotation_targets`` describes, where it is in this database."""
+        """The target that an entry of ``targets`` describes, if it is in this database."""
         keyring = self._keyring
         if not isinstance(entry, Mapping) or not {"table", "column"} <= set(entry) <= {"table", "column", "scheme"}:
             raise InvalidTarget(index=index, found="has other members than table, column and scheme")

@@ -1,7 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Columns, or their plaintexts, that nothing opens because ``key_rotation_keys`` does not list their key, which the env
-file has."""
+"""Columns, or their plaintexts, that open only under a key that the env file has and the option ``keys`` lacks."""
 
 from __future__ import annotations
 
@@ -55,6 +54,6 @@ def finding(unproved: Finding, others: Others, line: str) -> Finding:
     That these may be kept is not said if the values inside may be under a key that is rotated.
     """
     settle = f'{{{unproved.column}: {{not_ours: "reason"}}}}'
-    keep = "" if others.nested else f". Or keep them: key_rotation_settlements: {settle}"
+    keep = "" if others.nested else f". Or keep them: O(settlements): {settle}"
     facts = {"settings": ", ".join(sorted(others.keys)), "line": line + keep}
     return Finding(KINDS["other_keys"], unproved.column, {"count": 1, **facts})

@@ -103,7 +103,7 @@ def _rows(database: Database, table: Table, members: Sequence[Target]) -> Iterat
     database.execute(SETTINGS)
     database.execute(
         sql.SQL(
-            "DECLARE key_rotation_rows NO SCROLL CURSOR FOR"
+            "DECLARE tetech_key_rotation_rows NO SCROLL CURSOR FOR"
             ' SELECT md5({key}::text) COLLATE "C" AS k, {chosen} FROM {rows} AS t ORDER BY k'
         ).format(
             key=key,
@@ -112,9 +112,9 @@ def _rows(database: Database, table: Table, members: Sequence[Target]) -> Iterat
         ),
         table=table.label,
     )
-    while page := database.rows(f"FETCH {PAGE} FROM key_rotation_rows", table=table.label):
+    while page := database.rows(f"FETCH {PAGE} FROM tetech_key_rotation_rows", table=table.label):
         yield from page
-    database.execute("CLOSE key_rotation_rows")
+    database.execute("CLOSE tetech_key_rotation_rows")
 
 
 def rest_of(members: Sequence[Target]) -> sql.Composable:

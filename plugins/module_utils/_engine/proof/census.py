@@ -498,7 +498,7 @@ def needing(tallies: Sequence[Tally], keyring: Keyring, leaving: Collection[str]
 
 
 def odd(tallies: Sequence[Tally], is_odd: Callable[[str], bool]) -> tuple[int, str]:
-    """How many values are of the odd classes, and the first of them as ``key_rotation_leave_alone`` names them."""
+    """How many values are of the odd classes, and the first of them as the option ``leave_alone`` names them."""
     count = sum(number for tally in tallies for name, number in tally.classes.items() if is_odd(name))
     rows = [
         f"{tally.target.name}:{row}"

@@ -17,6 +17,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ..._errors.base import RotationError
+from ..._errors.option_names import variable_of
 from ..._errors.values import SAVE_AGAIN, TAKE_FROM_BACKUP, ValuesOverwritten
 from ..crypto.keyring import Keyring
 from ..discovery.target_survey import Target
@@ -75,7 +76,7 @@ def shown(values: Sequence[str]) -> str:
 
 def repair_of(values: Sequence[str]) -> str:
     """The options of the rollback playbook that take these values from the backup."""
-    option = json.dumps({"key_rotation_prefer": "repair", "key_rotation_repair": list(values)})
+    option = json.dumps({variable_of("prefer"): "repair", variable_of("repair"): list(values)})
     return f"-e '{option}'"
 
 

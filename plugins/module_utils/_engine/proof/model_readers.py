@@ -24,7 +24,7 @@ from .value_text import text_of
 
 PARTS = 32  # of the rows of a table, each with a digest of its own
 PART = 1 << 32  # values of such a digest
-STORED = "key_rotation_stored_"  # a column of our queries
+STORED = "tetech_key_rotation_"  # a column of our queries
 
 
 @dataclass

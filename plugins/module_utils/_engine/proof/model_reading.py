@@ -26,6 +26,7 @@ from ..._errors.application import (
     VerifyEncryption,
 )
 from ..._errors.base import RotationError
+from ..._errors.option_names import variable_of
 from ..._errors.values import ValuesDamaged
 from ..._system.progress_file import SILENT, ProgressFile
 from ..application.model_fields import column_of, of_models
@@ -42,8 +43,7 @@ SHOWN = 5  # attributes of which an error says more than the name
 OTHERS = ""  # in ``speed``, all models without an encrypted column
 OF_ITSELF = "Where a value changes by itself, such as an age, or is made with a key, such as a signature,"
 MISSED = (
-    "What is stored in {} is as before, and is read with a key that was rotated: describe its scheme in "
-    "key_rotation_schemes. "
+    "What is stored in {} is as before, and is read with a key that was rotated: describe its scheme in O(schemes). "
 )
 Meanwhile = Mapping[str, Mapping[str, int]]  # by table, then by what became of rows
 NOBODY: Meanwhile = {}
@@ -200,7 +200,7 @@ def _refuse_other_readings(
 
 
 def _leave_out(names: Sequence[str]) -> str:
-    option = json.dumps({"key_rotation_application_ignore": list(names)})
+    option = json.dumps({variable_of("application_ignore"): list(names)})
     return f"leave it out: -e '{option}'. "
 
 

@@ -102,15 +102,15 @@ def _statement(request: PageRequest, *, after: bool) -> sql.Composable:
     # As it will be sent: what is stored may be compressed, a hundred times in jsonb.
     sizes = [sql.SQL("coalesce(octet_length({}), 0)").format(target.value) for target in members]
     if request.since:
-        columns.append(sql.SQL("t.xmin AS key_rotation_writer"))
+        columns.append(sql.SQL("t.xmin AS tetech_key_rotation_writer"))
         # An age below 0 is that of a row which was frozen two billion transactions ago.
-        newer = "age(key_rotation_writer) BETWEEN 0 AND age(%s::xid)"
-        chosen.append(sql.SQL(f"CASE WHEN {newer} THEN key_rotation_writer::text END"))
+        newer = "age(tetech_key_rotation_writer) BETWEEN 0 AND age(%s::xid)"
+        chosen.append(sql.SQL(f"CASE WHEN {newer} THEN tetech_key_rotation_writer::text END"))
     return sql.SQL(
         "SELECT {chosen} FROM (SELECT {columns}, sum({size})"
-        " OVER (ORDER BY {key} ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS key_rotation_before"
+        " OVER (ORDER BY {key} ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS tetech_key_rotation_before"
         " FROM {rows} AS t {where} ORDER BY {key} LIMIT %s) AS t"
-        f" WHERE coalesce(key_rotation_before, 0) < {PAGE_BYTES} ORDER BY {{key}}"
+        f" WHERE coalesce(tetech_key_rotation_before, 0) < {PAGE_BYTES} ORDER BY {{key}}"
     ).format(
         chosen=sql.SQL(", ").join(chosen),
         columns=sql.SQL(", ").join(columns),

@@ -16,6 +16,7 @@ from dataclasses import asdict, dataclass
 
 from ..._errors.base import RotationError
 from ..._errors.database import FenceLocked
+from ..._errors.option_names import spell_options
 from ..discovery.target_survey import Target
 from ..postgres import sql
 from ..postgres.catalog import FENCE, Table
@@ -33,12 +34,12 @@ CREATE OR REPLACE FUNCTION {function}() RETURNS trigger LANGUAGE plpgsql AS $fen
 BEGIN
   {action}
 END $fence$"""
-_REFUSE = """{recording}
+_REFUSE = spell_options("""{recording}
   RAISE EXCEPTION USING ERRCODE = {sqlstate}, SCHEMA = TG_TABLE_SCHEMA, TABLE = TG_TABLE_NAME,
     MESSAGE = {message},
     DETAIL = TG_OP || ' of an encrypted column of ' || TG_TABLE_NAME || ' (' || array_to_string(TG_ARGV, ', ') || ').',
     HINT = 'Nothing was written. The rotation or its rollback lifts this when it ends. If it was killed, run the same '
-      || 'command again, or rollback.yml, or maintenance.yml with -e key_rotation_maintenance=off.';"""
+      || 'command again, or rollback.yml, or maintenance.yml with -e O(maintenance)=off.';""")
 _MESSAGE = (
     "key rotation {rotation_id} is in progress (since {since}): this process may have the wrong keys; "
     "restart it after the rotation"

@@ -22,18 +22,20 @@ from .rewriter import BatchResult
 
 EVERY_SECONDS = 1.0
 NOTHING = {"done": 0, "retries": 0}
-METRICS = {  # name: (type, help)
-    "key_rotation_values_expected": ("gauge", "Values that a rotation has to re-encrypt."),
-    "key_rotation_values_done": ("gauge", "Values that it has re-encrypted."),
-    "key_rotation_retries": ("gauge", "Rows left for another pass, since somebody else had changed or locked them."),
-    "key_rotation_values_per_second": ("gauge", "Values re-encrypted per second of work, without waits."),
-    "key_rotation_seconds_left": ("gauge", "Seconds until the work is done, at the rate until now."),
-    "key_rotation_step_seconds": ("gauge", "Seconds since the step that is at work began."),
-    "key_rotation_waiting": ("gauge", "Whether it waits for something; the JSON file says for what."),
-    "key_rotation_target_retries": ("gauge", "The retries of one column's table."),
-    "key_rotation_target_values_per_second": ("gauge", "Values of one column re-encrypted per second of work."),
-    "key_rotation_target_seconds_left": ("gauge", "Seconds until one column is done."),
-}
+METRICS = metrics_text.named(
+    {
+        "values_expected": ("gauge", "Values that a rotation has to re-encrypt."),
+        "values_done": ("gauge", "Values that it has re-encrypted."),
+        "retries": ("gauge", "Rows left for another pass, since somebody else had changed or locked them."),
+        "values_per_second": ("gauge", "Values re-encrypted per second of work, without waits."),
+        "seconds_left": ("gauge", "Seconds until the work is done, at the rate until now."),
+        "step_seconds": ("gauge", "Seconds since the step that is at work began."),
+        "waiting": ("gauge", "Whether it waits for something; the JSON file says for what."),
+        "target_retries": ("gauge", "The retries of one column's table."),
+        "target_values_per_second": ("gauge", "Values of one column re-encrypted per second of work."),
+        "target_seconds_left": ("gauge", "Seconds until one column is done."),
+    }
+)
 PACE = ("retries", "values_per_second", "seconds_left")
 
 
@@ -125,16 +127,16 @@ class Progress:
         rotation = {"rotation_id": self._ids["rotation_id"]}
         for target in found["targets"]:
             column = {**rotation, "column": target["column"]}
-            yield "key_rotation_values_expected", column, target["total"]
-            yield "key_rotation_values_done", column, target["done"]
+            yield "values_expected", column, target["total"]
+            yield "values_done", column, target["done"]
             for name in PACE:
                 if target[name] is not None:
-                    yield f"key_rotation_target_{name}", column, target[name]
+                    yield f"target_{name}", column, target[name]
         for name in PACE:
             if found[name] is not None:
-                yield f"key_rotation_{name}", rotation, found[name]
-        yield "key_rotation_step_seconds", rotation, found["seconds"]
-        yield "key_rotation_waiting", rotation, bool(found["waits_for"])
+                yield name, rotation, found[name]
+        yield "step_seconds", rotation, found["seconds"]
+        yield "waiting", rotation, bool(found["waits_for"])
 
     def _target(self, name: str) -> dict[str, Any]:
         before = self._before.get(name, NOTHING)
