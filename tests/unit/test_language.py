@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Operators read task names, play names and role descriptions: these are in plain American English."""
+"""What people read is in plain American English: task and play names, role descriptions, documents."""
 
 from __future__ import annotations
 
@@ -14,34 +14,43 @@ import yaml
 
 from .conftest import CHECKOUT
 
-# What must not occur, and what to write instead.
-REPLACEMENTS = {
+# What must not occur in any text, and what to write instead.
+WORDS = {
     r"\banew\b": "again, or the verb with re-: recreate",
     r"\bmend\b": "fix",
     r"\bbeside\b": "next to",
-    r"\bl(ies|ay) (in|on|at|there)\b": "is in",
-    r"\b(is|are|was|were) none\b": "is not a ..., there is no ...",
+    r"\bl(ies|ay) (in|on|at|there|next)\b": "is in",
+    r"(?<!\bthere )\b(is|are|was|were) none\b": "is not a ..., there is no ...",
     r"\b(is|are|was|were|be) told\b|\btells? of\b": "is reported, the error says",
     r"\b(go|goes|gone|going) on with\b": "resume",
     r"\btak(e|es|en|ing) (\w+ ){1,2}back\b": "roll back",
+    r"\bby whose word\b": "approved by",
+    r"\bin clear\b": "unencrypted",
+    r"\ball the same\b": "still",
+    r"\bat large\b": "leave it out",
+    r"\bor else\b": "otherwise",
+    r"\b(strangers?|ruins?|ruined)\b": "independent process, damage",
+    r"\bway back\b": "rollback",
+    r"\bfor ever\b": "endless",
+}
+# What must not occur in a name or a description either; in a sentence it may be right.
+REPLACEMENTS = {
+    **WORDS,
+    r"\bthere (is|are|was|were) none\b": "there is no ...",
     r"\b(bring|brings|brought) .*\b(back|under|together)\b": "restore, re-encrypt",
     r"\b(keys?|versions?|stores?|one) before$": "the previous keys, the previous version",
     r"\bwhere\b": "if, or in which",
     r"\bsee (that|which|whether|how|who|whose|under|again|what)\b": "check that ...",
     r"\b(holds?|what has) (the |old |new )*keys?\b": "the services that use the keys",
-    r"\bby whose word\b": "approved by",
-    r"\bin clear\b": "unencrypted",
-    r"\ball the same\b": "still",
-    r"\bat large\b": "leave it out",
     r"\bas (it|they) (is|are|was|were)\b": "unchanged",
     r"\bmakes? (the|a|an|one|its|it) (plan|reports?|pages?|backup|record|copy|keys)\b": "create or write",
     r"\b(was|is|been|be) made\b": "created",
     r"\belse\b": "otherwise",
-    r"\b(picture|stranger|ruins?|meanwhile)\b": "snapshot, independent process, damage, during ...",
+    r"\b(picture|meanwhile)\b": "snapshot, during ...",
     r"\b(let|lets) go\b|\bgiv(e|es|en) .*\bback\b": "release",
     r"\bits default\b": "the default",
     r"\b(ends?|answers?) well\b": "succeed",
-    r"\b(way back|look at)\b": "rollback, check",
+    r"\blook at\b": "check",
 }
 
 
@@ -88,6 +97,12 @@ def texts(path: Path) -> list[str]:
     return [task["name"] for task in tasks(read(path)) if "name" in task]
 
 
+DOCUMENTS = [
+    CHECKOUT / "README.md",
+    CHECKOUT / "CONTRIBUTING.md",
+    *(path for folder in ("docs", "roles", "examples", "benchmarks") for path in CHECKOUT.glob(f"{folder}/**/*.md")),
+    *CHECKOUT.glob("tests/harness/*.md"),
+]
 FILES = [*task_files(), *sorted(CHECKOUT.glob("roles/*/meta/*.yml"))]
 
 
@@ -102,6 +117,17 @@ def faults(text: str) -> list[str]:
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(CHECKOUT)))
 def test_names_and_descriptions_have_no_word_to_replace(path: Path) -> None:
     assert [fault for text in texts(path) for fault in faults(text)] == []
+
+
+def prose(text: str) -> str:
+    """A document without what it quotes as code."""
+    return re.sub(r"^```.*?^```|`[^`\n]*`", "", text, flags=re.MULTILINE | re.DOTALL)
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(CHECKOUT)))
+def test_a_document_has_no_word_to_replace(path: Path) -> None:
+    lines = prose(path.read_text(encoding="utf-8")).splitlines()
+    assert [f"{line}: write {WORDS[word]}" for line in lines for word in WORDS if re.search(word, line)] == []
 
 
 def test_names_and_descriptions_are_found() -> None:
