@@ -164,7 +164,7 @@ def test_a_server_that_was_not_restarted_shows_in_its_log(site: Site, serve: Cal
     assert stale.code != 0
     text = " ".join(stale.text.split())
     unwrapped = "".join(stale.text.split())  # a long path is wrapped at its hyphens
-    assert re.search(rf"E_MONITOR_LOG_ERRORS:{log}\S*?:6linestelloffaileddecryptionsincethefirstlook\(6Dec", unwrapped)
+    assert re.search(rf"E_MONITOR_LOG_ERRORS:{log}\S*?:6linesreportfaileddecryptionsincethefirstlook\(6Dec", unwrapped)
     assert "100.00 % of values open under the current keys" in text
     assert re.search(r"decryption: \S+ ms per value by the engine, .* from before rotation \S+, ratio", text)
     assert re.search(r"retire +[0-9a-f]{16} \(previous\): not yet, it is held until 20", text)
