@@ -69,7 +69,8 @@ def measure(folder: Path, megabytes: int) -> None:
     identity = subprocess.run(["age-keygen"], capture_output=True, text=True, check=True).stdout
     recipients = age.recipients_of(identity)
     keys = editor.read(str(project / ".env"), ["SECRET_KEY", "ENCRYPTION_SALT"])
-    with rotation.opened(rotation.Request(str(project), None, {"current": keys}, label="benchmark")) as application:
+    request = rotation.Request(str(project), None, {"current": keys}, label="benchmark")
+    with rotation.open_application(request) as application:
         ((database, survey),) = application.parts
         for number in range(TABLES):
             database.execute(BALLAST.format(number=number, rows=megabytes * 1000 // TABLES))

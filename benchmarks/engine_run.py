@@ -42,7 +42,8 @@ def main() -> None:
 def measure(project_dir: str, stage: str, what: str) -> dict[str, float]:
     editor, rotation, rewriter = modules()
     keys = {"current": editor.read(f"{project_dir}/.env", NAMES), "pending": PENDING}
-    with rotation.opened(rotation.Request(project_dir, None, keys, label="benchmark")) as application:
+    open_application = getattr(rotation, "open_application", None) or rotation.opened  # as an earlier checkout has it
+    with open_application(rotation.Request(project_dir, None, keys, label="benchmark")) as application:
         from django.db import connection
 
         vacuum(connection)

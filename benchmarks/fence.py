@@ -54,7 +54,7 @@ def measure(project_dir: Path, rows: int) -> int:
     current = editor.read(str(project_dir / ".env"), ["SECRET_KEY", "ENCRYPTION_SALT"])
     pending = {"SECRET_KEY": "a new secret key of the benchmark", "ENCRYPTION_SALT": "a new salt"}
     request = rotation.Request(str(project_dir), None, {"current": current, "pending": pending}, label="benchmark")
-    with rotation.opened(request) as application:
+    with rotation.open_application(request) as application:
         from django.db import connection
 
         ((database, survey),) = application.parts

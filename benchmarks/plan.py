@@ -59,7 +59,7 @@ def measure(folder: Path, rows: int) -> None:
     project = str(folder / "food_ordering")
     keys = editor.read(f"{project}/.env", ["SECRET_KEY", "ENCRYPTION_SALT"])
     request = rotation.Request(project, None, {"current": keys}, label="benchmark")
-    with rotation.opened(request) as application:
+    with rotation.open_application(request) as application:
         from django.db import connection
 
         cipher = application.keyring.cipher("encryption_manager", "current")

@@ -126,14 +126,14 @@ def measure(project_dir: Path, rows: int, against: Path | None, pairs: int) -> N
     cores = len(os.sched_getaffinity(0))
     works = [*(str(count) for count in dict.fromkeys((1, 2, cores))), "census"]
     table = Table(rows)
-    with rotation.opened(rotation.Request(str(project_dir), None, keys, label="benchmark")) as application:
+    with rotation.open_application(rotation.Request(str(project_dir), None, keys, label="benchmark")) as application:
         from django.db import connection
 
         print(f"\n{rows:,} profiles, {connection.pg_version // 10_000} PostgreSQL", flush=True)
     stages = itertools.cycle(STAGES)
     for what in works:
         engine(table, project_dir, what, stages, against, pairs)
-    with rotation.opened(rotation.Request(str(project_dir), None, keys, label="benchmark")) as application:
+    with rotation.open_application(rotation.Request(str(project_dir), None, keys, label="benchmark")) as application:
         best, now = name_of(str(cores)), STAGES[1 - STAGES.index(next(stages))]
         ceilings(table, connection, best)
         if rows <= LOOP_ROWS:

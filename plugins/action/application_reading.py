@@ -54,7 +54,7 @@ class ActionModule(HostAction):
         return result
 
     def _earlier(self, args: TaskArguments) -> dict[str, Any] | None:
-        """The picture from before the first write of a rotation that is gone on with; empty where none was taken. None
+        """The snapshot from before the first write of a rotation that is resumed; empty where none was taken. None
         where nothing was written, or that picture is proved: the application may have run since, and written."""
         picture: Mapping[str, Any] = {}
         written = False

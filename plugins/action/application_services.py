@@ -50,7 +50,7 @@ class ActionModule(RotationAction):
         """The rotation for which nothing is to be started by hand; None for none, or where that is accepted."""
         if (args.get("state"), args.get("rotation_id")) != ("started", BY_HAND) or args.get("half") == "accept":
             return None
-        return self.half_way(args)
+        return self.interrupted_rotation(args)
 
     def _told_half_way(self, rotation_id: str) -> RotationError:
         done = NOTHING_CHANGED if self._task.check_mode else "Nothing was started; operations are not held any more."

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from ..module_utils._engine.postgres.sessions import told
+from ..module_utils._engine.postgres.sessions import format_session
 from ..module_utils._services.maintenance import BY_HAND
 from ..plugin_utils._host_action import HostAction
 from ..plugin_utils._screen import lines
@@ -23,5 +23,5 @@ class ActionModule(HostAction):
 
     def judge(self, options: TaskArguments, result: TaskResult) -> TaskResult:
         what = "would wait for" if self._task.check_mode else "still connected:"
-        lines.show([f"  {what} {told(session)}" for session in result.get("sessions", [])], "Sessions")
+        lines.show([f"  {what} {format_session(session)}" for session in result.get("sessions", [])], "Sessions")
         return result

@@ -8,7 +8,7 @@ import os
 
 from ansible.utils.display import Display
 
-from ..module_utils._engine.postgres.lease import TABLE, leased
+from ..module_utils._engine.postgres.lease import TABLE, build_leased_error
 from ..module_utils._record import run_lease
 from ..plugin_utils._host_action import Answered, HostAction
 from ..plugin_utils._task_types import TaskArguments, TaskResult
@@ -24,20 +24,21 @@ class ActionModule(HostAction):
         self.refuse_other_run(args)
         if args["state"] == "released" and self._task.check_mode:
             return Answered({"changed": False})  # a dry run has taken none
-        if args["state"] == "fence_removed" and args.get("half") != "accept" and self.half_way(args):
+        if args["state"] == "fence_removed" and args.get("half") != "accept" and self.interrupted_rotation(args):
             return Answered({"changed": False})  # nothing is started then either, see application_services
         return self._held_by_us(args)
 
     def _held_by_us(self, args: TaskArguments) -> TaskArguments:
         asked = {name: value for name, value in args.items() if name != "record_dir"}
-        return {**asked, "holder": run_lease.holder(str(args["rotation_id"]), os.getppid())}  # ansible-playbook itself
+        holder = run_lease.describe_holder(str(args["rotation_id"]), os.getppid())  # ansible-playbook itself
+        return {**asked, "holder": holder}
 
     def judge(self, args: TaskArguments, result: TaskResult) -> TaskResult:
         if result.get("failed") and args["state"] == "released":
             return self._kept(result)
         while held := result.pop("held", None):
             if run_lease.alive(held):
-                raise leased(held["alias"], held)
+                raise build_leased_error(held["alias"], held)
             result = self.on_host("database_lease", {**self._held_by_us(args), "over": held})
         if undropped := result.get("undropped"):
             display.warning(
@@ -48,7 +49,7 @@ class ActionModule(HostAction):
         return result
 
     def _kept(self, result: TaskResult) -> TaskResult:
-        """A run that could not give it back is over all the same."""
+        """Even a run that could not release it has ended."""
         error = result.get("error", {"code": "", "what": str(result.get("msg"))})
         display.warning(
             f"The lease of the databases was not given back: {error['code']}: {error['what']}. The next run of this "

@@ -25,7 +25,7 @@ class ActionModule(HostAction):
     shows_progress = True
 
     def ask(self, args: TaskArguments) -> TaskArguments:
-        if args.get("report_only"):  # for what is done next: beside another run it would say nothing
+        if args.get("report_only"):  # for what is done next: during another run it would say nothing
             self.lease(args).refuse_other(os.getppid())
             args["run"] = self.run_name()
         known, stages = self.store(args).load().for_host(), args.get("stages")
@@ -60,7 +60,7 @@ def refused(result: TaskResult, acknowledged: str, rollback: str) -> TaskResult:
     losing = f"To go back without them, add -e key_rotation_rollback_acknowledge={asked}"
     if back:
         losing = f"To bring back those that another process wrote, stop it and run the same again: {rollback}"
-    state = data_state.DataState(data_state.counted(result["targets"], key_ids))
+    state = data_state.DataState(data_state.read_census(result["targets"], key_ids))
     count, named = sum(each["count"] for each in needing), [row for each in needing for row in each["rows"]]
     more = f" and {count - len(named):,} more" if count > len(named) else ""
     error = RollbackLoses(

@@ -28,7 +28,7 @@ class ActionModule(HostAction):
             error = share.get("error") or {}
             if share.get("unreachable") or error.get("code") in HOST_LOST:
                 display.display(f"  {host} was lost ({error.get('code', 'unreachable')}): what it left is done here")
-                args.pop("examined", None)  # it has to be looked at anew
+                args.pop("examined", None)  # it has to be looked at again
                 args.pop("others", None)
             elif error:
                 return Answered({"failed": True, "msg": f"{host}: {share['msg']}", "error": dict(error)})

@@ -47,7 +47,7 @@ def _made_before(history: History, stage: str, rotation_id: str) -> bool:
 
 
 def _refuse_other_rotation(history: History, stage: str, rotation_id: str) -> None:
-    """A rotation sets the version that it made, or for its rollback the one before: never another rotation's.
+    """A rotation sets the version that it created, or for its rollback the previous one: never another rotation's.
 
     Only the last rotation has versions with stages, so that its name is all there is to ask for; once it was rolled
     back, what is current is what it takes back to.

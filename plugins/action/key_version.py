@@ -12,7 +12,7 @@ from ..module_utils._engine.crypto.key_set import KeySet
 from ..module_utils._options.key_options import KEY_VERSION
 from ..module_utils._record.writer import Record
 from ..plugin_utils._host_action import Answered, HostAction
-from ..plugin_utils._report.accounts import said
+from ..plugin_utils._report.accounts import as_plain
 from ..plugin_utils._services import key_generation, key_versions
 from ..plugin_utils._services.host_keys import SealedKeys
 from ..plugin_utils._services.key_versions import Move, VersionRequest, move
@@ -100,7 +100,7 @@ class ActionModule(HostAction):
     def asked(self, args: TaskArguments) -> TaskArguments:
         """What goes into the record: of a destruction, which is an act of its own, also why and who approved it."""
         words = {name: args.get(name) for name in ("reason", "authorization", "operator")}
-        return {**super().asked(args), **said(words)}
+        return {**super().asked(args), **as_plain(words)}
 
     def before(self, record: Record, args: TaskArguments) -> TaskArguments:
         """A destruction is a run of its own, and looks at its record as every run does."""

@@ -48,7 +48,7 @@ class ActionModule(RotationAction):
                 picture["findings"].append(snapshot_table.as_finding(exc, facts))
         lines.show(snapshot_table.lines(picture, str(self.variables.get("inventory_hostname"))), "Monitoring")
         if picture["findings"] and options["findings"] == "refuse":
-            result.update(failed=True, **snapshot_table.wrong(picture["findings"]).as_result())
+            result.update(failed=True, **snapshot_table.build_findings_error(picture["findings"]).as_result())
         return result
 
     def _picture(self, asked: TaskArguments) -> TaskResult:

@@ -23,7 +23,7 @@ class ActionModule(RotationAction):
         findings = self._look(host, shown[host])["findings"]
         if not findings:
             return {"changed": False}
-        return {"changed": False, "failed": True, **snapshot_table.wrong(findings).as_result()}
+        return {"changed": False, "failed": True, **snapshot_table.build_findings_error(findings).as_result()}
 
     def _look(self, host: str, shown: Any) -> dict[str, Any]:
         """The ``picture`` of one host, if it gave one, why it did not, and all ``findings``."""

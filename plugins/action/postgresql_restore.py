@@ -62,6 +62,6 @@ class ActionModule(RotationAction):
         asked.update(history.for_host())
         asked["identity"] = read_identity(args.get("identity_file"), self._loader)
         result = self.watched("postgresql_restore", asked)
-        told = restore_lines.dropped if args.get("state") == "dropped" else restore_lines.restored
+        told = restore_lines.dropped if args.get("state") == "dropped" else restore_lines.format_restore
         lines.show(told(result) if not (self._task.check_mode and result.get("dropped")) else (), "Restore")
         return result

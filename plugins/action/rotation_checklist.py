@@ -29,7 +29,7 @@ class ActionModule(RecordAction):
 
     def act(self, options: TaskArguments) -> TaskResult:
         seen = observe(self.log(options), options["rotation_id"], checklist_options(options))
-        items = checklist.judged(seen, options["accept"])
+        items = checklist.judge_items(seen, options["accept"])
         lines.show(checklist.table(items, whole=Display().verbosity > 0), "Checklist")
         result = {
             "changed": False,

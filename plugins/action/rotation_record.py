@@ -11,7 +11,7 @@ from ..plugin_utils._rotation.fail_record import add, fail
 from ..plugin_utils._rotation.open_record import open_record
 from ..plugin_utils._rotation.record_pages import write_reports
 from ..plugin_utils._rotation.record_task import RecordTask
-from ..plugin_utils._task_options import wrong
+from ..plugin_utils._task_options import find_wrong
 from ..plugin_utils._task_types import TaskArguments, TaskResult
 
 STATES = {
@@ -33,5 +33,5 @@ class ActionModule(RecordAction):
     def _validated(self, args: TaskArguments) -> TaskArguments:
         """A run that was refused is recorded without the options that are wrong: they may be why."""
         if args.get("state") == "failed" and not args.get("rotation_id"):
-            args = {name: value for name, value in args.items() if not any(wrong({name: self.spec[name]}, args))}
+            args = {name: value for name, value in args.items() if not any(find_wrong({name: self.spec[name]}, args))}
         return super()._validated(args)

@@ -35,7 +35,7 @@ options:
     default: false
   fatal:
     description:
-      - With O(all=true), error codes with which a module fails the task all the same.
+      - With O(all=true), error codes with which a module still fails the task.
     type: list
     elements: str
     default: []

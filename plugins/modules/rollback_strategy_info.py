@@ -15,7 +15,7 @@ description:
   - V(backwards) if values or environment files are under the new keys.
   - V(forwards) if the rotation is open and O(prefer=forwards).
   - V(repair) if no key decrypts some values and O(backup) has them.
-  - V(restore) if the database is ruined.
+  - V(restore) if the database is damaged.
   - V(settle) if there is nothing to roll back, but values or a host may be under other keys than the current ones.
   - Changes nothing, and runs only on the control node, as an action plugin.
 options:
@@ -95,7 +95,7 @@ rotation_id:
   returned: success
 databases:
   description:
-    - With the course V(restore), the aliases in C(DATABASES) that were found ruined. Empty if the restore was
+    - With the course V(restore), the aliases in C(DATABASES) that were found damaged. Empty if the restore was
       requested.
   type: list
   elements: str

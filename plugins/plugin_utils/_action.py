@@ -19,7 +19,7 @@ from ..module_utils._errors.run import HostLost
 from ..module_utils._errors.unexpected import internal
 from ..module_utils._options.shared_options import KEYS, ROTATION
 from ..module_utils._record.rotation_id import checked
-from ..module_utils._record.run_lease import Lease, holder
+from ..module_utils._record.run_lease import Lease, describe_holder
 from ..module_utils._record.writer import Record
 from ..module_utils._stores.store import Store
 from ._host_caller import COLLECTION, HostCaller
@@ -29,7 +29,7 @@ from ._run.interrupted_rotation import is_interrupted
 from ._run.task_process import end_with_parent, refuse_debug_settings
 from ._screen import lines
 from ._screen.result_sentences import sentence
-from ._services.key_store import beside, open_store, state_folder
+from ._services.key_store import open_store, path_from_inventory, state_folder
 from ._task_options import Spec, refuse_wrong, validated
 from ._task_types import TaskArguments, TaskResult, Variables
 
@@ -57,7 +57,7 @@ class RotationAction(HostCaller, abc.ABC):
             result.update(self._recorded(dict(self._task.args)))
         except RotationError as exc:
             failure = exc
-        except AnsibleConnectionFailure as exc:  # an unreachable host must stay one: Ansible goes on without it
+        except AnsibleConnectionFailure as exc:  # an unreachable host must stay one: Ansible continues without it
             self._end_without_hosts()
             raise AnsibleConnectionFailure(f"{self._lost()} ({exc})") from None
         except AnsibleError:
@@ -207,7 +207,7 @@ class RotationAction(HostCaller, abc.ABC):
         """The lease of this application. The run that holds it is our parent, the process of ansible-playbook."""
         return Lease(self._records(args))
 
-    def half_way(self, args: TaskArguments) -> str | None:
+    def interrupted_rotation(self, args: TaskArguments) -> str | None:
         """The rotation of a run that died and left values and .env files under different versions; None if none did."""
         left_over = self.lease(args).left_over()
         if left_over and is_interrupted(self.record({**args, "rotation_id": left_over}).decoded()):
@@ -216,11 +216,11 @@ class RotationAction(HostCaller, abc.ABC):
 
     def run_name(self) -> str:
         """This run, one process of ansible-playbook, as the leases and locks of databases name it."""
-        return run_name(holder("", os.getppid()))
+        return run_name(describe_holder("", os.getppid()))
 
     def _records(self, args: TaskArguments) -> str:
         folder = args.get("record_dir") or f"{state_folder(self.variables, self._loader)}/records"
-        return beside(folder, self.variables)
+        return path_from_inventory(folder, self.variables)
 
     def store(self, args: TaskArguments) -> Store:
         """The store that ``args`` describe."""

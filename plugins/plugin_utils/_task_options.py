@@ -58,11 +58,11 @@ def refuse_unknown(spec: Spec, given: Mapping[str, Any], action: str) -> None:
 
 def refuse_wrong(spec: Spec, given: Mapping[str, Any], action: str) -> None:
     """Raise E_OPTION for an option of ``spec`` that is missing, or is not what it must be."""
-    for place, found in wrong(spec, given):
+    for place, found in find_wrong(spec, given):
         raise _refusal(place, found, action)
 
 
-def wrong(spec: Spec, given: Mapping[str, Any], within: str = "") -> Iterator[tuple[str, str]]:
+def find_wrong(spec: Spec, given: Mapping[str, Any], within: str = "") -> Iterator[tuple[str, str]]:
     """Each option of ``spec`` that is missing or is not what it must be, and what it must be."""
     for name, option in spec.items():
         place, value = f"{within}{name}", given.get(name)
@@ -86,7 +86,7 @@ def _wrong_members(option: Mapping[str, Any], value: Any, place: str) -> Iterato
             known = ", ".join(option["options"])
             unknown = (word(name) for name in entry if name not in option["options"])
             yield from ((f"{whole}.{name}", f"is not one of {known}") for name in unknown)
-            yield from wrong(option["options"], entry, f"{whole}.")
+            yield from find_wrong(option["options"], entry, f"{whole}.")
 
 
 def _fits(option: Mapping[str, Any], value: Any) -> bool:

@@ -78,7 +78,7 @@ def rotate(project: str, old: dict[str, str], new: dict[str, str]) -> dict[str, 
     from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import RotationError
 
     request = rotation.Request(project, "site_settings", {"current": old, "pending": new}, env_file=f"{project}/.env")
-    with rotation.opened(request) as application:
+    with rotation.open_application(request) as application:
         try:
             application.refuse_unproved()
             tallies = application.census("current")

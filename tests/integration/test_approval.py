@@ -72,7 +72,7 @@ def test_a_plan_is_approved_by_another_person_and_people_are_told(site: Site, ho
     subprocess.run(["sh", "-euc", script], cwd=site.folder, check=True, capture_output=True)
     rotated = site.play("rotate", "-vvv")
     assert rotated.code == 0, rotated.text
-    assert "Nobody was told by email by 127.0.0.1" in rotated.text
+    assert "Nobody was notified by email by 127.0.0.1" in rotated.text
 
     (record,) = (site.folder / "records").glob("2*/record.jsonl")
     text = record.read_text()

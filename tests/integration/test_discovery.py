@@ -53,7 +53,7 @@ def stopping(found: target_survey.Survey, ring: Keyring) -> list[dict[str, str]]
 
 def left_out(database: Database, found: target_survey.Survey) -> list[dict[str, str]]:
     plan.left_out(database, found)
-    return [each.as_notice() for each in found.findings.told(stops=False)]
+    return [each.as_notice() for each in found.findings.with_text(stops=False)]
 
 
 def one(database: Database, sql_type: str, *values: Any) -> None:

@@ -611,11 +611,11 @@ def test_where_all_tables_are_published_the_lease_is_taken_and_given_back(databa
     database.execute("CREATE PUBLICATION told FOR ALL TABLES")
     try:
         assert lease.take(database, mine) is None
-        assert lease.holder(database) == mine
+        assert lease.read_holder(database) == mine
         assert lease.give_back(database, mine)
     finally:
         database.execute("DROP PUBLICATION told")
-    assert lease.holder(database) is None
+    assert lease.read_holder(database) is None
 
 
 @pytest.mark.parametrize(("sql", "of_lease", "of_journal"), UNWRITABLE.values(), ids=UNWRITABLE)

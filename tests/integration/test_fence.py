@@ -299,14 +299,14 @@ def test_putting_it_up_again_keeps_what_is_there_and_adds_what_is_new(
 ) -> None:
     fill(database, keyring, PLAIN, "%s, 'x', 'y'")
     put_up(database, "a")
-    since = fence.standing(database)
+    since = fence.read_fence(database)
     made = database.rows("SELECT oid, xmin::text FROM pg_trigger WHERE tgname LIKE 'tetech%%'")
     put_up(database, "a")
     assert database.rows("SELECT oid, xmin::text FROM pg_trigger WHERE tgname LIKE 'tetech%%'") == made
     stale.execute("UPDATE secrets SET b = 'x' WHERE id = 1")
     put_up(database)
     refused(stale, "UPDATE secrets SET b = 'y' WHERE id = 1")
-    assert fence.standing(database) == since
+    assert fence.read_fence(database) == since
 
 
 @contextlib.contextmanager

@@ -182,7 +182,7 @@ def test_when_the_only_host_is_lost_people_are_told_all_the_same(site: Site, two
     two.cut.touch()
     outcome = site.play("rotate")
     assert (outcome.code != 0, "UNREACHABLE" in outcome.text) == (True, True), outcome.text
-    said = "Nobody was told by slack to 127.0.0.1 that it has failed: ConnectionRefusedError."
+    said = "Nobody was notified by slack to 127.0.0.1 that it has failed: ConnectionRefusedError."
     assert said in " ".join(outcome.text.split())
     (page,) = (site.folder / "records").glob("*/report.html")
     for words in ('data-status="failed"', "E_HOST_LOST", "two cannot be reached any more"):

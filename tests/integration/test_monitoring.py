@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.tetech.key_rotation.plugins.module_utils._monitoring import active_run
-from ansible_collections.tetech.key_rotation.plugins.module_utils._record.run_lease import holder
+from ansible_collections.tetech.key_rotation.plugins.module_utils._record.run_lease import describe_holder
 from ansible_collections.tetech.key_rotation.plugins.module_utils._system.timestamps import now
 from ansible_collections.tetech.key_rotation.plugins.plugin_utils._services.monitor_zipapp import (
     program as made_program,
@@ -232,7 +232,7 @@ def test_the_program_of_the_timer_needs_the_env_file_alone(site: Site) -> None:
     numbers = metrics.read_text(encoding="utf-8")
     assert f'key_rotation_census_failed{{project="{site.project}"}} 1\n' in numbers
     site.sql("DROP TABLE saved")
-    ours, elsewhere = holder("r1", os.getpid()), {"machine": "another"}
+    ours, elsewhere = describe_holder("r1", os.getpid()), {"machine": "another"}
     site.sql("CREATE TABLE tetech_key_rotation_lease (holder text NOT NULL)")
     for held, found in (
         (ours, ""),
@@ -260,7 +260,7 @@ def test_the_program_of_the_timer_needs_the_env_file_alone(site: Site) -> None:
 
 
 def test_a_run_of_another_machine_goes_on_while_it_has_a_session_or_is_young(database: Any) -> None:
-    old = {**holder("r1", os.getpid()), "machine": "another", "since": "2026-01-01T00:00:00Z"}
+    old = {**describe_holder("r1", os.getpid()), "machine": "another", "since": "2026-01-01T00:00:00Z"}
     assert active_run._goes_on({**old, "since": now()}, database)
     assert not active_run._goes_on(old, database)
     with closing(database.another()) as session:

@@ -120,14 +120,14 @@ def test_what_else_reads_or_changes_a_table_of_an_odd_name(odd: Database, keyrin
     target = survey(odd, keyring)
     assert list(notices(odd, [target], keyring))
     assert [tally.classes for tally in census.Census(odd, [target], keyring, b"k").sample()] == [{"current": ROWS}]
-    assert list(accounting._sampled(odd, target.table, [catalog.Column(VALUE, "text", None, False)]))
+    assert list(accounting._read_samples(odd, target.table, [catalog.Column(VALUE, "text", None, False)]))
     (group,) = by_table([target])
     assert rewriter.lock_free(odd, group, [rewriter.Change(("7",), (), (), (), {})]) == {("7",)}
     assert odd.vacuum(target.table.identifier)
     with odd.snapshot([target.table.identifier]):
         assert odd.holders([target.table.identifier])
     assert fence.put_up(odd, [target], ODD) == []
-    assert fence.standing(odd).rotation_id == ODD
+    assert fence.read_fence(odd).rotation_id == ODD
     assert fence.take_down(odd) == []
     assert [counted["rows"] for counted in table_contents.take(odd).values()] == [ROWS]
     assert list(structure.places(odd).values()) == [ROWS]

@@ -215,7 +215,7 @@ def test_what_another_process_made_of_values_is_told_as_the_application_reads_it
     targets = target_survey.find(app.database, "auto", (), ring("pending")).found
     written = {f"secrets.{column}": [str(row) for row in made] for column in ("note", "first")}
 
-    found = dict(damage.seen(written, targets, ring("pending")))
+    found = dict(damage.find_damaged(written, targets, ring("pending")))
 
     assert found == {
         "secrets.note:1": damage.TOKEN,
@@ -232,7 +232,9 @@ def test_what_another_process_made_of_values_is_told_as_the_application_reads_it
     assert "E_VALUES_DAMAGED" in str(refused.value)
     assert '"key_rotation_repair": ["secrets.first:1"' in str(refused.value)
     assert "secrets.note:3" not in str(refused.value), "a person may have emptied it"
-    assert damage.seen({"secrets.last": ["1", "2"]}, targets, ring("pending")) == [], "what is read is no damage"
+    assert damage.find_damaged({"secrets.last": ["1", "2"]}, targets, ring("pending")) == [], (
+        "what is read is no damage"
+    )
 
 
 def test_the_text_that_stands_for_a_failed_decryption_is_known_from_the_application(app: Any) -> None:
@@ -242,7 +244,7 @@ def test_the_text_that_stands_for_a_failed_decryption_is_known_from_the_applicat
     app.database.execute("UPDATE secrets SET worded = %s", (seal(Opened(b"a good value")).decode(),))
     app.database.execute("UPDATE secrets SET worded = %s WHERE id = 7", (seal(Opened(b"[unreadable]")).decode(),))
     targets = target_survey.find(app.database, "auto", (), ring("pending")).found
-    found = damage.seen({"secrets.worded": ["6", "7"]}, targets, ring("pending"))
+    found = damage.find_damaged({"secrets.worded": ["6", "7"]}, targets, ring("pending"))
     assert found == [("secrets.worded:7", damage.TEXT)]
 
 

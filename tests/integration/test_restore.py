@@ -172,7 +172,7 @@ def test_a_whole_database_comes_back_with_all_that_belongs_to_it(hostile: Site) 
     assert "key_rotation_restore_acknowledge=6" in said, "the row that comes back is one of them"
     (copy,) = [name for name in databases(site) if name.startswith("key_rotation_")]
     another_way = " ".join(site.play("rollback", "--check").text.split())
-    assert f"{copy} lies beside, the copy of a restore that was not finished" in another_way
+    assert f"{copy} is the copy of a restore that was not finished" in another_way
     assert "-e key_rotation_id=spring -e key_rotation_restore_drop=true drops it" in another_way
 
     done = site.play("restore", *SPRING, "-e", "key_rotation_restore_acknowledge=6")
@@ -481,7 +481,7 @@ def test_a_database_that_is_gone_comes_back_where_services_hold_it(site: Site, t
     assert "was not given back" not in dry.text, "a dry run has taken no lease"
     refused = site.play("rollback")
     assert (refused.code != 0, refused.error()) == (True, "E_RESTORE_LOSS"), refused.text
-    assert f"lies beside, proved; {site.database} is still gone." in " ".join(refused.text.split())
+    assert f"is the restored copy, proved; {site.database} is still gone." in " ".join(refused.text.split())
     assert "was not given back" not in refused.text, "none was taken"
     done = site.play("rollback", "-e", f"key_rotation_restore_acknowledge={moment}")
     assert done.code == 0, done.text

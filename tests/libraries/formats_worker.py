@@ -49,7 +49,7 @@ def rotate(host: str, database: str, asked: dict[str, Any]) -> dict[str, Any]:
         leased=False,
     )
     try:
-        with rotation.opened(request) as application:
+        with rotation.open_application(request) as application:
             application.refuse_unproved()
             census.refuse_unreadable(application.census("current"))
             application.rehearse("pending")

@@ -1,10 +1,11 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What people read is in plain American English: task and play names, role descriptions, documents."""
+"""What people read is in plain American English: task and play names, role descriptions, documents, docstrings."""
 
 from __future__ import annotations
 
 import re
+import tokenize
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -122,6 +123,19 @@ def test_names_and_descriptions_have_no_word_to_replace(path: Path) -> None:
 def prose(text: str) -> str:
     """A document without what it quotes as code."""
     return re.sub(r"^```.*?^```|`[^`\n]*`", "", text, flags=re.MULTILINE | re.DOTALL)
+
+
+def notes(path: Path) -> Iterator[str]:
+    """The lines of the docstrings and comments of a Python file."""
+    with path.open("rb") as source:
+        for token in tokenize.tokenize(source.readline):
+            if token.type == tokenize.COMMENT or token.string.lstrip("rbf").startswith('"""'):
+                yield from token.string.splitlines()
+
+
+@pytest.mark.parametrize("path", sorted((CHECKOUT / "plugins").rglob("*.py")), ids=lambda path: path.stem)
+def test_a_docstring_or_comment_has_no_word_to_replace(path: Path) -> None:
+    assert [f"{line}: write {WORDS[word]}" for line in notes(path) for word in WORDS if re.search(word, line)] == []
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(CHECKOUT)))

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A database out of a backup: made beside the one in use, and swapped for it in one step.
+"""A database out of a backup: created next to the one in use, and swapped with it in one step.
 
 Never in place (docs/design/backup.md: every row doubled, all constraints gone). Where a run was ended is read
 from the server: the copy is there, it is marked as verified, the one that was in use is kept aside.
@@ -23,11 +23,11 @@ from . import database_properties
 NAME_BYTES = 63  # of a name in PostgreSQL (NAMEDATALEN - 1)
 VERIFIED = "tetech.key_rotation: verified copy of the dump with SHA-256 "
 KEPT = "tetech.key_rotation: kept aside by a restore; its rows may be under the versions "
-SESSION_SECONDS = 10  # for sessions that were told to end
+SESSION_SECONDS = 10  # for sessions that are to end
 
 
 class DatabaseSwap:
-    """The database in use (``name``), the copy that a restore makes beside it, and the one that it keeps aside.
+    """The database in use (``name``), the copy that a restore creates next to it, and the one that it keeps aside.
 
     ``admin`` is a connection to another database of the server, of a role that may create databases.
     """
@@ -56,7 +56,7 @@ class DatabaseSwap:
             raise RestoreRights(user=user, action=what)
 
     def make(self, like: Mapping[str, Any]) -> None:
-        """An empty copy with encoding, locale and owner of ``like``; one that is not verified is made anew."""
+        """An empty copy with encoding, locale and owner of ``like``; one that is not verified is created again."""
         self.drop(self.copy)
         self._execute("CREATE DATABASE {name} {like}", self.copy, like=database_properties.creation(like))
 

@@ -48,7 +48,7 @@ from .pg_client import SnapshotDump, Tools
 
 SUMS = "SHA256SUMS"  # as sha256sum -c reads it
 Source = Callable[[Sequence[str], Cancellation], AbstractContextManager[IO[bytes]]]  # pg_dump with these options
-_STEM = re.compile(r"(\.\d{8}T\d{6}Z)?")  # of one that was made anew, after the name
+_STEM = re.compile(r"(\.\d{8}T\d{6}Z)?")  # of one that was created again, after the name
 _FILE = re.compile(r"\.(dump|settings\.tar)(\.age)?(\.partial)?$")  # after that
 SPACE_FACTOR = 1.2  # of the database's size: the upper bound for a dump of ciphertext (docs/design/backup.md)
 
@@ -214,7 +214,7 @@ class Backup:
 
     @contextlib.contextmanager
     def opened(self, described: Manifest, identity: str | None) -> Iterator[list[IO[bytes]]]:
-        """The dump's archives in clear, as pg_restore reads them, from the very files whose SHA-256 was checked first.
+        """The dump's decrypted archives, as pg_restore reads them, from the files whose SHA-256 was checked first.
 
         What was read is authentic only once the block ended without an error. Raises E_BACKUP_CHECKSUM, E_AGE_MISSING,
         E_BACKUP_IDENTITY.
@@ -262,7 +262,7 @@ class Backup:
             yield [_checked(stack, os.path.join(path, name), found.get(name, "")) for name in described.parts]
 
     def _keep(self, settings: Mapping[str, bytes], recipients: Sequence[str], stem: str) -> KeptSettings | None:
-        """Files beside the dump, in one archive as private as it is: where that lies, and what is in it."""
+        """Files next to the dump, in one archive as private as it is: its path, and what is in it."""
         if not settings:
             return None
         packed = io.BytesIO()

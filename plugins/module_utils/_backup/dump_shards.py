@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """In which archives a database is dumped: one, or several at once where it is large, all of one snapshot.
 
-pg_dump -j wants the directory format, which is written by pg_dump itself, in clear. So each of several archives in
+pg_dump -j wants the directory format, which is written by pg_dump itself, unencrypted. So each of several archives in
 custom format goes through age by itself. Restored as postgresql.restore does they are what one archive is (pg_dump,
 --section).
 """

@@ -86,12 +86,12 @@ class Restoration:
             return
         with self._database(**self._admin) as admin:
             for rotation_id in sorted(backups):
-                beside = DatabaseSwap(admin, self._name, rotation_id)
-                if not beside.left_shut(f"restore of {rotation_id}"):
+                pair = DatabaseSwap(admin, self._name, rotation_id)
+                if not pair.left_shut(f"restore of {rotation_id}"):
                     continue
                 if dry:
                     raise RestoreShut(database=self._name)
-                beside.let_in()
+                pair.let_in()
 
     def _answers(self) -> bool:
         try:
@@ -102,122 +102,132 @@ class Restoration:
 
     def prepared(self, *, dry: bool) -> dict[str, Any]:
         """All of ``present`` that disturbs nobody: the copy, proved, and the word on what would be lost."""
-        return self._restored(dry=dry, swap=False)
+        return self._restore(dry=dry, swap=False)
 
     def present(self, *, dry: bool) -> dict[str, Any]:
-        """Restore beside, prove, count what is lost, swap. Raises E_BACKUP_*, E_RESTORE_*, E_CONTENTS, E_UNREADABLE."""
-        return self._restored(dry=dry, swap=True)
+        """Restore pair, prove, count what is lost, swap. Raises E_BACKUP_*, E_RESTORE_*, E_CONTENTS, E_UNREADABLE."""
+        return self._restore(dry=dry, swap=True)
 
-    def _restored(self, *, dry: bool, swap: bool) -> dict[str, Any]:
+    def _restore(self, *, dry: bool, swap: bool) -> dict[str, Any]:
         one = self._backup()
         described = self._described(one)
         self._refuse_without_keys(described)
         with self._as_admin() as admin:
-            beside = DatabaseSwap(admin, self._name, described.rotation_id)
-            beside.refuse_without_rights()
-            facts: dict[str, dict[str, Any]] = beside.facts()
+            pair = DatabaseSwap(admin, self._name, described.rotation_id)
+            pair.refuse_without_rights()
+            facts: dict[str, dict[str, Any]] = pair.facts()
             like = _like(facts.get(self._name), described.facts)
-            if beside.aside in facts:
+            if pair.aside in facts:
                 if missing := self.missing(described):
                     raise RestoreAgain(
                         database=self._name,
                         missing=", ".join(missing),
-                        aside=beside.aside,
+                        aside=pair.aside,
                         rotation_id=described.rotation_id,
                         options=self._options(),
                     )
-                done: dict[str, Any] = {**self._names, "aside": beside.aside, "under": {}}
-                return {"changed": False, "backup": _shown(described), "restored": done, "lost": []}
+                done: dict[str, Any] = {**self._names, "aside": pair.aside, "under": {}}
+                return {"changed": False, "backup": _select_facts(described), "restored": done, "lost": []}
             if like is None:
                 raise RestoreFacts(database=self._name, manifest=one.manifest_of(described))
             if dry:
                 one.refuse_unopened(described, self._params["identity"])
-                return {"changed": True, "backup": _shown(described), "restored": {"database": self._name}, "lost": []}
-            beside.let_in()
-            if not beside.verified(described.sha256 or ""):
+                return {
+                    "changed": True,
+                    "backup": _select_facts(described),
+                    "restored": {"database": self._name},
+                    "lost": [],
+                }
+            pair.let_in()
+            if not pair.verified(described.sha256 or ""):
                 try:
-                    self._make(beside, one, described, like)
+                    self._make(pair, one, described, like)
                 except BaseException:
                     with contextlib.suppress(RotationError):  # what it was that went wrong is the news
-                        beside.drop(beside.copy)
+                        pair.drop(pair.copy)
                     raise
-            under, lost = self._swap(beside, described, like.get("comment"), swap=swap)
-        names = {"aside": beside.aside if self._name in facts else None} if swap else {"copy": beside.copy}
+            under, lost = self._swap(pair, described, like.get("comment"), swap=swap)
+        names = {"aside": pair.aside if self._name in facts else None} if swap else {"copy": pair.copy}
         done = {**self._names, **names, "under": under}
-        return {"changed": True, "backup": _shown(described), "restored": done, "lost": [asdict(one) for one in lost]}
+        return {
+            "changed": True,
+            "backup": _select_facts(described),
+            "restored": done,
+            "lost": [asdict(one) for one in lost],
+        }
 
     def dropped(self, *, dry: bool) -> dict[str, Any]:
         """Drop what was kept aside; of a restore that was not finished, the copy."""
         with self._as_admin() as admin:
-            beside = DatabaseSwap(admin, self._name, self._params["rotation_id"])
-            there = [name for name in (beside.aside, beside.copy) if name in beside.facts()]
+            pair = DatabaseSwap(admin, self._name, self._params["rotation_id"])
+            there = [name for name in (pair.aside, pair.copy) if name in pair.facts()]
             if not dry:
-                beside.let_in()
+                pair.let_in()
                 for name in there:
-                    beside.drop(name)
-        return {"changed": bool(there), "backup": {}, "dropped": there, "sought": [beside.aside, beside.copy]}
+                    pair.drop(name)
+        return {"changed": bool(there), "backup": {}, "dropped": there, "sought": [pair.aside, pair.copy]}
 
-    def _make(self, beside: DatabaseSwap, one: dump.Backup, described: Manifest, like: Mapping[str, Any]) -> None:
+    def _make(self, pair: DatabaseSwap, one: dump.Backup, described: Manifest, like: Mapping[str, Any]) -> None:
         """The copy, proved: all rows of the snapshot, and every value opens."""
         with one.opened(described, self._params["identity"]) as archives:  # refused before anything is made
-            beside.make(like)
-            with self._as_admin(dbname=beside.copy) as copy:
+            pair.make(like)
+            with self._as_admin(dbname=pair.copy) as copy:
                 tools = pg_client.find_tools(self._params["pg_bindir"], copy.server_major())
                 pg_client.restore(tools, copy, archives, [])
-        with self._as_admin(dbname=beside.copy) as copy:
+        with self._as_admin(dbname=pair.copy) as copy:
             table_contents.refuse_difference(described.tables, table_contents.take(copy))
             structure.refuse_difference(described.structure, copy)
             lease.forget(copy)  # the run that made the backup held it
             fence.take_down(copy)
             copy.execute("ANALYZE")
-        with self._opened(beside) as application:
+        with self._opened(pair) as application:
             _refuse_unproved(application)
             census.refuse_unreadable(application.census(application.keyring.base))
-        beside.mark(like, described.sha256 or "")
+        pair.mark(like, described.sha256 or "")
 
     def _swap(
-        self, beside: DatabaseSwap, described: Manifest, comment: str | None, *, swap: bool
+        self, pair: DatabaseSwap, described: Manifest, comment: str | None, *, swap: bool
     ) -> tuple[dict[str, int], list[backup_difference.Difference]]:
         """Count what will be lost; without a word on it refuse, else swap where that is asked for."""
-        acknowledged = self._given(own=True) if swap else []
+        acknowledged = self._read_acknowledged(own=True) if swap else []
         with contextlib.ExitStack() as used_for:
-            used = self._used(used_for) if self._name in beside.facts() else None
+            used = self._used(used_for) if self._name in pair.facts() else None
             if acknowledged:  # only then is anybody disturbed
-                used_for.enter_context(beside.cut_off(spare=used.backend() if used else None))
-            with self._opened(beside) as application:
+                used_for.enter_context(pair.cut_off(spare=used.backend() if used else None))
+            with self._opened(pair) as application:
                 (database, survey) = application.parts[0]
                 under = _under(application.census(application.keyring.base))
                 lost = list(backup_difference.differences(used, database, survey.found, application.keyring))
                 key_ids = [application.keyring.key_id(stage) for stage in application.keyring.stages]
-            self._refuse_unacknowledged(beside, described, lost)
+            self._refuse_unacknowledged(pair, described, lost)
             if used:
                 used.close()
             if swap:
-                beside.swap(comment, key_ids)
+                pair.swap(comment, key_ids)
         return under, lost
 
     def _refuse_unacknowledged(
-        self, beside: DatabaseSwap, described: Manifest, lost: list[backup_difference.Difference]
+        self, pair: DatabaseSwap, described: Manifest, lost: list[backup_difference.Difference]
     ) -> None:
         """Raise E_RESTORE_LOSS with the numbers unless they, or the time, were acknowledged."""
         moment, unknown = described.time, [one.table for one in lost if one.lost is None]
         count = sum(one.lost or 0 for one in lost)
         both = count + sum(one.deleted or 0 for one in lost)  # an erasure that comes back is a loss as well
         accepted = [moment] if unknown else [moment, str(both)]
-        if not {self._worded(word) for word in accepted} & set(self._given(own=True)):
+        if not {self._prefix_alias(word) for word in accepted} & set(self._read_acknowledged(own=True)):
             by_table = ", ".join(f"{one.table} {one.lost:,}" for one in lost if one.lost) or "none"
             deleted = ", ".join(f"{one.table} {one.deleted:,}" for one in lost if one.deleted)
             back = f"; rows deleted since then come back: {deleted}" if deleted else ""
             uncounted = f"; no telling of {', '.join(unknown)}" if unknown else ""
-            state = "as it was" if self._name in beside.facts() else "still gone"
+            state = "as it was" if self._name in pair.facts() else "still gone"
             raise RestoreLoss(
                 count=count,
                 time=moment,
                 tables=f"{by_table}{back}{uncounted}",
-                acknowledge=",".join([*self._given(own=False), self._worded(accepted[-1])]),
+                acknowledge=",".join([*self._read_acknowledged(own=False), self._prefix_alias(accepted[-1])]),
                 rotation_id=described.rotation_id,
                 options=self._options(),
-                changed=f"{beside.copy} lies beside, proved; {self._name} is {state}.",
+                changed=f"{pair.copy} is the restored copy, proved; {self._name} is {state}.",
             )
 
     @property
@@ -233,16 +243,16 @@ class Restoration:
         if gone := sorted(set(described.key_ids) - set(self._params["key_set_ids"].values())):
             raise RestoreKeys(time=described.time, key_ids=", ".join(gone))
 
-    def _worded(self, word: str) -> str:
+    def _prefix_alias(self, word: str) -> str:
         """A word of an acknowledgement, with the alias before that of another database than the default one."""
         return word if self._alias == "default" else f"{self._alias}:{word}"
 
-    def _given(self, *, own: bool) -> list[str]:
+    def _read_acknowledged(self, *, own: bool) -> list[str]:
         """What was acknowledged of this database (``own``), or of the others."""
         words = [word.strip() for word in (self._params["acknowledge"] or "").split(",") if word.strip()]
         others = tuple(f"{alias}:" for alias in django_project.aliases() if alias != self._alias)
         mine = [word for word in words if not word.startswith(others)]
-        mine = mine if self._alias == "default" else [word for word in mine if word.startswith(self._worded(""))]
+        mine = mine if self._alias == "default" else [word for word in mine if word.startswith(self._prefix_alias(""))]
         return mine if own else [word for word in words if word not in mine]
 
     def _backup(self) -> dump.Backup:
@@ -282,13 +292,13 @@ class Restoration:
             return set()
 
     @contextlib.contextmanager
-    def _opened(self, beside: DatabaseSwap) -> Iterator[rotation.Application]:
+    def _opened(self, pair: DatabaseSwap) -> Iterator[rotation.Application]:
         """The application on the copy instead of the database in use."""
         request = request_of(
-            {**self._params, "direct": {self._alias: {**self._admin, "dbname": beside.copy}}},
+            {**self._params, "direct": {self._alias: {**self._admin, "dbname": pair.copy}}},
             Purpose(f"restore of {self._params['rotation_id']}", aliases=(self._alias,)),
         )
-        with rotation.opened(request) as application:
+        with rotation.open_application(request) as application:
             yield application
 
     def _used(self, stack: contextlib.ExitStack) -> Database | None:
@@ -341,7 +351,7 @@ def find_backup(params: Mapping[str, Any], *, dry: bool) -> dict[str, Any]:
     missing = {alias: work.missing(one) for alias, work in works.items() if (one := work.described())}
     return {
         "changed": False,
-        "backup": _shown(newest),
+        "backup": _select_facts(newest),
         "missing": {alias: tables for alias, tables in missing.items() if tables},
         "gone": gone,
         "copies": copies,
@@ -349,7 +359,7 @@ def find_backup(params: Mapping[str, Any], *, dry: bool) -> dict[str, Any]:
 
 
 def _refuse_unproved(application: rotation.Application) -> None:
-    """As it does itself; but one of several databases may have no value under the keys, and comes back all the same."""
+    """As it does itself; but one of several databases may have no value under the keys, and is still restored."""
     try:
         application.refuse_unproved()
     except RotationError as exc:
@@ -380,6 +390,6 @@ def _under(tallies: list[census.Tally]) -> dict[str, int]:
     return found
 
 
-def _shown(described: Manifest) -> dict[str, Any]:
+def _select_facts(described: Manifest) -> dict[str, Any]:
     document = described.as_document()
     return {name: document[name] for name in ("rotation_id", "snapshot", "path", "size", "sha256", "key_ids")}

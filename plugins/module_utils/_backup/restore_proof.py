@@ -36,7 +36,7 @@ from .dump import Backup
 from .manifest import Manifest, Proof
 from .pg_client import Tools
 
-KINDS = ("none", "sample", "full")  # each proves more than the one before
+KINDS = ("none", "sample", "full")  # each proves more than the previous one
 PREFIX = "key_rotation_proof_"
 STOP_SECONDS = 5  # an immediate shutdown's own (postmaster.c, SIGKILL_CHILDREN_AFTER_SECS)
 SPACE_FACTOR = 1.1  # of the database's size, for a copy of it (docs/design/backup.md)
@@ -281,7 +281,7 @@ def _short(name: str) -> str:
 
 
 def _like(database: Database) -> str:
-    """What CREATE DATABASE is told for the same encoding and locale. ICU_RULES and the rest no copy of rows needs."""
+    """The options of CREATE DATABASE for the same encoding and locale. ICU_RULES and the rest no copy of rows needs."""
     return str(database.rows(LIKE)[0][0])
 
 

@@ -133,7 +133,7 @@ def _rolled_back(database: Database) -> Iterator[None]:
 
 def pending_migrations(aliases: Iterable[str]) -> list[str]:
     """Migrations of the application that a database has not had yet, each as app.name or, of another than the default
-    one, as alias:app.name. Those of rotations are none; neither are those of a database that was never migrated."""
+    one, as alias:app.name. Those of rotations do not count; neither do those of a database that was never migrated."""
     return [name for alias in dict.fromkeys([DEFAULT_ALIAS, *aliases]) for name in _pending_migrations(alias)]
 
 

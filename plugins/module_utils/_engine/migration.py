@@ -141,7 +141,7 @@ def backwards(rotation_id: str, work: Callable[[], None]) -> None:
     os.unlink(os.path.join(folder, f"{name}.py"))
 
 
-def made() -> dict[str, str]:
+def list_migrations() -> dict[str, str]:
     """The files of migrations that rotations made, by rotation; by an empty name where a run died in making one."""
     from django.apps import apps
 
@@ -206,7 +206,7 @@ def _write(app: str, folder: str, name: str, rotation_id: str, targets: Sequence
     )
     atomic_file.replace(os.path.join(folder, f"{name}.py"), text.encode("utf-8"), mode=0o644)
     for module in [module for module in sys.modules if module.endswith(f"migrations.{name}")]:
-        del sys.modules[module]  # Django would go on with the empty one it has imported
+        del sys.modules[module]  # Django would continue with the empty one it has imported
 
 
 def _fake_others(app: str, folder: str, name: str) -> None:
@@ -270,14 +270,14 @@ def _migrate(app: str, name: str, target: str, rotation_id: str, direction: str,
         raise MigrationFailed(command="migrate", error=f"it would also run {', '.join(others)}")
     failed: list[RotationError] = []
 
-    def told() -> None:
+    def run_work() -> None:
         try:
             work()
         except RotationError as exc:
             failed.append(exc)
             raise
 
-    _active = (rotation_id, direction, told)
+    _active = (rotation_id, direction, run_work)
     try:
         _command("migrate", app, target, verbosity=0, interactive=False)
     except RotationError:

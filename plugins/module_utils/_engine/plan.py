@@ -72,7 +72,7 @@ def document(
         "settlements": [settlements[name].as_planned() for name in sorted(settlements)],
         "left_alone": [{"column": name} for name in sorted({*leave_alone})],
         "keys": list(keys),
-        "schemes": {name: _shown(schemes[name].described) for name in used},
+        "schemes": {name: _describe_scheme(schemes[name].described) for name in used},
         "notices": told,
     }
     if proposed and {key["name"] for key in proposed} != keyring.names:
@@ -114,17 +114,19 @@ def _target(target: Target, tally: Tally | None, keyring: Keyring) -> dict[str, 
 
 
 def _reads_several(scheme: Scheme, keyring: Keyring) -> bool | str:
-    """Whether the application reads several keys now, or else the setting that would let its library do so."""
+    """Whether the application reads several keys now, or the setting that would let its library do so."""
     if scheme.reads_several(keyring.application):
         return True
     setting = READ_SEVERAL.get(scheme.name.split()[0])
     return f"if {setting} is a list" if setting else False
 
 
-def _shown(described: Any) -> Any:
+def _describe_scheme(described: Any) -> Any:
     """A scheme's description for people: a key that is in the code is named, not shown."""
     if isinstance(described, Mapping):
-        return {name: "(in the code)" if name == "bytes" else _shown(value) for name, value in described.items()}
+        return {
+            name: "(in the code)" if name == "bytes" else _describe_scheme(value) for name, value in described.items()
+        }
     return described
 
 
@@ -270,7 +272,7 @@ def notices(database: Database, targets: Sequence[Target], keyring: Keyring) -> 
             yield {
                 "column": target.name,
                 "notice": "in no model",
-                "todo": "It is rotated all the same: find out which program reads it, and restart that too.",
+                "todo": "It is still rotated: find out which program reads it, and restart that too.",
             }
 
 

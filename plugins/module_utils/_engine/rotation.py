@@ -223,7 +223,7 @@ class Application:
 
     def refuse_keyless_digests(self, destination: str) -> None:
         """Raise E_COLUMN_TIED for a search column whose key cannot be made of the setting's value under other keys, or
-        of which it could not be told, now or on a way back, how it is made."""
+        if it is not known, now or in a rollback, how it is computed."""
         recipes = {(target.table, each) for target in self.targets for each in target.derived}
         for table, each in sorted(recipes, key=str):
             stages = (self.keyring.base, destination)
@@ -327,7 +327,7 @@ class Application:
         for database, survey in self.parts:
             notices += plan.notices(database, survey.found, self.keyring)
             plan.left_out(database, survey)
-            notices += (each.as_notice() for each in survey.findings.told(stops=False))
+            notices += (each.as_notice() for each in survey.findings.with_text(stops=False))
         keys = accounting.planned_keys(surveys, self.keyring, self.keys, self.uses())
         return plan.document(
             surveys, tallies, self.keyring, notices, self.settlements, keys, proposed, self.leave_alone
@@ -335,7 +335,7 @@ class Application:
 
 
 @contextlib.contextmanager
-def opened(request: Request) -> Iterator[Application]:
+def open_application(request: Request) -> Iterator[Application]:
     """Start the application and find its targets. Raises what project, schemes, discovery and Database raise."""
     for index, entry in enumerate(request.leave_alone):
         if entry.count(":") < 1 or "." not in entry.rsplit(":", 1)[0]:

@@ -200,7 +200,7 @@ def lines(dialect: Dialect, text: str, names: Sequence[str]) -> Iterator[EnvLine
 
 
 def literal(dialect: Dialect, quote: str, value: str) -> str | None:
-    """``value`` as we write it in this quoting, or None where a reader might not give it back."""
+    """``value`` as we write it in this quoting, or None if a reader might return another one."""
     written = f"{quote}{value}{quote}"
     found = dialect.styles[quote].match(written)
     if not found or found["value"] != value or found["tail"] or (quote != "'" and dialect.hash_cuts and "#" in value):
@@ -209,7 +209,7 @@ def literal(dialect: Dialect, quote: str, value: str) -> str | None:
 
 
 def can_carry(dialect: str, value: str) -> bool:
-    """Whether some quoting brings ``value`` back unchanged from every variant of the dialect's reader."""
+    """Whether with some quoting every variant of the dialect's reader returns ``value`` unchanged."""
     return value != "" and any(literal(DIALECTS[dialect], quote, value) is not None for quote in ("", "'", '"'))
 
 

@@ -258,25 +258,25 @@ def held(paths: Iterable[str]) -> Iterator[None]:
 
 def rehearse(changes: Sequence[Change]) -> None:
     """Do all that ``write`` does but the switch itself, and leave nothing behind. Raises what ``write`` raises."""
-    with _all_beside(changes) as made:
+    with _prepare_new_files(changes) as made:
         for private, path in made:
-            _told(path, os.unlink, private)
+            _run_file_act(path, os.unlink, private)
 
 
 def write(changes: Sequence[Change]) -> None:
     """Put each new text in place of the old one in one durable step, and read it back. The caller has them ``held``.
 
-    All of them are whole beside the old ones before the first is switched. Raises E_ENV_CHANGED when a file is no
+    All of them are whole next to the old ones before the first is switched. Raises E_ENV_CHANGED when a file is no
     longer its old text, E_ENV_BINDMOUNT or E_ENV_WRITE when it cannot be replaced.
     """
     switched: list[str] = []
     try:
-        with _all_beside(changes) as made:
+        with _prepare_new_files(changes) as made:
             for private, path in made:
-                _told(path, os.rename, private, path)
+                _run_file_act(path, os.rename, private, path)
                 switched.append(path)
         for path, _, new_text in changes:
-            _told(path, atomic_file.sync_folder, os.path.dirname(path))
+            _run_file_act(path, atomic_file.sync_folder, os.path.dirname(path))
             if read_text(path) != new_text:
                 raise EnvChanged(path=path)
     except RotationError as exc:
@@ -285,15 +285,15 @@ def write(changes: Sequence[Change]) -> None:
 
 
 @contextlib.contextmanager
-def _all_beside(changes: Sequence[Change]) -> Iterator[list[tuple[str, str]]]:
-    """Every new file beside its old one, and the path of that."""
-    with contextlib.ExitStack() as beside:
-        yield [(beside.enter_context(_beside(*change)), change[0]) for change in changes]
+def _prepare_new_files(changes: Sequence[Change]) -> Iterator[list[tuple[str, str]]]:
+    """Every new file next to its old one, and the path of that."""
+    with contextlib.ExitStack() as stack:
+        yield [(stack.enter_context(_prepare_new_file(*change)), change[0]) for change in changes]
 
 
 @contextlib.contextmanager
-def _beside(path: str, old_text: str, new_text: str) -> Iterator[str]:
-    """The new file, whole and durable beside the old one and read back, for the block to rename or take away."""
+def _prepare_new_file(path: str, old_text: str, new_text: str) -> Iterator[str]:
+    """The new file, whole and durable next to the old one and read back, for the block to rename or remove."""
     _refuse_mount(path)
     _refuse_flags(path)
     try:
@@ -307,7 +307,7 @@ def _beside(path: str, old_text: str, new_text: str) -> Iterator[str]:
         raise _refused(path, exc) from None
 
 
-def _told(path: str, act: Callable[..., object], *args: str) -> None:
+def _run_file_act(path: str, act: Callable[..., object], *args: str) -> None:
     """Do it; an error is one of the catalogue, about ``path``."""
     try:
         act(*args)
@@ -331,8 +331,8 @@ def _unwritable(path: str, number: int | None, reason: str | None) -> RotationEr
 
 
 def discard_leftover(path: str) -> None:
-    """Take away what a killed run left beside the file, while it is ``held``. Raises E_ENV_WRITE."""
-    _told(path, atomic_file.discard_leftover, path)
+    """Remove what a killed run left next to the file, while it is ``held``. Raises E_ENV_WRITE."""
+    _run_file_act(path, atomic_file.discard_leftover, path)
 
 
 def refuse_unwritable(path: str) -> None:

@@ -123,7 +123,7 @@ class BackupChecksum(RotationError):
 
 class ProofOmitted(RotationError):
     code = "E_PROOF_NONE"
-    problem = "O(backup_proof) is none, and the environment is production"
+    problem = "O(backup_proof) is `none`, and the environment is production"
     remedy = "Leave it out for a full proof, or set it to sample."
 
 

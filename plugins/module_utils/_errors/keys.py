@@ -113,7 +113,7 @@ class VersionHeld(RotationError):
     until: str
     days: int
     problem = "the version {key_id} is held until {until}, {days} days after the rotation that replaced it"
-    remedy = "Retire it then. Before that it is the way back: -e O(hold_days)=0 gives it up."
+    remedy = "Retire it then. Until then a rollback needs it: -e O(hold_days)=0 gives it up."
 
 
 class VersionUsed(RotationError):

@@ -42,7 +42,7 @@ class ActiveRun:
         """Nobody of a picture that a run takes of itself. What keeps us from asking is for the census to tell."""
         if params["looker"] == "rotation":
             return cls()
-        return replace(_asked(params), key_id=_key_id(params))
+        return replace(_ask_in_fork(params), key_id=_key_id(params))
 
     def put_off(self, before: ActiveRun | None = None) -> str:
         """Why nothing is to be judged now or, with what held ``before``, of what was seen since then; empty where
@@ -55,7 +55,7 @@ class ActiveRun:
         return ""
 
 
-def _asked(params: Mapping[str, Any]) -> ActiveRun:
+def _ask_in_fork(params: Mapping[str, Any]) -> ActiveRun:
     context = multiprocessing.get_context("fork")
     ours, theirs = context.Pipe(duplex=False)
     process = context.Process(target=_tell, args=(theirs, params), daemon=True)
@@ -82,7 +82,7 @@ def _runs(params: Mapping[str, Any]) -> ActiveRun:
     django_project.start(params["project_dir"], params["settings_module"])
     for alias in django_project.aliases():
         with contextlib.closing(Database(alias, "monitoring", params["direct"].get(alias, {}))) as database:
-            held = None if database.is_replica() else lease.holder(database)
+            held = None if database.is_replica() else lease.read_holder(database)
             if held:
                 is_over = over and run_name(over) == run_name(held)
                 return ActiveRun(died=held) if is_over or not _goes_on(held, database) else ActiveRun(at_work=held)

@@ -47,7 +47,7 @@ class LogPosition:
     head: tuple[int, str]  # bytes, and their digest
 
     def is_at(self, path: str) -> bool:
-        """Whether this very file is at ``path``, and not one that has its inode, or that was cut and begun anew."""
+        """Whether this very file is at ``path``, and not one that has its inode, or that was cut and begun again."""
         try:
             at = os.stat(path)
             same = (at.st_dev, at.st_ino) == (self.device, self.inode)
@@ -58,7 +58,7 @@ class LogPosition:
 
     def has_head(self, path: str) -> bool:
         """Whether that file begins as this one, which may be a copy of it."""
-        with opened(path) as handle:
+        with open_log(path) as handle:
             return _head(handle, self.head[0]) == tuple(self.head)
 
 
@@ -118,7 +118,7 @@ class Files:
                 self.unreadable[asked] = exc.strerror or "it cannot be found"
 
     def _refused(self, path: str, log: str, reason: Exception) -> None:
-        """One that cannot be read is told, but for one that rotations have left long ago."""
+        """One that cannot be read is reported, but for one that rotations have left long ago."""
         with contextlib.suppress(FileNotFoundError):
             if path == log or os.stat(path).st_mtime > self._looked:
                 self.unreadable[path] = getattr(reason, "strerror", None) or "it is damaged"
@@ -134,7 +134,7 @@ class Files:
         if offset is None:
             return source, Counter()
         found = Counter[str]()
-        with opened(path) as handle:
+        with open_log(path) as handle:
             if not (fresh and path.endswith(COMPRESSED)):
                 found, offset = _read(handle, offset, self._patterns, ended=path != source)
             now = LogPosition(path, source, at.st_dev, at.st_ino, offset, _head(handle, min(offset, HEAD_BYTES)))
@@ -160,7 +160,7 @@ class Files:
         return any(place.source == log and place.offset and place.has_head(path) for place in self._places)
 
 
-def opened(path: str) -> BinaryIO:
+def open_log(path: str) -> BinaryIO:
     """The file's bytes, decompressed."""
     return cast(BinaryIO, OPENERS.get(os.path.splitext(path)[1], open)(path, "rb"))
 
@@ -175,9 +175,9 @@ def _folders(asked: str) -> list[str]:
 
 
 def _present(asked: str, known: set[str]) -> dict[str, str]:
-    """The files of a path or glob, and those beside them that rotations may have made of them, with the log of each."""
+    """The files of a path or glob, and next to them those that rotations may have made of them, each with its log."""
     paths = [path for path in sorted(glob.glob(asked, recursive=True)) if os.path.isfile(path)]
-    # A log that was moved away and is not begun anew is still one. Here a star is for slashes too.
+    # A log that was moved away and not begun again is still one. Here a star is for slashes too.
     gone = {path for each in (asked, asked.replace("/**/", "/")) for path in fnmatch.filter(known, each)}
     names = {*(path for path in paths if not path.endswith(COMPRESSED)), *gone}
     logs = [log for log in sorted(names) if not any(_made_of(log, other) for other in names)]
@@ -185,8 +185,8 @@ def _present(asked: str, known: set[str]) -> dict[str, str]:
     for log in logs:
         stem, extension = os.path.splitext(log)
         dated = glob.glob(f"{glob.escape(stem)}?*{glob.escape(extension)}*")
-        beside = {*glob.glob(f"{glob.escape(log)}?*"), *(path for path in dated if _made_of(path, log))}
-        for path in sorted(beside - set(logs)):
+        rotated = {*glob.glob(f"{glob.escape(log)}?*"), *(path for path in dated if _made_of(path, log))}
+        for path in sorted(rotated - set(logs)):
             if os.path.isfile(path) and not path.endswith(NOT_IN_PYTHON):
                 found.setdefault(path, log)
     return found

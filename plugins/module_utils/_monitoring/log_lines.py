@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which lines tell of failed decryption, whatever they come from and however long they are. Their text stays here."""
+"""Which lines report failed decryption, whatever they come from and however long they are. Their text stays here."""
 
 from __future__ import annotations
 

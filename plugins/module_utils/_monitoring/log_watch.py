@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Count the lines that tell of failed decryption in log files and in the journal, each line once over all looks.
+"""Count the lines that report failed decryption in log files and in the journal, each line once over all looks.
 
 What comes out are counts, never a line's text. How far a log was read is remembered from look to look.
 """
@@ -55,7 +55,7 @@ class Watched:
         for asked in named:
             for source, found in followed.look(asked, fresh=asked not in asked_before, expected=files is not None):
                 self._count(new, source, found)
-        self._told(followed)
+        self._note_files(followed)
         for unit in units:
             self._unit(new, unit)
         self._memory["files"] = followed.places()
@@ -72,7 +72,7 @@ class Watched:
             for pattern, count in self._patterns.counts(found).items():
                 counts[pattern] = counts.get(pattern, 0) + count
 
-    def _told(self, followed: Files) -> None:
+    def _note_files(self, followed: Files) -> None:
         self.problems += [MonitorLog(source=path, reason=reason) for path, reason in followed.unreadable.items()]
         self.notes += [
             f"{path} was cut, or rotated out of sight, before it was seen to be read to its end: look more often"

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the logs tell of failed decryption from one moment to another, both within one run."""
+"""What the logs say about failed decryption from one moment to another, both within one run."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class LogWindow:
 
 
 def begun(asked: LogWindow) -> dict[str, Any]:
-    """How far each log has been written. Raises E_OPTION for a pattern that is none."""
+    """How far each log has been written. Raises E_OPTION for an invalid regular expression."""
     memory: dict[str, Any] = {}
     Watched(memory, asked.patterns).look(asked.files, asked.units, asked.usual)
     return memory
@@ -55,9 +55,9 @@ def refuse(found: Mapping[str, Any]) -> None:
 def error(errors: Mapping[str, Mapping[str, int]]) -> RotationError:
     """What was counted, as an error or for a warning."""
     count = sum(sum(counts.values()) for counts in errors.values())
-    return LogErrors(count=count, sources="; ".join(_told(errors)))
+    return LogErrors(count=count, sources="; ".join(_format_errors(errors)))
 
 
-def _told(errors: Mapping[str, Mapping[str, int]]) -> Iterator[str]:
+def _format_errors(errors: Mapping[str, Mapping[str, int]]) -> Iterator[str]:
     for source, counts in errors.items():
         yield f"{source}: {', '.join(f'{count:,} with {pattern}' for pattern, count in counts.items())}"

@@ -33,7 +33,7 @@ METRICS = metrics_text.named(
         "baseline_seconds": ("gauge", "The same when the baseline was taken."),
         "slow_seconds": ("gauge", "The seconds above which that is wrong."),
         "answers_failed": ("gauge", "Tries of the last look that had no good answer."),
-        "log_errors_total": ("counter", "Lines of logs that tell of failed decryption."),
+        "log_errors_total": ("counter", "Lines of logs that report failed decryption."),
         "log_errors_timestamp_seconds": ("gauge", "When a look last found more of them than are tolerated."),
         "logs_unreadable": ("gauge", "Logs that could not be read."),
         "created_timestamp_seconds": ("gauge", "When the current keys were made or adopted."),

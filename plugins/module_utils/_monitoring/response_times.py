@@ -69,7 +69,7 @@ def of_url(check: HealthCheck, tries: int) -> Measure:
         if len(errors) >= PATIENCE and not seconds:
             break
     return {
-        "what": health.shown(check.url),
+        "what": health.without_query(check.url),
         "seconds": statistics.median(seconds) if seconds else None,
         "tries": len(seconds) + len(errors),
         "errors": len(errors),
@@ -80,7 +80,7 @@ def of_url(check: HealthCheck, tries: int) -> Measure:
 def _error_of(opened: Callable[[], Any], patience: float) -> str:
     """Why there is no good answer; empty if there is one."""
     try:
-        health.whole(opened, MOST_BYTES, patience)
+        health.read_whole(opened, MOST_BYTES, patience)
     except urllib.error.HTTPError as exc:
         return f"HTTP {exc.code}"
     except urllib.error.URLError as exc:

@@ -92,7 +92,9 @@ class _Look:
             watched = Watched(seen.setdefault("logs", {}), params["log_patterns"])
             new = watched.look(params["log_files"], params["log_units"], params["usual_log_files"])
             picture["logs"] = _since(seen, params["looker"], watched.totals(), looked_at=new)
-            picture["logs"]["told"] = _told(seen, picture["logs"]["new"], picture["time"], params["log_errors"])
+            picture["logs"]["told"] = _update_error_times(
+                seen, picture["logs"]["new"], picture["time"], params["log_errors"]
+            )
             self._known = seen["rotation"] = params["rotation"] or seen.get("rotation", {})
             picture["last_census"] = _last_census(params, seen)
         picture["rotation"] = self._known
@@ -220,10 +222,10 @@ def _census(params: Mapping[str, Any]) -> tuple[dict[str, Any], list[RotationErr
     """Every value of every column, with rests, so that the application has room. Page by page, in no one snapshot:
     what is written meanwhile is seen as it is then, and no vacuum waits for us."""
     throttle = Throttle(**{name: value for name, value in (params["throttle"] or {}).items() if value})
-    # Who has the current keys alone cannot tell a ruined value from one that was written under other keys.
+    # With the current keys alone, a damaged value looks like one that was written under other keys.
     known = census.UNOPENED if params["rotation"] else census.UNOPENED_ALONE
     unopened = {**{name: census.UNOPENED[name] for name in known}, NESTED: "E_ENCRYPTED_TWICE"}
-    with rotation.opened(request_of(params, Purpose("monitoring"))) as application:
+    with rotation.open_application(request_of(params, Purpose("monitoring"))) as application:
         unproved = _unproved(application)
         opening = response_times.of_opening(application)
         tallies = application.census("current", throttle)
@@ -235,7 +237,7 @@ def _census(params: Mapping[str, Any]) -> tuple[dict[str, Any], list[RotationErr
         problems.append(EnvNotSwitched(path=params["env_file"], found=keys.key_id, expected=params["expected"]))
     judged = [(code, name.__eq__) for name, code in unopened.items()]
     for code, is_odd in (*judged, ("E_NOT_CURRENT", lambda name: name not in ("current", "empty", *unopened))):
-        count, rows = census.odd(tallies, is_odd)
+        count, rows = census.find_odd(tallies, is_odd)
         if count:
             about = {"key_id": keyring.key_id("current")} if code == "E_NOT_CURRENT" else {}
             problems.append(build_error(code, count=count, rows=rows, **about))
@@ -283,7 +285,7 @@ def _since(
 ) -> dict[str, Any]:
     """Counts since the last whole look of the same looker, for the logs ``looked_at``: the timer, a person and the
     rotations each have their own. One who looks for the first time goes on where the others are, but for the rotations:
-    what these have seen is told to nobody."""
+    what these have seen is shown to nobody."""
     lookers = seen.get("lookers", {})
     others = [last for name, last in lookers.items() if name != "rotation"]
     first: Mapping[str, Any] = max(others, key=lambda last: str(last["time"]), default={"time": None, "totals": {}})
@@ -296,7 +298,9 @@ def _since(
     return {"since": last["time"], "new": since, "totals": totals}
 
 
-def _told(seen: dict[str, Any], new: Mapping[str, Mapping[str, int]], time: str, tolerated: int) -> dict[str, str]:
+def _update_error_times(
+    seen: dict[str, Any], new: Mapping[str, Mapping[str, int]], time: str, tolerated: int
+) -> dict[str, str]:
     """When each log last had more errors than are ``tolerated``: of the first ones ever too, which a counter that was
     not there before does not tell Prometheus."""
     told: dict[str, str] = seen.setdefault("told", {})

@@ -86,7 +86,7 @@ def _row(host: str, look: Mapping[str, Any]) -> tuple[str, ...]:
     )
 
 
-def wrong(findings: Sequence[Mapping[str, str]]) -> RotationError:
+def build_findings_error(findings: Sequence[Mapping[str, str]]) -> RotationError:
     """One error for all findings, with each command once."""
     commands = dict.fromkeys(finding["next"] for finding in findings if finding["next"])
     return MonitoringFindings(

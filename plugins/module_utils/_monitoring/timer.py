@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What the systemd timer runs on an application host, without Ansible and without the key store.
 
-The only keys it meets are those of the application's own env file, read anew at each look; its configuration names
+The only keys it meets are those of the application's own env file, read again at each look; its configuration names
 files, columns and addresses, and may have headers, among them a token.
 """
 

@@ -79,7 +79,7 @@ class ApprovalEvidence:
 
     @classmethod
     def recorded(cls, found: Mapping[str, Any]) -> ApprovalEvidence | None:
-        """The evidence of a record; None where an earlier version kept none. Raises ValueError where it is none."""
+        """The evidence of a record; None where an earlier version kept none. Raises ValueError if it is not valid."""
         if not MADE_OF & set(found):
             return None
         try:
@@ -108,7 +108,7 @@ class ApprovalEvidence:
 
     def accepted(self, at: datetime.datetime | None = None) -> bool:
         """Whether ``ssh-keygen`` says that the text is this approval's, signed by its person, who may sign ``at`` that
-        time, or else now.
+        time, otherwise now.
 
         Raises FileNotFoundError where there is no ``ssh-keygen``.
         """

@@ -166,7 +166,7 @@ def _hash(line: Mapping[str, Any]) -> str:
 
 
 def read(raw: bytes) -> dict[str, Any] | None:
-    """The event that a line is, None where it is none."""
+    """The event of a line, or None."""
     try:
         line = json.loads(raw)
         canonical(line)

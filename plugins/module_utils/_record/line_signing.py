@@ -2,11 +2,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A key for each line of a record, used once: that lines were cut off its end shows before any run has signed them.
 
-Each line names the public half of the key that signs the next one; the private half alone lies beside the record, and
+Each line names the public half of the key that signs the next one; the private half alone is next to the record, and
 is replaced with each line. Whoever cuts lines off has the key of the line behind the last, and none that what they left
 names: they can neither show it nor write another line in the place. The store's key is not used for that: each step is
 a process of its own, and would have to ask the store for each line, also while that is down. It signs the whole at the
-ends of a run, and says who has written it, which a key that lies beside a record cannot.
+ends of a run, and says who has written it, which a key next to a record cannot.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def sign(key: str, text: bytes) -> str:
 def cut_off(lines: Sequence[RecordLine], signed: int, kept: str | None, *, needed: bool) -> Iterator[Problem]:
     """What these keys say against the end of a record, of which the first ``signed`` lines are signed as a whole.
 
-    ``kept`` is the public half of the key that lies beside it, which may be gone where it is not ``needed``: where the
+    ``kept`` is the public half of the key next to it, which may be gone where it is not ``needed``: where the
     record ends with the end of a run, and that was signed.
     """
     for number in range(max(signed, 1), len(lines)):
@@ -43,13 +43,13 @@ def cut_off(lines: Sequence[RecordLine], signed: int, kept: str | None, *, neede
             yield Problem("cut", f"line {number + 1} is not signed with the key that the line before it names: {gone}")
             return
     if kept and not lines:
-        yield Problem("cut", "all its lines were cut off: the key of the next one lies beside it")
+        yield Problem("cut", "all its lines were cut off: the key of the next one is next to it")
         return
     names = {line.members.get(NEXT_KEY) for line in lines} - {None}
     if not names or kept in names:  # a line that was written since it was looked at has another
         return
     if kept:
-        yield Problem("cut", f"lines behind line {len(lines)} were cut off: the key beside it is of a later one")
+        yield Problem("cut", f"lines behind line {len(lines)} were cut off: the key next to it is of a later one")
     elif needed:
         yield Problem("cut", f"the key of the line behind line {len(lines)} is gone, as where lines were cut off")
 

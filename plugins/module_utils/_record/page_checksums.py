@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What the pages of the records were when they were made: their SHA-256, as ``sha256sum`` writes and checks them.
 
-They are in one file beside the records, signed with the store's key as the records are. The record of which a page was
+They are in one file next to the records, signed with the store's key as the records are. The record of which a page was
 made has its sum there too: pages of before its last run cannot be put back with the sums of then.
 """
 
@@ -43,7 +43,7 @@ class PageChecksums:
         """
         names = [f"{rotation_id}/{name}" for name in PAGES]
         if promised and names[0] not in self.of:
-            yield Problem("page", f"{SUMS} does not say what its page was: it is gone, or was begun anew")
+            yield Problem("page", f"{SUMS} does not say what its page was: it is gone, or was begun again")
         elif names[0] not in self.of and _sum(self.folder, names[0]):
             yield Problem("unchecked", f"nobody has written down what its page was: {SUMS} does not name it")
         elif names[0] in self.of and not self._made_of(rotation_id, lines, ended):
@@ -66,12 +66,12 @@ class PageChecksums:
             yield Problem("page", f"its page {name} {'was changed since it was made' if found else 'is missing'}")
 
     def strangers(self) -> Iterator[Problem]:
-        """Pages among ours that no run has written down. A rotation's own is told with its record."""
+        """Pages among ours that no run has written down. A rotation's own is reported with its record."""
         for pattern in ("*.html", "*/*.html"):
             for path in sorted(glob.glob(os.path.join(glob.escape(self.folder), pattern))):
                 name = os.path.relpath(path, self.folder)
-                beside_record = os.path.lexists(os.path.join(os.path.dirname(path), RECORD))
-                if name not in self.of and not (os.path.basename(name) == PAGE and beside_record):
+                in_record = os.path.lexists(os.path.join(os.path.dirname(path), RECORD))
+                if name not in self.of and not (os.path.basename(name) == PAGE and in_record):
                     yield Problem("unchecked", f"{name} is a page that no run has made")
 
 
@@ -92,7 +92,7 @@ def look(folder: str) -> PageChecksums | None:
 def note(folder: str, rotations: Iterable[str], key: str, former: Collection[str] = ()) -> bool:
     """Write down what the pages of these rotations, and the index, are now, under the ``key`` that signs records.
 
-    False where what was there was signed neither by it nor by one of the ``former`` keys, and is begun anew. Raises
+    False where what was there was signed neither by it nor by one of the ``former`` keys, and begins again. Raises
     OSError.
     """
     with atomic_file.folder_lock(folder):

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A record as it lies there, with what its signature covers and who wrote it: what is checked, and by no rule yet."""
+"""A record as stored, with what its signature covers and who wrote it: what is checked, and by no rule yet."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from .writer import FILE_NAME, NAMESPACE, SIGNATURE, SIGNERS, Record
 @dataclass(frozen=True)
 class StoredRecord:
     """``signed`` is how many of its lines its signature covers, ``key`` whose signature that is, ``half`` whether there
-    is half a line behind its lines. ``armoured`` and ``beside`` are the files beside it, None where there is none;
-    ``next_key`` is the public half of the key that lies there for its next line."""
+    is half a line behind its lines. ``armoured`` and ``signers`` are the files next to it, None where there is none;
+    ``next_key`` is the public half of the key there for its next line."""
 
     record: Record
     lines: Sequence[RecordLine]
     half: bool
     armoured: str | None
-    beside: str | None
+    signers: str | None
     signed: int
     key: str | None
     next_key: str | None
@@ -62,9 +62,9 @@ def look(folder: str, rotation_id: str) -> StoredRecord:
     raw = record.raw()
     end = raw.rfind(b"\n") + 1
     lines = chain.lines(raw[:end])
-    armoured = _beside(record, SIGNATURE)
+    armoured = _read_next_to(record, SIGNATURE)
     signed, key = _signature(armoured, lines) if armoured else (0, None)
-    return StoredRecord(record, lines, end < len(raw), armoured, _beside(record, SIGNERS), signed, key, next_key)
+    return StoredRecord(record, lines, end < len(raw), armoured, _read_next_to(record, SIGNERS), signed, key, next_key)
 
 
 def names(folder: str) -> list[str]:
@@ -103,7 +103,7 @@ def _next_key(record: Record) -> str | None:
     return sshsig.raw_public(key) if key else None
 
 
-def _beside(record: Record, name: str) -> str | None:
+def _read_next_to(record: Record, name: str) -> str | None:
     try:
         with open(os.path.join(os.path.dirname(record.path), name), encoding="ascii", errors="replace") as handle:
             return handle.read()

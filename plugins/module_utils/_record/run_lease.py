@@ -38,7 +38,7 @@ class Lease:
             atomic_file.private_folder(os.path.dirname(self.path))
             with atomic_file.folder_lock(os.path.dirname(self.path)):
                 self.refuse_other(pid)
-                atomic_file.replace(self.path, json.dumps(holder(rotation_id, pid)).encode("utf-8"))
+                atomic_file.replace(self.path, json.dumps(describe_holder(rotation_id, pid)).encode("utf-8"))
         except OSError as exc:
             raise RecordWrite(path=self.path, reason=exc.strerror) from None
 
@@ -78,7 +78,7 @@ class Lease:
         )
 
 
-def holder(rotation_id: str, pid: int) -> dict[str, Any]:
+def describe_holder(rotation_id: str, pid: int) -> dict[str, Any]:
     """Who works on which rotation, since now: the run whose ansible-playbook is the process ``pid`` of this machine."""
     return {
         "rotation_id": rotation_id,

@@ -58,7 +58,7 @@ def sign(key: str, message: bytes, namespace: str) -> str:
 
 
 def signer(armoured: str, message: bytes, namespace: str) -> str | None:
-    """The public key under which ``armoured`` is a signature of ``message``; None where it is none of it."""
+    """The public key under which ``armoured`` is a signature of ``message``; None if it is not."""
     return signer_of(armoured, hashlib.sha512(message).digest(), namespace)
 
 

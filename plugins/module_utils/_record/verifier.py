@@ -38,7 +38,7 @@ EXIT_CODES = {
     "edited": (1, "a line was edited"),
     "reordered": (3, "lines were reordered, or some left out"),
     "cut": (4, "cut off, or missing"),
-    "rewritten": (5, "written anew"),
+    "rewritten": (5, "rewritten"),
     "signature": (6, "not signed, or by a key that nobody has named"),
     "unreadable": (7, "unreadable, or there is none"),
     "older": (8, "an older copy"),
@@ -94,7 +94,7 @@ def check(
     """Every record in the folders ``places``, or the ``only`` one asked for.
 
     ``anchor`` is the head that the store has, ``key`` its public key, ``former`` are keys by which records may have
-    been signed before; without any, the one that lies beside each record. Raises E_RECORD_WRITE where one cannot be
+    been signed before; without any, the one next to each record. Raises E_RECORD_WRITE where one cannot be
     read, ValueError where the anchor is no head.
     """
     records = [look(place, name) for place in places for name in names(place)]
@@ -222,7 +222,7 @@ def _checked(record: StoredRecord, evidence: _Evidence, sums: page_checksums.Pag
 
 
 def _tampering(record: StoredRecord, ours: Sequence[AnchoredHead], trusted: Mapping[str, str]) -> Iterator[Problem]:
-    """What chain, heads and signature say against what lies there."""
+    """What chain, heads and signature say against what is there."""
     yield from chain.problems(record.lines)
     yield from chain.foreign(record.lines, record.rotation_id)
     for each in ours:
@@ -275,7 +275,7 @@ def _signature(record: StoredRecord, known: bool, trusted: Mapping[str, str]) ->
     signer = sshsig.fingerprint(record.key)
     if trusted and record.key not in trusted:
         yield Problem("signature", f"it is signed by {signer}, a key that nobody has named")
-    elif record.key != " ".join((record.beside or "").split()[2:4]):
+    elif record.key != " ".join((record.signers or "").split()[2:4]):
         yield Problem("signature", f"it is signed by another key than {SIGNERS} beside it names")
     elif not trusted:
         yield Problem("unchecked", f"the signature is of {signer}, and no key was given to hold that against")
@@ -327,11 +327,11 @@ def _approvals(record: StoredRecord) -> Iterator[Problem]:
         begins = line.event.name == ROTATE and line.event.is_intent
         bare = not isinstance(found, dict) or not MADE_OF & set(found)
         if not begins:
-            yield Problem("approval", f"{who} is none: no rotation begins with that line")
+            yield Problem("approval", f"{who} is not valid: no rotation begins with that line")
         elif bare and not required and not chain.chained([line]):
             yield Problem("unchecked", f"{who} was recorded without its signature, by an earlier version")
         elif bare:
-            yield Problem("approval", f"{who} has no signature beside it")
+            yield Problem("approval", f"{who} has no signature next to it")
         else:
             yield _approval(found, who)
 
@@ -447,7 +447,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("folders", nargs="+", help="folders of records (key_rotation_record_dir of each control node)")
     parser.add_argument("--rotation-id", help="this one alone")
     parser.add_argument("--anchor", help="the newest head, 'ROTATION_ID SEQ HASH [CONTROL_NODE]', from store or syslog")
-    parser.add_argument("--key", help="the public key, 'ssh-ed25519 AAAA...'; without it, the one beside each record")
+    parser.add_argument("--key", help="the public key, 'ssh-ed25519 AAAA...'; without it, the one next to each record")
     parser.add_argument(
         "--former-key", action="append", default=[], help="one that signed records before; several times"
     )

@@ -65,7 +65,7 @@ class Record:
                 _tell(log, f"{chain.head(self.rotation_id, line)} {event} {phase}")
 
     def sign(self, key: str) -> chain.Head:
-        """Sign the record as it is now, and say beside it whose signature that is; its head. Raises E_RECORD_WRITE."""
+        """Sign the record as it is now, and say next to it whose signature that is; its head. Raises E_RECORD_WRITE."""
         text, folder = self.text(), os.path.dirname(self.path)
         signer = f'{SIGNER} namespaces="{NAMESPACE},{page_checksums.NAMESPACE}" {sshsig.public(key)}\n'
         try:
@@ -116,7 +116,7 @@ class Record:
     def next_key(self) -> str | None:
         """The key that signs the next line; None where there is none, or what is no key. Raises OSError."""
         try:
-            with open(self._beside(NEXT), encoding="ascii", errors="replace") as handle:
+            with open(self._path_next_to(NEXT), encoding="ascii", errors="replace") as handle:
                 key = handle.read().strip()
             sshsig.private(key)
         except (FileNotFoundError, ValueError):
@@ -124,9 +124,9 @@ class Record:
         return key
 
     def _keep(self, key: str) -> None:
-        atomic_file.replace(self._beside(NEXT), f"{key}\n".encode("ascii"))
+        atomic_file.replace(self._path_next_to(NEXT), f"{key}\n".encode("ascii"))
 
-    def _beside(self, name: str) -> str:
+    def _path_next_to(self, name: str) -> str:
         return os.path.join(os.path.dirname(self.path), name)
 
     def refuse_full(self) -> None:

@@ -33,7 +33,7 @@ _N = r"\d+(?:,\d+)*"  # no comma at its end: of "100, 5 failed" the 5
 _NUMBER = rf"({_N})"
 _WORD = r"(?:[^\W\d]\w* )?"
 _BLANKS = re.compile(r"[^\S\n]+")  # by which columns are aligned; each is one blank in what is searched
-_TIME = re.compile(  # "22:04:11 ERROR" tells of no 11 errors
+_TIME = re.compile(  # "22:04:11 ERROR" reports no 11 errors
     r"(?:\b\d{4}-\d\d-\d\d[T ])?(?<!\d)\d\d?:\d\d:\d\d(?:[.,]\d+)?(?:Z\b|[+-]\d\d:?\d\d\b)?"
 )
 _AFTER = r"(?: \w+)?[\"']? ?[:=] ?\d"
@@ -64,7 +64,7 @@ def check(seconds: float) -> dict[str, int]:
 
     Raises E_COMMAND_TIME after so many ``seconds``.
     """
-    return of_check(*_said("check", seconds, deploy=True))
+    return of_check(*_run_in_fork("check", seconds, deploy=True))
 
 
 def of_check(rc: int, text: str) -> dict[str, int]:
@@ -77,7 +77,7 @@ def verify_encryption(seconds: float) -> dict[str, int]:
 
     Raises E_COMMAND_TIME after so many ``seconds``.
     """
-    return of_verify_encryption(*_said("verify_encryption", seconds))
+    return of_verify_encryption(*_run_in_fork("verify_encryption", seconds))
 
 
 def of_verify_encryption(rc: int, text: str) -> dict[str, int]:
@@ -105,7 +105,9 @@ def refuse_unrunnable(commands: Sequence[Sequence[str]], project_dir: str, purpo
         place = os.path.join(project_dir, program) if os.path.dirname(program) else program
         if not shutil.which(place):
             named = (
-                f"{program.split()[0]} is none that {users.own_name()} can run" if program.split() else "it is empty"
+                f"{program.split()[0]} is not a program that {users.own_name()} can run"
+                if program.split()
+                else "it is empty"
             )
             raise InvalidOption(
                 name=OPTIONS.get(purpose, purpose),
@@ -125,15 +127,15 @@ def run(commands: Sequence[Sequence[str]], project_dir: str, seconds: int) -> li
         rc = child_processes.ended(argv, seconds, project_dir)
         program = os.path.basename(argv[0])
         if rc:
-            raise CommandFailed(number=number, found=child_processes.found(rc, seconds, program))
+            raise CommandFailed(number=number, found=child_processes.format_failure(rc, seconds, program))
         done.append({"program": program, "rc": rc, "seconds": round(time.monotonic() - begun, 1)})
     return done
 
 
-def _said(name: str, seconds: float, **options: Any) -> tuple[int, str]:
+def _run_in_fork(name: str, seconds: float, **options: Any) -> tuple[int, str]:
     """Exit code and output of a command of the application, in a fork of this process that can be ended.
 
-    One that is started anew would inherit our environment, and with it the keys that the settings have read into that.
+    A new process would inherit our environment, and with it the keys that the settings have read into that.
     """
     context = multiprocessing.get_context("fork")
     ours, theirs = context.Pipe(duplex=False)

@@ -47,7 +47,7 @@ def wait(check: HealthCheck, patience: float) -> dict[str, Any]:
     """The first answer of status 200 to 299, as its ``status`` and the ``seconds`` it took.
 
     Raises E_OPTION for what is no address, or has a password, headers that HTTP cannot carry and a file that is not
-    there, and E_HEALTH after ``patience`` seconds: an answer that streams on without end is none.
+    there, and E_HEALTH after ``patience`` seconds: an answer that streams without end is a failure.
     """
     address = fit_url(check.url)
     sent = fit(check.headers, check.host)
@@ -55,18 +55,18 @@ def wait(check: HealthCheck, patience: float) -> dict[str, Any]:
     end = time.monotonic() + patience
     while True:
         begun = time.monotonic()
-        status, found = _asked(address, sent, check.ca_file, check.answer_patience)
+        status, found = _request(address, sent, check.ca_file, check.answer_patience)
         if 200 <= status < 300:
             return {"status": status, "seconds": round(time.monotonic() - begun, 3)}
         if time.monotonic() > end:
-            raise HealthCheckFailed(url=shown(check.url), found=found, seconds=f"{patience:.0f}")
+            raise HealthCheckFailed(url=without_query(check.url), found=found, seconds=f"{patience:.0f}")
         time.sleep(POLL)
 
 
 def fit_url(url: str) -> str:
     """The address as HTTP carries it: a name or path in another script encoded (RFC 3987, section 3.1).
 
-    Raises E_OPTION for what is none, or has a user or password in it.
+    Raises E_OPTION for what is not an address, or has a user or password in it.
     """
     try:
         parts = urlsplit(url)
@@ -85,7 +85,7 @@ def fit_url(url: str) -> str:
     return parts._replace(netloc=netloc, path=path, query=query, fragment="").geturl()
 
 
-def shown(url: str) -> str:
+def without_query(url: str) -> str:
     """The address without its query, which may hold a secret."""
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.netloc}{parts.path}"
@@ -115,7 +115,7 @@ def fit(headers: Mapping[str, Any], host: str | None) -> dict[str, str]:
     return {**sent, **({"Host": host} if host else {})}
 
 
-def _asked(url: str, headers: dict[str, str], ca_file: str | None, patience: float) -> tuple[int, str]:
+def _request(url: str, headers: dict[str, str], ca_file: str | None, patience: float) -> tuple[int, str]:
     """The status of one answer, or 0, and what to say of it."""
     from ansible.module_utils.urls import ConnectionError as UrlError  # of a certificate, too
     from ansible.module_utils.urls import open_url
@@ -125,7 +125,7 @@ def _asked(url: str, headers: dict[str, str], ca_file: str | None, patience: flo
         open_url, url, timeout=patience, use_proxy=False, headers=headers, ca_path=ca_file, follow_redirects="none"
     )
     try:
-        status = whole(opened, ENOUGH, patience)
+        status = read_whole(opened, ENOUGH, patience)
     except urllib.error.HTTPError as exc:
         return exc.code, f"status {exc.code}"
     except (OSError, EOFError, zlib.error, http.client.HTTPException, UrlError) as exc:  # some zip unasked
@@ -137,10 +137,10 @@ def _asked(url: str, headers: dict[str, str], ca_file: str | None, patience: flo
     return status, f"status {status}"
 
 
-def whole(opened: Callable[[], Any], most: int, seconds: float) -> int:
+def read_whole(opened: Callable[[], Any], most: int, seconds: float) -> int:
     """The status of an answer of which all was read, or ``most`` bytes, within ``seconds`` in all.
 
-    A socket's own timeout is for each piece that comes, and a server may send one a second for ever. Raises
+    A socket's own timeout is for each piece that comes, and a server may send one a second without end. Raises
     TimeoutError, and what ``opened`` raises.
     """
     outcome: queue.SimpleQueue[tuple[int, BaseException | None]] = queue.SimpleQueue()

@@ -6,10 +6,10 @@ What was up stands in a file before it is stopped, so that a run that was killed
 another rotation begins: a service that dies under new keys is one of those that its rollback is to start.
 
 A command outlives the run that was killed while it was at work, and would undo what is done meanwhile: which process it
-is stands beside that file, and it is waited for.
+is stands next to that file, and it is waited for.
 
-A stop by hand, that of the maintenance playbook, holds: no rotation and no rollback starts anything until the same
-playbook was told to.
+A stop by hand, that of the maintenance playbook, stays in effect: no rotation and no rollback starts anything until the
+same playbook starts the services.
 """
 
 from __future__ import annotations
@@ -100,9 +100,9 @@ class Maintenance:
         self.warnings: list[str] = []
 
     def stop(self, *, dry: bool) -> list[str]:
-        """Stop what is up, in the order given; the names. A job may be waited for instead, and is none of them.
+        """Stop what is up, in the order given; the names. A job may be waited for instead, and is not among them.
 
-        A stop by hand tries every service whatever becomes of the others, and tells of all failures in the end.
+        A stop by hand tries every service whatever becomes of the others, and reports all failures at its end.
         Raises E_SERVICE_*, E_MAINTENANCE_FILE; by hand E_STOP_INCOMPLETE alone.
         """
         self._refuse_stop()
@@ -130,7 +130,7 @@ class Maintenance:
         if self.options.held == "refuse" and not self.by_hand:
             self._refuse_held()
             self._refuse_no_time()
-            for service in self.services.values():  # later it would be the way back that does not start it
+            for service in self.services.values():  # later it would be the rollback that does not start it
                 service.refuse_unrunnable()
 
     def _overtakes_start(self) -> bool:
@@ -138,7 +138,7 @@ class Maintenance:
         if not self.by_hand:
             self._outlast("start")
             return False
-        with contextlib.suppress(RotationError):  # which is told later
+        with contextlib.suppress(RotationError):  # which is reported later
             self._remember(replace(self.remembered(), held=_now()))
         return bool(child_processes.at_work(self.notes["start"]))
 
@@ -192,7 +192,7 @@ class Maintenance:
                 self._write(self.options.flag, b"", mode=0o644)
 
     def _newest(self, memory: StoppedServices) -> StoppedServices:
-        """What stands there now; by hand ``memory`` where it is damaged, which was told."""
+        """What stands there now; by hand ``memory`` if it is damaged, which was reported."""
         try:
             return self.remembered()
         except RotationError:
@@ -250,7 +250,7 @@ class Maintenance:
                 self._refuse_held(meanwhile=True)
                 if not memory.down:  # the next start tries what has died since
                     self._remember(replace(memory, names=memory.began, down=True))
-                raise _told(exc, started) from None
+                raise _add_started(exc, started) from None
             finally:
                 self._refuse_held(meanwhile=True)  # what somebody stops in the middle of this does not stay up
             try:
@@ -259,7 +259,7 @@ class Maintenance:
                 if self.options.flag:
                     self._remove(self.options.flag)
             except RotationError as exc:
-                raise _told(exc, started) from None
+                raise _add_started(exc, started) from None
         return started
 
     def release(self, *, dry: bool) -> list[str]:
@@ -320,7 +320,7 @@ class Maintenance:
         return memory
 
     def _remembered_by_hand(self) -> StoppedServices:
-        """The same for a stop by hand, which a damaged memory does not hold up: it is told, and replaced."""
+        """The same for a stop by hand, which a damaged memory does not hold up: it is reported, and replaced."""
         try:
             return self.remembered()
         except RotationError as exc:
@@ -337,7 +337,7 @@ class Maintenance:
             raise ServiceHeld(changed=changed, since=since)
 
     def _refuse_no_time(self) -> None:
-        """Raise E_OPTION where each command would be ended at once, that of the way back too."""
+        """Raise E_OPTION if each command would be ended at once, that of the rollback too."""
         if self.services and self.options.patience <= 0:
             raise InvalidOption(
                 name="key_rotation_services_timeout",
@@ -382,11 +382,11 @@ class Maintenance:
                 else "No other service was stopped.",
                 f"Up still, or not known to be down: {left}." if left else "No service is known to be up.",
                 *([f"The file {flag} is there."] if flag and os.path.exists(flag) else []),
-                *([self._holds()] if self.by_hand else []),
+                *([self._format_hold()] if self.by_hand else []),
             ]
         )
 
-    def _holds(self) -> str:
+    def _format_hold(self) -> str:
         try:
             held = self.remembered().held
         except RotationError:
@@ -414,7 +414,7 @@ class Maintenance:
             raise MaintenanceFile(path=path, reason=exc.strerror) from None
 
 
-def _told(failure: RotationError, started: Sequence[str]) -> RotationError:
+def _add_started(failure: RotationError, started: Sequence[str]) -> RotationError:
     """The same of a start that had started some."""
     if started and failure.changed == NOTHING_CHANGED:
         return failure.with_changed(f"{', '.join(started)} was started.")

@@ -48,7 +48,7 @@ class KeyChange:
         Raises E_PROCESS_READ, where one that hides its environment may not pass.
         """
         try:
-            exported, hidden, replaced = self._seen(process)
+            exported, hidden, replaced = self._read_environment(process)
         except processes.GONE:
             return None
         # in such a file's case the variable may name the file (pulpcore), and then the file decides
@@ -59,8 +59,11 @@ class KeyChange:
             began = process.service and units.Unit(process.service).began
             started, orphan = (min(started, began), False) if began else (started, True)
         if replaced:
-            anew = f"make the container of {process.name} anew: it is not enough to restart it"
-            reason, todo = f"it sees {replaced} as it was before it was replaced, by a mount of that file alone", anew
+            recreate = f"recreate the container of {process.name}: it is not enough to restart it"
+            reason, todo = (
+                f"it sees {replaced} as it was before it was replaced, by a mount of that file alone",
+                recreate,
+            )
         else:
             reason, todo = self._stale(process, started, exported, hidden and not self.accept_hidden, orphan)
         known = not self.to_come and (not reason or (started > self.at + CLOCKS and not (hidden or orphan or replaced)))
@@ -78,7 +81,7 @@ class KeyChange:
             "todo": todo,
         }
 
-    def _seen(self, process: Process) -> tuple[dict[str, str], bool, str]:
+    def _read_environment(self, process: Process) -> tuple[dict[str, str], bool, str]:
         """The keys exported to it, whether others may be hidden, and which file it sees as it was."""
         try:
             exported, hidden = processes.exported(process, self.keys.values)
@@ -92,7 +95,7 @@ class KeyChange:
         return name in self.files and os.path.realpath(value) == os.path.realpath(self.files[name])
 
     def _is_read_by(self, service: str) -> bool:
-        """Whether systemd reads the file into the environment of this service anew with each start."""
+        """Whether systemd reads the file into the environment of this service at each start."""
         files = units.Unit(service).environment_files if service else []
         return os.path.realpath(self.env_file) in map(os.path.realpath, files)
 

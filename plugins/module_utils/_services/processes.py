@@ -32,7 +32,7 @@ class Process:
     parent: int
     forked: bool  # and runs the program of the process that it was forked from
     started: float  # seconds since the epoch
-    layout: tuple[int, ...]  # where its program lies in memory
+    layout: tuple[int, ...]  # where its program is in memory
     control_group: str
     command: str = field(repr=False)
 
@@ -53,7 +53,7 @@ class Process:
 
     @property
     def restart(self) -> str:
-        """What to type to have it started anew."""
+        """What to type to restart it."""
         services = self.services
         if not services:
             return f"stop process {self.pid} ({self.name}) and start it again"
@@ -98,7 +98,7 @@ def _stat(pid: int) -> tuple[str, list[bytes]]:
 def _laid_out(pid: int, name: str) -> bytes | None:
     """That file of a process, ``cmdline`` or ``environ``; None where it is still in the middle of an exec.
 
-    The new program's memory is there before what lies in it is (begin_new_exec in fs/exec.c, create_elf_tables).
+    The new program's memory is there before its contents are (begin_new_exec in fs/exec.c, create_elf_tables).
     """
     until, settled = time.monotonic() + EXEC, False
     while time.monotonic() < until:

@@ -193,7 +193,7 @@ class Unit(Service):
         return shown.stdout.strip()
 
 
-def listed(entries: Sequence[Mapping[str, Any]]) -> list[Service]:
+def read_services(entries: Sequence[Mapping[str, Any]]) -> list[Service]:
     """The services of the option ``services``. Raises E_OPTION."""
     found, wrong = stoppable(entries)
     if wrong:
@@ -319,7 +319,7 @@ def _ordered(service: Service, command: _Command, patience: float, note: str | N
     if rc:
         raise error(
             name=service.name,
-            found=child_processes.found(rc, patience, child_processes.program(argv)),
+            found=child_processes.format_failure(rc, patience, child_processes.program(argv)),
             look=service.look,
         )
     left = patience - (time.monotonic() - begun)

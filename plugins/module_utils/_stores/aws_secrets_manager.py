@@ -129,7 +129,7 @@ class SecretsManager(ServerStore):
             now = next((version for version, labels in labelled.items() if label in labels), None)
             key_id = history.stages.get(stage)
             wanted = None if key_id is None else _id(history.version(key_id).rotation_id)
-            if wanted != now and (wanted or label != "AWSCURRENT"):  # which AWS does not let go of
+            if wanted != now and (wanted or label != "AWSCURRENT"):  # which AWS does not release
                 yield label, now, wanted
                 labelled = self._described()["VersionIdsToStages"]  # moving one, AWS may have moved another
 
@@ -207,7 +207,7 @@ class SecretsManager(ServerStore):
             failure = self._refused(code, action)
         except BotoCoreError as exc:
             failure = self._failure(exc)
-        except ValueError:  # boto3's for an address that is none
+        except ValueError:  # boto3's for an invalid address
             failure = StoreNeeds(name="endpoint_url", found="is no address")
         raise failure
 

@@ -141,15 +141,15 @@ class HashiVault(ServerStore):
         self._show(_members(self._index()))
 
     def shows(self, history: History) -> bool:
-        return _members(history).items() <= self._shown().items()
+        return _members(history).items() <= self._read_metadata().items()
 
     def anchor(self) -> str | None:
-        return self._shown().get(ANCHOR)
+        return self._read_metadata().get(ANCHOR)
 
     def set_anchor(self, head: str) -> None:
         self._show({ANCHOR: head})
 
-    def _shown(self) -> dict[str, str]:
+    def _read_metadata(self) -> dict[str, str]:
         """The custom metadata of the index."""
         answer = self._ask(
             f"{self._mount}/metadata/{self._secret}",
@@ -158,7 +158,7 @@ class HashiVault(ServerStore):
         return dict((answer.get("data") or {}).get("custom_metadata") or {})
 
     def _show(self, members: Mapping[str, str]) -> None:
-        shown = {**self._shown(), **members}  # what is written replaces all of it
+        shown = {**self._read_metadata(), **members}  # what is written replaces all of it
         self._ask(
             f"{self._mount}/metadata/{self._secret}",
             lambda client: client.secrets.kv.v2.update_metadata(
@@ -241,9 +241,9 @@ class HashiVault(ServerStore):
             failure = self._failure(exc, place)
         if failure is not None:
             raise failure
-        return self._told(answer)
+        return self._read_answer(answer)
 
-    def _told(self, answer: Any) -> dict[str, Any]:
+    def _read_answer(self, answer: Any) -> dict[str, Any]:
         """The content of an answer, nothing where it has none. Raises E_STORE_STANDBY where it leads elsewhere."""
         if isinstance(answer, dict):
             return answer
@@ -268,7 +268,7 @@ class HashiVault(ServerStore):
         )
         client.session.trust_env = not in_clear(options["url"])  # a proxy would be given the token
         try:
-            answer = self._told(LOGINS[options["auth_method"]](client, options))
+            answer = self._read_answer(LOGINS[options["auth_method"]](client, options))
         except (InvalidPath, InvalidRequest, Forbidden, Unauthorized):
             raise self._login_refused() from None
         client.token = (answer.get("auth") or {}).get("client_token")

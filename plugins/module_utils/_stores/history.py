@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from .._engine.crypto.key_set import KeySet, listed
+from .._engine.crypto.key_set import KeySet, split_list
 from .._errors.approval import ApprovalUsed
 from .._errors.base import word
 from .._errors.keys import KeyReused, PreviousDestroyed, VersionNeeded
@@ -21,7 +21,7 @@ from .._errors.run import NothingToRollBack, RotationRolledBack
 from .._errors.store import StoreDamaged, StoreFormat, StoreStage, VersionUnknown
 from .._record.approval import Approval
 from .._record.rotation_id import checked
-from .._system.timestamps import later, now
+from .._system.timestamps import add_days, now
 
 STAGES = ("current", "pending", "previous")
 # What to do where a stage is asked for that no version has.
@@ -129,7 +129,7 @@ class History:
 
     @property
     def last(self) -> Version:
-        """The version that a rollback takes back: the pending one, or else the current one. Raises E_STORE_STAGE."""
+        """The version that a rollback discards: the pending one, otherwise the current one. Raises E_STORE_STAGE."""
         return self.stage("pending" if "pending" in self.stages else "current")
 
     @property
@@ -161,7 +161,7 @@ class History:
 
     def adopt(self, keys: KeySet) -> Version:
         """Take the application's own keys as the first version; or in the place of one that has ``other_list`` of them,
-        and then there is no way back to the version before that.
+        and then a rollback to the previous version is not possible.
 
         It is filed under its key id: what a run put aside before it died is found again under the same keys alone, and
         is in nobody's way where the application has others by now.
@@ -186,7 +186,7 @@ class History:
         return listed_anew and not self.open_rotation and all(current[name] == keys.values[name] for name in same)
 
     def add_pending(self, keys: KeySet, rotation_id: str) -> Version:
-        """Put a new version beside the current one. Raises E_KEY_REUSED, E_STORE_STAGE without a current one."""
+        """Put a new version next to the current one. Raises E_KEY_REUSED, E_STORE_STAGE without a current one."""
         self.stage("current")
         self.refuse_reused(keys)
         version = Version(
@@ -214,7 +214,7 @@ class History:
         """
         new = {value.split(",")[0].strip() for value in keys.values.values()}
         for version in self.versions:
-            used = {part for value in version.values.values() for part in (value, *listed(value))}
+            used = {part for value in version.values.values() for part in (value, *split_list(value))}
             if version.key_id == keys.key_id or new & used:
                 raise KeyReused(key_id=version.key_id)
 
@@ -238,7 +238,7 @@ class History:
         self.stage("current").state = "active"
 
     def close(self, rotation_id: str) -> None:
-        """The rotation is proved: nothing goes on with it any more."""
+        """The rotation is proved: nothing resumes it any more."""
         for version in self.versions:
             if version.rotation_id == rotation_id:
                 version.outcome = COMPLETED
@@ -273,7 +273,7 @@ class History:
         """
         version, found = self.version(key_id), []
         for other in self.versions:
-            kept = {part for value in other.values.values() for part in listed(value)}
+            kept = {part for value in other.values.values() for part in split_list(value)}
             for name, value in version.values.items():
                 if other is not version and value.split(",")[0].strip() in kept:
                     found.append((name, other))
@@ -344,7 +344,7 @@ def are_values(found: Any) -> bool:
 def _wrong_with(versions: Sequence[Version], stages: Mapping[str, str]) -> str:
     """What no history has; empty where it may be one. Raises TypeError or ValueError too."""
     for version in versions:
-        later(version.created, 0)
+        add_days(version.created, 0)
         if not are_values(version.values):
             return f"the values of {version.key_id} are no texts by name"
     for what in ("key_id", "rotation_id"):

@@ -34,7 +34,7 @@ SENDABLE = re.compile(r"[!-~]*")  # what HTTP clients put into a header and into
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 TRIES = 2
 MOST_SECONDS = 3600
-# What versions of OpenSSL say of an answer that is none of TLS, such as one of plain HTTP.
+# What versions of OpenSSL say of an answer without TLS, such as one of plain HTTP.
 NO_TLS = ("wrong version number", "record layer failure")
 ASIDE = "New values lie in the store under this rotation, where the same command finds them again; nothing uses them."
 SIGNING = "record signing"  # where the signing key lies among the values: no rotation's id has a blank

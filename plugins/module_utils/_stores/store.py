@@ -40,7 +40,7 @@ class Store(abc.ABC):
 
     @abc.abstractmethod
     def _catch_up(self, history: History) -> None:
-        """Do what an earlier change of ``history`` left undone: whoever was told of it types the same command again."""
+        """Do what an earlier change of ``history`` left undone: whoever read the error types the same command again."""
 
     @abc.abstractmethod
     def read_values(self, rotation_id: str) -> Mapping[str, str] | None:

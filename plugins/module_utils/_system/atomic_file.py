@@ -35,7 +35,7 @@ def is_path(text: str) -> bool:
 
 
 def replace(path: str, data: bytes, *, mode: int = 0o600, most: int = EVERY_MODE) -> None:
-    """Write ``data`` to ``path`` by a private file beside it, fsync and rename.
+    """Write ``data`` to ``path`` by a private file next to it, fsync and rename.
 
     An existing file keeps its owner, group, mode and extended attributes (POSIX ACLs and SELinux contexts are such
     attributes), but no bit of the mode beyond ``most``; a new one gets ``mode``. Raises OSError, ELOOP for a symbolic
@@ -68,7 +68,7 @@ def create(path: str, data: bytes) -> None:
 
 @contextlib.contextmanager
 def prepared(path: str, data: bytes, *, mode: int = 0o600, most: int = EVERY_MODE) -> Iterator[str]:
-    """A private file beside ``path`` that durably holds ``data``, with the attributes ``path`` has or is to have.
+    """A private file next to ``path`` that durably holds ``data``, with the attributes ``path`` has or is to have.
 
     The block renames it or takes it away; an error takes it away too. Its name is no other writer's, so that what a
     writer renames is what it wrote itself. The next run takes away what a killed one left. Raises OSError, and
@@ -90,7 +90,7 @@ def prepared(path: str, data: bytes, *, mode: int = 0o600, most: int = EVERY_MOD
 
 
 def discard_leftover(path: str) -> None:
-    """Take away every private file beside ``path``: while writers hold the folder, a killed one's. Raises OSError,
+    """Remove every private file next to ``path``: while writers hold the folder, a killed one's. Raises OSError,
     LeftBehindError."""
     folder, prefix = _private(path)
     with contextlib.suppress(FileNotFoundError):
@@ -158,7 +158,9 @@ def folder_lock(folder: str) -> Iterator[None]:
     try:
         while not _locked(descriptor):
             if time.monotonic() > end:
-                raise BlockingIOError(errno.EWOULDBLOCK, f"process {_holder(descriptor)} keeps {folder} locked", folder)
+                raise BlockingIOError(
+                    errno.EWOULDBLOCK, f"process {_find_lock_holder(descriptor)} keeps {folder} locked", folder
+                )
             time.sleep(LOCK_POLL)
         yield
     finally:
@@ -173,7 +175,7 @@ def _locked(descriptor: int) -> bool:
     return True
 
 
-def _holder(descriptor: int) -> str:
+def _find_lock_holder(descriptor: int) -> str:
     """Who holds the lock of a file, as proc_locks(5) has it."""
     inode = f":{os.fstat(descriptor).st_ino}"
     with contextlib.suppress(OSError), open("/proc/locks", encoding="ascii") as locks:

@@ -122,6 +122,6 @@ def program(argv: Sequence[str]) -> str:
     return (argv[0].split() or [""])[0]
 
 
-def found(rc: int, seconds: float, program: str) -> str:
+def format_failure(rc: int, seconds: float, program: str) -> str:
     """What to say of a command that did not end with 0."""
     return f"was given {seconds:.0f} seconds" if rc == TIMED_OUT else f"{program} {pipelines.ended(rc)}"

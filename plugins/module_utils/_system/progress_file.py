@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How far a long step is, in one small file that is rewritten while it goes on, for the one who watches."""
+"""How far a long step is, in one small file that is rewritten meanwhile, for whoever watches."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Several pieces of work at once, of which none goes on when one has failed."""
+"""Several pieces of work at once, which all stop when one has failed."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ def at(moment: float) -> str:
     return f"{datetime.datetime.fromtimestamp(moment, datetime.timezone.utc):%Y-%m-%dT%H:%M:%SZ}"
 
 
-def later(time: str, days: int) -> str:
+def add_days(time: str, days: int) -> str:
     """So many days after a time, both as ``now`` writes them."""
     moved = datetime.datetime.strptime(time, "%Y-%m-%dT%H:%M:%SZ") + datetime.timedelta(days=days)
     return f"{moved:%Y-%m-%dT%H:%M:%SZ}"

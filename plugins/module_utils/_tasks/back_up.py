@@ -38,7 +38,7 @@ def _dumped(task: HostTask) -> dict[str, Any]:
     recipients = _recipients(params)
     request = request_of(params, Purpose(f"backup of {params['rotation_id']}", run=params["run"] or ""))
     _refuse_own_key(params["identity"] or "", request.key_sets)
-    with rotation.opened(request) as application:
+    with rotation.open_application(request) as application:
         values = [value for keys in request.key_sets.values() for value in keys.values()]
         order = DumpOrder(
             recipients,
@@ -120,7 +120,7 @@ def _by_another(task: HostTask) -> dict[str, Any]:
     if not params[name]:
         raise InvalidOption(name=name, found="is not set", advice=f"Set key_rotation_{name}.")
     if changed:
-        one.refuse_unusable(0)  # its manifest alone lies there
+        one.refuse_unusable(0)  # only its manifest is there
     if changed and params["engine"] == "pgbackrest":
         stanza = external.PgBackRest(params["stanza"])
         if stanza.cipher() == "none":
@@ -143,7 +143,7 @@ def _oldest(params: dict[str, Any]) -> str:
 
 
 def _refuse_clear(params: dict[str, Any]) -> None:
-    """Raise E_BACKUP_UNENCRYPTED where a backup in clear was not asked for."""
+    """Raise E_BACKUP_UNENCRYPTED if an unencrypted backup was not asked for."""
     allowed = params["environment"] == "demo" or (params["environment"] == "staging" and not params["encrypt"])
     if not allowed:
         raise BackupUnencrypted(path=params["backup_dir"], environment=params["environment"])

@@ -71,7 +71,7 @@ def _remove_fence(databases: Sequence[Any], mine: Any, over: Any, *, dry: bool) 
     from .._engine.postgres import lease
     from .._engine.rewrite import fence
 
-    fenced = [database for database in databases if fence.standing(database)]
+    fenced = [database for database in databases if fence.read_fence(database)]
     for database in fenced:
         if held := lease.look(database, mine, over):
             return {"changed": False, "held": {**held, "alias": database.alias}}

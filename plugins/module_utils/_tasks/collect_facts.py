@@ -22,10 +22,10 @@ def collect_facts(task: HostTask) -> dict[str, Any]:
 
     params = task.params
     request = request_of(params, Purpose("checklist"))
-    with rotation.opened(request) as application:
+    with rotation.open_application(request) as application:
         databases = [database for database, _ in application.parts]
         schemes = sorted({target.scheme for target in application.targets})
-        connected = processes.with_holders(sessions.listed(databases, params["sessions_allowed"]))
+        connected = processes.with_holders(sessions.list_sessions(databases, params["sessions_allowed"]))
         read = model_reading.speed(application.targets, host_facts.SAMPLE, params["left_out"])
         migrations = host_facts.pending_migrations(database.alias for database in databases)
         users = host_facts.secret_key_users(request.key_sets["current"])
@@ -34,7 +34,8 @@ def collect_facts(task: HostTask) -> dict[str, Any]:
         found = {
             "databases": [host_facts.of_database(database) for database in databases],
             # twice: who connects for one request only is seen by the one look or the other
-            "sessions": connected + processes.with_holders(sessions.listed(databases, params["sessions_allowed"])),
+            "sessions": connected
+            + processes.with_holders(sessions.list_sessions(databases, params["sessions_allowed"])),
             "migrations": migrations,
             "speed": {**host_facts.speed(databases[0], application.keyring, schemes), "read": read},
             "secret_key": users,

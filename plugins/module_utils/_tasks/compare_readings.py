@@ -22,7 +22,7 @@ def compare_readings(task: HostTask) -> dict[str, Any]:
     from .._services import commands
 
     params = task.params
-    with rotation.opened(request_of(params, Purpose("reading"))) as application:
+    with rotation.open_application(request_of(params, Purpose("reading"))) as application:
         from django.core.management import get_commands
 
         if params["state"] == "recorded" and params["fence"] == "auto":
@@ -39,7 +39,7 @@ def compare_readings(task: HostTask) -> dict[str, Any]:
             picture["unsteady"] = model_reading.unsteady(picture, read(others.__contains__))
         if params["written"]:
             picture["written"] = [
-                list(one) for one in damage.seen(params["written"], application.targets, application.keyring)
+                list(one) for one in damage.find_damaged(params["written"], application.targets, application.keyring)
             ]
         picture["opening"] = response_times.of_opening(application)
         known = get_commands()

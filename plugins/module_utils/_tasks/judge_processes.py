@@ -37,7 +37,7 @@ def judge_processes(task: HostTask) -> dict[str, Any]:
     accept_orphans = params["orphans"] == "accept"
     switch = KeyChange(path, at, keys, accept_hidden, accept_orphans, key_files.files(params["keys"]), to_come, exports)
     there = processes.snapshot()
-    asked = _asked(params, there)
+    asked = _select_processes(params, there)
     judged = {pid: switch.judged(there, there[pid]) for pid in sorted(set().union(*asked.values()))}
     found = {pid: each for pid, each in judged.items() if each}
     for what, pids in asked.items():
@@ -48,14 +48,14 @@ def judge_processes(task: HostTask) -> dict[str, Any]:
 
 
 def _runs(what: str) -> bool:
-    """Whether it is a unit that has a process all the same, as systemd says, which does not show itself to us."""
+    """Whether it is a unit that still has a process, as systemd says, which does not show itself to us."""
     from .._services.units import Unit
 
     kind, _, name = what.partition(" ")
     return kind == "unit" and Unit(name).has_process
 
 
-def _asked(params: dict[str, Any], there: Mapping[int, Process]) -> dict[str, set[int]]:
+def _select_processes(params: dict[str, Any], there: Mapping[int, Process]) -> dict[str, set[int]]:
     """The pids of each unit, pid and pattern that is meant. Raises E_OPTION."""
     from .._services import processes
     from .._services.units import Unit

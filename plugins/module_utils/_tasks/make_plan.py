@@ -26,6 +26,6 @@ def make_plan(task: HostTask) -> dict[str, Any]:
     names = key_files.names_of_env_file(params["keys"])
     env = editor.everything(params["env_file"], params["dialect"]) if names else {}
     unset = [name for name in names if name not in found]
-    with rotation.opened(request) as application:
+    with rotation.open_application(request) as application:
         made = application.plan(counted=params["counted"], env=env, unset=unset)
     return {"changed": False, "plan": made}

@@ -27,7 +27,7 @@ def reencrypt_values(task: HostTask) -> dict[str, Any]:
     started = time.monotonic()
     run_id = "" if task.check_mode else params["run"] or secrets.token_hex(8)
     purpose = Purpose(params["rotation_id"], run=run_id, step=params["step"])
-    with rotation.opened(request_of(params, purpose)) as application:
+    with rotation.open_application(request_of(params, purpose)) as application:
         application.refuse_unproved()
         fenced = {} if task.check_mode or params["fence"] == "off" else _fence(application, params)
         others = ConcurrentWrites.of(params["others"]) if params["others"] else application.others()

@@ -32,7 +32,9 @@ def repair_values(task: HostTask) -> dict[str, Any]:
     left: list[dict[str, str]] = []
     found: set[str] = set()
     kept = _Kept(os.path.join(params["backup_dir"], f"{params['rotation_id']}.replaced.jsonl"))
-    with rotation.opened(request_of(params, Purpose(params["rotation_id"], run=params["run"]))) as application:
+    with rotation.open_application(
+        request_of(params, Purpose(params["rotation_id"], run=params["run"]))
+    ) as application:
         scope = work.RepairScope(application.keyring, application.accepted, frozenset(params["named"]))
         for database, survey in application.parts:
             if task.check_mode:

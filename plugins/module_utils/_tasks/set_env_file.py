@@ -48,13 +48,13 @@ def _set(task: HostTask) -> dict[str, Any]:
             {
                 "before_header": place,
                 "after_header": place,
-                "before": _shown(there, before.key_id),
-                "after": _shown(there, after),
+                "before": _format_diff(there, before.key_id),
+                "after": _format_diff(there, after),
             }
             for place, there in key_files.places(path, keys).items()
         ]
     return result
 
 
-def _shown(names: list[str], key_id: str) -> str:
+def _format_diff(names: list[str], key_id: str) -> str:
     return "".join(f"{name}=<of key set {key_id}>\n" for name in names)

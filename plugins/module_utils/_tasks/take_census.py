@@ -21,7 +21,9 @@ def take_census(task: HostTask) -> dict[str, Any]:
     from .._options.engine_request import Purpose, request_of
 
     params = task.params
-    with rotation.opened(request_of(params, Purpose("census", run=params["run"], leased=False))) as application:
+    with rotation.open_application(
+        request_of(params, Purpose("census", run=params["run"], leased=False))
+    ) as application:
         application.refuse_unproved()
         if params["accounted"]:
             application.refuse_unaccounted()
@@ -44,7 +46,7 @@ def take_census(task: HostTask) -> dict[str, Any]:
         "kept_aside": aside,
         "key_ids": {stage: application.keyring.key_id(stage) for stage in application.keyring.stages},
         "versions": django_project.versions(),
-        **({"migrations": migration.made()} if params["report_only"] else {}),
+        **({"migrations": migration.list_migrations()} if params["report_only"] else {}),
         **_needing(params, application, tallies),
     }
 
@@ -65,7 +67,7 @@ def _refuse(params: dict[str, Any], application: Any, tallies: Any) -> None:
 
     if params["unopened"] == "as_before":
         tallies = census.beyond(tallies, params["baseline"])
-    # Who has the expected keys alone cannot tell a ruined value from one that was written under other keys.
+    # With the expected keys alone, a damaged value looks like one that was written under other keys.
     alone = list(application.keyring.stages) == [params["expect_stage"]]
     classes = census.UNOPENED_ALONE if alone else tuple(census.UNOPENED)
     try:
@@ -94,7 +96,7 @@ def _refuse_overwritten(params: dict[str, Any], application: Any, classes: tuple
 
 
 def _connected_since_before(params: dict[str, Any], application: Any) -> list[dict[str, Any]]:
-    """At the end of a rotation, the application's sessions from before the env file was switched: what holds them may
+    """At the end of a rotation, the application's sessions from before the env file was switched: what has them may
     have other keys. Those of a pooler tell nothing of who uses them."""
     from .._engine.postgres import sessions
 
@@ -102,7 +104,7 @@ def _connected_since_before(params: dict[str, Any], application: Any) -> list[di
         return []
     databases = [database for database, _ in application.parts if database.alias not in params["direct"]]
     age = time.time() - os.stat(params["env_file"]).st_ctime
-    return sessions.listed(databases, params["sessions_allowed"], max(age, 0.0))
+    return sessions.list_sessions(databases, params["sessions_allowed"], max(age, 0.0))
 
 
 def _unwrapped(baseline: list[dict[str, Any]]) -> dict[str, dict[str, int]]:
@@ -122,12 +124,12 @@ def _unopened(params: dict[str, Any], tallies: Any) -> dict[str, Any]:
     """Those that were let pass."""
     from .._engine.proof import census
 
-    count, rows = census.odd(tallies, census.UNOPENED.__contains__)
+    count, rows = census.find_odd(tallies, census.UNOPENED.__contains__)
     return {"count": count, "rows": rows} if count and params["unopened"] == "as_before" else {}
 
 
 def _compared(params: dict[str, Any], application: Any, tallies: Any) -> tuple[Any, dict[str, Any], dict[str, Any]]:
-    """Compare it with the baseline: the digests of all, or else every row. The census that proved it, how many rows
+    """Compare it with the baseline: the digests of all, otherwise every row. The census that proved it, how many rows
     another process wrote by table, and of which rows it changed the value by column."""
     from .._engine.proof import census, row_digests
     from .._engine.rewrite.concurrent_writers import ConcurrentWrites
@@ -149,10 +151,10 @@ def _compared(params: dict[str, Any], application: Any, tallies: Any) -> tuple[A
     census.refuse_difference(baseline, [tally.as_result() for tally in again], looks)
     found = {table: look.as_result() for table, look in looks.items()}
     wrote = {table: counts for table, counts in found.items() if any(counts.values())}
-    return again, wrote, _written(again, looks)
+    return again, wrote, _select_written(again, looks)
 
 
-def _written(tallies: Any, looks: Any) -> dict[str, list[str]]:
+def _select_written(tallies: Any, looks: Any) -> dict[str, list[str]]:
     """By column, as table.column, the rows of which another process changed the value."""
     found = {tally.target.name: (tally.target.table.label, tally.target.column) for tally in tallies}
     rows = {name: looks[table].values.get(column) for name, (table, column) in found.items() if table in looks}

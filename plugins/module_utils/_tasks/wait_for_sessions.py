@@ -33,5 +33,5 @@ def wait_for_sessions(task: HostTask) -> dict[str, Any]:
         patience = 0 if task.check_mode else params["timeout"]
         left = sessions.wait_until_gone(databases, params["allowed"], patience)
     if left and params["left"] == "refuse" and not task.check_mode:
-        raise sessions.refused(left, patience)
+        raise sessions.build_sessions_error(left, patience)
     return {"changed": False, "sessions": left}

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A backup can be made, and the way back by it was tried."""
+"""A backup can be created, and restoring one was tried."""
 
 from __future__ import annotations
 

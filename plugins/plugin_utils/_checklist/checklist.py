@@ -70,7 +70,7 @@ MARKS = {STOP: "STOP", WARN: "warn", SKIP: "skip", OK: "ok  "}  # problems first
 WIDTH = 120
 
 
-def judged(seen: Observations, accepted: Sequence[str]) -> list[ChecklistItem]:
+def judge_items(seen: Observations, accepted: Sequence[str]) -> list[ChecklistItem]:
     """Every item, in order. One that is accepted by name warns where it would stop. Raises E_OPTION."""
     for name in accepted:
         if name not in ACCEPTABLE:

@@ -25,7 +25,7 @@ def census(seen: Observations) -> ChecklistItem:
         todo = "A process with other keys writes: stop it. The rotation writes each nested value as one token."
         return ChecklistItem("census", WARN, told, todo)
     if set(classes) - {"current"}:
-        todo = "A rotation was not finished, and this one goes on with it; otherwise find who wrote under other keys."
+        todo = "A rotation was not finished, and this one resumes it; otherwise find who wrote under other keys."
         return ChecklistItem("census", WARN, told, todo)
     return ChecklistItem("census", OK, f"{told}: all of them")
 
@@ -73,7 +73,7 @@ def reads(seen: Observations) -> ChecklistItem:
         return ChecklistItem("application", STOP, told, todo)
     broken = {trip["name"]: RoundTripFailed(**trip) for each in found for trip in each["broken"]}
     if broken:
-        todo = "Mend it, or leave the name out with key_rotation_application_ignore: it would take the rotation back."
+        todo = "Fix it, or exclude the name with key_rotation_application_ignore: it would roll the rotation back."
         return ChecklistItem(
             "application", STOP, "; ".join(f"{error.code}: {error.what}" for error in broken.values()), todo
         )

@@ -50,7 +50,7 @@ def clocks(seen: Observations) -> ChecklistItem:
 
 
 def versions(seen: Observations) -> ChecklistItem:
-    """Newer than what is tested: warn. Older: stop, since nobody will mend it there."""
+    """Newer than what is tested: warn. Older: stop, since nobody will fix it there."""
     if not seen.facts:
         return unseen("versions")
     items, told = [], {}

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Who has approved it, and who is told."""
+"""Who has approved it, and who is notified."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def authorised(seen: Observations) -> ChecklistItem:
 
 
 def notified(seen: Observations) -> ChecklistItem:
-    """Somebody is told of it."""
+    """Somebody is notified of it."""
     ways = seen.options.get("notify") or []
     first = [way for way in ways if STARTED in moments(way)]
     if not ways and not seen.production:

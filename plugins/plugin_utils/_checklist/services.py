@@ -62,7 +62,9 @@ def sessions(seen: Observations) -> ChecklistItem:
         return ChecklistItem(
             "sessions", OK, f"{len(known)} sessions, all of services that are stopped for the rotation"
         )
-    told = "; ".join(_told(session) for session in unknown[:SHOWN]) + ("; ..." if len(unknown) > SHOWN else "")
+    told = "; ".join(_format_session(session) for session in unknown[:SHOWN]) + (
+        "; ..." if len(unknown) > SHOWN else ""
+    )
     found = f"{len(unknown)} of {len(known) + len(unknown)} sessions are of no unit in key_rotation_services: {told}"
     if _stay(unknown, seen):
         todo = "Stop it or list it there; what holds no key is named in key_rotation_sessions_allowed. "
@@ -70,7 +72,7 @@ def sessions(seen: Observations) -> ChecklistItem:
     commanded = [service["name"] for service in seen.options["services"] if service.get("stop")]
     todo = "Stop it before, or list it there."
     if commanded:  # nobody knows which processes are theirs
-        theirs = f"It may be of {', '.join(commanded)}: by commands it is stopped all the same."
+        theirs = f"It may be of {', '.join(commanded)}: by commands it is stopped anyway."
         todo = f"{theirs} What is of none, stop before, or list there."
     return ChecklistItem("sessions", WARN, found, f"{todo} {_WITHOUT}")
 
@@ -159,7 +161,7 @@ def _stay(unknown: Sequence[dict[str, Any]], seen: Observations) -> bool:
     return by_units and any(session["process"] for session in unknown)
 
 
-def _told(session: dict[str, Any]) -> str:
+def _format_session(session: dict[str, Any]) -> str:
     process = session["process"]
     who = session["address"] or "the database's own host"
     if process:

@@ -36,7 +36,7 @@ def window(seen: Observations) -> ChecklistItem:
         found = f"{shown}, and it is {seen.now:%Y-%m-%d %H:%M %Z}"
         return _unless_down(seen, ChecklistItem("window", STOP, found, "Wait for it, or correct it."))
     left = (end - seen.now).total_seconds()
-    found = f"{_told(left)} are left; {told}"
+    found = f"{_format_duration(left)} are left; {told}"
     if seconds is None:
         return ChecklistItem("window", WARN, found, "See that they are enough.")
     if seconds * SLACK > left:
@@ -62,7 +62,7 @@ def _unless_down(seen: Observations, item: ChecklistItem) -> ChecklistItem:
 
 
 def estimate(seen: Observations) -> tuple[float | None, str]:
-    """Seconds that what is to come takes, and how that is told. Where the backup is made by now, it is not counted."""
+    """Seconds that what is to come takes, and the words for it. Where the backup is made by now, it is not counted."""
     values = _values(seen)
     if values is None:
         return None, "how long it takes could not be measured"
@@ -71,12 +71,12 @@ def estimate(seen: Observations) -> tuple[float | None, str]:
         told += ", and as long as it waits for others"
     down = seen.options.get("down_for") or 0.0
     if down > values:
-        values, told = down, f"{told}; all of it takes {_told(down)} as the last rotation did"
+        values, told = down, f"{told}; all of it takes {_format_duration(down)} as the last rotation did"
     elif not down:
         low, high = (values + each for each in STEPS)
         values, told = (
             max(low, LEAST),
-            f"{told}; with the steps around them, all of it takes {_told(low)} to {_told(high)}",
+            f"{told}; with the steps around them, all of it takes {_format_duration(low)} to {_format_duration(high)}",
         )
     if seen.options.get("backed_up"):
         return values, told
@@ -152,10 +152,10 @@ def _largest_by_table(targets: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _about(seconds: float) -> str:
-    return "less than 1 s" if seconds < 1 else f"about {_told(seconds)}"
+    return "less than 1 s" if seconds < 1 else f"about {_format_duration(seconds)}"
 
 
-def _told(seconds: float) -> str:
+def _format_duration(seconds: float) -> str:
     return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} minutes"
 
 

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Tell people how a rotation goes: by e-mail, a webhook of Slack's form, or any HTTP hook.
 
-That nobody could be told never stops a rotation: it is a warning, and goes into the record. What it says is made of the
-record alone. Where it goes is named by kind and host only: the rest of a webhook's address is a secret.
+A failed notification never stops a rotation: it is a warning, and goes into the record. The text is made of the record
+alone. The recipient is named by kind and host only: the rest of a webhook's address is a secret.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ def check(channels: Any, placed: Callable[[str], str]) -> Channels:
     """
     if not isinstance(channels, (list, tuple)):
         raise InvalidNotify(index=0, found="it is no list")
-    found = [_named(channel) for channel in channels]
+    found = [_restore_names(channel) for channel in channels]
     for index, channel in enumerate(found, 1):
         mistake = next(_mistakes(channel), None)
         if mistake:
@@ -89,7 +89,7 @@ def check(channels: Any, placed: Callable[[str], str]) -> Channels:
     ]
 
 
-def _named(channel: Any) -> Any:
+def _restore_names(channel: Any) -> Any:
     """A channel as it was written: YAML 1.1 takes the name ``on`` for true."""
     if not isinstance(channel, Mapping):
         return channel
@@ -97,8 +97,8 @@ def _named(channel: Any) -> Any:
 
 
 def moments(channel: Mapping[Any, Any]) -> Sequence[str]:
-    """When a channel is told, as it was written."""
-    found: Sequence[str] = _named(channel).get("on", MOMENTS)
+    """When a channel is notified, as it was written."""
+    found: Sequence[str] = _restore_names(channel).get("on", MOMENTS)
     return found
 
 
@@ -136,9 +136,9 @@ def _is_port(value: Any) -> bool:
 
 
 def rehearse(channels: Channels) -> None:
-    """Find the mistakes of templates while there is time to mend them. Raises E_NOTIFY.
+    """Find the mistakes of templates while there is time to fix them. Raises E_NOTIFY.
 
-    Not when people are told: there a file that is lost by then silences its own channel alone.
+    Not when people are notified: there a file that is lost by then silences its own channel alone.
     """
     for index, channel in enumerate(channels, 1):
         mistake = _template_mistake(channel) if channel.get("template") else None
@@ -166,8 +166,8 @@ def _template_mistake(channel: Mapping[str, Any]) -> str | None:
         return f"asks for what is not known: {', '.join(sorted(unknown))}"
     for moment, whole in itertools.product(moments(channel), (False, True)):
         try:
-            _text(channel, moment, sample_records.told(moment, whole=whole))
-        except EmptyMessage:  # which it may have to say of some moment, and is told when it does
+            _text(channel, moment, sample_records.build_state(moment, whole=whole))
+        except EmptyMessage:  # which it may have to say of some moment, and reports when it does
             continue
         except Exception as exc:  # noqa: BLE001  # whatever a template does
             return f"cannot tell that it has {moment}: {_reason(exc)}"
@@ -175,8 +175,8 @@ def _template_mistake(channel: Mapping[str, Any]) -> str | None:
 
 
 def _names() -> set[str]:
-    """What a template may ask for: all that is told of a record."""
-    return {*_shown(sample_records.told(STARTED)), "moment", "sentence"}
+    """What a template may ask for: all that a message says of a record."""
+    return {*_build_template_values(sample_records.build_state(STARTED)), "moment", "sentence"}
 
 
 def _environment() -> jinja2.Environment:
@@ -273,13 +273,15 @@ def _text(channel: Mapping[str, Any], moment: str, told: RotationState) -> str:
     path = channel.get("template") or TEMPLATE
     with open(path, encoding="utf-8") as handle:
         template = _environment().from_string(handle.read())
-    text = template.render(moment=moment, sentence=one_line(sentence(told)), **one_line(_shown(told))).strip()
+    text = template.render(
+        moment=moment, sentence=one_line(sentence(told)), **one_line(_build_template_values(told))
+    ).strip()
     if not text:
         raise EmptyMessage
     return text
 
 
-def _shown(told: RotationState) -> dict[str, Any]:
+def _build_template_values(told: RotationState) -> dict[str, Any]:
     """What a template may ask for, in which every member is there that may be left out."""
     names = {**attributes(told), **attributes(told.schedule), **attributes(told.schedule.next)}
     return {**names, **_filled(told), "act": {**attributes(told.act), **_filled(told.act)}}
@@ -303,7 +305,7 @@ def _email(channel: Mapping[str, Any], moment: str, told: RotationState, text: s
     message.set_content(body.strip() + "\n")
     security = channel.get("security", "starttls")
     if channel.get("user") and security == "none" and channel["host"] not in LOOPBACK:
-        raise NotSent("a password is not sent in clear: set security to starttls or tls")
+        raise NotSent("a password is not sent unencrypted: set security to starttls or tls")
     host, port = str(channel["host"]), int(channel.get("port") or SECURITY[security])
     trusted = ssl.create_default_context(cafile=channel.get("ca_cert"))
     opened: smtplib.SMTP = (
@@ -352,7 +354,7 @@ def _post(channel: Mapping[str, Any], content: Mapping[str, Any], headers: Mappi
         timeout=SECONDS,
         ca_path=channel.get("ca_cert"),
         follow_redirects="none",
-        use_proxy=parts.scheme == "https",  # which would be given the address and what is told
+        use_proxy=parts.scheme == "https",  # which would receive the address and the message
         use_netrc=False,  # whose password would take the place of the token
         http_agent="tetech.key_rotation",
     ).close()

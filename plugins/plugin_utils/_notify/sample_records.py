@@ -96,7 +96,7 @@ WORKED: list[dict[str, Any]] = [
     },
     {"event": "notification", "channel": "email by h", "about": "started", "to": ["a@b.org"]},
 ]
-# What its record holds when people are told of each moment.
+# What its record holds when people are notified of each moment.
 EVENTS: dict[str, list[dict[str, Any]]] = {
     "started": STARTED,
     "completed": [*WORKED, {"event": "rotate", "versions": [{**VERSION, **NOW}]}],
@@ -129,6 +129,6 @@ def _more(event: Mapping[str, Any]) -> dict[str, Any]:
     return MORE.get("intent" if sample.is_intent else sample.name, {})
 
 
-def told(moment: str, *, whole: bool = True) -> RotationState:
-    """What is told of it; ``whole`` with all that there may be, such as an approval and the proof of a backup."""
+def build_state(moment: str, *, whole: bool = True) -> RotationState:
+    """What a message says of it; ``whole`` with all that there may be, such as an approval and a backup's proof."""
     return read(SampleRecord(moment, whole=whole))

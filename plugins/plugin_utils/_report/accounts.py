@@ -40,7 +40,7 @@ def _person(name: str, accounts: set[str], logins: set[str]) -> str:
     return f"{name} ({', '.join(told)})" if told else name
 
 
-def said(found: Mapping[str, Any]) -> dict[str, Any]:
+def as_plain(found: Mapping[str, Any]) -> dict[str, Any]:
     """What an operator says, for a record: YAML knows dates and the like, a line of JSON does not."""
     plain: dict[str, Any] = json.loads(json.dumps({name: value for name, value in found.items() if value}, default=str))
     return plain

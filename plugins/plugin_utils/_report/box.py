@@ -145,7 +145,7 @@ def _data(ending: Ending) -> Iterator[Row]:
 def _models(ending: Ending) -> Iterator[Row]:
     models: dict[str, int] = {}
     for target in ending.state.census.last.targets:
-        models[target["model"]] = models.get(target["model"], 0) + data_state.opened(target["classes"])
+        models[target["model"]] = models.get(target["model"], 0) + data_state.count_opened(target["classes"])
     width = max((len(name) for name in models), default=0)
     for name, count in sorted(models.items()):
         yield Row("", f"{name:<{width}} {count:>9,}")
@@ -160,7 +160,7 @@ def _from_backup(event: Any, ending: Ending) -> Iterator[Row]:
         return
     if event.restored.get("copy"):
         return
-    yield from _copied(line for line in restore_lines.restored(event.raw) if not line.startswith("  values"))
+    yield from _copied(line for line in restore_lines.format_restore(event.raw) if not line.startswith("  values"))
     if event.restored.get("aside"):
         alias = event.restored.get("alias", "default")
         yield from _copied([restore_lines.drop_command(event.backup["rotation_id"], alias, ending.variables)])
@@ -219,7 +219,7 @@ def _warnings(ending: Ending) -> Iterator[Row]:
 
 
 def _next(ending: Ending) -> Iterator[Row]:
-    """What to type: on failure the one command, after a success what comes next, and the way back."""
+    """What to type: on failure the one command, after a success what comes next, and the command that rolls back."""
     state, run = ending.state, ending.run
     if ending.failed:
         yield Row("next", ending.command(run.direction))

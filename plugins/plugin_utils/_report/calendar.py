@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Reminders for a calendar: when the next rotation is due, and from when on the keys before can be retired.
+"""Reminders for a calendar: when the next rotation is due, and from when on the previous keys can be retired.
 
 Source: RFC 5545 (3.1 lines and their folding, 3.3.11 text, 3.6.1 events, 3.6.6 alarms, 3.8.1.11 status, 3.8.7.4
 sequence).

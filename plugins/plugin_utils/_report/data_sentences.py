@@ -63,7 +63,7 @@ def values(state: DataState) -> str:
     parts = [f"{count:,} open under version {key_id}" for key_id, count in sorted(found.under.items())]
     parts += [f"{count:,} {CLASSES.get(name, f'are {name}')}" for name, count in sorted(found.odd.items())]
     parts += [_left_alone(found)] * bool(found.left_alone)
-    return f"Of {found.total:,} values, {_listed(parts)}."
+    return f"Of {found.total:,} values, {_join_words(parts)}."
 
 
 def _left_alone(found: Values) -> str:
@@ -76,7 +76,7 @@ def env_files(state: DataState) -> Iterator[str]:
     for name, host in sorted(state.hosts.items()):
         groups.setdefault(host, []).append(name)
     for host, names in groups.items():
-        where = _listed(names)
+        where = _join_words(names)
         if not host.key_id:
             yield f"Which version the .env file on {where} holds is not known."
         elif host.reached:
@@ -85,5 +85,5 @@ def env_files(state: DataState) -> Iterator[str]:
             yield f"When {where} could last be reached, the .env file there held version {host.key_id}."
 
 
-def _listed(words: Sequence[str]) -> str:
+def _join_words(words: Sequence[str]) -> str:
     return " and ".join(filter(None, [", ".join(words[:-1]), words[-1]]))

@@ -90,7 +90,7 @@ def is_version(value_class: str) -> bool:
     return value_class in STAGES or value_class.startswith(OLDER)
 
 
-def opened(classes: Mapping[str, int]) -> int:
+def count_opened(classes: Mapping[str, int]) -> int:
     """How many values of one target were opened by the process that took the census."""
     return sum(count for name, count in classes.items() if is_version(name))
 
@@ -100,7 +100,7 @@ def odd(classes: Mapping[str, int]) -> dict[str, int]:
     return {name: count for name, count in classes.items() if count and name != EMPTY and not is_version(name)}
 
 
-def counted(targets: Iterable[Mapping[str, Any]], key_ids: Mapping[str, str]) -> Values:
+def read_census(targets: Iterable[Mapping[str, Any]], key_ids: Mapping[str, str]) -> Values:
     """The result of a census. ``key_ids`` names the version of each stage that it tried."""
     under: Counter[str] = Counter()
     others: Counter[str] = Counter()

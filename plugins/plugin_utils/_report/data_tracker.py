@@ -23,7 +23,7 @@ from ...module_utils._record.events import (
     RunEvent,
     StagesEvent,
 )
-from .data_state import NEVER, SINCE, DataState, Host, Values, counted
+from .data_state import NEVER, SINCE, DataState, Host, Values, read_census
 
 WRITERS = (ReencryptionEvent, RepairEvent, RestoreEvent)
 ADOPTED = "adopted"  # the state of key_version that says, as each look does, which version a host's .env file has
@@ -93,7 +93,7 @@ class DataTracker:
             self.hosts[event.host] = Host(event.key_id)
 
     def _census(self, event: CensusEvent, *, proved: bool) -> None:
-        found = counted(event.targets, {**self.stages, **event.key_ids})
+        found = read_census(event.targets, {**self.stages, **event.key_ids})
         passed = event.unopened.get("count", 0)
         odd_ones = found.odd or ({"unreadable": passed} if passed else {})
         proved = proved and not odd_ones

@@ -31,7 +31,7 @@ class KeyStages:
 
     @property
     def old(self) -> str | None:
-        """The version before this rotation."""
+        """The previous version."""
         return next((key_id for key_id in self.were_current if key_id != self.new), None)
 
     @property

@@ -16,7 +16,7 @@ from ...module_utils._record.events import ReadingEvent
 from ...module_utils._record.run_lease import Lease
 from ...module_utils._record.writer import Record
 from ...module_utils._stores.history import STAGES, History
-from ...module_utils._system.timestamps import later, now
+from ...module_utils._system.timestamps import add_days, now
 from .._services.retention import held_until
 from . import superseded_runs
 from .read_rotation import read
@@ -73,13 +73,13 @@ def _due(history: History, probe: Probe) -> dict[str, Any]:
     current, due = history.stage("current"), {}
     if probe.cryptoperiod_days:
         adopted = current.origin == "adopted"  # made by hand, nobody knows when: due since then
-        due["due"] = later(current.created, 0 if adopted else probe.cryptoperiod_days)
+        due["due"] = add_days(current.created, 0 if adopted else probe.cryptoperiod_days)
     if compromise := _compromise(current.key_id, probe):
         next_one = compromise.schedule.next
         due["due"] = min(f"{next_one.due:%Y-%m-%dT%H:%M:%SZ}", due.get("due", LAST))
         due["why"] = next_one.due_why
     if due.get("due"):
-        due["due_soon"] = later(due["due"], -probe.due_warning_days)
+        due["due_soon"] = add_days(due["due"], -probe.due_warning_days)
     return due
 
 

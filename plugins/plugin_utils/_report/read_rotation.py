@@ -22,7 +22,7 @@ from .unsigned_lines import Unsigned, unsigned
 def read(record: Record) -> RotationState:
     """Everything that the views show of one record. Raises E_RECORD_WRITE if it cannot be read."""
     state = reduce(record.rotation_id, record.decoded(), record.path)
-    for event in _beside(record, BY_HAND):
+    for event in _read_other_record(record, BY_HAND):
         state.services.apply_by_hand(event)
         state.downtime.apply_by_hand(event)
     state.retirements = [run for other in _retired(record, state) for run in retirements(_decoded(other))]
@@ -56,7 +56,7 @@ def _decoded(record: Record) -> list[Event]:
     return []
 
 
-def _beside(record: Record, name: str) -> list[Event]:
+def _read_other_record(record: Record, name: str) -> list[Event]:
     with contextlib.suppress(RotationError):
         return Record(_folder(record), name).decoded()
     return []
@@ -69,7 +69,7 @@ def _backups(state: RotationState) -> set[str]:
 
 def _restores(record: Record, name: str) -> Restores:
     found = Restores(name)
-    for event in _beside(record, name):
+    for event in _read_other_record(record, name):
         found.apply(event)
     return found
 

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Runs that were refused before they had a record: who tried what, when, and what refused it.
 
-They have one record of their own, beside those of the rotations: the same chain, and each line in syslog. Nothing waits
+They have their own record, next to those of the rotations: the same chain, and each line in syslog. Nothing waits
 for it, and nothing is signed, since a run that was refused is to change nothing of the store.
 """
 
@@ -47,14 +47,14 @@ def followed(folder: str) -> dict[str, str]:
     return {"follows_refused": str(chain.head(NAME, text, node()))} if text else {}
 
 
-def refused(record: Record) -> Iterator[Mapping[str, Any]]:
+def read_refused(record: Record) -> Iterator[Mapping[str, Any]]:
     """The tries that this record holds, the newest first."""
     for event in reversed(record.decoded()):
         if isinstance(event, AttemptEvent):
-            yield _told(event)
+            yield _describe_attempt(event)
 
 
-def _told(event: AttemptEvent) -> dict[str, Any]:
+def _describe_attempt(event: AttemptEvent) -> dict[str, Any]:
     accounts = Accounts()
     accounts.apply(event)
     return {

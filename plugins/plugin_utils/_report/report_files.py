@@ -31,12 +31,12 @@ KINDS = {"old": "keys before", "new": "new keys", "other": "other"}
 
 
 def write(record: Record) -> str:
-    """Write the pages of one record beside it; the path of the page. Raises E_RECORD_WRITE."""
+    """Write the pages of one record next to it; the path of the page. Raises E_RECORD_WRITE."""
     return _write(read(record), superseded_runs.others(record))
 
 
 def write_changed(record: Record) -> list[str]:
-    """Write anew the pages of the other rotations of which it says something, such as that they are superseded.
+    """Rewrite the pages of the other rotations of which it says something, such as that they are superseded.
 
     Their ids.
     """
@@ -50,7 +50,7 @@ def write_changed(record: Record) -> list[str]:
 def _write(rotation: RotationState, others: list[RotationState]) -> str:
     place, folder = superseded_runs.place(rotation, others), os.path.dirname(rotation.path)
     for template, name in FILES.items():
-        _put(os.path.join(folder, name), render(template, _shown(rotation, place)))
+        _put(os.path.join(folder, name), render(template, _build_page_values(rotation, place)))
     _remind(os.path.join(folder, CALENDAR), calendar.reminders(rotation, place))
     return os.path.join(folder, "report.html")
 
@@ -64,7 +64,7 @@ def write_index(folder: str) -> None:
         with contextlib.suppress(Exception):  # whatever somebody wrote into one: the others have their page
             record = Record(folder, name)
             states[name] = read(record)
-            refused += refused_runs.refused(record)
+            refused += refused_runs.read_refused(record)
     rotations = [one for one in states.values() if one.runs]  # and not what retire.yml has destroyed
     rotations.sort(key=lambda one: (str(one.began), one.rotation_id), reverse=True)
     places = [superseded_runs.place(one, [other for other in rotations if other is not one]) for one in rotations]
@@ -90,7 +90,7 @@ def _put(path: str, text: str) -> None:
         raise RecordWrite(path=path, reason=exc.strerror) from None
 
 
-def _shown(rotation: RotationState, place: Place) -> dict[str, Any]:
+def _build_page_values(rotation: RotationState, place: Place) -> dict[str, Any]:
     """What the templates read: the state, its place among other rotations, and the words that are the pages' own."""
 
     def kind(key: str) -> str:

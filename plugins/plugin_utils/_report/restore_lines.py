@@ -12,11 +12,11 @@ from ...module_utils._record.events import RepairEvent, RestoreEvent
 from .typed_commands import command
 
 
-def restored(result: Mapping[str, Any]) -> Iterator[str]:
+def format_restore(result: Mapping[str, Any]) -> Iterator[str]:
     """What a restore has done: the names, what is under which keys, what was lost."""
     done = result.get("restored") or {}
     if done.get("copy"):
-        yield f"  {done['copy']} lies beside {done['database']}, proved: the backup of {_moment(result)}"
+        yield f"  {done['copy']} is next to {done['database']}, proved: the backup of {_moment(result)}"
     elif "under" in done and result.get("changed"):
         yield f"  {done['database']} is now the backup of {_moment(result)}"
         under = ", ".join(f"{count:,} {name}" for name, count in sorted(done["under"].items()))
@@ -33,7 +33,7 @@ def restored(result: Mapping[str, Any]) -> Iterator[str]:
 
 
 def aside_line(name: str) -> str:
-    return f"  aside      {name}, without connections, until it is told to be dropped"
+    return f"  aside      {name}, without connections, until you drop it"
 
 
 def dropped(result: Mapping[str, Any]) -> Iterator[str]:
@@ -61,7 +61,7 @@ def left_copies(copies: Mapping[str, Mapping[str, str]], variables: Mapping[str,
     """Of each copy that a restore has made and not put in the place of a database, what it is and what drops it."""
     for alias, found in copies.items():
         for name, rotation_id in found.items():
-            what = f"{name} lies beside, the copy of a restore that was not finished. The same restore goes on with it"
+            what = f"{name} is the copy of a restore that was not finished. The same restore uses it"
             yield f"{what}; {drop_command(rotation_id, alias, variables).strip()} drops it."
 
 
@@ -81,7 +81,9 @@ def from_backup(event: RepairEvent | RestoreEvent, aside: Collection[str]) -> It
             told = repaired(dict(event.raw))
         elif event.swapped:
             kept = event.restored["aside"]
-            told = restored({**event.raw, "restored": {**event.restored, "aside": kept if kept in aside else None}})
+            told = format_restore(
+                {**event.raw, "restored": {**event.restored, "aside": kept if kept in aside else None}}
+            )
         lines = [" ".join(line.split()) for line in told]
         yield from (line for line in lines if not line.startswith("values "))  # which the census has
 

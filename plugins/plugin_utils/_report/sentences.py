@@ -7,8 +7,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from ...module_utils._engine.postgres.sessions import told as session_told
-from ...module_utils._engine.proof.damage import shown
+from ...module_utils._engine.postgres.sessions import format_session
+from ...module_utils._engine.proof.damage import format_values
 
 SHOWN = 12  # sessions of one sentence
 NOBODY_LOOKS = "no unit in key_rotation_services, none in key_rotation_processes: nobody looks at their keys"
@@ -25,9 +25,10 @@ def still_connected(left: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     """If sessions from before the switch were still connected at the proof."""
     if left:
         more = f"; and {len(left) - SHOWN} more" if len(left) > SHOWN else ""
+        listed = "; ".join(map(format_session, left[:SHOWN])) + more
         yield (
             f"{len(left):,} sessions from before the .env file was switched were still connected when the values were "
-            f"proved: {'; '.join(map(session_told, left[:SHOWN]))}{more}. What holds them may have other keys: restart "
+            f"proved: {listed}. What holds them may have other keys: restart "
             "it, or name it in key_rotation_sessions_allowed if it has none."
         )
 
@@ -47,7 +48,7 @@ def stale(counts: Mapping[str, int]) -> Iterator[str]:
     for column, count in sorted(counts.items()):
         yield (
             f"{count:,} digests in {column} stay: none of the ways in which others there are computed had made them of "
-            "their row. Have the application make them anew, or searches by them may find nothing."
+            "their row. Have the application recreate them, or searches by them may find nothing."
         )
 
 
@@ -68,7 +69,7 @@ def written(picture: Mapping[str, Any] | None) -> Iterator[str]:
     for value, reads in (picture or {}).get("written") or ():
         by_way.setdefault(str(reads), []).append(str(value))
     for reads, values in sorted(by_way.items()):
-        yield f"{len(values):,} values that another process changed are read as {reads}: {shown(values)}"
+        yield f"{len(values):,} values that another process changed are read as {reads}: {format_values(values)}"
 
 
 def left_behind(why: str) -> Iterator[str]:
@@ -85,7 +86,7 @@ def no_syslog(missed: Mapping[str, int], total: int) -> Iterator[str]:
     for host, count in sorted(missed.items()):
         yield (
             f"There was no syslog on {host}: the hashes of {count:,} of {total:,} lines of the record went to no "
-            "log. Only the store's head, and what lies beside the record, tell whether it is whole."
+            "log. Only the store's head, and the files next to the record, show whether it is whole."
         )
 
 

@@ -38,7 +38,7 @@ def reencrypted(result: dict[str, Any]) -> Iterator[str]:
         work = result["work"]
         yield f"  {work['seconds']} s, {work['passes']} passes over tables, {work['conflicts']:,} rows tried again"
     for table in result.get("vacuum", []):
-        yield f"  note: every row of {table} was written anew: VACUUM ANALYZE it, or leave that to autovacuum"
+        yield f"  note: every row of {table} was rewritten: VACUUM ANALYZE it, or leave that to autovacuum"
 
 
 def share(result: dict[str, Any], host: str) -> Iterator[str]:
@@ -54,7 +54,7 @@ def backed_up(dumps: list[dict[str, Any]]) -> Iterator[str]:
         if dump["engine"] != "pg_dump":
             yield f"  {dump['engine']} {dump['path']}, described in {dump['manifest']}"
             continue
-        sealed = f"encrypted to {len(dump['encrypted_to'])} recipients" if dump["encrypted_to"] else "in clear"
+        sealed = f"encrypted to {len(dump['encrypted_to'])} recipients" if dump["encrypted_to"] else "unencrypted"
         yield f"  {dump['path']}: {dump['size']:,} bytes, {sealed}"
         yield f"  {proof_line(dump['proof'])}"
 

@@ -44,7 +44,7 @@ def superseded_by(rotation: RotationState, others: Rotations) -> str | None:
 
 
 def destroyed(rotation: RotationState, others: Rotations) -> bool:
-    """Whether any record says that the keys before this rotation are destroyed, by whatever control node that was."""
+    """Whether any record, of whatever control node, says that the keys from before this rotation are destroyed."""
     versions = [each for one in (rotation, *others) for each in one.versions if isinstance(each, Mapping)]
     old = rotation.keys.old
     gone = any(each.get("key_id") == old and each.get("destroyed") for each in versions)
@@ -99,7 +99,7 @@ def changed(rotation: RotationState, others: Rotations) -> Iterator[RotationStat
 
 
 def others(record: Record) -> list[RotationState]:
-    """The rotations of the records beside this one; not of those that nobody can read, which the index names."""
+    """The rotations of the records next to this one; not of those that nobody can read, which the index names."""
     folder = os.path.dirname(os.path.dirname(record.path))
     found = []
     for name in sorted(os.listdir(folder)):

@@ -35,7 +35,7 @@ def started() -> str:
 def command(variables: Mapping[str, Any], playbook: str, options: Iterable[str] = ()) -> str:
     """The command that runs another playbook of this collection the way this one was started, with more ``options``."""
     typed = context.CLIARGS
-    words = ["ansible-playbook", _beside(started(), playbook)]
+    words = ["ansible-playbook", _name_other_playbook(started(), playbook)]
     for inventory in typed.get("inventory") or ():
         words += ["-i", inventory if inventory.endswith(",") else os.path.relpath(inventory)]
     if typed.get("connection") not in (None, "ssh", "smart"):
@@ -52,7 +52,7 @@ def command(variables: Mapping[str, Any], playbook: str, options: Iterable[str] 
     return shlex.join(words) + (" (and your other -e options)" if others else "")
 
 
-def _beside(started: str, playbook: str) -> str:
+def _name_other_playbook(started: str, playbook: str) -> str:
     """The other playbook, by path or, where this one was started by its collection name, by that."""
     if started.endswith((".yml", ".yaml")):
         return os.path.join(os.path.dirname(started), f"{playbook}.yml")

@@ -107,12 +107,12 @@ def _sentences_of(event: Event) -> Iterator[str]:
         yield from sentences.written(event.picture)
     elif isinstance(event, NotificationEvent) and event.is_failed:
         who = "Not everybody" if event.reached else "Nobody"
-        yield f"{who} was told by {event.channel} of the {event.about}: {event.found}"
+        yield f"{who} was notified by {event.channel} of the {event.about}: {event.found}"
     elif isinstance(event, RunEvent):
         for key in event.former_signers:
             yield f"The key that signs records was changed or lost before {event.time}: it was {_print(key)}."
         if event.resumed:
-            yield f"A run that had not ended was gone on with at {event.time}."
+            yield f"A run that had not ended was resumed at {event.time}."
 
 
 def nested_in(event: ReencryptionEvent) -> dict[str, int]:

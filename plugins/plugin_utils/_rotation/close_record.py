@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from ...module_utils._engine.proof.damage import NOTHING, repair_of, shown
+from ...module_utils._engine.proof.damage import NOTHING, format_repair, format_values
 from ...module_utils._errors.base import RotationError
 from ...module_utils._errors.values import UnreadableValues, ValuesEmptied
 from ...module_utils._record.events import ROLLBACK, ROTATE
@@ -106,6 +106,6 @@ def _refuse_emptied(state: RotationState) -> None:
         raise ValuesEmptied(
             changed="The rotation is completed, and all other values are proved.",
             count=len(emptied),
-            rows=shown(emptied),
-            repair=repair_of(emptied),
+            rows=format_values(emptied),
+            repair=format_repair(emptied),
         )

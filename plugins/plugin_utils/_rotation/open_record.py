@@ -125,7 +125,7 @@ def _refuse_damaged(log: RotationLog, task: RecordTask, record: Record) -> Mappi
 def _of_control_node(log: RotationLog) -> Mapping[str, Any]:
     return {
         "tool": provenance(),
-        "clock": clock.seen(),
+        "clock": clock.read_clock(),
         "commands": {name: log.controller.command(name) for name in COMMANDS},
         "retain_until": record_fields.retain_until(),
         "pages": page_checksums.SUMS,

@@ -25,7 +25,7 @@ def write_page(log: RotationLog, record: Record) -> str | None:
     try:
         written += report_files.write_changed(record)
     except Exception as exc:  # noqa: BLE001
-        log.controller.warn(f"The reports of other rotations could not be made anew: {type(exc).__name__}.")
+        log.controller.warn(f"The reports of other rotations could not be written again: {type(exc).__name__}.")
     write_index(log, written)
     return page
 
@@ -74,4 +74,4 @@ def _note_checksums(log: RotationLog, store: Store, written: Iterable[str]) -> N
     known = verifier.known_keys(log.folder, sshsig.public(key)) if key else []
     if key and not page_checksums.note(log.folder, list(written), key, known):
         sums = f"{log.folder}/{page_checksums.SUMS}"
-        log.controller.warn(f"{sums} was not signed with the key of {store.path}: it is begun anew.")
+        log.controller.warn(f"{sums} was not signed with the key of {store.path}: it is begun again.")

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any, TypedDict
 
-from .._report.accounts import said
+from .._report.accounts import as_plain
 
 
 class RecordResult(TypedDict, total=False):
@@ -74,7 +74,7 @@ class RecordTask:
 
     def as_recorded(self) -> Mapping[str, Any]:
         """What the operator says about this run."""
-        return said(
+        return as_plain(
             {
                 "environment": self.environment,
                 "reason": self.reason,

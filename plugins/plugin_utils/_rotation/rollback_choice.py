@@ -61,7 +61,7 @@ def choose_rollback(log: RotationLog, look: RollbackLook) -> RollbackChoice:
         destination=situation.destination,
         leaving=situation.taken_back if situation.elsewhere and chosen.name == "backwards" else "",
         unopened=bool(data_state.odd(situation.values)),
-        seen=_seen(look, log.store.load()),
+        seen=_describe_look(look, log.store.load()),
         databases=situation.ruined if chosen.name == "restore" else [],
     )
 
@@ -104,7 +104,7 @@ def _warn_of_copies(log: RotationLog, look: RollbackLook) -> None:
         log.controller.warn(line)
 
 
-def _seen(look: RollbackLook, history: History) -> Mapping[str, Any]:
+def _describe_look(look: RollbackLook, history: History) -> Mapping[str, Any]:
     """What the hosts showed, for the record: the census, and the key ID of each host's files."""
     newest = history.versions[-1].key_id if history.versions else ""
     key_ids = {**history.stages, "rolled back": newest}

@@ -16,7 +16,7 @@ from ...module_utils._record.run_lease import Lease
 from ...module_utils._record.writer import Record
 from ...module_utils._stores.store import Store
 from .._report.typed_commands import command
-from .._services.key_store import beside
+from .._services.key_store import path_from_inventory
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Controller:
 
     def path(self, path: str) -> str:
         """An absolute path; a relative one starts at the inventory."""
-        return beside(path, self.variables)
+        return path_from_inventory(path, self.variables)
 
     def command(self, playbook: str) -> str:
         """The command that runs another playbook the way this one was started."""

@@ -42,5 +42,5 @@ def _belongs_together(event: Event) -> bool:
 
 
 def _changed_nothing(error: Mapping[str, Any]) -> bool:
-    """Nothing at all, or but for a copy that lies beside."""
+    """Nothing at all, or nothing but a copy next to the database."""
     return error.get("changed") == NOTHING_CHANGED or error.get("code") == "E_RESTORE_LOSS"

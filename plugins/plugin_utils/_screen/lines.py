@@ -47,14 +47,14 @@ def census(targets: Sequence[Mapping[str, Any]]) -> None:
     digest = hashlib.sha256("\n".join(table).encode()).digest()
     again, _census[:] = _census[:] == digest, digest
     if again:
-        detail([f"  {counted(targets)}: the same as in the table above"], "Census")
+        detail([f"  {format_census(targets)}: the same as in the table above"], "Census")
     elif by_steps:
         show(step_lines.census([dict(target) for target in targets if _unexpected(target)]), "Census")
     else:
         show(table, "Census")
 
 
-def counted(targets: Iterable[Mapping[str, Any]]) -> str:
+def format_census(targets: Iterable[Mapping[str, Any]]) -> str:
     """All values of a census in a line, by class."""
     classes: dict[str, int] = {}
     columns = 0

@@ -45,12 +45,12 @@ class PlaybookStep:
 
     def sentence(self) -> str:
         """All of it; each message once."""
-        told = (_told(by_host, bool(self.failed - by_host.keys())) for by_host in self.said.values())
+        told = (_format_messages(by_host, bool(self.failed - by_host.keys())) for by_host in self.said.values())
         return "; ".join(dict.fromkeys("; ".join(each) for each in told))
 
     def endings(self) -> list[str]:
         """The messages with which the playbook itself failed."""
-        return _told(self.ended, False)
+        return _format_messages(self.ended, False)
 
     def line(self) -> str:
         """Its title, how long it took, and what was said."""
@@ -61,7 +61,7 @@ class PlaybookStep:
         return duration(time.monotonic() - self.begun)
 
 
-def _told(by_host: Mapping[str, str], named: bool) -> list[str]:
+def _format_messages(by_host: Mapping[str, str], named: bool) -> list[str]:
     """What the hosts said of one task: once if they agree, with names if they differ or if a host failed before."""
     messages = dict.fromkeys(by_host[host] for host in sorted(by_host))
     if len(messages) == 1 and not named:

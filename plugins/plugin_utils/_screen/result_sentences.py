@@ -8,14 +8,14 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from .._report import step_lines
-from .lines import counted
+from .lines import format_census
 
 Result = Mapping[str, Any]
 Sentence = Callable[[Result], str]
 
 
 def _counted(result: Result) -> str:
-    return counted(result["targets"])
+    return format_census(result["targets"])
 
 
 def _reencrypted(result: Result) -> str:

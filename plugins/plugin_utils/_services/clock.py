@@ -26,7 +26,7 @@ def skew(sent: float, began: float, ended: float, received: float) -> float:
     return least if least > 0 else min(most, 0.0)
 
 
-def seen() -> dict[str, Any] | None:
+def read_clock() -> dict[str, Any] | None:
     """Whether the clock is synchronized, then by how much it is off too; None where the system does not tell."""
     told = ctypes.create_string_buffer(ROOM)  # with modes 0 nothing is set
     try:

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Make new values for a key set, and check those that somebody else made.
 
-Values use only characters that every .env reader gives back unchanged (docs/design/env-files.md):
+Values use only characters that every .env reader returns unchanged (docs/design/env-files.md):
 ``[A-Za-z0-9_-]`` and Fernet's ``=``. Django's own alphabet has others too, so such a value is drawn until the file's
 reader gives it back.
 """
@@ -104,7 +104,7 @@ def generate(
     made = {}
     for key in keys:
         name = key["name"]
-        value = supplied.get(name) or _made(key, dialect)
+        value = supplied.get(name) or _generate_value(key, dialect)
         old = [part for part in current.get(name, "").split(",") if part]
         made[name] = ",".join([value, *old[: key.get("keep") or 0]])
         if not key.get("destination") and not dialects.can_carry(dialect, made[name]):
@@ -128,7 +128,7 @@ def _refuse_unmade(keys: Sequence[Mapping[str, Any]], supplied: Mapping[str, str
             raise KeyNotGenerated(name=key["name"])
 
 
-def _made(key: Mapping[str, Any], dialect: str) -> str:
+def _generate_value(key: Mapping[str, Any], dialect: str) -> str:
     """A new value of the key's type. Of Django's, django-environ takes one in fifty, with $ first, for a name."""
     kind = _type(key)
     while True:

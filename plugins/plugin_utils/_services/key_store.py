@@ -46,7 +46,7 @@ from ...module_utils._system import atomic_file
 
 display = Display()
 LOOKUP = "tetech.key_rotation.keys"  # its options are those of the stores
-# What each type has beside its own type.
+# The options of each type.
 SERVER = ("path", "timeout")
 LOGIN = ("auth_method", "auth_mount", "token", "token_file", "role_id", "secret_id", "role", "jwt", "jwt_file")
 OPTIONS: dict[str, tuple[str, ...]] = {
@@ -65,15 +65,15 @@ DEFAULT_PASSWORD_FILE = "~/.config/key_rotation/vault_password"
 
 
 def open_store(options: Mapping[str, Any], variables: Mapping[str, Any], loader: DataLoader) -> Store:
-    """The store of these options, or else of the variable ``key_rotation_store``; what that leaves out comes from
+    """The store of these options, otherwise of the variable ``key_rotation_store``; what that leaves out comes from
     variables, environment and ini.
 
     Raises E_STORE_TYPE, E_STORE_OPTION, E_STORE_NEEDS, E_STORE_PACKAGE.
     """
-    asked = _asked(options, variables, loader)
+    asked = _read_options(options, variables, loader)
     if not options and asked["store"]:
         options = asked["store"]
-        asked = _asked(options, variables, loader)
+        asked = _read_options(options, variables, loader)
     kind = asked["type"]
     if kind not in OPTIONS:
         raise StoreType(type=word(kind), known=", ".join(OPTIONS))
@@ -81,10 +81,12 @@ def open_store(options: Mapping[str, Any], variables: Mapping[str, Any], loader:
         if name not in ("type", *OPTIONS[kind]):
             raise StoreOption(name=name, known=", ".join(OPTIONS[kind]))
     if kind == "vault_file":
-        path = beside(asked["path"] or os.path.join(state_folder(variables, loader), "keys.vault.yml"), variables)
+        path = path_from_inventory(
+            asked["path"] or os.path.join(state_folder(variables, loader), "keys.vault.yml"), variables
+        )
         if not atomic_file.is_path(path):
             raise StoreNeeds(name="path", found="has a NUL, or what is no character")
-        password_file = beside(asked["password_file"], variables) if asked["password_file"] else None
+        password_file = path_from_inventory(asked["password_file"], variables) if asked["password_file"] else None
         return VaultFile(path, AnsibleVault(loader, password_file, asked["vault_id"]))
     try:
         server = _server(kind)
@@ -114,7 +116,7 @@ def refuse_unknown(given: Mapping[str, Any]) -> None:
             raise InvalidOption(name=name, found="is no option of the lookup", advice=advice)
 
 
-def _asked(options: Mapping[str, Any], variables: Mapping[str, Any], loader: DataLoader) -> dict[str, Any]:
+def _read_options(options: Mapping[str, Any], variables: Mapping[str, Any], loader: DataLoader) -> dict[str, Any]:
     """Every option of every type: Ansible itself looks for them where the doc fragment key_store says."""
     lookup = lookup_loader.get(LOOKUP, loader=loader)
     set_options(lookup, options, variables, loader)
@@ -201,7 +203,7 @@ def _no_identity(path: str) -> str:
 
 
 def state_folder(variables: Mapping[str, Any], loader: DataLoader) -> str:
-    """Where the control node keeps what outlives a run of one application: beside the inventory, or without one in the
+    """Where the control node keeps what outlives a run of one application: next to the inventory, or without one in the
     user's own state folder.
 
     The folder's name begins with a dot: Ansible reads every other file in an inventory's folder as inventory.
@@ -218,8 +220,8 @@ def _inventory(variables: Mapping[str, Any]) -> str:
     return found if os.path.isabs(found) else ""
 
 
-def beside(path: str, variables: Mapping[str, Any]) -> str:
-    """An absolute path on the control node. A relative one is beside the inventory, from wherever a playbook is run."""
+def path_from_inventory(path: str, variables: Mapping[str, Any]) -> str:
+    """An absolute path on the control node. A relative one begins at the inventory, wherever a playbook is run."""
     return os.path.abspath(os.path.join(_inventory(variables), os.path.expanduser(str(path))))
 
 
@@ -267,7 +269,7 @@ class AnsibleVault:
             return None
 
     def _secrets(self) -> list[tuple[str, VaultSecret]]:
-        """Those given, or else the password file's. Like Ansible's own, that may be a script that prints it."""
+        """Those given, otherwise the password file's. Like Ansible's own, that may be a script that prints it."""
         if self._given or (self._ours and not os.path.lexists(self._password_file)):
             return self._given
         try:

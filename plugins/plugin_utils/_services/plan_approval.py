@@ -49,7 +49,7 @@ def commands(path: str, plan_hash: str, environment: str) -> Iterator[str]:
     yield "To approve it, somebody else than who rotates reads the plan and types, with their own name and key:"
     yield f"    printf '{form}' YOUR_NAME \"$(date -u +%FT%TZ)\" > {name}"
     yield f"    ssh-keygen -Y sign -f ~/.ssh/id_ed25519 -n {NAMESPACE} {name}"
-    yield f"{name} and its signature go beside {path}."
+    yield f"{name} and its signature go next to {path}."
     yield "YOUR_NAME is the one in the file of allowed signers: one word, such as an address."
 
 
@@ -113,7 +113,7 @@ def used_in(events: Iterable[Mapping[str, Any]]) -> Iterator[Approval]:
 
 
 def _plan_hash(path: str) -> str:
-    """The hash over the plan as it lies there, whatever it says of itself."""
+    """The hash over the plan in the file, whatever hash it states."""
     try:
         with open(path, encoding="utf-8") as handle:
             found = yaml.safe_load(handle)
@@ -140,7 +140,7 @@ def _text(path: str, plan_path: str, plan_hash: str, environment: str) -> bytes:
 
 
 def _unread(path: str, exc: OSError) -> RotationError:
-    """What is there and cannot be read: it may be good all the same."""
+    """What is there and cannot be read: it may still be good."""
     advice = "Let the user who rotates read it, then run again."
     return ApprovalMissing(missing=f"{path} cannot be read: {exc.strerror}", advice=advice)
 

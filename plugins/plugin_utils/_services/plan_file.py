@@ -15,7 +15,7 @@ from ansible.parsing.dataloader import DataLoader
 from ...module_utils._engine import plan
 from ...module_utils._errors.discovery import PlanChanged, PlanFile, PlanNotReady
 from ...module_utils._system import atomic_file
-from .key_store import beside, state_folder
+from .key_store import path_from_inventory, state_folder
 
 HEAD = "# What a key rotation would re-encrypt. Made by tetech.key_rotation; rotate.yml keeps to it.\n"
 Plan = Mapping[str, Any]
@@ -35,7 +35,7 @@ class PlanWrite:
 
 def place(asked: str | None, variables: Mapping[str, Any], loader: DataLoader) -> str:
     """The file that is asked for, or the one that is kept with what outlives a run."""
-    return beside(asked or f"{state_folder(variables, loader)}/plan.yml", variables)
+    return path_from_inventory(asked or f"{state_folder(variables, loader)}/plan.yml", variables)
 
 
 def write(path: str, content: Plan, *, dry: bool) -> PlanWrite:

@@ -36,9 +36,9 @@ def try_to_seal(record: Record, store: Store) -> None:
 
 def refuse_gone(folder: str, store: Store) -> None:
     """Raise E_RECORD_GONE where the store has seen a record, and neither the folder of the records nor, where this
-    control node wrote it, that record is there: a mount may be missing, and it would begin anew beside it.
+    control node wrote it, that record is there: a mount may be missing, and a second one would begin next to it.
 
-    That they are lost for good is said in a file that holds the head: verifying goes on to miss them.
+    That they are lost for good is said in a file that holds the head: verification still reports them as missing.
     """
     seen = store.anchor()
     if not seen or _said_lost(folder, seen):
@@ -49,11 +49,11 @@ def refuse_gone(folder: str, store: Store) -> None:
         head = chain.Head("", 0, "")
     here = head.host == node()
     if (here and not os.path.isfile(os.path.join(folder, head.rotation_id, FILE_NAME))) or not os.path.isdir(folder):
-        where, advice = _written(head, folder, here=here)
+        where, advice = _describe_place(head, folder, here=here)
         raise RecordGone(folder=folder, store=store.path, head=seen, place=where, advice=advice)
 
 
-def _written(head: chain.Head, folder: str, *, here: bool) -> tuple[str, str]:
+def _describe_place(head: chain.Head, folder: str, *, here: bool) -> tuple[str, str]:
     """Where a record was written, as its head says, and what to do where it is not in ``folder``."""
     host = f"on this machine, {head.host}," if here else f"on {head.host}" if head.host else "on a machine not named"
     user, _, other = head.place.partition(":")

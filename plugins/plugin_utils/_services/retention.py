@@ -9,7 +9,7 @@ from ...module_utils._errors.keys import VersionHeld
 from ...module_utils._record.events import ROLLBACK, ROTATE
 from ...module_utils._record.writer import Record
 from ...module_utils._stores.history import ROLLED_BACK, History
-from ...module_utils._system.timestamps import later, now
+from ...module_utils._system.timestamps import add_days, now
 
 
 def held_until(history: History, key_id: str, hold_days: int, records: str) -> str:
@@ -19,7 +19,7 @@ def held_until(history: History, key_id: str, hold_days: int, records: str) -> s
     since = [_ended(records, replacement.rotation_id, ROTATE) or replacement.created]
     if version.outcome == ROLLED_BACK:
         since.append(_ended(records, version.rotation_id, ROLLBACK) or version.created)
-    return later(max(since), hold_days)
+    return add_days(max(since), hold_days)
 
 
 def refuse_held(history: History, key_id: str, hold_days: int, records: str) -> None:

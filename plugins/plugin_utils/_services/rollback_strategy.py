@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which way back there is: from what is found, never from what somebody believes (docs/design/engine.md)."""
+"""Which rollback is possible: decided by what is found, never by what somebody believes (docs/design/engine.md)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, Required, TypedDict
 
 from ...module_utils._stores.history import ROLLED_BACK, History
 
-# Classes of the census that no version brings back: what does not open, or holds a token that cannot be unwrapped.
+# Classes of the census that no version restores: what does not open, or holds a token that cannot be unwrapped.
 UNREADABLE = ("unreadable", "nested_unreadable", "token_inside")
 # SQLSTATEs by which PostgreSQL says that a table or its pages are not what they should be (its Appendix A): data and
 # index corrupted, undefined table and column, system and io error.
@@ -55,7 +55,7 @@ class Situation:
 
     @property
     def ruined(self) -> list[str]:
-        """Aliases of the databases that were found to be in ruins."""
+        """Aliases of the databases that were found to be damaged."""
         return sorted({*self.lost, *[self.damaged] * bool(self.damaged)})
 
     @property
@@ -195,7 +195,7 @@ RULES = (
 
 # What each does, for a person.
 DOES = {
-    "restore": "restore the backup beside the database, say what would be lost, and swap the two",
+    "restore": "restore the backup next to the database, say what would be lost, and swap the two",
     "repair": "write what the backup has for them (if they were not named, only where the rest of their rows is the "
     "same), and then look again",
     "settle": "bring every value, and every host that was left behind, under the current keys, and prove it",

@@ -14,7 +14,7 @@ from typing import Any
 from ansible.errors import AnsibleError
 
 from ...module_utils._errors.options import InvalidOption, InvalidOptions
-from .._task_options import wrong
+from .._task_options import find_wrong
 
 try:
     from ansible._internal._datatag._tags import Origin  # has no public name; without it, no place is shown
@@ -95,7 +95,7 @@ def _problems_of(name: str, option: Mapping[str, Any], host: HostSettings) -> It
         if name in REQUIRED or option.get("default") not in NOTHING:
             yield name, "is empty", REQUIRED.get(name, USE_DEFAULT)
         return
-    problems = [(place, found, REFERENCE) for place, found in wrong({name: option}, {name: value})]
+    problems = [(place, found, REFERENCE) for place, found in find_wrong({name: option}, {name: value})]
     yield from problems or ((name, *each) for each in CHECKS.get(name, lambda _: ())(value))
 
 

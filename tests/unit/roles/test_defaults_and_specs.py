@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 import yaml
-from ansible_collections.tetech.key_rotation.plugins.plugin_utils._task_options import wrong
+from ansible_collections.tetech.key_rotation.plugins.plugin_utils._task_options import find_wrong
 from jinja2 import Environment, nodes
 
 from ..conftest import CHECKOUT
@@ -159,7 +159,7 @@ def test_a_default_is_of_the_type_of_its_variable():
         if "default" in option and "{{" not in str(option["default"])
     }
     values = {name: option["default"] for name, option in fixed.items() if option["default"] not in ("", {})}
-    assert list(wrong({name: fixed[name] for name in values}, values)) == []
+    assert list(find_wrong({name: fixed[name] for name in values}, values)) == []
 
 
 def test_a_default_is_made_of_other_variables_and_of_what_is_made_of_them():

@@ -20,7 +20,7 @@ from ..._errors.database import DatabaseNotPostgresql
 from ..._errors.env_file import EnvExported, EnvNotLive, EnvNotRead
 from ..._system import users
 from ..crypto.derivation import members
-from ..crypto.key_set import listed
+from ..crypto.key_set import split_list
 from ..postgres.connection import APPLICATION_NAME
 
 _SETTINGS = re.compile(r"""DJANGO_SETTINGS_MODULE['"]\s*(?:,|\]\s*=)\s*['"](?P<module>[\w.]+)['"]""")
@@ -49,7 +49,7 @@ def start(
         sys.path.insert(0, project_dir)
     os.environ["DJANGO_SETTINGS_MODULE"] = settings_module or settings_of(project_dir)
     started = ApplicationStart(frozenset(os.environ))
-    # Django's own sessions are ours too, and no strangers to other hosts that look at the same time.
+    # Django's own sessions are ours too, so that other hosts that look at the same time know them.
     os.environ["PGAPPNAME"] = f"{APPLICATION_NAME}application"
     sys.addaudithook(started.see)
     try:
@@ -115,7 +115,7 @@ class ApplicationStart:
         for name, path in files.items():
             value = keys[name]
             own = members(setting(name))
-            known = (members(value), members(value.split(",")), members(listed(value)), members(path))
+            known = (members(value), members(value.split(",")), members(split_list(value)), members(path))
             if own and name not in fed and own not in known:
                 raise EnvNotLive(name=name, path=path)
 
@@ -152,11 +152,11 @@ def setting(name: str) -> Any:
 def texts() -> dict[str, bytes]:
     """The first value of every setting of the application's own that is a text, bytes or a list of them."""
     module = sys.modules.get(os.environ.get("DJANGO_SETTINGS_MODULE", ""))
-    found = {name: _known(value) for name, value in vars(module).items() if name.isupper()} if module else {}
+    found = {name: _read_members(value) for name, value in vars(module).items() if name.isupper()} if module else {}
     return {name: value[0] for name, value in found.items() if value}
 
 
-def _known(value: Any) -> list[bytes]:
+def _read_members(value: Any) -> list[bytes]:
     """The values of any setting; none of one that cannot be read here, such as an object that is made at its use."""
     try:
         return members(value)
@@ -175,14 +175,14 @@ def feeds(key_sets: Iterable[Mapping[str, str]]) -> dict[str, list[str]]:
         names = {
             part.encode("utf-8"): name
             for name, value in keys.items()
-            for part in (*value.split(","), *listed(value), value)
+            for part in (*value.split(","), *split_list(value), value)
         }
         for setting_name in filter(str.isupper, vars(module)):
             own = getattr(module, setting_name)
             if isinstance(own, Mapping):
                 found.update(_feeds_of_mapping(setting_name, own, names))
                 continue
-            value = _known(own)
+            value = _read_members(own)
             if value and setting_name not in keys and all(member in names for member in value):
                 found[setting_name] = list(dict.fromkeys(names[member] for member in value))
     return found
@@ -192,7 +192,7 @@ def _feeds_of_mapping(
     setting_name: str, own: Mapping[str, Any], names: Mapping[bytes, str]
 ) -> Iterator[tuple[str, list[str]]]:
     """The name of the key that each entry has the value of, in their order; empty for an entry that is no key."""
-    sources = [names.get(b"".join(_known(value)[:1]), "") for value in own.values()]
+    sources = [names.get(b"".join(_read_members(value)[:1]), "") for value in own.values()]
     if any(sources):
         yield setting_name, sources
 

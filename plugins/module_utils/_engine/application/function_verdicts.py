@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-Context = tuple[tuple[str, Any], ...]  # what a function is told of the row: names and values, in this order
+Context = tuple[tuple[str, Any], ...]  # what a function receives about the row: names and values, in this order
 Decrypt = Callable[[Any, Context], Any]
 Way = frozenset[tuple[str, str, int]]  # the lines that a call has run: file, function, line; below 0 where one raised
 CHANGED = 8  # characters of a token that are changed at a time
@@ -73,7 +73,7 @@ class FunctionReader:
         self._take(value, [(token, _call(self._decrypt, token, context))])
 
     def _take(self, value: Any, results: list[tuple[Any, Result]]) -> None:
-        """Take failures. A result that is the token's own value is none: the damage was no damage, or the keys fit."""
+        """Take failures. The token's own value does not count: the damage was no damage, or the keys fit."""
         failed = [(token, result) for token, result in results if result.raised or not same(result.value, value)]
         self._fails |= {result.way for _, result in failed}
         texts = [result.value for token, result in failed if not (result.raised or echoes(result.value, token))]

@@ -209,10 +209,12 @@ class Trace:
         if frame is not None and frame.f_globals.get("__name__") != __name__:
             code = frame.f_code
             function = "" if code.co_name == "<module>" else code.co_name
-            use = Use(self._shown(code.co_filename), frame.f_lineno, function, "read it while the application started")
+            use = Use(
+                self._shorten_path(code.co_filename), frame.f_lineno, function, "read it while the application started"
+            )
             self.uses.setdefault(name, set()).add(use)
 
-    def _shown(self, path: str) -> str:
+    def _shorten_path(self, path: str) -> str:
         """A file relative to the project, or from its package on."""
         path = os.path.realpath(path)
         roots = [self._project_dir, *(os.path.realpath(root) for root in sys.path if root)]

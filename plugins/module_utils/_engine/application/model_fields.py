@@ -38,7 +38,7 @@ def column_of(field: Any) -> str:
 def own_schemes(aliases: Collection[str]) -> dict[tuple[str, str], dict[str, Any]]:
     """Schemes of fields that may have been given a key of their own (``key=``), by table and column.
 
-    Such a key is in the code and does not rotate. django-cryptography signs with SECRET_KEY all the same.
+    Such a key is in the code and does not rotate. django-cryptography still signs with SECRET_KEY.
     """
     found: dict[tuple[str, str], dict[str, Any]] = {}
     for table, field in of_models(aliases):

@@ -160,7 +160,7 @@ def hkdf_sha256(secret: bytes, salt: bytes = b"", info: bytes = b"", *, length: 
     return HKDF(algorithm=hashes.SHA256(), length=length, salt=salt or None, info=info).derive(secret)
 
 
-def _listed(derive: str, found: list[bytes]) -> list[bytes]:
+def _split_lists(derive: str, found: list[bytes]) -> list[bytes]:
     """A comma list of keys that are in base64 or hex: the application takes it apart itself."""
     if derive not in ("direct", "hex"):
         return found
@@ -188,16 +188,16 @@ def keys(described: Mapping[str, Any], settings: Settings) -> list[bytes]:
     """The keys that ``described`` makes of the settings; the first one writes. Raises ValueError on a bad setting."""
     function, _, _, numbers = DERIVATIONS[described["derive"]]
     options = {name: described[name] for name in numbers if name in described}
-    given = _given(described, settings)
+    given = _read_sources(described, settings)
     return [function(**dict(zip(given, choice)), **options) for choice in product(*given.values())]
 
 
 def several(described: Mapping[str, Any], settings: Settings) -> bool:
     """Whether ``keys`` would make more than one. Nothing is derived for it."""
-    return any(len(found) > 1 for found in _given(described, settings).values())
+    return any(len(found) > 1 for found in _read_sources(described, settings).values())
 
 
-def _given(described: Mapping[str, Any], settings: Settings) -> dict[str, list[bytes]]:
+def _read_sources(described: Mapping[str, Any], settings: Settings) -> dict[str, list[bytes]]:
     """The values of each source that ``described`` names."""
     sources = [name for name in DERIVATIONS[described["derive"]][1] if name in described]
-    return {name: _listed(described["derive"], values(described[name], settings)) for name in sources}
+    return {name: _split_lists(described["derive"], values(described[name], settings)) for name in sources}

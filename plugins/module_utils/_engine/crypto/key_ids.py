@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The id by which a key set is spoken of: safe to print, and slow to make, so that it is useless to guess from."""
+"""The ID of a key set: safe to print, and slow to compute, so that it is useless to guess from."""
 
 from __future__ import annotations
 

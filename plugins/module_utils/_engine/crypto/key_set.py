@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A key set: the named settings that together open the data, and the id by which it is spoken of."""
+"""A key set: the named settings that together decrypt the data, and its ID."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class KeySet:
         return json.dumps(dict(self.values), sort_keys=True).encode("utf-8")
 
 
-def listed(value: str, *, blanks: bool = False) -> list[str]:
+def split_list(value: str, *, blanks: bool = False) -> list[str]:
     """The members of a comma list; with the ``blanks`` about them where an application leaves them there."""
     parts = value.split(",")
     return parts if blanks else [part.strip() for part in parts if part.strip()]

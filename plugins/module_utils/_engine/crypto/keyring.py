@@ -11,7 +11,7 @@ from typing import Any
 
 from ..application.custom_functions import FunctionCipher, ProcessPair
 from .derivation import NOTHING, Settings, members, values
-from .key_set import KeySet, listed
+from .key_set import KeySet, split_list
 from .libraries import MAPPINGS
 from .schemes import Scheme
 from .tokens import Cipher, Opened
@@ -56,7 +56,7 @@ class Keyring:
 
     def add(self, scheme: Scheme) -> bool:
         """Take one more scheme; whether it can be tried."""
-        made = {stage: self._made(scheme, stage) for stage in self.stages}
+        made = {stage: self._build_cipher(scheme, stage) for stage in self.stages}
         ciphers = {stage: cipher for stage, cipher in made.items() if cipher is not None}
         if len(ciphers) < len(made):
             return False
@@ -67,7 +67,7 @@ class Keyring:
             self._opens_under_one.add(scheme.name)
         return True
 
-    def _made(self, scheme: Scheme, stage: str) -> Cipher | None:
+    def _build_cipher(self, scheme: Scheme, stage: str) -> Cipher | None:
         if scheme.functions:
             others = [pair.sealer for other, pair in self._processes.items() if other != stage]
             return FunctionCipher(self._processes[stage], scheme.functions, others)
@@ -108,7 +108,7 @@ class Keyring:
                 return keys.values[sources[0]]
             # A setting that the application has as a list is a comma list in its .env, or several variables.
             blanks = any(member != member.strip() for member in members(own))  # left there by the application
-            return [part for name in sources for part in listed(keys.values[name], blanks=blanks)]
+            return [part for name in sources for part in split_list(keys.values[name], blanks=blanks)]
 
         return settings
 

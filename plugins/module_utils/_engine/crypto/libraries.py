@@ -16,7 +16,7 @@ MIRAGE_KEY = {
 }
 FERNET_FIELDS = {"derive": "hkdf_sha256", "secret": {"first": ["FERNET_KEYS", "SECRET_KEY"]}}
 
-DJFERNET_PREFIX = {"setting": "DJFERNET_PREFIX", "default": "djfernet"}  # what data of versions before 0.8 is under
+DJFERNET_PREFIX = {"setting": "DJFERNET_PREFIX", "default": "djfernet"}  # the key of data from versions older than 0.8
 
 # Settings that are mappings of keys, and how the entry with which is written is found among them.
 MAPPINGS: dict[str, dict[str, list[str]]] = {

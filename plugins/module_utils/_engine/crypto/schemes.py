@@ -256,7 +256,7 @@ def _check_inside(name: str, members: Mapping[str, Any], refuse: Any) -> None:
 def _check_functions(members: Mapping[str, Any], refuse: Any) -> None:
     described = members["application"]
     if set(members) - {IN_DOCUMENTS} != {"application"} or not isinstance(described, Mapping):
-        raise refuse("has something beside application, or no mapping there")
+        raise refuse("has something besides application, or no mapping there")
     if not {"decrypt", "encrypt"} <= set(described) <= {"decrypt", "encrypt", "binary", "context"}:
         raise refuse("has other members in application than decrypt, encrypt, binary and context")
     for name in ("decrypt", "encrypt"):

@@ -49,7 +49,7 @@ def columns(database: Database, survey: Survey, settled: Settlements) -> list[Fi
         ]
         if not open_columns:
             continue
-        for column, values in _sampled(database, table, open_columns):
+        for column, values in _read_samples(database, table, open_columns):
             name = table.label_of(column.name)
             if name in targets:
                 values = [survey.without_tokens(targets[name], value) for value in values]
@@ -59,11 +59,11 @@ def columns(database: Database, survey: Survey, settled: Settlements) -> list[Fi
             if name in fields or (name in digests and judged.count < FEW_DIGESTS):
                 continue
             if judged.verdict == unexplained.UNEXPLAINED:
-                found.put("unexplained", name, found=_told(judged, values))
+                found.put("unexplained", name, found=_format_verdict(judged, values))
     for name, each in fields.items():
         found.put("encoded", name, field=each.field, found=each.found)
     survey.findings.drop("digest", found.columns())
-    return found.told(stops=True)
+    return found.with_text(stops=True)
 
 
 def _accounted(survey: Survey) -> set[str]:
@@ -86,23 +86,23 @@ def _fields(database: Database, survey: Survey, known: Collection[str]) -> dict[
     return {places[place]: each for place, each in found.items()}
 
 
-def _told(judged: unexplained.Explanation, values: Sequence[Any]) -> str:
+def _format_verdict(judged: unexplained.Explanation, values: Sequence[Any]) -> str:
     """The verdict in words, with the format if its look is known."""
     signature = next(filter(None, map(identify, values)), None)
     member = f" of the member {judged.member}" if judged.member else ""
     return f"{judged.what}{member}" + (f" ({signature.what})" if signature else "")
 
 
-def _sampled(database: Database, table: Table, columns: Sequence[Column]) -> Iterator[tuple[Column, list[Any]]]:
+def _read_samples(database: Database, table: Table, columns: Sequence[Column]) -> Iterator[tuple[Column, list[Any]]]:
     """Some values of each column that are long enough to judge, by one statement for the table."""
     (found,) = database.rows(row_samples.SIZE, (table.regclass,))
-    asked = sql.SQL(", ").join(_asked(table, column, row_samples.Size(*found)) for column in columns)
+    asked = sql.SQL(", ").join(_build_sample_query(table, column, row_samples.Size(*found)) for column in columns)
     for row in database.rows(sql.SQL("SELECT {}").format(asked), table=table.label):
         for column, values in zip(columns, row):
             yield column, _values(column, values)
 
 
-def _asked(table: Table, column: Column, size: row_samples.Size) -> sql.Composable:
+def _build_sample_query(table: Table, column: Column, size: row_samples.Size) -> sql.Composable:
     """SQL for the values, each row's once."""
     if column.type == "bytea":
         read, length = f"encode(substring({{column}} for {LONGEST}), 'hex')", "octet_length({column})"
@@ -153,9 +153,9 @@ def keys(
     readers = uses() if left else {}
     for name in left:
         line = ", ".join(f"{member}: {value}" for member, value in _declared(name, described).items())
-        used_by, hashes = _shown(readers.get(name, ())), _hashes(surveys)
+        used_by, hashes = _format_uses(readers.get(name, ())), _hashes(surveys)
         found.put("key_without_value", name, line=f"{{{line}}}", uses=used_by, hashes=hashes)
-    return found.told(stops=True)
+    return found.with_text(stops=True)
 
 
 def used_keys(surveys: Sequence[Survey], keyring: Keyring) -> set[str]:
@@ -202,7 +202,7 @@ def _hashes(surveys: Sequence[Survey]) -> str:
     return f". Hashes in {', '.join(columns)} may be made with it: once it is rotated, a search by them finds nothing"
 
 
-def _shown(uses: Sequence[Use]) -> str:
+def _format_uses(uses: Sequence[Use]) -> str:
     """The first uses in words, those in the project's own code before Django's."""
     words = [str(use) for use in sorted(uses, key=lambda use: use.file.startswith("django/"))]
     more = f" and {len(words) - USES} more" if len(words) > USES else ""

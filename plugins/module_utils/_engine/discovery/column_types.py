@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Where tokens lie in a column: a text or bytea value is one token, a JSON document holds them among its strings."""
+"""Where tokens are in a column: a text or bytea value is one token, a JSON document holds them among its strings."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _WORDS = re.compile(r"(?=.*[g-z])[a-z0-9_. -]*")
 
 
 def _begins(name: str, begin: str) -> bool:
-    """Whether a name may be a token that begins so: after ``enc_`` ``enc_preferred_contact_channel`` is none."""
+    """Whether a name may be a token that begins so: after ``enc_`` ``enc_preferred_contact_channel`` is not a token."""
     rest = name[len(begin) :]
     return name.startswith(begin) and len(rest) >= SHORTEST and not _WORDS.fullmatch(rest)
 

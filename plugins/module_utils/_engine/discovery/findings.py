@@ -192,9 +192,9 @@ class Findings:
         """The columns that findings of these kinds are about; without a kind, of all of them."""
         return [each.column for each in (self.of(*kinds) if kinds else self._found)]
 
-    def told(self, *, stops: bool) -> list[Finding]:
+    def with_text(self, *, stops: bool) -> list[Finding]:
         """Those with a text that stop, or that do not, in the order of the table."""
-        return in_order(each for each in self._found if each.kind.stops is stops and each.kind.what)
+        return sort_findings(each for each in self._found if each.kind.stops is stops and each.kind.what)
 
 
 def unsettled(found: Iterable[Finding], settled: Settlements) -> list[Finding]:
@@ -206,7 +206,7 @@ def unsettled(found: Iterable[Finding], settled: Settlements) -> list[Finding]:
     ]
 
 
-def in_order(found: Iterable[Finding]) -> list[Finding]:
+def sort_findings(found: Iterable[Finding]) -> list[Finding]:
     return sorted(found, key=lambda each: _ORDER[each.kind.name])
 
 
@@ -214,7 +214,7 @@ SHOWN = 12  # findings in one error; the plan and the result have all of them
 
 
 class FindingsError(RotationError):
-    """All findings that stop, as one error: that of the catalogue if they have one code, or else E_FINDINGS."""
+    """All findings that stop, as one error: that of the catalogue if they have one code, otherwise E_FINDINGS."""
 
     def __init__(self, found: Sequence[Finding], *, changed: str = NOTHING_CHANGED) -> None:
         self.findings = list(found)
@@ -241,6 +241,6 @@ class FindingsError(RotationError):
 
 def refuse(found: Iterable[Finding]) -> None:
     """Raise FindingsError with all findings that stop, in the order of the table."""
-    stops = in_order(each for each in found if each.kind.stops)
+    stops = sort_findings(each for each in found if each.kind.stops)
     if stops:
         raise FindingsError(stops)

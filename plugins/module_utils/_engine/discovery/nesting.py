@@ -162,7 +162,7 @@ def _label(scheme: Scheme, tokens: Sequence[bytes]) -> bytes:
 
 
 def _is_unmarked(scheme: Scheme) -> bool:
-    """Whether its tokens prove themselves, and nothing tells of one before it is opened."""
+    """Whether its tokens prove themselves, and nothing shows one before it is decrypted."""
     return not scheme.functions and scheme.format.authenticated and len(scheme.marker) < LEAST
 
 

@@ -52,7 +52,7 @@ def rule(keyring: Keyring, name: str, pieces: Sequence[bytes], reads: Callable[[
             return PlaintextRule(name)
         both = scheme.over(inner)
         return PlaintextRule(both.name) if keyring.add(both) else PlaintextRule(name)
-    known = {text for inner in inner_schemes(keyring) for text in _opened(keyring, inner, suspects)}
+    known = {text for inner in inner_schemes(keyring) for text in _find_openable(keyring, inner, suspects)}
     return PlaintextRule(name, foreign=2 * len(known) < len(suspects))
 
 
@@ -66,7 +66,7 @@ def _inside(keyring: Keyring, outer: Scheme, inner: Scheme, texts: Sequence[tupl
     ]
 
 
-def _opened(keyring: Keyring, inner: Scheme, texts: Sequence[tuple[str, bytes]]) -> set[bytes]:
+def _find_openable(keyring: Keyring, inner: Scheme, texts: Sequence[tuple[str, bytes]]) -> set[bytes]:
     forms = [(text, form) for _, text in texts for form in writings(text)]
     found = keyring.stages_of(inner.name, [form for _, form in forms])
     return {text for (text, _), one in zip(forms, found) if one is not None}

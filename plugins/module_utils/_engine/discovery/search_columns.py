@@ -190,7 +190,7 @@ Matches = dict[tuple[str, SearchColumnRecipe], set[int]]
 
 @dataclass(frozen=True)
 class SearchColumnScan:
-    """Columns beside tokens: ``made`` under a key of the key set, by the token's column; ``kept`` under another
+    """Columns next to tokens: ``made`` under a key of the key set, by the token's column; ``kept`` under another
     setting, with its name, or NOTHING; ``unknown`` digests."""
 
     made: dict[str, list[SearchColumnRecipe]] = field(default_factory=dict)
@@ -204,7 +204,7 @@ class SearchColumnScan:
         return made | {column for column, _ in self.kept}
 
 
-def beside(
+def scan_table(
     database: Database, table: Table, targets: Sequence[Any], columns: Sequence[Column], keyring: Keyring
 ) -> SearchColumnScan:
     """What of a table's columns is computed from the plaintexts of its targets."""
@@ -455,13 +455,13 @@ class _Inside:
         made = self._written.get((hashed, written, length))
         if made is None:
             made = self._written[hashed, written, length] = {}
-            for digest, how in self._made(hashed):
+            for digest, how in self._compute_digests(hashed):
                 made.setdefault(WRITTEN[written](digest)[:length], []).append(how)
         for secret, key, text in made.get(stored[-length:], ()):
             for value in self._values[text]:
                 yield secret, key, value
 
-    def _made(self, hashed: str) -> list[tuple[bytes, tuple[str, str, bytes]]]:
+    def _compute_digests(self, hashed: str) -> list[tuple[bytes, tuple[str, str, bytes]]]:
         if hashed not in self._digests:
             self._digests[hashed] = [
                 (HASHES[hashed](text, made), (secret, key, text))

@@ -57,7 +57,7 @@ IN_JSON = ("json", "jsonb")
 IS_DOCUMENT = r"^\s*([][{}]|null\s*$|true\s*$|false\s*$|-?[0-9.eE+-]+\s*$|\")"
 HAS_TEXT = r'^([^"]|"([^"\\]|\\.)*"\s*:|"")*"([^"\\]|\\.)+"(?!\s*:)'
 _AROUND = re.compile(rb"(?P<prefix>.{0,%d}?)(?P<token>(?P<begin>gAAAAA|Z0FBQUFB)[\w=$-]{60,})" % PREFIX, re.ASCII)
-# A word of a longer text. Within a word, as in the base64 of a file with many zeros, it is none.
+# A word of a longer text. Within a word, as in the base64 of a file with many zeros, it does not count.
 _WORD = re.compile(rb"(?<![\w+/=-])(?:gAAAAA|Z0FBQUFB)[\w=-]{60,}", re.ASCII)
 
 
@@ -137,7 +137,7 @@ def findings_of(
     known = Findings()
     for table, column in nowhere(surveys):
         known.put("nowhere", f"{table}.{column}", types=", ".join(WRITTEN))
-    for each in [each for survey in surveys for each in survey.findings.told(stops=True)]:
+    for each in [each for survey in surveys for each in survey.findings.with_text(stops=True)]:
         if each.kind.name == "unproved":
             kind, library = _why_unproved(each, surveys, keyring)
             known.put(kind, each.column, **each.facts, settings=library, source=source)
@@ -148,7 +148,7 @@ def findings_of(
         settings = settings_of(surveys, keyring)
         line = line if line and settings else proposal.line(proposal.propose(settings, {}))
         known.put("other_keys", "", count=len(fixed), settings=", ".join(sorted(settings)), line=line)
-    stops = unsettled(known.told(stops=True), settled)
+    stops = unsettled(known.with_text(stops=True), settled)
     if not found and not stops:
         tables = sum(len(survey.tables) for survey in surveys)
         known.put("no_targets", "", tables=tables, schemes=", ".join(keyring.schemes))
@@ -350,7 +350,7 @@ class Survey:
         return _FERNETS | markers | ({PAIR_BEGIN} if binary else set())
 
     def without_tokens(self, target: Target, value: Any) -> Any:
-        """A value of a target without its tokens: what a document holds besides may be encrypted in another way."""
+        """A value of a target without its tokens: what else a document holds may be encrypted in another way."""
         tokens = target.kind.tokens(value, self._keyring.schemes[target.scheme].marker)
         return target.kind.put(value, tokens, [b""] * len(tokens))
 
@@ -385,7 +385,7 @@ class Survey:
             for column in self.tables[table]
             if not (column.generated or column.name in taken or table.label_of(column.name) in ignored)
         }
-        found = search_columns.beside(self._database, table, targets, list(columns.values()), self._keyring)
+        found = search_columns.scan_table(self._database, table, targets, list(columns.values()), self._keyring)
         documents = {target.column for target in targets if isinstance(target.kind, JsonCodec)}
         inside = [column for column in self.tables[table] if column.name in documents]
         self._put_down_digests(table, [columns[name] for name in found.unknown])
@@ -417,13 +417,13 @@ class Survey:
 
     def _look_for_digests_apart(self) -> None:
         """Columns of other tables, of rows that belong to those with tokens: an index kept in a table of its own, or
-        beside tokens under other keys."""
+        next to tokens under other keys."""
         tables, fixed = {target.table for target in self.found}, set(self.findings.columns("fixed"))
         ignored = set(self.findings.columns(*IGNORED))
         linked = catalog.linked(self._database, tables) if tables else set()
         for table in self.tables if tables else ():
-            beside = any(table.label_of(column.name) in fixed for column in self.tables[table])
-            if (beside or (table.schema, table.name) in linked) and table not in tables and not table.copy:
+            has_fixed = any(table.label_of(column.name) in fixed for column in self.tables[table])
+            if (has_fixed or (table.schema, table.name) in linked) and table not in tables and not table.copy:
                 columns = [each for each in self.tables[table] if table.label_of(each.name) not in ignored]
                 found = search_columns.apart(self._database, table, columns)
                 self._put_down_digests(table, [column for column in columns if column.name in found])
@@ -608,7 +608,7 @@ def _names(samples: Sequence[Any], column: Column, scheme: Scheme) -> list[bytes
 
 
 def _around(piece: bytes) -> tuple[str, bool] | None:
-    """What lies before a Fernet token, and whether the token is in base64 once more; None where there is none."""
+    """What is before a Fernet token, and whether the token is in base64 once more; None where there is none."""
     match = _AROUND.match(piece)
     if match is None:
         return None

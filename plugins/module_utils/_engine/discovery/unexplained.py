@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What a column holds, from a sample of its values: plain data, random data with a known explanation, or ciphertext.
 
-Ciphertext cannot be told from random bytes, and every encoding of it betrays that: its characters change between
+Ciphertext looks like random bytes, and every encoding of it betrays that: its characters change between
 classes (letters, digits, capitals) about as often as chance has it, where words, names and numbers keep to one class.
 Measured per value, and kept by test_unexplained.py: of 29 random bytes in hex,
 base32, base64 or base85, with a prefix, separators or in lines, at least 93 % count as random, and 97 % from 80 bytes
@@ -130,7 +130,7 @@ def _is_random_bytes(data: bytes) -> bool:
     return len(counts) > 0.8 * expected and printable < 0.8 and chi_square < 255 + 8 * (2 * 255) ** 0.5
 
 
-# Of each encoding, how its runs are found, how random ones are told, and how many bytes a character stands for.
+# Of each encoding, how its runs are found, how random ones are recognized, and how many bytes a character stands for.
 _TESTS: tuple[tuple[str, re.Pattern[str], Callable[[str], bool], float], ...] = (
     ("hex", _HEX, _is_random_hex, 1 / 2),
     ("base32", _BASE32, _is_random_base32, 5 / 8),

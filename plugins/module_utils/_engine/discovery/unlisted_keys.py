@@ -15,29 +15,29 @@ from .target_survey import Survey
 
 
 @dataclass
-class Others:
+class OtherKeys:
     """Keys by name, with their values, and whether what is under them may be tokens under yet another key."""
 
     keys: dict[str, list[bytes]] = field(default_factory=dict)
     nested: bool = False
 
 
-def by_column(surveys: Sequence[Survey], env: Mapping[str, str]) -> dict[str, Others]:
+def by_column(surveys: Sequence[Survey], env: Mapping[str, str]) -> dict[str, OtherKeys]:
     """The keys of the ``env`` file under which the tokens of a column open that nothing at hand opens."""
     unopened = {column: tokens for survey in surveys for column, tokens in survey.unopened.items()}
-    found = {column: opening(tokens, env) for column, tokens in unopened.items()}
+    found = {column: find_keys(tokens, env) for column, tokens in unopened.items()}
     return {column: others for column, others in found.items() if others.keys}
 
 
 def of_inner_layers(surveys: Sequence[Survey], env: Mapping[str, str]) -> dict[str, list[bytes]]:
     """The keys of the ``env`` file, with their values, under which plaintexts open that nothing at hand opens."""
     tokens = [token for survey in surveys for inside in survey.inside.values() for token in inside]
-    return opening(tokens, env).keys if tokens else {}
+    return find_keys(tokens, env).keys if tokens else {}
 
 
-def opening(tokens: Sequence[bytes], env: Mapping[str, str]) -> Others:
+def find_keys(tokens: Sequence[bytes], env: Mapping[str, str]) -> OtherKeys:
     """The keys of the ``env`` file under which some of these tokens open, as applications encrypt by hand."""
-    found = Others()
+    found = OtherKeys()
     for scheme in of_keys(env).values():
         (name,) = scheme.settings
         cipher = scheme.cipher(env.get)
@@ -48,7 +48,7 @@ def opening(tokens: Sequence[bytes], env: Mapping[str, str]) -> Others:
     return found
 
 
-def finding(unproved: Finding, others: Others, line: str) -> Finding:
+def finding(unproved: Finding, others: OtherKeys, line: str) -> Finding:
     """The true reason why a column is unproved. ``line`` lists the keys to rotate.
 
     That these may be kept is not said if the values inside may be under a key that is rotated.

@@ -178,7 +178,7 @@ def columns(database: Database) -> dict[Table, list[Column]]:
     """Every column that may hold text, bytes, a document or a digest in every table of every schema that this role may
     read.
 
-    System schemas aside. A domain is told by the type it is based on. A partition is left out: its rows are those of
+    System schemas aside. A domain has the type it is based on. A partition is left out: its rows are those of
     the partitioned table. So is a foreign table: its rows are another server's.
     """
     found: dict[Table, list[Column]] = {}
@@ -320,7 +320,7 @@ def update_triggers(database: Database, table: Table) -> list[str]:
 
 
 def row_key(database: Database, table: Table) -> RowKey:
-    """The primary key of ``table``, or else a unique key over not-null columns. Raises E_TABLE_KEY."""
+    """The primary key of ``table``, otherwise a unique key over not-null columns. Raises E_TABLE_KEY."""
     found = database.rows(
         "SELECT array_agg(a.attname::text ORDER BY k.place),"
         " array_agg(format_type(a.atttypid, a.atttypmod) ORDER BY k.place)"

@@ -40,7 +40,7 @@ LEAST_MS = 10
 LOCK_SECONDS = 2  # how long the server may take to see that the last step's process is gone
 STEP_SECONDS = 90  # the same of a host that was lost: longer than KEEPALIVE
 STATEMENT_TIMEOUT_MS = 10_000
-LOCKED_SECONDS = 300.0  # so long a table or a row may stay locked, before whoever holds it is told
+LOCKED_SECONDS = 300.0  # so long a table or a row may stay locked, before its holder is asked to end
 IDLE_TIMEOUT_MS = 30_000  # of a process that was frozen in the middle of a batch (docs/design/concurrency.md)
 UNLIMITED = (
     "statement_timeout",
@@ -49,7 +49,7 @@ UNLIMITED = (
     "idle_session_timeout",
     "transaction_timeout",  # PostgreSQL 17
 )
-# A session whose host or network is gone gives its locks back within a minute (docs/design/concurrency.md).
+# A session whose host or network is gone releases its locks within a minute (docs/design/concurrency.md).
 KEEPALIVE = {
     "tcp_keepalives_idle": "30",
     "tcp_keepalives_interval": "10",
@@ -75,7 +75,7 @@ EXACT = {
     "default_transaction_read_only": "off",
     "default_transaction_deferrable": "off",
 }
-# Sessions in a database that can be told to end. The server sends autovacuum away by itself where it has to, and only a
+# Sessions in a database that can be ended. The server sends autovacuum away by itself where it has to, and only a
 # superuser may.
 ENDABLE = "datname = %s AND backend_type <> 'autovacuum worker'"
 # Of the limits of the server, the role and the database the one that is nearest. Everybody sees whose a session is, and
@@ -115,7 +115,7 @@ FREE = "it is free now"  # of what somebody had locked
 SEE_LOG = "See the server's log, then run the same command again."
 SEE_ROW = (
     "The same row would stop it again: see the server's log for the row, and for the constraint or the trigger that "
-    "refuses it, and mend one of them. Then run the same command again."
+    "refuses it, and fix one of them. Then run the same command again."
 )
 NOWHERE: Mapping[str, Any] = {}
 
@@ -174,7 +174,7 @@ def _element(text: str) -> str:
     return f'"{text}"'
 
 
-def _named(error: Any) -> str:
+def _format_names(error: Any) -> str:
     """The names that the server gives with an error; its text and details may hold a value."""
     names = {"constraint": error.diag.constraint_name, "table": error.diag.table_name}
     found = [f"{what} {name}" for what, name in names.items() if name]
@@ -312,7 +312,7 @@ class Database:
                 raise ConnectionLost(table=table) from None
             advice = SEE_ROW if sqlstate.startswith(LASTING) else SEE_LOG
             raise StatementFailed(
-                table=table, alias=self.alias, sqlstate=sqlstate, by=_named(exc), advice=advice
+                table=table, alias=self.alias, sqlstate=sqlstate, by=_format_names(exc), advice=advice
             ) from None
 
     @contextlib.contextmanager

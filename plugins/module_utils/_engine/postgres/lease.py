@@ -29,7 +29,7 @@ def run_name(held: Mapping[str, Any]) -> str:
     return " ".join(str(held.get(member, "")) for member in ("host", "machine", "pid", "started"))
 
 
-def leased(alias: str, held: Mapping[str, Any]) -> RotationError:
+def build_leased_error(alias: str, held: Mapping[str, Any]) -> RotationError:
     """E_LEASED: another run holds the lease of a database."""
     return DatabaseLeased(alias=alias, table=TABLE, **{name: held.get(name, "unknown") for name in SHOWN})
 
@@ -59,13 +59,13 @@ def take(database: Database, mine: Holder, over: Holder | None = None) -> Holder
 
 def look(database: Database, mine: Holder, over: Holder | None = None) -> Holder | None:
     """Who holds the lease and would not let this run take it."""
-    held = holder(database)
+    held = read_holder(database)
     return held if held and not _same(held, mine) and not (over and _same(held, over)) else None
 
 
 def is_held_by(database: Database, mine: Holder) -> bool:
     """Whether this run holds the lease."""
-    held = holder(database)
+    held = read_holder(database)
     return held is not None and _same(held, mine)
 
 
@@ -85,7 +85,7 @@ def forget(database: Database) -> None:
     database.execute(f"DROP TABLE IF EXISTS {TABLE}", table=TABLE)
 
 
-def holder(database: Database) -> Holder | None:
+def read_holder(database: Database) -> Holder | None:
     """Who holds the lease."""
     if not _exists(database):
         return None
@@ -95,9 +95,9 @@ def holder(database: Database) -> Holder | None:
 
 def refuse_other(database: Database, run: str) -> None:
     """Raise E_LEASED where another run than the one of this name holds the lease."""
-    held = holder(database)
+    held = read_holder(database)
     if held is not None and run_name(held) != run:
-        raise leased(database.alias, held)
+        raise build_leased_error(database.alias, held)
 
 
 def _same(one: Holder, other: Holder) -> bool:
@@ -109,7 +109,7 @@ def _exists(database: Database) -> bool:
 
 
 def _write(database: Database, mine: Holder) -> None:
-    held = holder(database)
+    held = read_holder(database)
     if held and _same(held, mine):
         return
     if not _exists(database):

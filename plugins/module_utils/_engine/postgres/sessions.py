@@ -27,7 +27,7 @@ _SESSIONS = (
 _MEMBERS = ("pid", "user", "address", "port", "application_name", "since", "state")
 
 
-def listed(
+def list_sessions(
     databases: Sequence[Database], allowed: Collection[str] = (), older_than: float = 0.0
 ) -> list[dict[str, Any]]:
     """Each session with its ``alias``, ``pid``, ``user``, client ``address`` (empty: a socket on the database's host)
@@ -44,17 +44,17 @@ def listed(
 def wait_until_gone(databases: Sequence[Database], allowed: Collection[str], patience: float) -> list[dict[str, Any]]:
     """Return when nobody is connected any more, or after ``patience`` seconds with who is left."""
     end = time.monotonic() + patience
-    while (left := listed(databases, allowed)) and time.monotonic() < end:
+    while (left := list_sessions(databases, allowed)) and time.monotonic() < end:
         time.sleep(POLL)
     return left
 
 
-def refused(left: Sequence[dict[str, Any]], patience: float) -> RotationError:
+def build_sessions_error(left: Sequence[dict[str, Any]], patience: float) -> RotationError:
     """E_SESSIONS with all of them."""
-    return SessionsOpen(count=len(left), seconds=patience, sessions="; ".join(map(told, left)))
+    return SessionsOpen(count=len(left), seconds=patience, sessions="; ".join(map(format_session, left)))
 
 
-def told(session: Mapping[str, Any]) -> str:
+def format_session(session: Mapping[str, Any]) -> str:
     """One session for a person."""
     name = f" as {session['application_name']}" if session["application_name"] else ""
     address = session["address"] or "the database's own host"

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a database has beside its rows, by name, and where its sequences are: whether a restored copy has that too.
+"""What a database has besides its rows, by name, and where its sequences are: whether a restored copy has that too.
 
 Names alone, since PostgreSQL may write a definition in other words once it has read it.
 """
@@ -58,7 +58,7 @@ NAMES = {
     TRIGGERS: ("pg_trigger", "t.oid", "c.oid"),
     FUNCTIONS: ("pg_proc", "p.oid", "0"),
 }
-# One that begins anew at its end says nothing by its place.
+# One that starts again at its end says nothing by its place.
 SEQUENCES = """
 SELECT n.nspname::text, c.relname::text, s.seqincrement
 FROM pg_sequence s JOIN pg_class c ON c.oid = s.seqrelid JOIN pg_namespace n ON n.oid = c.relnamespace

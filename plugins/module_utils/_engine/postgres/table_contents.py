@@ -90,13 +90,13 @@ def take(database: Database, tell: Callable[[str], None] = lambda _table: None) 
             row = sql.SQL("ROW({})::text").format(sql.SQL(", ").join(sql.Identifier("t", column) for column in columns))
             source = sql.SQL("ONLY {} AS t").format(sql.Identifier(schema, name))
             query = sql.SQL(COUNT).format(row=row, source=source)
-            found[label] = _counted(database.rows(query, table=label))
+            found[label] = _read_count(database.rows(query, table=label))
         large = COUNT.format(row="oid::text || md5(lo_get(oid))", source="pg_largeobject_metadata")
-        objects = _counted(database.rows(large, table=LARGE_OBJECTS))
+        objects = _read_count(database.rows(large, table=LARGE_OBJECTS))
         return {**found, **({LARGE_OBJECTS: objects} if objects["rows"] else {})}
 
 
-def _counted(rows: list[tuple[Any, ...]]) -> dict[str, Any]:
+def _read_count(rows: list[tuple[Any, ...]]) -> dict[str, Any]:
     ((count, digest),) = rows
     return {"rows": count, "hash": digest}
 

@@ -157,7 +157,7 @@ class Census:
         with contextlib.nullcontext() if throttle else self.database.snapshot(tables):
             for group in groups:
                 read = self._reported(group.table, pages(self.database, PageRequest(group, since=since)))
-                counted = self._counted(group.members, self._rested(read, throttle), each_row)
+                counted = self._counted(group.members, self._pause_between(read, throttle), each_row)
                 if throttle is None:
                     _refuse_missed(self.database, group.table, counted[0].rows)
                 tallies += counted
@@ -185,7 +185,7 @@ class Census:
             done += len(page)
             self.progress.tell(f"reading {table.label}", done, about, "rows")
 
-    def _rested(self, read: Iterable[Page], throttle: Throttle | None) -> Iterator[Page]:
+    def _pause_between(self, read: Iterable[Page], throttle: Throttle | None) -> Iterator[Page]:
         """The same pages, with a rest after each: in proportion to the reading and to what the caller does with it."""
         began = time.monotonic()
         for page in read:
@@ -389,7 +389,7 @@ def findings(tallies: Sequence[Tally], classes: Collection[str] = tuple(UNOPENED
             found += _of_formats(tally)
         others = _without_formats(tally)
         for value_class in classes:
-            count, rows = odd([others], value_class.__eq__)
+            count, rows = find_odd([others], value_class.__eq__)
             if count:
                 found.append(Finding(KINDS[value_class], tally.target.name, {"count": count, "rows": rows}))
     return found
@@ -440,7 +440,7 @@ def _of_rows(kind: str, tally: Tally, count: int, rows: Sequence[str]) -> list[F
 
 def refuse_nested(tallies: Sequence[Tally]) -> None:
     """Raise E_ENCRYPTED_TWICE if a plaintext is a token again. After the engine's work there is none."""
-    count, rows = odd(tallies, NESTED.__eq__)
+    count, rows = find_odd(tallies, NESTED.__eq__)
     if count:
         raise ValuesEncryptedTwice(count=count, rows=rows)
 
@@ -462,7 +462,7 @@ def beyond(tallies: Sequence[Tally], before: Sequence[Mapping[str, Any]]) -> lis
 
 def refuse_other_than(stage: str, tallies: Sequence[Tally], keyring: Keyring) -> None:
     """Raise E_NOT_CURRENT where a value is neither empty nor a token of ``stage``."""
-    count, rows = odd(tallies, lambda name: name not in (stage, "empty"))
+    count, rows = find_odd(tallies, lambda name: name not in (stage, "empty"))
     if count:
         raise ValuesNotCurrent(count=count, rows=rows, key_id=keyring.key_id(stage))
 
@@ -497,7 +497,7 @@ def needing(tallies: Sequence[Tally], keyring: Keyring, leaving: Collection[str]
     ]
 
 
-def odd(tallies: Sequence[Tally], is_odd: Callable[[str], bool]) -> tuple[int, str]:
+def find_odd(tallies: Sequence[Tally], is_odd: Callable[[str], bool]) -> tuple[int, str]:
     """How many values are of the odd classes, and the first of them as the option ``leave_alone`` names them."""
     count = sum(number for tally in tallies for name, number in tally.classes.items() if is_odd(name))
     rows = [
@@ -525,4 +525,4 @@ def refuse_difference(
         if now is None or (now["rows"] != tally["rows"] and look is None):
             raise CountChanged(before=tally["rows"], after=0 if now is None else now["rows"], **place)
         if now["digest"] != tally["digest"] and (look is None or look.unexplained):
-            raise DigestChanged(rows=f": rows {look.shown()}" if look else "", **place)
+            raise DigestChanged(rows=f": rows {look.format_unexplained()}" if look else "", **place)

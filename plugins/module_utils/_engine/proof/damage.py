@@ -48,7 +48,9 @@ class DamagedValue(NamedTuple):
     reads: str
 
 
-def seen(written: Mapping[str, Sequence[str]], targets: Sequence[Target], keyring: Keyring) -> list[DamagedValue]:
+def find_damaged(
+    written: Mapping[str, Sequence[str]], targets: Sequence[Target], keyring: Keyring
+) -> list[DamagedValue]:
     """Of values that another process changed, those that the application cannot read, or reads as nothing.
 
     ``written`` has the keys of the rows by column, as table.column. Of a table whose rows are named by another key than
@@ -68,26 +70,26 @@ def seen(written: Mapping[str, Sequence[str]], targets: Sequence[Target], keyrin
     return [DamagedValue(value, reads) for value, reads in found.items()]
 
 
-def shown(values: Sequence[str]) -> str:
+def format_values(values: Sequence[str]) -> str:
     """Values for a message."""
     more = f" and {len(values) - SHOWN} more" if len(values) > SHOWN else ""
     return ", ".join(values[:SHOWN]) + more
 
 
-def repair_of(values: Sequence[str]) -> str:
+def format_repair(values: Sequence[str]) -> str:
     """The options of the rollback playbook that take these values from the backup."""
     option = json.dumps({variable_of("prefer"): "repair", variable_of("repair"): list(values)})
     return f"-e '{option}'"
 
 
-def overwritten(values: Iterable[tuple[str, str]]) -> RotationError:
-    """The error of values that another process wrote, and that the rotation cannot go on with: the class of the census,
+def build_overwritten_error(values: Iterable[tuple[str, str]]) -> RotationError:
+    """The error of values that another process wrote, and that stop the rotation: the class of the census,
     and the value as table.column:key."""
     found = list(values)
     kinds = Counter(WRITTEN.get(value_class, value_class) for value_class, _ in found)
     told = ", ".join(f"{count} are {kind}" for kind, count in kinds.items())
     return ValuesOverwritten(
-        count=len(found), found=told, rows=shown([value for _, value in found]), advice=" ".join(_advice(found))
+        count=len(found), found=told, rows=format_values([value for _, value in found]), advice=" ".join(_advice(found))
     )
 
 
@@ -96,9 +98,9 @@ def _advice(found: Sequence[tuple[str, str]]) -> Iterator[str]:
     readable = [value for value_class, value in found if value_class == "plaintext"]
     lost = [value for value_class, value in found if value_class != "plaintext"]
     if readable:
-        yield SAVE_AGAIN.format(rows=shown(readable))
+        yield SAVE_AGAIN.format(rows=format_values(readable))
     if lost:
-        yield TAKE_FROM_BACKUP.format(repair=repair_of(lost))
+        yield TAKE_FROM_BACKUP.format(repair=format_repair(lost))
 
 
 def refuse_overwritten(
@@ -117,7 +119,7 @@ def refuse_overwritten(
         if target.table.label in looks and looks[target.table.label].is_theirs(target.column, row)
     ]
     if theirs and len(theirs) == sum(tally.classes[value_class] for tally in tallies for value_class in classes):
-        raise overwritten(theirs)
+        raise build_overwritten_error(theirs)
 
 
 def _is_of_one(reader: ModelReader, written: Mapping[str, Sequence[str]]) -> bool:

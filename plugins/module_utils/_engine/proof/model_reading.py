@@ -32,7 +32,7 @@ from ..._system.progress_file import SILENT, ProgressFile
 from ..application.model_fields import column_of, of_models
 from ..crypto.keyring import Keyring
 from ..discovery.target_survey import Target
-from .damage import DAMAGED, repair_of, shown
+from .damage import DAMAGED, format_repair, format_values
 from .model_readers import STORED, ModelReader, by_model, made_from
 
 TEXT = "key rotation"  # what goes through the application's own encryption and back
@@ -109,7 +109,7 @@ def speed(targets: Sequence[Target], rows: int, ignore: Collection[str] = ()) ->
 
 
 def beforehand(targets: Sequence[Target], keyring: Keyring, ignore: Collection[str]) -> dict[str, Any]:
-    """What would take a rotation back, whatever it did: round trips that are not ``well`` already, by some rows, and
+    """What would roll a rotation back, whatever it did: round trips that are not ``well`` already, by some rows, and
     names in ``ignore`` that are ``unknown``, each with the names that are near it."""
     known = [reader.full_name for readers in by_model(targets, None, b"") for reader in readers]
     picture = of_application(targets, keyring, b"", SAMPLE, wanted=lambda name: name not in ignore)
@@ -145,8 +145,8 @@ def refuse_damaged(read: Sequence[Sequence[str]]) -> None:
         raise ValuesDamaged(
             count=len(damaged),
             reads=", ".join(f"{count} as {reads}" for reads, count in ways.items()),
-            rows=shown(damaged),
-            repair=repair_of(damaged),
+            rows=format_values(damaged),
+            repair=format_repair(damaged),
         )
 
 

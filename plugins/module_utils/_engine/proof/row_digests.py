@@ -105,7 +105,7 @@ class TableComparison:
     def as_result(self) -> dict[str, int]:
         return {"changed": self.changed, "inserted": self.inserted, "deleted": self.deleted}
 
-    def shown(self) -> str:
+    def format_unexplained(self) -> str:
         """The rows that nobody wrote, for a message."""
         return ", ".join(self.unexplained) + (f" and {self.more} more" if self.more else "")
 
@@ -180,7 +180,7 @@ class Comparison:
 @contextlib.contextmanager
 def recording(path: str | None, key: str = "") -> Iterator[Recording | None]:
     """A new file at ``path``, for its owner alone; the same one if it has digests under this ``key``, given by its id:
-    a rotation that was interrupted left it. None if there can be none: the work goes on without it."""
+    a rotation that was interrupted left it. None if there can be none: the work continues without it."""
     made = None
     with contextlib.ExitStack() as stack:
         if path:
@@ -218,7 +218,7 @@ def comparison(
 
 
 def _make(path: str) -> None:
-    """An empty file that was not there before: whatever lies in its place, even a link, is not written to."""
+    """An empty file that was not there before: whatever is in its place, even a link, is not written to."""
     os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
     with contextlib.suppress(FileNotFoundError):
         os.unlink(path)
@@ -226,7 +226,7 @@ def _make(path: str) -> None:
 
 
 def _connection(path: str) -> sqlite3.Connection:
-    """What a crash leaves of the file is made anew anyway: it needs no journal, and no wait for the disk."""
+    """What a crash leaves of the file is replaced anyway: it needs no journal, and no wait for the disk."""
     if sqlite3 is None:
         raise OSError
     connection = sqlite3.connect(path)

@@ -70,10 +70,10 @@ def _state(value: Any) -> dict[str, Any]:
     """The attributes of an object; not those of a file of Django, which has its model and its storage among them."""
     if hasattr(value, "storage") and hasattr(value, "name"):
         return {"name": value.name}
-    slots = [name for cls in type(value).__mro__ for name in _listed(vars(cls).get("__slots__", ()))]
+    slots = [name for cls in type(value).__mro__ for name in _list_slots(vars(cls).get("__slots__", ()))]
     found = {name: getattr(value, name) for name in slots if not name.startswith("__") and hasattr(value, name)}
     return {**found, **getattr(value, "__dict__", {})}
 
 
-def _listed(slots: Any) -> list[str]:
+def _list_slots(slots: Any) -> list[str]:
     return [slots] if isinstance(slots, str) else list(slots)

@@ -1,8 +1,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Other writers: which rows somebody else has written since a census, beside an engine that writes nearly all of them.
+"""Other writers: which rows somebody else has written since a census, while an engine writes nearly all of them.
 
-PostgreSQL says of each row which transaction wrote it. One that began after the census and is none of ours is another
+PostgreSQL says of each row which transaction wrote it. One that began after the census and is not ours is another
 process's. What is known of that goes from step to step of a run: a row that was another's may have been re-encrypted
 since, and then bears a transaction of ours.
 """

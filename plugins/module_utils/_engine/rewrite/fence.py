@@ -106,7 +106,7 @@ def take_down(database: Database, tries: int = 1) -> list[str]:
 
     A trigger that readers keep from being dropped refuses nothing any more: the tables that still have one.
     """
-    there = standing(database)
+    there = read_fence(database)
     if there is None:
         return []
     with database.gate():
@@ -123,7 +123,7 @@ def take_down(database: Database, tries: int = 1) -> list[str]:
     return [f"{schema}.{name}" for schema, name in left]
 
 
-def standing(database: Database) -> FenceState | None:
+def read_fence(database: Database) -> FenceState | None:
     """The fence of this database, even one that refuses nothing any more."""
     found = database.rows("SELECT prosrc FROM pg_proc WHERE proname = %s AND prorettype = 'trigger'::regtype", (FENCE,))
     return FenceState(**json.loads(found[0][0].strip().splitlines()[0][len("-- ") :])) if found else None
@@ -140,7 +140,7 @@ def refuse_writers(database: Database, *, look_out: bool = False) -> None:
 
 def refusing(database: Database) -> FenceState | None:
     """The fence of this database if it keeps others from writing."""
-    there = standing(database)
+    there = read_fence(database)
     return there if there and there.refuses else None
 
 

@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The journal: under which keys the engine has put a value whose format cannot tell (``authenticated`` is False).
 
-A table beside the data, written in the transaction of the value itself. An entry says "this row's value, with this
-SHA-256, was sealed under that key id": it holds for that very value alone, whoever wrote to the row since, and is true
-for ever. A value without an entry is under the keys that were current when the rotation began, where it opens under
+A table next to the data, written in the transaction of the value itself. An entry says "this row's value, with this
+SHA-256, was sealed under that key id": it holds for that very value alone, whoever wrote to the row since, and stays
+true. A value without an entry is under the keys that were current when the rotation began, where it opens under
 them: the writers are stopped from then until the switch, as such formats demand.
 """
 

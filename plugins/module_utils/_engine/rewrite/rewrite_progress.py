@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """How far a re-encryption is: counts, rate and time left, for a person who watches and for machines.
 
-The numbers go into one small file that is rewritten while the work goes on, and as metrics into a file for
-Prometheus' node_exporter (its textfile collector), with the same numbers as JSON beside it. Those two stay.
+The numbers go into one small file that is rewritten during the work, and as metrics into a file for
+Prometheus' node_exporter (its textfile collector), with the same numbers as JSON next to it. Those two stay.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ class Progress:
     def tell(self) -> None:
         """Write the files. That they cannot be written never stops a rotation."""
         self._told = time.monotonic()
-        if not self._totals:  # a pass that finds nothing leaves what was told before
+        if not self._totals:  # a pass that finds nothing leaves what was shown before
             return
         document = json.dumps(self.as_document())
         _write(self._path, document)

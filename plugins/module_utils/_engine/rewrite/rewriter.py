@@ -27,7 +27,7 @@ from ..postgres import catalog, sql
 from ..postgres.catalog import Table, row_name
 from ..postgres.connection import LOCKED_SECONDS, Database, Patience, Yielded, array
 from ..proof import census
-from ..proof.damage import overwritten
+from ..proof.damage import build_overwritten_error
 from ..proof.table_pages import WHOLE, PageRequest, RowText, Span, TargetGroup, by_table, pages, spans
 from ..proof.table_pages import Page as RowPage
 from .concurrent_writers import ConcurrentWrites
@@ -83,7 +83,7 @@ class BatchResult:
     yielded: int = 0  # stayed locked
     transactions: list[str] = field(default_factory=list)  # that wrote, by their ids
     kept: list[str] = field(default_factory=list)  # the same, where a trigger put an old value back
-    stale: Counter[str] = field(default_factory=Counter)  # digests beside them that stay, by column
+    stale: Counter[str] = field(default_factory=Counter)  # digests next to them that stay, by column
     others: list[str] = field(default_factory=list)  # rows to rewrite that another process has written, by name
     waits_for: str = ""  # nothing was done, since something has to be waited for
     portions: dict[str, float] = field(default_factory=dict)  # nothing was done yet: this host's part, by target
@@ -193,7 +193,7 @@ class Rewriting:
         return min(asked, database.patience / 2) if asked else asked
 
     def rehearse(self, database: Database) -> None:
-        """Seal every value anew, and write none."""
+        """Seal every value again, and write none."""
         journal = Journal(database, self._keyring, self._targets)
         for group in self.tables:
             for page in pages(database, PageRequest(group)):
@@ -317,7 +317,7 @@ class Rewriting:
                 values = derived.setdefault(each.column, {})
                 try:
                     after = each.of(plaintext, self._secret(self._destination, each.secret))
-                except ValueError:  # on a way back: what these keys cannot make stays
+                except ValueError:  # in a rollback: what these keys cannot decrypt stays
                     continue
                 if stage == NESTED:  # what is there was computed of nobody knows which layer
                     before = None
@@ -336,7 +336,7 @@ class Rewriting:
             return
         written = [(problem, f"{target.name}:{rows[row]}") for problem, row, target in problems if row in theirs]
         if written:
-            raise overwritten(written)
+            raise build_overwritten_error(written)
         problem, row, target = problems[0]
         raise build_error(census.UNOPENED[problem], count=1, rows=f"{target.name}:{rows[row]}")
 
@@ -355,7 +355,7 @@ def reencrypt(
     """Bring every value that opens under any key set under that of the destination, whose key id is ``key_id``.
 
     A value that opens under none is never overwritten. It stops the work, unless ``stop_at_unreadable`` is False (a
-    rollback brings back all it can); what was committed until then stays, and ``work`` says what that is. With a
+    rollback restores all it can); what was committed until then stays, and ``work`` says what that is. With a
     ``share`` nothing is said of the rest: who sees the whole table afterwards finds what a lost host left.
     Raises E_UNREADABLE, E_PLAINTEXT, E_NESTED, E_TOKEN_INSIDE, E_VALUES_OVERWRITTEN, E_TOKEN_TOO_LONG, E_SELF_CHECK,
     E_DB_BUSY, E_DB_KEPT, E_DB_UNSETTLED, E_DB, E_DB_LOST, E_WORKER or E_STOPPED.
@@ -386,7 +386,7 @@ def _order(database: Database, rewriting: Rewriting) -> list[int]:
 
 
 class BackOff:
-    """Waits between passes in a row that gave way to locks, each twice as long as the one before."""
+    """Waits between passes in a row that gave way to locks, each twice as long as the previous one."""
 
     def __init__(self) -> None:
         self._begun = time.monotonic()
@@ -605,7 +605,7 @@ def _searched(members: Sequence[Target], changes: Sequence[Change]) -> tuple[_Se
 
 
 def _entries(members: Sequence[Target], change: Change) -> Iterator[tuple[str, str, Any]]:
-    """What the journal is told of one change."""
+    """What the journal keeps of one change."""
     for target, before, after in zip(members, change.old, change.new):
         if before != after:
             yield target.name, row_name(change.key), after

@@ -23,7 +23,7 @@ from ..postgres.connection import Database
 LOOK_SECONDS = 1.0  # between two looks at what has to be waited for
 WEIGHT = 0.3  # of the last batch in the moving average of seconds per row
 FAR_TOO_LONG = 3  # times what a batch may take
-LEAST_SPREAD = 0.1  # of the mean: of batches that were all alike nothing can be told
+LEAST_SPREAD = 0.1  # of the mean: batches that were all alike show nothing
 MEGABYTE = 1 << 20
 
 
@@ -70,7 +70,7 @@ class Throttle:
 
 
 def refuse_unfit(throttle: Mapping[str, Any]) -> None:
-    """Raise E_OPTION for a number below 0, or one that is none (NaN)."""
+    """Raise E_OPTION for a number below 0, or for NaN."""
     for name, value in throttle.items():
         with contextlib.suppress(TypeError, ValueError):  # the path of the pause file, and what was left out
             if not 0 <= float(value) < math.inf:

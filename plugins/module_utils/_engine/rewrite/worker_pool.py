@@ -25,7 +25,7 @@ from ..._errors.unexpected import internal
 from ..postgres.connection import Database
 
 STANDARD_OUTPUT = 1
-MOST_LOST = 3  # workers; one more, and whatever kills them will go on with it
+MOST_LOST = 3  # workers; one more, and whatever kills them will continue
 WAIT_SECONDS = 1.0  # for a word of any worker, before it is seen whether to stop
 Task = tuple[Any, ...]
 # From a connection and a task, what it comes to, batch by batch.
@@ -74,7 +74,7 @@ class Crew:
             def begin() -> None:
                 pipe, process = stack.enter_context(self._worker(list(workers)))
                 workers[pipe] = process
-                at[pipe] = _given(pipe, left.pop())
+                at[pipe] = _send_task(pipe, left.pop())
 
             for _ in range(count):
                 begin()
@@ -83,7 +83,7 @@ class Crew:
                     for process in workers.values():
                         process.terminate()  # it finishes its batch, and waits for nothing more
                 for pipe in [pipe for pipe in wait(list(at), WAIT_SECONDS) if isinstance(pipe, Connection)]:
-                    kind, content = _received(pipe)
+                    kind, content = _receive_word(pipe)
                     if kind == "batch":
                         yield content
                         continue
@@ -99,7 +99,7 @@ class Crew:
                         if kind == "lost":
                             begin()
                         else:
-                            at[pipe] = _given(pipe, left.pop())
+                            at[pipe] = _send_task(pipe, left.pop())
         self._stop.refuse_to_go_on()
 
     @contextlib.contextmanager
@@ -130,13 +130,13 @@ def uncollected() -> Iterator[None]:
             gc.enable()
 
 
-def _given(pipe: Connection, task: Task) -> Task:
+def _send_task(pipe: Connection, task: Task) -> Task:
     with contextlib.suppress(OSError):  # one that is gone is found when it is listened to
         pipe.send(task)
     return task
 
 
-def _received(pipe: Connection) -> tuple[str, Any]:
+def _receive_word(pipe: Connection) -> tuple[str, Any]:
     """A word of a worker: batch, done or failed; lost where it is gone."""
     try:
         kind, content = pipe.recv()
@@ -174,7 +174,7 @@ def _work(
 
 
 class Stop:
-    """SIGTERM and Ctrl-C while the work goes on: the batches under way are committed, then E_STOPPED.
+    """SIGTERM and Ctrl-C during the work: the batches under way are committed, then E_STOPPED.
 
     Over SSH no signal comes, but then nobody is there any more who reads what this process will say: a wish as well.
     """
@@ -211,5 +211,5 @@ class Stop:
 def _unheard() -> bool:
     """Whether standard output is a pipe whose other end is closed: who started this process is gone."""
     poll = select.poll()
-    poll.register(STANDARD_OUTPUT, 0)  # an error or the end of the other side is told unasked (poll(2))
+    poll.register(STANDARD_OUTPUT, 0)  # an error or the end of the other side is reported unasked (poll(2))
     return any(events & (select.POLLERR | select.POLLHUP) for _, events in poll.poll(0))

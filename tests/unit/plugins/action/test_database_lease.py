@@ -8,7 +8,7 @@ import pytest
 from ansible_collections.tetech.key_rotation.plugins.action.database_lease import ActionModule
 from ansible_collections.tetech.key_rotation.plugins.module_utils._record import run_lease
 
-DEAD = {**run_lease.holder("r0", os.getpid()), "started": "1", "alias": "default"}
+DEAD = {**run_lease.describe_holder("r0", os.getpid()), "started": "1", "alias": "default"}
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._record import
 from ansible_collections.tetech.key_rotation.plugins.module_utils._record.writer import Record
 from ansible_collections.tetech.key_rotation.plugins.module_utils._stores.history import History
 from ansible_collections.tetech.key_rotation.plugins.module_utils._stores.vault_file import VaultFile
-from ansible_collections.tetech.key_rotation.plugins.module_utils._system.timestamps import later
+from ansible_collections.tetech.key_rotation.plugins.module_utils._system.timestamps import add_days
 from ansible_collections.tetech.key_rotation.plugins.plugin_utils._services import key_generation, retention
 from ansible_collections.tetech.key_rotation.plugins.plugin_utils._services.host_keys import KeyFiles, refuse_other_keys
 from ansible_collections.tetech.key_rotation.plugins.plugin_utils._services.key_store import AnsibleVault, open_store
@@ -669,7 +669,7 @@ def test_a_version_is_held_so_many_days_after_the_rotation_that_replaced_it(
     held = version("destroyed", "r2", **asked)
     assert (code(held), "-e key_rotation_hold_days=0" in held["msg"]) == ("E_VERSION_HELD", True)
     assert history().stage("previous").values == old_keys.values
-    monkeypatch.setattr(retention, "now", lambda: later(history().stage("current").created, 31))
+    monkeypatch.setattr(retention, "now", lambda: add_days(history().stage("current").created, 31))
     assert version("destroyed", "r2", check=True, **asked)["changed"] is True
 
 

@@ -150,7 +150,7 @@ def test_an_application_that_was_never_rotated_has_no_dates(look):
 
 @pytest.mark.parametrize("died", [True, False])
 def test_a_run_of_this_machine_that_died_is_known_here_alone(run_action, monkeypatch, died):
-    held = {**run_lease.holder("r1", os.getpid()), **({"started": "1"} if died else {})}
+    held = {**run_lease.describe_holder("r1", os.getpid()), **({"started": "1"} if died else {})}
     asked = []
 
     def on_host(self, module, given):

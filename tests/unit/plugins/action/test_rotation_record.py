@@ -915,7 +915,7 @@ def test_a_record_that_is_not_there_is_not_called_whole(run_action, stored):
 
 
 def test_rules_and_clock_go_into_the_record(run_action, stored, events, monkeypatch):
-    monkeypatch.setattr(clock, "seen", lambda: {"synced": True, "offset_ms": 0.4})
+    monkeypatch.setattr(clock, "read_clock", lambda: {"synced": True, "offset_ms": 0.4})
     run_action("rotation_record", state="opened", environment="demo", policy="SEC-POL-7 v3")
     (event,) = events("r1")
     assert (event["policy_ref"], event["clock"]) == ("SEC-POL-7 v3", {"synced": True, "offset_ms": 0.4})

@@ -29,7 +29,7 @@ def asked(monkeypatch) -> list[Any]:
         made.append(request)
         yield SimpleNamespace(plan=plan)
 
-    monkeypatch.setattr(rotation, "opened", opened)
+    monkeypatch.setattr(rotation, "open_application", opened)
     return made
 
 

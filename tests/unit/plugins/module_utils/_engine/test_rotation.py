@@ -22,7 +22,7 @@ from cryptography.fernet import Fernet
 @pytest.mark.parametrize("entry", ["", "profile", "profile.name", "profile:7", ":", "7:profile.name"])
 def test_a_row_that_is_not_named_in_full_is_refused_before_the_application_starts(entry):
     request = rotation.Request("/none", None, {}, leave_alone=["profile.name:7", entry])
-    with pytest.raises(RotationError) as refused, rotation.opened(request):
+    with pytest.raises(RotationError) as refused, rotation.open_application(request):
         pass
     assert (refused.value.code, refused.value.where) == ("E_LEAVE_ALONE", {"index": 1})
 
@@ -30,7 +30,7 @@ def test_a_row_that_is_not_named_in_full_is_refused_before_the_application_start
 @pytest.mark.parametrize("entry", ["profile.name:7", "profile.name:7,de", "profile.name:2026-01-01 10:00:00"])
 def test_a_row_that_is_named_in_full_is_taken(entry):
     request = rotation.Request("/none", None, {}, leave_alone=[entry])
-    with pytest.raises(RotationError) as refused, rotation.opened(request):
+    with pytest.raises(RotationError) as refused, rotation.open_application(request):
         pass
     assert refused.value.code == "E_PROJECT"
 
@@ -47,7 +47,7 @@ def test_what_feeds_a_setting_is_looked_for_in_the_files_too(monkeypatch):
         monkeypatch.setattr(rotation.django_project, name, lambda *given, found=found: found)
     monkeypatch.setattr(rotation.django_project, "feeds", lambda key_sets: asked.extend(key_sets) or {})
     request = rotation.Request("/srv/app", None, {"current": {"KEY": "a"}}, file_keys={"KEY": "by hand", "NEW": "b"})
-    with pytest.raises(RotationError, match="E_DB_REPLICA"), rotation.opened(request):
+    with pytest.raises(RotationError, match="E_DB_REPLICA"), rotation.open_application(request):
         pass
     assert asked == [{"KEY": "by hand"}, {"KEY": "a"}]
 

@@ -102,13 +102,13 @@ def test_what_a_look_found_that_was_ended_in_its_census_is_found_by_the_next_one
     assert codes(snapshot.take(params, kept=True)) == []
 
 
-HELD = {**run_lease.holder("r1", os.getpid()), "since": "2026-03-01T00:00:00Z"}
+HELD = {**run_lease.describe_holder("r1", os.getpid()), "since": "2026-03-01T00:00:00Z"}
 
 
 def during(monkeypatch, moments):
     """What is at work when a look asks, one time after the other."""
     told = iter(moments)
-    monkeypatch.setattr(active_run, "_asked", lambda params: next(told))
+    monkeypatch.setattr(active_run, "_ask_in_fork", lambda params: next(told))
 
 
 def test_in_the_middle_of_a_run_nothing_is_judged_and_no_log_is_read(params, tmp_path, monkeypatch):

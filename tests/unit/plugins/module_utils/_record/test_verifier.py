@@ -773,8 +773,8 @@ def test_an_approval_without_evidence_or_of_no_beginning_is_found(kept, evidence
     record.sign(kept.key)
     found = [problem.found for problem in kept.told()["r3"].problems if problem.kind == "approval"]
     assert found == [
-        "the approval by nobody in line 1 has no signature beside it",
-        "the approval by ada@example.org in line 2 is none: no rotation begins with that line",
+        "the approval by nobody in line 1 has no signature next to it",
+        "the approval by ada@example.org in line 2 is not valid: no rotation begins with that line",
     ]
 
 

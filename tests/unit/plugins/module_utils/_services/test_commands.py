@@ -223,8 +223,8 @@ def is_alive(pid: str) -> bool:
     [
         ([], "command 2 of 2: it is empty"),
         ([""], "it is empty"),
-        (["no/such program"], "no/such is none that"),
-        (["check --token CANARY"], "check is none that"),
+        (["no/such program"], "no/such is not a program that"),
+        (["check --token CANARY"], "check is not a program that"),
     ],
 )
 def test_a_command_without_a_program_is_no_command(tmp_path, argv, told):

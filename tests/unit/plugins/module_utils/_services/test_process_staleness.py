@@ -131,7 +131,7 @@ def test_a_file_that_a_container_has_mounted_by_itself_stays_the_old_one(path):
         found = KeyChange(str(path), path.stat().st_ctime, KEYS).judged(there, there[child.pid])
         assert (found["stale"], found["key_id"]) == (True, "")
         assert f"it sees {path} as it was" in found["reason"]
-        assert "make the container of sleep anew" in found["todo"]
+        assert "recreate the container of sleep" in found["todo"]
         child.kill()
         child.wait()
     finally:

@@ -593,7 +593,7 @@ def test_where_no_host_could_be_looked_at_nothing_is_said_to_be_well(name):
             host["facts"] = ERROR
 
     assert (item(name, change).status, item(name, change).seen) == ("skip", "not checked: see hosts")
-    items = {each.name: each for each in checklist.judged(seen(change), [])}
+    items = {each.name: each for each in checklist.judge_items(seen(change), [])}
     assert items["hosts"].status == "stop"
     assert name in items["hosts"].seen.partition("not checked because of this: ")[2]
 
@@ -605,7 +605,7 @@ def test_what_follows_from_wrong_keys_is_said_once():
         made.update(census=wrong, backup=wrong)
         result("keys", wrong)(made)
 
-    items = {each.name: each for each in checklist.judged(seen(change), [])}
+    items = {each.name: each for each in checklist.judge_items(seen(change), [])}
     for name in ("census", "backup"):
         assert (items[name].status, items[name].seen, items[name].todo) == ("skip", "not checked: see keys", "")
     assert items["keys"].seen == "E_ENV_KEY_MISSING: .env: A is not set (not checked because of this: backup, census)"
@@ -626,7 +626,7 @@ def test_where_env_file_and_store_differ_that_is_all_that_is_said_of_the_data_an
         made.update(census=found, plan=DIFFER, backup=ERROR)
         result("keys", DIFFER)(made)
 
-    items = {each.name: each for each in checklist.judged(seen(change), [])}
+    items = {each.name: each for each in checklist.judge_items(seen(change), [])}
     for name in ("census", "plan"):
         assert (items[name].status, items[name].seen) == ("skip", "not checked: see keys")
     assert items["keys"].seen.startswith("E_KEYS_DIFFER: .env holds")
@@ -672,7 +672,7 @@ def test_while_another_run_is_at_work_nothing_else_is_said_to_be_wrong():
     def change(made: dict[str, Any]) -> None:
         made.update(census=ERROR, lease={"error": {"code": "E_LEASED", "what": "Ada is at work", "todo": "Wait."}})
 
-    items = {each.name: each for each in checklist.judged(seen(change), [])}
+    items = {each.name: each for each in checklist.judge_items(seen(change), [])}
     assert (items["census"].status, items["census"].seen) == ("skip", "not checked: see runs")
     assert items["runs"].seen == "E_LEASED: Ada is at work (not checked because of this: census)"
 
@@ -682,13 +682,13 @@ def test_all_that_stops_is_said_at_once():
         database(archive_fails=True)(made)
         made["rehearsals"] = []
 
-    items = checklist.judged(seen(change), [])
+    items = checklist.judge_items(seen(change), [])
     assert len(items) == len(checklist.CHECKS)
     with pytest.raises(RotationError, match=r"E_CHECKLIST: 2 of 26 checks .*: rehearsal, wal\.") as refused:
         checklist.refuse(items)
     assert "Nothing was changed." in str(refused.value)
     assert refused.value.todo.startswith("Do what the checklist says")
-    accepted = checklist.judged(seen(change), ["rehearsal", "wal"])
+    accepted = checklist.judge_items(seen(change), ["rehearsal", "wal"])
     checklist.refuse(accepted)
     assert [each.status for each in accepted].count("warn") == 2
     assert all("(accepted)" in each.seen for each in accepted if each.status == "warn")
@@ -697,7 +697,7 @@ def test_all_that_stops_is_said_at_once():
 @pytest.mark.parametrize("name", [*sorted(set(checklist.CHECKS) - set(checklist.ACCEPTABLE)), "rehersal"])
 def test_what_protects_the_data_cannot_be_accepted(name):
     with pytest.raises(RotationError, match="E_OPTION"):
-        checklist.judged(seen(), [name])
+        checklist.judge_items(seen(), [name])
 
 
 def problems(made: dict[str, Any]) -> None:
@@ -706,7 +706,7 @@ def problems(made: dict[str, Any]) -> None:
 
 
 def test_the_table_has_problems_first_and_a_line_each_for_what_was_skipped_and_what_is_well():
-    items = checklist.judged(seen(problems), [])
+    items = checklist.judge_items(seen(problems), [])
     lines = list(checklist.table(items))
     starts = [line[2:6].strip() for line in lines if not line.startswith("   ")]
     assert starts == ["STOP", "warn", "skip", "ok"]
@@ -718,7 +718,7 @@ def test_the_table_has_problems_first_and_a_line_each_for_what_was_skipped_and_w
 
 
 def test_the_whole_table_has_a_line_for_each_item_problems_first():
-    lines = list(checklist.table(checklist.judged(seen(problems), []), whole=True))
+    lines = list(checklist.table(checklist.judge_items(seen(problems), []), whole=True))
     starts = [line[2:6].strip() for line in lines if not line.startswith("   ")]
     assert starts == ["STOP", "warn", "skip", *["ok"] * 23]
 

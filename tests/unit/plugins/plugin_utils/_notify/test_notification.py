@@ -353,7 +353,7 @@ def test_the_mistakes_of_a_template_are_found_before_anybody_is_to_be_told(tmp_p
 
 
 def test_our_own_template_and_every_name_that_is_told_may_be_used(told, tmp_path):
-    names = " ".join(f"{{{{ {name} }}}}" for name in (*notification._shown(told), "moment", "sentence"))
+    names = " ".join(f"{{{{ {name} }}}}" for name in (*notification._build_template_values(told), "moment", "sentence"))
     ours = Path(notification.TEMPLATE).read_text()
     (tmp_path / "own.j2").write_text(f"{ours}{names} {{% for one in range(2) %}}{{{{ one }}}}{{% endfor %}}")
     notification.rehearse([{"type": "slack", "template": str(tmp_path / "own.j2")}])
@@ -394,7 +394,7 @@ def test_a_template_may_ask_for_what_only_some_records_hold(tmp_path):
                 "user": "u",
                 "password": "CANARY",
             },
-            "a password is not sent in clear: set security to starttls or tls",
+            "a password is not sent unencrypted: set security to starttls or tls",
         ),
     ],
 )

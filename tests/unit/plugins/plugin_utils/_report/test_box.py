@@ -70,7 +70,7 @@ def test_a_run_that_resumed_shows_what_it_did_itself(play):
     text = wide(play.step("rotate", "done"))
     assert "7 were re-encrypted by this run" in text
     assert ("COMPLETED in 19 s" in text, "were encrypted twice" in text) == (True, False)
-    assert "A run that had not ended was gone on with" in text
+    assert "A run that had not ended was resumed" in text
 
 
 def test_backups_of_several_databases_are_all_shown(play):
@@ -175,7 +175,7 @@ def test_a_restore_that_was_ended_directly_behind_the_swap_is_shown(tmp_path, en
     text = wide(play)
     said = "restored DATABASES[second] is now the backup of spring: an earlier run was ended directly behind the swap"
     options = "-e key_rotation_id=spring -e key_rotation_restore_alias=second -e key_rotation_restore_drop=true"
-    drop = f"aside before_spring:orders, without connections, until it is told to be dropped ansible-playbook {options}"
+    drop = f"aside before_spring:orders, without connections, until you drop it ansible-playbook {options}"
     assert (said in text, drop.replace("playbook", "playbook restore.yml") in text) == (told, told)
 
 

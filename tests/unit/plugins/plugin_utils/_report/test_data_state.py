@@ -220,7 +220,7 @@ def test_services_that_are_down_are_named() -> None:
 
 
 def test_versions_without_a_stage_are_named_by_their_key_id() -> None:
-    found = data_state.counted([{"classes": {f"older-{NEW}": 2, "current": 1, "empty": 4}}], {"current": OLD})
+    found = data_state.read_census([{"classes": {f"older-{NEW}": 2, "current": 1, "empty": 4}}], {"current": OLD})
     assert found.under == {NEW: 2, OLD: 1}
 
 

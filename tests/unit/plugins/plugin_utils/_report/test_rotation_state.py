@@ -338,7 +338,7 @@ def test_copies_that_could_not_be_dropped_are_a_warning_and_no_failure(play):
 
 def test_who_of_several_was_told_is_said(play):
     play.begun().step("notification", "failed", about="started", channel="email by h", found="refused", reached=1)
-    assert play.told().warnings == ["Not everybody was told by email by h of the started: refused"]
+    assert play.told().warnings == ["Not everybody was notified by email by h of the started: refused"]
 
 
 def retire(folder: Path, phase: str, **fields: Any) -> None:

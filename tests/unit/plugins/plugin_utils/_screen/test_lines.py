@@ -70,5 +70,5 @@ def test_under_the_callback_a_census_lists_the_columns_that_need_a_look(monkeypa
 
 def test_a_census_is_counted_in_a_line():
     found = [{**target("a", current=1000, empty=1), "left_alone": 3}]
-    assert lines.counted(found) == "1,003 values in 1 column: 1,000 current, 3 left alone"
-    assert lines.counted([]) == "0 values in 0 columns: none"
+    assert lines.format_census(found) == "1,003 values in 1 column: 1,000 current, 3 left alone"
+    assert lines.format_census([]) == "0 values in 0 columns: none"

@@ -11,7 +11,7 @@ from ansible_collections.tetech.key_rotation.plugins.plugin_utils._services impo
 
 
 def test_this_machine_says_something_or_nothing():
-    found = clock.seen()
+    found = clock.read_clock()
     assert found is None or found["synced"] in (True, False)
 
 
@@ -37,7 +37,7 @@ class Library:
 )
 def test_what_the_kernel_says_of_its_clock(monkeypatch, library, found):
     monkeypatch.setattr(ctypes, "CDLL", lambda name: library)
-    assert clock.seen() == found
+    assert clock.read_clock() == found
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ LINE = "key_rotation_keys: [{name: OUTER_KEY, type: fernet}]"
 
 
 def told(plaintext: bytes) -> Finding:
-    others = unlisted_keys.opening([b"text", Fernet(KEY).encrypt(plaintext)], ENV)
+    others = unlisted_keys.find_keys([b"text", Fernet(KEY).encrypt(plaintext)], ENV)
     assert others.keys == {"OUTER_KEY": [KEY]}
     return unlisted_keys.finding(Finding(KINDS["unproved"], "t.c"), others, LINE)
 
@@ -21,7 +21,7 @@ def test_a_column_is_under_the_key_of_the_env_file_that_opens_it():
     assert "all open under OUTER_KEY" in told(b"a note").what
     assert LINE in told(b"a note").todo
     assert "{t.c: {not_ours:" in told(b"a note").todo
-    assert not unlisted_keys.opening([Fernet(Fernet.generate_key()).encrypt(b"x")], ENV).keys
+    assert not unlisted_keys.find_keys([Fernet(Fernet.generate_key()).encrypt(b"x")], ENV).keys
 
 
 def test_a_column_of_two_layers_is_not_to_be_kept():

@@ -187,7 +187,7 @@ def test_of_many_rows_the_first_are_named():
     look = row_digests.TableComparison()
     for name in "abc":
         look.blame(name)
-    assert look.shown() == "a, b, c"
+    assert look.format_unexplained() == "a, b, c"
     for name in "defghijklmn":
         look.blame(name)
-    assert look.shown() == "a, b, c, d, e, f, g, h, i, j, k, l and 2 more"
+    assert look.format_unexplained() == "a, b, c, d, e, f, g, h, i, j, k, l and 2 more"
