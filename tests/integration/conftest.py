@@ -330,11 +330,13 @@ def rewrite(database: Any, targets: Any, keyring: Any, destination: str, *, work
     from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.rewrite import journal, rewriter
     from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.rewrite.worker_pool import Crew, Stop
 
-    report, share = options.pop("report", None), options.pop("share", rewriter.ALL)
+    report = options.pop("report", None)
     stop = options.pop("stop", None) or Stop()
     work = rewriter.Work(report=report) if report else rewriter.Work()
     journal.Journal(database, keyring, targets).prepare()
-    rewriting = rewriter.Rewriting(targets, keyring, destination, **options)
+    names = {*options} & set(rewriter.RewritePolicy.__dataclass_fields__)
+    policy = rewriter.RewritePolicy(**{name: options.pop(name) for name in names})
+    rewriting = rewriter.Rewriting(targets, keyring, destination, policy=policy, **options)
     crew = Crew(workers, rewriting.batches, database.another, stop)
-    rewriter.reencrypt(database, rewriting, crew, work, keyring.key_id(destination), share)
+    rewriter.reencrypt(database, rewriting, crew, work)
     return work

@@ -153,11 +153,11 @@ def test_the_work_of_a_killed_worker_is_done_by_another_but_not_for_ever(
     work.report = kill_one
     if kills > MOST_LOST:
         with pytest.raises(RotationError, match=f"E_WORKER: {kills} worker processes") as refused:
-            rewriter.reencrypt(database, rewriting, crew, work, keyring.key_id("pending"))
+            rewriter.reencrypt(database, rewriting, crew, work)
         assert "values or some more were re-encrypted to the keys" in str(refused.value)
         rewrite(database, [target(database)], keyring, "pending", workers=2)
     else:
-        rewriter.reencrypt(database, rewriting, crew, work, keyring.key_id("pending"))
+        rewriter.reencrypt(database, rewriting, crew, work)
         assert 0 < work.values["secrets.a"] <= ROWS
     assert crew.lost == kills
     assert set(workers_of(os.getpid())) <= before, "no worker is left behind"
@@ -176,7 +176,7 @@ def test_a_wish_to_stop_is_met_at_the_end_of_a_batch(
     handler = signal.getsignal(signal.SIGTERM)
     work.report = lambda batch: os.kill(os.getpid(), signal.SIGTERM) if batch.rewritten else None
     with stop.listening(), pytest.raises(RotationError, match="E_STOPPED"):
-        rewriter.reencrypt(database, rewriting, crew, work, keyring.key_id("pending"))
+        rewriter.reencrypt(database, rewriting, crew, work)
     assert signal.getsignal(signal.SIGTERM) == handler
     tally = census.Census(database, [target(database)], keyring, b"k").take()[0]
     assert tally.classes["pending"] >= work.values["secrets.a"] > 0
@@ -201,7 +201,7 @@ def test_all_workers_of_a_run_share_its_lock_and_another_run_is_refused(
             refused.append(locked.value.code)
 
     work.report = try_another
-    rewriter.reencrypt(run, rewriting, crew, work, keyring.key_id("pending"))
+    rewriter.reencrypt(run, rewriting, crew, work)
     assert set(refused) == {"E_LOCKED"}
     assert work.values == {"secrets.a": ROWS}
     run.close()
@@ -220,7 +220,7 @@ def test_a_killed_module_leaves_no_worker_and_no_lock(
         own = Database("default", "this")
         own.lock("this run")
         rewriting, crew, work = crew_of(own, keyring, 2, Stop())
-        rewriter.reencrypt(own, rewriting, crew, work, keyring.key_id("pending"))
+        rewriter.reencrypt(own, rewriting, crew, work)
         os._exit(0)
     started = time.monotonic()
     while len(workers_of(module)) < 2 or not pending(database, keyring):
@@ -256,7 +256,7 @@ def test_workers_that_wait_for_a_pause_file_end_when_somebody_stops_them(
         [target(database)],
         keyring,
         "pending",
-        throttle=Throttle(pause_file=str(pause)),
+        policy=rewriter.RewritePolicy(throttle=Throttle(pause_file=str(pause))),
         stopped=lambda: stop.asked,
     )
     crew = Crew(2, rewriting.batches, database.another, stop)
@@ -269,7 +269,7 @@ def test_workers_that_wait_for_a_pause_file_end_when_somebody_stops_them(
     work.report = ask
     started = time.monotonic()
     with stop.listening(), pytest.raises(RotationError, match="E_STOPPED"):
-        rewriter.reencrypt(database, rewriting, crew, work, keyring.key_id("pending"))
+        rewriter.reencrypt(database, rewriting, crew, work)
     assert time.monotonic() - started < 15
     assert not work.values, "nothing is written while the file is there"
     assert set(workers_of(os.getpid())) <= before

@@ -171,7 +171,7 @@ def rotate(vector: dict[str, Any], which: str) -> dict[str, Any]:
     Journal(database, keyring, targets).prepare()
     rewriting = Rewriting(targets, keyring, destination)
     crew = Crew(1, rewriting.batches, database.another, Stop())
-    reencrypt(database, rewriting, crew, work, keyring.key_id(destination))
+    reencrypt(database, rewriting, crew, work)
     after = census.Census(database, targets, keyring, b"k").take()
     return {
         "targets": {target.column: target.scheme for target in targets},

@@ -31,7 +31,7 @@ from .proof.row_digests import EachRow
 from .rewrite import fence
 from .rewrite.concurrent_writers import ConcurrentWrites
 from .rewrite.journal import Journal
-from .rewrite.rewriter import ALL, UNTHROTTLED, Rewriting, Share, Work, reencrypt
+from .rewrite.rewriter import RewritePolicy, Rewriting, Work, reencrypt
 from .rewrite.throttle import Throttle
 from .rewrite.worker_pool import Crew, Stop
 
@@ -143,13 +143,8 @@ class Application:
         """Do all that ``reencrypt`` does but write, for what functions of the application seal. Raises the same."""
         for database, survey in self.parts:
             targets = [target for target in survey.found if self.keyring.schemes[target.scheme].functions]
-            Rewriting(
-                targets,
-                self.keyring,
-                destination,
-                leave_alone=self.accepted,
-                stop_at_unreadable=stop_at_unreadable,
-            ).rehearse(database)
+            policy = RewritePolicy(stop_at_unreadable=stop_at_unreadable)
+            Rewriting(targets, self.keyring, destination, self.accepted, policy).rehearse(database)
 
     def close(self, rotation_id: str) -> list[str]:
         """Keep all other sessions from writing to the targets; why not, if that cannot be had. Raises E_FENCE_LOCKED
@@ -171,37 +166,23 @@ class Application:
         self,
         destination: str,
         work: Work,
+        policy: RewritePolicy | None = None,
         *,
         workers: int = 1,
         stop: Stop | None = None,
-        stop_at_unreadable: bool = True,
-        throttle: Throttle = UNTHROTTLED,
-        share: Share = ALL,
-        others: ConcurrentWrites | None = None,
     ) -> None:
-        """Every token to one stage, by so many processes; call ``census`` and refuse what is unreadable first.
-
-        ``others`` learns of other writers, and which transactions are not theirs.
-        """
-        stop = stop or Stop()
-        key_id = self.keyring.key_id(destination)
+        """Every token to one stage, by so many processes; call ``census`` and refuse what is unreadable first."""
+        stop, policy = stop or Stop(), policy or RewritePolicy()
         if any(scheme.functions for scheme in self.keyring.tried):
             workers = 1  # they have one process per key set
         for database, survey in self.parts:
             with database.gate():  # several hosts may be about to make it
                 Journal(database, self.keyring, survey.found).prepare()
             rewriting = Rewriting(
-                survey.found,
-                self.keyring,
-                destination,
-                leave_alone=self.accepted,
-                stop_at_unreadable=stop_at_unreadable,
-                throttle=throttle,
-                stopped=lambda: stop.asked,
-                others=others,
+                survey.found, self.keyring, destination, self.accepted, policy, stopped=lambda: stop.asked
             )
             crew = Crew(workers, rewriting.batches, database.another, stop)
-            reencrypt(database, rewriting, crew, work, key_id, share)
+            reencrypt(database, rewriting, crew, work)
             work.lost += crew.lost
 
     def refuse_made_of_keys(self, destination: str) -> None:

@@ -107,28 +107,19 @@ def _by_method(
     params: dict[str, Any], application: Any, progress: Any, share: Any, others: Any
 ) -> tuple[Any, str | None]:
     from .._engine import migration
-    from .._engine.rewrite.rewriter import Work
+    from .._engine.rewrite.rewriter import RewritePolicy, Work
     from .._engine.rewrite.throttle import Throttle, refuse_unfit
     from .._engine.rewrite.worker_pool import Stop, cores
 
     work, stop = Work(report=progress.add), Stop()
     asked = {name: value for name, value in (params["throttle"] or {}).items() if value is not None}
     refuse_unfit(asked)
-    throttle = Throttle(**asked)
+    policy = RewritePolicy(not params["reverse"], Throttle(**asked), share, others)
 
     def act() -> None:
         workers = params["workers"] or cores()
         with stop.listening():
-            application.reencrypt(
-                params["destination"],
-                work,
-                workers=workers,
-                stop=stop,
-                stop_at_unreadable=not params["reverse"],
-                throttle=throttle,
-                share=share,
-                others=others,
-            )
+            application.reencrypt(params["destination"], work, policy, workers=workers, stop=stop)
 
     if params["reverse"]:
         migration.backwards(params["rotation_id"], act)

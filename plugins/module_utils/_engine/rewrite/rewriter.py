@@ -12,7 +12,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any, NamedTuple, Union
 
 from ..._errors.base import RotationError
@@ -41,7 +41,6 @@ BACK_OFF_SECONDS = 0.2  # after a pass gave way; long against the locks of a web
 LONGEST_BACK_OFF_SECONDS = 10.0  # each is twice the one before
 LOOK_SECONDS = 0.2  # between two looks at a wish to stop
 SPAN_ROWS = 10_000  # what one worker takes at a time: small enough that a slow span does not hold the rest
-UNTHROTTLED = Throttle()
 # By column, what takes the place of which value; of None, of whatever is there. With None stays what is there.
 Derivations = dict[str, dict[Union[str, None], Union[str, None]]]
 
@@ -122,30 +121,40 @@ class Work:
         self.report(batch)
 
 
-class Rewriting:
-    """The work on one table: what each process needs to do its part."""
+@dataclass(frozen=True)
+class RewritePolicy:
+    """How a re-encryption gets along with everybody else.
 
-    def __init__(
-        self,
-        targets: Sequence[Target],
-        keyring: Keyring,
-        destination: str,
-        *,
-        leave_alone: Collection[str] = (),
-        stop_at_unreadable: bool = True,
-        throttle: Throttle = UNTHROTTLED,
-        stopped: Callable[[], bool] = lambda: False,
-        others: ConcurrentWrites | None = None,
-    ) -> None:
-        self.throttle, self._stopped = throttle, stopped
-        self.others = others or ConcurrentWrites()
-        self.tables = by_table(targets)
-        self._targets = targets
-        self._keyring = keyring
-        self._destination = destination
-        self._leave_alone = leave_alone
-        self._stop = stop_at_unreadable
-        self._secret = lru_cache(maxsize=None)(keyring.secret)  # asked for with every row
+    It stops at a value that opens under no key set, unless ``stop_at_unreadable`` is False: a rollback restores all it
+    can. ``throttle`` says how much it leaves to the application, and ``share`` which part of the work is this host's.
+    ``others`` learns of other writers, and which transactions are not theirs.
+    """
+
+    stop_at_unreadable: bool = True
+    throttle: Throttle = field(default_factory=Throttle)
+    share: Share = ALL
+    others: ConcurrentWrites = field(default_factory=ConcurrentWrites)
+
+
+@dataclass(frozen=True)
+class Rewriting:
+    """The work on one database: what each process needs to do its part."""
+
+    targets: Sequence[Target]
+    keyring: Keyring
+    destination: str
+    leave_alone: Collection[str] = ()
+    policy: RewritePolicy = field(default_factory=RewritePolicy)
+    stopped: Callable[[], bool] = bool
+
+    @cached_property
+    def tables(self) -> list[TargetGroup]:
+        """The targets by table; a table is known by its place."""
+        return by_table(self.targets)
+
+    @cached_property
+    def _secret(self) -> Callable[[str, str], bytes]:
+        return lru_cache(maxsize=None)(self.keyring.secret)  # asked for with every row
 
     def batches(
         self, database: Database, number: int, span: Span = WHOLE, besides: Sequence[str] = ()
@@ -155,18 +164,18 @@ class Rewriting:
         ``besides`` are transactions of ours: what they wrote and nobody wrote since is done.
         """
         group = self.tables[number]
-        journal = Journal(database, self._keyring, self._targets)
-        pace, since = Pace(self._seconds(database)), self.others.since.get(database.alias, "")
+        journal = Journal(database, self.keyring, self.targets)
+        pace, since = Pace(self._seconds(database)), self.policy.others.since.get(database.alias, "")
         read = pages(database, PageRequest(group, span, besides, since, pace.rows))
-        yield from self._waits(self.throttle.wait(database, self._stopped), group.table)
-        while not self._stopped() and (page := _next(database, read)) is not None:
+        yield from self._waits(self.policy.throttle.wait(database, self.stopped), group.table)
+        while not self.stopped() and (page := _next(database, read)) is not None:
             if page:
                 started = time.monotonic()
                 batch = self._rewritten(Page(database, group, journal, BatchResult(group.table.label)), page, since)
                 worked = time.monotonic() - started
                 pace.took(len(page), worked)
                 yield batch
-                yield from self._waits(self.throttle.rest(database, worked, self._stopped), group.table)
+                yield from self._waits(self.policy.throttle.rest(database, worked, self.stopped), group.table)
             else:
                 yield _locked(group.table)
 
@@ -177,7 +186,7 @@ class Rewriting:
         """Bring the rows of a page where they should be."""
         batch, alias = page.batch, page.database.alias
         batch.rows = len(rows)
-        theirs = {key for key, values in rows if since and values[-1] and self.others.wrote(alias, values[-1])}
+        theirs = {key for key, values in rows if since and values[-1] and self.policy.others.wrote(alias, values[-1])}
         members = page.group.members
         changes = self.changes(members, rows, page.journal.of(members, rows), theirs)
         batch.left = len(changes)
@@ -189,12 +198,12 @@ class Rewriting:
 
     def _seconds(self, database: Database) -> float:
         """What a batch may take: half of the time after which its statement would give way at most."""
-        asked = self.throttle.batch_seconds
+        asked = self.policy.throttle.batch_seconds
         return min(asked, database.patience / 2) if asked else asked
 
     def rehearse(self, database: Database) -> None:
         """Seal every value again, and write none."""
-        journal = Journal(database, self._keyring, self._targets)
+        journal = Journal(database, self.keyring, self.targets)
         for group in self.tables:
             for page in pages(database, PageRequest(group)):
                 self.changes(group.members, page, journal.of(group.members, page))
@@ -204,7 +213,7 @@ class Rewriting:
         try:
             self._write_at_once(page, changes, free=free)
         except Yielded as yielded:
-            if free or len(changes) == 1 or self._stopped():
+            if free or len(changes) == 1 or self.stopped():
                 page.batch.yielded += len(changes)
             elif not yielded.slow:
                 self._write(page, changes, free=True)
@@ -228,7 +237,7 @@ class Rewriting:
             written = compare_and_set(database, group, changes)
             done = [change for change in changes if change.key in written.keys]
             entries = (entry for change in done for entry in _entries(group.members, change))
-            journal.write(self._keyring.key_id(self._destination), entries)
+            journal.write(self.keyring.key_id(self.destination), entries)
         batch.yielded += asked - len(changes)
         for place, target in enumerate(group.members):
             count = sum(change.tokens[place] for change in done)
@@ -280,18 +289,18 @@ class Rewriting:
         """The tokens of one column that are not where they should be, each with the new one in its place. What is not
         opened to its end, and no person has accepted, is put into ``problems``."""
         left, opened = [], []
-        for token in census.look(target, rows, values, self._keyring, known):
+        for token in census.look(target, rows, values, self.keyring, known):
             if token.opened is None:
-                is_token = token.token.startswith(self._keyring.schemes[target.scheme].marker)
+                is_token = token.token.startswith(self.keyring.schemes[target.scheme].marker)
                 token = token._replace(problem="unreadable" if is_token else "plaintext")
-            if token.problem and not token.is_accepted(target, rows[token.row], self._leave_alone):
+            if token.problem and not token.is_accepted(target, rows[token.row], self.leave_alone):
                 problems.append((token.problem, token.row, target))
             if token.opened is None:
                 continue
-            if token.opened[0] != self._destination:
+            if token.opened[0] != self.destination:
                 left.append(token)
                 opened.append(token.opened)
-        fresh = self._keyring.resealed(target.scheme, opened, self._destination)
+        fresh = self.keyring.resealed(target.scheme, opened, self.destination)
         if None in fresh:
             raise SelfCheck(table=target.table.label, column=target.column)
         return [(token, token.replaced(sealed)) for token, sealed in zip(left, fresh) if sealed is not None]
@@ -312,11 +321,11 @@ class Rewriting:
         """Put down what takes the place of what in the search columns of one token."""
         if token.opened is not None:
             stage, inside = token.opened
-            plaintext = self._keyring.schemes[target.scheme].text_of(inside)
+            plaintext = self.keyring.schemes[target.scheme].text_of(inside)
             for each in target.derived:
                 values = derived.setdefault(each.column, {})
                 try:
-                    after = each.of(plaintext, self._secret(self._destination, each.secret))
+                    after = each.of(plaintext, self._secret(self.destination, each.secret))
                 except ValueError:  # in a rollback: what these keys cannot decrypt stays
                     continue
                 if stage == NESTED:  # what is there was computed of nobody knows which layer
@@ -332,7 +341,7 @@ class Rewriting:
     def _refuse(self, problems: Sequence[tuple[str, int, Target]], rows: Sequence[str], theirs: set[int]) -> None:
         """What is not opened to its end is never overwritten, and stops the work. It was not there at the census, if
         another process has written its row since."""
-        if not self._stop:
+        if not self.policy.stop_at_unreadable:
             return
         written = [(problem, f"{target.name}:{rows[row]}") for problem, row, target in problems if row in theirs]
         if written:
@@ -349,21 +358,19 @@ def _count(sealed: Sequence[tuple[census.PageToken, bytes]], rows: int) -> list[
     return counts
 
 
-def reencrypt(
-    database: Database, rewriting: Rewriting, crew: Crew, work: Work, key_id: str, share: Share = ALL
-) -> None:
-    """Bring every value that opens under any key set under that of the destination, whose key id is ``key_id``.
+def reencrypt(database: Database, rewriting: Rewriting, crew: Crew, work: Work) -> None:
+    """Bring every value that opens under any key set under that of the destination.
 
-    A value that opens under none is never overwritten. It stops the work, unless ``stop_at_unreadable`` is False (a
-    rollback restores all it can); what was committed until then stays, and ``work`` says what that is. With a
-    ``share`` nothing is said of the rest: who sees the whole table afterwards finds what a lost host left.
+    A value that opens under none is never overwritten. What was committed until an error stays, and ``work`` says what
+    that is. With a share nothing is said of the rest: who sees the whole table afterwards finds what a lost host left.
     Raises E_UNREADABLE, E_PLAINTEXT, E_NESTED, E_TOKEN_INSIDE, E_VALUES_OVERWRITTEN, E_TOKEN_TOO_LONG, E_SELF_CHECK,
     E_DB_BUSY, E_DB_KEPT, E_DB_UNSETTLED, E_DB, E_DB_LOST, E_WORKER or E_STOPPED.
     """
     try:
         for number in _order(database, rewriting):
-            _table(database, rewriting, number, crew, work, share)
+            _TablePasses(database, rewriting, number, crew, work).run()
     except RotationError as exc:
+        key_id = rewriting.keyring.key_id(rewriting.destination)
         raise exc.with_changed(changed(work, key_id, exact=exc.code != "E_WORKER")) from None
 
 
@@ -406,45 +413,79 @@ class BackOff:
             time.sleep(min(LOOK_SECONDS, left))
 
 
-def _table(database: Database, rewriting: Rewriting, number: int, crew: Crew, work: Work, share: Share) -> None:
-    """Passes over one table, or a share of it, until one finds nothing left."""
-    group = rewriting.tables[number]
-    table = group.table
-    everything = _spans(database, group, crew, work)
-    own = [span for place, span in enumerate(everything) if share.has(number + place)]
-    part = len(own) / len(everything)
-    work.report(BatchResult(table.label, portions={target.name: part for target in group.members}))
-    ours: list[str] = []
-    triggers = catalog.update_triggers(database, table)
-    back_off, passes, before, no_fewer = BackOff(), 0, 0, 0
-    while passes < MAX_PASSES and not (triggers and no_fewer == NO_FEWER):
-        left = yielded = 0
-        work.passes += 1
-        known = tuple(ours)  # one for all spans: at ten million rows they are tens of thousands
-        for batch in crew.batches(database, [(number, span, known) for span in own]):
-            work.add(batch)
-            if 0 < rewriting.throttle.vacuum_rows <= work.dead[table.label] and database.vacuum(table.identifier):
-                work.dead[table.label] = 0
-            if not triggers:  # one of them may have written rows of its own, under the old keys
-                ours += batch.transactions
-            # Workers that begin with the next pass know of it.
-            rewriting.others.add(database.alias, table.label, batch.transactions + batch.kept, batch.others)
-            left += batch.left
-            yielded += batch.yielded
-        if not left:
-            return
-        if not yielded:
+@dataclass
+class _TablePasses:
+    """Passes over one table, or over this host's share of it, until one finds nothing left."""
+
+    database: Database
+    rewriting: Rewriting
+    number: int
+    crew: Crew
+    work: Work
+    ours: list[str] = field(default_factory=list)  # transactions that wrote nothing but what was planned
+
+    def run(self) -> None:
+        """Raises E_DB_BUSY, E_DB_KEPT, E_DB_UNSETTLED and what a batch raises."""
+        own = self._own_spans()
+        triggers = catalog.update_triggers(self.database, self._table)
+        back_off, passes, before, no_fewer = BackOff(), 0, 0, 0
+        while passes < MAX_PASSES and not (triggers and no_fewer == NO_FEWER):
+            left, yielded = self._pass(own, triggered=bool(triggers))
+            if not left:
+                return
+            if yielded:
+                self._wait(back_off, yielded)
+                continue
             back_off, passes = BackOff(), passes + 1
             before, no_fewer = left, no_fewer + 1 if 0 < before <= left else 0
-            continue
+        label = self._table.label
+        if triggers:
+            raise RowsKeptByTrigger(table=label, rows=left, passes=passes, triggers=", ".join(triggers))
+        raise RowsUnsettled(table=label, passes=MAX_PASSES)
+
+    @property
+    def _table(self) -> Table:
+        return self.rewriting.tables[self.number].table
+
+    def _own_spans(self) -> list[Span]:
+        """The parts of the table that are this host's."""
+        group, share = self.rewriting.tables[self.number], self.rewriting.policy.share
+        everything = _spans(self.database, group, self.crew, self.work)
+        own = [span for place, span in enumerate(everything) if share.has(self.number + place)]
+        portion = len(own) / len(everything)
+        portions = {target.name: portion for target in group.members}
+        self.work.report(BatchResult(group.table.label, portions=portions))
+        return own
+
+    def _pass(self, own: Sequence[Span], *, triggered: bool) -> tuple[int, int]:
+        """One pass; how many rows it left, and how many of them since they were locked."""
+        left = yielded = 0
+        self.work.passes += 1
+        known = tuple(self.ours)  # one for all spans: at ten million rows they are tens of thousands
+        for batch in self.crew.batches(self.database, [(self.number, span, known) for span in own]):
+            self.work.add(batch)
+            self._vacuum()
+            if not triggered:  # one of them may have written rows of its own, under the old keys
+                self.ours += batch.transactions
+            # Workers that begin with the next pass know of it.
+            transactions = batch.transactions + batch.kept
+            self.rewriting.policy.others.add(self.database.alias, self._table.label, transactions, batch.others)
+            left += batch.left
+            yielded += batch.yielded
+        return left, yielded
+
+    def _vacuum(self) -> None:
+        most, label = self.rewriting.policy.throttle.vacuum_rows, self._table.label
+        if 0 < most <= self.work.dead[label] and self.database.vacuum(self._table.identifier):
+            self.work.dead[label] = 0
+
+    def _wait(self, back_off: BackOff, yielded: int) -> None:
+        """Wait for the rows that others have locked. Raises E_DB_BUSY or E_STOPPED."""
         if back_off.over:
-            raise RowsLocked(table=table.label, rows=yielded)
+            raise RowsLocked(table=self._table.label, rows=yielded)
         for _ in back_off.wait():
-            work.report(BatchResult(table.label, waits_for=f"{yielded} rows that others have locked"))
-            crew.refuse_to_go_on()
-    if triggers:
-        raise RowsKeptByTrigger(table=table.label, rows=left, passes=passes, triggers=", ".join(triggers))
-    raise RowsUnsettled(table=table.label, passes=MAX_PASSES)
+            self.work.report(BatchResult(self._table.label, waits_for=f"{yielded} rows that others have locked"))
+            self.crew.refuse_to_go_on()
 
 
 def _locked(table: Table) -> BatchResult:

@@ -78,7 +78,7 @@ def test_a_value_that_was_listed_is_left_and_its_neighbour_is_not(translate, tar
 
 
 def test_on_the_way_back_a_value_under_no_key_is_left(two_keys, target):
-    back = Translate(two_keys, "current", stop_at_unreadable=False)
+    back = Translate(two_keys, "current", policy=rewriter.RewritePolicy(stop_at_unreadable=False))
     assert back.row([target], ("1",), ["gAAAAAbroken"]) is None
 
 
