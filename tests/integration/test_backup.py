@@ -39,7 +39,10 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.applic
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto import schemes
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.formats import Opened
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.key_set import KeySet
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.keyring import Keyring
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.keyring import (
+    ApplicationSettings,
+    Keyring,
+)
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery import target_survey
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres import (
     catalog,
@@ -655,7 +658,7 @@ TOKENS = 300
 
 
 def keyring(keys: KeySet) -> Keyring:
-    return Keyring(schemes.parse("auto"), {"current": keys, "previous": OTHERS}, lambda name: None)
+    return Keyring(schemes.parse("auto"), {"current": keys, "previous": OTHERS}, ApplicationSettings(lambda name: None))
 
 
 class Prover:

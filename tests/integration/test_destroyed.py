@@ -12,7 +12,10 @@ from pathlib import Path
 import pytest
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto import schemes
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.key_set import KeySet
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.keyring import Keyring
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.keyring import (
+    ApplicationSettings,
+    Keyring,
+)
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.tokens import Opened
 
 from .conftest import BIN, CHECKOUT, Outcome, Site
@@ -149,7 +152,7 @@ def test_a_version_that_a_token_inside_a_token_needs_is_kept_until_the_value_is_
     assert site.play("rotate").code == 0
     stages = site.stored()["stages"]
     versions = {"current": KeySet(site.env_values()), "previous": old}
-    keyring = Keyring(schemes.parse("auto"), versions, lambda name: None)
+    keyring = Keyring(schemes.parse("auto"), versions, ApplicationSettings(lambda name: None))
     before = site.read_all()
     column = "customer_userprofile._phone_number_encrypted"
     table, name = column.split(".")

@@ -18,7 +18,10 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._engine import
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto import schemes
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.derivation import NOTHING
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.key_set import KeySet
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.keyring import Keyring
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.keyring import (
+    ApplicationSettings,
+    Keyring,
+)
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.tokens import Opened
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery import search_columns, target_survey
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.findings import FindingsError
@@ -74,7 +77,7 @@ FOLLOW: dict[str, tuple[str, Callable[[str, str], str]]] = {
 @pytest.fixture
 def keyring() -> Keyring:
     versions = {"current": OLD, "pending": NEW}
-    return Keyring(schemes.parse("auto"), versions, lambda name: None, texts={"INDEX_KEY": OTHER})
+    return Keyring(schemes.parse("auto"), versions, ApplicationSettings(lambda name: None, texts={"INDEX_KEY": OTHER}))
 
 
 def opened(database: Database, found: Any, ring: Keyring, processes: Any = None) -> rotation.Application:
@@ -501,7 +504,7 @@ def test_a_hash_in_the_table_that_the_tokens_belong_to_is_named(database: Databa
 def test_a_hash_beside_tokens_under_other_keys_is_named(database: Database) -> None:
     other = Fernet.generate_key()
     settings = {"FIELD_ENCRYPTION_KEY": other.decode()}
-    ring = Keyring(schemes.parse("auto"), {"current": OLD, "pending": NEW}, settings.get)
+    ring = Keyring(schemes.parse("auto"), {"current": OLD, "pending": NEW}, ApplicationSettings(settings.get))
     try:
         database.execute("CREATE TABLE secrets (id int PRIMARY KEY, a text)")
         database.execute("CREATE TABLE users (id int PRIMARY KEY, mail text, searched text)")
@@ -517,7 +520,7 @@ def test_a_hash_beside_tokens_under_other_keys_is_named(database: Database) -> N
 
 def test_a_key_that_the_new_value_cannot_make_stops_the_rotation_before_its_first_write(database: Database) -> None:
     old, new = (KeySet({**keys.values, "INDEX_KEY": value}) for keys, value in ((OLD, "ab" * 32), (NEW, "?")))
-    ring = Keyring(schemes.parse("auto"), {"current": old, "pending": new}, lambda name: None)
+    ring = Keyring(schemes.parse("auto"), {"current": old, "pending": new}, ApplicationSettings(lambda name: None))
     fill(database, ring, "text", lambda value: hmac.digest(bytes.fromhex("ab" * 32), value.encode(), "sha256").hex())
     found = opened(database, survey(database, ring), ring)
     with pytest.raises(RotationError, match=r"secrets\.searched is computed with a key that is hex of INDEX_KEY"):
@@ -529,7 +532,7 @@ def test_an_index_beside_a_token_under_older_keys_that_cannot_have_made_it_stays
     older = KeySet({name: f"older {value}" for name, value in OLD.values.items()})
     versions = {"previous": (older, "?"), "current": (OLD, "ab" * 32), "pending": (NEW, "cd" * 32)}
     stages = {stage: KeySet({**keys.values, "INDEX_KEY": value}) for stage, (keys, value) in versions.items()}
-    ring = Keyring(schemes.parse("auto"), stages, lambda name: None)
+    ring = Keyring(schemes.parse("auto"), stages, ApplicationSettings(lambda name: None))
 
     def stored(key: str, value: str) -> str:
         return hmac.digest(bytes.fromhex(key), value.encode(), "sha256").hex()
@@ -564,7 +567,7 @@ def test_a_key_of_which_it_cannot_be_told_how_it_is_made_stops_the_rotation_befo
         stage: KeySet({**keys.values, "SECRET_KEY": secrets[stage]})
         for stage, keys in (("current", OLD), ("pending", NEW))
     }
-    ring = Keyring(schemes.parse("auto"), stages, lambda name: None)
+    ring = Keyring(schemes.parse("auto"), stages, ApplicationSettings(lambda name: None))
 
     def stored(stage: str, value: str) -> str:
         made = search_columns.KEYS[key](secrets[stage].encode())
@@ -656,7 +659,7 @@ def test_a_value_that_two_keys_have_stops_the_rotation_of_what_is_computed_with_
         KeySet({**OLD.values, "INDEX_KEY": OLD.values["SECRET_KEY"]}),
         KeySet({**NEW.values, "INDEX_KEY": "other"}),
     )
-    ring = Keyring(schemes.parse("auto"), {"current": old, "pending": new}, lambda name: None)
+    ring = Keyring(schemes.parse("auto"), {"current": old, "pending": new}, ApplicationSettings(lambda name: None))
     fill(database, ring, "text", lambda value: mac("old-secret", value).hex())
     application = opened(database, survey(database, ring), ring)
     with pytest.raises(
@@ -671,7 +674,7 @@ def test_two_names_of_one_key_keep_no_index_from_being_made_anew(database: Datab
         stage: KeySet({**keys.values, "OLD_NAME": keys.values["SECRET_KEY"]})
         for stage, keys in (("current", OLD), ("pending", NEW))
     }
-    ring = Keyring(schemes.parse("auto"), versions, lambda name: None)
+    ring = Keyring(schemes.parse("auto"), versions, ApplicationSettings(lambda name: None))
     fill(database, ring, "text", lambda value: mac("old-secret", value).hex())
     application = opened(database, survey(database, ring), ring)
     application.refuse_keyless_digests("pending")

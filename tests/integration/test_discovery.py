@@ -17,7 +17,10 @@ import pytest
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine import plan
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto import schemes
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.key_set import KeySet
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.keyring import Keyring
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.keyring import (
+    ApplicationSettings,
+    Keyring,
+)
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.tokens import Opened
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery import settlements, target_survey
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres import catalog
@@ -114,7 +117,7 @@ def test_tokens_in_named_members_of_documents_are_rewritten_and_nothing_else_is_
     """A format whose tokens have no look: without the names, every leaf would be one."""
     key = {"derive": "sha256", "secret": "SECRET_KEY"}
     described = {"own": {"format": "aes_gcm_nonce_first", "key": key, "json_members": ["password"]}}
-    ring = Keyring(schemes.parse(described), {"current": OLD, "pending": NEW}, lambda name: None)
+    ring = Keyring(schemes.parse(described), {"current": OLD, "pending": NEW}, ApplicationSettings(lambda name: None))
     sealed = [ring.cipher("own", "current").seal(Opened(f"pin {number}".encode())).decode() for number in range(3)]
     documents = [{"user": "bob", "password": each, "note": sealed[0]} for each in sealed]
     one(database, sql_type, *map(json.dumps, documents), json.dumps({"user": "eve", "password": ""}))
@@ -137,7 +140,7 @@ def test_tokens_in_named_members_of_documents_are_rewritten_and_nothing_else_is_
 
 def test_members_of_documents_are_in_no_other_column(database: Database, keyring: Keyring) -> None:
     described = {**SCHEMES[SCHEME].described, "json_members": ["password"]}
-    ring = Keyring(schemes.parse({"own": described}), {"current": OLD}, lambda name: None)
+    ring = Keyring(schemes.parse({"own": described}), {"current": OLD}, ApplicationSettings(lambda name: None))
     one(database, "text", token(keyring))
     assert unproved(survey(database, ring)) == [("secrets.a", 1)]
     with pytest.raises(RotationError, match=r"E_SCHEME.*json_members, and secrets\.a holds no JSON"):
@@ -248,7 +251,7 @@ def test_members_that_move_under_their_new_names_hold_what_they_held(
 def test_names_that_are_tokens_of_a_described_scheme_are_rotated_too(database: Database, alone: bool) -> None:
     key = {"derive": "sha256", "secret": "SECRET_KEY"}
     described = schemes.parse({"gcm": {"format": "aes_gcm", "key": key, "prefix": "sealed:", "base64": True}})
-    ring = Keyring(described, {"current": OLD, "pending": NEW}, lambda name: None)
+    ring = Keyring(described, {"current": OLD, "pending": NEW}, ApplicationSettings(lambda name: None))
     name, value, other = (ring.cipher("gcm", "current").seal(Opened(text)).decode() for text in (b"n", b"v", b"o"))
     document = {name: 1, other: 2} if alone else {name: value, "plain": name, other: {"sealed:by": "x"}}
     one(database, "jsonb", json.dumps(document))
@@ -795,7 +798,7 @@ def test_what_the_role_may_not_read_is_told(
 def test_two_rows_of_a_composite_key_are_never_one(database: Database) -> None:
     key = {"derive": "sha256", "secret": "SECRET_KEY"}
     described = {"ecb": {"format": "aes_ecb", "key": key, "base64": True}}
-    ring = Keyring(schemes.parse(described), {"current": OLD, "pending": NEW}, lambda name: None)
+    ring = Keyring(schemes.parse(described), {"current": OLD, "pending": NEW}, ApplicationSettings(lambda name: None))
     database.execute("CREATE TABLE secrets (x text, y text, a text, PRIMARY KEY (x, y))")
     rows = [("a,b", "c"), ("a", "b,c"), ("a\\", ",b"), ("a\\,", "b")]
     assert len({catalog.row_name(row) for row in rows}) == 4
@@ -835,7 +838,7 @@ def test_a_library_is_found_beside_a_scheme_that_a_person_described(database: Da
     """Its tokens have another look than Fernet's: nothing else would tell of them in a table without a model."""
     own = {"own": {"format": "fernet", "key": {"derive": "raw", "secret": "SECRET_KEY"}}}
     keys = {"current": KeySet({"SECRET_KEY": "a" * 32}), "pending": KeySet({"SECRET_KEY": "b" * 32})}
-    ring = Keyring(schemes.tried(own, ["SECRET_KEY"]), keys, lambda name: None)
+    ring = Keyring(schemes.tried(own, ["SECRET_KEY"]), keys, ApplicationSettings(lambda name: None))
     made = {name: ring.cipher(name, "current").seal(Opened(b"x", 5)) for name in ("own", "django_cryptography")}
     database.execute("CREATE TABLE secrets (id int PRIMARY KEY, a text, b bytea)")
     database.execute("INSERT INTO secrets VALUES (1, %s, %s)", (made["own"].decode(), made["django_cryptography"]))
@@ -852,7 +855,7 @@ def test_a_library_is_found_beside_a_scheme_that_a_person_described(database: Da
 def test_tokens_without_a_mark_of_their_own_are_looked_for_too(database: Database) -> None:
     key = {"derive": "sha256", "secret": "SECRET_KEY"}
     described = {"gcm": {"format": "aes_gcm_nonce_first", "key": key}, "fernet": {"format": "fernet", "key": key}}
-    ring = Keyring(schemes.parse(described), {"current": OLD, "pending": NEW}, lambda name: None)
+    ring = Keyring(schemes.parse(described), {"current": OLD, "pending": NEW}, ApplicationSettings(lambda name: None))
     database.execute("CREATE TABLE secrets (id int PRIMARY KEY, a text, b text, c text)")
     gcm, fernet = (ring.cipher(name, "current").seal(Opened(b"x", 5)).decode() for name in ("gcm", "fernet"))
     database.execute("INSERT INTO secrets VALUES (1, %s, %s, 'in clear')", (gcm, fernet))
@@ -872,7 +875,7 @@ def test_what_applications_of_their_own_stored_is_found_and_rotated(database: Da
     fresh = base64.urlsafe_b64encode(bytes(32)).decode()
     new = KeySet({"SECRET_KEY": "another", "ENCRYPTION_SALT": "one", "FIELD_ENCRYPTION_KEY": fresh})
     described = {**schemes.parse("auto"), **schemes.parse({"vault": vault})}
-    ring = Keyring(described, {"current": old, "pending": new}, lambda name: None)
+    ring = Keyring(described, {"current": old, "pending": new}, ApplicationSettings(lambda name: None))
     columns = "doubled text, bare text, enc text, colons text, vault text, listed bytea"
     database.execute(f"CREATE TABLE secrets (id int PRIMARY KEY, {columns})")
     stored = [row["stored"] for row in rows[:5]] + [base64.b64decode(lists["stored_bytea_b64"])]

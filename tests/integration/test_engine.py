@@ -16,7 +16,10 @@ import pytest
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto import schemes
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.formats import Opened
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.key_set import KeySet
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.keyring import Keyring
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.keyring import (
+    ApplicationSettings,
+    Keyring,
+)
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery import target_survey
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres import (
     catalog,
@@ -40,12 +43,14 @@ SCHEMES = schemes.parse("auto")
 SCHEME = "encryption_manager"
 TABLE = catalog.Table("public", "secrets", True)
 ECB = {"format": "aes_ecb", "key": {"derive": "sha256", "secret": "SECRET_KEY"}, "base64": True}
-UNAUTHENTICATED = Keyring(schemes.parse({"ecb": ECB}), {"current": OLD}, lambda name: None, base="current")
+UNAUTHENTICATED = Keyring(
+    schemes.parse({"ecb": ECB}), {"current": OLD}, ApplicationSettings(lambda name: None), base="current"
+)
 
 
 @pytest.fixture(scope="module")
 def keyring() -> Keyring:
-    return Keyring(SCHEMES, {"current": OLD, "pending": NEW}, lambda name: None)
+    return Keyring(SCHEMES, {"current": OLD, "pending": NEW}, ApplicationSettings(lambda name: None))
 
 
 def fill(database: Database, keyring: Keyring, key: str, values: str, rows: int = 50) -> None:

@@ -8,7 +8,10 @@ from typing import Any
 
 import pytest
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto import schemes
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.keyring import Keyring
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.keyring import (
+    ApplicationSettings,
+    Keyring,
+)
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.tokens import Opened
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery import target_survey
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres import catalog
@@ -28,7 +31,9 @@ BOTH = "60805b"  # sealed under the old key it opens under the new one too, the 
 
 
 def ring(base: str = "current", **stages: Any) -> Keyring:
-    return Keyring(SCHEME, stages or {"current": OLD, "pending": NEW}, lambda name: None, base=base)
+    return Keyring(
+        SCHEME, stages or {"current": OLD, "pending": NEW}, ApplicationSettings(lambda name: None), base=base
+    )
 
 
 def sealed(text: str, stage: str = "current") -> str:

@@ -21,7 +21,10 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.applic
 )
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto import schemes
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.key_set import KeySet
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.keyring import Keyring
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.keyring import (
+    ApplicationSettings,
+    Keyring,
+)
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.tokens import Opened
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery import (
     nesting,
@@ -77,7 +80,7 @@ VALUE = b"a value, \xc3\xa9"
 
 def keyring_of(*stages: str, base: str = "current") -> Keyring:
     known = {stage: STAGES[stage] for stage in stages}
-    return Keyring(schemes.parse(SCHEMES), known, lambda name: None, base=base)
+    return Keyring(schemes.parse(SCHEMES), known, ApplicationSettings(lambda name: None), base=base)
 
 
 @pytest.fixture
@@ -240,7 +243,7 @@ def test_a_rollback_brings_back_all_but_the_inside_that_it_cannot_read(database:
 
 def test_a_library_that_raises_makes_no_nested_token_so_a_foreign_one_is_a_text(database: Database) -> None:
     known = {"django_fernet_fields_no_hkdf": FIELD}
-    keyring = Keyring(schemes.parse(known), {"current": STAGES["current"]}, lambda name: None)
+    keyring = Keyring(schemes.parse(known), {"current": STAGES["current"]}, ApplicationSettings(lambda name: None))
     fill(database, "text", [sealed(keyring, "django_fernet_fields_no_hkdf", ("current",), LOST)])
     held = target(database, "django_fernet_fields_no_hkdf")
     assert take(database, held, keyring).classes == {"current": 1}
@@ -366,7 +369,9 @@ def test_a_token_between_other_text_counts_only_if_it_opens_under_a_key_that_is_
     stages = {
         stage: KeySet({"FIELD_KEY": keys.values["FIELD_KEY"]}) for stage, keys in STAGES.items() if stage != "older-7"
     }
-    keyring = Keyring(schemes.parse({"plain": FIELD, "inner": INNER}), stages, {"INNER_KEY": key(9)}.get)
+    keyring = Keyring(
+        schemes.parse({"plain": FIELD, "inner": INNER}), stages, ApplicationSettings({"INNER_KEY": key(9)}.get)
+    )
     fixed = sealed(keyring, "inner", ("current",))
     known = sealed(keyring, "plain", ("current",))
     spoiled = known[:40] + (b"A" if known[40:41] != b"A" else b"B") + known[41:]
@@ -439,7 +444,7 @@ def test_a_token_between_other_text_that_a_person_accepted_stays_as_it_is(
 
 @pytest.mark.parametrize("writing", WRITINGS)
 def test_tokens_in_another_writing_are_not_unwrapped_if_they_are_the_rule(database: Database, writing: str) -> None:
-    keyring = Keyring(schemes.parse({"plain": FIELD}), STAGES, lambda name: None)
+    keyring = Keyring(schemes.parse({"plain": FIELD}), STAGES, ApplicationSettings(lambda name: None))
     texts = [WRITINGS[writing](sealed(keyring, "plain", ("current",))) for _ in range(2)]
     tokens = [sealed(keyring, "plain", ("current",), text) for text in (*texts, VALUE)]
     assert judged(keyring, "plain", tokens, reads_inner=True) == ("plain", False, True)
@@ -522,7 +527,7 @@ def test_blanks_in_a_token_are_left_out_only_where_its_library_does_so(
     database: Database, scheme: str, blanks: str
 ) -> None:
     described = {**SCHEMES, "defectdojo": {"format": "aes_gcm_hex", "key": RAW, "prefix": "AES.2:"}}
-    keyring = Keyring(schemes.parse(described), STAGES, lambda name: None)
+    keyring = Keyring(schemes.parse(described), STAGES, ApplicationSettings(lambda name: None))
     token = sealed(keyring, scheme, ("current",))
     fill(database, "text", [token, BLANKS[blanks](token)])
     tally = take(database, target(database, scheme), keyring)
@@ -564,7 +569,9 @@ def test_a_token_of_the_applications_own_functions_is_known_by_what_all_begin_wi
 ) -> None:
     own = schemes.parse({"own": {"application": {"decrypt": "app.decrypt", "encrypt": "app.encrypt"}}})
     processes: Any = {stage: ProcessPair(Process(stage), Process(stage)) for stage in ("current", "pending")}
-    keyring = Keyring(own, {stage: STAGES[stage] for stage in processes}, lambda name: None, processes=processes)
+    keyring = Keyring(
+        own, {stage: STAGES[stage] for stage in processes}, ApplicationSettings(lambda name: None), processes=processes
+    )
     text = VALUE
     for stage in reversed(stages):
         text = keyring.cipher("own", stage).seal(Opened(b"s" + text))
@@ -578,7 +585,9 @@ def test_a_token_of_the_applications_own_functions_is_known_by_what_all_begin_wi
 def test_a_token_of_the_applications_own_functions_between_other_text_stops(database: Database) -> None:
     own = schemes.parse({"own": {"application": {"decrypt": "app.decrypt", "encrypt": "app.encrypt"}}})
     processes: Any = {stage: ProcessPair(Process(stage), Process(stage)) for stage in ("current", "pending")}
-    keyring = Keyring(own, {stage: STAGES[stage] for stage in processes}, lambda name: None, processes=processes)
+    keyring = Keyring(
+        own, {stage: STAGES[stage] for stage in processes}, ApplicationSettings(lambda name: None), processes=processes
+    )
     text = document(keyring.cipher("own", "pending").seal(Opened(b"s" + VALUE)))
     fill(database, "text", [keyring.cipher("own", "current").seal(Opened(b"s" + one)) for one in (VALUE, text)])
     assert take(database, target(database, "own"), keyring).classes == {"token_inside": 1, "current": 1}
@@ -662,7 +671,9 @@ def test_layers_under_two_versions_are_never_by_design(keyring: Keyring) -> None
 
 def test_an_inner_token_under_a_key_that_is_not_rotated_stays(database: Database) -> None:
     stages = {stage: KeySet({"FIELD_KEY": keys.values["FIELD_KEY"]}) for stage, keys in STAGES.items()}
-    keyring = Keyring(schemes.parse({"plain": FIELD, "inner": INNER}), stages, {"INNER_KEY": key(9)}.get)
+    keyring = Keyring(
+        schemes.parse({"plain": FIELD, "inner": INNER}), stages, ApplicationSettings({"INNER_KEY": key(9)}.get)
+    )
     tokens = [layered(keyring, "current") for _ in range(3)]
     assert judged(keyring, "plain", tokens) == ("plain", False, False)
     assert judged(keyring, "inner", [layered(keyring, "current", "inner", "plain")]).scheme == "inner over plain"

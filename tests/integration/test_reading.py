@@ -16,7 +16,10 @@ import pytest
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto import schemes
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.formats import Opened
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.key_set import KeySet
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.keyring import Keyring
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.keyring import (
+    ApplicationSettings,
+    Keyring,
+)
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery import target_survey
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres.connection import Database
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.proof import damage, model_reading
@@ -127,7 +130,11 @@ def app(database: Database, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 
 
 def ring(*stages: str) -> Keyring:
-    return Keyring(SCHEMES, {stage: {"current": OLD, "pending": NEW}[stage] for stage in stages}, lambda name: None)
+    return Keyring(
+        SCHEMES,
+        {stage: {"current": OLD, "pending": NEW}[stage] for stage in stages},
+        ApplicationSettings(lambda name: None),
+    )
 
 
 def picture(app: Any, wanted: Callable[[str], bool] = bool) -> dict[str, Any]:

@@ -142,7 +142,10 @@ def rotate(vector: dict[str, Any], which: str) -> dict[str, Any]:
     the new settings already is on its way back."""
     from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto import schemes
     from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.key_set import KeySet
-    from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.keyring import Keyring
+    from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.keyring import (
+        ApplicationSettings,
+        Keyring,
+    )
     from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery import target_survey
     from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres.connection import Database
     from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.proof import census
@@ -160,7 +163,9 @@ def rotate(vector: dict[str, Any], which: str) -> dict[str, Any]:
         KeySet({name: text(vector[which][name]) for name in names if name in vector[which]})
         for which in ("settings_old", "settings_new")
     )
-    keyring = Keyring(schemes.parse("auto"), {"current": old, "pending": new}, vector[f"settings_{which}"].get)
+    keyring = Keyring(
+        schemes.parse("auto"), {"current": old, "pending": new}, ApplicationSettings(vector[f"settings_{which}"].get)
+    )
     destination = {"old": "pending", "new": "current"}[which]
     database = Database("default", "vector")
     survey = target_survey.find(database, "auto", (), keyring)

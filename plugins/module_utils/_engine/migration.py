@@ -15,7 +15,7 @@ import os
 import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from .._errors.application import MigrationAppUnknown, MigrationFailed
 from .._errors.base import RotationError
@@ -87,7 +87,8 @@ class Migration(migrations.Migration):
 
 _ROTATION_ID = re.compile(r'^ROTATION_ID = "([^"]+)"', re.MULTILINE)
 _UNWRITTEN = re.compile(r"operations = \[\s*\]")  # makemigrations --empty, in a run that was killed right after it
-_active: tuple[str, str, Callable[[], None]] | None = None
+_Drive = tuple[str, str, Callable[[], None]]  # the rotation, the direction, and the work that its migration does
+_active: _Drive | None = None
 
 
 def drive(rotation_id: str, direction: str) -> None:
@@ -111,7 +112,7 @@ def forwards(app: str, rotation_id: str, targets: Sequence[Target], work: Callab
     if _applied(app, name):
         work()
     else:
-        _migrate(app, name, name, rotation_id, "forwards", work)
+        _migrate(_Step(app, name, name), (rotation_id, "forwards", work))
     return os.path.join(folder, f"{name}.py")
 
 
@@ -133,11 +134,11 @@ def backwards(rotation_id: str, work: Callable[[], None]) -> None:
         return
     if not _applied(config.label, name):
         work()
-    elif _others(config.label, name, _before(config.label, name)):
+    elif _others(_Step(config.label, name, _before(config.label, name))):
         work()  # later migrations stand on it: it stays applied, and on a fresh database it does nothing
         return
     else:
-        _migrate(config.label, name, _before(config.label, name), rotation_id, "backwards", work)
+        _migrate(_Step(config.label, name, _before(config.label, name)), (rotation_id, "backwards", work))
     os.unlink(os.path.join(folder, f"{name}.py"))
 
 
@@ -263,9 +264,20 @@ def _loader() -> Any:
     return MigrationLoader(connection)
 
 
-def _migrate(app: str, name: str, target: str, rotation_id: str, direction: str, work: Callable[[], None]) -> None:
+class _Step(NamedTuple):
+    """Our migration ``name`` of an app, and the migration ``target`` that Django goes to so that it is applied, or
+    not any more."""
+
+    app: str
+    name: str
+    target: str
+
+
+def _migrate(step: _Step, drive: _Drive) -> None:
+    """Let Django take the step; the migration calls the work of the ``drive``."""
     global _active
-    others = _others(app, name, target)
+    rotation_id, direction, work = drive
+    others = _others(step)
     if others:  # never by surprise
         raise MigrationFailed(command="migrate", error=f"it would also run {', '.join(others)}")
     failed: list[RotationError] = []
@@ -279,17 +291,17 @@ def _migrate(app: str, name: str, target: str, rotation_id: str, direction: str,
 
     _active = (rotation_id, direction, run_work)
     try:
-        _command("migrate", app, target, verbosity=0, interactive=False)
+        _command("migrate", step.app, step.target, verbosity=0, interactive=False)
     except RotationError:
         raise (failed[0] if failed else MigrationFailed(command="migrate", error="RuntimeError")) from None
     finally:
         _active = None
 
 
-def _others(app: str, name: str, target: str) -> list[str]:
+def _others(step: _Step) -> list[str]:
     """What ``migrate`` would carry along: what else is unapplied, or depends on ours."""
-    steps = _plan(app, None if target == "zero" else target)
-    return [f"{label}.{step}" for label, step in steps if (label, step) != (app, name)]
+    planned = _plan(step.app, None if step.target == "zero" else step.target)
+    return [f"{label}.{name}" for label, name in planned if (label, name) != (step.app, step.name)]
 
 
 def _plan(app: str, target: str | None) -> list[tuple[str, str]]:

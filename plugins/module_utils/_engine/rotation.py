@@ -18,7 +18,7 @@ from . import plan
 from .application import custom_functions, django_project, key_uses, key_worker
 from .crypto import schemes
 from .crypto.key_set import KeySet
-from .crypto.keyring import Keyring
+from .crypto.keyring import ApplicationSettings, Keyring
 from .discovery import accounting, proposal, settlements, target_survey, unlisted_keys
 from .discovery.findings import KINDS, Finding, refuse
 from .discovery.nesting import NESTED
@@ -71,11 +71,15 @@ class Request:
     progress: str | None = None  # the file for the one who watches
 
     @property
+    def names(self) -> set[str]:
+        """The settings of all key sets."""
+        return set().union(*self.key_sets.values())
+
+    @property
     def running(self) -> list[Mapping[str, str]]:
         """The key sets with which the application may have started: that of its files, which may be no version of the
         store, and then every version, which counts more."""
-        known = set().union(*self.key_sets.values())
-        of_files = {name: value for name, value in self.file_keys.items() if name in known}
+        of_files = {name: value for name, value in self.file_keys.items() if name in self.names}
         return [of_files, *self.key_sets.values()]
 
     @property
@@ -318,41 +322,21 @@ class Application:
 @contextlib.contextmanager
 def open_application(request: Request) -> Iterator[Application]:
     """Start the application and find its targets. Raises what project, schemes, discovery and Database raise."""
-    for index, entry in enumerate(request.leave_alone):
-        if entry.count(":") < 1 or "." not in entry.rsplit(":", 1)[0]:
-            raise InvalidLeaveAlone(index=index)
+    _refuse_invalid_rows(request.leave_alone)
     settled = settlements.parse(request.settlements)
-    described = schemes.tried(request.schemes, set().union(*request.key_sets.values()))
+    described = schemes.tried(request.schemes, request.names)
     stages = {stage: KeySet(values, request.key_ids.get(stage, "")) for stage, values in request.key_sets.items()}
     with contextlib.ExitStack() as stack:
         processes = stack.enter_context(custom_functions.processes(request.place, stages))
-        names = set().union(*request.key_sets.values())
-        trace = key_uses.Trace(names, request.project_dir) if request.traced else None
+        trace = key_uses.Trace(request.names, request.project_dir) if request.traced else None
         started = django_project.start(request.project_dir, request.settings_module, trace)
-        databases = []
-        for alias in request.aliases or django_project.aliases():
-            database = Database(alias, request.label, request.direct.get(alias, {}))
-            databases.append(stack.enter_context(contextlib.closing(database)))
-        feeds = django_project.feeds(request.running)
-
-        def setting(name: str) -> Any:
-            value = django_project.setting(name)
-            # A setting that is the file's name stands for the list of keys in it.
-            return [value] if name in request.key_files and str(value or "") in ("", request.key_files[name]) else value
-
-        keyring = Keyring(described, stages, setting, feeds, request.base, processes, django_project.texts())
-        databases = [database for database in databases if not database.is_replica()]
-        if not databases:
-            raise DatabaseIsReplica()
-        for database in databases if request.run else ():
-            database.lock(request.run, request.step)
-            if request.leased:
-                lease.refuse_other(database, request.run)
+        databases = _connected(request, stack)
+        keyring = Keyring(described, stages, _settings(request), request.base, processes)
+        databases = _locked(request, databases)
         parts = [
             (database, target_survey.find(database, request.targets, request.ignore, keyring, settled))
             for database in databases
         ]
-        progress = stack.enter_context(ProgressFile(request.progress))
         yield Application(
             parts,
             keyring,
@@ -360,10 +344,46 @@ def open_application(request: Request) -> Iterator[Application]:
             request.keys_from,
             started,
             processes,
-            progress,
+            stack.enter_context(ProgressFile(request.progress)),
             settled,
             request.keys,
             request.project_dir,
             trace.uses if trace else {},
             request.env,
         )
+
+
+def _refuse_invalid_rows(leave_alone: Sequence[str]) -> None:
+    for index, entry in enumerate(leave_alone):
+        if entry.count(":") < 1 or "." not in entry.rsplit(":", 1)[0]:
+            raise InvalidLeaveAlone(index=index)
+
+
+def _connected(request: Request, stack: contextlib.ExitStack) -> list[Database]:
+    """A connection to each database of the request, which ends with the ``stack``."""
+    aliases = request.aliases or django_project.aliases()
+    databases = (Database(alias, request.label, request.direct.get(alias, {})) for alias in aliases)
+    return [stack.enter_context(contextlib.closing(database)) for database in databases]
+
+
+def _settings(request: Request) -> ApplicationSettings:
+    """The settings of the application that was started."""
+
+    def setting(name: str) -> Any:
+        value = django_project.setting(name)
+        # A setting that is the file's name stands for the list of keys in it.
+        return [value] if name in request.key_files and str(value or "") in ("", request.key_files[name]) else value
+
+    return ApplicationSettings(setting, django_project.feeds(request.running), django_project.texts())
+
+
+def _locked(request: Request, connected: Sequence[Database]) -> list[Database]:
+    """Those that are no replicas, locked for the run of the request. Raises E_DB_REPLICA, E_LOCKED or E_LEASED."""
+    databases = [database for database in connected if not database.is_replica()]
+    if not databases:
+        raise DatabaseIsReplica()
+    for database in databases if request.run else ():
+        database.lock(request.run, request.step)
+        if request.leased:
+            lease.refuse_other(database, request.run)
+    return databases

@@ -18,7 +18,7 @@ def reencrypt_values(task: HostTask) -> dict[str, Any]:
     from .._engine import rotation
     from .._engine.proof import census
     from .._engine.rewrite.concurrent_writers import ConcurrentWrites
-    from .._engine.rewrite.rewrite_progress import Progress
+    from .._engine.rewrite.rewrite_progress import Progress, ProgressFiles
     from .._engine.rewrite.rewriter import Share
     from .._options.engine_request import Purpose, request_of
 
@@ -42,9 +42,9 @@ def reencrypt_values(task: HostTask) -> dict[str, Any]:
         # After the shares of all hosts nothing should be left.
         left = before if params["share"] or not params["examined"] else []
         totals = {f"{tally['table']}.{tally['column']}": tally["reencrypted"] for tally in left}
-        files = (params["progress"], params["metrics_file"])
+        files = ProgressFiles(params["progress"], params["metrics_file"])
         key_id = application.keyring.key_id(destination)
-        progress = Progress(params["rotation_id"], totals, *files, hosts=share.of, key_id=key_id)
+        progress = Progress(params["rotation_id"], totals, files, share.of, key_id)
         progress.tell()
         try:
             work, migration = _by_method(params, application, progress, share, others)

@@ -7,6 +7,7 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from ..application.custom_functions import FunctionCipher, ProcessPair
@@ -17,32 +18,43 @@ from .schemes import Scheme
 from .tokens import Cipher, Opened
 
 
+@dataclass(frozen=True)
+class ApplicationSettings:
+    """The settings of an application: called with a name, it gives the value as the application has it.
+
+    ``feeds`` says which of them the keys feed under names of their own, ``texts`` are those that are texts.
+    """
+
+    of: Settings
+    feeds: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    texts: Mapping[str, bytes] = field(default_factory=dict, repr=False)
+
+    def __call__(self, name: str) -> Any:
+        return self.of(name)
+
+
 class Keyring:
     """Ciphers for every scheme under every key set given. ``stages`` maps a stage to its key set; ``base`` is the one
     that everything was under before the rotation that is under way, and is tried first.
 
-    ``application`` gives a setting as the application has it, ``texts`` are those that are texts; ``feeds`` says which
-    settings the keys feed under names of their own; ``processes`` are those of the application, by stage, for schemes
-    that are its own functions. Schemes that lack a value for a setting are left out; those that depend on none of the
-    keys are ``fixed``: their tokens stay as they are.
+    ``processes`` are those of the application, by stage, for schemes that are its own functions. Schemes that lack a
+    value for a setting are left out; those that depend on none of the keys are ``fixed``: their tokens stay as they
+    are.
     """
 
     def __init__(
         self,
         schemes: Mapping[str, Scheme],
         stages: Mapping[str, KeySet],
-        application: Settings,
-        feeds: Mapping[str, Sequence[str]] | None = None,
+        application: ApplicationSettings,
         base: str = "current",
         processes: Mapping[str, ProcessPair] | None = None,
-        texts: Mapping[str, bytes] | None = None,
     ) -> None:
         self.stages = {stage: stages[stage] for stage in sorted(stages, key=lambda stage: stage != base)}
         self.base = base
         self.application = application
-        self._feeds = feeds or {}
+        self._feeds, self._texts = application.feeds, application.texts
         self._processes = processes or {}
-        self._texts = texts or {}
         self.schemes: dict[str, Scheme] = {}
         self.fixed: dict[str, Scheme] = {}
         self._ciphers: dict[str, dict[str, Cipher]] = {}

@@ -14,6 +14,7 @@ import os
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from ..._system import atomic_file, metrics_text
@@ -39,19 +40,34 @@ METRICS = metrics_text.named(
 PACE = ("retries", "values_per_second", "seconds_left")
 
 
+@dataclass(frozen=True)
+class ProgressFiles:
+    """Where the numbers go: a file for a person who watches, which is removed at the end, and metrics, which stay."""
+
+    watched: str | None = None
+    metrics: str | None = None
+
+    @property
+    def document(self) -> str | None:
+        """The numbers of the metrics as JSON."""
+        return f"{self.metrics.removesuffix('.prom')}.json" if self.metrics else None
+
+
+NO_FILES = ProgressFiles()
+
+
 class Progress:
     """Counts batches against ``totals``, the values to re-encrypt by target, of which this is one of ``hosts``.
 
-    Until a table is begun, equal parts are reckoned with. ``path`` and ``metrics`` are files. Where the latter has the
-    numbers of an earlier step of the same rotation to the same keys (``key_id``), these are added to.
+    Until a table is begun, equal parts are reckoned with. If the metrics have the numbers of an earlier step of the
+    same rotation to the same keys (``key_id``), these are added to.
     """
 
     def __init__(
         self,
         rotation_id: str,
         totals: Mapping[str, int],
-        path: str | None = None,
-        metrics: str | None = None,
+        files: ProgressFiles = NO_FILES,
         hosts: int = 1,
         key_id: str = "",
     ) -> None:
@@ -62,8 +78,7 @@ class Progress:
         self._retries: Counter[str] = Counter()  # by table
         self._tables: dict[str, str] = {}  # of the targets that are begun
         self._waits_for = ""
-        self._path, self._metrics = path, metrics
-        self._json = f"{metrics.removesuffix('.prom')}.json" if metrics else None
+        self._files = files
         self._before, self._retried = self._earlier()
         self._started = self._told = self._heard = time.monotonic()
         self._waited = 0.0
@@ -92,15 +107,15 @@ class Progress:
         if not self._totals:  # a pass that finds nothing leaves what was shown before
             return
         document = json.dumps(self.as_document())
-        _write(self._path, document)
-        self.unwritten = _write(self._json, document) or _write(self._metrics, self.as_metrics())
+        _write(self._files.watched, document)
+        self.unwritten = _write(self._files.document, document) or _write(self._files.metrics, self.as_metrics())
 
     def end(self) -> None:
         """The last word: the metrics stay, the file of the one who watches goes."""
         self.tell()
-        if self._path:
+        if self._files.watched:
             with contextlib.suppress(OSError):
-                os.unlink(self._path)
+                os.unlink(self._files.watched)
 
     def as_document(self) -> dict[str, Any]:
         """All numbers. Rates are of the time at work, without waits; ``seconds_left`` is None while nothing is known of
@@ -157,9 +172,9 @@ class Progress:
     def _earlier(self) -> tuple[dict[str, dict[str, int]], int]:
         """The targets of an earlier step, by column, and its retries in all."""
         with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-            with open(str(self._json), encoding="utf-8") as handle:
+            with open(str(self._files.document), encoding="utf-8") as handle:
                 found = json.load(handle)
-            if self._json and all(found[name] == value for name, value in self._ids.items()):
+            if self._files.document and all(found[name] == value for name, value in self._ids.items()):
                 targets = {each["column"]: {name: int(each[name]) for name in NOTHING} for each in found["targets"]}
                 return targets, int(found["retries"])
         return {}, 0

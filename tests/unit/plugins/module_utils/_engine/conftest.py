@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto import schemes
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.keyring import Keyring
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.keyring import (
+    ApplicationSettings,
+    Keyring,
+)
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.target_survey import Target
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres.catalog import RowKey, Table
 
-
-def nothing_set(name: str) -> None:
-    """An application that sets nothing itself: all its settings are in the key sets."""
+# An application that sets nothing itself: all its settings are in the key sets.
+nothing_set = ApplicationSettings(lambda name: None)
 
 
 @pytest.fixture(scope="session")

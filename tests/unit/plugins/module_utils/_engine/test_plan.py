@@ -13,7 +13,10 @@ import pytest
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine import plan
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto import schemes
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.key_set import KeySet
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.keyring import Keyring
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.keyring import (
+    ApplicationSettings,
+    Keyring,
+)
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.schemes import Scheme
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.findings import KINDS
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.search_columns import (
@@ -44,7 +47,7 @@ NOTICES = [
 @pytest.fixture
 def ring(old_keys) -> Keyring:
     application = {"OTHER_KEY": "CANARY of another key", "ENCRYPTION_SALT": ["a", "b"]}
-    made = Keyring(schemes.parse("auto"), {"current": old_keys}, application.get)
+    made = Keyring(schemes.parse("auto"), {"current": old_keys}, ApplicationSettings(application.get))
     made.add(Scheme("own", OWN))
     made.add(Scheme("theirs", FIXED))
     return made
@@ -152,7 +155,7 @@ def test_a_plan_lists_what_a_rotation_would_do_in_the_order_of_names(made):
 )
 def test_a_library_that_could_read_several_keys_is_told_with_the_setting(target, old_keys, settings, reads):
     keys = KeySet({**old_keys.values, "FERNET_KEYS": "one"})
-    ring = Keyring(schemes.parse("auto"), {"current": keys}, settings.get)
+    ring = Keyring(schemes.parse("auto"), {"current": keys}, ApplicationSettings(settings.get))
     ring.add(ring.schemes.get("django_fernet_fields", schemes.parse("auto")["django_fernet_fields"]))
     looked = survey(ring, found=[replace(target, scheme="django_fernet_fields")])
     (entry,) = plan.document([looked], [], ring, [])["targets"]

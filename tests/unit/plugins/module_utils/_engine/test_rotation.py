@@ -9,7 +9,10 @@ import pytest
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine import rotation
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto import schemes
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.key_set import KeySet
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.keyring import Keyring
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.keyring import (
+    ApplicationSettings,
+    Keyring,
+)
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.findings import (
     KINDS,
     Finding,
@@ -88,7 +91,7 @@ def planned(monkeypatch, target):
 
     def made(tried, settings, env, listed, **found):
         keys = KeySet({name: env[name] for name in listed if name in env})
-        ring = Keyring(tried, {"current": keys}, settings.get)
+        ring = Keyring(tried, {"current": keys}, ApplicationSettings(settings.get))
         entries = [{"name": name, "type": "fernet"} for name in listed]
         part = Part(**{"found": [replace(target, scheme=name) for name in ring.schemes], **found})
         application = rotation.Application([(part, part)], ring, [], "/.env", None, {}, keys=entries)
@@ -120,7 +123,9 @@ def test_a_key_of_some_values_of_a_column_has_values_under_it(planned, target):
 def test_a_key_that_no_value_is_under_may_be_the_one_of_a_blind_index(target):
     """Declared to sign only, it would be rotated, and the index would stay as it is."""
     tried = schemes.of_keys(["EU_KEY", "INDEX_KEY"])
-    ring = Keyring(tried, {"current": KeySet({"EU_KEY": OUTER, "INDEX_KEY": INNER})}, lambda name: None)
+    ring = Keyring(
+        tried, {"current": KeySet({"EU_KEY": OUTER, "INDEX_KEY": INNER})}, ApplicationSettings(lambda name: None)
+    )
     part = Part(found=[replace(target, scheme="fernet_of_EU_KEY")])
     part.findings.put("digest", "profile.name_bidx")
     (found,) = rotation.accounting.keys([part], ring, [], dict)
@@ -171,7 +176,7 @@ def test_a_plan_of_nothing_is_made_and_says_why_it_is_not_ready(monkeypatch):
     monkeypatch.setattr(rotation.Application, "uses", lambda self: {})
     monkeypatch.setattr(rotation.accounting, "planned_keys", lambda *given: [])
     monkeypatch.setattr(rotation.Application, "census", lambda self, stage: [])
-    part, ring = Part(), Keyring({}, {"current": KeySet({})}, lambda name: None)
+    part, ring = Part(), Keyring({}, {"current": KeySet({})}, ApplicationSettings(lambda name: None))
     made = rotation.Application([(part, part)], ring, [], "/.env", None, {}).plan(counted=True, unset=["SALT"])
     assert made["ready"] is False
     assert [notice["code"] for notice in made["notices"]] == ["E_NO_TARGETS", "E_ENV_KEY_MISSING"]

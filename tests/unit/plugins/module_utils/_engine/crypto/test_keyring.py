@@ -8,7 +8,10 @@ import pytest
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto import derivation, schemes
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.fernet import FernetToken
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.key_set import KeySet
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.keyring import Keyring
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.keyring import (
+    ApplicationSettings,
+    Keyring,
+)
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.tokens import Opened
 
 from ..conftest import nothing_set
@@ -77,14 +80,18 @@ def token(key: str) -> bytes:
 def ring(application: dict, feeds: dict | None = None, **stages: dict) -> Keyring:
     """The scheme ``field`` and an application with these settings."""
     described = schemes.parse({"field": FIELD})
-    return Keyring(described, {name: KeySet(keys) for name, keys in stages.items()}, application.get, feeds)
+    return Keyring(
+        described,
+        {name: KeySet(keys) for name, keys in stages.items()},
+        ApplicationSettings(application.get, feeds or {}),
+    )
 
 
 def test_a_setting_that_is_in_no_key_set_is_the_application_s_own(new_keys, old_keys, vectors):
     """The salt does not rotate: it is in the code."""
     stages = {"current": KeySet({"SECRET_KEY": old_keys.values["SECRET_KEY"]})}
     salt = {"ENCRYPTION_SALT": old_keys.values["ENCRYPTION_SALT"], "SECRET_KEY": "not this one"}
-    keyring = Keyring(schemes.parse("auto"), stages, salt.get)
+    keyring = Keyring(schemes.parse("auto"), stages, ApplicationSettings(salt.get))
     assert keyring.stage_of(SCHEME, vectors["rows"][0]["stored_old"].encode())[0] == "current"
 
 
@@ -112,7 +119,7 @@ def test_a_key_that_another_setting_has_taken_the_place_of_changes_nothing(keys)
     """With FERNET_KEYS django-fernet-fields has no use for SECRET_KEY: a rotation of that one alone is none of its."""
     old, new = ({name: f"{stage} {name}" for name in keys} for stage in ("old", "new"))
     stages = {"current": KeySet(old), "pending": KeySet(new)}
-    keyring = Keyring(schemes.parse("auto"), stages, {"FERNET_KEYS": ["old FERNET_KEYS"]}.get)
+    keyring = Keyring(schemes.parse("auto"), stages, ApplicationSettings({"FERNET_KEYS": ["old FERNET_KEYS"]}.get))
     assert ("django_fernet_fields" in keyring.schemes) is ("FERNET_KEYS" in keys)
     assert ("django_fernet_fields" in keyring.fixed) is ("FERNET_KEYS" not in keys)
     scheme = schemes.parse("auto")["django_fernet_fields"]
@@ -121,7 +128,7 @@ def test_a_key_that_another_setting_has_taken_the_place_of_changes_nothing(keys)
 
 def test_schemes_that_the_keys_change_are_tried_first():
     both = schemes.parse({"field": FIELD, "other": OTHER})
-    keyring = Keyring(both, {"current": KeySet({"OTHER_KEY": "x"})}, {"FIELD_KEYS": FIRST}.get)
+    keyring = Keyring(both, {"current": KeySet({"OTHER_KEY": "x"})}, ApplicationSettings({"FIELD_KEYS": FIRST}.get))
     assert [scheme.name for scheme in keyring.tried] == ["other", "field"]
 
 
@@ -155,14 +162,16 @@ def test_a_key_that_the_application_has_as_a_list_is_a_comma_list():
 def test_blanks_in_a_comma_list_are_in_the_keys_only_where_the_application_leaves_them(blank):
     application = {"OTHER_KEY": ["before", f"{blank}more"]}
     stages = {"current": KeySet({"OTHER_KEY": "one, two"})}
-    keyring = Keyring(schemes.parse({"other": OTHER}), stages, application.get)
+    keyring = Keyring(schemes.parse({"other": OTHER}), stages, ApplicationSettings(application.get))
     sealed = FernetToken(derivation.sha256(f"{blank}two".encode())).seal(INSIDE)
     assert keyring.stage_of("other", sealed)[0] == "current"
 
 
 def test_a_key_that_the_application_has_as_one_text_is_one_key():
     application = {"OTHER_KEY": "a,b"}
-    keyring = Keyring(schemes.parse({"other": OTHER}), {"current": KeySet({"OTHER_KEY": "a,b"})}, application.get)
+    keyring = Keyring(
+        schemes.parse({"other": OTHER}), {"current": KeySet({"OTHER_KEY": "a,b"})}, ApplicationSettings(application.get)
+    )
     sealed = keyring.cipher("other", "current").seal(INSIDE)
     assert FernetToken(derivation.sha256(b"a,b")).open(sealed) == INSIDE
 

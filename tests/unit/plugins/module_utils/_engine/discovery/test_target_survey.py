@@ -11,7 +11,10 @@ import pytest
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto import schemes
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.formats import Opened
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.key_set import KeySet
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.keyring import Keyring
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.keyring import (
+    ApplicationSettings,
+    Keyring,
+)
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery import settlements, target_survey
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.findings import Findings
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres.catalog import Column, Table
@@ -238,7 +241,9 @@ def test_what_loses_data_wants_a_decision_that_says_so(target, kind, facts, deci
 
 def test_tokens_under_other_keys_alone_are_told_with_their_settings():
     described = schemes.parse({"field": FIELD})
-    ring = Keyring(described, {"current": KeySet({"SECRET_KEY": "x"})}, {"FIELD_KEY": "CANARY"}.get)
+    ring = Keyring(
+        described, {"current": KeySet({"SECRET_KEY": "x"})}, ApplicationSettings({"FIELD_KEY": "CANARY"}.get)
+    )
     fixed = [("fixed", name, {"scheme": "field"}) for name in ("profile.name", "profile.phone")]
     with pytest.raises(RotationError) as refused:
         target_survey.refuse_unproved([survey(ring, *fixed)], ring, "/srv/app/.env")

@@ -9,6 +9,7 @@ from collections import Counter
 
 import pytest
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.rewrite import rewrite_progress, throttle
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.rewrite.rewrite_progress import ProgressFiles
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.rewrite.rewriter import BatchResult
 from ansible_collections.tetech.key_rotation.plugins.module_utils._monitoring import metrics
 
@@ -100,10 +101,12 @@ def test_more_done_than_was_there_is_no_more_than_all_of_it(clock):
 
 def test_a_later_step_of_the_same_rotation_adds_to_the_numbers_and_another_begins_anew(clock, tmp_path):
     path = str(tmp_path / "key_rotation.prom")
-    first = rewrite_progress.Progress("r1", {"profile.name": 300, "order.note": 10}, metrics=path, key_id="new")
+    first = rewrite_progress.Progress(
+        "r1", {"profile.name": 300, "order.note": 10}, ProgressFiles(metrics=path), key_id="new"
+    )
     first.add(BatchResult("profile", values=Counter({"profile.name": 300, "order.note": 10}), conflicts=2))
     first.end()
-    second = rewrite_progress.Progress("r1", {"profile.name": 2}, metrics=path, key_id="new")
+    second = rewrite_progress.Progress("r1", {"profile.name": 2}, ProgressFiles(metrics=path), key_id="new")
     clock.now += 1
     second.add(batch(profile__name=2))
     second.end()
@@ -111,7 +114,12 @@ def test_a_later_step_of_the_same_rotation_adds_to_the_numbers_and_another_begin
     assert (told["done"], told["total"], told["retries"], told["values_per_second"]) == (312, 312, 2, 2)
     assert {each["column"]: each["done"] for each in told["targets"]} == {"profile.name": 302, "order.note": 10}
     for other in ({"rotation_id": "r2", "key_id": "new"}, {"rotation_id": "r1", "key_id": "old"}):
-        assert rewrite_progress.Progress(totals={"profile.name": 1}, metrics=path, **other).as_document()["done"] == 0
+        assert (
+            rewrite_progress.Progress(
+                totals={"profile.name": 1}, files=ProgressFiles(metrics=path), **other
+            ).as_document()["done"]
+            == 0
+        )
 
 
 def test_one_of_several_hosts_counts_against_its_own_part(clock):
@@ -129,7 +137,7 @@ def test_nothing_is_said_of_the_time_left_before_the_first_value(clock):
 
 def test_the_file_is_written_once_a_second_and_goes_at_the_end(clock, tmp_path):
     path, metrics = tmp_path / "numbers.json", tmp_path / "key_rotation.prom"
-    seen = rewrite_progress.Progress('r"1', {"profile.name": 3}, str(path), str(metrics))
+    seen = rewrite_progress.Progress('r"1', {"profile.name": 3}, ProgressFiles(str(path), str(metrics)))
     seen.add(batch(profile__name=1))
     assert not path.exists()
     clock.now += 1
@@ -147,14 +155,16 @@ def test_the_file_is_written_once_a_second_and_goes_at_the_end(clock, tmp_path):
 def test_a_pass_that_finds_nothing_leaves_the_numbers_of_the_one_before(clock, tmp_path):
     path = tmp_path / "key_rotation.prom"
     path.write_text("as before")
-    seen = rewrite_progress.Progress("r1", {"profile.name": 0}, None, str(path))
+    seen = rewrite_progress.Progress("r1", {"profile.name": 0}, ProgressFiles(metrics=str(path)))
     seen.tell()
     seen.end()
     assert path.read_text() == "as before"
 
 
 def test_a_place_that_cannot_be_written_is_no_error(clock):
-    seen = rewrite_progress.Progress("r1", {"profile.name": 3}, "/nonexistent/numbers.json", "/nonexistent/x.prom")
+    seen = rewrite_progress.Progress(
+        "r1", {"profile.name": 3}, ProgressFiles("/nonexistent/numbers.json", "/nonexistent/x.prom")
+    )
     seen.tell()
     seen.end()
 
@@ -268,9 +278,13 @@ def test_a_batch_that_took_far_too_long_makes_the_next_one_small_whatever_was_be
 
 
 def test_metrics_that_cannot_be_written_are_told_and_stop_nothing(tmp_path):
-    seen = rewrite_progress.Progress("r1", {"profile.name": 3}, metrics=str(tmp_path / "nowhere/key_rotation.prom"))
+    seen = rewrite_progress.Progress(
+        "r1", {"profile.name": 3}, ProgressFiles(metrics=str(tmp_path / "nowhere/key_rotation.prom"))
+    )
     seen.end()
     assert seen.unwritten == f"{tmp_path}/nowhere/key_rotation.json: No such file or directory"
-    well = rewrite_progress.Progress("r1", {"profile.name": 3}, metrics=str(tmp_path / "key_rotation.prom"))
+    well = rewrite_progress.Progress(
+        "r1", {"profile.name": 3}, ProgressFiles(metrics=str(tmp_path / "key_rotation.prom"))
+    )
     well.end()
     assert well.unwritten == ""
