@@ -32,6 +32,7 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discov
     settlements,
     target_survey,
 )
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.plaintext_rules import PlaintextRule
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres import catalog
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres.connection import Database
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.proof import census
@@ -395,7 +396,7 @@ def test_a_token_in_much_text_that_begins_like_one_is_found_in_little_time_and_m
     opened = keyring.stages_of("plain", tokens)
     tracemalloc.start()
     began = time.process_time()
-    found = nesting.unwrapped(keyring, "plain", tokens, opened)
+    found = nesting.unwrapped(keyring, PlaintextRule("plain"), tokens, opened)
     took, (_, peak) = time.process_time() - began, tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert {place: (inner.problem, inner.held) for place, inner in found.items()} == {1: ("token_inside", ("older-7",))}

@@ -141,7 +141,7 @@ def picture(app: Any, wanted: Callable[[str], bool] = bool) -> dict[str, Any]:
     stage = "current" if app.key.secret == "old-secret" else "pending"
     keyring = ring(stage)
     targets = target_survey.find(app.database, "auto", (), keyring).found
-    return model_reading.of_application(targets, keyring, DIGEST, 0, wanted=wanted)
+    return model_reading.of_application(targets, keyring, model_reading.ReadingScope(DIGEST, wanted=wanted)).as_result()
 
 
 def rotate(app: Any) -> None:

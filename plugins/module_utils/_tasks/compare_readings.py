@@ -29,10 +29,10 @@ def compare_readings(task: HostTask) -> dict[str, Any]:
             application.close(params["rotation_id"])
 
         def read(wanted: Callable[[str], bool]) -> dict[str, Any]:
-            key, rows = bytes.fromhex(params["digest_key"]), params["rows"]
+            scope = model_reading.ReadingScope(bytes.fromhex(params["digest_key"]), params["rows"], wanted)
             return model_reading.of_application(
-                application.targets, application.keyring, key, rows, application.progress, wanted
-            )
+                application.targets, application.keyring, scope, application.progress
+            ).as_result()
 
         picture = read(lambda name: name not in params["left_out"])
         if others := model_reading.changed(params["baseline"], picture, params["meanwhile"]):

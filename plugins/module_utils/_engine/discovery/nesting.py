@@ -17,7 +17,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from ..crypto.fernet import is_fernet_frame
 from ..crypto.keyring import Keyring
@@ -27,6 +27,9 @@ from ..crypto.tokens import Opened
 from ..crypto.wrappers import unbase64
 from .column_types import FERNETS, SHORTEST
 from .token_texts import FERNET, has, long_words, may_be_written, signs, tokens_in, writings
+
+if TYPE_CHECKING:
+    from .plaintext_rules import PlaintextRule
 
 # Classes of the census.
 NESTED, NESTED_UNREADABLE, TOKEN_INSIDE = "nested", "nested_unreadable", "token_inside"
@@ -68,29 +71,21 @@ class _Peeled:
 
 
 def unwrapped(
-    keyring: Keyring,
-    name: str,
-    tokens: Sequence[bytes],
-    opened: Sequence[tuple[str, Opened] | None],
-    *,
-    foreign: bool = False,
-    wrapped: bool = False,
+    keyring: Keyring, rule: PlaintextRule, tokens: Sequence[bytes], opened: Sequence[tuple[str, Opened] | None]
 ) -> dict[int, Inner]:
-    """The nested ones among the ``opened`` tokens of the scheme ``name``, by their place.
-
-    ``foreign`` says that the column's plaintexts are tokens of another system as a rule, ``wrapped`` that they are
-    tokens in another writing: these are not unwrapped.
-    """
-    scheme = keyring.schemes[name]
+    """The nested ones among the ``opened`` tokens of a column, by their place. By its ``rule``, plaintexts may be
+    tokens of another system, or in another writing: these are not unwrapped."""
+    scheme = keyring.schemes[rule.scheme]
     label = _label(scheme, tokens)
     places = _suspects(keyring, scheme, opened, label)
     if not places:
         return {}
     outers = {place: one for place in places if (one := opened[place]) is not None}
     peeled = {place: _Peeled(inside, scheme.text_of(inside), (stage,)) for place, (stage, inside) in outers.items()}
-    _peel(keyring, scheme, peeled, label, wrapped=wrapped)
+    _peel(keyring, scheme, peeled, label, wrapped=rule.wrapped)
     _hold(keyring, scheme, [one for one in peeled.values() if not one.kept], label)
-    unread = not foreign and swallows_errors(name)  # a library that raises has no process save a token as a text
+    # A library that raises has no process save a token as a text.
+    unread = not rule.foreign and swallows_errors(rule.scheme)
     found = {}
     for place, value in peeled.items():
         problem = TOKEN_INSIDE if value.held else ""

@@ -18,7 +18,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import product
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..crypto.derivation import data_protection, direct, from_hex
 from ..postgres import sql
@@ -122,6 +122,16 @@ _MEMBER = re.compile(r'"[^"]*"\s*:')
 _NAMED_MEMBER = re.compile(rf'"[^"]*(?:{_SAYS_DIGEST})[^"]*"\s*:\s*(\[[^\]]*\]|"[^"]*")', re.IGNORECASE)
 
 
+class SampleSize(NamedTuple):
+    """So many rows at most, with tokens of so many bytes at most."""
+
+    rows: int
+    token_bytes: int
+
+
+SAMPLED, LARGE_TOKENS = SampleSize(SAMPLE, LARGEST), SampleSize(TRIED, LARGEST_OF_ALL)
+
+
 @dataclass(frozen=True)
 class SearchColumnRecipe:
     """How such a column is computed: ``prefix`` and a digest of a plaintext under the setting ``secret``."""
@@ -212,7 +222,7 @@ def scan_table(
     columns = [column for column in columns if column.type in TYPES]
     whole = [target for target in targets if target.kind.whole]
     sample = partial(_sample, database, table, whole, columns)
-    rows = (sample() or sample(TRIED, LARGEST_OF_ALL)) if whole and columns else []
+    rows = (sample() or sample(LARGE_TOKENS)) if whole and columns else []
     if not rows:
         return SearchColumnScan(unknown=_alone(database, table, columns) + many)
     stored = {column: [row[place] for row in rows] for place, column in enumerate(columns, start=len(whole))}
@@ -365,12 +375,11 @@ def _sample(
     table: Table,
     targets: Sequence[Any],
     columns: Sequence[Column],
-    most: int = SAMPLE,
-    largest: int = LARGEST,
+    size: SampleSize = SAMPLED,
 ) -> list[Any]:
-    """Some rows with tokens of at most so many bytes, the oldest first, as far as the table's key tells their age: an
+    """Some rows with tokens, the oldest first, as far as the table's key tells their age: an
     application may have changed its way with the years. Before them, those of columns that hold few values."""
-    fit = [sql.SQL(f"octet_length({{}}) BETWEEN 1 AND {largest}").format(target.value) for target in targets]
+    fit = [sql.SQL(f"octet_length({{}}) BETWEEN 1 AND {size.token_bytes}").format(target.value) for target in targets]
     key = targets[0].key.columns if targets else ()
     chosen = [sql.SQL("{}::text").format(sql.Identifier("t", name)) for name in key]
     chosen += [sql.SQL("CASE WHEN {} THEN {} END").format(fits, target.value) for fits, target in zip(fit, targets)]
@@ -381,10 +390,10 @@ def _sample(
         chosen=sql.SQL(", ").join(chosen),
         fit=sql.SQL(" OR ").join(fit or [sql.SQL("true")]),
     )
-    rows = database.rows(query(source=table.rows, further=sql.SQL("")), (most,), table=table.label)
-    if key and len(rows) == most:
-        newest = database.rows(_newest(query, table, targets, columns), (most // 2,), table=table.label)
-        rows = [*rows[: most - len(newest)], *reversed(newest)]
+    rows = database.rows(query(source=table.rows, further=sql.SQL("")), (size.rows,), table=table.label)
+    if key and len(rows) == size.rows:
+        newest = database.rows(_newest(query, table, targets, columns), (size.rows // 2,), table=table.label)
+        rows = [*rows[: size.rows - len(newest)], *reversed(newest)]
         rows = [*_scarce(database, table, partial(query, source=table.rows), columns, rows), *rows]
     return [row[len(key) :] for row in {row[: len(key)]: row for row in rows}.values()] if key else rows
 

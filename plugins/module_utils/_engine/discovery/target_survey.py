@@ -8,7 +8,7 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..._errors.base import RotationError
 from ..._errors.options import InvalidScheme, InvalidTarget
@@ -52,6 +52,7 @@ _GENERATED = (
     "Take it out of O(targets), and list that one.",
 )
 IN_JSON = ("json", "jsonb")
+_AS_TEXT = ColumnCodec("text", read="{}::text")  # of a type that the engine does not write
 # Regular expressions of PostgreSQL (POSIX advanced), of the text of a column: whether it may be a JSON document, and
 # whether that has a text which is not empty and no member's name. All before such a text is matched string by string.
 IS_DOCUMENT = r"^\s*([][{}]|null\s*$|true\s*$|false\s*$|-?[0-9.eE+-]+\s*$|\")"
@@ -80,6 +81,11 @@ class Target:
     @cached_property
     def name(self) -> str:
         return self.table.label_of(self.column)
+
+    @cached_property
+    def rule(self) -> PlaintextRule:
+        """What its plaintexts are as a rule."""
+        return PlaintextRule(self.scheme, self.foreign, self.wrapped)
 
     @cached_property
     def kind(self) -> ColumnCodec:
@@ -190,6 +196,24 @@ def nowhere(surveys: Sequence[Survey]) -> list[tuple[str, str]]:
     return [surveys[0].missing[index] for index in sorted(indexes)]
 
 
+class _ColumnSample(NamedTuple):
+    """A column as it holds some of its values, the parts of these that may be tokens, and the rule by which they open,
+    if any does."""
+
+    column: Column
+    values: Sequence[Any]
+    pieces: Sequence[bytes]
+    rule: PlaintextRule | None
+
+    @property
+    def scheme(self) -> str | None:
+        return self.rule.scheme if self.rule else None
+
+    @property
+    def looks_encrypted(self) -> bool:
+        return any(map(_looks_like_a_token, self.pieces))
+
+
 class Survey:
     """One walk over a database: ``found`` are the targets, ``findings`` what else is said of columns and tables, and
     ``missing`` the targets that a person listed and that are not here, by their place in the list."""
@@ -222,18 +246,44 @@ class Survey:
         if column.generated or column.type in UUIDS:  # the first follows the column that it is made of
             return
         if column.type not in KINDS:
-            samples = list(_samples(self._database, table, column, ColumnCodec("text", read="{}::text"), _ANYWHERE))
-            if samples and table.copy:
-                self.findings.put("copy", name)
-            elif samples:
-                self.findings.put("unwritable", name, type=column.type, types=", ".join(WRITTEN))
+            self._look_at_unwritable(table, column)
             return
-        own = f"own key of {name}"
-        found = _of_place(self._own, table, column)
-        if found is not None:
-            self._keyring.add(Scheme(own, found))
+        hinted = self._hinted(table, column)
+        sample = self._sample(table, column, hinted)
+        if sample.rule is None and any(map(is_under_key_pair, sample.pieces)):
+            self.findings.put("paired", name)
+        elif table.copy:
+            if sample.scheme in self._keyring.schemes or sample.looks_encrypted:
+                self.findings.put("copy", name)
+        elif sample.scheme in self._keyring.fixed:
+            self.findings.put("fixed", name, scheme=sample.scheme)
+        elif sample.rule is not None:
+            self._found(table, sample.column, sample.rule)
+            self.besides[name] = self._other_schemes(sample.rule.scheme, sample.pieces)
+        else:
+            self._look_at_unopened(table, sample)
+
+    def _look_at_unwritable(self, table: Table, column: Column) -> None:
+        """Decide on a column of a type that the engine does not write."""
+        if not any(True for _ in _samples(self._database, table, column, _ANYWHERE)):
+            return
+        name = table.label_of(column.name)
+        if table.copy:
+            self.findings.put("copy", name)
+        else:
+            self.findings.put("unwritable", name, type=column.type, types=", ".join(WRITTEN))
+
+    def _hinted(self, table: Table, column: Column) -> set[str]:
+        """The schemes that the models name for a column; one of its own is added to the keyring."""
+        own = f"own key of {table.label_of(column.name)}"
+        described = _of_place(self._own, table, column)
+        if described is not None:
+            self._keyring.add(Scheme(own, described))
         hint = _of_place(self._unauthenticated, table, column)
-        hinted = set() if hint is None else {hint, own}
+        return set() if hint is None else {hint, own}
+
+    def _sample(self, table: Table, column: Column, hinted: Collection[str]) -> _ColumnSample:
+        """A sample of a column's values, and the rule by which they open, if any does."""
         samples = self._sampled(table, column, every=bool(hinted))
         held = self._as_it_holds(column, samples)
         scheme = _proved(samples, held, self._keyring, hinted)
@@ -241,28 +291,20 @@ class Survey:
             samples = _distinct([*samples, *self._at_large(table, column)])
             held = self._as_it_holds(column, samples)
             scheme = _proved(samples, held, self._keyring, hinted)
-        column = held
-        pieces = [piece for value in samples for piece in _pieces(column, value)]
-        held_as = None if scheme is None else self._rule(table, column, scheme, pieces)
-        scheme = held_as.scheme if held_as else None
-        looks = any(map(_looks_like_a_token, pieces))
-        field = _of_place(self._encrypting, table, column)
-        if scheme is None and any(map(is_under_key_pair, pieces)):
-            self.findings.put("paired", name)
-        elif table.copy:
-            if scheme in self._keyring.schemes or looks:
-                self.findings.put("copy", name)
-        elif scheme is not None and scheme in self._keyring.fixed:
-            self.findings.put("fixed", name, scheme=scheme)
-        elif held_as is not None:
-            self._found(table, column, held_as)
-            self.besides[name] = self._other_schemes(held_as.scheme, pieces)
-        elif signature := self._signature(table, column, pieces, field or ""):
+        pieces = [piece for value in samples for piece in _pieces(held, value)]
+        rule = None if scheme is None else self._rule(table, held, scheme, pieces)
+        return _ColumnSample(held, samples, pieces, rule)
+
+    def _look_at_unopened(self, table: Table, sample: _ColumnSample) -> None:
+        """Decide on a column of which nothing opens."""
+        column, samples, pieces, _ = sample
+        name, field = table.label_of(column.name), _of_place(self._encrypting, table, column)
+        if signature := self._signature(table, column, pieces, field or ""):
             count, each = signature
             self.findings.put("format", name, count=count, description=each.what, advice=each.todo)
-        elif looks:
+        elif sample.looks_encrypted:
             self.findings.put("unproved", name, **_unproved(samples, pieces, field or ""))
-            self.unopened[name] = pieces + [match["token"] for match in map(_AROUND.match, pieces) if match]
+            self.unopened[name] = [*pieces, *(match["token"] for match in map(_AROUND.match, pieces) if match)]
         elif field is not None:
             document = column.type in IN_JSON or "json" in field.lower()
             filled = self._holds_values(table, column, document=document)
@@ -281,7 +323,7 @@ class Survey:
         self, table: Table, column: Column, pieces: Sequence[bytes], field: str
     ) -> tuple[int, Signature] | None:
         """A format that is known by its look or its field, and how many of the values looked at have it."""
-        values = _samples(self._database, table, column, KINDS[column.type], set())
+        values = _samples(self._database, table, column, set())
         known = dict.fromkeys([*pieces, *(piece for value in values for piece in _pieces(column, value))])
         found = [each for piece in known if (each := of_another_format(piece, field))]
         return (len(found), found[0]) if found else None
@@ -327,16 +369,16 @@ class Survey:
 
     def _sampled(self, table: Table, column: Column, *, every: bool) -> list[Any]:
         """Values that begin as tokens do; and some of any kind, where a token may begin with anything."""
-        kind, begins = KINDS[column.type], self._begins(column)
-        samples = list(_samples(self._database, table, column, kind, begins - {b""}))
+        begins = self._begins(column)
+        samples = list(_samples(self._database, table, column, begins - {b""}))
         if every or b"" in begins:
-            samples += _samples(self._database, table, column, kind, set())
+            samples += _samples(self._database, table, column, set())
         return samples
 
     def _at_large(self, table: Table, column: Column) -> Iterator[Any]:
         """More values that begin as tokens do, from all over the column, and as many of each beginning."""
         for begin in sorted(self._begins(column) - {b""}):
-            yield from _samples(self._database, table, column, KINDS[column.type], {begin}, at_large=True)
+            yield from _samples(self._database, table, column, {begin}, at_large=True)
 
     def _as_it_holds(self, column: Column, samples: Sequence[Any]) -> Column:
         named = any(scheme.json_members for scheme in self._keyring.tried)
@@ -518,12 +560,13 @@ def _unproved(samples: Sequence[Any], pieces: Sequence[bytes], field: str) -> di
 
 
 def _samples(
-    database: Database, table: Table, column: Column, kind: ColumnCodec, begins: set[bytes], *, at_large: bool = False
+    database: Database, table: Table, column: Column, begins: set[bytes], *, at_large: bool = False
 ) -> Iterator[Any]:
     """Some values of a column: those in which one of ``begins`` is; without any, those that are not empty.
 
     The first ones that are met; ``at_large`` more of them, wherever they are, and the same ones in any order of rows.
     """
+    kind = KINDS.get(column.type, _AS_TEXT)
     if begins:
         sql_type = "bytea" if column.type == "bytea" else "text"
         collation = "" if sql_type == "bytea" else 'COLLATE "C" '  # of some others PostgreSQL knows no LIKE

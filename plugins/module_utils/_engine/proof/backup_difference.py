@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from ..._errors.base import RotationError
@@ -24,6 +25,7 @@ from .census import look
 
 PAGE = 2000
 Row = tuple[Any, ...]  # hash of the key, hash of what no key changes, values of the targets
+_Pairs = Sequence[tuple[Row, Row]]
 # What the text of a value depends on.
 SETTINGS = "SET LOCAL timezone = 'UTC'; SET LOCAL bytea_output = 'hex'; SET LOCAL extra_float_digits = 1"
 
@@ -55,42 +57,38 @@ def differences(
             continue
         members = [target for target in targets if target.table.label == label]
         try:
-            found = _compare(used, copy, in_use[label], members, keyring, there=label in known)
+            with used.snapshot(), copy.snapshot():
+                ours = _rows(used, in_use[label], members)
+                theirs = _rows(copy, in_use[label], members) if label in known else iter(())
+                found = _compare(label, ours, theirs, partial(_differ, members, keyring))
         except RotationError:
             found = Difference(label, None, None, None)
         if found != Difference(label):
             yield found
 
 
-def _compare(
-    used: Database, copy: Database, table: Table, members: Sequence[Target], keyring: Keyring, *, there: bool
-) -> Difference:
-    found = Difference(table.label, 0, 0, 0)
-    left: list[tuple[Row, Row]] = []  # the same but for what the targets hold
+def _compare(label: str, ours: Iterator[Row], theirs: Iterator[Row], differ: Callable[[_Pairs], int]) -> Difference:
+    """Merge the rows of both sides. ``differ`` counts pairs that are the same but for what the targets hold."""
+    left: list[tuple[Row, Row]] = []
     added = changed = deleted = 0
-    with used.snapshot(), copy.snapshot():
-        ours = _rows(used, table, members)
-        theirs = _rows(copy, table, members) if there else iter(())
-        one, other = next(ours, None), next(theirs, None)
-        while one is not None or other is not None:
-            if other is None or (one is not None and one[0] < other[0]):
-                added += 1
-                one = next(ours, None)
-            elif one is None or other[0] < one[0]:
-                deleted += 1
-                other = next(theirs, None)
-            else:
-                if one[1] != other[1]:
-                    changed += 1
-                elif one[2:] != other[2:]:
-                    left.append((one, other))
-                one, other = next(ours, None), next(theirs, None)
-            if len(left) == PAGE:
-                changed += _differ(members, left, keyring)
-                left = []
-        changed += _differ(members, left, keyring)
-    found.added, found.changed, found.deleted = added, changed, deleted
-    return found
+    one, other = next(ours, None), next(theirs, None)
+    while one is not None or other is not None:
+        if other is None or (one is not None and one[0] < other[0]):
+            added += 1
+            one = next(ours, None)
+        elif one is None or other[0] < one[0]:
+            deleted += 1
+            other = next(theirs, None)
+        else:
+            if one[1] != other[1]:
+                changed += 1
+            elif one[2:] != other[2:]:
+                left.append((one, other))
+            one, other = next(ours, None), next(theirs, None)
+        if len(left) == PAGE:
+            changed += differ(left)
+            left = []
+    return Difference(label, added, changed + differ(left), deleted)
 
 
 def _rows(database: Database, table: Table, members: Sequence[Target]) -> Iterator[Row]:
@@ -123,7 +121,7 @@ def rest_of(members: Sequence[Target]) -> sql.Composable:
     return sql.SQL("md5((to_jsonb(t) - ARRAY[{}])::text)").format(sql.SQL(", ").join(map(sql.Literal, names)))
 
 
-def _differ(members: Sequence[Target], pairs: Sequence[tuple[Row, Row]], keyring: Keyring) -> int:
+def _differ(members: Sequence[Target], keyring: Keyring, pairs: _Pairs) -> int:
     """How many pairs of rows have other plaintexts in a target."""
     unequal: set[int] = set()
     for place, target in enumerate(members, start=2):

@@ -301,7 +301,7 @@ def look(
     opened = keyring.stages_of(target.scheme, texts, key_ids, frames)
     around = _without_blanks(target, keyring, texts, opened)
     found = [PageToken(row, place, token, inside) for (row, place, token), inside in zip(tokens, opened)]
-    inners = unwrapped(keyring, target.scheme, texts, opened, foreign=target.foreign, wrapped=target.wrapped)
+    inners = unwrapped(keyring, target.rule, texts, opened)
     for place, inner in inners.items():
         # What cannot be read to its end keeps its inside, and is under the stage of its outer layer.
         stage = NESTED if len(inner.stages) > 1 else inner.stages[0]

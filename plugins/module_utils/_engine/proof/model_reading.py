@@ -15,6 +15,7 @@ import json
 import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from ..._errors.application import (
@@ -50,28 +51,53 @@ NOBODY: Meanwhile = {}
 COUNTS = ("read", "failed", "tokens")
 
 
-def of_application(
-    targets: Sequence[Target],
-    keyring: Keyring,
-    digest_key: bytes,
-    rows: int,
-    progress: ProgressFile = SILENT,
-    wanted: Callable[[str], bool] = bool,
-) -> dict[str, Any]:
-    """The ``readings`` of all models, by keyed digests; the ``round_trips``; the columns that are ``unread``.
+@dataclass(frozen=True)
+class ReadingScope:
+    """What is read: the first ``rows`` of each model by primary key, or all of them with 0, and of these the attributes
+    that are ``wanted`` by their names. What they read is kept as digests under the ``digest_key``."""
 
-    ``rows`` is how many of each model are read, the first ones by primary key; 0 for all. ``wanted`` says of each
-    attribute by its name whether to read it.
-    """
+    digest_key: bytes = field(repr=False)
+    rows: int = 0
+    wanted: Callable[[str], bool] = bool
+
+
+@dataclass(frozen=True)
+class RoundTrip:
+    """Text through the application's own encryption and back, by one attribute."""
+
+    name: str
+    outcome: str  # well, not tried, or what is wrong
+
+    @property
+    def failed(self) -> bool:
+        return self.outcome not in ("well", "not tried")
+
+
+@dataclass(frozen=True)
+class ApplicationReading:
+    """What an application reads: the readings of its attributes, round trips, and the columns that are unread."""
+
+    readings: list[dict[str, Any]]
+    round_trips: list[RoundTrip]
+    unread: list[str]
+
+    def as_result(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def of_application(
+    targets: Sequence[Target], keyring: Keyring, scope: ReadingScope, progress: ProgressFile = SILENT
+) -> ApplicationReading:
+    """What all models read through their own fields and properties."""
     readings: list[dict[str, Any]] = []
-    trips: list[dict[str, str]] = []
+    trips: list[RoundTrip] = []
     seen: set[str] = set()
-    for found in by_model(targets, keyring, digest_key):
-        readers = [reader for reader in found if wanted(reader.full_name)]
+    for found in by_model(targets, keyring, scope.digest_key):
+        readers = [reader for reader in found if scope.wanted(reader.full_name)]
         if not readers:
             continue
         try:
-            _read(readers, rows, progress)
+            _read(readers, scope.rows, progress)
         except RotationError as exc:
             if exc.code != "E_APPLICATION_MODEL" or any(reader.targets for reader in readers):
                 raise
@@ -82,9 +108,9 @@ def of_application(
             seen.update(target.name for target in reader.targets)
             readings.append(reader.as_result())
             if reader.targets:
-                trips.append({"name": reader.full_name, "outcome": _round_trip(reader, keyring)})
+                trips.append(RoundTrip(reader.full_name, _round_trip(reader, keyring)))
     unread = [target.name for target in targets if target.name not in seen]
-    return {"readings": readings, "round_trips": trips, "unread": unread}
+    return ApplicationReading(readings, trips, unread)
 
 
 def speed(targets: Sequence[Target], rows: int, ignore: Collection[str] = ()) -> dict[str, float]:
@@ -112,13 +138,9 @@ def beforehand(targets: Sequence[Target], keyring: Keyring, ignore: Collection[s
     """What would roll a rotation back, whatever it did: round trips that are not ``well`` already, by some rows, and
     names in ``ignore`` that are ``unknown``, each with the names that are near it."""
     known = [reader.full_name for readers in by_model(targets, None, b"") for reader in readers]
-    picture = of_application(targets, keyring, b"", SAMPLE, wanted=lambda name: name not in ignore)
+    reading = of_application(targets, keyring, ReadingScope(b"", SAMPLE, lambda name: name not in ignore))
     return {
-        "broken": [
-            {"name": trip["name"], "found": trip["outcome"]}
-            for trip in picture["round_trips"]
-            if trip["outcome"] not in ("well", "not tried")
-        ],
+        "broken": [{"name": trip.name, "found": trip.outcome} for trip in reading.round_trips if trip.failed],
         "unknown": {name: difflib.get_close_matches(name, known) for name in ignore if name not in known},
     }
 
