@@ -11,8 +11,8 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from .._errors.option_names import variable_of
@@ -38,46 +38,65 @@ _SECRET_NAME = re.compile(r"secret|token|passw|api_?key|private_?key|encrypt|cip
 _DJANGO_TABLES = ("auth_user", "django_session", "django_migrations")  # hashed, signed and plain by Django itself
 
 
-def document(
-    surveys: Sequence[Survey],
-    tallies: Sequence[Tally],
-    keyring: Keyring,
-    notices: Any,
-    settlements: Settlements = NONE,
-    keys: Sequence[Mapping[str, Any]] = (),
-    proposed: Sequence[Mapping[str, Any]] = (),
-    leave_alone: Sequence[str] = (),
-) -> dict[str, Any]:
-    """The plan as a document of plain values; without ``tallies``, without counts.
+@dataclass(frozen=True)
+class Plan:
+    """The targets of an application by its databases, with the counts of a census if there is one.
 
     It is ready if none of its ``notices`` has a code. ``keys`` are those at hand with their uses, ``proposed`` the
     entries of the option ``keys`` that fit what was found: they are a part of it if they are others.
     """
-    counts = {tally.target.name: tally for tally in tallies}
-    targets = sorted((target for survey in surveys for target in survey.found), key=_by_name)
-    schemes = {scheme.name: scheme for scheme in keyring.tried}
-    fixed = sorted((each.column, each.facts["scheme"]) for survey in surveys for each in survey.findings.of("fixed"))
-    empty = sorted((each.column, each.facts["field"]) for survey in surveys for each in survey.findings.of("empty"))
-    used = sorted({target.scheme for target in targets} | {scheme for _, scheme in fixed})
-    told = sorted(notices, key=lambda notice: (notice["column"], notice["notice"]))
-    made = {
-        "format": FORMAT,
-        "ready": not any("code" in notice for notice in told),
-        "targets": [_target(target, counts.get(target.name), keyring) for target in targets],
-        "under_other_keys": [
-            {"column": column, "scheme": scheme, "settings": sorted(keyring.settings_of(schemes[scheme]))}
-            for column, scheme in fixed
-        ],
-        "empty_fields": [{"column": column, "field": field} for column, field in empty],
-        "settlements": [settlements[name].as_planned() for name in sorted(settlements)],
-        "left_alone": [{"column": name} for name in sorted({*leave_alone})],
-        "keys": list(keys),
-        "schemes": {name: _describe_scheme(schemes[name].described) for name in used},
-        "notices": told,
-    }
-    if proposed and {key["name"] for key in proposed} != keyring.names:
-        made["proposed"] = {variable_of("keys"): [dict(key) for key in proposed]}
-    return {**made, "hash": plan_hash(made)}
+
+    surveys: Sequence[Survey]
+    tallies: Sequence[Tally]
+    keyring: Keyring
+    notices: Iterable[Mapping[str, str]]
+    settlements: Settlements = NONE
+    keys: Sequence[Mapping[str, Any]] = ()
+    proposed: Sequence[Mapping[str, Any]] = ()
+    leave_alone: Sequence[str] = ()
+
+    def as_document(self) -> dict[str, Any]:
+        """The plan as a document of plain values, with its hash."""
+        notices = sorted(self.notices, key=lambda notice: (notice["column"], notice["notice"]))
+        document = {
+            "format": FORMAT,
+            "ready": not any("code" in notice for notice in notices),
+            "targets": self._targets(),
+            "under_other_keys": self._under_other_keys(),
+            "empty_fields": [{"column": column, "field": field} for column, field in self._found("empty", "field")],
+            "settlements": [self.settlements[name].as_planned() for name in sorted(self.settlements)],
+            "left_alone": [{"column": name} for name in sorted({*self.leave_alone})],
+            "keys": list(self.keys),
+            "schemes": self._schemes(),
+            "notices": notices,
+        }
+        if self.proposed and {key["name"] for key in self.proposed} != self.keyring.names:
+            document["proposed"] = {variable_of("keys"): [dict(key) for key in self.proposed]}
+        return {**document, "hash": plan_hash(document)}
+
+    def _targets(self) -> list[dict[str, Any]]:
+        counts = {tally.target.name: tally for tally in self.tallies}
+        targets = sorted((target for survey in self.surveys for target in survey.found), key=_by_name)
+        return [_target(target, counts.get(target.name), self.keyring) for target in targets]
+
+    def _found(self, kind: str, fact: str) -> list[tuple[str, str]]:
+        """The columns of one kind of finding, each with one of its facts."""
+        findings = (each for survey in self.surveys for each in survey.findings.of(kind))
+        return sorted((each.column, each.facts[fact]) for each in findings)
+
+    def _under_other_keys(self) -> list[dict[str, Any]]:
+        schemes = {scheme.name: scheme for scheme in self.keyring.tried}
+        return [
+            {"column": column, "scheme": scheme, "settings": sorted(self.keyring.settings_of(schemes[scheme]))}
+            for column, scheme in self._found("fixed", "scheme")
+        ]
+
+    def _schemes(self) -> dict[str, Any]:
+        """The schemes of all columns, described for people."""
+        schemes = {scheme.name: scheme for scheme in self.keyring.tried}
+        used = {target.scheme for survey in self.surveys for target in survey.found}
+        used |= {scheme for _, scheme in self._found("fixed", "scheme")}
+        return {name: _describe_scheme(schemes[name].described) for name in sorted(used)}
 
 
 def stops(made: Mapping[str, Any]) -> list[Mapping[str, Any]]:

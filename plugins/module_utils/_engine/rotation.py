@@ -282,7 +282,7 @@ class Application:
             for key, settings in spelled.items()
         }
 
-    def plan(self, *, counted: bool, env: Mapping[str, str] = NOTHING, unset: Sequence[str] = ()) -> dict[str, Any]:
+    def plan(self, *, counted: bool, env: Mapping[str, str] = NOTHING, unset: Sequence[str] = ()) -> plan.Plan:
         """The plan of a rotation, with all that stops it, and with or without the counts of a census.
 
         ``env`` has every name that the env file sets, ``unset`` are the keys that it does not set. Raises E_SETTLEMENT.
@@ -291,11 +291,7 @@ class Application:
         self._refuse_settlements_without_place()
         tallies = self.census("current") if counted else []
         others = unlisted_keys.by_column(surveys, env)
-        known = [target_survey.settings_of(surveys, self.keyring), *(each.keys for each in others.values())]
-        known.append(unlisted_keys.of_inner_layers(surveys, env))
-        proposed = proposal.propose({name: values for each in known for name, values in each.items()}, env)
-        listed = [entry for entry in self.keys if entry["name"] in self.keyring.names]  # of those that have a value
-        proposed = proposal.with_listed(proposed, listed, accounting.used_keys(surveys, self.keyring))
+        proposed = self._proposed_keys(others, env)
         line = proposal.line(proposed or [{"name": name} for name in sorted(self.keyring.names)])
         missing = {"path": self.keys_from, "line": line}
         found = [Finding(KINDS["key_missing"], name, {"name": name, **missing}) for name in unset]
@@ -308,15 +304,27 @@ class Application:
         found += census.findings(tallies, (*census.UNOPENED, NESTED))
         found += census.left_alone(tallies, self.settlements)
         found += census.notable(tallies)
-        notices = [*plan.other_databases(), *(each.as_notice() for each in found)]
-        for database, survey in self.parts:
-            notices += plan.notices(database, survey.found, self.keyring)
-            plan.left_out(database, survey)
-            notices += (each.as_notice() for each in survey.findings.with_text(stops=False))
+        notices = [*plan.other_databases(), *(each.as_notice() for each in found), *self._notices()]
         keys = accounting.planned_keys(surveys, self.keyring, self.keys, self.uses())
-        return plan.document(
-            surveys, tallies, self.keyring, notices, self.settlements, keys, proposed, self.leave_alone
-        )
+        return plan.Plan(surveys, tallies, self.keyring, notices, self.settlements, keys, proposed, self.leave_alone)
+
+    def _proposed_keys(
+        self, others: Mapping[str, unlisted_keys.Others], env: Mapping[str, str]
+    ) -> list[dict[str, Any]]:
+        """Entries of the option ``keys`` for all under which values are, those of ``others`` included."""
+        surveys = [survey for _, survey in self.parts]
+        known = [target_survey.settings_of(surveys, self.keyring), *(each.keys for each in others.values())]
+        known.append(unlisted_keys.of_inner_layers(surveys, env))
+        proposed = proposal.propose({name: values for each in known for name, values in each.items()}, env)
+        listed = [entry for entry in self.keys if entry["name"] in self.keyring.names]  # of those that have a value
+        return proposal.with_listed(proposed, listed, accounting.used_keys(surveys, self.keyring))
+
+    def _notices(self) -> Iterator[dict[str, str]]:
+        """What the databases say of the targets, and what a rotation leaves out."""
+        for database, survey in self.parts:
+            yield from plan.notices(database, survey.found, self.keyring)
+            plan.left_out(database, survey)
+            yield from (each.as_notice() for each in survey.findings.with_text(stops=False))
 
 
 @contextlib.contextmanager

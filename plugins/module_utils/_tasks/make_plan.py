@@ -27,5 +27,5 @@ def make_plan(task: HostTask) -> dict[str, Any]:
     env = editor.everything(params["env_file"], params["dialect"]) if names else {}
     unset = [name for name in names if name not in found]
     with rotation.open_application(request) as application:
-        made = application.plan(counted=params["counted"], env=env, unset=unset)
-    return {"changed": False, "plan": made}
+        planned = application.plan(counted=params["counted"], env=env, unset=unset)
+    return {"changed": False, "plan": planned.as_document()}

@@ -82,13 +82,13 @@ def counted(targets, *counts: int) -> list[Tally]:
 
 @pytest.fixture
 def made(surveys, targets, ring) -> dict[str, Any]:
-    return plan.document(surveys, counted(targets), ring, NOTICES)
+    return plan.Plan(surveys, counted(targets), ring, NOTICES).as_document()
 
 
 def test_values_that_are_left_alone_are_counted_and_another_count_is_the_same_plan(made, surveys, targets, ring):
     tallies = counted(targets)
     tallies[0].left_alone = 2
-    other = plan.document(surveys, tallies, ring, NOTICES)
+    other = plan.Plan(surveys, tallies, ring, NOTICES).as_document()
     counts = {target["column"]: target.get("left_alone") for target in other["targets"]}
     assert counts == {target.name: 2 if target is targets[0] else None for target in targets}
     assert (other["hash"], plan.difference(made, other)) == (made["hash"], [])
@@ -96,7 +96,7 @@ def test_values_that_are_left_alone_are_counted_and_another_count_is_the_same_pl
 
 def test_values_that_are_left_alone_by_name_are_in_the_plan_and_its_hash(made, surveys, targets, ring):
     names = ["profile.phone:7", "profile.name:3"]
-    now = plan.document(surveys, counted(targets), ring, NOTICES, leave_alone=names)
+    now = plan.Plan(surveys, counted(targets), ring, NOTICES, leave_alone=names).as_document()
     assert now["left_alone"] == [{"column": "profile.name:3"}, {"column": "profile.phone:7"}]
     assert now["hash"] != made["hash"]
     assert plan.difference(made, now) == ["profile.name:3 is new", "profile.phone:7 is new"]
@@ -158,7 +158,7 @@ def test_a_library_that_could_read_several_keys_is_told_with_the_setting(target,
     ring = Keyring(schemes.parse("auto"), {"current": keys}, ApplicationSettings(settings.get))
     ring.add(ring.schemes.get("django_fernet_fields", schemes.parse("auto")["django_fernet_fields"]))
     looked = survey(ring, found=[replace(target, scheme="django_fernet_fields")])
-    (entry,) = plan.document([looked], [], ring, [])["targets"]
+    (entry,) = plan.Plan([looked], [], ring, []).as_document()["targets"]
     assert entry["reads_several_keys"] == reads
 
 
@@ -185,11 +185,11 @@ def test_targets_of_several_databases_are_one_plan(made, targets, ring, surveys)
         survey(ring, LATER, found=[own]),
         survey(ring, THEIRS, found=[name, phone]),
     ]
-    assert plan.document(parts, counted(targets), ring, NOTICES) == made
+    assert plan.Plan(parts, counted(targets), ring, NOTICES).as_document() == made
 
 
 def test_counts_and_notices_are_not_in_the_hash(made, surveys, targets, ring):
-    other = plan.document(surveys, counted(targets, 7, 0, 9), ring, [])
+    other = plan.Plan(surveys, counted(targets, 7, 0, 9), ring, []).as_document()
     assert other["targets"] != made["targets"]
     assert other["hash"] == made["hash"]
 

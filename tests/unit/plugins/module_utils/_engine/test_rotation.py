@@ -95,7 +95,7 @@ def planned(monkeypatch, target):
         entries = [{"name": name, "type": "fernet"} for name in listed]
         part = Part(**{"found": [replace(target, scheme=name) for name in ring.schemes], **found})
         application = rotation.Application([(part, part)], ring, [], "/.env", None, {}, keys=entries)
-        return application.plan(counted=False, env=env)
+        return application.plan(counted=False, env=env).as_document()
 
     return made
 
@@ -177,7 +177,11 @@ def test_a_plan_of_nothing_is_made_and_says_why_it_is_not_ready(monkeypatch):
     monkeypatch.setattr(rotation.accounting, "planned_keys", lambda *given: [])
     monkeypatch.setattr(rotation.Application, "census", lambda self, stage: [])
     part, ring = Part(), Keyring({}, {"current": KeySet({})}, ApplicationSettings(lambda name: None))
-    made = rotation.Application([(part, part)], ring, [], "/.env", None, {}).plan(counted=True, unset=["SALT"])
+    made = (
+        rotation.Application([(part, part)], ring, [], "/.env", None, {})
+        .plan(counted=True, unset=["SALT"])
+        .as_document()
+    )
     assert made["ready"] is False
     assert [notice["code"] for notice in made["notices"]] == ["E_NO_TARGETS", "E_ENV_KEY_MISSING"]
     assert made["targets"] == []
