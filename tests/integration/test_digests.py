@@ -700,7 +700,7 @@ def test_what_is_under_a_key_that_stays_among_others_stays_and_is_not_called_une
     several(database, keyring, "text", [(value, "b", text) for value, text in zip(values, stored)])
     found = survey(database, keyring)
     assert kept_of(found) == [("secrets.searched", setting)] * bool(setting)
-    described = plan.document([found], [], keyring, [])["targets"]
+    described = plan.Plan([found], [], keyring, []).as_document()["targets"]
     assert [each.get("recomputed") for each in described] == [["searched as hmac_sha256 under SECRET_KEY, hex"], None]
     work = rewrite(database, found.found, keyring, "pending")
     fresh = [mac("new-secret", value).hex() if value < "value 5" else text for value, text in zip(values, stored)]

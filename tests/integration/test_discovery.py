@@ -236,7 +236,7 @@ def test_members_that_move_under_their_new_names_hold_what_they_held(
     before, after = [], []
     stored = []
     for tallies in (before, after):
-        tallies += [tally.as_result() for tally in census.Census(database, targets, keyring, b"key").take()]
+        tallies += [tally.result.as_result() for tally in census.Census(database, targets, keyring, b"key").take()]
         stored += [value for (value,) in database.rows("SELECT a::text FROM secrets")]
         rewrite(database, targets, keyring, "pending")
     assert after[0]["classes"] == {"pending": 18}
@@ -260,7 +260,7 @@ def test_names_that_are_tokens_of_a_described_scheme_are_rotated_too(database: D
     rewrite(database, targets, ring, "pending")
     (after,) = census.Census(database, targets, ring, b"key").take()
     assert (before.classes, after.classes) == ({"current": 2 if alone else 4}, {"pending": 2 if alone else 4})
-    assert after.as_result()["digest"] == before.as_result()["digest"]
+    assert after.result.digest == before.result.digest
 
 
 @pytest.mark.parametrize("sql_type", ["jsonb[]", "xml", "bytea[]"])
@@ -533,7 +533,7 @@ def test_tokens_in_documents_in_a_text_are_rotated_and_no_other_byte_is(
 
     (after,) = census.Census(database, [target], keyring, b"k").take()
     assert after.classes == {"pending": 5, "empty": 3}
-    assert after.as_result()["digest"] == before.as_result()["digest"]
+    assert after.result.digest == before.result.digest
     stored = [value for (value,) in database.rows("SELECT a FROM secrets ORDER BY id")]
     around = [[value and re.sub(r"gAAAAA[\w=-]{60,}", "TOKEN", value) for value in each] for each in (values, stored)]
     assert around[0] == around[1]
@@ -578,7 +578,7 @@ def test_no_two_targets_have_one_name(database: Database, keyring: Keyring) -> N
         named = target_survey.find(database, [{**entry, "scheme": SCHEME} for entry in listed], places, keyring)
         assert names(named) == {'"secrets.b".c', "secrets.b.c"}
         tallies = census.Census(database, found.found, keyring, b"k").take()
-        census.refuse_difference(*[[tally.as_result() for tally in each] for each in (tallies, tallies[::-1])])
+        census.refuse_difference(*[[tally.result for tally in each] for each in (tallies, tallies[::-1])])
         assert rewrite(database, found.found, keyring, "pending").values == dict.fromkeys(places, 1)
     finally:
         database.execute('DROP SCHEMA secrets CASCADE; DROP TABLE "secrets.b"')

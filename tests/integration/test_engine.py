@@ -99,7 +99,7 @@ def test_every_kind_of_key(
     after = census.Census(database, targets(database), keyring, b"k").take()
     assert work.values == {"secrets.a": 50}
     assert after[0].classes == {"pending": 50}
-    census.refuse_difference([tally.as_result() for tally in before], [tally.as_result() for tally in after])
+    census.refuse_difference([tally.result for tally in before], [tally.result for tally in after])
 
 
 @pytest.fixture
@@ -140,7 +140,7 @@ def test_no_setting_of_a_database_changes_what_its_rows_are_called_or_keeps_them
         assert run(ours, keyring).values == {"secrets.a": 50}
         after = census.Census(ours, targets(ours), keyring, b"k").take()
         assert after[0].classes == {"pending": 50}
-        assert after[0].as_result()["digest"] == before[0].as_result()["digest"], "rows have the same names"
+        assert after[0].result.digest == before[0].result.digest, "rows have the same names"
         assert ours.rows("SHOW default_transaction_isolation") == [("read committed",)]
         assert ours.rows("SHOW default_transaction_deferrable") == [("off",)]
 

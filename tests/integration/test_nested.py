@@ -146,7 +146,7 @@ def test_every_combination_of_stages_becomes_one_token_and_the_digest_stays(
         assert after.classes == {destination: 1 + len(combinations)}
         assert after.layers == {}
         assert inside(database, held, keyring, destination) == {VALUE}
-        census.refuse_difference([before.as_result()], [after.as_result()])
+        census.refuse_difference([before.result], [after.result])
 
 
 def test_a_format_without_authentication_is_unwrapped_if_a_token_that_proves_itself_is_inside(
@@ -293,7 +293,7 @@ def test_a_token_in_another_writing_is_unwrapped(database: Database, keyring: Ke
         after = take(database, held, keyring)
         assert after.classes == {destination: 4}
         assert inside(database, held, keyring, destination) == {VALUE, write(VALUE)}
-        census.refuse_difference([before.as_result()], [after.as_result()])
+        census.refuse_difference([before.result], [after.result])
 
 
 @pytest.mark.parametrize(("scheme", "sql_type"), [("raw", "bytea"), ("gcm", "bytea"), ("gcm_text", "text")])
@@ -514,7 +514,7 @@ def test_a_stored_token_with_blanks_is_what_it_is_under_and_the_plan_says_so(
     rewrite(database, [held], keyring, "pending")
     after = take(database, held, keyring)
     assert after.classes == {"pending": 1}
-    census.refuse_difference([before.as_result()], [after.as_result()])
+    census.refuse_difference([before.result], [after.result])
     ((value,),) = database.rows("SELECT a::text FROM secrets", ())
     (token,) = held.kind.tokens(value, b"")
     bare = token.replace(b"\\n", b"").replace(b"\\t", b"").strip()
@@ -629,7 +629,7 @@ def test_two_layers_by_design_are_one_scheme_and_both_are_rotated(database: Data
         rewrite(database, [held], keyring, destination)
         after = take(database, held, keyring)
         assert after.classes == {destination: 3}
-        census.refuse_difference([before.as_result()], [after.as_result()])
+        census.refuse_difference([before.result], [after.result])
         bare = target(database, "plain")
         texts = inside(database, bare, keyring, destination)
         assert VALUE in texts, "a value of one layer keeps it"
@@ -656,7 +656,7 @@ def test_a_nested_token_of_two_layers_by_design_becomes_one_of_two_layers(
         assert after.classes == {destination: 1}
         (text,) = inside(database, target(database, "plain"), keyring, destination)
         assert keyring.cipher("inner", destination).open(text or b"") == Opened(VALUE, 1_700_000_000)
-        census.refuse_difference([before.as_result()], [after.as_result()])
+        census.refuse_difference([before.result], [after.result])
 
 
 def test_two_layers_under_one_key_are_by_design_unless_the_application_reads_the_inner_token(keyring: Keyring) -> None:

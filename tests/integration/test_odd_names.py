@@ -100,7 +100,7 @@ def test_a_rotation_of_odd_names_from_the_survey_to_the_digest_of_each_row(
     with row_digests.recording(str(tmp_path / "rows")) as rows:
         assert rows is not None
         tallies = census.Census(odd, [target], keyring, b"k").take(each_row=rows)
-        before = [tally.as_result() for tally in tallies]
+        before = [tally.result for tally in tallies]
         rows.end(before)
     rewrite(odd, [target], keyring, "pending", others=others, workers=2)
     with row_digests.comparison(str(tmp_path / "rows"), before, others, ()) as rows:
@@ -108,7 +108,7 @@ def test_a_rotation_of_odd_names_from_the_survey_to_the_digest_of_each_row(
         (after,) = census.Census(odd, [target], keyring, b"k").take(each_row=rows)
         looks = rows.looks([target.table.label])
     assert after.classes == {"pending": ROWS}
-    census.refuse_difference(before, [after.as_result()], looks)
+    census.refuse_difference(before, [after.result], looks)
     searched = sql.SQL("SELECT {} FROM {} ORDER BY {}").format(
         sql.Identifier(SEARCHED), target.table.rows, sql.Identifier(KEY)
     )

@@ -41,9 +41,9 @@ class Rotation:
             self.before = self.census(rows)
             rows.end(self.before)
 
-    def census(self, each_row: Any = None) -> list[dict[str, Any]]:
+    def census(self, each_row: Any = None) -> list[Any]:
         found = census.Census(self.database, targets(self.database), self.keyring, b"k").take(each_row=each_row)
-        return [tally.as_result() for tally in found]
+        return [tally.result for tally in found]
 
     def token(self, text: str, stage: str) -> str:
         return self.keyring.cipher(SCHEME, stage).seal(Opened(text.encode(), 1_700_000_000)).decode()
@@ -58,7 +58,7 @@ class Rotation:
             assert rows is not None
             after = self.census(rows)
             looks = rows.looks(["secrets"])
-        assert {name for tally in after for name in tally["classes"]} <= {"pending", "empty"}
+        assert {name for column in after for name in column.classes} <= {"pending", "empty"}
         return looks["secrets"]
 
 

@@ -12,7 +12,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from .._errors.option_names import variable_of
@@ -21,7 +21,7 @@ from .crypto.keyring import Keyring
 from .crypto.libraries import READ_SEVERAL
 from .crypto.schemes import Scheme
 from .discovery.findings import KINDS, Finding
-from .discovery.settlements import NONE, Settlements
+from .discovery.settlements import Settlements
 from .discovery.target_survey import Survey, Target
 from .postgres import catalog, sql
 from .postgres.catalog import JOURNAL
@@ -50,7 +50,7 @@ class Plan:
     tallies: Sequence[Tally]
     keyring: Keyring
     notices: Iterable[Mapping[str, str]]
-    settlements: Settlements = NONE
+    settlements: Settlements = field(default_factory=dict)
     keys: Sequence[Mapping[str, Any]] = ()
     proposed: Sequence[Mapping[str, Any]] = ()
     leave_alone: Sequence[str] = ()

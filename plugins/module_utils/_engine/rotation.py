@@ -309,7 +309,7 @@ class Application:
         return plan.Plan(surveys, tallies, self.keyring, notices, self.settlements, keys, proposed, self.leave_alone)
 
     def _proposed_keys(
-        self, others: Mapping[str, unlisted_keys.Others], env: Mapping[str, str]
+        self, others: Mapping[str, unlisted_keys.OtherKeys], env: Mapping[str, str]
     ) -> list[dict[str, Any]]:
         """Entries of the option ``keys`` for all under which values are, those of ``others`` included."""
         surveys = [survey for _, survey in self.parts]

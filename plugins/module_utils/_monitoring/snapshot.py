@@ -16,6 +16,7 @@ from .._engine import rotation
 from .._engine.crypto.key_set import KeySet
 from .._engine.discovery.nesting import NESTED
 from .._engine.proof import census
+from .._engine.proof.census_result import CensusResult
 from .._engine.rewrite.throttle import Throttle
 from .._errors.base import RotationError
 from .._errors.catalogue import build_error
@@ -243,7 +244,7 @@ def _census(params: Mapping[str, Any]) -> tuple[dict[str, Any], list[RotationErr
             problems.append(build_error(code, count=count, rows=rows, **about))
     targets = [
         {
-            **{name: value for name, value in tally.as_result().items() if name != "digest"},
+            **{name: value for name, value in tally.result.as_result().items() if name != "digest"},
             "classes": {_class(name, unopened): count for name, count in tally.classes.items()},
         }
         for tally in tallies
@@ -382,7 +383,7 @@ def _retire(params: Mapping[str, Any], known: Mapping[str, Any], picture: Mappin
         if found is None or version["stage"] not in found["key_ids"]:
             reasons.append("no census has looked for its values")
         else:
-            count = sum(census.under(version["stage"], target) for target in found["targets"])
+            count = sum(CensusResult.of(target).under(version["stage"]) for target in found["targets"])
             reasons += [f"{count:,} values are under it"] if count else []
             reasons += [] if found["whole"] else ["not every value could be tried"]
             lost = _count(found, census.UNOPENED)

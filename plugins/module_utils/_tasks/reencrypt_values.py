@@ -6,19 +6,21 @@ from __future__ import annotations
 
 import secrets
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .host_task import HostTask
 
-DEAD_ROWS = 10_000  # from so many on a table is named: those of a smaller one are soon gone
+if TYPE_CHECKING:
+    from .._engine.proof.census_result import CensusResult
 
 
 def reencrypt_values(task: HostTask) -> dict[str, Any]:
     """Census, refusal of what is unreadable, then the work by the chosen method."""
     from .._engine import rotation
-    from .._engine.proof import census
+    from .._engine.proof.census_result import CensusResult
     from .._engine.rewrite.concurrent_writers import ConcurrentWrites
     from .._engine.rewrite.rewrite_progress import Progress, ProgressFiles
+    from .._engine.rewrite.rewrite_result import RewriteResult, reencrypted
     from .._engine.rewrite.rewriter import Share
     from .._options.engine_request import Purpose, request_of
 
@@ -31,17 +33,16 @@ def reencrypt_values(task: HostTask) -> dict[str, Any]:
         application.refuse_unproved()
         fenced = {} if task.check_mode or params["fence"] == "off" else _fence(application, params)
         others = ConcurrentWrites.of(params["others"]) if params["others"] else application.others()
-        before = params["examined"] or _examined(application, params)
-        for tally in before:
-            tally["reencrypted"] = census.not_under(destination, tally["classes"])
+        before = CensusResult.all_of(params["examined"] or ()) or _examined(application, params)
         if task.check_mode:
-            changes = any(tally["reencrypted"] for tally in before)
-            return {"changed": changes, "targets": before, "others": others.as_result()}
+            targets = reencrypted(before, lambda column: column.not_under(destination))
+            changes = any(target["reencrypted"] for target in targets)
+            return {"changed": changes, "targets": targets, "others": others.as_result()}
         settlements = [settlement.as_planned() for settlement in application.settlements.values()]
         share = Share(**(params["share"] or {}))
         # After the shares of all hosts nothing should be left.
         left = before if params["share"] or not params["examined"] else []
-        totals = {f"{tally['table']}.{tally['column']}": tally["reencrypted"] for tally in left}
+        totals = {column.name: column.not_under(destination) for column in left}
         files = ProgressFiles(params["progress"], params["metrics_file"])
         key_id = application.keyring.key_id(destination)
         progress = Progress(params["rotation_id"], totals, files, share.of, key_id)
@@ -50,22 +51,9 @@ def reencrypt_values(task: HostTask) -> dict[str, Any]:
             work, migration = _by_method(params, application, progress, share, others)
         finally:
             progress.end()
-    for tally in before:
-        tally["reencrypted"] = work.values[f"{tally['table']}.{tally['column']}"]
-    done = {"passes": work.passes, "conflicts": work.conflicts, "seconds": round(time.monotonic() - started, 1)}
-    result = {
-        "changed": bool(work.values),
-        "targets": before,
-        "key_id": application.keyring.key_id(destination),
-        "work": done,
-        "others": others.as_result(),
-        "stale": dict(work.stale),
-        "unwritten": progress.unwritten,
-        "lost_workers": work.lost,
-        "settlements": settlements,
-        "vacuum": [table for table, rows in work.dead.items() if rows >= DEAD_ROWS],
-    }
-    return {**result, **fenced, **({"migration": migration} if migration else {})}
+    seconds = time.monotonic() - started
+    result = RewriteResult(before, work, key_id, seconds, others, progress.unwritten).as_result()
+    return {**result, "settlements": settlements, **fenced, **({"migration": migration} if migration else {})}
 
 
 def _fence(application: Any, params: dict[str, Any]) -> dict[str, Any]:
@@ -79,7 +67,7 @@ def _fence(application: Any, params: dict[str, Any]) -> dict[str, Any]:
     return {"fence": {"closed": not without, "without": without}}
 
 
-def _examined(application: Any, params: dict[str, Any]) -> list[dict[str, Any]]:
+def _examined(application: Any, params: dict[str, Any]) -> list[CensusResult]:
     """The census before the first write, and all that would be refused."""
     from .._engine.discovery.findings import refuse
     from .._engine.proof import census, row_digests
@@ -90,7 +78,7 @@ def _examined(application: Any, params: dict[str, Any]) -> list[dict[str, Any]]:
     with row_digests.recording(params["row_digests"], key_id) as rows:
         tallies = application.census(destination if known else "current", each_row=rows)
         if rows:
-            rows.end([tally.as_result() for tally in tallies])
+            rows.end([tally.result for tally in tallies])
     if not reverse and not params["others"]:  # the last look before the first write
         application.refuse_unaccounted()
     if not reverse:
@@ -100,7 +88,7 @@ def _examined(application: Any, params: dict[str, Any]) -> list[dict[str, Any]]:
         application.refuse_keyless_digests(destination)
     if known:
         application.rehearse(destination, stop_at_unreadable=not reverse)
-    return [tally.as_result() for tally in tallies]
+    return [tally.result for tally in tallies]
 
 
 def _by_method(

@@ -6,11 +6,14 @@ from __future__ import annotations
 
 import os
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .._errors.base import RotationError
 from .._errors.env_file import EnvNotSwitched
 from .host_task import HostTask
+
+if TYPE_CHECKING:
+    from .._engine.proof.census_result import CensusResult
 
 
 def take_census(task: HostTask) -> dict[str, Any]:
@@ -18,9 +21,11 @@ def take_census(task: HostTask) -> dict[str, Any]:
     from .._backup.database_swap import kept_aside
     from .._engine import migration, rotation
     from .._engine.application import django_project
+    from .._engine.proof.census_result import CensusResult
     from .._options.engine_request import Purpose, request_of
 
     params = task.params
+    baseline = CensusResult.all_of(params["baseline"])
     with rotation.open_application(
         request_of(params, Purpose("census", run=params["run"], leased=False))
     ) as application:
@@ -32,14 +37,14 @@ def take_census(task: HostTask) -> dict[str, Any]:
         meanwhile: dict[str, Any] = {}
         written: dict[str, list[str]] = {}
         if not params["report_only"] and params["leaving"] is None:
-            _refuse(params, application, tallies)
-            tallies, meanwhile, written = _compared(params, application, tallies)
+            _refuse(params, application, tallies, baseline)
+            tallies, meanwhile, written = _compared(params, application, tallies, baseline)
         left = _connected_since_before(params, application)
     return {
         "changed": False,
-        "targets": [tally.as_result() for tally in tallies],
+        "targets": [tally.result.as_result() for tally in tallies],
         "meanwhile": meanwhile,
-        "unwrapped": _unwrapped(params["baseline"]),
+        "unwrapped": _unwrapped(baseline),
         "written": written,
         "unopened": _unopened(params, tallies),
         "sessions": left,
@@ -60,20 +65,20 @@ def _needing(params: dict[str, Any], application: Any, tallies: Any) -> dict[str
     return {"needing": census.needing(tallies, application.keyring, params["leaving"])}
 
 
-def _refuse(params: dict[str, Any], application: Any, tallies: Any) -> None:
+def _refuse(params: dict[str, Any], application: Any, tallies: Any, baseline: list[CensusResult]) -> None:
     """Raise where the data, the env file or the application is not what it should be."""
     from .._engine.proof import census
     from .._options.engine_request import refuse_other_source
 
     if params["unopened"] == "as_before":
-        tallies = census.beyond(tallies, params["baseline"])
+        tallies = census.beyond(tallies, baseline)
     # With the expected keys alone, a damaged value looks like one that was written under other keys.
     alone = list(application.keyring.stages) == [params["expect_stage"]]
     classes = census.UNOPENED_ALONE if alone else tuple(census.UNOPENED)
     try:
         census.refuse_unreadable(tallies, classes)
     except RotationError:
-        _refuse_overwritten(params, application, classes)
+        _refuse_overwritten(params, application, classes, baseline)
         raise
     keys = refuse_other_source(params, application.started)
     if params["expect_stage"]:
@@ -82,16 +87,18 @@ def _refuse(params: dict[str, Any], application: Any, tallies: Any) -> None:
         _refuse_other_env(params, keys.key_id, application.keyring.key_id(params["expect_stage"]))
 
 
-def _refuse_overwritten(params: dict[str, Any], application: Any, classes: tuple[str, ...]) -> None:
+def _refuse_overwritten(
+    params: dict[str, Any], application: Any, classes: tuple[str, ...], baseline: list[CensusResult]
+) -> None:
     """Raise E_VALUES_OVERWRITTEN if the rows say that another process wrote what does not open."""
     from .._engine.proof import census, damage, row_digests
     from .._engine.rewrite.concurrent_writers import ConcurrentWrites
 
-    baseline, others = params["baseline"], ConcurrentWrites.of([params["others"]] if params["others"] else [])
+    others = ConcurrentWrites.of([params["others"]] if params["others"] else [])
     with row_digests.comparison(params["row_digests"], baseline, others, application.unauthenticated) as rows:
         if rows is not None:
             tallies = application.census(params["digest_stage"], each_row=rows)
-            looks = rows.looks({tally["table"] for tally in baseline})
+            looks = rows.looks({column.table for column in baseline})
             damage.refuse_overwritten(census.beyond(tallies, baseline), classes, looks)
 
 
@@ -107,15 +114,15 @@ def _connected_since_before(params: dict[str, Any], application: Any) -> list[di
     return sessions.list_sessions(databases, params["sessions_allowed"], max(age, 0.0))
 
 
-def _unwrapped(baseline: list[dict[str, Any]]) -> dict[str, dict[str, int]]:
+def _unwrapped(baseline: list[CensusResult]) -> dict[str, dict[str, int]]:
     """By table, the values that were encrypted twice and are one token now: the application reads them in another way
     than before."""
     from .._engine.discovery.nesting import NESTED
 
     found: dict[str, dict[str, int]] = {}
-    for target in baseline:
-        if count := target["classes"].get(NESTED, 0):
-            counts = found.setdefault(target["table"], {"unwrapped": 0})
+    for column in baseline:
+        if count := column.classes.get(NESTED, 0):
+            counts = found.setdefault(column.table, {"unwrapped": 0})
             counts["unwrapped"] += count
     return found
 
@@ -128,16 +135,18 @@ def _unopened(params: dict[str, Any], tallies: Any) -> dict[str, Any]:
     return {"count": count, "rows": rows} if count and params["unopened"] == "as_before" else {}
 
 
-def _compared(params: dict[str, Any], application: Any, tallies: Any) -> tuple[Any, dict[str, Any], dict[str, Any]]:
+def _compared(
+    params: dict[str, Any], application: Any, tallies: Any, baseline: list[CensusResult]
+) -> tuple[Any, dict[str, Any], dict[str, Any]]:
     """Compare it with the baseline: the digests of all, otherwise every row. The census that proved it, how many rows
     another process wrote by table, and of which rows it changed the value by column."""
     from .._engine.proof import census, row_digests
     from .._engine.rewrite.concurrent_writers import ConcurrentWrites
 
-    baseline, others = params["baseline"], ConcurrentWrites.of([params["others"]] if params["others"] else [])
+    others = ConcurrentWrites.of([params["others"]] if params["others"] else [])
     differs: RotationError | None = None
     try:
-        census.refuse_difference(baseline, [tally.as_result() for tally in tallies])
+        census.refuse_difference(baseline, [tally.result for tally in tallies])
     except RotationError as exc:
         differs = exc
     with row_digests.comparison(params["row_digests"], baseline, others, application.unauthenticated) as rows:
@@ -146,9 +155,9 @@ def _compared(params: dict[str, Any], application: Any, tallies: Any) -> tuple[A
                 raise differs
             return tallies, {}, {}
         again = application.census(params["digest_stage"], each_row=rows)
-        looks = rows.looks({tally["table"] for tally in baseline})
-    _refuse(params, application, again)
-    census.refuse_difference(baseline, [tally.as_result() for tally in again], looks)
+        looks = rows.looks({column.table for column in baseline})
+    _refuse(params, application, again, baseline)
+    census.refuse_difference(baseline, [tally.result for tally in again], looks)
     found = {table: look.as_result() for table, look in looks.items()}
     wrote = {table: counts for table, counts in found.items() if any(counts.values())}
     return again, wrote, _select_written(again, looks)

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ...module_utils._engine.proof.census import under
+from ...module_utils._engine.proof.census_result import CensusResult
 from ...module_utils._errors.keys import VersionNeeded, VersionUsed
 from ...module_utils._errors.options import InvalidOption
 
@@ -22,7 +22,7 @@ def refuse_used(census: Census, key_id: str) -> None:
         found = f"does not say how many values are under the version {key_id}"
         raise InvalidOption(name="census", found=found, advice=ADVICE)
     for target in census["targets"]:
-        if count := under(stages[key_id], target):
+        if count := CensusResult.of(target).under(stages[key_id]):
             raise VersionUsed(column=f"{target['table']}.{target['column']}", count=count, key_id=key_id)
 
 

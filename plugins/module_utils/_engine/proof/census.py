@@ -30,6 +30,7 @@ from ..postgres.catalog import Table, row_name, word
 from ..postgres.connection import Database
 from ..rewrite.journal import Journal
 from ..rewrite.throttle import Throttle
+from .census_result import CensusResult
 from .row_digests import EachRow, TableComparison
 from .table_pages import PAGE_ROWS, Page, PageRequest, by_table, pages, spans
 
@@ -97,33 +98,20 @@ class Tally:
         self._digest = (self._digest + added) % DIGEST_MODULUS
         return added
 
-    def as_result(self) -> dict[str, Any]:
+    @property
+    def result(self) -> CensusResult:
         """Counts and digest, for a result or a record."""
-        return {
-            "model": self.target.model,
-            "table": self.target.table.label,
-            "column": word(self.target.column),
-            "scheme": self.target.scheme,
-            "rows": self.rows,
-            "classes": dict(self.classes),
-            "layers": dict(self.layers),
-            "left_alone": self.left_alone,
-            "digest": f"{self._digest:064x}",
-        }
-
-    def not_under(self, stage: str) -> int:
-        """How many values have to be re-encrypted to come under ``stage``."""
-        return not_under(stage, self.classes)
-
-
-def under(stage: str, result: Mapping[str, Any]) -> int:
-    """How many values of a census result need the keys of ``stage``, for any of their layers."""
-    return int(result["classes"].get(stage, 0)) + int(result.get("layers", {}).get(stage, 0))
-
-
-def not_under(stage: str, classes: Mapping[str, int]) -> int:
-    """How many of the values of these classes have to be re-encrypted to come under ``stage``."""
-    return sum(count for name, count in classes.items() if name not in ("empty", stage))
+        return CensusResult(
+            model=self.target.model,
+            table=self.target.table.label,
+            column=word(self.target.column),
+            scheme=self.target.scheme,
+            rows=self.rows,
+            classes=dict(self.classes),
+            layers=dict(self.layers),
+            left_alone=self.left_alone,
+            digest=f"{self._digest:064x}",
+        )
 
 
 @dataclass(frozen=True)
@@ -445,9 +433,9 @@ def refuse_nested(tallies: Sequence[Tally]) -> None:
         raise ValuesEncryptedTwice(count=count, rows=rows)
 
 
-def beyond(tallies: Sequence[Tally], before: Sequence[Mapping[str, Any]]) -> list[Tally]:
-    """The tallies less as many values that no key opens as there were ``before`` (a census as results)."""
-    known = {(tally["table"], tally["column"]): tally["classes"] for tally in before}
+def beyond(tallies: Sequence[Tally], before: Sequence[CensusResult]) -> list[Tally]:
+    """The tallies less as many values that no key opens as there were ``before``."""
+    known = {(column.table, column.column): column.classes for column in before}
     found = []
     for tally in tallies:
         classes = known.get((tally.target.table.label, tally.target.column), {})
@@ -512,17 +500,17 @@ def find_odd(tallies: Sequence[Tally], is_odd: Callable[[str], bool]) -> tuple[i
 
 
 def refuse_difference(
-    before: Sequence[dict[str, Any]], after: Sequence[dict[str, Any]], looks: Mapping[str, TableComparison] = NO_LOOKS
+    before: Sequence[CensusResult], after: Sequence[CensusResult], looks: Mapping[str, TableComparison] = NO_LOOKS
 ) -> None:
-    """Raise E_COUNT_CHANGED or E_DIGEST_CHANGED where two censuses (as results) do not show the same plaintexts.
+    """Raise E_COUNT_CHANGED or E_DIGEST_CHANGED where two censuses do not show the same plaintexts.
 
     In tables that were looked at row by row, rows that another process wrote may differ, be gone, or be new.
     """
-    found = {(tally["table"], tally["column"]): tally for tally in after}
-    for tally in before:
-        place = {"table": tally["table"], "column": tally["column"]}
-        now, look = found.get((tally["table"], tally["column"])), looks.get(tally["table"])
-        if now is None or (now["rows"] != tally["rows"] and look is None):
-            raise CountChanged(before=tally["rows"], after=0 if now is None else now["rows"], **place)
-        if now["digest"] != tally["digest"] and (look is None or look.unexplained):
+    found = {column.name: column for column in after}
+    for column in before:
+        place = {"table": column.table, "column": column.column}
+        now, look = found.get(column.name), looks.get(column.table)
+        if now is None or (now.rows != column.rows and look is None):
+            raise CountChanged(before=column.rows, after=0 if now is None else now.rows, **place)
+        if now.digest != column.digest and (look is None or look.unexplained):
             raise DigestChanged(rows=f": rows {look.format_unexplained()}" if look else "", **place)

@@ -17,6 +17,7 @@ from typing import Any, Protocol
 
 from ..postgres.catalog import Table
 from ..rewrite.concurrent_writers import ConcurrentWrites
+from .census_result import CensusResult
 from .table_pages import Page
 
 try:
@@ -30,7 +31,6 @@ except ImportError:  # a Python that was built without it
 DIGEST_BYTES = 16
 SHOWN = 12  # rows in one message
 NAMED = 10_000  # values of one column that others have changed, and that are kept by name
-Result = Mapping[str, Any]
 Sums = Mapping[str, Mapping[str, int]]  # by column, then by row: what its value adds to the digest of the column
 
 
@@ -72,7 +72,7 @@ class Recording:
                 rows = [row for before, row in known if before is None]
         self._write("INSERT INTO rows VALUES (?, ?, ?)", rows)
 
-    def end(self, census: Sequence[Result]) -> None:
+    def end(self, census: Sequence[CensusResult]) -> None:
         """Say of which census it is."""
         self._write("DELETE FROM census WHERE ?", [(True,)])
         self._write("INSERT INTO census VALUES (?, ?)", [(_identity(census), self._key)])
@@ -204,7 +204,7 @@ def _left_over(path: str, key: str) -> bool:
 
 @contextlib.contextmanager
 def comparison(
-    path: str | None, baseline: Sequence[Result], others: ConcurrentWrites, strict: Collection[str]
+    path: str | None, baseline: Sequence[CensusResult], others: ConcurrentWrites, strict: Collection[str]
 ) -> Iterator[Comparison | None]:
     """A second look by the file at ``path``; None where that is not of the census ``baseline``."""
     found = None
@@ -244,8 +244,8 @@ def _digest_of(connection: sqlite3.Connection, place: str, name: str) -> bytes |
     return None if row is None else bytes(row[0])
 
 
-def _identity(census: Sequence[Result]) -> str:
-    return json.dumps(sorted([target["table"], target["column"], target["digest"]] for target in census))
+def _identity(census: Sequence[CensusResult]) -> str:
+    return json.dumps(sorted([column.table, column.column, column.digest] for column in census))
 
 
 def _by_row(sums: Sums) -> dict[str, bytes]:

@@ -175,7 +175,7 @@ def test_no_key_shows_in_a_plan(made, old_keys):
 
 def test_the_same_application_has_the_same_plan(made, surveys, targets, ring):
     surveys[0].found = list(reversed(targets))
-    again = plan.document(surveys, list(reversed(counted(targets))), ring, reversed(NOTICES))
+    again = plan.Plan(surveys, list(reversed(counted(targets))), ring, reversed(NOTICES)).as_document()
     assert json.dumps(again) == json.dumps(made)
 
 

@@ -9,6 +9,7 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.signatures import SIGNATURES
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres.catalog import row_name
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.proof import census
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.proof.census_result import CensusResult
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.proof.row_digests import TableComparison
 from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import RotationError
 
@@ -36,26 +37,26 @@ def classed(tally, two_keys, vectors):
 
 
 def test_every_value_is_of_one_class(classed):
-    assert classed.as_result()["classes"] == {"current": 1, "pending": 1, "empty": 2, "plaintext": 1, "unreadable": 1}
+    assert classed.result.classes == {"current": 1, "pending": 1, "empty": 2, "plaintext": 1, "unreadable": 1}
     assert (classed.rows, classed.left_alone) == (7, 1)
     assert classed.examples["unreadable"] == ["6"]
 
 
 def test_what_is_left_to_do_is_all_but_empty_left_alone_and_done(classed):
-    assert classed.not_under("pending") == 3
-    assert classed.not_under("previous") == 4
+    assert classed.result.not_under("pending") == 3
+    assert classed.result.not_under("previous") == 4
 
 
 def test_a_result_names_the_target(classed):
     named = {"model": "customer.Profile", "table": "profile", "column": "name", "scheme": "encryption_manager"}
-    assert named.items() <= classed.as_result().items()
+    assert named.items() <= classed.result.as_result().items()
 
 
 def digest(target, *values: tuple[str, bytes], key: bytes = KEY) -> str:
     tally = census.Tally(target)
     for row, plaintext in values:
         tally.digest(key, row, 0, plaintext)
-    return tally.as_result()["digest"]
+    return tally.result.digest
 
 
 def test_the_digest_does_not_depend_on_the_order_of_the_rows(target):
@@ -92,7 +93,7 @@ def test_the_digest_is_the_same_under_either_key_set(target, two_keys, vectors):
     for row in vectors["rows"]:
         count(before, [str(row["pk"])], [row["stored_old"]], two_keys)
         count(after, [str(row["pk"])], [row["stored_new"]], two_keys)
-    assert before.as_result()["digest"] == after.as_result()["digest"]
+    assert before.result.digest == after.result.digest
 
 
 def refusal(call, *args) -> RotationError:
@@ -195,13 +196,13 @@ def test_what_may_need_a_version_that_is_about_to_leave(
 def test_values_that_no_key_opened_before_may_be_let_pass_but_no_more_of_them(tally):
     tally.add("current", "1")
     tally.add("unreadable", "2")
-    before = [tally.as_result()]
+    before = [tally.result]
     (same,) = census.beyond([tally], before)
     assert (census.refuse_unreadable([same]), dict(same.classes)) == (None, {"current": 1})
     tally.add("unreadable", "3")
     assert refusal(census.refuse_unreadable, census.beyond([tally], before)).where["count"] == 1
     assert census.beyond([tally], [])[0].classes == tally.classes, "nothing is known of another column"
-    before[0]["classes"] = {"current": 1, "nested_unreadable": 2}
+    before = [replace(before[0], classes={"current": 1, "nested_unreadable": 2})]
     assert dict(census.beyond([tally], before)[0].classes) == {"current": 1}, "which one version alone does not open"
 
 
@@ -227,16 +228,16 @@ def test_empty_values_are_under_every_key(tally, two_keys):
     assert census.refuse_other_than("current", [tally], two_keys) is None
 
 
-BEFORE = [{"table": "profile", "column": "name", "rows": 3, "digest": "aa"}]
+BEFORE = [CensusResult(table="profile", column="name", rows=3, digest="aa")]
 
 
 @pytest.mark.parametrize(
     ("after", "code"),
     [
         ([], "E_COUNT_CHANGED"),
-        ([{**BEFORE[0], "rows": 2}], "E_COUNT_CHANGED"),
-        ([{**BEFORE[0], "column": "phone"}], "E_COUNT_CHANGED"),
-        ([{**BEFORE[0], "digest": "ab"}], "E_DIGEST_CHANGED"),
+        ([replace(BEFORE[0], rows=2)], "E_COUNT_CHANGED"),
+        ([replace(BEFORE[0], column="phone")], "E_COUNT_CHANGED"),
+        ([replace(BEFORE[0], digest="ab")], "E_DIGEST_CHANGED"),
     ],
     ids=["target gone", "row gone", "column gone", "plaintext changed"],
 )
@@ -246,7 +247,7 @@ def test_a_difference_to_the_census_before_is_refused(after, code):
     assert refused.value.code == code
 
 
-LOOKED = {**BEFORE[0], "rows": 9, "digest": "ab"}
+LOOKED = replace(BEFORE[0], rows=9, digest="ab")
 
 
 def test_where_every_row_was_looked_at_those_of_another_process_may_differ():
@@ -263,7 +264,7 @@ def test_a_row_that_nobody_wrote_is_refused_by_its_name():
 
 
 def test_the_same_plaintexts_are_not_refused():
-    after = [{"table": "profile", "column": "phone", "rows": 9, "digest": "cc"}, *BEFORE]
+    after = [CensusResult(table="profile", column="phone", rows=9, digest="cc"), *BEFORE]
     assert census.refuse_difference(BEFORE, after) is None
 
 
@@ -283,7 +284,7 @@ def test_each_token_of_a_document_counts_and_the_document_is_one_row(document, t
         [f'{{"a": "{old}", "b": ["{new}", "gAAAAAbroken"], "c": "clear"}}', "{}", '["x"]', None]
     ):
         count(tally, [str(row)], [text], two_keys)
-    assert tally.as_result()["classes"] == {"current": 1, "pending": 1, "unreadable": 1, "empty": 3}
+    assert tally.result.classes == {"current": 1, "pending": 1, "unreadable": 1, "empty": 3}
     assert tally.rows == 4
 
 
@@ -293,7 +294,7 @@ def test_the_digest_tells_the_places_in_a_document_apart(document, two_keys, vec
     def of(text: str) -> str:
         tally = census.Tally(document)
         count(tally, ["1"], [text], two_keys)
-        return tally.as_result()["digest"]
+        return tally.result.digest
 
     assert of(f'["{first}", "{second}"]') == of(f'{{"a": "{first}", "b": "{second}"}}')
     assert of(f'["{first}", "{second}"]') != of(f'["{second}", "{first}"]')

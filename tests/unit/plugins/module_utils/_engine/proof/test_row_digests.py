@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres.catalog import Table
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.proof import row_digests
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.proof.census_result import CensusResult
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.rewrite.concurrent_writers import (
     ConcurrentWrites,
 )
 
 TABLE = Table("public", "profile", True)
-BASELINE = [{"table": "profile", "column": "name", "digest": "aa", "rows": 3}]
+BASELINE = [CensusResult(table="profile", column="name", digest="aa", rows=3)]
 BEFORE = {"1": 10, "2": 20, "3": 1 << 255}
 OTHERS = ConcurrentWrites({"default": "100"}, {"default": {101, 102}}, {"profile": {"2"}})
 
@@ -62,7 +64,7 @@ def test_a_row_that_differs_needs_another_process(path, name, writer, unexplaine
 
 def test_a_rotation_that_is_resumed_knows_what_others_changed_before(path):
     """The digests from before its first write stay, and what differs by then is another process's doing."""
-    first = [{**BASELINE[0], "digest": "bb"}]
+    first = [replace(BASELINE[0], digest="bb")]
     with row_digests.recording(path, "key 1") as recording:
         recording.take(TABLE, {"name": BEFORE}, [])
         recording.end(first)
@@ -120,7 +122,7 @@ def test_a_strict_table_is_not_looked_at(path):
 
 def test_a_file_of_another_census_counts_for_nothing(path):
     record(path)
-    assert look(path, BEFORE, baseline=[{**BASELINE[0], "digest": "bb"}]) is None
+    assert look(path, BEFORE, baseline=[replace(BASELINE[0], digest="bb")]) is None
 
 
 def test_a_file_that_was_not_ended_counts_for_nothing(path):
