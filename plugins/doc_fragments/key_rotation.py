@@ -10,13 +10,20 @@ class ModuleDocFragment:
 options:
   project_dir:
     description:
-      - Folder of the Django project on the host, the one with C(manage.py).
+      - Folder of the Django project on the host, the one with C(manage.py), or in which the application runs.
       - It must belong to the user who runs the module.
     type: path
     required: true
   settings_module:
     description: The settings module. Without it, the one that C(manage.py) names.
     type: str
+  environment_from:
+    description:
+      - Where the service takes the variables from that it sets for the application, in the order in which they count.
+      - Each source has V(unit), the name of a systemd unit, or V(file) with V(dialect), the program that reads it.
+    type: list
+    elements: dict
+    default: []
   schemes:
     description:
       - How tokens are made from a key set, as data. V(auto) tries every scheme that the collection knows.

@@ -24,6 +24,11 @@ options:
   settings_module:
     description: The settings module. Without it, the one that C(manage.py) names.
     type: str
+  environment_from:
+    description: Where the service takes the variables from that it sets, as for M(tetech.key_rotation.django_plan).
+    type: list
+    elements: dict
+    default: []
   direct:
     description:
       - Addresses of PostgreSQL itself for databases behind a connection pooler, by alias with C(host) and C(port).

@@ -69,6 +69,7 @@ class Request:
     env: Callable[[], Mapping[str, str]] = dict  # reads every name that the env file sets
     traced: bool = False  # whether to note who reads the keys while the application starts
     progress: str | None = None  # the file for the one who watches
+    service_environment: Callable[[], Mapping[str, str]] = dict  # reads what the service sets for the application
 
     @property
     def names(self) -> set[str]:
@@ -86,7 +87,12 @@ class Request:
     def place(self) -> key_worker.ApplicationLocation:
         """For processes of the application's own."""
         return key_worker.ApplicationLocation(
-            self.project_dir, self.settings_module, self.env_file, self.dialect, self.key_files
+            self.project_dir,
+            self.settings_module,
+            self.env_file,
+            self.dialect,
+            self.key_files,
+            self.service_environment,
         )
 
 
@@ -337,7 +343,8 @@ def open_application(request: Request) -> Iterator[Application]:
     with contextlib.ExitStack() as stack:
         processes = stack.enter_context(custom_functions.processes(request.place, stages))
         trace = key_uses.Trace(request.names, request.project_dir) if request.traced else None
-        started = django_project.start(request.project_dir, request.settings_module, trace)
+        place = request.project_dir, request.settings_module
+        started = django_project.start(*place, trace, request.service_environment)
         databases = _connected(request, stack)
         keyring = Keyring(described, stages, _settings(request), request.base, processes)
         databases = _locked(request, databases)

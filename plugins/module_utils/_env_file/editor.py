@@ -209,6 +209,24 @@ def everything(path: str, dialect: str = "dotenv") -> dict[str, str]:
     return found
 
 
+def variables(path: str, dialect: str) -> dict[str, str]:
+    """What the reader of the file sets, whoever may read the file. The last line of a name counts, and a value that
+    versions of the reader disagree on is left out. Raises E_ENV_MISSING, E_ENV_READ or E_ENV_ENCODING."""
+    try:
+        with open(path, "rb") as handle:
+            text = _decoded(handle.read(), path)
+    except FileNotFoundError:
+        raise EnvMissing(path=path) from None
+    except OSError as exc:
+        raise EnvRead(path=path, reason=exc.strerror, user=users.own_name()) from None
+    model, found = DIALECTS[dialect], {}
+    for line in dialects.lines(model, text, _SETS.findall(text)):
+        if line.rest is not None:
+            with contextlib.suppress(EnvSyntax):
+                found[line.name] = _assignment(model, line, line.rest, path).value
+    return found
+
+
 def rewritten(text: str, values: Mapping[str, str], path: str, dialect: str = "dotenv") -> str:
     """``text`` with each name set to its value in the quoting its line has, or in one that reads back right."""
     found = assignments(text, list(values), path, dialect)

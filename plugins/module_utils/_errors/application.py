@@ -100,7 +100,10 @@ class InvalidProject(RotationError):
     path: str
     found: str
     problem = "{path} {found}"
-    remedy = "Set O(project_dir) to the folder that holds manage.py."
+    remedy = (
+        "Set O(project_dir) to the folder that holds manage.py. For an application without manage.py, set it to the "
+        "folder in which the application runs, and set O(settings_module)."
+    )
 
 
 class ProjectOwner(RotationError):
@@ -125,9 +128,9 @@ class DjangoSetup(RotationError):
     place: str
     problem = "the application does not start: {error} at {place}"
     remedy = (
-        "Run manage.py check with the same user and Python, and fix what it reports. If it succeeds, manage.py "
-        "itself sets what the settings need, such as the env file: load that in the settings, so that every process "
-        "has it. Then run again."
+        "Run manage.py check with the same user and Python, and fix what it reports. If it succeeds, your shell or "
+        "manage.py sets what the settings need. If the service of the application sets it, name the service or its "
+        "file in O(environment_from). Otherwise load it in the settings. Then run again."
     )
 
 

@@ -22,6 +22,7 @@ from .._engine.postgres.connection import Database
 from .._engine.postgres.lease import run_name
 from .._env_file import key_files
 from .._errors.base import RotationError
+from .._options.engine_request import start_application
 from .._record.run_lease import alive, is_here
 from .metrics import seconds
 
@@ -79,7 +80,7 @@ def _tell(pipe: Any, params: Mapping[str, Any]) -> None:
 
 def _runs(params: Mapping[str, Any]) -> ActiveRun:
     over = params.get("over")
-    django_project.start(params["project_dir"], params["settings_module"])
+    start_application(params)
     for alias in django_project.aliases():
         with contextlib.closing(Database(alias, "monitoring", params["direct"].get(alias, {}))) as database:
             held = None if database.is_replica() else lease.read_holder(database)

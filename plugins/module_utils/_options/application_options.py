@@ -77,6 +77,7 @@ APPLICATION_SESSIONS: dict[str, Any] = {
     **ROTATION,
     "project_dir": {"type": "path", "required": True},
     "settings_module": {"type": "str"},
+    "environment_from": {"type": "list", "elements": "dict", "default": []},
     "direct": {"type": "dict", "default": {}},
     "allowed": {"type": "list", "elements": "str", "default": []},
     "left": {"type": "str", "choices": ["refuse", "accept"], "default": "refuse"},

@@ -16,6 +16,7 @@ DATABASE_LEASE: dict[str, Any] = {
     "row_digests": {"type": "path"},
     "project_dir": {"type": "path", "required": True},
     "settings_module": {"type": "str"},
+    "environment_from": {"type": "list", "elements": "dict", "default": []},
     "direct": {"type": "dict", "default": {}},
 }
 DATABASE_LEASE_MODULE: dict[str, Any] = {
@@ -27,6 +28,7 @@ DATABASE_LEASE_INFO: dict[str, Any] = {
     "fence": {"type": "str", "choices": ["refuse", "accept"], "default": "accept"},
     "project_dir": {"type": "path", "required": True},
     "settings_module": {"type": "str"},
+    "environment_from": {"type": "list", "elements": "dict", "default": []},
     "direct": {"type": "dict", "default": {}},
 }
 DJANGO_CENSUS: dict[str, Any] = {

@@ -6,16 +6,18 @@ from __future__ import annotations
 
 import contextlib
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from .._engine.application import django_project
 from .._engine.application.django_project import ApplicationStart
 from .._engine.crypto.key_set import KeySet
 from .._engine.rotation import Request
 from .._env_file import editor, key_files
 from .._env_file.dialects import DIALECTS
 from .._errors.base import RotationError
+from .._services.service_environment import variables
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,19 @@ def request_of(params: Mapping[str, Any], purpose: Purpose) -> Request:
         env=functools.partial(_everything, params["env_file"], params["dialect"]),
         traced=purpose.traced,
         progress=params["progress"],
+        service_environment=service_environment(params),
     )
+
+
+def start_application(params: Mapping[str, Any]) -> ApplicationStart:
+    """Start the application as its service does. Raises what ``django_project.start`` raises."""
+    place = params["project_dir"], params["settings_module"]
+    return django_project.start(*place, environment=service_environment(params))
+
+
+def service_environment(params: Mapping[str, Any]) -> Callable[[], Mapping[str, str]]:
+    """Reads what the service of the application sets in its environment."""
+    return functools.partial(variables, params["environment_from"])
 
 
 def _everything(path: str | None, dialect: str) -> Mapping[str, str]:

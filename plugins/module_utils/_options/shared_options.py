@@ -64,6 +64,7 @@ NAMED_KEYS: dict[str, Any] = {
 PROJECT: dict[str, Any] = {
     "project_dir": {"type": "path", "required": True},
     "settings_module": {"type": "str"},
+    "environment_from": {"type": "list", "elements": "dict", "default": []},
     "schemes": {"type": "raw", "default": "auto"},
     "targets": {"type": "raw", "default": "auto"},
     "ignore": {"type": "list", "elements": "str", "default": []},

@@ -7,6 +7,7 @@ Commands get no input and their output is not looked at: what a program prints m
 
 from __future__ import annotations
 
+import shlex
 import shutil
 import subprocess
 import time
@@ -149,12 +150,16 @@ class Unit(Service):
 
     def refuse_unfit(self, names: Sequence[str]) -> None:
         """Raise E_SERVICE_MISSING, or E_SERVICE_TRIGGER where a socket, timer or path would start it again."""
-        if self._property("LoadState") not in ("loaded", "masked"):
-            raise ServiceMissing(name=self.unit)
+        self.refuse_missing()
         stopped = {name if "." in name else f"{name}.service" for name in names}
         for trigger in self._property("TriggeredBy").split():
             if trigger not in stopped and Unit(trigger).is_up(unknown=False):
                 raise ServiceTrigger(name=self.unit, trigger=trigger)
+
+    def refuse_missing(self) -> None:
+        """Raise E_SERVICE_MISSING if systemd does not know the unit."""
+        if self._property("LoadState") not in ("loaded", "masked"):
+            raise ServiceMissing(name=self.unit)
 
     @property
     def look(self) -> str:
@@ -179,9 +184,17 @@ class Unit(Service):
         return self._property("MainPID") not in ("", "0")
 
     @property
-    def environment_files(self) -> list[str]:
-        """The files of its ``EnvironmentFile=``, which each start reads: one a line, a remark behind it."""
-        return [line.rpartition(" (")[0] for line in self._property("EnvironmentFiles").splitlines()]
+    def environment(self) -> dict[str, str]:
+        """The variables of its ``Environment=``, which systemctl quotes as a shell does."""
+        words = shlex.split(self._property("Environment"))
+        return dict(word.split("=", 1) for word in words if "=" in word)
+
+    @property
+    def environment_files(self) -> dict[str, bool]:
+        """The files of its ``EnvironmentFile=``, which each start reads, in their order, and whether one may be missing
+        (systemd.exec(5)). systemctl shows one a line, with a remark behind it."""
+        shown = (line.rpartition(" (") for line in self._property("EnvironmentFiles").splitlines())
+        return {path: remark == "ignore_errors=yes)" for path, _, remark in shown}
 
     def _property(self, name: str) -> str:
         """One property as systemctl(1) shows it; empty where systemd does not answer."""

@@ -82,9 +82,10 @@ def _cleared(task: HostTask) -> dict[str, Any]:
     from .._backup import restore_proof
     from .._engine.application import django_project
     from .._engine.postgres.connection import Database
+    from .._options.engine_request import start_application
 
     params = task.params
-    django_project.start(params["project_dir"], params["settings_module"])
+    start_application(params)
     admin = {name: value for name, value in (params["admin"] or {}).items() if value and name != "dbname"}
     dropped: list[str] = []
     left: dict[str, bool] = {}

@@ -48,8 +48,9 @@ def databases_of(params: Mapping[str, Any], label: str) -> Iterator[Sequence[Any
     """The databases of the application, connected, without the replicas."""
     from .._engine.application import django_project
     from .._engine.postgres.connection import Database
+    from .._options.engine_request import start_application
 
-    django_project.start(params["project_dir"], params["settings_module"])
+    start_application(params)
     with contextlib.ExitStack() as stack:
         databases = [
             stack.enter_context(contextlib.closing(Database(alias, label, params["direct"].get(alias, {}))))

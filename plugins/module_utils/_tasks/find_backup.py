@@ -12,8 +12,8 @@ from .host_task import HostTask
 def find_backup(task: HostTask) -> dict[str, Any]:
     """Start the application, then look."""
     from .._backup import restore
-    from .._engine.application import django_project
+    from .._options.engine_request import start_application
 
     params = task.params
-    django_project.start(params["project_dir"], params["settings_module"])
+    start_application(params)
     return restore.find_backup(params, dry=task.check_mode)

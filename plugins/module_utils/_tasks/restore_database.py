@@ -12,10 +12,10 @@ from .host_task import HostTask
 def restore_database(task: HostTask) -> dict[str, Any]:
     """Start the application, then restore or drop."""
     from .._backup import restore as backup_restore
-    from .._engine.application import django_project
+    from .._options.engine_request import start_application
 
     params = task.params
-    django_project.start(params["project_dir"], params["settings_module"])
+    start_application(params)
     work = backup_restore.Restoration(params)
     states = {"prepared": work.prepared, "present": work.present, "dropped": work.dropped}
     return states[params["state"]](dry=task.check_mode)

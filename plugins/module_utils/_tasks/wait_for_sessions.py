@@ -16,9 +16,10 @@ def wait_for_sessions(task: HostTask) -> dict[str, Any]:
     from .._engine.application import django_project
     from .._engine.postgres import sessions
     from .._engine.postgres.connection import Database
+    from .._options.engine_request import start_application
 
     params = task.params
-    django_project.start(params["project_dir"], params["settings_module"])
+    start_application(params)
     django_project.let_go()
     with contextlib.ExitStack() as stack:
         databases = []

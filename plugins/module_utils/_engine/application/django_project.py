@@ -12,7 +12,7 @@ import os
 import re
 import sys
 import traceback
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from ..._errors.application import DjangoSetup, InvalidProject, ProjectOwner, PythonPackage, SettingsModule
@@ -29,13 +29,19 @@ _started: dict[tuple[str, str | None], ApplicationStart | DjangoSetup] = {}  # o
 
 
 def start(
-    project_dir: str, settings_module: str | None, watching: contextlib.AbstractContextManager[Any] | None = None
+    project_dir: str,
+    settings_module: str | None,
+    watching: contextlib.AbstractContextManager[Any] | None = None,
+    environment: Callable[[], Mapping[str, str]] = dict,
 ) -> ApplicationStart:
     """``django.setup()`` for the project in ``project_dir``; its output is swallowed, its working directory taken.
 
-    ``watching`` is entered for as long as the application starts. A process starts it once, for all that it does.
+    ``watching`` is entered for as long as the application starts. ``environment`` reads the variables that the service
+    sets for the application. They are set in the memory of this process: /proc shows the environment that a process was
+    born with. A process starts the application once, for all that it does.
 
-    Raises E_PROJECT, E_PROJECT_OWNER, E_SETTINGS_MODULE, E_PYTHON_PACKAGE or E_DJANGO_SETUP.
+    Raises E_PROJECT, E_PROJECT_OWNER, E_SETTINGS_MODULE, E_PYTHON_PACKAGE or E_DJANGO_SETUP, and what ``environment``
+    raises.
     """
     check_folder(project_dir)
     if (project_dir, settings_module) in _started:
@@ -43,11 +49,15 @@ def start(
         if isinstance(known, DjangoSetup):
             raise known
         return known
+    variables = environment()
+    module = settings_module or variables.get("DJANGO_SETTINGS_MODULE") or settings_of(project_dir)
     sys.dont_write_bytecode = True  # a dry run writes nothing, not even a cache
     os.chdir(project_dir)
-    if project_dir not in sys.path:
-        sys.path.insert(0, project_dir)
-    os.environ["DJANGO_SETTINGS_MODULE"] = settings_module or settings_of(project_dir)
+    for folder in (*reversed(variables.get("PYTHONPATH", "").split(os.pathsep)), project_dir):
+        if folder and folder not in sys.path:
+            sys.path.insert(0, folder)
+    os.environ.update(variables)
+    os.environ["DJANGO_SETTINGS_MODULE"] = module
     started = ApplicationStart(frozenset(os.environ))
     # Django's own sessions are ours too, so that other hosts that look at the same time know them.
     os.environ["PGAPPNAME"] = f"{APPLICATION_NAME}application"
@@ -121,18 +131,22 @@ class ApplicationStart:
 
 
 def check_folder(project_dir: str) -> None:
-    """Raise E_PROJECT where there is no Django project, E_PROJECT_OWNER where it is somebody else's."""
+    """Raise E_PROJECT if there is no such folder, E_PROJECT_OWNER if its code belongs to another user."""
+    if not os.path.isdir(project_dir):
+        raise InvalidProject(path=project_dir, found="is not a directory")
     manage = os.path.join(project_dir, "manage.py")
-    if not os.path.isfile(manage):
-        raise InvalidProject(path=project_dir, found="has no manage.py")
-    owner = os.stat(manage).st_uid
-    if owner != os.geteuid():
-        raise ProjectOwner(path=manage, owner=users.name_of(owner), user=users.own_name())
+    path = manage if os.path.isfile(manage) else project_dir
+    owner = os.stat(path).st_uid
+    allowed = {os.geteuid()} if path == manage else {os.geteuid(), 0}  # packages are often installed by root
+    if owner not in allowed:
+        raise ProjectOwner(path=path, owner=users.name_of(owner), user=users.own_name())
 
 
 def settings_of(project_dir: str) -> str:
-    """The settings module that manage.py names. Raises E_SETTINGS_MODULE."""
+    """The settings module that manage.py names. Raises E_PROJECT without one, and E_SETTINGS_MODULE."""
     path = os.path.join(project_dir, "manage.py")
+    if not os.path.isfile(path):
+        raise InvalidProject(path=project_dir, found="has no manage.py, and no settings module is named")
     with open(path, encoding="utf-8") as handle:
         found = _SETTINGS.search(handle.read())
     if found is None:

@@ -39,6 +39,7 @@ class ApplicationLocation:
     env_file: str | None
     dialect: str
     key_files: Mapping[str, str]
+    service_environment: Callable[[], Mapping[str, str]] = dict  # reads what the service sets
 
 
 def serve(place: ApplicationLocation, keys: Mapping[str, str], connection: Any, others: Sequence[Any]) -> None:
@@ -53,7 +54,10 @@ def serve(place: ApplicationLocation, keys: Mapping[str, str], connection: Any, 
         try:
             use_keys(place, keys)
             remember_derivations()
-            django_project.start(place.project_dir, place.settings_module)
+            own = {name: value for name, value in keys.items() if name not in place.key_files}
+            django_project.start(
+                place.project_dir, place.settings_module, environment=lambda: {**place.service_environment(), **own}
+            )
         except RotationError as exc:
             opener.failure = exc
         while True:

@@ -32,6 +32,7 @@ def params(tmp_path):
     return {
         "project_dir": "/srv/app",
         "settings_module": None,
+        "environment_from": [],
         "direct": {},
         "env_file": str(tmp_path / ".env"),
         "keys": [{"name": "SECRET_KEY"}],

@@ -18,6 +18,7 @@ def params(tmp_path) -> dict[str, Any]:
     return {
         "project_dir": "/srv/app",
         "settings_module": None,
+        "environment_from": [],
         "schemes": "auto",
         "targets": "auto",
         "leave_alone": ["profile.name:7"],

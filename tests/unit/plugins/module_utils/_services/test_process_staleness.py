@@ -258,7 +258,7 @@ def test_what_systemd_reads_from_the_file_itself_is_in_no_way_of_new_keys(start,
     of_web = {pid: dataclasses.replace(there[pid], control_group="/system.slice/web.service") for pid in there}
 
     def stale(pid: int, files: list[str]) -> bool:
-        monkeypatch.setattr(units.Unit, "environment_files", files)
+        monkeypatch.setattr(units.Unit, "environment_files", dict.fromkeys(files, False))
         return KeyChange(str(path), path.stat().st_ctime, KEYS, to_come=True).judged(of_web, of_web[pid])["stale"]
 
     assert stale(right.pid, [f"{path.parent}/./{path.name}"]) is False

@@ -57,10 +57,10 @@ def unit(folder: Path, name: str, **properties: str) -> None:
 
 
 def test_the_files_that_a_unit_reads_its_environment_from(systemd):
-    assert units.Unit("web").environment_files == []
+    assert units.Unit("web").environment_files == {}
     shown = "/srv/a (b)/.env (ignore_errors=no)\n/etc/default/web (ignore_errors=yes)"
     unit(systemd, "web.service", EnvironmentFiles=shown)
-    assert units.Unit("web").environment_files == ["/srv/a (b)/.env", "/etc/default/web"]
+    assert units.Unit("web").environment_files == {"/srv/a (b)/.env": False, "/etc/default/web": True}
 
 
 @pytest.mark.parametrize(("result", "well"), [("success", True), ("exit-code", False)])

@@ -26,7 +26,8 @@ sys.path.insert(0, sys.argv[1])
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.application import django_project
 from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import RotationError
 try:
-    django_project.start(sys.argv[2], None)
+    service = json.loads(sys.argv[3])
+    django_project.start(sys.argv[2], service.pop("settings_module", None), environment=lambda: service)
     import django
     print(json.dumps({"saw": django.SAW}))
 except RotationError as exc:
@@ -64,9 +65,9 @@ def start(folder: Path, checkout: Path, tmp_path: Path, python: str):
     (folder / "django/utils/__init__.py").touch()
     (folder / "django/utils/log.py").write_text("def configure_logging(*found):\n    raise ValueError(found)\n")
 
-    def run(settings: str = "") -> dict:
+    def run(settings: str = "", service: dict[str, str] | None = None) -> dict:
         (folder / "food_ordering" / "__init__.py").write_text(settings)
-        argv = [python, "-c", START, str(tree), str(folder)]
+        argv = [python, "-c", START, str(tree), str(folder), json.dumps(service or {})]
         cache = {"PATH": os.environ["PATH"], "PYTHONPYCACHEPREFIX": str(tmp_path / "cache")}
         ended = subprocess.run(argv, capture_output=True, text=True, check=True, cwd=tmp_path, env=cache)
         assert ended.stderr == ""
@@ -103,14 +104,41 @@ def test_an_application_that_does_not_start_is_told_by_type_and_place(start, fol
     assert "CANARY" not in str(result)
 
 
-def test_a_folder_without_manage_py_is_no_project(tmp_path):
-    with pytest.raises(RotationError) as refused:
+WITHOUT_SETTINGS = "has no manage.py, and no settings module is named"
+
+
+def test_a_folder_that_is_not_there_is_no_project(tmp_path):
+    with pytest.raises(RotationError, match="E_PROJECT"):
         django_project.check_folder(str(tmp_path / "none"))
-    assert refused.value.code == "E_PROJECT"
+
+
+@pytest.mark.parametrize("named", ["settings_module", "DJANGO_SETTINGS_MODULE"])
+def test_without_manage_py_the_settings_module_is_named_by_the_operator_or_the_service(start, folder, named):
+    (folder / "manage.py").unlink()
+    assert start()["error"]["what"] == f"{folder} {WITHOUT_SETTINGS}"
+    assert start(service={named: "elsewhere.settings"})["saw"]["settings"] == "elsewhere.settings"
+
+
+def test_the_application_has_the_variables_of_its_service_and_no_other_process_sees_them(start, tmp_path):
+    (tmp_path / "packages").mkdir()
+    (tmp_path / "packages/only_there.py").write_text("")
+    seen = "import django, os, only_there\n" + (
+        "django.SAW.update(key=os.environ['KEY'], born=b'CANARY' in open('/proc/self/environ', 'rb').read())"
+    )
+    saw = start(seen, service={"KEY": "CANARY", "PYTHONPATH": str(tmp_path / "packages")})["saw"]
+    assert (saw["key"], saw["born"]) == ("CANARY", False)
 
 
 def test_a_project_of_ones_own_is_taken(folder):
     assert django_project.check_folder(str(folder)) is None
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+def test_a_folder_of_somebody_else_is_refused(folder):
+    (folder / "manage.py").unlink()
+    os.chown(folder, 65534, 65534)
+    with pytest.raises(RotationError, match="E_PROJECT_OWNER"):
+        django_project.check_folder(str(folder))
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")

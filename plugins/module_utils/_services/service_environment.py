@@ -1,0 +1,55 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The variables that a service sets for the application, for an application that reads its settings from them.
+
+systemd.exec(5): Environment= first, then each EnvironmentFile= in order.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from .._env_file import editor
+from .units import Unit
+
+
+def variables(sources: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """The variables of all sources. A later value replaces an earlier one.
+
+    A source is {unit}, a systemd unit, or {file, dialect, optional}, a file that the service reads. Empty names are
+    left out. A file that the unit reads, too, keeps its place in the order of the unit: what it reads later wins.
+    Raises E_SERVICE_MISSING, E_ENV_MISSING, E_ENV_READ or E_ENV_ENCODING.
+    """
+    found: dict[str, str] = {}
+    read: set[str] = set()
+    for source in sources:
+        if name := source.get("unit"):
+            unit = Unit(name)
+            unit.refuse_missing()
+            found |= unit.environment
+            files = [_File(path, "systemd", optional) for path, optional in unit.environment_files.items()]
+        else:
+            files = [_File(source.get("file") or "", source.get("dialect", ""), bool(source.get("optional")))]
+        for file in files:
+            if file.path and file.path not in read:
+                found |= file.variables()
+                read.add(file.path)
+    return found
+
+
+@dataclass(frozen=True)
+class _File:
+    """A file of variables."""
+
+    path: str
+    dialect: str
+    optional: bool
+
+    def variables(self) -> dict[str, str]:
+        """What it sets; nothing if it is missing and may be."""
+        if self.optional and not os.path.exists(self.path):
+            return {}
+        return editor.variables(self.path, self.dialect)
