@@ -479,8 +479,9 @@ def test_a_process_that_nobody_stopped_cannot_save_and_while_it_lives_the_rotati
     assert site.play("verify").code == 0
 
 
-def test_verify_reports_a_fence_that_was_left_and_maintenance_off_takes_it_down(site: Site) -> None:
-    site.write_inventory(key_rotation_maintenance_file=str(site.folder / "flag"))
+def test_verify_reports_a_fence_that_was_left_and_maintenance_off_takes_it_down_also_without_services(
+    site: Site,
+) -> None:
     with site.connection() as connection, connection.cursor() as cursor:
         standing = json.dumps(asdict(fence.FenceState("2026-spring", "2026-03-01 03:00:00 UTC")))
         cursor.execute(
@@ -501,7 +502,7 @@ def test_verify_reports_a_fence_that_was_left_and_maintenance_off_takes_it_down(
 @pytest.mark.thorough
 @pytest.mark.parametrize("way", ["the same command", "rollback", "maintenance"])
 def test_a_run_that_was_killed_leaves_its_fence_and_each_way_on_takes_it_down(site: Site, way: str) -> None:
-    site.write_inventory(key_rotation_maintenance_file=str(site.folder / "flag"))
+    assert site.play("plan").code == 0, "the fence of a killed run is not a change of the plan"
     killed_behind_its_fence(site)
     if way == "maintenance":
         half = site.play("maintenance", "-e", "key_rotation_maintenance=off")

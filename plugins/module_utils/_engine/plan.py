@@ -228,7 +228,7 @@ _NOTICES = (
         "and where it keeps the old value.",
         "SELECT 1 FROM pg_trigger WHERE to_regclass(%s) IN (tgrelid, pg_partition_root(tgrelid))"
         " AND %s::text IS NOT NULL AND NOT tgisinternal"
-        " AND tgenabled <> 'D' AND (tgtype & 16) <> 0",
+        f" AND tgenabled <> 'D' AND (tgtype & 16) <> 0 AND NOT starts_with(tgname, '{catalog.FENCE}')",
     ),
     (
         "constraint that is NOT VALID",
