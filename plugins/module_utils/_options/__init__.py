@@ -3,5 +3,5 @@
 """The options of the modules, and the request to the engine that is built from them.
 
 The argument specs are generated from the documentation of the modules (`make options`). Modules, action plugins and the
-domains may import this folder. It imports the engine, the environment file and the errors.
+domains may import this folder. It imports the engine, the environment file, the services and the errors.
 """

@@ -2,5 +2,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The services of an application on a host: units, processes, maintenance, health, commands.
 
-Modules, monitoring and controller plugins import it. It imports the engine, the operating system and the errors.
+Options, modules, monitoring and controller plugins import it. It imports the engine, the environment file, the
+operating system and the errors.
 """
