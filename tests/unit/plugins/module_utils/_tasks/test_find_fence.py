@@ -21,7 +21,7 @@ def find(monkeypatch):
     def run(fences, answer):
         databases = [SimpleNamespace(alias=alias) for alias in fences]
         monkeypatch.setattr(find_fence, "databases_of", lambda params, label: contextlib.nullcontext(databases))
-        monkeypatch.setattr(fence, "standing", lambda database: fences[database.alias])
+        monkeypatch.setattr(fence, "read_fence", lambda database: fences[database.alias])
         return find_fence.find_fence(SimpleNamespace(params={"fence": answer}))
 
     return run
