@@ -20,6 +20,7 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discov
     target_survey,
 )
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres.connection import Database
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.proof import census
 
 from .conftest import Site
 from .test_discovery import token
@@ -58,6 +59,25 @@ def test_ciphertext_in_a_column_beside_a_target_stops_by_name(database: Database
     assert "look like ciphertext in bytes" in told["secrets.payload"]
     assert "of the member key" in told["secrets.options"]
     assert set(found(database, keyring, password="the partner's key", options="of a test")) == {"secrets.payload"}
+
+
+def test_a_value_in_another_format_in_a_column_of_tokens_is_no_plain_text(database: Database, keyring: Keyring) -> None:
+    """As an application has it that encrypted in another way before, under the same key."""
+    parts = [base64.urlsafe_b64encode(os.urandom(size)).decode().rstrip("=") for size in (12, 16, 11)]
+    older = [".".join(parts), base64.b32encode(os.urandom(30)).decode(), base64.b64encode(os.urandom(20)).decode()]
+    plain = ["sk_" + "live_51H8kX9vQ2mB7nR4tL8wZ3cY6hJ1gF5dS0aPqE", "https://hooks.example.com/services/T024BE7LDkX9v"]
+    values = [*older, *plain, token(keyring)]
+    database.execute("CREATE TABLE secrets (id int PRIMARY KEY, a text)")
+    database.execute("INSERT INTO secrets SELECT n, v FROM unnest(%s::text[]) WITH ORDINALITY AS t(v, n)", (values,))
+    (target,) = target_survey.find(database, "auto", (), keyring).found
+    (tally,) = census.Census(database, [target], keyring, b"k").take()
+    assert tally.classes == {"current": 1, "unreadable": 3, "plaintext": 2}
+    listed = [f"secrets.a:{number}" for number in range(1, 6)]
+    (left,) = census.Census(database, [target], keyring, b"k", leave_alone=listed).take()
+    (finding,) = census.left_alone([left], {})
+    assert finding.facts == {"count": 3, "rows": ", ".join(listed[:3])}
+    settled = settlements.parse({name: {"unreadable": "nobody reads it"} for name in listed[:3]})
+    assert census.left_alone([left], settled) == []
 
 
 def test_ciphertext_that_only_newer_rows_have_is_sampled_in_a_large_table(database: Database, keyring: Keyring) -> None:

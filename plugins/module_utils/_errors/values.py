@@ -109,7 +109,8 @@ class UnreadableValues(RotationError):
     problem = "{count} values open under no known key: {rows}"
     remedy = (
         "If a backup has them, the rollback playbook with -e O(prefer)=repair restores them. If their key is "
-        "known, name it in O(keys). If nobody needs them, delete them; or list them in "
+        "known, name it in O(keys). If they only look encrypted, encrypt them through the application. If nobody needs "
+        "them, delete them; or list them in "
         "O(leave_alone), and accept of each that no key will open it: O(settlements): "
         '{{"table.column:key": {{unreadable: "why"}}}}'
     )

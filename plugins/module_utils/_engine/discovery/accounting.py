@@ -14,7 +14,7 @@ from ..crypto.keyring import Keyring
 from ..postgres import sql
 from ..postgres.catalog import Column, Table
 from ..postgres.connection import Database
-from . import model_evidence, proposal, row_samples, unexplained
+from . import model_evidence, proposal, row_samples, unexplained, value_look
 from .column_types import KINDS, ArrayCodec, JsonCodec
 from .findings import Finding, Findings
 from .settlements import Settlements
@@ -24,7 +24,7 @@ from .target_survey import Survey
 USES = 6  # of a key in an error; the plan has all of them
 SAMPLE = 25  # values of each column: the first ones that are met, as many of the last ones, and from all over the table
 FEW_DIGESTS = 3  # of fewer values as long as a digest, the notice is enough: an object may be named after its content
-SHORTEST = unexplained.SHORTEST  # bytes: shorter values are never judged
+SHORTEST = value_look.SHORTEST  # bytes: shorter values are never judged
 LONGEST = 4096  # bytes or characters that are read of a value
 LONGEST_DOCUMENT = 20_000
 # Types that the engine does not write, and that may still hold ciphertext.

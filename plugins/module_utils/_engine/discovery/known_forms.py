@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Random-looking data that is known by its form, its first bytes, or its place: what unexplained.py does not count."""
+"""Random-looking data that is known by its form, its first bytes, or its place: what value_look.py does not count."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ FORMS: tuple[tuple[str, re.Pattern[str]], ...] = (
         _any(rf"{_HEX}{{0,4}}(?::{_HEX}{{0,4}}){{2,7}}(?:/\d+)?", rf"(?:{_HEX}{{2}}[:-]){{5,31}}{_HEX}{{2}}"),
     ),
     ("a URL", _any(rf"{_NOT_ENCRYPTED}[a-zA-Z][\w+.-]{{1,20}}:/?/[^\s]+")),
-    ("a token of another service", _any(rf"(?:{_TOKENS})[\w.-]{{16,}}")),
+    ("a token of another service", _any(rf"(?:{_TOKENS})[\w.-]{{16,}}", r"[\w-]{11,22}:APA91b[\w-]{134}")),
     # Of at most 24 characters, but for those of a checkout: 12 bytes of nonce and 16 of a tag are more in any encoding.
     ("an ID of another service", _any(rf"(?:{_IDS})_[A-Za-z0-9]{{14,32}}", r"cs_(?:live|test)_[A-Za-z0-9]{14,80}")),
     (

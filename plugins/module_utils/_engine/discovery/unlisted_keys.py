@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from ..crypto.derivation import members
 from ..crypto.schemes import of_keys
 from .findings import KINDS, Finding
-from .signatures import looks_encrypted
 from .target_survey import Survey
+from .value_look import looks_encrypted
 
 
 @dataclass

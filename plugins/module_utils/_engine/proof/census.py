@@ -18,7 +18,7 @@ from ..._system.progress_file import SILENT, ProgressFile
 from ..application.custom_functions import frame_of
 from ..crypto.keyring import Keyring
 from ..crypto.tokens import Opened
-from ..discovery import signatures
+from ..discovery import signatures, value_look
 from ..discovery.column_types import JsonCodec
 from ..discovery.findings import KINDS, Finding, refuse
 from ..discovery.nesting import NESTED, NESTED_UNREADABLE, TOKEN_INSIDE, unwrapped
@@ -236,7 +236,7 @@ class Census:
 
     def _count_unopened(self, tally: Tally, row: str, token: bytes) -> None:
         target = tally.target
-        value_class = _why_unopened(token, target, self.keyring)
+        value_class = why_unopened(token, target, self.keyring)
         if f"{target.name}:{row}" in self.leave_alone:
             tally.left_alone += 1
             if value_class != "plaintext":
@@ -350,13 +350,13 @@ def _frames(
     return frames
 
 
-def _why_unopened(token: bytes, target: Target, keyring: Keyring) -> str:
+def why_unopened(token: bytes, target: Target, keyring: Keyring) -> str:
     """The class of what does not open under its column's scheme. It is plaintext only if it does not look encrypted."""
     others = [name for name, scheme in keyring.schemes.items() if name != target.scheme and not scheme.functions]
     if any(keyring.schemes[name].format.authenticated and keyring.stage_of(name, token) for name in others):
         return OTHER_SCHEME
     is_own = _begins(token, target, keyring)
-    return "unreadable" if is_own or signatures.looks_encrypted(token) else "plaintext"
+    return "unreadable" if is_own or value_look.looks_encrypted(token) else "plaintext"
 
 
 def _begins(token: bytes, target: Target, keyring: Keyring) -> bool:

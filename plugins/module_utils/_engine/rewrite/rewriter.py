@@ -291,8 +291,7 @@ class Rewriting:
         left, opened = [], []
         for token in census.look(target, rows, values, self.keyring, known):
             if token.opened is None:
-                is_token = token.token.startswith(self.keyring.schemes[target.scheme].marker)
-                token = token._replace(problem="unreadable" if is_token else "plaintext")
+                token = token._replace(problem=census.why_unopened(token.token, target, self.keyring))
             if token.problem and not token.is_accepted(target, rows[token.row], self.leave_alone):
                 problems.append((token.problem, token.row, target))
             if token.opened is None:

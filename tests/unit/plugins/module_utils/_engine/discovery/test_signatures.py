@@ -9,7 +9,6 @@ import pytest
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.signatures import (
     SIGNATURES,
     identify,
-    looks_encrypted,
 )
 from cryptography.fernet import Fernet
 
@@ -27,7 +26,6 @@ NONCE = "1b1a0652fb8d857c62379339"
         (b"$encrypted$UTF8$AESCBC$" + base64.b64encode(TOKEN), "awx"),
         (f"AES.1:{bytes(16).hex()}:{bytes(16).hex()}", "aes_1"),
         (f"AES.2:{NONCE}:{bytes(20).hex()}", "aes_2"),
-        ("v1:-tzL4Q2-kLZ46VpHmzHr0DnOynj4IkUI33uQmLPQsU7wjTK_cCTWpg==", "django_field_encryption"),
         ("enc1:::0a1b", "django_crypto_fields"),
         ("vault:v1:8SDd3WHDOjf7mq69CyCqYjBXAiQQAVZRkFM13ok481zoCmHnSeDX9vyf7w==", "vault_transit"),
         ("ENC[AES256_GCM,data:p673w==,iv:YY=,aad:UQ=,tag:A=]", "sops"),
@@ -53,6 +51,9 @@ def test_a_format_is_recognized_by_the_look_of_a_value(stored, name):
         "pbkdf2_sha256$1000000$salt$aGFzaA==", "{}", "a@example.com", "sha256:" + "0f" * 32, "sha1$abc$" + "0" * 40,
         "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl", "example.com:8080", b"\x00" * 40, bytes(range(256)),
         "application:a long text with spaces 1A", "key:" + "a" * 48, "AES.2:no:hex", "Žluťoučký kůň",
+        # An application's own AES-GCM after a version, and a registration token of Firebase
+        "v1:-tzL4Q2-kLZ46VpHmzHr0DnOynj4IkUI33uQmLPQsU7wjTK_cCTWpg==",
+        "dGhpcyBpcyBhIDExY2g:APA91b" + "kX9vQ2mB7nR4tL8wZ3cY6hJ1gF5dS0aPqE" * 3 + "kX9vQ2mB7nR4tL8wZ3cY6hJ1gF5dS0aP",
         '{"a": "gAAAAA"}',
     ],
 )  # fmt: skip
@@ -81,29 +82,3 @@ def test_every_signature_says_what_it_is_and_what_to_do():
         assert each.todo.endswith(".")
         assert not each.what.endswith(".")
         assert "wrong key" not in each.what + each.todo
-
-
-@pytest.mark.parametrize(
-    ("value", "encrypted"),
-    [
-        (b"chef@example.org", False),
-        (b"a note of several words, with 7 numbers and CAPITALS", False),
-        (b"+420 123 456 789", False),
-        (b"CANARY", False),
-        ("\u017elu\u0165ou\u010dk\u00fd".encode(), False),
-        (b"gAAAAABnothing", False),
-        (b"v1:9f86d081884c7d659a2feaa0c55ad015", True),
-        (b"AES.2:" + b"0f" * 12 + b":" + b"1e" * 40, True),
-        (b"enc$kX9vQ2mB7nR4tL8wZ3cY6hJ1gF5dS0aPqE", True),
-        (bytes(range(120, 180)), True),
-    ],
-)
-def test_a_text_that_a_person_can_read_does_not_look_encrypted(value, encrypted):
-    assert looks_encrypted(value) is encrypted
-
-
-def test_text_around_a_token_looks_encrypted():
-    """Left alone as plaintext, the token would be unreadable after the rotation."""
-    for value in (b"see " + TOKEN + b" for it", b" " + TOKEN, b"two\nlines " + TOKEN):
-        assert looks_encrypted(value)
-    assert not looks_encrypted(b"see gAAAAABshort for it")

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery import unexplained
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery import unexplained, value_look
 
 CHANCE = random.Random(21)
 ENCODINGS: dict[str, Callable[[bytes], Any]] = {
@@ -70,7 +70,7 @@ def test_random_bytes_count_as_random_at_this_rate_in_each_encoding(encoding: st
 
 @pytest.mark.parametrize("kind", PLAIN)
 def test_plain_text_does_not_count_as_random(kind: str) -> None:
-    values = [value for value in PLAIN[kind] if len(value) >= unexplained.SHORTEST]
+    values = [value for value in PLAIN[kind] if len(value) >= value_look.SHORTEST]
     assert len(values) > 100
     assert sum(map(is_random, values)) <= 0.002 * len(values)
 

@@ -1,0 +1,236 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What one value looks like: of a known form, like ciphertext in some encoding, or plain.
+
+Ciphertext looks like random bytes, and every encoding of it betrays that: its characters change between
+classes (letters, digits, capitals) about as often as chance has it, where words, names and numbers keep to one class.
+Measured per value, and kept by test_unexplained.py: of 29 random bytes in hex,
+base32, base64 or base85, with a prefix, separators or in lines, at least 93 % count as random, and 97 % from 80 bytes
+on (of 16 bytes 93 %, in base85 83 %). Of sentences, source code, names, URLs, paths, slugs, e-mail addresses, times and
+numbers at most 0.2 % do.
+
+A column has many values, and ``look_at`` each is enough. Of a single value in a column that is encrypted as a rule,
+``looks_encrypted`` asks more: it is plain only if it is of a known form, or made of words and numbers.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+import zlib
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Union
+
+from .known_forms import ENCRYPTED, FORMS, MAGICS
+from .signatures import FERNET, identify
+
+SHORTEST = 16  # bytes that a value must have to be judged: a block of AES, or a nonce and a few bytes
+WHOLE = 0.6  # of a value that must be random: a sentence that quotes a token is no ciphertext
+ENCODED = "encoded text"
+
+Value = Union[str, bytes]
+
+_RUN = re.compile(r"[A-Za-z0-9+/_-]{16,}={0,2}")
+_HEX = re.compile(r"(?:[\da-f]{2}){8,}|(?:[\dA-F]{2}){8,}")
+_BASE32 = re.compile(r"(?:[A-Z2-7]{16,}|[a-z2-7]{16,})={0,6}")
+_BASE85 = re.compile(r"[!-~]{20,}")
+_RARE = set("jqxzvkwJQXZVKW")  # letters that are 27 % of random ones, and 5 % of those in English
+_WORDS = re.compile(r"[A-Za-z]?[a-z]{3,}(?![a-z])")
+
+
+def _class_of(character: str) -> int:
+    if character.isdigit():
+        return 0
+    if character.isalpha():
+        return 1 if character.islower() else 2
+    return 3
+
+
+def _changes(run: str) -> float:
+    """The share of neighbors in a text that are of different classes: digits, small letters, capitals, the rest."""
+    classes = [_class_of(character) for character in run]
+    return sum(one != other for one, other in zip(classes, classes[1:])) / (len(classes) - 1)
+
+
+def _share(run: str, test: Callable[[str], bool]) -> float:
+    return sum(map(test, run)) / len(run)
+
+
+def _is_random_hex(run: str) -> bool:
+    """Digits are 62 % of random ones, and stand next to letters in 47 % of all places."""
+    data = bytes.fromhex(run)
+    if _is_text(data):  # such as a token that an application keeps in hex
+        return bool(look_at(data.decode("utf-8")).encoding)
+    if not 0.3 < _share(run, str.isdigit) < 0.9 or _changes(run) < 0.25:
+        return False
+    return len(set(run)) >= min(9, 5 + len(run) // 8)
+
+
+def _is_random_base32(run: str) -> bool:
+    """Digits are 19 % of random ones, and rare letters 22 %."""
+    bare = run.rstrip("=")
+    digits = _share(bare, str.isdigit)
+    rare = _share(bare, _RARE.__contains__)
+    return 0.03 < digits < 0.5 and rare > 0.03 and _changes(bare) > 0.1 and len(set(bare)) >= 10
+
+
+def _is_random_base64(run: str) -> bool:
+    """Neighbors differ in class in 65 % of all places; words, camel case and slugs stay below 35 %."""
+    bare = run.rstrip("=")
+    capitals, small = _share(bare, str.isupper), _share(bare, str.islower)
+    if min(capitals, small) < 0.15 or _changes(bare) < 0.42 or len(set(bare)) < 10:
+        return False
+    return sum(len(word) for word in _WORDS.findall(bare) if len(word) > 8) < 0.2 * len(bare)
+
+
+def _is_random_base85(run: str) -> bool:
+    """All printable characters: symbols are 27 % of random ones, and neighbors differ in 73 % of all places."""
+    small, capitals = _share(run, str.islower), _share(run, str.isupper)
+    symbols = 1 - _share(run, str.isalnum)
+    kinds = len({character for character in run if not character.isalnum()})
+    return min(small, capitals) > 0.1 and 0.08 < symbols < 0.55 and kinds >= 3 and _changes(run) > 0.5
+
+
+def _is_text(data: bytes) -> bool:
+    """Whether bytes are UTF-8 of printable characters: 16 random ones are in 1 of 100,000 cases."""
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return _share(text, lambda character: character.isprintable() or character in "\r\n\t") > 0.95
+
+
+def _is_random_bytes(data: bytes) -> bool:
+    """Whether the bytes are spread over all values, without the zeros and the printable text of structured data."""
+    if len(data) < SHORTEST or _is_text(data):
+        return False
+    size = len(data)
+    counts = Counter(data)
+    expected = 256 * (1 - (255 / 256) ** size)  # distinct values of random bytes
+    printable = sum(count for byte, count in counts.items() if 32 <= byte < 127) / size
+    chi_square = sum(count**2 for count in counts.values()) * 256 / size - size  # against size / 256 of each value
+    return len(counts) > 0.8 * expected and printable < 0.8 and chi_square < 255 + 8 * (2 * 255) ** 0.5
+
+
+# Of each encoding, how its runs are found, how random ones are recognized, and how many bytes a character stands for.
+_TESTS: tuple[tuple[str, re.Pattern[str], Callable[[str], bool], float], ...] = (
+    ("hex", _HEX, _is_random_hex, 1 / 2),
+    ("base32", _BASE32, _is_random_base32, 5 / 8),
+    ("base64", _RUN, _is_random_base64, 3 / 4),
+    ("base85", _BASE85, _is_random_base85, 4 / 5),
+)
+
+
+@dataclass(frozen=True)
+class Look:
+    """One value: what explains it, or its random parts with their encoding, or neither if it is plain."""
+
+    known: str = ""
+    encoding: str = ""
+    size: int = 0  # characters or bytes of a value that is random as a whole
+
+
+_NOTHING = Look()
+
+
+def look_at(value: Value) -> Look:
+    if isinstance(value, bytes):
+        return _look_at_bytes(value)
+    text = value.strip()
+    if ENCRYPTED.match(text) or identify(text) is not None:
+        return Look(encoding="a known format")
+    for what, form in FORMS:
+        if form.fullmatch(text):
+            return Look(known=what)
+    packed = "".join(text.split()) if _is_wrapped(text) else text
+    for encoding, runs, is_random, density in _TESTS:
+        if encoding != "hex" and any(character.isspace() for character in packed):
+            continue  # what is left has words
+        found = [run for run in runs.findall(packed) if is_random(run)]
+        size = sum(map(len, found))
+        if size * density >= SHORTEST and size >= WHOLE * len(packed):
+            known = _known_inside(found[0], encoding) if len(found) == 1 else ""
+            return Look(known, encoding, len(packed.rstrip("=")) if size == len(packed) else 0)
+    return _NOTHING
+
+
+def _look_at_bytes(data: bytes) -> Look:
+    if _is_text(data):
+        return look_at(data.decode("utf-8"))
+    known = _known_bytes(data)
+    if known:
+        return Look(known=known)
+    return Look(encoding="bytes", size=len(data)) if _is_random_bytes(data) else _NOTHING
+
+
+def _is_wrapped(text: str) -> bool:
+    """Whether a text is one encoded value in lines of one length, as base64 of MIME and PEM is."""
+    lines = text.split()
+    return len(lines) > 1 and len(set(map(len, lines[:-1]))) == 1 and len(lines[0]) >= 60
+
+
+def _known_inside(run: str, encoding: str) -> str:
+    """What an encoded text is, if its bytes are of a known kind, or a text that is not random itself."""
+    try:
+        data = _DECODED[encoding](run.rstrip("="))
+    except (KeyError, ValueError, binascii.Error):
+        return ""
+    if not _is_text(data):
+        return _known_bytes(data)
+    inside = look_at(data.decode("utf-8"))
+    return inside.known or ("" if inside.encoding else ENCODED)
+
+
+def _base64(run: str) -> bytes:
+    return base64.b64decode(run.replace("-", "+").replace("_", "/") + "=" * (-len(run) % 4))
+
+
+_DECODED: dict[str, Callable[[str], bytes]] = {"hex": bytes.fromhex, "base64": _base64}
+
+
+def _known_bytes(data: bytes) -> str:
+    for what, begins in MAGICS:
+        if begins.match(data):
+            return what
+    if data[:1] == b"\x78":  # RFC 1950: only a stream that decompresses is one
+        try:
+            if zlib.decompressobj().decompress(data, 1000):
+                return "compressed data"
+        except zlib.error:
+            return ""
+    return ""
+
+
+# A Fernet token with anything around it: under a key that is rotated, it would be unreadable.
+_TOKEN = re.compile(rb"(?<![\w+/-])" + FERNET)
+_LEAST = 20  # characters of SHORTEST bytes in base85, the densest encoding
+
+
+def looks_encrypted(value: bytes) -> bool:
+    """Whether one value may be ciphertext of any format, or has such: it is neither of a known form nor words."""
+    if not value:
+        return False
+    if not _is_text(value):
+        return True
+    text = value.decode("utf-8").strip()
+    look = look_at(text)
+    if look.encoding or look.known:
+        return look.known in ("", ENCODED)
+    words = text.split()
+    return bool(_TOKEN.search(value)) or sum(map(len, filter(_may_be_encoded, words))) > WHOLE * sum(map(len, words))
+
+
+def _may_be_encoded(word: str) -> bool:
+    """Whether one word may stand for bytes: it is not mostly a number or made of words, and of no known form."""
+    bare = "".join(filter(str.isalnum, word))
+    if len(word) < _LEAST or not word.isascii() or not bare:
+        return False
+    words, numbers = _share_of_words(bare), _share(bare, str.isdigit)
+    return words < 0.5 and numbers < 0.75 and not look_at(word).known
+
+
+def _share_of_words(text: str) -> float:
+    return sum(map(len, _WORDS.findall(text))) / len(text)

@@ -1,0 +1,86 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import base64
+import random
+from collections.abc import Callable
+
+import pytest
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.value_look import looks_encrypted
+from cryptography.fernet import Fernet
+
+TOKEN = Fernet(base64.urlsafe_b64encode(bytes(32)))._encrypt_from_parts(b"x", 0x6A000000, bytes(16))
+
+
+@pytest.mark.parametrize(
+    ("value", "encrypted"),
+    [
+        (b"chef@example.org", False),
+        (b"a note of several words, with 7 numbers and CAPITALS", False),
+        (b"+420 123 456 789", False),
+        (b"CANARY", False),
+        ("\u017elu\u0165ou\u010dk\u00fd".encode(), False),
+        (b"gAAAAABnothing", False),
+        (b"v1:9f86d081884c7d659a2feaa0c55ad015", True),
+        (b"AES.2:" + b"0f" * 12 + b":" + b"1e" * 40, True),
+        (b"enc$kX9vQ2mB7nR4tL8wZ3cY6hJ1gF5dS0aPqE", True),
+        (bytes(range(120, 180)), True),
+    ],
+)
+def test_a_text_that_a_person_can_read_does_not_look_encrypted(value, encrypted):
+    assert looks_encrypted(value) is encrypted
+
+
+RANDOM = random.Random(2)
+
+
+def base64_of(size: int) -> str:
+    return base64.urlsafe_b64encode(RANDOM.randbytes(size)).decode().rstrip("=")
+
+
+FORMS: dict[str, Callable[[int], str | bytes]] = {
+    "bytes": RANDOM.randbytes,
+    "hex": lambda size: RANDOM.randbytes(size).hex(),
+    "base64": base64_of,
+    "MIME": lambda size: base64.encodebytes(RANDOM.randbytes(size + 60)).decode(),
+    "base32": lambda size: base64.b32encode(RANDOM.randbytes(size)).decode(),
+    "base85": lambda size: base64.b85encode(RANDOM.randbytes(size)).decode(),
+    "nonce, tag and ciphertext": lambda size: f"{base64_of(12)}.{base64_of(16)}.{base64_of(size - 12)}",
+    "IV and ciphertext": lambda size: f"{base64_of(16)}:{base64_of(size)}",
+    "after a version": lambda size: f"v1:{base64_of(size)}",
+    "after a blank": lambda size: f"encrypted {base64_of(size + 16)}",
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("size", [16, 20, 29, 60])
+def test_ciphertext_of_any_format_looks_encrypted(form, size):
+    values = [FORMS[form](size) for _ in range(300)]
+    seen = sum(looks_encrypted(value if isinstance(value, bytes) else value.encode()) for value in values)
+    assert seen >= 0.96 * len(values)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "sk_" + "live_51H8kX9vQ2mB7nR4tL8wZ3cY6hJ1gF5dS0aPqE",
+        "https://hooks.example.com/services/T024BE7LD/B01H8kX9vQ2/mB7nR4tL8wZ3cY6hJ1gF5dS0",
+        "550e8400-e29b-41d4-a716-446655440000",
+        "pbkdf2_sha256$600000$aZ3kQ9xY$kX9vQ2mB7nR4tL8wZ3cY6hJ1gF5dS0aPqEkX9vQ2mB7=",
+        "DE89370400440532013000",
+        "2026-11-27T12:00:01.000000+00:00",
+        "Zm9v",
+        "",
+        "The customer sent https://example.com/a?token=kX9vQ2mB7nR4tL8wZ3cY6hJ1gF5dS0aPqE and left",
+    ],
+)
+def test_what_is_known_or_reads_as_words_and_numbers_does_not_look_encrypted(value):
+    assert not looks_encrypted(value.encode())
+
+
+def test_text_around_a_token_looks_encrypted():
+    """Left alone as plaintext, the token would be unreadable after the rotation."""
+    for value in (b"see " + TOKEN + b" for it", b" " + TOKEN, b"two\nlines " + TOKEN):
+        assert looks_encrypted(value)
+    assert not looks_encrypted(b"see gAAAAABshort for it")
