@@ -10,8 +10,8 @@ from typing import Any
 
 from ..crypto.libraries import KNOWN_SCHEMES
 
-# Classes of encrypting fields, in any library: no such column may be passed over in silence.
-_ENCRYPTING = re.compile(r"encrypt|crypt|cipher|fernet|pgp", re.IGNORECASE)
+# Classes of encrypting fields, in any library: no such column may be passed over in silence. A "cryptowallet" is none.
+_ENCRYPTING = re.compile(r"(?i:(?:en|de)crypt|cipher|fernet|pgp)|(?i:crypt)(?!o(?!graph|fields?)[a-z])")
 
 
 def of_models(aliases: Collection[str]) -> Iterator[tuple[str, Any]]:

@@ -38,7 +38,7 @@ PREFIX = 40  # characters that an application may put before its tokens
 FERNET, DOUBLED = (begin.encode("utf-8") for begin in FERNETS)
 _FERNETS = {FERNET, DOUBLED}
 _ANYWHERE = _FERNETS | {begin.hex().encode() for begin in _FERNETS}  # in the text of any type, bytes in hex too
-_SAYS_ENCRYPTED = re.compile(r"encrypted|ciphertext|_enc$", re.IGNORECASE)
+_SAYS_ENCRYPTED = re.compile(r"(?<!un)encrypted(?!_(?:by|at|on)(?![a-z]))|ciphertext|_enc$", re.IGNORECASE)
 # Such as enc$, enc::, tok_1_, $encrypted$UTF8$AESCBC$. Anything else before a token is a value, and not for a plan.
 _PREFIX = re.compile(r"(?:[\w.$:|{}<>\[\]-]{0,23}[$:|}>_\].-])?", re.ASCII)
 # What a prefix that one token alone has must say of itself: it could be a part of that row's value.

@@ -33,8 +33,7 @@ class Explanation:
 
 
 # Bytes of the digests that are in use: MD5, SHA-1, SHA-224, SHA-256, SHA-384, SHA-512.
-DIGESTS = (16, 20, 28, 32, 48, 64)
-_NO_BLOCKS = (20, 28)  # of them, those that are not also a few blocks of ciphertext: of the others the name must tell
+DIGESTS = (16, 20, 28, 32, 48, 64)  # and of ciphertext too: only the name of a column tells
 # How many characters that many bytes are, without padding.
 _SIZES: dict[str, Callable[[int], int]] = {
     "bytes": lambda length: length,
@@ -101,7 +100,7 @@ def _as_digest(random: Sequence[Look], name: str) -> str:
     length = next((length for length in DIGESTS if _SIZES.get(encoding, int)(length) == size), 0)
     if others or not length:
         return ""
-    return f"a digest or random ID of {length} bytes" if length in _NO_BLOCKS or _says_digest(name) else ""
+    return f"a digest or random ID of {length} bytes" if _says_digest(name) else ""
 
 
 _STRING = re.compile(r'"((?:[^"\\]|\\.)*)"\s*(:)?')

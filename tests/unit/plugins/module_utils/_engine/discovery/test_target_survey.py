@@ -131,6 +131,18 @@ def test_no_value_is_no_proof():
     assert target_survey._proved([], TEXT, keyring(), ()) is None
 
 
+@pytest.mark.parametrize(
+    ("name", "says_so"),
+    [
+        ("notes_encrypted", True), ("encrypted_notes", True), ("encrypted_byline", True), ("ciphertext", True),
+        ("ssn_enc", True), ("unencrypted_notes", False), ("encrypted_by", False), ("encrypted_by_id", False),
+        ("encrypted_at", False),
+    ],
+)  # fmt: skip
+def test_a_column_says_by_its_name_that_it_is_encrypted(name, says_so):
+    assert target_survey._may_be_plain(replace(TEXT, name=name)) is says_so
+
+
 FIELD_OF = {"field": "lib.EncryptedField"}
 TOKENS = {"tokens": 3, "field": "", "look": "", "advice": ""}
 

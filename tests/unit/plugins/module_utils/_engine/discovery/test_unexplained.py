@@ -119,7 +119,7 @@ PEM = f"-----BEGIN {{}}-----\n{base64.encodebytes(CHANCE.randbytes(600)).decode(
         ("a.image", f"sha256:{digest(32)}", "a named digest"),
         ("core_content.sha256", digest(32), "a digest or random ID of 32 bytes"),
         ("a.md5", digest(16), "a digest or random ID of 16 bytes"),
-        ("a.anything", digest(20), "a digest or random ID of 20 bytes"),
+        ("a.sha1", digest(20), "a digest or random ID of 20 bytes"),
         ("a.etag", base64.b64encode(CHANCE.randbytes(32)).decode(), "a digest or random ID of 32 bytes"),
         ("a.contentHash", digest(32), "a digest or random ID of 32 bytes"),
         ("a.search_hashes", digest(32), "a digest or random ID of 32 bytes"),
@@ -144,6 +144,9 @@ def test_random_data_that_is_known_is_explained(place: str, value: Any, what: st
         ("main_credential.inputs", "$encrypted$UTF8$AESCBC$" + base64.b64encode(CHANCE.randbytes(90)).decode()),
         ("a.payload", CHANCE.randbytes(24 + 16 + 12)),  # a secretbox of libsodium
         ("patient.national_id", digest(32)),  # an IV and one block of AES-CBC are as long as a SHA-256
+        ("core_person.aadhaar_number", digest(28)),  # an IV and 12 digits under AES-CTR
+        ("a.card_number", base64.b64encode(CHANCE.randbytes(28)).decode()),  # a nonce and 16 digits
+        ("a.anything", digest(20)),
         ("q.researcher_ssn", digest(32)),
         ("q.committee_member", digest(32)),
         ("q.hashtagged", digest(32)),
