@@ -165,6 +165,44 @@ def test_a_view_is_evidence_by_its_first_rows(database: Database) -> None:
     assert found.found == "raises ValueError for a stored value"
 
 
+@pytest.mark.parametrize("plain", ["'a plain value ' || n", "'https://example.com/orders/' || md5(n::text)"])
+def test_ciphertext_in_few_of_many_values_stops(database: Database, keyring: Keyring, plain: str) -> None:
+    """As in a table of settings, some of which an application encrypts."""
+    database.execute("CREATE TABLE secrets (id int PRIMARY KEY, value text)")
+    sealed = "CASE WHEN n %% 33 = 9 THEN encode(decode(md5(n::text) || md5(n || 'x'), 'hex'), 'base64') ELSE {} END"
+    database.execute(f"INSERT INTO secrets SELECT n, {sealed.format(plain)} FROM generate_series(1, 5000) AS n", ())
+    assert set(found(database, keyring)) == {"secrets.value"}
+
+
+def test_one_value_that_looks_like_ciphertext_among_many_is_a_notice(database: Database, keyring: Keyring) -> None:
+    database.execute("CREATE TABLE secrets (id int PRIMARY KEY, value text)")
+    database.execute("INSERT INTO secrets SELECT n, 'a plain value ' || n FROM generate_series(1, 500) AS n")
+    value = base64.b64encode(os.urandom(40)).decode()
+    database.execute("UPDATE secrets SET value = %s WHERE id = 400", (value,))
+    survey = target_survey.find(database, "auto", (), keyring)
+    assert accounting.columns(database, survey, {}) == []
+    (notice,) = survey.findings.of("sparse")
+    assert (notice.kind.stops, notice.column) == (False, "secrets.value")
+    assert "1 of" in notice.what
+    assert value not in notice.what + notice.todo
+
+
+def test_ciphertext_in_an_ignored_column_needs_a_settlement(database: Database, keyring: Keyring) -> None:
+    database.execute("CREATE TABLE secrets (id int PRIMARY KEY, a text, token text, plain text)")
+    for number in range(12):
+        row = (number, token(keyring), os.urandom(40).hex(), "a plain value of this application")
+        database.execute("INSERT INTO secrets VALUES (%s, %s, %s, %s)", row)
+    ignored = ("secrets.token", "secrets.plain")
+    survey = target_survey.find(database, "auto", ignored, keyring)
+    assert [(each.column, each.kind.code) for each in accounting.columns(database, survey, {})] == [
+        ("secrets.token", "E_IGNORED_TOKENS")
+    ]
+    assert survey.findings.columns("ignored") == ["secrets.plain"]
+    survey = target_survey.find(database, "auto", ignored, keyring)
+    settled = settlements.parse({"secrets.token": {"not_ours": "the partner's key"}})
+    assert accounting.columns(database, survey, settled) == []
+
+
 def test_ciphertext_in_partitions_is_sampled(database: Database, keyring: Keyring) -> None:
     database.execute("CREATE TABLE secrets (id int PRIMARY KEY, note text) PARTITION BY RANGE (id)")
     database.execute("CREATE TABLE one PARTITION OF secrets FOR VALUES FROM (0) TO (100)")

@@ -23,10 +23,14 @@ from .target_survey import Survey
 
 USES = 6  # of a key in an error; the plan has all of them
 SAMPLE = 25  # values of each column: the first ones that are met, as many of the last ones, and from all over the table
+CANDIDATES = 50  # the same of values that have a long word, such as few rows of a column may have
 FEW_DIGESTS = 3  # of fewer values as long as a digest, the notice is enough: an object may be named after its content
 SHORTEST = value_look.SHORTEST  # bytes: shorter values are never judged
 LONGEST = 4096  # bytes or characters that are read of a value
 LONGEST_DOCUMENT = 20_000
+# Regular expressions of PostgreSQL: a long word of an encoding, and a URL or UUID, which is none.
+LONG_WORD = "[A-Za-z0-9+/_-]{20}"
+KNOWN_WORD = "^([a-z][a-z0-9+.-]*://|[0-9a-f]{8}-[0-9a-f]{4}-)"
 # Types that the engine does not write, and that may still hold ciphertext.
 UNWRITTEN = ("bytea[]", "json[]", "jsonb[]", "citext[]", "character[]", "hstore", "xml")
 # What such a value holds, in PostgreSQL's text of it: bytes in hex, or words.
@@ -36,7 +40,8 @@ _WORDS = re.compile(rf'\\\\x([\da-f]+)|([^\s{{}}<>",\\]{{{SHORTEST},}})')
 def columns(database: Database, survey: Survey, settled: Settlements) -> list[Finding]:
     """Findings about the columns that the survey left open: encoded by their field, or unexplained ciphertext."""
     targets = {target.name: target for target in survey.found if isinstance(target.kind, JsonCodec)}
-    known = _accounted(survey).difference(targets) | {*settled}
+    ignored = {*survey.findings.columns("ignored")}
+    known = _accounted(survey).difference(targets, ignored) | {*settled}
     digests = {*survey.findings.columns("digest")}
     found = Findings()
     fields = _fields(database, survey, known.union(targets))
@@ -58,10 +63,18 @@ def columns(database: Database, survey: Survey, settled: Settlements) -> list[Fi
             )
             if name in fields or (name in digests and judged.count < FEW_DIGESTS):
                 continue
-            if judged.verdict == unexplained.UNEXPLAINED:
+            if judged.verdict == unexplained.SPARSE:
+                survey.findings.put("sparse", name, found=_format_verdict(judged, values))
+            elif judged.verdict == unexplained.UNEXPLAINED and name in ignored:
+                found.put("ignored_tokens", name)
+            elif judged.verdict == unexplained.UNEXPLAINED:
                 found.put("unexplained", name, found=_format_verdict(judged, values))
     for name, each in fields.items():
-        found.put("encoded", name, field=each.field, found=each.found)
+        if name in ignored:
+            found.put("ignored_tokens", name)
+        else:
+            found.put("encoded", name, field=each.field, found=each.found)
+    survey.findings.drop("ignored", found.columns())
     survey.findings.drop("digest", found.columns())
     return found.with_text(stops=True)
 
@@ -116,8 +129,17 @@ def _build_sample_query(table: Table, column: Column, size: row_samples.Size) ->
         table.rows,
         sql.SQL(f"{length} >= {SHORTEST}").format(column=name),
     )
-    parts = sql.SQL(" UNION ").join(row_samples.parts(size, rows, SAMPLE, SAMPLE))
-    return sql.SQL("ARRAY(SELECT value FROM ({}) AS of_each_row)").format(parts)
+    parts = row_samples.parts(size, rows, SAMPLE, SAMPLE)
+    if column.type != "bytea":
+        candidates = rows._replace(where=_is_candidate(sql.SQL(read).format(column=name)))
+        parts += row_samples.parts(size, candidates, CANDIDATES, CANDIDATES)
+    return sql.SQL("ARRAY(SELECT value FROM ({}) AS of_each_row)").format(sql.SQL(" UNION ").join(parts))
+
+
+def _is_candidate(read: sql.Composable) -> sql.Composable:
+    """SQL for whether a text has a long word with a digit, of which nothing is known."""
+    names = {"read": read, "word": sql.Literal(LONG_WORD), "known": sql.Literal(KNOWN_WORD)}
+    return sql.SQL("{read} ~ {word} AND {read} ~ '[0-9]' AND {read} !~* {known}").format(**names)
 
 
 def _values(column: Column, read: Sequence[str]) -> list[Any]:

@@ -127,6 +127,11 @@ _ROWS = (
         "Check whether something else encrypts it. If not, there is nothing to rotate.",
     ),
     warn(
+        "sparse",
+        "{found}",
+        "Check whether something encrypts them: if it does, and under a key that is rotated, they will be unreadable.",
+    ),
+    warn(
         "foreign",
         "most of its plaintexts look like tokens, and open under no key at hand: they stay unchanged inside",
         "Check that another system made them. If a process with other keys did, they cannot be read.",

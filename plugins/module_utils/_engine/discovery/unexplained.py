@@ -17,14 +17,16 @@ from .column_types import is_document
 from .known_forms import COLUMNS
 from .value_look import Look, Value, look_at
 
-PLAIN, EXPLAINED, UNEXPLAINED = "plain", "explained", "unexplained"
-SHARE = 0.2  # of a column's values that must look random: applications leave old rows unencrypted
+PLAIN, EXPLAINED, SPARSE, UNEXPLAINED = "plain", "explained", "sparse", "unexplained"
+ENOUGH = 3  # values that look random, of however many: one in 500 plain ones does by chance
+SHARE = 0.2  # of a column's values that is enough, if they are fewer
 NAMES = "(name)"  # in place of a member's name: the names themselves
 
 
 @dataclass(frozen=True)
 class Explanation:
-    """The verdict on one column: PLAIN, EXPLAINED or UNEXPLAINED, ``what`` it holds, in ``member`` of its documents."""
+    """The verdict on one column: PLAIN, EXPLAINED, SPARSE or UNEXPLAINED, ``what`` it holds, in ``member`` of its
+    documents. SPARSE is what is random in too few values to be sure."""
 
     verdict: str
     what: str = ""
@@ -70,7 +72,7 @@ def classify(values: Iterable[Any], place: str, *, documents: bool = False) -> E
         replace(_judge(leaves, "id" if member == NAMES else member or place), member=member)
         for member, leaves in _members(inside)
     )
-    for verdict in (UNEXPLAINED, EXPLAINED):
+    for verdict in (UNEXPLAINED, SPARSE, EXPLAINED):
         for found in verdicts:
             if found.verdict == verdict:
                 return found
@@ -83,14 +85,14 @@ def _judge(values: Sequence[Value], name: str) -> Explanation:
     looks = [look_at(value) for value in filled]
     random = [look for look in looks if look.encoding and not look.known]
     known = Counter(look.known for look in looks if look.known)
-    if random and len(random) >= SHARE * len(filled):
+    if random:
         digest = _as_digest(random, name)
         if digest:
             return Explanation(EXPLAINED, digest)
         encoding = Counter(look.encoding for look in random).most_common(1)[0][0]
-        return Explanation(
-            UNEXPLAINED, f"{len(random)} of {len(filled)} values look like ciphertext in {encoding}", count=len(random)
-        )
+        verdict = UNEXPLAINED if len(random) >= min(ENOUGH, SHARE * len(filled)) else SPARSE
+        what = f"{len(random)} of {len(filled)} values look like ciphertext in {encoding}"
+        return Explanation(verdict, what, count=len(random))
     return Explanation(EXPLAINED, known.most_common(1)[0][0]) if known else Explanation(PLAIN)
 
 

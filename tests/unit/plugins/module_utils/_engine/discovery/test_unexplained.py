@@ -83,13 +83,22 @@ def test_a_column_is_judged_by_all_of_its_sample() -> None:
             assert unexplained.classify(column, "a.b").verdict == unexplained.UNEXPLAINED
     for values in PLAIN.values():
         for start in range(0, len(values) - 25, 25):
-            assert unexplained.classify(values[start : start + 25], "a.b").verdict != unexplained.UNEXPLAINED
+            for size in (25, 200):
+                found = unexplained.classify(values[start : start + size], "a.b")
+                assert found.verdict != unexplained.UNEXPLAINED
 
 
 def test_a_column_in_which_a_quarter_is_encrypted_is_unexplained() -> None:
     column = [*PLAIN["names"][:18], *(ENCODINGS["hex"](CHANCE.randbytes(40)) for _ in range(6))]
     found = unexplained.classify(column, "a.b")
     assert (found.verdict, found.what) == ("unexplained", "6 of 24 values look like ciphertext in hex")
+
+
+@pytest.mark.parametrize(("count", "verdict"), [(5, "unexplained"), (3, "unexplained"), (1, "sparse"), (0, "plain")])
+def test_few_random_values_among_many_plain_ones_are_enough_from_three_on(count: int, verdict: str) -> None:
+    column = [*PLAIN["names"][:70], *(ENCODINGS["base64"](CHANCE.randbytes(45)) for _ in range(count))]
+    found = unexplained.classify(column, "a.b")
+    assert (found.verdict, found.count) == (verdict, count)
 
 
 def digest(size: int) -> str:
