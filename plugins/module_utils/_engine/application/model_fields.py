@@ -10,7 +10,8 @@ from typing import Any
 
 from ..crypto.libraries import KNOWN_SCHEMES
 
-# Classes of encrypting fields, in any library: no such column may be passed over in silence. A "cryptowallet" is none.
+# Classes of encrypting fields, in any library: no such column may be passed over in silence.
+# The name of a package such as cryptowallet says nothing of the kind.
 _ENCRYPTING = re.compile(r"(?i:(?:en|de)crypt|cipher|fernet|pgp)|(?i:crypt)(?!o(?!graph|fields?)[a-z])")
 
 

@@ -28,7 +28,7 @@ FEW_DIGESTS = 3  # of fewer values as long as a digest, the notice is enough: an
 SHORTEST = value_look.SHORTEST  # bytes: shorter values are never judged
 LONGEST = 4096  # bytes or characters that are read of a value
 LONGEST_DOCUMENT = 20_000
-# Regular expressions of PostgreSQL: a long word of an encoding, and a URL or UUID, which is none.
+# Regular expressions of PostgreSQL: a long word of an encoding, and a URL or UUID, which does not count.
 LONG_WORD = "[A-Za-z0-9+/_-]{20}"
 KNOWN_WORD = "^([a-z][a-z0-9+.-]*://|[0-9a-f]{8}-[0-9a-f]{4}-)"
 # Types that the engine does not write, and that may still hold ciphertext.
