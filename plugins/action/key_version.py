@@ -9,11 +9,12 @@ import functools
 from ansible.utils.display import Display
 
 from ..module_utils._engine.crypto.key_set import KeySet
+from ..module_utils._env_file import key_generation
 from ..module_utils._options.key_options import KEY_VERSION
 from ..module_utils._record.writer import Record
 from ..plugin_utils._host_action import Answered, HostAction
 from ..plugin_utils._report.accounts import as_plain
-from ..plugin_utils._services import key_generation, key_versions
+from ..plugin_utils._services import key_versions
 from ..plugin_utils._services.host_keys import SealedKeys
 from ..plugin_utils._services.key_versions import Move, VersionRequest, move
 from ..plugin_utils._services.pending_version import NewVersion, supplied_values

@@ -314,9 +314,10 @@ def test_a_blind_index_of_a_library_s_own_class_that_is_computed_needs_no_scheme
     ]
 
 
+@pytest.mark.parametrize("destination", ["pending", rotation.TRIAL])
 @pytest.mark.parametrize("made", [False, True])
 def test_a_salt_in_the_code_that_is_made_of_a_key_is_told_before_the_first_write(
-    database: Database, keyring: Keyring, monkeypatch: pytest.MonkeyPatch, made: bool
+    database: Database, keyring: Keyring, monkeypatch: pytest.MonkeyPatch, made: bool, destination: str
 ) -> None:
     fill(database, keyring, "text", lambda value: mac("a salt", value).hex())
     search = {("secrets", "searched"): "shop.Person.search"}
@@ -325,12 +326,12 @@ def test_a_salt_in_the_code_that_is_made_of_a_key_is_told_before_the_first_write
     assert not found.findings.columns("digest")
     processes = {
         stage: SimpleNamespace(opener=SimpleNamespace(setting={"shop.Person.search": stage if made else "same"}.get))
-        for stage in ("current", "pending")
+        for stage in ("current", destination)
     }
     application = opened(database, found, keyring, processes)
     told = r"E_MADE_OF_KEYS: secrets\.searched is under the salt of shop\.Person\.search"
     with pytest.raises(RotationError, match=told) if made else contextlib.nullcontext():
-        application.refuse_made_of_keys("pending")
+        application.refuse_made_of_keys(destination)
 
 
 def several(database: Database, ring: Keyring, sql_type: str, rows: Sequence[tuple[str, str, str | None]]) -> None:

@@ -764,7 +764,7 @@ def test_a_column_under_an_openpgp_key_pair_is_named_and_stops_the_rotation(
     target_survey.refuse_unproved([ignored], keyring, "the test")
 
 
-def test_a_column_too_short_for_a_new_token_is_a_notice(
+def test_a_column_too_short_for_a_new_token_stops_a_plan(
     database: Database, keyring: Keyring, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sealed = token(keyring)
@@ -774,8 +774,9 @@ def test_a_column_too_short_for_a_new_token_is_a_notice(
     real = keyring.cipher(SCHEME, "current")
     longer = SimpleNamespace(open_all=real.open_all, seal=lambda inside: real.seal(inside) + b"12345")
     monkeypatch.setattr(keyring, "_ciphers", {SCHEME: {"current": longer, "pending": longer}})
-    told = [notice["notice"] for notice in plan.notices(database, found.found, keyring)]
-    assert f"too short: it holds {len(sealed) + 4} characters, and a new token needs {len(sealed) + 5}" in told
+    told = {notice["notice"]: notice.get("code") for notice in plan.notices(database, found.found, keyring)}
+    short = f"too short: it holds {len(sealed) + 4} characters, and a new token needs {len(sealed) + 5}"
+    assert told[short] == "E_TOKEN_TOO_LONG"
 
 
 @pytest.mark.parametrize(

@@ -115,9 +115,13 @@ def test_a_setting_that_is_made_of_a_key_is_told_before_anything_changes(site: S
     site.sql("CREATE TABLE drv (id int PRIMARY KEY, v text)")
     site.sql("INSERT INTO drv VALUES (1, %s)", (token,))
     tokens, env = site.tokens(), site.env_file.read_bytes()
-    refused = site.play("rotate")
-    assert refused.code != 0
-    assert "E_MADE_OF_KEYS: drv.v is under the setting FIELD_ENCRYPTION_KEY" in " ".join(refused.text.split())
+    elsewhere = f"key_rotation_plan={site.project.parent}/another_plan.yml"
+    for playbook in (["plan", "-e", elsewhere], ["rotate", "--check"], ["rotate"]):
+        refused = site.play(*playbook)
+        text = " ".join(refused.text.split())
+        assert refused.code != 0
+        assert "E_MADE_OF_KEYS" in text
+        assert "is under the setting FIELD_ENCRYPTION_KEY" in text
     assert (site.tokens(), site.env_file.read_bytes()) == (tokens, env)
     described = {"derive": "sha256", "secret": {"join": [{"text": "fields"}, "SECRET_KEY"]}}
     schemes = {"fields": {"format": "fernet", "key": described}, "own": {"format": "fernet", "key": SALTED}}

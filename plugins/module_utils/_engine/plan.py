@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from .._errors.database import TokenTooLong
 from .._errors.option_names import variable_of
 from .application import django_project, model_fields
 from .crypto.keyring import Keyring
@@ -272,6 +273,7 @@ def notices(database: Database, targets: Sequence[Target], keyring: Keyring) -> 
                 "column": target.name,
                 "notice": f"too short: it holds {target.limit} characters, and a new token needs {needed}",
                 "todo": "Widen the column, by a migration of the application, before the rotation.",
+                "code": TokenTooLong.code,
             }
         for each in dict.fromkeys(replace(each, value="") for each in target.derived if each.secret in keyring.names):
             if asks := each.asks(keyring.secret(keyring.base, each.secret)):

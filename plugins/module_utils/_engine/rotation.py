@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import Any
 
 from .._errors.database import DatabaseIsReplica
-from .._errors.discovery import ColumnTied, DerivedFromKeys
+from .._errors.discovery import ColumnTied
 from .._errors.options import InvalidLeaveAlone
 from .._system.progress_file import SILENT, ProgressFile
 from . import plan
@@ -20,7 +20,7 @@ from .crypto import schemes
 from .crypto.key_set import KeySet
 from .crypto.keyring import ApplicationSettings, Keyring
 from .discovery import accounting, proposal, settlements, target_survey, unlisted_keys
-from .discovery.findings import KINDS, Finding, refuse
+from .discovery.findings import KINDS, Finding, Findings, refuse
 from .discovery.nesting import NESTED
 from .discovery.settlements import UNREADABLE, Settlements
 from .postgres import lease
@@ -36,6 +36,7 @@ from .rewrite.throttle import Throttle
 from .rewrite.worker_pool import Crew, Stop
 
 NOTHING: Mapping[str, str] = MappingProxyType({})
+TRIAL = "trial"  # in place of a stage: the application under new values that are thrown away
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,7 @@ class Request:
     traced: bool = False  # whether to note who reads the keys while the application starts
     progress: str | None = None  # the file for the one who watches
     service_environment: Callable[[], Mapping[str, str]] = dict  # reads what the service sets for the application
+    trial: Mapping[str, str] = field(default_factory=dict, repr=False)  # new values that nothing will be under
 
     @property
     def names(self) -> set[str]:
@@ -196,21 +198,26 @@ class Application:
             work.lost += crew.lost
 
     def refuse_made_of_keys(self, destination: str) -> None:
-        """Raise E_MADE_OF_KEYS where columns that are thought to be under other settings would not stay so.
+        """Raise E_MADE_OF_KEYS where columns that are thought to be under other settings would not stay so."""
+        refuse(self.made_of_keys(destination))
 
-        Such a setting is made of the keys by the application itself: under other keys it is another one.
-        """
+    def made_of_keys(self, destination: str = TRIAL) -> list[Finding]:
+        """Columns that are thought to be under other settings, which the application itself makes of the keys: under
+        those of a destination they are others. Without processes under these, nothing is known."""
+        if destination not in self.processes:
+            return []
         kept = {
             (each.column, setting)
             for _, survey in self.parts
             for each in survey.findings.of("fixed")
             for setting in self.keyring.settings_of(self.keyring.fixed[each.facts["scheme"]])
         } | {(each.column, each.facts["setting"]) for _, survey in self.parts for each in survey.findings.of("kept")}
+        found = Findings()
         for name, column in sorted({setting: column for column, setting in sorted(kept)}.items()):
             before, after = (self.processes[stage].opener.setting(name) for stage in (self.keyring.base, destination))
             if before != after:
-                found = f"the salt of {name}" if "." in name else f"the setting {name}"
-                raise DerivedFromKeys(column=column, found=found)
+                found.put("made_of_keys", column, found=f"the salt of {name}" if "." in name else f"the setting {name}")
+        return found.with_text(stops=True)
 
     def refuse_keyless_digests(self, destination: str) -> None:
         """Raise E_COLUMN_TIED for a search column whose key cannot be made of the setting's value under other keys, or
@@ -307,6 +314,7 @@ class Application:
             for each in unproved
         ]
         found += self.unaccounted()
+        found += [] if unset else self.made_of_keys()
         found += census.findings(tallies, (*census.UNOPENED, NESTED))
         found += census.left_alone(tallies, self.settlements)
         found += census.notable(tallies)
@@ -341,12 +349,14 @@ def open_application(request: Request) -> Iterator[Application]:
     described = schemes.tried(request.schemes, request.names)
     stages = {stage: KeySet(values, request.key_ids.get(stage, "")) for stage, values in request.key_sets.items()}
     with contextlib.ExitStack() as stack:
-        processes = stack.enter_context(custom_functions.processes(request.place, stages))
+        trial = {TRIAL: KeySet(request.trial)} if request.trial else {}
+        processes = stack.enter_context(custom_functions.processes(request.place, {**stages, **trial}))
         trace = key_uses.Trace(request.names, request.project_dir) if request.traced else None
         place = request.project_dir, request.settings_module
         started = django_project.start(*place, trace, request.service_environment)
         databases = _connected(request, stack)
-        keyring = Keyring(described, stages, _settings(request), request.base, processes)
+        of_stages = {stage: pair for stage, pair in processes.items() if stage != TRIAL}
+        keyring = Keyring(described, stages, _settings(request), request.base, of_stages)
         databases = _locked(request, databases)
         parts = [
             (database, target_survey.find(database, request.targets, request.ignore, keyring, settled))

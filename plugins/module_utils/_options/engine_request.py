@@ -14,9 +14,10 @@ from .._engine.application import django_project
 from .._engine.application.django_project import ApplicationStart
 from .._engine.crypto.key_set import KeySet
 from .._engine.rotation import Request
-from .._env_file import editor, key_files
+from .._env_file import editor, key_files, key_generation
 from .._env_file.dialects import DIALECTS
 from .._errors.base import RotationError
+from .._errors.keys import KeyNotGenerated
 from .._services.service_environment import variables
 
 
@@ -27,7 +28,8 @@ class Purpose:
     ``label`` names its sessions. ``run`` is the run whose lock to share, ``step`` the one of its steps, ``leased``
     whether the lease must not be another's. ``aliases`` are the databases to open, without it all of them.
     ``every_key`` is whether the env file must set them all: for a first look at an application it need not. ``traced``
-    is whether to note who reads the keys while the application starts.
+    is whether to note who reads the keys while the application starts, ``tried`` whether to look at it under new
+    values, which are thrown away.
     """
 
     label: str
@@ -37,6 +39,7 @@ class Purpose:
     aliases: Sequence[str] = ()
     every_key: bool = True
     traced: bool = False
+    tried: bool = False
 
 
 def request_of(params: Mapping[str, Any], purpose: Purpose) -> Request:
@@ -78,7 +81,15 @@ def request_of(params: Mapping[str, Any], purpose: Purpose) -> Request:
         traced=purpose.traced,
         progress=params["progress"],
         service_environment=service_environment(params),
+        trial=_trial(params, key_sets) if purpose.tried else {},
     )
+
+
+def _trial(params: Mapping[str, Any], key_sets: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
+    """New values such as a rotation would make; none if some come from elsewhere."""
+    with contextlib.suppress(KeyNotGenerated):
+        return key_generation.generate(params["keys"], key_sets.get("current", {}), dialect=params["dialect"])
+    return {}
 
 
 def start_application(params: Mapping[str, Any]) -> ApplicationStart:

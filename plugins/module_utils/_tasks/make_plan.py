@@ -22,7 +22,7 @@ def make_plan(task: HostTask) -> dict[str, Any]:
     if not agreement.agrees(found, params["key_sets"], params["keys"], params["base"]):
         return {"changed": False, "other_keys": KeySet(found).key_id}
     known = {**params, "key_sets": agreement.completed(found, params["key_sets"])}
-    request = request_of(known, Purpose("plan", every_key=False, traced=params["counted"]))
+    request = request_of(known, Purpose("plan", every_key=False, traced=params["counted"], tried=params["counted"]))
     names = key_files.names_of_env_file(params["keys"])
     env = editor.everything(params["env_file"], params["dialect"]) if names else {}
     unset = [name for name in names if name not in found]

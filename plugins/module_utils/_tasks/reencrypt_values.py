@@ -28,7 +28,7 @@ def reencrypt_values(task: HostTask) -> dict[str, Any]:
     destination = params["destination"]
     started = time.monotonic()
     run_id = "" if task.check_mode else params["run"] or secrets.token_hex(8)
-    purpose = Purpose(params["rotation_id"], run=run_id, step=params["step"])
+    purpose = Purpose(params["rotation_id"], run=run_id, step=params["step"], tried=task.check_mode)
     with rotation.open_application(request_of(params, purpose)) as application:
         application.refuse_unproved()
         fenced = {} if task.check_mode or params["fence"] == "off" else _fence(application, params)
@@ -69,6 +69,7 @@ def _fence(application: Any, params: dict[str, Any]) -> dict[str, Any]:
 
 def _examined(application: Any, params: dict[str, Any]) -> list[CensusResult]:
     """The census before the first write, and all that would be refused."""
+    from .._engine import rotation
     from .._engine.discovery.findings import refuse
     from .._engine.proof import census, row_digests
 
@@ -83,8 +84,8 @@ def _examined(application: Any, params: dict[str, Any]) -> list[CensusResult]:
         application.refuse_unaccounted()
     if not reverse:
         refuse([*census.findings(tallies), *census.left_alone(tallies, application.settlements)])
+        application.refuse_made_of_keys(destination if known else rotation.TRIAL)
     if known and not reverse:
-        application.refuse_made_of_keys(destination)
         application.refuse_keyless_digests(destination)
     if known:
         application.rehearse(destination, stop_at_unreadable=not reverse)

@@ -10,13 +10,12 @@ from dataclasses import dataclass, field
 from ansible.parsing.dataloader import DataLoader
 
 from ...module_utils._engine.crypto.key_set import KeySet
-from ...module_utils._env_file import key_files
+from ...module_utils._env_file import key_files, key_generation
 from ...module_utils._errors.options import InvalidOption
 from ...module_utils._errors.run import RotationIdUsed, RotationOpen
 from ...module_utils._record.writer import Record
 from ...module_utils._stores.history import ROLLED_BACK, History
 from ...module_utils._stores.store import Store
-from . import key_generation
 from .key_store import expand, read_vaulted
 from .key_versions import UNMADE, Move, VersionRequest, move
 from .plan_approval import used_in

@@ -12,13 +12,14 @@ import pytest
 from ansible.parsing.vault import VaultLib
 from ansible_collections.tetech.key_rotation.plugins.action import key_version
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.key_set import KeySet
+from ansible_collections.tetech.key_rotation.plugins.module_utils._env_file import key_generation
 from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import RotationError
 from ansible_collections.tetech.key_rotation.plugins.module_utils._record import verifier
 from ansible_collections.tetech.key_rotation.plugins.module_utils._record.writer import Record
 from ansible_collections.tetech.key_rotation.plugins.module_utils._stores.history import History
 from ansible_collections.tetech.key_rotation.plugins.module_utils._stores.vault_file import VaultFile
 from ansible_collections.tetech.key_rotation.plugins.module_utils._system.timestamps import add_days
-from ansible_collections.tetech.key_rotation.plugins.plugin_utils._services import key_generation, retention
+from ansible_collections.tetech.key_rotation.plugins.plugin_utils._services import retention
 from ansible_collections.tetech.key_rotation.plugins.plugin_utils._services.host_keys import KeyFiles, refuse_other_keys
 from ansible_collections.tetech.key_rotation.plugins.plugin_utils._services.key_store import AnsibleVault, open_store
 from ansible_collections.tetech.key_rotation.tests.key_pairs import KeyPair, key_pair

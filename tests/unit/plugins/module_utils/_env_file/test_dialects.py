@@ -10,7 +10,7 @@ import re
 from pathlib import Path
 
 import pytest
-from ansible_collections.tetech.key_rotation.plugins.module_utils._env_file import dialects, editor
+from ansible_collections.tetech.key_rotation.plugins.module_utils._env_file import dialects, editor, key_generation
 from ansible_collections.tetech.key_rotation.plugins.module_utils._env_file.dialects import (
     BOM,
     DIALECTS,
@@ -19,7 +19,6 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._env_file.dial
     read_for_real,
 )
 from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import RotationError
-from ansible_collections.tetech.key_rotation.plugins.plugin_utils._services import key_generation
 
 from . import env_file_readers
 

@@ -66,6 +66,18 @@ def test_a_request_never_shows_a_value(params):
     assert "CANARY" not in repr(request_of({**params, "key_sets": KEY_SETS}, Purpose("census")))
 
 
+def test_only_a_plan_or_a_dry_run_tries_new_values_and_never_shows_them(params):
+    assert request_of(params, Purpose("census")).trial == {}
+    keys = [{"name": "SECRET_KEY", "keep": 1}]
+    request = request_of({**params, "keys": keys}, Purpose("plan", tried=True))
+    new, old = request.trial["SECRET_KEY"].split(",")
+    assert old == "CANARY-of-the-file"
+    assert len(new) == 86
+    assert new not in repr(request)
+    of_a_pair = [*keys, {"name": "PUBLIC", "type": "openpgp", "destination": "/none/public.key"}]
+    assert request_of({**params, "keys": of_a_pair, "key_sets": KEY_SETS}, Purpose("plan", tried=True)).trial == {}
+
+
 def test_an_env_file_that_is_refused_is_refused_here(params):
     with pytest.raises(RotationError) as refused:
         request_of({**params, "keys": [{"name": "OTHER"}]}, Purpose("census"))

@@ -5,9 +5,8 @@ from __future__ import annotations
 import re
 
 import pytest
-from ansible_collections.tetech.key_rotation.plugins.module_utils._env_file import dialects
+from ansible_collections.tetech.key_rotation.plugins.module_utils._env_file import dialects, key_generation
 from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import RotationError
-from ansible_collections.tetech.key_rotation.plugins.plugin_utils._services import key_generation
 from ansible_collections.tetech.key_rotation.tests.key_pairs import KeyPair, key_pair
 from cryptography.fernet import Fernet
 from django.core.checks.security import base as django_checks

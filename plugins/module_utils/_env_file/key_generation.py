@@ -17,11 +17,11 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
-from ...module_utils._engine.crypto import openpgp_pair
-from ...module_utils._env_file import dialects, key_files
-from ...module_utils._errors.base import word
-from ...module_utils._errors.keys import KeyDialect, KeyNotGenerated, KeyWeak
-from ...module_utils._errors.options import InvalidKeySpec, UnknownKeyType
+from .._engine.crypto import openpgp_pair
+from .._errors.base import word
+from .._errors.keys import KeyDialect, KeyNotGenerated, KeyWeak
+from .._errors.options import InvalidKeySpec, UnknownKeyType
+from . import dialects, key_files
 
 # As django.core.management.utils.get_random_secret_key draws it: 50 of 50 characters, 282 bits.
 DJANGO_ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789!@#$%^&*(-_=+)"
