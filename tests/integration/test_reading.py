@@ -212,6 +212,27 @@ def test_tokens_that_a_library_passes_on_as_text_are_counted(app: Any) -> None:
     assert "key_rotation_application_ignore" not in str(refused.value)
 
 
+def test_a_plain_field_in_which_some_values_are_tokens_is_read_as_before_if_only_these_were_sealed_again(
+    app: Any,
+) -> None:
+    """As in an application that decrypts in a function of its own, and keeps plain text in the same column."""
+
+    def seal(stage: str) -> None:
+        for number in range(30):
+            token = app.keyring.cipher("own", stage).seal(Opened(b"%d" % number)).decode()
+            app.database.execute("UPDATE secrets SET nick = %s WHERE id = %s", (token, number))
+
+    seal("current")
+    before = picture(app, lambda name: name.endswith("nick"))
+    assert [(one["read"], one["tokens"]) for one in before["readings"]] == [(ROWS, 30)]
+    seal("pending")
+    app.key.secret = "new-secret"
+    model_reading.refuse_worse(before, picture(app, lambda name: name.endswith("nick")))
+    app.database.execute("UPDATE secrets SET nick = 'another' WHERE id = 35")
+    with pytest.raises(RotationError, match="E_APPLICATION_READS"):
+        model_reading.refuse_worse(before, picture(app, lambda name: name.endswith("nick")))
+
+
 def test_what_another_process_made_of_values_is_told_as_the_application_reads_it(app: Any) -> None:
     rotate(app)
     seal = app.keyring.cipher("own", "pending").seal
