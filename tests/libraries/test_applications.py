@@ -214,6 +214,17 @@ def test_all_of_them_are_rotated_and_read_as_before(applications: Applications) 
     assert applications.read() == before
 
 
+def test_a_type_that_makes_no_key_for_the_field_stops_the_plan_and_the_line_to_write_is_shown(
+    applications: Applications,
+) -> None:
+    done = applications.play("plan", key_rotation_keys=[{"name": "SECRET_KEY"}, {"name": "FIELD_KEY"}])
+    assert done.returncode != 0
+    shown = " ".join((done.stdout + done.stderr).split())
+    assert "a new value of the type token_urlsafe is no key for the scheme" in shown
+    assert "of billing_invoice.iban (E_KEY_TYPE_UNFIT)" in shown
+    assert "Write {name: FIELD_KEY, type: fernet} in key_rotation_keys" in shown
+
+
 def test_a_field_added_later_stops_the_rotation_and_is_named(applications: Applications) -> None:
     assert applications.play("plan").returncode == 0
     models = applications.project / "people/models.py"

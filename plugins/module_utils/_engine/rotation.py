@@ -185,6 +185,7 @@ class Application:
     ) -> None:
         """Every token to one stage, by so many processes; call ``census`` and refuse what is unreadable first."""
         stop, policy = stop or Stop(), policy or RewritePolicy()
+        self.keyring.refuse_unusable({target.scheme for target in self.targets}, destination)
         if any(scheme.functions for scheme in self.keyring.tried):
             workers = 1  # they have one process per key set
         for database, survey in self.parts:

@@ -57,6 +57,28 @@ class KeysNotProved(RotationError):
     remedy = "The file changed in between: run the same command again."
 
 
+class KeyUnusable(RotationError):
+    code = "E_KEY_UNUSABLE"
+    scheme: str
+    key_id: str
+    problem = "the version {key_id} has a value that is no key for the scheme {scheme}"
+    remedy = (
+        "Roll back with the rollback playbook. Then run the plan playbook: it names the key and the type that its "
+        "values must have. Write that type in O(keys), and rotate again."
+    )
+
+
+class KeyTypeUnfit(RotationError):
+    code = "E_KEY_TYPE_UNFIT"
+    column: str
+    type: str
+    scheme: str
+    target: str
+    line: str
+    problem = "{column}: a new value of the type {type} is no key for the scheme {scheme} of {target}"
+    remedy = "Write {line} in O(keys)."
+
+
 class KeyReused(RotationError):
     code = "E_KEY_REUSED"
     key_id: str

@@ -10,12 +10,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..._errors.options import InvalidScheme
 from ..application.custom_functions import FunctionCipher, ProcessPair
 from .derivation import NOTHING, Settings, members, values
 from .key_set import KeySet, split_list
 from .libraries import MAPPINGS
 from .schemes import Scheme
 from .tokens import Cipher, Opened
+from .unusable_key import UnusableKey
 
 
 @dataclass(frozen=True)
@@ -38,8 +40,8 @@ class Keyring:
     that everything was under before the rotation that is under way, and is tried first.
 
     ``processes`` are those of the application, by stage, for schemes that are its own functions. Schemes that lack a
-    value for a setting are left out; those that depend on none of the keys are ``fixed``: their tokens stay as they
-    are.
+    value for a setting under ``base`` are left out; another stage whose values make no key opens nothing. Schemes that
+    depend on none of the keys are ``fixed``: their tokens stay as they are.
     """
 
     def __init__(
@@ -68,10 +70,12 @@ class Keyring:
 
     def add(self, scheme: Scheme) -> bool:
         """Take one more scheme; whether it can be tried."""
-        made = {stage: self._build_cipher(scheme, stage) for stage in self.stages}
-        ciphers = {stage: cipher for stage, cipher in made.items() if cipher is not None}
-        if len(ciphers) < len(made):
-            return False
+        ciphers: dict[str, Cipher] = {}
+        for stage, keys in self.stages.items():
+            cipher = self._build_cipher(scheme, stage)
+            if cipher is None and not ciphers:
+                return False
+            ciphers[stage] = cipher or UnusableKey(scheme.name, keys.key_id)
         kept = self.schemes if self._depends(scheme) else self.fixed
         kept[scheme.name] = scheme
         self._ciphers[scheme.name] = ciphers
@@ -84,6 +88,23 @@ class Keyring:
             others = [pair.sealer for other, pair in self._processes.items() if other != stage]
             return FunctionCipher(self._processes[stage], scheme.functions, others)
         return scheme.cipher(self._views[stage])
+
+    def refuse_unusable(self, schemes: Iterable[str], stage: str) -> None:
+        """Raise E_KEY_UNUSABLE if one of the schemes can make no key of the values of a stage."""
+        for name in schemes:
+            cipher = self.cipher(name, stage)
+            if isinstance(cipher, UnusableKey):
+                raise cipher.error
+
+    def can_use(self, scheme: str, values: Mapping[str, str]) -> bool:
+        """Whether a scheme could make its keys if the keys of before had these ``values`` in their place."""
+        described, before = self.schemes[scheme], next(iter(self.stages.values()))
+        if described.functions:
+            return True
+        try:
+            return described.cipher(self._view(KeySet({**before.values, **values}))) is not None
+        except InvalidScheme:
+            return False
 
     def remove(self, scheme: Scheme) -> None:
         """Forget a scheme that was tried in vain."""

@@ -11,6 +11,7 @@ from typing import Any
 from ..application import django_project
 from ..application.key_uses import Use
 from ..crypto.keyring import Keyring
+from ..crypto.unusable_key import sample_value
 from ..postgres import sql
 from ..postgres.catalog import Column, Table
 from ..postgres.connection import Database
@@ -162,7 +163,8 @@ def keys(
     described: Sequence[Mapping[str, Any]],
     uses: Callable[[], Mapping[str, Sequence[Use]]],
 ) -> list[Finding]:
-    """Findings about keys that no target depends on and that are not declared to sign only.
+    """Findings about keys that no target depends on and that are not declared to sign only, and about keys of a type
+    that a target cannot use.
 
     ``described`` are the entries of the option ``keys``, ``uses`` says who reads each in code, which takes a while.
     """
@@ -177,7 +179,24 @@ def keys(
         line = ", ".join(f"{member}: {value}" for member, value in _declared(name, described).items())
         used_by, hashes = _format_uses(readers.get(name, ())), _hashes(surveys)
         found.put("key_without_value", name, line=f"{{{line}}}", uses=used_by, hashes=hashes)
+    for entry in described:
+        _put_unfit_type(found, entry, surveys, keyring)
     return found.with_text(stops=True)
+
+
+def _put_unfit_type(found: Findings, entry: Mapping[str, Any], surveys: Sequence[Survey], keyring: Keyring) -> None:
+    """Put down a key of which a new value would make no key for a target under it."""
+    name, value = entry["name"], sample_value(entry)
+    if value is None or name not in keyring.names:
+        return
+    for target in [target for survey in surveys for target in survey.found]:
+        if name in keyring.keys_of([target.scheme]) and not keyring.can_use(target.scheme, {name: value}):
+            own = next(iter(keyring.stages.values())).values.get(name, "")
+            fitting = proposal.entry(name, [part.encode() for part in own.split(",") if part])
+            line = ", ".join(f"{member}: {each}" for member, each in fitting.items())
+            facts = {"type": entry.get("type") or "token_urlsafe", "scheme": target.scheme, "target": target.name}
+            found.put("key_type_unfit", name, line=f"{{{line}}}", **facts)
+            return
 
 
 def used_keys(surveys: Sequence[Survey], keyring: Keyring) -> set[str]:

@@ -90,6 +90,7 @@ _ROWS = (
     ),
     stop("no_targets", "E_NO_TARGETS"),
     stop("key_without_value", "E_KEY_WITHOUT_VALUE"),
+    stop("key_type_unfit", "E_KEY_TYPE_UNFIT"),
     warn(
         "ignored",
         "in O(ignore)",

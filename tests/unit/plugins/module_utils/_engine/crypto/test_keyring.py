@@ -13,6 +13,13 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto
     Keyring,
 )
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.tokens import Opened
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.unusable_key import (
+    SAMPLES,
+    sample_value,
+)
+from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import RotationError
+from ansible_collections.tetech.key_rotation.plugins.plugin_utils._services.key_generation import BYTES, TYPES
+from cryptography.fernet import Fernet
 
 from ..conftest import nothing_set
 
@@ -102,9 +109,36 @@ def test_without_a_value_for_a_setting_a_scheme_is_left_out(old_keys):
     assert keyring.fixed == {}
 
 
-def test_a_scheme_must_have_its_settings_under_every_stage():
+def test_a_scheme_must_have_its_settings_under_the_keys_of_before():
     assert list(ring({}, current={"FIELD_KEYS": FIRST}).schemes) == ["field"]
-    assert ring({}, current={"FIELD_KEYS": FIRST}, pending={"OTHER": "x"}).schemes == {}
+    assert ring({}, current={"OTHER": "x"}, pending={"FIELD_KEYS": FIRST}).schemes == {}
+
+
+@pytest.mark.parametrize("pending", [{"OTHER": "x"}, {"FIELD_KEYS": ""}])
+def test_a_stage_whose_values_make_no_key_hides_no_value_of_another_stage(pending):
+    keyring = ring({}, current={"FIELD_KEYS": FIRST}, pending=pending)
+    assert keyring.stage_of("field", token(FIRST))[0] == "current"
+    with pytest.raises(RotationError, match="E_KEY_UNUSABLE"):
+        keyring.refuse_unusable(["field"], "pending")
+    with pytest.raises(RotationError, match="E_KEY_UNUSABLE"):
+        keyring.cipher("field", "pending").seal(Opened(b"x"))
+    assert keyring.refuse_unusable(["field"], "current") is None
+
+
+def test_a_value_of_another_type_may_be_no_key():
+    """As where a Fernet key is listed without its type."""
+    fernet_key = Fernet.generate_key().decode()
+    schemes_of_fernet = schemes.parse({"direct": {"format": "fernet", "key": {"derive": "direct", "secret": "KEY"}}})
+    keyring = Keyring(schemes_of_fernet, {"current": KeySet({"KEY": fernet_key})}, nothing_set)
+    fitting = {name for name in SAMPLES if keyring.can_use("direct", {"KEY": sample_value({"type": name})})}
+    assert fitting == {"fernet"}
+
+
+def test_there_is_a_sample_of_each_type_that_can_be_generated():
+    assert {*SAMPLES} == {*TYPES}
+    assert sample_value({"type": "openpgp"}) is None
+    for name, make in TYPES.items():
+        assert len(sample_value({"type": name})) == len(make(BYTES.get(name, 0)))
 
 
 def test_a_scheme_that_depends_on_none_of_the_keys_is_fixed():

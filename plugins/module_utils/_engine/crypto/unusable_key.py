@@ -1,0 +1,44 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A key version whose values a scheme cannot use, and a sample of each type of values, by which that is found early."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ..._errors.keys import KeyUnusable
+from .tokens import Opened, SingleTokenCipher
+
+# As plugin_utils/_services/key_generation.py generates them, but always the same value.
+SAMPLES: Mapping[str, Callable[[int | None], str]] = {
+    "token_urlsafe": lambda size: base64.urlsafe_b64encode(bytes(size or 64)).decode().rstrip("="),
+    "fernet": lambda _: base64.urlsafe_b64encode(bytes(32)).decode(),
+    "hex": lambda size: bytes(size or 32).hex(),
+    "django_secret_key": lambda _: "(" * 50,
+}
+
+
+def sample_value(entry: Mapping[str, Any]) -> str | None:
+    """A value of the type of a key; None if values of the type are not generated here."""
+    make = SAMPLES.get(entry.get("type") or "token_urlsafe")
+    return make(entry.get("bytes")) if make else None
+
+
+class UnusableKey(SingleTokenCipher):
+    """Opens nothing, and seals nothing."""
+
+    def __init__(self, scheme: str, key_id: str) -> None:
+        self._scheme, self._key_id = scheme, key_id
+
+    def open(self, token: bytes) -> Opened | None:
+        return None
+
+    def seal(self, inside: Opened) -> bytes:
+        """Raises E_KEY_UNUSABLE."""
+        raise self.error
+
+    @property
+    def error(self) -> KeyUnusable:
+        return KeyUnusable(scheme=self._scheme, key_id=self._key_id)
