@@ -17,8 +17,8 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto
     SAMPLES,
     sample_value,
 )
+from ansible_collections.tetech.key_rotation.plugins.module_utils._env_file.key_generation import BYTES, TYPES
 from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import RotationError
-from ansible_collections.tetech.key_rotation.plugins.plugin_utils._services.key_generation import BYTES, TYPES
 from cryptography.fernet import Fernet
 
 from ..conftest import nothing_set
