@@ -62,6 +62,8 @@ options:
       - Decisions that a person made about columns, each as V(table.column), and about values of O(leave_alone).
       - Each decision is V(not_ours) (encrypted under none of the keys) or V(unreadable) (the loss after the rotation is
         accepted), with a reason. The plan, its hash and the record include the decisions.
+      - Of a column with values that are encrypted twice it is V(one_layer) (by accident, each becomes one token) or
+        V(two_layers) (by design, both layers are rotated).
     type: dict
     default: {}
   progress:

@@ -11,7 +11,7 @@ import struct
 import time
 import tracemalloc
 from collections.abc import Callable, Sequence
-from itertools import product
+from itertools import pairwise, product
 from typing import Any
 
 import pytest
@@ -32,7 +32,6 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discov
     settlements,
     target_survey,
 )
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.plaintext_rules import PlaintextRule
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres import catalog
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres.connection import Database
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.proof import census
@@ -129,37 +128,116 @@ def inside(database: Database, held: target_survey.Target, keyring: Keyring, sta
     return {one and one.plaintext for one in opened}
 
 
+def is_of_processes(stages: Sequence[str]) -> bool:
+    """Whether processes with other keys could have made the layers: none reads what it can decrypt as a token."""
+    return all(outer != inner for outer, inner in pairwise(stages))
+
+
+COMBINATIONS = [stages for depth in (2, 3) for stages in product(STAGES, repeat=depth)]
+OF_PROCESSES = [stages for stages in COMBINATIONS if is_of_processes(stages)]
+OF_NOBODY_KNOWS = [stages for stages in COMBINATIONS if not is_of_processes(stages)]
+
+
 @pytest.mark.parametrize(("scheme", "sql_type"), COLUMNS, ids=["-".join(one) for one in COLUMNS])
-def test_every_combination_of_stages_becomes_one_token_and_the_digest_stays(
+def test_every_combination_of_versions_becomes_one_token_and_the_digest_stays(
     database: Database, keyring: Keyring, scheme: str, sql_type: str
 ) -> None:
-    combinations = [stages for depth in (2, 3) for stages in product(keyring.stages, repeat=depth)]
-    fill(database, sql_type, [sealed(keyring, scheme, stages) for stages in [("current",), *combinations]])
+    fill(database, sql_type, [sealed(keyring, scheme, stages) for stages in [("current",), *OF_PROCESSES]])
     held = target(database, scheme, sql_type)
     before = take(database, held, keyring)
-    assert before.classes == {"current": 1, "nested": len(combinations)}
+    assert before.classes == {"current": 1, "nested": len(OF_PROCESSES)}
     assert before.examples["nested"][:2] == ["1", "2"]
-    assert before.layers == {stage: sum(stage in stages for stages in combinations) for stage in keyring.stages}
+    assert before.layers == {stage: sum(stage in stages for stages in OF_PROCESSES) for stage in keyring.stages}
     for destination in ("pending", "current"):  # the rotation, and the way back
         rewrite(database, [held], keyring, destination)
         after = take(database, held, keyring)
-        assert after.classes == {destination: 1 + len(combinations)}
+        assert after.classes == {destination: 1 + len(OF_PROCESSES)}
         assert after.layers == {}
         assert inside(database, held, keyring, destination) == {VALUE}
         census.refuse_difference([before.result], [after.result])
 
 
-def test_a_format_without_authentication_is_unwrapped_if_a_token_that_proves_itself_is_inside(
+def refused(database: Database, held: target_survey.Target, keyring: Keyring, code: str, rows: str) -> census.Tally:
+    """The census, which stops by row as the rewrite does. Nothing is written, on a way back either."""
+    stored_before = database.rows("SELECT a::text FROM secrets ORDER BY id", ())
+    tally = take(database, held, keyring)
+    for act in (lambda: census.refuse_unreadable([tally]), lambda: rewrite(database, [held], keyring, "pending")):
+        with pytest.raises(RotationError) as stopped:
+            act()
+        assert (stopped.value.code, stopped.value.where["rows"]) == (code, rows)
+    rewrite(database, [held], keyring, "older-7", stop_at_unreadable=False)
+    assert database.rows("SELECT a::text FROM secrets ORDER BY id", ()) == stored_before
+    return tally
+
+
+@pytest.mark.parametrize(("scheme", "sql_type"), COLUMNS, ids=["-".join(one) for one in COLUMNS])
+def test_two_layers_under_one_version_stop_by_row_for_no_process_with_other_keys_made_them(
+    database: Database, keyring: Keyring, scheme: str, sql_type: str
+) -> None:
+    fill(database, sql_type, [sealed(keyring, scheme, ("current", "current"))])
+    tally = refused(database, target(database, scheme, sql_type), keyring, "E_TWO_LAYERS", "secrets.a:0")
+    assert (tally.classes, tally.layers) == ({"two_layers": 1}, {"current": 1})
+
+
+@pytest.mark.parametrize("stages", OF_NOBODY_KNOWS, ids="-".join)
+def test_two_layers_that_a_person_settled_as_one_become_one_token(
+    database: Database, keyring: Keyring, stages: Sequence[str]
+) -> None:
+    fill(database, "text", [sealed(keyring, "plain", stages), sealed(keyring, "plain", ("current",))])
+    assert take(database, target(database, "plain"), keyring).classes["two_layers"] == 1
+    settled = settlements.parse({"secrets.a": {"one_layer": "an import encrypted them twice"}})
+    (held,) = target_survey.find(database, "auto", (), keyring, settled).found
+    rewrite(database, [held], keyring, "pending")
+    assert inside(database, held, keyring, "pending") == {VALUE}
+
+
+def test_two_layers_that_a_person_settled_as_two_are_one_scheme_wherever_the_first_one_is(
+    database: Database, keyring: Keyring
+) -> None:
+    single = [sealed(keyring, "plain", ("current",), b"%d" % number) for number in range(1200)]
+    fill(database, "text", [*single, layered(keyring, "current")])
+    (held,) = target_survey.find(database, "auto", (), keyring).found
+    assert held.scheme == "plain", "nothing among the first rows shows two layers"
+    tally = take(database, held, keyring)
+    assert tally.classes == {"current": 1200, "two_layers": 1}
+    assert tally.examples["two_layers"] == ["1200"]
+    settled = settlements.parse({"secrets.a": {"two_layers": "version 2 of the model"}})
+    for destination in ("pending", "pending", "current"):
+        (held,) = target_survey.find(database, "auto", (), keyring, settled).found
+        assert held.scheme == "plain over inner"
+        rewrite(database, [held], keyring, destination)
+        (text,) = inside(database, target(database, "plain"), keyring, destination) - {
+            b"%d" % number for number in range(1200)
+        }
+        assert keyring.cipher("inner", destination).open(text or b"") == Opened(VALUE, 1_700_000_000)
+
+
+def test_the_rule_of_a_column_does_not_depend_on_the_order_of_its_rows_in_the_heap(
+    database: Database, keyring: Keyring
+) -> None:
+    tokens = [layered(keyring, "current"), *(sealed(keyring, "plain", ("current",)) for _ in range(60))]
+    fill(database, "text", tokens)
+    for destination in ("pending", "current", "pending"):  # the row of two layers becomes the last one in the heap
+        (held,) = target_survey.find(database, "auto", (), keyring).found
+        assert held.scheme == "plain over inner"
+        rewrite(database, [held], keyring, destination)
+        database.execute("UPDATE secrets SET a = a WHERE id = 0")
+
+
+def test_two_layers_of_a_library_that_raises_stop_under_any_versions(database: Database) -> None:
+    known = {"django_fernet_fields_no_hkdf": FIELD}
+    stages = {stage: STAGES[stage] for stage in ("current", "pending", "older-7")}
+    keyring = Keyring(schemes.parse(known), stages, ApplicationSettings(lambda name: None))
+    fill(database, "text", [sealed(keyring, "django_fernet_fields_no_hkdf", ("current", "pending"))])
+    refused(database, target(database, "django_fernet_fields_no_hkdf"), keyring, "E_TWO_LAYERS", "secrets.a:0")
+
+
+def test_in_a_format_without_authentication_a_token_of_another_scheme_stops(
     database: Database, keyring: Keyring
 ) -> None:
     text = sealed(keyring, "plain", ("pending",))
-    token = keyring.cipher("ecb", "current").seal(keyring.schemes["ecb"].with_text(Opened(b""), text))
-    fill(database, "text", [token])
-    held = target(database, "ecb")
-    assert take(database, held, keyring).classes == {"nested": 1}
-    rewrite(database, [held], keyring, "pending")
-    (opened,) = inside(database, held, keyring, "pending")
-    assert keyring.schemes["ecb"].text_of(Opened(opened or b"")) == VALUE
+    fill(database, "text", [keyring.cipher("ecb", "current").seal(keyring.schemes["ecb"].with_text(Opened(b""), text))])
+    refused(database, target(database, "ecb"), keyring, "E_TWO_LAYERS", "secrets.a:0")
 
 
 def test_a_token_in_the_quotes_of_json_is_unwrapped_to_the_json_that_was_encrypted_at_first(
@@ -173,11 +251,10 @@ def test_a_token_in_the_quotes_of_json_is_unwrapped_to_the_json_that_was_encrypt
     assert inside(database, held, keyring, "pending") == {document}
 
 
-def test_a_token_of_another_column_under_a_rotated_key_is_unwrapped(database: Database, keyring: Keyring) -> None:
-    fill(database, "text", [sealed(keyring, "plain", ("current",), sealed(keyring, "inner", ("older-7",)))])
-    held = target(database, "plain")
-    rewrite(database, [held], keyring, "pending")
-    assert inside(database, held, keyring, "pending") == {VALUE}
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_token_of_another_scheme_is_never_unwrapped(database: Database, keyring: Keyring, stage: str) -> None:
+    fill(database, "text", [sealed(keyring, "plain", ("current",), sealed(keyring, "inner", (stage,)))])
+    refused(database, target(database, "plain"), keyring, "E_TWO_LAYERS", "secrets.a:0")
 
 
 @pytest.mark.parametrize(
@@ -279,21 +356,30 @@ WRITINGS: dict[str, Callable[[bytes], bytes]] = {
 @pytest.mark.parametrize("writing", WRITINGS)
 def test_a_token_in_another_writing_is_unwrapped(database: Database, keyring: Keyring, writing: str) -> None:
     write = WRITINGS[writing]
-    tokens = [
-        sealed(keyring, "plain", ("current",), write(sealed(keyring, scheme, stages)))
-        for scheme, stages in (("plain", ("pending",)), ("inner", ("older-7",)), ("plain", ("current", "pending")))
-    ]
-    tokens.append(sealed(keyring, "plain", ("current",), write(sealed(keyring, "plain", ("current",), write(VALUE)))))
-    fill(database, "text", tokens)
+    nested = [write(sealed(keyring, "plain", stages)) for stages in (("pending",), ("pending", "older-7"))]
+    nested.append(write(sealed(keyring, "plain", ("older-7",), write(VALUE))))
+    fill(database, "text", [sealed(keyring, "plain", ("current",), text) for text in nested])
     held = target(database, "plain")
     before = take(database, held, keyring)
-    assert before.classes == {"nested": 4}
+    assert before.classes == {"nested": 3}
     for destination in ("pending", "current"):
         rewrite(database, [held], keyring, destination)
         after = take(database, held, keyring)
-        assert after.classes == {destination: 4}
+        assert after.classes == {destination: 3}
         assert inside(database, held, keyring, destination) == {VALUE, write(VALUE)}
         census.refuse_difference([before.result], [after.result])
+
+
+@pytest.mark.parametrize("writing", WRITINGS)
+@pytest.mark.parametrize(("scheme", "stage"), [("plain", "current"), ("inner", "current"), ("inner", "older-7")])
+def test_a_token_in_another_writing_that_no_process_with_other_keys_made_stops(
+    database: Database, writing: str, scheme: str, stage: str
+) -> None:
+    keyring = Keyring(schemes.parse({"plain": FIELD, "inner": INNER}), STAGES, ApplicationSettings(lambda name: None))
+    text = WRITINGS[writing](sealed(keyring, scheme, (stage,)))
+    fill(database, "text", [sealed(keyring, "plain", ("current",), text)])
+    tally = take(database, target(database, "plain"), keyring)
+    assert (tally.classes, tally.layers) == ({"token_inside": 1}, dict.fromkeys(("current", stage), 1))
 
 
 @pytest.mark.parametrize(("scheme", "sql_type"), [("raw", "bytea"), ("gcm", "bytea"), ("gcm_text", "text")])
@@ -381,6 +467,28 @@ def test_a_token_between_other_text_counts_only_if_it_opens_under_a_key_that_is_
     assert take(database, target(database, "plain"), keyring).classes == {"current": 3}
 
 
+FIXED_OUTER: dict[str, Callable[[bytes], bytes]] = {"a document": document, "hex": WRITINGS["hex"], "a token": bytes}
+
+
+@pytest.mark.parametrize("between", FIXED_OUTER)
+def test_a_token_under_a_rotated_key_stops_by_row_in_a_column_whose_own_key_is_not_rotated(
+    database: Database, between: str
+) -> None:
+    stages = {stage: KeySet({"INNER_KEY": keys.values["INNER_KEY"]}) for stage, keys in STAGES.items()}
+    keyring = Keyring(
+        schemes.parse({"plain": FIELD, "inner": INNER}), stages, ApplicationSettings({"FIELD_KEY": key(9)}.get)
+    )
+    texts = [b"%d" % number for number in range(1200)]
+    texts.append(FIXED_OUTER[between](sealed(keyring, "inner", ("older-7",))))
+    fill(database, "text", [sealed(keyring, "plain", ("current",), text) for text in texts])
+    survey = target_survey.find(database, "auto", (), keyring)
+    assert (survey.found, [held.name for held in survey.fixed]) == ([], ["secrets.a"])
+    (found,) = census.inside_fixed(database, survey.fixed, keyring, [])
+    assert (found.kind.code, found.facts) == ("E_TOKEN_INSIDE", {"count": 1, "rows": "secrets.a:1200"})
+    for accepted in ("secrets.a", "secrets.a:1200"):
+        assert census.inside_fixed(database, survey.fixed, keyring, [accepted]) == []
+
+
 def numbers(count: int) -> bytes:
     """Sparse binary data in base64: it has what a Fernet token begins with at every third number."""
     return again(struct.pack(f"<{count}q", *([0x80, 1 << 15, 3] * count)[:count]))
@@ -396,7 +504,7 @@ def test_a_token_in_much_text_that_begins_like_one_is_found_in_little_time_and_m
     opened = keyring.stages_of("plain", tokens)
     tracemalloc.start()
     began = time.process_time()
-    found = nesting.unwrapped(keyring, PlaintextRule("plain"), tokens, opened)
+    found = nesting.unwrapped(keyring, "plain", tokens, opened)
     took, (_, peak) = time.process_time() - began, tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert {place: (inner.problem, inner.held) for place, inner in found.items()} == {1: ("token_inside", ("older-7",))}
@@ -444,14 +552,12 @@ def test_a_token_between_other_text_that_a_person_accepted_stays_as_it_is(
 
 
 @pytest.mark.parametrize("writing", WRITINGS)
-def test_tokens_in_another_writing_are_not_unwrapped_if_they_are_the_rule(database: Database, writing: str) -> None:
+def test_tokens_in_another_writing_are_not_unwrapped_if_they_are_accepted(database: Database, writing: str) -> None:
     keyring = Keyring(schemes.parse({"plain": FIELD}), STAGES, ApplicationSettings(lambda name: None))
     texts = [WRITINGS[writing](sealed(keyring, "plain", ("current",))) for _ in range(2)]
     tokens = [sealed(keyring, "plain", ("current",), text) for text in (*texts, VALUE)]
-    assert judged(keyring, "plain", tokens, reads_inner=True) == ("plain", False, True)
     fill(database, "text", tokens)
     (held,) = target_survey.find(database, "auto", (), keyring).found
-    assert held.wrapped
     tally = take(database, held, keyring)
     assert tally.classes == {"current": 1, "token_inside": 2}
     rewrite(database, [held], keyring, "pending", leave_alone=[held.name])
@@ -463,25 +569,22 @@ def test_two_layers_by_design_of_which_the_inner_one_is_in_base64_are_one_scheme
     assert judged(keyring, "plain", tokens).scheme == "plain over doubled"
 
 
-def test_tokens_in_another_writing_under_two_versions_are_a_rule_too(keyring: Keyring) -> None:
-    text = sealed(keyring, "plain", ("pending",)).hex().encode()
-    tokens = [sealed(keyring, "plain", ("current",), text) for _ in range(3)]
-    assert judged(keyring, "plain", tokens) == ("plain", False, True), "a person decides: it is never unwrapped"
-
-
 SETTLED = settlements.parse({"secrets.a": {"unreadable": "the application reads both layers by itself"}})
 
 
-@pytest.mark.parametrize(("doubled", "settled"), [(2, {}), (2, SETTLED), (1, SETTLED)])
+@pytest.mark.parametrize(
+    ("doubled", "settled", "listed"),
+    [(2, {}, "secrets.a"), (2, SETTLED, "secrets.a"), (1, SETTLED, "secrets.a"), (1, {}, "secrets.a:0")],
+)
 def test_tokens_in_another_writing_that_stay_stay_in_each_pass_and_in_a_rollback(
-    database: Database, keyring: Keyring, doubled: int, settled: settlements.Settlements
+    database: Database, keyring: Keyring, doubled: int, settled: settlements.Settlements, listed: str
 ) -> None:
     texts = [*(sealed(keyring, "plain", ("current",)).hex().encode() for _ in range(doubled)), VALUE]
     others = [f"value {number}".encode() for number in range(4 * (2 - doubled))]
     fill(database, "text", [sealed(keyring, "plain", ("current",), text) for text in (*texts, *others)])
     for destination in ("pending", "pending", "current", "older-7"):
         (held,) = target_survey.find(database, "auto", (), keyring, settled).found  # by each process anew
-        rewrite(database, [held], keyring, destination, leave_alone=[held.name])
+        rewrite(database, [held], keyring, destination, leave_alone=[listed])
         assert inside(database, held, keyring, destination) == {*texts, *others}
 
 
@@ -564,7 +667,7 @@ class Process:
         return read, b"s" + base64.b64decode(argument[len(begin) :]) if read else None
 
 
-@pytest.mark.parametrize("stages", [*product(("current", "pending"), repeat=2), ("current", "pending", "current")])
+@pytest.mark.parametrize("stages", [("current", "pending"), ("pending", "current"), ("current", "pending", "current")])
 def test_a_token_of_the_applications_own_functions_is_known_by_what_all_begin_with(
     database: Database, stages: Sequence[str]
 ) -> None:
@@ -600,16 +703,17 @@ def judged(
     return plaintext_rules.rule(keyring, scheme, tokens, lambda texts: reads_inner)
 
 
-def test_tokens_of_another_system_are_no_nested_ones_if_they_are_the_rule(database: Database) -> None:
+def test_tokens_of_another_system_stop_by_row_however_many_there_are_until_a_person_accepts_them(
+    database: Database,
+) -> None:
     keyring = keyring_of("current", "pending")
-    tokens = [sealed(keyring, "plain", ("current",), text) for text in (LOST, LOST, VALUE)]
-    assert judged(keyring, "plain", tokens) == ("plain", True, False)
-    assert judged(keyring, "plain", tokens[1:]) == ("plain", False, False)
-    fill(database, "text", tokens)
-    held = target(database, "plain", foreign=True)
-    assert take(database, held, keyring).classes == {"current": 3}
-    rewrite(database, [held], keyring, "pending")
-    assert inside(database, held, keyring, "pending") == {LOST, VALUE}
+    texts = [*(sealed(keyring_of("older-7"), "plain", ("older-7",), b"%d" % number) for number in range(13)), VALUE]
+    fill(database, "text", [sealed(keyring, "plain", ("current",), text) for text in texts])
+    (held,) = target_survey.find(database, "auto", (), keyring).found
+    assert take(database, held, keyring).classes == {"current": 1, "nested_unreadable": 13}
+    assert take(database, held, keyring, leave_alone=[held.name]).classes == {"current": 14}
+    rewrite(database, [held], keyring, "pending", leave_alone=[held.name])
+    assert inside(database, held, keyring, "pending") == {*texts}
 
 
 def layered(keyring: Keyring, stage: str, outer: str = "plain", inner: str = "inner", text: bytes = VALUE) -> bytes:
@@ -619,7 +723,8 @@ def layered(keyring: Keyring, stage: str, outer: str = "plain", inner: str = "in
 def test_two_layers_by_design_are_one_scheme_and_both_are_rotated(database: Database, keyring: Keyring) -> None:
     tokens = [layered(keyring, "current"), layered(keyring, "current"), sealed(keyring, "plain", ("current",))]
     rule = judged(keyring, "plain", tokens, reads_inner=True)
-    assert rule == ("plain over inner", False, False)
+    assert rule == ("plain over inner", False)
+    assert judged(keyring, "plain", tokens[1:], reads_inner=True) == rule, "one value of two layers is enough"
     assert keyring.settings_of(keyring.schemes[rule.scheme]) == {"FIELD_KEY", "INNER_KEY"}
     fill(database, "text", tokens)
     held = target(database, rule.scheme)
@@ -639,7 +744,7 @@ def test_two_layers_by_design_are_one_scheme_and_both_are_rotated(database: Data
 
 
 @pytest.mark.parametrize(
-    "stages", [one for depth in (2, 3) for one in product(("current", "pending"), repeat=depth)], ids="-".join
+    "stages", [("current", "pending"), ("pending", "current"), ("current", "pending", "current")], ids="-".join
 )
 def test_a_nested_token_of_two_layers_by_design_becomes_one_of_two_layers(
     database: Database, keyring: Keyring, stages: Sequence[str]
@@ -661,7 +766,7 @@ def test_a_nested_token_of_two_layers_by_design_becomes_one_of_two_layers(
 
 def test_two_layers_under_one_key_are_by_design_unless_the_application_reads_the_inner_token(keyring: Keyring) -> None:
     tokens = [sealed(keyring, "plain", ("current", "current")) for _ in range(3)]
-    assert judged(keyring, "plain", tokens, reads_inner=True) == ("plain", False, False)
+    assert judged(keyring, "plain", tokens, reads_inner=True) == ("plain", False)
     assert judged(keyring, "plain", tokens).scheme == "plain over plain"
 
 
@@ -676,7 +781,7 @@ def test_an_inner_token_under_a_key_that_is_not_rotated_stays(database: Database
         schemes.parse({"plain": FIELD, "inner": INNER}), stages, ApplicationSettings({"INNER_KEY": key(9)}.get)
     )
     tokens = [layered(keyring, "current") for _ in range(3)]
-    assert judged(keyring, "plain", tokens) == ("plain", False, False)
+    assert judged(keyring, "plain", tokens) == ("plain", False)
     assert judged(keyring, "inner", [layered(keyring, "current", "inner", "plain")]).scheme == "inner over plain"
     fill(database, "text", tokens)
     held = target(database, "plain")
@@ -697,5 +802,4 @@ def test_the_plan_says_that_a_column_holds_tokens_of_another_system(database: Da
     keyring = keyring_of("current", "pending")
     fill(database, "text", [sealed(keyring, "plain", ("current",), LOST) for _ in range(3)])
     survey = target_survey.find(database, "auto", (), keyring)
-    assert [held.foreign for held in survey.found] == [True]
     assert [each.column for each in survey.findings.of("foreign")] == ["secrets.a"]

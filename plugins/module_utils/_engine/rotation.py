@@ -151,6 +151,14 @@ class Application:
             )
         ]
 
+    def inside_fixed(self) -> list[Finding]:
+        """Tokens under keys that are rotated in columns whose own keys are not."""
+        return [
+            finding
+            for database, survey in self.parts
+            for finding in census.inside_fixed(database, survey.fixed, self.keyring, self.accepted)
+        ]
+
     def rehearse(self, destination: str, *, stop_at_unreadable: bool = True) -> None:
         """Do all that ``reencrypt`` does but write, for what functions of the application seal. Raises the same."""
         for database, survey in self.parts:
@@ -317,6 +325,7 @@ class Application:
         found += self.unaccounted()
         found += [] if unset else self.made_of_keys()
         found += census.findings(tallies, (*census.UNOPENED, NESTED))
+        found += self.inside_fixed() if counted else []
         found += census.left_alone(tallies, self.settlements)
         found += census.notable(tallies)
         notices = [*plan.other_databases(), *(each.as_notice() for each in found), *self._notices()]

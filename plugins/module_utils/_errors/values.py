@@ -132,7 +132,21 @@ class NestedValues(RotationError):
     remedy = (
         "Stop the process that wrote them: it has other keys. If a backup has the values, the rollback playbook with "
         "-e O(prefer)=repair restores them. If an entry is a token of another system that was stored on "
-        "purpose, list it in O(leave_alone): it is re-encrypted, and the token inside stays unchanged."
+        "purpose, list it in O(leave_alone): it is re-encrypted, and the token inside stays unchanged. If "
+        "the column holds such tokens on purpose, accept all of them: "
+        'O(settlements): {{table.column: {{unreadable: "why"}}}}.'
+    )
+
+
+class ValuesOfTwoLayers(RotationError):
+    code = "E_TWO_LAYERS"
+    count: int
+    rows: str
+    problem = "{count} values are encrypted twice, by design or by accident, which they do not show: {rows}"
+    remedy = (
+        "Find out whether the application decrypts them twice. If it does, settle the column: "
+        'O(settlements): {{table.column: {{two_layers: "why"}}}}, and both layers are rotated. If it reads '
+        "the inner token, settle it with one_layer in place of two_layers, and each value is written as one token."
     )
 
 

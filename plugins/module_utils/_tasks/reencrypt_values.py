@@ -83,7 +83,8 @@ def _examined(application: Any, params: dict[str, Any]) -> list[CensusResult]:
     if not reverse and not params["others"]:  # the last look before the first write
         application.refuse_unaccounted()
     if not reverse:
-        refuse([*census.findings(tallies), *census.left_alone(tallies, application.settlements)])
+        found = [*census.findings(tallies), *application.inside_fixed()]
+        refuse([*found, *census.left_alone(tallies, application.settlements)])
         application.refuse_made_of_keys(destination if known else rotation.TRIAL)
     if known and not reverse:
         application.refuse_keyless_digests(destination)

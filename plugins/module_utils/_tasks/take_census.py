@@ -21,6 +21,7 @@ def take_census(task: HostTask) -> dict[str, Any]:
     from .._backup.database_swap import kept_aside
     from .._engine import migration, rotation
     from .._engine.application import django_project
+    from .._engine.discovery.findings import refuse
     from .._engine.proof.census_result import CensusResult
     from .._options.engine_request import Purpose, request_of
 
@@ -37,6 +38,7 @@ def take_census(task: HostTask) -> dict[str, Any]:
         meanwhile: dict[str, Any] = {}
         written: dict[str, list[str]] = {}
         if not params["report_only"] and params["leaving"] is None:
+            refuse(application.inside_fixed())
             _refuse(params, application, tallies, baseline)
             tallies, meanwhile, written = _compared(params, application, tallies, baseline)
         left = _connected_since_before(params, application)

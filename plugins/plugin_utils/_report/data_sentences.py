@@ -15,6 +15,7 @@ CLASSES = {
     "plaintext": "are not encrypted",
     "other_scheme": "open in another format than their column's",
     "nested": "are encrypted twice",
+    "two_layers": "are encrypted twice, by design or by accident",
     "nested_unreadable": "hold a token that opens under no known version",
     "token_inside": "hold a token between other text",
 }

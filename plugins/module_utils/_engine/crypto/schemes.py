@@ -159,6 +159,14 @@ class Scheme:
         """The same scheme with tokens of another one as its plaintexts."""
         return Scheme(f"{self.name} over {inner.name}", {**self.described, INSIDE: inner.described}, self.trial)
 
+    def is_same_layer(self, other: Scheme) -> bool:
+        """Whether both have one format and key, whatever is around their tokens and inside them."""
+        apart = {*AROUND, "hash_salt", IN_DOCUMENTS, INSIDE}
+        own, theirs = (
+            {name: value for name, value in each.described.items() if name not in apart} for each in (self, other)
+        )
+        return own == theirs
+
     def around(self, prefix: str, doubled: bool) -> Scheme:
         """The same scheme with something around its tokens."""
         extra: dict[str, Any] = {}

@@ -18,7 +18,7 @@ from ..postgres.connection import Database
 from . import model_evidence, proposal, row_samples, unexplained, value_look
 from .column_types import KINDS, ArrayCodec, JsonCodec
 from .findings import Finding, Findings
-from .settlements import Settlements
+from .settlements import DECISIONS, Settlements
 from .signatures import identify
 from .target_survey import Survey
 
@@ -42,7 +42,8 @@ def columns(database: Database, survey: Survey, settled: Settlements) -> list[Fi
     """Findings about the columns that the survey left open: encoded by their field, or unexplained ciphertext."""
     targets = {target.name: target for target in survey.found if isinstance(target.kind, JsonCodec)}
     ignored = {*survey.findings.columns("ignored")}
-    known = _accounted(survey).difference(targets, ignored) | {*settled}
+    decided = {name for name, one in settled.items() if one.decision in DECISIONS}
+    known = _accounted(survey).difference(targets, ignored) | decided
     digests = {*survey.findings.columns("digest")}
     found = Findings()
     fields = _fields(database, survey, known.union(targets))

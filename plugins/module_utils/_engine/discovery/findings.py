@@ -70,6 +70,7 @@ _ROWS = (
     stop("other_scheme", "E_OTHER_SCHEME"),
     stop("left_alone", "E_LEFT_ALONE"),
     stop("nested_unreadable", "E_NESTED"),
+    stop("two_layers", "E_TWO_LAYERS"),
     stop("token_inside", "E_TOKEN_INSIDE"),
     warn(
         "nested",

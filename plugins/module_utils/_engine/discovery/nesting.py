@@ -3,21 +3,23 @@
 """Nested tokens: a plaintext that is, or holds, a token of a known scheme, under any version, to any depth.
 
 Some libraries return the stored text when they cannot decrypt it. A process with other keys then reads a token as text
-and saves it, encrypted a second time. If all of the plaintext is that token, in whatever writing, it is unwrapped, and
-written as one token. If there is other text around it, nobody can say what the application meant: it stops.
+and saves it, encrypted a second time: under the same scheme, and under another version. Only such a token is unwrapped,
+in whatever writing, and written as one. The value alone decides, so that every step of a rotation decides the same.
+Layers under one version, or of two schemes, may be what the application intends: they stop until a person has settled
+the column. So does a token with other text around it.
 
 The test on every plaintext is cheap: is anything in it that a token would have? What looks like a token and opens under
 no key set may be a token of another system that somebody stored. It is suspicious only if the column's library returns
-what it cannot decrypt, and if tokens are not what the column holds as a rule (``Target.foreign``).
+what it cannot decrypt.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from ..crypto.fernet import is_fernet_frame
 from ..crypto.keyring import Keyring
@@ -28,11 +30,8 @@ from ..crypto.wrappers import unbase64
 from .column_types import FERNETS, SHORTEST
 from .token_texts import FERNET, has, long_words, may_be_written, signs, tokens_in, writings
 
-if TYPE_CHECKING:
-    from .plaintext_rules import PlaintextRule
-
 # Classes of the census.
-NESTED, NESTED_UNREADABLE, TOKEN_INSIDE = "nested", "nested_unreadable", "token_inside"
+NESTED, NESTED_UNREADABLE, TOKEN_INSIDE, TWO_LAYERS = "nested", "nested_unreadable", "token_inside", "two_layers"
 SHORTEST_MARKED = 60  # bytes of any token that begins with a marker: AES.2: has 63, Fernet's frame 73
 MOST_TRIED = 1 << 25  # bytes of possible tokens in one text: each is authenticated under every key
 BATCH = 1 << 20  # bytes of them that are tried at once
@@ -48,7 +47,7 @@ class Inner(NamedTuple):
     """A nested value: the stages of its layers, the outer one first, and the inside of the one token to write.
 
     ``problem`` is the class of one that is not read to its end: the last inside looks like a token and opens under no
-    key set, or holds tokens of the stages ``held`` that cannot be unwrapped.
+    key set, or is or holds tokens of the stages ``held`` that must not or cannot be unwrapped.
     """
 
     stages: tuple[str, ...]
@@ -66,29 +65,38 @@ class _Peeled:
     text: bytes
     stages: tuple[str, ...]
     kept: bool = False
+    problem: str = ""
     held: set[str] = field(default_factory=set)
     unsearched: bool = False
 
 
 def unwrapped(
-    keyring: Keyring, rule: PlaintextRule, tokens: Sequence[bytes], opened: Sequence[tuple[str, Opened] | None]
+    keyring: Keyring,
+    name: str,
+    tokens: Sequence[bytes],
+    opened: Sequence[tuple[str, Opened] | None],
+    *,
+    wrapped: Container[int] = (),
+    one_layer: bool = False,
 ) -> dict[int, Inner]:
-    """The nested ones among the ``opened`` tokens of a column, by their place. By its ``rule``, plaintexts may be
-    tokens of another system, or in another writing: these are not unwrapped."""
-    scheme = keyring.schemes[rule.scheme]
+    """The nested ones among the ``opened`` tokens of the scheme ``name``, by their place.
+
+    In those ``wrapped`` a person has accepted a token in another writing, which is not unwrapped. With ``one_layer`` a
+    person has settled that every token inside is there by accident.
+    """
+    scheme = keyring.schemes[name]
     label = _label(scheme, tokens)
     places = _suspects(keyring, scheme, opened, label)
     if not places:
         return {}
     outers = {place: one for place in places if (one := opened[place]) is not None}
     peeled = {place: _Peeled(inside, scheme.text_of(inside), (stage,)) for place, (stage, inside) in outers.items()}
-    _peel(keyring, scheme, peeled, label, wrapped=rule.wrapped)
-    _hold(keyring, scheme, [one for one in peeled.values() if not one.kept], label)
-    # A library that raises has no process save a token as a text.
-    unread = not rule.foreign and swallows_errors(rule.scheme)
+    _peel(keyring, scheme, peeled, label, wrapped=wrapped, one_layer=one_layer)
+    _hold(keyring, scheme, [one for one in peeled.values() if not one.kept and not one.problem], label)
+    unread = swallows_errors(name)  # a library that raises has no process save a token as a text
     found = {}
     for place, value in peeled.items():
-        problem = TOKEN_INSIDE if value.held else ""
+        problem = value.problem or (TOKEN_INSIDE if value.held else "")
         if not problem and unread and not value.kept and _is_shaped(value.text, label):
             problem = NESTED_UNREADABLE
         if len(value.stages) > 1 or problem or value.unsearched:
@@ -113,21 +121,14 @@ def _suspects(keyring: Keyring, scheme: Scheme, opened: Sequence[tuple[str, Open
     ]
 
 
-def written(keyring: Keyring, name: str, pieces: Sequence[bytes]) -> tuple[int, int]:
-    """How many of the ``pieces`` open under the scheme ``name``, and how many of those hold nothing but a token of
-    any version, in another writing: a rotation leaves that one under the keys that it had."""
-    scheme = {each.name: each for each in keyring.tried}[name]
-    opened = [one for one in keyring.stages_of(name, pieces) if one is not None]
-    label = _label(scheme, pieces)
-    texts = [(place, scheme.text_of(opened[place][1])) for place in _suspects(keyring, scheme, opened, label)]
-    as_they_are = [(place, form) for place, text in texts for form in (text, bare(text))]
-    forms = [(place, form) for place, text in texts for form in writings(text)]
-    found, plain = set[int](), set[int]()
-    for inner in _candidates(keyring, scheme):
-        plain |= {place for place, _ in _fitting(keyring, inner, scheme, as_they_are, label)}
-        if inner.name in keyring.schemes:
-            found |= {place for place, _ in _fitting(keyring, inner, scheme, forms, label)}
-    return len(opened), len(found - plain)
+def held_inside(
+    keyring: Keyring, scheme: Scheme, opened: Sequence[tuple[str, Opened] | None]
+) -> dict[int, tuple[str, ...]]:
+    """The stages of tokens under rotated keys in the plaintexts of a scheme that stays as it is, by place."""
+    suspects = [(place, opened[place]) for place in _suspects(keyring, scheme, opened, b"")]
+    peeled = {place: _Peeled(one[1], scheme.text_of(one[1]), one[:1]) for place, one in suspects if one is not None}
+    _hold(keyring, scheme, list(peeled.values()), b"")
+    return {place: tuple(sorted(one.held)) for place, one in peeled.items() if one.held}
 
 
 def inner_schemes(keyring: Keyring) -> list[Scheme]:
@@ -175,29 +176,49 @@ def _may_be_bare(scheme: Scheme, text: bytes) -> bool:
     return False
 
 
-def _peel(keyring: Keyring, own: Scheme, peeled: Mapping[int, _Peeled], label: bytes, *, wrapped: bool) -> None:
-    """Open each text as a token as often as it is one."""
+def _peel(
+    keyring: Keyring,
+    own: Scheme,
+    peeled: Mapping[int, _Peeled],
+    label: bytes,
+    *,
+    wrapped: Container[int],
+    one_layer: bool,
+) -> None:
+    """Open each text as a token as often as it is one that may be unwrapped."""
     left = dict(peeled)
     while left:
         again: dict[int, _Peeled] = {}
         forms = [
             (place, form)
             for place, one in left.items()
-            for form in ({one.text: None, bare(one.text): None} if wrapped else writings(one.text))
+            for form in (_plain(one.text) if place in wrapped else writings(one.text))
         ]
         for scheme in _candidates(keyring, own):
             rest = [(place, form) for place, form in forms if place not in again]
-            for place, inside in _fitting(keyring, scheme, own, rest, label):
+            for place, form, inside in _fitting(keyring, scheme, own, rest, label):
                 one = left[place]
-                if place in again or one.kept:
+                if place in again or one.kept or one.problem:
                     continue
                 if scheme.name in keyring.fixed:
                     one.kept = True
-                    continue
-                one.stages += (inside[0], *_within(scheme, inside))
-                one.text = scheme.text_of(inside[1])
-                again[place] = one
+                elif one_layer or _is_damage(own, scheme, one.stages[-1], inside[0]):
+                    one.stages += (inside[0], *_within(scheme, inside))
+                    one.text = scheme.text_of(inside[1])
+                    again[place] = one
+                elif form in _plain(one.text):  # in another writing it is a token inside a text
+                    one.problem = TWO_LAYERS
+                    one.held.add(inside[0])
         left = again
+
+
+def _is_damage(own: Scheme, scheme: Scheme, outer: str, inner: str) -> bool:
+    """Whether a process with other keys made two layers: it read a token, and saved it as a text."""
+    return outer != inner and scheme.is_same_layer(own) and swallows_errors(own.name)
+
+
+def _plain(text: bytes) -> tuple[bytes, ...]:
+    return (text, bare(text))
 
 
 def _hold(keyring: Keyring, own: Scheme, left: Sequence[_Peeled], label: bytes) -> None:
@@ -206,7 +227,7 @@ def _hold(keyring: Keyring, own: Scheme, left: Sequence[_Peeled], label: bytes) 
     for words in _batches(_words(left, markers, unmarked=_is_unmarked(own))):
         for scheme in _candidates(keyring, own):
             if scheme.name in keyring.schemes:
-                for place, (stage, _) in _fitting(keyring, scheme, own, words, label):
+                for place, _, (stage, _) in _fitting(keyring, scheme, own, words, label):
                     left[place].held.add(stage)
 
 
@@ -237,11 +258,11 @@ def _batches(words: Iterable[tuple[int, bytes]]) -> Iterator[list[tuple[int, byt
 
 def _fitting(
     keyring: Keyring, scheme: Scheme, own: Scheme, texts: Sequence[tuple[int, bytes]], label: bytes
-) -> Iterator[tuple[int, tuple[str, Opened]]]:
+) -> Iterator[tuple[int, bytes, tuple[str, Opened]]]:
     """Those of the texts, each with its place, that are tokens of a scheme."""
     chosen = [(place, text) for place, text in texts if _fits(scheme, own, text, label)]
     found = keyring.stages_of(scheme.name, [text for _, text in chosen]) if chosen else []
-    return ((place, inside) for (place, _), inside in zip(chosen, found) if inside is not None)
+    return ((place, text, inside) for (place, text), inside in zip(chosen, found) if inside is not None)
 
 
 def _within(scheme: Scheme, opened: tuple[str, Opened]) -> tuple[str, ...]:

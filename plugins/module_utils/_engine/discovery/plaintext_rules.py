@@ -2,10 +2,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What the plaintexts of a column are as a rule: text, tokens of an inner layer by design, or tokens of another system.
 
-A column that the application encrypts twice by design has one scheme of two layers, and is never unwrapped. It is
-recognized by most of its values. If both layers have the same keys, a process with other keys could have made them too,
-and the application decides: it encrypted twice by accident if it reads the inner token itself. Where most values hold
-an inner token in another writing, such as hex, that stays as it is, and a person decides.
+A column that the application encrypts twice by design has one scheme of two layers, and keeps values of one layer as
+they are: so one value of two layers is enough. If both layers have the same keys, the application decides: it encrypted
+twice by accident if it reads the inner token itself.
 """
 
 from __future__ import annotations
@@ -15,16 +14,15 @@ from typing import NamedTuple
 
 from ..crypto.keyring import Keyring
 from ..crypto.schemes import Scheme
-from .nesting import inner_schemes, looks_nested, written
+from .nesting import inner_schemes, looks_nested
 from .token_texts import writings
 
 
 class PlaintextRule(NamedTuple):
-    """The scheme of a column, and whether its plaintexts are tokens of another system, or tokens in another writing."""
+    """The scheme of a column, and whether most of its plaintexts are tokens of another system."""
 
     scheme: str
     foreign: bool = False
-    wrapped: bool = False
 
 
 def rule(keyring: Keyring, name: str, pieces: Sequence[bytes], reads: Callable[[set[str]], bool]) -> PlaintextRule:
@@ -33,27 +31,23 @@ def rule(keyring: Keyring, name: str, pieces: Sequence[bytes], reads: Callable[[
     ``reads`` is asked whether the application itself reads some of these inner tokens.
     """
     scheme = {each.name: each for each in keyring.tried}[name]
-    most, wrapped = written(keyring, name, pieces)
-    if 2 * wrapped > most:
-        return PlaintextRule(name, wrapped=True)
     if scheme.functions or scheme.inside or not scheme.format.authenticated:
         return PlaintextRule(name)
     opened = [(one[0], one[1].plaintext) for one in keyring.stages_of(name, pieces) if one is not None]
     suspects = [(stage, text) for stage, text in opened if looks_nested(keyring, text)]
-    if 2 * len(suspects) <= len(opened):
+    if not suspects:
         return PlaintextRule(name)
     for inner in inner_schemes(keyring):
         inside = _inside(keyring, scheme, inner, suspects)
-        if 2 * len(inside) <= len(opened):
+        if not inside or inner.name in keyring.fixed:  # under keys that are not rotated they stay as they are
             continue
-        if inner.name in keyring.fixed:  # under keys that are not rotated: they stay as they are
-            return PlaintextRule(name)
         if inner.described == scheme.described and reads({text.decode("utf-8", "replace") for text in inside}):
-            return PlaintextRule(name)
+            continue
         both = scheme.over(inner)
-        return PlaintextRule(both.name) if keyring.add(both) else PlaintextRule(name)
+        if keyring.add(both):
+            return PlaintextRule(both.name)
     known = {text for inner in inner_schemes(keyring) for text in _find_openable(keyring, inner, suspects)}
-    return PlaintextRule(name, foreign=2 * len(known) < len(suspects))
+    return PlaintextRule(name, foreign=2 * len(suspects) > len(opened) and 2 * len(known) < len(suspects))
 
 
 def _inside(keyring: Keyring, outer: Scheme, inner: Scheme, texts: Sequence[tuple[str, bytes]]) -> list[bytes]:

@@ -17,7 +17,10 @@ from ..._errors.options import InvalidSettlement
 
 NOT_OURS = "not_ours"  # it is under none of the keys that are rotated
 UNREADABLE = "unreadable"  # it will be unreadable after the rotation, and that is accepted
+ONE_LAYER = "one_layer"  # each token inside another one is there by accident, and both become one token
+TWO_LAYERS = "two_layers"  # the application encrypts twice by design, and both layers are rotated
 DECISIONS = (NOT_OURS, UNREADABLE)
+LAYERS = (ONE_LAYER, TWO_LAYERS)  # decisions about the tokens in a target, which is accounted for
 
 
 @dataclass(frozen=True)
@@ -46,9 +49,12 @@ def parse(described: Any) -> dict[str, Settlement]:
 
 
 def _settlement(name: str, decided: Any) -> Settlement:
-    if not isinstance(decided, Mapping) or len(decided) != 1 or next(iter(decided)) not in DECISIONS:
-        raise InvalidSettlement(name=name, found=f"is not one of {', '.join(DECISIONS)} with its reason")
+    known = (*DECISIONS, *LAYERS)
+    if not isinstance(decided, Mapping) or len(decided) != 1 or next(iter(decided)) not in known:
+        raise InvalidSettlement(name=name, found=f"is not one of {', '.join(known)} with its reason")
     ((decision, reason),) = decided.items()
+    if decision in LAYERS and ":" in name:
+        raise InvalidSettlement(name=name, found=f"is a value, and {decision} is decided of a column")
     if not isinstance(reason, str) or not reason.strip():
         raise InvalidSettlement(name=name, found=f"has no reason for {decision}")
     return Settlement(name, decision, " ".join(reason.split()))

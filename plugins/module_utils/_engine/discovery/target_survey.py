@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -11,6 +12,7 @@ from functools import cached_property
 from typing import Any, NamedTuple
 
 from ..._errors.base import RotationError
+from ..._errors.database import TableKey
 from ..._errors.options import InvalidScheme, InvalidTarget
 from ..application import django_project, model_fields
 from ..crypto.derivation import members
@@ -27,7 +29,7 @@ from .column_types import FERNETS, IN_TEXT, KINDS, SHORTEST, WRITTEN, ColumnCode
 from .findings import Finding, Findings, refuse, unsettled
 from .nesting import bare
 from .plaintext_rules import PlaintextRule, rule
-from .settlements import NONE, UNREADABLE, Settlements
+from .settlements import NONE, ONE_LAYER, TWO_LAYERS, Settlements
 from .signatures import Signature, of_another_format
 
 IGNORED = ("ignored", "ignored_open", "ignored_tokens")  # kinds of findings about ignored columns
@@ -75,17 +77,11 @@ class Target:
     limit: int | None
     derived: tuple[search_columns.SearchColumnRecipe, ...] = ()
     members: tuple[str, ...] = ()  # of its documents, where tokens are in those of these names alone
-    foreign: bool = False  # as a rule its plaintexts are tokens of another system
-    wrapped: bool = False  # as a rule they are tokens of these keys in another writing, which stay as they are
+    one_layer: bool = False  # a person has settled that each token inside another one is there by accident
 
     @cached_property
     def name(self) -> str:
         return self.table.label_of(self.column)
-
-    @cached_property
-    def rule(self) -> PlaintextRule:
-        """What its plaintexts are as a rule."""
-        return PlaintextRule(self.scheme, self.foreign, self.wrapped)
 
     @cached_property
     def kind(self) -> ColumnCodec:
@@ -104,11 +100,12 @@ def find(
 ) -> Survey:
     """A survey of the option ``targets``: ``auto``, or a list of {table, column, scheme}.
 
-    ``ignore`` are columns, as table.column, that a person found to be somebody else's. In columns that are ``settled``
-    as unreadable a token in another writing stays, whatever their values are as a rule. Raises E_TABLE_KEY or E_TARGET;
-    ``refuse_unproved`` says whether the survey is good enough to act on.
+    ``ignore`` are columns, as table.column, that a person found to be somebody else's. Of a target it may be
+    ``settled`` how many layers it has. Raises E_TABLE_KEY or E_TARGET; ``refuse_unproved`` says whether the survey is
+    good enough to act on.
     """
     survey = Survey(database, keyring)
+    survey.settled = settled
     if described == "auto" and any(scheme.functions for scheme in keyring.tried):
         raise InvalidTarget(index=0, found="is missing: functions of the application find no columns")
     if described != "auto":
@@ -129,8 +126,6 @@ def find(
             if target.name not in listed:
                 survey.findings.put("missed", target.name)
     survey.look_around()
-    kept = {name for name, one in settled.items() if one.decision == UNREADABLE}
-    survey.found = [replace(target, wrapped=target.wrapped or target.name in kept) for target in survey.found]
     return survey
 
 
@@ -218,11 +213,14 @@ class Survey:
     """One walk over a database: ``found`` are the targets, ``findings`` what else is said of columns and tables, and
     ``missing`` the targets that a person listed and that are not here, by their place in the list."""
 
+    settled: Settlements = NONE
+
     def __init__(self, database: Database, keyring: Keyring) -> None:
         self._database = database
         self._keyring = keyring
         self.tables = catalog.columns(database)
         self.found: list[Target] = []
+        self.fixed: list[Target] = []  # columns under keys that are not rotated
         self.findings = Findings()
         self.missing: dict[int, tuple[str, str]] = {}
         self.unopened: dict[str, list[bytes]] = {}  # by column, tokens that nothing opens
@@ -257,6 +255,7 @@ class Survey:
                 self.findings.put("copy", name)
         elif sample.scheme in self._keyring.fixed:
             self.findings.put("fixed", name, scheme=sample.scheme)
+            self._fixed(table, sample.column, sample.scheme)
         elif sample.rule is not None:
             self._found(table, sample.column, sample.rule)
             self.besides[name] = self._other_schemes(sample.rule.scheme, sample.pieces)
@@ -292,7 +291,7 @@ class Survey:
             held = self._as_it_holds(column, samples)
             scheme = _proved(samples, held, self._keyring, hinted)
         pieces = [piece for value in samples for piece in _pieces(held, value)]
-        rule = None if scheme is None else self._rule(table, held, scheme, pieces)
+        rule = None if scheme is None else self._held_as(table, held, scheme, pieces)
         return _ColumnSample(held, samples, pieces, rule)
 
     def _look_at_unopened(self, table: Table, sample: _ColumnSample) -> None:
@@ -311,6 +310,12 @@ class Survey:
             self.findings.put("silent" if filled else "empty", name, field=field)
         elif _may_be_plain(column) and self._holds_values(table, column):
             self.findings.put("plain", name)
+
+    def _fixed(self, table: Table, column: Column, scheme: str) -> None:
+        """Keep a column whose own keys stay: its plaintexts may hold tokens under keys that are rotated."""
+        with contextlib.suppress(TableKey):
+            key = catalog.row_key(self._database, table)
+            self.fixed.append(Target(table, column.name, column.type, scheme, table.label, key, column.limit))
 
     def _other_schemes(self, scheme: str, pieces: Sequence[bytes]) -> set[str]:
         """The schemes at hand by which tokens open that the scheme of their column does not open."""
@@ -342,17 +347,56 @@ class Survey:
                 kind = "ignored_tokens"
         self.findings.put(kind, table.label_of(column.name))
 
-    def _rule(self, table: Table, column: Column, scheme: str, pieces: Sequence[bytes]) -> PlaintextRule:
+    def _held_as(self, table: Table, column: Column, scheme: str, pieces: Sequence[bytes]) -> PlaintextRule:
+        """What the plaintexts of a column are, as a person settled it, otherwise by its first values in the order of
+        its key: an UPDATE does not change which these are."""
+        name = table.label_of(column.name)
+        decision = self.settled[name].decision if name in self.settled else ""
+        if decision == ONE_LAYER:
+            return PlaintextRule(scheme)
+        found = PlaintextRule(scheme)
+        for some in self._in_order(table, column, scheme, pieces):
+            found = self._rule(table, column, scheme, some, settled=decision == TWO_LAYERS)
+            if decision != TWO_LAYERS or found.scheme != scheme:
+                break
+        return found
+
+    def _in_order(
+        self, table: Table, column: Column, scheme: str, pieces: Sequence[bytes]
+    ) -> Iterator[Sequence[bytes]]:
+        """The tokens of a column, some at a time; only ``pieces`` if no key names the rows."""
+        from ..proof.table_pages import PAGE_ROWS, PageRequest, by_table, pages  # which read targets
+
+        try:
+            target = Target(table, column.name, column.type, scheme, "", catalog.row_key(self._database, table), None)
+        except RotationError:
+            yield pieces
+            return
+        (group,) = by_table([target])
+        marker = next(each.marker for each in self._keyring.tried if each.name == scheme)
+        found: list[bytes] = []
+        rows = 0
+        for page in pages(self._database, PageRequest(group)):
+            rows += len(page)
+            found += [token for _, _, token in target.kind.find([values[0] for _, values in page], marker)]
+            if len(found) >= SAMPLE or rows >= PAGE_ROWS:
+                yield found
+                found, rows = [], 0
+        yield found
+
+    def _rule(
+        self, table: Table, column: Column, scheme: str, pieces: Sequence[bytes], *, settled: bool = False
+    ) -> PlaintextRule:
         """What the column's plaintexts are as a rule."""
         from ..proof.model_reading import reads_inner  # which reads targets
 
         aliases, tables = django_project.same_database(self._database.alias), (table.modelled, table.name)
 
         def reads(tokens: set[str]) -> bool:
-            return reads_inner(aliases, tables, column.name, tokens, SAMPLE)
+            return not settled and reads_inner(aliases, tables, column.name, tokens, SAMPLE)
 
         found = rule(self._keyring, scheme, pieces, reads)
-        if found.foreign:
+        if found.foreign and not settled:
             name = table.label_of(column.name)
             self.findings.put("foreign", name)
             opened = self._keyring.stages_of(scheme, pieces)
@@ -493,12 +537,12 @@ class Survey:
                     samples = self._sampled(table, column, every=named)
                     held = _as_it_holds(column, samples, named=named, markers=markers)
                     pieces = [piece for value in samples for piece in _pieces(held, value)]
-                    self.found.append(self._target(table, held, self._rule(table, held, scheme, pieces)))
+                    self.found.append(self._target(table, held, self._held_as(table, held, scheme, pieces)))
                     return
         self.missing[index] = (str(entry["table"]), str(entry["column"]))
 
     def _target(self, table: Table, column: Column, held_as: PlaintextRule) -> Target:
-        scheme, foreign, wrapped = held_as
+        scheme = held_as.scheme
         model = _of_place(self._models, table) or table.label
         key = catalog.row_key(self._database, table)
         members = self._keyring.schemes[scheme].json_members
@@ -508,8 +552,10 @@ class Survey:
         if not self._keyring.schemes[scheme].text and column.type != "bytea":
             found = f"has tokens of bytes, and {table.label_of(column.name)} is {column.type}"
             raise InvalidScheme(scheme=scheme, found=found)
+        name = table.label_of(column.name)
+        one_layer = name in self.settled and self.settled[name].decision == ONE_LAYER
         made = Target(table, column.name, column.type, scheme, model, key, column.limit, members=members)
-        return replace(made, foreign=foreign, wrapped=wrapped)
+        return replace(made, one_layer=one_layer)
 
     def _holds_values(self, table: Table, column: Column, *, document: bool = False) -> bool:
         """Whether any value could be a token. In a ``document`` only its texts could be one."""

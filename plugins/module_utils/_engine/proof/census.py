@@ -21,7 +21,7 @@ from ..crypto.tokens import Opened
 from ..discovery import signatures, value_look
 from ..discovery.column_types import JsonCodec
 from ..discovery.findings import KINDS, Finding, refuse
-from ..discovery.nesting import NESTED, NESTED_UNREADABLE, TOKEN_INSIDE, unwrapped
+from ..discovery.nesting import NESTED, NESTED_UNREADABLE, TOKEN_INSIDE, TWO_LAYERS, held_inside, unwrapped
 from ..discovery.settlements import Settlements
 from ..discovery.signatures import Signature
 from ..discovery.target_survey import Target
@@ -42,13 +42,14 @@ DIGEST_MODULUS = 1 << 256
 _BLANKS, _BLANKS_IN_JSON = re.compile(rb"\s+"), re.compile(rb"(?:\s|\\[nrt])+")
 OTHER_SCHEME = "other_scheme"  # the class of a value that opens under a key at hand, by another scheme than its column
 INTEGERS = ("smallint", "integer", "bigint")
-INSIDES = (NESTED_UNREADABLE, TOKEN_INSIDE)  # classes of what opens, and is not read to its end
+INSIDES = (NESTED_UNREADABLE, TWO_LAYERS, TOKEN_INSIDE)  # classes of what opens, and is not read to its end
 # By class, the error of what no key opens to its end.
 UNOPENED = {
     "unreadable": "E_UNREADABLE",
     "plaintext": "E_PLAINTEXT",
     OTHER_SCHEME: "E_OTHER_SCHEME",
     NESTED_UNREADABLE: "E_NESTED",
+    TWO_LAYERS: "E_TWO_LAYERS",
     TOKEN_INSIDE: "E_TOKEN_INSIDE",
 }
 # The same if only one key set is at hand: a value that does not open may be under another one.
@@ -67,6 +68,12 @@ class Rows:
         self.count += 1
         if self.count <= EXAMPLES:
             self.first.append(row)
+
+    @property
+    def shown(self) -> str:
+        """The first ones, for a message."""
+        more = self.count - len(self.first)
+        return ", ".join(self.first) + (f" and {more} more" if more else "")
 
 
 @dataclass
@@ -208,7 +215,7 @@ class Census:
     ) -> None:
         """Count the values of one column, those of ``rows``. What they add to the digest is put into ``sums``."""
         tally.rows += len(rows)
-        tokens = look(tally.target, rows, values, self.keyring, known)
+        tokens = look(tally.target, rows, values, self.keyring, known, self.leave_alone)
         for place in sorted(set(range(len(rows))) - {token.row for token in tokens}):
             tally.add("empty", rows[place])
         for token in tokens:
@@ -273,12 +280,20 @@ class PageToken(NamedTuple):
         return self.around[0] + fresh + self.around[1] if self.around else fresh
 
     def is_accepted(self, target: Target, row: str, leave_alone: Collection[str]) -> bool:
-        """Whether a person has accepted what is inside: of this value, or of its column."""
+        """Whether a person has accepted what is inside: of this value, or of its column. Two layers are settled, and
+        not accepted."""
+        if self.problem == TWO_LAYERS:
+            return False
         return f"{target.name}:{row}" in leave_alone or (self.problem in INSIDES and target.name in leave_alone)
 
 
 def look(
-    target: Target, rows: Sequence[str], values: Sequence[Any], keyring: Keyring, known: Mapping[tuple[str, str], str]
+    target: Target,
+    rows: Sequence[str],
+    values: Sequence[Any],
+    keyring: Keyring,
+    known: Mapping[tuple[str, str], str],
+    leave_alone: Collection[str] = (),
 ) -> list[PageToken]:
     """Open every token in ``values`` of one column, those of ``rows``. ``known`` is what the journal says."""
     marker = keyring.schemes[target.scheme].marker
@@ -289,7 +304,12 @@ def look(
     opened = keyring.stages_of(target.scheme, texts, key_ids, frames)
     around = _without_blanks(target, keyring, texts, opened)
     found = [PageToken(row, place, token, inside) for (row, place, token), inside in zip(tokens, opened)]
-    inners = unwrapped(keyring, target.rule, texts, opened)
+    accepted = {
+        place
+        for place, (row, _, _) in enumerate(tokens if leave_alone else ())
+        if target.name in leave_alone or f"{target.name}:{rows[row]}" in leave_alone
+    }
+    inners = unwrapped(keyring, target.scheme, texts, opened, wrapped=accepted, one_layer=target.one_layer)
     for place, inner in inners.items():
         # What cannot be read to its end keeps its inside, and is under the stage of its outer layer.
         stage = NESTED if len(inner.stages) > 1 else inner.stages[0]
@@ -362,6 +382,33 @@ def why_unopened(token: bytes, target: Target, keyring: Keyring) -> str:
 def _begins(token: bytes, target: Target, keyring: Keyring) -> bool:
     """Whether a value begins as the tokens of its column do, be it after blanks."""
     return token.lstrip().startswith(keyring.schemes[target.scheme].marker)
+
+
+def inside_fixed(
+    database: Database, columns: Sequence[Target], keyring: Keyring, leave_alone: Collection[str]
+) -> list[Finding]:
+    """Tokens under keys that are rotated in the plaintexts of columns whose own keys are not. It reads all rows."""
+    found = {target.name: Rows() for target in columns}
+    for group in by_table(columns):
+        for page in pages(database, PageRequest(group)):
+            rows = [row_name(key) for key, _ in page]
+            for place, target in enumerate(group.members):
+                for row in _held_in_fixed(target, [values[place] for _, values in page], keyring):
+                    if not {target.name, f"{target.name}:{rows[row]}"}.intersection(leave_alone):
+                        found[target.name].add(f"{target.name}:{rows[row]}")
+    return [
+        Finding(KINDS[TOKEN_INSIDE], name, {"count": rows.count, "rows": rows.shown})
+        for name, rows in found.items()
+        if rows.count
+    ]
+
+
+def _held_in_fixed(target: Target, values: Sequence[Any], keyring: Keyring) -> list[int]:
+    """The places of the values that hold such a token."""
+    scheme = keyring.fixed[target.scheme]
+    tokens = target.kind.find(values, scheme.marker)
+    opened = keyring.stages_of(scheme.name, [token for _, _, token in tokens])
+    return sorted({tokens[place][0] for place in held_inside(keyring, scheme, opened)})
 
 
 def refuse_unreadable(tallies: Sequence[Tally], classes: Collection[str] = tuple(UNOPENED)) -> None:

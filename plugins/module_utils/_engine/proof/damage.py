@@ -37,6 +37,7 @@ WRITTEN = {
     "unreadable": "under no known version",
     "other_scheme": "in another format",
     "nested_unreadable": "encrypted twice",
+    "two_layers": "encrypted twice",
     "token_inside": "a token between other text",
 }
 

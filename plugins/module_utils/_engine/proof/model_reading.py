@@ -263,13 +263,14 @@ def _same(old: dict[str, Any], new: dict[str, Any]) -> bool:
 def _as_well(old: dict[str, Any], new: dict[str, Any], written: int, wavering: bool) -> bool:
     """Whether an attribute is read as before; if rows were written meanwhile, no fewer values than those explain."""
     unread = [reading["failed"] + reading["tokens"] for reading in (old, new)]
+    no_worse = unread[1] <= unread[0] and new["failed"] <= old["failed"]  # a token fewer makes up for no failure
     if _in_parts(old, new) and written:
         return wavering or _same(old, new)
     if wavering:
-        return bool(unread[1] <= unread[0])
+        return bool(no_worse)
     if not written:
         return all(old[count] == new[count] for count in COUNTS) and _same(old, new)
-    return bool(unread[1] <= unread[0] and new["read"] >= old["read"] - written)
+    return bool(no_worse and new["read"] >= old["read"] - written)
 
 
 def _counts(reading: dict[str, Any]) -> str:

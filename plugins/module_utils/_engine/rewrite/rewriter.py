@@ -20,7 +20,7 @@ from ..._errors.catalogue import build_error
 from ..._errors.database import RowsKeptByTrigger, RowsLocked, RowsUnsettled, TokenTooLong
 from ..._errors.values import SelfCheck
 from ..crypto.keyring import Keyring
-from ..discovery.nesting import NESTED
+from ..discovery.nesting import NESTED, TWO_LAYERS
 from ..discovery.search_columns import MAY_BE, WRITTEN_IN, SearchColumnRecipe
 from ..discovery.target_survey import Target
 from ..postgres import catalog, sql
@@ -289,12 +289,12 @@ class Rewriting:
         """The tokens of one column that are not where they should be, each with the new one in its place. What is not
         opened to its end, and no person has accepted, is put into ``problems``."""
         left, opened = [], []
-        for token in census.look(target, rows, values, self.keyring, known):
+        for token in census.look(target, rows, values, self.keyring, known, self.leave_alone):
             if token.opened is None:
                 token = token._replace(problem=census.why_unopened(token.token, target, self.keyring))
             if token.problem and not token.is_accepted(target, rows[token.row], self.leave_alone):
                 problems.append((token.problem, token.row, target))
-            if token.opened is None:
+            if token.opened is None or token.problem == TWO_LAYERS:  # its layers go together, or not at all
                 continue
             if token.opened[0] != self.destination:
                 left.append(token)

@@ -61,6 +61,7 @@ class Part:
     def __init__(self, **found):
         self.alias = "default"
         self.found = found.get("found", [])
+        self.fixed = []
         self.tables = {}
         self.unopened = {}
         self.inside = found.get("inside", {})
