@@ -901,7 +901,13 @@ def test_a_copy_that_a_killed_repair_left_is_dropped_by_the_admin_who_made_it_an
     link = Path(tempfile.gettempdir(), f"{restore_proof._folders(poor)}link")
     link.symlink_to(tmp_path)
     told: list[str] = []
-    given = {"project_dir": "", "settings_module": None, "direct": {"default": {"user": "kr_poor"}}, "admin": None}
+    given = {
+        "project_dir": "",
+        "settings_module": None,
+        "environment_from": [],
+        "direct": {"default": {"user": "kr_poor"}},
+        "admin": None,
+    }
     module = SimpleNamespace(params=given, check_mode=False, warn=told.append)
     try:
         for check_mode in (True, False):

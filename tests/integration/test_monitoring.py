@@ -193,8 +193,8 @@ def test_a_server_that_was_not_restarted_shows_in_its_log(site: Site, serve: Cal
 def test_the_program_of_the_timer_needs_the_env_file_alone(site: Site) -> None:
     metrics, program, configuration = (site.folder / name for name in ("k.prom", "monitor.pyz", "monitor.json"))
     program.write_bytes(made_program())
-    asked = {"project_dir": str(site.project), "settings_module": None, "schemes": "auto", "targets": "auto",
-             "leave_alone": [], "settlements": {}, "ignore": [], "direct": {},
+    asked = {"project_dir": str(site.project), "settings_module": None, "environment_from": [],
+             "schemes": "auto", "targets": "auto", "leave_alone": [], "settlements": {}, "ignore": [], "direct": {},
              "env_file": str(site.env_file), "dialect": "dotenv",
              "keys": [{"name": "SECRET_KEY"}, {"name": "ENCRYPTION_SALT"}], "census": True, "throttle": {"ratio": 1.0},
              "urls": [], "host": None, "tries": 3, "slower": 2.0, "success": 1.0, "log_errors": 0, "log_files": [],

@@ -129,7 +129,8 @@ def test_what_else_reads_or_changes_a_table_of_an_odd_name(odd: Database, keyrin
     assert fence.put_up(odd, [target], ODD) == []
     assert fence.read_fence(odd).rotation_id == ODD
     assert fence.take_down(odd) == []
-    assert [counted["rows"] for counted in table_contents.take(odd).values()] == [ROWS]
+    ((label,),) = odd.rows("SELECT format('%%I.%%I', %s::text, %s::text)", (SCHEMA, TABLE))
+    assert table_contents.take(odd)[label]["rows"] == ROWS
     assert list(structure.places(odd).values()) == [ROWS]
     with contextlib.closing(odd.another()) as other:
         assert list(backup_difference.differences(odd, other, [target], keyring)) == []

@@ -118,7 +118,7 @@ def _rows(database: Database, table: Table, members: Sequence[Target]) -> Iterat
 def rest_of(members: Sequence[Target]) -> sql.Composable:
     """SQL for a hash of a row ``t`` without its targets and the search columns made of them."""
     names = [name for target in members for name in (target.column, *(column.column for column in target.derived))]
-    return sql.SQL("md5((to_jsonb(t) - ARRAY[{}])::text)").format(sql.SQL(", ").join(map(sql.Literal, names)))
+    return sql.SQL("md5((to_jsonb(t) - ARRAY[{}]::text[])::text)").format(sql.SQL(", ").join(map(sql.Literal, names)))
 
 
 def _differ(members: Sequence[Target], keyring: Keyring, pairs: _Pairs) -> int:
