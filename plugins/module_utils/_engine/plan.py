@@ -19,7 +19,7 @@ from .._errors.database import TokenTooLong
 from .._errors.option_names import variable_of
 from .application import django_project, model_fields
 from .crypto.keyring import Keyring
-from .crypto.libraries import READ_SEVERAL
+from .crypto.known_schemes import READ_SEVERAL
 from .crypto.schemes import Scheme
 from .discovery.findings import KINDS, Finding
 from .discovery.settlements import Settlements

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from ...module_utils._engine.crypto.libraries import swallows_errors
+from ...module_utils._engine.crypto.known_schemes import swallows_errors
 from .item import OK, SKIP, STOP, WARN, ChecklistItem, Observations, of_result, unseen, worst
 
 SHOWN = 5

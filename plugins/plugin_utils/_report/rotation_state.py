@@ -25,12 +25,12 @@ from ...module_utils._record.events import (
     ReencryptionEvent,
     RunEvent,
 )
-from . import columns, restore_lines, schedule, sentences, standing
+from . import encrypted_columns, restore_lines, schedule, sentences, standing
 from .accounts import Accounts
-from .columns import ColumnCensus, ColumnHistory, Model
 from .data_state import DataState
 from .data_tracker import DataTracker
 from .downtime import Downtime
+from .encrypted_columns import ColumnCensus, ColumnHistory, Model
 from .event_time import moment, seconds
 from .key_stages import KeyStages
 from .pictures import Picture, Pictures
@@ -259,7 +259,7 @@ class RotationState:
 
     @property
     def models(self) -> list[Model]:
-        return columns.models(self.targets)
+        return encrypted_columns.models(self.targets)
 
     @property
     def values(self) -> int:

@@ -55,6 +55,7 @@ OPTIONS: dict[str, tuple[str, ...]] = {
     "aws_secrets_manager": (*SERVER, "profile", "region", "endpoint_url"),
 }
 PACKAGES = {"hashi_vault": "hvac", "aws_secrets_manager": "boto3"}
+CLASSES = {"hashi_vault": "HashiVault", "aws_secrets_manager": "SecretsManager"}  # in _stores, in the file of its type
 # Ansible loads us in its own process and forks another for each task: what is here then no task has to load.
 for _package in PACKAGES.values():
     with contextlib.suppress(Exception):  # open_store tells who needs it; one that is broken harms nobody else
@@ -89,22 +90,18 @@ def open_store(options: Mapping[str, Any], variables: Mapping[str, Any], loader:
         password_file = path_from_inventory(asked["password_file"], variables) if asked["password_file"] else None
         return VaultFile(path, AnsibleVault(loader, password_file, asked["vault_id"]))
     try:
-        server = _server(kind)
+        server = _server_class(kind)
     except ImportError as exc:
         raise StorePackage(type=kind, package=exc.name, python=sys.executable) from None
     return server(asked, expand(STATE_HOME))
 
 
-def _server(kind: str) -> Callable[[Mapping[str, Any], str], Store]:
+def _server_class(kind: str) -> Callable[[Mapping[str, Any], str], Store]:
     """The class of a store whose package only those need who use it. Raises ImportError."""
     importlib.import_module(PACKAGES[kind])
-    if kind == "hashi_vault":
-        from ...module_utils._stores.hashi_vault import HashiVault
-
-        return HashiVault
-    from ...module_utils._stores.aws_secrets_manager import SecretsManager
-
-    return SecretsManager
+    file = importlib.import_module(f"...module_utils._stores.{kind}", __package__)
+    found: Callable[[Mapping[str, Any], str], Store] = getattr(file, CLASSES[kind])
+    return found
 
 
 def refuse_unknown(given: Mapping[str, Any]) -> None:

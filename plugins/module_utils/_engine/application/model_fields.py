@@ -8,7 +8,7 @@ import re
 from collections.abc import Collection, Iterator
 from typing import Any
 
-from ..crypto.libraries import KNOWN_SCHEMES
+from ..crypto.known_schemes import KNOWN_SCHEMES
 
 # Classes of encrypting fields, in any library: no such column may be passed over in silence.
 # The name of a package such as cryptowallet says nothing of the kind.

@@ -14,7 +14,7 @@ from ..._errors.options import InvalidScheme
 from ..application.custom_functions import FunctionCipher, ProcessPair
 from .derivation import NOTHING, Settings, members, values
 from .key_set import KeySet, split_list
-from .libraries import MAPPINGS
+from .known_schemes import MAPPINGS
 from .schemes import Scheme
 from .tokens import Cipher, Opened
 from .unusable_key import UnusableKey

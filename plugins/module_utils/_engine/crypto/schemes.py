@@ -16,7 +16,7 @@ from . import derivation
 from .aes_cbc import pad, unpad
 from .formats import FORMATS, Format
 from .function_names import CONTEXT, Functions
-from .libraries import KNOWN_SCHEMES
+from .known_schemes import KNOWN_SCHEMES
 from .tokens import Cipher, Opened
 from .wrappers import AnyOf, Armor, Base64, Hashed, Layered, Nested, Prefixed
 

@@ -17,7 +17,7 @@ from ..._errors.options import InvalidScheme, InvalidTarget
 from ..application import django_project, model_fields
 from ..crypto.derivation import members
 from ..crypto.keyring import Keyring
-from ..crypto.libraries import schemes_of_field
+from ..crypto.known_schemes import schemes_of_field
 from ..crypto.openpgp_pair import PAIR_BEGIN, is_under_key_pair
 from ..crypto.schemes import Scheme
 from ..crypto.wrappers import Armor
