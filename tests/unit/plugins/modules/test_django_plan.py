@@ -20,9 +20,9 @@ def asked(monkeypatch) -> list[Any]:
     """What the application is opened with and asked for, in place of a real one."""
     made: list[Any] = []
 
-    def plan(**given: Any) -> dict[str, Any]:
+    def plan(**given: Any) -> Any:
         made.append(given)
-        return {"targets": []}
+        return SimpleNamespace(as_document=lambda: {"targets": []})
 
     @contextlib.contextmanager
     def opened(request):

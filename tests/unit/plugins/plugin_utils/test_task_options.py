@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import RotationError
-from ansible_collections.tetech.key_rotation.plugins.module_utils._options.key_options import KEY_VERSION, PROCESS_KEYS
+from ansible_collections.tetech.key_rotation.plugins.module_utils._options.key_options import (
+    KEY_VERSION,
+    PROCESS_KEYS_INFO,
+)
 from ansible_collections.tetech.key_rotation.plugins.plugin_utils._task_options import validated
 
 VERSION = {"state": "pending", "rotation_id": "r1"}
@@ -50,8 +53,8 @@ def test_options_have_their_types_and_defaults_and_paths_are_as_they_were_writte
         (KEY_VERSION, {**VERSION, "keys": [{"name": "A", "CANARY": 1}]},
          "keys[0].(not shown)", "is not one of name, destination, "),
         (KEY_VERSION, {**VERSION, "keys": ["CANARY"]}, "keys", "must be a list of dictionaries"),
-        (PROCESS_KEYS, {**PROCESSES, "pids": [1, "CANARY"]}, "pids", "must be a list of integers"),
-        (PROCESS_KEYS, {**PROCESSES, "stage": "CANARY"}, "stage", "must be one of current, pending, previous"),
+        (PROCESS_KEYS_INFO, {**PROCESSES, "pids": [1, "CANARY"]}, "pids", "must be a list of integers"),
+        (PROCESS_KEYS_INFO, {**PROCESSES, "stage": "CANARY"}, "stage", "must be one of current, pending, previous"),
     ],
 )  # fmt: skip
 def test_an_option_that_is_wrong_is_named_and_not_shown(spec, given, name, found):
