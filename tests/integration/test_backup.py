@@ -893,7 +893,7 @@ def test_an_embedded_server_that_a_killed_run_left_is_stopped_and_its_folder_rem
 def test_a_copy_that_a_killed_repair_left_is_dropped_by_the_admin_who_made_it_and_else_told(
     make, prove, poor, monkeypatch, tmp_path
 ):
-    monkeypatch.setattr(django_project, "start", lambda *_: None)
+    monkeypatch.setattr(django_project, "start", lambda *_, **__: None)
     left = restore_proof.copy_of(make.database, "spring")
     left.__enter__()
     ((name,),) = prove.scratch()
