@@ -225,6 +225,16 @@ def test_a_type_that_makes_no_key_for_the_field_stops_the_plan_and_the_line_to_w
     assert "Write {name: FIELD_KEY, type: fernet} in key_rotation_keys" in shown
 
 
+def test_an_application_that_does_not_start_with_new_values_stops_the_plan(applications: Applications) -> None:
+    settings = applications.project / "applications_settings.py"
+    settings.write_text(settings.read_text() + "\nif len(SECRET_KEY) > 70:\n    raise ValueError(SECRET_KEY)\n")
+    done = applications.play("plan")
+    shown = " ".join((done.stdout + done.stderr).split())
+    assert done.returncode != 0
+    assert "SECRET_KEY: the application does not start with new values of these keys" in shown
+    assert f"it fails at {settings}:" in shown
+
+
 def test_a_field_added_later_stops_the_rotation_and_is_named(applications: Applications) -> None:
     assert applications.play("plan").returncode == 0
     models = applications.project / "people/models.py"

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
+from .._errors.application import DjangoSetup
+from .._errors.base import RotationError
 from .._errors.database import DatabaseIsReplica
 from .._errors.discovery import ColumnTied
 from .._errors.options import InvalidLeaveAlone
@@ -223,7 +225,14 @@ class Application:
         } | {(each.column, each.facts["setting"]) for _, survey in self.parts for each in survey.findings.of("kept")}
         found = Findings()
         for name, column in sorted({setting: column for column, setting in sorted(kept)}.items()):
-            before, after = (self.processes[stage].opener.setting(name) for stage in (self.keyring.base, destination))
+            try:
+                before, after = (self.processes[each].opener.setting(name) for each in (self.keyring.base, destination))
+            except RotationError as exc:
+                if destination != TRIAL or exc.code != DjangoSetup.code:
+                    raise
+                tried = ", ".join(sorted(self.keyring.names))
+                found.put("new_keys_refused", tried, place=exc.where.get("place", "an unknown place"))
+                break
             if before != after:
                 found.put("made_of_keys", column, found=f"the salt of {name}" if "." in name else f"the setting {name}")
         return found.with_text(stops=True)
@@ -323,7 +332,8 @@ class Application:
             for each in unproved
         ]
         found += self.unaccounted()
-        found += [] if unset else self.made_of_keys()
+        unfit = any(each.kind.name == "key_type_unfit" for each in found)  # the application need not start with those
+        found += [] if unset or unfit else self.made_of_keys()
         found += census.findings(tallies, (*census.UNOPENED, NESTED))
         found += self.inside_fixed() if counted else []
         found += census.left_alone(tallies, self.settlements)

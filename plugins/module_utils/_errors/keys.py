@@ -79,6 +79,14 @@ class KeyTypeUnfit(RotationError):
     remedy = "Write {line} in O(keys)."
 
 
+class NewKeysRefused(RotationError):
+    code = "E_NEW_KEYS_REFUSED"
+    column: str
+    place: str
+    problem = "{column}: the application does not start with new values of these keys: it fails at {place}"
+    remedy = "Look up there which values the application accepts, and give each key its type in O(keys)."
+
+
 class KeyReused(RotationError):
     code = "E_KEY_REUSED"
     key_id: str

@@ -63,6 +63,7 @@ _ROWS = (
     stop("encoded", "E_FIELD_ENCODED"),
     stop("unexplained", "E_UNEXPLAINED"),
     stop("made_of_keys", "E_MADE_OF_KEYS"),
+    stop("new_keys_refused", "E_NEW_KEYS_REFUSED"),
     stop("other_keys", "E_OTHER_KEYS"),
     stop("key_missing", "E_ENV_KEY_MISSING"),
     stop("unreadable", "E_UNREADABLE"),
