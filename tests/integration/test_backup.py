@@ -599,7 +599,7 @@ def test_a_manifest_that_names_other_files_deletes_none(make, tmp_path):
     (tmp_path / "precious").write_text("")
     for path in ("../precious", str(tmp_path / "precious")):
         make.one.describe(replace(first, path=path))
-        with pytest.raises(RotationError, match=r"E_BACKUP_MANIFEST: .* names files that are not beside it"):
+        with pytest.raises(RotationError, match=r"E_BACKUP_MANIFEST: .* names files that are not next to it"):
             make.one.known()
     Path(make.one.folder, "r2.dump").write_text("of another rotation")
     make.one.describe(replace(first, path="r2.dump"))

@@ -139,7 +139,7 @@ def read(path: str) -> Manifest | None:
         raise BackupManifest(path=path, found="is damaged: its own checksum is another")
     manifest = Manifest.from_document(os.path.basename(path)[: -len(".json")], document)
     if any(os.path.basename(name) != name for name in manifest.files):
-        raise BackupManifest(path=path, found="names files that are not beside it")
+        raise BackupManifest(path=path, found="names files that are not next to it")
     return manifest
 
 
