@@ -190,12 +190,13 @@ def _put_unfit_type(found: Findings, entry: Mapping[str, Any], surveys: Sequence
     name, value = entry["name"], sample_value(entry)
     if value is None or name not in keyring.names:
         return
-    for target in [target for survey in surveys for target in survey.found]:
-        if name in keyring.keys_of([target.scheme]) and not keyring.can_use(target.scheme, {name: value}):
+    targets = {target.scheme: target.name for survey in surveys for target in survey.found}
+    for scheme, target in targets.items():  # each makes its keys once, which may take a slow derivation
+        if name in keyring.keys_of([scheme]) and not keyring.can_use(scheme, {name: value}):
             own = next(iter(keyring.stages.values())).values.get(name, "")
             fitting = proposal.entry(name, [part.encode() for part in own.split(",") if part])
             line = ", ".join(f"{member}: {each}" for member, each in fitting.items())
-            facts = {"type": entry.get("type") or "token_urlsafe", "scheme": target.scheme, "target": target.name}
+            facts = {"type": entry.get("type") or "token_urlsafe", "scheme": scheme, "target": target}
             found.put("key_type_unfit", name, line=f"{{{line}}}", **facts)
             return
 

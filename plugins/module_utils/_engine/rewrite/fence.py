@@ -176,7 +176,7 @@ def _define(database: Database, there: FenceState, action: sql.Composable) -> No
 
 
 def _schema(database: Database) -> str:
-    """Where the function is; if there is none yet, where it goes."""
+    """The schema of the function, or the one in which it will be created."""
     found = database.rows(
         "SELECT coalesce((SELECT nspname FROM pg_proc p JOIN pg_namespace n ON n.oid = pronamespace WHERE proname = %s"
         " AND prorettype = 'trigger'::regtype LIMIT 1), current_schema())::text",
