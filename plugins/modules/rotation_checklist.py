@@ -98,8 +98,8 @@ options:
   accept:
     description:
       - Names of items that must not stop the rotation. V(rehearsal), V(window), V(rollback_plan), V(notified),
-        V(health), V(migrations), V(disk), V(wal), V(replicas), V(clocks), V(versions), V(secret_key) and V(fence) can
-        be accepted.
+        V(health), V(migrations), V(disk), V(wal), V(replicas), V(clocks), V(versions), V(secret_key), V(caches) and
+        V(fence) can be accepted.
     type: list
     elements: str
     default: []

@@ -17,7 +17,7 @@ from typing import Any
 
 from .._errors.database import TokenTooLong
 from .._errors.option_names import variable_of
-from .application import django_project, model_fields
+from .application import django_project, lasting_caches, model_fields
 from .crypto.keyring import Keyring
 from .crypto.known_schemes import READ_SEVERAL
 from .crypto.schemes import Scheme
@@ -323,6 +323,13 @@ def other_databases() -> Iterator[dict[str, str]]:
     for alias, vendor in django_project.other_databases():
         names = sorted(f"{table}.{column}" for table, column in model_fields.encrypting([alias]))
         yield Finding(KINDS["other_database"], f"{alias}:" + ", ".join(names), {"vendor": vendor}).as_notice()
+
+
+def caches() -> Iterator[dict[str, str]]:
+    """Caches of the application that keep what they hold when its processes end."""
+    for each in lasting_caches.lasting():
+        facts = {"kind": each.kind, "advice": each.advice}
+        yield Finding(KINDS["cache"], f"CACHES[{each.alias}]", facts).as_notice()
 
 
 def secret_names(survey: Survey) -> None:

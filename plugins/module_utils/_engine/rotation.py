@@ -21,7 +21,7 @@ from .application import custom_functions, django_project, key_uses, key_worker
 from .crypto import schemes
 from .crypto.key_set import KeySet
 from .crypto.keyring import ApplicationSettings, Keyring
-from .discovery import accounting, proposal, settlements, target_survey, unlisted_keys
+from .discovery import accounting, cached_tokens, proposal, settlements, target_survey, unlisted_keys
 from .discovery.findings import KINDS, Finding, Findings, refuse
 from .discovery.nesting import NESTED
 from .discovery.settlements import UNREADABLE, Settlements
@@ -338,7 +338,8 @@ class Application:
         found += self.inside_fixed() if counted else []
         found += census.left_alone(tallies, self.settlements)
         found += census.notable(tallies)
-        notices = [*plan.other_databases(), *(each.as_notice() for each in found), *self._notices()]
+        around = [*plan.other_databases(), *plan.caches()]
+        notices = [*around, *(each.as_notice() for each in found), *self._notices()]
         keys = accounting.planned_keys(surveys, self.keyring, self.keys, self.uses())
         return plan.Plan(surveys, tallies, self.keyring, notices, self.settlements, keys, proposed, self.leave_alone)
 
@@ -358,6 +359,8 @@ class Application:
         for database, survey in self.parts:
             yield from plan.notices(database, survey.found, self.keyring)
             plan.left_out(database, survey)
+            for each in cached_tokens.find(database, survey, self.keyring):
+                survey.findings.put("cached_tokens", each.column, count=each.count, looked_at=each.looked_at)
             yield from (each.as_notice() for each in survey.findings.with_text(stops=False))
 
 

@@ -13,7 +13,8 @@ from .host_task import HostTask
 def collect_facts(task: HostTask) -> dict[str, Any]:
     """Everything at once. Raises what opening the application raises."""
     from .._engine import host_facts, rotation
-    from .._engine.application import django_project
+    from .._engine.application import django_project, lasting_caches
+    from .._engine.discovery import cached_tokens
     from .._engine.postgres import sessions
     from .._engine.proof import model_reading
     from .._engine.rewrite import fence
@@ -43,6 +44,12 @@ def collect_facts(task: HostTask) -> dict[str, Any]:
                 why for database, survey in application.parts for why in fence.obstacles(database, survey.found)
             ],
             "reads": reads,
+            "caches": [cache.as_fact() for cache in lasting_caches.lasting()],
+            "cached_tokens": {
+                each.column: each.count
+                for database, survey in application.parts
+                for each in cached_tokens.find(database, survey, application.keyring)
+            },
             "versions": django_project.versions(),
             "cores": os.cpu_count() or 1,
         }

@@ -10,7 +10,19 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from ...module_utils._errors.options import InvalidOption
 from ...module_utils._errors.run import ChecklistFailed
-from . import backups, data, database_capacity, hosts, key_agreement, people, rehearsal, secret_key, services, window
+from . import (
+    backups,
+    caches,
+    data,
+    database_capacity,
+    hosts,
+    key_agreement,
+    people,
+    rehearsal,
+    secret_key,
+    services,
+    window,
+)
 from .item import OK, SKIP, STOP, WARN, ChecklistItem, Observations, unseen
 
 # By the name that key_rotation_accept has for it.
@@ -41,6 +53,7 @@ CHECKS: dict[str, Callable[[Observations], ChecklistItem]] = {
     "clocks": hosts.clocks,
     "versions": hosts.versions,
     "secret_key": secret_key.other_users,
+    "caches": caches.lasting,
 }
 # What a person may know better. The others protect the data.
 ACCEPTABLE = (
@@ -56,6 +69,7 @@ ACCEPTABLE = (
     "clocks",
     "versions",
     "secret_key",
+    "caches",
     "fence",
 )
 # What a discovery with the keys of the store finds in an application that has others, or whose store is not its own.

@@ -140,6 +140,18 @@ _ROWS = (
         "most of its plaintexts look like tokens, and open under no key at hand: they stay unchanged inside",
         "Check that another system made them. If a process with other keys did, they cannot be read.",
     ),
+    warn(
+        "cache",
+        "a cache ({kind}) outlives the processes: what it holds under the old keys is not rotated",
+        "{advice}",
+    ),
+    warn(
+        "cached_tokens",
+        "{count} of {looked_at} entries of this cache hold tokens under the keys that are rotated",
+        "Clear the cache after the switch, if you can before the application starts: an object that was cached with "
+        "its tokens may be saved with them, and these are under the old keys.",
+    ),
+    warn("cached"),  # keys and values of a database cache, which expire
     warn("fixed"),  # under settings that these keys do not feed: {scheme}
     warn("empty"),  # a {field} that encrypts, and has no value yet
     warn("kept"),  # a hash under a {setting}, or the salt of a field, that the keys do not feed

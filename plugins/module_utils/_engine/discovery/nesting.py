@@ -16,7 +16,7 @@ what it cannot decrypt.
 from __future__ import annotations
 
 import re
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import NamedTuple
@@ -129,6 +129,16 @@ def held_inside(
     peeled = {place: _Peeled(one[1], scheme.text_of(one[1]), one[:1]) for place, one in suspects if one is not None}
     _hold(keyring, scheme, list(peeled.values()), b"")
     return {place: tuple(sorted(one.held)) for place, one in peeled.items() if one.held}
+
+
+def holding(keyring: Keyring, names: Collection[str], texts: Sequence[bytes]) -> set[int]:
+    """The places of the texts that hold a token under a rotated key: of any scheme with a marker, and of those among
+    the schemes ``names`` that have none."""
+    left = [_Peeled(Opened(text), text, ()) for text in texts]
+    unmarked = [keyring.schemes[name] for name in names if _is_unmarked(keyring.schemes[name])]
+    for own in unmarked or inner_schemes(keyring)[:1]:
+        _hold(keyring, own, left, b"")
+    return {place for place, one in enumerate(left) if one.held}
 
 
 def inner_schemes(keyring: Keyring) -> list[Scheme]:

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from ..._errors.base import RotationError
 from ..._errors.database import TableKey
 from ..._errors.options import InvalidScheme, InvalidTarget
-from ..application import django_project, model_fields
+from ..application import django_project, lasting_caches, model_fields
 from ..crypto.derivation import members
 from ..crypto.keyring import Keyring
 from ..crypto.known_schemes import schemes_of_field
@@ -232,6 +232,7 @@ class Survey:
         self._models = {
             table: field.model._meta.label for table, field in reversed(list(model_fields.of_models(aliases)))
         }
+        self._caches = lasting_caches.tables()
         self._own = model_fields.own_schemes(aliases)
         self._unauthenticated = model_fields.unauthenticated(aliases)
         self._encrypting = model_fields.encrypting(aliases)
@@ -242,6 +243,9 @@ class Survey:
         """Decide on one column by a sample of its values."""
         name = table.label_of(column.name)
         if column.generated or column.type in UUIDS:  # the first follows the column that it is made of
+            return
+        if column.name in lasting_caches.COLUMNS and self.is_cache(table):
+            self.findings.put("cached", name)
             return
         if column.type not in KINDS:
             self._look_at_unwritable(table, column)
@@ -261,6 +265,11 @@ class Survey:
             self.besides[name] = self._other_schemes(sample.rule.scheme, sample.pieces)
         else:
             self._look_at_unopened(table, sample)
+
+    def is_cache(self, table: Table) -> bool:
+        """Whether it is the table of a database cache."""
+        texts = {column.name for column in self.tables[table] if column.type in ("text", "character varying")}
+        return table.name in self._caches and texts.issuperset(lasting_caches.COLUMNS)
 
     def _look_at_unwritable(self, table: Table, column: Column) -> None:
         """Decide on a column of a type that the engine does not write."""
