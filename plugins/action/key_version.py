@@ -13,13 +13,13 @@ from ..module_utils._env_file import key_generation
 from ..module_utils._options.key_options import KEY_VERSION
 from ..module_utils._record.writer import Record
 from ..plugin_utils._host_action import Answered, HostAction
+from ..plugin_utils._keys import key_versions
+from ..plugin_utils._keys.host_keys import SealedKeys
+from ..plugin_utils._keys.key_versions import Move, VersionRequest, move
+from ..plugin_utils._keys.pending_version import NewVersion, supplied_values
+from ..plugin_utils._plans.plan_approval import refuse_unauthorized
 from ..plugin_utils._report.accounts import as_plain
-from ..plugin_utils._services import key_versions
-from ..plugin_utils._services.host_keys import SealedKeys
-from ..plugin_utils._services.key_versions import Move, VersionRequest, move
-from ..plugin_utils._services.pending_version import NewVersion, supplied_values
-from ..plugin_utils._services.plan_approval import refuse_unauthorized
-from ..plugin_utils._services.record_signing import follows, refuse_changed, refuse_gone, seal, try_to_seal
+from ..plugin_utils._rotation_record.record_signing import follows, refuse_changed, refuse_gone, seal, try_to_seal
 from ..plugin_utils._task_types import TaskArguments, TaskResult
 
 display = Display()

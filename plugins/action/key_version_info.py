@@ -8,9 +8,9 @@ from ..module_utils._env_file import key_generation
 from ..module_utils._options.key_options import KEY_VERSION_INFO
 from ..module_utils._stores.history import History
 from ..plugin_utils._host_action import Answered, HostAction
+from ..plugin_utils._keys.host_keys import KeyFiles, SealedKeys, refuse_other_stage, stage_of
 from ..plugin_utils._report import step_lines
 from ..plugin_utils._screen import lines
-from ..plugin_utils._services.host_keys import KeyFiles, SealedKeys, refuse_other_stage, stage_of
 from ..plugin_utils._task_types import TaskArguments, TaskResult
 
 

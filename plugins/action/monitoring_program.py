@@ -10,7 +10,7 @@ from typing import Any
 from ansible.plugins.action import ActionBase
 
 from ..module_utils._options.monitoring_options import MONITORING_PROGRAM
-from ..plugin_utils._services.monitor_zipapp import program
+from ..plugin_utils._control_node.monitor_zipapp import program
 from ..plugin_utils._task_options import on_controller
 from ..plugin_utils._task_types import TaskResult
 

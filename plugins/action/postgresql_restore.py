@@ -8,10 +8,10 @@ from ..module_utils._errors.restore import RestoreNotFound
 from ..module_utils._record import reader
 from ..module_utils._record.writer import Record
 from ..plugin_utils._action import RotationAction
+from ..plugin_utils._keys.key_store import read_identity
 from ..plugin_utils._report import restore_lines
+from ..plugin_utils._rotation_record.record_signing import follows, goes_on_here, refuse_changed
 from ..plugin_utils._screen import lines
-from ..plugin_utils._services.key_store import read_identity
-from ..plugin_utils._services.record_signing import follows, goes_on_here, refuse_changed
 from ..plugin_utils._task_types import TaskArguments, TaskResult
 
 OURS = ("store", "record_dir", "identity_file", "recorded_in")  # what stays on the control node

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from ..plugin_utils._action import RotationAction
-from ..plugin_utils._services.key_store import read_identity
+from ..plugin_utils._keys.key_store import read_identity
 from ..plugin_utils._task_types import TaskArguments, TaskResult
 
 OURS = ("store", "identity_file")  # what stays on the control node

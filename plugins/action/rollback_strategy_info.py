@@ -6,8 +6,8 @@ from __future__ import annotations
 
 from ..module_utils._options.rotation_options import ROLLBACK_STRATEGY_INFO
 from ..plugin_utils._record_action import RecordAction
-from ..plugin_utils._rotation.rollback_choice import choose_rollback
-from ..plugin_utils._rotation.rollback_look import LookFailed, RollbackLook
+from ..plugin_utils._rollback.rollback_choice import choose_rollback
+from ..plugin_utils._rollback.rollback_look import LookFailed, RollbackLook
 from ..plugin_utils._task_types import TaskArguments, TaskResult
 
 

@@ -6,11 +6,11 @@ from __future__ import annotations
 
 from ..module_utils._options.rotation_options import ROTATION_RECORD
 from ..plugin_utils._record_action import RecordAction
-from ..plugin_utils._rotation.close_record import complete, roll_back
-from ..plugin_utils._rotation.fail_record import add, fail
-from ..plugin_utils._rotation.open_record import open_record
-from ..plugin_utils._rotation.record_pages import write_reports
-from ..plugin_utils._rotation.record_task import RecordTask
+from ..plugin_utils._rotation_record.close_record import complete, roll_back
+from ..plugin_utils._rotation_record.fail_record import add, fail
+from ..plugin_utils._rotation_record.open_record import open_record
+from ..plugin_utils._rotation_record.record_pages import write_reports
+from ..plugin_utils._rotation_record.record_task import RecordTask
 from ..plugin_utils._task_options import find_wrong
 from ..plugin_utils._task_types import TaskArguments, TaskResult
 

@@ -8,7 +8,7 @@ from dataclasses import asdict
 
 from ..module_utils._options.rotation_options import ROTATION_RECORD_INFO
 from ..plugin_utils._record_action import RecordAction
-from ..plugin_utils._rotation.verify_records import VerifyTask, verify_records
+from ..plugin_utils._rotation_record.verify_records import VerifyTask, verify_records
 from ..plugin_utils._task_types import TaskArguments, TaskResult
 
 

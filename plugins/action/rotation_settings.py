@@ -8,7 +8,8 @@ from ansible.utils.display import Display
 
 from ..module_utils._options.rotation_options import ROTATION_SETTINGS
 from ..plugin_utils._action import RotationAction
-from ..plugin_utils._services import key_store, settings
+from ..plugin_utils._control_node import settings
+from ..plugin_utils._keys import key_store
 from ..plugin_utils._task_types import TaskArguments, TaskResult
 
 display = Display()

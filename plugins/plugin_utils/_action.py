@@ -23,13 +23,13 @@ from ..module_utils._record.run_lease import Lease, describe_holder
 from ..module_utils._record.writer import Record
 from ..module_utils._stores.store import Store
 from ._host_caller import COLLECTION, HostCaller
+from ._keys.key_store import open_store, path_from_inventory, state_folder
 from ._record_entry import RecordEntry
-from ._run import exit_code, next_command, unreachable_hosts
-from ._run.interrupted_rotation import is_interrupted
-from ._run.task_process import end_with_parent, refuse_debug_settings
+from ._run_end import exit_code, next_command, unreachable_hosts
+from ._run_end.interrupted_rotation import is_interrupted
+from ._run_end.task_process import end_with_parent, refuse_debug_settings
 from ._screen import lines
 from ._screen.result_sentences import sentence
-from ._services.key_store import open_store, path_from_inventory, state_folder
 from ._task_options import Spec, refuse_wrong, validated
 from ._task_types import TaskArguments, TaskResult, Variables
 

@@ -7,8 +7,9 @@ from __future__ import annotations
 import abc
 
 from ._host_action import Answered, HostAction
-from ._services import other_keys, plan_file
-from ._services.plan_file import Plan
+from ._keys import other_keys
+from ._plans import plan_file
+from ._plans.plan_file import Plan
 from ._task_types import TaskArguments, TaskResult
 
 OURS = ("store", "path", "require_approval", "environment")  # what the host has no use for

@@ -10,7 +10,7 @@ import os
 from ansible.utils.display import Display
 
 from ._action import RotationAction
-from ._rotation.rotation_log import Controller, RotationLog
+from ._rotation_record.rotation_log import Controller, RotationLog
 from ._task_types import TaskArguments
 
 

@@ -19,7 +19,7 @@ import pytest
 from ansible_collections.tetech.key_rotation.plugins.module_utils._monitoring import active_run
 from ansible_collections.tetech.key_rotation.plugins.module_utils._record.run_lease import describe_holder
 from ansible_collections.tetech.key_rotation.plugins.module_utils._system.timestamps import now
-from ansible_collections.tetech.key_rotation.plugins.plugin_utils._services.monitor_zipapp import (
+from ansible_collections.tetech.key_rotation.plugins.plugin_utils._control_node.monitor_zipapp import (
     program as made_program,
 )
 

@@ -41,7 +41,7 @@ if "ansible_collections.tetech.key_rotation" in sys.modules:  # imported by othe
 
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.key_set import KeySet  # noqa: E402
 from ansible_collections.tetech.key_rotation.plugins.module_utils._stores.history import History  # noqa: E402
-from ansible_collections.tetech.key_rotation.plugins.plugin_utils._services.key_store import open_store  # noqa: E402
+from ansible_collections.tetech.key_rotation.plugins.plugin_utils._keys.key_store import open_store  # noqa: E402
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from ansible_collections.tetech.key_rotation.plugins.plugin_utils._services.monitor_zipapp import FOLDERS
+from ansible_collections.tetech.key_rotation.plugins.plugin_utils._control_node.monitor_zipapp import FOLDERS
 
 from .conftest import CHECKOUT
 
@@ -40,13 +40,16 @@ MODULE_UTILS: dict[str, set[str]] = {
 }
 # The folders of plugins/plugin_utils among themselves. All of them may import all of module_utils.
 PLUGIN_UTILS: dict[str, set[str]] = {
-    "_services": {"_task_options.py"},
-    "_report": {"_services"},
-    "_run": {"_report"},
+    "_keys": set(),
+    "_plans": {"_keys"},
+    "_control_node": {"_task_options.py"},
+    "_report": {"_keys"},
+    "_run_end": {"_report"},
     "_screen": {"_report"},
     "_notify": {"_report"},
-    "_checklist": {"_report", "_notify", "_rotation", "_services"},
-    "_rotation": {"_notify", "_report", "_run", "_screen", "_services"},
+    "_rotation_record": {"_control_node", "_keys", "_notify", "_plans", "_report", "_run_end", "_screen"},
+    "_rollback": {"_report", "_rotation_record", "_screen"},
+    "_checklist": {"_control_node", "_notify", "_plans", "_report", "_rotation_record"},
     "_progress.py": {"_report", "_screen"},
     "_task_options.py": set(),
     "_task_types.py": set(),
@@ -56,15 +59,15 @@ PLUGIN_UTILS: dict[str, set[str]] = {
     "_action.py": {
         "_host_caller.py",
         "_record_entry.py",
-        "_run",
+        "_keys",
+        "_run_end",
         "_screen",
-        "_services",
         "_task_options.py",
         "_task_types.py",
     },
     "_host_action.py": {"_action.py", "_host_calls.py", "_task_types.py"},
-    "_plan_action.py": {"_host_action.py", "_services", "_task_types.py"},
-    "_record_action.py": {"_action.py", "_rotation", "_task_types.py"},
+    "_plan_action.py": {"_host_action.py", "_keys", "_plans", "_task_types.py"},
+    "_record_action.py": {"_action.py", "_rotation_record", "_task_types.py"},
     "_host_batch.py": {"_action.py", "_host_action.py", "_host_calls.py", "_task_types.py"},
 }
 # Packages that are installed where the code runs, and who may import them.

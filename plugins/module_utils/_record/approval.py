@@ -15,7 +15,7 @@ import hashlib
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -134,3 +134,11 @@ def _file(text: str) -> Iterator[str]:
         made.write(text)
         made.flush()
         yield made.name
+
+
+def find_approvals(events: Iterable[Mapping[str, Any]]) -> Iterator[Approval]:
+    """The approvals with which the runs of a rotation have begun, as its record has them."""
+    for event in events:
+        if isinstance(event.get("approval"), Mapping):
+            with contextlib.suppress(KeyError):  # of no use to anybody
+                yield Approval.recorded(event["approval"])

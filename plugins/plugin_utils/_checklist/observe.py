@@ -16,15 +16,15 @@ from ...module_utils._errors.base import RotationError
 from ...module_utils._errors.options import InvalidOption
 from ...module_utils._record import reader
 from ...module_utils._record.writer import Record
-from .._rotation.rotation_log import RotationLog
-from .._services.provenance import provenance
+from .._control_node.provenance import provenance
+from .._rotation_record.rotation_log import RotationLog
 from . import window
 from .approved_plan import approved_plan
 from .item import ChecklistOptions, Observations
 from .rehearsal_records import rehearsals, staging_records
 
 # The names by which the checklist knows the modules that look at a host.
-ITEMS = {"key_version": "keys", "process_keys_info": "processes", "checklist_facts": "facts"}
+OBSERVATION_NAMES = {"key_version": "keys", "process_keys_info": "processes", "checklist_facts": "facts"}
 OTHER_TASKS = ("stops", "services", "health")  # which run as another user
 
 
@@ -38,7 +38,7 @@ def observe(log: RotationLog, rotation_id: str, options: ChecklistOptions) -> Ob
     backup = {**first, **_outcomes(shown[hosts[0]], "backup_host")}
     return Observations(
         hosts={
-            host: {ITEMS.get(name, name): result for name, result in results.items()}
+            host: {OBSERVATION_NAMES.get(name, name): result for name, result in results.items()}
             for host, results in by_host.items()
         },
         census=first.get("django_census", {}),

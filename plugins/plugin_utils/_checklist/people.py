@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from .._notify.notification import STARTED, moments
-from .._services.plan_approval import words
+from .._plans.plan_approval import words
 from .item import OK, SKIP, STOP, ChecklistItem, Observations
 
 

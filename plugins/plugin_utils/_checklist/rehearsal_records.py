@@ -13,7 +13,7 @@ from ...module_utils._errors.base import RotationError
 from ...module_utils._record import chain, reader
 from ...module_utils._record.events import ROTATE, ChecklistEvent, Event, RunEvent
 from ...module_utils._record.writer import FILE_NAME
-from .._rotation.rotation_log import RotationLog
+from .._rotation_record.rotation_log import RotationLog
 from .item import ChecklistOptions, Rehearsal
 
 

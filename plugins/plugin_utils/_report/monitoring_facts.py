@@ -17,7 +17,7 @@ from ...module_utils._record.run_lease import Lease
 from ...module_utils._record.writer import Record
 from ...module_utils._stores.history import STAGES, History
 from ...module_utils._system.timestamps import add_days, now
-from .._services.retention import held_until
+from .._keys.retention import held_until
 from . import superseded_runs
 from .read_rotation import read
 from .rotation_state import RotationState

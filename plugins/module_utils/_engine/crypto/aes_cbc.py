@@ -25,7 +25,7 @@ import hashlib
 import os
 from collections.abc import Sequence
 
-from .fastest import fastest
+from .fastest_implementation import choose_fastest
 
 with contextlib.suppress(ImportError):  # module.run tells it
     from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
@@ -78,7 +78,7 @@ HMACS: tuple[type[HashlibHmac | LibraryHmac], ...] = (HashlibHmac, LibraryHmac)
 @functools.cache
 def fastest_hmac() -> type[HashlibHmac | LibraryHmac]:
     """Measured once in a process, in less than a millisecond."""
-    return fastest(HMACS, lambda implementation: implementation(bytes(16)).digests([bytes(100)] * 100))
+    return choose_fastest(HMACS, lambda implementation: implementation(bytes(16)).digests([bytes(100)] * 100))
 
 
 def cbc_decrypt(algorithm: algorithms.AES, sealed: Sequence[bytes]) -> list[bytes | None]:

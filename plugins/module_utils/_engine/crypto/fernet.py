@@ -16,7 +16,7 @@ import struct
 from collections.abc import Sequence
 
 from .aes_cbc import BLOCK, cbc_decrypt, cbc_encrypt, fastest_hmac
-from .fastest import fastest
+from .fastest_implementation import choose_fastest
 from .tokens import BatchCipher, Cipher, Opened, SingleTokenCipher
 from .wrappers import to_base64, unbase64
 
@@ -123,7 +123,7 @@ def fastest_fernet(key: bytes) -> Cipher:
 @functools.cache
 def _fastest() -> type[FernetToken | LibraryFernet]:
     """Measured once in a process, in about 3 ms."""
-    return fastest(FERNETS, _reseal)
+    return choose_fastest(FERNETS, _reseal)
 
 
 def _reseal(implementation: type[FernetToken | LibraryFernet]) -> None:

@@ -11,8 +11,8 @@ import pytest
 import yaml
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine import plan
 from ansible_collections.tetech.key_rotation.plugins.plugin_utils._action import RotationAction
-from ansible_collections.tetech.key_rotation.plugins.plugin_utils._services.key_store import open_store
-from ansible_collections.tetech.key_rotation.plugins.plugin_utils._services.plan_file import HEAD
+from ansible_collections.tetech.key_rotation.plugins.plugin_utils._keys.key_store import open_store
+from ansible_collections.tetech.key_rotation.plugins.plugin_utils._plans.plan_file import HEAD
 
 
 def document(**changed: Any) -> dict[str, Any]:

@@ -12,15 +12,15 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.run im
 from ansible_collections.tetech.key_rotation.plugins.module_utils._record import writer as record_module
 from ansible_collections.tetech.key_rotation.plugins.module_utils._record.events import decode_all
 from ansible_collections.tetech.key_rotation.plugins.module_utils._record.writer import Record
-from ansible_collections.tetech.key_rotation.plugins.plugin_utils._rotation.rollback_choice import refuse_vain_repair
-from ansible_collections.tetech.key_rotation.plugins.plugin_utils._rotation.rollback_records import (
+from ansible_collections.tetech.key_rotation.plugins.plugin_utils._rollback import rollback_strategy
+from ansible_collections.tetech.key_rotation.plugins.plugin_utils._rollback.rollback_choice import refuse_vain_repair
+from ansible_collections.tetech.key_rotation.plugins.plugin_utils._rollback.rollback_records import (
     changed_nothing,
     closed_after,
     counted_once,
     was_restored,
     with_values,
 )
-from ansible_collections.tetech.key_rotation.plugins.plugin_utils._services import rollback_strategy
 
 
 @pytest.fixture

@@ -21,14 +21,15 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._record.approv
 from ansible_collections.tetech.key_rotation.plugins.module_utils._record.run_lease import Lease
 from ansible_collections.tetech.key_rotation.plugins.module_utils._record.writer import Record
 from ansible_collections.tetech.key_rotation.plugins.module_utils._stores.history import History
+from ansible_collections.tetech.key_rotation.plugins.plugin_utils._control_node import clock
+from ansible_collections.tetech.key_rotation.plugins.plugin_utils._keys.key_store import open_store
+from ansible_collections.tetech.key_rotation.plugins.plugin_utils._plans import plan_approval
 from ansible_collections.tetech.key_rotation.plugins.plugin_utils._report import report_files
-from ansible_collections.tetech.key_rotation.plugins.plugin_utils._rotation import (
+from ansible_collections.tetech.key_rotation.plugins.plugin_utils._rotation_record import (
     record_fields,
     rotation_choice,
     run_notice,
 )
-from ansible_collections.tetech.key_rotation.plugins.plugin_utils._services import clock, plan_approval
-from ansible_collections.tetech.key_rotation.plugins.plugin_utils._services.key_store import open_store
 
 HEAD = f"r1 74 {'ab' * 32}"  # of the record that another control node has
 NEW_ID = r"\d{8}T\d{6}Z-[0-9a-f]{4}"

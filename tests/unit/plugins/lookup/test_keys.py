@@ -13,7 +13,7 @@ from ansible.parsing.dataloader import DataLoader
 from ansible.parsing.vault import VaultLib, VaultSecret
 from ansible.plugins.loader import lookup_loader
 from ansible_collections.tetech.key_rotation.plugins.doc_fragments.key_store import ModuleDocFragment as key_store_docs
-from ansible_collections.tetech.key_rotation.plugins.plugin_utils._services import key_store
+from ansible_collections.tetech.key_rotation.plugins.plugin_utils._keys import key_store
 
 
 @pytest.fixture

@@ -14,9 +14,9 @@ from ansible.utils.context_objects import CLIArgs
 from ansible_collections.tetech.key_rotation.plugins.module_utils._record import chain, verifier
 from ansible_collections.tetech.key_rotation.plugins.module_utils._record.events import Event
 from ansible_collections.tetech.key_rotation.plugins.module_utils._record.writer import Record
-from ansible_collections.tetech.key_rotation.plugins.plugin_utils._report import box, report_files
+from ansible_collections.tetech.key_rotation.plugins.plugin_utils._report import report_files, summary_box
 from ansible_collections.tetech.key_rotation.plugins.plugin_utils._report.read_rotation import read, reduce
-from ansible_collections.tetech.key_rotation.plugins.plugin_utils._run.interrupted_rotation import is_interrupted
+from ansible_collections.tetech.key_rotation.plugins.plugin_utils._run_end.interrupted_rotation import is_interrupted
 
 ROTATION = "20261127T123439Z-9193"
 OLD, NEW = "11f6a50643cf2827", "4de1d8622c4f9274"
@@ -63,7 +63,7 @@ def test_the_page_shows_it(record):
 
 def test_the_box_shows_it(record, monkeypatch):
     monkeypatch.setattr(context, "CLIARGS", CLIArgs({"args": ("rollback.yml",)}))
-    shown = "\n".join(box.lines(box.Ending(read(record), {}), 100))
+    shown = "\n".join(summary_box.lines(summary_box.Ending(read(record), {}), 100))
     for words in (f"{ROTATION}: ROLLED BACK in 38 s", f"{OLD} (current again)", "105,874 bytes", "patients.Patient"):
         assert words in shown, words
 

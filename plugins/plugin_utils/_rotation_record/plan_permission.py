@@ -12,8 +12,8 @@ from ...module_utils._record.approval import Approval, ApprovalEvidence
 from ...module_utils._record.events import ROTATE
 from ...module_utils._record.writer import Record
 from ...module_utils._stores.store import Store
-from .._services import plan_approval
-from .._services.key_store import state_folder
+from .._keys.key_store import state_folder
+from .._plans import plan_approval
 from .record_task import RecordTask
 from .rotation_log import RotationLog
 

@@ -13,12 +13,12 @@ from ...module_utils._engine.crypto.key_set import KeySet
 from ...module_utils._env_file import key_files, key_generation
 from ...module_utils._errors.options import InvalidOption
 from ...module_utils._errors.run import RotationIdUsed, RotationOpen
+from ...module_utils._record.approval import find_approvals
 from ...module_utils._record.writer import Record
 from ...module_utils._stores.history import ROLLED_BACK, History
 from ...module_utils._stores.store import Store
 from .key_store import expand, read_vaulted
 from .key_versions import UNMADE, Move, VersionRequest, move
-from .plan_approval import used_in
 
 SAME_AGAIN = "Ask for the same again, or choose another key_rotation_id."
 
@@ -65,7 +65,7 @@ class NewVersion:
         keys, rotation_id = self.request.keys, self.request.rotation_id
         current = history.stage("current").values
         values = left or key_generation.generate(keys, current, self.supplied, self.request.dialect)
-        for approval in used_in(self.record.events()):
+        for approval in find_approvals(self.record.events()):
             history.use_approval(approval, rotation_id)
         return history.add_pending(KeySet(values), rotation_id).key_id
 

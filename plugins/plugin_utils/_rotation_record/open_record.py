@@ -12,16 +12,16 @@ from ...module_utils._record import page_checksums, sshsig, verifier
 from ...module_utils._record.events import ROTATE
 from ...module_utils._record.writer import Record
 from ...module_utils._stores.history import COMPLETED, History
+from .._control_node import clock
+from .._control_node.provenance import provenance
 from .._notify import notification
-from .._report import box, refused_runs
+from .._report import refused_runs, summary_box
 from .._screen import lines
-from .._services import clock
-from .._services.provenance import provenance
-from .._services.record_signing import follows, goes_on_here, refuse_changed, refuse_gone, seal
 from . import record_fields
 from .plan_permission import PlanPermission, find_permission
 from .public_keys import public_keys
 from .record_pages import write_page
+from .record_signing import follows, goes_on_here, refuse_changed, refuse_gone, seal
 from .record_task import RecordResult, RecordTask
 from .rotation_choice import NEW, RESUMED, choose_rotation, without_outcome
 from .rotation_log import RotationLog
@@ -54,7 +54,7 @@ class Opening:
     def __str__(self) -> str:
         if self.completed:
             return f"Rotation {self.rotation_id} is already complete: nothing to do"
-        return f"{box.TITLES[self.direction]} {self.rotation_id} {'resumes' if self.resumed else 'begins'}"
+        return f"{summary_box.TITLES[self.direction]} {self.rotation_id} {'resumes' if self.resumed else 'begins'}"
 
 
 def open_record(log: RotationLog, task: RecordTask) -> RecordResult:

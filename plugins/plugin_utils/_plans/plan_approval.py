@@ -9,13 +9,12 @@ allowed signers. No server is needed (docs/design/record-format.md).
 
 from __future__ import annotations
 
-import contextlib
 import datetime
 import fnmatch
 import getpass
 import os
 import shlex
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -102,14 +101,6 @@ def recorded(found: object, environment: str, signers: str | None) -> ApprovalEv
         return evidence
     except OSError:  # there is no such file, or no ssh-keygen
         return None
-
-
-def used_in(events: Iterable[Mapping[str, Any]]) -> Iterator[Approval]:
-    """The approvals with which the runs of a rotation have begun, as its record has them."""
-    for event in events:
-        if isinstance(event.get("approval"), Mapping):
-            with contextlib.suppress(KeyError):  # of no use to anybody
-                yield Approval.recorded(event["approval"])
 
 
 def _plan_hash(path: str) -> str:

@@ -13,7 +13,7 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._engine import
 from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import RotationError
 from ansible_collections.tetech.key_rotation.plugins.module_utils._record.approval import ApprovalEvidence
 from ansible_collections.tetech.key_rotation.plugins.module_utils._system import users
-from ansible_collections.tetech.key_rotation.plugins.plugin_utils._services import plan_approval
+from ansible_collections.tetech.key_rotation.plugins.plugin_utils._plans import plan_approval
 
 PLAN = {
     **{part: [] for part in ("targets", "under_other_keys", "empty_fields", "settlements", "notices")},

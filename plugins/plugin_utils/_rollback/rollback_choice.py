@@ -11,12 +11,12 @@ from typing import Any
 from ...module_utils._errors.restore import RepairBackup
 from ...module_utils._stores.history import History
 from .._report import data_state, restore_lines
+from .._rotation_record.rotation_log import RotationLog
 from .._screen import lines
-from .._services import rollback_strategy
-from .._services.rollback_strategy import RollbackStrategy, Situation
+from . import rollback_strategy
 from .rollback_look import LookFailed, RollbackLook
 from .rollback_situation import find_situation
-from .rotation_log import RotationLog
+from .rollback_strategy import RollbackStrategy, Situation
 
 WITHOUT_ROTATION = ("restore", "repair", "settle")
 

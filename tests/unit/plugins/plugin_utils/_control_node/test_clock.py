@@ -7,7 +7,7 @@ import struct
 from typing import Any
 
 import pytest
-from ansible_collections.tetech.key_rotation.plugins.plugin_utils._services import clock
+from ansible_collections.tetech.key_rotation.plugins.plugin_utils._control_node import clock
 
 
 def test_this_machine_says_something_or_nothing():

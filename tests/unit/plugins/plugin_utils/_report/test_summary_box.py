@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from ansible import context
 from ansible.utils.context_objects import CLIArgs
-from ansible_collections.tetech.key_rotation.plugins.plugin_utils._report import box
+from ansible_collections.tetech.key_rotation.plugins.plugin_utils._report import summary_box
 from ansible_collections.tetech.key_rotation.plugins.plugin_utils._report.read_rotation import read
 from ansible_collections.tetech.key_rotation.plugins.plugin_utils._report.sentences import NOBODY_LOOKS
 
@@ -37,7 +37,7 @@ def typed(monkeypatch):
 
 
 def shown(play: Play, width: int = 100) -> list[str]:
-    return list(box.lines(box.Ending(read(play.record), {}), width))
+    return list(summary_box.lines(summary_box.Ending(read(play.record), {}), width))
 
 
 def rows(play: Play, *labels: str) -> list[str]:
@@ -57,7 +57,7 @@ def test_sentences_are_wrapped_and_what_is_typed_or_copied_is_not(play, width, t
     play.begun().prepared().switched().proved(unopened={"count": 3, "rows": "t.c:17, 18, 19"})
     lines = shown(play.step("rotate", "done"), width)
     whole = ("ansible-playbook", "SHA-256", str(play.record.path))
-    fits = max(box.NARROW, min(width, box.WIDE))
+    fits = max(summary_box.NARROW, min(width, summary_box.WIDE))
     assert max(len(line) for line in lines if not any(each in line for each in whole)) <= fits
     command = "ansible-playbook tetech.key_rotation.rollback -i a-very-long-name-of-an-inventory-that-does-not-fit,"
     assert f"  roll back  {command}" in lines

@@ -12,7 +12,7 @@ T = TypeVar("T")
 TURNS = 3
 
 
-def fastest(implementations: Sequence[T], work: Callable[[T], Any]) -> T:
+def choose_fastest(implementations: Sequence[T], work: Callable[[T], Any]) -> T:
     """The one that does a sample of the work in the least processor time. The first one if nothing tells them apart."""
 
     def turn(implementation: T) -> float:

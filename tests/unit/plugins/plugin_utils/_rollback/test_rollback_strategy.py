@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import RotationError
-from ansible_collections.tetech.key_rotation.plugins.plugin_utils._services import rollback_strategy
-from ansible_collections.tetech.key_rotation.plugins.plugin_utils._services.rollback_strategy import Situation
+from ansible_collections.tetech.key_rotation.plugins.plugin_utils._rollback import rollback_strategy
+from ansible_collections.tetech.key_rotation.plugins.plugin_utils._rollback.rollback_strategy import Situation
 
 PENDING = {"rotation_id": "r1", "destination": "current", "taken_back": "pending", "open": True}
 PROMOTED = {"rotation_id": "r1", "destination": "previous", "taken_back": "current", "open": True}

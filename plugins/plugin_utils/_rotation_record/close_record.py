@@ -10,14 +10,14 @@ from ...module_utils._errors.values import UnreadableValues, ValuesEmptied
 from ...module_utils._record.events import ROLLBACK, ROTATE
 from ...module_utils._record.writer import Record
 from .._notify import notification
-from .._report import box, data_sentences
+from .._report import data_sentences, summary_box
 from .._report.read_rotation import read
 from .._report.rotation_state import RotationState
-from .._run import exit_code
+from .._run_end import exit_code
 from .._screen import lines
-from .._services.record_signing import try_to_seal
 from . import record_fields
 from .record_pages import write_page
+from .record_signing import try_to_seal
 from .record_task import RecordResult, RecordTask
 from .rotation_log import RotationLog
 from .run_notice import notify_people
@@ -65,9 +65,9 @@ def seal_and_notify(log: RotationLog, record: Record, moment: str, task: RecordT
 
 
 def show_summary(log: RotationLog, record: Record, page: str | None) -> RotationState:
-    """The state of a rotation, which a person sees as a box."""
+    """The state of a rotation, which a person sees as the summary."""
     state, controller = read(record), log.controller
-    lines.show(box.lines(box.Ending(state, controller.variables, page), controller.display.columns))
+    lines.show(summary_box.lines(summary_box.Ending(state, controller.variables, page), controller.display.columns))
     return state
 
 

@@ -7,11 +7,11 @@ from __future__ import annotations
 from ...module_utils._errors.base import RotationError
 from ...module_utils._errors.run import RotationRolledBack
 from ...module_utils._stores.history import History
-from .._services import rollback_strategy
-from .._services.rollback_strategy import OfStore, Situation
+from .._rotation_record.rotation_log import RotationLog
+from . import rollback_strategy
 from .rollback_look import RollbackLook
 from .rollback_records import changed_nothing, closed_after, lost_tables, was_restored
-from .rotation_log import RotationLog
+from .rollback_strategy import OfStore, Situation
 
 UNKNOWN_KEYS = (
     "The .env file of {hosts} has neither the current nor the previous keys of the store {store}: a key was changed by "

@@ -14,10 +14,10 @@ from ...module_utils._stores.history import History
 from .._notify import notification
 from .._report import refused_runs
 from .._report.typed_commands import started
-from .._services.record_signing import goes_on_here, refuse_changed, try_to_seal
 from . import record_fields
 from .close_record import seal_and_notify, show_summary
 from .record_pages import write_index, write_page
+from .record_signing import goes_on_here, refuse_changed, try_to_seal
 from .record_task import RecordResult, RecordTask
 from .rotation_log import RotationLog
 from .run_notice import notify_people

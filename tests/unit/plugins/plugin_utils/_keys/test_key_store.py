@@ -15,7 +15,7 @@ from ansible.parsing.vault import VaultSecret, parse_vaulttext_envelope
 from ansible.plugins.loader import lookup_loader
 from ansible.template import trust_as_template
 from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import RotationError
-from ansible_collections.tetech.key_rotation.plugins.plugin_utils._services import key_store
+from ansible_collections.tetech.key_rotation.plugins.plugin_utils._keys import key_store
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import sys
 import zipfile
 from pathlib import Path
 
-from ansible_collections.tetech.key_rotation.plugins.plugin_utils._services.monitor_zipapp import program
+from ansible_collections.tetech.key_rotation.plugins.plugin_utils._control_node.monitor_zipapp import program
 
 from ....conftest import CHECKOUT
 

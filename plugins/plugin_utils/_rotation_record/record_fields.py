@@ -10,7 +10,7 @@ from typing import Any
 
 from ...module_utils._stores.history import History
 from ...module_utils._stores.store import Store
-from .._services.record_signing import follows
+from .record_signing import follows
 
 OF_VERSION = ("key_id", "rotation_id", "origin", "state", "created", "outcome", "destroyed")
 
