@@ -64,6 +64,7 @@ options:
         accepted), with a reason. The plan, its hash and the record include the decisions.
       - Of a column with values that are encrypted twice it is V(one_layer) (by accident, each becomes one token) or
         V(two_layers) (by design, both layers are rotated).
+      - Of a column with plain text next to encrypted values it is V(mixed). Plain text stays, the rest is rotated.
     type: dict
     default: {}
   progress:

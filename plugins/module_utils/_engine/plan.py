@@ -33,7 +33,7 @@ FORMAT = 1
 COMPARED = ("targets", "under_other_keys", "empty_fields", "settlements", "left_alone")
 SINCE = ("left_alone",)  # parts that a plan of an earlier version has not
 PARTS = (*COMPARED, "notices")
-COUNTS = ("rows", "classes", "left_alone")
+COUNTS = ("rows", "classes", "left_alone", "plain")
 CLASSES = ("current", "previous", "plaintext", "unreadable", "nested", "empty")  # shown though there are none
 _SECRET_NAME = re.compile(r"secret|token|passw|api_?key|private_?key|encrypt|cipher|credential|ssn|iban", re.IGNORECASE)
 _DJANGO_TABLES = ("auth_user", "django_session", "django_migrations")  # hashed, signed and plain by Django itself
@@ -130,6 +130,7 @@ def _target(target: Target, tally: Tally | None, keyring: Keyring) -> dict[str, 
         "rows": tally.rows,
         "classes": {**dict.fromkeys(CLASSES, 0), **dict(sorted(tally.classes.items()))},
         **({"left_alone": tally.left_alone} if tally.left_alone else {}),
+        **({"plain": tally.plain} if tally.plain else {}),
     }
 
 
@@ -313,6 +314,8 @@ def left_out(database: Database, survey: Survey) -> None:
     """Find what a rotation does not touch and a person must see to."""
     for column in survey.blank():
         survey.findings.put("blank", column)
+    for column, target in survey.plain_indexes():
+        survey.findings.put("plain_index", column, target=target)
     for table, why in catalog.unseen(database):
         survey.findings.put("unseen", table, why=why)
     secret_names(survey)

@@ -22,7 +22,7 @@ from .postgres import sql
 from .postgres.catalog import row_name
 from .postgres.connection import Database, Yielded, array
 from .proof.backup_difference import inside, rest_of
-from .proof.census import look
+from .proof.census import look, stays_plain
 from .proof.table_pages import Page, PageRequest, RowText, TargetGroup, by_table, pages
 from .rewrite.rewriter import Change, compare_and_set
 
@@ -87,6 +87,7 @@ class RepairScope:
             values = [values[place] for _, values in page]
             for token in look(target, rows, values, self.keyring, {}):
                 lost = token.opened is None and token.token.startswith(scheme.marker)
+                lost = lost and not stays_plain(token.token, target, self.keyring)
                 if (lost or token.problem) and not token.is_accepted(target, rows[token.row], self.leave_alone):
                     yield place, page[token.row][0]
 

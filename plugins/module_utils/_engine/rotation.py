@@ -292,6 +292,9 @@ class Application:
             for column in columns
         )
         settlements.refuse_without_place(self.settlements, columns, self.leave_alone)
+        schemes_of = {target.name: self.keyring.schemes[target.scheme] for target in self.targets}
+        untold = (name for name, each in schemes_of.items() if not (each.format.authenticated or each.functions))
+        settlements.refuse_untold(self.settlements, untold)
 
     def unaccounted(self) -> list[Finding]:
         """Columns and keys that nothing accounts for, and that no person has settled."""

@@ -121,7 +121,11 @@ class PlaintextValues(RotationError):
     count: int
     rows: str
     problem = "{count} values are not encrypted: {rows}"
-    remedy = "Encrypt them through the application. If they are to stay unencrypted, list them in O(leave_alone)."
+    remedy = (
+        "Encrypt them through the application. If plain text is normal in the column, settle it: O(settlements): "
+        '{{"table.column": {{mixed: "why"}}}}, and plain text stays while what is encrypted is rotated. If only some '
+        "are to stay unencrypted, list them in O(leave_alone)."
+    )
 
 
 class NestedValues(RotationError):

@@ -83,7 +83,8 @@ def _samples(picture: Mapping[str, Any]) -> Iterator[Sample]:
             yield "decryption_success_threshold", project, picture["success"]
         for target in census["targets"]:
             column = {**project, "column": f"{target['table']}.{target['column']}"}
-            for name, count in {**target["classes"], "left_alone": target["left_alone"]}.items():
+            unchanged = {"left_alone": target["left_alone"], "plain": target.get("plain", 0)}
+            for name, count in {**target["classes"], **unchanged}.items():
                 yield "values", {**column, "class": name}, count
     for measure in picture["response"]:
         what = {**project, "what": measure["what"]}

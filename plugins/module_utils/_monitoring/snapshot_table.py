@@ -112,6 +112,7 @@ def _decryption(picture: Mapping[str, Any]) -> Iterator[str]:
     for target in census["targets"]:
         odd = {name: count for name, count in target["classes"].items() if name not in ("current", "empty") and count}
         odd.update({"left alone": target["left_alone"]} if target["left_alone"] else {})
+        odd.update({"plain text that stays": target["plain"]} if target.get("plain") else {})
         if odd:
             counts = ", ".join(f"{count:,} {name}" for name, count in sorted(odd.items()))
             yield f"              {target['table']}.{target['column']}: {counts}"

@@ -21,6 +21,8 @@ def census(seen: Observations) -> ChecklistItem:
     told = ", ".join(f"{number:,} {name}" for name, number in sorted(classes.items())) or "no value"
     left = sum(target["left_alone"] for target in seen.census["targets"])
     told += f", {left:,} left alone" if left else ""
+    plain = sum(target.get("plain") or 0 for target in seen.census["targets"])
+    told += f", {plain:,} plain text that stays" if plain else ""
     if classes.get("nested"):
         todo = "A process with other keys writes: stop it. The rotation writes each nested value as one token."
         return ChecklistItem("census", WARN, told, todo)

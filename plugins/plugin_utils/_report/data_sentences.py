@@ -49,7 +49,12 @@ def facts(state: DataState) -> Iterator[str]:
 
 
 def values(state: DataState) -> str:
-    """How many values are under which version, in one sentence."""
+    """How many values are under which version, and how many are plain text as settled."""
+    plain = state.values.plain if state.values else 0
+    return _versions(state) + (f" {_plain(plain)}." if plain else "")
+
+
+def _versions(state: DataState) -> str:
     found = state.values
     if found is None:
         return f"Under which version each value is now is not known: {state.unknown}."
@@ -65,6 +70,10 @@ def values(state: DataState) -> str:
     parts += [f"{count:,} {CLASSES.get(name, f'are {name}')}" for name, count in sorted(found.odd.items())]
     parts += [_left_alone(found)] * bool(found.left_alone)
     return f"Of {found.total:,} values, {_join_words(parts)}."
+
+
+def _plain(count: int) -> str:
+    return "1 value is plain text and stays so" if count == 1 else f"{count:,} values are plain text and stay so"
 
 
 def _left_alone(found: Values) -> str:

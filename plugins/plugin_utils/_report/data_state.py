@@ -23,20 +23,21 @@ SINCE = "values may have been written since the last census"
 @dataclass(frozen=True)
 class Values:
     """What a census counted. ``under`` holds counts by key ID, ``odd`` by the class of values that no version opens
-    well, ``left_alone`` those that were left alone as asked. ``proved`` is whether a process that has only one version
-    opened the others, ``meanwhile`` whether other processes wrote some since the rotation began, ``unwrapped`` how many
-    were encrypted twice before, and are one token now."""
+    well, ``left_alone`` those that were left alone as asked, ``plain`` those that stay plain text as settled.
+    ``proved`` is whether a process that has only one version opened the others, ``meanwhile`` whether other processes
+    wrote some since the rotation began, ``unwrapped`` how many were encrypted twice before, and are one token now."""
 
     under: Mapping[str, int] = field(default_factory=dict)
     odd: Mapping[str, int] = field(default_factory=dict)
     proved: bool = False
     meanwhile: bool = False
     left_alone: int = 0
+    plain: int = 0
     unwrapped: int = 0
 
     @property
     def total(self) -> int:
-        """How many values there are, without the empty ones."""
+        """How many values there are, without the empty ones and those that stay plain text."""
         return sum(self.under.values()) + sum(self.odd.values()) + self.left_alone
 
 
@@ -104,12 +105,13 @@ def read_census(targets: Iterable[Mapping[str, Any]], key_ids: Mapping[str, str]
     """The result of a census. ``key_ids`` names the version of each stage that it tried."""
     under: Counter[str] = Counter()
     others: Counter[str] = Counter()
-    left_alone = 0
+    left_alone = plain = 0
     for target in targets:
         classes = target.get("classes") or {}
         others.update(odd(classes))
         left_alone += target.get("left_alone") or 0
+        plain += target.get("plain") or 0
         for name, count in classes.items():
             if count and is_version(name):
                 under[key_ids.get(name, name.removeprefix(OLDER))] += count
-    return Values(dict(under), dict(others), left_alone=left_alone)
+    return Values(dict(under), dict(others), left_alone=left_alone, plain=plain)

@@ -37,6 +37,7 @@ class ColumnHistory:
     before: Count
     after: Count | None = None
     left_alone: int = 0
+    plain: int = 0
     unopened: int = 0
     reencrypted: int = 0
     proved: bool = False
@@ -102,6 +103,7 @@ class ColumnCensus:
             before=_count(target, self.first_stages),
             after=None if proved is None else _count(proved, self.proof_stages),
             left_alone=newest.get("left_alone", 0),
+            plain=newest.get("plain", 0),
             unopened=_unopened(proved or {}),
             reencrypted=self.reencrypted[_name(target)],
             proved=proved is not None and self._is_same(target, proved),

@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from .step_lines import with_left_alone
+from .step_lines import with_unchanged
 from .typed_commands import command
 
 WIDTH = 118  # of a line of advice
@@ -34,7 +34,7 @@ def plan(made: Mapping[str, Any], path: str, variables: Mapping[str, Any]) -> It
 
 def _columns(made: Mapping[str, Any]) -> Iterator[str]:
     rows = [
-        (row["column"], f"{row['rows']:,}", _classes(with_left_alone(row)), row["scheme"])
+        (row["column"], f"{row['rows']:,}", _classes(with_unchanged(row)), row["scheme"])
         for row in made["targets"]
         if "rows" in row
     ]

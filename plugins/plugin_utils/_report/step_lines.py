@@ -15,14 +15,15 @@ def census(targets: list[dict[str, Any]]) -> Iterator[str]:
     names = [f"{target['table']}.{target['column']}" for target in targets]
     width = max(map(len, names), default=0)
     for name, target in zip(names, targets):
-        classes = with_left_alone(target)
+        classes = with_unchanged(target)
         counts = ", ".join(f"{count:,} {found}" for found, count in sorted(classes.items(), key=lambda item: -item[1]))
         yield f"  {name:<{width}}  {target['rows']:>9,} rows: {counts or 'none'}"
 
 
-def with_left_alone(target: Mapping[str, Any]) -> dict[str, int]:
-    """The values of a target by class, and as one more class those of key_rotation_leave_alone."""
-    return {**target["classes"], **({"left alone": target["left_alone"]} if target.get("left_alone") else {})}
+def with_unchanged(target: Mapping[str, Any]) -> dict[str, int]:
+    """The values of a target by class, and as more classes those that stay as a person decided."""
+    stay = {"left alone": target.get("left_alone") or 0, "plain text that stays": target.get("plain") or 0}
+    return {**target["classes"], **{name: count for name, count in stay.items() if count}}
 
 
 def reencrypted(result: dict[str, Any]) -> Iterator[str]:

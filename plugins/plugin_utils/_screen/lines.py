@@ -60,7 +60,7 @@ def format_census(targets: Iterable[Mapping[str, Any]]) -> str:
     columns = 0
     for target in targets:
         columns += 1
-        for name, count in [*target["classes"].items(), ("left alone", target.get("left_alone") or 0)]:
+        for name, count in step_lines.with_unchanged(target).items():
             if count and name != "empty":
                 classes[name] = classes.get(name, 0) + count
     found = ", ".join(f"{count:,} {name}" for name, count in sorted(classes.items(), key=lambda each: -each[1]))

@@ -116,6 +116,11 @@ _ROWS = (
         "those rows.",
     ),
     warn(
+        "plain_index",
+        "made of {target}, which is settled as mixed: in rows with plain text it stays under the old keys",
+        "Have the application recreate it there after the rotation, or a search finds none of those rows.",
+    ),
+    warn(
         "unseen",
         "{why}: not looked at",
         "Check whether it holds tokens. If it does, rotate as a role that may read and write them.",

@@ -19,8 +19,9 @@ NOT_OURS = "not_ours"  # it is under none of the keys that are rotated
 UNREADABLE = "unreadable"  # it will be unreadable after the rotation, and that is accepted
 ONE_LAYER = "one_layer"  # each token inside another one is there by accident, and both become one token
 TWO_LAYERS = "two_layers"  # the application encrypts twice by design, and both layers are rotated
+MIXED = "mixed"  # plain text next to tokens is normal in this column: it stays, and the tokens are rotated
 DECISIONS = (NOT_OURS, UNREADABLE)
-LAYERS = (ONE_LAYER, TWO_LAYERS)  # decisions about the tokens in a target, which is accounted for
+OF_TARGETS = (ONE_LAYER, TWO_LAYERS, MIXED)  # decisions about the values of a target, which is accounted for
 
 
 @dataclass(frozen=True)
@@ -49,15 +50,23 @@ def parse(described: Any) -> dict[str, Settlement]:
 
 
 def _settlement(name: str, decided: Any) -> Settlement:
-    known = (*DECISIONS, *LAYERS)
+    known = (*DECISIONS, *OF_TARGETS)
     if not isinstance(decided, Mapping) or len(decided) != 1 or next(iter(decided)) not in known:
         raise InvalidSettlement(name=name, found=f"is not one of {', '.join(known)} with its reason")
     ((decision, reason),) = decided.items()
-    if decision in LAYERS and ":" in name:
+    if decision in OF_TARGETS and ":" in name:
         raise InvalidSettlement(name=name, found=f"is a value, and {decision} is decided of a column")
     if not isinstance(reason, str) or not reason.strip():
         raise InvalidSettlement(name=name, found=f"has no reason for {decision}")
     return Settlement(name, decision, " ".join(reason.split()))
+
+
+def refuse_untold(settled: Settlements, columns: Iterable[str]) -> None:
+    """Raise E_SETTLEMENT if one of ``columns``, whose formats cannot tell plain text from a token, is mixed."""
+    for name in sorted(columns):
+        if name in settled and settled[name].decision == MIXED:
+            found = "is in a format without authentication, which cannot tell plain text from a token"
+            raise InvalidSettlement(name=name, found=found)
 
 
 def refuse_without_place(settled: Settlements, columns: Iterable[str], leave_alone: Collection[str]) -> None:

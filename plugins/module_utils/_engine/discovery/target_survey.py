@@ -29,7 +29,7 @@ from .column_types import FERNETS, IN_TEXT, KINDS, SHORTEST, WRITTEN, ColumnCode
 from .findings import Finding, Findings, refuse, unsettled
 from .nesting import bare
 from .plaintext_rules import PlaintextRule, rule
-from .settlements import NONE, ONE_LAYER, TWO_LAYERS, Settlements
+from .settlements import MIXED, NONE, ONE_LAYER, TWO_LAYERS, Settlements
 from .signatures import Signature, of_another_format
 
 IGNORED = ("ignored", "ignored_open", "ignored_tokens")  # kinds of findings about ignored columns
@@ -78,6 +78,7 @@ class Target:
     derived: tuple[search_columns.SearchColumnRecipe, ...] = ()
     members: tuple[str, ...] = ()  # of its documents, where tokens are in those of these names alone
     one_layer: bool = False  # a person has settled that each token inside another one is there by accident
+    mixed: bool = False  # a person has settled that plain text is normal in it, and stays
 
     @cached_property
     def name(self) -> str:
@@ -501,6 +502,13 @@ class Survey:
             if search_columns.has_blanks(self._database, table, targets, column, self._keyring):
                 yield table.label_of(column)
 
+    def plain_indexes(self) -> Iterator[tuple[str, str]]:
+        """Search columns under rotated keys that are made of a target with plain text, each with that target."""
+        for target in self.found:
+            for column in dict.fromkeys(each.column for each in target.derived if each.secret in self._keyring.names):
+                if target.mixed:
+                    yield target.table.label_of(column), target.name
+
     def _put_down_digests(self, table: Table, columns: Iterable[Column]) -> None:
         """Put down columns of digests; where the model says what they hash, that its salt must be none of the keys'."""
         for column in columns:
@@ -562,9 +570,9 @@ class Survey:
             found = f"has tokens of bytes, and {table.label_of(column.name)} is {column.type}"
             raise InvalidScheme(scheme=scheme, found=found)
         name = table.label_of(column.name)
-        one_layer = name in self.settled and self.settled[name].decision == ONE_LAYER
+        decision = self.settled[name].decision if name in self.settled else ""
         made = Target(table, column.name, column.type, scheme, model, key, column.limit, members=members)
-        return replace(made, one_layer=one_layer)
+        return replace(made, one_layer=decision == ONE_LAYER, mixed=decision == MIXED)
 
     def _holds_values(self, table: Table, column: Column, *, document: bool = False) -> bool:
         """Whether any value could be a token. In a ``document`` only its texts could be one."""

@@ -40,20 +40,21 @@ NAMED = 1000  # the same of what does not open to its end, for a repair
 SHOWN = 12  # in one message
 DIGEST_MODULUS = 1 << 256
 _BLANKS, _BLANKS_IN_JSON = re.compile(rb"\s+"), re.compile(rb"(?:\s|\\[nrt])+")
+PLAINTEXT = "plaintext"  # the class of a value that does not look encrypted
 OTHER_SCHEME = "other_scheme"  # the class of a value that opens under a key at hand, by another scheme than its column
 INTEGERS = ("smallint", "integer", "bigint")
 INSIDES = (NESTED_UNREADABLE, TWO_LAYERS, TOKEN_INSIDE)  # classes of what opens, and is not read to its end
 # By class, the error of what no key opens to its end.
 UNOPENED = {
     "unreadable": "E_UNREADABLE",
-    "plaintext": "E_PLAINTEXT",
+    PLAINTEXT: "E_PLAINTEXT",
     OTHER_SCHEME: "E_OTHER_SCHEME",
     NESTED_UNREADABLE: "E_NESTED",
     TWO_LAYERS: "E_TWO_LAYERS",
     TOKEN_INSIDE: "E_TOKEN_INSIDE",
 }
 # The same if only one key set is at hand: a value that does not open may be under another one.
-UNOPENED_ALONE = ("plaintext", *INSIDES)
+UNOPENED_ALONE = (PLAINTEXT, *INSIDES)
 NO_LOOKS: Mapping[str, TableComparison] = {}
 
 
@@ -86,6 +87,7 @@ class Tally:
     examples: dict[str, list[str]] = field(default_factory=dict)
     layers: Counter[str] = field(default_factory=Counter)  # of nested values, how many have one under each stage
     left_alone: int = 0
+    plain: int = 0  # values in plain text, of a column in which that is settled as normal
     unsettled: list[str] = field(default_factory=list)  # rows that are listed, and encrypted by their look
     blanks: Rows = field(default_factory=Rows)  # of tokens with blanks in them
     unsearched: Rows = field(default_factory=Rows)  # of plaintexts that were not searched to their end
@@ -117,6 +119,7 @@ class Tally:
             classes=dict(self.classes),
             layers=dict(self.layers),
             left_alone=self.left_alone,
+            plain=self.plain,
             digest=f"{self._digest:064x}",
         )
 
@@ -128,8 +131,9 @@ class Census:
     Classes are the keyring's stages, ``empty`` (NULL and ''), ``plaintext`` (does not look like a token),
     ``unreadable`` (does, and opens under no key set), ``nested`` (the plaintext is a token again),
     ``nested_unreadable`` (it looks like one, and opens under no key set) and ``token_inside`` (it holds one that
-    opens, between other text). Values listed in ``leave_alone`` as table.column:key are counted apart; of a column that
-    is listed there, those with a token inside count as what they are under.
+    opens, between other text). Plain text in a column that is settled as mixed is counted apart, and so are values
+    listed in ``leave_alone`` as table.column:key; of a column that is listed there, those with a token inside count as
+    what they are under.
     """
 
     database: Database
@@ -221,7 +225,8 @@ class Census:
         for token in tokens:
             row = rows[token.row]
             if token.opened is None:
-                self._count_unopened(tally, row, token.token)
+                if self._count_unopened(tally, row, token.token):  # it must stay as it is, and the digest tells
+                    self._digest(tally, row, (token.place, token.token), sums)
                 continue
             stage, inside = token.opened
             tally.add(self._class_of_layers(tally, row, token, stage) if token.layers else stage, row)
@@ -229,9 +234,13 @@ class Census:
                 tally.blanks.add(row)
             if token.unsearched:
                 tally.unsearched.add(row)
-            added = tally.digest(self.digest_key, row, token.place, inside.plaintext)
-            if sums is not None:
-                sums[row] += added
+            self._digest(tally, row, (token.place, inside.plaintext), sums)
+
+    def _digest(self, tally: Tally, row: str, found: tuple[int, bytes], sums: dict[str, int] | None) -> None:
+        """Add the text ``found`` at a place of a row's value to the digests of the column, and of the row."""
+        added = tally.digest(self.digest_key, row, *found)
+        if sums is not None:
+            sums[row] += added
 
     def _class_of_layers(self, tally: Tally, row: str, token: PageToken, stage: str) -> str:
         """The class of a token with others in it; their stages are counted."""
@@ -241,18 +250,23 @@ class Census:
             tally.unsettled.append(row)
         return stage if accepted else token.problem or stage
 
-    def _count_unopened(self, tally: Tally, row: str, token: bytes) -> None:
+    def _count_unopened(self, tally: Tally, row: str, token: bytes) -> bool:
+        """Count what does not open; whether it is plain text that is settled to stay."""
         target = tally.target
         value_class = why_unopened(token, target, self.keyring)
         if f"{target.name}:{row}" in self.leave_alone:
             tally.left_alone += 1
-            if value_class != "plaintext":
+            if value_class != PLAINTEXT:
                 tally.unsettled.append(row)
-            return
+            return False
+        if value_class == PLAINTEXT and target.mixed:
+            tally.plain += 1
+            return True
         other = None if _begins(token, target, self.keyring) else signatures.of_another_format(token)
         if value_class == "unreadable" and other is not None:
             tally.formats.setdefault(other, []).append(row)
         tally.add(value_class, row)
+        return False
 
 
 def _refuse_missed(database: Database, table: Table, seen: int) -> None:
@@ -376,7 +390,12 @@ def why_unopened(token: bytes, target: Target, keyring: Keyring) -> str:
     if any(keyring.schemes[name].format.authenticated and keyring.stage_of(name, token) for name in others):
         return OTHER_SCHEME
     is_own = _begins(token, target, keyring)
-    return "unreadable" if is_own or value_look.looks_encrypted(token) else "plaintext"
+    return "unreadable" if is_own or value_look.looks_encrypted(token) else PLAINTEXT
+
+
+def stays_plain(token: bytes, target: Target, keyring: Keyring) -> bool:
+    """Whether what does not open is plain text, in a column in which a person has settled that as normal."""
+    return target.mixed and why_unopened(token, target, keyring) == PLAINTEXT
 
 
 def _begins(token: bytes, target: Target, keyring: Keyring) -> bool:

@@ -21,6 +21,7 @@ class CensusResult:
     classes: Mapping[str, int] = field(default_factory=dict)
     layers: Mapping[str, int] = field(default_factory=dict)  # of nested values, how many have one under each stage
     left_alone: int = 0
+    plain: int = 0
     digest: str = ""
 
     @classmethod

@@ -291,6 +291,8 @@ class Rewriting:
         left, opened = [], []
         for token in census.look(target, rows, values, self.keyring, known, self.leave_alone):
             if token.opened is None:
+                if census.stays_plain(token.token, target, self.keyring):
+                    continue
                 token = token._replace(problem=census.why_unopened(token.token, target, self.keyring))
             if token.problem and not token.is_accepted(target, rows[token.row], self.leave_alone):
                 problems.append((token.problem, token.row, target))

@@ -22,6 +22,7 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discov
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.search_columns import (
     SearchColumnRecipe,
 )
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.settlements import Settlement
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.target_survey import findings_of
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres.catalog import Column, Table
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.proof.census import Tally
@@ -92,6 +93,19 @@ def test_values_that_are_left_alone_are_counted_and_another_count_is_the_same_pl
     counts = {target["column"]: target.get("left_alone") for target in other["targets"]}
     assert counts == {target.name: 2 if target is targets[0] else None for target in targets}
     assert (other["hash"], plan.difference(made, other)) == (made["hash"], [])
+
+
+def test_a_column_that_is_settled_as_mixed_is_another_plan_and_its_count_is_not(made, surveys, targets, ring):
+    settled = {targets[0].name: Settlement(targets[0].name, "mixed", "older rows")}
+    hashes = set()
+    for count in (2, 3):
+        tallies = counted(targets)
+        tallies[0].plain = count
+        now = plan.Plan(surveys, tallies, ring, NOTICES, settled).as_document()
+        assert {target.get("plain") for target in now["targets"]} == {None, count}
+        hashes.add(now["hash"])
+    assert len(hashes) == 1
+    assert made["hash"] not in hashes
 
 
 def test_values_that_are_left_alone_by_name_are_in_the_plan_and_its_hash(made, surveys, targets, ring):

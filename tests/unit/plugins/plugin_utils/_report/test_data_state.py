@@ -172,6 +172,14 @@ def test_values_that_were_left_alone_are_not_among_those_that_open() -> None:
     assert "; 2 were left alone as asked." in text
 
 
+def test_plain_text_that_stays_is_not_among_the_encrypted_values() -> None:
+    targets = [{"table": "t", "column": "c", "classes": {"pending": 9}, "left_alone": 0, "plain": 12}]
+    proof = event("django_census", targets=targets, key_ids={"pending": NEW}, asked={"expect_stage": "pending"})
+    text = said(*FORTH, proof)
+    assert f"All 9 values open under version {NEW}, proved by a process" in text
+    assert "12 values are plain text and stay so." in text
+
+
 def test_a_rotation_that_was_rolled_back_is_as_before() -> None:
     back = [looked(app1=NEW, app2=NEW), *WRITTEN, *switched("app1", "current", OLD), *switched("app2", "current", OLD)]
     proof = census("current", asked={"expect_stage": "current"})

@@ -22,6 +22,13 @@ def test_a_plan_tells_of_values_that_are_left_alone():
     assert line in list(plan_lines.plan(made, "/plans/plan.yml", {}))
 
 
+def test_a_plan_counts_the_plain_text_that_stays():
+    (target,) = PLAN["targets"]
+    made = {**PLAN, "targets": [{**target, "classes": {"current": 1188, "plaintext": 0}, "plain": 12}]}
+    line = "  profile.name   1,200  1,188 current, 12 plain text that stays  eda_server"
+    assert line in list(plan_lines.plan(made, "/plans/plan.yml", {}))
+
+
 def test_a_plan_is_a_table_of_columns_then_notes_the_file_and_what_to_type_next():
     assert list(plan_lines.plan(PLAN, "/plans/plan.yml", {})) == [
         "  COLUMN          ROWS  VALUES                   SCHEME",

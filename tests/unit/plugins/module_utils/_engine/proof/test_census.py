@@ -47,6 +47,22 @@ def test_what_is_left_to_do_is_all_but_empty_left_alone_and_done(classed):
     assert classed.result.not_under("previous") == 4
 
 
+def test_plain_text_of_a_mixed_column_is_counted_apart_and_its_digest_tells_a_change(target, two_keys, vectors):
+    row = vectors["rows"][0]
+
+    def taken(*values):
+        tally = census.Tally(replace(target, mixed=True))
+        count(tally, [str(number) for number in range(len(values))], list(values), two_keys)
+        return tally
+
+    found = taken(row["stored_old"], "Ada", "gAAAAAbroken", None)
+    assert found.result.classes == {"current": 1, "unreadable": 1, "empty": 1}
+    assert (found.plain, found.result.plain) == (1, 1)
+    assert [each.kind.code for each in census.findings([found])] == ["E_UNREADABLE"]
+    assert taken(row["stored_old"], "Ada").result.digest == taken(row["stored_new"], "Ada").result.digest
+    assert taken(row["stored_old"], "Ada").result.digest != taken(row["stored_old"], "Ida").result.digest
+
+
 def test_a_result_names_the_target(classed):
     named = {"model": "customer.Profile", "table": "profile", "column": "name", "scheme": "encryption_manager"}
     assert named.items() <= classed.result.as_result().items()

@@ -13,6 +13,7 @@ RESULT = {
     "classes": {"current": 4, "pending": 3, "empty": 1, "nested": 1},
     "layers": {"current": 1, "pending": 1},
     "left_alone": 2,
+    "plain": 3,
     "digest": "ab",
 }
 

@@ -1,0 +1,75 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A column in which plain text is normal next to encrypted values: it stays, and the tokens are rotated."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from .conftest import Site
+
+COLUMN = "customer_userprofile._phone_number_encrypted"
+READS_PLAIN = (
+    '        if ciphertext is None or ciphertext == "":\n',
+    '        if not (ciphertext or "").startswith("gAAAA"):\n',
+)
+PLAIN = {number: f"+49 30 {number:07}" for number in range(1, 51)}
+
+
+@pytest.fixture
+def mixed(site: Site) -> Site:
+    """A site whose application returns what is no token, and has 50 phone numbers in plain text."""
+    code = site.project / "core/encryption.py"
+    text = code.read_text(encoding="utf-8")
+    before, after = text.split("def decrypt(", 1)
+    after = after.replace(*READS_PLAIN, 1).replace("            return None\n", "            return ciphertext\n", 1)
+    code.write_text(f"{before}def decrypt({after}", encoding="utf-8")
+    for number, phone in PLAIN.items():
+        site.sql("UPDATE customer_userprofile SET _phone_number_encrypted = %s WHERE id = %s", (phone, number))
+    return site
+
+
+def phones(site: Site) -> dict[int, str]:
+    return dict(site.sql("SELECT id, _phone_number_encrypted FROM customer_userprofile WHERE id <= 50"))
+
+
+def test_plain_text_in_a_settled_column_stays_and_the_tokens_are_rotated_and_rolled_back(mixed: Site) -> None:
+    refused = mixed.play("plan")
+    assert refused.code == 2, refused.text
+    assert '{mixed: "why"}' in " ".join(refused.text.split())
+    before, tokens = mixed.read_all(), mixed.tokens()
+    assert before["profiles"][6][2] == PLAIN[7]
+    mixed.write_inventory(key_rotation_settlements={COLUMN: {"mixed": "encrypted since 2024"}})
+    made = mixed.play("plan")
+    assert made.code == 0, made.text
+    assert "70 current, 50 plain text that stays" in made.text
+    done = mixed.play("rotate")
+    assert done.code == 0, done.text
+    assert "50 values are plain text and stay so." in " ".join(done.text.split()), done.text
+    assert mixed.read_all() == before
+    assert phones(mixed) == PLAIN
+    assert all(
+        old[2] != new[2]
+        for old, new in zip(tokens["customer_userprofile"][50:], mixed.tokens()["customer_userprofile"][50:])
+    )
+    (record,) = (mixed.folder / "records").glob("*/record.jsonl")
+    lines = [json.loads(line) for line in record.read_text(encoding="utf-8").splitlines()]
+    settled = [line["settlements"] for line in lines if line.get("settlements")]
+    assert settled[0] == [{"column": COLUMN, "decision": "mixed", "reason": "encrypted since 2024"}]
+    page = (record.parent / "report.html").read_text(encoding="utf-8")
+    assert "50 plain text, which stays" in page
+    assert mixed.play("verify").code == 0
+    back = mixed.play("rollback")
+    assert back.code == 0, back.text
+    assert mixed.read_all() == before
+    assert phones(mixed) == PLAIN
+
+
+def test_a_settled_column_may_not_hold_what_looks_like_a_token_and_opens_nowhere(mixed: Site) -> None:
+    mixed.write_inventory(key_rotation_settlements={COLUMN: {"mixed": "encrypted since 2024"}})
+    mixed.sql("UPDATE customer_userprofile SET _phone_number_encrypted = 'gAAAAABnothing' WHERE id = 60")
+    refused = mixed.play("rotate")
+    assert (refused.code != 0, refused.error()) == (True, "E_UNREADABLE"), refused.text
+    assert phones(mixed) == PLAIN
