@@ -119,8 +119,11 @@ sanity: $(CONTROL)/.dev $(TREE)
 	  --python "$$(python -c 'import sys; print("%d.%d" % sys.version_info[:2])')" \
 	  --skip-test pylint --skip-test shellcheck --skip-test pslint --skip-test no-smart-quotes
 
+# Compiled files are kept, elsewhere: each worker would compile every test and module anew.
+unit: export PYTHONDONTWRITEBYTECODE =
+unit: export PYTHONPYCACHEPREFIX = $(CURDIR)/.ansible/pycache
 unit: $(CONTROL)/.dev $(TREE)
-	cd $(TREE) && python -m pytest -n 4 tests/unit
+	cd $(TREE) && python -m pytest -n 2 --dist worksteal tests/unit
 
 integration: $(CONTROL)/.dev $(APPLICATION)/.ready $(TREE)
 	cd $(TREE) && KEY_ROTATION_APPLICATION="$(CURDIR)/$(APPLICATION)" python -m pytest -n 3 --dist worksteal -m "not thorough" tests/integration

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import itertools
 import json
 import os
 import resource
@@ -24,6 +25,7 @@ from ansible.plugins.loader import init_plugin_loader
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 NOBODY = 65534
+NUMBERS = itertools.count()
 
 
 def _tree() -> str:
@@ -70,13 +72,30 @@ def third_keys() -> KeySet:
     return KeySet({"SECRET_KEY": "third-secret-key-CANARY", "ENCRYPTION_SALT": "third-salt-CANARY"})
 
 
+@pytest.fixture(scope="session")
+def homes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("homes")
+
+
 @pytest.fixture(autouse=True)
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """No test meets the files of the person who runs it."""
-    folder = tmp_path / "home"
-    folder.mkdir()
-    monkeypatch.setenv("HOME", str(folder))
+def home_variable(homes: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """No test meets the files of the person who runs it, or of another test. The folder is not there: see ``home``."""
+    folder = str(homes / str(next(NUMBERS)))
+    monkeypatch.setenv("HOME", folder)
     return folder
+
+
+@pytest.fixture
+def home(home_variable: str) -> Path:
+    folder = Path(home_variable)
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def no_wait_for_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No machine loses its power here. What is made durable is seen by tests that replace this function themselves."""
+    monkeypatch.setattr(os, "fsync", lambda descriptor: None)
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import datetime
+import functools
 import html
 import os
 import re
@@ -16,6 +17,7 @@ import jinja2
 from .event_time import day, duration
 from .wording import in_order, one_line
 
+HTML = ".html.j2"  # how the name of a template ends whose values are escaped
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]|~])")
 
 
@@ -29,9 +31,16 @@ def attributes(state: object) -> dict[str, Any]:
 
 def render(template: str, shown: Mapping[str, Any]) -> str:
     """Values are escaped in HTML, whatever they hold."""
+    clean = in_order if template.endswith(HTML) else one_line
+    return _environment().get_template(template).render(**clean(shown))
+
+
+@functools.cache
+def _environment() -> jinja2.Environment:
+    """It keeps the templates that it has compiled."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(os.path.dirname(__file__)),
-        autoescape=template.endswith(".html.j2"),
+        autoescape=jinja2.select_autoescape((HTML.lstrip("."),)),
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
@@ -41,8 +50,7 @@ def render(template: str, shown: Mapping[str, Any]) -> str:
     environment.filters.update(
         thousands=lambda number: f"{number:,}", duration=duration, bytes=_bytes, moment=_moment, day=day, md=_md
     )
-    clean = in_order if environment.autoescape else one_line
-    return environment.get_template(template).render(**clean(shown))
+    return environment
 
 
 def _bytes(size: float) -> str:

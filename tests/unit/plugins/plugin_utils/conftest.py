@@ -11,15 +11,19 @@ import pytest
 from ansible_collections.tetech.key_rotation.plugins.module_utils._record.writer import Record
 
 
-@pytest.fixture(autouse=True)
-def syslog(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """One that takes every line, whatever machine this is."""
+@pytest.fixture(scope="session")
+def log_socket() -> Iterator[str]:
+    """The path of a syslog that takes every line, whatever machine this is."""
     with tempfile.TemporaryDirectory() as folder, socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as log:
         log.bind(f"{folder}/log")
         reader = threading.Thread(target=lambda: all(iter(lambda: log.recv(1000), b"")), daemon=True)
         reader.start()
-        monkeypatch.setattr(f"{Record.__module__}.SYSLOG", f"{folder}/log")
-        yield
+        yield f"{folder}/log"
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as last:
             last.sendto(b"", f"{folder}/log")
         reader.join()
+
+
+@pytest.fixture(autouse=True)
+def syslog(log_socket: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(f"{Record.__module__}.SYSLOG", log_socket)

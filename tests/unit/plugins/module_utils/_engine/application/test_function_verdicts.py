@@ -204,7 +204,7 @@ def test_an_older_format_in_the_same_column_is_read(fails):
     rng = random.Random(fails)
     make = functools.partial(Mixed, encoding="hex", fails=fails, parts=True, rng=rng)
     opens = cipher(make, OLD, NEW)
-    for text in texts(rng, 200):
+    for text in texts(rng, 100):
         assert opens.open(make(OLD).older(text).encode()) == Opened(b"s" + text.encode())
         assert opens.open(make(LOST).older(text).encode()) is None
 
