@@ -57,6 +57,10 @@ class ActionModule(HostAction):
         if result.get("lost_workers"):
             lost = f"{result['lost_workers']} worker processes were killed, and others did their work"
             display.warning(f"{lost}. See the kernel's log: where memory was short, set key_rotation_workers to less.")
+        if failed := (result.get("command") or {}).get("failed"):
+            display.warning(
+                f"{failed} The engine has restored every encrypted value. What only the command makes stays."
+            )
         if result.get("unwritten"):
             display.warning(f"The numbers for Prometheus could not be written: {result['unwritten']}.")
         return result

@@ -65,8 +65,17 @@ options:
       - Of a column with values that are encrypted twice it is V(one_layer) (by accident, each becomes one token) or
         V(two_layers) (by design, both layers are rotated).
       - Of a column with plain text next to encrypted values it is V(mixed). Plain text stays, the rest is rotated.
+      - V(by_command) says that O(command) recreates the column, such as a fingerprint under a derived key.
     type: dict
     default: {}
+  command:
+    description:
+      - A management command of the application that re-encrypts its values itself, with V(name), V(arguments) and
+        V(new_keys).
+      - V(new_keys) maps a key to the environment variable from which the command reads the new value, while the
+        application has the old one. Any other key must be a list, and the command gets the new value in front of the
+        old ones.
+    type: dict
   progress:
     description: The file to which the module writes its progress. Set by the action plugin. Not for playbooks.
     type: path

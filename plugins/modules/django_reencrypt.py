@@ -24,8 +24,9 @@ options:
     description:
       - V(direct) runs the engine.
       - V(migration) creates and applies a Django migration that runs the same engine.
+      - V(command) runs O(command) in a process of the application, and then the engine for what it left.
     type: str
-    choices: [direct, migration]
+    choices: [direct, migration, command]
     default: direct
   migration_app:
     description: With O(method=migration), the application that receives the migration.
@@ -208,6 +209,12 @@ vacuum:
   type: list
   elements: str
   returned: success
+command:
+  description:
+    - With O(method=command), its V(name), the number of values that it V(left) to the engine, and in a rollback why it
+      V(failed).
+  type: dict
+  returned: if it ran
 migration:
   description: File of the migration that was applied.
   type: str

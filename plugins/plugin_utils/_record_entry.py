@@ -24,6 +24,7 @@ RECORDED = (
     "path",
     "dumps",
     "migration",
+    "command",
     "settings",
     "processes",
     "picture",

@@ -17,14 +17,14 @@ from .._errors.discovery import ColumnTied
 from .._errors.options import InvalidLeaveAlone
 from .._system.progress_file import SILENT, ProgressFile
 from . import plan
-from .application import custom_functions, django_project, key_uses, key_worker
+from .application import custom_functions, django_project, key_uses, key_worker, own_command
 from .crypto import schemes
 from .crypto.key_set import KeySet
 from .crypto.keyring import ApplicationSettings, Keyring
 from .discovery import accounting, cached_tokens, proposal, settlements, target_survey, unlisted_keys
 from .discovery.findings import KINDS, Finding, Findings, refuse
 from .discovery.nesting import NESTED
-from .discovery.settlements import UNREADABLE, Settlements
+from .discovery.settlements import BY_COMMAND, UNREADABLE, Settlements
 from .postgres import lease
 from .postgres.connection import Database
 from .proof import census
@@ -74,6 +74,8 @@ class Request:
     progress: str | None = None  # the file for the one who watches
     service_environment: Callable[[], Mapping[str, str]] = dict  # reads what the service sets for the application
     trial: Mapping[str, str] = field(default_factory=dict, repr=False)  # new values that nothing will be under
+    command: own_command.OwnCommand | None = None  # of the application's own, which rotates its keys
+    runs_command: bool = False
 
     @property
     def names(self) -> set[str]:
@@ -116,6 +118,8 @@ class Application:
     project_dir: str = ""
     read_at_start: Mapping[str, Collection[key_uses.Use]] = field(default_factory=dict)
     env: Callable[[], Mapping[str, str]] = dict  # as of the request
+    command: own_command.OwnCommand | None = None
+    command_process: own_command.CommandProcess | None = None  # if it is to run
 
     @property
     def targets(self) -> list[target_survey.Target]:
@@ -207,6 +211,22 @@ class Application:
             crew = Crew(workers, rewriting.batches, database.another, stop)
             reencrypt(database, rewriting, crew, work)
             work.lost += crew.lost
+
+    def run_command(self, destination: str, look: Callable[[], None]) -> None:
+        """Have the application's own command bring every value to one stage. ``look`` is called meanwhile, and may
+        raise. Raises E_OWN_COMMAND_FAILED, and what starting the application raises."""
+        if self.command is None or self.command_process is None:
+            raise RuntimeError("the application was opened without its command")
+        stages = {stage: keys.values for stage, keys in self.keyring.stages.items()}
+        new = stages.pop(destination)
+        others = sorted(stages, key=lambda stage: stage != self.keyring.base)
+        self.progress.tell(f"the application's own command {self.command.name} runs")
+        self.command_process.run(self.command.values([stages[stage] for stage in others], new), look)
+
+    def recreated(self) -> list[str]:
+        """The attributes of models that the application's own command makes of the keys."""
+        columns = {name for name, one in self.settlements.items() if one.decision == BY_COMMAND}
+        return own_command.attributes_of(columns) if columns else []
 
     def refuse_made_of_keys(self, destination: str) -> None:
         """Raise E_MADE_OF_KEYS where columns that are thought to be under other settings would not stay so."""
@@ -341,10 +361,18 @@ class Application:
         found += self.inside_fixed() if counted else []
         found += census.left_alone(tallies, self.settlements)
         found += census.notable(tallies)
+        found += self._commands()
         around = [*plan.other_databases(), *plan.caches()]
         notices = [*around, *(each.as_notice() for each in found), *self._notices()]
         keys = accounting.planned_keys(surveys, self.keyring, self.keys, self.uses())
         return plan.Plan(surveys, tallies, self.keyring, notices, self.settlements, keys, proposed, self.leave_alone)
+
+    def _commands(self) -> list[Finding]:
+        """The command that will re-encrypt, or those of the application that could."""
+        found = Findings()
+        for name in [self.command.name] if self.command else own_command.candidates():
+            found.put("by_command" if self.command else "own_command", name)
+        return found.with_text(stops=False)
 
     def _proposed_keys(
         self, others: Mapping[str, unlisted_keys.OtherKeys], env: Mapping[str, str]
@@ -372,14 +400,18 @@ def open_application(request: Request) -> Iterator[Application]:
     """Start the application and find its targets. Raises what project, schemes, discovery and Database raise."""
     _refuse_invalid_rows(request.leave_alone)
     settled = settlements.parse(request.settlements)
+    settlements.refuse_without_command(settled, request.command is not None)
     described = schemes.tried(request.schemes, request.names)
     stages = {stage: KeySet(values, request.key_ids.get(stage, "")) for stage, values in request.key_sets.items()}
     with contextlib.ExitStack() as stack:
         trial = {TRIAL: KeySet(request.trial)} if request.trial else {}
         processes = stack.enter_context(custom_functions.processes(request.place, {**stages, **trial}))
+        waiting = _waiting_command(request, stack)
         trace = key_uses.Trace(request.names, request.project_dir) if request.traced else None
         place = request.project_dir, request.settings_module
         started = django_project.start(*place, trace, request.service_environment)
+        if request.command:
+            request.command.refuse_unfit(request.keys)
         databases = _connected(request, stack)
         of_stages = {stage: pair for stage, pair in processes.items() if stage != TRIAL}
         keyring = Keyring(described, stages, _settings(request), request.base, of_stages)
@@ -401,7 +433,16 @@ def open_application(request: Request) -> Iterator[Application]:
             request.project_dir,
             trace.uses if trace else {},
             request.env,
+            request.command,
+            waiting,
         )
+
+
+def _waiting_command(request: Request, stack: contextlib.ExitStack) -> own_command.CommandProcess | None:
+    if not (request.command and request.runs_command):
+        return None
+    process = own_command.CommandProcess(request.place, request.command, request.direct)
+    return stack.enter_context(contextlib.closing(process))
 
 
 def _refuse_invalid_rows(leave_alone: Sequence[str]) -> None:

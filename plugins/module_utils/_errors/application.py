@@ -151,6 +151,25 @@ class FunctionFailed(RotationError):
     remedy = "Fix the function, or describe its format in O(schemes)."
 
 
+class OwnCommandUnknown(RotationError):
+    code = "E_OWN_COMMAND_UNKNOWN"
+    command: str
+    near: str
+    problem = "this application has no management command {command}"
+    remedy = "Correct the name in O(command). Of the application's own: {near}."
+
+
+class OwnCommandFailed(RotationError):
+    code = "E_OWN_COMMAND_FAILED"
+    command: str
+    error: str
+    problem = "the application's own command {command} failed: {error}"
+    remedy = (
+        "What it prints is not shown, since it may be a key. If it could not decrypt, check new_keys in O(command) "
+        "and keep in O(keys). Then run the same command again."
+    )
+
+
 class MigrationAppUnknown(RotationError):
     code = "E_MIGRATION_APP"
     app: str

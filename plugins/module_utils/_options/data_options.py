@@ -84,7 +84,7 @@ DJANGO_REENCRYPT: dict[str, Any] = {
     **KEYS,
     **ROTATION,
     "destination": {"type": "str", "required": True, "choices": ["current", "pending", "previous"]},
-    "method": {"type": "str", "choices": ["direct", "migration"], "default": "direct"},
+    "method": {"type": "str", "choices": ["direct", "migration", "command"], "default": "direct"},
     "migration_app": {"type": "str", "default": "core"},
     "reverse": {"type": "bool", "default": False},
     "workers": {"type": "int", "default": 0},

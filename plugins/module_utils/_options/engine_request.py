@@ -12,6 +12,7 @@ from typing import Any
 
 from .._engine.application import django_project
 from .._engine.application.django_project import ApplicationStart
+from .._engine.application.own_command import OwnCommand
 from .._engine.crypto.key_set import KeySet
 from .._engine.rotation import Request
 from .._env_file import editor, key_files, key_generation
@@ -29,7 +30,7 @@ class Purpose:
     whether the lease must not be another's. ``aliases`` are the databases to open, without it all of them.
     ``every_key`` is whether the env file must set them all: for a first look at an application it need not. ``traced``
     is whether to note who reads the keys while the application starts, ``tried`` whether to look at it under new
-    values, which are thrown away.
+    values, which are thrown away. ``runs_command`` is whether its own command is to run.
     """
 
     label: str
@@ -40,6 +41,7 @@ class Purpose:
     every_key: bool = True
     traced: bool = False
     tried: bool = False
+    runs_command: bool = False
 
 
 def request_of(params: Mapping[str, Any], purpose: Purpose) -> Request:
@@ -82,6 +84,8 @@ def request_of(params: Mapping[str, Any], purpose: Purpose) -> Request:
         progress=params["progress"],
         service_environment=service_environment(params),
         trial=_trial(params, key_sets) if purpose.tried else {},
+        command=OwnCommand.of(params.get("command")),
+        runs_command=purpose.runs_command,
     )
 
 

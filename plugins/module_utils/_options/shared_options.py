@@ -71,6 +71,7 @@ PROJECT: dict[str, Any] = {
     "direct": {"type": "dict", "default": {}},
     "leave_alone": {"type": "list", "elements": "str", "default": []},
     "settlements": {"type": "dict", "default": {}},
+    "command": {"type": "dict"},
 }
 PROJECT_INTERNAL: dict[str, Any] = {
     "progress": {"type": "path"},

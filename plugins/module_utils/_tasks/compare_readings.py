@@ -34,7 +34,8 @@ def compare_readings(task: HostTask) -> dict[str, Any]:
                 application.targets, application.keyring, scope, application.progress
             ).as_result()
 
-        picture = read(lambda name: name not in params["left_out"])
+        left_out = {*params["left_out"], *application.recreated()}
+        picture = read(lambda name: name not in left_out)
         if others := model_reading.changed(params["baseline"], picture, params["meanwhile"]):
             picture["unsteady"] = model_reading.unsteady(picture, read(others.__contains__))
         if params["written"]:
@@ -52,7 +53,7 @@ def compare_readings(task: HostTask) -> dict[str, Any]:
             model_reading.refuse_damaged(picture.get("written", ()))
         except RotationError as exc:  # with all values by name, for the record
             return {"changed": False, "failed": True, "picture": picture, **exc.as_result()}
-        model_reading.refuse_worse(params["baseline"], picture, params["meanwhile"], params["left_out"])
+        model_reading.refuse_worse(params["baseline"], picture, params["meanwhile"], left_out)
         _open(application)
     return {"changed": False, "picture": picture}
 

@@ -6,8 +6,11 @@ from __future__ import annotations
 
 import secrets
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from .._errors.base import RotationError
 from .host_task import HostTask
 
 if TYPE_CHECKING:
@@ -28,7 +31,13 @@ def reencrypt_values(task: HostTask) -> dict[str, Any]:
     destination = params["destination"]
     started = time.monotonic()
     run_id = "" if task.check_mode else params["run"] or secrets.token_hex(8)
-    purpose = Purpose(params["rotation_id"], run=run_id, step=params["step"], tried=task.check_mode)
+    purpose = Purpose(
+        params["rotation_id"],
+        run=run_id,
+        step=params["step"],
+        tried=task.check_mode,
+        runs_command=_method(params) == "command" and not task.check_mode,
+    )
     with rotation.open_application(request_of(params, purpose)) as application:
         application.refuse_unproved()
         fenced = {} if task.check_mode or params["fence"] == "off" else _fence(application, params)
@@ -47,13 +56,14 @@ def reencrypt_values(task: HostTask) -> dict[str, Any]:
         key_id = application.keyring.key_id(destination)
         progress = Progress(params["rotation_id"], totals, files, share.of, key_id)
         progress.tell()
+        run = _Run(params, application, progress, before, others, share)
         try:
-            work, migration = _by_method(params, application, progress, share, others)
+            more = _METHODS[_method(params)](run)
         finally:
             progress.end()
     seconds = time.monotonic() - started
-    result = RewriteResult(before, work, key_id, seconds, others, progress.unwritten).as_result()
-    return {**result, "settlements": settlements, **fenced, **({"migration": migration} if migration else {})}
+    result = RewriteResult(before, run.work, key_id, seconds, run.others, progress.unwritten).as_result()
+    return {**result, "settlements": settlements, **fenced, **more}
 
 
 def _fence(application: Any, params: dict[str, Any]) -> dict[str, Any]:
@@ -93,28 +103,96 @@ def _examined(application: Any, params: dict[str, Any]) -> list[CensusResult]:
     return [tally.result for tally in tallies]
 
 
-def _by_method(
-    params: dict[str, Any], application: Any, progress: Any, share: Any, others: Any
-) -> tuple[Any, str | None]:
-    from .._engine import migration
-    from .._engine.rewrite.rewriter import RewritePolicy, Work
-    from .._engine.rewrite.throttle import Throttle, refuse_unfit
-    from .._engine.rewrite.worker_pool import Stop, cores
+@dataclass
+class _Run:
+    """One re-encryption by any method: who is told of progress, the census before it, other writers, this host's share,
+    and what was done."""
 
-    work, stop = Work(report=progress.add), Stop()
-    asked = {name: value for name, value in (params["throttle"] or {}).items() if value is not None}
-    refuse_unfit(asked)
-    policy = RewritePolicy(not params["reverse"], Throttle(**asked), share, others)
+    params: dict[str, Any]
+    application: Any
+    progress: Any
+    census: list[CensusResult]
+    others: Any
+    share: Any
 
-    def act() -> None:
+    def __post_init__(self) -> None:
+        from .._engine.rewrite.rewriter import Work
+        from .._engine.rewrite.worker_pool import Stop
+
+        self.work, self.stop = Work(report=self.progress.add), Stop()
+
+    def act(self) -> None:
+        """Let the engine do all that is left."""
+        from .._engine.rewrite.rewriter import RewritePolicy
+        from .._engine.rewrite.throttle import Throttle, refuse_unfit
+        from .._engine.rewrite.worker_pool import cores
+
+        params = self.params
+        asked = {name: value for name, value in (params["throttle"] or {}).items() if value is not None}
+        refuse_unfit(asked)
+        policy = RewritePolicy(not params["reverse"], Throttle(**asked), self.share, self.others)
         workers = params["workers"] or cores()
-        with stop.listening():
-            application.reencrypt(params["destination"], work, policy, workers=workers, stop=stop)
+        with self.stop.listening():
+            self.application.reencrypt(params["destination"], self.work, policy, workers=workers, stop=self.stop)
 
+
+def _directly(run: _Run) -> dict[str, Any]:
+    run.act()
+    return {}
+
+
+def _by_migration(run: _Run) -> dict[str, Any]:
+    from .._engine import migration
+
+    params = run.params
     if params["reverse"]:
-        migration.backwards(params["rotation_id"], act)
-        return work, None
-    if params["method"] == "direct":
-        act()
-        return work, None
-    return work, migration.forwards(params["migration_app"], params["rotation_id"], application.targets, act)
+        migration.backwards(params["rotation_id"], run.act)
+        return {}
+    place = params["migration_app"], params["rotation_id"]
+    return {"migration": migration.forwards(*place, run.application.targets, run.act)}
+
+
+def _by_command(run: _Run) -> dict[str, Any]:
+    """The application's own command, then the engine for what it left. On the way back the engine also does what the
+    command cannot."""
+    from .._engine.discovery.findings import refuse
+    from .._engine.proof import census
+
+    destination, reverse, application = run.params["destination"], run.params["reverse"], run.application
+    if not any(column.not_under(destination) for column in run.census):
+        run.act()
+        return {}
+    failed = ""
+    with run.stop.listening():
+        try:
+            application.run_command(destination, run.stop.refuse_to_go_on)
+        except RotationError as exc:
+            if not reverse or run.stop.asked:
+                raise
+            failed = str(exc)
+    tallies = application.census(destination)
+    after = [tally.result for tally in tallies]
+    if not reverse:  # nobody but the command can have written since the census
+        refuse(census.findings(tallies, census.UNOPENED))
+        census.refuse_difference(run.census, after)
+        run.others = application.others()
+    left = {column.name: column.not_under(destination) for column in after}
+    for column in run.census:
+        run.work.values[column.name] += max(column.not_under(destination) - left.get(column.name, 0), 0)
+    run.act()
+    done = {"name": application.command.name, "left": sum(left.values()), "failed": failed}
+    return {"command": done}
+
+
+_METHODS: dict[str, Callable[[_Run], dict[str, Any]]] = {
+    "direct": _directly,
+    "migration": _by_migration,
+    "command": _by_command,
+}
+
+
+def _method(params: dict[str, Any]) -> str:
+    """A rollback takes the way that is there: the command, if one is named, or the migration, if one was made."""
+    if params["reverse"]:
+        return "command" if params["command"] else "migration"
+    return str(params["method"])

@@ -38,6 +38,8 @@ def reencrypted(result: dict[str, Any]) -> Iterator[str]:
     elif targets:
         work = result["work"]
         yield f"  {work['seconds']} s, {work['passes']} passes over tables, {work['conflicts']:,} rows tried again"
+    if command := result.get("command"):
+        yield f"  by the application's own command {command['name']}; the engine re-encrypted {command['left']:,} more"
     for table in result.get("vacuum", []):
         yield f"  note: every row of {table} was rewritten: VACUUM ANALYZE it, or leave that to autovacuum"
 

@@ -94,6 +94,17 @@ _ROWS = (
     stop("key_without_value", "E_KEY_WITHOUT_VALUE"),
     stop("key_type_unfit", "E_KEY_TYPE_UNFIT"),
     warn(
+        "own_command",
+        "a management command of the application, which may rotate its keys itself",
+        "If it knows what the engine cannot know, such as fingerprints under a derived key, let it do the work: "
+        "O(method)=command with O(command).",
+    ),
+    warn(
+        "by_command",
+        "the command of the application that will re-encrypt: the engine checks every value after it",
+        "Test it on a copy first: what it does to other columns is not known.",
+    ),
+    warn(
         "ignored",
         "in O(ignore)",
         "It stays unchanged: check that nothing in it is under the keys that are to be rotated.",

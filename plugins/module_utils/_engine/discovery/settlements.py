@@ -20,7 +20,8 @@ UNREADABLE = "unreadable"  # it will be unreadable after the rotation, and that 
 ONE_LAYER = "one_layer"  # each token inside another one is there by accident, and both become one token
 TWO_LAYERS = "two_layers"  # the application encrypts twice by design, and both layers are rotated
 MIXED = "mixed"  # plain text next to tokens is normal in this column: it stays, and the tokens are rotated
-DECISIONS = (NOT_OURS, UNREADABLE)
+BY_COMMAND = "by_command"  # the application's own command recreates the whole column
+DECISIONS = (NOT_OURS, UNREADABLE, BY_COMMAND)
 OF_TARGETS = (ONE_LAYER, TWO_LAYERS, MIXED)  # decisions about the values of a target, which is accounted for
 
 
@@ -67,6 +68,13 @@ def refuse_untold(settled: Settlements, columns: Iterable[str]) -> None:
         if name in settled and settled[name].decision == MIXED:
             found = "is in a format without authentication, which cannot tell plain text from a token"
             raise InvalidSettlement(name=name, found=found)
+
+
+def refuse_without_command(settled: Settlements, named: bool) -> None:
+    """Raise E_SETTLEMENT for a column that a command is to recreate, if none is ``named``."""
+    for name, one in settled.items():
+        if one.decision == BY_COMMAND and not named:
+            raise InvalidSettlement(name=name, found=f"is {BY_COMMAND}, and no command of O(command) will run")
 
 
 def refuse_without_place(settled: Settlements, columns: Iterable[str], leave_alone: Collection[str]) -> None:

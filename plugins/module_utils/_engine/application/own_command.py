@@ -1,0 +1,239 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The application's own command that rotates its keys, such as ``rotate-db-key`` of pulpcore.
+
+It runs in a process of the application that is forked before this one starts Django, as functions of the application do
+(custom_functions.py): its keys are in the memory of that process, in no file, no argument and no environment that /proc
+shows. What it prints goes nowhere, since it may be a key.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import difflib
+import multiprocessing
+import os
+import re
+import signal
+import threading
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..._errors.application import OwnCommandFailed, OwnCommandUnknown
+from ..._errors.base import RotationError
+from ..._errors.catalogue import build_error
+from ..._errors.options import InvalidOption
+from ..crypto.key_set import split_list
+from ..postgres.connection import OUR_SETTING, OURS
+from . import django_project, key_worker
+
+LOOK_SECONDS = 0.5  # between two looks at a wish to stop
+HOW = (
+    "Add {name} to its new_keys with the environment variable that the command reads, or, for a list of which the "
+    "application writes with the first and reads with all, set keep: 1 in O(keys)."
+)
+_NAME = re.compile(r"(rotate|regenerate|rekey|reencrypt|re_encrypt|rewrap)", re.IGNORECASE)
+_SUBJECT = re.compile(r"key|secret|encrypt", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class OwnCommand:
+    """A management command and how it gets the keys.
+
+    ``new_keys`` has, by the name of a key, the environment variable from which the command takes the new value, while
+    the application has the old one. Any other key is a list: the new value first, then those that it replaces.
+    """
+
+    name: str
+    arguments: Sequence[str] = ()
+    new_keys: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, described: Mapping[str, Any] | None) -> OwnCommand | None:
+        """The command of the option ``command``, if there is one. Raises E_OPTION if it has no name."""
+        if not described:
+            return None
+        if not described["name"]:
+            raise InvalidOption(name="O(command)", found="has no name", advice="Set it, such as name: rotate-db-key.")
+        return cls(described["name"], tuple(described.get("arguments") or ()), dict(described.get("new_keys") or {}))
+
+    def refuse_unfit(self, keys: Sequence[Mapping[str, Any]]) -> None:
+        """Raise E_OWN_COMMAND_UNKNOWN unless the application, which has started, has this command, and E_OPTION for one
+        of ``keys``, as the operator lists them, that it would get in no way that is known."""
+        from django.core.management import get_commands
+
+        known = get_commands()
+        if self.name not in known:
+            near = [*difflib.get_close_matches(self.name, known), *candidates()]
+            raise OwnCommandUnknown(command=self.name, near=", ".join(dict.fromkeys(near)) or "none that looks like it")
+        for key in keys:
+            if not (key["name"] in self.new_keys or key.get("keep") or key.get("destination")):
+                found = f"does not say how {self.name} gets the new {key['name']}"
+                raise InvalidOption(name="O(command)", found=found, advice=HOW.format(name=key["name"]))
+
+    def values(self, old: Sequence[Mapping[str, str]], new: Mapping[str, str]) -> CommandValues:
+        """What its process is given to bring values from the keys of ``old``, the most likely first, to ``new``."""
+        keys = {
+            name: old[0][name]
+            if name in self.new_keys
+            else _joined(value, (each[name] for each in old if name in each))
+            for name, value in new.items()
+        }
+        return CommandValues(keys, {variable: new[name] for name, variable in self.new_keys.items() if name in new})
+
+
+@dataclass(frozen=True)
+class CommandValues:
+    """The keys of the application, and variables for the command alone."""
+
+    keys: Mapping[str, str] = field(repr=False)
+    variables: Mapping[str, str] = field(repr=False)
+
+
+class CommandProcess:
+    """The process that will run the command, forked and waiting."""
+
+    def __init__(
+        self,
+        place: key_worker.ApplicationLocation,
+        command: OwnCommand,
+        direct: Mapping[str, Mapping[str, Any]],
+    ) -> None:
+        if django_project.is_started():
+            raise RuntimeError("a process of the application was forked after Django had started")
+        context = multiprocessing.get_context("fork")
+        self._command = command
+        self._connection, theirs = context.Pipe()
+        self._process = context.Process(
+            target=_serve, args=(place, command, direct, theirs, self._connection), daemon=True
+        )
+        self._process.start()
+        theirs.close()
+
+    def run(self, values: CommandValues, look: Callable[[], None]) -> None:
+        """Run the command to its end; ``look`` is called meanwhile, and may raise. Raises E_OWN_COMMAND_FAILED, and
+        what starting the application raises."""
+        try:
+            self._connection.send(values)
+            while not self._connection.poll(LOOK_SECONDS):
+                look()
+            outcome, *answer = self._connection.recv()
+        except (EOFError, OSError):
+            raise OwnCommandFailed(command=self._command.name, error="its process was killed") from None
+        if outcome == "failed":
+            raise build_error(answer[0], **answer[1])
+        if outcome == "ended":
+            raise OwnCommandFailed(command=self._command.name, error=answer[0])
+
+    def close(self) -> None:
+        """End the process; PostgreSQL rolls back what it has not committed."""
+        self._connection.close()
+        self._process.kill()
+        self._process.join()
+
+
+def candidates() -> list[str]:
+    """Commands of the application that may rotate its keys, by their names."""
+    from django.core.management import get_commands
+
+    return sorted(
+        name
+        for name, package in get_commands().items()
+        if package != "django.core" and _NAME.search(name) and _SUBJECT.search(name)
+    )
+
+
+def _joined(value: str, others: Iterator[str]) -> str:
+    """A list with commas: the members of ``value``, then all others."""
+    members = [member for text in (value, *others) for member in split_list(text)]
+    return ",".join(dict.fromkeys(members))
+
+
+def _serve(
+    place: key_worker.ApplicationLocation,
+    command: OwnCommand,
+    direct: Mapping[str, Mapping[str, Any]],
+    connection: Any,
+    other: Any,
+) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the one who waits
+    other.close()  # or no end would ever close
+    key_worker.silence()
+    with contextlib.suppress(EOFError, OSError):
+        values = connection.recv()
+        threading.Thread(target=_end_with, args=(connection,), daemon=True).start()
+        connection.send(_outcome(place, command, direct, values))
+
+
+def _end_with(connection: Any) -> None:
+    """A command whose result nobody waits for any more ends: the next run must not meet it."""
+    with contextlib.suppress(EOFError, OSError):
+        connection.recv()
+    os._exit(1)
+
+
+def _outcome(
+    place: key_worker.ApplicationLocation,
+    command: OwnCommand,
+    direct: Mapping[str, Mapping[str, Any]],
+    values: CommandValues,
+) -> tuple[Any, ...]:
+    try:
+        key_worker.use_keys(place, values.keys)
+        own = {name: value for name, value in values.keys.items() if name not in place.key_files}
+        django_project.start(
+            place.project_dir,
+            place.settings_module,
+            environment=lambda: {**place.service_environment(), **own, **values.variables},
+        )
+        _claim_sessions(direct)
+        from django.core.management import call_command
+
+        call_command(command.name, *command.arguments)
+    except RotationError as exc:
+        return "failed", exc.code, exc.where
+    except SystemExit as exc:
+        return ("done",) if exc.code in (None, 0) else ("ended", f"exit code {_number(exc.code)}")
+    except BaseException as exc:
+        return "ended", type(exc).__name__
+    return ("done",)
+
+
+def _number(code: Any) -> int:
+    """The exit code of a process that gives its parent such a value: a text is printed, and is 1."""
+    return code if isinstance(code, int) else 1
+
+
+def _claim_sessions(direct: Mapping[str, Mapping[str, Any]]) -> None:
+    """The fence lets the sessions of the command pass. They go to the servers themselves, past a pooler, where such a
+    setting would become that of another session."""
+    from django.db import connections
+    from django.db.backends.signals import connection_created
+
+    connections.close_all()
+    for alias, place in direct.items():
+        connections[alias].settings_dict.update(
+            {name.upper(): place[name] for name in ("host", "port") if place.get(name)}
+        )
+
+    def claim(connection: Any, **_: Any) -> None:
+        if connection.vendor == "postgresql":
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT set_config(%s, %s, false)", [OUR_SETTING, OURS])
+
+    connection_created.connect(claim, weak=False)
+
+
+def attributes_of(columns: Collection[str]) -> list[str]:
+    """The attributes of models, as an operator calls them, that hold these columns."""
+    from django.apps import apps
+
+    from .model_fields import table_of
+
+    return [
+        f"{model._meta.label}.{each.attname}"
+        for model in apps.get_models(include_auto_created=True)
+        for each in model._meta.local_concrete_fields
+        if f"{table_of(model)}.{each.column}" in columns
+    ]
