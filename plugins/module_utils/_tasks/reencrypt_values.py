@@ -56,7 +56,7 @@ def reencrypt_values(task: HostTask) -> dict[str, Any]:
         key_id = application.keyring.key_id(destination)
         progress = Progress(params["rotation_id"], totals, files, share.of, key_id)
         progress.tell()
-        run = _Run(params, application, progress, before, others, share)
+        run = _Reencryption(params, application, progress, before, others, share)
         try:
             more = _METHODS[_method(params)](run)
         finally:
@@ -104,8 +104,8 @@ def _examined(application: Any, params: dict[str, Any]) -> list[CensusResult]:
 
 
 @dataclass
-class _Run:
-    """One re-encryption by any method: who is told of progress, the census before it, other writers, this host's share,
+class _Reencryption:
+    """One re-encryption by any method: where progress goes, the census before it, other writers, this host's share,
     and what was done."""
 
     params: dict[str, Any]
@@ -136,12 +136,12 @@ class _Run:
             self.application.reencrypt(params["destination"], self.work, policy, workers=workers, stop=self.stop)
 
 
-def _directly(run: _Run) -> dict[str, Any]:
+def _directly(run: _Reencryption) -> dict[str, Any]:
     run.act()
     return {}
 
 
-def _by_migration(run: _Run) -> dict[str, Any]:
+def _by_migration(run: _Reencryption) -> dict[str, Any]:
     from .._engine import migration
 
     params = run.params
@@ -152,8 +152,8 @@ def _by_migration(run: _Run) -> dict[str, Any]:
     return {"migration": migration.forwards(*place, run.application.targets, run.act)}
 
 
-def _by_command(run: _Run) -> dict[str, Any]:
-    """The application's own command, then the engine for what it left. On the way back the engine also does what the
+def _by_command(run: _Reencryption) -> dict[str, Any]:
+    """The application's own command, then the engine for what it left. In a rollback the engine also does what the
     command cannot."""
     from .._engine.discovery.findings import refuse
     from .._engine.proof import census
@@ -184,7 +184,7 @@ def _by_command(run: _Run) -> dict[str, Any]:
     return {"command": done}
 
 
-_METHODS: dict[str, Callable[[_Run], dict[str, Any]]] = {
+_METHODS: dict[str, Callable[[_Reencryption], dict[str, Any]]] = {
     "direct": _directly,
     "migration": _by_migration,
     "command": _by_command,
