@@ -305,7 +305,7 @@ def test_the_shared_module_defaults_are_all_of_the_application_and_its_keys():
     internal = {"progress", "key_sets", "key_set_ids", "base"}
     assert {*shared["__key_rotation_application"]} == {*fragments["PROJECT"], "env_file"} - internal
     assert {*shared["__key_rotation_keys"]} == {*fragments["KEYS"]} - internal - {"env_file"}
-    computed = {"environment_from": "{{ __key_rotation_environment_from }}"}
+    computed = {name: f"{{{{ __key_rotation_{name} }}}}" for name in ("environment_from", "command")}
     for name, value in [*shared["__key_rotation_application"].items(), *shared["__key_rotation_keys"].items()]:
         assert value == computed.get(name, f"{{{{ key_rotation_{name} }}}}")
 
