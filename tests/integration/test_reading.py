@@ -33,7 +33,8 @@ SCHEMES = schemes.parse({"own": {"format": "fernet", "key": {"derive": "sha256",
 DIGEST = b"digest"
 ROWS = 40
 TABLES = """
-CREATE TABLE secrets (id int PRIMARY KEY, first text, last text, note text, nick text, worded text);
+CREATE TABLE secrets (id int PRIMARY KEY, first text, last text, note text, nick text, worded text,
+ bytes_worded bytea);
 CREATE TABLE reading_shop (id int PRIMARY KEY, name text, phone text, price text, hidden text);
 """
 
@@ -71,6 +72,15 @@ def app(database: Database, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
             except InvalidToken:
                 return "[unreadable]"
 
+    class BytesWorded(models.BinaryField):
+        """As libraries that store bytes: what is read is a text."""
+
+        def from_db_value(self, value: Any, *about: Any) -> Any:
+            try:
+                return value and fernet(key.secret).decrypt(bytes(value)).decode()
+            except InvalidToken:
+                return "[unreadable]"
+
     class Shown(models.TextField):
         """Reads another text than the stored one, under no key."""
 
@@ -95,7 +105,7 @@ def app(database: Database, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
         id = models.IntegerField(primary_key=True)
         first, last, note = Encrypted(null=True), Encrypted(null=True), Swallowing(null=True)
         nick = models.TextField(null=True)
-        worded = Worded(null=True)
+        worded, bytes_worded = Worded(null=True), BytesWorded(null=True)
 
         class Meta:
             app_label, db_table, managed = "reading", "secrets", False
@@ -274,6 +284,30 @@ def test_the_text_that_stands_for_a_failed_decryption_is_known_from_the_applicat
     targets = target_survey.find(app.database, "auto", (), ring("pending")).found
     found = damage.find_damaged({"secrets.worded": ["6", "7"]}, targets, ring("pending"))
     assert found == [("secrets.worded:7", damage.TEXT)]
+
+
+@pytest.mark.parametrize("kind", ["text", "memoryview", "bytes", "raw"])
+def test_a_token_is_broken_in_one_place_and_stays_of_its_type(kind: str) -> None:
+    token = fernet("any").encrypt(b"x" * 200)
+    whole = {"text": token.decode(), "memoryview": memoryview(token), "bytes": token, "raw": b"\x80" + bytes(99)}[kind]
+    broken = damage._broken(whole)
+    pairs = list(zip(whole, broken))
+    assert (type(broken), len(broken)) == (type(whole), len(whole))
+    assert next(place for place, (one, other) in enumerate(pairs) if one != other) >= len(whole) // 2
+    assert sum(one != other for one, other in pairs) == 1
+
+
+def test_such_a_text_is_known_in_a_column_of_bytes_too(app: Any) -> None:
+    rotate(app)
+    seal = app.keyring.cipher("own", "pending").seal
+    app.database.execute("UPDATE secrets SET bytes_worded = %s", (seal(Opened(b"a good value")),))
+    app.database.execute("UPDATE secrets SET bytes_worded = %s WHERE id = 7", (seal(Opened(b"[unreadable]")),))
+    targets = target_survey.find(app.database, "auto", (), ring("pending")).found
+    found = damage.find_damaged({"secrets.bytes_worded": ["6", "7"]}, targets, ring("pending"))
+    assert found == [("secrets.bytes_worded:7", damage.TEXT)]
+    with pytest.raises(RotationError, match="E_VALUES_DAMAGED") as refused:
+        model_reading.refuse_damaged([tuple(each) for each in found])
+    assert '"key_rotation_repair": ["secrets.bytes_worded:7"]' in str(refused.value)
 
 
 def test_ten_thousand_rows_are_read_in_seconds(app: Any) -> None:

@@ -145,17 +145,25 @@ def _of_column(reader: ModelReader, rows: Sequence[str], keyring: Keyring) -> It
                 yield f"{target.name}:{page[instance.pk]}", reads
 
 
-def _reads(reader: ModelReader, value: Any, failing: Any) -> str:
+def _reads(reader: ModelReader, value: Any, failing: str | bytes | None) -> str:
     if isinstance(value, type) and issubclass(value, Exception):
         return RAISES
     if value in (None, "", b""):
         return NOTHING
-    if reader.is_token(value):
+    text = _plain(value)
+    if reader.is_token(text):
         return TOKEN
-    return TEXT if isinstance(value, str) and value == failing else ""
+    return TEXT if text is not None and text == failing else ""
 
 
-def _failing(reader: ModelReader, keyring: Keyring) -> Any:
+def _plain(value: Any) -> str | bytes | None:
+    """A text, or the bytes of a bytea column, which drivers wrap; None if it is neither."""
+    if isinstance(value, (bytearray, memoryview)):
+        return bytes(value)
+    return value if isinstance(value, (str, bytes)) else None
+
+
+def _failing(reader: ModelReader, keyring: Keyring) -> str | bytes | None:
     """The text that the application reads in place of a token that no key opens; None if it has none, or if the format
     cannot tell such a token."""
     target = reader.targets[0]
@@ -170,10 +178,10 @@ def _failing(reader: ModelReader, keyring: Keyring) -> Any:
     if broken is None:
         return None
     try:
-        text = _read_stored(reader, broken)
+        text = _plain(_read_stored(reader, broken))
     except Exception:
         return None
-    return text if isinstance(text, str) and text and text != broken else None
+    return text if text and text != _plain(broken) else None
 
 
 def _name_of(reader: ModelReader) -> str:
@@ -182,16 +190,32 @@ def _name_of(reader: ModelReader) -> str:
 
 
 def _raw(reader: ModelReader) -> Any:
-    from django.db.models import F, TextField
+    from django.db.models import BinaryField, F, TextField
     from django.db.models.functions import Cast
 
-    return Cast(F(_name_of(reader)), TextField())
+    return Cast(F(_name_of(reader)), BinaryField() if reader.targets[0].type == "bytea" else TextField())
 
 
-def _broken(token: Any) -> str | None:
-    """A token with one digit in its second half made another one, which no alphabet takes for the same; None if it has
-    no such digit, or is not of text."""
-    text = token if isinstance(token, str) and not token.startswith("\\x") else ""
+def _broken(token: Any) -> Any:
+    """A token as the driver has it, with one place in its second half made another one; None if it has none to change.
+
+    Of text that is a digit, which no alphabet takes for the same.
+    """
+    if isinstance(token, str):
+        return None if token.startswith("\\x") else _broken_text(token)
+    raw = bytes(token)
+    if not raw.isascii():
+        return type(token)(_broken_bytes(raw))
+    text = _broken_text(raw.decode("ascii"))
+    return None if text is None else type(token)(text.encode("ascii"))
+
+
+def _broken_bytes(raw: bytes) -> bytes:
+    place = len(raw) * 3 // 4
+    return raw[:place] + bytes([raw[place] ^ 1]) + raw[place + 1 :]
+
+
+def _broken_text(text: str) -> str | None:
     places = [place for place in range(len(text) // 2, len(text)) if text[place] in "234567"]
     if not places:
         return None
@@ -199,7 +223,7 @@ def _broken(token: Any) -> str | None:
     return f"{text[:place]}{'3' if text[place] != '3' else '6'}{text[place + 1 :]}"
 
 
-def _read_stored(reader: ModelReader, stored: str) -> Any:
+def _read_stored(reader: ModelReader, stored: Any) -> Any:
     from django.db import connections
 
     if reader.name in reader.columns:
