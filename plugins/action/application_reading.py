@@ -13,7 +13,7 @@ from ..module_utils._errors.options import InvalidOption
 from ..module_utils._options.application_options import APPLICATION_READING
 from ..module_utils._record.events import ReadingEvent, ReencryptionEvent
 from ..plugin_utils._host_action import Answered, HostAction
-from ..plugin_utils._report import step_lines
+from ..plugin_utils._report import sentences, step_lines
 from ..plugin_utils._screen import lines
 from ..plugin_utils._task_types import TaskArguments, TaskResult
 
@@ -50,6 +50,8 @@ class ActionModule(HostAction):
             step_lines.reading(result.get("picture"), options["baseline"] or {}), "The application's own reading"
         )
         for sentence in step_lines.unsteady(result.get("picture")):
+            display.warning(sentence)
+        for sentence in sentences.behind_pooler((result.get("picture") or {}).get("refused_behind_pooler") or ()):
             display.warning(sentence)
         return result
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 from ansible.utils.display import Display
 
 from ..plugin_utils._host_action import Answered, HostAction
-from ..plugin_utils._report import step_lines
+from ..plugin_utils._report import sentences, step_lines
 from ..plugin_utils._screen import lines
 from ..plugin_utils._task_types import TaskArguments, TaskResult
 
@@ -54,6 +54,8 @@ class ActionModule(HostAction):
             return result
         host = self.progress_host(args)
         lines.detail(step_lines.share(result, host) if host else step_lines.reencrypted(result), "Re-encryption")
+        for sentence in sentences.behind_pooler((result.get("fence") or {}).get("behind_pooler") or ()):
+            display.warning(sentence)
         if result.get("lost_workers"):
             lost = f"{result['lost_workers']} worker processes were killed, and others did their work"
             display.warning(f"{lost}. See the kernel's log: where memory was short, set key_rotation_workers to less.")

@@ -54,20 +54,22 @@ def compare_readings(task: HostTask) -> dict[str, Any]:
         except RotationError as exc:  # with all values by name, for the record
             return {"changed": False, "failed": True, "picture": picture, **exc.as_result()}
         model_reading.refuse_worse(params["baseline"], picture, params["meanwhile"], left_out)
-        _open(application)
+        if hidden := _open(application):
+            picture["refused_behind_pooler"] = hidden
     return {"changed": False, "picture": picture}
 
 
-def _open(application: Any) -> None:
+def _open(application: Any) -> list[str]:
     """All is proved: the application may write again. What cannot be dropped now is when the lease is returned.
 
-    Raises E_STALE_WRITER if a process that was not stopped waits for just that.
+    Returns the sessions of a pooler that were refused. Raises E_STALE_WRITER if a process that was not stopped waits
+    for just that.
     """
     from .._engine.rewrite import fence
 
     with contextlib.ExitStack() as stack:
         own = [stack.enter_context(contextlib.closing(database.another())) for database, _ in application.parts]
-        for database in own:
-            fence.refuse_writers(database)
+        hidden = [who for database in own for who in fence.refuse_writers(database)]
         for database in own:
             fence.take_down(database)
+    return hidden

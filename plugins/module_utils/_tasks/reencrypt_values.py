@@ -71,10 +71,9 @@ def _fence(application: Any, params: dict[str, Any]) -> dict[str, Any]:
     from .._engine.rewrite import fence
 
     without = application.close(params["rotation_id"])
-    if params["refuse_writers"]:
-        for database, _ in application.parts:
-            fence.refuse_writers(database, look_out=True)
-    return {"fence": {"closed": not without, "without": without}}
+    looked = application.parts if params["refuse_writers"] else ()
+    hidden = [who for database, _ in looked for who in fence.refuse_writers(database, look_out=True)]
+    return {"fence": {"closed": not without, "without": without, **({"behind_pooler": hidden} if hidden else {})}}
 
 
 def _examined(application: Any, params: dict[str, Any]) -> list[CensusResult]:

@@ -72,6 +72,17 @@ def written(picture: Mapping[str, Any] | None) -> Iterator[str]:
         yield f"{len(values):,} values that another process changed are read as {reads}: {format_values(values)}"
 
 
+def behind_pooler(sessions: Sequence[str]) -> Iterator[str]:
+    """If the fence has refused sessions that a pooler lends to its clients, and no more after that."""
+    if sessions:
+        more = f"; and {len(sessions) - SHOWN} more" if len(sessions) > SHOWN else ""
+        yield (
+            f"The write fence refused statements of {len(sessions):,} sessions behind a pooler, and none while we "
+            f"waited for another: {'; '.join(sessions[:SHOWN])}{more}. Whether their process still runs, the database "
+            "cannot tell. Find it among the pooler's clients, and restart it: it may have other keys."
+        )
+
+
 def left_behind(why: str) -> Iterator[str]:
     """If the test record could not be removed."""
     if why:

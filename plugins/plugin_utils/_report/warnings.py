@@ -103,8 +103,10 @@ def _sentences_of(event: Event) -> Iterator[str]:
         yield from sentences.still_connected(event.sessions)
     elif isinstance(event, ReencryptionEvent):
         yield from sentences.nested(nested_in(event))
+        yield from sentences.behind_pooler(event.fence.get("behind_pooler") or ())
     elif isinstance(event, PictureEvent):
         yield from sentences.written(event.picture)
+        yield from sentences.behind_pooler(event.picture.get("refused_behind_pooler") or ())
     elif isinstance(event, NotificationEvent) and event.is_failed:
         who = "Not everybody" if event.reached else "Nobody"
         yield f"{who} was notified by {event.channel} of the {event.about}: {event.found}"

@@ -273,6 +273,21 @@ class Database:
         """A connection with the same parameters to another database, or another server."""
         return Database(self.alias, self._label, {**self._direct, **place})
 
+    @property
+    def is_direct(self) -> bool:
+        """Whether it leads past a pooler through which the application goes."""
+        return bool(self._direct)
+
+    @property
+    def driver_errors(self) -> type[Exception]:
+        """What a connection of ``by_own_way`` raises."""
+        found: type[Exception] = self._errors
+        return found
+
+    def by_own_way(self) -> Any:
+        """A connection of the driver as the application makes it, through a pooler if there is one."""
+        return self._django.get_new_connection(self._django.get_connection_params())
+
     def close(self) -> None:
         """End the session, and with it every lock."""
         with contextlib.suppress(self._errors):

@@ -129,13 +129,15 @@ def read_fence(database: Database) -> FenceState | None:
     return FenceState(**json.loads(found[0][0].strip().splitlines()[0][len("-- ") :])) if found else None
 
 
-def refuse_writers(database: Database, *, look_out: bool = False) -> None:
-    """Raise E_STALE_WRITER if somebody whom the fence has refused still tries to write.
+def refuse_writers(database: Database, *, look_out: bool = False) -> list[str]:
+    """Raise E_STALE_WRITER if somebody whom the fence has refused still tries to write; the sessions of which nobody
+    can tell.
 
     With ``look_out``, waits for the first to try, where the fence has only just been put up.
     """
     if there := refusing(database):
-        fence_refusals.refuse_writers(database, _schema(database), there.rotation_id, look_out=look_out)
+        return fence_refusals.refuse_writers(database, _schema(database), there.rotation_id, look_out=look_out)
+    return []
 
 
 def refusing(database: Database) -> FenceState | None:

@@ -4,21 +4,22 @@
 
 The refusal ends the transaction of whoever is refused. What it leaves behind must survive that: the next value of a
 sequence counts it, and a session-level advisory lock marks the session until it disconnects (PostgreSQL, "Sequence
-Manipulation Functions" and "Explicit Locking").
+Manipulation Functions" and "Explicit Locking"). A session that a pooler lends to its clients keeps the mark of one that
+is gone, so that there only the count tells.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 
 from ..._errors.database import StaleWriter
-from ..postgres import sql
+from ..postgres import pooler, sql
 from ..postgres.catalog import FENCE, Table
 from ..postgres.connection import Database
 
 SEQUENCE = f"{FENCE}_refused"
 WATCH_SECONDS = 3.0  # for a process that connects for each request, whose sessions end
+POOLED_SECONDS = 10.0  # as much longer, if a pooler hides whether it is still connected
 _SESSIONS = (
     "SELECT a.pid, a.usename::text, a.application_name, coalesce(host(a.client_addr), 'the database''s own host'),"
     " to_char(a.backend_start AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS UTC')"
@@ -60,23 +61,32 @@ def _sequence(schema: str) -> Table:
     return Table(schema, SEQUENCE, visible=True)
 
 
-def refuse_writers(database: Database, schema: str, rotation_id: str, *, look_out: bool) -> None:
+def refuse_writers(database: Database, schema: str, rotation_id: str, *, look_out: bool) -> list[str]:
     """Raise E_STALE_WRITER if a session that was refused stays connected, or a statement is refused while we look.
 
-    Looks for WATCH_SECONDS if somebody was refused before, or with ``look_out``.
+    Looks for WATCH_SECONDS if somebody was refused before, or with ``look_out``. Returns the sessions of a pooler that
+    were refused, if nothing was refused while we looked: nobody can tell whether whoever used them is still there.
     """
     before = count(database, schema)
     if not before and not look_out:
-        return
+        return []
     time.sleep(WATCH_SECONDS)
-    left, now = _sessions(database, rotation_id), count(database, schema)
+    marked = _sessions(database, rotation_id)
+    pooled = pooler.lent(database, marked)
+    if pooled and count(database, schema) == before:
+        time.sleep(POOLED_SECONDS)
+    left = [who for pid, who in _sessions(database, rotation_id).items() if pid not in pooled]
+    hidden = [f"{who}, which a pooler lends to its clients" for pid, who in marked.items() if pid in pooled]
+    now = count(database, schema)
     if left or now > before:
-        who = "; ".join(left) or "sessions that connect for each statement"
+        who = "; ".join([*left, *hidden]) or "sessions that connect for each statement"
         raise StaleWriter(count=now, alias=database.alias, sessions=who)
+    return hidden
 
 
-def _sessions(database: Database, rotation_id: str) -> Sequence[str]:
-    return [
-        f"pid {pid} of {user}{f' as {name}' if name else ''} from {address}, connected since {since}"
+def _sessions(database: Database, rotation_id: str) -> dict[int, str]:
+    """The sessions that were refused and are still there, by the process of the server."""
+    return {
+        int(pid): f"pid {pid} of {user}{f' as {name}' if name else ''} from {address}, connected since {since}"
         for pid, user, name, address, since in database.rows(_SESSIONS, (FENCE, rotation_id))
-    ]
+    }
