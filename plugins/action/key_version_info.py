@@ -36,7 +36,8 @@ class ActionModule(HostAction):
             return result
         keys, history = self._sealed.open(result), self.store(options).load()
         history.refuse_damaged()
-        if options["expect_stage"]:
+        # A real run would have adopted another list of the current keys by now.
+        if options["expect_stage"] and not (self._task.check_mode and history.versions and history.other_list(keys)):
             refuse_other_stage(history, keys, options["env_file"], options["expect_stage"])
         return _result(history, key_id=keys.key_id, holds=stage_of(history, keys, _files(options)))
 

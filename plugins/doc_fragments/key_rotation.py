@@ -122,6 +122,22 @@ options:
         choices: [encryption, signing]
         default: encryption
 """
+    # Both fragments have these too.
+    _KEYS_OF_STORE: str = r"""
+  recorded_keys:
+    description:
+      - Use the keys of the store's current version, whatever O(keys) lists. Of O(keys) the entries of these count.
+      - A rollback and a verification work with the keys that were rotated. It stays on the control node.
+    type: bool
+    default: false
+  former_keys:
+    description:
+      - Names of keys that were rotated, and that are not to be rotated any more. Without it, a key that is taken out of
+        O(keys) stops the plan and the rotation. It stays on the control node.
+    type: list
+    elements: str
+    default: []
+"""
     KEYS: str = (
         r"""
 options:
@@ -134,6 +150,7 @@ options:
       - name: ENCRYPTION_SALT
 """
         + _KEY_SUBOPTIONS
+        + _KEYS_OF_STORE
         + r"""
   env_file:
     description: The environment file on the host from which the application reads its keys.
@@ -200,6 +217,7 @@ options:
     required: true
 """
         + _KEY_SUBOPTIONS
+        + _KEYS_OF_STORE
         + r"""
   store:
     description:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import ClassVar
 
 from ansible.errors import AnsibleConnectionFailure, AnsibleError
+from ansible.module_utils.parsing.convert_bool import boolean
 
 from ..module_utils._engine.postgres.lease import run_name
 from ..module_utils._errors.base import NOTHING_CHANGED, RotationError, word
@@ -23,6 +24,7 @@ from ..module_utils._record.run_lease import Lease, describe_holder
 from ..module_utils._record.writer import Record
 from ..module_utils._stores.store import Store
 from ._host_caller import COLLECTION, HostCaller
+from ._keys import listed_keys
 from ._keys.key_store import open_store, path_from_inventory, state_folder
 from ._record_entry import RecordEntry
 from ._run_end import exit_code, next_command, unreachable_hosts
@@ -91,6 +93,13 @@ class RotationAction(HostCaller, abc.ABC):
         refuse_wrong(shared, args, self._task.action)
         return args
 
+    def _with_keys_of_store(self, args: TaskArguments) -> TaskArguments:
+        """The task's arguments, with the keys that were rotated if it asks for them. Raises E_OPTION."""
+        if not boolean(args.get("recorded_keys") or False):
+            return args
+        listed = self._validated(args)["keys"]
+        return {**args, "keys": listed_keys.recorded(self.store(args).load(), listed)}
+
     def _recorded(self, args: TaskArguments) -> TaskResult:
         options = self.begin(args)
         try:
@@ -104,7 +113,7 @@ class RotationAction(HostCaller, abc.ABC):
         """Validate and refuse, and record the intent; the options for ``act``. A dry run records nothing."""
         if self.recorded and "rotation_id" in args:
             checked(args["rotation_id"])
-        options = self._validated(args)
+        options = self._validated(self._with_keys_of_store(args))
         if self.recorded and "rotation_id" in args and not self._task.check_mode:
             self.refuse_other_run(args)
             record = self.record(args)

@@ -6,13 +6,15 @@ from __future__ import annotations
 
 import abc
 
+from ..module_utils._options.shared_options import KEYS
 from ._host_action import Answered, HostAction
-from ._keys import other_keys
+from ._keys import listed_keys, other_keys
 from ._plans import plan_file
 from ._plans.plan_file import Plan
 from ._task_types import TaskArguments, TaskResult
 
-OURS = ("store", "path", "require_approval", "environment")  # what the host has no use for
+# What the host has no use for.
+OURS = ("store", "path", "require_approval", "environment", "recorded_keys", "former_keys")
 
 
 class PlanAction(HostAction, abc.ABC):
@@ -22,7 +24,10 @@ class PlanAction(HostAction, abc.ABC):
 
     def ask(self, args: TaskArguments) -> TaskArguments | Answered:
         asked = {name: value for name, value in args.items() if name not in OURS}
-        return {**asked, **self.store(args).load().for_host()}
+        history = self.store(args).load()
+        keys = args.get("keys") or KEYS["keys"]["default"]
+        listed_keys.refuse_unlisted(history, keys, args.get("former_keys") or ())
+        return {**asked, **history.for_host()}
 
     def judge(self, args: TaskArguments, result: TaskResult) -> TaskResult:
         if result.get("failed"):

@@ -90,6 +90,18 @@ def test_a_key_file_is_rotated_and_taken_back(site: Site, key_file: Path) -> Non
         assert key not in planned.text + dry.text + rotated.text + back.text
 
 
+def test_a_key_file_that_is_not_listed_any_more_goes_back_with_its_rotation(site: Site, key_file: Path) -> None:
+    before, keys, plain = site.read_all(), key_file.read_text(), opened(site, key_file)
+    rotated = site.play("rotate", "-e", variables(key_file))
+    assert rotated.code == 0, rotated.text
+    assert key_file.read_text() != keys
+    assert site.play("plan").error() == "E_KEY_UNLISTED"
+    assert site.play("verify").code == 0
+    back = site.play("rollback")
+    assert back.code == 0, back.text
+    assert (key_file.read_text(), opened(site, key_file), site.read_all()) == (keys, plain, before)
+
+
 def test_a_key_file_with_more_than_keys_is_refused(site: Site, key_file: Path) -> None:
     key_file.write_text(key_file.read_text() + "# a comment\n", encoding="utf-8")
     refused = site.play("rotate", "-e", variables(key_file))

@@ -48,6 +48,15 @@ class KeysBack(RotationError):
     )
 
 
+class KeyUnlisted(RotationError):
+    code = "E_KEY_UNLISTED"
+    names: str
+    rotations: str
+    advice: str
+    problem = "O(keys) no longer lists {names}, which was rotated in rotation {rotations}"
+    remedy = "{advice}"
+
+
 class KeysNotProved(RotationError):
     code = "E_KEYS_NOT_PROVED"
     env_file: str

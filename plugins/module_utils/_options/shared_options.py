@@ -22,6 +22,8 @@ KEYS: dict[str, Any] = {
             "use": {"type": "str", "choices": ["encryption", "signing"], "default": "encryption"},
         },
     },
+    "recorded_keys": {"type": "bool", "default": False, "no_log": False},
+    "former_keys": {"type": "list", "elements": "str", "default": [], "no_log": False},
     "env_file": {"type": "path"},
     "dialect": {
         "type": "str",
@@ -59,6 +61,8 @@ NAMED_KEYS: dict[str, Any] = {
             "use": {"type": "str", "choices": ["encryption", "signing"], "default": "encryption"},
         },
     },
+    "recorded_keys": {"type": "bool", "default": False, "no_log": False},
+    "former_keys": {"type": "list", "elements": "str", "default": [], "no_log": False},
     "store": {"type": "dict", "default": {}, "no_log": True},
 }
 PROJECT: dict[str, Any] = {

@@ -52,6 +52,7 @@ class Version:
     outcome: str | None  # completed, or rolled back
     values: Mapping[str, str] = field(repr=False)
     destroyed: str | None = None  # when
+    listed: Sequence[Mapping[str, Any]] = ()  # its keys as the operator listed them, each {name, destination, type}
 
     @property
     def keys(self) -> KeySet:
@@ -63,8 +64,8 @@ class Version:
             raise StoreDamaged(path=path, key_id=self.key_id, rotation_id=self.rotation_id)
 
     def described(self) -> dict[str, Any]:
-        """All of it but the values."""
-        return {name: value for name, value in asdict(self).items() if name != "values"}
+        """All of it but the values, and where each was."""
+        return {name: value for name, value in asdict(self).items() if name not in ("values", "listed")}
 
 
 @dataclass
@@ -143,6 +144,11 @@ class History:
         switched = self.open_rotation and "pending" not in self.stages and "previous" in self.stages
         return "previous" if switched else "current"
 
+    def rotated_by(self, name: str) -> str | None:
+        """The last rotation that made a value for this key; None if none did."""
+        made = (version for version in reversed(self.versions) if version.origin == "generated")
+        return next((version.rotation_id for version in made if name in version.values), None)
+
     def made_by(self, rotation_id: str) -> Version | None:
         """The version of that rotation."""
         return next((version for version in self.versions if version.rotation_id == rotation_id), None)
@@ -159,7 +165,7 @@ class History:
             return None
         return newest.rotation_id
 
-    def adopt(self, keys: KeySet) -> Version:
+    def adopt(self, keys: KeySet, listed: Sequence[Mapping[str, Any]] = ()) -> Version:
         """Take the application's own keys as the first version; or in the place of one that has ``other_list`` of them,
         and then a rollback to the previous version is not possible.
 
@@ -175,6 +181,7 @@ class History:
             version = Version(keys.key_id, place, "adopted", "active", now(), COMPLETED, dict(keys.values))
             self.versions.append(version)
         version.state = "active"
+        version.listed = _entries(listed)
         self.stages["current"] = version.key_id
         return version
 
@@ -185,12 +192,19 @@ class History:
         listed_anew = bool(same) and set(current) != set(keys.values)
         return listed_anew and not self.open_rotation and all(current[name] == keys.values[name] for name in same)
 
-    def add_pending(self, keys: KeySet, rotation_id: str) -> Version:
+    def add_pending(self, keys: KeySet, rotation_id: str, listed: Sequence[Mapping[str, Any]] = ()) -> Version:
         """Put a new version next to the current one. Raises E_KEY_REUSED, E_STORE_STAGE without a current one."""
         self.stage("current")
         self.refuse_reused(keys)
         version = Version(
-            keys.key_id, checked(rotation_id), "generated", "pre-activation", now(), None, dict(keys.values)
+            keys.key_id,
+            checked(rotation_id),
+            "generated",
+            "pre-activation",
+            now(),
+            None,
+            dict(keys.values),
+            listed=_entries(listed),
         )
         self.versions.append(version)
         self.stages["pending"] = version.key_id
@@ -336,6 +350,11 @@ class History:
         }
 
 
+def _entries(listed: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Keys as an operator lists them, without what was left out."""
+    return [{name: value for name, value in entry.items() if value is not None} for entry in listed]
+
+
 def are_values(found: Any) -> bool:
     """Whether these can be the values of a version: texts by name."""
     return isinstance(found, Mapping) and all(isinstance(word, str) for word in (*found, *found.values()))
@@ -347,6 +366,8 @@ def _wrong_with(versions: Sequence[Version], stages: Mapping[str, str]) -> str:
         add_days(version.created, 0)
         if not are_values(version.values):
             return f"the values of {version.key_id} are no texts by name"
+        if any(not isinstance(entry["name"], str) for entry in version.listed):
+            return f"the keys of {version.key_id} have no names"
     for what in ("key_id", "rotation_id"):
         if len({getattr(version, what) for version in versions}) < len(versions):
             return f"two versions of one {what}"

@@ -17,6 +17,7 @@ from ...module_utils._errors.run import RotationOpen
 from ...module_utils._stores.history import ROLLED_BACK, History
 from ...module_utils._stores.store import Store
 from .host_keys import KeyFiles, refuse_other_keys
+from .listed_keys import refuse_unlisted
 from .retention import refuse_held
 from .version_use import refuse_kept_aside, refuse_used
 
@@ -37,6 +38,7 @@ class VersionRequest:
     needed_by_backups: Sequence[str] = ()
     hold_days: int = 0
     compromised: bool = False
+    former_keys: Sequence[str] = ()
 
     @classmethod
     def of(cls, options: Mapping[str, Any], *, dry: bool) -> VersionRequest:
@@ -71,11 +73,12 @@ def move(store: Store, step: Callable[[History], str], *, dry: bool) -> Move:
 def adopt(history: History, request: VersionRequest, keys: KeySet) -> str:
     """The application's own keys are the current version, or belong to the rotation that is open."""
     proved = request.key_id
+    refuse_unlisted(history, request.keys, request.former_keys)
     is_other_list = bool(history.versions) and history.other_list(keys)
     if not history.versions or is_other_list:
         if proved not in (None, keys.key_id, is_other_list and history.stages["current"]):
             raise KeysNotProved(env_file=request.env_file, found=keys.key_id, proved=proved)
-        history.adopt(keys)
+        history.adopt(keys, request.keys)
     refuse_other_keys(history, keys, request.files)
     return keys.key_id
 

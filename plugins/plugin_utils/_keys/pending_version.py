@@ -67,12 +67,12 @@ class NewVersion:
         values = left or key_generation.generate(keys, current, self.supplied, self.request.dialect)
         for approval in find_approvals(self.record.events()):
             history.use_approval(approval, rotation_id)
-        return history.add_pending(KeySet(values), rotation_id).key_id
+        return history.add_pending(KeySet(values), rotation_id, keys).key_id
 
     def _rehearse(self, history: History, left: Mapping[str, str] | None) -> str:
         """Raise as ``_add`` would, without making a key."""
         if not history.versions and (keys := self.host_keys()):
-            history.adopt(keys)
+            history.adopt(keys, self.request.keys)
         current = history.stage("current").values if history.versions else key_generation.NONE
         values = left or key_generation.rehearsed(self.request.keys, current, self.supplied, self.request.dialect)
         history.refuse_reused(KeySet(values))
