@@ -128,3 +128,12 @@ def test_cron_starts_it_where_that_is_asked_for_and_no_more_where_it_is_turned_o
         assert (done.code, changed in done.text) == (0, True), done.text
     assert host.installed() == []
     assert host.crontab.read_text(encoding="utf-8") == "0 0 * * * somebody else's\n"
+
+
+def test_without_manage_py_the_owner_of_the_project_runs_it(host: Host) -> None:
+    (host.folder / "app/manage.py").unlink()
+    if os.geteuid() == 0:
+        os.chown(host.folder / "app", 1, 1)
+    owner = (host.folder / "app").owner()
+    shown = host.play(timer=True, timer_by="other")
+    assert (shown.code, f"As {owner}, run regularly" in shown.text) == (0, True), shown.text
