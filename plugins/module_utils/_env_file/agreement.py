@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from . import key_files
+from . import destinations
 
 KeySets = Mapping[str, Mapping[str, str]]  # the values of each stage
 
@@ -31,7 +31,7 @@ def each_file_is_staged(
     found: Mapping[str, str], staged: Sequence[Mapping[str, str]], keys: Sequence[Mapping[str, Any]]
 ) -> bool:
     """Whether each file holds the values of one of these versions: keys in several files are switched file by file."""
-    return all(any(_same(found, values, names) for values in staged) for names in key_files.together(keys))
+    return all(any(_same(found, values, names) for values in staged) for names in destinations.together(keys))
 
 
 def completed(found: Mapping[str, str], key_sets: KeySets) -> KeySets:

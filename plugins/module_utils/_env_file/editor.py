@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from .._engine.discovery import proposal
-from .._errors.base import NOTHING_CHANGED, RotationError
+from .._errors.base import RotationError
 from .._errors.env_file import (
     EnvBindmount,
     EnvChanged,
@@ -41,12 +41,11 @@ from .._errors.env_file import (
 )
 from .._system import atomic_file, users
 from . import dialects
+from .destination import DestinationChange
 from .dialects import DIALECTS, Dialect
 
 MAX_BYTES = 1 << 20
 MAX_LINES = 10_000
-WRITTEN = "Written already, unless a power cut undoes it"
-Change = tuple[str, str, str]  # a path, the text of the file, and the new one
 RIGHT = "Give {user} the right to write the file and its folder."
 ROOM = "Make room on its file system, or have the quota raised, then run the same command again."
 MEND = "Mend that, then run the same command again."
@@ -274,55 +273,50 @@ def held(paths: Iterable[str]) -> Iterator[None]:
         yield
 
 
-def rehearse(changes: Sequence[Change]) -> None:
-    """Do all that ``write`` does but the switch itself, and leave nothing behind. Raises what ``write`` raises."""
-    with _prepare_new_files(changes) as made:
-        for private, path in made:
-            _run_file_act(path, os.unlink, private)
+@dataclass(frozen=True, repr=False)
+class FileChange(DestinationChange):
+    """A new text for a file, which replaces the old one in one durable step.
 
-
-def write(changes: Sequence[Change]) -> None:
-    """Put each new text in place of the old one in one durable step, and read it back. The caller has them ``held``.
-
-    All of them are whole next to the old ones before the first is switched. Raises E_ENV_CHANGED when a file is no
-    longer its old text, E_ENV_BINDMOUNT or E_ENV_WRITE when it cannot be replaced.
+    Raises E_ENV_CHANGED when the file is no longer its old text, E_ENV_BINDMOUNT or E_ENV_WRITE when it cannot be
+    replaced.
     """
-    switched: list[str] = []
-    try:
-        with _prepare_new_files(changes) as made:
-            for private, path in made:
-                _run_file_act(path, os.rename, private, path)
-                switched.append(path)
-        for path, _, new_text in changes:
-            _run_file_act(path, atomic_file.sync_folder, os.path.dirname(path))
-            if read_text(path) != new_text:
-                raise EnvChanged(path=path)
-    except RotationError as exc:
-        left = "" if exc.changed == NOTHING_CHANGED else f" {exc.changed}"
-        raise (exc.with_changed(f"{WRITTEN}: {', '.join(switched)}.{left}") if switched else exc) from None
 
+    path: str
+    old_text: str
+    new_text: str
 
-@contextlib.contextmanager
-def _prepare_new_files(changes: Sequence[Change]) -> Iterator[list[tuple[str, str]]]:
-    """Every new file next to its old one, and the path of that."""
-    with contextlib.ExitStack() as stack:
-        yield [(stack.enter_context(_prepare_new_file(*change)), change[0]) for change in changes]
+    @property
+    def place(self) -> str:
+        return self.path
 
+    def rehearse(self) -> None:
+        with self._prepared_file() as private:
+            _run_file_act(self.path, os.unlink, private)
 
-@contextlib.contextmanager
-def _prepare_new_file(path: str, old_text: str, new_text: str) -> Iterator[str]:
-    """The new file, whole and durable next to the old one and read back, for the block to rename or remove."""
-    _refuse_mount(path)
-    _refuse_flags(path)
-    try:
-        with atomic_file.prepared(path, new_text.encode("utf-8")) as private:
-            if read_text(path) != old_text:
-                raise EnvChanged(path=path)
-            if read_text(private) != new_text:
-                raise EnvReadback(path=path)
-            yield private
-    except OSError as exc:
-        raise _refused(path, exc) from None
+    @contextlib.contextmanager
+    def prepared(self) -> Iterator[Callable[[], None]]:
+        with self._prepared_file() as private:
+            yield lambda: _run_file_act(self.path, os.rename, private, self.path)
+
+    def refuse_difference(self) -> None:
+        _run_file_act(self.path, atomic_file.sync_folder, os.path.dirname(self.path))
+        if read_text(self.path) != self.new_text:
+            raise EnvChanged(path=self.path)
+
+    @contextlib.contextmanager
+    def _prepared_file(self) -> Iterator[str]:
+        """The new file, whole and durable next to the old one and read back, for the block to rename or remove."""
+        _refuse_mount(self.path)
+        _refuse_flags(self.path)
+        try:
+            with atomic_file.prepared(self.path, self.new_text.encode("utf-8")) as private:
+                if read_text(self.path) != self.old_text:
+                    raise EnvChanged(path=self.path)
+                if read_text(private) != self.new_text:
+                    raise EnvReadback(path=self.path)
+                yield private
+        except OSError as exc:
+            raise _refused(self.path, exc) from None
 
 
 def _run_file_act(path: str, act: Callable[..., object], *args: str) -> None:

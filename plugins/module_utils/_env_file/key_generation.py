@@ -21,7 +21,7 @@ from .._engine.crypto import openpgp_pair
 from .._errors.base import word
 from .._errors.keys import KeyDialect, KeyNotGenerated, KeyWeak
 from .._errors.options import InvalidKeySpec, UnknownKeyType
-from . import dialects, key_files
+from . import destinations, dialects, key_files
 
 # As django.core.management.utils.get_random_secret_key draws it: 50 of 50 characters, 282 bits.
 DJANGO_ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789!@#$%^&*(-_=+)"
@@ -156,7 +156,7 @@ def check_supplied(
 ) -> None:
     """Raise E_KEY_WEAK unless each value of the file ``path`` is as good as one made here. Never shows a value."""
     kinds = {key["name"]: _type(key) for key in keys}
-    lines = key_files.names_of_env_file(keys)
+    lines = destinations.names_of_env_file(keys)
     for number, (name, value) in enumerate(supplied.items(), start=1):
         if name not in kinds:  # where names and values changed places, it is a value
             entry = f"entry {number}"

@@ -20,7 +20,7 @@ from .._engine.crypto.key_set import KeySet
 from .._engine.postgres import lease
 from .._engine.postgres.connection import Database
 from .._engine.postgres.lease import run_name
-from .._env_file import key_files
+from .._env_file import destinations
 from .._errors.base import RotationError
 from .._options.engine_request import start_application
 from .._record.run_lease import alive, is_here
@@ -98,6 +98,6 @@ def _goes_on(held: lease.Holder, database: Database) -> bool:
 
 def _key_id(params: Mapping[str, Any]) -> str:
     try:
-        return KeySet(key_files.read(params["env_file"], params["keys"], dialect=params["dialect"])).key_id
+        return KeySet(destinations.read(params["env_file"], params["keys"], dialect=params["dialect"])).key_id
     except RotationError:
         return ""

@@ -15,7 +15,7 @@ from .._engine.application.django_project import ApplicationStart
 from .._engine.application.own_command import OwnCommand
 from .._engine.crypto.key_set import KeySet
 from .._engine.rotation import Request
-from .._env_file import editor, key_files, key_generation
+from .._env_file import destinations, editor, key_generation
 from .._env_file.dialects import DIALECTS
 from .._errors.base import RotationError
 from .._errors.keys import KeyNotGenerated
@@ -50,12 +50,14 @@ def request_of(params: Mapping[str, Any], purpose: Purpose) -> Request:
     keys_from = "the key store"
     found: Mapping[str, str] = {}
     if not key_sets:
-        found = key_files.read(params["env_file"], params["keys"], every=purpose.every_key, dialect=params["dialect"])
+        found = destinations.read(
+            params["env_file"], params["keys"], every=purpose.every_key, dialect=params["dialect"]
+        )
         key_sets = {"current": found}
         keys_from = params["env_file"]
     else:
         with contextlib.suppress(RotationError):  # a copy of the application elsewhere may have no such file
-            found = key_files.read(params["env_file"], params["keys"], every=False, dialect=params["dialect"])
+            found = destinations.read(params["env_file"], params["keys"], every=False, dialect=params["dialect"])
     return Request(
         project_dir=params["project_dir"],
         settings_module=params["settings_module"],
@@ -76,7 +78,7 @@ def request_of(params: Mapping[str, Any], purpose: Purpose) -> Request:
         dialect=params["dialect"],
         direct=params["direct"],
         aliases=purpose.aliases,
-        key_files=key_files.files(params["keys"]),
+        key_files=destinations.files(params["keys"]),
         keys=params["keys"],
         file_keys=found,
         env=functools.partial(_everything, params["env_file"], params["dialect"]),
@@ -116,9 +118,9 @@ def _everything(path: str | None, dialect: str) -> Mapping[str, str]:
 
 def refuse_other_source(params: Mapping[str, Any], started: ApplicationStart) -> KeySet:
     """The keys of the env file; raises E_ENV_* unless the application, as it started, has its keys from there."""
-    keys = KeySet(key_files.read(params["env_file"], params["keys"], dialect=params["dialect"]))
-    started.refuse_other_keys(key_files.files(params["keys"]), keys.values)
-    names = key_files.names_of_env_file(params["keys"])
+    keys = KeySet(destinations.read(params["env_file"], params["keys"], dialect=params["dialect"]))
+    started.refuse_other_keys(destinations.files(params["keys"]), keys.values)
+    names = destinations.names_of_env_file(params["keys"])
     if names and DIALECTS[params["dialect"]].read_by_application:
         started.refuse_other_source(params["env_file"], {name: keys.values[name] for name in names})
     return keys

@@ -21,21 +21,23 @@ if TYPE_CHECKING:
 def judge_processes(task: HostTask) -> dict[str, Any]:
     """Each process that is asked for, with the keys it holds. Raises E_ENV_*, E_OPTION or E_PROCESS_*."""
     from .._engine.crypto.key_set import KeySet
-    from .._env_file import key_files
+    from .._env_file import destinations
     from .._env_file.dialects import DIALECTS
     from .._services import processes
     from .._services.process_staleness import KeyChange
 
     params = task.params
     path, to_come = params["env_file"], params["moment"] == "before"
-    keys = KeySet(key_files.read(path, params["keys"], dialect=params["dialect"]))
+    keys = KeySet(destinations.read(path, params["keys"], dialect=params["dialect"]))
     if not to_come and keys.key_id != params["expected"]:
         raise EnvNotSwitched(path=path, found=keys.key_id, expected=params["expected"])
-    at = max(os.stat(place).st_ctime for place in key_files.paths(path, params["keys"]))
+    at = max(os.stat(place).st_ctime for place in destinations.paths(path, params["keys"]))
     accept_hidden = params["hidden_environment"] == "accept"
     exports = not DIALECTS[params["dialect"]].read_by_application
     accept_orphans = params["orphans"] == "accept"
-    switch = KeyChange(path, at, keys, accept_hidden, accept_orphans, key_files.files(params["keys"]), to_come, exports)
+    switch = KeyChange(
+        path, at, keys, accept_hidden, accept_orphans, destinations.files(params["keys"]), to_come, exports
+    )
     there = processes.snapshot()
     asked = _select_processes(params, there)
     judged = {pid: switch.judged(there, there[pid]) for pid in sorted(set().union(*asked.values()))}

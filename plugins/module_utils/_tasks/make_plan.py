@@ -14,16 +14,16 @@ def make_plan(task: HostTask) -> dict[str, Any]:
     is not the store's."""
     from .._engine import rotation
     from .._engine.crypto.key_set import KeySet
-    from .._env_file import agreement, editor, key_files
+    from .._env_file import agreement, destinations, editor
     from .._options.engine_request import Purpose, request_of
 
     params = task.params
-    found = key_files.read(params["env_file"], params["keys"], every=False, dialect=params["dialect"])
+    found = destinations.read(params["env_file"], params["keys"], every=False, dialect=params["dialect"])
     if not agreement.agrees(found, params["key_sets"], params["keys"], params["base"]):
         return {"changed": False, "other_keys": KeySet(found).key_id}
     known = {**params, "key_sets": agreement.completed(found, params["key_sets"])}
     request = request_of(known, Purpose("plan", every_key=False, traced=params["counted"], tried=params["counted"]))
-    names = key_files.names_of_env_file(params["keys"])
+    names = destinations.names_of_env_file(params["keys"])
     env = editor.everything(params["env_file"], params["dialect"]) if names else {}
     unset = [name for name in names if name not in found]
     with rotation.open_application(request) as application:

@@ -13,12 +13,12 @@ from .host_task import HostTask
 def read_keys(task: HostTask) -> dict[str, Any]:
     """The host's part: the application's own keys, readable by the action that asked and by nobody else."""
     from .._engine.crypto.key_set import KeySet
-    from .._env_file import key_files
+    from .._env_file import destinations
     from .._module import sealed_result
 
     params = task.params
     if not params["seal_to"]:
         raise InvalidOption(name="seal_to", found="is not set", advice="Call the module by its full name.")
-    values = key_files.read(params["env_file"], params["keys"], dialect=params["dialect"])
-    key_files.refuse_unwritable(params["env_file"], params["keys"])
+    values = destinations.read(params["env_file"], params["keys"], dialect=params["dialect"])
+    destinations.refuse_unwritable(params["env_file"], params["keys"])
     return {"changed": False, "sealed": sealed_result.seal(params["seal_to"], values), "key_id": KeySet(values).key_id}

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from .._errors.options import InvalidOption
@@ -12,9 +13,9 @@ from .host_task import HostTask
 
 def set_env_file(task: HostTask) -> dict[str, Any]:
     """Rewrite the files where a value differs. Without values (in a dry run) say what would be set."""
-    from .._env_file import editor, key_files
+    from .._env_file import destinations, editor
 
-    places = key_files.paths(task.params["path"], task.params["keys"])
+    places = destinations.paths(task.params["path"], task.params["keys"])
     if task.check_mode:
         return _set(task)
     if not task.params["values"]:
@@ -27,34 +28,34 @@ def set_env_file(task: HostTask) -> dict[str, Any]:
 
 def _set(task: HostTask) -> dict[str, Any]:
     from .._engine.crypto.key_set import KeySet
-    from .._env_file import editor, key_files
+    from .._env_file import destination, destinations
 
     state, path, dialect = task.params["state"], task.params["path"], task.params["dialect"]
     keys, values = task.params["keys"], task.params["values"]
     names = [key["name"] for key in keys]
-    before = KeySet(key_files.read(path, keys, dialect=dialect))
+    before = KeySet(destinations.read(path, keys, dialect=dialect))
     after = KeySet(values).key_id if values else "(made by a real run)"
     differs = after != before.key_id
     if differs:
-        key_files.refuse_unwritable(path, keys)
+        destinations.refuse_unwritable(path, keys)
     if differs and values:
-        changes = key_files.changes(path, keys, values, dialect)
+        changes = destinations.changes(path, keys, values, dialect)
         if not task.check_mode:
-            (editor.write if state == "present" else editor.rehearse)(changes)
+            (destination.write if state == "present" else destination.rehearse)(changes)
     changed = differs and state == "present"
     result = {"changed": changed, "path": path, "key_id": after, "settings": names if changed else []}
     if task._diff and state == "present":
         result["diff"] = [
             {
-                "before_header": place,
-                "after_header": place,
-                "before": _format_diff(there, before.key_id),
-                "after": _format_diff(there, after),
+                "before_header": each.place,
+                "after_header": each.place,
+                "before": _format_diff(each.names, before.key_id),
+                "after": _format_diff(each.names, after),
             }
-            for place, there in key_files.places(path, keys).items()
+            for each in destinations.of(path, keys)
         ]
     return result
 
 
-def _format_diff(names: list[str], key_id: str) -> str:
+def _format_diff(names: Sequence[str], key_id: str) -> str:
     return "".join(f"{name}=<of key set {key_id}>\n" for name in names)

@@ -22,7 +22,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..._env_file import editor, key_files
+from ..._env_file import destinations, editor
 from ..._env_file.dialects import DIALECTS
 from ..._errors.base import RotationError
 from . import django_project, function_verdicts, model_fields
@@ -206,10 +206,16 @@ def use_keys(place: ApplicationLocation, keys: Mapping[str, str]) -> None:
     if place.env_file is None or not DIALECTS[place.dialect].read_by_application:
         described = [key for key in described if key["destination"]]
     else:
-        there = editor.read(place.env_file, key_files.names_of_env_file(described), every=False, dialect=place.dialect)
+        there = editor.read(
+            place.env_file, destinations.names_of_env_file(described), every=False, dialect=place.dialect
+        )
         described = [key for key in described if key["destination"] or key["name"] in there]
-    changes = key_files.changes(place.env_file or "", described, keys, place.dialect)
-    texts = {os.path.realpath(path): new.encode("utf-8") for path, _, new in changes}
+    changes = destinations.changes(place.env_file or "", described, keys, place.dialect)
+    texts = {
+        os.path.realpath(each.path): each.new_text.encode("utf-8")
+        for each in changes
+        if isinstance(each, editor.FileChange)
+    }
     real = open
 
     def opened(

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.key_set import KeySet
-from ansible_collections.tetech.key_rotation.plugins.module_utils._env_file import editor
+from ansible_collections.tetech.key_rotation.plugins.module_utils._env_file import destination, editor
 from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import RotationError
 from ansible_collections.tetech.key_rotation.plugins.modules import env_file
 
@@ -122,9 +122,9 @@ def test_a_full_disk_is_told_and_leaves_the_file(path, full_disk):
 
 def test_prepared_proves_the_switch_and_changes_nothing(set_keys, path, monkeypatch):
     done: list[str] = []
-    rehearse, write = editor.rehearse, editor.write
-    monkeypatch.setattr(editor, "rehearse", lambda *args: done.append("rehearse") or rehearse(*args))
-    monkeypatch.setattr(editor, "write", lambda *args: done.append("write") or write(*args))
+    rehearse, write = destination.rehearse, destination.write
+    monkeypatch.setattr(destination, "rehearse", lambda *args: done.append("rehearse") or rehearse(*args))
+    monkeypatch.setattr(destination, "write", lambda *args: done.append("write") or write(*args))
     before = path.read_text()
     ended = set_keys(state="prepared", diff=True)
     assert (ended.code, ended.result["changed"], ended.result["settings"]) == (0, False, [])

@@ -10,7 +10,12 @@ import re
 from pathlib import Path
 
 import pytest
-from ansible_collections.tetech.key_rotation.plugins.module_utils._env_file import dialects, editor, key_generation
+from ansible_collections.tetech.key_rotation.plugins.module_utils._env_file import (
+    destination,
+    dialects,
+    editor,
+    key_generation,
+)
 from ansible_collections.tetech.key_rotation.plugins.module_utils._env_file.dialects import (
     BOM,
     DIALECTS,
@@ -177,7 +182,7 @@ def test_what_is_written_over_it_is_what_every_variant_of_the_reader_reads(env_f
     old = editor.assignments(text, NAMES, "/.env", dialect)["K"]
     there = editor.rewritten(text, {"K": NEW}, str(env_file), dialect)
     before = [reader(env_file) for reader in env_file_readers.BY_DIALECT[dialect]]
-    editor.write([(str(env_file), text, there)])
+    destination.write([editor.FileChange(str(env_file), text, there)])
     assert there == text[: old.start] + f"{old.quote}{NEW}{old.quote}" + text[old.end :]
     for reader, others in zip(env_file_readers.BY_DIALECT[dialect], before):
         assert reader(env_file) == {**others, "K": NEW}

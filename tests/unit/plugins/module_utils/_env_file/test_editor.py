@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from ansible_collections.tetech.key_rotation.plugins.module_utils._env_file import editor
+from ansible_collections.tetech.key_rotation.plugins.module_utils._env_file import destination, editor
 from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import RotationError
 from ansible_collections.tetech.key_rotation.plugins.module_utils._system import atomic_file
 
@@ -216,7 +216,10 @@ def mounted(env_file, tmp_path) -> Iterator[str]:
 
 def test_a_file_that_is_mounted_is_refused_before_anything_is_written(mounted):
     assert editor.read(mounted, ["SECRET_KEY"]) == {"SECRET_KEY": "a"}
-    for refused in (editor.refuse_unwritable, lambda path: editor.write([(path, "SECRET_KEY=a\n", "SECRET_KEY=b\n")])):
+    for refused in (
+        editor.refuse_unwritable,
+        lambda path: destination.write([editor.FileChange(path, "SECRET_KEY=a\n", "SECRET_KEY=b\n")]),
+    ):
         with pytest.raises(RotationError, match="E_ENV_BINDMOUNT"):
             refused(mounted)
     assert os.listdir(os.path.dirname(mounted)) == [".env"]
@@ -225,7 +228,7 @@ def test_a_file_that_is_mounted_is_refused_before_anything_is_written(mounted):
 def test_a_file_that_is_mounted_unseen_stays_as_it_is(mounted, monkeypatch):
     monkeypatch.setattr(editor, "_refuse_mount", lambda path: None)
     with pytest.raises(RotationError, match=r"E_ENV_BINDMOUNT.*Nothing was changed"):
-        editor.write([(mounted, "SECRET_KEY=a\n", "SECRET_KEY=b\n")])
+        destination.write([editor.FileChange(mounted, "SECRET_KEY=a\n", "SECRET_KEY=b\n")])
     assert Path(mounted).read_text() == "SECRET_KEY=a\n"
     assert os.listdir(os.path.dirname(mounted)) == [".env"]
 
@@ -259,13 +262,13 @@ def test_a_flag_that_keeps_the_file_as_it_is_is_told_before_anything_is_written(
     env_file, tmp_path, flagged, of_folder, letter, name
 ):
     path = env_file()
-    change = (path, "SECRET_KEY=a\n", "SECRET_KEY=b\n")
+    change = editor.FileChange(path, "SECRET_KEY=a\n", "SECRET_KEY=b\n")
     place = tmp_path if of_folder else Path(path)
     flagged(place, letter)
     for act in (
         lambda: editor.refuse_unwritable(path),
-        lambda: editor.rehearse([change]),
-        lambda: editor.write([change]),
+        lambda: destination.rehearse([change]),
+        lambda: destination.write([change]),
     ):
         with pytest.raises(RotationError, match=r"E_ENV_WRITE.*Nothing was changed") as refused:
             act()
@@ -279,9 +282,9 @@ def test_a_new_file_that_cannot_be_taken_away_is_named(env_file, tmp_path, flagg
     path = env_file()
     flagged(tmp_path, "a")
     monkeypatch.setattr(editor, "_flags", lambda place: 0)  # as where a file system does not tell them
-    for act in (editor.rehearse, editor.write):
+    for act in (destination.rehearse, destination.write):
         with pytest.raises(RotationError) as refused:
-            act([(path, "SECRET_KEY=a\n", "SECRET_KEY=b\n")])
+            act([editor.FileChange(path, "SECRET_KEY=a\n", "SECRET_KEY=b\n")])
         assert refused.value.code == "E_ENV_WRITE"
         (left,) = [entry for entry in tmp_path.iterdir() if entry.is_file() and entry != Path(path)]
         assert refused.value.changed.startswith(f"{left} holds the keys")
@@ -306,7 +309,12 @@ def test_where_one_file_is_switched_and_another_left_behind_both_are_told(env_fi
     monkeypatch.setattr(os, "rename", fail)
     monkeypatch.setattr(os, "unlink", fail)
     with pytest.raises(RotationError) as refused:
-        editor.write([(first, "SECRET_KEY=a\n", "SECRET_KEY=b\n"), (str(second), "old\n", "new\n")])
+        destination.write(
+            [
+                editor.FileChange(first, "SECRET_KEY=a\n", "SECRET_KEY=b\n"),
+                editor.FileChange(str(second), "old\n", "new\n"),
+            ]
+        )
     assert refused.value.changed.startswith(
         f"Written already, unless a power cut undoes it: {first}. {tmp_path}/.fields"
     )
@@ -347,7 +355,7 @@ def test_only_the_values_change_and_every_other_byte_stays(env_file, request, te
     path = env_file(template.format(**OLD).encode())
     text = editor.read_text(path)
     assert editor.read(path, list(OLD)) == OLD
-    editor.write([(path, text, editor.rewritten(text, NEW, path))])
+    destination.write([editor.FileChange(path, text, editor.rewritten(text, NEW, path))])
     assert Path(path).read_bytes() == template.format(**NEW).encode()
     assert editor.read(path, list(NEW)) == NEW
 
@@ -407,7 +415,7 @@ def test_a_character_that_ends_no_line_for_readers_ends_none_here(env_file, requ
     path = env_file(template.format("old").encode())
     text = editor.read_text(path)
     assert editor.read(path, ["SECRET_KEY"]) == {"SECRET_KEY": "old"}
-    editor.write([(path, text, editor.rewritten(text, {"SECRET_KEY": "new"}, path))])
+    destination.write([editor.FileChange(path, text, editor.rewritten(text, {"SECRET_KEY": "new"}, path))])
     assert Path(path).read_bytes() == template.format("new").encode()
 
 
@@ -462,7 +470,7 @@ def test_an_assignment_never_shows_its_value():
 @pytest.mark.parametrize("mode", [0o600, 0o640, 0o400, 0o440])
 def test_the_mode_stays(env_file, mode):
     path = env_file(mode=mode)
-    editor.write([(path, "SECRET_KEY=a\n", "SECRET_KEY=b\n")])
+    destination.write([editor.FileChange(path, "SECRET_KEY=a\n", "SECRET_KEY=b\n")])
     assert stat.S_IMODE(os.stat(path).st_mode) == mode
 
 
@@ -470,7 +478,7 @@ def test_the_mode_stays(env_file, mode):
 def test_the_owner_stays(env_file):
     path = env_file()
     os.chown(path, 1234, 2345)
-    editor.write([(path, "SECRET_KEY=a\n", "SECRET_KEY=b\n")])
+    destination.write([editor.FileChange(path, "SECRET_KEY=a\n", "SECRET_KEY=b\n")])
     found = os.stat(path)
     assert (found.st_uid, found.st_gid) == (1234, 2345)
     assert Path(path).read_text() == "SECRET_KEY=b\n"
@@ -479,7 +487,7 @@ def test_the_owner_stays(env_file):
 def test_a_file_changed_meanwhile_is_left_as_it_is(env_file):
     path = env_file(b"SECRET_KEY=theirs\n")
     with pytest.raises(RotationError) as refused:
-        editor.write([(path, "SECRET_KEY=a\n", "SECRET_KEY=b\n")])
+        destination.write([editor.FileChange(path, "SECRET_KEY=a\n", "SECRET_KEY=b\n")])
     assert refused.value.code == "E_ENV_CHANGED"
     assert Path(path).read_text() == "SECRET_KEY=theirs\n"
 
@@ -487,7 +495,7 @@ def test_a_file_changed_meanwhile_is_left_as_it_is(env_file):
 def test_what_a_killed_run_left_is_taken_away(env_file, tmp_path):
     path = env_file()
     (tmp_path / "..env.key_rotation.tmp").write_text("SECRET_KEY=CANARY\n")
-    editor.write([(path, "SECRET_KEY=a\n", "SECRET_KEY=b\n")])
+    destination.write([editor.FileChange(path, "SECRET_KEY=a\n", "SECRET_KEY=b\n")])
     assert [entry.name for entry in tmp_path.iterdir() if entry.is_file()] == [".env"]
     assert Path(path).read_text() == "SECRET_KEY=b\n"
 
@@ -497,7 +505,7 @@ def test_a_rehearsal_writes_and_reads_back_and_leaves_nothing(env_file, tmp_path
     before, seen = os.stat(path), []
     real = editor.read_text
     monkeypatch.setattr(editor, "read_text", lambda place: seen.append((place, real(place))) or real(place))
-    editor.rehearse([(path, "SECRET_KEY=a\n", "SECRET_KEY=b\n")])
+    destination.rehearse([editor.FileChange(path, "SECRET_KEY=a\n", "SECRET_KEY=b\n")])
     assert [text for _, text in seen] == ["SECRET_KEY=a\n", "SECRET_KEY=b\n"]
     assert seen[0][0] == path
     assert seen[1][0].startswith(str(tmp_path / "..env.key_rotation."))
@@ -519,7 +527,7 @@ def test_what_is_renamed_is_what_this_run_wrote(env_file, monkeypatch):
 
     monkeypatch.setattr(os, "rename", rename)
     monkeypatch.setattr(atomic_file, "discard_leftover", lambda path: None)  # as on another machine, on one NFS
-    editor.write([(path, "SECRET_KEY=a\n", "SECRET_KEY=b\n")])
+    destination.write([editor.FileChange(path, "SECRET_KEY=a\n", "SECRET_KEY=b\n")])
     assert Path(path).read_text() == "SECRET_KEY=b\n"
 
 
@@ -532,7 +540,7 @@ def test_runs_on_one_machine_hold_the_folder_against_each_other(env_file):
         with editor.held([path]):
             text = editor.read_text(path)
             editor.discard_leftover(path)
-            editor.write([(path, text, other if text != other else "SECRET_KEY=a\n")])
+            destination.write([editor.FileChange(path, text, other if text != other else "SECRET_KEY=a\n")])
         return True
 
     children = []
@@ -562,7 +570,12 @@ def test_several_files_are_whole_beside_the_old_ones_before_the_first_is_switche
     second.write_text("theirs\n")
     second.chmod(0o600)
     with pytest.raises(RotationError, match=r"E_ENV_CHANGED.*Nothing was changed"):
-        editor.write([(first, "SECRET_KEY=a\n", "SECRET_KEY=b\n"), (str(second), "old\n", "new\n")])
+        destination.write(
+            [
+                editor.FileChange(first, "SECRET_KEY=a\n", "SECRET_KEY=b\n"),
+                editor.FileChange(str(second), "old\n", "new\n"),
+            ]
+        )
     assert (Path(first).read_text(), second.read_text()) == ("SECRET_KEY=a\n", "theirs\n")
     assert sorted(entry.name for entry in tmp_path.iterdir() if entry.is_file()) == [".env", "fields.key"]
 
@@ -579,7 +592,12 @@ def test_a_switch_that_fails_after_the_first_file_says_which_are_written(env_fil
 
     monkeypatch.setattr(os, "rename", rename)
     with pytest.raises(RotationError) as refused:
-        editor.write([(first, "SECRET_KEY=a\n", "SECRET_KEY=b\n"), (str(second), "old\n", "new\n")])
+        destination.write(
+            [
+                editor.FileChange(first, "SECRET_KEY=a\n", "SECRET_KEY=b\n"),
+                editor.FileChange(str(second), "old\n", "new\n"),
+            ]
+        )
     assert (refused.value.code, refused.value.where["path"]) == ("E_ENV_WRITE", str(second))
     assert refused.value.changed.endswith(f": {first}.")
     assert (Path(first).read_text(), second.read_text()) == ("SECRET_KEY=b\n", "old\n")
@@ -590,9 +608,9 @@ def test_what_does_not_read_back_is_never_switched_to(env_file, tmp_path, monkey
     path = env_file()
     real = os.fsync
     monkeypatch.setattr(os, "fsync", lambda descriptor: os.truncate(descriptor, 3) or real(descriptor))
-    for act in (editor.rehearse, editor.write):
+    for act in (destination.rehearse, destination.write):
         with pytest.raises(RotationError, match=r"E_ENV_READBACK.*Nothing was changed"):
-            act([(path, "SECRET_KEY=a\n", "SECRET_KEY=b\n")])
+            act([editor.FileChange(path, "SECRET_KEY=a\n", "SECRET_KEY=b\n")])
     assert Path(path).read_text() == "SECRET_KEY=a\n"
     assert [entry.name for entry in tmp_path.iterdir() if entry.is_file()] == [".env"]
 
@@ -600,7 +618,7 @@ def test_what_does_not_read_back_is_never_switched_to(env_file, tmp_path, monkey
 def test_a_write_that_fails_leaves_the_file_and_nothing_beside_it(env_file, tmp_path, full_disk):
     path = env_file()
     with full_disk(), pytest.raises(RotationError) as refused:
-        editor.write([(path, "SECRET_KEY=a\n", "SECRET_KEY=CANARY\n")])
+        destination.write([editor.FileChange(path, "SECRET_KEY=a\n", "SECRET_KEY=CANARY\n")])
     assert refused.value.code == "E_ENV_WRITE"
     assert "CANARY" not in str(refused.value)
     assert [entry.name for entry in tmp_path.iterdir() if entry.is_file()] == [".env"]
@@ -624,7 +642,7 @@ def test_what_to_do_is_told_by_what_the_system_says(env_file, monkeypatch, numbe
 
     monkeypatch.setattr(os, "fsync", fail)
     with pytest.raises(RotationError) as refused:
-        editor.write([(env_file(), "SECRET_KEY=a\n", "SECRET_KEY=b\n")])
+        destination.write([editor.FileChange(env_file(), "SECRET_KEY=a\n", "SECRET_KEY=b\n")])
     assert (refused.value.code, refused.value.where["reason"]) == ("E_ENV_WRITE", os.strerror(number))
     assert refused.value.todo.startswith(advice)
 

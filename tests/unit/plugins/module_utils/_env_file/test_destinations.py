@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.tetech.key_rotation.plugins.module_utils._env_file import key_files
+from ansible_collections.tetech.key_rotation.plugins.module_utils._env_file import destinations
 from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import RotationError
 
 ARMORED = "-----BEGIN PGP PRIVATE KEY BLOCK-----\n\nCANARY\n=abcd\n-----END PGP PRIVATE KEY BLOCK-----"
@@ -21,24 +21,24 @@ def place(tmp_path):
 
 
 def test_a_key_file_is_a_list_of_which_the_first_one_writes(place):
-    assert key_files.read(*place) == {"SECRET_KEY": "CANARY-a", "FIELDS": "CANARY-new,CANARY-old"}
+    assert destinations.read(*place) == {"SECRET_KEY": "CANARY-a", "FIELDS": "CANARY-new,CANARY-old"}
 
 
 def test_keys_in_files_alone_need_no_env_file(place):
-    assert key_files.read(None, place[1][1:]) == {"FIELDS": "CANARY-new,CANARY-old"}
+    assert destinations.read(None, place[1][1:]) == {"FIELDS": "CANARY-new,CANARY-old"}
     with pytest.raises(RotationError, match="E_OPTION"):
-        key_files.read(None, place[1])
+        destinations.read(None, place[1])
 
 
 def test_only_files_that_differ_are_changed(place):
     env, keys = place
-    both = key_files.changes(env, keys, {"SECRET_KEY": "b", "FIELDS": "fresh,CANARY-new"}, "dotenv")
-    assert [(path, new) for path, _, new in both] == [
+    both = destinations.changes(env, keys, {"SECRET_KEY": "b", "FIELDS": "fresh,CANARY-new"}, "dotenv")
+    assert [(change.path, change.new_text) for change in both] == [
         (env, "SECRET_KEY='b'\n"),
         (keys[1]["destination"], "fresh\nCANARY-new\n"),
     ]
-    (one,) = key_files.changes(env, keys, {"SECRET_KEY": "CANARY-a", "FIELDS": "fresh"}, "dotenv")
-    assert one[0] == keys[1]["destination"]
+    (one,) = destinations.changes(env, keys, {"SECRET_KEY": "CANARY-a", "FIELDS": "fresh"}, "dotenv")
+    assert one.path == keys[1]["destination"]
 
 
 @pytest.mark.parametrize(
@@ -48,8 +48,8 @@ def test_what_is_no_list_of_keys_is_refused_by_its_line(place, text, line):
     with open(place[1][1]["destination"], "w") as handle:
         handle.write(text)
     for refused in (
-        key_files.read,
-        lambda *args: key_files.changes(*args, {"SECRET_KEY": "b", "FIELDS": "c"}, "dotenv"),
+        destinations.read,
+        lambda *args: destinations.changes(*args, {"SECRET_KEY": "b", "FIELDS": "c"}, "dotenv"),
     ):
         with pytest.raises(RotationError) as told:
             refused(*place)
@@ -62,7 +62,7 @@ def test_every_file_is_asked_for_its_rights_before_anything_is_changed(place, as
 
     def asked() -> str:
         with pytest.raises(RotationError) as refused:
-            key_files.refuse_unwritable(place[0], [{"name": "FIELDS", "destination": str(path)}])
+            destinations.refuse_unwritable(place[0], [{"name": "FIELDS", "destination": str(path)}])
         return str(refused.value)
 
     path.chmod(0o444)
@@ -76,15 +76,15 @@ def test_a_file_ends_as_it_ended(place, text, new):
     """An application may read a file with one key as it stands, and take a line's end for a part of the key."""
     with open(place[1][1]["destination"], "w", newline="") as handle:
         handle.write(text)
-    ((_, _, written),) = key_files.changes(place[0], place[1][1:], {"FIELDS": "b,c"}, "dotenv")
-    assert written == new
+    (change,) = destinations.changes(place[0], place[1][1:], {"FIELDS": "b,c"}, "dotenv")
+    assert change.new_text == new
 
 
 @pytest.mark.parametrize("second", ["fields.key", "here/fields.key", ".env"])
 def test_two_keys_never_have_one_file(place, tmp_path, second):
     (tmp_path / "here").symlink_to(tmp_path)
     other = {"name": "OTHER", "destination": str(tmp_path / second)}
-    for refused in (key_files.read, key_files.paths):
+    for refused in (destinations.read, destinations.paths):
         with pytest.raises(RotationError, match=r"E_OPTION: key_rotation_keys has the destination .* twice"):
             refused(place[0], [*place[1], other])
 
@@ -95,7 +95,7 @@ def test_a_path_that_no_file_can_have_is_refused_with_what_can_be_shown_of_it(pl
     env, (secret, listed) = place
     odd = {**listed, "destination": listed["destination"] + end}
     for env_file, keys in ((env + end, [secret]), (env, [secret, odd])):
-        for refused in (key_files.read, key_files.paths):
+        for refused in (destinations.read, destinations.paths):
             with pytest.raises(RotationError) as told:
                 refused(env_file, keys)
             assert told.value.code == "E_ENV_PATH"
@@ -103,8 +103,8 @@ def test_a_path_that_no_file_can_have_is_refused_with_what_can_be_shown_of_it(pl
 
 
 def test_what_is_switched_together_is_what_one_file_has(place):
-    assert key_files.together([*place[1], {"name": "SALT"}]) == [["SECRET_KEY", "SALT"], ["FIELDS"]]
-    assert key_files.together(place[1][1:]) == [["FIELDS"]]
+    assert destinations.together([*place[1], {"name": "SALT"}]) == [["SECRET_KEY", "SALT"], ["FIELDS"]]
+    assert destinations.together(place[1][1:]) == [["FIELDS"]]
 
 
 @pytest.mark.parametrize("around", ["{}", "{}\n", "\n{}\n\n"])
@@ -112,9 +112,9 @@ def test_an_openpgp_key_is_a_file_of_its_own(place, around):
     env, (_, key) = place
     with open(key["destination"], "w") as handle:
         handle.write(around.format(ARMORED))
-    assert key_files.read(env, [key]) == {"FIELDS": ARMORED}
-    ((_, _, written),) = key_files.changes(env, [key], {"FIELDS": ARMORED.replace("a", "b")}, "dotenv")
-    assert written == ARMORED.replace("a", "b") + ("\n" if around.endswith("\n") else "")
+    assert destinations.read(env, [key]) == {"FIELDS": ARMORED}
+    (change,) = destinations.changes(env, [key], {"FIELDS": ARMORED.replace("a", "b")}, "dotenv")
+    assert change.new_text == ARMORED.replace("a", "b") + ("\n" if around.endswith("\n") else "")
 
 
 @pytest.mark.parametrize(
@@ -124,4 +124,4 @@ def test_an_openpgp_key_with_more_than_that_is_refused(place, text):
     with open(place[1][1]["destination"], "w", newline="") as handle:
         handle.write(text)
     with pytest.raises(RotationError, match="E_KEY_LINE"):
-        key_files.read(place[0], place[1][1:])
+        destinations.read(place[0], place[1][1:])

@@ -1,0 +1,85 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The one interface of all places where an application keeps its keys, and how several of them are switched as one."""
+
+from __future__ import annotations
+
+import abc
+import contextlib
+from collections.abc import Callable, Mapping, Sequence
+
+from .._errors.base import NOTHING_CHANGED, RotationError
+
+WRITTEN = "Written already, unless a power cut undoes it"
+
+
+class DestinationChange(abc.ABC):
+    """New values for one place. A rollback is another change, to the values of the previous version."""
+
+    @property
+    @abc.abstractmethod
+    def place(self) -> str:
+        """What a person calls it."""
+
+    @abc.abstractmethod
+    def rehearse(self) -> None:
+        """Do all that a switch does but the switch itself, and leave nothing behind."""
+
+    @abc.abstractmethod
+    def prepared(self) -> contextlib.AbstractContextManager[Callable[[], None]]:
+        """Prepare all that can fail. The block calls what is given to it: that is the switch, in one step."""
+
+    @abc.abstractmethod
+    def refuse_difference(self) -> None:
+        """Read the place back. Raises an error unless it has the new values."""
+
+
+class Destination(abc.ABC):
+    """One place with keys of the application.
+
+    ``place`` is what a person calls it. ``names`` are the keys that it has, which are always switched at once. ``path``
+    is its file on this host, if it is one. ``is_exported`` is whether what starts the application reads it into the
+    environment of the process.
+    """
+
+    def __init__(self, place: str, names: Sequence[str], path: str | None = None, *, is_exported: bool = False) -> None:
+        self.place = place
+        self.names = names
+        self.path = path
+        self.is_exported = is_exported
+
+    @abc.abstractmethod
+    def read(self, *, every: bool = True) -> dict[str, str]:
+        """The values of its keys. Without ``every``, keys that are not set are left out if the others can be read."""
+
+    @abc.abstractmethod
+    def refuse_unwritable(self) -> None:
+        """Raise an error if a switch would fail: asked before anything else is changed."""
+
+    @abc.abstractmethod
+    def change(self, values: Mapping[str, str]) -> DestinationChange | None:
+        """The change that gives its keys these values; None if it has them. Raises as ``read``."""
+
+
+def rehearse(changes: Sequence[DestinationChange]) -> None:
+    """Do all that ``write`` does but the switch itself. Raises what ``write`` raises."""
+    for change in changes:
+        change.rehearse()
+
+
+def write(changes: Sequence[DestinationChange]) -> None:
+    """Switch all places, and read them back. All of them are prepared before the first is switched.
+
+    An error says which places have the new values by then. The caller holds the files (``editor.held``).
+    """
+    switched: list[str] = []
+    try:
+        with contextlib.ExitStack() as stack:
+            for change, switch in [(change, stack.enter_context(change.prepared())) for change in changes]:
+                switch()
+                switched.append(change.place)
+        for change in changes:
+            change.refuse_difference()
+    except RotationError as exc:
+        left = "" if exc.changed == NOTHING_CHANGED else f" {exc.changed}"
+        raise (exc.with_changed(f"{WRITTEN}: {', '.join(switched)}.{left}") if switched else exc) from None

@@ -1,0 +1,32 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Keys in lines of the env file of an application."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from . import editor
+from .destination import Destination, DestinationChange
+from .dialects import DIALECTS
+
+
+class EnvLines(Destination):
+    """Lines NAME=value of one file, in the dialect of the program that reads it. Raises E_ENV_*."""
+
+    path: str
+
+    def __init__(self, path: str, names: Sequence[str], dialect: str) -> None:
+        super().__init__(path, names, path, is_exported=not DIALECTS[dialect].read_by_application)
+        self._dialect = dialect
+
+    def read(self, *, every: bool = True) -> dict[str, str]:
+        return editor.read(self.path, self.names, every=every, dialect=self._dialect)
+
+    def refuse_unwritable(self) -> None:
+        editor.refuse_unwritable(self.path)
+
+    def change(self, values: Mapping[str, str]) -> DestinationChange | None:
+        text = editor.read_text(self.path)
+        new_text = editor.rewritten(text, {name: values[name] for name in self.names}, self.path, self._dialect)
+        return editor.FileChange(self.path, text, new_text) if new_text != text else None
