@@ -89,9 +89,15 @@ options:
         required: true
       destination:
         description:
-          - A separate key file for this key, with one key per line or one OpenPGP key in ASCII armor. Without it, the
-            key is a line of the environment file.
-        type: path
+          - The place where this key is kept. Without it, the key is a line of the environment file.
+          - The path of a key file, with one key per line or one OpenPGP key in ASCII armor.
+          - Or a dictionary with V(file), a configuration file or a Python module, and V(path) in it, such as
+            V(vault.fernet_key), or a list of its steps. The default path is the name of the key. Only this value is
+            replaced. A list of texts is a list of keys, of which the first one encrypts.
+          - V(format) is V(ini), V(json), V(toml), V(yaml) or V(python). The default follows the name of the file.
+          - V(exported) is whether the service takes the value into the environment of the application, under the name
+            of the key, as Compose does with C(environment).
+        type: raw
       type:
         description:
           - How a new value is generated, one of V(token_urlsafe), V(fernet), V(hex), V(django_secret_key) and
@@ -209,8 +215,7 @@ options:
   keys:
     description:
       - The settings, each with its V(name).
-      - A setting with a V(destination) is the content of that key file, one key per line, and not a line of the
-        environment file.
+      - A setting with a V(destination) is kept there, and is not a line of the environment file.
       - The same list as for M(tetech.key_rotation.key_version). This module ignores how new values are generated.
     type: list
     elements: dict

@@ -66,7 +66,7 @@ class Request:
         default_factory=dict
     )  # by alias: host and port of the server itself
     aliases: Sequence[str] = ()  # the databases to open; all that there are without it
-    key_files: Mapping[str, str] = field(default_factory=dict)  # keys that have a file of their own: their paths
+    key_files: Mapping[str, str] = field(default_factory=dict)  # keys that are read in another file: their paths
     keys: Sequence[Mapping[str, Any]] = ()  # as the operator lists them
     file_keys: Mapping[str, str] = field(default_factory=dict, repr=False)  # what the env file and key files hold now
     env: Callable[[], Mapping[str, str]] = dict  # reads every name that the env file sets
@@ -97,7 +97,7 @@ class Request:
             self.settings_module,
             self.env_file,
             self.dialect,
-            self.key_files,
+            self.keys,
             self.service_environment,
         )
 

@@ -13,7 +13,9 @@ from typing import Any
 
 from .._errors.options import InvalidOption
 from . import editor
+from .config_file import ConfigFile, format_of
 from .destination import Destination, DestinationChange
+from .destination_options import path_of
 from .env_lines import EnvLines
 from .key_files import KeyFile
 
@@ -31,7 +33,26 @@ def of(env_file: str | None, keys: Keys, dialect: str = "dotenv") -> list[Destin
 def _build(env_file: str | None, keys: Keys, dialect: str) -> list[Destination]:
     lines = names_of_env_file(keys)
     found: list[Destination] = [EnvLines(env_file, lines, dialect)] if env_file and lines else []
-    return found + [KeyFile(key["destination"], key["name"]) for key in keys if key.get("destination")]
+    own = {key["name"]: key["destination"] for key in keys if key.get("destination")}
+    found += [KeyFile(_expanded(path), name) for name, path in own.items() if isinstance(path, str)]
+    return found + _config_files({name: each for name, each in own.items() if isinstance(each, Mapping)})
+
+
+def _config_files(destinations: Mapping[str, Mapping[str, Any]]) -> list[Destination]:
+    """Each file once, with all its keys."""
+    files: dict[tuple[str, str, bool], dict[str, str | Sequence[str]]] = {}
+    for name, each in destinations.items():
+        place = each["file"], format_of(each["file"], each.get("format")) or "", bool(each.get("exported"))
+        files.setdefault(place, {})[name] = path_of(name, each)
+    return [
+        ConfigFile(_expanded(file), paths, form, is_exported=is_exported)
+        for (file, form, is_exported), paths in files.items()
+    ]
+
+
+def _expanded(path: str) -> str:
+    """As Ansible expands paths: ~ is that of the user who runs the module."""
+    return os.path.expanduser(os.path.expandvars(path))
 
 
 def read(env_file: str | None, keys: Keys, *, every: bool = True, dialect: str = "dotenv") -> dict[str, str]:
@@ -49,8 +70,22 @@ def names_of_env_file(keys: Keys) -> list[str]:
 
 
 def files(keys: Keys) -> dict[str, str]:
-    """The keys that have a file of their own, and these."""
-    return {key["name"]: key["destination"] for key in keys if key.get("destination")}
+    """The keys that the application reads in another file than the env file, and these files."""
+    return {name: place.path for place in _own(keys) if place.path and not place.is_exported for name in place.names}
+
+
+def config_files(keys: Keys) -> dict[str, str]:
+    """Those of ``files`` that are no key files."""
+    return files([key for key in keys if isinstance(key.get("destination"), Mapping)])
+
+
+def exported(keys: Keys) -> list[Destination]:
+    """The places other than the env file that are read into the environment of the application when it starts."""
+    return [place for place in _own(keys) if place.is_exported]
+
+
+def _own(keys: Keys) -> list[Destination]:
+    return _build(None, [key for key in keys if key.get("destination")], "dotenv")
 
 
 def together(keys: Keys) -> list[list[str]]:
@@ -81,6 +116,6 @@ def _refuse_shared_files(places: Sequence[Destination]) -> None:
         editor.refuse_path(path)
         if os.path.realpath(path) in seen:
             twice = f"has the destination {path} twice, or it is the env file"
-            advice = "Give each key with a destination a file of its own."
+            advice = "Give each key with a destination a file of its own, or write one file in one way."
             raise InvalidOption(name="O(keys)", found=twice, advice=advice)
         seen.add(os.path.realpath(path))

@@ -21,7 +21,7 @@ from .._engine.crypto import openpgp_pair
 from .._errors.base import word
 from .._errors.keys import KeyDialect, KeyNotGenerated, KeyWeak
 from .._errors.options import InvalidKeySpec, UnknownKeyType
-from . import destinations, dialects, key_files
+from . import destination_options, destinations, dialects, key_files
 
 # As django.core.management.utils.get_random_secret_key draws it: 50 of 50 characters, 282 bits.
 DJANGO_ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789!@#$%^&*(-_=+)"
@@ -68,8 +68,8 @@ def check_keys(keys: Sequence[Mapping[str, Any]]) -> None:
             raise InvalidKeySpec(index=index, found="has no name of letters, digits and _")
         if kind not in (*TYPES, OPENPGP):
             raise UnknownKeyType(name=key["name"], type=word(kind), known=", ".join((*TYPES, OPENPGP)))
-        if kind == OPENPGP and (not key.get("destination") or key.get("keep")):
-            found = "has the type openpgp, and so needs a destination (no env file takes its lines) and no keep"
+        if kind == OPENPGP and (not isinstance(key.get("destination"), str) or key.get("keep")):
+            found = "has the type openpgp, and so needs a key file as its destination and no keep"
             raise InvalidKeySpec(index=index, found=found)
         if size is not None and kind not in BYTES:
             raise InvalidKeySpec(index=index, found=f"has bytes, and the type {kind} has no choice")
@@ -77,9 +77,8 @@ def check_keys(keys: Sequence[Mapping[str, Any]]) -> None:
             raise InvalidKeySpec(index=index, found=f"has not {LEAST_BYTES[kind]} to {MOST_BYTES} bytes")
         if (key.get("keep") or 0) < 0:
             raise InvalidKeySpec(index=index, found="has a negative keep")
-        place = key.get("destination")
-        if place and not place.startswith(("/", "~")):
-            raise InvalidKeySpec(index=index, found="has a destination that is not an absolute path")
+        if wrong := destination_options.find_wrong(key.get("destination")):
+            raise InvalidKeySpec(index=index, found=f"has a destination {wrong}")
         for member in ("name", "destination"):
             if key.get(member) and key[member] in [other.get(member) for other in keys[:index]]:
                 raise InvalidKeySpec(index=index, found=f"has the {member} of an earlier one")
@@ -107,7 +106,7 @@ def generate(
         value = supplied.get(name) or _generate_value(key, dialect)
         old = [part for part in current.get(name, "").split(",") if part]
         made[name] = ",".join([value, *old[: key.get("keep") or 0]])
-        if not key.get("destination") and not dialects.can_carry(dialect, made[name]):
+        if not _is_carried(key, dialect, made[name]):
             raise KeyDialect(name=name, dialect=dialect)
     return made
 
@@ -133,8 +132,15 @@ def _generate_value(key: Mapping[str, Any], dialect: str) -> str:
     kind = _type(key)
     while True:
         value = TYPES[kind](key.get("bytes") or BYTES.get(kind, 0))
-        if dialects.can_carry(dialect, value):
+        if dialects.can_carry(dialect, value) and destination_options.can_carry(key.get("destination"), value):
             return value
+
+
+def _is_carried(key: Mapping[str, Any], dialect: str, value: str) -> bool:
+    """Whether the place of a key gives this value back."""
+    if key.get("destination"):
+        return destination_options.can_carry(key["destination"], value)
+    return dialects.can_carry(dialect, value)
 
 
 def described(keys: Sequence[Mapping[str, Any]], supplied: Mapping[str, str] = NONE) -> list[dict[str, Any]]:

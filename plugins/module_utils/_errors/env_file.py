@@ -169,7 +169,7 @@ class EnvNotRead(RotationError):
     code = "E_ENV_NOT_READ"
     path: str
     problem = "the application does not read {path} when it starts"
-    remedy = "Set O(env_file) to the file that its settings load."
+    remedy = "Set O(env_file), or the destination of the key in O(keys), to the file that its settings load."
 
 
 class EnvNotLive(RotationError):

@@ -119,7 +119,9 @@ def _everything(path: str | None, dialect: str) -> Mapping[str, str]:
 def refuse_other_source(params: Mapping[str, Any], started: ApplicationStart) -> KeySet:
     """The keys of the env file; raises E_ENV_* unless the application, as it started, has its keys from there."""
     keys = KeySet(destinations.read(params["env_file"], params["keys"], dialect=params["dialect"]))
-    started.refuse_other_keys(destinations.files(params["keys"]), keys.values)
+    files = destinations.files(params["keys"])
+    started.refuse_other_keys(files, keys.values)
+    started.refuse_unread(destinations.config_files(params["keys"]), keys.values)
     names = destinations.names_of_env_file(params["keys"])
     if names and DIALECTS[params["dialect"]].read_by_application:
         started.refuse_other_source(params["env_file"], {name: keys.values[name] for name in names})

@@ -15,7 +15,7 @@ KEYS: dict[str, Any] = {
         "no_log": False,
         "options": {
             "name": {"type": "str", "required": True},
-            "destination": {"type": "path"},
+            "destination": {"type": "raw"},
             "type": {"type": "str", "default": "token_urlsafe"},
             "bytes": {"type": "int"},
             "keep": {"type": "int", "default": 0},
@@ -54,7 +54,7 @@ NAMED_KEYS: dict[str, Any] = {
         "no_log": False,
         "options": {
             "name": {"type": "str", "required": True},
-            "destination": {"type": "path"},
+            "destination": {"type": "raw"},
             "type": {"type": "str", "default": "token_urlsafe"},
             "bytes": {"type": "int"},
             "keep": {"type": "int", "default": 0},

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import datetime
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -40,7 +40,7 @@ class KeyChange:
     accept_orphans: bool = False  # whether one whose parent is gone counts from its own start
     files: Mapping[str, str] = field(default_factory=dict)  # keys that have a file of their own: their paths
     to_come: bool = False
-    exports: bool = False  # whether what starts a process reads the file into its environment
+    exports: Collection[str] = ()  # keys that what starts a process puts into its environment
 
     def judged(self, there: Mapping[int, Process], process: Process) -> dict[str, Any] | None:
         """The process with its key id where that is known, and why it is stale; None where it has ended meanwhile.
@@ -104,8 +104,9 @@ class KeyChange:
     ) -> tuple[str, str]:
         """Why it is stale, and what to type; nothing where it is not."""
         wrong = [name for name, value in exported.items() if value != self.keys.values[name]]
-        if self.to_come and exported and not (self.exports or self._is_read_by(process.service)):
-            wrong = list(exported)  # any value would win, also that which the file has now
+        if self.to_come and exported and not self._is_read_by(process.service):
+            # any value would win, also that which the file has now
+            wrong = [name for name in exported if name in wrong or name not in self.exports]
         if wrong:
             names = ", ".join(wrong)
             take_out = f"take {names} out of the environment it is started with (Environment= of a unit, an export)"

@@ -12,20 +12,23 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from .._env_file import editor
+from .._env_file import destinations, editor
 from .units import Unit
 
 
 def variables(sources: Sequence[Mapping[str, Any]]) -> dict[str, str]:
     """The variables of all sources. A later value replaces an earlier one.
 
-    A source is {unit}, a systemd unit, or {file, dialect, optional}, a file that the service reads. Empty names are
-    left out. A file that the unit reads, too, keeps its place in the order of the unit: what it reads later wins.
+    A source is {unit}, a systemd unit, {file, dialect, optional}, a file that the service reads, or {keys}, of which
+    those count that are kept where the service takes its environment from. Empty names are left out. A file that the
+    unit reads, too, keeps its place in the order of the unit: what it reads later wins.
     Raises E_SERVICE_MISSING, E_ENV_MISSING, E_ENV_READ or E_ENV_ENCODING.
     """
     found: dict[str, str] = {}
     read: set[str] = set()
     for source in sources:
+        for place in destinations.exported(source.get("keys") or []):
+            found |= place.read(every=False)
         if name := source.get("unit"):
             unit = Unit(name)
             unit.refuse_missing()

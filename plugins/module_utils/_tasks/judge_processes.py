@@ -33,7 +33,9 @@ def judge_processes(task: HostTask) -> dict[str, Any]:
         raise EnvNotSwitched(path=path, found=keys.key_id, expected=params["expected"])
     at = max(os.stat(place).st_ctime for place in destinations.paths(path, params["keys"]))
     accept_hidden = params["hidden_environment"] == "accept"
-    exports = not DIALECTS[params["dialect"]].read_by_application
+    by_reader = not DIALECTS[params["dialect"]].read_by_application
+    exports = [name for place in destinations.exported(params["keys"]) for name in place.names]
+    exports += destinations.names_of_env_file(params["keys"]) if by_reader else []
     accept_orphans = params["orphans"] == "accept"
     switch = KeyChange(
         path, at, keys, accept_hidden, accept_orphans, destinations.files(params["keys"]), to_come, exports

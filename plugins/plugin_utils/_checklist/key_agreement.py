@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .._report.sentences import NOBODY_LOOKS
+from . import source_code
 from .item import OK, SKIP, STOP, WARN, ChecklistItem, Observations, of_result, unseen, worst
 
 SHOWN = 5
@@ -23,6 +24,7 @@ def agree(seen: Observations) -> ChecklistItem:
                 "keys", STOP, f"the hosts have {len(ids)} different sets of keys", "Bring the env files together."
             )
         )
+    items += source_code.literals(seen)
     return worst("keys", items, f"env file and store agree on {len(seen.hosts)} hosts")
 
 

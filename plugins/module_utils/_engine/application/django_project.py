@@ -129,6 +129,16 @@ class ApplicationStart:
             if own and name not in fed and own not in known:
                 raise EnvNotLive(name=name, path=path)
 
+    def refuse_unread(self, files: Mapping[str, str], keys: Mapping[str, str]) -> None:
+        """Raise E_ENV_NOT_READ for a file that the application has neither opened nor imported while it started,
+        although a setting has the value of its key: it has the value from elsewhere."""
+        fed = {name for names in feeds([keys]).values() for name in names}
+        imported = {os.path.realpath(getattr(module, "__file__", None) or "") for module in list(sys.modules.values())}
+        for name, path in files.items():
+            is_set = name in fed or bool(members(setting(name)))
+            if is_set and os.path.realpath(path) not in self.files | imported:
+                raise EnvNotRead(path=path)
+
 
 def check_folder(project_dir: str) -> None:
     """Raise E_PROJECT if there is no such folder, E_PROJECT_OWNER if its code belongs to another user."""

@@ -13,6 +13,7 @@ import contextlib
 import functools
 import hashlib
 import importlib
+import importlib.machinery
 import inspect
 import io
 import json
@@ -20,6 +21,7 @@ import os
 import signal
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from types import CodeType
 from typing import Any
 
 from ..._env_file import destinations, editor
@@ -38,7 +40,7 @@ class ApplicationLocation:
     settings_module: str | None
     env_file: str | None
     dialect: str
-    key_files: Mapping[str, str]
+    keys: Sequence[Mapping[str, Any]]  # as the operator lists them
     service_environment: Callable[[], Mapping[str, str]] = dict  # reads what the service sets
 
 
@@ -54,7 +56,8 @@ def serve(place: ApplicationLocation, keys: Mapping[str, str], connection: Any, 
         try:
             use_keys(place, keys)
             remember_derivations()
-            own = {name: value for name, value in keys.items() if name not in place.key_files}
+            files = destinations.files(place.keys)
+            own = {name: value for name, value in keys.items() if name not in files}
             django_project.start(
                 place.project_dir, place.settings_module, environment=lambda: {**place.service_environment(), **own}
             )
@@ -201,21 +204,15 @@ def use_keys(place: ApplicationLocation, keys: Mapping[str, str]) -> None:
 
     No file is written, and /proc shows the environment that the process was born with.
     """
-    os.environ.update({name: value for name, value in keys.items() if name not in place.key_files})
-    described = [{"name": name, "destination": place.key_files.get(name)} for name in keys]
-    if place.env_file is None or not DIALECTS[place.dialect].read_by_application:
-        described = [key for key in described if key["destination"]]
-    else:
-        there = editor.read(
-            place.env_file, destinations.names_of_env_file(described), every=False, dialect=place.dialect
-        )
-        described = [key for key in described if key["destination"] or key["name"] in there]
-    changes = destinations.changes(place.env_file or "", described, keys, place.dialect)
+    files = destinations.files(place.keys)
+    os.environ.update({name: value for name, value in keys.items() if name not in files})
+    changes = destinations.changes(place.env_file or "", _read_here(place, keys), keys, place.dialect)
     texts = {
         os.path.realpath(each.path): each.new_text.encode("utf-8")
         for each in changes
         if isinstance(each, editor.FileChange)
     }
+    _import_from(texts)
     real = open
 
     def opened(
@@ -228,6 +225,32 @@ def use_keys(place: ApplicationLocation, keys: Mapping[str, str]) -> None:
         return raw if "b" in mode else io.TextIOWrapper(raw, encoding or "utf-8")
 
     builtins.open = io.open = opened
+
+
+def _read_here(place: ApplicationLocation, keys: Mapping[str, str]) -> list[Mapping[str, Any]]:
+    """Those of ``keys`` that the application itself reads in a file, as the operator lists them."""
+    listed = {key["name"]: key for key in place.keys}
+    files = destinations.files(place.keys)
+    described = [listed.get(name, {"name": name}) for name in keys]
+    found: list[Mapping[str, Any]] = [key for key in described if key["name"] in files]
+    if place.env_file is None or not DIALECTS[place.dialect].read_by_application:
+        return found
+    lines = destinations.names_of_env_file(described)
+    there = editor.read(place.env_file, lines, every=False, dialect=place.dialect)
+    return found + [key for key in described if key["name"] in there]
+
+
+def _import_from(texts: Mapping[str, bytes]) -> None:
+    """Import modules with other texts: Python reads them without ``open``, and compiled ones without the source."""
+    loader = importlib.machinery.SourceFileLoader
+    real = loader.get_code
+
+    def get_code(self: importlib.machinery.SourceFileLoader, fullname: str) -> CodeType | None:
+        path = self.get_filename(fullname)
+        source = texts.get(os.path.realpath(path))
+        return real(self, fullname) if source is None else self.source_to_code(source, path)
+
+    loader.get_code = get_code  # type: ignore[method-assign,assignment]
 
 
 def remember_derivations() -> None:

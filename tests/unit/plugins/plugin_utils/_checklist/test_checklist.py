@@ -430,6 +430,12 @@ WRONG: list[tuple[str, Callable[[dict[str, Any]], Any], str, str]] = [
         "values of profile read under other keys may be saved damaged, without an error",
     ),
     (
+        "keys",
+        option(settings=[{"name": "FIELD_KEY", "keep": 1, "destination": {"file": "/srv/app/settings.py"}}]),
+        "warn",
+        "A key in source code is in its history and in every copy of it: FIELD_KEY in /srv/app/settings.py",
+    ),
+    (
         "secret_key",
         fact(secret_key={"sessions": "db", "logins": True, "packages": ["rest_framework_simplejwt"], "queued": 0}),
         "warn",

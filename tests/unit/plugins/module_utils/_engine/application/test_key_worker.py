@@ -156,7 +156,7 @@ def _in_another_process(place, keys, connection):
     with open(place.env_file, "rb") as handle:
         raw = handle.read()
     other = pathlib.Path(__file__).read_text(encoding="utf-8")
-    listed = pathlib.Path(place.key_files["LISTED"]).read_text(encoding="utf-8")
+    listed = pathlib.Path(place.keys[0]["destination"]).read_text(encoding="utf-8")
     exported = {name: os.environ.get(name) for name in keys}
     connection.send((text, raw, exported, listed, len(other)))
 
@@ -169,7 +169,9 @@ def test_the_env_file_reads_with_these_keys_in_that_process_alone(tmp_path):
     key_file = tmp_path / "listed.key"
     key_file.write_text("old-one\n")
     key_file.chmod(0o600)
-    place = key_worker.ApplicationLocation("/", None, str(path), "dotenv", {"LISTED": str(key_file)})
+    place = key_worker.ApplicationLocation(
+        "/", None, str(path), "dotenv", [{"name": "LISTED", "destination": str(key_file)}]
+    )
     keys = {"SECRET_KEY": "CANARY-new", "ONLY_EXPORTED": "x", "LISTED": "new-one,old-one"}
     ours, theirs = multiprocessing.get_context("fork").Pipe()
     process = multiprocessing.get_context("fork").Process(target=_in_another_process, args=(place, keys, theirs))

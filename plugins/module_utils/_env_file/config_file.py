@@ -1,0 +1,121 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Keys that are values of a configuration file: INI, JSON, TOML or YAML by a path, or constants of a Python module."""
+
+from __future__ import annotations
+
+import contextlib
+import glob
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+from .._errors.destinations import ConfigParser, ConfigSyntax, ConfigValue
+from . import config_values, editor, python_constants
+from .config_formats import CONFIG_FORMATS, InvalidText, NoParser
+from .config_values import RefusedValue, UnsetValue
+from .destination import Destination, DestinationChange
+
+PYTHON = "python"
+FORMATS = (*CONFIG_FORMATS, PYTHON)
+SUFFIXES = {
+    ".py": PYTHON,
+    **{suffix: each.name for each in CONFIG_FORMATS.values() for suffix in each.suffixes},
+}
+LITERAL = "Write it there as one plain text or a list of such, or set the path in O(keys) to where it is."
+
+
+class ConfigFile(Destination):
+    """Values of one file. ``paths`` has the path of each key. Raises E_ENV_* or E_CONFIG_*."""
+
+    path: str
+
+    def __init__(self, path: str, paths: Mapping[str, str | Sequence[str]], form: str, *, is_exported: bool) -> None:
+        super().__init__(path, list(paths), path, is_exported=is_exported)
+        self._form = form
+        self._paths = {name: _split(form, each) for name, each in paths.items()}
+
+    def read(self, *, every: bool = True) -> dict[str, str]:
+        text = editor.read_text(self.path)
+        return self._values(text, every=every)
+
+    def refuse_unwritable(self) -> None:
+        editor.refuse_unwritable(self.path)
+
+    def change(self, values: Mapping[str, str]) -> DestinationChange | None:
+        text = new_text = editor.read_text(self.path)
+        for name, path in self._paths.items():
+            with self._refusing(path):
+                if self._form == PYTHON:
+                    new_text = python_constants.rewritten(new_text, path, values[name])
+                else:
+                    new_text = config_values.rewritten(CONFIG_FORMATS[self._form], new_text, path, values[name])
+        if new_text == text:
+            return None
+        return (PythonModuleChange if self._form == PYTHON else editor.FileChange)(self.path, text, new_text)
+
+    def _values(self, text: str, *, every: bool) -> dict[str, str]:
+        found = {}
+        for name, path in self._paths.items():
+            with self._refusing(path):
+                try:
+                    found[name] = self._value(text, path)
+                except UnsetValue:
+                    if every:
+                        raise
+        return found
+
+    def _value(self, text: str, path: Sequence[str]) -> str:
+        if self._form == PYTHON:
+            return python_constants.read(text, path)
+        return config_values.read(CONFIG_FORMATS[self._form], text, path)
+
+    @contextlib.contextmanager
+    def _refusing(self, path: Sequence[str]) -> Iterator[None]:
+        """What a value is refused for, as an error of the catalogue."""
+        try:
+            yield
+        except InvalidText as exc:
+            line = f":{exc.line}" if exc.line else ""
+            raise ConfigSyntax(path=self.path, line=line, format=self._form) from None
+        except NoParser:
+            packages = CONFIG_FORMATS[self._form].packages
+            raise ConfigParser(path=self.path, format=self._form, python=sys.executable, packages=packages) from None
+        except RefusedValue as exc:
+            raise ConfigValue(path=self.path, place=".".join(path), found=exc.found, advice=LITERAL) from None
+
+
+class PythonModuleChange(editor.FileChange):
+    """A new text for a Python module. Its compiled files go, too: they have the old value in them, and Python takes
+    one for current if the time and the size of the source agree (PEP 552)."""
+
+    @contextlib.contextmanager
+    def prepared(self) -> Iterator[Callable[[], None]]:
+        with super().prepared() as switch:
+
+            def switch_module() -> None:
+                before = os.stat(self.path).st_mtime
+                switch()
+                after = os.stat(self.path)
+                if int(after.st_mtime) == int(before):
+                    os.utime(self.path, (after.st_atime, before + 1))
+                self._discard_compiled()
+
+            yield switch_module
+
+    def _discard_compiled(self) -> None:
+        folder, name = os.path.split(self.path)
+        for path in glob.glob(os.path.join(glob.escape(folder), "__pycache__", f"{glob.escape(name[:-3])}.*.pyc")):
+            with contextlib.suppress(OSError):
+                os.unlink(path)
+
+
+def format_of(file: str, form: str | None) -> str | None:
+    """The format of a file, by what the operator says or by its name; None if it is not known."""
+    return form if form else SUFFIXES.get(os.path.splitext(file)[1])
+
+
+def _split(form: str, path: str | Sequence[str]) -> list[str]:
+    if not isinstance(path, str):
+        return [str(step) for step in path]
+    return path.split(".") if form == PYTHON else CONFIG_FORMATS[form].split(path)

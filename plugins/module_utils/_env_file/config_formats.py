@@ -1,0 +1,161 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The formats of configuration files: each text as a tree of dictionaries, lists and texts.
+
+A tree is there to be compared: everything that is no text is its type and its spelling.
+"""
+
+from __future__ import annotations
+
+import configparser
+import importlib
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+Tree = Any  # a dictionary or a list of trees, a text, or another value
+YAML_TEXT = "tag:yaml.org,2002:str"
+DEPTH = 100
+
+
+class OtherValue(NamedTuple):
+    """A value that is no text."""
+
+    type: str
+    spelling: str
+
+
+class InvalidText(Exception):
+    """A text that is not valid in its format. ``line`` is where, if the parser says so."""
+
+    def __init__(self, line: int | None = None) -> None:
+        super().__init__()
+        self.line = line
+
+
+class NoParser(Exception):
+    """This Python has no parser for a format."""
+
+
+@dataclass(frozen=True)
+class ConfigFormat:
+    """One format. ``parse`` raises InvalidText or NoParser, ``split`` makes the steps to a value of a path."""
+
+    name: str
+    suffixes: Sequence[str]
+    parse: Callable[[str], Tree]
+    split: Callable[[str], list[str]] = lambda path: path.split(".")
+    packages: str = ""  # of which one must be installed
+    refused: str = ""  # characters that a reader of the format may take for more than themselves
+
+
+def _plain(value: Any, depth: int = 0) -> Tree:
+    if depth > DEPTH:
+        raise InvalidText
+    if isinstance(value, Mapping):
+        return {str(name): _plain(member, depth + 1) for name, member in value.items()}
+    if isinstance(value, list):
+        return [_plain(member, depth + 1) for member in value]
+    return value if isinstance(value, str) else OtherValue(type(value).__name__, repr(value))
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise InvalidText
+    return found
+
+
+def _parse_json(text: str) -> Tree:
+    try:
+        return _plain(json.loads(text, object_pairs_hook=_unique))
+    except json.JSONDecodeError as exc:
+        raise InvalidText(exc.lineno) from None
+    except RecursionError:
+        raise InvalidText from None
+
+
+def _parse_ini(text: str) -> Tree:
+    parser = configparser.RawConfigParser(default_section="\0", allow_no_value=True)
+    parser.optionxform = str  # type: ignore[assignment,method-assign]
+    try:
+        parser.read_string(text)
+    except configparser.Error as exc:
+        of_lines = [line for line, _ in getattr(exc, "errors", [])]
+        raise InvalidText(getattr(exc, "lineno", None) or next(iter(of_lines), None)) from None
+    return {section: _plain(dict(parser.items(section))) for section in parser.sections()}
+
+
+def _parse_toml(text: str) -> Tree:
+    module = _first_module("tomllib", "tomli")
+    try:
+        return _plain(module.loads(text.replace("\r\n", "\n")))
+    except (ValueError, RecursionError) as exc:
+        line = re.search(r"at line (\d+)", str(exc))
+        raise InvalidText(int(line[1]) if line else None) from None
+
+
+def _parse_yaml(text: str) -> Tree:
+    try:
+        documents = [_of_node(node) for node in _compose(text)]
+    except RecursionError:
+        raise InvalidText from None
+    if len(documents) != 1:
+        raise InvalidText
+    return documents[0]
+
+
+def _compose(text: str) -> list[Any]:
+    """The node of each YAML document, by PyYAML or by its successor."""
+    module = _first_module("yaml", "ruamel.yaml")
+    is_first = module.__name__ == "yaml"
+    error: type[Exception] = module.YAMLError if is_first else module.error.YAMLError
+    try:
+        if is_first:
+            return list(module.compose_all(text, Loader=module.SafeLoader))
+        return list(module.YAML(typ="safe", pure=True).compose_all(text))
+    except error as exc:  # its text has the line
+        mark = getattr(exc, "problem_mark", None)
+        raise InvalidText(mark.line + 1 if mark else None) from None
+
+
+def _of_node(node: Any, depth: int = 0) -> Tree:
+    """The tree of a YAML node. No tag is acted on, so that those of the application need no code."""
+    if depth > DEPTH:  # an alias to what it is in
+        raise InvalidText
+    if node.id == "mapping":
+        return _unique([(_name_of(name), _of_node(value, depth + 1)) for name, value in node.value])
+    if node.id == "sequence":
+        return [_of_node(value, depth + 1) for value in node.value]
+    return node.value if str(node.tag) == YAML_TEXT else OtherValue(str(node.tag), node.value)
+
+
+def _name_of(node: Any) -> str:
+    return node.value if node.id == "scalar" else repr(_of_node(node))
+
+
+def _first_module(*names: str) -> Any:
+    for name in names:
+        try:
+            return importlib.import_module(name)
+        except ImportError:
+            continue
+    raise NoParser
+
+
+def _split_section(path: str) -> list[str]:
+    """A section may have dots in its name, an option has none."""
+    return path.rsplit(".", 1)
+
+
+CONFIG_FORMATS = {
+    each.name: each
+    for each in (
+        ConfigFormat("ini", (".ini", ".cfg", ".conf"), _parse_ini, _split_section, refused="%$"),
+        ConfigFormat("json", (".json",), _parse_json),
+        ConfigFormat("toml", (".toml",), _parse_toml, packages="tomli"),
+        ConfigFormat("yaml", (".yaml", ".yml"), _parse_yaml, packages="PyYAML or ruamel.yaml"),
+    )
+}

@@ -1,0 +1,193 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Read and replace one value of a configuration file by its path, and leave every other byte of the file alone.
+
+No grammar is known here. A place in the text is the value's if the parser of the format sees a change there as a change
+of this value and of nothing else. What was written is read back in the same way.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+from .config_formats import ConfigFormat, InvalidText, Tree
+
+Steps = Sequence["str | int"]
+MOST_PLACES = 200  # at which a value may stand; of a shorter one there are many more
+QUOTES = ("", '"', "'")
+
+
+class RefusedValue(Exception):
+    """A value that cannot be read or written. ``found`` completes a sentence about its path, and shows no value."""
+
+    def __init__(self, found: str) -> None:
+        super().__init__(found)
+        self.found = found
+
+
+class UnsetValue(RefusedValue):
+    """There is no such path."""
+
+    def __init__(self) -> None:
+        super().__init__("is not set")
+
+
+def read(form: ConfigFormat, text: str, path: Sequence[str]) -> str:
+    """The value at ``path``, of a list its members with commas. Raises InvalidText, NoParser or RefusedValue."""
+    return ",".join(_members(_look(form.parse(text), path)[1], form))
+
+
+def rewritten(form: ConfigFormat, text: str, path: Sequence[str], value: str) -> str:
+    """``text`` with ``value`` at ``path``. A list gets the parts between the commas: new members come first.
+
+    Raises as ``read``.
+    """
+    steps, old = _look(form.parse(text), path)
+    _members(old, form)
+    if isinstance(old, str):
+        return _replaced(form, text, steps, value) if value != old else text
+    values = value.split(",")
+    for number in range(len(values) - len(old), 0, -1):
+        text = _with_first(form, text, steps, values[number - 1])
+    for _ in range(len(old) - len(values)):
+        text = _without_first(form, text, steps)
+    for index, member in enumerate(values):
+        if _get(form.parse(text), [*steps, index]) != member:
+            text = _replaced(form, text, [*steps, index], member)
+    return text
+
+
+def _members(found: Tree, form: ConfigFormat) -> list[str]:
+    """The texts of a value. Raises RefusedValue."""
+    several = found if isinstance(found, list) else [found]
+    if not all(isinstance(member, str) for member in several):
+        raise RefusedValue("is neither a text nor a list of texts")
+    if not several or not all(several):
+        raise RefusedValue("is empty")
+    if isinstance(found, list) and any("," in member for member in several):
+        raise RefusedValue("is a list with a comma in a member")
+    if any(character in member for member in several for character in form.refused):
+        raise RefusedValue(f"has a character that readers of {form.name} may expand (one of {form.refused})")
+    return several
+
+
+def _look(tree: Tree, path: Sequence[str]) -> tuple[Steps, Tree]:
+    """The steps to a value, and the value. A step into a list is a number, or the NAME of a member NAME=value, as in
+    Compose. Raises RefusedValue."""
+    steps: list[str | int] = []
+    for name in path:
+        steps.append(_step(tree, name))
+        tree = _get(tree, steps[-1:])
+    return steps, tree
+
+
+def _step(tree: Tree, name: str) -> str | int:
+    if isinstance(tree, dict) and name in tree:
+        return name
+    if isinstance(tree, dict):
+        alike: list[str] = [own for own in tree if own.lower() == name.lower()]  # an INI reader may not tell them apart
+        if len(alike) == 1:
+            return alike[0]
+    if isinstance(tree, list) and name.isdigit() and int(name) < len(tree):
+        return int(name)
+    if isinstance(tree, list):
+        named = [member for member in tree if isinstance(member, str) and member.startswith(f"{name}=")]
+        if len(named) > 1:
+            raise RefusedValue("is set twice")
+        if named:
+            return f"{name}="
+    raise UnsetValue
+
+
+def _get(tree: Tree, steps: Steps) -> Tree:
+    for step in steps:
+        if isinstance(tree, list) and isinstance(step, str):
+            tree = next(member for member in tree if isinstance(member, str) and member.startswith(step))[len(step) :]
+        else:
+            tree = tree[step]
+    return tree
+
+
+def _with(tree: Tree, steps: Steps, value: Tree) -> Tree:
+    """A copy of the tree with another value there."""
+    if not steps:
+        return value
+    step, rest = steps[0], steps[1:]
+    if isinstance(tree, list):
+        if isinstance(step, int):
+            return [_with(each, rest, value) if index == step else each for index, each in enumerate(tree)]
+        return [f"{step}{value}" if isinstance(each, str) and each.startswith(step) else each for each in tree]
+    return {name: _with(each, rest, value) if name == step else each for name, each in tree.items()}
+
+
+def _replaced(form: ConfigFormat, text: str, steps: Steps, value: str) -> str:
+    start, end = _span(form, text, steps)
+    expected = _with(form.parse(text), steps, value)
+    for quote in QUOTES:
+        new_text = f"{text[:start]}{quote}{value}{quote}{text[end:]}"
+        if _reads_as(form, new_text, expected):
+            return new_text
+    raise RefusedValue(f"cannot be written so that a parser of {form.name} gives it back")
+
+
+def _with_first(form: ConfigFormat, text: str, steps: Steps, value: str) -> str:
+    """The list with one more member, before the others and written like the first."""
+    tree = form.parse(text)
+    expected = _with(tree, steps, [value, *_get(tree, steps)])
+    start, end = _quoted_span(form, text, steps, 0)
+    quote = text[start] if text[start] in "\"'" else ""
+    for between in _separators(form, text, steps, (start, end)):
+        new_text = f"{text[:start]}{quote}{value}{quote}{between}{text[start:]}"
+        if _reads_as(form, new_text, expected):
+            return new_text
+    raise RefusedValue("is a list that cannot get one more member")
+
+
+def _separators(form: ConfigFormat, text: str, steps: Steps, first: tuple[int, int]) -> Iterator[str]:
+    """What may stand between the members of a list."""
+    if len(_get(form.parse(text), steps)) > 1:
+        yield text[first[1] : _quoted_span(form, text, steps, 1)[0]]
+    yield ", "
+    end = "\r\n" if "\r\n" in text else "\n"
+    yield end + text[text.rfind("\n", 0, first[0]) + 1 : first[0]]
+
+
+def _without_first(form: ConfigFormat, text: str, steps: Steps) -> str:
+    tree = form.parse(text)
+    start, second = (_quoted_span(form, text, steps, index)[0] for index in (0, 1))
+    new_text = text[:start] + text[second:]
+    if not _reads_as(form, new_text, _with(tree, steps, _get(tree, steps)[1:])):
+        raise RefusedValue("is a list of which a member cannot be taken away")
+    return new_text
+
+
+def _quoted_span(form: ConfigFormat, text: str, steps: Steps, index: int) -> tuple[int, int]:
+    """Where a member of a list stands, with its quotes."""
+    start, end = _span(form, text, [*steps, index])
+    if text[start - 1 : start] in ('"', "'") and text[start - 1] == text[end : end + 1]:
+        return start - 1, end + 1
+    return start, end
+
+
+def _span(form: ConfigFormat, text: str, steps: Steps) -> tuple[int, int]:
+    """Where the value stands in the text. Raises RefusedValue if it is written in another way than it reads."""
+    tree = form.parse(text)
+    value = _get(tree, steps)
+    mark = ("k" if value[0] != "k" else "m") * len(value)
+    expected = _with(tree, steps, mark)
+    places = [found.start() for found in re.finditer(f"(?={re.escape(value)})", text)]
+    if len(places) > MOST_PLACES:
+        raise RefusedValue("is a value too short to be found in the file")
+    for start in places:
+        end = start + len(value)
+        if _reads_as(form, text[:start] + mark + text[end:], expected):
+            return start, end
+    raise RefusedValue("is written with escapes, over several lines, or where several values share one (an alias)")
+
+
+def _reads_as(form: ConfigFormat, text: str, expected: Tree) -> bool:
+    try:
+        return bool(form.parse(text) == expected)
+    except InvalidText:
+        return False

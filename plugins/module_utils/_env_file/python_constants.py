@@ -1,0 +1,204 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Read and replace a constant of a Python module, located by its syntax tree. Only the literal is replaced.
+
+A path is the name of the constant, then keys and indexes of dictionaries and lists. The module is never run.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator, Sequence
+from typing import cast
+
+from .config_formats import InvalidText
+from .config_values import RefusedValue, UnsetValue
+
+_LITERAL = re.compile(r"(?P<prefix>[bBuUrR]{0,2})(?P<quote>\"\"\"|'''|\"|')")
+_PLAIN = re.compile(r"[ -!#-&(-\[\]-~]*")  # printable ASCII without quotes and backslashes
+
+
+def read(text: str, path: Sequence[str]) -> str:
+    """The constant, of a list its members with commas. Raises InvalidText or RefusedValue."""
+    node = _find(_parse(text), path)
+    return ",".join(_text_of(literal) for literal in _literals(node))
+
+
+def rewritten(text: str, path: Sequence[str], value: str) -> str:
+    """``text`` with ``value`` in the literal. A list gets the parts between the commas: new members come first.
+
+    Raises as ``read``.
+    """
+    node = _find(_parse(text), path)
+    _literals(node)
+    values = [value] if isinstance(node, ast.Constant) else value.split(",")
+    new_text = text
+    if not isinstance(node, ast.Constant):
+        new_text = _resized(text, path, values)
+    for index, member in enumerate(values):
+        literal = _literals(_find(_parse(new_text), path))[index]
+        if _text_of(literal) != member:
+            new_text = _replaced(new_text, literal, _spelled(new_text, literal, member))
+    _refuse_other_change(text, new_text, path, value)
+    return new_text
+
+
+def _refuse_other_change(text: str, new_text: str, path: Sequence[str], value: str) -> None:
+    """Raise RefusedValue unless the module is as before but for this constant, which reads back."""
+    trees = [_parse(text), _parse(new_text)]
+    if read(new_text, path) != value:
+        raise RefusedValue("does not read back as it was written")
+    for tree in trees:
+        node = _find(tree, path)
+        if isinstance(node, ast.Constant):
+            node.value = ""
+        else:
+            cast("ast.List", node).elts = []
+    if ast.dump(trees[0]) != ast.dump(trees[1]):
+        raise RefusedValue("cannot be replaced without a change of something else")
+
+
+def _parse(text: str) -> ast.Module:
+    try:
+        return ast.parse(text.encode("utf-8"))
+    except SyntaxError as exc:
+        raise InvalidText(exc.lineno) from None
+    except (ValueError, RecursionError, MemoryError):
+        raise InvalidText from None
+
+
+def _find(module: ast.Module, path: Sequence[str]) -> ast.expr:
+    """The value that the module gives to this name. Raises RefusedValue."""
+    found = [(node, value) for node in _statements(module.body) for value in _assigned(node, path[0])]
+    if not found:
+        raise UnsetValue
+    if len(found) > 1:
+        lines = ", ".join(str(node.lineno) for node, _ in found)
+        raise RefusedValue(f"is set several times (lines {lines})")
+    value = found[0][1]
+    for name in path[1:]:
+        value = _member(value, name)
+    if value is None:
+        raise RefusedValue("is computed, and no literal")
+    return value
+
+
+def _statements(body: Sequence[ast.stmt]) -> Iterator[ast.stmt]:
+    """Those that run when the module is imported: in branches and blocks, too."""
+    for node in body:
+        yield node
+        for name in ("body", "orelse", "finalbody"):
+            if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+                yield from _statements(getattr(node, name, []))
+        for handler in getattr(node, "handlers", []):
+            yield from _statements(handler.body)
+
+
+def _assigned(node: ast.stmt, name: str) -> Iterator[ast.expr | None]:
+    """What a statement does to a name: its new value, or None for one that is not known."""
+    if isinstance(node, ast.Assign):
+        for target in node.targets:
+            if isinstance(target, ast.Name) and target.id == name:
+                yield node.value
+            elif _has(target, name):
+                yield None
+    elif isinstance(node, ast.AnnAssign) and node.value and _has(node.target, name):
+        yield node.value
+    elif isinstance(node, (ast.AugAssign, ast.Delete, ast.For, ast.With)) and _has(_head(node), name):
+        yield None
+    elif isinstance(node, ast.Expr) and _has(node.value, name) and isinstance(node.value, ast.Call):
+        yield None  # such as FERNET_KEYS.insert(0, ...)
+
+
+def _head(node: ast.stmt) -> ast.AST:
+    if isinstance(node, ast.With):
+        return ast.Tuple([item.optional_vars for item in node.items if item.optional_vars], ast.Store())
+    if isinstance(node, ast.Delete):
+        return ast.Tuple(node.targets, ast.Del())
+    return cast("ast.AugAssign", node).target
+
+
+def _has(node: ast.AST, name: str) -> bool:
+    return any(isinstance(each, ast.Name) and each.id == name for each in ast.walk(node))
+
+
+def _member(value: ast.expr | None, name: str) -> ast.expr:
+    if isinstance(value, ast.Dict):
+        found = [
+            member
+            for key, member in zip(value.keys, value.values)
+            if isinstance(key, ast.Constant) and str(key.value) == name
+        ]
+        if len(found) == 1 and None not in value.keys:
+            return found[0]
+    if isinstance(value, (ast.List, ast.Tuple)) and name.isdigit() and int(name) < len(value.elts):
+        return value.elts[int(name)]
+    raise UnsetValue
+
+
+def _literals(node: ast.expr) -> list[ast.Constant]:
+    """The literals of a text, or of a list of texts. Raises RefusedValue."""
+    several = node.elts if isinstance(node, (ast.List, ast.Tuple)) else [node]
+    if not several:
+        raise RefusedValue("is an empty list")
+    for each in several:
+        if not isinstance(each, ast.Constant) or not isinstance(each.value, (str, bytes)):
+            raise RefusedValue(f"is computed (line {node.lineno}), and no literal")
+        if not each.value:
+            raise RefusedValue("is empty")
+        if len(several) > 1 and "," in _text_of(each):
+            raise RefusedValue("is a list with a comma in a member")
+    return cast("list[ast.Constant]", several)
+
+
+def _text_of(literal: ast.Constant) -> str:
+    if isinstance(literal.value, str):
+        return literal.value
+    try:
+        return cast("bytes", literal.value).decode("utf-8")
+    except UnicodeDecodeError:
+        raise RefusedValue("is bytes that are no text") from None
+
+
+def _spelled(text: str, literal: ast.Constant, value: str) -> str:
+    """The literal of ``value``, in the quotes of the one it replaces."""
+    start, end = _span(text, literal)
+    match = _LITERAL.match(text[start:end])
+    is_bytes = isinstance(literal.value, bytes)
+    if match is None or not _PLAIN.fullmatch(value):
+        return repr(value.encode("utf-8") if is_bytes else value)
+    return f"{match['prefix']}{match['quote']}{value}{match['quote']}"
+
+
+def _replaced(text: str, literal: ast.expr, spelling: str) -> str:
+    start, end = _span(text, literal)
+    return text[:start] + spelling + text[end:]
+
+
+def _resized(text: str, path: Sequence[str], values: Sequence[str]) -> str:
+    """The text with as many members in the list. What is new comes first; what goes is taken from there."""
+    literals = _literals(_find(_parse(text), path))
+    while len(literals) < len(values):
+        start, end = _span(text, literals[0])
+        between = text[end : _span(text, literals[1])[0]] if len(literals) > 1 else ", "
+        new = _spelled(text, literals[0], values[len(values) - len(literals) - 1])
+        text = text[:start] + new + between + text[start:]
+        literals = _literals(_find(_parse(text), path))
+    while len(literals) > len(values):
+        text = text[: _span(text, literals[0])[0]] + text[_span(text, literals[1])[0] :]
+        literals = _literals(_find(_parse(text), path))
+    return text
+
+
+def _span(text: str, node: ast.expr) -> tuple[int, int]:
+    """Where a node stands, in characters of the text. The tree counts bytes of a line."""
+    raw = text.encode("utf-8")
+    starts = [0, *(match.end() for match in re.finditer(rb"\r\n|\r|\n", raw))]
+    start, end = (
+        starts[node.lineno - 1] + node.col_offset,
+        starts[(node.end_lineno or 0) - 1] + (node.end_col_offset or 0),
+    )
+    if ast.literal_eval(raw[start:end].decode("utf-8").join("()")) != cast("ast.Constant", node).value:
+        raise RefusedValue("cannot be located in the file")
+    return len(raw[:start].decode("utf-8")), len(raw[:end].decode("utf-8"))

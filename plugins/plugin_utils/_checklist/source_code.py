@@ -1,0 +1,33 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Keys that are literals in the source code of the application."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ...module_utils._env_file import destination_options
+from .item import WARN, ChecklistItem, Observations
+
+CODE = "A key in source code is in its history and in every copy of it"
+
+
+def literals(seen: Observations) -> list[ChecklistItem]:
+    """A warning for keys that are rotated where they are, with how each can move to the environment."""
+    keys = [key for key in seen.options["settings"] if destination_options.is_in_source(key.get("destination"))]
+    if not keys:
+        return []
+    told = ", ".join(f"{key['name']} in {key['destination']['file']}" for key in keys)
+    moves = "; ".join(f"- {_path(key)} = ... + {_path(key)} = {_from_environment(key)}" for key in keys)
+    return [ChecklistItem("keys", WARN, f"{CODE}: {told}", f"Move it to the environment, then rotate it: {moves}")]
+
+
+def _path(key: Mapping[str, Any]) -> str:
+    path = destination_options.path_of(key["name"], key["destination"])
+    return path if isinstance(path, str) else ".".join(path)
+
+
+def _from_environment(key: Mapping[str, Any]) -> str:
+    value = f'os.environ["{key["name"]}"]'
+    return f'{value}.split(",")' if key.get("keep") else value
