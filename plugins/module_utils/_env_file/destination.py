@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import abc
 import contextlib
+import os
 from collections.abc import Callable, Mapping, Sequence
 
 from .._errors.base import NOTHING_CHANGED, RotationError
@@ -47,6 +48,11 @@ class Destination(abc.ABC):
         self.names = names
         self.path = path
         self.is_exported = is_exported
+
+    @property
+    def changed_at(self) -> float:
+        """When the place was last changed, in seconds since the epoch. Raises OSError."""
+        return os.stat(self.path).st_ctime if self.path else 0.0
 
     @abc.abstractmethod
     def read(self, *, every: bool = True) -> dict[str, str]:

@@ -12,6 +12,8 @@ from .config_formats import CONFIG_FORMATS
 
 OF_FILE: dict[str, type | tuple[type, ...]] = {"file": str, "path": (str, list), "format": str, "exported": bool}
 
+OF_COMMANDS = {"read", "write"}
+
 
 def find_wrong(destination: Any) -> str:
     """What is wrong with a destination, to be read behind "has a destination"; empty if nothing is."""
@@ -21,7 +23,17 @@ def find_wrong(destination: Any) -> str:
         return "" if _is_absolute(destination) else "that is not an absolute path"
     if not isinstance(destination, Mapping):
         return "that is neither a path nor a dictionary"
-    return _find_wrong_file(destination)
+    return _find_wrong_commands(destination) if OF_COMMANDS & {*destination} else _find_wrong_file(destination)
+
+
+def _find_wrong_commands(destination: Mapping[str, Any]) -> str:
+    if {*destination} != OF_COMMANDS:
+        return "with commands that needs read and write, and nothing else"
+    for name in sorted(OF_COMMANDS):
+        words = destination[name]
+        if not isinstance(words, list) or not words or not all(isinstance(word, str) and word for word in words):
+            return f"whose {name} is not a list of words"
+    return ""
 
 
 def _find_wrong_file(destination: Mapping[str, Any]) -> str:

@@ -13,6 +13,7 @@ from typing import Any
 
 from .._errors.options import InvalidOption
 from . import editor
+from .command_destination import CommandDestination, KeyCommands
 from .config_file import ConfigFile, format_of
 from .destination import Destination, DestinationChange
 from .destination_options import path_of
@@ -35,7 +36,13 @@ def _build(env_file: str | None, keys: Keys, dialect: str) -> list[Destination]:
     found: list[Destination] = [EnvLines(env_file, lines, dialect)] if env_file and lines else []
     own = {key["name"]: key["destination"] for key in keys if key.get("destination")}
     found += [KeyFile(_expanded(path), name) for name, path in own.items() if isinstance(path, str)]
-    return found + _config_files({name: each for name, each in own.items() if isinstance(each, Mapping)})
+    found += [
+        CommandDestination(KeyCommands(name, each["read"], each["write"]))
+        for name, each in own.items()
+        if isinstance(each, Mapping) and each.get("write")
+    ]
+    of_files = {name: each for name, each in own.items() if isinstance(each, Mapping) and each.get("file")}
+    return found + _config_files(of_files)
 
 
 def _config_files(destinations: Mapping[str, Mapping[str, Any]]) -> list[Destination]:
@@ -103,6 +110,11 @@ def refuse_unwritable(env_file: str, keys: Keys) -> None:
     """Raise E_ENV_WRITE where one of the places could not be rewritten later."""
     for place in of(env_file, keys):
         place.refuse_unwritable()
+
+
+def changed_at(env_file: str, keys: Keys) -> float:
+    """When the last of the places was changed. Raises OSError."""
+    return max(place.changed_at for place in of(env_file, keys))
 
 
 def paths(env_file: str | None, keys: Keys) -> list[str]:

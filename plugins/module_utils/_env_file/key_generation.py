@@ -79,9 +79,17 @@ def check_keys(keys: Sequence[Mapping[str, Any]]) -> None:
             raise InvalidKeySpec(index=index, found="has a negative keep")
         if wrong := destination_options.find_wrong(key.get("destination")):
             raise InvalidKeySpec(index=index, found=f"has a destination {wrong}")
-        for member in ("name", "destination"):
-            if key.get(member) and key[member] in [other.get(member) for other in keys[:index]]:
-                raise InvalidKeySpec(index=index, found=f"has the {member} of an earlier one")
+        if key["name"] in [other.get("name") for other in keys[:index]]:
+            raise InvalidKeySpec(index=index, found="has the name of an earlier one")
+        if key.get("destination") and _place(key) in [_place(other) for other in keys[:index]]:
+            raise InvalidKeySpec(index=index, found="has the destination of an earlier one")
+
+
+def _place(key: Mapping[str, Any]) -> Any:
+    """What two keys may not have in common."""
+    place = key.get("destination")
+    of_file = isinstance(place, Mapping) and place.get("file")
+    return (place["file"], destination_options.path_of(key["name"], place)) if place and of_file else place
 
 
 def generate(

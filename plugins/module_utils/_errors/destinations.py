@@ -34,3 +34,36 @@ class ConfigValue(RotationError):
     advice: str
     problem = "{path}: {place} {found}"
     remedy = "{advice}"
+
+
+class CommandProgram(RotationError):
+    code = "E_COMMAND_PROGRAM"
+    name: str
+    word: str
+    program: str
+    user: str
+    problem = "the command that {word} {name} begins with {program}, which is no program that {user} can run"
+    remedy = "Write the command in O(keys) as a list of words, the first of which is a program."
+
+
+class CommandFailed(RotationError):
+    code = "E_COMMAND_FAILED"
+    name: str
+    word: str
+    found: str
+    problem = "the command that {word} {name} failed: {found}"
+    remedy = "Run it by hand as the same user, and correct it in O(keys)."
+
+
+class CommandPrints(RotationError):
+    code = "E_COMMAND_PRINTS"
+    name: str
+    problem = "the command that writes {name} prints the value"
+    remedy = "Silence it, for example with --quiet or > /dev/null in a script: what it prints may be logged."
+
+
+class CommandReadback(RotationError):
+    code = "E_COMMAND_READBACK"
+    name: str
+    problem = "the command that reads {name} does not return what was written"
+    remedy = "Make both commands in O(keys) address the same value, and wait in the second one until it is there."

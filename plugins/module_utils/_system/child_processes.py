@@ -1,6 +1,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Commands of an operator: no input, no output, a session of their own, and an end after so many seconds."""
+"""Commands of an operator: no input and no output but for a value that is exchanged, a session of their own, and an end
+after so many seconds."""
 
 from __future__ import annotations
 
@@ -12,6 +13,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from . import pipelines
 
@@ -41,6 +43,41 @@ def ended(argv: Sequence[str], seconds: float, folder: str | None = None, note: 
         with contextlib.suppress(subprocess.TimeoutExpired):  # of another user, such as root's by sudo
             process.wait(1)
         return TIMED_OUT
+
+
+@dataclass(frozen=True, repr=False)
+class Exchange:
+    """How a command ended, and what it printed: that may be a value, and is shown to nobody."""
+
+    rc: int
+    output: bytes
+    errors: bytes
+
+
+def exchange(argv: Sequence[str], data: bytes, seconds: float) -> Exchange:
+    """Run a command with ``data`` on its standard input. Its environment is the one that this process was born with:
+    what was put into ours since then may be a key. Otherwise as ``ended``."""
+    pipe = subprocess.PIPE
+    try:
+        process = subprocess.Popen(
+            list(argv), stdin=pipe, stdout=pipe, stderr=pipe, start_new_session=True, env=_born_environment()
+        )
+    except OSError:
+        return Exchange(NOT_FOUND, b"", b"")
+    try:
+        output, errors = process.communicate(data, timeout=seconds)
+    except subprocess.TimeoutExpired:
+        kill_session(process.pid)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.communicate(timeout=1)
+        return Exchange(TIMED_OUT, b"", b"")
+    return Exchange(process.returncode, output, errors)
+
+
+def _born_environment() -> dict[bytes, bytes]:
+    with open("/proc/self/environ", "rb") as handle:
+        entries = (entry.partition(b"=") for entry in handle.read().split(b"\0") if b"=" in entry)
+        return {name: value for name, _, value in entries}
 
 
 def at_work(note: str) -> dict[int, str]:

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -31,7 +30,7 @@ def judge_processes(task: HostTask) -> dict[str, Any]:
     keys = KeySet(destinations.read(path, params["keys"], dialect=params["dialect"]))
     if not to_come and keys.key_id != params["expected"]:
         raise EnvNotSwitched(path=path, found=keys.key_id, expected=params["expected"])
-    at = max(os.stat(place).st_ctime for place in destinations.paths(path, params["keys"]))
+    at = destinations.changed_at(path, params["keys"])
     accept_hidden = params["hidden_environment"] == "accept"
     by_reader = not DIALECTS[params["dialect"]].read_by_application
     exports = [name for place in destinations.exported(params["keys"]) for name in place.names]

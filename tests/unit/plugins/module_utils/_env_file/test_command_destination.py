@@ -1,0 +1,158 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Keys that two commands reach, with real commands."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from ansible_collections.tetech.key_rotation.plugins.module_utils._env_file import destination, destinations
+from ansible_collections.tetech.key_rotation.plugins.module_utils._env_file.command_destination import (
+    CommandChange,
+    KeyCommands,
+)
+from ansible_collections.tetech.key_rotation.plugins.module_utils._env_file.editor import FileChange
+from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import NOTHING_CHANGED, RotationError
+from ansible_collections.tetech.key_rotation.plugins.module_utils._system import child_processes
+
+WRITE = 'cat > "$0.new" && mv "$0.new" "$0"'
+
+
+@pytest.fixture
+def value(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    path = tmp_path / "value"
+    path.write_text("CANARY-old")
+    return path
+
+
+def key(value: Path, write: str = WRITE, read: str = 'cat "$0"') -> dict[str, object]:
+    return {"name": "K", "destination": {name: ["sh", "-c", each, str(value)] for name, each in commands(read, write)}}
+
+
+def commands(read: str, write: str) -> list[tuple[str, str]]:
+    return [("read", read), ("write", write)]
+
+
+def write_new(described: dict[str, object]) -> RotationError:
+    with pytest.raises(RotationError) as refused:
+        destination.write(destinations.changes("", [described], {"K": "CANARY-new"}, "dotenv"))
+    assert "CANARY" not in str(refused.value)
+    return refused.value
+
+
+@pytest.mark.parametrize("end", ["", "\n", "\r\n"])
+def test_a_value_is_read_written_and_read_back(value: Path, end: str) -> None:
+    value.write_text(f"CANARY-old{end}", newline="")
+    described = key(value)
+    assert destinations.read(None, [described]) == {"K": "CANARY-old"}
+    (change,) = destinations.changes("", [described], {"K": "CANARY-new"}, "dotenv")
+    destination.write([change])
+    assert value.read_text() == "CANARY-new"
+    assert destinations.changes("", [described], {"K": "CANARY-new"}, "dotenv") == []
+    assert "CANARY" not in repr(change)
+
+
+def test_a_rehearsal_writes_the_value_that_is_there(value: Path) -> None:
+    (change,) = destinations.changes("", [key(value)], {"K": "CANARY-new"}, "dotenv")
+    before = value.stat().st_ino
+    destination.rehearse([change])
+    assert (value.read_text(), value.stat().st_ino != before) == ("CANARY-old", True)
+
+
+@pytest.mark.parametrize(
+    ("write", "code"),
+    [
+        ("cat > /dev/null; exit 3", "E_COMMAND_FAILED"),
+        ('tee "$0"', "E_COMMAND_PRINTS"),
+        ('tee "$0" >&2', "E_COMMAND_PRINTS"),
+        ('head -c 5 > "$0"', "E_COMMAND_READBACK"),
+    ],
+)
+def test_a_command_that_does_not_do_its_work_is_refused_before_anything_is_changed(
+    value: Path, write: str, code: str
+) -> None:
+    (change,) = destinations.changes("", [key(value, write)], {"K": "CANARY-new"}, "dotenv")
+    with pytest.raises(RotationError) as refused:
+        change.rehearse()
+    assert (refused.value.code, refused.value.changed) == (code, NOTHING_CHANGED)
+
+
+def test_a_command_that_writes_nothing_is_found_at_the_switch(value: Path) -> None:
+    error = write_new(key(value, "cat > /dev/null"))
+    assert (error.code, error.changed) == ("E_COMMAND_READBACK", "The previous value of K was written back and read.")
+    assert value.read_text() == "CANARY-old"
+
+
+@pytest.mark.parametrize("failing", ["exit 3", 'cat "$0"', 'echo other > "$0"'])
+def test_a_switch_that_fails_writes_the_previous_value_back(value: Path, failing: str) -> None:
+    """As a platform that takes one value and not another one."""
+    only_new = f'{WRITE}; if grep -q new "$0"; then {failing}; fi'
+    error = write_new(key(value, only_new))
+    assert error.code in ("E_COMMAND_FAILED", "E_COMMAND_PRINTS", "E_COMMAND_READBACK")
+    assert error.changed == "The previous value of K was written back and read."
+    assert value.read_text() == "CANARY-old"
+
+
+def test_a_switch_that_cannot_be_undone_says_so(value: Path) -> None:
+    once = 'if [ -e "$0.done" ]; then exit 4; fi; touch "$0.done"; ' + WRITE + "; exit 3"
+    error = write_new(key(value, once))
+    assert "may have the new value or the previous one" in error.changed
+    assert value.read_text() == "CANARY-new"
+
+
+def test_a_command_runs_only_when_every_file_is_prepared(value: Path, tmp_path: Path) -> None:
+    file = tmp_path / "other.key"
+    file.write_text("changed by someone\n")
+    file.chmod(0o600)
+    change = CommandChange(KeyCommands("K", *key(value)["destination"].values()), "CANARY-old", "CANARY-new")
+    with pytest.raises(RotationError, match="E_ENV_CHANGED"):
+        destination.write([change, FileChange(str(file), "old\n", "new\n")])
+    assert value.read_text() == "CANARY-old"
+
+
+@pytest.mark.parametrize(
+    ("read", "found"),
+    [
+        ("exit 2", "exit code 2"),
+        ("true", "prints nothing"),
+        ("printf 'CANARY\\nb\\n'", "several lines"),
+        ("printf '\\377'", "not UTF-8"),
+    ],
+)
+def test_what_is_no_value_is_refused(value: Path, read: str, found: str) -> None:
+    with pytest.raises(RotationError, match="E_COMMAND_FAILED") as refused:
+        destinations.read(None, [key(value, read=read)])
+    assert found in str(refused.value)
+    assert "CANARY" not in str(refused.value)
+
+
+def test_a_program_that_is_not_there_is_told_before_anything_is_changed(value: Path) -> None:
+    described = {"name": "K", "destination": {"read": ["cat", str(value)], "write": ["no-such-program", "x"]}}
+    with pytest.raises(RotationError, match="E_COMMAND_PROGRAM: the command that writes K begins with no-such-program"):
+        destinations.refuse_unwritable("", [described])
+
+
+def test_no_command_has_a_value_in_its_arguments_or_its_environment(
+    value: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("K", "CANARY-old")  # as in a process that has started the application
+    spy = f"cat /proc/self/environ /proc/self/cmdline >> {tmp_path}/seen; {WRITE}"
+    destination.write(destinations.changes("", [key(value, spy)], {"K": "CANARY-new"}, "dotenv"))
+    assert b"CANARY" not in (tmp_path / "seen").read_bytes()
+    assert b"PATH=" in (tmp_path / "seen").read_bytes()
+
+
+def test_a_command_that_never_ends_is_killed(value: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ended = child_processes.exchange(["sleep", "100"], b"", 0.2)
+    assert ended.rc == child_processes.TIMED_OUT
+
+
+def test_the_time_of_the_last_write_is_known(value: Path) -> None:
+    described = key(value)
+    assert destinations.changed_at("", [described]) == 0.0
+    destination.write(destinations.changes("", [described], {"K": "CANARY-new"}, "dotenv"))
+    assert abs(destinations.changed_at("", [described]) - value.stat().st_ctime) < 30
+    assert os.listdir(value.parent / ".local/state/key_rotation")
