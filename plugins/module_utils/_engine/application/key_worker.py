@@ -43,6 +43,11 @@ class ApplicationLocation:
     keys: Sequence[Mapping[str, Any]]  # as the operator lists them
     service_environment: Callable[[], Mapping[str, str]] = dict  # reads what the service sets
 
+    def exported(self, keys: Mapping[str, str]) -> dict[str, str]:
+        """Those of ``keys`` that the application is to find in its environment."""
+        files = destinations.files(self.keys)
+        return {name: value for name, value in keys.items() if name not in files}
+
 
 def serve(place: ApplicationLocation, keys: Mapping[str, str], connection: Any, others: Sequence[Any]) -> None:
     """Start the application at the first call, and answer calls until the other side is gone."""
@@ -56,8 +61,7 @@ def serve(place: ApplicationLocation, keys: Mapping[str, str], connection: Any, 
         try:
             use_keys(place, keys)
             remember_derivations()
-            files = destinations.files(place.keys)
-            own = {name: value for name, value in keys.items() if name not in files}
+            own = place.exported(keys)
             django_project.start(
                 place.project_dir, place.settings_module, environment=lambda: {**place.service_environment(), **own}
             )
@@ -204,8 +208,7 @@ def use_keys(place: ApplicationLocation, keys: Mapping[str, str]) -> None:
 
     No file is written, and /proc shows the environment that the process was born with.
     """
-    files = destinations.files(place.keys)
-    os.environ.update({name: value for name, value in keys.items() if name not in files})
+    os.environ.update(place.exported(keys))
     changes = destinations.changes(place.env_file or "", _read_here(place, keys), keys, place.dialect)
     texts = {
         os.path.realpath(each.path): each.new_text.encode("utf-8")

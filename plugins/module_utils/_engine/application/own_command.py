@@ -181,7 +181,7 @@ def _outcome(
 ) -> tuple[Any, ...]:
     try:
         key_worker.use_keys(place, values.keys)
-        own = {name: value for name, value in values.keys.items() if name not in place.key_files}
+        own = place.exported(values.keys)
         django_project.start(
             place.project_dir,
             place.settings_module,
