@@ -136,12 +136,12 @@ class Format:
     marker: bytes = b""  # none: any value may be a token
     text: bool = True  # its tokens are ASCII; otherwise raw bytes
     authenticated: bool = True  # a token opens under its own key alone
-    blanks: bool = False  # its libraries pass over blanks in a token, as base64.urlsafe_b64decode does
+    loose: bool = False  # its libraries pass over foreign signs in a token, as base64.urlsafe_b64decode does
 
 
 FORMATS: dict[str, Format] = {
-    "fernet": Format(fastest_fernet, marker=b"gAAAAA", blanks=True),
-    "fernet_256": Format(Fernet256, marker=b"gAAAAA", blanks=True),
+    "fernet": Format(fastest_fernet, marker=b"gAAAAA", loose=True),
+    "fernet_256": Format(Fernet256, marker=b"gAAAAA", loose=True),
     "aes_cbc_hmac": Format(AesCbcHmac, keys=("key", "signing_key"), marker=b"\x80\x00\x00\x00\x00", text=False),
     "aes_gcm": Format(AesGcm, text=False),
     "aes_gcm_nonce_first": Format(AesGcmNonceFirst),

@@ -79,10 +79,10 @@ _ROWS = (
         "A process with other keys wrote them: find it and restart it. The rotation writes each as one token.",
     ),
     warn(
-        "blanks",
-        "{count} values have blanks or line breaks in or around their token: {rows}",
-        "Check that the application reads them: some libraries refuse them. They are re-encrypted, and the blanks "
-        "around them stay.",
+        "loose",
+        "{count} values have a token with blanks, line breaks or signs that are not of urlsafe base64: {rows}",
+        "Check that the application reads them: some libraries refuse them, as the next Fernet of cryptography will. "
+        "Each is re-encrypted in its canonical form. Only blanks around it stay.",
     ),
     warn(
         "unsearched",

@@ -39,7 +39,10 @@ EXAMPLES = 5  # per target and class, for a person
 NAMED = 1000  # the same of what does not open to its end, for a repair
 SHOWN = 12  # in one message
 DIGEST_MODULUS = 1 << 256
-_BLANKS, _BLANKS_IN_JSON = re.compile(rb"\s+"), re.compile(rb"(?:\s|\\[nrt])+")
+# What libraries that decode base64 loosely pass over in a token, as it is and as JSON writes it.
+_FOREIGN, _FOREIGN_IN_JSON = re.compile(rb"[^A-Za-z0-9+/=_-]+"), re.compile(rb"(?:\\[nrt]|[^A-Za-z0-9+/=_-])+")
+_BLANKS = re.compile(rb"(?:\s|\\[nrt])*")
+_STANDARD = re.compile(rb"[+/]")  # signs of the standard alphabet, which urlsafe base64 has not
 PLAINTEXT = "plaintext"  # the class of a value that does not look encrypted
 OTHER_SCHEME = "other_scheme"  # the class of a value that opens under a key at hand, by another scheme than its column
 INTEGERS = ("smallint", "integer", "bigint")
@@ -89,7 +92,7 @@ class Tally:
     left_alone: int = 0
     plain: int = 0  # values in plain text, of a column in which that is settled as normal
     unsettled: list[str] = field(default_factory=list)  # rows that are listed, and encrypted by their look
-    blanks: Rows = field(default_factory=Rows)  # of tokens with blanks in them
+    loose: Rows = field(default_factory=Rows)  # of tokens that a strict decoder of base64 refuses
     unsearched: Rows = field(default_factory=Rows)  # of plaintexts that were not searched to their end
     formats: dict[Signature, list[str]] = field(default_factory=dict)  # rows of values in another format than its own
     _digest: int = 0
@@ -222,6 +225,7 @@ class Census:
         tokens = look(tally.target, rows, values, self.keyring, known, self.leave_alone)
         for place in sorted(set(range(len(rows))) - {token.row for token in tokens}):
             tally.add("empty", rows[place])
+        loose = self.keyring.schemes[tally.target.scheme].format.loose
         for token in tokens:
             row = rows[token.row]
             if token.opened is None:
@@ -230,8 +234,8 @@ class Census:
                 continue
             stage, inside = token.opened
             tally.add(self._class_of_layers(tally, row, token, stage) if token.layers else stage, row)
-            if token.around:
-                tally.blanks.add(row)
+            if token.around or (loose and _STANDARD.search(token.token)):
+                tally.loose.add(row)
             if token.unsearched:
                 tally.unsearched.add(row)
             self._digest(tally, row, (token.place, inside.plaintext), sums)
@@ -316,7 +320,7 @@ def look(
     texts = [token for _, _, token in tokens]
     frames = _frames(target, rows, values, tokens, keyring.context_of(target.scheme))
     opened = keyring.stages_of(target.scheme, texts, key_ids, frames)
-    around = _without_blanks(target, keyring, texts, opened)
+    around = _without_foreign(target, keyring, texts, opened)
     found = [PageToken(row, place, token, inside) for (row, place, token), inside in zip(tokens, opened)]
     accepted = {
         place
@@ -338,28 +342,33 @@ def look(
     return found
 
 
-def _without_blanks(
+def _without_foreign(
     target: Target, keyring: Keyring, tokens: Sequence[bytes], opened: list[tuple[str, Opened] | None]
 ) -> dict[int, tuple[bytes, bytes]]:
-    """Put into ``opened`` the tokens that open once the blanks in them are left out, as their libraries leave them out;
-    what is around each, by place. Before a prefix no library does, for it looks for that first."""
+    """Put into ``opened`` the tokens that open once foreign signs in them are left out, as their libraries leave them
+    out; the blanks around each, by place. Before a prefix no library does, for it looks for that first."""
     scheme = keyring.schemes[target.scheme]
-    if scheme.functions or not scheme.format.blanks:
+    if scheme.functions or not scheme.format.loose:
         return {}
-    blanks = _BLANKS_IN_JSON if isinstance(target.kind, JsonCodec) else _BLANKS
+    foreign = _FOREIGN_IN_JSON if isinstance(target.kind, JsonCodec) else _FOREIGN
     prefix = scheme.described.get("prefix", "").encode()
     places = [
         place
         for place, one in enumerate(opened)
-        if one is None and tokens[place].startswith(prefix) and blanks.search(tokens[place])
+        if one is None and tokens[place].startswith(prefix) and foreign.search(tokens[place])
     ]
     around = {}
-    bare = [blanks.sub(b"", tokens[place]) for place in places]
+    bare = [prefix + foreign.sub(b"", tokens[place][len(prefix) :]) for place in places]
     for place, token, inside in zip(places, bare, keyring.stages_of(scheme.name, bare) if places else ()):
         if inside is not None:
             before, found, after = tokens[place].partition(token)
-            opened[place], around[place] = inside, (before, after) if found else (b"", b"")
+            opened[place], around[place] = inside, (_blanks(before), _blanks(after)) if found else (b"", b"")
     return around
+
+
+def _blanks(around: bytes) -> bytes:
+    """What stays of the signs around a token."""
+    return around if _BLANKS.fullmatch(around) else b""
 
 
 def _frames(
@@ -475,12 +484,12 @@ def left_alone(tallies: Sequence[Tally], settled: Settlements) -> list[Finding]:
 
 
 def notable(tallies: Sequence[Tally]) -> list[Finding]:
-    """Values that open, and of which a person should know: with blanks in their token, which not every library reads;
-    and with more that looks like a token than was searched."""
+    """Values that open, and of which a person should know: with a token that not every library reads, or with more that
+    looks like a token than was searched."""
     return [
         finding
         for tally in tallies
-        for kind, rows in (("blanks", tally.blanks), ("unsearched", tally.unsearched))
+        for kind, rows in (("loose", tally.loose), ("unsearched", tally.unsearched))
         for finding in _of_rows(kind, tally, rows.count, rows.first)
     ]
 
