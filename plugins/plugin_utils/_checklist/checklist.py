@@ -32,7 +32,7 @@ CHECKS: dict[str, Callable[[Observations], ChecklistItem]] = {
     "window": window.window,
     "rollback_plan": backups.proved,
     "notified": people.notified,
-    "authorised": people.authorised,
+    "authorized": people.authorized,
     "census": data.census,
     "plan": data.plan,
     "store": key_agreement.store,

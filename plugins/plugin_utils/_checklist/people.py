@@ -9,15 +9,15 @@ from .._plans.plan_approval import words
 from .item import OK, SKIP, STOP, ChecklistItem, Observations
 
 
-def authorised(seen: Observations) -> ChecklistItem:
+def authorized(seen: Observations) -> ChecklistItem:
     """In production there are a reason and somebody who approved it."""
     reason, who = words(seen.options.get("reason")), words(seen.options.get("authorization"))
     missing = [f"key_rotation_{name}" for name, found in (("reason", reason), ("authorization", who)) if not found]
     if not missing:
-        return ChecklistItem("authorised", OK, f"reason: {reason}; approved: {who}")
+        return ChecklistItem("authorized", OK, f"reason: {reason}; approved: {who}")
     status = STOP if seen.production else SKIP
     return ChecklistItem(
-        "authorised", status, f"no {' and no '.join(missing)}", f"Set {' and '.join(missing)}." * (status == STOP)
+        "authorized", status, f"no {' and no '.join(missing)}", f"Set {' and '.join(missing)}." * (status == STOP)
     )
 
 
