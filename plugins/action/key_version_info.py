@@ -19,10 +19,9 @@ class ActionModule(HostAction):
     judged_here = True
     spec = KEY_VERSION_INFO
 
-    @property
-    def recorded(self) -> bool:  # type: ignore[override]
+    def is_recorded(self, args: TaskArguments) -> bool:
         """Only what a host has belongs to a rotation."""
-        return bool(self._task.args.get("env_file"))
+        return bool(args.get("env_file")) and super().is_recorded(args)
 
     def ask(self, options: TaskArguments) -> TaskArguments | Answered:
         key_generation.check_keys(options["keys"])

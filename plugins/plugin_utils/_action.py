@@ -111,16 +111,20 @@ class RotationAction(HostCaller, abc.ABC):
 
     def begin(self, args: TaskArguments) -> TaskArguments:
         """Validate and refuse, and record the intent; the options for ``act``. A dry run records nothing."""
-        if self.recorded and "rotation_id" in args:
+        if self.is_recorded(args):
             checked(args["rotation_id"])
         options = self._validated(self._with_keys_of_store(args))
-        if self.recorded and "rotation_id" in args and not self._task.check_mode:
+        if self.is_recorded(args) and not self._task.check_mode:
             self.refuse_other_run(args)
             record = self.record(args)
             about = {"host": self.variables.get("inventory_hostname"), "asked": self.asked(args)}
             self._entry = RecordEntry(record, self.module, about)
             self._entry.intend(self.before(record, args))
         return options
+
+    def is_recorded(self, args: TaskArguments) -> bool:
+        """Whether the act goes into the record of the rotation that the task names."""
+        return self.recorded and "rotation_id" in args
 
     def failed(self, exc: Exception) -> None:
         """Record that the act ended with this."""
