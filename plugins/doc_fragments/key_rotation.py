@@ -6,7 +6,7 @@ from __future__ import annotations
 
 
 class ModuleDocFragment:
-    PROJECT = r"""
+    APPLICATION = r"""
 options:
   project_dir:
     description:
@@ -24,6 +24,15 @@ options:
     type: list
     elements: dict
     default: []
+  direct:
+    description:
+      - Addresses of PostgreSQL itself, for databases that the application reaches through a connection pooler.
+      - A dictionary by alias of Django's C(DATABASES), each with V(host) and V(port).
+    type: dict
+    default: {}
+"""
+    PROJECT = r"""
+options:
   schemes:
     description:
       - How tokens are made from a key set, as data. V(auto) tries every scheme that the collection knows.
@@ -44,12 +53,6 @@ options:
     type: list
     elements: str
     default: []
-  direct:
-    description:
-      - Addresses of PostgreSQL itself, for databases that the application reaches through a connection pooler.
-      - A dictionary by alias of Django's C(DATABASES), each with V(host) and V(port).
-    type: dict
-    default: {}
   leave_alone:
     description:
       - Values to keep unchanged although no key decrypts them, each as V(table.column:key).

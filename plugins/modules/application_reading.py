@@ -70,6 +70,7 @@ options:
     description: The key of the digests. Set by the action plugin. Not for playbooks. Never logged.
     type: str
 extends_documentation_fragment:
+  - tetech.key_rotation.key_rotation.application
   - tetech.key_rotation.key_rotation.project
   - tetech.key_rotation.key_rotation.keys
   - tetech.key_rotation.key_rotation.rotation

@@ -14,23 +14,6 @@ description:
   - Fails and lists the remaining sessions. A client that is connected as the application may also hold its keys.
   - In check mode the module lists the sessions without waiting.
 options:
-  project_dir:
-    description: Folder of the Django project on the host, the one with C(manage.py).
-    type: path
-    required: true
-  settings_module:
-    description: The settings module. Without it, the one that C(manage.py) names.
-    type: str
-  environment_from:
-    description: Where the service takes the variables from that it sets, as for M(tetech.key_rotation.django_plan).
-    type: list
-    elements: dict
-    default: []
-  direct:
-    description:
-      - Addresses of PostgreSQL itself for databases behind a connection pooler, by alias with V(host) and V(port).
-    type: dict
-    default: {}
   allowed:
     description: C(application_name) of sessions that hold no key, such as those of a metrics exporter.
     type: list
@@ -49,6 +32,7 @@ options:
     type: int
     default: 60
 extends_documentation_fragment:
+  - tetech.key_rotation.key_rotation.application
   - tetech.key_rotation.key_rotation.rotation
   - tetech.key_rotation.key_rotation.attributes
 """

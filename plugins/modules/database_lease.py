@@ -33,23 +33,6 @@ options:
     description:
       - With V(released), the file of row digests that M(tetech.key_rotation.django_reencrypt) wrote. It is deleted.
     type: path
-  project_dir:
-    description: Folder of the Django project on the host, the one with C(manage.py).
-    type: path
-    required: true
-  settings_module:
-    description: The settings module. Without it, the one that C(manage.py) names.
-    type: str
-  environment_from:
-    description: Where the service takes the variables from that it sets, as for M(tetech.key_rotation.django_plan).
-    type: list
-    elements: dict
-    default: []
-  direct:
-    description:
-      - Addresses of PostgreSQL itself for databases behind a connection pooler, by alias with C(host) and C(port).
-    type: dict
-    default: {}
   holder:
     description: The run. Set by the action plugin. Not for playbooks.
     type: dict
@@ -57,6 +40,7 @@ options:
     description: A dead run that holds the lease. Set by the action plugin. Not for playbooks.
     type: dict
 extends_documentation_fragment:
+  - tetech.key_rotation.key_rotation.application
   - tetech.key_rotation.key_rotation.rotation
   - tetech.key_rotation.key_rotation.attributes
 """

@@ -17,23 +17,8 @@ options:
     type: str
     choices: [refuse, accept]
     default: accept
-  project_dir:
-    description: Folder of the Django project on the host, the one with C(manage.py).
-    type: path
-    required: true
-  settings_module:
-    description: The settings module. Without it, the one that C(manage.py) names.
-    type: str
-  environment_from:
-    description: Where the service takes the variables from that it sets, as for M(tetech.key_rotation.django_plan).
-    type: list
-    elements: dict
-    default: []
-  direct:
-    description:
-      - Addresses of PostgreSQL itself for databases behind a connection pooler, by alias with C(host) and C(port).
-    type: dict
-    default: {}
+extends_documentation_fragment:
+  - tetech.key_rotation.key_rotation.application
 attributes:
   check_mode:
     description: Changes nothing.

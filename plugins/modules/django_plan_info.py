@@ -33,6 +33,7 @@ attributes:
     description: Changes nothing.
     support: full
 extends_documentation_fragment:
+  - tetech.key_rotation.key_rotation.application
   - tetech.key_rotation.key_rotation.project
   - tetech.key_rotation.key_rotation.keys
 """

@@ -36,6 +36,7 @@ options:
     type: str
     default: ""
 extends_documentation_fragment:
+  - tetech.key_rotation.key_rotation.application
   - tetech.key_rotation.key_rotation.project
   - tetech.key_rotation.key_rotation.keys
   - tetech.key_rotation.key_rotation.restoring

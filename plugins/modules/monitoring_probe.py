@@ -158,6 +158,7 @@ options:
     type: dict
 extends_documentation_fragment:
   - tetech.key_rotation.key_rotation.logs
+  - tetech.key_rotation.key_rotation.application
   - tetech.key_rotation.key_rotation.project
   - tetech.key_rotation.key_rotation.keys
   - tetech.key_rotation.key_rotation.attributes

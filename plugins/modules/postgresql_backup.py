@@ -124,6 +124,7 @@ options:
     description: The run. Set by the action plugin. Not for playbooks.
     type: str
 extends_documentation_fragment:
+  - tetech.key_rotation.key_rotation.application
   - tetech.key_rotation.key_rotation.project
   - tetech.key_rotation.key_rotation.keys
   - tetech.key_rotation.key_rotation.restoring

@@ -54,6 +54,7 @@ options:
       - The default is C(.key_rotation/PROJECT/records) next to the inventory.
     type: path
 extends_documentation_fragment:
+  - tetech.key_rotation.key_rotation.application
   - tetech.key_rotation.key_rotation.project
   - tetech.key_rotation.key_rotation.keys
   - tetech.key_rotation.key_rotation.restoring

@@ -22,6 +22,7 @@ options:
     description: The rotation to which the backup belongs. The default is the newest backup.
     type: str
 extends_documentation_fragment:
+  - tetech.key_rotation.key_rotation.application
   - tetech.key_rotation.key_rotation.project
   - tetech.key_rotation.key_rotation.keys
   - tetech.key_rotation.key_rotation.restoring

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .shared_options import KEYS, KEYS_INTERNAL, LOGS, PROJECT, PROJECT_INTERNAL, ROTATION
+from .shared_options import APPLICATION, KEYS, KEYS_INTERNAL, LOGS, PROJECT, PROJECT_INTERNAL, ROTATION
 
 APPLICATION_COMMANDS: dict[str, Any] = {
     **ROTATION,
@@ -33,6 +33,7 @@ APPLICATION_LOG_INFO: dict[str, Any] = {
     "errors": {"type": "str", "choices": ["refuse", "warn"], "default": "warn"},
 }
 APPLICATION_READING: dict[str, Any] = {
+    **APPLICATION,
     **PROJECT,
     **KEYS,
     **ROTATION,
@@ -74,11 +75,8 @@ APPLICATION_SERVICES: dict[str, Any] = {
     "half": {"type": "str", "choices": ["refuse", "accept"], "default": "refuse"},
 }
 APPLICATION_SESSIONS: dict[str, Any] = {
+    **APPLICATION,
     **ROTATION,
-    "project_dir": {"type": "path", "required": True},
-    "settings_module": {"type": "str"},
-    "environment_from": {"type": "list", "elements": "dict", "default": []},
-    "direct": {"type": "dict", "default": {}},
     "allowed": {"type": "list", "elements": "str", "default": []},
     "left": {"type": "str", "choices": ["refuse", "accept"], "default": "refuse"},
     "timeout": {"type": "int", "default": 60},

@@ -7,9 +7,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from .shared_options import KEYS, KEYS_INTERNAL, PROJECT, PROJECT_INTERNAL, RESTORING, RESTORING_INTERNAL, ROTATION
+from .shared_options import (
+    APPLICATION,
+    KEYS,
+    KEYS_INTERNAL,
+    PROJECT,
+    PROJECT_INTERNAL,
+    RESTORING,
+    RESTORING_INTERNAL,
+    ROTATION,
+)
 
 POSTGRESQL_BACKUP: dict[str, Any] = {
+    **APPLICATION,
     **PROJECT,
     **KEYS,
     **RESTORING,
@@ -40,6 +50,7 @@ POSTGRESQL_BACKUP_INFO: dict[str, Any] = {
     "absent": {"type": "str", "choices": ["refuse", "accept"], "default": "refuse"},
 }
 POSTGRESQL_RESTORE: dict[str, Any] = {
+    **APPLICATION,
     **PROJECT,
     **KEYS,
     **RESTORING,
@@ -58,6 +69,7 @@ POSTGRESQL_RESTORE_MODULE: dict[str, Any] = {
     **RESTORING_INTERNAL,
 }
 POSTGRESQL_RESTORE_INFO: dict[str, Any] = {
+    **APPLICATION,
     **PROJECT,
     **KEYS,
     **RESTORING,

@@ -7,17 +7,23 @@ from __future__ import annotations
 
 from typing import Any
 
-from .shared_options import KEYS, KEYS_INTERNAL, PROJECT, PROJECT_INTERNAL, RESTORING, RESTORING_INTERNAL, ROTATION
+from .shared_options import (
+    APPLICATION,
+    KEYS,
+    KEYS_INTERNAL,
+    PROJECT,
+    PROJECT_INTERNAL,
+    RESTORING,
+    RESTORING_INTERNAL,
+    ROTATION,
+)
 
 DATABASE_LEASE: dict[str, Any] = {
+    **APPLICATION,
     **ROTATION,
     "state": {"type": "str", "required": True, "choices": ["acquired", "released", "fence_removed"]},
     "half": {"type": "str", "choices": ["refuse", "accept"], "default": "refuse"},
     "row_digests": {"type": "path"},
-    "project_dir": {"type": "path", "required": True},
-    "settings_module": {"type": "str"},
-    "environment_from": {"type": "list", "elements": "dict", "default": []},
-    "direct": {"type": "dict", "default": {}},
 }
 DATABASE_LEASE_MODULE: dict[str, Any] = {
     **DATABASE_LEASE,
@@ -25,13 +31,11 @@ DATABASE_LEASE_MODULE: dict[str, Any] = {
     "over": {"type": "dict"},
 }
 DATABASE_LEASE_INFO: dict[str, Any] = {
+    **APPLICATION,
     "fence": {"type": "str", "choices": ["refuse", "accept"], "default": "accept"},
-    "project_dir": {"type": "path", "required": True},
-    "settings_module": {"type": "str"},
-    "environment_from": {"type": "list", "elements": "dict", "default": []},
-    "direct": {"type": "dict", "default": {}},
 }
 DJANGO_CENSUS: dict[str, Any] = {
+    **APPLICATION,
     **PROJECT,
     **KEYS,
     "stages": {"type": "list", "elements": "str", "default": []},
@@ -56,6 +60,7 @@ DJANGO_CENSUS_MODULE: dict[str, Any] = {
     "run": {"type": "str", "default": ""},
 }
 DJANGO_PLAN: dict[str, Any] = {
+    **APPLICATION,
     **PROJECT,
     **KEYS,
     "path": {"type": "path"},
@@ -69,6 +74,7 @@ DJANGO_PLAN_MODULE: dict[str, Any] = {
     "counted": {"type": "bool", "default": True},
 }
 DJANGO_PLAN_INFO: dict[str, Any] = {
+    **APPLICATION,
     **PROJECT,
     **KEYS,
     "path": {"type": "path"},
@@ -80,6 +86,7 @@ DJANGO_PLAN_INFO_MODULE: dict[str, Any] = {
     "counted": {"type": "bool", "default": False},
 }
 DJANGO_REENCRYPT: dict[str, Any] = {
+    **APPLICATION,
     **PROJECT,
     **KEYS,
     **ROTATION,
@@ -119,6 +126,7 @@ DJANGO_REENCRYPT_MODULE: dict[str, Any] = {
     "step": {"type": "str", "default": ""},
 }
 DJANGO_REPAIR: dict[str, Any] = {
+    **APPLICATION,
     **PROJECT,
     **KEYS,
     **RESTORING,

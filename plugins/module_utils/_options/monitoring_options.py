@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from .shared_options import KEYS, KEYS_INTERNAL, LOGS, PROJECT, PROJECT_INTERNAL
+from .shared_options import APPLICATION, KEYS, KEYS_INTERNAL, LOGS, PROJECT, PROJECT_INTERNAL
 
 MONITORING_PROBE: dict[str, Any] = {
     **LOGS,
+    **APPLICATION,
     **PROJECT,
     **KEYS,
     "findings": {"type": "str", "choices": ["refuse", "accept"], "default": "refuse"},

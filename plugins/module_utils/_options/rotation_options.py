@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from .shared_options import KEYS, KEYS_INTERNAL, PROJECT, PROJECT_INTERNAL, ROTATION
+from .shared_options import APPLICATION, KEYS, KEYS_INTERNAL, PROJECT, PROJECT_INTERNAL, ROTATION
 
 CHECKLIST_FACTS: dict[str, Any] = {
+    **APPLICATION,
     **PROJECT,
     **KEYS,
     "sessions_allowed": {"type": "list", "elements": "str", "default": []},
@@ -21,6 +22,7 @@ CHECKLIST_FACTS_MODULE: dict[str, Any] = {
     **KEYS_INTERNAL,
 }
 HOST_TASKS: dict[str, Any] = {
+    **APPLICATION,
     **PROJECT,
     **KEYS,
     **ROTATION,

@@ -7,6 +7,12 @@ from __future__ import annotations
 
 from typing import Any
 
+APPLICATION: dict[str, Any] = {
+    "project_dir": {"type": "path", "required": True},
+    "settings_module": {"type": "str"},
+    "environment_from": {"type": "list", "elements": "dict", "default": []},
+    "direct": {"type": "dict", "default": {}},
+}
 KEYS: dict[str, Any] = {
     "keys": {
         "type": "list",
@@ -66,13 +72,9 @@ NAMED_KEYS: dict[str, Any] = {
     "store": {"type": "dict", "default": {}, "no_log": True},
 }
 PROJECT: dict[str, Any] = {
-    "project_dir": {"type": "path", "required": True},
-    "settings_module": {"type": "str"},
-    "environment_from": {"type": "list", "elements": "dict", "default": []},
     "schemes": {"type": "raw", "default": "auto"},
     "targets": {"type": "raw", "default": "auto"},
     "ignore": {"type": "list", "elements": "str", "default": []},
-    "direct": {"type": "dict", "default": {}},
     "leave_alone": {"type": "list", "elements": "str", "default": []},
     "settlements": {"type": "dict", "default": {}},
     "command": {"type": "dict"},

@@ -303,7 +303,8 @@ def test_the_shared_module_defaults_are_all_of_the_application_and_its_keys():
     shared = read(SETTINGS, "vars/main.yml")
     fragments = GENERATOR["FRAGMENTS"]
     internal = {"progress", "key_sets", "key_set_ids", "base", "recorded_keys"}
-    assert {*shared["__key_rotation_application"]} == {*fragments["PROJECT"], "env_file"} - internal
+    application = {*fragments["APPLICATION"], *fragments["PROJECT"], "env_file"}
+    assert {*shared["__key_rotation_application"]} == application - internal
     assert {*shared["__key_rotation_keys"]} == {*fragments["KEYS"]} - internal - {"env_file"}
     recorded = "{{ __key_rotation_keys | combine({'recorded_keys': true}) }}"
     assert shared["__key_rotation_recorded_keys"] == recorded
