@@ -77,6 +77,12 @@ options:
         accounted for if a value is under it, or if its V(use) is V(signing).
     type: bool
     default: false
+  rehearsed:
+    description:
+      - Also fail if the application could not be rotated to new keys, as M(tetech.key_rotation.django_reencrypt) would
+        before its first write. This tries the pending version, or new values that are then discarded.
+    type: bool
+    default: false
   sessions_allowed:
     description: C(application_name) of database sessions of the application's role that hold no key, for RV(sessions).
     type: list

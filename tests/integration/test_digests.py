@@ -10,6 +10,7 @@ import hashlib
 import hmac
 import uuid
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -582,7 +583,12 @@ def test_a_key_of_which_it_cannot_be_told_how_it_is_made_stops_the_rotation_befo
     if refused:
         with pytest.raises(RotationError, match=refused):
             application.refuse_keyless_digests("pending")
+        alone = Keyring(schemes.parse("auto"), {"current": stages["current"]}, ApplicationSettings(lambda name: None))
+        (tried,) = replace(application, keyring=alone, trial=stages["pending"]).keyless_digests()
+        assert (tried.column, tried.kind.code) == ("secrets.searched", "E_COLUMN_TIED")
+        assert tried.todo.startswith("Give SECRET_KEY "), "there is nothing to roll back"
         return
+    assert replace(application, trial=stages["pending"]).keyless_digests() == []
     application.refuse_keyless_digests("pending")
     for stage in ("pending", "current"):
         rewrite(database, survey(database, ring).found, ring, stage)

@@ -199,14 +199,14 @@ REFUSED = [
 ]
 
 
-MORE = ("a constant key", "blanks go lost", "it raises", "a type", "not there")
+MORE = ("blanks go lost", "it raises", "a type", "not there")
 
 
 @pytest.mark.parametrize(
     ("name", "decrypt", "encrypt", "value", "code", "text"),
     [pytest.param(*row, id=row[0], marks=[pytest.mark.thorough] * (row[0] in MORE)) for row in REFUSED],
 )
-def test_what_does_not_come_back_is_refused_before_anything_is_written(
+def test_what_does_not_come_back_is_refused_before_the_application_is_stopped(
     odd: Site, name: str, decrypt: str, encrypt: str, value: str, code: str, text: str
 ) -> None:
     fill(odd, "value", value)
@@ -214,13 +214,35 @@ def test_what_does_not_come_back_is_refused_before_anything_is_written(
         odd.sql("UPDATE odd SET value = 'enc$gAAAAABnothing' WHERE id = 17")
     stored, env = rows(odd), odd.env_file.read_bytes()
     own = {"decrypt": f"core.odd.{decrypt}", "encrypt": f"core.odd.{encrypt}"}
-    refused = odd.play("rotate", "-e", extra_vars(own, ("odd", "value")))
-    assert refused.code != 0
-    assert refused.error() == code
-    assert text in refused.text
-    assert "CANARY" not in refused.text
+    described = ("-e", extra_vars(own, ("odd", "value")))
+    for playbook in (["plan"], ["rotate", "--check"], ["rotate"]):
+        refused = odd.play(*playbook, *described)
+        assert refused.code != 0, playbook
+        assert code in refused.text
+        assert text in refused.text
+        assert "CANARY" not in refused.text
+        assert "Report that no service is configured" not in refused.text
+    assert not odd.store.exists(), "no key was made"
     assert rows(odd) == stored
     assert odd.env_file.read_bytes() == env
+
+
+@pytest.mark.thorough
+def test_functions_that_cannot_use_the_supplied_values_are_refused_before_the_application_is_stopped(odd: Site) -> None:
+    fill(odd, "value", "odd.encrypt_constant('x')")
+    supplied = odd.folder / "new.vault.yml"
+    values = json.dumps({"SECRET_KEY": "secret-of-the-operator" * 3, "ENCRYPTION_SALT": "salt-of-the-operator" * 3})
+    supplied.write_bytes(odd.vault().encrypt(values))
+    own = {"decrypt": "core.odd.decrypt_constant", "encrypt": "core.odd.encrypt_constant"}
+    password = ("--vault-password-file", str(odd.password))
+    options = ("-e", extra_vars(own, ("odd", "value")), "-e", f"key_rotation_values_file={supplied}")
+    stored, env = rows(odd), odd.env_file.read_bytes()
+    refused = odd.play("rotate", *options, *password)
+    assert refused.code != 0
+    assert "E_FUNCTION" in refused.text
+    assert "Check that the application can use the supplied values" in refused.text
+    assert "Report that no service is configured" not in refused.text
+    assert (rows(odd), odd.env_file.read_bytes()) == (stored, env)
 
 
 PLANT = "INSERT INTO odd (id, value) VALUES (99, 'enc$gAAAAABnothing')"

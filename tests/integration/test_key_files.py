@@ -134,6 +134,7 @@ def test_a_setting_that_is_made_of_a_key_is_told_before_anything_changes(site: S
         assert refused.code != 0
         assert "E_MADE_OF_KEYS" in text
         assert "is under the setting FIELD_ENCRYPTION_KEY" in text
+    assert not site.store.exists(), "no key was made, and the application was not stopped"
     assert (site.tokens(), site.env_file.read_bytes()) == (tokens, env)
     described = {"derive": "sha256", "secret": {"join": [{"text": "fields"}, "SECRET_KEY"]}}
     schemes = {"fields": {"format": "fernet", "key": described}, "own": {"format": "fernet", "key": SALTED}}

@@ -13,7 +13,6 @@ from typing import Any
 from .._errors.application import DjangoSetup
 from .._errors.base import RotationError
 from .._errors.database import DatabaseIsReplica
-from .._errors.discovery import ColumnTied
 from .._errors.options import InvalidLeaveAlone
 from .._system.progress_file import SILENT, ProgressFile
 from . import plan
@@ -120,6 +119,7 @@ class Application:
     env: Callable[[], Mapping[str, str]] = dict  # as of the request
     command: own_command.OwnCommand | None = None
     command_process: own_command.CommandProcess | None = None  # if it is to run
+    trial: KeySet | None = None  # new values that nothing will be under, if there are any
 
     @property
     def targets(self) -> list[target_survey.Target]:
@@ -165,12 +165,44 @@ class Application:
             for finding in census.inside_fixed(database, survey.fixed, self.keyring, self.accepted)
         ]
 
+    def refuse_unfit(self, destination: str = TRIAL) -> None:
+        """Raise what a census does not show and what would stop a rotation before its first write: by then the
+        application is down. Without a version it is asked under new values that are thrown away."""
+        self.refuse_made_of_keys(destination)
+        self.refuse_keyless_digests(destination)
+        self.rehearse(destination)
+
     def rehearse(self, destination: str, *, stop_at_unreadable: bool = True) -> None:
-        """Do all that ``reencrypt`` does but write, for what functions of the application seal. Raises the same."""
+        """Do all that ``reencrypt`` does but write, for what functions of the application seal. Raises the same, or
+        E_NEW_KEYS_REFUSED."""
+        keyring = self._keyring_of(destination)
+        if keyring is None:
+            return
         for database, survey in self.parts:
             targets = [target for target in survey.found if self.keyring.schemes[target.scheme].functions]
             policy = RewritePolicy(stop_at_unreadable=stop_at_unreadable)
-            Rewriting(targets, self.keyring, destination, self.accepted, policy).rehearse(database)
+            try:
+                Rewriting(targets, keyring, destination, self.accepted, policy).rehearse(database)
+            except RotationError as exc:
+                refuse(self._new_keys_refused(exc, destination))
+
+    def _keyring_of(self, destination: str) -> Keyring | None:
+        """The keyring with this destination. For ``TRIAL`` it has the application's functions alone, which need no key
+        of their own, and is None if there are no such values."""
+        if destination != TRIAL:
+            return self.keyring
+        if self.trial is None:
+            return None
+        functions = {name: scheme for name, scheme in self.keyring.schemes.items() if scheme.functions}
+        stages = {**self.keyring.stages, TRIAL: self.trial}
+        return Keyring(functions, stages, self.keyring.application, self.keyring.base, self.processes)
+
+    def _new_keys_refused(self, exc: RotationError, destination: str) -> list[Finding]:
+        """The finding that the application does not start with new values of its keys. Raises any other error."""
+        if destination != TRIAL or exc.code != DjangoSetup.code:
+            raise exc
+        place = exc.where.get("place", "an unknown place")
+        return [Finding(KINDS["new_keys_refused"], ", ".join(sorted(self.keyring.names)), {"place": place})]
 
     def close(self, rotation_id: str) -> list[str]:
         """Keep all other sessions from writing to the targets; why not, if that cannot be had. Raises E_FENCE_LOCKED
@@ -248,11 +280,7 @@ class Application:
             try:
                 before, after = (self.processes[each].opener.setting(name) for each in (self.keyring.base, destination))
             except RotationError as exc:
-                if destination != TRIAL or exc.code != DjangoSetup.code:
-                    raise
-                tried = ", ".join(sorted(self.keyring.names))
-                found.put("new_keys_refused", tried, place=exc.where.get("place", "an unknown place"))
-                break
+                return self._new_keys_refused(exc, destination)
             if before != after:
                 found.put("made_of_keys", column, found=f"the salt of {name}" if "." in name else f"the setting {name}")
         return found.with_text(stops=True)
@@ -260,28 +288,27 @@ class Application:
     def refuse_keyless_digests(self, destination: str) -> None:
         """Raise E_COLUMN_TIED for a search column whose key cannot be made of the setting's value under other keys, or
         if it is not known, now or in a rollback, how it is computed."""
+        refuse(self.keyless_digests(destination))
+
+    def keyless_digests(self, destination: str = TRIAL) -> list[Finding]:
+        """The search columns that ``refuse_keyless_digests`` stops at."""
+        keyring = self._keyring_of(destination)
+        if keyring is None:
+            return []
+        found = Findings()
+        first = "" if destination == TRIAL else "Roll back. Then "
         recipes = {(target.table, each) for target in self.targets for each in target.derived}
         for table, each in sorted(recipes, key=str):
-            stages = (self.keyring.base, destination)
-            found, made = each.tied(*(self.keyring.secret(stage, each.secret) for stage in stages)) or ("", "")
-            advice = f"Roll back, give {each.secret} {made} in O(keys), and rotate again."
-            if twins := self._twins(each.secret, destination):
-                found = f"the value of {' and '.join(twins)}: with which of them, it does not tell"
-                advice = "Roll back, list it in O(ignore), rotate, and then have the application recreate it."
-            if found:
-                column, found = table.label_of(each.column), f"is computed with {found}"
-                raise ColumnTied(column=column, found=found, advice=advice)
-
-    def _twins(self, name: str, destination: str) -> list[str]:
-        """The keys that have one value with this one, and not under the destination too; with it, where there are."""
-        if name not in self.keyring.names:
-            return []
-        before, after = (
-            {each: self.keyring.secret(stage, each) for each in self.keyring.names}
-            for stage in (self.keyring.base, destination)
-        )
-        parted = [each for each in before if before[each] == before[name] and after[each] != after[name]]
-        return sorted([name, *parted]) if parted else []
+            secrets = (keyring.secret(stage, each.secret) for stage in (keyring.base, destination))
+            why, made = each.tied(*secrets) or ("", "")
+            advice = f"{first}give {each.secret} {made} in O(keys), and rotate."
+            if twins := _twins(keyring, each.secret, destination):
+                why = f"the value of {' and '.join(twins)}: with which of them, it does not tell"
+                advice = f"{first}list it in O(ignore), rotate, and have the application recreate it after that."
+            column = table.label_of(each.column)
+            if why and column not in found.columns():
+                found.put("tied", column, found=f"is computed with {why}", advice=_sentence(advice))
+        return found.with_text(stops=True)
 
     def refuse_unproved(self) -> None:
         """Raise the error of what was found and stops, before anything relies on the targets being all.
@@ -356,12 +383,14 @@ class Application:
         ]
         found += self.unaccounted()
         unfit = any(each.kind.name == "key_type_unfit" for each in found)  # the application need not start with those
-        found += [] if unset or unfit else self.made_of_keys()
+        found += [] if unset or unfit else [*self.made_of_keys(), *self.keyless_digests()]
         found += census.findings(tallies, (*census.UNOPENED, NESTED))
         found += self.inside_fixed() if counted else []
         found += census.left_alone(tallies, self.settlements)
         found += census.notable(tallies)
         found += self._commands()
+        if counted and not any(each.kind.stops for each in found):
+            self.rehearse(TRIAL)
         around = [*plan.other_databases(), *plan.caches()]
         notices = [*around, *(each.as_notice() for each in found), *self._notices()]
         keys = accounting.planned_keys(surveys, self.keyring, self.keys, self.uses())
@@ -393,6 +422,21 @@ class Application:
             for each in cached_tokens.find(database, survey, self.keyring):
                 survey.findings.put("cached_tokens", each.column, count=each.count, looked_at=each.looked_at)
             yield from (each.as_notice() for each in survey.findings.with_text(stops=False))
+
+
+def _twins(keyring: Keyring, name: str, destination: str) -> list[str]:
+    """The keys that have one value with this one, and not under the destination too; with it, where there are."""
+    if name not in keyring.names:
+        return []
+    before, after = (
+        {each: keyring.secret(stage, each) for each in keyring.names} for stage in (keyring.base, destination)
+    )
+    parted = [each for each in before if before[each] == before[name] and after[each] != after[name]]
+    return sorted([name, *parted]) if parted else []
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 @contextlib.contextmanager
@@ -435,6 +479,7 @@ def open_application(request: Request) -> Iterator[Application]:
             request.env,
             request.command,
             waiting,
+            trial.get(TRIAL),
         )
 
 

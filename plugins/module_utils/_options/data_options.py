@@ -49,6 +49,7 @@ DJANGO_CENSUS: dict[str, Any] = {
     "leaving": {"type": "list", "elements": "str"},
     "acknowledge": {"type": "str", "default": ""},
     "accounted": {"type": "bool", "default": False},
+    "rehearsed": {"type": "bool", "default": False},
     "sessions_allowed": {"type": "list", "elements": "str", "default": []},
     "rotation_id": {"type": "str"},
     "record_dir": {"type": "path"},

@@ -94,11 +94,9 @@ def _examined(application: Any, params: dict[str, Any]) -> list[CensusResult]:
     if not reverse:
         found = [*census.findings(tallies), *application.inside_fixed()]
         refuse([*found, *census.left_alone(tallies, application.settlements)])
-        application.refuse_made_of_keys(destination if known else rotation.TRIAL)
-    if known and not reverse:
-        application.refuse_keyless_digests(destination)
-    if known:
-        application.rehearse(destination, stop_at_unreadable=not reverse)
+        application.refuse_unfit(destination if known else rotation.TRIAL)
+    else:
+        application.rehearse(destination, stop_at_unreadable=False)
     return [tally.result for tally in tallies]
 
 

@@ -27,9 +27,8 @@ def take_census(task: HostTask) -> dict[str, Any]:
 
     params = task.params
     baseline = CensusResult.all_of(params["baseline"])
-    with rotation.open_application(
-        request_of(params, Purpose("census", run=params["run"], leased=False))
-    ) as application:
+    purpose = Purpose("census", run=params["run"], leased=False, tried=params["rehearsed"])
+    with rotation.open_application(request_of(params, purpose)) as application:
         application.refuse_unproved()
         if params["accounted"]:
             application.refuse_unaccounted()
@@ -41,6 +40,8 @@ def take_census(task: HostTask) -> dict[str, Any]:
             refuse(application.inside_fixed())
             _refuse(params, application, tallies, baseline)
             tallies, meanwhile, written = _compared(params, application, tallies, baseline)
+        if params["rehearsed"] and application.keyring.base == "current":
+            application.refuse_unfit("pending" if "pending" in application.keyring.stages else rotation.TRIAL)
         left = _connected_since_before(params, application)
     return {
         "changed": False,
