@@ -95,6 +95,7 @@ class Tally:
     loose: Rows = field(default_factory=Rows)  # of tokens that a strict decoder of base64 refuses
     unsearched: Rows = field(default_factory=Rows)  # of plaintexts that were not searched to their end
     formats: dict[Signature, list[str]] = field(default_factory=dict)  # rows of values in another format than its own
+    others: dict[str, Rows] = field(default_factory=dict)  # by stage, of those that open by another scheme
     _digest: int = 0
 
     def add(self, value_class: str, row: str) -> None:
@@ -266,6 +267,8 @@ class Census:
         if value_class == PLAINTEXT and target.mixed:
             tally.plain += 1
             return True
+        if value_class == OTHER_SCHEME and (by_other := open_other(token, target, self.keyring)):
+            tally.others.setdefault(by_other.stage, Rows()).add(row)
         other = None if _begins(token, target, self.keyring) else signatures.of_another_format(token)
         if value_class == "unreadable" and other is not None:
             tally.formats.setdefault(other, []).append(row)
@@ -393,10 +396,27 @@ def _frames(
     return frames
 
 
+class OpenedByOther(NamedTuple):
+    """A token that opens by another scheme than its column's: its stage, or ``NESTED`` if a token is in it too."""
+
+    scheme: str
+    opened: tuple[str, Opened]
+    stage: str
+
+
+def open_other(token: bytes, target: Target, keyring: Keyring) -> OpenedByOther | None:
+    """A token that does not open under its column's scheme, by the first other one that shows that it opens it."""
+    for name, scheme in keyring.schemes.items():
+        if name != target.scheme and not scheme.functions and scheme.format.authenticated:
+            opened = keyring.stage_of(name, token)
+            if opened is not None:
+                return OpenedByOther(name, opened, NESTED if unwrapped(keyring, name, [token], [opened]) else opened[0])
+    return None
+
+
 def why_unopened(token: bytes, target: Target, keyring: Keyring) -> str:
     """The class of what does not open under its column's scheme. It is plaintext only if it does not look encrypted."""
-    others = [name for name, scheme in keyring.schemes.items() if name != target.scheme and not scheme.functions]
-    if any(keyring.schemes[name].format.authenticated and keyring.stage_of(name, token) for name in others):
+    if open_other(token, target, keyring):
         return OTHER_SCHEME
     is_own = _begins(token, target, keyring)
     return "unreadable" if is_own or value_look.looks_encrypted(token) else PLAINTEXT
@@ -535,14 +555,16 @@ def needing(tallies: Sequence[Tally], keyring: Keyring, leaving: Collection[str]
     column and class, with the first rows of each.
 
     A value that did not open counts if its scheme is functions of the application: their verdict is no proof. It counts
-    if it opens under another scheme than its column's, under a version that nobody notes. Any other opens under no
-    version, and so needs none. If the token in a value does not open, the value itself
-    does. With no stage that is leaving, only those count that re-encryption cannot bring back.
+    if it opens under another scheme than its column's and a version that is leaving. Any other opens under no version,
+    and so needs none. If the token in a value does not open, the value itself does. With no stage that is leaving, only
+    those count that re-encryption cannot bring back.
     """
 
     def needs(tally: Tally, name: str) -> bool:
-        if name in (*INSIDES, OTHER_SCHEME):
+        if name in INSIDES:
             return True
+        if name == OTHER_SCHEME:
+            return False  # see below, by version
         if name in UNOPENED:
             return keyring.schemes[tally.target.scheme].functions is not None
         return name in leaving if name in keyring.stages else bool(leaving) and name != "empty"
@@ -557,6 +579,16 @@ def needing(tallies: Sequence[Tally], keyring: Keyring, leaving: Collection[str]
         for tally in tallies
         for name, count in tally.classes.items()
         if count and needs(tally, name)
+    ] + [
+        {
+            "column": tally.target.name,
+            "class": OTHER_SCHEME,
+            "count": rows.count,
+            "rows": [f"{tally.target.name}:{row}" for row in rows.first[:EXAMPLES]],
+        }
+        for tally in tallies
+        for stage, rows in tally.others.items()
+        if stage in (*leaving, NESTED)
     ]
 
 

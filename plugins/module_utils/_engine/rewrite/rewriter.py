@@ -287,8 +287,10 @@ class Rewriting:
         problems: list[tuple[str, int, Target]],
     ) -> list[tuple[census.PageToken, bytes]]:
         """The tokens of one column that are not where they should be, each with the new one in its place. What is not
-        opened to its end, and no person has accepted, is put into ``problems``."""
+        opened to its end, and no person has accepted, is put into ``problems``. A rollback also brings back what is in
+        another format than its column's, in that."""
         left, opened = [], []
+        apart: list[tuple[census.PageToken, bytes]] = []
         for token in census.look(target, rows, values, self.keyring, known, self.leave_alone):
             if token.opened is None:
                 if census.stays_plain(token.token, target, self.keyring):
@@ -296,6 +298,8 @@ class Rewriting:
                 token = token._replace(problem=census.why_unopened(token.token, target, self.keyring))
             if token.problem and not token.is_accepted(target, rows[token.row], self.leave_alone):
                 problems.append((token.problem, token.row, target))
+                if token.problem == census.OTHER_SCHEME and not self.policy.stop_at_unreadable:
+                    apart += self._sealed_by_other(target, token)
             if token.opened is None or token.problem == TWO_LAYERS:  # its layers go together, or not at all
                 continue
             if token.opened[0] != self.destination:
@@ -304,7 +308,17 @@ class Rewriting:
         fresh = self.keyring.resealed(target.scheme, opened, self.destination)
         if None in fresh:
             raise SelfCheck(table=target.table.label, column=target.column)
-        return [(token, token.replaced(sealed)) for token, sealed in zip(left, fresh) if sealed is not None]
+        return [*apart, *((token, token.replaced(sealed)) for token, sealed in zip(left, fresh) if sealed is not None)]
+
+    def _sealed_by_other(self, target: Target, token: census.PageToken) -> Iterator[tuple[census.PageToken, bytes]]:
+        """A token in another format than its column's, and the new one; nothing if it is where it should be, or has
+        another token in it."""
+        by_other = census.open_other(token.token, target, self.keyring)
+        if by_other is None or by_other.stage in (self.destination, NESTED):
+            return
+        (fresh,) = self.keyring.resealed(by_other.scheme, [by_other.opened], self.destination)
+        if fresh is not None:
+            yield token._replace(opened=by_other.opened), fresh
 
     def _values(
         self, target: Target, values: Sequence[Any], sealed: Sequence[tuple[census.PageToken, bytes]]

@@ -189,8 +189,7 @@ def test_who_cannot_tell_what_does_not_open_asks_for_the_rest_alone(tally):
         ("nested", False, [], False),  # re-encryption unwraps it
         ("nested_unreadable", False, ["pending"], True),
         ("nested_unreadable", False, [], True),  # and cannot
-        ("other_scheme", False, ["pending"], True),  # it may open under this version
-        ("other_scheme", False, [], True),
+        ("other_scheme", False, ["pending"], False),  # by the version that opens it: the next test
         ("unreadable", False, ["pending"], False),  # it opens under no version
         ("unreadable", True, ["pending"], True),  # which is no proof
         ("unreadable", True, [], True),
@@ -207,6 +206,23 @@ def test_what_may_need_a_version_that_is_about_to_leave(
     found = census.needing([tally], two_keys, leaving)
     named = [{"column": "profile.name", "class": value_class, "count": 1, "rows": ["profile.name:7"]}]
     assert found == (named if needs else [])
+
+
+@pytest.mark.parametrize(
+    ("stage", "leaving", "needs"),
+    [
+        ("pending", ["pending"], True),
+        ("current", ["pending"], False),
+        ("pending", [], False),  # re-encryption brings it back in its own format
+        ("nested", [], True),  # and cannot unwrap it
+    ],
+)
+def test_a_value_in_another_format_needs_the_version_that_opens_it(tally, two_keys, stage, leaving, needs):
+    tally.add("other_scheme", "7")
+    tally.others[stage] = census.Rows()
+    tally.others[stage].add("7")
+    named = [{"column": "profile.name", "class": "other_scheme", "count": 1, "rows": ["profile.name:7"]}]
+    assert census.needing([tally], two_keys, leaving) == (named if needs else [])
 
 
 def test_values_that_no_key_opened_before_may_be_let_pass_but_no_more_of_them(tally):
