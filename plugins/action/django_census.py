@@ -12,6 +12,7 @@ from ..module_utils._errors.values import RollbackLoses
 from ..plugin_utils._host_action import HostAction
 from ..plugin_utils._report import data_sentences, data_state, sentences
 from ..plugin_utils._report.typed_commands import command
+from ..plugin_utils._rotation_record.recorded_columns import recorded_columns
 from ..plugin_utils._screen import lines
 from ..plugin_utils._task_types import TaskArguments, TaskResult
 
@@ -28,7 +29,10 @@ class ActionModule(HostAction):
         if args.get("report_only"):  # for what is done next: during another run it would say nothing
             self.lease(args).refuse_other(os.getppid())
             args["run"] = self.run_name()
-        known, stages = self.store(args).load().for_host(), args.get("stages")
+        history = self.store(args).load()
+        if args.get("outside") == "report":
+            args["recorded_columns"] = recorded_columns(history, self._records(args))
+        known, stages = history.for_host(), args.get("stages")
         chosen = {stage: values for stage, values in known["key_sets"].items() if not stages or stage in stages}
         asked = {name: value for name, value in args.items() if name not in OURS}
         return {**asked, **known, "key_sets": chosen}
@@ -38,6 +42,7 @@ class ActionModule(HostAction):
         for sentence in (
             *sentences.meanwhile(result.get("meanwhile", {})),
             *sentences.unopened(result.get("unopened") or {}),
+            *sentences.outside(result.get("outside") or ()),
         ):
             display.warning(sentence)
         return refused(result, str(args.get("acknowledge") or ""), command(self.variables, "rollback"))

@@ -8,6 +8,7 @@ from ansible.utils.display import Display
 
 from ..plugin_utils._host_action import Answered, HostAction
 from ..plugin_utils._report import sentences, step_lines
+from ..plugin_utils._rotation_record.recorded_columns import recorded_columns
 from ..plugin_utils._screen import lines
 from ..plugin_utils._task_types import TaskArguments, TaskResult
 
@@ -37,6 +38,8 @@ class ActionModule(HostAction):
         if args.get("others"):
             args["others"] = [*args["others"], *(share["others"] for share in shares.values())]
         history = self.store(args).load()
+        if args.get("outside") == "report":
+            args["recorded_columns"] = recorded_columns(history, self._records(args))
         asked = {name: value for name, value in args.items() if name not in ("store", "record_dir")}
         asked.update(history.for_host())
         if self._task.check_mode:

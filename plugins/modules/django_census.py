@@ -83,6 +83,18 @@ options:
         before its first write. This tries the pending version, or new values that are then discarded.
     type: bool
     default: false
+  outside:
+    description:
+      - What to do about columns that look encrypted, of which nothing opens, and that were no part of the last rotation
+        as its record has it. V(report) does not let them stop a rollback or a verification.
+    type: str
+    choices: [refuse, report]
+    default: refuse
+  recorded_columns:
+    description: The columns of the last rotation, with O(outside=report). Set by the action plugin. Not for playbooks.
+    type: list
+    elements: str
+    default: []
   sessions_allowed:
     description: C(application_name) of database sessions of the application's role that hold no key, for RV(sessions).
     type: list
@@ -144,6 +156,13 @@ written:
 unopened:
   description: With O(unopened=as_before), the C(count) of these values and the first C(rows), if there are any.
   type: dict
+  returned: success
+outside:
+  description:
+    - With O(outside=report), the columns that were no part of the last rotation and of which nothing opens, each with
+      C(column) and C(what).
+  type: list
+  elements: dict
   returned: success
 needing:
   description:

@@ -20,6 +20,7 @@ RECORDED = (
     "meanwhile",
     "unopened",
     "needing",
+    "outside",
     "work",
     "path",
     "dumps",

@@ -26,7 +26,7 @@ from .discovery.nesting import NESTED
 from .discovery.settlements import BY_COMMAND, UNREADABLE, Settlements
 from .postgres import lease
 from .postgres.connection import Database
-from .proof import census
+from .proof import census, outside
 from .proof.census import Census
 from .proof.row_digests import EachRow
 from .rewrite import fence
@@ -310,10 +310,12 @@ class Application:
                 found.put("tied", column, found=f"is computed with {why}", advice=_sentence(advice))
         return found.with_text(stops=True)
 
-    def refuse_unproved(self) -> None:
+    def refuse_unproved(self, recorded: Collection[str] = ()) -> list[Finding]:
         """Raise the error of what was found and stops, before anything relies on the targets being all.
 
         If there is no target, columns that look like ciphertext are named with it: one of them may be what is missing.
+        With the ``recorded`` columns of a rotation, another one of which nothing opens is no part of it: this is
+        returned, since the rollback of the others does not depend on it.
         """
         surveys = [survey for _, survey in self.parts]
         settings = target_survey.settings_of(surveys, self.keyring)
@@ -321,7 +323,19 @@ class Application:
         found = target_survey.findings_of(surveys, self.keyring, self.keys_from, self.settlements, line)
         if any(each.kind.name == "no_targets" for each in found):
             found += self.unaccounted()
-        refuse(found)
+        may_pass = recorded and any(survey.found for survey in surveys)
+        passed = [each for each in found if may_pass and each.kind.is_closed and each.column not in recorded]
+        refuse(each for each in found if each not in passed)
+        return passed
+
+    def needing_outside(self, found: Collection[Finding], stages: Collection[str]) -> list[dict[str, Any]]:
+        """Of the columns outside of a rotation that were ``found``, those with values under one of these stages."""
+        columns = {each.column for each in found}
+        return [
+            each
+            for database, survey in self.parts
+            for each in outside.needing(database, survey, self.keyring, columns, stages)
+        ]
 
     def refuse_unaccounted(self) -> None:
         """Raise E_SETTLEMENT for a settlement that names no column, or the error of what nothing accounts for.

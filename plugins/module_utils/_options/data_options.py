@@ -50,6 +50,7 @@ DJANGO_CENSUS: dict[str, Any] = {
     "acknowledge": {"type": "str", "default": ""},
     "accounted": {"type": "bool", "default": False},
     "rehearsed": {"type": "bool", "default": False},
+    "outside": {"type": "str", "choices": ["refuse", "report"], "default": "refuse"},
     "sessions_allowed": {"type": "list", "elements": "str", "default": []},
     "rotation_id": {"type": "str"},
     "record_dir": {"type": "path"},
@@ -58,6 +59,7 @@ DJANGO_CENSUS_MODULE: dict[str, Any] = {
     **DJANGO_CENSUS,
     **PROJECT_INTERNAL,
     **KEYS_INTERNAL,
+    "recorded_columns": {"type": "list", "elements": "str", "default": []},
     "run": {"type": "str", "default": ""},
 }
 DJANGO_PLAN: dict[str, Any] = {
@@ -95,6 +97,7 @@ DJANGO_REENCRYPT: dict[str, Any] = {
     "method": {"type": "str", "choices": ["direct", "migration", "command"], "default": "direct"},
     "migration_app": {"type": "str", "default": "core"},
     "reverse": {"type": "bool", "default": False},
+    "outside": {"type": "str", "choices": ["refuse", "report"], "default": "refuse"},
     "workers": {"type": "int", "default": 0},
     "share": {
         "type": "dict",
@@ -123,6 +126,7 @@ DJANGO_REENCRYPT_MODULE: dict[str, Any] = {
     **DJANGO_REENCRYPT,
     **PROJECT_INTERNAL,
     **KEYS_INTERNAL,
+    "recorded_columns": {"type": "list", "elements": "str", "default": []},
     "run": {"type": "str", "default": ""},
     "step": {"type": "str", "default": ""},
 }

@@ -125,8 +125,9 @@ class CountingEvent(Event):
 @dataclass(frozen=True)
 class CensusEvent(CountingEvent):
     """``meanwhile`` counts by table the rows that another process wrote; ``sessions`` are those from before the switch
-    that were still connected."""
+    that were still connected. ``outside`` are columns that look encrypted and were no part of the rotation."""
 
+    outside: Sequence[Mapping[str, Any]] = ()
     sessions: Sequence[Mapping[str, Any]] = ()
     unopened: Mapping[str, Any] = field(default_factory=dict)
     meanwhile: Mapping[str, Mapping[str, int]] = field(default_factory=dict)

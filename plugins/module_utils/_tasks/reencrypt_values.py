@@ -39,7 +39,7 @@ def reencrypt_values(task: HostTask) -> dict[str, Any]:
         runs_command=_method(params) == "command" and not task.check_mode,
     )
     with rotation.open_application(request_of(params, purpose)) as application:
-        application.refuse_unproved()
+        application.refuse_unproved(params["recorded_columns"])
         fenced = {} if task.check_mode or params["fence"] == "off" else _fence(application, params)
         others = ConcurrentWrites.of(params["others"]) if params["others"] else application.others()
         before = CensusResult.all_of(params["examined"] or ()) or _examined(application, params)

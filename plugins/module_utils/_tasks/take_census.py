@@ -29,7 +29,7 @@ def take_census(task: HostTask) -> dict[str, Any]:
     baseline = CensusResult.all_of(params["baseline"])
     purpose = Purpose("census", run=params["run"], leased=False, tried=params["rehearsed"])
     with rotation.open_application(request_of(params, purpose)) as application:
-        application.refuse_unproved()
+        outside = application.refuse_unproved(params["recorded_columns"])
         if params["accounted"]:
             application.refuse_unaccounted()
         aside = kept_aside(database for database, _ in application.parts)
@@ -38,10 +38,12 @@ def take_census(task: HostTask) -> dict[str, Any]:
         written: dict[str, list[str]] = {}
         if not params["report_only"] and params["leaving"] is None:
             refuse(application.inside_fixed())
+            _refuse_outside(params, application, outside)
             _refuse(params, application, tallies, baseline)
             tallies, meanwhile, written = _compared(params, application, tallies, baseline)
         if params["rehearsed"] and application.keyring.base == "current":
             application.refuse_unfit("pending" if "pending" in application.keyring.stages else rotation.TRIAL)
+        needing = _needing(params, application, tallies, outside)
         left = _connected_since_before(params, application)
     return {
         "changed": False,
@@ -55,17 +57,29 @@ def take_census(task: HostTask) -> dict[str, Any]:
         "key_ids": {stage: application.keyring.key_id(stage) for stage in application.keyring.stages},
         "versions": django_project.versions(),
         **({"migrations": migration.list_migrations()} if params["report_only"] else {}),
-        **_needing(params, application, tallies),
+        "outside": [{"column": each.column, "what": each.what} for each in outside],
+        **needing,
     }
 
 
-def _needing(params: dict[str, Any], application: Any, tallies: Any) -> dict[str, Any]:
+def _refuse_outside(params: dict[str, Any], application: Any, outside: Any) -> None:
+    """Raise the findings of columns outside of the rotation that hold values under another version than the expected
+    one."""
+    from .._engine.discovery.findings import refuse
+
+    others = set(application.keyring.stages) - {params["expect_stage"]}
+    columns = {each["column"] for each in application.needing_outside(outside, others)}
+    refuse(each for each in outside if each.column in columns)
+
+
+def _needing(params: dict[str, Any], application: Any, tallies: Any, outside: Any) -> dict[str, Any]:
     """The values that may need a version that is about to leave the env file; the action judges them."""
     from .._engine.proof import census
 
     if params["leaving"] is None:
         return {}
-    return {"needing": census.needing(tallies, application.keyring, params["leaving"])}
+    found = census.needing(tallies, application.keyring, params["leaving"])
+    return {"needing": [*found, *application.needing_outside(outside, params["leaving"])]}
 
 
 def _refuse(params: dict[str, Any], application: Any, tallies: Any, baseline: list[CensusResult]) -> None:

@@ -21,6 +21,13 @@ def unopened(left: Mapping[str, Any]) -> Iterator[str]:
         yield f"{left.get('count', 0):,} {what}: {left.get('rows')}"
 
 
+def outside(found: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """For each column that was no part of a rotation, and of which nothing opens."""
+    for each in found:
+        about = f"{each.get('column')} was not part of this rotation, and stays as it is: look at it"
+        yield f"{about} ({each.get('what')})."
+
+
 def still_connected(left: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     """If sessions from before the switch were still connected at the proof."""
     if left:

@@ -101,6 +101,7 @@ def _sentences_of(event: Event) -> Iterator[str]:
     if isinstance(event, CensusEvent):
         yield from (*sentences.meanwhile(event.meanwhile), *sentences.unopened(event.unopened))
         yield from sentences.still_connected(event.sessions)
+        yield from sentences.outside(event.outside if event.is_proof else ())  # each census of a rollback meets them
     elif isinstance(event, ReencryptionEvent):
         yield from sentences.nested(nested_in(event))
         yield from sentences.behind_pooler(event.fence.get("behind_pooler") or ())

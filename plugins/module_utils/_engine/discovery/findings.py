@@ -29,14 +29,15 @@ class FindingKind:
     what: str
     todo: str
     settled_by: tuple[str, ...] = ()  # decisions of a settlement after which it stops nothing
+    is_closed: bool = False  # whether it is about a column of which nothing opens
 
 
-def stop(name: str, code: str, settled_by: tuple[str, ...] = ()) -> FindingKind:
+def stop(name: str, code: str, settled_by: tuple[str, ...] = (), *, is_closed: bool = False) -> FindingKind:
     """A kind that stops a rotation, with the text of the catalogue."""
     what, todo = CATALOGUE[code].problem, CATALOGUE[code].remedy
     for begin in ("{path}: {name} ", "{column}: ", "{column} "):
         what = what[len(begin) :] if what.startswith(begin) else what
-    return FindingKind(name, True, code, what, todo, settled_by)
+    return FindingKind(name, True, code, what, todo, settled_by, is_closed)
 
 
 def warn(name: str, what: str = "", todo: str = "") -> FindingKind:
@@ -48,13 +49,13 @@ def warn(name: str, what: str = "", todo: str = "") -> FindingKind:
 _ROWS = (
     stop("nowhere", "E_TABLE"),
     stop("missed", "E_TARGET_MISSED"),
-    stop("paired", "E_KEY_PAIR", DECISIONS),
+    stop("paired", "E_KEY_PAIR", DECISIONS, is_closed=True),
     stop("unwritable", "E_COLUMN_TYPE", DECISIONS),
-    stop("format", "E_FORMAT", DECISIONS),
-    stop("unproved", "E_UNPROVED", DECISIONS),
-    stop("wrong_key", "E_WRONG_KEY"),
-    stop("silent", "E_FIELD_UNPROVED", DECISIONS),
-    stop("plain", "E_COLUMN_PLAIN", DECISIONS),
+    stop("format", "E_FORMAT", DECISIONS, is_closed=True),
+    stop("unproved", "E_UNPROVED", DECISIONS, is_closed=True),
+    stop("wrong_key", "E_WRONG_KEY", is_closed=True),
+    stop("silent", "E_FIELD_UNPROVED", DECISIONS, is_closed=True),
+    stop("plain", "E_COLUMN_PLAIN", DECISIONS, is_closed=True),
     stop("keyless", "E_TABLE_KEY", (UNREADABLE,)),
     stop("ignored_open", "E_IGNORED_OPEN", (UNREADABLE,)),
     stop("ignored_tokens", "E_IGNORED_TOKENS", DECISIONS),

@@ -210,6 +210,17 @@ class _ColumnSample(NamedTuple):
         return any(map(_looks_like_a_token, self.pieces))
 
 
+class ClosedColumn(NamedTuple):
+    """A column of which nothing opens, as it holds some of its values."""
+
+    table: Table
+    column: Column
+
+    @property
+    def name(self) -> str:
+        return self.table.label_of(self.column.name)
+
+
 class Survey:
     """One walk over a database: ``found`` are the targets, ``findings`` what else is said of columns and tables, and
     ``missing`` the targets that a person listed and that are not here, by their place in the list."""
@@ -224,6 +235,7 @@ class Survey:
         self.fixed: list[Target] = []  # columns under keys that are not rotated
         self.findings = Findings()
         self.missing: dict[int, tuple[str, str]] = {}
+        self.closed: list[ClosedColumn] = []  # columns that look encrypted, and of which nothing opens
         self.unopened: dict[str, list[bytes]] = {}  # by column, tokens that nothing opens
         self.inside: dict[str, list[bytes]] = {}  # by column, plaintexts that are such tokens
         self.besides: dict[str, set[str]] = {}  # by target, schemes that open what its own does not
@@ -307,6 +319,7 @@ class Survey:
     def _look_at_unopened(self, table: Table, sample: _ColumnSample) -> None:
         """Decide on a column of which nothing opens."""
         column, samples, pieces, _ = sample
+        self.closed.append(ClosedColumn(table, column))
         name, field = table.label_of(column.name), _of_place(self._encrypting, table, column)
         if signature := self._signature(table, column, pieces, field or ""):
             count, each = signature
