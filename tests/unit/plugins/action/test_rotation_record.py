@@ -754,22 +754,6 @@ def test_a_drop_that_a_changed_record_refuses_does_not_sign_it(run_action, begun
     assert run_action("rotation_record_info")["error"]["code"] == "E_RECORD_BROKEN"
 
 
-@pytest.mark.parametrize("check", [False, True])
-def test_a_drop_by_an_id_that_nothing_has_is_refused_and_leaves_no_record(run_action, begun, lease, tmp_path, check):
-    record = Record(str(tmp_path / "records"), "r1")
-    for state, backup in (("present", "spring"), ("dropped", "sprong")):
-        record.append("postgresql_restore", "intent", asked={"state": state, "backup_of": backup})
-    lease.give_back()
-    drop = {"state": "dropped", "project_dir": str(tmp_path), "backup_dir": str(tmp_path)}
-    drop["check"] = check
-    refused = run_action("postgresql_restore", rotation_id="sprang", **drop)["error"]
-    assert (refused["code"], "Known restores: spring. " in refused["todo"]) == ("E_RESTORE_NONE", True)
-    assert [path.name for path in (tmp_path / "records").iterdir() if path.is_dir()] == ["r1"]
-    for known in ("r1", "spring"):
-        result = run_action("postgresql_restore", rotation_id=known, **drop)
-        assert (result.get("error") or {}).get("code") != "E_RESTORE_NONE", "there is no project, which is found later"
-
-
 def test_what_has_no_line_more_is_not_signed_again(run_action, begun, lease, store_now):
     """The head of a later rotation was gone from the store with a drop that another run kept off."""
     run_action("rotation_record", state="failed", rotation_id="r1")
@@ -778,21 +762,6 @@ def test_what_has_no_line_more_is_not_signed_again(run_action, begun, lease, sto
     before = store_now.anchor()
     run_action("rotation_record", state="added", rotation_id="r1")
     assert store_now.anchor() == before
-
-
-def test_what_is_dropped_in_an_earlier_record_loses_no_later_one_s_end(run_action, begun, lease, tmp_path, events):
-    """Nothing had seen the later rotation's end any more: cut off, with the signature of then, it was whole."""
-    run_action("rotation_record", state="failed", rotation_id="r1")
-    lease.give_back()
-    run_action("rotation_record", state="opened", environment="demo", rotation_id="r2")
-    run_action("rotation_record", state="failed", rotation_id="r2")
-    lease.give_back()
-    drop = {"state": "dropped", "rotation_id": "r1", "project_dir": str(tmp_path), "backup_dir": str(tmp_path)}
-    assert run_action("postgresql_restore", **drop).get("failed"), "there is no project"
-    assert not run_action("rotation_record", state="added", rotation_id="r1").get("failed")
-    assert events("r1")[-2]["follows"].startswith("r2 "), events("r1")
-    checked = run_action("rotation_record_info")["records"]
-    assert not [note for one in checked for note in one["notes"] if note["kind"] == "unchecked"]
 
 
 def test_lines_that_nobody_signed_yet_of_a_run_that_takes_itself_back_are_its_own(run_action, begun, tmp_path, events):

@@ -159,30 +159,6 @@ def test_the_dialect_is_that_of_the_reader(set_keys, path):
     assert path.read_text() == "SECRET_KEY={SECRET_KEY}\nENCRYPTION_SALT={ENCRYPTION_SALT}\n".format(**NEW.values)
 
 
-def test_runs_under_two_names_of_one_machine_all_end_well(path):
-    """The one that is second finds the new keys there, and has nothing to do."""
-    params = {"path": str(path), "dialect": "dotenv", "keys": [{"name": name} for name in OLD.values]}
-
-    def run(keys: KeySet) -> None:
-        given = {**params, "state": "present", "values": dict(keys.values)}
-        env_file.set_env_file(SimpleNamespace(params=given, check_mode=False, _diff=False))
-
-    for _ in range(20):
-        path.write_text(TEXT.format(**OLD.values))
-        children = []
-        for _ in range(3):
-            child = os.fork()
-            if child == 0:
-                try:
-                    run(NEW)
-                    os._exit(0)
-                finally:
-                    os._exit(1)
-            children.append(child)
-        assert [os.waitpid(child, 0)[1] for child in children] == [0, 0, 0]
-        assert path.read_text() == TEXT.format(**NEW.values)
-
-
 def test_keys_in_several_files_are_set_in_one_step_or_not_at_all(run_module, path, monkeypatch):
     key_file = path.with_name("salt.key")
     path.write_text(TEXT.format(**OLD.values))

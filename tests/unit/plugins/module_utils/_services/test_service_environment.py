@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import RotationError
 from ansible_collections.tetech.key_rotation.plugins.module_utils._services.service_environment import variables
-
-from .test_units import systemd, unit  # noqa: F401
+from ansible_collections.tetech.key_rotation.tests.host_fixtures import unit
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ import fcntl
 import json
 import os
 import stat
-import subprocess
 import threading
 from pathlib import Path
 
@@ -62,14 +61,6 @@ def test_the_file_holds_nothing_in_clear_and_is_for_its_user_alone(stored, old_k
     assert text.startswith(b"$ANSIBLE_VAULT;1.1;AES256\n")
     assert old_keys.values["SECRET_KEY"].encode() not in text
     assert stat.S_IMODE(os.stat(stored).st_mode) == 0o600
-
-
-def test_ansible_vault_shows_it(stored, tmp_path, python, old_keys):
-    (tmp_path / "password").write_text("the vault password\n")
-    argv = [python, "-m", "ansible.cli.vault", "view", "--vault-password-file", str(tmp_path / "password"), stored]
-    shown = subprocess.run(argv, capture_output=True, text=True, check=True).stdout
-    assert json.loads(shown)["stages"]["current"] == old_keys.key_id
-    assert json.loads(shown)["versions"][0]["values"] == old_keys.values
 
 
 def test_another_password_does_not_open_it_and_does_not_overwrite_it(stored, third_keys):

@@ -3,17 +3,11 @@
 from __future__ import annotations
 
 import io
-import os
 import subprocess
 import sys
 import zipfile
-from pathlib import Path
 
 from ansible_collections.tetech.key_rotation.plugins.plugin_utils._control_node.monitor_zipapp import program
-
-from ....conftest import CHECKOUT
-
-MODULE = "tetech.key_rotation.monitoring_program"
 
 
 def test_the_same_sources_make_the_same_program():
@@ -33,31 +27,3 @@ def test_it_starts_without_ansible_or_any_other_package(tmp_path):
     done = subprocess.run(argv, capture_output=True, text=True, check=False, env={})
     assert done.returncode == 2, done.stderr
     assert done.stderr.startswith(f"E_OPTION: {tmp_path}/none.json is no configuration")
-
-
-def test_it_is_copied_once_for_all_to_read(tmp_path):
-    path = tmp_path / "monitor.pyz"
-
-    def install(*options: str) -> bool:
-        """Whether it says that it changed something."""
-        argv = [
-            Path(sys.executable).with_name("ansible"),
-            "localhost",
-            "-c",
-            "local",
-            "-m",
-            MODULE,
-            "-a",
-            f"path={path}",
-        ]
-        environment = {**os.environ, "ANSIBLE_COLLECTIONS_PATH": str(CHECKOUT / ".ansible/tree"), "HOME": str(tmp_path)}
-        done = subprocess.run([*argv, *options], capture_output=True, text=True, check=False, env=environment)
-        assert done.returncode == 0, done.stdout + done.stderr
-        return "CHANGED" in done.stdout
-
-    assert install("--check")
-    assert not path.exists()
-    assert install()
-    assert path.read_bytes() == program()
-    assert path.stat().st_mode & 0o777 == 0o644
-    assert not install()

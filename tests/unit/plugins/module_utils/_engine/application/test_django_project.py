@@ -76,57 +76,9 @@ def start(folder: Path, checkout: Path, tmp_path: Path, python: str):
     return run
 
 
-def test_the_application_starts_as_it_would_by_itself_and_nothing_is_printed(start, folder, tmp_path):
-    assert start() == {"saw": {"settings": "food_ordering.settings", "cwd": str(folder), "bytecode": False}}
-    assert list((tmp_path / "cache").rglob("django_project*.pyc"))
-    assert not [path for path in (tmp_path / "cache").rglob("*.pyc") if str(folder) in str(path)]
-
-
-def test_no_log_of_the_application_is_made_or_written(start, folder):
-    own = f"logging.FileHandler({str(folder / 'own.log')!r}, delay=True)"
-    assert "saw" in start(f"import logging\nlogging.root.addHandler({own})\nlogging.critical('Decryption failed')")
-    assert not (folder / "own.log").exists()
-
-
-@pytest.mark.parametrize(
-    ("settings", "error"),
-    [
-        ("\n\nraise ValueError('CANARY')", "ValueError"),
-        ("\n\nimport sys; sys.exit('CANARY')", "SystemExit"),
-        ("import json\n\njson.loads('CANARY')", "JSONDecodeError"),  # raised outside of the project
-    ],
-)
-def test_an_application_that_does_not_start_is_told_by_type_and_place(start, folder, settings, error):
-    result = start(settings)
-    assert result["error"]["code"] == "E_DJANGO_SETUP"
-    where = folder / "food_ordering" / "__init__.py"
-    assert result["error"]["what"] == f"the application does not start: {error} at {where}:3"
-    assert "CANARY" not in str(result)
-
-
-WITHOUT_SETTINGS = "has no manage.py, and no settings module is named"
-
-
 def test_a_folder_that_is_not_there_is_no_project(tmp_path):
     with pytest.raises(RotationError, match="E_PROJECT"):
         django_project.check_folder(str(tmp_path / "none"))
-
-
-@pytest.mark.parametrize("named", ["settings_module", "DJANGO_SETTINGS_MODULE"])
-def test_without_manage_py_the_settings_module_is_named_by_the_operator_or_the_service(start, folder, named):
-    (folder / "manage.py").unlink()
-    assert start()["error"]["what"] == f"{folder} {WITHOUT_SETTINGS}"
-    assert start(service={named: "elsewhere.settings"})["saw"]["settings"] == "elsewhere.settings"
-
-
-def test_the_application_has_the_variables_of_its_service_and_no_other_process_sees_them(start, tmp_path):
-    (tmp_path / "packages").mkdir()
-    (tmp_path / "packages/only_there.py").write_text("")
-    seen = "import django, os, only_there\n" + (
-        "django.SAW.update(key=os.environ['KEY'], born=b'CANARY' in open('/proc/self/environ', 'rb').read())"
-    )
-    saw = start(seen, service={"KEY": "CANARY", "PYTHONPATH": str(tmp_path / "packages")})["saw"]
-    assert (saw["key"], saw["born"]) == ("CANARY", False)
 
 
 def test_a_project_of_ones_own_is_taken(folder):

@@ -23,37 +23,7 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._services.main
     StoppedServices,
 )
 from ansible_collections.tetech.key_rotation.plugins.module_utils._system import child_processes
-
-# Enough of systemctl: a unit is a folder, a property is a file in it. `crash` and `stuck` are units that do not obey.
-SYSTEMCTL = """#!/bin/sh
-cd "{folder}"
-echo "$*" >> calls
-case $1 in
-  show) cat "$5/$3" 2>/dev/null || test "$3" != LoadState || echo not-found ;;
-  stop) test "$2" = stuck.service || echo inactive > "$2/ActiveState" ;;
-  start) test "$2" != crash.service && echo active > "$2/ActiveState" ;;
-esac
-"""
-
-
-@pytest.fixture
-def systemd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    folder = tmp_path / "systemd"
-    folder.mkdir()
-    program = tmp_path / "bin/systemctl"
-    program.parent.mkdir()
-    program.write_text(SYSTEMCTL.format(folder=folder))
-    program.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
-    for name, triggers in {"web.service": "web.socket", "web.socket": "", "worker.service": ""}.items():
-        unit(folder, name, TriggeredBy=triggers)
-    return folder
-
-
-def unit(folder: Path, name: str, **properties: str) -> None:
-    (folder / name).mkdir(exist_ok=True)
-    for key, value in {"LoadState": "loaded", "ActiveState": "active", "TriggeredBy": "", **properties}.items():
-        (folder / name / key).write_text(value + "\n")
+from ansible_collections.tetech.key_rotation.tests.host_fixtures import unit
 
 
 def test_the_files_that_a_unit_reads_its_environment_from(systemd):

@@ -1,0 +1,146 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The start of a real Django application, in a process of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.application import django_project
+
+MANAGE = """
+import os
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "food_ordering.settings")
+"""
+# A start changes its process, so each has one of its own.
+START = """
+import json, os, sys
+sys.path.insert(0, sys.argv[1])
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.application import django_project
+from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import RotationError
+try:
+    service = json.loads(sys.argv[3])
+    django_project.start(sys.argv[2], service.pop("settings_module", None), environment=lambda: service)
+    import django
+    print(json.dumps({"saw": django.SAW}))
+except RotationError as exc:
+    print(json.dumps(exc.as_result()))
+"""
+# Django as far as a start goes: what the application's own code does then is what is tested.
+DJANGO = """
+import os, sys
+SAW = {}
+def setup():
+    print("noise")
+    from django.utils import log
+    log.configure_logging(None, {"handlers": {"file": {"filename": "CANARY.log"}}})
+    SAW.update(settings=os.environ["DJANGO_SETTINGS_MODULE"], cwd=os.getcwd(), bytecode=not sys.dont_write_bytecode)
+    import food_ordering
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    made = tmp_path / "project"
+    (made / "food_ordering").mkdir(parents=True)
+    (made / "manage.py").write_text(MANAGE)
+    (made / "food_ordering" / "__init__.py").write_text("")
+    return made
+
+
+@pytest.fixture
+def start(folder: Path, checkout: Path, tmp_path: Path, python: str):
+    tree = tmp_path / "tree"
+    (tree / "ansible_collections" / "tetech").mkdir(parents=True)
+    (tree / "ansible_collections" / "tetech" / "key_rotation").symlink_to(checkout)
+    (folder / "django/utils").mkdir(parents=True)
+    (folder / "django/__init__.py").write_text(DJANGO)
+    (folder / "django/utils/__init__.py").touch()
+    (folder / "django/utils/log.py").write_text("def configure_logging(*found):\n    raise ValueError(found)\n")
+
+    def run(settings: str = "", service: dict[str, str] | None = None) -> dict:
+        (folder / "food_ordering" / "__init__.py").write_text(settings)
+        argv = [python, "-c", START, str(tree), str(folder), json.dumps(service or {})]
+        cache = {"PATH": os.environ["PATH"], "PYTHONPYCACHEPREFIX": str(tmp_path / "cache")}
+        ended = subprocess.run(argv, capture_output=True, text=True, check=True, cwd=tmp_path, env=cache)
+        assert ended.stderr == ""
+        return json.loads(ended.stdout)
+
+    return run
+
+
+def test_the_application_starts_as_it_would_by_itself_and_nothing_is_printed(start, folder, tmp_path):
+    assert start() == {"saw": {"settings": "food_ordering.settings", "cwd": str(folder), "bytecode": False}}
+    assert list((tmp_path / "cache").rglob("django_project*.pyc"))
+    assert not [path for path in (tmp_path / "cache").rglob("*.pyc") if str(folder) in str(path)]
+
+
+def test_no_log_of_the_application_is_made_or_written(start, folder):
+    own = f"logging.FileHandler({str(folder / 'own.log')!r}, delay=True)"
+    assert "saw" in start(f"import logging\nlogging.root.addHandler({own})\nlogging.critical('Decryption failed')")
+    assert not (folder / "own.log").exists()
+
+
+@pytest.mark.parametrize(
+    ("settings", "error"),
+    [
+        ("\n\nraise ValueError('CANARY')", "ValueError"),
+        ("\n\nimport sys; sys.exit('CANARY')", "SystemExit"),
+        ("import json\n\njson.loads('CANARY')", "JSONDecodeError"),  # raised outside of the project
+    ],
+)
+def test_an_application_that_does_not_start_is_told_by_type_and_place(start, folder, settings, error):
+    result = start(settings)
+    assert result["error"]["code"] == "E_DJANGO_SETUP"
+    where = folder / "food_ordering" / "__init__.py"
+    assert result["error"]["what"] == f"the application does not start: {error} at {where}:3"
+    assert "CANARY" not in str(result)
+
+
+WITHOUT_SETTINGS = "has no manage.py, and no settings module is named"
+
+
+@pytest.mark.parametrize("named", ["settings_module", "DJANGO_SETTINGS_MODULE"])
+def test_without_manage_py_the_settings_module_is_named_by_the_operator_or_the_service(start, folder, named):
+    (folder / "manage.py").unlink()
+    assert start()["error"]["what"] == f"{folder} {WITHOUT_SETTINGS}"
+    assert start(service={named: "elsewhere.settings"})["saw"]["settings"] == "elsewhere.settings"
+
+
+def test_the_application_has_the_variables_of_its_service_and_no_other_process_sees_them(start, tmp_path):
+    (tmp_path / "packages").mkdir()
+    (tmp_path / "packages/only_there.py").write_text("")
+    seen = "import django, os, only_there\n" + (
+        "django.SAW.update(key=os.environ['KEY'], born=b'CANARY' in open('/proc/self/environ', 'rb').read())"
+    )
+    saw = start(seen, service={"KEY": "CANARY", "PYTHONPATH": str(tmp_path / "packages")})["saw"]
+    assert (saw["key"], saw["born"]) == ("CANARY", False)
+
+
+@pytest.fixture
+def application(monkeypatch):
+    """The settings module of an application that was started."""
+
+    def started(**settings: Any) -> ModuleType:
+        module = ModuleType("food_ordering.settings")
+        module.__dict__.update(settings)
+        monkeypatch.setitem(sys.modules, "food_ordering.settings", module)
+        monkeypatch.setenv("DJANGO_SETTINGS_MODULE", "food_ordering.settings")
+        return module
+
+    return started
+
+
+@pytest.fixture
+def started(tmp_path):
+    """An application that read its .env when it started."""
+    made = django_project.ApplicationStart(frozenset({"PATH"}))
+    made.see("open", (str(tmp_path / ".env"), "r", 0))
+    return made
