@@ -10,7 +10,7 @@ from ansible.utils.display import Display
 from ..module_utils._engine import plan as plans
 from ..module_utils._errors.discovery import PlanNotReady
 from ..plugin_utils._plan_action import PlanAction
-from ..plugin_utils._plans import plan_approval, plan_file
+from ..plugin_utils._plans import plan_approval, plan_file, row_file
 from ..plugin_utils._plans.plan_file import Plan
 from ..plugin_utils._report import plan_lines
 from ..plugin_utils._screen import lines
@@ -28,10 +28,17 @@ class ActionModule(PlanAction):
         if self._task.diff:
             headers = {"before_header": path, "after_header": path}
             result["diff"] = {"before": done.before, "after": done.after, **headers}
-        lines.show(plan_lines.plan(plan, path, self.variables), "Plan")
+        rows = "" if self._task.check_mode else row_file.path_next_to(path)
+        if rows:
+            row_file.write(rows, self.listed)
+        shown = rows if self.listed else ""
+        lines.show(plan_lines.plan(plan, path, self.variables, shown), "Plan")
         if stopping := plans.stops(plan):  # the screen and the file have the plan: Ansible prints a failed result
             error = PlanNotReady(changed=WRITTEN, path=path, count=len(stopping))
-            return {**result, "failed": True, **error.as_result(), "findings": stopping}
+            result.update(failed=True, **error.as_result(), findings=stopping)
+            if shown:
+                row_file.tell(result, row_file.format_place(shown))
+            return result
         if boolean(args.get("require_approval", False)):
             for line in plan_approval.commands(path, plan["hash"], str(args.get("environment", "production"))):
                 display.display(f"  {line}")

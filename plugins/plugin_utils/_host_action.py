@@ -5,11 +5,16 @@
 from __future__ import annotations
 
 import abc
+import contextlib
+import os
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
+from ..module_utils._errors.base import RotationError
 from ._action import RotationAction
 from ._host_calls import HostCall, HostResults
+from ._plans import row_file
 from ._task_types import TaskArguments, TaskResult
 
 
@@ -25,6 +30,7 @@ class HostAction(RotationAction, abc.ABC):
 
     shows_progress: ClassVar[bool] = False  # whether the module writes how far it is
     changes: ClassVar[bool] = True  # whether it may change something on the host
+    listed: Sequence[Mapping[str, Any]] = ()  # all rows of the findings that the host returned
     judged_here: ClassVar[bool] = False  # whether ``judge`` may fail where the module did not
 
     @abc.abstractmethod
@@ -42,15 +48,33 @@ class HostAction(RotationAction, abc.ABC):
     def answer(self, options: TaskArguments, ran: HostResults) -> TaskResult:
         """The result of the task, from what ran on the host."""
         self.times = ran.times
-        return self.judge(options, {**ran.results[self.module], **ran.said})
+        return self._judged(options, {**ran.results[self.module], **ran.said})
+
+    def _judged(self, options: TaskArguments, result: TaskResult) -> TaskResult:
+        """The result, without the rows of its findings: a file has them."""
+        self.listed = result.pop("listed", ())
+        judged = self.judge(options, result)
+        if self.listed and judged.get("failed"):
+            self.list_rows(options, judged)
+        return judged
+
+    def list_rows(self, options: TaskArguments, result: TaskResult) -> None:
+        """Write all rows of the findings of a failed ``result`` next to the record, and say where that is."""
+        told = row_file.ELSEWHERE
+        if "rotation_id" in self._task.args and not self._task.check_mode:
+            path = os.path.join(os.path.dirname(self.record(self._task.args).path), "rows.csv")
+            with contextlib.suppress(RotationError):  # the findings are the news
+                row_file.write(path, self.listed)
+                told = row_file.format_place(path)
+        row_file.tell(result, told)
 
     def act(self, options: TaskArguments) -> TaskResult:
         asked = self.ask(options)
         if isinstance(asked, Answered):
             return asked.result
         if not self.shows_progress:
-            return self.judge(options, self.on_host(self.module, asked))
-        return self.judge(options, self.watched(self.module, asked, self.progress_host(options)))
+            return self._judged(options, self.on_host(self.module, asked))
+        return self._judged(options, self.watched(self.module, asked, self.progress_host(options)))
 
     def progress_host(self, options: TaskArguments) -> str:
         """The host whose progress is shown, if it is one of several at work at once."""

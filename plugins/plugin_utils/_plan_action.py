@@ -37,6 +37,9 @@ class PlanAction(HostAction, abc.ABC):
             other_keys.refuse(history, result["other_keys"], files)
         return self.judge_plan(args, result["plan"])
 
+    def list_rows(self, options: TaskArguments, result: TaskResult) -> None:
+        """They are listed next to the plan."""
+
     @abc.abstractmethod
     def judge_plan(self, args: TaskArguments, plan: Plan) -> TaskResult:
         """The result of the task, from the plan of the application as it is now."""

@@ -110,3 +110,37 @@ def test_a_key_of_the_env_file_that_opens_what_the_listed_keys_do_not_is_propose
     ready = site.play("plan")
     assert ready.code == 0, ready.text
     assert "billing_partner.note" in ready.text
+
+
+def test_every_row_of_a_finding_is_in_a_file_that_the_message_names(site: Site) -> None:
+    site.sql("UPDATE customer_userprofile SET _phone_number_encrypted = 'CANARY ' || id WHERE id <= 50")
+    site.sql("UPDATE restaurant_restaurant SET _email_encrypted = 'gAAAAABCANARY' WHERE id = 7")
+    expected = [
+        "table,column,primary key,class",
+        *(f"customer_userprofile,_phone_number_encrypted,{number},plaintext" for number in range(1, 51)),
+        "restaurant_restaurant,_email_encrypted,7,unreadable",
+    ]
+    made = site.play("plan")
+    assert made.code == 2, made.text
+    assert "and 45 more" in made.text
+    (path,) = site.folder.rglob("plan.rows.csv")
+    assert made.text.count(f"{path} lists all rows of these findings") == 1
+    assert f"All of these rows are in {path}." in made.text
+    assert sorted(path.read_text(encoding="utf-8").splitlines()) == sorted(expected)
+    assert path.stat().st_mode & 0o777 == 0o600
+    path.with_name("plan.yml").unlink()
+    dry = site.play("rotate", "--check")
+    assert (dry.code != 0, "The plan playbook lists all of these rows in a file." in " ".join(dry.text.split())) == (
+        True,
+        True,
+    )
+    refused = site.play("rotate")
+    assert refused.code != 0
+    (rows,) = site.folder.glob("records/*/rows.csv")
+    assert f"All of these rows are in {rows}." in refused.text.replace("\n", " "), refused.text
+    assert sorted(rows.read_text(encoding="utf-8").splitlines()) == sorted(expected)
+    assert "CANARY" not in made.text + dry.text + refused.text
+    site.sql("DELETE FROM restaurant_restaurant WHERE id = 7")
+    site.sql("UPDATE customer_userprofile SET _phone_number_encrypted = NULL WHERE id <= 50")
+    assert site.play("plan").code == 0
+    assert not path.exists()

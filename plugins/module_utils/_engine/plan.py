@@ -55,6 +55,7 @@ class Plan:
     keys: Sequence[Mapping[str, Any]] = ()
     proposed: Sequence[Mapping[str, Any]] = ()
     leave_alone: Sequence[str] = ()
+    listed: Sequence[Mapping[str, Any]] = ()  # all rows of the findings, for a file of their own
 
     def as_document(self) -> dict[str, Any]:
         """The plan as a document of plain values, with its hash."""

@@ -20,7 +20,7 @@ from .application import custom_functions, django_project, key_uses, key_worker,
 from .crypto import schemes
 from .crypto.key_set import KeySet
 from .crypto.keyring import ApplicationSettings, Keyring
-from .discovery import accounting, cached_tokens, proposal, settlements, target_survey, unlisted_keys
+from .discovery import accounting, cached_tokens, listed_rows, proposal, settlements, target_survey, unlisted_keys
 from .discovery.findings import KINDS, Finding, Findings, refuse
 from .discovery.nesting import NESTED
 from .discovery.settlements import BY_COMMAND, UNREADABLE, Settlements
@@ -408,7 +408,9 @@ class Application:
         around = [*plan.other_databases(), *plan.caches()]
         notices = [*around, *(each.as_notice() for each in found), *self._notices()]
         keys = accounting.planned_keys(surveys, self.keyring, self.keys, self.uses())
-        return plan.Plan(surveys, tallies, self.keyring, notices, self.settlements, keys, proposed, self.leave_alone)
+        asked = (self.settlements, keys, proposed, self.leave_alone)
+        listed = listed_rows.as_results(each.listed for each in found)
+        return plan.Plan(surveys, tallies, self.keyring, notices, *asked, listed)
 
     def _commands(self) -> list[Finding]:
         """The command that will re-encrypt, or those of the application that could."""

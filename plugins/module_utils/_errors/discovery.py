@@ -193,6 +193,14 @@ class SeveralFindings(RotationError):
     remedy = "Do what is said of each, then run the same command again."
 
 
+class RowFile(RotationError):
+    code = "E_ROW_FILE"
+    path: str
+    reason: str | None
+    problem = "the list of rows {path} cannot be written: {reason}"
+    remedy = "Give yourself the right to write there, and room, then run the same command again."
+
+
 class PlanNotReady(RotationError):
     code = "E_PLAN_NOT_READY"
     path: str

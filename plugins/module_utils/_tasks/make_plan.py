@@ -28,4 +28,4 @@ def make_plan(task: HostTask) -> dict[str, Any]:
     unset = [name for name in names if name not in found]
     with rotation.open_application(request) as application:
         planned = application.plan(counted=params["counted"], env=env, unset=unset)
-    return {"changed": False, "plan": planned.as_document()}
+    return {"changed": False, "plan": planned.as_document(), "listed": list(planned.listed)}

@@ -17,14 +17,19 @@ WIDTH = 118  # of a line of advice
 SHOWN = 12  # columns of one finding
 
 
-def plan(made: Mapping[str, Any], path: str, variables: Mapping[str, Any]) -> Iterator[str]:
-    """The plan for a screen: targets with counts, findings with what to do, the keys to list, and what to type next."""
+def plan(made: Mapping[str, Any], path: str, variables: Mapping[str, Any], rows: str = "") -> Iterator[str]:
+    """The plan for a screen: targets with counts, findings with what to do, the keys to list, and what to type next.
+
+    ``rows`` is the file with all rows of the findings, if the lines do not show them all.
+    """
     yield from _columns(made)
     yield from _findings(made["notices"])
     if "proposed" in made:
         yield "  KEYS  that fit what was found, to put into the inventory:"
         for text in yaml.safe_dump(made["proposed"], sort_keys=False).splitlines():
             yield f"          {text}"
+    if rows:
+        yield f"  rows  {rows} lists all rows of these findings"
     stops = sum("code" in notice for notice in made["notices"])
     yield f"  plan  {path}, hash {made['hash']}"
     if stops:

@@ -16,6 +16,7 @@ from ..._errors.base import NOTHING_CHANGED, RotationError
 from ..._errors.catalogue import CATALOGUE, build_error
 from ..._errors.discovery import SeveralFindings
 from ..._errors.option_names import spell_options
+from .listed_rows import ListedRows, as_results
 from .settlements import DECISIONS, UNREADABLE, Settlements
 
 
@@ -184,6 +185,7 @@ class Finding:
     kind: FindingKind
     column: str
     facts: dict[str, Any] = field(default_factory=dict)
+    listed: ListedRows | None = None  # all rows that it is about, if it is about rows
 
     @property
     def what(self) -> str:
@@ -274,7 +276,9 @@ class FindingsError(RotationError):
         return FindingsError(self.findings, changed=changed)
 
     def as_result(self) -> dict[str, object]:
-        return {**super().as_result(), "findings": [each.as_result() for each in self.findings]}
+        listed = as_results(each.listed for each in self.findings)
+        found = {"findings": [each.as_result() for each in self.findings]}
+        return {**super().as_result(), **found, **({"listed": listed} if listed else {})}
 
 
 def refuse(found: Iterable[Finding]) -> None:

@@ -21,6 +21,7 @@ from ..crypto.tokens import Opened
 from ..discovery import signatures, value_look
 from ..discovery.column_types import JsonCodec
 from ..discovery.findings import KINDS, Finding, refuse
+from ..discovery.listed_rows import EXAMPLES, LISTED, ListedRows
 from ..discovery.nesting import NESTED, NESTED_UNREADABLE, TOKEN_INSIDE, TWO_LAYERS, held_inside, unwrapped
 from ..discovery.settlements import Settlements
 from ..discovery.signatures import Signature
@@ -35,8 +36,6 @@ from .row_digests import EachRow, TableComparison
 from .table_pages import PAGE_ROWS, Page, PageRequest, by_table, pages, spans
 
 SAMPLE_PARTS = 10
-EXAMPLES = 5  # per target and class, for a person
-NAMED = 1000  # the same of what does not open to its end, for a repair
 SHOWN = 12  # in one message
 DIGEST_MODULUS = 1 << 256
 # What libraries that decode base64 loosely pass over in a token, as it is and as JSON writes it.
@@ -63,21 +62,20 @@ NO_LOOKS: Mapping[str, TableComparison] = {}
 
 @dataclass
 class Rows:
-    """How many rows, and the first ones."""
+    """How many rows, and the first LISTED of them by their keys."""
 
     count: int = 0
-    first: list[str] = field(default_factory=list)
+    listed: list[str] = field(default_factory=list)
 
     def add(self, row: str) -> None:
         self.count += 1
-        if self.count <= EXAMPLES:
-            self.first.append(row)
+        if self.count <= LISTED:
+            self.listed.append(row)
 
     @property
-    def shown(self) -> str:
-        """The first ones, for a message."""
-        more = self.count - len(self.first)
-        return ", ".join(self.first) + (f" and {more} more" if more else "")
+    def first(self) -> list[str]:
+        """Those for a message."""
+        return self.listed[:EXAMPLES]
 
 
 @dataclass
@@ -101,7 +99,7 @@ class Tally:
     def add(self, value_class: str, row: str) -> None:
         self.classes[value_class] += 1
         examples = self.examples.setdefault(value_class, [])
-        if len(examples) < (NAMED if value_class in UNOPENED else EXAMPLES):
+        if len(examples) < (LISTED if value_class == NESTED or value_class in UNOPENED else EXAMPLES):
             examples.append(row)
 
     def digest(self, key: bytes, row: str, place: int, plaintext: bytes) -> int:
@@ -443,12 +441,8 @@ def inside_fixed(
             for place, target in enumerate(group.members):
                 for row in _held_in_fixed(target, [values[place] for _, values in page], keyring):
                     if not {target.name, f"{target.name}:{rows[row]}"}.intersection(leave_alone):
-                        found[target.name].add(f"{target.name}:{rows[row]}")
-    return [
-        Finding(KINDS[TOKEN_INSIDE], name, {"count": rows.count, "rows": rows.shown})
-        for name, rows in found.items()
-        if rows.count
-    ]
+                        found[target.name].add(rows[row])
+    return [each for target in columns for each in _of_rows(TOKEN_INSIDE, target, found[target.name])]
 
 
 def _held_in_fixed(target: Target, values: Sequence[Any], keyring: Keyring) -> list[int]:
@@ -474,8 +468,15 @@ def findings(tallies: Sequence[Tally], classes: Collection[str] = tuple(UNOPENED
         for value_class in classes:
             count, rows = find_odd([others], value_class.__eq__)
             if count:
-                found.append(Finding(KINDS[value_class], tally.target.name, {"count": count, "rows": rows}))
+                facts, keys = {"count": count, "rows": rows}, others.examples[value_class]
+                listed = list_rows(tally.target, value_class, count, keys)
+                found.append(Finding(KINDS[value_class], tally.target.name, facts, listed))
     return found
+
+
+def list_rows(target: Target, value_class: str, count: int, keys: Sequence[str]) -> ListedRows:
+    """Rows of one target for the file of a finding."""
+    return ListedRows(target.table.label, word(target.column), value_class, count, keys)
 
 
 def _without_formats(tally: Tally) -> Tally:
@@ -491,7 +492,8 @@ def _of_formats(tally: Tally) -> Iterator[Finding]:
     """The values in formats that are known by their look, and that are not the format of their column."""
     for other, names in tally.formats.items():
         shown = ", ".join(f"{tally.target.name}:{name}" for name in names[:SHOWN])
-        yield Finding(KINDS["format"], shown, {"count": len(names), "description": other.what, "advice": other.todo})
+        facts = {"count": len(names), "description": other.what, "advice": other.todo}
+        yield Finding(KINDS["format"], shown, facts, list_rows(tally.target, "format", len(names), names))
 
 
 def left_alone(tallies: Sequence[Tally], settled: Settlements) -> list[Finding]:
@@ -499,7 +501,7 @@ def left_alone(tallies: Sequence[Tally], settled: Settlements) -> list[Finding]:
     found = []
     for tally in tallies:
         rows = [row for row in tally.unsettled if f"{tally.target.name}:{row}" not in settled]
-        found += _of_rows("left_alone", tally, len(rows), rows)
+        found += _of_rows("left_alone", tally.target, Rows(len(rows), rows))
     return found
 
 
@@ -510,15 +512,18 @@ def notable(tallies: Sequence[Tally]) -> list[Finding]:
         finding
         for tally in tallies
         for kind, rows in (("loose", tally.loose), ("unsearched", tally.unsearched))
-        for finding in _of_rows(kind, tally, rows.count, rows.first)
+        for finding in _of_rows(kind, tally.target, rows)
     ]
 
 
-def _of_rows(kind: str, tally: Tally, count: int, rows: Sequence[str]) -> list[Finding]:
+def _of_rows(kind: str, target: Target, rows: Rows) -> list[Finding]:
     """One finding with the count of rows and the first ones; none if there are no rows."""
-    more = f" and {count - EXAMPLES} more" if count > EXAMPLES else ""
-    names = ", ".join(f"{tally.target.name}:{row}" for row in rows[:EXAMPLES])
-    return [Finding(KINDS[kind], tally.target.name, {"count": count, "rows": names + more})] if count else []
+    if not rows.count:
+        return []
+    more = f" and {rows.count - EXAMPLES} more" if rows.count > EXAMPLES else ""
+    names = ", ".join(f"{target.name}:{row}" for row in rows.first)
+    listed = list_rows(target, kind, rows.count, rows.listed)
+    return [Finding(KINDS[kind], target.name, {"count": rows.count, "rows": names + more}, listed)]
 
 
 def refuse_nested(tallies: Sequence[Tally]) -> None:

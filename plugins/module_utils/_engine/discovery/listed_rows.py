@@ -1,0 +1,32 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""All rows of a finding, by their keys: a message has the first ones, a file on the control node has the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+EXAMPLES = 5  # rows of one finding in a message
+LISTED = 100_000  # of one column and class in the file
+
+
+@dataclass(frozen=True)
+class ListedRows:
+    """``count`` rows of one column and class, of which ``keys`` are the primary keys of the first LISTED."""
+
+    table: str
+    column: str
+    value_class: str
+    count: int
+    keys: Sequence[str]
+
+    def as_result(self) -> dict[str, Any]:
+        return {**asdict(self), "keys": list(self.keys)}
+
+
+def as_results(found: Iterable[ListedRows | None]) -> list[dict[str, Any]]:
+    """All of them for a result; none if the messages name every row."""
+    rows = [each for each in found if each is not None]
+    return [each.as_result() for each in rows] if any(each.count > EXAMPLES for each in rows) else []

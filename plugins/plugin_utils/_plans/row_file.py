@@ -1,0 +1,62 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The file on the control node that lists every row of the findings: table, column, primary key and class."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import io
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ...module_utils._errors.discovery import RowFile
+from ...module_utils._system import atomic_file
+
+ELSEWHERE = "The plan playbook lists all of these rows in a file."
+HEAD = ("table", "column", "primary key", "class")
+
+
+def path_next_to(plan: str) -> str:
+    """The file that belongs to a plan."""
+    return f"{os.path.splitext(plan)[0]}.rows.csv"
+
+
+def write(path: str, found: Sequence[Mapping[str, Any]]) -> None:
+    """Write the rows, or remove the file of an earlier run if there are none. Raises E_ROW_FILE."""
+    try:
+        if found:
+            atomic_file.private_folder(os.path.dirname(path))
+            atomic_file.replace(path, _text(found).encode("utf-8"))
+        else:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(path)
+    except OSError as exc:
+        raise RowFile(path=path, reason=exc.strerror) from None
+
+
+def format_place(path: str) -> str:
+    """Where all rows are, in a sentence."""
+    return f"All of these rows are in {path}."
+
+
+def _text(found: Sequence[Mapping[str, Any]]) -> str:
+    text = io.StringIO()
+    lines = csv.writer(text, lineterminator="\n")
+    lines.writerow(HEAD)
+    for each in found:
+        place = each["table"], each["column"]
+        lines.writerows((*place, key, each["value_class"]) for key in each["keys"])
+        if left := each["count"] - len(each["keys"]):
+            lines.writerow((*place, f"({left} more)", each["value_class"]))
+    return text.getvalue()
+
+
+def tell(result: dict[str, Any], told: str) -> None:
+    """Say in a failed result where all rows are."""
+    error = result.get("error")
+    if error:
+        result["error"] = {**error, "todo": f"{error['todo']} {told}"}
+        result["msg"] = f"{result['msg']} {told}"
+        result.pop("exception", None)  # ansible-core 2.19 and newer show its text, not msg
