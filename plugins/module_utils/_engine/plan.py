@@ -183,6 +183,10 @@ def _part(found: Mapping[str, Any], name: str) -> Any:
     return found.get(name, [] if name in SINCE else None)
 
 
+# What an entry of a part is called, if it is no column of the application.
+_CALLED = {"settlements": "the settlement of {}", "left_alone": f"the value {{}} in {variable_of('leave_alone')}"}
+
+
 def difference(approved: Mapping[str, Any], made: Mapping[str, Any]) -> list[str]:
     """What is in one plan and not in the other, in words a person reads.
 
@@ -193,11 +197,12 @@ def difference(approved: Mapping[str, Any], made: Mapping[str, Any]) -> list[str
     for part in COMPARED:
         before = {entry["column"]: entry for entry in _part(approved, part)}
         after = {entry["column"]: entry for entry in _part(made, part)}
-        lines += [f"{column} is new" for column in sorted(after.keys() - before.keys())]
-        lines += [f"{column} is gone" for column in sorted(before.keys() - after.keys())]
+        what = _CALLED.get(part, "{}")
+        lines += [f"{what.format(column)} is new" for column in sorted(after.keys() - before.keys())]
+        lines += [f"{what.format(column)} is gone" for column in sorted(before.keys() - after.keys())]
         for column in sorted(after.keys() & before.keys()):
             lines += [
-                f"{column}: {member} was {before[column].get(member)}, is {after[column].get(member)}"
+                f"{what.format(column)}: {member} was {before[column].get(member)}, is {after[column].get(member)}"
                 for member in sorted({*before[column], *after[column]} - {*COUNTS})
                 if before[column].get(member) != after[column].get(member)
             ]

@@ -13,6 +13,7 @@ from typing import Any
 from .._errors.application import DjangoSetup
 from .._errors.base import RotationError
 from .._errors.database import DatabaseIsReplica
+from .._errors.env_file import listed_by
 from .._errors.options import InvalidLeaveAlone
 from .._system.progress_file import SILENT, ProgressFile
 from . import plan
@@ -388,7 +389,7 @@ class Application:
         others = unlisted_keys.by_column(surveys, env)
         proposed = self._proposed_keys(others, env)
         line = proposal.line(proposed or [{"name": name} for name in sorted(self.keyring.names)])
-        missing = {"path": self.keys_from, "line": line}
+        missing = {"path": self.keys_from, "line": line, "listed": listed_by(key["name"] for key in self.keys)}
         found = [Finding(KINDS["key_missing"], name, {"name": name, **missing}) for name in unset]
         unproved = target_survey.findings_of(surveys, self.keyring, self.keys_from, self.settlements, line)
         found += [

@@ -38,6 +38,7 @@ from .._errors.env_file import (
     EnvSyntax,
     EnvUnsafe,
     EnvWrite,
+    listed_by,
 )
 from .._system import atomic_file, users
 from . import dialects
@@ -168,8 +169,8 @@ def assignments(text: str, names: Sequence[str], path: str, dialect: str = "dote
         found[line.name] = _assignment(model, line, line.rest, path)
     for name in names:
         if name not in found:
-            listed = proposal.line({"name": known} for known in found)
-            raise EnvKeyMissing(path=path, name=name, line=listed)
+            line_to_set = proposal.line({"name": known} for known in found)
+            raise EnvKeyMissing(path=path, name=name, line=line_to_set, listed=listed_by(names))
         if not found[name].value:
             raise EnvKeyEmpty(path=path, line=found[name].line, name=name)
     return found

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from .base import RotationError
 
 
@@ -85,12 +87,21 @@ class EnvDuplicate(RotationError):
     remedy = "Programs use the last one: delete the wrong line."
 
 
+DEFAULT_KEYS = ("SECRET_KEY", "ENCRYPTION_SALT")  # of O(keys)
+
+
+def listed_by(names: Iterable[str]) -> str:
+    """Who lists the keys of these names: a person who has set no O(keys) does not know that it has a default."""
+    return "the default of O(keys) lists it" if tuple(names) == DEFAULT_KEYS else "O(keys) lists it"
+
+
 class EnvKeyMissing(RotationError):
     code = "E_ENV_KEY_MISSING"
     path: str
     name: str
     line: str
-    problem = "{path}: {name} is not set, and O(keys) lists it"
+    listed: str
+    problem = "{path}: {name} is not set, and {listed}"
     remedy = (
         "List the keys with which the application encrypts: {line}. The plan playbook proposes that line. If {name} "
         "is one of them, add it to the file with the value that the data is encrypted with, or name the right file in "

@@ -113,8 +113,23 @@ def test_values_that_are_left_alone_by_name_are_in_the_plan_and_its_hash(made, s
     now = plan.Plan(surveys, counted(targets), ring, NOTICES, leave_alone=names).as_document()
     assert now["left_alone"] == [{"column": "profile.name:3"}, {"column": "profile.phone:7"}]
     assert now["hash"] != made["hash"]
-    assert plan.difference(made, now) == ["profile.name:3 is new", "profile.phone:7 is new"]
-    assert plan.difference(now, made) == ["profile.name:3 is gone", "profile.phone:7 is gone"]
+    assert plan.difference(made, now) == [
+        "the value profile.name:3 in key_rotation_leave_alone is new",
+        "the value profile.phone:7 in key_rotation_leave_alone is new",
+    ]
+    assert plan.difference(now, made)[0] == "the value profile.name:3 in key_rotation_leave_alone is gone"
+
+
+def test_a_new_settlement_is_no_new_column(made, surveys, targets, ring):
+    settled = {"profile.name": Settlement("profile.name", "not_ours", "of a partner")}
+    now = plan.Plan(surveys, counted(targets), ring, NOTICES, settled).as_document()
+    assert plan.difference(made, now) == ["the settlement of profile.name is new"]
+    assert plan.difference(now, made) == ["the settlement of profile.name is gone"]
+    other = {"profile.name": Settlement("profile.name", "unreadable", "of a partner")}
+    then = plan.Plan(surveys, counted(targets), ring, NOTICES, other).as_document()
+    assert plan.difference(now, then) == [
+        "the settlement of profile.name: decision was not_ours, is unreadable",
+    ]
 
 
 def test_a_plan_of_an_earlier_version_is_read_and_means_the_same(made):

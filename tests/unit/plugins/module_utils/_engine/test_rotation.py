@@ -85,7 +85,7 @@ OUTER, INNER = Fernet.generate_key().decode(), Fernet.generate_key().decode()
 def planned(monkeypatch, target):
     """What a plan proposes for columns under these schemes, and its findings, with these keys listed of the ones that
     an env file has."""
-    for name in ("other_databases", "notices", "left_out"):
+    for name in ("other_databases", "caches", "notices", "left_out"):
         monkeypatch.setattr(rotation.plan, name, lambda *given: [])
     monkeypatch.setattr(rotation.Application, "unaccounted", lambda self: [])
     monkeypatch.setattr(rotation.Application, "uses", lambda self: {})
@@ -171,7 +171,7 @@ def test_a_plan_of_nothing_is_made_and_says_why_it_is_not_ready(monkeypatch):
     """A person works through findings one after another, and the first of them may be that nothing was found."""
     stopping = Finding(KINDS["no_targets"], "", {"tables": 1, "schemes": "field"})
     monkeypatch.setattr(rotation.target_survey, "findings_of", lambda *given: [stopping])
-    for name in ("other_databases", "notices", "left_out"):
+    for name in ("other_databases", "caches", "notices", "left_out"):
         monkeypatch.setattr(rotation.plan, name, lambda *given: [])
     monkeypatch.setattr(rotation.Application, "unaccounted", lambda self: [])
     monkeypatch.setattr(rotation.Application, "uses", lambda self: {})

@@ -90,6 +90,20 @@ def test_a_name_that_no_line_sets_is_missing(env_file, content):
     assert "CANARY" not in str(error)
 
 
+def test_a_key_that_only_the_default_lists_is_said_to_be_listed_by_it(env_file):
+    path = env_file(b"SECRET_KEY=CANARY\n")
+    for names, listed in (
+        (["SECRET_KEY", "ENCRYPTION_SALT"], "the default of key_rotation_keys lists it"),
+        (["SECRET_KEY", "OTHER"], "key_rotation_keys lists it"),
+    ):
+        with pytest.raises(RotationError) as refused:
+            editor.read(path, names)
+        assert refused.value.what == f"{path}: {names[1]} is not set, and {listed}"
+        assert "List the keys with which the application encrypts: key_rotation_keys: [{name: SECRET_KEY}]." in str(
+            refused.value
+        )
+
+
 def test_a_duplicate_is_told_with_both_lines(env_file):
     assert refusal(env_file(b"A=1\nSECRET_KEY=a\n\nSECRET_KEY=b\n")).where["first"] == 2
 
