@@ -28,9 +28,9 @@ options:
       - V(destroyed) removes the values of the version O(key_id) from the store. Its key ID, dates and state stay in the
         history.
       - V(destroyed) refuses the current and the pending version, any version while a rotation is open, a version that
-        O(census) shows in use or that a database kept by a restore may need, a version in O(needed_by_backups), and a
-        version of which a version with a stage keeps a value in its list (C(keep) of O(keys)). RV(kept_by) lists older
-        versions that keep such a value and should be destroyed too.
+        O(census) shows in use or that a database kept by a restore may need, a version that one of O(kept_backups)
+        needs, and a version of which a version with a stage keeps a value in its list (C(keep) of O(keys)).
+        RV(kept_by) lists older versions that keep such a value and should be destroyed too.
       - In AWS Secrets Manager V(destroyed) removes the labels of the version. AWS deletes it at a later time.
     type: str
     required: true
@@ -54,10 +54,13 @@ options:
       - With O(state=discarded) and O(state=destroyed), the result of M(tetech.key_rotation.django_census), taken just
         before with every stage.
     type: dict
-  needed_by_backups:
-    description: With O(state=destroyed), key IDs of the versions that your kept backups need.
+  kept_backups:
+    description:
+      - With O(state=destroyed), the backups that are kept on all hosts, as
+        M(tetech.key_rotation.postgresql_backup_info) returns them, each with its C(manifest) and the C(key_ids) that
+        it needs.
     type: list
-    elements: str
+    elements: dict
     default: []
   hold_days:
     description: With O(state=destroyed), refuse for this number of days after the rotation that replaced the version.

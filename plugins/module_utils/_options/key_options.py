@@ -36,7 +36,7 @@ KEY_VERSION: dict[str, Any] = {
     "key_id": {"type": "str", "no_log": False},
     "values_file": {"type": "path"},
     "census": {"type": "dict"},
-    "needed_by_backups": {"type": "list", "elements": "str", "default": []},
+    "kept_backups": {"type": "list", "elements": "dict", "default": []},
     "hold_days": {"type": "int", "default": 0},
     "compromised": {"type": "bool", "default": False},
     "reason": {"type": "str"},

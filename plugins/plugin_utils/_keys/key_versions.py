@@ -24,6 +24,9 @@ from .version_use import refuse_kept_aside, refuse_used
 UNMADE = "(made by a real run)"  # the key id that a dry run has not got
 
 
+SHOWN = 10  # backups in a message
+
+
 @dataclass(frozen=True)
 class VersionRequest:
     """What is asked of the store: the options of ``key_version``, and whether the run is dry."""
@@ -35,7 +38,7 @@ class VersionRequest:
     env_file: str = ""
     key_id: str | None = None
     census: Mapping[str, Any] = field(default_factory=dict)
-    needed_by_backups: Sequence[str] = ()
+    kept_backups: Sequence[Mapping[str, Any]] = ()  # each with the path of its manifest and the key_ids it needs
     hold_days: int = 0
     compromised: bool = False
     former_keys: Sequence[str] = ()
@@ -142,8 +145,10 @@ def destroy(store: Store, request: VersionRequest, records: str) -> Move:
 def _refuse_needed(history: History, request: VersionRequest, key_id: str, records: str) -> None:
     """Raise E_VERSION_* if a value, a backup, a database that a restore kept, or the policy needs the version."""
     refuse_used(request.census, key_id)
-    if key_id in request.needed_by_backups:
-        raise VersionNeeded(key_id=key_id, reason="a backup needs it")
+    if needing := sorted({each["manifest"] for each in request.kept_backups if key_id in each["key_ids"]}):
+        more = f" and {len(needing) - SHOWN} more" if len(needing) > SHOWN else ""
+        reason = f"{len(needing)} retained backups need it: {', '.join(needing[:SHOWN])}{more}"
+        raise VersionNeeded(key_id=key_id, reason=reason)
     refuse_kept_aside(request.census, key_id)
     refuse_held(history, key_id, request.hold_days, records)
 

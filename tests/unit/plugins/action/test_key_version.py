@@ -552,7 +552,13 @@ def test_a_version_that_something_needs_is_not_destroyed(
     inside["targets"][0]["layers"] = {"current": 1, "previous": 1}
     assert refusal(old_keys, census=inside) == "E_VERSION_USED", "a token inside a token needs it"
     assert refusal(old_keys) == "E_OPTION"
-    assert refusal(old_keys, census=census(), needed_by_backups=[old_keys.key_id]) == "E_VERSION_NEEDED"
+    backups = [
+        {"manifest": f"/backups/r{number}.json", "key_ids": [keys.key_id]}
+        for number, keys in enumerate((old_keys, new_keys))
+    ]
+    needed = version("destroyed", "r2", check=check, key_id=old_keys.key_id, census=census(), kept_backups=backups)
+    assert code(needed) == "E_VERSION_NEEDED"
+    assert "1 retained backups need it: /backups/r0.json" in needed["msg"], "each backup is named"
     aside = {"before_r1_app": [new_keys.key_id, old_keys.key_id]}
     kept = version("destroyed", "r2", check=check, key_id=old_keys.key_id, census={**census(), "kept_aside": aside})
     assert code(kept) == "E_VERSION_NEEDED"
