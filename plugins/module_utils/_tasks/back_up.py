@@ -53,7 +53,7 @@ def _dumped(task: HostTask) -> dict[str, Any]:
 
 def _of_database(task: HostTask, application: Application, order: DumpOrder, place: int) -> dict[str, Any]:
     """The proved dump of one database, or what is to be done for it."""
-    from .._backup import restore_proof
+    from .._backup import dump_rights, restore_proof
     from .._backup.dump import Backup
 
     params, (database, survey) = task.params, application.parts[place]
@@ -66,6 +66,7 @@ def _of_database(task: HostTask, application: Application, order: DumpOrder, pla
     if kind != "none":
         restore_proof.refuse_impossible(database)
     if described is None:
+        dump_rights.refuse_unreadable(database)
         one.refuse_unusable(database.size())
     if not task.check_mode:
         described = described or one.dump(tools, database, order)

@@ -4,9 +4,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
 
+from .._errors.base import RotationError
 from .host_task import HostTask
+
+if TYPE_CHECKING:
+    from .._engine.postgres.connection import Database
 
 
 def make_plan(task: HostTask) -> dict[str, Any]:
@@ -27,5 +32,19 @@ def make_plan(task: HostTask) -> dict[str, Any]:
     env = editor.everything(params["env_file"], params["dialect"]) if names else {}
     unset = [name for name in names if name not in found]
     with rotation.open_application(request) as application:
-        planned = application.plan(counted=params["counted"], env=env, unset=unset)
+        databases = [database for database, _ in application.parts] if params["counted"] else []
+        backups = [each for database in databases for each in _backup_notices(database)]
+        planned = application.plan(counted=params["counted"], env=env, unset=unset, around=backups)
     return {"changed": False, "plan": planned.as_document(), "listed": list(planned.listed)}
+
+
+def _backup_notices(database: Database) -> Iterator[dict[str, str]]:
+    """What keeps this role from a backup, or from its proof: it stops a rotation later, unless the backup is another
+    one's."""
+    from .._backup import dump_rights, restore_proof
+
+    for refuse in (dump_rights.refuse_unreadable, restore_proof.refuse_impossible):
+        try:
+            refuse(database)
+        except RotationError as exc:
+            yield {"column": f"DATABASES[{database.alias}]", "notice": f"{exc.what} ({exc.code})", "todo": exc.todo}
