@@ -22,12 +22,12 @@ def asked(monkeypatch) -> list[Any]:
 
     def plan(**given: Any) -> Any:
         made.append(given)
-        return SimpleNamespace(as_document=lambda: {"targets": []})
+        return SimpleNamespace(as_document=lambda: {"targets": []}, listed=())
 
     @contextlib.contextmanager
     def opened(request):
         made.append(request)
-        yield SimpleNamespace(plan=plan)
+        yield SimpleNamespace(plan=plan, parts=[])
 
     monkeypatch.setattr(rotation, "open_application", opened)
     return made
