@@ -9,8 +9,9 @@ from ansible.utils.display import Display
 
 from ..module_utils._engine import plan as plans
 from ..module_utils._errors.discovery import PlanNotReady
+from ..plugin_utils._control_node import row_file
 from ..plugin_utils._plan_action import PlanAction
-from ..plugin_utils._plans import plan_approval, plan_file, row_file
+from ..plugin_utils._plans import plan_approval, plan_file
 from ..plugin_utils._plans.plan_file import Plan
 from ..plugin_utils._report import plan_lines
 from ..plugin_utils._screen import lines

@@ -13,8 +13,8 @@ from typing import Any, ClassVar
 
 from ..module_utils._errors.base import RotationError
 from ._action import RotationAction
+from ._control_node import row_file
 from ._host_calls import HostCall, HostResults
-from ._plans import row_file
 from ._task_types import TaskArguments, TaskResult
 
 

@@ -65,7 +65,7 @@ PLUGIN_UTILS: dict[str, set[str]] = {
         "_task_options.py",
         "_task_types.py",
     },
-    "_host_action.py": {"_action.py", "_host_calls.py", "_task_types.py"},
+    "_host_action.py": {"_action.py", "_control_node", "_host_calls.py", "_task_types.py"},
     "_plan_action.py": {"_host_action.py", "_keys", "_plans", "_task_types.py"},
     "_record_action.py": {"_action.py", "_rotation_record", "_task_types.py"},
     "_host_batch.py": {"_action.py", "_host_action.py", "_host_calls.py", "_task_types.py"},
