@@ -14,10 +14,11 @@ from typing import Any
 
 from ..._errors.base import RotationError
 from ..crypto.keyring import Keyring
+from ..discovery.listed_rows import EXAMPLES
 from ..discovery.target_survey import ClosedColumn, Survey, Target
 from ..postgres import catalog
 from ..postgres.connection import Database
-from .census import EXAMPLES, Census, Tally
+from .census import Census, Tally
 
 OUTSIDE = "outside"  # in place of a class of the census
 
