@@ -1,0 +1,72 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a task of key_version does with the store, for each state but the one that looks at a host first."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ...module_utils._engine.crypto.key_set import KeySet
+from ...module_utils._env_file import key_generation
+from ...module_utils._record.writer import Record
+from ...module_utils._stores.store import Store
+from . import key_versions
+from .key_versions import Move, VersionRequest, move
+from .pending_version import NewVersion
+
+STEPS = {
+    "current": key_versions.promote,
+    "rolled_back": key_versions.roll_back,
+    "discarded": key_versions.discard,
+}
+WOULD = {
+    "adopted": "adopt the keys of the .env file, {key_id}, as the current version in {store}",
+    "pending": "make new keys and put them into {store}",
+    "current": "make the new keys current in {store}",
+    "rolled_back": "make the version before current again in {store}",
+    "discarded": "take the pending version {key_id} back in {store}",
+    "destroyed": "destroy the values of the version {key_id} in {store}",
+}
+
+
+@dataclass(frozen=True)
+class VersionTask:
+    """What is asked of the store. ``records`` is the folder of all records, ``record`` the one of this rotation.
+
+    ``supplied`` are the operator's own values, and ``host_keys`` reads the keys in use (see ``NewVersion``).
+    """
+
+    request: VersionRequest
+    store: Store
+    record: Record
+    records: str
+    supplied: Mapping[str, str] = field(repr=False)
+    host_keys: Callable[[], KeySet | None]
+
+    def bring(self, state: str) -> dict[str, Any]:
+        """Bring the store into the state; the result of the task."""
+        if state == "pending":
+            return self._create()
+        if state == "destroyed":
+            destroyed = key_versions.destroy(self.store, self.request, self.records)
+            return {**as_result(destroyed), "kept_by": list(destroyed.kept_by)}
+        return as_result(move(self.store, functools.partial(STEPS[state], request=self.request), dry=self.request.dry))
+
+    def adopt(self, keys: KeySet) -> dict[str, Any]:
+        """The same for the keys that a host has."""
+        step = functools.partial(key_versions.adopt, request=self.request, keys=keys)
+        return as_result(move(self.store, step, dry=self.request.dry))
+
+    def _create(self) -> dict[str, Any]:
+        created = NewVersion(self.request, self.supplied, self.record, self.host_keys).create(self.store)
+        if not created.changed:
+            return as_result(created)
+        return {**as_result(created), "generated": key_generation.described(self.request.keys, self.supplied)}
+
+
+def as_result(done: Move) -> dict[str, Any]:
+    stages, store = dict(done.history.stages), done.history.path
+    return {"changed": done.changed, "key_id": done.key_id, "stages": stages, "store": store}

@@ -1,0 +1,34 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the record has of a move of versions: the destruction of one is a run of its own, which begins and ends."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ...module_utils._record.writer import Record
+from ...module_utils._stores.store import Store
+from .._plans.plan_approval import refuse_unauthorized
+from .record_signing import follows, refuse_changed, refuse_gone, seal, try_to_seal
+
+
+def begin_destruction(args: Mapping[str, Any], record: Record, records: str, store: Store) -> dict[str, Any]:
+    """Look at the record as every run does; what its first line has. Raises E_AUTHORIZATION and E_RECORD_*."""
+    refuse_unauthorized(args)
+    refuse_gone(records, store)
+    return refuse_changed(record, store)
+
+
+def seal_versions(state: str, result: Mapping[str, Any], record: Record, store: Store) -> None:
+    """Seal what changed the versions with all that the record holds until then.
+
+    From the first version on there is a key to sign with. The destruction of one is the end of a record, each time.
+    """
+    again = state == "destroyed" and not result.get("failed")
+    if not (result.get("changed") or again):
+        return
+    if state == "destroyed":
+        record.append("retire", "done", key_id=result["key_id"], **follows(store))
+    sealing = seal if state in ("adopted", "destroyed") else try_to_seal
+    sealing(record, store)
