@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine import rotation
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.application import lasting_caches
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto import schemes
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.key_set import KeySet
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.keyring import (
@@ -20,6 +21,12 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discov
 )
 from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import RotationError
 from cryptography.fernet import Fernet
+
+
+@pytest.fixture(autouse=True)
+def no_caches(monkeypatch):
+    """No application has set CACHES in the process of these tests."""
+    monkeypatch.setattr(lasting_caches, "lasting", lambda: [])
 
 
 @pytest.mark.parametrize("entry", ["", "profile", "profile.name", "profile:7", ":", "7:profile.name"])

@@ -206,10 +206,10 @@ def test_before_a_switch_only_what_would_win_over_the_new_file_is_in_its_way(sta
     assert found["reason"] == "SECRET_KEY was exported to it and wins over the file"
     assert judged(hidden.pid, to_come=True)["stale"] is True
     assert judged(hidden.pid, to_come=True, accept_hidden=True)["stale"] is False
-    found = judged(exported.pid, to_come=True, exports=True)
+    found = judged(exported.pid, to_come=True, exports=["SECRET_KEY"])
     assert (found["stale"], found["exported"]) == (False, ["SECRET_KEY"]), "a unit's EnvironmentFile"
     other = start(SECRET_KEY="CANARY another")
-    assert judged(other.pid, to_come=True, exports=True)["stale"] is True
+    assert judged(other.pid, to_come=True, exports=["SECRET_KEY"])["stale"] is True
     named = start(SECRET_KEY=str(tmp_path / "key"))
     assert judged(named.pid, to_come=True, files={"SECRET_KEY": str(tmp_path / "key")})["stale"] is False
 
