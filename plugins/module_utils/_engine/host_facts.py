@@ -11,7 +11,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, TypedDict
 
 from .._errors.base import RotationError
 from .crypto.keyring import Keyring
@@ -41,7 +41,51 @@ SIGNERS = {
 }
 
 
-def of_database(database: Database) -> dict[str, Any]:
+class Connections(TypedDict):
+    """How many of the server's connections are ``used``, of how many."""
+
+    used: int
+    limit: int
+
+
+class ReplicationSlot(TypedDict):
+    """A replication slot, with the bytes of WAL that it keeps."""
+
+    name: str
+    active: bool
+    bytes: int
+    state: str
+
+
+class DatabaseFacts(TypedDict):
+    """One database and its server. None is what the role may not see. ``ahead`` and ``replica_lag`` are in seconds."""
+
+    alias: str
+    server: str
+    system_identifier: str | None
+    ahead: float
+    connections: Connections
+    bytes: int
+    archive_fails: Any
+    slots: Sequence[ReplicationSlot]
+    max_slot_wal_bytes: Any
+    replica_lag: float
+    sees_replicas: bool
+
+
+class SecretKeyUsers(TypedDict, total=False):
+    """What signs with SECRET_KEY, and how many tasks wait in a queue of such (None: not known). ``keys`` are
+    the current keys whose value the setting has."""
+
+    sessions: str
+    logins: bool
+    packages: Sequence[str]
+    fallbacks: int
+    queued: int | None
+    keys: Sequence[str]
+
+
+def of_database(database: Database) -> DatabaseFacts:
     """Cluster, connections, archiving, replication slots and replicas of one database's server, and by how many seconds
     its clock is ahead of this machine's."""
     used, limit = database.connections()
@@ -150,7 +194,7 @@ def _pending_migrations(alias: str) -> Iterator[str]:
             yield f"{place}{migration.app_label}.{migration.name}"
 
 
-def secret_key_users(values: Mapping[str, str]) -> dict[str, Any]:
+def secret_key_users(values: Mapping[str, str]) -> SecretKeyUsers:
     """What of Django and of known packages signs with SECRET_KEY here, and how many tasks wait in a queue of such.
 
     ``keys`` are the names of those of ``values``, the current keys, that the setting has: its own, or another one.

@@ -12,7 +12,8 @@ import sys
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+
+from .._engine.postgres.session_types import DatabaseSession, HeldSession, SessionProcess
 
 PROC = "/proc"
 GONE = (FileNotFoundError, ProcessLookupError)
@@ -191,7 +192,7 @@ def exported(process: Process, names: Iterable[str]) -> tuple[dict[str, str], bo
     return {name: found[name] for name in names if name in found}, any(not sign for _, sign, _ in entries)
 
 
-def with_holders(sessions: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+def with_holders(sessions: Iterable[DatabaseSession]) -> list[HeldSession]:
     """Sessions of a server, each with the ``process`` of this host whose socket it is; None where none is seen.
 
     A session is known by the ``address`` and ``port`` of its client; one through a Unix socket has none. A user sees
@@ -199,12 +200,14 @@ def with_holders(sessions: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     """
     there = snapshot()
     holders = _holders(there)
-    found = []
+    held: list[HeldSession] = []
     for session in sessions:
         process = there.get(holders.get((session["address"], session["port"]), -1))
-        named = {"pid": process.pid, "name": process.name, "units": process.units} if process else None
-        found.append({**session, "process": named})
-    return found
+        holder: SessionProcess | None = None
+        if process:
+            holder = {"pid": process.pid, "name": process.name, "units": process.units}
+        held.append({**session, "process": holder})
+    return held
 
 
 def _holders(there: Iterable[int]) -> dict[tuple[str, int], int]:

@@ -17,6 +17,7 @@ def compare_readings(task: HostTask) -> dict[str, Any]:
     from .._engine import rotation
     from .._engine.application import django_project
     from .._engine.proof import damage, model_reading
+    from .._engine.proof.reading_types import ApplicationPicture
     from .._monitoring import response_times
     from .._options.engine_request import Purpose, request_of
     from .._services import commands
@@ -28,7 +29,7 @@ def compare_readings(task: HostTask) -> dict[str, Any]:
         if params["state"] == "recorded" and params["fence"] == "auto":
             application.close(params["rotation_id"])
 
-        def read(wanted: Callable[[str], bool]) -> dict[str, Any]:
+        def read(wanted: Callable[[str], bool]) -> ApplicationPicture:
             scope = model_reading.ReadingScope(bytes.fromhex(params["digest_key"]), params["rows"], wanted)
             return model_reading.of_application(
                 application.targets, application.keyring, scope, application.progress

@@ -13,6 +13,7 @@ from .._errors.env_file import EnvNotSwitched
 from .host_task import HostTask
 
 if TYPE_CHECKING:
+    from .._engine.postgres.session_types import DatabaseSession
     from .._engine.proof.census_result import CensusResult
 
 
@@ -119,7 +120,7 @@ def _refuse_overwritten(
             damage.refuse_overwritten(census.beyond(tallies, baseline), classes, looks)
 
 
-def _connected_since_before(params: dict[str, Any], application: Any) -> list[dict[str, Any]]:
+def _connected_since_before(params: dict[str, Any], application: Any) -> list[DatabaseSession]:
     """At the end of a rotation, the application's sessions from before the env file was switched: what has them may
     have other keys. Those of a pooler tell nothing of who uses them."""
     from .._engine.postgres import sessions

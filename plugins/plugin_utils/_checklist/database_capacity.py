@@ -5,9 +5,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 from ...module_utils._backup import dump_shards
+from ...module_utils._engine.host_facts import DatabaseFacts
 from .item import OK, SKIP, STOP, WARN, ChecklistItem, Observations, unseen, worst
 
 SPARE = 5  # connections that are left to the application and to people
@@ -115,13 +115,13 @@ def replicas(seen: Observations) -> ChecklistItem:
     return worst("replicas", items, f"none is more than {LAG} s behind")
 
 
-def databases(seen: Observations) -> Iterator[dict[str, Any]]:
+def databases(seen: Observations) -> Iterator[DatabaseFacts]:
     """Each once, as the first host sees it."""
     for facts in list(seen.facts.values())[:1]:
         yield from facts["databases"]
 
 
-def _wal_bytes(seen: Observations, database: dict[str, Any]) -> int:
+def _wal_bytes(seen: Observations, database: DatabaseFacts) -> int:
     """At most what all tables have, times what a new version of a row takes; less where the census is small."""
     tables: dict[str, int] = {target["table"]: target["rows"] for target in seen.census.get("targets", [])}
     return min(int(database["bytes"]) * WAL_PER_BYTE, sum(tables.values()) * 8192 * WAL_PER_BYTE)

@@ -4,9 +4,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from ...module_utils._engine.host_facts import SIGNERS
+from ...module_utils._engine.host_facts import SIGNERS, SecretKeyUsers
 from .item import OK, STOP, WARN, ChecklistItem, Observations, unseen
 
 SESSIONS = {
@@ -23,7 +21,7 @@ def other_users(seen: Observations) -> ChecklistItem:
     name = "secret_key"
     if not seen.facts:
         return unseen(name)
-    found: list[dict[str, Any]] = [facts["secret_key"] for facts in seen.facts.values()]
+    found: list[SecretKeyUsers] = [facts["secret_key"] for facts in seen.facts.values()]
     known = {"SECRET_KEY"}.union(*(one.get("keys", ()) for one in found))
     if known.isdisjoint(setting["name"] for setting in seen.options["settings"]):
         return ChecklistItem(name, OK, "SECRET_KEY is not rotated")
@@ -37,7 +35,7 @@ def other_users(seen: Observations) -> ChecklistItem:
     return ChecklistItem(name, WARN, "; ".join(ends), f"Tell the users. {kept}")
 
 
-def _ends(found: dict[str, Any]) -> list[str]:
+def _ends(found: SecretKeyUsers) -> list[str]:
     ends = [SESSIONS[found["sessions"]]] if found.get("sessions") in SESSIONS else []
     ends += ["links to reset a password end"] if found.get("logins") else []
     for package in found.get("packages", []):

@@ -5,9 +5,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 from ...module_utils._engine.crypto.known_schemes import swallows_errors
+from ...module_utils._engine.postgres.session_types import HeldSession
 from .item import OK, SKIP, STOP, WARN, ChecklistItem, Observations, of_result, unseen, worst
 
 SHOWN = 5
@@ -121,27 +122,33 @@ def _health(seen: Observations, host: str, result: Mapping[str, Any]) -> Checkli
     return ChecklistItem(item.name, WARN, what, "This run starts it when the data is proved.")
 
 
-def _sessions(seen: Observations) -> Iterator[dict[str, Any]]:
+class HostSession(HeldSession):
+    """A session with the ``host`` that saw its process, or that saw it first."""
+
+    host: str
+
+
+def _sessions(seen: Observations) -> Iterator[HostSession]:
     """Each once; where its process is seen by one host, as that host tells it."""
-    found: dict[tuple[str, int], dict[str, Any]] = {}
+    sessions: dict[tuple[str, int], HostSession] = {}
     for host, facts in seen.facts.items():
         for session in facts["sessions"]:
             key = (session["alias"], session["pid"])
-            if key not in found or session["process"]:
-                found[key] = {**session, "host": host}
-    yield from found.values()
+            if key not in sessions or session["process"]:
+                sessions[key] = cast(HostSession, {**session, "host": host})
+    yield from sessions.values()
 
 
-def _connected(seen: Observations) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+def _connected(seen: Observations) -> tuple[list[HostSession], list[HostSession]]:
     """The sessions of services that are stopped for the rotation, and all others."""
-    known: list[dict[str, Any]] = []
-    unknown: list[dict[str, Any]] = []
+    known: list[HostSession] = []
+    unknown: list[HostSession] = []
     for session in _sessions(seen):
         (known if _is_known(session, seen) else unknown).append(session)
     return known, unknown
 
 
-def _is_known(session: dict[str, Any], seen: Observations) -> bool:
+def _is_known(session: HostSession, seen: Observations) -> bool:
     process = session["process"]
     if process is None:
         return False
@@ -153,7 +160,7 @@ def _is_known(session: dict[str, Any], seen: Observations) -> bool:
     return bool(units & set(process["units"])) or process["pid"] in {each["pid"] for each in looked_at}
 
 
-def _stay(unknown: Sequence[dict[str, Any]], seen: Observations) -> bool:
+def _stay(unknown: Sequence[HostSession], seen: Observations) -> bool:
     """Whether one of them will surely be there when all services are stopped: of services that are started and stopped
     by commands the processes are not known, and neither are those that no host of the play can see."""
     services = seen.options["services"]
@@ -161,7 +168,7 @@ def _stay(unknown: Sequence[dict[str, Any]], seen: Observations) -> bool:
     return by_units and any(session["process"] for session in unknown)
 
 
-def _format_session(session: dict[str, Any]) -> str:
+def _format_session(session: HostSession) -> str:
     process = session["process"]
     who = session["address"] or "the database's own host"
     if process:

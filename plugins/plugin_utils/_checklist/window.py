@@ -146,7 +146,7 @@ def _took(backup: Mapping[str, Any], asked: str) -> float:
     return dump + (proof.get("seconds", 0.0) if proof.get("kind") == asked else 0.0)
 
 
-def _largest_by_table(targets: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _largest_by_table(targets: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     """One target for each table: its rows are written once for all of its columns."""
     return list({target["table"]: target for target in targets}.values())
 

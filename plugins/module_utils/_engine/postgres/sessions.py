@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 from ..._errors.base import RotationError
 from ..._errors.services import SessionsOpen
 from .connection import APPLICATION_NAME, Database
+from .session_types import DatabaseSession
 
 POLL = 0.2
 _SESSIONS = (
@@ -29,19 +30,16 @@ _MEMBERS = ("pid", "user", "address", "port", "application_name", "since", "stat
 
 def list_sessions(
     databases: Sequence[Database], allowed: Collection[str] = (), older_than: float = 0.0
-) -> list[dict[str, Any]]:
-    """Each session with its ``alias``, ``pid``, ``user``, client ``address`` (empty: a socket on the database's host)
-    and ``port``, ``application_name``, ``since`` and ``state``. Those of the names in ``allowed`` are left out,
-    and those that are not ``older_than`` so many seconds.
-    """
+) -> list[DatabaseSession]:
+    """Each session, without those of the names in ``allowed`` and those that are not ``older_than`` so many seconds."""
     return [
-        {"alias": database.alias, **dict(zip(_MEMBERS, row))}
+        cast(DatabaseSession, {"alias": database.alias, **dict(zip(_MEMBERS, row))})
         for database in databases
         for row in database.rows(_SESSIONS, (APPLICATION_NAME, list(allowed), older_than))
     ]
 
 
-def wait_until_gone(databases: Sequence[Database], allowed: Collection[str], patience: float) -> list[dict[str, Any]]:
+def wait_until_gone(databases: Sequence[Database], allowed: Collection[str], patience: float) -> list[DatabaseSession]:
     """Return when nobody is connected any more, or after ``patience`` seconds with who is left."""
     end = time.monotonic() + patience
     while (left := list_sessions(databases, allowed)) and time.monotonic() < end:
@@ -49,7 +47,7 @@ def wait_until_gone(databases: Sequence[Database], allowed: Collection[str], pat
     return left
 
 
-def build_sessions_error(left: Sequence[dict[str, Any]], patience: float) -> RotationError:
+def build_sessions_error(left: Sequence[DatabaseSession], patience: float) -> RotationError:
     """E_SESSIONS with all of them."""
     return SessionsOpen(count=len(left), seconds=patience, sessions="; ".join(map(format_session, left)))
 

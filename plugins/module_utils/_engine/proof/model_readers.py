@@ -20,6 +20,7 @@ from ..application.model_fields import column_of, table_of
 from ..crypto.keyring import Keyring
 from ..discovery.column_types import SHORTEST
 from ..discovery.target_survey import Target
+from .reading_types import AttributeReading
 from .value_text import text_of
 
 PARTS = 32  # of the rows of a table, each with a digest of its own
@@ -118,8 +119,8 @@ class ModelReader:
     def field(self) -> Any:
         return next(each for each in self.model._meta.concrete_fields if each.attname == self.name)
 
-    def as_result(self) -> dict[str, Any]:
-        found = {
+    def as_result(self) -> AttributeReading:
+        reading: AttributeReading = {
             "name": self.full_name,
             "table": self.table,
             "columns": [target.name for target in self.targets],
@@ -128,8 +129,10 @@ class ModelReader:
             "tokens": self.tokens,
         }
         if self.targets:
-            return {**found, "digest": self._digest.hexdigest()}
-        return {**found, "parts": [f"{stored:08x}{told:08x}" for stored, told in self._parts]}
+            reading["digest"] = self._digest.hexdigest()
+        else:
+            reading["parts"] = [f"{stored:08x}{told:08x}" for stored, told in self._parts]
+        return reading
 
 
 def by_model(targets: Sequence[Target], keyring: Keyring | None, key: bytes) -> Iterator[list[ModelReader]]:

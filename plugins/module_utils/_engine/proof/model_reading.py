@@ -15,8 +15,8 @@ import json
 import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
 from ..._errors.application import (
     ApplicationCheck,
@@ -35,6 +35,7 @@ from ..crypto.keyring import Keyring
 from ..discovery.target_survey import Target
 from .damage import DAMAGED, format_repair, format_values
 from .model_readers import STORED, ModelReader, by_model, made_from
+from .reading_types import ApplicationPicture, AttributeReading, ReadingForecast, RoundTripResult
 
 TEXT = "key rotation"  # what goes through the application's own encryption and back
 CHUNK = 2000  # rows that Django fetches at once
@@ -48,7 +49,11 @@ MISSED = (
 )
 Meanwhile = Mapping[str, Mapping[str, int]]  # by table, then by what became of rows
 NOBODY: Meanwhile = {}
-COUNTS = ("read", "failed", "tokens")
+COMMANDS: Mapping[Literal["check", "verify_encryption"], type[ApplicationCheck] | type[VerifyEncryption]] = {
+    "check": ApplicationCheck,
+    "verify_encryption": VerifyEncryption,
+}
+COUNTS: tuple[Literal["read", "failed", "tokens"], ...] = ("read", "failed", "tokens")
 
 
 @dataclass(frozen=True)
@@ -77,19 +82,20 @@ class RoundTrip:
 class ApplicationReading:
     """What an application reads: the readings of its attributes, round trips, and the columns that are unread."""
 
-    readings: list[dict[str, Any]]
+    readings: list[AttributeReading]
     round_trips: list[RoundTrip]
     unread: list[str]
 
-    def as_result(self) -> dict[str, Any]:
-        return asdict(self)
+    def as_result(self) -> ApplicationPicture:
+        trips: list[RoundTripResult] = [{"name": trip.name, "outcome": trip.outcome} for trip in self.round_trips]
+        return {"readings": self.readings, "round_trips": trips, "unread": self.unread}
 
 
 def of_application(
     targets: Sequence[Target], keyring: Keyring, scope: ReadingScope, progress: ProgressFile = SILENT
 ) -> ApplicationReading:
     """What all models read through their own fields and properties."""
-    readings: list[dict[str, Any]] = []
+    readings: list[AttributeReading] = []
     trips: list[RoundTrip] = []
     seen: set[str] = set()
     for found in by_model(targets, keyring, scope.digest_key):
@@ -134,7 +140,7 @@ def speed(targets: Sequence[Target], rows: int, ignore: Collection[str] = ()) ->
     return found
 
 
-def beforehand(targets: Sequence[Target], keyring: Keyring, ignore: Collection[str]) -> dict[str, Any]:
+def beforehand(targets: Sequence[Target], keyring: Keyring, ignore: Collection[str]) -> ReadingForecast:
     """What would roll a rotation back, whatever it did: round trips that are not ``well`` already, by some rows, and
     names in ``ignore`` that are ``unknown``, each with the names that are near it."""
     known = [reader.full_name for readers in by_model(targets, None, b"") for reader in readers]
@@ -145,7 +151,7 @@ def beforehand(targets: Sequence[Target], keyring: Keyring, ignore: Collection[s
     }
 
 
-def changed(before: dict[str, Any], after: dict[str, Any], meanwhile: Meanwhile = NOBODY) -> list[str]:
+def changed(before: ApplicationPicture, after: ApplicationPicture, meanwhile: Meanwhile = NOBODY) -> list[str]:
     """The attributes of which as many values are read as before, and others, although nobody wrote in between."""
     return [
         new["name"]
@@ -154,7 +160,7 @@ def changed(before: dict[str, Any], after: dict[str, Any], meanwhile: Meanwhile 
     ]
 
 
-def unsteady(first: dict[str, Any], second: dict[str, Any]) -> list[str]:
+def unsteady(first: ApplicationPicture, second: ApplicationPicture) -> list[str]:
     """The attributes that two readings under the same keys read in two ways: they prove nothing."""
     return changed(first, second)
 
@@ -173,7 +179,7 @@ def refuse_damaged(read: Sequence[Sequence[str]]) -> None:
 
 
 def refuse_worse(
-    before: dict[str, Any], after: dict[str, Any], meanwhile: Meanwhile = NOBODY, ignore: Collection[str] = ()
+    before: ApplicationPicture, after: ApplicationPicture, meanwhile: Meanwhile = NOBODY, ignore: Collection[str] = ()
 ) -> None:
     """Raise E_APPLICATION_READS, E_ROUND_TRIP, E_APPLICATION_CHECK or E_VERIFY_ENCRYPTION where something has changed
     for the worse. ``meanwhile`` says of each table how many rows another process has written in between, ``ignore``
@@ -186,14 +192,14 @@ def refuse_worse(
             raise RoundTripFailed(name=trip["name"], found=trip["outcome"])
         if trip["outcome"] == "not tried" and trip["name"] in went & there:
             raise RoundTripFailed(name=trip["name"], found="does not go in any more, as it did before")
-    for name, error in (("check", ApplicationCheck), ("verify_encryption", VerifyEncryption)):
+    for name, error in COMMANDS.items():
         old, new = before.get(name), after.get(name)
         if old and new and (worse := [what for what, count in new.items() if count > old.get(what, 0)]):
             raise error(found=", ".join(sorted(worse)))
 
 
 def _refuse_other_readings(
-    before: dict[str, Any], after: dict[str, Any], meanwhile: Meanwhile, ignore: Collection[str]
+    before: ApplicationPicture, after: ApplicationPicture, meanwhile: Meanwhile, ignore: Collection[str]
 ) -> None:
     """All attributes that are read in another way are reported at once.
 
@@ -227,8 +233,8 @@ def _leave_out(names: Sequence[str]) -> str:
 
 
 def _pairs(
-    before: dict[str, Any], after: dict[str, Any], meanwhile: Meanwhile
-) -> Iterator[tuple[dict[str, Any], dict[str, Any], int]]:
+    before: ApplicationPicture, after: ApplicationPicture, meanwhile: Meanwhile
+) -> Iterator[tuple[AttributeReading, AttributeReading, int]]:
     """Each reading as it was and as it is, and how many rows another process has written of what it reads."""
     was = {_place(reading): reading for reading in _readings(before)}
     for new in after["readings"]:
@@ -239,28 +245,28 @@ def _pairs(
         yield old, new, written
 
 
-def _readings(picture: dict[str, Any]) -> list[dict[str, Any]]:
+def _readings(picture: ApplicationPicture) -> list[AttributeReading]:
     """Not those that an earlier version has left in a record: its digests are of other texts."""
     return [reading for reading in picture.get("readings", []) if "tokens" in reading]
 
 
-def _place(reading: dict[str, Any]) -> tuple[str, ...]:
+def _place(reading: AttributeReading) -> tuple[str, ...]:
     return (reading["name"], *reading["columns"])
 
 
-def _in_parts(old: dict[str, Any], new: dict[str, Any]) -> bool:
+def _in_parts(old: AttributeReading, new: AttributeReading) -> bool:
     """Whether they are of a column that is not encrypted: then digests of what is stored say where it was written."""
     return "parts" in old and "parts" in new
 
 
-def _same(old: dict[str, Any], new: dict[str, Any]) -> bool:
+def _same(old: AttributeReading, new: AttributeReading) -> bool:
     """Whether the same is read; of a column that is not encrypted, wherever the same is stored."""
     if _in_parts(old, new):
         return all(one == other or one[:8] != other[:8] for one, other in zip(old["parts"], new["parts"]))
     return bool(old.get("digest") == new.get("digest"))
 
 
-def _as_well(old: dict[str, Any], new: dict[str, Any], written: int, wavering: bool) -> bool:
+def _as_well(old: AttributeReading, new: AttributeReading, written: int, wavering: bool) -> bool:
     """Whether an attribute is read as before; if rows were written meanwhile, no fewer values than those explain."""
     unread = [reading["failed"] + reading["tokens"] for reading in (old, new)]
     no_worse = unread[1] <= unread[0] and new["failed"] <= old["failed"]  # a token fewer makes up for no failure
@@ -273,7 +279,7 @@ def _as_well(old: dict[str, Any], new: dict[str, Any], written: int, wavering: b
     return bool(no_worse and new["read"] >= old["read"] - written)
 
 
-def _counts(reading: dict[str, Any]) -> str:
+def _counts(reading: AttributeReading) -> str:
     failed = f", {reading['failed']:,} not" if reading["failed"] else ""
     tokens = f", {reading['tokens']:,} of them as tokens" if reading["tokens"] else ""
     return f"{reading['read']:,} values{tokens}{failed}"

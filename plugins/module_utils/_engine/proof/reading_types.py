@@ -1,0 +1,70 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What an application read, as results and records have it: counts and digests, never a value."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TypedDict
+
+
+class CountedReading(TypedDict):
+    """How many values an attribute gave, how many it failed at, and how many of them are tokens as they are stored.
+
+    ``columns`` are the encrypted ones that it is made from.
+    """
+
+    name: str
+    table: str
+    columns: Sequence[str]
+    read: int
+    failed: int
+    tokens: int
+
+
+class AttributeReading(CountedReading, total=False):
+    """One attribute: with a ``digest`` if a column that it reads is encrypted, otherwise with those of ``parts`` of the
+    table, each of what is stored and of what is read."""
+
+    digest: str
+    parts: Sequence[str]
+
+
+class RoundTripResult(TypedDict):
+    """``outcome`` is ``well``, ``not tried``, or what is wrong."""
+
+    name: str
+    outcome: str
+
+
+class ApplicationPicture(TypedDict, total=False):
+    """All that is read at one time. An ``earlier`` one is that of a rotation before.
+
+    ``unsteady`` are attributes that read in two ways under the same keys, ``written`` pairs of a value that another
+    process wrote and what it reads as, ``check`` and ``verify_encryption`` the counts of what these commands found.
+    """
+
+    readings: Sequence[AttributeReading]
+    round_trips: Sequence[RoundTripResult]
+    unread: Sequence[str]
+    check: Mapping[str, int]
+    verify_encryption: Mapping[str, int]
+    unsteady: Sequence[str]
+    written: Sequence[Sequence[str]]
+    opening: Mapping[str, object]
+    refused_behind_pooler: Sequence[str]
+    earlier: bool
+
+
+class BrokenRoundTrip(TypedDict):
+    """A round trip that does not go well, and what was ``found``."""
+
+    name: str
+    found: str
+
+
+class ReadingForecast(TypedDict):
+    """What would roll a rotation back, whatever it did: ``unknown`` names have those that are near them."""
+
+    broken: Sequence[BrokenRoundTrip]
+    unknown: Mapping[str, Sequence[str]]
