@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any
 from .._errors.backup import BackupIdentity, BackupOwnKey, BackupUnencrypted, ProofOmitted
 from .._errors.base import RotationError
 from .._errors.options import InvalidOption
-from .host_task import HostTask
+from .host_task import HostTask, ModuleResult, TaskParams
 
 if TYPE_CHECKING:
     from .._backup.dump import DumpOrder
     from .._engine.rotation import Application
 
 
-def back_up(task: HostTask) -> dict[str, Any]:
+def back_up(task: HostTask) -> ModuleResult:
     """Dump, publish and prove, or find the backup of this rotation."""
     if task.params["state"] == "cleared":
         return _cleared(task)
@@ -28,7 +28,7 @@ def back_up(task: HostTask) -> dict[str, Any]:
     return _dumped(task)
 
 
-def _dumped(task: HostTask) -> dict[str, Any]:
+def _dumped(task: HostTask) -> ModuleResult:
     """A dump of each database, or the one that there is."""
     from .._backup.dump import DumpOrder, settings_files
     from .._engine import rotation
@@ -78,7 +78,7 @@ def _of_database(task: HostTask, application: Application, order: DumpOrder, pla
     return {"changed": True, **one.as_result(described)}
 
 
-def _cleared(task: HostTask) -> dict[str, Any]:
+def _cleared(task: HostTask) -> ModuleResult:
     """Drop what is left of copies, of each database of which that can be done. A repair makes its own by the admin."""
     from .._backup import restore_proof
     from .._engine.application import django_project
@@ -108,7 +108,7 @@ def _cleared(task: HostTask) -> dict[str, Any]:
     return {"changed": bool(dropped), "dropped": list(dict.fromkeys(dropped))}
 
 
-def _by_another(task: HostTask) -> dict[str, Any]:
+def _by_another(task: HostTask) -> ModuleResult:
     """A backup by pgBackRest or by a command, or that of this rotation."""
     from .._backup import dump as backup_dump
     from .._backup import external
@@ -137,21 +137,21 @@ def _by_another(task: HostTask) -> dict[str, Any]:
     return {"changed": changed, "dumps": [made]}
 
 
-def _oldest(params: dict[str, Any]) -> str:
+def _oldest(params: TaskParams) -> str:
     """The time of the oldest snapshot that counts as a backup of this run."""
     from .._system.timestamps import at
 
     return at(time.time() - 3600 * params["max_age"])
 
 
-def _refuse_clear(params: dict[str, Any]) -> None:
+def _refuse_clear(params: TaskParams) -> None:
     """Raise E_BACKUP_UNENCRYPTED if an unencrypted backup was not asked for."""
     allowed = params["environment"] == "demo" or (params["environment"] == "staging" and not params["encrypt"])
     if not allowed:
         raise BackupUnencrypted(path=params["backup_dir"], environment=params["environment"])
 
 
-def _recipients(params: dict[str, Any]) -> list[str]:
+def _recipients(params: TaskParams) -> list[str]:
     """To whom the backup is encrypted; that they and the identity belong together is tried out."""
     from .._backup import age
 

@@ -9,12 +9,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from .host_task import HostTask
+from .host_task import HostTask, ModuleResult
 
 FENCE_TRIES = 5  # to drop its triggers, once they refuse nothing any more
 
 
-def change_lease(task: HostTask) -> dict[str, Any]:
+def change_lease(task: HostTask) -> ModuleResult:
     """Take the lease of every database, or of none; or give back what is held; or only remove the fence."""
     from .._engine.postgres import lease
     from .._engine.rewrite import fence

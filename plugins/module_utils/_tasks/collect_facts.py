@@ -5,12 +5,11 @@
 from __future__ import annotations
 
 import os
-from typing import Any
 
-from .host_task import HostTask
+from .host_task import HostTask, ModuleResult
 
 
-def collect_facts(task: HostTask) -> dict[str, Any]:
+def collect_facts(task: HostTask) -> ModuleResult:
     """Everything at once. Raises what opening the application raises."""
     from .._engine import host_facts, rotation
     from .._engine.application import django_project, lasting_caches

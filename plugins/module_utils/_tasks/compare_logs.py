@@ -4,12 +4,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from .host_task import HostTask
+from .host_task import HostTask, ModuleResult
 
 
-def compare_logs(task: HostTask) -> dict[str, Any]:
+def compare_logs(task: HostTask) -> ModuleResult:
     """The position in each log, or the counts since an earlier one.
 
     Raises E_OPTION for a pattern, E_LOG_ERRORS and E_LOG_UNSEEN.

@@ -9,10 +9,10 @@ from collections.abc import Callable
 from typing import Any
 
 from .._errors.base import RotationError
-from .host_task import HostTask
+from .host_task import HostTask, ModuleResult
 
 
-def compare_readings(task: HostTask) -> dict[str, Any]:
+def compare_readings(task: HostTask) -> ModuleResult:
     """The picture, and the first thing that is worse than in the baseline as an error."""
     from .._engine import rotation
     from .._engine.application import django_project

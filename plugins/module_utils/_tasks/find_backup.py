@@ -4,12 +4,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from .host_task import HostTask
+from .host_task import HostTask, ModuleResult
 
 
-def find_backup(task: HostTask) -> dict[str, Any]:
+def find_backup(task: HostTask) -> ModuleResult:
     """Start the application, then look."""
     from .._backup import restore
     from .._options.engine_request import start_application

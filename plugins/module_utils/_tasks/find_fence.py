@@ -4,14 +4,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from .._errors.database import DatabaseFenced
 from .change_lease import databases_of
-from .host_task import HostTask
+from .host_task import HostTask, ModuleResult
 
 
-def find_fence(task: HostTask) -> dict[str, Any]:
+def find_fence(task: HostTask) -> ModuleResult:
     """Whether a database refuses what others write. Raises E_FENCED unless that is accepted."""
     from .._engine.rewrite import fence
 

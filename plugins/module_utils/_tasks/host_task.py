@@ -6,11 +6,15 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
+# The border of Ansible: the options of a module as it has parsed them, and what goes back as JSON.
+TaskParams = dict[str, Any]
+ModuleResult = dict[str, Any]
+
 
 class HostTask(Protocol):
     """An AnsibleModule, or one task of ``host_tasks``."""
 
-    params: dict[str, Any]
+    params: TaskParams
     check_mode: bool
     _diff: bool
     no_log_values: set[str]

@@ -6,18 +6,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from .._errors.env_file import EnvNotSwitched
 from .._errors.options import InvalidOption
 from .._errors.services import ProcessNotFound
-from .host_task import HostTask
+from .host_task import HostTask, ModuleResult, TaskParams
 
 if TYPE_CHECKING:
     from .._services.processes import Process
 
 
-def judge_processes(task: HostTask) -> dict[str, Any]:
+def judge_processes(task: HostTask) -> ModuleResult:
     """Each process that is asked for, with the keys it holds. Raises E_ENV_*, E_OPTION or E_PROCESS_*."""
     from .._engine.crypto.key_set import KeySet
     from .._env_file import destinations
@@ -58,7 +58,7 @@ def _runs(what: str) -> bool:
     return kind == "unit" and Unit(name).has_process
 
 
-def _select_processes(params: dict[str, Any], there: Mapping[int, Process]) -> dict[str, set[int]]:
+def _select_processes(params: TaskParams, there: Mapping[int, Process]) -> dict[str, set[int]]:
     """The pids of each unit, pid and pattern that is meant. Raises E_OPTION."""
     from .._services import processes
     from .._services.units import Unit

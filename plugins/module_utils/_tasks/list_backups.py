@@ -5,10 +5,9 @@
 from __future__ import annotations
 
 import os
-from typing import Any
 
 from .._errors.backup import BackupList
-from .host_task import HostTask
+from .host_task import HostTask, ModuleResult
 
 SHOWN = (
     "rotation_id",
@@ -24,7 +23,7 @@ SHOWN = (
 )
 
 
-def list_backups(task: HostTask) -> dict[str, Any]:
+def list_backups(task: HostTask) -> ModuleResult:
     """What the manifests say."""
     from .._backup import manifest
 

@@ -5,16 +5,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from .._errors.base import RotationError
-from .host_task import HostTask
+from .host_task import HostTask, ModuleResult
 
 if TYPE_CHECKING:
     from .._engine.postgres.connection import Database
 
 
-def make_plan(task: HostTask) -> dict[str, Any]:
+def make_plan(task: HostTask) -> ModuleResult:
     """The host's part: open the application and say what is in it; or only the key ID that the files hold, where that
     is not the store's."""
     from .._engine import rotation

@@ -4,13 +4,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from .._errors.options import InvalidOption
-from .host_task import HostTask
+from .host_task import HostTask, ModuleResult
 
 
-def read_keys(task: HostTask) -> dict[str, Any]:
+def read_keys(task: HostTask) -> ModuleResult:
     """The host's part: the application's own keys, readable by the action that asked and by nobody else."""
     from .._engine.crypto.key_set import KeySet
     from .._env_file import destinations

@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from .._errors.base import RotationError
-from .host_task import HostTask
+from .host_task import HostTask, ModuleResult, TaskParams
 
 if TYPE_CHECKING:
     from .._engine.proof.census_result import CensusResult
 
 
-def reencrypt_values(task: HostTask) -> dict[str, Any]:
+def reencrypt_values(task: HostTask) -> ModuleResult:
     """Census, refusal of what is unreadable, then the work by the chosen method."""
     from .._engine import rotation
     from .._engine.proof.census_result import CensusResult
@@ -66,7 +66,7 @@ def reencrypt_values(task: HostTask) -> dict[str, Any]:
     return {**result, "settlements": settlements, **fenced, **more}
 
 
-def _fence(application: Any, params: dict[str, Any]) -> dict[str, Any]:
+def _fence(application: Any, params: TaskParams) -> dict[str, Any]:
     """Keep other sessions from writing, before any value is looked at."""
     from .._engine.rewrite import fence
 
@@ -76,7 +76,7 @@ def _fence(application: Any, params: dict[str, Any]) -> dict[str, Any]:
     return {"fence": {"closed": not without, "without": without, **({"behind_pooler": hidden} if hidden else {})}}
 
 
-def _examined(application: Any, params: dict[str, Any]) -> list[CensusResult]:
+def _examined(application: Any, params: TaskParams) -> list[CensusResult]:
     """The census before the first write, and all that would be refused."""
     from .._engine import rotation
     from .._engine.discovery.findings import refuse
@@ -105,7 +105,7 @@ class _Reencryption:
     """One re-encryption by any method: where progress goes, the census before it, other writers, this host's share,
     and what was done."""
 
-    params: dict[str, Any]
+    params: TaskParams
     application: Any
     progress: Any
     census: list[CensusResult]
@@ -133,12 +133,12 @@ class _Reencryption:
             self.application.reencrypt(params["destination"], self.work, policy, workers=workers, stop=self.stop)
 
 
-def _directly(run: _Reencryption) -> dict[str, Any]:
+def _directly(run: _Reencryption) -> ModuleResult:
     run.act()
     return {}
 
 
-def _by_migration(run: _Reencryption) -> dict[str, Any]:
+def _by_migration(run: _Reencryption) -> ModuleResult:
     from .._engine import migration
 
     params = run.params
@@ -149,7 +149,7 @@ def _by_migration(run: _Reencryption) -> dict[str, Any]:
     return {"migration": migration.forwards(*place, run.application.targets, run.act)}
 
 
-def _by_command(run: _Reencryption) -> dict[str, Any]:
+def _by_command(run: _Reencryption) -> ModuleResult:
     """The application's own command, then the engine for what it left. In a rollback the engine also does what the
     command cannot."""
     from .._engine.discovery.findings import refuse
@@ -181,14 +181,14 @@ def _by_command(run: _Reencryption) -> dict[str, Any]:
     return {"command": done}
 
 
-_METHODS: dict[str, Callable[[_Reencryption], dict[str, Any]]] = {
+_METHODS: dict[str, Callable[[_Reencryption], ModuleResult]] = {
     "direct": _directly,
     "migration": _by_migration,
     "command": _by_command,
 }
 
 
-def _method(params: dict[str, Any]) -> str:
+def _method(params: TaskParams) -> str:
     """A rollback takes the way that is there: the command, if one is named, or the migration, if one was made."""
     if params["reverse"]:
         return "command" if params["command"] else "migration"

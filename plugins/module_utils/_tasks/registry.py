@@ -65,7 +65,7 @@ if TYPE_CHECKING:  # a process imports what it runs; AnsiballZ packs every modul
         wait_for_health,
         wait_for_sessions,
     )
-    from .host_task import HostTask
+    from .host_task import HostTask, ModuleResult
 
 
 @dataclass(frozen=True)
@@ -77,9 +77,9 @@ class ModuleWork:
     needs: Sequence[str] = ("cryptography",)
 
     @property
-    def do(self) -> Callable[[HostTask], dict[str, Any]]:
+    def do(self) -> Callable[[HostTask], ModuleResult]:
         """The function."""
-        found: Callable[[HostTask], dict[str, Any]] = getattr(
+        found: Callable[[HostTask], ModuleResult] = getattr(
             importlib.import_module(f".{self.name}", __package__), self.name
         )
         return found

@@ -14,14 +14,14 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from .._errors.restore import BackupNotFound, RestoreEngine
-from .host_task import HostTask
+from .host_task import HostTask, ModuleResult
 
 if TYPE_CHECKING:
     from .._backup.dump import Backup
     from .._backup.manifest import Manifest
 
 
-def repair_values(task: HostTask) -> dict[str, Any]:
+def repair_values(task: HostTask) -> ModuleResult:
     """For each database with such values: a copy of its backup, the values, the copy dropped."""
     from .._engine import repair as work
     from .._engine import rotation

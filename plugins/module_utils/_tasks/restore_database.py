@@ -4,12 +4,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from .host_task import HostTask
+from .host_task import HostTask, ModuleResult
 
 
-def restore_database(task: HostTask) -> dict[str, Any]:
+def restore_database(task: HostTask) -> ModuleResult:
     """Start the application, then restore or drop."""
     from .._backup import restore as backup_restore
     from .._options.engine_request import start_application

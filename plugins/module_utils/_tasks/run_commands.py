@@ -4,13 +4,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from .._services import commands
-from .host_task import HostTask
+from .host_task import HostTask, ModuleResult
 
 
-def run_commands(task: HostTask) -> dict[str, Any]:
+def run_commands(task: HostTask) -> ModuleResult:
     """Run them. Raises E_OPTION for what is no command, and E_COMMAND."""
     params = task.params
     commands.refuse_unrunnable(params["commands"], params["project_dir"], params["purpose"])

@@ -15,14 +15,14 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
 from .._errors.options import InvalidOption
 from .._module.runner import outcome
-from .host_task import HostTask
+from .host_task import HostTask, ModuleResult, TaskParams
 from .registry import WORK
 
 
-def run_tasks(batch: HostTask) -> dict[str, Any]:
+def run_tasks(batch: HostTask) -> ModuleResult:
     """The result of each task by its name, until one fails, and when they began and ended by the host's clock."""
     began = time.time()
-    results: dict[str, dict[str, Any]] = {}
+    results: dict[str, ModuleResult] = {}
     for asked in json.loads(batch.params["calls"]):
         result = outcome(asked, functools.partial(_do, batch=batch), WORK[asked["name"]].needs)
         results[asked["name"]] = result
@@ -32,7 +32,7 @@ def run_tasks(batch: HostTask) -> dict[str, Any]:
     return {"changed": changed, "outcomes": results, "clock": {"began": began, "ended": time.time()}}
 
 
-def _do(asked: Mapping[str, Any], batch: HostTask) -> dict[str, Any]:
+def _do(asked: Mapping[str, Any], batch: HostTask) -> ModuleResult:
     return WORK[asked["name"]].do(_Task.of(asked, batch))
 
 
@@ -40,7 +40,7 @@ def _do(asked: Mapping[str, Any], batch: HostTask) -> dict[str, Any]:
 class _Task:
     """One of the tasks, as an AnsibleModule would be to its work."""
 
-    params: dict[str, Any]
+    params: TaskParams
     check_mode: bool
     _diff: bool
     no_log_values: set[str]

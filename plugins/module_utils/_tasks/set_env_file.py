@@ -5,13 +5,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from .._errors.options import InvalidOption
-from .host_task import HostTask
+from .host_task import HostTask, ModuleResult
 
 
-def set_env_file(task: HostTask) -> dict[str, Any]:
+def set_env_file(task: HostTask) -> ModuleResult:
     """Rewrite the files where a value differs. Without values (in a dry run) say what would be set."""
     from .._env_file import destinations, editor
 
@@ -26,7 +25,7 @@ def set_env_file(task: HostTask) -> dict[str, Any]:
         return _set(task)
 
 
-def _set(task: HostTask) -> dict[str, Any]:
+def _set(task: HostTask) -> ModuleResult:
     from .._engine.crypto.key_set import KeySet
     from .._env_file import destination, destinations
 

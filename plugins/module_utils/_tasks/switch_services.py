@@ -4,14 +4,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from .._services import units
 from .._services.maintenance import BY_HAND, Maintenance, MaintenanceOptions
-from .host_task import HostTask
+from .host_task import HostTask, ModuleResult
 
 
-def switch_services(task: HostTask) -> dict[str, Any]:
+def switch_services(task: HostTask) -> ModuleResult:
     """Stop or start what is to be. Raises E_OPTION, E_SERVICE_* or E_MAINTENANCE_FILE."""
     params = task.params
     offered, wrong = units.stoppable(params["services"])

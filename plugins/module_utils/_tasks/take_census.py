@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 from .._errors.base import RotationError
 from .._errors.env_file import EnvNotSwitched
-from .host_task import HostTask
+from .host_task import HostTask, ModuleResult, TaskParams
 
 if TYPE_CHECKING:
     from .._engine.postgres.session_types import DatabaseSession
     from .._engine.proof.census_result import CensusResult
 
 
-def take_census(task: HostTask) -> dict[str, Any]:
+def take_census(task: HostTask) -> ModuleResult:
     """Open the application, class every value, and hold it against what was expected."""
     from .._backup.database_swap import kept_aside
     from .._engine import migration, rotation
@@ -63,7 +63,7 @@ def take_census(task: HostTask) -> dict[str, Any]:
     }
 
 
-def _refuse_outside(params: dict[str, Any], application: Any, outside: Any) -> None:
+def _refuse_outside(params: TaskParams, application: Any, outside: Any) -> None:
     """Raise the findings of columns outside of the rotation that hold values under another version than the expected
     one."""
     from .._engine.discovery.findings import refuse
@@ -73,7 +73,7 @@ def _refuse_outside(params: dict[str, Any], application: Any, outside: Any) -> N
     refuse(each for each in outside if each.column in columns)
 
 
-def _needing(params: dict[str, Any], application: Any, tallies: Any, outside: Any) -> dict[str, Any]:
+def _needing(params: TaskParams, application: Any, tallies: Any, outside: Any) -> dict[str, Any]:
     """The values that may need a version that is about to leave the env file; the action judges them."""
     from .._engine.proof import census
 
@@ -83,7 +83,7 @@ def _needing(params: dict[str, Any], application: Any, tallies: Any, outside: An
     return {"needing": [*found, *application.needing_outside(outside, params["leaving"])]}
 
 
-def _refuse(params: dict[str, Any], application: Any, tallies: Any, baseline: list[CensusResult]) -> None:
+def _refuse(params: TaskParams, application: Any, tallies: Any, baseline: list[CensusResult]) -> None:
     """Raise where the data, the env file or the application is not what it should be."""
     from .._engine.proof import census
     from .._options.engine_request import refuse_other_source
@@ -106,7 +106,7 @@ def _refuse(params: dict[str, Any], application: Any, tallies: Any, baseline: li
 
 
 def _refuse_overwritten(
-    params: dict[str, Any], application: Any, classes: tuple[str, ...], baseline: list[CensusResult]
+    params: TaskParams, application: Any, classes: tuple[str, ...], baseline: list[CensusResult]
 ) -> None:
     """Raise E_VALUES_OVERWRITTEN if the rows say that another process wrote what does not open."""
     from .._engine.proof import census, damage, row_digests
@@ -120,7 +120,7 @@ def _refuse_overwritten(
             damage.refuse_overwritten(census.beyond(tallies, baseline), classes, looks)
 
 
-def _connected_since_before(params: dict[str, Any], application: Any) -> list[DatabaseSession]:
+def _connected_since_before(params: TaskParams, application: Any) -> list[DatabaseSession]:
     """At the end of a rotation, the application's sessions from before the env file was switched: what has them may
     have other keys. Those of a pooler tell nothing of who uses them."""
     from .._engine.postgres import sessions
@@ -145,7 +145,7 @@ def _unwrapped(baseline: list[CensusResult]) -> dict[str, dict[str, int]]:
     return found
 
 
-def _unopened(params: dict[str, Any], tallies: Any) -> dict[str, Any]:
+def _unopened(params: TaskParams, tallies: Any) -> dict[str, Any]:
     """Those that were let pass."""
     from .._engine.proof import census
 
@@ -154,7 +154,7 @@ def _unopened(params: dict[str, Any], tallies: Any) -> dict[str, Any]:
 
 
 def _compared(
-    params: dict[str, Any], application: Any, tallies: Any, baseline: list[CensusResult]
+    params: TaskParams, application: Any, tallies: Any, baseline: list[CensusResult]
 ) -> tuple[Any, dict[str, Any], dict[str, Any]]:
     """Compare it with the baseline: the digests of all, otherwise every row. The census that proved it, how many rows
     another process wrote by table, and of which rows it changed the value by column."""
@@ -188,7 +188,7 @@ def _select_written(tallies: Any, looks: Any) -> dict[str, list[str]]:
     return {name: each for name, each in rows.items() if each}
 
 
-def _refuse_other_env(params: dict[str, Any], found: str, expected: str) -> None:
+def _refuse_other_env(params: TaskParams, found: str, expected: str) -> None:
     """The application reads its keys from the env file: they must be the ones that were proved."""
     if found != expected:
         raise EnvNotSwitched(path=params["env_file"], found=found, expected=expected)

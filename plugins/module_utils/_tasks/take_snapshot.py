@@ -4,14 +4,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from .host_task import HostTask
+from .host_task import HostTask, ModuleResult
 
 # What the control node knows from its store, set by the action plugin.
 
 
-def take_snapshot(task: HostTask) -> dict[str, Any]:
+def take_snapshot(task: HostTask) -> ModuleResult:
     """One look. That something is wrong is for the control node to say."""
     from .._monitoring import snapshot
 

@@ -4,13 +4,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from .._services import health
-from .host_task import HostTask
+from .host_task import HostTask, ModuleResult
 
 
-def wait_for_health(task: HostTask) -> dict[str, Any]:
+def wait_for_health(task: HostTask) -> ModuleResult:
     """Ask until it answers. Raises E_HEALTH or E_OPTION."""
     params = task.params
     check = health.HealthCheck(

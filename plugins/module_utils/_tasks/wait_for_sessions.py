@@ -5,13 +5,12 @@
 from __future__ import annotations
 
 import contextlib
-from typing import Any
 
 from .._errors.base import RotationError
-from .host_task import HostTask
+from .host_task import HostTask, ModuleResult
 
 
-def wait_for_sessions(task: HostTask) -> dict[str, Any]:
+def wait_for_sessions(task: HostTask) -> ModuleResult:
     """Wait until they are gone, and say who is left. Raises E_SESSIONS."""
     from .._engine.application import django_project
     from .._engine.postgres import sessions
