@@ -173,3 +173,22 @@ def test_that_the_host_of_the_database_or_of_the_backups_is_lost_keeps_no_way_ba
     assert "Course backwards: " in said
     assert "E_HOST_LOST: keeper cannot be reached any more" in said
     assert (site.read_all(), site.env_file.read_bytes()) == (plain, env)
+
+
+def test_a_dry_run_that_fails_in_the_switch_says_that_it_changed_nothing(site: Site) -> None:
+    rescue = {
+        "name": "Roll back",
+        "ansible.builtin.import_role": {"name": "tetech.key_rotation.rollback", "tasks_from": "after_failure"},
+        "vars": {"rollback_rotation_id": "r1"},
+    }
+    failing = {"name": "A step of the switch", "ansible.builtin.fail": {"msg": "it failed"}}
+    play = {"hosts": "all", "gather_facts": False, "any_errors_fatal": True}
+    tasks = [{"name": "Switch", "block": [failing], "rescue": [rescue]}]
+    (site.folder / "failing.yml").write_text(json.dumps([{**play, "tasks": tasks}]), encoding="utf-8")
+
+    failed = site.play(str(site.folder / "failing"), "--check")
+
+    text = " ".join(failed.text.split())
+    assert failed.code != 0
+    assert 'The dry run stopped at \\"A step of the switch\\". It changed nothing' in text
+    assert "was rolled back" not in text

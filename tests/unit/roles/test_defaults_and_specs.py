@@ -438,3 +438,9 @@ def test_an_emergency_stop_is_none_only_where_somebody_says_so(typed, on):
     template = read("maintenance", "vars/main.yml")["__maintenance_on"]
     assert Environment().from_string(template).render(key_rotation_maintenance=typed) == on
     assert read(SETTINGS, "defaults/main.yml")["key_rotation_maintenance"] is None
+
+
+def test_the_checklist_tries_new_values_before_the_application_is_started_in_its_process():
+    """The processes that have them are forked before: in one that has started Django they could not start it anew."""
+    first, *_ = read("checklist", "vars/main.yml")["__checklist_database"]
+    assert "rehearsed" in first["django_census"]
