@@ -160,8 +160,8 @@ class RotationAction(HostCaller, abc.ABC):
         """Have a failure of the host's side, which has changed nothing itself, say what was ``changed`` before it."""
         error = result.get("error") or {}
         if error.get("changed") == NOTHING_CHANGED:
-            told = str(result["msg"]).replace(NOTHING_CHANGED, changed)
-            result.update(msg=told, error={**error, "changed": changed})
+            message = str(result["msg"]).replace(NOTHING_CHANGED, changed)
+            result.update(msg=message, error={**error, "changed": changed})
             result.pop("exception", None)  # ansible-core 2.19 and newer show its text, not msg
 
     def _lost(self) -> RotationError:

@@ -60,13 +60,13 @@ class HostAction(RotationAction, abc.ABC):
 
     def list_rows(self, options: TaskArguments, result: TaskResult) -> None:
         """Write all rows of the findings of a failed ``result`` next to the record, and say where that is."""
-        told = row_file.ELSEWHERE
+        place = row_file.ELSEWHERE
         if "rotation_id" in self._task.args and not self._task.check_mode:
             path = os.path.join(os.path.dirname(self.record(self._task.args).path), "rows.csv")
             with contextlib.suppress(RotationError):  # the findings are the news
                 row_file.write(path, self.listed)
-                told = row_file.format_place(path)
-        row_file.tell(result, told)
+                place = row_file.format_place(path)
+        row_file.tell(result, place)
 
     def act(self, options: TaskArguments) -> TaskResult:
         asked = self.ask(options)

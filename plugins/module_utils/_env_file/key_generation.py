@@ -124,8 +124,8 @@ def rehearsed(
 ) -> dict[str, str]:
     """Raise as ``generate`` would, and make nothing. What it would give for the keys that are ``supplied``."""
     _refuse_unmade(keys, supplied)
-    made = generate(keys, current, {key["name"]: STAND_IN for key in keys} | dict(supplied), dialect)
-    return {name: made[name] for name in supplied}
+    stand_ins = generate(keys, current, {key["name"]: STAND_IN for key in keys} | dict(supplied), dialect)
+    return {name: stand_ins[name] for name in supplied}
 
 
 def _refuse_unmade(keys: Sequence[Mapping[str, Any]], supplied: Mapping[str, str]) -> None:

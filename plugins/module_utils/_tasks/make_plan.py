@@ -23,14 +23,14 @@ def make_plan(task: HostTask) -> ModuleResult:
     from .._options.engine_request import Purpose, request_of
 
     params = task.params
-    found = destinations.read(params["env_file"], params["keys"], every=False, dialect=params["dialect"])
-    if not agreement.agrees(found, params["key_sets"], params["keys"], params["base"]):
-        return {"changed": False, "other_keys": KeySet(found).key_id}
-    known = {**params, "key_sets": agreement.completed(found, params["key_sets"])}
+    file_keys = destinations.read(params["env_file"], params["keys"], every=False, dialect=params["dialect"])
+    if not agreement.agrees(file_keys, params["key_sets"], params["keys"], params["base"]):
+        return {"changed": False, "other_keys": KeySet(file_keys).key_id}
+    known = {**params, "key_sets": agreement.completed(file_keys, params["key_sets"])}
     request = request_of(known, Purpose("plan", every_key=False, traced=params["counted"], tried=params["counted"]))
     names = destinations.names_of_env_file(params["keys"])
     env = editor.everything(params["env_file"], params["dialect"]) if names else {}
-    unset = [name for name in names if name not in found]
+    unset = [name for name in names if name not in file_keys]
     with rotation.open_application(request) as application:
         databases = [database for database, _ in application.parts] if params["counted"] else []
         backups = [each for database in databases for each in _backup_notices(database)]

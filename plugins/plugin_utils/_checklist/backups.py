@@ -16,23 +16,23 @@ PROVED = ("full", "sample")
 
 def possible(seen: Observations) -> ChecklistItem:
     """This rotation can make one; how old the last one is."""
-    made = of_result("backup", seen.backup, "dumps")
-    if made.status != OK:
-        return made
+    item = of_result("backup", seen.backup, "dumps")
+    if item.status != OK:
+        return item
     backed_up = {one["system_identifier"] for one in seen.backup["dumps"] if "system_identifier" in one}
     clusters = {each["alias"]: each.get("system_identifier") for each in databases(seen)}
     others = [alias for alias, cluster in clusters.items() if backed_up and cluster and cluster not in backed_up]
     if others:
-        told = f"the stanza of pgBackRest is that of another cluster than that of {', '.join(others)} in DATABASES"
+        summary = f"the stanza of pgBackRest is that of another cluster than that of {', '.join(others)} in DATABASES"
         return ChecklistItem(
-            "backup", STOP, told, "Correct key_rotation_stanza, or set key_rotation_backup_engine to pg_dump."
+            "backup", STOP, summary, "Correct key_rotation_stanza, or set key_rotation_backup_engine to pg_dump."
         )
     times = [when(backup["snapshot"]["time"]) for backup in seen.kept]
     if not times:
         return ChecklistItem("backup", OK, "one can be made, and will be before anything is changed; there is none yet")
     age = seen.now - max(times)
-    told = f"one can be made, and will be before anything is changed; the last one is {_age(age)} old"
-    return ChecklistItem("backup", OK, told)
+    summary = f"one can be made, and will be before anything is changed; the last one is {_age(age)} old"
+    return ChecklistItem("backup", OK, summary)
 
 
 def proved(seen: Observations) -> ChecklistItem:

@@ -17,10 +17,10 @@ def lasting(seen: Observations) -> ChecklistItem:
     held = {column: count for facts in seen.facts.values() for column, count in facts["cached_tokens"].items()}
     if not found:
         return ChecklistItem(name, OK, "none outlives the processes")
-    told = ", ".join(f"cache `{alias}` ({kind})" for alias, kind in found)
-    told += ": outlives the processes, and what it holds under the old keys is not rotated"
-    told += "".join(
+    summary = ", ".join(f"cache `{alias}` ({kind})" for alias, kind in found)
+    summary += ": outlives the processes, and what it holds under the old keys is not rotated"
+    summary += "".join(
         f"; {count} entries of {column} hold tokens under the keys that are rotated" for column, count in held.items()
     )
     status = STOP if held and seen.production else WARN
-    return ChecklistItem(name, status, told, " ".join(dict.fromkeys(found.values())))
+    return ChecklistItem(name, status, summary, " ".join(dict.fromkeys(found.values())))

@@ -164,8 +164,8 @@ def summary(items: Sequence[ChecklistItem]) -> str:
     """How many items stand how, in a sentence."""
     counts = {status: sum(item.status == status for item in items) for status in MARKS}
     words = {OK: "fine", WARN: "with a warning", SKIP: "skipped", STOP: "in the way"}
-    told = ", ".join(f"{counts[status]} {what}" for status, what in words.items() if counts[status])
-    return f"{len(items)} checks: {told}"
+    counted = ", ".join(f"{counts[status]} {what}" for status, what in words.items() if counts[status])
+    return f"{len(items)} checks: {counted}"
 
 
 def _wrapped(begin: str, text: str) -> list[str]:

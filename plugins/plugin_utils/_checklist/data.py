@@ -10,38 +10,38 @@ from .item import OK, SKIP, STOP, WARN, ChecklistItem, Observations, of_result, 
 
 def census(seen: Observations) -> ChecklistItem:
     """Every value opens, and all of them under one key set."""
-    made = of_result("census", seen.census, "targets")
-    if made.status != OK:
-        return made
+    item = of_result("census", seen.census, "targets")
+    if item.status != OK:
+        return item
     classes: dict[str, int] = {}
     for target in seen.census["targets"]:
         for name, number in target["classes"].items():
             if name != "empty":
                 classes[name] = classes.get(name, 0) + number
-    told = ", ".join(f"{number:,} {name}" for name, number in sorted(classes.items())) or "no value"
+    summary = ", ".join(f"{number:,} {name}" for name, number in sorted(classes.items())) or "no value"
     left = sum(target["left_alone"] for target in seen.census["targets"])
-    told += f", {left:,} left alone" if left else ""
+    summary += f", {left:,} left alone" if left else ""
     plain = sum(target.get("plain") or 0 for target in seen.census["targets"])
-    told += f", {plain:,} plain text that stays" if plain else ""
+    summary += f", {plain:,} plain text that stays" if plain else ""
     if classes.get("nested"):
         todo = "A process with other keys writes: stop it. The rotation writes each nested value as one token."
-        return ChecklistItem("census", WARN, told, todo)
+        return ChecklistItem("census", WARN, summary, todo)
     if set(classes) - {"current"}:
         todo = "A rotation was not finished, and this one resumes it; otherwise find who wrote under other keys."
-        return ChecklistItem("census", WARN, told, todo)
-    return ChecklistItem("census", OK, f"{told}: all of them")
+        return ChecklistItem("census", WARN, summary, todo)
+    return ChecklistItem("census", OK, f"{summary}: all of them")
 
 
 def plan(seen: Observations) -> ChecklistItem:
     """The application is as the approved plan says."""
-    made = of_result("plan", seen.plan, "path")
-    if made.status != OK:
-        return made
+    item = of_result("plan", seen.plan, "path")
+    if item.status != OK:
+        return item
     found, approved = seen.plan.get("plan", {}).get("hash", ""), seen.options.get("approved", "")
     if approved not in ("", found):
-        told = f"the plan with the hash {approved[:16]} was approved, and there is {found[:16] or 'none'}"
+        summary = f"the plan with the hash {approved[:16]} was approved, and there is {found[:16] or 'none'}"
         todo = "Bring back the plan that was approved, or roll back and have the new one approved."
-        return ChecklistItem("plan", STOP, told, todo)
+        return ChecklistItem("plan", STOP, summary, todo)
     if "plan" not in seen.plan:
         status = WARN if seen.production else SKIP
         return ChecklistItem(
@@ -58,8 +58,8 @@ def migrations(seen: Observations) -> ChecklistItem:
     if not pending:
         return ChecklistItem("migrations", OK, "none is pending")
     status = STOP if seen.options["method"] == "migration" else WARN
-    told = f"{len(pending)} are pending: {', '.join(pending[:3])}{' ...' if len(pending) > 3 else ''}"
-    return ChecklistItem("migrations", status, told, "Finish the deployment (manage.py migrate), or undo it.")
+    summary = f"{len(pending)} are pending: {', '.join(pending[:3])}{' ...' if len(pending) > 3 else ''}"
+    return ChecklistItem("migrations", status, summary, "Finish the deployment (manage.py migrate), or undo it.")
 
 
 def reads(seen: Observations) -> ChecklistItem:
@@ -69,10 +69,12 @@ def reads(seen: Observations) -> ChecklistItem:
     found = [facts["reads"] for facts in seen.facts.values()]
     unknown = {name: near for each in found for name, near in each["unknown"].items()}
     if unknown:
-        told = f"key_rotation_application_ignore has {', '.join(unknown)}, which no model makes of an encrypted column"
+        summary = (
+            f"key_rotation_application_ignore has {', '.join(unknown)}, which no model makes of an encrypted column"
+        )
         near = dict.fromkeys(name for names in unknown.values() for name in names)  # the nearest first
         todo = f"Near it there is {', '.join(near)}." if near else "Give each as app.Model.name of a field or property."
-        return ChecklistItem("application", STOP, told, todo)
+        return ChecklistItem("application", STOP, summary, todo)
     broken = {trip["name"]: RoundTripFailed(**trip) for each in found for trip in each["broken"]}
     if broken:
         todo = "Fix it, or exclude the name with key_rotation_application_ignore: it would roll the rotation back."

@@ -52,15 +52,15 @@ def disk(seen: Observations) -> ChecklistItem:
     if not seen.facts:
         return unseen("disk")
     if len(seen.df) < 2:
-        told = "that of the database is not looked at: the inventory has no group database, or its host did not say"
+        summary = "that of the database is not looked at: the inventory has no group database, or its host did not say"
         todo = "Name the database's host in a group database, or look yourself." * seen.production
-        return ChecklistItem("disk", WARN if seen.production else SKIP, told, todo)
+        return ChecklistItem("disk", WARN if seen.production else SKIP, summary, todo)
     free = int(seen.df[-1].split()[3]) * 1024
     writing = sum(_wal_bytes(seen, database) + int(database["bytes"]) for database in databases(seen))
     need = max(writing, _copying(seen))
-    told = f"{free / 1e6:,.0f} MB are free for {folder}, at most {need / 1e6:,.0f} MB are needed"
+    summary = f"{free / 1e6:,.0f} MB are free for {folder}, at most {need / 1e6:,.0f} MB are needed"
     status = OK if free > need else STOP
-    return ChecklistItem("disk", status, told, "Make room there." * (status == STOP))
+    return ChecklistItem("disk", status, summary, "Make room there." * (status == STOP))
 
 
 def _copying(seen: Observations) -> float:

@@ -58,11 +58,11 @@ def processes(seen: Observations) -> ChecklistItem:
             return ChecklistItem("processes", SKIP, NOBODY_LOOKS)
         todo = "Name what runs in key_rotation_processes: it shows a stop command that ends well and stops nothing."
         return ChecklistItem("processes", WARN, NOBODY_LOOKS, todo)
-    found = [process for result in asked for process in result.get("processes", [])]
-    hidden = sum(process["hidden"] for process in found)
-    told = f"{len(found) - hidden} have no key exported to them that would win over the file"
+    looked_at = [process for result in asked for process in result.get("processes", [])]
+    hidden = sum(process["hidden"] for process in looked_at)
+    summary = f"{len(looked_at) - hidden} have no key exported to them that would win over the file"
     items = [of_result("processes", each, "processes") for each in asked]
-    return worst("processes", [*items, _older(found)], f"{told}; {hidden} do not show it" if hidden else told)
+    return worst("processes", [*items, _older(looked_at)], f"{summary}; {hidden} do not show it" if hidden else summary)
 
 
 def _older(processes: Sequence[Mapping[str, Any]]) -> ChecklistItem:

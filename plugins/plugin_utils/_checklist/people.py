@@ -27,8 +27,8 @@ def notified(seen: Observations) -> ChecklistItem:
     first = [way for way in ways if STARTED in moments(way)]
     if not ways and not seen.production:
         return ChecklistItem("notified", SKIP, "key_rotation_notify is not set")
-    told = f"{len(first)} ways to tell people when it starts, {len(ways)} later" if ways else "nobody is notified"
+    summary = f"{len(first)} ways to tell people when it starts, {len(ways)} later" if ways else "nobody is notified"
     if first or not seen.production:
-        return ChecklistItem("notified", OK, told)
+        return ChecklistItem("notified", OK, summary)
     todo = "Set key_rotation_notify, with started; or tell the team yourself, and add notified to key_rotation_accept."
-    return ChecklistItem("notified", STOP, told, todo)
+    return ChecklistItem("notified", STOP, summary, todo)

@@ -26,8 +26,8 @@ def other_users(seen: Observations) -> ChecklistItem:
     if known.isdisjoint(setting["name"] for setting in seen.options["settings"]):
         return ChecklistItem(name, OK, "SECRET_KEY is not rotated")
     if queued := max(one.get("queued") or 0 for one in found):
-        told = f"{queued} tasks of django-q2 wait, and none of them could be read"
-        return ChecklistItem(name, STOP, told, "Let the queue run empty, and pause its schedules.")
+        summary = f"{queued} tasks of django-q2 wait, and none of them could be read"
+        return ChecklistItem(name, STOP, summary, "Let the queue run empty, and pause its schedules.")
     ends = list(dict.fromkeys(end for one in found for end in _ends(one)))
     if not ends:
         return ChecklistItem(name, OK, "nothing here is seen to sign with it")

@@ -38,11 +38,11 @@ def stops(seen: Observations) -> ChecklistItem:
             "services", SKIP, "key_rotation_services names none: stop and start the application yourself"
         )
     names = {name for result in asked for name in result.get("services") or ()}
-    told = f"{', '.join(sorted(names))} will be stopped" if names else "none is up"
-    found = worst("services", [of_result("services", each, "services") for each in asked], told)
+    summary = f"{', '.join(sorted(names))} will be stopped" if names else "none is up"
+    item = worst("services", [of_result("services", each, "services") for each in asked], summary)
     served = [host for host, results in seen.hosts.items() if _answers_without_services(results)]
-    if found.status != OK or not served:
-        return found
+    if item.status != OK or not served:
+        return item
     contradiction = f"none is up on {', '.join(served)}, and the application answers there"
     return ChecklistItem("services", WARN, contradiction, _NOT_STOPPED)
 
@@ -63,19 +63,19 @@ def sessions(seen: Observations) -> ChecklistItem:
         return ChecklistItem(
             "sessions", OK, f"{len(known)} sessions, all of services that are stopped for the rotation"
         )
-    told = "; ".join(_format_session(session) for session in unknown[:SHOWN]) + (
+    shown = "; ".join(_format_session(session) for session in unknown[:SHOWN]) + (
         "; ..." if len(unknown) > SHOWN else ""
     )
-    found = f"{len(unknown)} of {len(known) + len(unknown)} sessions are of no unit in key_rotation_services: {told}"
+    summary = f"{len(unknown)} of {len(known) + len(unknown)} sessions are of no unit in key_rotation_services: {shown}"
     if _stay(unknown, seen):
         todo = "Stop it or list it there; what holds no key is named in key_rotation_sessions_allowed. "
-        return ChecklistItem("sessions", STOP, found, f"{todo}{_WAITED}")
+        return ChecklistItem("sessions", STOP, summary, f"{todo}{_WAITED}")
     commanded = [service["name"] for service in seen.options["services"] if service.get("stop")]
     todo = "Stop it before, or list it there."
     if commanded:  # nobody knows which processes are theirs
         theirs = f"It may be of {', '.join(commanded)}: by commands it is stopped anyway."
         todo = f"{theirs} What is of none, stop before, or list there."
-    return ChecklistItem("sessions", WARN, found, f"{todo} {_WITHOUT}")
+    return ChecklistItem("sessions", WARN, summary, f"{todo} {_WITHOUT}")
 
 
 def fence(seen: Observations) -> ChecklistItem:
@@ -88,15 +88,17 @@ def fence(seen: Observations) -> ChecklistItem:
     )
     if not why:
         return ChecklistItem("fence", OK, "no other session can write to an encrypted column between stop and start")
-    found = f"other sessions can write between stop and start: {', '.join(dict.fromkeys(why))}"
+    reasons = f"other sessions can write between stop and start: {', '.join(dict.fromkeys(why))}"
     _, unknown = _connected(seen)
     silent = sorted({each["scheme"] for each in seen.census.get("targets", []) if swallows_errors(each["scheme"])})
     todo = _CLOSE[off]
     if not unknown or not silent:
-        return ChecklistItem("fence", SKIP if off else WARN, found, todo * (not off))
-    told = f"{found}. {len(unknown)} sessions are of no service that is stopped, and values of {', '.join(silent)} "
-    told += "read under other keys may be saved damaged, without an error"
-    return ChecklistItem("fence", STOP if seen.production else WARN, told, f"{todo} {_STRANGERS}")
+        return ChecklistItem("fence", SKIP if off else WARN, reasons, todo * (not off))
+    summary = (
+        f"{reasons}. {len(unknown)} sessions are of no service that is stopped, and values of {', '.join(silent)} "
+    )
+    summary += "read under other keys may be saved damaged, without an error"
+    return ChecklistItem("fence", STOP if seen.production else WARN, summary, f"{todo} {_STRANGERS}")
 
 
 def health(seen: Observations) -> ChecklistItem:

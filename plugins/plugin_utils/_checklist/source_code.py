@@ -18,9 +18,9 @@ def literals(seen: Observations) -> list[ChecklistItem]:
     keys = [key for key in seen.options["settings"] if destination_options.is_in_source(key.get("destination"))]
     if not keys:
         return []
-    told = ", ".join(f"{key['name']} in {key['destination']['file']}" for key in keys)
+    places = ", ".join(f"{key['name']} in {key['destination']['file']}" for key in keys)
     moves = "; ".join(f"- {_path(key)} = ... + {_path(key)} = {_from_environment(key)}" for key in keys)
-    return [ChecklistItem("keys", WARN, f"{CODE}: {told}", f"Move it to the environment, then rotate it: {moves}")]
+    return [ChecklistItem("keys", WARN, f"{CODE}: {places}", f"Move it to the environment, then rotate it: {moves}")]
 
 
 def _path(key: Mapping[str, Any]) -> str:

@@ -33,16 +33,16 @@ def window(seen: Observations) -> ChecklistItem:
         return ChecklistItem("window", STOP, "key_rotation_window has no start and end with an offset", todo)
     shown = f"{start:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M %Z}"
     if not start <= seen.now <= end:
-        found = f"{shown}, and it is {seen.now:%Y-%m-%d %H:%M %Z}"
-        return _unless_down(seen, ChecklistItem("window", STOP, found, "Wait for it, or correct it."))
+        summary = f"{shown}, and it is {seen.now:%Y-%m-%d %H:%M %Z}"
+        return _unless_down(seen, ChecklistItem("window", STOP, summary, "Wait for it, or correct it."))
     left = (end - seen.now).total_seconds()
-    found = f"{_format_duration(left)} are left; {told}"
+    summary = f"{_format_duration(left)} are left; {told}"
     if seconds is None:
-        return ChecklistItem("window", WARN, found, "See that they are enough.")
+        return ChecklistItem("window", WARN, summary, "See that they are enough.")
     if seconds * SLACK > left:
         todo = f"Take a longer window: {SLACK} times the estimate is asked for."
-        return _unless_down(seen, ChecklistItem("window", STOP, found, todo))
-    return ChecklistItem("window", OK, found)
+        return _unless_down(seen, ChecklistItem("window", STOP, summary, todo))
+    return ChecklistItem("window", OK, summary)
 
 
 def too_short(item: ChecklistItem, *, resumed: bool) -> WindowTooShort:

@@ -82,14 +82,14 @@ class NewVersion:
         """Raise E_OPTION if the rotation has its version, and the request has other keys or other supplied values."""
         keys, rotation_id = self.request.keys, self.request.rotation_id
         if set(values) != {key["name"] for key in keys}:
-            found = f"lists other keys than those that rotation {rotation_id} made"
-            raise InvalidOption(name="key_rotation_keys", found=found, advice=SAME_AGAIN)
+            problem = f"lists other keys than those that rotation {rotation_id} made"
+            raise InvalidOption(name="key_rotation_keys", found=problem, advice=SAME_AGAIN)
         newest = {name: value.split(",")[0] for name, value in values.items()}
         for key in keys:
             name = key["name"]
             if name not in self.supplied and not key_generation.fits(key, newest[name]):
-                found = f"asks for another {name} than rotation {rotation_id} made: its type differs"
-                raise InvalidOption(name="key_rotation_keys", found=found, advice=SAME_AGAIN)
+                problem = f"asks for another {name} than rotation {rotation_id} made: its type differs"
+                raise InvalidOption(name="key_rotation_keys", found=problem, advice=SAME_AGAIN)
         if any(newest[name] != value for name, value in self.supplied.items()):
-            found = f"has other values than the version of rotation {rotation_id}"
-            raise InvalidOption(name="values_file", found=found, advice=SAME_AGAIN)
+            problem = f"has other values than the version of rotation {rotation_id}"
+            raise InvalidOption(name="values_file", found=problem, advice=SAME_AGAIN)

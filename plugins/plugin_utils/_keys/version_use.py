@@ -17,10 +17,10 @@ Census = Mapping[str, Any]
 
 def refuse_used(census: Census, key_id: str) -> None:
     """Raise E_VERSION_USED if a value is under that version, E_OPTION if the census did not look."""
-    stages = {found: stage for stage, found in (census.get("key_ids") or {}).items()}
+    stages = {of_stage: stage for stage, of_stage in (census.get("key_ids") or {}).items()}
     if key_id not in stages or "targets" not in census:
-        found = f"does not say how many values are under the version {key_id}"
-        raise InvalidOption(name="census", found=found, advice=ADVICE)
+        problem = f"does not say how many values are under the version {key_id}"
+        raise InvalidOption(name="census", found=problem, advice=ADVICE)
     for target in census["targets"]:
         if count := CensusResult.of(target).under(stages[key_id]):
             raise VersionUsed(column=f"{target['table']}.{target['column']}", count=count, key_id=key_id)
@@ -30,8 +30,8 @@ def refuse_kept_aside(census: Census, key_id: str) -> None:
     """Raise E_VERSION_NEEDED if a database that a restore has kept aside may need that version, E_OPTION if the census
     did not look."""
     if "kept_aside" not in census:
-        found = "does not say which databases a restore has kept aside"
-        raise InvalidOption(name="census", found=found, advice=ADVICE)
+        problem = "does not say which databases a restore has kept aside"
+        raise InvalidOption(name="census", found=problem, advice=ADVICE)
     for name, key_ids in census["kept_aside"].items():
         if key_id in key_ids:
             alias = "and -e key_rotation_restore_alias=... where it is of another database than the default one"

@@ -35,9 +35,9 @@ class Accounts:
 
 def _person(name: str, accounts: set[str], logins: set[str]) -> str:
     """``alice (as root, login bob)``: who it is said to be, and what the system says."""
-    told = [f"as {', '.join(sorted(accounts))}"] if accounts else []
-    told += [f"login {', '.join(sorted(logins))}"] if logins else []
-    return f"{name} ({', '.join(told)})" if told else name
+    parts = [f"as {', '.join(sorted(accounts))}"] if accounts else []
+    parts += [f"login {', '.join(sorted(logins))}"] if logins else []
+    return f"{name} ({', '.join(parts)})" if parts else name
 
 
 def as_plain(found: Mapping[str, Any]) -> dict[str, Any]:

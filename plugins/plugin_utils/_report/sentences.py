@@ -62,9 +62,9 @@ def stale(counts: Mapping[str, int]) -> Iterator[str]:
 def meanwhile(tables: Mapping[str, Mapping[str, int]]) -> Iterator[str]:
     """For each table in which other processes wrote during a run."""
     for table, counts in sorted(tables.items()):
-        told = ", ".join(f"{count:,} {what}" for what, count in counts.items() if count)
+        counted = ", ".join(f"{count:,} {what}" for what, count in counts.items() if count)
         yield (
-            f"{sum(counts.values()):,} rows of {table} were written by another process meanwhile ({told}). What it "
+            f"{sum(counts.values()):,} rows of {table} were written by another process meanwhile ({counted}). What it "
             "wrote is under the same keys as all else, and all other rows are the same, row by row. Find that process, "
             "and restart it: it may hold other keys. If a trigger wrote them, there is nothing to do."
         )

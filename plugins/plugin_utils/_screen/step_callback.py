@@ -158,9 +158,9 @@ class StepCallback(CallbackBase):
             step.failed.add(host)
         self._show_below()
         for each in found:
-            told = list(_error(each))
+            lines_of_error = list(_error(each))
             again = [f"{BELOW}The same error as above, on {host} too."]
-            self._tell(told if self._is_new("\n".join(told)) else again, C.COLOR_ERROR)
+            self._tell(lines_of_error if self._is_new("\n".join(lines_of_error)) else again, C.COLOR_ERROR)
 
     def _is_new(self, text: str) -> bool:
         new = text not in self._told
@@ -228,8 +228,8 @@ def _error(result: Mapping[str, Any]) -> Iterator[str]:
         yield from _wrapped(f"{BELOW}next    ", str(error.get("todo", "")))
         return
     parts = (result.get(name) for name in ("msg", "reason", "censored", "module_stderr", "stderr", "stdout"))
-    told = [str(part).strip() for part in parts if part]
-    for part in told or [NOT_SHOWN]:
+    texts = [str(part).strip() for part in parts if part]
+    for part in texts or [NOT_SHOWN]:
         yield from _wrapped(BELOW, part)
 
 
