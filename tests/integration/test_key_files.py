@@ -66,6 +66,8 @@ def test_a_key_file_is_rotated_and_taken_back(site: Site, key_file: Path) -> Non
     for column in ("remote.proxy_password", "remote.headers"):
         assert targets[column]["settings"] == ["DB_ENCRYPTION_KEY"]
         assert targets[column]["reads_several_keys"]
+        assert (targets[column]["classes"]["current"], targets[column]["under_later_keys"]) == (40, {"2": 20})
+    assert "not all values are under the first one: 20 under key 2 of the list" in " ".join(planned.text.split())
 
     dry = site.play("rotate", "-e", variables(key_file), "--check", "--diff")
     assert dry.code == 0, dry.text

@@ -33,7 +33,7 @@ FORMAT = 1
 COMPARED = ("targets", "under_other_keys", "empty_fields", "settlements", "left_alone")
 SINCE = ("left_alone",)  # parts that a plan of an earlier version has not
 PARTS = (*COMPARED, "notices")
-COUNTS = ("rows", "classes", "left_alone", "plain")
+COUNTS = ("rows", "classes", "under_later_keys", "left_alone", "plain")
 CLASSES = ("current", "previous", "plaintext", "unreadable", "nested", "empty")  # shown though there are none
 _SECRET_NAME = re.compile(r"secret|token|passw|api_?key|private_?key|encrypt|cipher|credential|ssn|iban", re.IGNORECASE)
 _DJANGO_TABLES = ("auth_user", "django_session", "django_migrations")  # hashed, signed and plain by Django itself
@@ -132,6 +132,7 @@ def _target(target: Target, tally: Tally | None, keyring: Keyring) -> dict[str, 
         "classes": {**dict.fromkeys(CLASSES, 0), **dict(sorted(tally.classes.items()))},
         **({"left_alone": tally.left_alone} if tally.left_alone else {}),
         **({"plain": tally.plain} if tally.plain else {}),
+        **({"under_later_keys": dict(sorted(tally.later_keys.items()))} if tally.later_keys else {}),
     }
 
 

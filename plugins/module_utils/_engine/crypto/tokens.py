@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 
 class Opened(NamedTuple):
@@ -24,6 +24,21 @@ class Opened(NamedTuple):
 
     def __repr__(self) -> str:
         return f"Opened({len(self.plaintext)} bytes)"
+
+
+class OpenedByLaterKey(Opened):
+    """The same by another key of a list than the first one. ``number`` is its place in the list, from 1."""
+
+    number: int = 0
+
+    @classmethod
+    def of(cls, inside: Opened, number: int) -> OpenedByLaterKey:
+        made = cls(*inside)
+        made.number = number
+        return made
+
+    def _replace(self, **fields: Any) -> OpenedByLaterKey:
+        return self.of(super()._replace(**fields), self.number)
 
 
 class Cipher(Protocol):

@@ -11,7 +11,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from .tokens import BatchCipher, Cipher, Opened, SingleTokenCipher
+from .tokens import BatchCipher, Cipher, Opened, OpenedByLaterKey, SingleTokenCipher
 
 _STANDARD = bytes.maketrans(b"-_", b"+/")  # urlsafe base64 as the standard one
 _URLSAFE = bytes.maketrans(b"+/", b"-_")
@@ -25,10 +25,10 @@ class AnyOf(BatchCipher):
 
     def open_all(self, tokens: Sequence[bytes]) -> list[Opened | None]:
         found: list[Opened | None] = [None] * len(tokens)
-        for cipher in self.ciphers:
+        for number, cipher in enumerate(self.ciphers, 1):
             left = [place for place, inside in enumerate(found) if inside is None]
             for place, inside in zip(left, cipher.open_all([tokens[place] for place in left])):
-                found[place] = inside
+                found[place] = OpenedByLaterKey.of(inside, number) if inside is not None and number > 1 else inside
         return found
 
     def seal_all(self, insides: Sequence[Opened]) -> list[bytes]:

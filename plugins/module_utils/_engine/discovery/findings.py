@@ -87,6 +87,12 @@ _ROWS = (
         "Each is re-encrypted in its canonical form. Only blanks around it stay.",
     ),
     warn(
+        "later_keys",
+        "the list of keys has several, and not all values are under the first one: {found} of the list",
+        "An earlier rotation has not re-encrypted everything. This one does, to the new first key. How many of the old "
+        "ones the list keeps is keep: N in O(keys).",
+    ),
+    warn(
         "unsearched",
         "{count} values hold too much text that begins like a token, and were not searched for tokens to their end: "
         "{rows}",

@@ -17,7 +17,7 @@ from ..._errors.values import CountChanged, DigestChanged, ScanIncomplete, Value
 from ..._system.progress_file import SILENT, ProgressFile
 from ..application.custom_functions import frame_of
 from ..crypto.keyring import Keyring
-from ..crypto.tokens import Opened
+from ..crypto.tokens import Opened, OpenedByLaterKey
 from ..discovery import signatures, value_look
 from ..discovery.column_types import JsonCodec
 from ..discovery.findings import KINDS, Finding, refuse
@@ -91,6 +91,7 @@ class Tally:
     plain: int = 0  # values in plain text, of a column in which that is settled as normal
     unsettled: list[str] = field(default_factory=list)  # rows that are listed, and encrypted by their look
     loose: Rows = field(default_factory=Rows)  # of tokens that a strict decoder of base64 refuses
+    later_keys: Counter[int] = field(default_factory=Counter)  # values under another key of a list than the first one
     unsearched: Rows = field(default_factory=Rows)  # of plaintexts that were not searched to their end
     formats: dict[Signature, list[str]] = field(default_factory=dict)  # rows of values in another format than its own
     others: dict[str, Rows] = field(default_factory=dict)  # by stage, of those that open by another scheme
@@ -235,6 +236,8 @@ class Census:
             tally.add(self._class_of_layers(tally, row, token, stage) if token.layers else stage, row)
             if token.around or (loose and _STANDARD.search(token.token)):
                 tally.loose.add(row)
+            if isinstance(inside, OpenedByLaterKey):
+                tally.later_keys[inside.number] += 1
             if token.unsearched:
                 tally.unsearched.add(row)
             self._digest(tally, row, (token.place, inside.plaintext), sums)
@@ -513,7 +516,16 @@ def notable(tallies: Sequence[Tally]) -> list[Finding]:
         for tally in tallies
         for kind, rows in (("loose", tally.loose), ("unsearched", tally.unsearched))
         for finding in _of_rows(kind, tally.target, rows)
+    ] + [
+        Finding(KINDS["later_keys"], tally.target.name, {"found": format_later_keys(tally.later_keys)})
+        for tally in tallies
+        if tally.later_keys
     ]
+
+
+def format_later_keys(counts: Mapping[int, int]) -> str:
+    """How many values are under which later key of a list."""
+    return ", ".join(f"{count} under key {number}" for number, count in sorted(counts.items()))
 
 
 def _of_rows(kind: str, target: Target, rows: Rows) -> list[Finding]:
