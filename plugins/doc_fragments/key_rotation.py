@@ -100,6 +100,9 @@ options:
           - V(format) is V(ini), V(json), V(toml), V(yaml) or V(python). The default follows the name of the file.
           - V(exported) is whether the service takes the value into the environment of the application, under the name
             of the key, as Compose does with C(environment).
+          - Or a dictionary with V(file), another file of variables, and V(dialect), the program that reads it.
+          - Or a dictionary with V(unit), one or several systemd units. The place is the file from which all of them
+            take the variable, C(Environment=) in a unit file or a line of an C(EnvironmentFile=).
           - Or a dictionary with the commands V(read) and V(write), each a list of words. V(read) prints the value,
             V(write) takes it from standard input and prints nothing of it. The application finds it in its environment,
             under the name of the key.

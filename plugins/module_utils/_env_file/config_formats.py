@@ -11,7 +11,8 @@ import configparser
 import importlib
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+import shlex
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -136,6 +137,50 @@ def _name_of(node: Any) -> str:
     return node.value if node.id == "scalar" else repr(_of_node(node))
 
 
+def _parse_unit(text: str) -> Tree:
+    """A systemd unit or drop-in (systemd.syntax(7)): ``Environment=`` as names and values, other lines unchanged."""
+    sections: dict[str, dict[str, Any]] = {}
+    section: dict[str, Any] = {}
+    for number, line in _unit_lines(text):
+        name, is_set, value = (part.strip() for part in line.partition("="))
+        if line.startswith("[") and line.endswith("]"):
+            section = sections.setdefault(line[1:-1], {})
+        elif not is_set:
+            raise InvalidText(number)
+        elif name == "Environment":
+            section[name] = {**section.get(name, {}), **_unit_variables(value, number)} if value else {}
+        else:
+            section[name] = [*section.get(name, []), value]
+    return sections
+
+
+def _unit_lines(text: str) -> Iterator[tuple[int, str]]:
+    """Each line with its number, those that end in a backslash with the next one, without comments."""
+    begun, number = "", 0
+    for count, line in enumerate(text.splitlines(), start=1):
+        if not line.strip() or line.lstrip()[0] in "#;":
+            continue
+        number = number if begun else count
+        begun += line.strip()
+        if begun.endswith("\\"):
+            begun = f"{begun[:-1]} "
+            continue
+        yield number, begun
+        begun = ""
+    if begun:
+        raise InvalidText(number)
+
+
+def _unit_variables(value: str, number: int) -> dict[str, str]:
+    try:
+        pairs = [word.partition("=") for word in shlex.split(value)]
+    except ValueError:
+        raise InvalidText(number) from None
+    if len({name for name, _, _ in pairs}) < len(pairs):
+        raise InvalidText(number)
+    return {name: variable for name, _, variable in pairs}
+
+
 def _first_module(*names: str) -> Any:
     for name in names:
         try:
@@ -155,6 +200,7 @@ CONFIG_FORMATS = {
     for each in (
         ConfigFormat("ini", (".ini", ".cfg", ".conf"), _parse_ini, _split_section, refused="%$"),
         ConfigFormat("json", (".json",), _parse_json),
+        ConfigFormat("unit", (), _parse_unit, refused="%\\\"'"),
         ConfigFormat("toml", (".toml",), _parse_toml, packages="tomli"),
         ConfigFormat("yaml", (".yaml", ".yml"), _parse_yaml, packages="PyYAML or ruamel.yaml"),
     )

@@ -7,10 +7,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from . import dialects
 from .config_file import FORMATS, PYTHON, format_of
 from .config_formats import CONFIG_FORMATS
+from .dialects import DIALECTS
 
 OF_FILE: dict[str, type | tuple[type, ...]] = {"file": str, "path": (str, list), "format": str, "exported": bool}
+OF_LINES = {"file", "dialect"}
 
 OF_COMMANDS = {"read", "write"}
 
@@ -23,7 +26,25 @@ def find_wrong(destination: Any) -> str:
         return "" if _is_absolute(destination) else "that is not an absolute path"
     if not isinstance(destination, Mapping):
         return "that is neither a path nor a dictionary"
-    return _find_wrong_commands(destination) if OF_COMMANDS & {*destination} else _find_wrong_file(destination)
+    if OF_COMMANDS & {*destination}:
+        return _find_wrong_commands(destination)
+    if destination.get("unit"):
+        return _find_wrong_unit(destination)
+    return _find_wrong_lines(destination) if destination.get("dialect") else _find_wrong_file(destination)
+
+
+def _find_wrong_unit(destination: Mapping[str, Any]) -> str:
+    if {*destination} != {"unit"} or not all(isinstance(unit, str) and unit for unit in units_of(destination)):
+        return "with a unit that is not a name or a list of names, or with more than that"
+    return ""
+
+
+def _find_wrong_lines(destination: Mapping[str, Any]) -> str:
+    if {*destination} != OF_LINES or not isinstance(destination["file"], str) or not _is_absolute(destination["file"]):
+        return "with a dialect that needs file, an absolute path, and nothing else"
+    if destination["dialect"] not in DIALECTS:
+        return f"whose dialect is not one of {', '.join(DIALECTS)}"
+    return ""
 
 
 def _find_wrong_commands(destination: Mapping[str, Any]) -> str:
@@ -54,9 +75,17 @@ def can_carry(destination: Any, value: str) -> bool:
     """Whether every reader of a place returns this value unchanged. A key file takes any."""
     if not isinstance(destination, Mapping) or not destination.get("file"):
         return True
+    if destination.get("dialect"):
+        return dialects.can_carry(destination["dialect"], value)
     form = CONFIG_FORMATS.get(format_of(destination["file"], destination.get("format")) or "")
     refused = (form.refused if form else "") + ("$" if destination.get("exported") else "")
     return not set(refused) & set(value)
+
+
+def units_of(destination: Mapping[str, Any]) -> Sequence[str]:
+    """The units of a destination."""
+    units: str | Sequence[str] = destination["unit"]
+    return [units] if isinstance(units, str) else units
 
 
 def is_in_source(destination: Any) -> bool:

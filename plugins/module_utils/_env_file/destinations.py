@@ -12,11 +12,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .._errors.options import InvalidOption
-from . import editor
+from . import editor, unit_files
 from .command_destination import CommandDestination, KeyCommands
 from .config_file import ConfigFile, format_of
 from .destination import Destination, DestinationChange
-from .destination_options import path_of
+from .destination_options import path_of, units_of
 from .env_lines import EnvLines
 from .key_files import KeyFile
 
@@ -34,7 +34,7 @@ def of(env_file: str | None, keys: Keys, dialect: str = "dotenv") -> list[Destin
 def _build(env_file: str | None, keys: Keys, dialect: str) -> list[Destination]:
     lines = names_of_env_file(keys)
     found: list[Destination] = [EnvLines(env_file, lines, dialect)] if env_file and lines else []
-    own = {key["name"]: key["destination"] for key in keys if key.get("destination")}
+    own = {key["name"]: _resolved(key["name"], key["destination"]) for key in keys if key.get("destination")}
     found += [KeyFile(_expanded(path), name) for name, path in own.items() if isinstance(path, str)]
     found += [
         CommandDestination(KeyCommands(name, each["read"], each["write"]))
@@ -42,7 +42,24 @@ def _build(env_file: str | None, keys: Keys, dialect: str) -> list[Destination]:
         if isinstance(each, Mapping) and each.get("write")
     ]
     of_files = {name: each for name, each in own.items() if isinstance(each, Mapping) and each.get("file")}
-    return found + _config_files(of_files)
+    other_lines = {name: each for name, each in of_files.items() if each.get("dialect")}
+    found += _other_lines(other_lines)
+    return found + _config_files({name: each for name, each in of_files.items() if name not in other_lines})
+
+
+def _resolved(name: str, destination: Any) -> Any:
+    """A destination on this host: of a unit, the file from which it takes the variable."""
+    if isinstance(destination, Mapping) and destination.get("unit"):
+        return unit_files.find(units_of(destination), name)
+    return destination
+
+
+def _other_lines(destinations: Mapping[str, Mapping[str, Any]]) -> list[Destination]:
+    """Each env file once, with all its keys."""
+    files: dict[tuple[str, str], list[str]] = {}
+    for name, each in destinations.items():
+        files.setdefault((each["file"], each["dialect"]), []).append(name)
+    return [EnvLines(_expanded(file), names, dialect) for (file, dialect), names in files.items()]
 
 
 def _config_files(destinations: Mapping[str, Mapping[str, Any]]) -> list[Destination]:
@@ -97,7 +114,12 @@ def _own(keys: Keys) -> list[Destination]:
 
 def together(keys: Keys) -> list[list[str]]:
     """The names of the keys that each place has. These are always switched at once."""
-    return [list(place.names) for place in _build("the env file", keys, "dotenv")]
+    of_units = [key for key in keys if isinstance(key.get("destination"), Mapping) and key["destination"].get("unit")]
+    others = [key for key in keys if key not in of_units]  # where units have theirs, only their host knows
+    return [
+        *(list(place.names) for place in _build("the env file", others, "dotenv")),
+        *([key["name"]] for key in of_units),
+    ]
 
 
 def changes(env_file: str, keys: Keys, values: Mapping[str, str], dialect: str) -> list[DestinationChange]:

@@ -67,3 +67,21 @@ class CommandReadback(RotationError):
     name: str
     problem = "the command that reads {name} does not return what was written"
     remedy = "Make both commands in O(keys) address the same value, and wait in the second one until it is there."
+
+
+class UnitVariable(RotationError):
+    code = "E_UNIT_VARIABLE"
+    unit: str
+    name: str
+    found: str
+    problem = "{unit}: {name} {found}"
+    remedy = "Have one file set it, for all units that O(keys) lists for it, and give the user of the unit in O(user)."
+
+
+class UnitShared(RotationError):
+    code = "E_UNIT_SHARED"
+    path: str
+    units: str
+    others: str
+    problem = "{path} is also read by {others}, and the destination names only {units}"
+    remedy = "List all of them as unit: in O(keys) and in O(services), so that they change their keys together."

@@ -22,6 +22,7 @@ from .._system.child_processes import NOT_FOUND, TIMED_OUT
 
 READY = 1.0  # seconds that a service must stay up which has said itself that it is ready
 POLL, LOOK = 0.1, 0.3
+RELOAD = 90.0  # seconds for systemd to read its units
 # Exit codes of a status command by which nothing is known: "status is unknown" of the LSB, and what did not run.
 UNTOLD = {4, TIMED_OUT, 126, NOT_FOUND}
 # a unit's ActiveState (org.freedesktop.systemd1) of which some process may be there
@@ -75,6 +76,9 @@ class Service:
     def settles_in(self, seconds: float) -> float:
         """After how many seconds up it counts as well, ``seconds`` being for one of which nothing more is known."""
         return seconds if self.status else 0
+
+    def refresh(self) -> None:
+        """Take over what has changed in its own configuration, before a start."""
 
     def refuse_unfit(self, names: Sequence[str]) -> None:
         """Raise an error where stopping it would not last."""
@@ -147,6 +151,15 @@ class Unit(Service):
         """A timer or socket, and a job, are well at once."""
         kind = self._property("Type") if self.unit.endswith(".service") else "oneshot"
         return 0 if kind == "oneshot" else min(seconds, READY) if kind in SAYS_READY else seconds
+
+    def refresh(self) -> None:
+        """Have systemd read changed unit files, such as a drop-in with keys. Raises E_SERVICE_START."""
+        if self._property("NeedDaemonReload") != "yes":
+            return
+        argv = ["systemctl", "daemon-reload"]
+        if rc := child_processes.ended(argv, RELOAD):
+            found = child_processes.format_failure(rc, RELOAD, "systemctl daemon-reload")
+            raise ServiceStart(name=self.name, found=found, look=self.look)
 
     def refuse_unfit(self, names: Sequence[str]) -> None:
         """Raise E_SERVICE_MISSING, or E_SERVICE_TRIGGER where a socket, timer or path would start it again."""
@@ -282,6 +295,7 @@ def _stop(service: Service, patience: float, note: str | None) -> None:
 
 def start(service: Service, patience: float, note: str | None = None) -> None:
     """Start it and see that it is up. Raises E_SERVICE_START after ``patience`` seconds."""
+    service.refresh()
     _ordered(service, _Command(service.start, ServiceStart, service.is_well), patience, note)
 
 

@@ -1,0 +1,175 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Variables of systemd units, as systemctl shows these; it is a script here that prints what systemd 257 prints."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from ansible_collections.tetech.key_rotation.plugins.module_utils._env_file import (
+    config_values,
+    destination,
+    destinations,
+    unit_files,
+)
+from ansible_collections.tetech.key_rotation.plugins.module_utils._env_file.config_formats import (
+    CONFIG_FORMATS,
+    InvalidText,
+)
+from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import RotationError
+from ansible_collections.tetech.key_rotation.plugins.module_utils._system import child_processes
+
+DROP_IN = """\
+# keys
+[Service]
+Environment="OTHER=CANARY-old" K=CANARY-old \\
+  'LAST=x y'
+; Environment=K=comment
+ExecStart=
+ExecStart=/usr/bin/app --key CANARY-old
+"""
+
+
+@pytest.fixture
+def units(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """A systemctl that shows these units: each the text of its drop-in and of its env file, where it has one."""
+    shown = tmp_path / "shown"
+    shown.mkdir()
+    program = tmp_path / "systemctl"
+    program.write_text(
+        f'#!/bin/sh\nfor last; do :; done\ncd {shown}\nfor f in $last; do cat "$f" && echo; done 2>/dev/null\n'
+    )
+    program.chmod(0o755)
+    path = f"{tmp_path}:{os.environ['PATH']}"
+    monkeypatch.setattr(child_processes, "_born_environment", lambda: {"PATH": path})
+    monkeypatch.setenv("PATH", path)
+
+    def make(name: str, *, drop_in: Path | None = None, files: tuple[Path, ...] = (), user: str = "") -> None:
+        lines = [f"EnvironmentFiles={file} (ignore_errors=no)" for file in files]
+        lines += [f"User={user}", f"Id={name}", "LoadState=loaded", f"FragmentPath={tmp_path}/none"]
+        lines += [f"DropInPaths={drop_in or ''}"]
+        (shown / name).write_text("\n".join(lines) + "\n")
+
+    return make
+
+
+def put(path: Path, text: str) -> Path:
+    path.write_text(text)
+    path.chmod(0o600)
+    return path
+
+
+def key(*names: str) -> dict[str, object]:
+    return {"name": "K", "destination": {"unit": list(names)}}
+
+
+def refused(*names: str) -> RotationError:
+    with pytest.raises(RotationError) as told:
+        destinations.read(None, [key(*names)])
+    assert "CANARY" not in str(told.value)
+    return told.value
+
+
+def test_a_variable_of_a_drop_in_is_replaced_and_nothing_else(units: Callable[..., None], tmp_path: Path) -> None:
+    drop_in = put(tmp_path / "keys.conf", DROP_IN)
+    units("app.service", drop_in=drop_in)
+    keys = [{"name": "K", "destination": {"unit": "app"}}]
+    assert destinations.read(None, keys) == {"K": "CANARY-old"}
+    assert [place.names for place in destinations.exported(keys)] == [["K"]]
+    assert destinations.files(keys) == {}
+    destination.write(destinations.changes("", keys, {"K": "CANARY-new"}, "dotenv"))
+    assert drop_in.read_text() == DROP_IN.replace(" K=CANARY-old", " K=CANARY-new")
+    destination.write(destinations.changes("", keys, {"K": "CANARY-old"}, "dotenv"))
+    assert drop_in.read_text() == DROP_IN
+
+
+def test_a_variable_of_an_environment_file_of_two_units(units: Callable[..., None], tmp_path: Path) -> None:
+    file = put(tmp_path / "app.env", "OTHER=1\nK='CANARY-old'\n")
+    for name in ("web.service", "worker.service"):
+        units(name, files=(file,))
+    keys = [key("web", "worker.service"), {"name": "OTHER", "destination": {"unit": ["web", "worker"]}}]
+    assert destinations.read(None, keys) == {"K": "CANARY-old", "OTHER": "1"}
+    changes = destinations.changes("", keys, {"K": "CANARY-new", "OTHER": "2"}, "dotenv")
+    assert len(changes) == 1, "two keys of one file are one change"
+    destination.write(changes)
+    assert file.read_text() == "OTHER=2\nK='CANARY-new'\n"
+
+
+def test_a_file_that_another_unit_reads_is_refused(units: Callable[..., None], tmp_path: Path) -> None:
+    file = put(tmp_path / "app.env", "K=CANARY\n")
+    for name in ("web.service", "worker.service"):
+        units(name, files=(file,))
+    error = refused("web")
+    assert (error.code, error.where["others"]) == ("E_UNIT_SHARED", "worker.service")
+
+
+def test_a_variable_that_another_file_overrides_is_refused(units: Callable[..., None], tmp_path: Path) -> None:
+    drop_in, file = put(tmp_path / "keys.conf", DROP_IN), put(tmp_path / "app.env", "K=CANARY\n")
+    units("app.service", drop_in=drop_in, files=(file,))
+    error = refused("app")
+    assert error.code == "E_UNIT_VARIABLE"
+    assert f"is set in {drop_in}, and overridden in {file}" in str(error)
+
+
+def test_units_that_take_it_from_different_files_are_refused(units: Callable[..., None], tmp_path: Path) -> None:
+    for name in ("web", "worker"):
+        units(f"{name}.service", files=(put(tmp_path / f"{name}.env", "K=CANARY\n"),))
+    assert refused("web", "worker").code == "E_UNIT_VARIABLE"
+
+
+def test_a_unit_that_does_not_exist_or_does_not_set_it_is_refused(units: Callable[..., None]) -> None:
+    assert refused("nobody").code == "E_SERVICE_MISSING"
+    units("app.service")
+    error = refused("app")
+    assert (error.code, "is not set by it" in str(error)) == ("E_UNIT_VARIABLE", True)
+
+
+def test_a_unit_of_another_user_is_refused(
+    units: Callable[..., None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    units("app.service", files=(put(tmp_path / "app.env", "K=CANARY\n"),), user="somebody-else")
+    monkeypatch.setattr(os, "geteuid", lambda: 1234)
+    monkeypatch.setattr(unit_files.users, "own_name", lambda: "me")
+    assert "the unit runs as somebody-else" in str(refused("app"))
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("[Service]\nEnvironment=K=a 'CANARY\n", 2),
+        ("[Service]\nEnvironment=K=CANARY K=b\n", 2),
+        ("[Service]\nno assignment CANARY\n", 2),
+        ("[Service]\n\nEnvironment=K=CANARY \\\n", 3),
+    ],
+)
+def test_an_invalid_unit_file_is_refused_by_its_line(text: str, line: int) -> None:
+    with pytest.raises(InvalidText) as told:
+        config_values.read(CONFIG_FORMATS["unit"], text, ["Service", "Environment", "K"])
+    assert told.value.line == line
+    assert told.value.__suppress_context__ or told.value.__context__ is None
+
+
+def test_the_last_line_of_a_unit_counts_and_an_empty_one_resets() -> None:
+    text = '[Service]\nEnvironment=K=a\nEnvironment=\nEnvironment="K=b"\n'
+    form, path = CONFIG_FORMATS["unit"], ["Service", "Environment", "K"]
+    assert config_values.read(form, text, path) == "b"
+    assert config_values.rewritten(form, text, path, "cc") == text.replace("K=b", "K=cc")
+
+
+def test_another_file_of_variables_is_read_in_its_dialect(tmp_path: Path) -> None:
+    profile = put(tmp_path / "profile", "export K='CANARY-old' # set by hand\n")
+    other = put(tmp_path / "other.env", "M=CANARY-m\n")
+    keys = [
+        {"name": "K", "destination": {"file": str(profile), "dialect": "shell"}},
+        {"name": "M", "destination": {"file": str(other), "dialect": "dotenv"}},
+    ]
+    assert destinations.read(None, keys) == {"K": "CANARY-old", "M": "CANARY-m"}
+    assert [place.names for place in destinations.exported(keys)] == [["K"]]
+    assert destinations.files(keys) == {"M": str(other)}
+    destination.write(destinations.changes("", keys, {"K": "CANARY-new", "M": "n"}, "dotenv"))
+    assert profile.read_text() == "export K='CANARY-new' # set by hand\n"
+    assert other.read_text() == "M=n\n"
+    assert destinations.together([*keys, key("web"), {"name": "E"}]) == [["E"], ["K"], ["M"], ["K"]]
