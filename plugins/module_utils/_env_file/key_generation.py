@@ -88,8 +88,9 @@ def check_keys(keys: Sequence[Mapping[str, Any]]) -> None:
 def _place(key: Mapping[str, Any]) -> Any:
     """What two keys may not have in common."""
     place = key.get("destination")
-    of_file = isinstance(place, Mapping) and place.get("file")
-    return (place["file"], destination_options.path_of(key["name"], place)) if place and of_file else place
+    if isinstance(place, Mapping) and not place.get("write"):
+        return place.get("unit"), place.get("file"), destination_options.path_of(key["name"], place)
+    return place
 
 
 def generate(
