@@ -37,7 +37,7 @@ class ActionModule(HostAction):
         history.refuse_damaged()
         # A real run would have adopted another list of the current keys by now.
         if options["expect_stage"] and not (self._task.check_mode and history.versions and history.other_list(keys)):
-            refuse_other_stage(history, keys, options["env_file"], options["expect_stage"])
+            refuse_other_stage(history, keys, _files(options), options["expect_stage"])
         return _result(history, key_id=keys.key_id, holds=stage_of(history, keys, _files(options)))
 
     def _versions(self, options: TaskArguments) -> TaskResult:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..module_utils._env_file import destinations
 from ..module_utils._errors.services import ProcessExported, ProcessStale
 from ..module_utils._options.key_options import PROCESS_KEYS_INFO
 from ..plugin_utils._host_action import HostAction
@@ -38,7 +39,7 @@ class ActionModule(HostAction):
             error = (
                 ProcessStale(expected=expected, **told)
                 if expected
-                else ProcessExported(path=options["env_file"], **told)
+                else ProcessExported(path=destinations.described(options["env_file"], options["keys"]), **told)
             )
             result.update(failed=True, **error.as_result())
         return result

@@ -5,7 +5,10 @@
 from __future__ import annotations
 
 import abc
+from collections.abc import Mapping, Sequence
+from typing import Any
 
+from ..module_utils._env_file import destinations
 from ..module_utils._options.shared_options import KEYS
 from ._host_action import Answered, HostAction
 from ._keys import listed_keys, other_keys
@@ -25,20 +28,25 @@ class PlanAction(HostAction, abc.ABC):
     def ask(self, args: TaskArguments) -> TaskArguments | Answered:
         asked = {name: value for name, value in args.items() if name not in OURS}
         history = self.store(args).load()
-        keys = args.get("keys") or KEYS["keys"]["default"]
-        listed_keys.refuse_unlisted(history, keys, args.get("former_keys") or ())
+        listed_keys.refuse_unlisted(history, self._listed(args), args.get("former_keys") or ())
         return {**asked, **history.for_host()}
 
     def judge(self, args: TaskArguments, result: TaskResult) -> TaskResult:
         if result.get("failed"):
             return result
         if "other_keys" in result:
-            history, files = self.store(args).load(), str(args.get("env_file") or "the key file")
-            other_keys.refuse(history, result["other_keys"], files)
+            places = destinations.described(args.get("env_file"), self._listed(args))
+            other_keys.refuse(self.store(args).load(), result["other_keys"], places)
         return self.judge_plan(args, result["plan"])
 
     def list_rows(self, options: TaskArguments, result: TaskResult) -> None:
         """They are listed next to the plan."""
+
+    @staticmethod
+    def _listed(args: TaskArguments) -> Sequence[Mapping[str, Any]]:
+        """The keys as the operator lists them."""
+        listed: Sequence[Mapping[str, Any]] = args.get("keys") or KEYS["keys"]["default"]
+        return listed
 
     @abc.abstractmethod
     def judge_plan(self, args: TaskArguments, plan: Plan) -> TaskResult:

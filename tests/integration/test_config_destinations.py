@@ -136,6 +136,18 @@ def test_it_is_planned_rotated_verified_and_rolled_back(kept: Callable[[str], Ke
         assert value not in planned.text + dry.text + rotated.text + verified.text + back.text
 
 
+def test_a_key_that_was_changed_by_hand_is_told_with_its_file(kept: Callable[[str], Kept], site: Site) -> None:
+    values = site.env_values()
+    there = kept("toml")
+    assert site.play("rotate").code == 0
+    there.path.write_bytes(there.path.read_bytes().replace(b'secret = "', b'secret = "x'))
+    refused = site.play("rotate")
+    text = " ".join(refused.text.split())
+    assert "E_KEYS_DIFFER" in text
+    assert f"{there.path} holds the keys" in text
+    assert not any(value in refused.text for value in values.values())
+
+
 @pytest.mark.thorough
 @pytest.mark.parametrize("name", ["ini", "json"])
 def test_other_formats_are_rotated_and_rolled_back(kept: Callable[[str], Kept], site: Site, name: str) -> None:

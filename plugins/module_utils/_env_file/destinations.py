@@ -114,12 +114,25 @@ def _own(keys: Keys) -> list[Destination]:
 
 def together(keys: Keys) -> list[list[str]]:
     """The names of the keys that each place has. These are always switched at once."""
-    of_units = [key for key in keys if isinstance(key.get("destination"), Mapping) and key["destination"].get("unit")]
-    others = [key for key in keys if key not in of_units]  # where units have theirs, only their host knows
+    of_units, others = _of_units(keys)
     return [
         *(list(place.names) for place in _build("the env file", others, "dotenv")),
         *([key["name"]] for key in of_units),
     ]
+
+
+def _of_units(keys: Keys) -> tuple[list[Mapping[str, Any]], list[Mapping[str, Any]]]:
+    """The keys of units, of which only the host knows where they are, and the others."""
+    of_units = [key for key in keys if isinstance(key.get("destination"), Mapping) and key["destination"].get("unit")]
+    return of_units, [key for key in keys if key not in of_units]
+
+
+def described(env_file: str | None, keys: Keys) -> str:
+    """The places as a person calls them. Here nothing need be known of the host."""
+    _, others = _of_units(keys)
+    places = [place.place for place in _build(env_file, others, "dotenv")]
+    units = [f"unit {unit}" for key in keys if key not in others for unit in units_of(key["destination"])]
+    return ", ".join(dict.fromkeys([*places, *units]))
 
 
 def changes(env_file: str, keys: Keys, values: Mapping[str, str], dialect: str) -> list[DestinationChange]:

@@ -18,6 +18,7 @@ from .._engine.discovery.nesting import NESTED
 from .._engine.proof import census
 from .._engine.proof.census_result import CensusResult
 from .._engine.rewrite.throttle import Throttle
+from .._env_file import destinations
 from .._errors.base import RotationError
 from .._errors.catalogue import build_error
 from .._errors.env_file import EnvNotSwitched
@@ -235,7 +236,13 @@ def _census(params: Mapping[str, Any]) -> tuple[dict[str, Any], list[RotationErr
         keys: KeySet = refuse_other_source(params, application.started)
     problems = [*unproved]
     if params["expected"] and keys.key_id != params["expected"]:
-        problems.append(EnvNotSwitched(path=params["env_file"], found=keys.key_id, expected=params["expected"]))
+        problems.append(
+            EnvNotSwitched(
+                path=destinations.described(params["env_file"], params["keys"]),
+                found=keys.key_id,
+                expected=params["expected"],
+            )
+        )
     judged = [(code, name.__eq__) for name, code in unopened.items()]
     for code, is_odd in (*judged, ("E_NOT_CURRENT", lambda name: name not in ("current", "empty", *unopened))):
         count, rows = census.find_odd(tallies, is_odd)

@@ -54,7 +54,7 @@ def request_of(params: Mapping[str, Any], purpose: Purpose) -> Request:
             params["env_file"], params["keys"], every=purpose.every_key, dialect=params["dialect"]
         )
         key_sets = {"current": found}
-        keys_from = params["env_file"]
+        keys_from = destinations.described(params["env_file"], params["keys"])
     else:
         with contextlib.suppress(RotationError):  # a copy of the application elsewhere may have no such file
             found = destinations.read(params["env_file"], params["keys"], every=False, dialect=params["dialect"])

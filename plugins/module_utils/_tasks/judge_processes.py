@@ -29,7 +29,9 @@ def judge_processes(task: HostTask) -> ModuleResult:
     path, to_come = params["env_file"], params["moment"] == "before"
     keys = KeySet(destinations.read(path, params["keys"], dialect=params["dialect"]))
     if not to_come and keys.key_id != params["expected"]:
-        raise EnvNotSwitched(path=path, found=keys.key_id, expected=params["expected"])
+        raise EnvNotSwitched(
+            path=destinations.described(path, params["keys"]), found=keys.key_id, expected=params["expected"]
+        )
     at = destinations.changed_at(path, params["keys"])
     accept_hidden = params["hidden_environment"] == "accept"
     by_reader = not DIALECTS[params["dialect"]].read_by_application

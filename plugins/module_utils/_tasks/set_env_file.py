@@ -42,7 +42,8 @@ def _set(task: HostTask) -> ModuleResult:
         if not task.check_mode:
             (destination.write if state == "present" else destination.rehearse)(changes)
     changed = differs and state == "present"
-    result = {"changed": changed, "path": path, "key_id": after, "settings": names if changed else []}
+    place = destinations.described(path, keys)
+    result = {"changed": changed, "path": place, "key_id": after, "settings": names if changed else []}
     if task._diff and state == "present":
         result["diff"] = [
             {

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -124,11 +123,16 @@ def _connected_since_before(params: TaskParams, application: Any) -> list[Databa
     """At the end of a rotation, the application's sessions from before the env file was switched: what has them may
     have other keys. Those of a pooler tell nothing of who uses them."""
     from .._engine.postgres import sessions
+    from .._env_file import destinations
 
-    if not params["baseline"] or params["report_only"] or not os.path.exists(params["env_file"] or ""):
+    if not params["baseline"] or params["report_only"]:
+        return []
+    try:
+        changed_at = destinations.changed_at(params["env_file"], params["keys"])
+    except OSError:  # a copy of the application elsewhere may have no such file
         return []
     databases = [database for database, _ in application.parts if database.alias not in params["direct"]]
-    age = time.time() - os.stat(params["env_file"]).st_ctime
+    age = time.time() - changed_at
     return sessions.list_sessions(databases, params["sessions_allowed"], max(age, 0.0))
 
 
@@ -190,5 +194,9 @@ def _select_written(tallies: Any, looks: Any) -> dict[str, list[str]]:
 
 def _refuse_other_env(params: TaskParams, found: str, expected: str) -> None:
     """The application reads its keys from the env file: they must be the ones that were proved."""
+    from .._env_file import destinations
+
     if found != expected:
-        raise EnvNotSwitched(path=params["env_file"], found=found, expected=expected)
+        raise EnvNotSwitched(
+            path=destinations.described(params["env_file"], params["keys"]), found=found, expected=expected
+        )

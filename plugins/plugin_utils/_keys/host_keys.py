@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...module_utils._engine.crypto.key_set import KeySet
-from ...module_utils._env_file import agreement
+from ...module_utils._env_file import agreement, destinations
 from ...module_utils._errors.env_file import EnvNotSwitched
 from ...module_utils._errors.keys import KeysNotProved
 from ...module_utils._module.sealed_result import Envelope
@@ -28,6 +28,11 @@ class KeyFiles:
     env_file: str
     keys: Sequence[Mapping[str, Any]]
     dialect: str
+
+    @property
+    def described(self) -> str:
+        """The places as a person calls them."""
+        return destinations.described(self.env_file, self.keys)
 
 
 class SealedKeys:
@@ -48,7 +53,7 @@ class SealedKeys:
         try:
             return KeySet(self._envelope.open(result["sealed"]))
         except (InvalidTag, ValueError):
-            raise KeysNotProved(env_file=self._files.env_file, found="?", proved="?") from None
+            raise KeysNotProved(env_file=self._files.described, found="?", proved="?") from None
 
 
 def stage_of(history: History, keys: KeySet, files: KeyFiles) -> str:
@@ -61,10 +66,10 @@ def stage_of(history: History, keys: KeySet, files: KeyFiles) -> str:
     return "several" if _is_switching(history, keys, files) else "other"
 
 
-def refuse_other_stage(history: History, keys: KeySet, env_file: str, stage: str) -> None:
+def refuse_other_stage(history: History, keys: KeySet, files: KeyFiles, stage: str) -> None:
     """Raise E_ENV_NOT_SWITCHED unless the host has the version of that stage, if the store has any."""
     if history.versions and history.stage(stage).key_id != keys.key_id:
-        raise EnvNotSwitched(path=env_file, found=keys.key_id, expected=history.stage(stage).key_id)
+        raise EnvNotSwitched(path=files.described, found=keys.key_id, expected=history.stage(stage).key_id)
 
 
 def refuse_other_keys(history: History, keys: KeySet, files: KeyFiles) -> None:
@@ -73,7 +78,7 @@ def refuse_other_keys(history: History, keys: KeySet, files: KeyFiles) -> None:
         return
     is_switching = _is_switching(history, keys, files)
     if not (is_switching and history.open_rotation):
-        other_keys.refuse(history, keys.key_id, files.env_file, switching=is_switching)
+        other_keys.refuse(history, keys.key_id, files.described, switching=is_switching)
 
 
 def _is_switching(history: History, keys: KeySet, files: KeyFiles) -> bool:

@@ -80,7 +80,7 @@ def adopt(history: History, request: VersionRequest, keys: KeySet) -> str:
     is_other_list = bool(history.versions) and history.other_list(keys)
     if not history.versions or is_other_list:
         if proved not in (None, keys.key_id, is_other_list and history.stages["current"]):
-            raise KeysNotProved(env_file=request.env_file, found=keys.key_id, proved=proved)
+            raise KeysNotProved(env_file=request.files.described, found=keys.key_id, proved=proved)
         history.adopt(keys, request.keys)
     refuse_other_keys(history, keys, request.files)
     return keys.key_id

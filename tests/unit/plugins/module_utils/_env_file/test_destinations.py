@@ -125,3 +125,17 @@ def test_an_openpgp_key_with_more_than_that_is_refused(place, text):
         handle.write(text)
     with pytest.raises(RotationError, match="E_KEY_LINE"):
         destinations.read(place[0], place[1][1:])
+
+
+def test_places_are_called_what_a_person_calls_them_without_a_look_at_the_host():
+    keys = [
+        {"name": "A"},
+        {"name": "B", "destination": "/app/b.key"},
+        {"name": "C", "destination": {"file": "/app/c.toml", "path": "c"}},
+        {"name": "D", "destination": {"file": "/app/c.toml", "path": "d"}},
+        {"name": "E", "destination": {"unit": ["web", "worker"]}},
+        {"name": "F", "destination": {"read": ["/bin/platform", "get"], "write": ["/bin/platform", "set"]}},
+    ]
+    places = "/app/.env, /app/b.key, the command /bin/platform, /app/c.toml, unit web, unit worker"
+    assert destinations.described("/app/.env", keys) == places
+    assert destinations.described("/app/.env", keys[1:2]) == "/app/b.key"
