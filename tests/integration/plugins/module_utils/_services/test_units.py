@@ -795,3 +795,17 @@ def test_a_unit_that_is_being_stopped_is_started(tmp_path, systemd):
     kept.stop(dry=False)
     unit(systemd, "worker.service", ActiveState="deactivating")
     assert kept.start(dry=False) == ["worker"]
+
+
+def test_changed_unit_files_are_read_before_a_start(systemd):
+    """A drop-in with keys is without effect until then."""
+    units.start(units.Unit("web"), 5)
+    assert orders(systemd) == ["start web.service"]
+    unit(systemd, "web.service", NeedDaemonReload="yes")
+    units.start(units.Unit("web"), 5)
+    assert orders(systemd)[1:] == ["daemon-reload", "start web.service"]
+    program = systemd.parent / "bin/systemctl"
+    program.write_text(program.read_text().replace("  stop)", "  daemon-reload) exit 1 ;;\n  stop)"))
+    with pytest.raises(RotationError, match=r"E_SERVICE_START.*daemon-reload"):
+        units.start(units.Unit("web"), 5)
+    assert orders(systemd)[-1] == "daemon-reload", "it is not started with the previous keys"
