@@ -208,6 +208,7 @@ def test_before_a_switch_only_what_would_win_over_the_new_file_is_in_its_way(sta
     assert judged(hidden.pid, to_come=True, accept_hidden=True)["stale"] is False
     found = judged(exported.pid, to_come=True, exports=["SECRET_KEY"])
     assert (found["stale"], found["exported"]) == (False, ["SECRET_KEY"]), "a unit's EnvironmentFile"
+    assert judged(exported.pid, to_come=True, exports=["ENCRYPTION_SALT"])["stale"] is True, "of another key"
     other = start(SECRET_KEY="CANARY another")
     assert judged(other.pid, to_come=True, exports=["SECRET_KEY"])["stale"] is True
     named = start(SECRET_KEY=str(tmp_path / "key"))
