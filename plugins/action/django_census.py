@@ -12,7 +12,7 @@ from ..module_utils._errors.values import RollbackLoses
 from ..plugin_utils._host_action import HostAction
 from ..plugin_utils._report import data_sentences, data_state, sentences
 from ..plugin_utils._report.typed_commands import command
-from ..plugin_utils._rotation_record.recorded_columns import recorded_columns
+from ..plugin_utils._rotation_record.recorded_columns import recorded_columns, recorded_plain
 from ..plugin_utils._screen import lines
 from ..plugin_utils._task_types import TaskArguments, TaskResult
 
@@ -43,9 +43,17 @@ class ActionModule(HostAction):
             *sentences.meanwhile(result.get("meanwhile", {})),
             *sentences.unopened(result.get("unopened") or {}),
             *sentences.outside(result.get("outside") or ()),
+            *sentences.more_plain(self._more_plain(args, result)),
         ):
             display.warning(sentence)
         return refused(result, str(args.get("acknowledge") or ""), command(self.variables, "rollback"))
+
+    def _more_plain(self, args: TaskArguments, result: TaskResult) -> dict[str, int]:
+        """By column, the values in plain text that the baseline had not, or the record of the last rotation."""
+        before = data_state.count_plain(args.get("baseline") or ())
+        if args.get("outside") == "report":
+            before = recorded_plain(self.store(args).load(), self._records(args))
+        return data_state.count_more(before, data_state.count_plain(result.get("targets", ())))
 
 
 def refused(result: TaskResult, acknowledged: str, rollback: str) -> TaskResult:

@@ -73,3 +73,17 @@ def test_a_settled_column_may_not_hold_what_looks_like_a_token_and_opens_nowhere
     refused = mixed.play("rotate")
     assert (refused.code != 0, refused.error()) == (True, "E_UNREADABLE"), refused.text
     assert phones(mixed) == PLAIN
+
+
+def test_secrets_that_somebody_decrypted_are_named_and_nothing_is_said_to_be_as_before(mixed: Site) -> None:
+    mixed.write_inventory(key_rotation_settlements={COLUMN: {"mixed": "encrypted since 2024"}})
+    done = mixed.play("rotate")
+    assert done.code == 0, done.text
+    mixed.sql("UPDATE customer_userprofile SET _phone_number_encrypted = '+49 30 ' || id WHERE id BETWEEN 51 AND 53")
+    verified = mixed.play("verify")
+    assert f"{COLUMN} has 3 more values in plain text" in " ".join(verified.text.split()), verified.text
+    back = mixed.play("rollback")
+    said = " ".join(back.text.split())
+    assert back.code == 0, back.text
+    assert f"More values are in plain text than before the rotation: 3 in {COLUMN}." in said, back.text
+    assert "are as before the rotation" not in said

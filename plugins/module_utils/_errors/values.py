@@ -206,6 +206,21 @@ class CountChanged(RotationError):
     remedy = "Rows were added or removed meanwhile: stop the application's processes, then run the same command again."
 
 
+class PlainChanged(RotationError):
+    code = "E_PLAIN_CHANGED"
+    table: str
+    column: str
+    before: int
+    after: int
+    rows: str
+    problem = "{table}.{column}: {before} values were plain text when the rotation began, and {after} are{rows}"
+    remedy = (
+        "If there are more, something decrypted values meanwhile and stored what it read: find it and stop it, and "
+        "have the application save these values again. If there are fewer, something encrypted them. Then run the same "
+        "command again."
+    )
+
+
 class DigestChanged(RotationError):
     code = "E_DIGEST_CHANGED"
     table: str

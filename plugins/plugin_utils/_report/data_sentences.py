@@ -5,7 +5,7 @@ them, rendered from a ``DataState``."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from .data_state import DataState, Host, Values
 
@@ -40,6 +40,8 @@ def facts(state: DataState) -> Iterator[str]:
         yield "Rows that another process wrote during the rotation are as it left them."
     if state.values and state.values.unwrapped:
         yield f"Values that were encrypted twice were written as one token: {state.values.unwrapped:,}."
+    if state.values and state.values.more_plain:
+        yield f"More values are in plain text than before the rotation: {format_counts(state.values.more_plain)}."
     yield from env_files(state)
     if state.current:
         pending = f", and {state.pending} is pending" if state.pending else ""
@@ -74,6 +76,11 @@ def _versions(state: DataState) -> str:
 
 def _plain(count: int) -> str:
     return "1 value is plain text and stays so" if count == 1 else f"{count:,} values are plain text and stay so"
+
+
+def format_counts(counts: Mapping[str, int]) -> str:
+    """Columns with their counts."""
+    return ", ".join(f"{count:,} in {column}" for column, count in counts.items())
 
 
 def _left_alone(found: Values) -> str:

@@ -16,6 +16,7 @@ from ...module_utils._stores.history import STAGES
 
 OLDER = "older-"  # before the key ID, the name of a version without a stage (History.for_host)
 EMPTY = "empty"
+PLAINTEXT = "plaintext"
 NEVER = "no census was taken"
 SINCE = "values may have been written since the last census"
 
@@ -25,7 +26,8 @@ class Values:
     """What a census counted. ``under`` holds counts by key ID, ``odd`` by the class of values that no version opens
     well, ``left_alone`` those that were left alone as asked, ``plain`` those that stay plain text as settled.
     ``proved`` is whether a process that has only one version opened the others, ``meanwhile`` whether other processes
-    wrote some since the rotation began, ``unwrapped`` how many were encrypted twice before, and are one token now."""
+    wrote some since the rotation began, ``unwrapped`` how many were encrypted twice before, and are one token now,
+    ``more_plain`` by column how many more are plain text than before."""
 
     under: Mapping[str, int] = field(default_factory=dict)
     odd: Mapping[str, int] = field(default_factory=dict)
@@ -34,6 +36,7 @@ class Values:
     left_alone: int = 0
     plain: int = 0
     unwrapped: int = 0
+    more_plain: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def total(self) -> int:
@@ -82,7 +85,7 @@ class DataState:
         if self.values is None or self.pending or not self.base or not self.hosts or not self.known:
             return False
         held = {self.current, *(host.key_id for host in self.hosts.values()), *self.values.under}
-        written = self.values.meanwhile or self.values.unwrapped
+        written = self.values.meanwhile or self.values.unwrapped or self.values.more_plain
         return held == {self.base} and not self.values.odd and not written
 
 
@@ -99,6 +102,20 @@ def count_opened(classes: Mapping[str, int]) -> int:
 def odd(classes: Mapping[str, int]) -> dict[str, int]:
     """The counts of the classes that are neither a version nor empty."""
     return {name: count for name, count in classes.items() if count and name != EMPTY and not is_version(name)}
+
+
+def count_plain(targets: Iterable[Mapping[str, Any]]) -> dict[str, int]:
+    """By column, as table.column, how many values are plain text, be that settled or not."""
+    return {
+        f"{target.get('table')}.{target.get('column')}": (target.get("plain") or 0)
+        + ((target.get("classes") or {}).get(PLAINTEXT) or 0)
+        for target in targets
+    }
+
+
+def count_more(before: Mapping[str, int], after: Mapping[str, int]) -> dict[str, int]:
+    """By column, how many more there are ``after``. Of a column that was not counted before nothing is known."""
+    return {name: count - before[name] for name, count in sorted(after.items()) if count > before.get(name, count)}
 
 
 def read_census(targets: Iterable[Mapping[str, Any]], key_ids: Mapping[str, str]) -> Values:

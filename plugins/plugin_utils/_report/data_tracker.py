@@ -23,7 +23,7 @@ from ...module_utils._record.events import (
     RunEvent,
     StagesEvent,
 )
-from .data_state import NEVER, SINCE, DataState, Host, Values, read_census
+from .data_state import NEVER, SINCE, DataState, Host, Values, count_more, count_plain, read_census
 
 WRITERS = (ReencryptionEvent, RepairEvent, RestoreEvent)
 ADOPTED = "adopted"  # the state of key_version that says, as each look does, which version a host's .env file has
@@ -34,8 +34,9 @@ LOST = "E_HOST_LOST"
 @dataclass
 class DataTracker:
     """``open`` counts the writes that were begun since the last census, ``writes`` those that were begun at all, less
-    those that changed nothing. ``nested`` is the most values that a census counted as encrypted twice. ``before`` is
-    what a host held before the write that is under way."""
+    those that changed nothing. ``nested`` is the most values that a census counted as encrypted twice, ``plain`` by
+    column those in plain text when it was first counted. ``before`` is what a host held before the write that is under
+    way."""
 
     stages: Mapping[str, str] = field(default_factory=dict)
     base: str = ""
@@ -43,6 +44,7 @@ class DataTracker:
     values: Values | None = None
     meanwhile: bool = False  # whether any census found that another process wrote
     nested: int = 0
+    plain: dict[str, int] = field(default_factory=dict)
     open: int = 0
     writes: int = 0
     hosts: dict[str, Host] = field(default_factory=dict)
@@ -98,10 +100,12 @@ class DataTracker:
         odd_ones = found.odd or ({"unreadable": passed} if passed else {})
         proved = proved and not odd_ones
         self.meanwhile |= bool(event.meanwhile)
-        self.values = replace(found, odd=odd_ones, proved=proved, meanwhile=self.meanwhile)
+        more_plain = count_more(self.plain, count_plain(event.targets))
+        self.values = replace(found, odd=odd_ones, proved=proved, meanwhile=self.meanwhile, more_plain=more_plain)
         self.open = 0
 
     def _nest(self, targets: Sequence[Mapping[str, Any]]) -> None:
+        self.plain = {**count_plain(targets), **self.plain}
         self.nested = max(self.nested, sum((target.get("classes") or {}).get(NESTED, 0) for target in targets))
 
     def _unwrapped(self, values: Values) -> int:

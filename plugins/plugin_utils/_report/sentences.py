@@ -70,6 +70,16 @@ def meanwhile(tables: Mapping[str, Mapping[str, int]]) -> Iterator[str]:
         )
 
 
+def more_plain(counts: Mapping[str, int]) -> Iterator[str]:
+    """For each column that has more values in plain text than when they were counted before."""
+    for column, count in counts.items():
+        yield (
+            f"{column} has {count:,} more values in plain text than the last rotation counted. If they were encrypted, "
+            "something decrypted them and stored what it read: find it and stop it, and have the application save "
+            "these values again."
+        )
+
+
 def written(picture: Mapping[str, Any] | None) -> Iterator[str]:
     """For each way in which values that another process changed are read, other than as values."""
     by_way: dict[str, list[str]] = {}

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The columns of the last rotation, as its record on this control node has them."""
+"""The columns of the last rotation with their plain text, as its record on this control node has them."""
 
 from __future__ import annotations
 
@@ -8,17 +8,22 @@ from ...module_utils._errors.base import RotationError
 from ...module_utils._record.events import CountingEvent
 from ...module_utils._record.writer import Record
 from ...module_utils._stores.history import History
+from .._report.data_state import count_plain
 
 
 def recorded_columns(history: History, records: str) -> list[str]:
     """Each as table.column. Empty if no rotation made a version, or if ``records`` does not have its record: then no
     column is known to be outside of it."""
+    return sorted(recorded_plain(history, records))
+
+
+def recorded_plain(history: History, records: str) -> dict[str, int]:
+    """By column, how many values were plain text when the last rotation, or its rollback, last counted them."""
     made = [version.rotation_id for version in history.versions if version.origin == "generated"]
     if not made:
-        return []
+        return {}
     try:
         events = Record(records, made[-1]).decoded()
     except RotationError:
-        return []
-    counted = (target for event in events if isinstance(event, CountingEvent) for target in event.targets)
-    return sorted({f"{target.get('table')}.{target.get('column')}" for target in counted})
+        return {}
+    return count_plain(target for event in events if isinstance(event, CountingEvent) for target in event.targets)

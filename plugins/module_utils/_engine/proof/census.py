@@ -13,7 +13,14 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
-from ..._errors.values import CountChanged, DigestChanged, ScanIncomplete, ValuesEncryptedTwice, ValuesNotCurrent
+from ..._errors.values import (
+    CountChanged,
+    DigestChanged,
+    PlainChanged,
+    ScanIncomplete,
+    ValuesEncryptedTwice,
+    ValuesNotCurrent,
+)
 from ..._system.progress_file import SILENT, ProgressFile
 from ..application.custom_functions import frame_of
 from ..crypto.keyring import Keyring
@@ -103,7 +110,7 @@ class Tally:
         if len(examples) < (LISTED if value_class == NESTED or value_class in UNOPENED else EXAMPLES):
             examples.append(row)
 
-    def digest(self, key: bytes, row: str, place: int, plaintext: bytes) -> int:
+    def digest(self, key: bytes, row: str, place: int | str, plaintext: bytes) -> int:
         """Add one plaintext to an order-independent keyed digest: the sum of HMACs modulo 2**256. What was added."""
         text = f"{self.target.name}\0{row}\0{place}\0".encode() + plaintext
         added = int.from_bytes(hmac.digest(key, text, "sha256"), "big")
@@ -230,7 +237,7 @@ class Census:
             row = rows[token.row]
             if token.opened is None:
                 if self._count_unopened(tally, row, token.token):  # it must stay as it is, and the digest tells
-                    self._digest(tally, row, (token.place, token.token), sums)
+                    self._digest(tally, row, (f"plain {token.place}", token.token), sums)  # it is not that of a token
                 continue
             stage, inside = token.opened
             tally.add(self._class_of_layers(tally, row, token, stage) if token.layers else stage, row)
@@ -242,7 +249,7 @@ class Census:
                 tally.unsearched.add(row)
             self._digest(tally, row, (token.place, inside.plaintext), sums)
 
-    def _digest(self, tally: Tally, row: str, found: tuple[int, bytes], sums: dict[str, int] | None) -> None:
+    def _digest(self, tally: Tally, row: str, found: tuple[int | str, bytes], sums: dict[str, int] | None) -> None:
         """Add the text ``found`` at a place of a row's value to the digests of the column, and of the row."""
         added = tally.digest(self.digest_key, row, *found)
         if sums is not None:
@@ -626,7 +633,7 @@ def find_odd(tallies: Sequence[Tally], is_odd: Callable[[str], bool]) -> tuple[i
 def refuse_difference(
     before: Sequence[CensusResult], after: Sequence[CensusResult], looks: Mapping[str, TableComparison] = NO_LOOKS
 ) -> None:
-    """Raise E_COUNT_CHANGED or E_DIGEST_CHANGED where two censuses do not show the same plaintexts.
+    """Raise E_COUNT_CHANGED, E_PLAIN_CHANGED or E_DIGEST_CHANGED where two censuses do not show the same plaintexts.
 
     In tables that were looked at row by row, rows that another process wrote may differ, be gone, or be new.
     """
@@ -636,5 +643,10 @@ def refuse_difference(
         now, look = found.get(column.name), looks.get(column.table)
         if now is None or (now.rows != column.rows and look is None):
             raise CountChanged(before=column.rows, after=0 if now is None else now.rows, **place)
-        if now.digest != column.digest and (look is None or look.unexplained):
-            raise DigestChanged(rows=f": rows {look.format_unexplained()}" if look else "", **place)
+        if now.digest == column.digest and now.plain == column.plain:
+            continue
+        if look is None or look.unexplained or now.digest == column.digest:
+            rows = f": rows {look.format_unexplained()}" if look and look.unexplained else ""
+            if now.plain != column.plain:
+                raise PlainChanged(before=column.plain, after=now.plain, rows=rows, **place)
+            raise DigestChanged(rows=rows, **place)

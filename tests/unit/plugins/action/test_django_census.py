@@ -48,6 +48,21 @@ def test_what_another_process_wrote_is_a_warning_on_the_screen(asked, monkeypatc
     assert "1,203 rows of profile were written by another process meanwhile (1,200 changed, 3 inserted)" in sentence
 
 
+@pytest.mark.parametrize(("plain", "warned"), [(3, False), (2, True), (4, False)])
+@pytest.mark.parametrize("recorded", [False, True])
+def test_more_plain_text_than_before_is_a_warning_with_its_column(
+    run_action, stored, monkeypatch, plain, warned, recorded
+):
+    said, before = [], {"table": "t", "column": "c", "classes": {}, "plain": plain}
+    found = {"changed": False, "targets": [{**before, "rows": 9, "plain": 3}]}
+    monkeypatch.setattr(ActionModule, "on_host", lambda self, module, args: found)
+    monkeypatch.setattr(django_census.display, "warning", said.append)
+    monkeypatch.setattr(django_census, "recorded_plain", lambda *_: {"t.c": plain})
+    about = {"outside": "report"} if recorded else {"baseline": [before]}
+    run_action("django_census", project_dir="/srv/app", **about)
+    assert [sentence[:42] for sentence in said] == ["t.c has 1 more values in plain text than t"] * warned
+
+
 OLD, NEW = "0" * 15 + "1", "0" * 15 + "2"
 
 

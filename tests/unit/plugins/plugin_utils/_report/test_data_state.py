@@ -75,6 +75,8 @@ def said(*events: Event, stopped: dict[str, list[str]] | None = None) -> str:
         ({"values": Values({OLD: 8}, {"unreadable": 1})}, False),
         ({"values": Values({OLD: 9}, meanwhile=True)}, False),
         ({"values": Values({OLD: 9}, unwrapped=2)}, False),
+        ({"values": Values({OLD: 9}, more_plain={"t.c": 2})}, False),
+        ({"values": Values({OLD: 9}, plain=2)}, True),
         ({"values": Values()}, True),
         ({"hosts": {"app1": Host(OLD), "app2": Host(NEW)}}, False),
         ({"hosts": {"app1": Host(OLD), "app2": Host()}}, False),
@@ -196,6 +198,19 @@ def test_what_another_process_wrote_before_the_rollback_is_not_as_before() -> No
     text = said(*FORTH, noticed, *back, census("current"), ended)
     assert AS_BEFORE not in text
     assert "Rows that another process wrote during the rotation are as it left them." in text
+
+
+@pytest.mark.parametrize("more", [0, 35])
+def test_more_plain_text_than_before_is_named_and_is_not_as_before(more: int) -> None:
+    def counted(stage: str, plain: int) -> Event:
+        targets = [{"table": "t", "column": "c", "classes": {stage: 70 - plain}, "plain": plain}]
+        return event("django_census", targets=targets, key_ids={"current": OLD, "pending": NEW})
+
+    back = [looked(app1=NEW, app2=NEW), *WRITTEN, *switched("app1", "current", OLD), *switched("app2", "current", OLD)]
+    ended = event("key_version", asked={"state": "rolled_back"}, stages={"current": OLD})
+    text = said(BEGUN[0], counted("current", 5), *FORTH[2:], *back, counted("current", 5 + more), ended)
+    named = "More values are in plain text than before the rotation: 35 in t.c."
+    assert (AS_BEFORE in text, named in text) == (not more, bool(more))
 
 
 def test_a_rollback_with_nothing_to_do_knows_what_its_look_saw() -> None:

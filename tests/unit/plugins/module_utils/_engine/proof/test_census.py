@@ -63,6 +63,20 @@ def test_plain_text_of_a_mixed_column_is_counted_apart_and_its_digest_tells_a_ch
     assert taken(row["stored_old"], "Ada").result.digest != taken(row["stored_old"], "Ida").result.digest
 
 
+def test_a_value_of_a_mixed_column_that_was_decrypted_meanwhile_has_another_digest(target, two_keys, vectors):
+    row = vectors["rows"][0]
+    taken = [census.Tally(replace(target, mixed=True)) for _ in range(2)]
+    seen = [{"1": 0}, {"1": 0}]
+    for tally, value, sums in zip(taken, (row["stored_old"], row["plaintext"]), seen):
+        census.Census(None, (), two_keys, KEY)._count(tally, ["1"], [value], {}, sums)
+    before, after = [[tally.result] for tally in taken]
+    assert [before[0].plain, after[0].plain] == [0, 1]
+    assert before[0].digest != after[0].digest
+    assert seen[0] != seen[1], "the digests of the rows tell it too"
+    for one, other in ((before, after), (after, before)):
+        assert refusal(census.refuse_difference, one, other).code == "E_PLAIN_CHANGED"
+
+
 def test_a_result_names_the_target(classed):
     named = {"model": "customer.Profile", "table": "profile", "column": "name", "scheme": "encryption_manager"}
     assert named.items() <= classed.result.as_result().items()
@@ -270,8 +284,10 @@ BEFORE = [CensusResult(table="profile", column="name", rows=3, digest="aa")]
         ([replace(BEFORE[0], rows=2)], "E_COUNT_CHANGED"),
         ([replace(BEFORE[0], column="phone")], "E_COUNT_CHANGED"),
         ([replace(BEFORE[0], digest="ab")], "E_DIGEST_CHANGED"),
+        ([replace(BEFORE[0], digest="ab", plain=1)], "E_PLAIN_CHANGED"),
+        ([replace(BEFORE[0], plain=1)], "E_PLAIN_CHANGED"),
     ],
-    ids=["target gone", "row gone", "column gone", "plaintext changed"],
+    ids=["target gone", "row gone", "column gone", "plaintext changed", "decrypted", "plain by another count"],
 )
 def test_a_difference_to_the_census_before_is_refused(after, code):
     with pytest.raises(RotationError) as refused:
@@ -284,7 +300,8 @@ LOOKED = replace(BEFORE[0], rows=9, digest="ab")
 
 def test_where_every_row_was_looked_at_those_of_another_process_may_differ():
     look = TableComparison(changed=1, inserted=6, same=2)
-    assert census.refuse_difference(BEFORE, [LOOKED], {"profile": look}) is None
+    for after in (LOOKED, replace(LOOKED, plain=2)):
+        assert census.refuse_difference(BEFORE, [after], {"profile": look}) is None
 
 
 def test_a_row_that_nobody_wrote_is_refused_by_its_name():
@@ -293,6 +310,9 @@ def test_a_row_that_nobody_wrote_is_refused_by_its_name():
     assert error.code == "E_DIGEST_CHANGED"
     assert "profile.name: the decrypted data changed since the rotation began: rows 7." in str(error)
     assert refusal(census.refuse_difference, BEFORE, [LOOKED], {"pet": look}).code == "E_COUNT_CHANGED"
+    error = refusal(census.refuse_difference, BEFORE, [replace(LOOKED, plain=2)], {"profile": look})
+    assert (error.code, error.where["before"], error.where["after"]) == ("E_PLAIN_CHANGED", 0, 2)
+    assert "2 are: rows 7." in str(error)
 
 
 def test_the_same_plaintexts_are_not_refused():
