@@ -12,7 +12,7 @@ from .data_state import DataState, Host, Values
 # What is said of values of a class that is no version; the census of a later release may have others.
 CLASSES = {
     "unreadable": "open under no known version",
-    "plaintext": "are not encrypted",
+    "plaintext": "do not look encrypted",
     "other_scheme": "open in another format than their column's",
     "nested": "are encrypted twice",
     "two_layers": "are encrypted twice, by design or by accident",
@@ -40,8 +40,6 @@ def facts(state: DataState) -> Iterator[str]:
         yield "Rows that another process wrote during the rotation are as it left them."
     if state.values and state.values.unwrapped:
         yield f"Values that were encrypted twice were written as one token: {state.values.unwrapped:,}."
-    if state.values and state.values.more_plain:
-        yield f"More values are in plain text than before the rotation: {format_counts(state.values.more_plain)}."
     yield from env_files(state)
     if state.current:
         pending = f", and {state.pending} is pending" if state.pending else ""
@@ -51,9 +49,13 @@ def facts(state: DataState) -> Iterator[str]:
 
 
 def values(state: DataState) -> str:
-    """How many values are under which version, and how many are plain text as settled."""
+    """How many values are under which version, and how many are plain text as settled. Columns with more of it
+    than before are named."""
     plain = state.values.plain if state.values else 0
-    return _versions(state) + (f" {_plain(plain)}." if plain else "")
+    more = state.values.more_plain if state.values else {}
+    found = [_versions(state)] + [f"{_plain(plain)}."] * bool(plain)
+    found += [f"More values are in plain text than before the rotation: {_format_counts(more)}."] * bool(more)
+    return " ".join(found)
 
 
 def _versions(state: DataState) -> str:
@@ -78,7 +80,7 @@ def _plain(count: int) -> str:
     return "1 value is plain text and stays so" if count == 1 else f"{count:,} values are plain text and stay so"
 
 
-def format_counts(counts: Mapping[str, int]) -> str:
+def _format_counts(counts: Mapping[str, int]) -> str:
     """Columns with their counts."""
     return ", ".join(f"{count:,} in {column}" for column, count in counts.items())
 

@@ -115,7 +115,7 @@ def test_as_before_is_said_only_if_values_hosts_and_store_are(changes: dict[str,
         (
             Values({OLD: 7, NEW: 2}, {"nested": 3, "unreadable": 1, "plaintext": 4}),
             f"Of 17 values, 7 open under version {OLD}, 2 open under version {NEW}, 3 are encrypted twice, "
-            "4 are not encrypted and 1 open under no known version.",
+            "4 do not look encrypted and 1 open under no known version.",
         ),
         (Values({}, {"strange": 2}), "Of 2 values, 2 are strange."),
         (Values(), "There are no encrypted values."),
