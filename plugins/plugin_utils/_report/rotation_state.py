@@ -122,7 +122,7 @@ class RotationState:
                 if isinstance(dump, Mapping) and dump.get("path"):
                     self.dumps.setdefault(str(dump["path"]), {"size": 0, "sha256": "unknown"}).update(dump)
         if isinstance(event, ChecklistEvent) and event.items and all(isinstance(one, Mapping) for one in event.items):
-            self.checks = [dict(one) for one in event.items]
+            self.checks = [{**one, "name": _name_now(one.get("name"))} for one in event.items]
         if isinstance(event, KeyEvent):
             self.generated = event.generated or self.generated
         if isinstance(event, EnvFileEvent) and event.is_done:
@@ -328,3 +328,8 @@ class RotationState:
         found += [*sentences.left_alone(self.census.left_alone), *self.noted.about_syslog()]
         untold = [restore_lines.swapped_untold(aside.alias, aside.backup) for aside in self.restores.untold]
         return [*dict.fromkeys(found), *(" ".join(line.split()) for line in untold)]
+
+
+def _name_now(name: object) -> object:
+    """The name of a checklist item, which records of an earlier version may have otherwise."""
+    return "authorized" if name == "authorised" else name
