@@ -68,6 +68,7 @@ options:
       - Of a column with values that are encrypted twice it is V(one_layer) (by accident, each becomes one token) or
         V(two_layers) (by design, both layers are rotated).
       - Of a column with plain text next to encrypted values it is V(mixed). Plain text stays, the rest is rotated.
+        The reason must have the word numbers, JSON or codes for plain text that looks so.
       - V(by_command) says that O(command) recreates the column, such as a fingerprint under a derived key.
     type: dict
     default: {}

@@ -42,6 +42,10 @@ def test_plain_text_in_a_settled_column_stays_and_the_tokens_are_rotated_and_rol
     before, tokens = mixed.read_all(), mixed.tokens()
     assert before["profiles"][6][2] == PLAIN[7]
     mixed.write_inventory(key_rotation_settlements={COLUMN: {"mixed": "encrypted since 2024"}})
+    unclear = mixed.play("plan")
+    assert unclear.code == 2, unclear.text
+    assert "50 values would stay as plain text, and ciphertext can look like them too (numbers)" in unclear.text
+    mixed.write_inventory(key_rotation_settlements={COLUMN: {"mixed": "encrypted since 2024, numbers before"}})
     made = mixed.play("plan")
     assert made.code == 0, made.text
     assert "70 current, 50 plain text that stays" in made.text
@@ -57,7 +61,7 @@ def test_plain_text_in_a_settled_column_stays_and_the_tokens_are_rotated_and_rol
     (record,) = (mixed.folder / "records").glob("*/record.jsonl")
     lines = [json.loads(line) for line in record.read_text(encoding="utf-8").splitlines()]
     settled = [line["settlements"] for line in lines if line.get("settlements")]
-    assert settled[0] == [{"column": COLUMN, "decision": "mixed", "reason": "encrypted since 2024"}]
+    assert settled[0] == [{"column": COLUMN, "decision": "mixed", "reason": "encrypted since 2024, numbers before"}]
     page = (record.parent / "report.html").read_text(encoding="utf-8")
     assert "50 plain text, which stays" in page
     assert mixed.play("verify").code == 0
@@ -68,7 +72,7 @@ def test_plain_text_in_a_settled_column_stays_and_the_tokens_are_rotated_and_rol
 
 
 def test_a_settled_column_may_not_hold_what_looks_like_a_token_and_opens_nowhere(mixed: Site) -> None:
-    mixed.write_inventory(key_rotation_settlements={COLUMN: {"mixed": "encrypted since 2024"}})
+    mixed.write_inventory(key_rotation_settlements={COLUMN: {"mixed": "encrypted since 2024, numbers before"}})
     mixed.sql("UPDATE customer_userprofile SET _phone_number_encrypted = 'gAAAAABnothing' WHERE id = 60")
     refused = mixed.play("rotate")
     assert (refused.code != 0, refused.error()) == (True, "E_UNREADABLE"), refused.text
@@ -76,7 +80,7 @@ def test_a_settled_column_may_not_hold_what_looks_like_a_token_and_opens_nowhere
 
 
 def test_secrets_that_somebody_decrypted_are_named_and_nothing_is_said_to_be_as_before(mixed: Site) -> None:
-    mixed.write_inventory(key_rotation_settlements={COLUMN: {"mixed": "encrypted since 2024"}})
+    mixed.write_inventory(key_rotation_settlements={COLUMN: {"mixed": "encrypted since 2024, numbers before"}})
     done = mixed.play("rotate")
     assert done.code == 0, done.text
     mixed.sql("UPDATE customer_userprofile SET _phone_number_encrypted = '+49 30 ' || id WHERE id BETWEEN 51 AND 53")

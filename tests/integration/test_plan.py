@@ -21,8 +21,8 @@ def test_the_plan_shows_every_bad_value_by_its_class_and_fails_until_none_is_lef
     for words in (
         "E_PLAN_NOT_READY",
         "_email_encrypted: 1 values open under no known key: restaurant_restaurant._email_encrypted:7 (E_UNREADABLE)",
-        "_email_encrypted: 1 values are not encrypted: restaurant_restaurant._email_encrypted:8 (E_PLAINTEXT)",
-        "1 values are not encrypted: customer_userprofile._phone_number_encrypted:3 (E_PLAINTEXT)",
+        "1 values do not look encrypted: restaurant_restaurant._email_encrypted:8 (by their look: words 1) (E_PLAIN",
+        "1 values do not look encrypted: customer_userprofile._phone_number_encrypted:3 (by their look: words 1) (E_PL",
         "3 findings stop a rotation",
         "next  ansible-playbook plan.yml -i",
     ):

@@ -355,7 +355,10 @@ class Application:
         )
         settlements.refuse_without_place(self.settlements, columns, self.leave_alone)
         schemes_of = {target.name: self.keyring.schemes[target.scheme] for target in self.targets}
-        untold = (name for name, each in schemes_of.items() if not (each.format.authenticated or each.functions))
+        untold = {name: settlements.UNMARKED for name, each in schemes_of.items() if not each.marker}
+        for name, each in schemes_of.items():
+            if not (each.format.authenticated or each.functions):
+                untold[name] = settlements.UNAUTHENTICATED
         settlements.refuse_untold(self.settlements, untold)
 
     def unaccounted(self) -> list[Finding]:
@@ -410,6 +413,7 @@ class Application:
         found += census.findings(tallies, (*census.UNOPENED, NESTED))
         found += self.inside_fixed() if counted else []
         found += census.left_alone(tallies, self.settlements)
+        found += census.staying_plain(tallies, self.settlements)
         found += census.notable(tallies)
         found += self._commands()
         if counted and not any(each.kind.stops for each in found):

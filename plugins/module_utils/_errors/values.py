@@ -120,11 +120,29 @@ class PlaintextValues(RotationError):
     code = "E_PLAINTEXT"
     count: int
     rows: str
-    problem = "{count} values are not encrypted: {rows}"
+    problem = "{count} values do not look encrypted: {rows}"
     remedy = (
-        "Encrypt them through the application. If plain text is normal in the column, settle it: O(settlements): "
-        '{{"table.column": {{mixed: "why"}}}}, and plain text stays while what is encrypted is rotated. If only some '
-        "are to stay unencrypted, list them in O(leave_alone)."
+        "Look at these rows: numbers, JSON and codes can be ciphertext too, and what is under a key that is rotated "
+        "would be lost. If they are plain text, encrypt them through the application. If plain text is normal in the "
+        'column, settle it: O(settlements): {{"table.column": {{mixed: "why"}}}}, and plain text stays while what is '
+        "encrypted is rotated. If only some are to stay unencrypted, list them in O(leave_alone)."
+    )
+
+
+class PlainUnclear(RotationError):
+    code = "E_PLAIN_UNCLEAR"
+    column: str
+    count: int
+    look: str
+    rows: str
+    problem = (
+        "{column}: {count} values would stay as plain text, and ciphertext can look like them too ({look}): {rows}"
+    )
+    remedy = (
+        "Look at these rows. What is under a key that is rotated would be lost. If all of them are plain text, say so "
+        "in the reason of the settlement, which must have the word {look}: O(settlements): "
+        '{{{column}: {{mixed: "why, and {look} are plain text"}}}}. What is ciphertext must be encrypted again through '
+        "the application, or have its scheme in O(schemes)."
     )
 
 

@@ -93,6 +93,7 @@ def _examined(application: Any, params: TaskParams) -> list[CensusResult]:
         application.refuse_unaccounted()
     if not reverse:
         found = [*census.findings(tallies), *application.inside_fixed()]
+        found += census.staying_plain(tallies, application.settlements)
         refuse([*found, *census.left_alone(tallies, application.settlements)])
         application.refuse_unfit(destination if known else rotation.TRIAL)
     else:

@@ -70,6 +70,7 @@ _ROWS = (
     stop("key_missing", "E_ENV_KEY_MISSING"),
     stop("unreadable", "E_UNREADABLE"),
     stop("plaintext", "E_PLAINTEXT"),
+    stop("plain_unclear", "E_PLAIN_UNCLEAR"),
     stop("other_scheme", "E_OTHER_SCHEME"),
     stop("left_alone", "E_LEFT_ALONE"),
     stop("nested_unreadable", "E_NESTED"),
@@ -91,6 +92,11 @@ _ROWS = (
         "the list of keys has several, and not all values are under the first one: {found} of the list",
         "An earlier rotation has not re-encrypted everything. This one does, to the new first key. How many of the old "
         "ones the list keeps is keep: N in O(keys).",
+    ),
+    warn(
+        "stays_plain",
+        "{count} values stay as plain text, by their look {look}: {rows}",
+        "Look at some of these rows: if one is ciphertext after all, it stays under the old keys, and will be lost.",
     ),
     warn(
         "unsearched",

@@ -22,6 +22,12 @@ TWO_LAYERS = "two_layers"  # the application encrypts twice by design, and both 
 MIXED = "mixed"  # plain text next to tokens is normal in this column: it stays, and the tokens are rotated
 BY_COMMAND = "by_command"  # the application's own command recreates the whole column
 DECISIONS = (NOT_OURS, UNREADABLE, BY_COMMAND)
+# Why a format cannot tell plain text from a token.
+UNAUTHENTICATED = "without authentication, which cannot tell plain text from a token"
+UNMARKED = (
+    "whose tokens begin with nothing of their own, so that plain text cannot be told from a token of another key. "
+    "Encrypt the plain text through the application, or list each value in O(leave_alone)"
+)
 OF_TARGETS = (ONE_LAYER, TWO_LAYERS, MIXED)  # decisions about the values of a target, which is accounted for
 
 
@@ -62,12 +68,12 @@ def _settlement(name: str, decided: Any) -> Settlement:
     return Settlement(name, decision, " ".join(reason.split()))
 
 
-def refuse_untold(settled: Settlements, columns: Iterable[str]) -> None:
-    """Raise E_SETTLEMENT if one of ``columns``, whose formats cannot tell plain text from a token, is mixed."""
-    for name in sorted(columns):
+def refuse_untold(settled: Settlements, columns: Mapping[str, str]) -> None:
+    """Raise E_SETTLEMENT if one of ``columns``, whose formats cannot tell plain text from a token, is mixed. Each has
+    the reason that it cannot: UNAUTHENTICATED or UNMARKED."""
+    for name, reason in sorted(columns.items()):
         if name in settled and settled[name].decision == MIXED:
-            found = "is in a format without authentication, which cannot tell plain text from a token"
-            raise InvalidSettlement(name=name, found=found)
+            raise InvalidSettlement(name=name, found=f"cannot be {MIXED}: it is in a format {reason}")
 
 
 def refuse_without_command(settled: Settlements, named: bool) -> None:

@@ -24,7 +24,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Union
 
+from . import json_text, plain_text_look
 from .known_forms import ENCRYPTED, FORMS, MAGICS
+from .plain_text_look import CODES
 from .signatures import FERNET, identify
 
 SHORTEST = 16  # bytes that a value must have to be judged: a block of AES, or a nonce and a few bytes
@@ -207,6 +209,10 @@ def _known_bytes(data: bytes) -> str:
 # A Fernet token with anything around it: under a key that is rotated, it would be unreadable.
 _TOKEN = re.compile(rb"(?<![\w+/-])" + FERNET)
 _LEAST = 20  # characters of SHORTEST bytes in base85, the densest encoding
+_LONG_NUMBER = re.compile(r"\d{36,}", re.ASCII)  # digits of SHORTEST bytes as an integer, but for a few of the highest
+# Members of JSON documents in which ciphertext is stored, in small letters: one is enough, and two of its parts.
+_SEALED = frozenset(("ciphertext", "cipher_text", "encrypted", "encrypted_data", "encrypted_value"))
+_PARTS = frozenset(("ct", "nonce", "iv", "tag", "auth_tag", "authtag", "mac", "salt", "kid", "alg"))
 
 
 def looks_encrypted(value: bytes) -> bool:
@@ -216,11 +222,41 @@ def looks_encrypted(value: bytes) -> bool:
     if not _is_text(value):
         return True
     text = value.decode("utf-8").strip()
+    if inside := _text_in_hex(text):
+        return looks_encrypted(inside)
+    document = json_text.parse(text)
+    if document is not None:
+        return _is_encrypted_document(document)
     look = look_at(text)
     if look.encoding or look.known:
         return look.known in ("", ENCODED)
     words = text.split()
+    if any(map(_LONG_NUMBER.fullmatch, words)):
+        return True
     return bool(_TOKEN.search(value)) or sum(map(len, filter(_may_be_encoded, words))) > WHOLE * sum(map(len, words))
+
+
+def _text_in_hex(text: str) -> bytes:
+    """The text that is written in hex; empty if there is none."""
+    data = bytes.fromhex(text) if _HEX.fullmatch(text) else b""
+    return data if data and _is_text(data) else b""
+
+
+def _is_encrypted_document(document: json_text.Document) -> bool:
+    """Whether a JSON document may be ciphertext, or has such: by its names, in one of its texts, or over several."""
+    if document.names & _SEALED or len(document.names & _PARTS) > 1:
+        return True
+    if any(looks_encrypted(text.encode("utf-8", "replace")) for text in document.texts):
+        return True
+    if any((max(data) > 127 and _is_random_bytes(data)) or looks_encrypted_text(data) for data in document.bytes):
+        return True
+    pieces = "".join(text.rstrip("=") for text in document.texts if plain_text_look.look_of(text) == CODES)
+    return len(pieces) >= _LEAST and bool(look_at(pieces).encoding)
+
+
+def looks_encrypted_text(data: bytes) -> bool:
+    """Whether bytes are a text that looks encrypted, such as a token by its codes."""
+    return _is_text(data) and looks_encrypted(data)
 
 
 def _may_be_encoded(word: str) -> bool:

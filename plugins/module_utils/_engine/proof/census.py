@@ -25,7 +25,7 @@ from ..._system.progress_file import SILENT, ProgressFile
 from ..application.custom_functions import frame_of
 from ..crypto.keyring import Keyring
 from ..crypto.tokens import Opened, OpenedByLaterKey
-from ..discovery import signatures, value_look
+from ..discovery import plain_text_look, signatures, value_look
 from ..discovery.column_types import JsonCodec
 from ..discovery.findings import KINDS, Finding, refuse
 from ..discovery.listed_rows import EXAMPLES, LISTED, ListedRows
@@ -102,6 +102,7 @@ class Tally:
     unsearched: Rows = field(default_factory=Rows)  # of plaintexts that were not searched to their end
     formats: dict[Signature, list[str]] = field(default_factory=dict)  # rows of values in another format than its own
     others: dict[str, Rows] = field(default_factory=dict)  # by stage, of those that open by another scheme
+    looks: dict[str, Rows] = field(default_factory=dict)  # of plain text, settled or not, by what it looks like
     _digest: int = 0
 
     def add(self, value_class: str, row: str) -> None:
@@ -272,6 +273,9 @@ class Census:
             if value_class != PLAINTEXT:
                 tally.unsettled.append(row)
             return False
+        if value_class == PLAINTEXT:
+            look = plain_text_look.look_of(token.decode("utf-8", "replace"))
+            tally.looks.setdefault(look, Rows()).add(row)
         if value_class == PLAINTEXT and target.mixed:
             tally.plain += 1
             return True
@@ -478,6 +482,7 @@ def findings(tallies: Sequence[Tally], classes: Collection[str] = tuple(UNOPENED
         for value_class in classes:
             count, rows = find_odd([others], value_class.__eq__)
             if count:
+                rows += _by_look(tally) if value_class == PLAINTEXT else ""
                 facts, keys = {"count": count, "rows": rows}, others.examples[value_class]
                 listed = list_rows(tally.target, value_class, count, keys)
                 found.append(Finding(KINDS[value_class], tally.target.name, facts, listed))
@@ -515,6 +520,25 @@ def left_alone(tallies: Sequence[Tally], settled: Settlements) -> list[Finding]:
     return found
 
 
+def staying_plain(tallies: Sequence[Tally], settled: Settlements) -> list[Finding]:
+    """Plain text that stays in columns settled as mixed, by its look. It stops where ciphertext can have that look too,
+    until the reason of the settlement names it."""
+    found = []
+    for tally in tallies if settled else ():
+        reason = settled[tally.target.name].reason if tally.target.mixed and tally.target.name in settled else None
+        for look, rows in sorted(tally.looks.items() if reason is not None else ()):
+            accepted = look not in plain_text_look.UNCLEAR or re.search(rf"\b{look}\b", reason or "", re.IGNORECASE)
+            kind = "stays_plain" if accepted else "plain_unclear"
+            found += _of_rows(kind, tally.target, rows, look=look)
+    return found
+
+
+def _by_look(tally: Tally) -> str:
+    """How many values in plain text there are by their look, for a message."""
+    told = ", ".join(f"{look} {rows.count}" for look, rows in sorted(tally.looks.items()))
+    return f" (by their look: {told})" if told else ""
+
+
 def notable(tallies: Sequence[Tally]) -> list[Finding]:
     """Values that open, and of which a person should know: with a token that not every library reads, or with more that
     looks like a token than was searched."""
@@ -535,14 +559,14 @@ def format_later_keys(counts: Mapping[int, int]) -> str:
     return ", ".join(f"{count} under key {number}" for number, count in sorted(counts.items()))
 
 
-def _of_rows(kind: str, target: Target, rows: Rows) -> list[Finding]:
+def _of_rows(kind: str, target: Target, rows: Rows, **facts: str) -> list[Finding]:
     """One finding with the count of rows and the first ones; none if there are no rows."""
     if not rows.count:
         return []
     more = f" and {rows.count - EXAMPLES} more" if rows.count > EXAMPLES else ""
     names = ", ".join(f"{target.name}:{row}" for row in rows.first)
-    listed = list_rows(target, kind, rows.count, rows.listed)
-    return [Finding(KINDS[kind], target.name, {"count": rows.count, "rows": names + more}, listed)]
+    listed = list_rows(target, " ".join((kind, *facts.values())), rows.count, rows.listed)
+    return [Finding(KINDS[kind], target.name, {"count": rows.count, "rows": names + more, **facts}, listed)]
 
 
 def refuse_nested(tallies: Sequence[Tally]) -> None:

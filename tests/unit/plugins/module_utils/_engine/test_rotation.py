@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine import rotation
@@ -14,6 +15,7 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto
     ApplicationSettings,
     Keyring,
 )
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery import settlements
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.findings import (
     KINDS,
     Finding,
@@ -83,6 +85,30 @@ def test_the_targets_of_all_databases_are_one_list(target):
     first, second = Part(found=[target]), Part(found=[target])
     opened = rotation.Application([(first, first), (second, second)], None, [], "the key store", None, {})
     assert opened.targets == [target, target]
+
+
+@pytest.mark.parametrize(
+    ("described", "why"),
+    [
+        ({"format": "fernet"}, None),
+        ({"format": "aes_gcm", "base64": True, "prefix": "enc:"}, None),
+        ({"format": "aes_gcm", "base64": True}, "begin with nothing of their own"),
+    ],
+)
+def test_a_column_whose_tokens_begin_with_nothing_of_their_own_cannot_be_mixed(target, described, why):
+    """In it every text may be a token: Ada would be called unreadable, although a person has settled plain text."""
+    tried = schemes.parse({"own": {**described, "key": {"secret": "KEY", "derive": "sha256"}}})
+    part = Part(found=[replace(target, scheme="own")])
+    part.tables = {target.table: [SimpleNamespace(name=target.column)]}
+    ring = Keyring(tried, {"current": KeySet({"KEY": OUTER})}, ApplicationSettings(lambda name: None))
+    settled = settlements.parse({target.name: {"mixed": "older rows"}})
+    application = rotation.Application([(part, part)], ring, [], "/.env", None, {}, settlements=settled)
+    if why is None:
+        assert application._refuse_settlements_without_place() is None
+        return
+    with pytest.raises(RotationError, match=why) as refused:
+        application._refuse_settlements_without_place()
+    assert refused.value.code == "E_SETTLEMENT"
 
 
 OUTER, INNER = Fernet.generate_key().decode(), Fernet.generate_key().decode()

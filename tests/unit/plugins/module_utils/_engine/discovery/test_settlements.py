@@ -52,9 +52,10 @@ def test_a_settlement_that_names_nothing_is_refused(name, found):
 
 def test_plain_text_may_be_settled_only_where_a_token_tells_itself():
     settled = settlements.parse({"a.b": {"mixed": "older rows"}, "a.c": {"not_ours": "x"}})
-    assert settlements.refuse_untold(settled, ["a.c", "a.d"]) is None
-    with pytest.raises(RotationError, match=r"a\.b is in a format without authentication") as caught:
-        settlements.refuse_untold(settled, ["a.b", "a.c"])
+    why = settlements.UNAUTHENTICATED
+    assert settlements.refuse_untold(settled, {"a.c": why, "a.d": why}) is None
+    with pytest.raises(RotationError, match=r"a\.b cannot be mixed: it is in a format without authent") as caught:
+        settlements.refuse_untold(settled, {"a.b": why, "a.c": why})
     assert caught.value.code == "E_SETTLEMENT"
     with pytest.raises(RotationError, match=r"a\.b:7 is a value, and mixed is decided of a column"):
         settlements.parse({"a.b:7": {"mixed": "x"}})

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import base64
+import json
 import random
 from collections.abc import Callable
 
 import pytest
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.plain_text_look import look_of
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.value_look import looks_encrypted
 from cryptography.fernet import Fernet
 
@@ -39,6 +41,11 @@ def base64_of(size: int) -> str:
     return base64.urlsafe_b64encode(RANDOM.randbytes(size)).decode().rstrip("=")
 
 
+def document_of(size: int, *names: str, **more: object) -> str:
+    parts = [base64.b64encode(RANDOM.randbytes(part)).decode() for part in (12, size, 16)]
+    return json.dumps({**more, **dict(zip(names, parts))})
+
+
 FORMS: dict[str, Callable[[int], str | bytes]] = {
     "bytes": RANDOM.randbytes,
     "hex": lambda size: RANDOM.randbytes(size).hex(),
@@ -49,6 +56,15 @@ FORMS: dict[str, Callable[[int], str | bytes]] = {
     "nonce, tag and ciphertext": lambda size: f"{base64_of(12)}.{base64_of(16)}.{base64_of(size - 12)}",
     "IV and ciphertext": lambda size: f"{base64_of(16)}:{base64_of(size)}",
     "after a version": lambda size: f"v1:{base64_of(size)}",
+    "JSON": lambda size: document_of(size, "nonce", "ciphertext", "tag"),
+    "JSON with other names": lambda size: document_of(size, "n", "c", "t"),
+    "JSON with a key ID": lambda size: document_of(size, "n", "c", "t", alg="A256GCM", kid="key-2024-01", v=1),
+    "JSON list": lambda size: json.dumps(list(json.loads(document_of(size, "n", "c", "t")).values())),
+    "JSON in hex": lambda size: document_of(size, "nonce", "ciphertext", "tag").encode().hex(),
+    "JSON list of numbers": lambda size: json.dumps(list(RANDOM.randbytes(size))),
+    "JSON with a list of numbers": lambda size: json.dumps({"data": list(RANDOM.randbytes(size)), "v": 1}),
+    "JSON with an integer": lambda size: json.dumps({"data": int.from_bytes(b"\x80" + RANDOM.randbytes(size), "big")}),
+    "integer": lambda size: str(int.from_bytes(b"\x80" + RANDOM.randbytes(size), "big")),
     "after a blank": lambda size: f"encrypted {base64_of(size + 16)}",
 }
 
@@ -71,6 +87,15 @@ def test_ciphertext_of_any_format_looks_encrypted(form, size):
         "DE89370400440532013000",
         "2026-11-27T12:00:01.000000+00:00",
         "Zm9v",
+        '{"name": "Ada Lovelace", "city": "London", "note": "met at the fair in 2024, wants a quote"}',
+        '{"phone": "+420 123 456 789", "mail": "chef@example.org", "sizes": [1, 2, 3, 4, 5, 6]}',
+        '{"id": "550e8400-e29b-41d4-a716-446655440000", "tag": "vip", "at": "2026-11-27T12:00:01+00:00"}',
+        "[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20]",
+        '["red", "green", 12.5, null, true]',
+        '"a quoted sentence of words"',
+        "{not JSON, but a note in braces}",
+        b"A note in hex".hex(),
+        "[" * 100_000,
         "",
         "The customer sent https://example.com/a?token=kX9vQ2mB7nR4tL8wZ3cY6hJ1gF5dS0aPqE and left",
     ],
@@ -84,3 +109,40 @@ def test_text_around_a_token_looks_encrypted():
     for value in (b"see " + TOKEN + b" for it", b" " + TOKEN, b"two\nlines " + TOKEN):
         assert looks_encrypted(value)
     assert not looks_encrypted(b"see gAAAAABshort for it")
+
+
+@pytest.mark.parametrize(
+    ("value", "look"),
+    [
+        ("Ada", "words"),
+        ("Ada Lovelace, London", "words"),
+        ("O'Brien", "words"),
+        ("Jean-Luc", "words"),
+        ("\u017elu\u0165ou\u010dk\u00fd", "words"),
+        ("CANARY", "words"),
+        ("12 Main Street", "words"),
+        ("plain@example.org", "words"),
+        ("https://example.com/a", "words"),
+        ("2024-05-01", "numbers"),
+        ("+49 30 0000001", "numbers"),
+        ("4111111111111111", "numbers"),
+        ("-3.5", "numbers"),
+        ('{"city": "London"}', "JSON"),
+        ("[1, 2]", "JSON"),
+        ("kX9vQ2mB7nR4", "codes"),
+        ("dGVzdA==", "codes"),
+        ("0f3a9c", "codes"),
+        ("KRUGKIDROV", "codes"),
+        ("%&!", "codes"),
+    ],
+)
+def test_plain_text_is_told_by_what_it_looks_like(value, look):
+    assert not looks_encrypted(value.encode())
+    assert look_of(value) == look
+
+
+@pytest.mark.parametrize("size", [6, 8, 10, 12])
+def test_a_short_ciphertext_that_cannot_be_judged_is_hardly_ever_told_as_words(size):
+    values = [write(RANDOM.randbytes(size)) for _ in range(300) for write in (base64.b64encode, bytes.hex)]
+    texts = [value if isinstance(value, str) else value.decode() for value in values]
+    assert sum(look_of(text) == "words" and not looks_encrypted(text.encode()) for text in texts) <= 3

@@ -2,10 +2,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import base64
+import json
 from dataclasses import replace
 
 import pytest
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto import schemes
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery import settlements
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.signatures import SIGNATURES
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres.catalog import row_name
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.proof import census
@@ -14,6 +17,7 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.proof.
 from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import RotationError
 
 KEY = bytes(32)
+SEALED = {"nonce": 12, "ciphertext": 5, "tag": 16}  # bytes of each
 
 
 def count(tally, rows, values, keyring, leave_alone=()):
@@ -75,6 +79,57 @@ def test_a_value_of_a_mixed_column_that_was_decrypted_meanwhile_has_another_dige
     assert seen[0] != seen[1], "the digests of the rows tell it too"
     for one, other in ((before, after), (after, before)):
         assert refusal(census.refuse_difference, one, other).code == "E_PLAIN_CHANGED"
+
+
+PLAIN = ("Ada Lovelace", "+49 30 0000001", "4711", '{"city": "London"}', "kX9vQ2mB7nR4", "chef@example.org")
+
+
+def staying(target, two_keys, reason):
+    tally = census.Tally(replace(target, mixed=True))
+    count(tally, [str(number) for number in range(len(PLAIN))], list(PLAIN), two_keys)
+    settled = settlements.parse({target.name: {"mixed": reason}})
+    return {each.facts["look"]: each for each in census.staying_plain([tally], settled)}
+
+
+@pytest.mark.parametrize(
+    ("reason", "stops"),
+    [
+        ("encrypted since 2024", {"numbers", "JSON", "codes"}),
+        ("encrypted since 2024; Numbers and codes are plain", {"JSON"}),
+        ("numbers, json, codes: looked at each", set()),
+        ("renumbers and encodes", {"numbers", "JSON", "codes"}),
+    ],
+)
+def test_plain_text_that_ciphertext_can_look_like_stops_until_the_reason_names_it(target, two_keys, reason, stops):
+    found = staying(target, two_keys, reason)
+    assert {look: each.facts["count"] for look, each in found.items()} == {
+        "words": 2,
+        "numbers": 2,
+        "JSON": 1,
+        "codes": 1,
+    }
+    assert {look for look, each in found.items() if each.kind.stops} == stops
+    assert {each.kind.code for each in found.values() if each.kind.stops} <= {"E_PLAIN_UNCLEAR"}
+    assert "profile.name:1, profile.name:2" in found["numbers"].what
+    assert found["codes"].listed.keys == ["4"], "all rows are in the file of the findings"
+
+
+def test_what_is_not_settled_is_told_by_its_look_and_not_as_a_fact(target, two_keys):
+    tally = census.Tally(target)
+    count(tally, [str(number) for number in range(len(PLAIN))], list(PLAIN), two_keys)
+    (found,) = census.findings([tally])
+    assert found.what.startswith("6 values do not look encrypted: profile.name:0, ")
+    assert "(by their look: JSON 1, codes 1, numbers 2, words 2)" in found.what
+    assert "what is under a key that is rotated would be lost" in found.todo
+    assert census.staying_plain([tally], {}) == []
+
+
+@pytest.mark.parametrize("style", [{}, {"indent": 1}, {"separators": (",", ":")}])
+def test_json_with_parts_of_a_ciphertext_in_base64_is_no_plain_text(target, two_keys, style):
+    parts = {name: base64.b64encode(bytes(range(7, 7 + size))).decode() for name, size in SEALED.items()}
+    tally = census.Tally(replace(target, mixed=True))
+    count(tally, ["1", "2"], [json.dumps(parts, **style), json.dumps({**parts, "alg": "x", "kid": "y"})], two_keys)
+    assert (dict(tally.classes), tally.plain) == ({"unreadable": 2}, 0)
 
 
 def test_a_result_names_the_target(classed):

@@ -1,0 +1,53 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a JSON document holds: the names of its members, its texts, and bytes that are written as lists of numbers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+BEGINS = ("{", "[", '"')
+SHORTEST = 16  # numbers of a list that may be bytes
+_BYTES = {str(number) for number in range(256)}
+
+
+@dataclass(frozen=True)
+class Document:
+    """A document taken apart. ``names`` are in small letters; numbers are texts too."""
+
+    names: frozenset[str]
+    texts: tuple[str, ...]
+    bytes: tuple[bytes, ...]
+
+
+class _Number(str):
+    """A number as it is written: one of many digits need not be computed."""
+
+
+def parse(text: str) -> Document | None:
+    """A document, list or quoted text, otherwise None. A number alone is not taken for a document."""
+    if not text.startswith(BEGINS):
+        return None
+    try:
+        found = json.loads(text, parse_int=_Number, parse_float=_Number)
+        parts = list(_parts(found))
+    except (ValueError, RecursionError):
+        return None
+    names = frozenset(name.lower() for part in parts if isinstance(part, dict) for name in part)
+    texts = tuple(part for part in parts if isinstance(part, str))
+    lists = (part for part in parts if isinstance(part, list))
+    return Document(names, texts, tuple(bytes(map(int, each)) for each in lists if _may_be_bytes(each)))
+
+
+def _parts(found: Any) -> Iterator[Any]:
+    yield found
+    inside = found.values() if isinstance(found, dict) else found if isinstance(found, list) else ()
+    for each in inside:
+        yield from _parts(each)
+
+
+def _may_be_bytes(found: list[Any]) -> bool:
+    return len(found) >= SHORTEST and all(isinstance(each, _Number) and each in _BYTES for each in found)

@@ -1,0 +1,51 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What plain text looks like, so that a person can decide whether it is plain text.
+
+Ciphertext of a few bytes looks like a code, and as an integer like a number: such a value cannot be judged. Words can.
+"""
+
+from __future__ import annotations
+
+import re
+
+from . import json_text
+from .known_forms import FORMS
+
+WORDS = "words"  # and what is of a known form, such as an e-mail address or a URL
+NUMBERS = "numbers"
+JSON = "JSON"
+CODES = "codes"  # such as short base64 or hex
+UNCLEAR = (NUMBERS, JSON, CODES)  # what ciphertext can look like too
+
+_LETTERS = re.compile(r"[^\W\d_]+")
+_BASE32 = 7  # capitals in a row that are a word yet
+_WORD_SIGNS = re.compile(r"[^\W\d_]+(?:['\u2019.,;:!?()-]*[^\W\d_]*)*")
+
+
+def look_of(text: str) -> str:
+    """One of WORDS, NUMBERS, JSON and CODES, of a text that does not look encrypted."""
+    text = text.strip()
+    if json_text.parse(text) is not None:
+        return JSON
+    if any(form.fullmatch(text) for _, form in FORMS):
+        return WORDS
+    lettered = [each for each in text.split() if _LETTERS.search(each)]
+    if not lettered:
+        return NUMBERS if any(map(str.isdigit, text)) else CODES
+    return WORDS if 2 * sum(map(len, filter(_is_word, lettered))) > sum(map(len, lettered)) else CODES
+
+
+def _is_word(text: str) -> bool:
+    """Whether all letters of a text are of words, and no digits are between them."""
+    bare = text.strip("'\"()[].,;:!?")
+    return bool(_WORD_SIGNS.fullmatch(bare)) and all(map(_is_cased, _LETTERS.findall(bare)))
+
+
+def _is_cased(letters: str) -> bool:
+    """Whether letters are small ones, with a capital at the beginning or not, or a few capitals."""
+    return letters[1:].islower() or letters.islower() or len(letters) == 1 or _is_short_capitals(letters)
+
+
+def _is_short_capitals(letters: str) -> bool:
+    return letters == letters.upper() and (len(letters) <= _BASE32 or not letters.isascii())
