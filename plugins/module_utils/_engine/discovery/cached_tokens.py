@@ -8,7 +8,7 @@ table. The key of an entry may be that of a session, so entries are counted and 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from ..crypto.keyring import Keyring
@@ -20,8 +20,10 @@ from .nesting import holding
 from .target_survey import Survey
 
 LOOKED_AT = 1000  # entries of a cache: its default is to keep 300
-LONGEST = 1_000_000  # characters of one entry
-_VALUES = "SELECT value FROM {} AS t WHERE length(value) <= {} LIMIT {}"
+LONGEST = 1_000_000  # bytes of one entry
+AT_ONCE = 2_000_000  # bytes of entries in memory at a time: the search takes about seven times that
+_SIZES = "SELECT cache_key, octet_length(value) FROM {} AS t WHERE octet_length(value) <= {} LIMIT {}"
+_VALUES = "SELECT value FROM {} AS t WHERE cache_key = ANY(%s) AND octet_length(value) <= {}"
 
 
 @dataclass(frozen=True)
@@ -35,14 +37,39 @@ class CachedTokens:
 
 def find(database: Database, survey: Survey, keyring: Keyring) -> Iterator[CachedTokens]:
     """The caches of one database that hold such tokens. Raises E_DB."""
+    names = {target.scheme for target in survey.found}
     for table in survey.tables:
         if survey.is_cache(table):
-            texts = [unbase64(value.encode()) or value.encode() for value in _entries(database, table)]
-            names = {target.scheme for target in survey.found}
-            if count := len(holding(keyring, names, texts)):
-                yield CachedTokens(table.label_of("value"), count, len(texts))
+            count = looked_at = 0
+            for keys in _batches(database, table):
+                held, seen = _count(keyring, names, _entries(database, table, keys))
+                count, looked_at = count + held, looked_at + seen
+            if count:
+                yield CachedTokens(table.label_of("value"), count, looked_at)
 
 
-def _entries(database: Database, table: Table) -> list[str]:
-    query = sql.SQL(_VALUES).format(table.rows, sql.Literal(LONGEST), sql.Literal(LOOKED_AT))
-    return [value for (value,) in database.rows(query, table=table.label)]
+def _count(keyring: Keyring, names: Collection[str], texts: Sequence[bytes]) -> tuple[int, int]:
+    """How many of the texts hold such tokens, and how many there are."""
+    return len(holding(keyring, names, texts)), len(texts)
+
+
+def _batches(database: Database, table: Table) -> Iterator[list[str]]:
+    """The keys of the entries, as many at a time as have AT_ONCE bytes together."""
+    query = sql.SQL(_SIZES).format(table.rows, sql.Literal(LONGEST), sql.Literal(LOOKED_AT))
+    keys: list[str] = []
+    size = 0
+    for key, length in database.rows(query, table=table.label):
+        if keys and size + length > AT_ONCE:
+            yield keys
+            keys, size = [], 0
+        keys.append(key)
+        size += length
+    if keys:
+        yield keys
+
+
+def _entries(database: Database, table: Table, keys: list[str]) -> list[bytes]:
+    """What the entries of these keys hold: those that are still there."""
+    query = sql.SQL(_VALUES).format(table.rows, sql.Literal(LONGEST))
+    values = (value.encode() for (value,) in database.rows(query, (keys,), table=table.label))
+    return [unbase64(value) or value for value in values]
