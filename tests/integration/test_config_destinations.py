@@ -216,11 +216,14 @@ def test_a_list_in_the_settings_is_rotated_where_it_is(site: Site, keep: int) ->
     assert passwords(fresh[:1]) == plain
     with pytest.raises(InvalidToken):
         passwords(keys)
-    if not keep:
-        back = site.play("rollback", *words)
-        assert back.code == 0, back.text
-        assert f'"{keys[0]}", "{keys[1]}",\n]\n' in settings.read_text(encoding="utf-8")
-        assert passwords(keys) == plain
+    assert site.play("verify", *words).code == 0
+    back = site.play("rollback", *words)
+    assert back.code == 0, back.text
+    kept = settings.read_text(encoding="utf-8")
+    assert kept == old if keep else f'"{keys[0]}", "{keys[1]}",\n]\n' in kept
+    assert passwords(keys) == plain
+    with pytest.raises(InvalidToken):
+        passwords(fresh[:1])
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from .derivation import NOTHING, Settings, members, values
 from .key_set import KeySet, split_list
 from .known_schemes import MAPPINGS
 from .schemes import Scheme
-from .tokens import Cipher, Opened
+from .tokens import Cipher, Opened, OpenedByLaterKey
 from .unusable_key import UnusableKey
 
 
@@ -242,12 +242,14 @@ class Keyring:
         key_ids: Sequence[str | None] | None = None,
         frames: Sequence[bytes] | None = None,
     ) -> list[tuple[str, Opened] | None]:
-        """For each token the first stage whose key set opens it, and its inside; None where none does.
+        """For each token the first stage whose key set opens it, and its inside; None where none does. A key set that
+        opens it by the first key of a list counts more than one that has this key among those it keeps.
 
         Where ``key_ids`` has an entry of the journal only that key set counts. ``frames`` describe the row of each, for
         functions of the application that ask for it.
         """
         found: list[tuple[str, Opened] | None] = [None] * len(tokens)
+        later: dict[int, tuple[str, OpenedByLaterKey]] = {}
         left = list(range(len(tokens)))
         for stage in self._tried_first.get(scheme, tuple(self.stages)):
             places = left
@@ -260,11 +262,16 @@ class Keyring:
             else:
                 insides = cipher.open_all(chosen)
             for place, inside in zip(places, insides):
-                if inside is not None:
+                if isinstance(inside, OpenedByLaterKey):
+                    if place not in later or inside.number < later[place][1].number:
+                        later[place] = (stage, inside)
+                elif inside is not None:
                     found[place] = (stage, inside)
             left = [place for place in left if found[place] is None]
             if not left:
                 break
+        for place in left:
+            found[place] = later.get(place)
         if tokens and scheme in self._opens_under_one and (last := found[-1]) is not None:
             self._tried_first[scheme] = (last[0], *(stage for stage in self.stages if stage != last[0]))
         return found

@@ -50,6 +50,18 @@ def test_of_two_stages_with_the_same_keys_the_base_is_taken(old_keys, vectors, b
     assert keyring.stage_of(SCHEME, vectors["rows"][0]["stored_old"].encode())[0] == base
 
 
+@pytest.mark.parametrize("order", [("current", "previous"), ("previous", "current")])
+def test_a_key_that_another_list_keeps_does_not_take_its_tokens(order):
+    new, old, older = (Fernet.generate_key().decode() for _ in range(3))
+    lists = {"current": f"{new},{old},{older}", "previous": f"{old},{older}"}
+    stages = {stage: KeySet({"FERNET_KEYS": lists[stage]}) for stage in order}
+    described = {"list": {"format": "fernet", "key": {"derive": "direct", "secret": "FERNET_KEYS"}}}
+    settings = ApplicationSettings(lambda name: lists["current"].split(",") if name == "FERNET_KEYS" else None)
+    keyring = Keyring(schemes.parse(described), stages, settings)
+    tokens = [Fernet(key).encrypt(b"a value") for key in (new, old, older)]
+    assert [stage for stage, _ in keyring.stages_of("list", tokens)] == ["current", "previous", "previous"]
+
+
 def test_what_the_journal_says_goes_before_what_opens(keyring, old_keys, new_keys, vectors):
     token = vectors["rows"][0]["stored_old"].encode()
     assert keyring.stage_of(SCHEME, token, old_keys.key_id)[0] == "current"
