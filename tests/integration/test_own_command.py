@@ -11,6 +11,7 @@ import json
 import os
 import signal
 import time
+from pathlib import Path
 
 import pytest
 
@@ -19,7 +20,7 @@ from .test_rotate import sampled_processes
 
 # With it the application gets the new values in two variables, and has the old ones.
 COMMAND = """
-import hashlib, hmac, os, time
+import hashlib, hmac, os, subprocess, time
 
 from cryptography.fernet import Fernet
 from django.apps import apps
@@ -30,12 +31,22 @@ from django.db import connection, transaction
 from core.encryption import EncryptionManager
 
 
+def wait():
+    other = subprocess.Popen(["sleep", "600"])
+    with open("waiting.new", "w") as handle:
+        handle.write(str(other.pid))
+    os.rename("waiting.new", "waiting")
+    time.sleep(600)
+
+
 class Command(BaseCommand):
     def add_arguments(self, parser):
         parser.add_argument("mode")
 
     def handle(self, mode, **options):
         print("the new key is", os.environ["NEW_SECRET_KEY"])
+        if os.path.exists("no_way_back") and os.environ["NEW_SECRET_KEY"] == open("no_way_back").read():
+            raise CommandError("no way back")
         new_key, new_salt = os.environ["NEW_SECRET_KEY"], os.environ["NEW_SALT"].encode()
         old = EncryptionManager._get_fernet()
         settings.SECRET_KEY, settings.ENCRYPTION_SALT = new_key, new_salt
@@ -49,7 +60,7 @@ class Command(BaseCommand):
                         value = getattr(one, column)
                         if value and not (mode == "half" and one.pk % 2):
                             setattr(one, column, new.encrypt(old.decrypt(value.encode())).decode())
-                    if mode == "damage" and columns and getattr(one, columns[0]):
+                    if mode.startswith("damage") and columns and getattr(one, columns[0]):
                         setattr(one, columns[0], new.encrypt(b"another text").decode())
                     if columns:
                         one.save(update_fields=columns)
@@ -60,8 +71,9 @@ class Command(BaseCommand):
                     made = hmac.new(key, b"profile %d" % pk, hashlib.sha512).hexdigest()[:80]
                     cursor.execute("UPDATE fingerprints SET seal = %s WHERE pk = %s", [made, pk])
             if mode == "wait":
-                open("waiting", "w").close()
-                time.sleep(600)
+                wait()
+            if mode == "damage and wait":
+                transaction.on_commit(wait)
             if mode == "fail":
                 raise CommandError(new_key)
 """
@@ -162,10 +174,8 @@ def test_one_that_fails_or_damages_is_never_a_success(commanded: Site, mode: str
         assert (site.read_all(), stored_fingerprints(site)) == (plain, fingerprints(site))
 
 
-def test_killed_while_it_runs_it_is_rolled_back_by_postgresql_and_the_next_run_completes(commanded: Site) -> None:
-    site = commanded
-    write_inventory(site, "wait")
-    plain = site.read_all()
+def kill_while_it_waits(site: Site) -> None:
+    """SIGKILL for the run; the command, and what it has started, end with it."""
     waiting = site.project / "waiting"
     process = site.start("rotate")
     deadline = time.monotonic() + 120
@@ -175,7 +185,56 @@ def test_killed_while_it_runs_it_is_rolled_back_by_postgresql_and_the_next_run_c
         time.sleep(0.05)
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
+    started = Path("/proc") / waiting.read_text() / "cmdline"
+    while started.exists() and started.read_bytes():
+        assert time.monotonic() < deadline, "what the command has started goes on"
+        time.sleep(0.05)
     waiting.unlink()
+
+
+def test_killed_after_its_commit_what_it_damaged_is_no_success_of_the_next_run(commanded: Site) -> None:
+    site = commanded
+    write_inventory(site, "damage and wait")
+    kill_while_it_waits(site)
+    write_inventory(site, "whole")
+    again = site.play("rotate")
+    assert again.code != 0
+    assert "E_DIGEST_CHANGED" in again.text, again.text
+
+
+def test_a_way_back_that_only_the_command_knows_is_no_success_without_it(commanded: Site) -> None:
+    site = commanded
+    plain, old = site.read_all(), site.env_values()
+    (site.project / "no_way_back").write_text(old["SECRET_KEY"], encoding="utf-8")
+    assert site.play("rotate").code == 0
+    refused = site.play("rollback")
+    assert refused.code != 0
+    assert "only the application's own command can restore fingerprints.seal" in " ".join(refused.text.split())
+    assert (site.read_all(), stored_fingerprints(site)) == (plain, fingerprints(site)), "nothing has changed"
+
+    (site.project / "no_way_back").unlink()
+    back = site.play("rollback")
+    assert back.code == 0, back.text
+    assert site.env_values() == old
+    assert (site.read_all(), stored_fingerprints(site)) == (plain, fingerprints(site))
+
+
+def test_a_plan_that_was_approved_for_the_engine_is_not_one_for_a_command(commanded: Site) -> None:
+    site = commanded
+    settled = {"key_rotation_settlements": {"fingerprints.seal": {"not_ours": "it is only a test"}}}
+    write_inventory(site, key_rotation_method="direct", **settled)
+    assert site.play("plan").code == 0
+    write_inventory(site, **settled)
+    refused = site.play("rotate")
+    assert refused.code != 0
+    assert "the command regenerate_secret_key is new" in " ".join(refused.text.split()), refused.text
+
+
+def test_killed_while_it_runs_it_is_rolled_back_by_postgresql_and_the_next_run_completes(commanded: Site) -> None:
+    site = commanded
+    write_inventory(site, "wait")
+    plain = site.read_all()
+    kill_while_it_waits(site)
 
     write_inventory(site, "whole")
     again = site.play("rotate")

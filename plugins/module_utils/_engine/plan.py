@@ -18,6 +18,7 @@ from typing import Any
 from .._errors.database import TokenTooLong
 from .._errors.option_names import variable_of
 from .application import django_project, lasting_caches, model_fields
+from .application.own_command import OwnCommand
 from .crypto.keyring import Keyring
 from .crypto.known_schemes import READ_SEVERAL
 from .crypto.schemes import Scheme
@@ -30,8 +31,8 @@ from .postgres.connection import Database
 from .proof.census import Tally
 
 FORMAT = 1
-COMPARED = ("targets", "under_other_keys", "empty_fields", "settlements", "left_alone")
-SINCE = ("left_alone",)  # parts that a plan of an earlier version has not
+COMPARED = ("targets", "under_other_keys", "empty_fields", "settlements", "left_alone", "command")
+SINCE = ("left_alone", "command")  # parts that a plan of an earlier version has not
 PARTS = (*COMPARED, "notices")
 COUNTS = ("rows", "classes", "under_later_keys", "left_alone", "plain")
 CLASSES = ("current", "previous", "plaintext", "unreadable", "nested", "empty")  # shown though there are none
@@ -56,6 +57,7 @@ class Plan:
     proposed: Sequence[Mapping[str, Any]] = ()
     leave_alone: Sequence[str] = ()
     listed: Sequence[Mapping[str, Any]] = ()  # all rows of the findings, for a file of their own
+    command: OwnCommand | None = None
 
     def as_document(self) -> dict[str, Any]:
         """The plan as a document of plain values, with its hash."""
@@ -68,6 +70,7 @@ class Plan:
             "empty_fields": [{"column": column, "field": field} for column, field in self._found("empty", "field")],
             "settlements": [self.settlements[name].as_planned() for name in sorted(self.settlements)],
             "left_alone": [{"column": name} for name in sorted({*self.leave_alone})],
+            **({"command": [self.command.as_planned()]} if self.command else {}),
             "keys": list(self.keys),
             "schemes": self._schemes(),
             "notices": notices,
@@ -185,7 +188,11 @@ def _part(found: Mapping[str, Any], name: str) -> Any:
 
 
 # What an entry of a part is called, if it is no column of the application.
-_CALLED = {"settlements": "the settlement of {}", "left_alone": f"the value {{}} in {variable_of('leave_alone')}"}
+_CALLED = {
+    "command": "the command {}",
+    "settlements": "the settlement of {}",
+    "left_alone": f"the value {{}} in {variable_of('leave_alone')}",
+}
 
 
 def difference(approved: Mapping[str, Any], made: Mapping[str, Any]) -> list[str]:

@@ -14,7 +14,7 @@ from .._errors.application import DjangoSetup
 from .._errors.base import RotationError
 from .._errors.database import DatabaseIsReplica
 from .._errors.env_file import listed_by
-from .._errors.options import InvalidLeaveAlone
+from .._errors.options import InvalidLeaveAlone, InvalidOption
 from .._system.progress_file import SILENT, ProgressFile
 from . import plan
 from .application import custom_functions, django_project, key_uses, key_worker, own_command
@@ -38,6 +38,7 @@ from .rewrite.throttle import Throttle
 from .rewrite.worker_pool import Crew, Stop
 
 NOTHING: Mapping[str, str] = MappingProxyType({})
+SEVERAL = "is command, whose work is one transaction, and the application has several databases"
 TRIAL = "trial"  # in place of a stage: the application under new values that are thrown away
 
 
@@ -254,11 +255,18 @@ class Application:
         new = stages.pop(destination)
         others = sorted(stages, key=lambda stage: stage != self.keyring.base)
         self.progress.tell(f"the application's own command {self.command.name} runs")
-        self.command_process.run(self.command.values([stages[stage] for stage in others], new), look)
+        try:
+            self.command_process.run(self.command.values([stages[stage] for stage in others], new), look)
+        finally:
+            self.command_process.close()
+
+    def made_by_command(self) -> list[str]:
+        """The columns that only the application's own command makes."""
+        return sorted(name for name, one in self.settlements.items() if one.decision == BY_COMMAND)
 
     def recreated(self) -> list[str]:
         """The attributes of models that the application's own command makes of the keys."""
-        columns = {name for name, one in self.settlements.items() if one.decision == BY_COMMAND}
+        columns = self.made_by_command()
         return own_command.attributes_of(columns) if columns else []
 
     def refuse_made_of_keys(self, destination: str) -> None:
@@ -423,7 +431,7 @@ class Application:
         keys = accounting.planned_keys(surveys, self.keyring, self.keys, self.uses())
         asked = (self.settlements, keys, proposed, self.leave_alone)
         listed = listed_rows.as_results(each.listed for each in found)
-        return plan.Plan(surveys, tallies, self.keyring, notices, *asked, listed)
+        return plan.Plan(surveys, tallies, self.keyring, notices, *asked, listed, self.command)
 
     def _commands(self) -> list[Finding]:
         """The command that will re-encrypt, or those of the application that could."""
@@ -486,6 +494,8 @@ def open_application(request: Request) -> Iterator[Application]:
         if request.command:
             request.command.refuse_unfit(request.keys)
         databases = _connected(request, stack)
+        if request.command and len(databases) > 1:
+            raise InvalidOption(name="O(method)", found=SEVERAL, advice="Set it to direct.")
         of_stages = {stage: pair for stage, pair in processes.items() if stage != TRIAL}
         keyring = Keyring(described, stages, _settings(request), request.base, of_stages)
         databases = _locked(request, databases)

@@ -170,6 +170,30 @@ class OwnCommandFailed(RotationError):
     )
 
 
+class OwnCommandNeeded(RotationError):
+    code = "E_OWN_COMMAND_NEEDED"
+    columns: str
+    found: str
+    problem = "only the application's own command can restore {columns}, and it failed: {found}"
+    remedy = (
+        "Fix the command, and run the rollback playbook again. To give these columns up instead, settle each as "
+        "unreadable with a reason, set O(method) to direct, and run it again."
+    )
+
+
+class OwnCommandUnseen(RotationError):
+    code = "E_OWN_COMMAND_UNSEEN"
+    command: str
+    count: int
+    problem = (
+        "{count} values are under the new version already, and this host has no note of the census before {command} ran"
+    )
+    remedy = (
+        "Run again on the host on which it ran, the first one of that run. Otherwise run the rollback playbook, and "
+        "begin a new rotation."
+    )
+
+
 class MigrationAppUnknown(RotationError):
     code = "E_MIGRATION_APP"
     app: str

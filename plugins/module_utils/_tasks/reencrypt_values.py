@@ -10,7 +10,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from .._errors.base import RotationError
 from .host_task import HostTask, ModuleResult, TaskParams
 
 if TYPE_CHECKING:
@@ -56,7 +55,7 @@ def reencrypt_values(task: HostTask) -> ModuleResult:
         key_id = application.keyring.key_id(destination)
         progress = Progress(params["rotation_id"], totals, files, share.of, key_id)
         progress.tell()
-        run = _Reencryption(params, application, progress, before, others, share)
+        run = Reencryption(params, application, progress, before, others, share)
         try:
             more = _METHODS[_method(params)](run)
         finally:
@@ -102,7 +101,7 @@ def _examined(application: Any, params: TaskParams) -> list[CensusResult]:
 
 
 @dataclass
-class _Reencryption:
+class Reencryption:
     """One re-encryption by any method: where progress goes, the census before it, other writers, this host's share,
     and what was done."""
 
@@ -134,12 +133,12 @@ class _Reencryption:
             self.application.reencrypt(params["destination"], self.work, policy, workers=workers, stop=self.stop)
 
 
-def _directly(run: _Reencryption) -> ModuleResult:
+def _directly(run: Reencryption) -> ModuleResult:
     run.act()
     return {}
 
 
-def _by_migration(run: _Reencryption) -> ModuleResult:
+def _by_migration(run: Reencryption) -> ModuleResult:
     from .._engine import migration
 
     params = run.params
@@ -150,39 +149,13 @@ def _by_migration(run: _Reencryption) -> ModuleResult:
     return {"migration": migration.forwards(*place, run.application.targets, run.act)}
 
 
-def _by_command(run: _Reencryption) -> ModuleResult:
-    """The application's own command, then the engine for what it left. In a rollback the engine also does what the
-    command cannot."""
-    from .._engine.discovery.findings import refuse
-    from .._engine.proof import census
+def _by_command(run: Reencryption) -> ModuleResult:
+    from . import run_own_command
 
-    destination, reverse, application = run.params["destination"], run.params["reverse"], run.application
-    if not any(column.not_under(destination) for column in run.census):
-        run.act()
-        return {}
-    failed = ""
-    with run.stop.listening():
-        try:
-            application.run_command(destination, run.stop.refuse_to_go_on)
-        except RotationError as exc:
-            if not reverse or run.stop.asked:
-                raise
-            failed = str(exc)
-    tallies = application.census(destination)
-    after = [tally.result for tally in tallies]
-    if not reverse:  # nobody but the command can have written since the census
-        refuse(census.findings(tallies, census.UNOPENED))
-        census.refuse_difference(run.census, after)
-        run.others = application.others()
-    left = {column.name: column.not_under(destination) for column in after}
-    for column in run.census:
-        run.work.values[column.name] += max(column.not_under(destination) - left.get(column.name, 0), 0)
-    run.act()
-    done = {"name": application.command.name, "left": sum(left.values()), "failed": failed}
-    return {"command": done}
+    return run_own_command.backwards(run) if run.params["reverse"] else run_own_command.forwards(run)
 
 
-_METHODS: dict[str, Callable[[_Reencryption], ModuleResult]] = {
+_METHODS: dict[str, Callable[[Reencryption], ModuleResult]] = {
     "direct": _directly,
     "migration": _by_migration,
     "command": _by_command,

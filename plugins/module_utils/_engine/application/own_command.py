@@ -5,6 +5,9 @@
 It runs in a process of the application that is forked before this one starts Django, as functions of the application do
 (custom_functions.py): its keys are in the memory of that process, in no file, no argument and no environment that /proc
 shows. What it prints goes nowhere, since it may be a key.
+
+All that it does in the database is one transaction, which PostgreSQL rolls back if the command fails or is killed: it
+has done all or nothing, what only it can make included.
 """
 
 from __future__ import annotations
@@ -58,6 +61,10 @@ class OwnCommand:
             raise InvalidOption(name="O(command)", found="has no name", advice="Set it, such as name: rotate-db-key.")
         return cls(described["name"], tuple(described.get("arguments") or ()), dict(described.get("new_keys") or {}))
 
+    def as_planned(self) -> dict[str, Any]:
+        """The command in the plan, where each entry has a ``column``."""
+        return {"column": self.name, "arguments": list(self.arguments), "new_keys": dict(self.new_keys)}
+
     def refuse_unfit(self, keys: Sequence[Mapping[str, Any]]) -> None:
         """Raise E_OWN_COMMAND_UNKNOWN unless the application, which has started, has this command, and E_OPTION for one
         of ``keys``, as the operator lists them, that it would get in no way that is known."""
@@ -105,9 +112,7 @@ class CommandProcess:
         context = multiprocessing.get_context("fork")
         self._command = command
         self._connection, theirs = context.Pipe()
-        self._process = context.Process(
-            target=_serve, args=(place, command, direct, theirs, self._connection), daemon=True
-        )
+        self._process = context.Process(target=_serve, args=(place, command, direct, theirs, self._connection))
         self._process.start()
         theirs.close()
 
@@ -127,8 +132,10 @@ class CommandProcess:
             raise OwnCommandFailed(command=self._command.name, error=answer[0])
 
     def close(self) -> None:
-        """End the process; PostgreSQL rolls back what it has not committed."""
+        """End the process, and those that it has started; PostgreSQL rolls back what is not committed."""
         self._connection.close()
+        with contextlib.suppress(OSError):  # it is gone, or has no group of its own yet
+            os.killpg(self._process.pid or 0, signal.SIGKILL)
         self._process.kill()
         self._process.join()
 
@@ -158,6 +165,7 @@ def _serve(
     other: Any,
 ) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the one who waits
+    os.setsid()  # a group of its own: what it starts ends with it
     other.close()  # or no end would ever close
     key_worker.silence()
     with contextlib.suppress(EOFError, OSError):
@@ -170,7 +178,7 @@ def _end_with(connection: Any) -> None:
     """A command whose result nobody waits for any more ends: the next run must not meet it."""
     with contextlib.suppress(EOFError, OSError):
         connection.recv()
-    os._exit(1)
+    os.killpg(0, signal.SIGKILL)
 
 
 def _outcome(
@@ -188,16 +196,27 @@ def _outcome(
             environment=lambda: {**place.service_environment(), **own, **values.variables},
         )
         _claim_sessions(direct)
-        from django.core.management import call_command
-
-        call_command(command.name, *command.arguments)
+        _call(command)
     except RotationError as exc:
         return "failed", exc.code, exc.where
     except SystemExit as exc:
-        return ("done",) if exc.code in (None, 0) else ("ended", f"exit code {_number(exc.code)}")
+        return "ended", f"exit code {_number(exc.code)}"
     except BaseException as exc:
         return "ended", type(exc).__name__
     return ("done",)
+
+
+def _call(command: OwnCommand) -> None:
+    """The command in one transaction."""
+    from django.core.management import call_command
+    from django.db import transaction
+
+    with transaction.atomic(using=django_project.aliases()[0]):
+        try:
+            call_command(command.name, *command.arguments)
+        except SystemExit as exc:
+            if exc.code not in (None, 0):
+                raise
 
 
 def _number(code: Any) -> int:
@@ -220,7 +239,8 @@ def _claim_sessions(direct: Mapping[str, Mapping[str, Any]]) -> None:
     def claim(connection: Any, **_: Any) -> None:
         if connection.vendor == "postgresql":
             with connection.cursor() as cursor:
-                cursor.execute("SELECT set_config(%s, %s, false)", [OUR_SETTING, OURS])
+                for name, value in ((OUR_SETTING, OURS), ("idle_in_transaction_session_timeout", "0")):
+                    cursor.execute("SELECT set_config(%s, %s, false)", [name, value])
 
     connection_created.connect(claim, weak=False)
 

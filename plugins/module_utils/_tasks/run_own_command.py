@@ -1,0 +1,116 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Have the application's own command re-encrypt, prove what it did, and let the engine do what it left.
+
+The command is one transaction (own_command.py): if any value is under the new version, an earlier run has committed it,
+and it never runs again over its own result. What it committed is compared with the census before it, which a note on
+this host keeps for a run that was killed in between.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from .._errors.application import OwnCommandNeeded, OwnCommandUnseen
+from .._errors.base import RotationError
+from .._system import atomic_file
+
+if TYPE_CHECKING:
+    from .._engine.proof.census_result import CensusResult
+    from .reencrypt_values import Reencryption
+
+
+def forwards(run: Reencryption) -> dict[str, Any]:
+    """To the new version. Raises E_OWN_COMMAND_FAILED, E_OWN_COMMAND_UNSEEN, what a census refuses, E_COUNT_CHANGED
+    and E_DIGEST_CHANGED."""
+    from .._engine.discovery.findings import refuse
+    from .._engine.proof import census
+
+    if run.params["others"]:  # the pass after the switch: the command has run, and its result is proved
+        run.act()
+        return {}
+    destination, application = run.params["destination"], run.application
+    note = CensusNote(run.params["row_digests"], application.keyring.key_id(destination))
+    done = sum(column.under(destination) for column in run.census)
+    before = note.read() if done else run.census
+    if before is None:
+        raise OwnCommandUnseen(command=application.command.name, count=done)
+    if not done:
+        note.write(run.census)
+        _run(run)
+    tallies = application.census(destination)
+    after = [tally.result for tally in tallies]
+    refuse(census.findings(tallies, census.UNOPENED))
+    census.refuse_difference(before, after)
+    run.others = application.others()  # from now on: the command's own writes are not another process's
+    return _finish(run, after)
+
+
+def backwards(run: Reencryption) -> dict[str, Any]:
+    """To the version before, if the command has brought a value under another one. Raises E_OWN_COMMAND_NEEDED if it
+    fails and only it can restore a column, E_COUNT_CHANGED and E_DIGEST_CHANGED."""
+    from .._engine.proof import census
+
+    destination, application = run.params["destination"], run.application
+    if run.params["others"] or not any(column.not_under(destination) for column in run.census):
+        run.act()
+        return {}
+    try:
+        _run(run)
+    except RotationError as exc:
+        if run.stop.asked:
+            raise
+        if columns := application.made_by_command():
+            raise OwnCommandNeeded(columns=", ".join(columns), found=exc.what) from None
+        return _finish(run, run.census, failed=str(exc))
+    after = [tally.result for tally in application.census(destination)]
+    census.refuse_difference(run.census, after)
+    run.others = application.others()
+    return _finish(run, after)
+
+
+def _run(run: Reencryption) -> None:
+    with run.stop.listening():
+        run.application.run_command(run.params["destination"], run.stop.refuse_to_go_on)
+
+
+def _finish(run: Reencryption, after: Sequence[CensusResult], failed: str = "") -> dict[str, Any]:
+    """The engine does what is left. The name of the command, how much it left, and why it failed, if it did."""
+    destination = run.params["destination"]
+    left = {column.name: column.not_under(destination) for column in after}
+    for column in run.census:
+        run.work.values[column.name] += max(column.not_under(destination) - left.get(column.name, 0), 0)
+    run.act()
+    return {"command": {"name": run.application.command.name, "left": sum(left.values()), "failed": failed}}
+
+
+class CensusNote:
+    """The census before the command, on this host: counts and digests, no values. ``beside`` is the file of the row
+    digests, and ``key_id`` the version to which the command goes."""
+
+    def __init__(self, beside: str | None, key_id: str) -> None:
+        self._path = f"{beside}.command.json" if beside else ""
+        self._key_id = key_id
+
+    def write(self, census: Sequence[CensusResult]) -> None:
+        """Keep it. Raises OSError if that cannot be done."""
+        if self._path:
+            os.makedirs(os.path.dirname(self._path), mode=0o700, exist_ok=True)
+            text = json.dumps({"key_id": self._key_id, "census": [column.as_result() for column in census]})
+            atomic_file.replace(self._path, text.encode())
+
+    def read(self) -> list[CensusResult] | None:
+        """The census of this version; None if there is none here."""
+        from .._engine.proof.census_result import CensusResult
+
+        try:
+            with open(self._path, encoding="utf-8") as handle:
+                found = json.load(handle)
+        except (OSError, ValueError):
+            return None
+        if not isinstance(found, Mapping) or found.get("key_id") != self._key_id:
+            return None
+        return CensusResult.all_of(found["census"])
