@@ -88,11 +88,11 @@ def _finish(run: Reencryption, after: Sequence[CensusResult], failed: str = "") 
 
 
 class CensusNote:
-    """The census before the command, on this host: counts and digests, no values. ``beside`` is the file of the row
-    digests, and ``key_id`` the version to which the command goes."""
+    """The census before the command, on this host, next to the file of the ``row_digests``: counts and digests, no
+    values. ``key_id`` is the version to which the command goes."""
 
-    def __init__(self, beside: str | None, key_id: str) -> None:
-        self._path = f"{beside}.command.json" if beside else ""
+    def __init__(self, row_digests: str | None, key_id: str) -> None:
+        self._path = f"{row_digests}.command.json" if row_digests else ""
         self._key_id = key_id
 
     def write(self, census: Sequence[CensusResult]) -> None:
