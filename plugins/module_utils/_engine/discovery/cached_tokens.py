@@ -21,7 +21,7 @@ from .target_survey import Survey
 
 LOOKED_AT = 1000  # entries of a cache: its default is to keep 300
 LONGEST = 1_000_000  # bytes of one entry
-AT_ONCE = 2_000_000  # bytes of entries in memory at a time: the search takes about seven times that
+AT_ONCE = 2_000_000  # bytes of entries in memory at a time, of which the search has a few copies
 _SIZES = "SELECT cache_key, octet_length(value) FROM {} AS t WHERE octet_length(value) <= {} LIMIT {}"
 _VALUES = "SELECT value FROM {} AS t WHERE cache_key = ANY(%s) AND octet_length(value) <= {}"
 
