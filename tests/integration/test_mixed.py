@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 
 import pytest
@@ -15,6 +16,7 @@ READS_PLAIN = (
     '        if ciphertext is None or ciphertext == "":\n',
     '        if not (ciphertext or "").startswith("gAAAA"):\n',
 )
+PARTS = {name: base64.b64encode(bytes(range(9, 9 + size))).decode() for name, size in (("n", 12), ("c", 4), ("t", 16))}
 PLAIN = {number: f"+49 30 {number:07}" for number in range(1, 51)}
 
 
@@ -72,10 +74,15 @@ def test_plain_text_in_a_settled_column_stays_and_the_tokens_are_rotated_and_rol
 
 
 def test_a_settled_column_may_not_hold_what_looks_like_a_token_and_opens_nowhere(mixed: Site) -> None:
+    mixed.write_inventory(key_rotation_settlements={COLUMN: {"mixed": "encrypted since 2024"}})
+    unclear = mixed.play("rotate")
+    assert (unclear.code != 0, unclear.error()) == (True, "E_PLAIN_UNCLEAR"), unclear.text
     mixed.write_inventory(key_rotation_settlements={COLUMN: {"mixed": "encrypted since 2024, numbers before"}})
-    mixed.sql("UPDATE customer_userprofile SET _phone_number_encrypted = 'gAAAAABnothing' WHERE id = 60")
+    for row, value in ((60, "gAAAAABnothing"), (61, json.dumps(PARTS)), (62, str(int.from_bytes(b"\x80" * 20, "big")))):
+        mixed.sql("UPDATE customer_userprofile SET _phone_number_encrypted = %s WHERE id = %s", (value, row))
     refused = mixed.play("rotate")
     assert (refused.code != 0, refused.error()) == (True, "E_UNREADABLE"), refused.text
+    assert "3 values open under no known key" in " ".join(refused.text.split())
     assert phones(mixed) == PLAIN
 
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -32,8 +33,9 @@ WRITE = "UPDATE secrets SET a = %s WHERE id = %s"
 class Rotation:
     """From the census before to the proof, with another process in between."""
 
-    def __init__(self, database: Database, ring: Keyring, path: str) -> None:
+    def __init__(self, database: Database, ring: Keyring, path: str, *, mixed: bool = False) -> None:
         self.database, self.keyring, self.path = database, ring, path
+        self.targets = [replace(target, mixed=mixed) for target in targets(database)]
         self.other = Database("default", "another process")
         self.others = ConcurrentWrites.from_now([database])
         with row_digests.recording(path) as rows:
@@ -42,7 +44,7 @@ class Rotation:
             rows.end(self.before)
 
     def census(self, each_row: Any = None) -> list[Any]:
-        found = census.Census(self.database, targets(self.database), self.keyring, b"k").take(each_row=each_row)
+        found = census.Census(self.database, self.targets, self.keyring, b"k").take(each_row=each_row)
         return [tally.result for tally in found]
 
     def token(self, text: str, stage: str) -> str:
@@ -50,7 +52,7 @@ class Rotation:
 
     def rewrite(self, **options: Any) -> None:
         """One step of a run; what it knows goes to the next one as from one host to another."""
-        rewrite(self.database, targets(self.database), self.keyring, "pending", others=self.others, **options)
+        rewrite(self.database, self.targets, self.keyring, "pending", others=self.others, **options)
         self.others = ConcurrentWrites.of([self.others.as_result()])
 
     def look(self) -> row_digests.TableComparison:
@@ -127,6 +129,36 @@ def test_a_transaction_that_had_begun_before_the_census_is_later_than_it(
     rotation.rewrite()
     found = rotation.look()
     assert (found.changed, found.unexplained) == (1, [])
+
+
+@pytest.mark.parametrize(("first", "second"), [("token", "clear"), ("clear", "token")])
+def test_a_value_that_is_decrypted_or_encrypted_in_a_mixed_column_is_noticed_by_its_row(
+    database: Database, keyring: Keyring, tmp_path: Path, first: str, second: str
+) -> None:
+    """Plaintexts are the same all the time; only which of them are in clear differs."""
+    fill(database, keyring, "id int PRIMARY KEY", "%s")
+    cipher = keyring.cipher(SCHEME, "current")
+    texts = {"clear": "CANARY of words", "token": cipher.seal(Opened(b"CANARY of words", 1_700_000_000)).decode()}
+    for row in (1, 8):
+        database.execute(WRITE, (texts[first], row))
+    rotation = Rotation(database, keyring, str(tmp_path / "rows"), mixed=True)
+    with contextlib.closing(rotation.other):
+        rotation.other.execute(WRITE, (texts[second], 1))
+        rotation.rewrite()
+        seen = rotation.look()
+        assert (seen.changed, seen.unexplained) == (1, []), "another process wrote it"
+        census.refuse_difference(rotation.before, rotation.census(), {"secrets": seen})
+        sql = WRITE + " RETURNING pg_current_xact_id()::xid::text"
+        ((ours,),) = database.rows(sql, (texts[second], 8))
+        rotation.others.add("default", "secrets", [ours], [])
+        rotation.rewrite()
+        seen = rotation.look()
+        with pytest.raises(RotationError) as noticed:
+            census.refuse_difference(rotation.before, rotation.census(), {"secrets": seen})
+    assert noticed.value.code == "E_PLAIN_CHANGED"
+    assert noticed.value.where["rows"] == ": rows 8"
+    assert {noticed.value.where["before"], noticed.value.where["after"]} == {0, 2}
+    assert "CANARY" not in str(noticed.value)
 
 
 ODD = {"plaintext": "CANARY in clear", "unreadable": "gAAAAABnothing"}
