@@ -211,8 +211,8 @@ _TOKEN = re.compile(rb"(?<![\w+/-])" + FERNET)
 _LEAST = 20  # characters of SHORTEST bytes in base85, the densest encoding
 _LONG_NUMBER = re.compile(r"\d{36,}", re.ASCII)  # digits of SHORTEST bytes as an integer, but for a few of the highest
 # Members of JSON documents in which ciphertext is stored, in small letters: one is enough, and two of its parts.
-_SEALED = frozenset(("ciphertext", "cipher_text", "encrypted", "encrypted_data", "encrypted_value"))
-_PARTS = frozenset(("ct", "nonce", "iv", "tag", "auth_tag", "authtag", "mac", "salt", "kid", "alg"))
+_SEALED = frozenset(("ciphertext", "cipher_text", "encrypted_data", "encrypted_value"))
+_PARTS = frozenset(("ct", "nonce", "iv", "tag", "auth_tag", "authtag"))
 
 
 def looks_encrypted(value: bytes) -> bool:

@@ -90,6 +90,7 @@ def test_ciphertext_of_any_format_looks_encrypted(form, size):
         '{"name": "Ada Lovelace", "city": "London", "note": "met at the fair in 2024, wants a quote"}',
         '{"phone": "+420 123 456 789", "mail": "chef@example.org", "sizes": [1, 2, 3, 4, 5, 6]}',
         '{"id": "550e8400-e29b-41d4-a716-446655440000", "tag": "vip", "at": "2026-11-27T12:00:01+00:00"}',
+        '{"encrypted": false, "mac": "00:1b:44:11:3a:b7", "tag": "printer", "alg": "none", "kid": "main"}',
         "[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20]",
         '["red", "green", 12.5, null, true]',
         '"a quoted sentence of words"',
