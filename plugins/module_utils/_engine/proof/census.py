@@ -48,7 +48,6 @@ DIGEST_MODULUS = 1 << 256
 # What libraries that decode base64 loosely pass over in a token, as it is and as JSON writes it.
 _FOREIGN, _FOREIGN_IN_JSON = re.compile(rb"[^A-Za-z0-9+/=_-]+"), re.compile(rb"(?:\\[nrt]|[^A-Za-z0-9+/=_-])+")
 _BLANKS = re.compile(rb"(?:\s|\\[nrt])*")
-_STANDARD = re.compile(rb"[+/]")  # signs of the standard alphabet, which urlsafe base64 has not
 PLAINTEXT = "plaintext"  # the class of a value that does not look encrypted
 OTHER_SCHEME = "other_scheme"  # the class of a value that opens under a key at hand, by another scheme than its column
 INTEGERS = ("smallint", "integer", "bigint")
@@ -115,7 +114,7 @@ class Tally:
         """Add one plaintext to an order-independent keyed digest: the sum of HMACs modulo 2**256. What was added."""
         text = f"{self.target.name}\0{row}\0{place}\0".encode() + plaintext
         added = int.from_bytes(hmac.digest(key, text, "sha256"), "big")
-        self._digest = (self._digest + added) % DIGEST_MODULUS
+        self._digest += added
         return added
 
     @property
@@ -131,7 +130,7 @@ class Tally:
             layers=dict(self.layers),
             left_alone=self.left_alone,
             plain=self.plain,
-            digest=f"{self._digest:064x}",
+            digest=f"{self._digest % DIGEST_MODULUS:064x}",
         )
 
 
@@ -237,24 +236,23 @@ class Census:
         for token in tokens:
             row = rows[token.row]
             if token.opened is None:
-                if self._count_unopened(tally, row, token.token):  # it must stay as it is, and the digest tells
-                    self._digest(tally, row, (f"plain {token.place}", token.token), sums)  # it is not that of a token
-                continue
-            stage, inside = token.opened
-            tally.add(self._class_of_layers(tally, row, token, stage) if token.layers else stage, row)
-            if token.around or (loose and _STANDARD.search(token.token)):
-                tally.loose.add(row)
-            if isinstance(inside, OpenedByLaterKey):
-                tally.later_keys[inside.number] += 1
-            if token.unsearched:
-                tally.unsearched.add(row)
-            self._digest(tally, row, (token.place, inside.plaintext), sums)
-
-    def _digest(self, tally: Tally, row: str, found: tuple[int | str, bytes], sums: dict[str, int] | None) -> None:
-        """Add the text ``found`` at a place of a row's value to the digests of the column, and of the row."""
-        added = tally.digest(self.digest_key, row, *found)
-        if sums is not None:
-            sums[row] += added
+                if not self._count_unopened(tally, row, token.token):
+                    continue
+                place: int | str = f"plain {token.place}"  # it is not that of a token
+                text = token.token
+            else:
+                stage, (text, *_) = token.opened
+                place = token.place
+                tally.add(self._class_of_layers(tally, row, token, stage) if token.layers else stage, row)
+                if token.around or (loose and (b"+" in token.token or b"/" in token.token)):
+                    tally.loose.add(row)
+                if isinstance(token.opened[1], OpenedByLaterKey):
+                    tally.later_keys[token.opened[1].number] += 1
+                if token.unsearched:
+                    tally.unsearched.add(row)
+            added = tally.digest(self.digest_key, row, place, text)
+            if sums is not None:
+                sums[row] += added
 
     def _class_of_layers(self, tally: Tally, row: str, token: PageToken, stage: str) -> str:
         """The class of a token with others in it; their stages are counted."""
