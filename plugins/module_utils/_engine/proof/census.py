@@ -230,8 +230,8 @@ class Census:
         """Count the values of one column, those of ``rows``. What they add to the digest is put into ``sums``."""
         tally.rows += len(rows)
         tokens = look(tally.target, rows, values, self.keyring, known, self.leave_alone)
-        for place in sorted(set(range(len(rows))) - {token.row for token in tokens}):
-            tally.add("empty", rows[place])
+        for number in sorted(set(range(len(rows))) - {token.row for token in tokens}):
+            tally.add("empty", rows[number])
         loose = self.keyring.schemes[tally.target.scheme].format.loose
         for token in tokens:
             row = rows[token.row]
