@@ -13,6 +13,7 @@ import hashlib
 import json
 import os
 import shutil
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -22,7 +23,9 @@ from .._system import atomic_file, child_processes, users
 from .destination import Destination, DestinationChange
 
 SECONDS = 120.0  # for one command
+SETTLING, POLL = 10.0, 0.5  # seconds that another host's write may take; pause between two reads
 STAMPS = "~/.local/state/key_rotation"
+KEPT = "{name} still has its previous value."
 RESTORED = "The previous value of {name} was written back and read."
 UNKNOWN = "{name} may have the new value or the previous one: both are in the key store."
 
@@ -62,10 +65,10 @@ class KeyCommands:
 
     def put(self, value: str) -> None:
         """Write a value and read it back. Raises E_COMMAND_*."""
-        self._touch()
+        self.stamp_change()
         raw = value.encode("utf-8")
         ended = child_processes.exchange(self.write, raw, SECONDS)
-        self._touch()  # what was started in between may have either value
+        self.stamp_change()  # what was started in between may have either value
         if raw in ended.output or raw in ended.errors:
             raise CommandPrints(name=self.name)
         if ended.rc:
@@ -78,7 +81,7 @@ class KeyCommands:
         found = child_processes.format_failure(rc, SECONDS, child_processes.program(argv))
         return CommandFailed(name=self.name, word=word, found=found)
 
-    def _touch(self) -> None:
+    def stamp_change(self) -> None:
         with contextlib.suppress(OSError):
             atomic_file.private_folder(os.path.dirname(self.stamp))
             atomic_file.replace(self.stamp, b"")
@@ -130,28 +133,58 @@ class CommandChange(DestinationChange):
 
     @contextlib.contextmanager
     def prepared(self) -> Iterator[Callable[[], None]]:
-        if self.commands.value() != self.old:
-            raise CommandReadback(name=self.commands.name)
+        self._is_switched()
         yield self._switch
 
     def refuse_difference(self) -> None:
         if self.commands.value() != self.new:
             raise CommandReadback(name=self.commands.name)
 
+    def _is_switched(self) -> bool:
+        """Whether the new value is there, as where another host has written it. Raises E_COMMAND_READBACK if neither
+        the new nor the old one is."""
+        found = self.commands.value()
+        if found not in (self.old, self.new):
+            raise CommandReadback(name=self.commands.name)
+        return found == self.new
+
     def _switch(self) -> None:
+        if self._is_switched():
+            self.commands.stamp_change()
+            return
         try:
             self.commands.put(self.new)
-        except RotationError as exc:
+        except CommandPrints as exc:  # it may be in a log by now, and is not to be used
             raise exc.with_changed(self._put_back()) from None
+        except RotationError as exc:
+            self._settle(exc)
+
+    def _settle(self, failure: RotationError) -> None:
+        """After a write that failed. If several hosts share the place, another one may have written the new value, or
+        be about to: the old one is never written over that. Raises the failure unless the new value is there."""
+        found = self._await_new()
+        if found == self.new:
+            self.commands.stamp_change()
+        elif found == self.old:
+            raise failure.with_changed(KEPT.format(name=self.commands.name)) from None
+        elif found is None:
+            raise failure.with_changed(UNKNOWN.format(name=self.commands.name)) from None
+        else:
+            raise failure.with_changed(self._put_back()) from None
+
+    def _await_new(self) -> str | None:
+        """The new value as soon as it is there, or what is there in the end; None for what cannot be read."""
+        end = time.monotonic() + SETTLING
+        while (found := self._found()) != self.new and time.monotonic() < end:
+            time.sleep(POLL)
+        return found
+
+    def _found(self) -> str | None:
+        with contextlib.suppress(RotationError):
+            return self.commands.value()
+        return None
 
     def _put_back(self) -> str:
-        try:
+        with contextlib.suppress(RotationError):  # what is there is asked next
             self.commands.put(self.old)
-        except CommandPrints:  # it wrote it: whether it reads is asked next
-            pass
-        except RotationError:
-            return UNKNOWN.format(name=self.commands.name)
-        with contextlib.suppress(RotationError):
-            if self.commands.value() == self.old:
-                return RESTORED.format(name=self.commands.name)
-        return UNKNOWN.format(name=self.commands.name)
+        return (RESTORED if self._found() == self.old else UNKNOWN).format(name=self.commands.name)

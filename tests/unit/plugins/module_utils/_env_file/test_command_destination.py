@@ -8,7 +8,11 @@ import os
 from pathlib import Path
 
 import pytest
-from ansible_collections.tetech.key_rotation.plugins.module_utils._env_file import destination, destinations
+from ansible_collections.tetech.key_rotation.plugins.module_utils._env_file import (
+    command_destination,
+    destination,
+    destinations,
+)
 from ansible_collections.tetech.key_rotation.plugins.module_utils._env_file.command_destination import (
     CommandChange,
     KeyCommands,
@@ -23,6 +27,7 @@ WRITE = 'cat > "$0.new" && mv "$0.new" "$0"'
 @pytest.fixture
 def value(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setattr(command_destination, "SETTLING", 0.0)
     path = tmp_path / "value"
     path.write_text("CANARY-old")
     return path
@@ -82,11 +87,11 @@ def test_a_command_that_does_not_do_its_work_is_refused_before_anything_is_chang
 
 def test_a_command_that_writes_nothing_is_found_at_the_switch(value: Path) -> None:
     error = write_new(key(value, "cat > /dev/null"))
-    assert (error.code, error.changed) == ("E_COMMAND_READBACK", "The previous value of K was written back and read.")
+    assert (error.code, error.changed) == ("E_COMMAND_READBACK", "K still has its previous value.")
     assert value.read_text() == "CANARY-old"
 
 
-@pytest.mark.parametrize("failing", ["exit 3", 'cat "$0"', 'echo other > "$0"'])
+@pytest.mark.parametrize("failing", ['cat "$0"', 'echo other > "$0"', 'echo other > "$0"; exit 3'])
 def test_a_switch_that_fails_writes_the_previous_value_back(value: Path, failing: str) -> None:
     """As a platform that takes one value and not another one."""
     only_new = f'{WRITE}; if grep -q new "$0"; then {failing}; fi'
@@ -97,10 +102,54 @@ def test_a_switch_that_fails_writes_the_previous_value_back(value: Path, failing
 
 
 def test_a_switch_that_cannot_be_undone_says_so(value: Path) -> None:
-    once = 'if [ -e "$0.done" ]; then exit 4; fi; touch "$0.done"; ' + WRITE + "; exit 3"
+    once = 'if [ -e "$0.done" ]; then exit 4; fi; touch "$0.done"; echo other > "$0"; exit 3'
     error = write_new(key(value, once))
     assert "may have the new value or the previous one" in error.changed
+    assert value.read_text() == "other\n"
+
+
+def test_a_place_that_cannot_be_read_after_a_write_that_failed_is_not_written_again(value: Path) -> None:
+    error = write_new(key(value, f'{WRITE}; chmod 0 "$0"; exit 3', read='test "$(stat -c %a "$0")" != 0 && cat "$0"'))
+    assert (error.code, error.changed) == (
+        "E_COMMAND_FAILED",
+        "K may have the new value or the previous one: both are in the key store.",
+    )
+    value.chmod(0o600)
     assert value.read_text() == "CANARY-new"
+
+
+def another_host_writes(value: Path) -> None:
+    value.write_text("CANARY-new")
+
+
+def test_a_value_that_another_host_has_written_meanwhile_is_not_written_again(value: Path) -> None:
+    """Between the first look of this host and its switch, and between the preparation and the switch."""
+    described = key(value, write="exit 3")
+    changes = destinations.changes("", [described], {"K": "CANARY-new"}, "dotenv")
+    before = destinations.changed_at("", [described])
+    with changes[0].prepared() as switch:
+        another_host_writes(value)
+        switch()
+    destination.write(changes)
+    assert destinations.changed_at("", [described]) > before, "the processes of this host have the old value until now"
+    value.write_text("CANARY-third")
+    with pytest.raises(RotationError, match="E_COMMAND_READBACK"):
+        destination.write(changes)
+    assert value.read_text() == "CANARY-third"
+
+
+@pytest.mark.parametrize("failing", ["exit 9", "true"])
+def test_a_write_that_fails_while_another_host_writes_is_done_when_the_new_value_is_there(
+    value: Path, monkeypatch: pytest.MonkeyPatch, failing: str
+) -> None:
+    """As a platform that refuses the second of two writes at once (409): the first one takes a moment longer."""
+    monkeypatch.setattr(command_destination, "SETTLING", 60.0)
+    monkeypatch.setattr(command_destination, "POLL", 0.01)
+    others_write = '(sleep 0.2; printf CANARY-new > "$0.new"; mv "$0.new" "$0") >/dev/null 2>&1 &'
+    log = value.with_name("written")
+    refused = f'cat >> "{log}"; {others_write} {failing}'
+    destination.write(destinations.changes("", [key(value, refused)], {"K": "CANARY-new"}, "dotenv"))
+    assert (value.read_text(), log.read_text()) == ("CANARY-new", "CANARY-new"), "nothing was written back"
 
 
 def test_a_command_runs_only_when_every_file_is_prepared(value: Path, tmp_path: Path) -> None:
