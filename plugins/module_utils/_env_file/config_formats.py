@@ -50,6 +50,7 @@ class ConfigFormat:
     split: Callable[[str], list[str]] = lambda path: path.split(".")
     packages: str = ""  # of which one must be installed
     refused: str = ""  # characters that a reader of the format may take for more than themselves
+    ignores_case: bool = False  # of names, as some of its readers do
 
 
 def _plain(value: Any, depth: int = 0) -> Tree:
@@ -198,7 +199,7 @@ def _split_section(path: str) -> list[str]:
 CONFIG_FORMATS = {
     each.name: each
     for each in (
-        ConfigFormat("ini", (".ini", ".cfg", ".conf"), _parse_ini, _split_section, refused="%$"),
+        ConfigFormat("ini", (".ini", ".cfg", ".conf"), _parse_ini, _split_section, refused="%$", ignores_case=True),
         ConfigFormat("json", (".json",), _parse_json),
         ConfigFormat("unit", (), _parse_unit, refused="%\\\"'"),
         ConfigFormat("toml", (".toml",), _parse_toml, packages="tomli"),

@@ -35,19 +35,32 @@ class UnsetValue(RefusedValue):
 
 def read(form: ConfigFormat, text: str, path: Sequence[str]) -> str:
     """The value at ``path``, of a list its members with commas. Raises InvalidText, NoParser or RefusedValue."""
-    return ",".join(_members(_look(form.parse(text), path)[1], form))
+    members = _members(_look(form, form.parse(text), path)[1])
+    if any(character in member for member in members for character in form.refused):
+        raise RefusedValue(f"has a character that readers of {form.name} may expand (one of {form.refused})")
+    return ",".join(members)
 
 
 def rewritten(form: ConfigFormat, text: str, path: Sequence[str], value: str) -> str:
-    """``text`` with ``value`` at ``path``. A list gets the parts between the commas: new members come first.
+    """``text`` with ``value`` at ``path``, which ``read`` gives back. A list gets the parts between the commas: new
+    members come first. What is there may be a value that ``read`` refuses.
 
     Raises as ``read``.
     """
-    steps, old = _look(form.parse(text), path)
-    _members(old, form)
-    if isinstance(old, str):
-        return _replaced(form, text, steps, value) if value != old else text
-    values = value.split(",")
+    steps, old = _look(form, form.parse(text), path)
+    _members(old)
+    if not isinstance(old, str):
+        new_text = _with_members(form, text, steps, value.split(","))
+    else:
+        new_text = _replaced(form, text, steps, value) if value != old else text
+    if read(form, new_text, path) != value:
+        raise RefusedValue(f"cannot be written so that a parser of {form.name} gives it back")
+    return new_text
+
+
+def _with_members(form: ConfigFormat, text: str, steps: Steps, values: Sequence[str]) -> str:
+    """The text with these members in the list."""
+    old = _get(form.parse(text), steps)
     for number in range(len(values) - len(old), 0, -1):
         text = _with_first(form, text, steps, values[number - 1])
     for _ in range(len(old) - len(values)):
@@ -58,7 +71,7 @@ def rewritten(form: ConfigFormat, text: str, path: Sequence[str], value: str) ->
     return text
 
 
-def _members(found: Tree, form: ConfigFormat) -> list[str]:
+def _members(found: Tree) -> list[str]:
     """The texts of a value. Raises RefusedValue."""
     several = found if isinstance(found, list) else [found]
     if not all(isinstance(member, str) for member in several):
@@ -67,26 +80,24 @@ def _members(found: Tree, form: ConfigFormat) -> list[str]:
         raise RefusedValue("is empty")
     if isinstance(found, list) and any("," in member for member in several):
         raise RefusedValue("is a list with a comma in a member")
-    if any(character in member for member in several for character in form.refused):
-        raise RefusedValue(f"has a character that readers of {form.name} may expand (one of {form.refused})")
     return several
 
 
-def _look(tree: Tree, path: Sequence[str]) -> tuple[Steps, Tree]:
+def _look(form: ConfigFormat, tree: Tree, path: Sequence[str]) -> tuple[Steps, Tree]:
     """The steps to a value, and the value. A step into a list is a number, or the NAME of a member NAME=value, as in
     Compose. Raises RefusedValue."""
     steps: list[str | int] = []
     for name in path:
-        steps.append(_step(tree, name))
+        steps.append(_step(form, tree, name))
         tree = _get(tree, steps[-1:])
     return steps, tree
 
 
-def _step(tree: Tree, name: str) -> str | int:
+def _step(form: ConfigFormat, tree: Tree, name: str) -> str | int:
     if isinstance(tree, dict) and name in tree:
         return name
-    if isinstance(tree, dict):
-        alike: list[str] = [own for own in tree if own.lower() == name.lower()]  # an INI reader may not tell them apart
+    if isinstance(tree, dict) and form.ignores_case:
+        alike: list[str] = [own for own in tree if own.lower() == name.lower()]
         if len(alike) == 1:
             return alike[0]
     if isinstance(tree, list) and name.isdigit() and int(name) < len(tree):

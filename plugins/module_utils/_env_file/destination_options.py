@@ -72,7 +72,10 @@ def _find_wrong_file(destination: Mapping[str, Any]) -> str:
 
 
 def can_carry(destination: Any, value: str) -> bool:
-    """Whether every reader of a place returns this value unchanged. A key file takes any."""
+    """Whether every reader of a place returns this value unchanged. A key file takes any, and only the host knows which
+    of its two kinds of files a unit has."""
+    if isinstance(destination, Mapping) and destination.get("unit"):
+        return dialects.can_carry("systemd", value) and not set(CONFIG_FORMATS["unit"].refused) & set(value)
     if not isinstance(destination, Mapping) or not destination.get("file"):
         return True
     if destination.get("dialect"):

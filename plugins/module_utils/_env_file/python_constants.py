@@ -147,7 +147,7 @@ def _literals(node: ast.expr) -> list[ast.Constant]:
             raise RefusedValue(f"is computed (line {node.lineno}), and no literal")
         if not each.value:
             raise RefusedValue("is empty")
-        if len(several) > 1 and "," in _text_of(each):
+        if not isinstance(node, ast.Constant) and "," in _text_of(each):
             raise RefusedValue("is a list with a comma in a member")
     return cast("list[ast.Constant]", several)
 

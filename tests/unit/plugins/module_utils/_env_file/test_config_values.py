@@ -110,6 +110,32 @@ def test_an_ini_value_that_is_interpolated_is_refused():
 
 
 @pytest.mark.parametrize(
+    ("name", "text", "path"),
+    [
+        ("unit", "[Service]\nEnvironment=K=CANARY\n", ["Service", "Environment", "K"]),
+        ("ini", "[v]\nK = CANARY\n", ["v", "K"]),
+    ],
+)
+def test_a_value_that_could_not_be_read_is_not_written_and_can_be_left(name, text, path):
+    form = CONFIG_FORMATS[name]
+    with pytest.raises(RefusedValue, match="may expand"):
+        config_values.rewritten(form, text, path, "new%x")
+    damaged = text.replace("CANARY", "a%CANARY")
+    for value in ("a%CANARY", "b%CANARY"):
+        with pytest.raises(RefusedValue, match="may expand"):
+            config_values.rewritten(form, damaged, path, value)
+    assert config_values.rewritten(form, damaged, path, "CANARY") == text
+
+
+@pytest.mark.parametrize(
+    ("name", "text"), [("toml", "Key = 'CANARY'\n"), ("yaml", "Key: CANARY\n"), ("json", '{"Key": "CANARY"}')]
+)
+def test_a_name_in_another_case_is_another_name(name, text):
+    with pytest.raises(UnsetValue):
+        config_values.rewritten(CONFIG_FORMATS[name], text, ["key"], "fresh")
+
+
+@pytest.mark.parametrize(
     ("name", "text", "line"),
     [
         ("toml", "a = 1\nb = CANARY\n", 2),

@@ -70,9 +70,16 @@ def test_two_keys_may_not_be_in_one_place(destination: Any) -> None:
 
 def test_a_new_value_has_no_character_that_its_place_does_not_carry() -> None:
     places: list[Any] = [{"file": "/a.ini"}, {"file": "/a.yml", "exported": True}, {"file": "/e", "dialect": "shell"}]
+    places.append({"unit": "web"})
     for place in places:
         key = {"name": "K", "type": "django_secret_key", "destination": place}
         for _ in range(20):
             value = key_generation.generate([key])["K"]
             assert destination_options.can_carry(place, value)
-            assert "$" not in value or place.get("dialect")
+            assert "$" not in value or place.get("dialect") or place.get("unit")
+
+
+def test_a_unit_carries_what_both_of_its_files_give_back() -> None:
+    assert destination_options.can_carry({"unit": "web"}, "a-b_c=$(x)#y z")
+    for character in "%\\\"'\n":
+        assert not destination_options.can_carry({"unit": ["web", "worker"]}, f"a{character}b")

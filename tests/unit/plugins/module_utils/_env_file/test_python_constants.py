@@ -67,6 +67,8 @@ def test_a_list_can_shrink_to_its_new_key():
         ("K = 1\n", "is computed"),
         ("K = b'\\xff'\n", "no text"),
         ("K = ['CAN,ARY', 'b']\n", "comma"),
+        ("K = ['CAN,ARY']\n", "comma"),
+        ("K = (b'CAN,ARY',)\n", "comma"),
     ],
 )
 def test_what_is_no_literal_of_its_own_is_refused(text, words):
