@@ -15,7 +15,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from . import pipelines
+from . import pipe_exchange, pipelines
 
 ROUNDS = 10  # of looking for what was forked while the others were killed
 POLL = 0.1
@@ -56,7 +56,8 @@ class Exchange:
 
 def exchange(argv: Sequence[str], data: bytes, seconds: float) -> Exchange:
     """Run a command with ``data`` on its standard input. Its environment is the one that this process was born with:
-    what was put into ours since then may be a key. Otherwise as ``ended``."""
+    what was put into ours since then may be a key. Otherwise as ``ended``: what it leaves running, such as an agent,
+    may keep the output open."""
     pipe = subprocess.PIPE
     try:
         process = subprocess.Popen(
@@ -65,11 +66,11 @@ def exchange(argv: Sequence[str], data: bytes, seconds: float) -> Exchange:
     except OSError:
         return Exchange(NOT_FOUND, b"", b"")
     try:
-        output, errors = process.communicate(data, timeout=seconds)
+        output, errors = pipe_exchange.communicate(process, data, seconds)
     except subprocess.TimeoutExpired:
         kill_session(process.pid)
         with contextlib.suppress(subprocess.TimeoutExpired):
-            process.communicate(timeout=1)
+            process.wait(1)
         return Exchange(TIMED_OUT, b"", b"")
     return Exchange(process.returncode, output, errors)
 
