@@ -12,9 +12,11 @@ import importlib
 import json
 import re
 import shlex
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
+
+from . import unit_lines
 
 Tree = Any  # a dictionary or a list of trees, a text, or another value
 YAML_TEXT = "tag:yaml.org,2002:str"
@@ -142,34 +144,17 @@ def _parse_unit(text: str) -> Tree:
     """A systemd unit or drop-in (systemd.syntax(7)): ``Environment=`` as names and values, other lines unchanged."""
     sections: dict[str, dict[str, Any]] = {}
     section: dict[str, Any] = {}
-    for number, line in _unit_lines(text):
+    for number, line in unit_lines.joined(text):
         name, is_set, value = (part.strip() for part in line.partition("="))
         if line.startswith("[") and line.endswith("]"):
             section = sections.setdefault(line[1:-1], {})
-        elif not is_set:
+        elif not is_set or unit_lines.is_open(line):
             raise InvalidText(number)
         elif name == "Environment":
             section[name] = {**section.get(name, {}), **_unit_variables(value, number)} if value else {}
         else:
             section[name] = [*section.get(name, []), value]
     return sections
-
-
-def _unit_lines(text: str) -> Iterator[tuple[int, str]]:
-    """Each line with its number, those that end in a backslash with the next one, without comments."""
-    begun, number = "", 0
-    for count, line in enumerate(text.splitlines(), start=1):
-        if not line.strip() or line.lstrip()[0] in "#;":
-            continue
-        number = number if begun else count
-        begun += line.strip()
-        if begun.endswith("\\"):
-            begun = f"{begun[:-1]} "
-            continue
-        yield number, begun
-        begun = ""
-    if begun:
-        raise InvalidText(number)
 
 
 def _unit_variables(value: str, number: int) -> dict[str, str]:

@@ -212,19 +212,29 @@ def everything(path: str, dialect: str = "dotenv") -> dict[str, str]:
 def variables(path: str, dialect: str) -> dict[str, str]:
     """What the reader of the file sets, whoever may read the file. The last line of a name counts, and a value that
     versions of the reader disagree on is left out. Raises E_ENV_MISSING, E_ENV_READ or E_ENV_ENCODING."""
-    try:
-        with open(path, "rb") as handle:
-            text = _decoded(handle.read(), path)
-    except FileNotFoundError:
-        raise EnvMissing(path=path) from None
-    except OSError as exc:
-        raise EnvRead(path=path, reason=exc.strerror, user=users.own_name()) from None
+    text = _read_any(path)
     model, found = DIALECTS[dialect], {}
     for line in dialects.lines(model, text, _SETS.findall(text)):
         if line.rest is not None:
             with contextlib.suppress(EnvSyntax):
                 found[line.name] = _assignment(model, line, line.rest, path).value
     return found
+
+
+def looks_set(path: str, name: str, dialect: str) -> bool:
+    """Whether a line of the file sets ``name``, or looks so, whoever may read the file. Raises as ``variables``."""
+    return any(True for _ in dialects.lines(DIALECTS[dialect], _read_any(path), [name]))
+
+
+def _read_any(path: str) -> str:
+    """A file that is only looked at, so that it may be a link and open to others."""
+    try:
+        with open(path, "rb") as handle:
+            return _decoded(handle.read(), path)
+    except FileNotFoundError:
+        raise EnvMissing(path=path) from None
+    except OSError as exc:
+        raise EnvRead(path=path, reason=exc.strerror, user=users.own_name()) from None
 
 
 def rewritten(text: str, values: Mapping[str, str], path: str, dialect: str = "dotenv") -> str:

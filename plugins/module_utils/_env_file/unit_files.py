@@ -2,12 +2,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Where systemd units take a variable from: ``Environment=`` of the unit or a drop-in, or an ``EnvironmentFile=``.
 
-systemd.exec(5): the last one that sets a variable counts, and a file counts more than ``Environment=``.
+systemd.exec(5): the last one that sets a variable counts, and a file counts more than ``Environment=``. A file that
+cannot be read may be that one.
 """
 
 from __future__ import annotations
 
-import contextlib
+import glob
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,11 +16,11 @@ from typing import Any
 
 from .._errors.base import RotationError
 from .._errors.destinations import UnitShared, UnitVariable
+from .._errors.env_file import EnvMissing
 from .._errors.services import ServiceMissing
 from .._system import child_processes, users
-from . import config_values, editor
-from .config_formats import CONFIG_FORMATS, InvalidText
-from .config_values import RefusedValue
+from . import editor, unit_lines
+from .unit_lines import Effect
 
 PROPERTIES = "Id,LoadState,User,FragmentPath,DropInPaths,EnvironmentFiles"
 SECONDS = 30.0
@@ -27,33 +28,77 @@ SECONDS = 30.0
 
 @dataclass(frozen=True)
 class UnitFiles:
-    """A unit as systemctl shows it: its own name, its user, and the files that may set its variables."""
+    """A unit as systemctl shows it: its own name, its user, and the files that may set its variables.
+
+    An environment file may be a pattern, and the value says whether it may be missing.
+    """
 
     id: str
     state: str
     user: str
     unit_files: Sequence[str]
-    environment_files: Sequence[str]
+    environment_files: Mapping[str, bool]
 
     @classmethod
     def of(cls, shown: str) -> UnitFiles:
         """From the lines PROPERTY=VALUE of one unit, of which a list has several."""
         lines = [line.partition("=") for line in shown.splitlines()]
         one = {name: value for name, _, value in lines}
-        files = [value.rpartition(" (")[0] for name, _, value in lines if name == "EnvironmentFiles"]
+        shown_files = (value.rpartition(" (") for name, _, value in lines if name == "EnvironmentFiles")
+        files = {file: remark == "ignore_errors=yes)" for file, _, remark in shown_files}
         units = [one.get("FragmentPath", ""), *one.get("DropInPaths", "").split()]
         return cls(one.get("Id", ""), one.get("LoadState", ""), one.get("User", ""), [*filter(None, units)], files)
 
-    def setters(self, name: str) -> Iterator[dict[str, Any]]:
-        """The destination of each file that sets the variable, as an operator would write it, in their order."""
-        path = ["Service", "Environment", name]
+    @property
+    def files(self) -> list[str]:
+        """Every file that may set a variable, of those that are there."""
+        return [*self.unit_files, *(file for pattern in self.environment_files for file in glob.glob(pattern))]
+
+    def setters(self, name: str) -> list[dict[str, Any]]:
+        """The destination of each file that sets the variable, as an operator would write it, in their order.
+
+        One that takes it away again counts as well. Raises E_UNIT_VARIABLE where that cannot be known.
+        """
+        return [*self._unit_setters(name), *self._file_setters(name)]
+
+    def _unit_setters(self, name: str) -> list[dict[str, Any]]:
+        setters: list[dict[str, Any]] = []
+        remover = ""
         for file in self.unit_files:
-            if _is_in_unit(file, path):
-                yield {"file": file, "format": "unit", "path": path, "exported": True}
-        for file in self.environment_files:
-            with contextlib.suppress(RotationError):  # one that may be missing
-                if name in editor.variables(file, "systemd"):
-                    yield {"file": file, "dialect": "systemd"}
+            effects = [*unit_lines.effects(self._text(file, name), name)]
+            for effect in effects:
+                remover = {Effect.REMOVES: file, Effect.REMOVES_NONE: ""}.get(effect, remover)
+            last = [effect for effect in effects if effect in (Effect.SETS, Effect.CLEARS)][-1:]
+            if last == [Effect.SETS] or (last and setters):
+                path = ["Service", "Environment", name]
+                setters.append({"file": file, "format": "unit", "path": path, "exported": True})
+        if remover:
+            raise UnitVariable(unit=self.id, name=name, found=f"is taken away by UnsetEnvironment= in {remover}")
+        return setters
+
+    def _file_setters(self, name: str) -> Iterator[dict[str, Any]]:
+        for pattern, may_be_missing in self.environment_files.items():
+            for file in sorted(glob.glob(pattern)) or [pattern]:
+                try:
+                    if editor.looks_set(file, name, "systemd"):
+                        yield {"file": file, "dialect": "systemd"}
+                except RotationError as exc:
+                    if not may_be_missing or not isinstance(exc, EnvMissing) or _hides_files(pattern):
+                        raise self._unknown(name, file) from None
+
+    def _text(self, file: str, name: str) -> str:
+        """A unit file; what is no UTF-8 in it is no name of a variable. Nothing if it was removed."""
+        try:
+            with open(file, encoding="utf-8", errors="replace", newline="") as handle:
+                return handle.read()
+        except FileNotFoundError:
+            return ""
+        except OSError:
+            raise self._unknown(name, file) from None
+
+    def _unknown(self, name: str, file: str) -> UnitVariable:
+        found = f"may be set in {file}, which {users.own_name()} cannot read"
+        return UnitVariable(unit=self.id, name=name, found=found)
 
 
 def find(units: Sequence[str], name: str) -> Mapping[str, Any]:
@@ -75,7 +120,7 @@ def _place(unit: UnitFiles, name: str) -> dict[str, Any]:
     if unit.user and os.geteuid() != 0 and unit.user != users.own_name():
         found = f"cannot be changed by {users.own_name()}: the unit runs as {unit.user}"
         raise UnitVariable(unit=unit.id, name=name, found=found)
-    places = list(unit.setters(name))
+    places = unit.setters(name)
     if not places:
         raise UnitVariable(unit=unit.id, name=name, found="is not set by it in a readable file")
     if len(places) > 1:
@@ -87,13 +132,15 @@ def _place(unit: UnitFiles, name: str) -> dict[str, Any]:
 def _refuse_shared(units: Sequence[UnitFiles], file: str) -> None:
     """Raise E_UNIT_SHARED if another unit takes its variables from the file."""
     own = {unit.id for unit in units}
-    others = [
-        unit.id
-        for unit in _shown("*.service")
-        if file in (*unit.environment_files, *unit.unit_files) and unit.id not in own
-    ]
+    others = [unit.id for unit in _shown("*.service") if unit.id not in own and file in unit.files]
     if others:
         raise UnitShared(path=file, units=", ".join(sorted(own)), others=", ".join(sorted(others)))
+
+
+def _hides_files(pattern: str) -> bool:
+    """Whether files of the pattern may be there in a folder that this user cannot list."""
+    folder = os.path.dirname(pattern)
+    return glob.escape(pattern) != pattern and os.path.isdir(folder) and not os.access(folder, os.R_OK)
 
 
 def _show(unit: str) -> UnitFiles:
@@ -108,12 +155,3 @@ def _shown(pattern: str) -> list[UnitFiles]:
     argv = ["systemctl", "show", "--property", PROPERTIES, "--", pattern]
     text = child_processes.exchange(argv, b"", SECONDS).output.decode("utf-8", "replace")
     return [UnitFiles.of(block) for block in text.split("\n\n") if block.strip()]
-
-
-def _is_in_unit(file: str, path: Sequence[str]) -> bool:
-    try:
-        with open(file, encoding="utf-8") as handle:
-            config_values.read(CONFIG_FORMATS["unit"], handle.read(), path)
-    except (OSError, ValueError, InvalidText, RefusedValue) as exc:
-        return isinstance(exc, RefusedValue) and not isinstance(exc, config_values.UnsetValue)
-    return True

@@ -47,10 +47,19 @@ def units(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None
     monkeypatch.setattr(child_processes, "_born_environment", lambda: {"PATH": path})
     monkeypatch.setenv("PATH", path)
 
-    def make(name: str, *, drop_in: Path | None = None, files: tuple[Path, ...] = (), user: str = "") -> None:
+    def make(
+        name: str,
+        *,
+        drop_in: Path | None = None,
+        drop_ins: tuple[Path, ...] = (),
+        files: tuple[Path, ...] = (),
+        optional: tuple[Path, ...] = (),
+        user: str = "",
+    ) -> None:
         lines = [f"EnvironmentFiles={file} (ignore_errors=no)" for file in files]
+        lines += [f"EnvironmentFiles={file} (ignore_errors=yes)" for file in optional]
         lines += [f"User={user}", f"Id={name}", "LoadState=loaded", f"FragmentPath={tmp_path}/none"]
-        lines += [f"DropInPaths={drop_in or ''}"]
+        lines += [f"DropInPaths={' '.join(map(str, drop_ins or filter(None, [drop_in])))}"]
         (shown / name).write_text("\n".join(lines) + "\n")
 
     return make
@@ -112,6 +121,82 @@ def test_a_variable_that_another_file_overrides_is_refused(units: Callable[..., 
     error = refused("app")
     assert error.code == "E_UNIT_VARIABLE"
     assert f"is set in {drop_in}, and overridden in {file}" in str(error)
+
+
+OVERRIDES = [
+    pytest.param("[Service]\nno assignment\nEnvironment=K=CANARY-2\n", id="after a line that systemd passes over"),
+    pytest.param("[Service]\nEnvironment=K=x K=CANARY-2\n", id="twice in a line"),
+    pytest.param("[Service]\nEnvironment=\n", id="cleared"),
+    pytest.param("[Service]\nEnvironment='O=1\" K=CANARY-2\n", id="quotes that do not close"),
+    pytest.param("[Service]\nEnvironment=O=1 \\\n# K\n  K=CANARY-2 \\", id="at the end, going on"),
+    pytest.param("[Service]\nEnvironment=O=1 \\\n\nEnvironment=K=CANARY-2\n", id="after an empty line"),
+    pytest.param("[Service]\n# \u2028[Install]\nEnvironment=K=CANARY-2\n", id="after what is no line end to systemd"),
+]
+
+
+@pytest.mark.parametrize("text", OVERRIDES)
+def test_an_override_in_any_drop_in_is_seen(units: Callable[..., None], tmp_path: Path, text: str) -> None:
+    first, second = put(tmp_path / "10.conf", "[Service]\nEnvironment=K=CANARY-1\n"), put(tmp_path / "20.conf", text)
+    units("app.service", drop_ins=(first, second))
+    error = refused("app")
+    assert (error.code, error.where["found"]) == ("E_UNIT_VARIABLE", f"is set in {first}, and overridden in {second}")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[Service]\nEnvironment=\nUnsetEnvironment=K\nUnsetEnvironment=\n",
+        "[Service]\nno assignment K\n#Environment=K=CANARY\nEnvironment=OTHER_K=K=1 'O=a K=b'\n",
+        "[Install]\nEnvironment=K=CANARY-2\n[Service]\nUnsetEnvironment=O\nExecStart=/bin/app --key K=1\n",
+    ],
+)
+def test_what_is_no_override_is_none(units: Callable[..., None], tmp_path: Path, text: str) -> None:
+    first, second = put(tmp_path / "10.conf", text), put(tmp_path / "20.conf", "[Service]\nEnvironment=K=CANARY-1\n")
+    units("app.service", drop_ins=(first, second), optional=(tmp_path / "no.env", tmp_path / "no" / "*.env"))
+    assert destinations.read(None, [key("app")]) == {"K": "CANARY-1"}
+
+
+@pytest.mark.parametrize("words", ["K", "O K=CANARY-1"])
+def test_a_variable_that_is_unset_is_refused(units: Callable[..., None], tmp_path: Path, words: str) -> None:
+    file = put(tmp_path / "app.env", "K=CANARY-1\n")
+    drop_in = put(tmp_path / "10.conf", f"[Service]\nUnsetEnvironment=\nUnsetEnvironment={words}\n")
+    units("app.service", drop_in=drop_in, files=(file,))
+    error = refused("app")
+    assert (error.code, error.where["found"]) == (
+        "E_UNIT_VARIABLE",
+        f"is taken away by UnsetEnvironment= in {drop_in}",
+    )
+
+
+def test_environment_files_are_found_by_their_pattern(units: Callable[..., None], tmp_path: Path) -> None:
+    folder = tmp_path / "c"
+    folder.mkdir()
+    first = put(folder / "a.env", "K=CANARY-1\n")
+    units("app.service", files=(folder / "*.env",))
+    assert destinations.read(None, [key("app")]) == {"K": "CANARY-1"}
+    second = put(folder / "b.env", "K=CAN'ARY\n")
+    assert f"is set in {first}, and overridden in {second}" in str(refused("app"))
+    second.unlink()
+    units("other.service", optional=(folder / "?.env",))
+    assert refused("app").code == "E_UNIT_SHARED"
+
+
+def test_an_environment_file_that_cannot_be_read_may_set_it(units: Callable[..., None], tmp_path: Path) -> None:
+    drop_in = put(tmp_path / "keys.conf", "[Service]\nEnvironment=K=CANARY-1\n")
+    unreadable, missing = tmp_path / "folder", tmp_path / "missing.env"
+    unreadable.mkdir()
+    damaged = tmp_path / "damaged.env"
+    damaged.write_bytes(b"K=CANARY\xff\n")
+    for files, optional, file in (
+        ((missing,), (), missing),
+        ((), (unreadable,), unreadable),
+        ((), (damaged,), damaged),
+    ):
+        units("app.service", drop_in=drop_in, files=files, optional=optional)
+        error = refused("app")
+        assert (error.code, f"may be set in {file}, which " in str(error)) == ("E_UNIT_VARIABLE", True)
+    units("app.service", drop_ins=(drop_in, unreadable))
+    assert f"may be set in {unreadable}, which " in str(refused("app"))
 
 
 def test_units_that_take_it_from_different_files_are_refused(units: Callable[..., None], tmp_path: Path) -> None:
