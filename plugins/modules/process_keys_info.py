@@ -61,6 +61,8 @@ options:
       - A process that sets its title (setproctitle, in gunicorn and celery) overwrites its environment, so that an
         exported key cannot be seen. With V(refuse) it is stale. With V(accept) its start time decides.
       - The environment of another user's process cannot be read either. With V(refuse) that is an error.
+      - A process without a key that it should have in its environment may read the file by itself, if the key is in an
+        environment file. With V(accept) its start time decides, and its key ID is not known.
     type: str
     choices: [refuse, accept]
     default: refuse
@@ -101,6 +103,9 @@ notes:
     they are restarted.
   - The order of events is determined by the clock of the host. If the clock is set between the switch and the check,
     the result may be wrong.
+  - A key that is put into the environment of the application (a O(dialect) such as V(systemd), or a C(destination) that
+    no reader of environment files reads, such as a command) must be there. A process without it is stale, unless
+    something that it started has it, as with a shell.
   - A variable that systemd reads from the environment file (C(EnvironmentFile=)) never counts as exported, whatever
     O(dialect) is.
 """

@@ -40,8 +40,10 @@ class Destination(abc.ABC):
 
     ``place`` is what a person calls it. ``names`` are the keys that it has, which are always switched at once. ``path``
     is its file on this host, if it is one. ``is_exported`` is whether what starts the application reads it into the
-    environment of the process.
+    environment of the process. ``is_env_file`` is whether an application may read it by itself as well.
     """
+
+    is_env_file = False
 
     def __init__(self, place: str, names: Sequence[str], path: str | None = None, *, is_exported: bool = False) -> None:
         self.place = place

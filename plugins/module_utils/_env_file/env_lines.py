@@ -15,6 +15,7 @@ class EnvLines(Destination):
     """Lines NAME=value of one file, in the dialect of the program that reads it. Raises E_ENV_*."""
 
     path: str
+    is_env_file = True
 
     def __init__(self, path: str, names: Sequence[str], dialect: str) -> None:
         super().__init__(path, names, path, is_exported=not DIALECTS[dialect].read_by_application)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import datetime
 import os
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,6 +24,17 @@ from .processes import Process
 CLOCKS = (
     0.02  # seconds: a start is known to 10 ms (USER_HZ), a change of a file to the 10 ms of the slowest kernel tick
 )
+
+
+@dataclass(frozen=True, repr=False)
+class _Environment:
+    """The keys ``exported`` to a process, whether others may be ``hidden``, which file it sees as it was before it was
+    ``replaced``, and which keys are ``missing`` there, since what starts the process should have exported them."""
+
+    exported: Mapping[str, str]
+    hidden: bool
+    replaced: str
+    missing: Sequence[str]
 
 
 @dataclass(frozen=True)
@@ -41,6 +52,7 @@ class KeyChange:
     files: Mapping[str, str] = field(default_factory=dict)  # keys that have a file of their own: their paths
     to_come: bool = False
     exports: Collection[str] = ()  # keys that what starts a process puts into its environment
+    also_read: Collection[str] = ()  # those of them that an application may read in the same file by itself
 
     def judged(self, there: Mapping[int, Process], process: Process) -> dict[str, Any] | None:
         """The process with its key id where that is known, and why it is stale; None where it has ended meanwhile.
@@ -48,11 +60,10 @@ class KeyChange:
         Raises E_PROCESS_READ, where one that hides its environment may not pass.
         """
         try:
-            exported, hidden, replaced = self._read_environment(process)
+            environment = self._read_environment(process)
         except processes.GONE:
             return None
-        # in such a file's case the variable may name the file (pulpcore), and then the file decides
-        exported = {name: value for name, value in exported.items() if not self._names_file(name, value)}
+        exported, hidden, replaced = environment.exported, environment.hidden, environment.replaced
         origin = processes.origin(there, process)
         started, orphan = origin.started, False
         if origin.forked and not self.accept_orphans:  # from what is gone, and may have been older
@@ -65,8 +76,11 @@ class KeyChange:
                 recreate,
             )
         else:
-            reason, todo = self._stale(process, started, exported, hidden and not self.accept_hidden, orphan)
+            reason, todo = self._stale(process, started, environment, orphan)
+            if not reason and environment.missing and started > self.at + CLOCKS:
+                reason, todo = self._missing(there, process, environment.missing)
         known = not self.to_come and (not reason or (started > self.at + CLOCKS and not (hidden or orphan or replaced)))
+        known = known and not environment.missing  # it has them from elsewhere, or not at all
         return {
             "pid": process.pid,
             "name": process.name,
@@ -81,15 +95,19 @@ class KeyChange:
             "todo": todo,
         }
 
-    def _read_environment(self, process: Process) -> tuple[dict[str, str], bool, str]:
-        """The keys exported to it, whether others may be hidden, and which file it sees as it was."""
+    def _read_environment(self, process: Process) -> _Environment:
+        """What it was started with. Raises E_PROCESS_READ, where one that hides its environment may not pass."""
         try:
-            exported, hidden = processes.exported(process, self.keys.values)
-            return exported, hidden, processes.keeps_replaced(process, (self.env_file, *self.files.values()))
+            found, hidden = processes.exported(process, self.keys.values)
+            replaced = processes.keeps_replaced(process, (self.env_file, *self.files.values()))
         except PermissionError:
             if not self.accept_hidden:
                 raise _kept_from_us(process) from None
-            return {}, True, ""
+            return _Environment({}, True, "", ())
+        missing = [] if hidden else [name for name in self.keys.values if name in self.exports and name not in found]
+        # in such a file's case the variable may name the file (pulpcore), and then the file decides
+        exported = {name: value for name, value in found.items() if not self._names_file(name, value)}
+        return _Environment(exported, hidden, replaced, missing)
 
     def _names_file(self, name: str, value: str) -> bool:
         return name in self.files and os.path.realpath(value) == os.path.realpath(self.files[name])
@@ -99,10 +117,27 @@ class KeyChange:
         files = units.Unit(service).environment_files if service else []
         return os.path.realpath(self.env_file) in map(os.path.realpath, files)
 
-    def _stale(
-        self, process: Process, started: float, exported: dict[str, str], hidden: bool, orphan: bool
-    ) -> tuple[str, str]:
+    def _missing(self, there: Mapping[int, Process], process: Process, names: Sequence[str]) -> tuple[str, str]:
+        """Why it is stale without these keys in its environment, and what to type; nothing where it is not.
+
+        A shell that puts them there for what it starts has none of them itself.
+        """
+        if processes.hands_on(there, process, names):
+            return "", ""
+        read = set(names) <= set(self.also_read)
+        if read and self.accept_hidden:
+            return "", ""
+        listed = ", ".join(names)
+        todo = (
+            f"have {listed} in the environment that {process.name} is started with, then {process.restart}; where it "
+            "uses no key, name only the processes that do (patterns)"
+        )
+        by_itself = "; where it reads the file by itself, set hidden_environment: accept" if read else ""
+        return f"{listed} is not in its environment", f"{todo}{by_itself}"
+
+    def _stale(self, process: Process, started: float, environment: _Environment, orphan: bool) -> tuple[str, str]:
         """Why it is stale, and what to type; nothing where it is not."""
+        exported = environment.exported
         wrong = [name for name, value in exported.items() if value != self.keys.values[name]]
         if self.to_come and exported and not self._is_read_by(process.service):
             # any value would win, also that which the file has now
@@ -119,7 +154,7 @@ class KeyChange:
         if orphan:
             daemon = "where it is a daemon that goes into the background by itself, set orphans: accept"
             return "what it was forked from is gone, and may have been older than it", f"{process.restart}; {daemon}"
-        if hidden:
+        if environment.hidden and not self.accept_hidden:
             look = f"see that none of {', '.join(self.keys.values)} is exported to {process.name}"
             return "it has overwritten its environment (setproctitle)", f"{look}, then set hidden_environment: accept"
         return "", ""

@@ -10,7 +10,7 @@ import os
 import re
 import sys
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from .._engine.postgres.session_types import DatabaseSession, HeldSession, SessionProcess
@@ -190,6 +190,18 @@ def exported(process: Process, names: Iterable[str]) -> tuple[dict[str, str], bo
     first_wins = reversed(entries)  # as in getenv(3) and in Python
     found = {os.fsdecode(name): os.fsdecode(value) for name, sign, value in first_wins if sign}
     return {name: found[name] for name in names if name in found}, any(not sign for _, sign, _ in entries)
+
+
+def hands_on(processes: Mapping[int, Process], process: Process, names: Collection[str]) -> bool:
+    """Whether something that it has started, directly or not, was started with all of these variables."""
+    family = {process.pid}
+    while more := {pid for pid, each in processes.items() if each.parent in family} - family:
+        family |= more
+    for pid in family - {process.pid}:
+        with contextlib.suppress(PermissionError, *GONE):
+            if len(exported(processes[pid], names)[0]) == len(names):
+                return True
+    return False
 
 
 def with_holders(sessions: Iterable[DatabaseSession]) -> list[HeldSession]:

@@ -35,11 +35,18 @@ def judge_processes(task: HostTask) -> ModuleResult:
     at = destinations.changed_at(path, params["keys"])
     accept_hidden = params["hidden_environment"] == "accept"
     by_reader = not DIALECTS[params["dialect"]].read_by_application
-    exports = [name for place in destinations.exported(params["keys"]) for name in place.names]
-    exports += destinations.names_of_env_file(params["keys"]) if by_reader else []
-    accept_orphans = params["orphans"] == "accept"
+    places = destinations.exported(params["keys"])
+    of_env_file = destinations.names_of_env_file(params["keys"]) if by_reader else []
     switch = KeyChange(
-        path, at, keys, accept_hidden, accept_orphans, destinations.files(params["keys"]), to_come, exports
+        path,
+        at,
+        keys,
+        accept_hidden,
+        accept_orphans=params["orphans"] == "accept",
+        files=destinations.files(params["keys"]),
+        to_come=to_come,
+        exports=[*(name for place in places for name in place.names), *of_env_file],
+        also_read=[*(name for place in places if place.is_env_file for name in place.names), *of_env_file],
     )
     there = processes.snapshot()
     asked = _select_processes(params, there)

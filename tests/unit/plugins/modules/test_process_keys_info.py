@@ -165,3 +165,18 @@ def test_a_key_that_has_a_file_of_its_own_may_be_exported_as_its_path(look, star
     child = start(ENCRYPTION_SALT=str(key_file))
     (found,) = look(pids=[child.pid], keys=keys).result["processes"]
     assert (found["stale"], found["exported"]) == (False, [])
+
+
+def test_a_variable_that_no_file_of_the_application_has_must_be_in_the_environment(look, start, path, tmp_path):
+    """systemd reads the first file, and the application may, too; nothing but the platform has the salt."""
+    value = tmp_path / "value"
+    value.write_text(KEYS.values["ENCRYPTION_SALT"])
+    commands = {"read": ["cat", str(value)], "write": ["tee", str(value)]}
+    keys = [{"name": "SECRET_KEY"}, {"name": "ENCRYPTION_SALT", "destination": commands}]
+    options = {"keys": keys, "dialect": "systemd", "hidden_environment": "accept"}
+    while time.time() < path.stat().st_ctime + 0.05:
+        time.sleep(0.01)
+    children = [start(), start(ENCRYPTION_SALT=KEYS.values["ENCRYPTION_SALT"]), start(**KEYS.values)]
+    ended = look(**options, pids=[child.pid for child in children])
+    found = {each["pid"]: (each["stale"], each["key_id"]) for each in ended.result["processes"]}
+    assert [found[child.pid] for child in children] == [(True, ""), (False, ""), (False, KEYS.key_id)]

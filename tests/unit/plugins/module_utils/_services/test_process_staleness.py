@@ -265,3 +265,54 @@ def test_what_systemd_reads_from_the_file_itself_is_in_no_way_of_new_keys(start,
     assert stale(right.pid, [f"{path.parent}/./{path.name}"]) is False
     assert stale(right.pid, [f"{path}.other"]) is True
     assert stale(wrong.pid, [str(path)]) is True, "another variable of that name comes after the file's"
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+def test_one_that_has_not_what_should_be_exported_to_it_is_not_taken_for_right(start, judged, path, moment):
+    """Its environment was cleared, or another file was sourced: it has no key, or one from elsewhere."""
+    switch(path)
+    options = {"exports": ["SECRET_KEY"], "to_come": moment == "before"}
+    without = start(ENCRYPTION_SALT=KEYS.values["ENCRYPTION_SALT"]).pid if moment == "after" else start().pid
+    found = judged(without, **options, accept_hidden=True)
+    assert (found["stale"], found["key_id"]) == (True, "")
+    assert found["reason"] == "SECRET_KEY is not in its environment"
+    assert found["todo"].startswith("have SECRET_KEY in the environment that")
+    given = judged(start(SECRET_KEY=KEYS.values["SECRET_KEY"]).pid, **options)
+    assert (given["stale"], given["key_id"]) == (False, KEYS.key_id if moment == "after" else "")
+
+
+def test_one_that_may_read_the_file_by_itself_is_never_called_right_without_the_variable(start, judged, path):
+    switch(path)
+    child, options = start(), {"exports": list(KEYS.values), "also_read": list(KEYS.values)}
+    found = judged(child.pid, **options)
+    assert (found["stale"], found["key_id"]) == (True, "")
+    assert found["reason"] == "SECRET_KEY, ENCRYPTION_SALT is not in its environment"
+    assert found["todo"].endswith("where it reads the file by itself, set hidden_environment: accept")
+    found = judged(child.pid, **options, accept_hidden=True)
+    assert (found["stale"], found["key_id"]) == (False, ""), "by its start alone: which keys it has is not known"
+    part = judged(child.pid, exports=list(KEYS.values), also_read=["SECRET_KEY"], accept_hidden=True)
+    assert part["stale"] is True
+
+
+def test_a_shell_that_exports_a_key_to_what_it_starts_has_it_not_itself(start, judged, path):
+    switch(path)
+    script = "sh -c 'SECRET_KEY=CANARY-new-key sleep 300 & echo $!; wait'; :"
+    shell = subprocess.Popen(["sh", "-c", script], stdout=subprocess.PIPE, text=True, start_new_session=True)
+    try:
+        child = int(shell.stdout.readline())
+        while Path(f"/proc/{child}/comm").read_text() != "sleep\n":
+            time.sleep(0.005)
+        found = judged(shell.pid, exports=["SECRET_KEY"])
+        assert (found["stale"], found["key_id"]) == (False, "")
+        assert judged(child, exports=["SECRET_KEY"])["key_id"] == KEYS.key_id
+        assert judged(shell.pid, exports=list(KEYS.values))["stale"] is True, "nobody has the other one"
+    finally:
+        os.killpg(shell.pid, signal.SIGKILL)
+        shell.communicate()
+
+
+def test_one_of_before_a_change_is_not_asked_for_a_variable_that_the_next_start_gives_it(start, judged, path):
+    child = start()
+    switch(path)
+    assert judged(child.pid, exports=["SECRET_KEY"], to_come=True)["stale"] is False
+    assert "was changed" in judged(child.pid, exports=["SECRET_KEY"])["reason"]
