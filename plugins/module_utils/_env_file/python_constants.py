@@ -8,6 +8,7 @@ A path is the name of the constant, then keys and indexes of dictionaries and li
 from __future__ import annotations
 
 import ast
+import codecs
 import re
 from collections.abc import Iterator, Sequence
 from typing import cast
@@ -74,14 +75,25 @@ def _find(module: ast.Module, path: Sequence[str]) -> ast.expr:
     if not found:
         raise UnsetValue
     if len(found) > 1:
-        lines = ", ".join(str(node.lineno) for node, _ in found)
+        lines = ", ".join(dict.fromkeys(str(node.lineno) for node, _ in found))
         raise RefusedValue(f"is set several times (lines {lines})")
-    value = found[0][1]
+    statement, value = found[0]
+    _refuse_later_change(module, statement, path[0])
     for name in path[1:]:
         value = _member(value, name)
     if value is None:
         raise RefusedValue("is computed, and no literal")
     return value
+
+
+def _refuse_later_change(module: ast.Module, statement: ast.stmt, name: str) -> None:
+    """Raise RefusedValue where a function or an import may change what this statement sets."""
+    place = statement.lineno, statement.col_offset
+    for node in ast.walk(module):
+        if isinstance(node, ast.Global) and name in node.names:
+            raise RefusedValue(f"is a global variable of a function, which may change it (line {node.lineno})")
+        if isinstance(node, ast.ImportFrom) and node.names[0].name == "*" and (node.lineno, node.col_offset) > place:
+            raise RefusedValue(f"may be set again by a later import of all names (line {node.lineno})")
 
 
 def _statements(body: Sequence[ast.stmt]) -> Iterator[ast.stmt]:
@@ -91,8 +103,9 @@ def _statements(body: Sequence[ast.stmt]) -> Iterator[ast.stmt]:
         for name in ("body", "orelse", "finalbody"):
             if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
                 yield from _statements(getattr(node, name, []))
-        for handler in getattr(node, "handlers", []):
-            yield from _statements(handler.body)
+        for name in ("handlers", "cases"):
+            for block in getattr(node, name, []):
+                yield from _statements(block.body)
 
 
 def _assigned(node: ast.stmt, name: str) -> Iterator[ast.expr | None]:
@@ -109,6 +122,26 @@ def _assigned(node: ast.stmt, name: str) -> Iterator[ast.expr | None]:
         yield None
     elif isinstance(node, ast.Expr) and _has(node.value, name) and isinstance(node.value, ast.Call):
         yield None  # such as FERNET_KEYS.insert(0, ...)
+    if any(_binds(each, name) for each in _own_nodes(node)):
+        yield None
+
+
+def _own_nodes(statement: ast.stmt) -> Iterator[ast.AST]:
+    """A statement and all in it, without the statements in it."""
+    nodes: list[ast.AST] = [statement]
+    while nodes:
+        node = nodes.pop()
+        yield node
+        nodes += [child for child in ast.iter_child_nodes(node) if not isinstance(child, ast.stmt)]
+
+
+def _binds(node: ast.AST, name: str) -> bool:
+    """Whether a node gives a name another meaning: an import, ``:=``, ``def``, ``except ... as`` or a pattern."""
+    if isinstance(node, ast.NamedExpr):
+        return _has(node.target, name)
+    if isinstance(node, ast.alias):
+        return (node.asname or node.name.partition(".")[0]) == name
+    return name in (getattr(node, "name", None), getattr(node, "rest", None))
 
 
 def _head(node: ast.stmt) -> ast.AST:
@@ -194,11 +227,16 @@ def _resized(text: str, path: Sequence[str], values: Sequence[str]) -> str:
 def _span(text: str, node: ast.expr) -> tuple[int, int]:
     """Where a node stands, in characters of the text. The tree counts bytes of a line."""
     raw = text.encode("utf-8")
-    starts = [0, *(match.end() for match in re.finditer(rb"\r\n|\r|\n", raw))]
+    mark = len(codecs.BOM_UTF8) if raw.startswith(codecs.BOM_UTF8) else 0
+    starts = [mark, *(match.end() for match in re.finditer(rb"\r\n|\r|\n", raw))]
     start, end = (
         starts[node.lineno - 1] + node.col_offset,
         starts[(node.end_lineno or 0) - 1] + (node.end_col_offset or 0),
     )
-    if ast.literal_eval(raw[start:end].decode("utf-8").join("()")) != cast("ast.Constant", node).value:
-        raise RefusedValue("cannot be located in the file")
+    try:
+        is_there = ast.literal_eval(raw[start:end].decode("utf-8").join("()")) == cast("ast.Constant", node).value
+    except (SyntaxError, ValueError):  # Python reads the file in another encoding, by its first lines
+        is_there = False
+    if not is_there:
+        raise RefusedValue("cannot be located in the file, which may have to be read in another encoding")
     return len(raw[:start].decode("utf-8")), len(raw[:end].decode("utf-8"))

@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import sys
+
 import pytest
 from ansible_collections.tetech.key_rotation.plugins.module_utils._env_file import python_constants
 from ansible_collections.tetech.key_rotation.plugins.module_utils._env_file.config_formats import InvalidText
@@ -17,6 +19,11 @@ LITERALS = [
     ("if True:\n    K = ('old')\n", "K", "if True:\n    K = ('fresh')\n"),
     ("V = {'a': {'k': ['x', 'old']}, 1: 'old'}\n", "V.a.k.1", "V = {'a': {'k': ['x', 'fresh']}, 1: 'old'}\n"),
     ("def f():\n    K = 'x'\nK = 'old'\n", "K", "def f():\n    K = 'x'\nK = 'fresh'\n"),
+    ("\ufeffé = 1; K = 'old'\nO = 'old'\n", "K", "\ufeffé = 1; K = 'fresh'\nO = 'old'\n"),
+    ("\ufeff\nK = 'old'\n", "K", "\ufeff\nK = 'fresh'\n"),
+    ("# coding: latin-1\nO = 'é'\nK = 'old'\n", "K", "# coding: latin-1\nO = 'é'\nK = 'fresh'\n"),
+    ("from a import *; K = 'old'\nfrom b import x\n", "K", "from a import *; K = 'fresh'\nfrom b import x\n"),
+    ("def f(K):\n    (K := 1)\n    import K\nK = 'old'\n", "K", "def f(K):\n    (K := 1)\n    import K\nK = 'fresh'\n"),
 ]
 
 
@@ -76,6 +83,43 @@ def test_what_is_no_literal_of_its_own_is_refused(text, words):
         python_constants.rewritten(text, ["K"], "fresh")
     assert words in refused.value.found
     assert "CAN" not in str(refused.value)
+
+
+def test_a_literal_that_is_not_where_the_tree_says_is_refused():
+    with pytest.raises(RefusedValue, match="another encoding") as refused:
+        python_constants.rewritten("# coding: latin-1\nO = 'éé'; K = 'CANARY'\n", ["K"], "fresh")
+    assert refused.value.__suppress_context__ or refused.value.__context__ is None
+
+
+LATER = [
+    ("from .local import *", "a later import of all names (line 2)"),
+    ("try:\n    from .local import *\nexcept ImportError:\n    pass", "a later import of all names (line 3)"),
+    ("from .local import X as K", "(lines 1, 2)"),
+    ("from .local import K", "(lines 1, 2)"),
+    ("import K.x", "(lines 1, 2)"),
+    ("if (K := 'b'): pass", "(lines 1, 2)"),
+    ("O = [(K := o) for o in 'b']", "(lines 1, 2)"),
+    ("def f():\n    global O, K\n    K = 'b'", "a global variable of a function, which may change it (line 3)"),
+    ("class C:\n    global K\n    K = 'b'", "(line 3)"),
+    ("def K(): pass", "(lines 1, 2)"),
+    ("class K: pass", "(lines 1, 2)"),
+    ("try: pass\nexcept OSError as K: pass", "(lines 1, 2)"),
+]
+MATCHES = [
+    ("match 1:\n    case 1:\n        K = 'b'", "(lines 1, 4)"),
+    ("match 1:\n    case K: pass", "(lines 1, 2)"),
+    ("match 1:\n    case [*K] | {**K}: pass", "(lines 1, 2)"),
+]
+
+
+@pytest.mark.parametrize(("later", "words"), LATER + (MATCHES if sys.version_info >= (3, 10) else []))
+def test_a_constant_that_is_changed_later_is_refused(later, words):
+    text = f"K = 'CANARY'\n{later}\n"
+    compile(text, "module", "exec")
+    for act in (lambda: python_constants.read(text, ["K"]), lambda: python_constants.rewritten(text, ["K"], "n")):
+        with pytest.raises(RefusedValue) as refused:
+            act()
+        assert words in refused.value.found
 
 
 @pytest.mark.parametrize(("text", "line"), [('O = 1\nK = "CANARY\n', 2), ("K = 'CANARY'\0\n", None)])
