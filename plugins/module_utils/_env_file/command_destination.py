@@ -9,22 +9,25 @@ It is no argument and no variable of either. The application finds it in its env
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
 import shutil
+import stat
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from .._errors.base import RotationError
-from .._errors.destinations import CommandFailed, CommandPrints, CommandProgram, CommandReadback
+from .._errors.destinations import CommandFailed, CommandPrints, CommandProgram, CommandReadback, CommandStamp
 from .._system import atomic_file, child_processes, users
 from .destination import Destination, DestinationChange
 
 SECONDS = 120.0  # for one command
 SETTLING, POLL = 10.0, 0.5  # seconds that another host's write may take; pause between two reads
 STAMPS = "~/.local/state/key_rotation"
+SWITCHED = "{name} has its new value."
 KEPT = "{name} still has its previous value."
 RESTORED = "The previous value of {name} was written back and read."
 UNKNOWN = "{name} may have the new value or the previous one: both are in the key store."
@@ -64,11 +67,17 @@ class KeyCommands:
         return value
 
     def put(self, value: str) -> None:
-        """Write a value and read it back. Raises E_COMMAND_*."""
+        """Write a value and read it back, and keep when that was. Raises E_COMMAND_*."""
         self.stamp_change()
+        try:
+            self.put_unstamped(value)
+        finally:
+            self.stamp_change()  # what was started in between may have either value
+
+    def put_unstamped(self, value: str) -> None:
+        """Write a value and read it back. Raises E_COMMAND_*."""
         raw = value.encode("utf-8")
         ended = child_processes.exchange(self.write, raw, SECONDS)
-        self.stamp_change()  # what was started in between may have either value
         if raw in ended.output or raw in ended.errors:
             raise CommandPrints(name=self.name)
         if ended.rc:
@@ -81,10 +90,41 @@ class KeyCommands:
         found = child_processes.format_failure(rc, SECONDS, child_processes.program(argv))
         return CommandFailed(name=self.name, word=word, found=found)
 
+    @property
+    def written_at(self) -> float:
+        """When it was last written from this host; 0 if it never was. Raises E_COMMAND_STAMP."""
+        with self._stamping(), contextlib.suppress(FileNotFoundError):
+            return os.stat(self.stamp).st_ctime
+        return 0.0
+
     def stamp_change(self) -> None:
-        with contextlib.suppress(OSError):
+        """Keep that it is written now. Raises E_COMMAND_STAMP."""
+        with self._stamping():
             atomic_file.private_folder(os.path.dirname(self.stamp))
             atomic_file.replace(self.stamp, b"")
+
+    def refuse_unstamped(self) -> None:
+        """Raise E_COMMAND_STAMP where ``stamp_change`` would. Nothing is created."""
+        place = os.path.dirname(self.stamp)
+        with self._stamping():
+            if os.path.lexists(self.stamp) and not stat.S_ISREG(os.lstat(self.stamp).st_mode):
+                raise OSError(errno.EINVAL, "it is no regular file")
+            while not os.path.lexists(place):
+                place = os.path.dirname(place)
+            if not os.path.isdir(place):
+                raise OSError(errno.ENOTDIR, f"{place} is no folder")
+            if os.statvfs(place).f_flag & os.ST_RDONLY:
+                raise OSError(errno.EROFS, f"{place} is on a read-only file system")
+            if not os.access(place, os.W_OK | os.X_OK):
+                raise OSError(errno.EACCES, f"no write permission on {place}")
+
+    @contextlib.contextmanager
+    def _stamping(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as exc:
+            reason, user = exc.strerror, users.own_name()
+            raise CommandStamp(name=self.name, path=self.stamp, reason=reason, user=user) from None
 
 
 class CommandDestination(Destination):
@@ -96,10 +136,7 @@ class CommandDestination(Destination):
 
     @property
     def changed_at(self) -> float:
-        """When it was last written from this host; 0 if it never was."""
-        with contextlib.suppress(OSError):
-            return os.stat(self._commands.stamp).st_ctime
-        return 0.0
+        return self._commands.written_at
 
     def read(self, *, every: bool = True) -> dict[str, str]:
         return {self._commands.name: self._commands.value()}
@@ -109,6 +146,7 @@ class CommandDestination(Destination):
             if not shutil.which(argv[0]):
                 program, user = child_processes.program(argv), users.own_name()
                 raise CommandProgram(name=self._commands.name, word=word, program=program, user=user)
+        self._commands.refuse_unstamped()
 
     def change(self, values: Mapping[str, str]) -> DestinationChange | None:
         old, new = self._commands.value(), values[self._commands.name]
@@ -150,7 +188,7 @@ class CommandChange(DestinationChange):
 
     def _switch(self) -> None:
         if self._is_switched():
-            self.commands.stamp_change()
+            self._stamp_switched()
             return
         try:
             self.commands.put(self.new)
@@ -164,13 +202,19 @@ class CommandChange(DestinationChange):
         be about to: the old one is never written over that. Raises the failure unless the new value is there."""
         found = self._await_new()
         if found == self.new:
-            self.commands.stamp_change()
+            self._stamp_switched()
         elif found == self.old:
             raise failure.with_changed(KEPT.format(name=self.commands.name)) from None
         elif found is None:
             raise failure.with_changed(UNKNOWN.format(name=self.commands.name)) from None
         else:
             raise failure.with_changed(self._put_back()) from None
+
+    def _stamp_switched(self) -> None:
+        try:
+            self.commands.stamp_change()
+        except RotationError as exc:
+            raise exc.with_changed(SWITCHED.format(name=self.commands.name)) from None
 
     def _await_new(self) -> str | None:
         """The new value as soon as it is there, or what is there in the end; None for what cannot be read."""
@@ -186,5 +230,7 @@ class CommandChange(DestinationChange):
 
     def _put_back(self) -> str:
         with contextlib.suppress(RotationError):  # what is there is asked next
-            self.commands.put(self.old)
+            self.commands.put_unstamped(self.old)
+        with contextlib.suppress(RotationError):
+            self.commands.stamp_change()
         return (RESTORED if self._found() == self.old else UNKNOWN).format(name=self.commands.name)

@@ -69,6 +69,16 @@ class CommandReadback(RotationError):
     remedy = "Make both commands in O(keys) address the same value, and wait in the second one until it is there."
 
 
+class CommandStamp(RotationError):
+    code = "E_COMMAND_STAMP"
+    name: str
+    path: str
+    reason: str | None
+    user: str
+    problem = "when {name} is written cannot be kept in {path}: {reason}"
+    remedy = "Let {user} write there: which processes were started before the switch is known by the time of this file."
+
+
 class UnitVariable(RotationError):
     code = "E_UNIT_VARIABLE"
     unit: str

@@ -205,3 +205,66 @@ def test_the_time_of_the_last_write_is_known(value: Path) -> None:
     destination.write(destinations.changes("", [described], {"K": "CANARY-new"}, "dotenv"))
     assert abs(destinations.changed_at("", [described]) - value.stat().st_ctime) < 30
     assert os.listdir(value.parent / ".local/state/key_rotation")
+
+
+def spoil_stamps(folder: Path, how: str) -> None:
+    """The folder of the times cannot be made, or the file of this time cannot be replaced."""
+    state = folder / ".local/state"
+    state.mkdir(parents=True)
+    if how == "no folder":
+        (state / "key_rotation").write_text("")
+    else:
+        (state / "key_rotation").symlink_to(folder / "nowhere")
+
+
+@pytest.mark.parametrize("how", ["no folder", "a link to nothing"])
+def test_without_a_place_for_the_time_of_a_write_nothing_is_written(value: Path, how: str) -> None:
+    """The age of a process is judged by it, and without it every process would pass."""
+    described = key(value)
+    spoil_stamps(value.parent, how)
+    changes = destinations.changes("", [described], {"K": "CANARY-new"}, "dotenv")
+    before = value.stat().st_ino
+    for refused in (
+        lambda: destinations.refuse_unwritable("", [described]),
+        lambda: destination.rehearse(changes),
+        lambda: destination.write(changes),
+    ):
+        with pytest.raises(RotationError, match="E_COMMAND_STAMP: when K is written cannot be kept in") as failed:
+            refused()
+        assert "key_rotation/written-" in str(failed.value)
+        assert "CANARY" not in str(failed.value)
+    assert (value.read_text(), value.stat().st_ino) == ("CANARY-old", before)
+
+
+def test_asking_whether_a_time_can_be_kept_creates_nothing_and_changes_no_time(value: Path) -> None:
+    described = key(value)
+    destinations.refuse_unwritable("", [described])
+    assert not (value.parent / ".local").exists()
+    destination.rehearse(destinations.changes("", [described], {"K": "CANARY-new"}, "dotenv"))
+    kept = destinations.changed_at("", [described])
+    destinations.refuse_unwritable("", [described])
+    assert destinations.changed_at("", [described]) == kept > 0
+
+
+def test_a_folder_that_this_user_may_not_write_is_named_with_him(value: Path, as_ordinary_user) -> None:
+    state = value.parent / ".local/state/key_rotation"
+    state.mkdir(parents=True)
+    state.chmod(0o555)
+    described = key(value)
+
+    def ask() -> str:
+        with pytest.raises(RotationError) as refused:
+            destinations.refuse_unwritable("", [described])
+        return str(refused.value)
+
+    assert "no write permission on" in as_ordinary_user(ask)
+
+
+def test_a_time_that_cannot_be_kept_after_the_write_is_an_error_that_says_what_is_there(value: Path) -> None:
+    state = value.parent / ".local/state/key_rotation"
+    spoiling = f'rm -r "{state}"; touch "{state}"'
+    error = write_new(key(value, f"{WRITE}; {spoiling}"))
+    assert (error.code, error.changed) == ("E_COMMAND_STAMP", "K has its new value.")
+    assert value.read_text() == "CANARY-new"
+    with pytest.raises(RotationError, match="E_COMMAND_STAMP"):
+        destinations.changed_at("", [key(value, f"{WRITE}; {spoiling}")])
