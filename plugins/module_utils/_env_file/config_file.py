@@ -9,6 +9,7 @@ import glob
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from .._errors.destinations import ConfigParser, ConfigSyntax, ConfigValue
 from . import config_values, editor, python_constants
@@ -85,9 +86,16 @@ class ConfigFile(Destination):
             raise ConfigValue(path=self.path, place=".".join(path), found=exc.found, advice=LITERAL) from None
 
 
+@dataclass(frozen=True, repr=False)
 class PythonModuleChange(editor.FileChange):
     """A new text for a Python module. Its compiled files go, too: they have the old value in them, and Python takes
     one for current if the time and the size of the source agree (PEP 552)."""
+
+    _left: list[str] = field(default_factory=list, init=False)
+
+    @property
+    def leftovers(self) -> Sequence[str]:
+        return self._left
 
     @contextlib.contextmanager
     def prepared(self) -> Iterator[Callable[[], None]]:
@@ -104,10 +112,28 @@ class PythonModuleChange(editor.FileChange):
             yield switch_module
 
     def _discard_compiled(self) -> None:
-        folder, name = os.path.split(self.path)
-        for path in glob.glob(os.path.join(glob.escape(folder), "__pycache__", f"{glob.escape(name[:-3])}.*.pyc")):
-            with contextlib.suppress(OSError):
+        for path in _compiled(self.path):
+            try:
                 os.unlink(path)
+            except FileNotFoundError:
+                continue
+            except OSError:
+                self._left.append(path)
+
+
+def _compiled(module: str) -> list[str]:
+    """The compiled files of a module: next to it (``compileall -b``), in its ``__pycache__``, and below
+    PYTHONPYCACHEPREFIX if this process has it."""
+    folder, name = os.path.split(os.path.abspath(module))
+    stem, suffix = os.path.splitext(name)
+    if suffix != ".py":
+        return []
+    folders = [os.path.join(folder, "__pycache__")]
+    if prefix := sys.pycache_prefix or os.environ.get("PYTHONPYCACHEPREFIX"):
+        folders.append(os.path.join(os.path.abspath(prefix), folder.lstrip(os.sep)))
+    patterns = [os.path.join(glob.escape(each), f"{glob.escape(stem)}.*.pyc") for each in folders]
+    beside = os.path.join(folder, f"{stem}.pyc")
+    return [*filter(os.path.lexists, [beside]), *(path for pattern in patterns for path in glob.glob(pattern))]
 
 
 def format_of(file: str, form: str | None) -> str | None:

@@ -22,6 +22,11 @@ class DestinationChange(abc.ABC):
     def place(self) -> str:
         """What a person calls it."""
 
+    @property
+    def leftovers(self) -> Sequence[str]:
+        """Files with the old values that the switch could not remove."""
+        return ()
+
     @abc.abstractmethod
     def rehearse(self) -> None:
         """Do all that a switch does but the switch itself, and leave nothing behind."""

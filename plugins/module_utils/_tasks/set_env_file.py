@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from .._errors.options import InvalidOption
 from .host_task import HostTask, ModuleResult
 
+LEFT = "{path} is a compiled file with the previous value of a key, and could not be removed: delete it."
+
 
 def set_env_file(task: HostTask) -> ModuleResult:
     """Rewrite the files where a value differs. Without values (in a dry run) say what would be set."""
@@ -40,7 +42,11 @@ def _set(task: HostTask) -> ModuleResult:
     if differs and values:
         changes = destinations.changes(path, keys, values, dialect)
         if not task.check_mode:
-            (destination.write if state == "present" else destination.rehearse)(changes)
+            try:
+                (destination.write if state == "present" else destination.rehearse)(changes)
+            finally:
+                for left in (left for change in changes for left in change.leftovers):
+                    task.warn(LEFT.format(path=left))
     changed = differs and state == "present"
     place = destinations.described(path, keys)
     result = {"changed": changed, "path": place, "key_id": after, "settings": names if changed else []}

@@ -1,0 +1,70 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import compileall
+import os
+import py_compile
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from ansible_collections.tetech.key_rotation.plugins.module_utils._tasks.set_env_file import set_env_file
+
+OLD = "CANARY-old-value"
+
+
+def module_in(folder: Path) -> Path:
+    folder.mkdir()
+    path = folder / "settings.py"
+    path.write_text(f"K = '{OLD}'\n")
+    path.chmod(0o600)
+    return path
+
+
+def switch(path: Path) -> list[str]:
+    """Set the constant, and return the warnings."""
+    warnings: list[str] = []
+    params: dict[str, Any] = {"state": "present", "path": None, "dialect": "dotenv", "values": {"K": "CANARY-new"}}
+    params["keys"] = [{"name": "K", "destination": {"file": str(path)}}]
+    task = SimpleNamespace(params=params, check_mode=False, _diff=False, no_log_values=set(), warn=warnings.append)
+    assert set_env_file(task)["changed"] is True
+    assert path.read_text() == "K = 'CANARY-new'\n"
+    return warnings
+
+
+def files_with_old_value(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*") if path.is_file() and OLD.encode() in path.read_bytes()]
+
+
+def test_no_compiled_file_keeps_the_previous_value(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, prefix = module_in(tmp_path / "project"), tmp_path / "cache"
+    other = path.with_name("settings_local.py")
+    other.write_text("O = 1\n")
+    compileall.compile_dir(path.parent, quiet=1)
+    compileall.compile_dir(path.parent, quiet=1, legacy=True)
+    monkeypatch.setattr(sys, "pycache_prefix", str(prefix))
+    for level in (0, 2):
+        py_compile.compile(str(path), optimize=level)
+    assert len(files_with_old_value(tmp_path)) == 5
+    assert switch(path) == []
+    assert files_with_old_value(tmp_path) == []
+    assert [each.name for each in path.parent.glob("*.pyc")] == ["settings_local.pyc"]
+
+
+def test_a_compiled_file_that_stays_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = module_in(tmp_path / "project")
+    stays = Path(py_compile.compile(str(path)) or "")
+    unlink = os.unlink
+
+    def refuse(name: str, **options: Any) -> None:
+        if name == str(stays):
+            raise PermissionError(13, "Permission denied")
+        unlink(name, **options)
+
+    monkeypatch.setattr(os, "unlink", refuse)
+    (warning,) = switch(path)
+    assert f"{stays} is a compiled file with the previous value" in warning
+    assert "CANARY" not in warning
