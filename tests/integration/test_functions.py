@@ -56,6 +56,13 @@ def decrypt_hex(value):
     except Exception:
         return "[Decryption Error]"
 
+def several():
+    return MultiFernet([make(key) for key in os.environ["FIELD_KEYS"].split(",")])
+def encrypt_several(text):
+    return several().encrypt(text.encode()).decode()
+def decrypt_several(value):
+    return several().decrypt(value.encode()).decode()
+
 def encrypt_constant(text):
     return CONSTANT.encrypt(text.encode()).decode()
 def decrypt_constant(value):
@@ -161,6 +168,26 @@ def test_true_plaintexts_in_hex_are_no_error_texts(odd: Site) -> None:
     assert rotated.code == 0, rotated.text
     assert read(odd, "value", "decrypt_hex") == before
     assert not {row[1] for row in stored} & {row[1] for row in rows(odd)}
+
+
+def test_functions_that_read_a_list_which_keeps_the_key_of_before_and_back(odd: Site) -> None:
+    odd.env_file.write_text(
+        odd.env_file.read_text(encoding="utf-8") + "FIELD_KEYS=the first key of all\n", encoding="utf-8"
+    )
+    fill(odd, "value", 'odd.encrypt_several(f"value {number}")')
+    own = json.loads(
+        extra_vars({"decrypt": "core.odd.decrypt_several", "encrypt": "core.odd.encrypt_several"}, ("odd", "value"))
+    )
+    listed = json.dumps({**own, "key_rotation_keys": [{"name": "FIELD_KEYS", "keep": 1}]})
+    before, keys = read(odd, "value", "decrypt_several"), odd.env_file.read_bytes()
+    rotated = odd.play("rotate", "-e", listed)
+    assert rotated.code == 0, rotated.text
+    assert read(odd, "value", "decrypt_several") == before
+    assert odd.play("verify", "-e", listed).code == 0
+    back = odd.play("rollback", "-e", listed)
+    assert back.code == 0, back.text
+    assert odd.env_file.read_bytes() == keys
+    assert read(odd, "value", "decrypt_several") == before
 
 
 @pytest.mark.thorough

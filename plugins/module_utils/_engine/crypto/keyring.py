@@ -79,7 +79,10 @@ class Keyring:
         kept = self.schemes if self._depends(scheme) else self.fixed
         kept[scheme.name] = scheme
         self._ciphers[scheme.name] = ciphers
-        if scheme.format.authenticated and not any(map(scheme.has_several, self._views.values())):
+        if scheme.functions and any(self._kept(stage) for stage in self.stages):
+            # Their verdict does not tell which key of a list it was: who keeps fewer keys of others is asked first.
+            self._tried_first[scheme.name] = tuple(sorted(self.stages, key=self._kept))
+        elif scheme.format.authenticated and not any(map(scheme.has_several, self._views.values())):
             self._opens_under_one.add(scheme.name)
         return True
 
@@ -221,7 +224,7 @@ class Keyring:
         fresh = cipher.seal_all(insides)
         if isinstance(cipher, FunctionCipher):
             for token, (stage, inside) in zip(fresh, opened):
-                self._refuse_same_keys(scheme, stage, token, inside)
+                self._refuse_same_keys(scheme, stage, token, inside, destination)
             checked = cipher.reopened(fresh, insides)
         else:
             checked = cipher.open_all(fresh)
@@ -229,7 +232,21 @@ class Keyring:
             return fresh
         return [token if again == inside else None for token, again, inside in zip(fresh, checked, insides)]
 
-    def _refuse_same_keys(self, scheme: str, stage: str, fresh: bytes, inside: Opened) -> None:
+    def _kept(self, stage: str) -> int:
+        """Of how many other stages the first key is one of those that a list of this stage keeps."""
+        return sum(self._keeps(stage, other) for other in self.stages)
+
+    def _keeps(self, stage: str, other: str) -> bool:
+        """Whether a list of a stage has, after its first key, the first one of the same list of another stage."""
+        values = self.stages[stage].values
+        firsts = {name: split_list(value)[:1] for name, value in self.stages[other].values.items()}
+        return any(
+            first and first[0] in split_list(values[name])[1:] for name, first in firsts.items() if name in values
+        )
+
+    def _refuse_same_keys(self, scheme: str, stage: str, fresh: bytes, inside: Opened, destination: str) -> None:
+        if stage in self.stages and self._keeps(stage, destination):
+            return
         before = self._ciphers[scheme].get(stage)  # a nested token is under several
         if isinstance(before, FunctionCipher) and before.open_at(fresh, inside.frame) == inside:
             found = "reads what was sealed under other keys: its keys are not those of the key set"

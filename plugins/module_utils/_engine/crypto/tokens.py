@@ -41,6 +41,16 @@ class OpenedByLaterKey(Opened):
         return self.of(super()._replace(**fields), self.number)
 
 
+def key_number(inside: Opened) -> int:
+    """The place of the key that opened it in its list, from 1."""
+    return inside.number if isinstance(inside, OpenedByLaterKey) else 1
+
+
+def numbered(inside: Opened, number: int) -> Opened:
+    """The inside as one that the key with this place in its list opened."""
+    return OpenedByLaterKey.of(inside, number) if number > 1 else inside
+
+
 class Cipher(Protocol):
     """A format with its key. Many tokens at once are far cheaper than one after the other."""
 

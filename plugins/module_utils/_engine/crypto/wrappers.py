@@ -11,7 +11,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from .tokens import BatchCipher, Cipher, Opened, OpenedByLaterKey, SingleTokenCipher
+from .tokens import BatchCipher, Cipher, Opened, SingleTokenCipher, key_number, numbered
 
 _STANDARD = bytes.maketrans(b"-_", b"+/")  # urlsafe base64 as the standard one
 _URLSAFE = bytes.maketrans(b"+/", b"-_")
@@ -28,7 +28,7 @@ class AnyOf(BatchCipher):
         for number, cipher in enumerate(self.ciphers, 1):
             left = [place for place, inside in enumerate(found) if inside is None]
             for place, inside in zip(left, cipher.open_all([tokens[place] for place in left])):
-                found[place] = OpenedByLaterKey.of(inside, number) if inside is not None and number > 1 else inside
+                found[place] = inside and numbered(inside, number)
         return found
 
     def seal_all(self, insides: Sequence[Opened]) -> list[bytes]:
@@ -147,15 +147,23 @@ class Nested(SingleTokenCipher):
 
     def open(self, token: bytes) -> Opened | None:
         inside = self.inner.open(token)
-        return inside and inside._replace(plaintext=self._QUOTED.sub(self._bare, inside.plaintext))
+        if inside is None:
+            return None
+        numbers = [key_number(inside)]
+
+        def bare(found: re.Match[bytes]) -> bytes:
+            quoted = self.inner.open(found[0])
+            if quoted is None:
+                return found[0]
+            numbers.append(key_number(quoted))
+            return b"\0" + quoted.plaintext + b"\0"
+
+        text = self._QUOTED.sub(bare, inside.plaintext)
+        return numbered(inside._replace(plaintext=text), max(numbers))
 
     def seal(self, inside: Opened) -> bytes:
         text = self._BARED.sub(lambda found: self.inner.seal(Opened(found[1])), inside.plaintext)
         return self.inner.seal(inside._replace(plaintext=text))
-
-    def _bare(self, found: re.Match[bytes]) -> bytes:
-        inside = self.inner.open(found[0])
-        return found[0] if inside is None else b"\0" + inside.plaintext + b"\0"
 
 
 @dataclass(frozen=True)
@@ -175,7 +183,8 @@ class Layered(BatchCipher):
         for place, inside in zip(places, insides):
             outer = found[place]
             if inside is not None and outer is not None:
-                found[place] = outer._replace(plaintext=inside.plaintext, within=inside._replace(plaintext=b""))
+                both = outer._replace(plaintext=inside.plaintext, within=inside._replace(plaintext=b""))
+                found[place] = numbered(both, max(key_number(outer), key_number(inside)))
         return found
 
     def seal_all(self, insides: Sequence[Opened]) -> list[bytes]:

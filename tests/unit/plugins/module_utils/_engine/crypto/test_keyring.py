@@ -62,6 +62,23 @@ def test_a_key_that_another_list_keeps_does_not_take_its_tokens(order):
     assert [stage for stage, _ in keyring.stages_of("list", tokens)] == ["current", "previous", "previous"]
 
 
+@pytest.mark.parametrize("order", [("current", "previous"), ("previous", "current")])
+@pytest.mark.parametrize("layer", ["outer", "inner"])
+def test_nor_those_of_one_of_two_layers(order, layer):
+    new, old, other = (Fernet.generate_key().decode() for _ in range(3))
+    lists = {"current": f"{new},{old}", "previous": old}
+    names = {"outer": ("LIST", "OTHER"), "inner": ("OTHER", "LIST")}[layer]
+    stages = {stage: KeySet({"LIST": lists[stage], "OTHER": other}) for stage in order}
+    keys = [{"format": "fernet", "key": {"derive": "direct", "secret": name}} for name in names]
+    settings = ApplicationSettings(lambda name: lists["current"].split(",") if name == "LIST" else other)
+    keyring = Keyring(schemes.parse({"layers": {**keys[0], "inside": keys[1]}}), stages, settings)
+    tokens = []
+    for key in (new, old):
+        outside, inside = (key, other) if layer == "outer" else (other, key)
+        tokens.append(Fernet(outside).encrypt(Fernet(inside).encrypt(b"a value")))
+    assert [stage for stage, _ in keyring.stages_of("layers", tokens)] == ["current", "previous"]
+
+
 def test_what_the_journal_says_goes_before_what_opens(keyring, old_keys, new_keys, vectors):
     token = vectors["rows"][0]["stored_old"].encode()
     assert keyring.stage_of(SCHEME, token, old_keys.key_id)[0] == "current"
