@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 
 from cryptography.fernet import Fernet
 
@@ -74,3 +75,19 @@ def test_a_column_of_the_rotation_of_which_nothing_opens_any_more_still_stops(si
     verified = site.play("verify")
     assert verified.code != 0
     assert "restaurant_restaurant._email_encrypted" in verified.text
+
+
+def test_one_of_which_not_every_value_can_be_tried_stops_until_a_person_settles_it(site: Site) -> None:
+    plain, env = site.read_all(), site.env_file.read_bytes()
+    assert site.play("rotate").code == 0
+    fill(site, 3)
+    site.sql("ALTER TABLE notes DROP CONSTRAINT notes_pkey")
+    site.sql("ALTER TABLE notes ALTER COLUMN id DROP NOT NULL")
+    assert site.play("verify").error() == "E_UNPROVED"
+    refused = site.play("rollback")
+    assert (refused.code != 0, refused.error()) == (True, "E_UNPROVED"), refused.text
+
+    settled = {"key_rotation_settlements": {"notes.secret": {"not_ours": "the notes have a key of their own"}}}
+    back = site.play("rollback", "-e", json.dumps(settled))
+    assert back.code == 0, back.text
+    assert (site.read_all(), site.env_file.read_bytes()) == (plain, env)

@@ -324,7 +324,7 @@ class Application:
 
         If there is no target, columns that look like ciphertext are named with it: one of them may be what is missing.
         With the ``recorded`` columns of a rotation, another one of which nothing opens is no part of it: this is
-        returned, since the rollback of the others does not depend on it.
+        returned, since the rollback of the others does not depend on it. It must be one that can be tried whole.
         """
         surveys = [survey for _, survey in self.parts]
         settings = target_survey.settings_of(surveys, self.keyring)
@@ -333,7 +333,9 @@ class Application:
         if any(each.kind.name == "no_targets" for each in found):
             found += self.unaccounted()
         may_pass = recorded and any(survey.found for survey in surveys)
-        passed = [each for each in found if may_pass and each.kind.is_closed and each.column not in recorded]
+        tried = [name for database, survey in self.parts for name in outside.tried(database, survey, self.keyring)]
+        outside_of_it = {*tried}.difference(recorded) if may_pass else set()
+        passed = [each for each in found if each.kind.is_closed and each.column in outside_of_it]
         refuse(each for each in found if each not in passed)
         return passed
 

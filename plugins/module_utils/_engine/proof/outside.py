@@ -14,6 +14,7 @@ from typing import Any
 
 from ..._errors.base import RotationError
 from ..crypto.keyring import Keyring
+from ..crypto.schemes import Scheme
 from ..discovery.listed_rows import EXAMPLES
 from ..discovery.target_survey import ClosedColumn, Survey, Target
 from ..postgres import catalog
@@ -39,16 +40,33 @@ def needing(
                 yield {"column": closed.name, "class": OUTSIDE, "count": max(count, len(named)), "rows": named}
 
 
-def _tallies(database: Database, closed: ClosedColumn, keyring: Keyring) -> Iterator[Tally]:
-    """The census of one column by each scheme that shows whether it opens a value. None of a table without a key: its
-    rows cannot be read page by page."""
-    table, column = closed
+def tried(database: Database, survey: Survey, keyring: Keyring) -> set[str]:
+    """The columns of which every value can be asked, by each scheme that the targets of this database have. Those of a
+    table without a key cannot be: its rows are not read page by page."""
+    if not all(_tells(keyring.schemes[target.scheme]) for target in survey.found):
+        return set()
+    return {closed.name for closed in survey.closed if _row_key(database, closed.table) is not None}
+
+
+def _tells(scheme: Scheme) -> bool:
+    """Whether a scheme shows of any value whether it opens it."""
+    return scheme.format.authenticated and not scheme.functions and not scheme.json_members
+
+
+def _row_key(database: Database, table: catalog.Table) -> catalog.RowKey | None:
     try:
-        key = catalog.row_key(database, table)
+        return catalog.row_key(database, table)
     except RotationError:
+        return None
+
+
+def _tallies(database: Database, closed: ClosedColumn, keyring: Keyring) -> Iterator[Tally]:
+    """The census of one column by each scheme that shows whether it opens a value."""
+    table, column = closed
+    key = _row_key(database, table)
+    if key is None:
         return
     for name, scheme in keyring.schemes.items():
-        tells = scheme.format.authenticated and not scheme.functions and not scheme.json_members
-        if tells and (scheme.text or column.type == "bytea"):
+        if _tells(scheme) and (scheme.text or column.type == "bytea"):
             target = Target(table, column.name, column.type, name, table.label, key, column.limit)
             yield from Census(database, [target], keyring, b"").take()
