@@ -51,8 +51,8 @@ class UnitFiles:
 
     @property
     def files(self) -> list[str]:
-        """Every file that may set a variable, of those that are there."""
-        return [*self.unit_files, *(file for pattern in self.environment_files for file in glob.glob(pattern))]
+        """Every file that may set a variable."""
+        return [*self.unit_files, *(file for pattern in self.environment_files for file in expanded(pattern))]
 
     def setters(self, name: str) -> list[dict[str, Any]]:
         """The destination of each file that sets the variable, as an operator would write it, in their order.
@@ -78,7 +78,7 @@ class UnitFiles:
 
     def _file_setters(self, name: str) -> Iterator[dict[str, Any]]:
         for pattern, may_be_missing in self.environment_files.items():
-            for file in sorted(glob.glob(pattern)) or [pattern]:
+            for file in expanded(pattern):
                 try:
                     if editor.looks_set(file, name, "systemd"):
                         yield {"file": file, "dialect": "systemd"}
@@ -132,9 +132,19 @@ def _place(unit: UnitFiles, name: str) -> dict[str, Any]:
 def _refuse_shared(units: Sequence[UnitFiles], file: str) -> None:
     """Raise E_UNIT_SHARED if another unit takes its variables from the file."""
     own = {unit.id for unit in units}
-    others = [unit.id for unit in _shown("*.service") if unit.id not in own and file in unit.files]
+    real = os.path.realpath(file)
+    others = [
+        unit.id
+        for unit in _shown("*.service")
+        if unit.id not in own and real in (os.path.realpath(other) for other in unit.files)
+    ]
     if others:
         raise UnitShared(path=file, units=", ".join(sorted(own)), others=", ".join(sorted(others)))
+
+
+def expanded(pattern: str) -> list[str]:
+    """The files of an ``EnvironmentFile=`` in the order in which systemd reads them; itself if there is none."""
+    return sorted(glob.glob(pattern)) or [pattern]
 
 
 def _hides_files(pattern: str) -> bool:

@@ -28,6 +28,7 @@ class Effect(enum.Enum):
 
 def joined(text: str) -> Iterator[tuple[int, str]]:
     """Each line with its number, those that end in a backslash with the next one, without comments and empty lines.
+    As systemd 257 has it, an empty line ends such a line, and a blank after the backslash does so as well.
 
     If the file ends in such a line, its backslash is still there.
     """
@@ -36,7 +37,7 @@ def joined(text: str) -> Iterator[tuple[int, str]]:
         if line.lstrip()[:1] in COMMENTS:
             continue
         number = number if begun else count
-        begun += line.strip()
+        begun += line.lstrip().rstrip("\r\n")
         if is_open(begun):
             begun = f"{begun[:-1]} "
             continue

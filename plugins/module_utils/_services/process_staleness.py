@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .._engine.crypto.key_set import KeySet
+from .._env_file import unit_files
 from .._errors.base import RotationError
 from .._errors.services import ProcessRead
 from .._system import users
@@ -114,7 +115,8 @@ class KeyChange:
 
     def _is_read_by(self, service: str) -> bool:
         """Whether systemd reads the file into the environment of this service at each start."""
-        files = units.Unit(service).environment_files if service else []
+        patterns = units.Unit(service).environment_files if service else []
+        files = (file for pattern in patterns for file in unit_files.expanded(pattern))
         return os.path.realpath(self.env_file) in map(os.path.realpath, files)
 
     def _missing(self, there: Mapping[int, Process], process: Process, names: Sequence[str]) -> tuple[str, str]:

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from .._env_file import destinations, editor
+from .._env_file import destinations, editor, unit_files
 from .units import Unit
 
 
@@ -33,7 +33,11 @@ def variables(sources: Sequence[Mapping[str, Any]]) -> dict[str, str]:
             unit = Unit(name)
             unit.refuse_missing()
             found |= unit.environment
-            files = [_File(path, "systemd", optional) for path, optional in unit.environment_files.items()]
+            files = [
+                _File(path, "systemd", optional)
+                for pattern, optional in unit.environment_files.items()
+                for path in unit_files.expanded(pattern)
+            ]
         else:
             files = [_File(source.get("file") or "", source.get("dialect", ""), bool(source.get("optional")))]
         for file in files:

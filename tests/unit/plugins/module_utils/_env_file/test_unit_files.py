@@ -113,6 +113,10 @@ def test_a_file_that_another_unit_reads_is_refused(units: Callable[..., None], t
         units(name, files=(file,))
     error = refused("web")
     assert (error.code, error.where["others"]) == ("E_UNIT_SHARED", "worker.service")
+    link = tmp_path / "link.env"
+    link.symlink_to(file)
+    units("worker.service", files=(link,))
+    assert refused("web").code == "E_UNIT_SHARED"
 
 
 def test_a_variable_that_another_file_overrides_is_refused(units: Callable[..., None], tmp_path: Path) -> None:
@@ -129,6 +133,7 @@ OVERRIDES = [
     pytest.param("[Service]\nEnvironment=\n", id="cleared"),
     pytest.param("[Service]\nEnvironment='O=1\" K=CANARY-2\n", id="quotes that do not close"),
     pytest.param("[Service]\nEnvironment=O=1 \\\n# K\n  K=CANARY-2 \\", id="at the end, going on"),
+    pytest.param("[Service]\nEnvironment=O=1 \\ \nEnvironment=K=CANARY-2\n", id="after a backslash and a blank"),
     pytest.param("[Service]\nEnvironment=O=1 \\\n\nEnvironment=K=CANARY-2\n", id="after an empty line"),
     pytest.param("[Service]\n# \u2028[Install]\nEnvironment=K=CANARY-2\n", id="after what is no line end to systemd"),
 ]

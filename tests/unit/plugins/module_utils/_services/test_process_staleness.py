@@ -263,6 +263,7 @@ def test_what_systemd_reads_from_the_file_itself_is_in_no_way_of_new_keys(start,
         return KeyChange(str(path), path.stat().st_ctime, KEYS, to_come=True).judged(of_web, of_web[pid])["stale"]
 
     assert stale(right.pid, [f"{path.parent}/./{path.name}"]) is False
+    assert stale(right.pid, [f"{path.parent}/{path.name[:-1]}*"]) is False
     assert stale(right.pid, [f"{path}.other"]) is True
     assert stale(wrong.pid, [str(path)]) is True, "another variable of that name comes after the file's"
 

@@ -33,6 +33,13 @@ def test_what_a_unit_reads_after_the_env_file_wins(systemd, write):
     assert variables([{"unit": "web"}, {"file": env_file, "dialect": "systemd"}])["KEY"] == "overridden"
 
 
+def test_a_unit_reads_every_file_of_a_pattern_in_order(systemd, write, tmp_path):
+    write("b.env", "KEY=b\n"), write("a.env", "KEY=a\nOTHER=1\n")
+    shown = f"{tmp_path}/*.env (ignore_errors=no)\n{tmp_path}/no*.env (ignore_errors=yes)"
+    unit(systemd, "web.service", EnvironmentFiles=shown)
+    assert variables([{"unit": "web"}]) == {"KEY": "b", "OTHER": "1"}
+
+
 def test_a_file_that_others_may_read_is_read_as_its_reader_does(write):
     path = write("env", "# a comment\nexport A='one two'\nA=last\nB=\"three\"\nnot a line\n")
     Path(path).chmod(0o644)
