@@ -8,6 +8,7 @@ A tree is there to be compared: everything that is no text is its type and its s
 from __future__ import annotations
 
 import configparser
+import functools
 import importlib
 import json
 import re
@@ -19,6 +20,7 @@ from typing import Any, NamedTuple
 from . import unit_lines
 
 Tree = Any  # a dictionary or a list of trees, a text, or another value
+Steps = Sequence["str | int"]  # to a value: names, numbers in a list, and NAME= for the member NAME=value of a list
 YAML_TEXT = "tag:yaml.org,2002:str"
 DEPTH = 100
 
@@ -44,13 +46,15 @@ class NoParser(Exception):
 
 @dataclass(frozen=True)
 class ConfigFormat:
-    """One format. ``parse`` raises InvalidText or NoParser, ``split`` makes the steps to a value of a path."""
+    """One format. ``parse`` raises InvalidText or NoParser, ``split`` makes the steps to a value of a path. ``find``
+    says between which two places of the text the parser has seen the value of these steps."""
 
     name: str
     suffixes: Sequence[str]
     parse: Callable[[str], Tree]
     split: Callable[[str], list[str]] = lambda path: path.split(".")
     packages: str = ""  # of which one must be installed
+    find: Callable[[str, Steps], tuple[int, int]] = lambda text, steps: (0, len(text))
     refused: str = ""  # characters that a reader of the format may take for more than themselves
     ignores_case: bool = False  # of names, as some of its readers do
 
@@ -113,7 +117,11 @@ def _parse_yaml(text: str) -> Tree:
 
 def _compose(text: str) -> list[Any]:
     """The node of each YAML document, by PyYAML or by its successor."""
-    module = _first_module("yaml", "ruamel.yaml")
+    return _nodes(_first_module("yaml", "ruamel.yaml"), text)
+
+
+@functools.lru_cache(maxsize=2)  # one and the same text is asked for several times, and takes a second for 150 kB
+def _nodes(module: Any, text: str) -> list[Any]:
     is_first = module.__name__ == "yaml"
     error: type[Exception] = module.YAMLError if is_first else module.error.YAMLError
     try:
@@ -134,6 +142,19 @@ def _of_node(node: Any, depth: int = 0) -> Tree:
     if node.id == "sequence":
         return [_of_node(value, depth + 1) for value in node.value]
     return node.value if str(node.tag) == YAML_TEXT else OtherValue(str(node.tag), node.value)
+
+
+def _find_yaml(text: str, steps: Steps) -> tuple[int, int]:
+    """Where the node is, with its tag, anchor and quotes; of an alias the node that it leads to."""
+    node = _compose(text)[0]
+    for step in steps:
+        if node.id == "mapping":
+            node = next(value for name, value in node.value if _name_of(name) == step)
+        elif isinstance(step, int):
+            node = node.value[step]
+        else:
+            node = next(each for each in node.value if str(each.tag) == YAML_TEXT and each.value.startswith(step))
+    return node.start_mark.index, node.end_mark.index
 
 
 def _name_of(node: Any) -> str:
@@ -188,6 +209,6 @@ CONFIG_FORMATS = {
         ConfigFormat("json", (".json",), _parse_json),
         ConfigFormat("unit", (), _parse_unit, refused="%\\\"'"),
         ConfigFormat("toml", (".toml",), _parse_toml, packages="tomli"),
-        ConfigFormat("yaml", (".yaml", ".yml"), _parse_yaml, packages="PyYAML or ruamel.yaml"),
+        ConfigFormat("yaml", (".yaml", ".yml"), _parse_yaml, packages="PyYAML or ruamel.yaml", find=_find_yaml),
     )
 }

@@ -11,10 +11,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from .config_formats import ConfigFormat, InvalidText, Tree
+from .config_formats import ConfigFormat, InvalidText, Steps, Tree
 
-Steps = Sequence["str | int"]
 MOST_PLACES = 200  # at which a value may stand; of a shorter one there are many more
+MOST_PARSED = 40_000_000  # characters in all, to try these places: about five seconds
 QUOTES = ("", '"', "'")
 
 
@@ -187,9 +187,10 @@ def _span(form: ConfigFormat, text: str, steps: Steps) -> tuple[int, int]:
     value = _get(tree, steps)
     mark = ("k" if value[0] != "k" else "m") * len(value)
     expected = _with(tree, steps, mark)
-    places = [found.start() for found in re.finditer(f"(?={re.escape(value)})", text)]
-    if len(places) > MOST_PLACES:
-        raise RefusedValue("is a value too short to be found in the file")
+    first, last = form.find(text, steps)
+    places = [first + found.start() for found in re.finditer(f"(?={re.escape(value)})", text[first:last])]
+    if len(places) > min(MOST_PLACES, 1 + MOST_PARSED // len(text)):
+        raise RefusedValue("is a value too short to be found in a file of this size")
     for start in places:
         end = start + len(value)
         if _reads_as(form, text[:start] + mark + text[end:], expected):

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import dataclasses
 import random
 import sys
 
@@ -51,6 +52,56 @@ def test_only_this_value_changes_and_it_comes_back(name, text, path, place):
     assert config_values.rewritten(form, once, steps, "CANARY1") == text
 
 
+@pytest.mark.parametrize("module", ["yaml", "ruamel.yaml"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "o: CANARY1\nv: {k: &CANARY1 CANARY1, m: CANARY1}\n",
+        "# CANARY1 \U0001f511\r\nv:\r\n  k: 'CANARY1' # CANARY1\r\n",
+        "\ufeffo: CANARY1\nv:\n  CANARY1: CANARY1\n  k: !!str CANARY1\n",
+        "v:\n- !own k=CANARY1\n- k=CANARY1\n- CANARY1\n",
+        "? v\n: ? [CANARY1]\n  : CANARY1\n  ? k\n  : CANARY1\n",
+        "v:\n  k: |-\n    CANARY1\n  o: CANARY1\n",
+    ],
+)
+def test_a_value_of_yaml_is_looked_for_where_its_parser_has_seen_it(text, module, monkeypatch):
+    if module != "yaml":
+        monkeypatch.setitem(sys.modules, "yaml", None)
+    form = CONFIG_FORMATS["yaml"]
+    new_text = config_values.rewritten(form, text, ["v", "k"], "fresh-value")
+    assert config_values.read(form, new_text, ["v", "k"]) == "fresh-value"
+    assert config_values.rewritten(form, new_text, ["v", "k"], "CANARY1") == text
+    assert new_text.count("CANARY1") == text.count("CANARY1") - 1
+
+
+def counting(name):
+    """A format, and the sizes of the texts that it parses."""
+    form, parsed = CONFIG_FORMATS[name], []
+
+    def parse(text):
+        parsed.append(len(text))
+        return form.parse(text)
+
+    return dataclasses.replace(form, parse=parse), parsed
+
+
+def test_a_short_value_in_a_large_yaml_file_takes_no_longer_than_a_long_one():
+    form, parsed = counting("yaml")
+    others = "".join(f"other{number}: abz\n" for number in range(1000))
+    new_text = config_values.rewritten(form, f"{others}key: abz\n", ["key"], "fresh-value")
+    assert new_text == f"{others}key: fresh-value\n"
+    assert len(parsed) <= 6
+
+
+def test_a_search_that_would_take_minutes_is_refused_before_it_begins():
+    form, parsed = counting("toml")
+    others = "".join(f"other{number} = 'abz'\n" for number in range(190))
+    size = f"size = '{'x' * (config_values.MOST_PARSED // 150)}'\n"
+    with pytest.raises(RefusedValue, match="too short to be found in a file of this size"):
+        config_values.rewritten(form, f"{others}{size}key = 'abz'\n", ["key"], "fresh-value")
+    assert len(parsed) <= 2
+
+
 LISTS = [
     pytest.param("toml", 'keys = [\n  "a1", # the newest\n  "b1",\n]\n', id="toml"),
     pytest.param("yaml", "keys:\n  - a1\n  - 'b1'\n", id="yaml"),
@@ -91,7 +142,7 @@ REFUSED = [
     ("toml", "a = ''\n", "is empty"),
     ("json", '{"a": ["CAN,ARY", "b"]}', "comma"),
     ("toml", "b = 'CANARY'\n", "is not set"),
-    ("yaml", f"a: k\nb: {'k' * 300}\n", "too short"),
+    ("toml", f"a = 'k'\nb = '{'k' * 300}'\n", "too short"),
 ]
 
 
