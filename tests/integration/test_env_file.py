@@ -133,6 +133,44 @@ def service() -> Iterator[subprocess.Popen[bytes]]:
         running.kill()
 
 
+PLATFORM = """\
+#!/bin/sh
+# A platform for all hosts, which refuses a second write at the same time.
+if [ "$1" = get ]; then cat "{folder}/$2"; exit; fi
+value=$(cat)
+mkdir "{folder}/busy" 2> /dev/null || {{ echo busy >> "{folder}/refused"; exit 9; }}
+sleep 1
+printf %s "$value" >> "{folder}/all"
+printf %s "$value" > "{folder}/new" && mv "{folder}/new" "{folder}/$2" && rmdir "{folder}/busy"
+"""
+
+
+@pytest.mark.parametrize("throttle", [0, 1])
+def test_hosts_that_share_a_platform_all_have_the_new_key(hosts: Hosts, throttle: int) -> None:
+    platform = hosts.folder / "platform"
+    platform.mkdir()
+    program = platform / "config"
+    program.write_text(PLATFORM.format(folder=platform), encoding="utf-8")
+    program.chmod(0o755)
+    for name, value in hosts.old.values.items():
+        (platform / name).write_text(value, encoding="utf-8")
+    keys = [
+        {"name": name, "destination": {"read": [str(program), "get", name], "write": [str(program), "set", name]}}
+        for name in NAMES
+    ]
+    switch = {**SWITCH, "keys": keys}
+    prepared = {"tetech.key_rotation.env_file": {"state": "prepared", **switch}, "throttle": throttle}
+    switched = {"tetech.key_rotation.env_file": switch, "throttle": throttle}
+
+    code, text = hosts.play([prepared, switched] if throttle else [switched])
+
+    assert code == 0, text
+    assert {name: (platform / name).read_text(encoding="utf-8") for name in NAMES} == hosts.new.values
+    written = (platform / "all").read_text(encoding="utf-8")
+    assert any(value in written for value in hosts.old.values.values()) is bool(throttle), "only by the rehearsal"
+    assert not throttle or not (platform / "refused").exists()
+
+
 def test_no_host_is_switched_where_one_cannot_be(hosts: Hosts) -> None:
     prepared = {"tetech.key_rotation.env_file": {"state": "prepared", **SWITCH}}
     switched = {"tetech.key_rotation.env_file": SWITCH}

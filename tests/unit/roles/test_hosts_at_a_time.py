@@ -1,0 +1,51 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Where commands write the keys, the hosts do so one after another: the place may be one for all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from ansible.parsing.dataloader import DataLoader
+from ansible.template import Templar, trust_as_template
+
+ROLES = Path(__file__).parents[3] / "roles"
+COMMANDS = {"read": ["platform", "get"], "write": ["platform", "set"]}
+
+
+def all_tasks(listed: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    for task in listed:
+        yield task
+        for part in ("block", "rescue", "always"):
+            yield from all_tasks(task.get(part, []))
+
+
+def test_every_task_that_writes_keys_is_bounded() -> None:
+    tasks = [
+        task
+        for path in ROLES.glob("*/tasks/*.yml")
+        for task in all_tasks(yaml.safe_load(path.read_text(encoding="utf-8")) or [])
+        if "tetech.key_rotation.env_file" in task
+    ]
+    assert len(tasks) >= 8
+    assert {task.get("throttle") for task in tasks} == {"{{ __key_rotation_hosts_at_a_time }}"}
+
+
+@pytest.mark.parametrize(
+    ("destinations", "hosts"),
+    [
+        ([None], 0),
+        ([{"destination": "/etc/app/key"}, {"destination": {"file": "/etc/app/a.ini", "path": "a.b"}}], 0),
+        ([{"destination": {"unit": ["web"]}}, None], 0),
+        ([None, {"destination": "/etc/app/key"}, {"destination": COMMANDS}], 1),
+    ],
+)
+def test_it_is_one_host_where_commands_write(destinations: list[dict[str, Any] | None], hosts: int) -> None:
+    keys = [{"name": f"KEY_{number}", **(each or {})} for number, each in enumerate(destinations)]
+    text = yaml.safe_load((ROLES / "key_rotation/vars/main.yml").read_text(encoding="utf-8"))
+    templar = Templar(loader=DataLoader(), variables={"key_rotation_keys": keys})
+    assert int(templar.template(trust_as_template(text["__key_rotation_hosts_at_a_time"]))) == hosts
