@@ -106,7 +106,7 @@ def test_it_is_planned_rotated_verified_and_rolled_back(platform: Platform, site
         assert value not in planned.text + dry.text + rotated.text + verified.text + back.text
 
 
-@pytest.mark.parametrize("then", ["rotate", "rollback"])
+@pytest.mark.parametrize("then", [pytest.param("rotate", marks=pytest.mark.thorough), "rollback"])
 def test_killed_after_the_switch_it_is_finished_or_rolled_back(platform: Platform, site: Site, then: str) -> None:
     plain, old = platform.read_all(), platform.values()
     process = site.start("rotate")

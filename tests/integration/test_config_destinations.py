@@ -97,7 +97,7 @@ def kept(site: Site) -> Callable[[str], Kept]:
     return make
 
 
-@pytest.mark.parametrize("name", ["toml", "python"])
+@pytest.mark.parametrize("name", [pytest.param("toml", marks=pytest.mark.thorough), "python"])
 def test_it_is_planned_rotated_verified_and_rolled_back(kept: Callable[[str], Kept], site: Site, name: str) -> None:
     values = site.env_values()
     there = kept(name)
@@ -160,8 +160,15 @@ def test_other_formats_are_rotated_and_rolled_back(kept: Callable[[str], Kept], 
     assert (there.path.read_bytes(), site.read_all()) == (old, plain)
 
 
-@pytest.mark.parametrize("name", ["toml", "python"])
-@pytest.mark.parametrize("then", ["rotate", "rollback"])
+@pytest.mark.parametrize(
+    ("then", "name"),
+    [
+        ("rotate", "toml"),
+        ("rollback", "python"),
+        pytest.param("rotate", "python", marks=pytest.mark.thorough),
+        pytest.param("rollback", "toml", marks=pytest.mark.thorough),
+    ],
+)
 def test_killed_after_the_switch_it_is_finished_or_rolled_back(
     kept: Callable[[str], Kept], site: Site, name: str, then: str
 ) -> None:
@@ -181,7 +188,7 @@ def test_killed_after_the_switch_it_is_finished_or_rolled_back(
     assert site.play("verify").code == 0
 
 
-@pytest.mark.parametrize("keep", [0, 1])
+@pytest.mark.parametrize("keep", [pytest.param(0, marks=pytest.mark.thorough), 1])
 def test_a_list_in_the_settings_is_rotated_where_it_is(site: Site, keep: int) -> None:
     keys = [Fernet.generate_key().decode() for _ in range(2)]
     settings = site.project / "food_ordering/settings.py"

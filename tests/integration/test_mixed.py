@@ -73,6 +73,7 @@ def test_plain_text_in_a_settled_column_stays_and_the_tokens_are_rotated_and_rol
     assert phones(mixed) == PLAIN
 
 
+@pytest.mark.thorough
 def test_a_settled_column_may_not_hold_what_looks_like_a_token_and_opens_nowhere(mixed: Site) -> None:
     mixed.write_inventory(key_rotation_settlements={COLUMN: {"mixed": "encrypted since 2024"}})
     unclear = mixed.play("rotate")

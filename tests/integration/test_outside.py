@@ -7,6 +7,7 @@ from __future__ import annotations
 import hashlib
 import json
 
+import pytest
 from cryptography.fernet import Fernet
 
 from .conftest import Site
@@ -67,6 +68,7 @@ def test_what_such_a_column_holds_under_a_version_of_the_rotation_is_found_in_al
     assert site.env_file.read_bytes() == rotated
 
 
+@pytest.mark.thorough
 def test_a_column_of_the_rotation_of_which_nothing_opens_any_more_still_stops(site: Site) -> None:
     assert site.play("rotate").code == 0
     for (pk,) in site.sql("SELECT id FROM restaurant_restaurant"):

@@ -151,6 +151,7 @@ def test_the_command_rotates_inside_the_proof_and_takes_it_back(commanded: Site)
     assert (site.read_all(), stored_fingerprints(site)) == (plain, fingerprints(site))
 
 
+@pytest.mark.thorough
 def test_what_it_leaves_the_engine_does(commanded: Site) -> None:
     site = commanded
     write_inventory(site, "half")
@@ -161,7 +162,10 @@ def test_what_it_leaves_the_engine_does(commanded: Site) -> None:
     assert moved_by_command(site)[0]["left"] != 0
 
 
-@pytest.mark.parametrize(("mode", "code"), [("fail", "E_OWN_COMMAND_FAILED"), ("damage", "E_DIGEST_CHANGED")])
+@pytest.mark.parametrize(
+    ("mode", "code"),
+    [("fail", "E_OWN_COMMAND_FAILED"), pytest.param("damage", "E_DIGEST_CHANGED", marks=pytest.mark.thorough)],
+)
 def test_one_that_fails_or_damages_is_never_a_success(commanded: Site, mode: str, code: str) -> None:
     site = commanded
     write_inventory(site, mode)
@@ -259,9 +263,8 @@ def test_a_wrong_description_stops_before_anything_is_changed(
 ) -> None:
     write_inventory(commanded, **change)
     before = commanded.tokens(), stored_fingerprints(commanded), commanded.env_file.read_bytes()
-    for playbook in ("plan", "rotate"):
-        outcome = commanded.play(playbook)
-        assert (outcome.code != 0, says in " ".join(outcome.text.split())) == (True, True), outcome.text
+    outcome = commanded.play("plan")
+    assert (outcome.code != 0, says in " ".join(outcome.text.split())) == (True, True), outcome.text
     assert (commanded.tokens(), stored_fingerprints(commanded), commanded.env_file.read_bytes()) == before
 
 

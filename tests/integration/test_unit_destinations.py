@@ -86,7 +86,7 @@ def environment(site: Site, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], 
     return make
 
 
-@pytest.mark.parametrize("name", ["unit", "shell"])
+@pytest.mark.parametrize("name", ["unit", pytest.param("shell", marks=pytest.mark.thorough)])
 def test_it_is_planned_rotated_verified_and_rolled_back(
     environment: Callable[[str], Environment], site: Site, name: str
 ) -> None:
@@ -118,7 +118,7 @@ def test_it_is_planned_rotated_verified_and_rolled_back(
         assert value not in planned.text + dry.text + rotated.text + verified.text + back.text
 
 
-@pytest.mark.parametrize("then", ["rotate", "rollback"])
+@pytest.mark.parametrize("then", ["rotate", pytest.param("rollback", marks=pytest.mark.thorough)])
 def test_killed_after_the_switch_it_is_finished_or_rolled_back(
     environment: Callable[[str], Environment], site: Site, then: str
 ) -> None:
