@@ -333,8 +333,9 @@ class Application:
         if any(each.kind.name == "no_targets" for each in found):
             found += self.unaccounted()
         may_pass = recorded and any(survey.found for survey in surveys)
-        tried = [name for database, survey in self.parts for name in outside.tried(database, survey, self.keyring)]
-        outside_of_it = {*tried}.difference(recorded) if may_pass else set()
+        parts = self.parts if may_pass else ()
+        tried = {name for database, survey in parts for name in outside.tried(database, survey, self.keyring)}
+        outside_of_it = tried.difference(recorded)
         passed = [each for each in found if each.kind.is_closed and each.column in outside_of_it]
         refuse(each for each in found if each not in passed)
         return passed

@@ -43,6 +43,7 @@ def test_no_compiled_file_keeps_the_previous_value(tmp_path: Path, monkeypatch: 
     path, prefix = module_in(tmp_path / "project"), tmp_path / "cache"
     other = path.with_name("settings_local.py")
     other.write_text("O = 1\n")
+    monkeypatch.setattr(sys, "pycache_prefix", None)  # whatever the tests themselves are compiled to
     compileall.compile_dir(path.parent, quiet=1)
     compileall.compile_dir(path.parent, quiet=1, legacy=True)
     monkeypatch.setattr(sys, "pycache_prefix", str(prefix))
