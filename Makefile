@@ -119,7 +119,7 @@ sanity: $(CONTROL)/.dev $(TREE)
 	  --python "$$(python -c 'import sys; print("%d.%d" % sys.version_info[:2])')" \
 	  --skip-test pylint --skip-test shellcheck --skip-test pslint --skip-test no-smart-quotes
 
-# Compiled files are kept, elsewhere: each worker would compile every test and module anew.
+# Compiled files are kept, elsewhere: each worker would compile every test and module again.
 unit: export PYTHONDONTWRITEBYTECODE =
 unit: export PYTHONPYCACHEPREFIX = $(CURDIR)/.ansible/pycache
 unit: $(CONTROL)/.dev $(TREE)

@@ -132,8 +132,8 @@ def _compiled(module: str) -> list[str]:
     if prefix := sys.pycache_prefix or os.environ.get("PYTHONPYCACHEPREFIX"):
         folders.append(os.path.join(os.path.abspath(prefix), folder.lstrip(os.sep)))
     patterns = [os.path.join(glob.escape(each), f"{glob.escape(stem)}.*.pyc") for each in folders]
-    beside = os.path.join(folder, f"{stem}.pyc")
-    return [*filter(os.path.lexists, [beside]), *(path for pattern in patterns for path in glob.glob(pattern))]
+    next_to_it = os.path.join(folder, f"{stem}.pyc")
+    return [*filter(os.path.lexists, [next_to_it]), *(path for pattern in patterns for path in glob.glob(pattern))]
 
 
 def format_of(file: str, form: str | None) -> str | None:
