@@ -21,7 +21,7 @@ import os
 import signal
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from types import CodeType
+from types import CodeType, MappingProxyType
 from typing import Any
 
 from ..._env_file import destinations, editor
@@ -59,12 +59,8 @@ def serve(place: ApplicationLocation, keys: Mapping[str, str], connection: Any, 
         call = connection.recv()
         opener = Opener()
         try:
-            use_keys(place, keys)
             remember_derivations()
-            own = place.exported(keys)
-            django_project.start(
-                place.project_dir, place.settings_module, environment=lambda: {**place.service_environment(), **own}
-            )
+            start(place, keys)
         except RotationError as exc:
             opener.failure = exc
         while True:
@@ -201,6 +197,18 @@ def silence() -> None:
     null = os.open(os.devnull, os.O_RDWR)
     for standard in (0, 1, 2):
         os.dup2(null, standard)
+
+
+def start(
+    place: ApplicationLocation, keys: Mapping[str, str], variables: Mapping[str, str] = MappingProxyType({})
+) -> None:
+    """Start the application in this process under these keys, and with ``variables`` in its environment. Raises what
+    ``django_project.start`` raises."""
+    use_keys(place, keys)
+    own = {**place.exported(keys), **variables}
+    django_project.start(
+        place.project_dir, place.settings_module, environment=lambda: {**place.service_environment(), **own}
+    )
 
 
 def use_keys(place: ApplicationLocation, keys: Mapping[str, str]) -> None:

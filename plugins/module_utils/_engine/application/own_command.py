@@ -188,13 +188,7 @@ def _outcome(
     values: CommandValues,
 ) -> tuple[Any, ...]:
     try:
-        key_worker.use_keys(place, values.keys)
-        own = place.exported(values.keys)
-        django_project.start(
-            place.project_dir,
-            place.settings_module,
-            environment=lambda: {**place.service_environment(), **own, **values.variables},
-        )
+        key_worker.start(place, values.keys, values.variables)
         _claim_sessions(direct)
         _call(command)
     except RotationError as exc:
