@@ -23,6 +23,7 @@ from ..._errors.values import (
 )
 from ..._system.progress_file import SILENT, ProgressFile
 from ..application.custom_functions import frame_of
+from ..crypto import loose_base64
 from ..crypto.keyring import Keyring
 from ..crypto.tokens import Opened, OpenedByLaterKey
 from ..discovery import plain_text_look, signatures, value_look
@@ -45,9 +46,6 @@ from .table_pages import PAGE_ROWS, Page, PageRequest, by_table, pages, spans
 SAMPLE_PARTS = 10
 SHOWN = 12  # in one message
 DIGEST_MODULUS = 1 << 256
-# What libraries that decode base64 loosely pass over in a token, as it is and as JSON writes it.
-_FOREIGN, _FOREIGN_IN_JSON = re.compile(rb"[^A-Za-z0-9+/=_-]+"), re.compile(rb"(?:\\[nrt]|[^A-Za-z0-9+/=_-])+")
-_BLANKS = re.compile(rb"(?:\s|\\[nrt])*")
 PLAINTEXT = "plaintext"  # the class of a value that does not look encrypted
 OTHER_SCHEME = "other_scheme"  # the class of a value that opens under a key at hand, by another scheme than its column
 INTEGERS = ("smallint", "integer", "bigint")
@@ -359,29 +357,23 @@ def _without_foreign(
     target: Target, keyring: Keyring, tokens: Sequence[bytes], opened: list[tuple[str, Opened] | None]
 ) -> dict[int, tuple[bytes, bytes]]:
     """Put into ``opened`` the tokens that open once foreign signs in them are left out, as their libraries leave them
-    out; the blanks around each, by place. Before a prefix no library does, for it looks for that first."""
+    out; the blanks around each, by place. Before a prefix no library leaves out any, for it looks for that first."""
     scheme = keyring.schemes[target.scheme]
     if scheme.functions or not scheme.format.loose:
         return {}
-    foreign = _FOREIGN_IN_JSON if isinstance(target.kind, JsonCodec) else _FOREIGN
+    signs = loose_base64.IN_JSON if isinstance(target.kind, JsonCodec) else loose_base64.AS_IS
     prefix = scheme.described.get("prefix", "").encode()
-    places = [
-        place
-        for place, one in enumerate(opened)
-        if one is None and tokens[place].startswith(prefix) and foreign.search(tokens[place])
-    ]
-    around = {}
-    bare = [prefix + foreign.sub(b"", tokens[place][len(prefix) :]) for place in places]
-    for place, token, inside in zip(places, bare, keyring.stages_of(scheme.name, bare) if places else ()):
-        if inside is not None:
-            before, found, after = tokens[place].partition(token)
-            opened[place], around[place] = inside, (_blanks(before), _blanks(after)) if found else (b"", b"")
+    around, bare = {}, []
+    for place, token in enumerate(tokens):
+        if opened[place] is None and token.startswith(prefix) and (found := signs.without(token[len(prefix) :])):
+            around[place] = found.before, found.after
+            bare.append(prefix + found.token)
+    for place, one in zip(list(around), keyring.stages_of(scheme.name, bare) if bare else ()):
+        if one is None:
+            del around[place]
+        else:
+            opened[place] = one
     return around
-
-
-def _blanks(around: bytes) -> bytes:
-    """What stays of the signs around a token."""
-    return around if _BLANKS.fullmatch(around) else b""
 
 
 def _frames(
