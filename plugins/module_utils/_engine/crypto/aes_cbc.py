@@ -72,11 +72,12 @@ class LibraryHmac:
         return made
 
 
-HMACS: tuple[type[HashlibHmac | LibraryHmac], ...] = (HashlibHmac, LibraryHmac)
+Hmac = HashlibHmac | LibraryHmac
+HMACS: tuple[type[Hmac], ...] = (HashlibHmac, LibraryHmac)
 
 
 @functools.cache
-def fastest_hmac() -> type[HashlibHmac | LibraryHmac]:
+def fastest_hmac() -> type[Hmac]:
     """Measured once in a process, in less than a millisecond."""
     return choose_fastest(HMACS, lambda implementation: implementation(bytes(16)).digests([bytes(100)] * 100))
 

@@ -5,12 +5,12 @@
 from __future__ import annotations
 
 import contextlib
-import hmac
 import re
 import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any, NamedTuple
 
 from ..._errors.values import (
@@ -24,6 +24,7 @@ from ..._errors.values import (
 from ..._system.progress_file import SILENT, ProgressFile
 from ..application.custom_functions import frame_of
 from ..crypto import loose_base64
+from ..crypto.aes_cbc import Hmac, fastest_hmac
 from ..crypto.keyring import Keyring
 from ..crypto.tokens import Opened, OpenedByLaterKey
 from ..discovery import plain_text_look, signatures, value_look
@@ -82,6 +83,9 @@ class Rows:
         return self.listed[:EXAMPLES]
 
 
+Read = tuple[str, int | str, bytes]  # a row, the place of a token in its value, and the plaintext
+
+
 @dataclass
 class Tally:
     """What the census found in one target: tokens and empty values by class, and the keys of the first rows of each."""
@@ -102,17 +106,18 @@ class Tally:
     looks: dict[str, Rows] = field(default_factory=dict)  # of plain text, settled or not, by what it looks like
     _digest: int = 0
 
-    def add(self, value_class: str, row: str) -> None:
-        self.classes[value_class] += 1
+    def add(self, value_class: str, *rows: str) -> None:
+        self.classes[value_class] += len(rows)
         examples = self.examples.setdefault(value_class, [])
-        if len(examples) < (LISTED if value_class == NESTED or value_class in UNOPENED else EXAMPLES):
-            examples.append(row)
+        most = LISTED if value_class == NESTED or value_class in UNOPENED else EXAMPLES
+        examples.extend(rows[: most - len(examples)])
 
-    def digest(self, key: bytes, row: str, place: int | str, plaintext: bytes) -> int:
-        """Add one plaintext to an order-independent keyed digest: the sum of HMACs modulo 2**256. What was added."""
-        text = f"{self.target.name}\0{row}\0{place}\0".encode() + plaintext
-        added = int.from_bytes(hmac.digest(key, text, "sha256"), "big")
-        self._digest += added
+    def digest(self, mac: Hmac, read: Sequence[Read]) -> list[int]:
+        """Add plaintexts to an order-independent keyed digest: the sum of HMACs modulo 2**256. What each added."""
+        name = self.target.name
+        texts = [f"{name}\0{row}\0{place}\0".encode() + plaintext for row, place, plaintext in read]
+        added = [int.from_bytes(digest, "big") for digest in mac.digests(texts)]
+        self._digest += sum(added)
         return added
 
     @property
@@ -231,26 +236,34 @@ class Census:
         for number in sorted(set(range(len(rows))) - {token.row for token in tokens}):
             tally.add("empty", rows[number])
         loose = self.keyring.schemes[tally.target.scheme].format.loose
+        classes: dict[str, list[str]] = {}
+        read: list[Read] = []
         for token in tokens:
             row = rows[token.row]
             if token.opened is None:
-                if not self._count_unopened(tally, row, token.token):
-                    continue
-                place: int | str = f"plain {token.place}"  # it is not that of a token
-                text = token.token
-            else:
-                stage, (text, *_) = token.opened
-                place = token.place
-                tally.add(self._class_of_layers(tally, row, token, stage) if token.layers else stage, row)
-                if token.around or (loose and (b"+" in token.token or b"/" in token.token)):
-                    tally.loose.add(row)
-                if isinstance(token.opened[1], OpenedByLaterKey):
-                    tally.later_keys[token.opened[1].number] += 1
-                if token.unsearched:
-                    tally.unsearched.add(row)
-            added = tally.digest(self.digest_key, row, place, text)
-            if sums is not None:
-                sums[row] += added
+                if self._count_unopened(tally, row, token.token):
+                    read.append((row, f"plain {token.place}", token.token))  # not the place of a token
+                continue
+            stage, inside = token.opened
+            value_class = self._class_of_layers(tally, row, token, stage) if token.layers else stage
+            classes.setdefault(value_class, []).append(row)
+            read.append((row, token.place, inside.plaintext))
+            if token.around or (loose and (b"+" in token.token or b"/" in token.token)):
+                tally.loose.add(row)
+            if isinstance(inside, OpenedByLaterKey):
+                tally.later_keys[inside.number] += 1
+            if token.unsearched:
+                tally.unsearched.add(row)
+        for value_class, members in classes.items():
+            tally.add(value_class, *members)
+        added = tally.digest(self._mac, read)
+        if sums is not None:
+            for (row, _, _), one in zip(read, added):
+                sums[row] += one
+
+    @cached_property
+    def _mac(self) -> Hmac:
+        return fastest_hmac()(self.digest_key)
 
     def _class_of_layers(self, tally: Tally, row: str, token: PageToken, stage: str) -> str:
         """The class of a token with others in it; their stages are counted."""

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import pytest
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto import schemes
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.aes_cbc import fastest_hmac
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery import settlements
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.signatures import SIGNATURES
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres.catalog import row_name
@@ -139,8 +140,7 @@ def test_a_result_names_the_target(classed):
 
 def digest(target, *values: tuple[str, bytes], key: bytes = KEY) -> str:
     tally = census.Tally(target)
-    for row, plaintext in values:
-        tally.digest(key, row, 0, plaintext)
+    tally.digest(fastest_hmac()(key), [(row, 0, plaintext) for row, plaintext in values])
     return tally.result.digest
 
 
