@@ -17,7 +17,7 @@ from ..plugin_utils._host_batch import Part, run_parts
 from ..plugin_utils._host_caller import COLLECTION
 from ..plugin_utils._task_types import TaskArguments, TaskResult
 
-NOT_SHARED = ("tasks", "calls", "all", "fatal")
+NOT_SHARED = ("tasks", "calls", "code", "all", "fatal")
 
 
 class ActionModule(RotationAction):

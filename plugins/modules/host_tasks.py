@@ -28,6 +28,11 @@ options:
       - The modules with all their options, as JSON. Keys are among them, and Ansible logs the options of a module.
       - Set by the action plugin. Not for playbooks. Never logged.
     type: str
+  code:
+    description:
+      - The files of C(module_utils), compressed.
+      - Set by the action plugin. Not for playbooks. Never logged.
+    type: str
   all:
     description:
       - Run the other modules too if one fails, and report each failure in RV(outcomes) instead of failing.
@@ -77,11 +82,27 @@ outcomes:
   returned: always
 """
 
+import importlib
+from typing import TYPE_CHECKING, Any
+
 from ansible.module_utils.basic import AnsibleModule
 
+from ..module_utils._module import code_bundle
 from ..module_utils._module.runner import run
 from ..module_utils._options.rotation_options import HOST_TASKS_MODULE
-from ..module_utils._tasks.run_tasks import run_tasks
+
+if (
+    TYPE_CHECKING
+):  # AnsiballZ packs what is imported anywhere: of Ansible, the code that comes with a task needs this too
+    from ansible.module_utils import urls  # noqa: F401
+
+
+def run_tasks(module: AnsibleModule) -> dict[str, Any]:
+    """Do the work with the code that came with the task: AnsiballZ has not packed what is imported by name."""
+    if module.params["code"]:
+        code_bundle.install(module.params["code"])
+    result: dict[str, Any] = importlib.import_module(f"{code_bundle.PACKAGE}._tasks.run_tasks").run_tasks(module)
+    return result
 
 
 def main() -> None:

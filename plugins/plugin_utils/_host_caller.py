@@ -16,11 +16,13 @@ from ansible.plugins.action import ActionBase
 from ansible.plugins.loader import action_loader
 
 from ..module_utils._errors.run import HostPythonMissing, ModuleDied, PipeliningRequired
+from ..module_utils._module import code_bundle
 from ._host_calls import CallTimes, HostCall, HostResults
 from ._progress import ProgressLine
 from ._task_types import TaskArguments, TaskResult, Variables
 
 COLLECTION = "tetech.key_rotation"
+CODE = code_bundle.pack()  # once, in Ansible's own process
 
 
 class HostCaller(ActionBase):
@@ -53,7 +55,7 @@ class HostCaller(ActionBase):
         sent = time.time()
         result = self._execute_module(
             module_name=f"{COLLECTION}.host_tasks",
-            module_args={"tasks": [], "calls": json.dumps(calls_made), "all": all_of_them},
+            module_args={"tasks": [], "calls": json.dumps(calls_made), "code": CODE, "all": all_of_them},
             task_vars=self.variables,
         )
         if "outcomes" in result:

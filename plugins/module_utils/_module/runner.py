@@ -49,6 +49,6 @@ def outcome(task: Any, work: Callable[[Any], dict[str, Any]], needs: Sequence[st
 
 def forget(module: AnsibleModule) -> None:
     """Key material leaves the parameters before Ansible copies them into the result."""
-    for name in ("key_sets", "values", "store", "identity", "digest_key", "headers", "calls"):
+    for name in ("key_sets", "values", "store", "identity", "digest_key", "headers", "calls", "code"):
         if name in module.params:
             module.params[name] = None

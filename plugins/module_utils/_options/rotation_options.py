@@ -37,6 +37,7 @@ HOST_TASKS_MODULE: dict[str, Any] = {
     **PROJECT_INTERNAL,
     **KEYS_INTERNAL,
     "calls": {"type": "str", "no_log": True},
+    "code": {"type": "str", "no_log": True},
 }
 MAINTENANCE_WINDOW_INFO: dict[str, Any] = {
     **ROTATION,

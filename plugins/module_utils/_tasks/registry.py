@@ -41,30 +41,7 @@ from .._options.key_options import (
 from .._options.monitoring_options import MONITORING_PROBE_MODULE
 from .._options.rotation_options import CHECKLIST_FACTS_MODULE
 
-if TYPE_CHECKING:  # a process imports what it runs; AnsiballZ packs every module that is imported anywhere
-    from . import (  # noqa: F401
-        back_up,
-        change_lease,
-        collect_facts,
-        compare_logs,
-        compare_readings,
-        find_backup,
-        find_fence,
-        judge_processes,
-        list_backups,
-        make_plan,
-        read_keys,
-        reencrypt_values,
-        repair_values,
-        restore_database,
-        run_commands,
-        set_env_file,
-        switch_services,
-        take_census,
-        take_snapshot,
-        wait_for_health,
-        wait_for_sessions,
-    )
+if TYPE_CHECKING:
     from .host_task import HostTask, ModuleResult
 
 

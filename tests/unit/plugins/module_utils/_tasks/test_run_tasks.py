@@ -2,9 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
-import ast
 import json
-from pathlib import Path
 
 import pytest
 from ansible_collections.tetech.key_rotation.plugins.module_utils._tasks import registry
@@ -21,13 +19,6 @@ def run_tasks(run_module):
 def test_what_a_module_does_is_found_by_its_name_and_named_like_its_file():
     for work in registry.WORK.values():
         assert work.do.__name__ == work.name
-
-
-def test_the_work_of_every_module_is_packed():
-    """AnsiballZ packs what is imported anywhere in a file, and a process imports by name what it runs."""
-    tree = ast.parse(Path(registry.__file__).read_text(encoding="utf-8"))
-    imported = {alias.name for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) for alias in node.names}
-    assert {work.name for work in registry.WORK.values()} <= imported
 
 
 def test_each_runs_with_its_own_options_and_one_that_fails_ends_it(run_tasks, tmp_path):

@@ -1,0 +1,59 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The files of module_utils on their way to a host, where each that is used is compiled once.
+
+AnsiballZ would parse all of them in every playbook, and Python compiles each file of its zip twice.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import sys
+import zlib
+from collections.abc import Mapping, Sequence
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec
+from pathlib import Path
+from types import ModuleType
+
+PACKAGE = __name__.rsplit(".", 2)[0]
+
+
+def pack() -> str:
+    """All files of module_utils, as text."""
+    folder = Path(__file__).parents[1]
+    files = {path.relative_to(folder).as_posix(): path.read_text(encoding="utf-8") for path in folder.rglob("*.py")}
+    return base64.b64encode(zlib.compress(json.dumps(files).encode())).decode()
+
+
+def install(packed: str) -> None:
+    """Have what ``pack`` has read imported from memory."""
+    sys.meta_path.insert(0, MemoryImporter(json.loads(zlib.decompress(base64.b64decode(packed)))))
+
+
+class MemoryImporter(MetaPathFinder, Loader):
+    """Finds and loads the modules of PACKAGE, given the text of each file by its path."""
+
+    def __init__(self, files: Mapping[str, str]) -> None:
+        self._files = {_module_name(path): (path, text) for path, text in files.items()}
+
+    def find_spec(
+        self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        """The module, if it is one of them."""
+        if name not in self._files:
+            return None
+        return ModuleSpec(name, self, is_package=self._files[name][0].endswith("__init__.py"))
+
+    def create_module(self, spec: ModuleSpec) -> None:
+        """As Python does."""
+
+    def exec_module(self, module: ModuleType) -> None:
+        """Compile its file and run that."""
+        path, text = self._files[module.__name__]
+        exec(compile(text, path, "exec", dont_inherit=True), vars(module))  # noqa: S102
+
+
+def _module_name(path: str) -> str:
+    return ".".join([PACKAGE, *path.removesuffix(".py").removesuffix("/__init__").split("/")])
