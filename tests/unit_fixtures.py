@@ -98,6 +98,14 @@ def stored(store_path: str, loader: DataLoader, old_keys: KeySet, new_keys: KeyS
 
 
 @pytest.fixture
+def env_file(tmp_path: Path, old_keys: KeySet) -> str:
+    path = tmp_path / ".env"
+    path.write_text("".join(f"{name}={value}\n" for name, value in old_keys.values.items()))
+    path.chmod(0o600)
+    return str(path)
+
+
+@pytest.fixture
 def history(old_keys: KeySet, new_keys: KeySet) -> History:
     """The same history, kept nowhere."""
     begun = History("/store")

@@ -30,26 +30,7 @@ init_plugin_loader([_tree()])
 if "ansible_collections.tetech.key_rotation" in sys.modules:  # imported by other tests, without Ansible's finder
     sys.modules["ansible_collections.tetech.key_rotation"]._collection_meta = {}
 
-from ansible_collections.tetech.key_rotation.tests.unit_fixtures import (  # noqa: E402, F401
-    NOBODY,
-    as_ordinary_user,
-    checkout,
-    full_disk,
-    history,
-    home,
-    home_variable,
-    homes,
-    loader,
-    new_keys,
-    old_keys,
-    public_folder,
-    python,
-    run_module,
-    store_path,
-    stored,
-    third_keys,
-    vectors,
-)
+from ansible_collections.tetech.key_rotation.tests.unit_fixtures import *  # noqa: E402, F403
 
 
 @pytest.fixture(autouse=True)

@@ -4,29 +4,5 @@
 
 from __future__ import annotations
 
-from ansible_collections.tetech.key_rotation.tests.host_fixtures import (  # noqa: F401
-    ansible_s_own_output,
-    run_action,
-    start,
-    systemd,
-    tell,
-)
-from ansible_collections.tetech.key_rotation.tests.unit_fixtures import (  # noqa: F401
-    as_ordinary_user,
-    checkout,
-    full_disk,
-    history,
-    home,
-    home_variable,
-    homes,
-    loader,
-    new_keys,
-    old_keys,
-    public_folder,
-    python,
-    run_module,
-    store_path,
-    stored,
-    third_keys,
-    vectors,
-)
+from ansible_collections.tetech.key_rotation.tests.host_fixtures import *  # noqa: F403
+from ansible_collections.tetech.key_rotation.tests.unit_fixtures import *  # noqa: F403

@@ -2,10 +2,4 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
-from ansible_collections.tetech.key_rotation.tests.host_fixtures import (  # noqa: F401
-    ansible_s_own_output,
-    run_action,
-    start,
-    systemd,
-    tell,
-)
+from ansible_collections.tetech.key_rotation.tests.host_fixtures import *  # noqa: F403

@@ -6,44 +6,19 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
-from collections.abc import Callable, Iterator
-from typing import Any
 
-import pytest
-import yaml
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.rewrite import rewrite_progress
 from ansible_collections.tetech.key_rotation.plugins.module_utils._monitoring.metrics import METRICS
+from ansible_collections.tetech.key_rotation.tests.promtool_fixtures import (  # noqa: F401
+    FILES,
+    RULES,
+    alerts,
+    dashboard,
+    expressions,
+    promtool,
+)
 
-from ..conftest import CHECKOUT
-
-FILES = CHECKOUT / "roles/monitoring/files"
-RULES = FILES / "key_rotation.rules.yml"
 WRITTEN = {*METRICS, *rewrite_progress.METRICS}
-
-
-@pytest.fixture(scope="module")
-def promtool() -> Callable[..., str]:
-    def run(*words: str) -> str:
-        done = subprocess.run(["promtool", *words], capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
-
-    return run
-
-
-@pytest.fixture(scope="module")
-def dashboard() -> dict[str, Any]:
-    return json.loads((FILES / "key_rotation.dashboard.json").read_text(encoding="utf-8"))
-
-
-def alerts() -> list[dict[str, Any]]:
-    return [rule for group in yaml.safe_load(RULES.read_text())["groups"] for rule in group["rules"]]
-
-
-def expressions(dashboard: dict[str, Any]) -> Iterator[str]:
-    for panel in dashboard["panels"]:
-        yield from (target["expr"] for target in panel["targets"])
 
 
 def metrics_of(text: str) -> set[str]:

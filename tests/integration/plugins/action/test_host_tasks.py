@@ -12,14 +12,6 @@ from ansible_collections.tetech.key_rotation.plugins.plugin_utils._action import
 
 
 @pytest.fixture
-def env_file(tmp_path, old_keys):
-    path = tmp_path / ".env"
-    path.write_text("".join(f"{name}={value}\n" for name, value in old_keys.values.items()))
-    path.chmod(0o600)
-    return str(path)
-
-
-@pytest.fixture
 def host_tasks(run_action, env_file):
     def run(*tasks: dict[str, Any], **options: Any) -> dict[str, Any]:
         return run_action("host_tasks", rotation_id="r1", env_file=env_file, tasks=list(tasks), **options)

@@ -7,37 +7,18 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from ansible.parsing.vault import VaultLib
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.key_set import KeySet
 from ansible_collections.tetech.key_rotation.plugins.module_utils._record import verifier
-from ansible_collections.tetech.key_rotation.plugins.module_utils._stores.vault_file import VaultFile
 from ansible_collections.tetech.key_rotation.plugins.plugin_utils._keys.key_store import open_store
-
-
-@pytest.fixture
-def env_file(tmp_path: Path, old_keys) -> str:
-    path = tmp_path / ".env"
-    path.write_text("".join(f"{name}={value}\n" for name, value in old_keys.values.items()))
-    path.chmod(0o600)
-    return str(path)
-
-
-@pytest.fixture
-def history(store_path, loader):
-    """The history that the store holds now."""
-    return lambda: open_store({"path": store_path}, {}, loader).load()
-
-
-@pytest.fixture
-def version(run_action):
-    def run(state: str, rotation_id: str = "r1", **args):
-        return run_action("key_version", state=state, rotation_id=rotation_id, **args)
-
-    return run
-
-
-def code(result) -> str:
-    return result["error"]["code"]
+from ansible_collections.tetech.key_rotation.tests.key_version_fixtures import (  # noqa: F401
+    STRONG,
+    another_first,
+    census,
+    code,
+    completed,
+    history,
+    vaulted,
+    version,
+)
 
 
 def test_the_application_s_own_keys_are_adopted_once(version, env_file, history, old_keys):
@@ -85,24 +66,6 @@ def test_who_changed_a_key_by_hand_learns_which_version_to_put_back(version, ado
     assert (
         f"put the keys of version {old_keys.key_id} back into it: the lookup tetech.key_rotation.keys" in error["todo"]
     )
-
-
-@pytest.fixture
-def another_first(monkeypatch):
-    """Another host, or another controller, changes the store just before this one does."""
-
-    def first(act) -> None:
-        change = VaultFile.change
-
-        def second(store):
-            monkeypatch.setattr(VaultFile, "change", change)
-            with store.change() as history:
-                act(history)
-            return store.change()
-
-        monkeypatch.setattr(VaultFile, "change", second)
-
-    return first
 
 
 def test_a_key_that_is_listed_or_no_longer_listed_is_adopted_with_the_others(
@@ -153,21 +116,6 @@ def test_a_refusal_on_the_host_is_the_result(version, tmp_path, history):
     assert history().versions == []
 
 
-@pytest.fixture
-def vaulted(tmp_path, loader):
-    """A file on the control node, encrypted with Ansible's vault secret."""
-
-    def write(text: str) -> str:
-        path = tmp_path / "supplied.yml"
-        path.write_bytes(VaultLib([]).encrypt(text, loader._vault.secrets[0][1]))
-        return str(path)
-
-    return write
-
-
-STRONG = "CANARYsupplied0123456789" * 3
-
-
 def test_a_dry_run_before_anything_was_adopted_refuses_the_application_s_own_keys(version, history, vaulted, tmp_path):
     env_file = tmp_path / ".env"
     env_file.touch(mode=0o600)
@@ -175,25 +123,6 @@ def test_a_dry_run_before_anything_was_adopted_refuses_the_application_s_own_key
     own = {"values_file": vaulted(f"SECRET_KEY: {STRONG}"), "env_file": str(env_file)}
     assert code(version("pending", check=True, **own)) == "E_KEY_REUSED"
     assert history().versions == []
-
-
-@pytest.fixture
-def census(history):
-    """What django_census found: so many values of a column under each version."""
-
-    def taken(**counts: int) -> dict[str, object]:
-        key_ids = {stage: KeySet(values).key_id for stage, values in history().for_host()["key_sets"].items()}
-        target = {"table": "profile", "column": "phone", "rows": sum(counts.values()), "classes": counts}
-        return {"key_ids": key_ids, "targets": [target], "kept_aside": {}, "changed": False}
-
-    return taken
-
-
-@pytest.fixture
-def completed(stored, store_path, loader):
-    with open_store({"path": store_path}, {}, loader).change() as history:
-        history.promote()
-        history.close("r1")
 
 
 def test_a_rotation_by_the_modules_alone_is_open_until_its_record_is_completed(

@@ -5,30 +5,8 @@
 from __future__ import annotations
 
 import pytest
-from ansible import context
-from ansible.utils.context_objects import CLIArgs
-from ansible_collections.tetech.key_rotation.plugins.module_utils._record.run_lease import Lease
 from ansible_collections.tetech.key_rotation.plugins.module_utils._record.writer import Record
-from ansible_collections.tetech.key_rotation.plugins.plugin_utils._keys.key_store import open_store
-
-
-@pytest.fixture
-def events(tmp_path):
-    """What the record of a rotation holds now."""
-    return lambda rotation_id: Record(str(tmp_path / "records"), rotation_id).events()
-
-
-@pytest.fixture
-def begun(store_path, loader, old_keys, run_action):
-    """Rotation r1 has begun here, and its head is in the store."""
-    with open_store({"path": store_path}, {}, loader).change() as history:
-        history.adopt(old_keys)
-    run_action("rotation_record", state="opened", environment="demo", rotation_id="r1")
-
-
-@pytest.fixture
-def lease(tmp_path):
-    return Lease(str(tmp_path / "records"))
+from ansible_collections.tetech.key_rotation.tests.record_fixtures import begun, events, lease  # noqa: F401
 
 
 @pytest.mark.parametrize("check", [False, True])
@@ -60,15 +38,3 @@ def test_what_is_dropped_in_an_earlier_record_loses_no_later_one_s_end(run_actio
     assert events("r1")[-2]["follows"].startswith("r2 "), events("r1")
     checked = run_action("rotation_record_info")["records"]
     assert not [note for one in checked for note in one["notes"] if note["kind"] == "unchecked"]
-
-
-@pytest.fixture
-def refused(run_action, events, monkeypatch):
-    """What is written of a run that was refused before it had a record."""
-    monkeypatch.setattr(context, "CLIARGS", CLIArgs({"args": ("playbooks/rollback.yml",)}))
-    error = {"code": "E_RUNNING", "what": "another run goes on"}
-
-    def go(**given):
-        return run_action("rotation_record", state="failed", error=error, failed_task="Open", **given)
-
-    return go

@@ -9,7 +9,6 @@ import textwrap
 from pathlib import Path
 
 import pytest
-from ansible.parsing.vault import VaultLib
 from ansible_collections.tetech.key_rotation.plugins.action import key_version
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.key_set import KeySet
 from ansible_collections.tetech.key_rotation.plugins.module_utils._env_file import key_generation
@@ -22,32 +21,16 @@ from ansible_collections.tetech.key_rotation.plugins.plugin_utils._keys import r
 from ansible_collections.tetech.key_rotation.plugins.plugin_utils._keys.host_keys import KeyFiles, refuse_other_keys
 from ansible_collections.tetech.key_rotation.plugins.plugin_utils._keys.key_store import AnsibleVault, open_store
 from ansible_collections.tetech.key_rotation.tests.key_pairs import KeyPair, key_pair
-
-
-@pytest.fixture
-def env_file(tmp_path: Path, old_keys) -> str:
-    path = tmp_path / ".env"
-    path.write_text("".join(f"{name}={value}\n" for name, value in old_keys.values.items()))
-    path.chmod(0o600)
-    return str(path)
-
-
-@pytest.fixture
-def history(store_path, loader):
-    """The history that the store holds now."""
-    return lambda: open_store({"path": store_path}, {}, loader).load()
-
-
-@pytest.fixture
-def version(run_action):
-    def run(state: str, rotation_id: str = "r1", **args):
-        return run_action("key_version", state=state, rotation_id=rotation_id, **args)
-
-    return run
-
-
-def code(result) -> str:
-    return result["error"]["code"]
+from ansible_collections.tetech.key_rotation.tests.key_version_fixtures import (  # noqa: F401
+    STRONG,
+    another_first,
+    census,
+    code,
+    completed,
+    history,
+    vaulted,
+    version,
+)
 
 
 def test_an_approval_that_another_control_node_used_first_makes_no_version(version, stored, loader, tmp_path):
@@ -64,24 +47,6 @@ def test_an_approval_that_another_control_node_used_first_makes_no_version(versi
         changed.promote()
         changed.close("r2")
     assert code(version("pending", "r3", keys=keys, record_dir=str(tmp_path / "elsewhere"))) == "E_APPROVAL_USED"
-
-
-@pytest.fixture
-def another_first(monkeypatch):
-    """Another host, or another controller, changes the store just before this one does."""
-
-    def first(act) -> None:
-        change = VaultFile.change
-
-        def second(store):
-            monkeypatch.setattr(VaultFile, "change", change)
-            with store.change() as history:
-                act(history)
-            return store.change()
-
-        monkeypatch.setattr(VaultFile, "change", second)
-
-    return first
 
 
 def test_of_two_hosts_that_ask_for_new_keys_at_once_the_second_finds_those_of_the_first(
@@ -313,21 +278,6 @@ def test_keys_that_an_interrupted_run_put_aside_are_taken_and_none_made_beside_t
     assert history().stage("pending").values == new_keys.values
 
 
-@pytest.fixture
-def vaulted(tmp_path, loader):
-    """A file on the control node, encrypted with Ansible's vault secret."""
-
-    def write(text: str) -> str:
-        path = tmp_path / "supplied.yml"
-        path.write_bytes(VaultLib([]).encrypt(text, loader._vault.secrets[0][1]))
-        return str(path)
-
-    return write
-
-
-STRONG = "CANARYsupplied0123456789" * 3
-
-
 def test_values_from_elsewhere_are_taken_from_a_file_that_ansible_vault_encrypted(version, adopted, history, vaulted):
     made = version("pending", values_file=vaulted(f"SECRET_KEY: '{STRONG}'"))
     assert made["changed"] is True
@@ -452,18 +402,6 @@ def test_a_list_goes_on_from_the_current_one(version, history, store_path, loade
     assert (len(new), old) == (44, "second")
 
 
-@pytest.fixture
-def census(history):
-    """What django_census found: so many values of a column under each version."""
-
-    def taken(**counts: int) -> dict[str, object]:
-        key_ids = {stage: KeySet(values).key_id for stage, values in history().for_host()["key_sets"].items()}
-        target = {"table": "profile", "column": "phone", "rows": sum(counts.values()), "classes": counts}
-        return {"key_ids": key_ids, "targets": [target], "kept_aside": {}, "changed": False}
-
-    return taken
-
-
 def test_a_pending_version_that_nothing_is_under_is_discarded_once(
     version, stored, history, census, old_keys, new_keys
 ):
@@ -498,13 +436,6 @@ def test_what_is_current_or_another_rotation_s_is_not_discarded(version, stored,
     version("current")
     assert code(version("discarded", census=census())) == "E_STORE_STAGE"
     assert "previous" in history().stages
-
-
-@pytest.fixture
-def completed(stored, store_path, loader):
-    with open_store({"path": store_path}, {}, loader).change() as history:
-        history.promote()
-        history.close("r1")
 
 
 def test_a_version_that_nothing_needs_is_destroyed_once_and_remembered(

@@ -30,6 +30,7 @@ from ansible_collections.tetech.key_rotation.plugins.plugin_utils._rotation_reco
     rotation_choice,
     run_notice,
 )
+from ansible_collections.tetech.key_rotation.tests.record_fixtures import begun, events, lease  # noqa: F401
 
 HEAD = f"r1 74 {'ab' * 32}"  # of the record that another control node has
 NEW_ID = r"\d{8}T\d{6}Z-[0-9a-f]{4}"
@@ -179,12 +180,6 @@ def test_two_new_rotations_have_two_names():
 
 
 @pytest.fixture
-def events(tmp_path):
-    """What the record of a rotation holds now."""
-    return lambda rotation_id: Record(str(tmp_path / "records"), rotation_id).events()
-
-
-@pytest.fixture
 def history_now(store_path, loader):
     return lambda: open_store({"path": store_path}, {}, loader).load()
 
@@ -227,19 +222,6 @@ def test_without_a_record_there_is_no_rotation(run_action, stored, tmp_path):
     (tmp_path / "records" / "r1" / "record.jsonl").mkdir(parents=True)
     result = run_action("rotation_record", state="opened", environment="demo")
     assert (result["failed"], result["error"]["code"]) == (True, "E_RECORD_WRITE")
-
-
-@pytest.fixture
-def begun(store_path, loader, old_keys, run_action):
-    """Rotation r1 has begun here, and its head is in the store."""
-    with open_store({"path": store_path}, {}, loader).change() as history:
-        history.adopt(old_keys)
-    run_action("rotation_record", state="opened", environment="demo", rotation_id="r1")
-
-
-@pytest.fixture
-def lease(tmp_path):
-    return Lease(str(tmp_path / "records"))
 
 
 @pytest.fixture

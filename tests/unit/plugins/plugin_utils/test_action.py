@@ -121,14 +121,6 @@ def test_an_act_of_the_run_that_holds_the_lease_is_done(promote, tmp_path):
     assert promote()["changed"] is True
 
 
-@pytest.fixture
-def env_file(tmp_path, old_keys):
-    path = tmp_path / ".env"
-    path.write_text("".join(f"{name}={value}\n" for name, value in old_keys.values.items()))
-    path.chmod(0o600)
-    return str(path)
-
-
 def test_a_connection_that_writes_modules_to_the_host_is_refused(run_action, env_file, monkeypatch, store_path):
     monkeypatch.setattr(ConnectionBase, "is_pipelining_enabled", lambda self, wrap_async=False: False)
     result = run_action("key_version", state="adopted", rotation_id="r1", env_file=env_file)

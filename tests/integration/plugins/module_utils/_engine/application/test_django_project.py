@@ -7,18 +7,11 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 from pathlib import Path
-from types import ModuleType
-from typing import Any
 
 import pytest
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.application import django_project
+from ansible_collections.tetech.key_rotation.tests.project_fixtures import folder  # noqa: F401
 
-MANAGE = """
-import os
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "food_ordering.settings")
-"""
 # A start changes its process, so each has one of its own.
 START = """
 import json, os, sys
@@ -44,15 +37,6 @@ def setup():
     SAW.update(settings=os.environ["DJANGO_SETTINGS_MODULE"], cwd=os.getcwd(), bytecode=not sys.dont_write_bytecode)
     import food_ordering
 """
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    made = tmp_path / "project"
-    (made / "food_ordering").mkdir(parents=True)
-    (made / "manage.py").write_text(MANAGE)
-    (made / "food_ordering" / "__init__.py").write_text("")
-    return made
 
 
 @pytest.fixture
@@ -122,25 +106,3 @@ def test_the_application_has_the_variables_of_its_service_and_no_other_process_s
     )
     saw = start(seen, service={"KEY": "CANARY", "PYTHONPATH": str(tmp_path / "packages")})["saw"]
     assert (saw["key"], saw["born"]) == ("CANARY", False)
-
-
-@pytest.fixture
-def application(monkeypatch):
-    """The settings module of an application that was started."""
-
-    def started(**settings: Any) -> ModuleType:
-        module = ModuleType("food_ordering.settings")
-        module.__dict__.update(settings)
-        monkeypatch.setitem(sys.modules, "food_ordering.settings", module)
-        monkeypatch.setenv("DJANGO_SETTINGS_MODULE", "food_ordering.settings")
-        return module
-
-    return started
-
-
-@pytest.fixture
-def started(tmp_path):
-    """An application that read its .env when it started."""
-    made = django_project.ApplicationStart(frozenset({"PATH"}))
-    made.see("open", (str(tmp_path / ".env"), "r", 0))
-    return made

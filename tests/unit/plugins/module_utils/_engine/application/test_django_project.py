@@ -2,11 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
-import json
 import os
-import subprocess
 import sys
-from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
@@ -14,66 +11,7 @@ import pytest
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.application import django_project
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.rotation import Request
 from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import RotationError
-
-MANAGE = """
-import os
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "food_ordering.settings")
-"""
-# A start changes its process, so each has one of its own.
-START = """
-import json, os, sys
-sys.path.insert(0, sys.argv[1])
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.application import django_project
-from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import RotationError
-try:
-    service = json.loads(sys.argv[3])
-    django_project.start(sys.argv[2], service.pop("settings_module", None), environment=lambda: service)
-    import django
-    print(json.dumps({"saw": django.SAW}))
-except RotationError as exc:
-    print(json.dumps(exc.as_result()))
-"""
-# Django as far as a start goes: what the application's own code does then is what is tested.
-DJANGO = """
-import os, sys
-SAW = {}
-def setup():
-    print("noise")
-    from django.utils import log
-    log.configure_logging(None, {"handlers": {"file": {"filename": "CANARY.log"}}})
-    SAW.update(settings=os.environ["DJANGO_SETTINGS_MODULE"], cwd=os.getcwd(), bytecode=not sys.dont_write_bytecode)
-    import food_ordering
-"""
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    made = tmp_path / "project"
-    (made / "food_ordering").mkdir(parents=True)
-    (made / "manage.py").write_text(MANAGE)
-    (made / "food_ordering" / "__init__.py").write_text("")
-    return made
-
-
-@pytest.fixture
-def start(folder: Path, checkout: Path, tmp_path: Path, python: str):
-    tree = tmp_path / "tree"
-    (tree / "ansible_collections" / "tetech").mkdir(parents=True)
-    (tree / "ansible_collections" / "tetech" / "key_rotation").symlink_to(checkout)
-    (folder / "django/utils").mkdir(parents=True)
-    (folder / "django/__init__.py").write_text(DJANGO)
-    (folder / "django/utils/__init__.py").touch()
-    (folder / "django/utils/log.py").write_text("def configure_logging(*found):\n    raise ValueError(found)\n")
-
-    def run(settings: str = "", service: dict[str, str] | None = None) -> dict:
-        (folder / "food_ordering" / "__init__.py").write_text(settings)
-        argv = [python, "-c", START, str(tree), str(folder), json.dumps(service or {})]
-        cache = {"PATH": os.environ["PATH"], "PYTHONPYCACHEPREFIX": str(tmp_path / "cache")}
-        ended = subprocess.run(argv, capture_output=True, text=True, check=True, cwd=tmp_path, env=cache)
-        assert ended.stderr == ""
-        return json.loads(ended.stdout)
-
-    return run
+from ansible_collections.tetech.key_rotation.tests.project_fixtures import folder  # noqa: F401
 
 
 def test_a_folder_that_is_not_there_is_no_project(tmp_path):
