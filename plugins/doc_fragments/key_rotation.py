@@ -242,17 +242,104 @@ options:
     default: {}
 """
     )
-    ROTATION = r"""
+    _RECORD_DIR: str = r"""  record_dir:
+    description:
+      - Folder of the records on the control node.
+      - The default is C(.key_rotation/PROJECT/records) next to the inventory.
+    type: path
+"""
+    ROTATION: str = (
+        r"""
 options:
   rotation_id:
     description: The rotation that this step belongs to. It makes the step idempotent.
     type: str
     required: true
-  record_dir:
+"""
+        + _RECORD_DIR
+    )
+    RECORD: str = "options:\n" + _RECORD_DIR
+    # For modules that may run without a rotation.
+    RECORDED: str = (
+        r"""
+options:
+  rotation_id:
+    description: The rotation to whose record this is written. Without it, nothing is recorded.
+    type: str
+"""
+        + _RECORD_DIR
+    )
+    # For modules that request pages of the application.
+    REQUESTS = r"""
+options:
+  headers:
     description:
-      - Folder of the records on the control node.
-      - The default is C(.key_rotation/PROJECT/records) next to the inventory.
+      - Headers to send, such as C(Authorization) with a token. They reach the host through a pipe.
+      - Never logged.
+    type: dict
+    default: {}
+  ca_file:
+    description: File on the host with the CA certificates to trust. The default is the system's certificates.
     type: path
+  answer_timeout:
+    description:
+      - Maximum number of seconds for each response, from start to end. An endless streaming response counts as a
+        failure.
+    type: int
+    default: 10
+"""
+    # For modules that look at every column.
+    OUTSIDE = r"""
+options:
+  outside:
+    description:
+      - What to do about columns that look encrypted, of which nothing opens, and that were no part of the last rotation
+        as its record has it. V(report) does not let them stop a rollback or a verification.
+    type: str
+    choices: [refuse, report]
+    default: refuse
+  recorded_columns:
+    description: The columns of the last rotation, with O(outside=report). Set by the action plugin. Not for playbooks.
+    type: list
+    elements: str
+    default: []
+"""
+    # For modules that run on the control node alone.
+    STORE = r"""
+options:
+  store:
+    description:
+      - The key store, as for M(tetech.key_rotation.key_version).
+      - Never logged.
+    type: dict
+    default: {}
+"""
+    # For modules that find an existing backup.
+    BACKUPS = r"""
+options:
+  backup_dir:
+    description: Folder of the backups on the host.
+    type: path
+    required: true
+"""
+    # For modules that compute how long a rotation takes.
+    ESTIMATE = r"""
+options:
+  window:
+    description: The maintenance window, with V(start) and V(end), each a time with a UTC offset.
+    type: dict
+  throttle:
+    description: The limits, as for M(tetech.key_rotation.django_reencrypt). A number below 0 is refused.
+    type: dict
+    default: {}
+  workers:
+    description: Number of processes that re-encrypt at the same time. 0 means one for each core of the host.
+    type: int
+    default: 0
+  application_rows:
+    description: How many rows of each model the application will read before and after. 0 means all rows.
+    type: int
+    default: 0
 """
     # For modules that read a backup and restore a copy of it.
     RESTORING = r"""
@@ -303,5 +390,18 @@ attributes:
     support: none
   idempotent:
     description: Running it again with the same rotation ID changes nothing.
+    support: full
+"""
+    READ_ONLY = r"""
+options: {}
+attributes:
+  check_mode:
+    description: Changes nothing.
+    support: full
+  diff_mode:
+    description: There is no difference to show.
+    support: none
+  idempotent:
+    description: Changes nothing.
     support: full
 """

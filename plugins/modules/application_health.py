@@ -19,26 +19,12 @@ options:
   host:
     description: Name to send as the Host header, one of the application's C(ALLOWED_HOSTS).
     type: str
-  headers:
-    description:
-      - Headers to send, such as C(Authorization) with a token. They reach the host through a pipe.
-      - Never logged.
-    type: dict
-    default: {}
-  ca_file:
-    description: File on the host with the CA certificates to trust. The default is the system's certificates.
-    type: path
   timeout:
     description: Maximum number of seconds to keep requesting.
     type: int
     default: 60
-  answer_timeout:
-    description:
-      - Maximum number of seconds for each response, from start to end. An endless streaming response counts as a
-        failure.
-    type: int
-    default: 10
 extends_documentation_fragment:
+  - tetech.key_rotation.key_rotation.requests
   - tetech.key_rotation.key_rotation.rotation
   - tetech.key_rotation.key_rotation.attributes
 """

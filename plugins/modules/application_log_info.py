@@ -29,17 +29,8 @@ options:
     type: str
     choices: [refuse, warn]
     default: warn
-attributes:
-  check_mode:
-    description: Changes nothing.
-    support: full
-  diff_mode:
-    description: There is no difference to show.
-    support: none
-  idempotent:
-    description: Changes nothing.
-    support: full
 extends_documentation_fragment:
+  - tetech.key_rotation.key_rotation.read_only
   - tetech.key_rotation.key_rotation.logs
   - tetech.key_rotation.key_rotation.rotation
 """

@@ -18,17 +18,8 @@ options:
     choices: [refuse, accept]
     default: accept
 extends_documentation_fragment:
+  - tetech.key_rotation.key_rotation.read_only
   - tetech.key_rotation.key_rotation.application
-attributes:
-  check_mode:
-    description: Changes nothing.
-    support: full
-  diff_mode:
-    description: There is no difference to show.
-    support: none
-  idempotent:
-    description: Changes nothing.
-    support: full
 """
 
 EXAMPLES = r"""

@@ -83,36 +83,18 @@ options:
         before its first write. This tries the pending version, or new values that are then discarded.
     type: bool
     default: false
-  outside:
-    description:
-      - What to do about columns that look encrypted, of which nothing opens, and that were no part of the last rotation
-        as its record has it. V(report) does not let them stop a rollback or a verification.
-    type: str
-    choices: [refuse, report]
-    default: refuse
-  recorded_columns:
-    description: The columns of the last rotation, with O(outside=report). Set by the action plugin. Not for playbooks.
-    type: list
-    elements: str
-    default: []
   sessions_allowed:
     description: C(application_name) of database sessions of the application's role that hold no key, for RV(sessions).
     type: list
     elements: str
     default: []
-  rotation_id:
-    description: The rotation to whose record this is written. Without it, nothing is recorded.
-    type: str
   run:
     description: The run that takes the census, with O(report_only=true). Set by the action plugin. Not for playbooks.
     type: str
     default: ""
-  record_dir:
-    description:
-      - Folder of the records on the control node.
-      - The default is C(.key_rotation/PROJECT/records) next to the inventory.
-    type: path
 extends_documentation_fragment:
+  - tetech.key_rotation.key_rotation.recorded
+  - tetech.key_rotation.key_rotation.outside
   - tetech.key_rotation.key_rotation.application
   - tetech.key_rotation.key_rotation.project
   - tetech.key_rotation.key_rotation.keys

@@ -22,17 +22,8 @@ options:
     description: Whether to decrypt and count every value. Set by the action plugin. Not for playbooks.
     type: bool
     default: false
-attributes:
-  check_mode:
-    description: Changes nothing.
-    support: full
-  diff_mode:
-    description: There is no difference to show.
-    support: none
-  idempotent:
-    description: Changes nothing.
-    support: full
 extends_documentation_fragment:
+  - tetech.key_rotation.key_rotation.read_only
   - tetech.key_rotation.key_rotation.application
   - tetech.key_rotation.key_rotation.project
   - tetech.key_rotation.key_rotation.keys

@@ -38,18 +38,6 @@ options:
       - A value that no version decrypts is left unchanged, and does not prevent the rollback of the others.
     type: bool
     default: false
-  outside:
-    description:
-      - What to do about columns that look encrypted, of which nothing opens, and that were no part of the last rotation
-        as its record has it. V(report) does not let them stop a rollback or a verification.
-    type: str
-    choices: [refuse, report]
-    default: refuse
-  recorded_columns:
-    description: The columns of the last rotation, with O(outside=report). Set by the action plugin. Not for playbooks.
-    type: list
-    elements: str
-    default: []
   workers:
     description: Number of processes that work at the same time. V(0) means one for each core that the module may use.
     type: int
@@ -156,6 +144,7 @@ options:
     type: str
     default: ""
 extends_documentation_fragment:
+  - tetech.key_rotation.key_rotation.outside
   - tetech.key_rotation.key_rotation.application
   - tetech.key_rotation.key_rotation.project
   - tetech.key_rotation.key_rotation.keys

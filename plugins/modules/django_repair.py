@@ -27,15 +27,12 @@ options:
     type: list
     elements: str
     default: []
-  backup_dir:
-    description: Folder of the backups on the host.
-    type: path
-    required: true
   run:
     description: The run. Set by the action plugin. Not for playbooks.
     type: str
     default: ""
 extends_documentation_fragment:
+  - tetech.key_rotation.key_rotation.backups
   - tetech.key_rotation.key_rotation.application
   - tetech.key_rotation.key_rotation.project
   - tetech.key_rotation.key_rotation.keys

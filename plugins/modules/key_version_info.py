@@ -28,25 +28,12 @@ options:
   rotation_id:
     description: With O(env_file), the rotation to whose record this is written. Without it, nothing is recorded.
     type: str
-  record_dir:
-    description:
-      - Folder of the records on the control node.
-      - The default is C(.key_rotation/PROJECT/records) next to the inventory.
-    type: path
   seal_to:
     description: The public key for the host's reply. Set by the action plugin. Not for playbooks.
     type: str
-attributes:
-  check_mode:
-    description: Changes nothing.
-    support: full
-  diff_mode:
-    description: There is no difference to show.
-    support: none
-  idempotent:
-    description: Changes nothing.
-    support: full
 extends_documentation_fragment:
+  - tetech.key_rotation.key_rotation.record
+  - tetech.key_rotation.key_rotation.read_only
   - tetech.key_rotation.key_rotation.keys
 """
 

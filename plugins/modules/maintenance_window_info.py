@@ -20,27 +20,13 @@ options:
     type: str
     choices: [demo, staging, production]
     default: production
-  window:
-    description: The maintenance window, with V(start) and V(end), each a time with a UTC offset.
-    type: dict
-  throttle:
-    description: The limits, as for M(tetech.key_rotation.django_reencrypt). A number below 0 is refused.
-    type: dict
-    default: {}
-  workers:
-    description: Number of processes that re-encrypt at the same time. 0 means one for each core of the host.
-    type: int
-    default: 0
-  application_rows:
-    description: How many rows of each model the application will read before and after. 0 means all rows.
-    type: int
-    default: 0
   accept:
     description: With V(window), the rotation continues in any case.
     type: list
     elements: str
     default: []
 extends_documentation_fragment:
+  - tetech.key_rotation.key_rotation.estimate
   - tetech.key_rotation.key_rotation.rotation
   - tetech.key_rotation.key_rotation.attributes
 """

@@ -54,21 +54,6 @@ options:
   host:
     description: Name to send as the Host header, if the application answers only to that name.
     type: str
-  headers:
-    description:
-      - Headers to send, such as C(Authorization) with a token. They reach the host through a pipe.
-      - Never logged.
-    type: dict
-    default: {}
-  ca_file:
-    description: File on the host with the CA certificates to trust. The default is the system's certificates.
-    type: path
-  answer_timeout:
-    description:
-      - Maximum number of seconds for each response, from start to end. An endless streaming response counts as a
-        failure.
-    type: int
-    default: 10
   tries:
     description: How often each URL is requested. The median counts.
     type: int
@@ -132,14 +117,6 @@ options:
     description: Number of days before that from which a warning is shown.
     type: int
     default: 30
-  rotation_id:
-    description: The rotation to whose record this is written. Without it, nothing is recorded.
-    type: str
-  record_dir:
-    description:
-      - Folder of the records on the control node.
-      - The default is C(.key_rotation/PROJECT/records) next to the inventory.
-    type: path
   expected:
     description: The key ID of the current version. Set by the action plugin. Not for playbooks.
     type: str
@@ -157,6 +134,8 @@ options:
     description: A dead run that holds the lease of a database. Set by the action plugin. Not for playbooks.
     type: dict
 extends_documentation_fragment:
+  - tetech.key_rotation.key_rotation.recorded
+  - tetech.key_rotation.key_rotation.requests
   - tetech.key_rotation.key_rotation.logs
   - tetech.key_rotation.key_rotation.application
   - tetech.key_rotation.key_rotation.project

@@ -13,25 +13,14 @@ description:
   - A backup counts as kept while its manifest exists. Fails if a manifest cannot be read, or if a complete dump has
     none, because its versions are then unknown.
 options:
-  backup_dir:
-    description: Folder of the backups on the host.
-    type: path
-    required: true
   absent:
     description: With V(accept), a host without this folder has no backups. With V(refuse), that is an error.
     type: str
     choices: [refuse, accept]
     default: refuse
-attributes:
-  check_mode:
-    description: Changes nothing.
-    support: full
-  diff_mode:
-    description: There is no difference to show.
-    support: none
-  idempotent:
-    description: Changes nothing.
-    support: full
+extends_documentation_fragment:
+  - tetech.key_rotation.key_rotation.backups
+  - tetech.key_rotation.key_rotation.read_only
 """
 
 EXAMPLES = r"""

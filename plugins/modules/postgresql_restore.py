@@ -28,10 +28,6 @@ options:
     type: str
     choices: [prepared, present, dropped]
     default: present
-  backup_dir:
-    description: Folder of the backups on the host.
-    type: path
-    required: true
   rotation_id:
     description: The rotation to which the backup belongs.
     type: str
@@ -48,12 +44,9 @@ options:
   recorded_in:
     description: The rotation to whose record this is written, if it is not O(rotation_id).
     type: str
-  record_dir:
-    description:
-      - Folder of the records on the control node.
-      - The default is C(.key_rotation/PROJECT/records) next to the inventory.
-    type: path
 extends_documentation_fragment:
+  - tetech.key_rotation.key_rotation.record
+  - tetech.key_rotation.key_rotation.backups
   - tetech.key_rotation.key_rotation.application
   - tetech.key_rotation.key_rotation.project
   - tetech.key_rotation.key_rotation.keys

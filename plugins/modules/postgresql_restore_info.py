@@ -14,14 +14,11 @@ description:
   - If a restore was killed after it had closed a database to all clients, and the database was not replaced, the
     module opens it again. Otherwise it fails.
 options:
-  backup_dir:
-    description: Folder of the backups on the host.
-    type: path
-    required: true
   rotation_id:
     description: The rotation to which the backup belongs. The default is the newest backup.
     type: str
 extends_documentation_fragment:
+  - tetech.key_rotation.key_rotation.backups
   - tetech.key_rotation.key_rotation.application
   - tetech.key_rotation.key_rotation.project
   - tetech.key_rotation.key_rotation.keys

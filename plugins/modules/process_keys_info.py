@@ -86,15 +86,8 @@ options:
   expected:
     description: The key ID of O(stage). Set by the action plugin. Not for playbooks.
     type: str
-  rotation_id:
-    description: The rotation to whose record this is written. Without it, nothing is recorded.
-    type: str
-  record_dir:
-    description:
-      - Folder of the records on the control node.
-      - The default is C(.key_rotation/PROJECT/records) next to the inventory.
-    type: path
 extends_documentation_fragment:
+  - tetech.key_rotation.key_rotation.recorded
   - tetech.key_rotation.key_rotation.named_keys
   - tetech.key_rotation.key_rotation.attributes
 notes:

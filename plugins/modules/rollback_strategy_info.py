@@ -53,18 +53,9 @@ options:
   rotation_id:
     description: The rotation to roll back. The default is the last one.
     type: str
-  record_dir:
-    description:
-      - Folder of the records on the control node.
-      - The default is C(.key_rotation/PROJECT/records) next to the inventory.
-    type: path
-  store:
-    description:
-      - The key store, as for M(tetech.key_rotation.key_version).
-      - Never logged.
-    type: dict
-    default: {}
 extends_documentation_fragment:
+  - tetech.key_rotation.key_rotation.record
+  - tetech.key_rotation.key_rotation.store
   - tetech.key_rotation.key_rotation.attributes
 """
 

@@ -30,9 +30,6 @@ options:
     description: Who is notified, as for M(tetech.key_rotation.rotation_record). Never logged.
     type: raw
     default: []
-  window:
-    description: The maintenance window, with V(start) and V(end), each a time with a UTC offset.
-    type: dict
   settings:
     description: The settings whose values are rotated, each with its V(name).
     type: list
@@ -57,23 +54,11 @@ options:
     description: V(direct) or V(migration).
     type: str
     default: direct
-  throttle:
-    description: The limits, as for M(tetech.key_rotation.django_reencrypt). A number below 0 is refused.
-    type: dict
-    default: {}
-  workers:
-    description: Number of processes that re-encrypt at the same time. 0 means one for each core of the host.
-    type: int
-    default: 0
   fence:
     description: V(auto) or V(off), as for M(tetech.key_rotation.django_reencrypt).
     type: str
     choices: [auto, "off"]
     default: auto
-  application_rows:
-    description: How many rows of each model the application will read before and after. 0 means all rows.
-    type: int
-    default: 0
   backup_proof:
     description: The proof of the backup, V(full), V(sample) or V(none).
     type: str
@@ -103,13 +88,9 @@ options:
     type: list
     elements: str
     default: []
-  store:
-    description:
-      - The key store, as for M(tetech.key_rotation.key_version).
-      - Never logged.
-    type: dict
-    default: {}
 extends_documentation_fragment:
+  - tetech.key_rotation.key_rotation.store
+  - tetech.key_rotation.key_rotation.estimate
   - tetech.key_rotation.key_rotation.rotation
   - tetech.key_rotation.key_rotation.attributes
 """

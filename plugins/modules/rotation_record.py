@@ -36,11 +36,6 @@ options:
       - The rotation. Optional to open a record, required to close one.
       - With O(state=failed) and without it, the module records that a run was refused before it had a record.
     type: str
-  record_dir:
-    description:
-      - Folder of the records on the control node.
-      - The default is C(.key_rotation/PROJECT/records) next to the inventory.
-    type: path
   former_signers:
     description:
       - With O(state=opened), earlier public keys with which records may be signed, as C(ssh-ed25519 AAAA...).
@@ -48,12 +43,6 @@ options:
     type: list
     elements: str
     default: []
-  store:
-    description:
-      - The key store, as for M(tetech.key_rotation.key_version).
-      - Never logged.
-    type: dict
-    default: {}
   reason:
     description: The reason for the rotation, for the record.
     type: str
@@ -114,6 +103,8 @@ options:
     description: With O(direction=rollback), the result of M(tetech.key_rotation.rollback_strategy_info).
     type: dict
 extends_documentation_fragment:
+  - tetech.key_rotation.key_rotation.record
+  - tetech.key_rotation.key_rotation.store
   - tetech.key_rotation.key_rotation.attributes
 """
 

@@ -17,11 +17,6 @@ options:
   rotation_id:
     description: The rotation whose record is verified. The default is all of them.
     type: str
-  record_dir:
-    description:
-      - Folder of the records on the control node.
-      - The default is C(.key_rotation/PROJECT/records) next to the inventory.
-    type: path
   other_record_dirs:
     description:
       - Local folders with records of other control nodes, mounted or copied.
@@ -41,22 +36,10 @@ options:
     type: list
     elements: str
     default: []
-  store:
-    description:
-      - The key store, as for M(tetech.key_rotation.key_version).
-      - Never logged.
-    type: dict
-    default: {}
-attributes:
-  check_mode:
-    description: Changes nothing.
-    support: full
-  diff_mode:
-    description: There is no difference to show.
-    support: none
-  idempotent:
-    description: Changes nothing.
-    support: full
+extends_documentation_fragment:
+  - tetech.key_rotation.key_rotation.record
+  - tetech.key_rotation.key_rotation.store
+  - tetech.key_rotation.key_rotation.read_only
 """
 
 EXAMPLES = r"""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .shared_options import APPLICATION, KEYS, KEYS_INTERNAL, LOGS, PROJECT, PROJECT_INTERNAL, ROTATION
+from .shared_options import APPLICATION, KEYS, KEYS_INTERNAL, LOGS, PROJECT, PROJECT_INTERNAL, REQUESTS, ROTATION
 
 APPLICATION_COMMANDS: dict[str, Any] = {
     **ROTATION,
@@ -17,13 +17,11 @@ APPLICATION_COMMANDS: dict[str, Any] = {
     "purpose": {"type": "str", "default": "verification"},
 }
 APPLICATION_HEALTH: dict[str, Any] = {
+    **REQUESTS,
     **ROTATION,
     "url": {"type": "str", "required": True},
     "host": {"type": "str"},
-    "headers": {"type": "dict", "default": {}, "no_log": True},
-    "ca_file": {"type": "path"},
     "timeout": {"type": "int", "default": 60},
-    "answer_timeout": {"type": "int", "default": 10},
 }
 APPLICATION_LOG_INFO: dict[str, Any] = {
     **LOGS,

@@ -9,10 +9,12 @@ from typing import Any
 
 from .shared_options import (
     APPLICATION,
+    BACKUPS,
     KEYS,
     KEYS_INTERNAL,
     PROJECT,
     PROJECT_INTERNAL,
+    RECORD,
     RESTORING,
     RESTORING_INTERNAL,
     ROTATION,
@@ -46,21 +48,21 @@ POSTGRESQL_BACKUP_MODULE: dict[str, Any] = {
     "run": {"type": "str"},
 }
 POSTGRESQL_BACKUP_INFO: dict[str, Any] = {
-    "backup_dir": {"type": "path", "required": True},
+    **BACKUPS,
     "absent": {"type": "str", "choices": ["refuse", "accept"], "default": "refuse"},
 }
 POSTGRESQL_RESTORE: dict[str, Any] = {
+    **RECORD,
+    **BACKUPS,
     **APPLICATION,
     **PROJECT,
     **KEYS,
     **RESTORING,
     "state": {"type": "str", "choices": ["prepared", "present", "dropped"], "default": "present"},
-    "backup_dir": {"type": "path", "required": True},
     "rotation_id": {"type": "str"},
     "alias": {"type": "str", "default": "default"},
     "acknowledge": {"type": "str"},
     "recorded_in": {"type": "str"},
-    "record_dir": {"type": "path"},
 }
 POSTGRESQL_RESTORE_MODULE: dict[str, Any] = {
     **POSTGRESQL_RESTORE,
@@ -69,11 +71,11 @@ POSTGRESQL_RESTORE_MODULE: dict[str, Any] = {
     **RESTORING_INTERNAL,
 }
 POSTGRESQL_RESTORE_INFO: dict[str, Any] = {
+    **BACKUPS,
     **APPLICATION,
     **PROJECT,
     **KEYS,
     **RESTORING,
-    "backup_dir": {"type": "path", "required": True},
     "rotation_id": {"type": "str"},
 }
 POSTGRESQL_RESTORE_INFO_MODULE: dict[str, Any] = {

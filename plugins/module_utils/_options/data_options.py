@@ -9,10 +9,14 @@ from typing import Any
 
 from .shared_options import (
     APPLICATION,
+    BACKUPS,
     KEYS,
     KEYS_INTERNAL,
+    OUTSIDE,
+    OUTSIDE_INTERNAL,
     PROJECT,
     PROJECT_INTERNAL,
+    RECORDED,
     RESTORING,
     RESTORING_INTERNAL,
     ROTATION,
@@ -35,6 +39,8 @@ DATABASE_LEASE_INFO: dict[str, Any] = {
     "fence": {"type": "str", "choices": ["refuse", "accept"], "default": "accept"},
 }
 DJANGO_CENSUS: dict[str, Any] = {
+    **RECORDED,
+    **OUTSIDE,
     **APPLICATION,
     **PROJECT,
     **KEYS,
@@ -50,16 +56,13 @@ DJANGO_CENSUS: dict[str, Any] = {
     "acknowledge": {"type": "str", "default": ""},
     "accounted": {"type": "bool", "default": False},
     "rehearsed": {"type": "bool", "default": False},
-    "outside": {"type": "str", "choices": ["refuse", "report"], "default": "refuse"},
     "sessions_allowed": {"type": "list", "elements": "str", "default": []},
-    "rotation_id": {"type": "str"},
-    "record_dir": {"type": "path"},
 }
 DJANGO_CENSUS_MODULE: dict[str, Any] = {
     **DJANGO_CENSUS,
+    **OUTSIDE_INTERNAL,
     **PROJECT_INTERNAL,
     **KEYS_INTERNAL,
-    "recorded_columns": {"type": "list", "elements": "str", "default": []},
     "run": {"type": "str", "default": ""},
 }
 DJANGO_PLAN: dict[str, Any] = {
@@ -89,6 +92,7 @@ DJANGO_PLAN_INFO_MODULE: dict[str, Any] = {
     "counted": {"type": "bool", "default": False},
 }
 DJANGO_REENCRYPT: dict[str, Any] = {
+    **OUTSIDE,
     **APPLICATION,
     **PROJECT,
     **KEYS,
@@ -97,7 +101,6 @@ DJANGO_REENCRYPT: dict[str, Any] = {
     "method": {"type": "str", "choices": ["direct", "migration", "command"], "default": "direct"},
     "migration_app": {"type": "str", "default": "core"},
     "reverse": {"type": "bool", "default": False},
-    "outside": {"type": "str", "choices": ["refuse", "report"], "default": "refuse"},
     "workers": {"type": "int", "default": 0},
     "share": {
         "type": "dict",
@@ -124,13 +127,14 @@ DJANGO_REENCRYPT: dict[str, Any] = {
 }
 DJANGO_REENCRYPT_MODULE: dict[str, Any] = {
     **DJANGO_REENCRYPT,
+    **OUTSIDE_INTERNAL,
     **PROJECT_INTERNAL,
     **KEYS_INTERNAL,
-    "recorded_columns": {"type": "list", "elements": "str", "default": []},
     "run": {"type": "str", "default": ""},
     "step": {"type": "str", "default": ""},
 }
 DJANGO_REPAIR: dict[str, Any] = {
+    **BACKUPS,
     **APPLICATION,
     **PROJECT,
     **KEYS,
@@ -138,7 +142,6 @@ DJANGO_REPAIR: dict[str, Any] = {
     **ROTATION,
     "backup": {"type": "str", "required": True},
     "named": {"type": "list", "elements": "str", "default": []},
-    "backup_dir": {"type": "path", "required": True},
 }
 DJANGO_REPAIR_MODULE: dict[str, Any] = {
     **DJANGO_REPAIR,

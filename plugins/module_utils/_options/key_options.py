@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .shared_options import KEYS, KEYS_INTERNAL, NAMED_KEYS, ROTATION
+from .shared_options import KEYS, KEYS_INTERNAL, NAMED_KEYS, RECORD, RECORDED, ROTATION
 
 ENV_FILE: dict[str, Any] = {
     **NAMED_KEYS,
@@ -50,11 +50,11 @@ KEY_VERSION_MODULE: dict[str, Any] = {
     "seal_to": {"type": "str"},
 }
 KEY_VERSION_INFO: dict[str, Any] = {
+    **RECORD,
     **KEYS,
     "expect_stage": {"type": "str", "choices": ["current", "pending", "previous"]},
     "key_id": {"type": "str", "no_log": False},
     "rotation_id": {"type": "str"},
-    "record_dir": {"type": "path"},
 }
 KEY_VERSION_INFO_MODULE: dict[str, Any] = {
     **KEY_VERSION_INFO,
@@ -62,6 +62,7 @@ KEY_VERSION_INFO_MODULE: dict[str, Any] = {
     "seal_to": {"type": "str"},
 }
 PROCESS_KEYS_INFO: dict[str, Any] = {
+    **RECORDED,
     **NAMED_KEYS,
     "moment": {"type": "str", "choices": ["before", "after"], "default": "after"},
     "env_file": {"type": "path", "required": True},
@@ -77,8 +78,6 @@ PROCESS_KEYS_INFO: dict[str, Any] = {
     "hidden_environment": {"type": "str", "choices": ["refuse", "accept"], "default": "refuse"},
     "orphans": {"type": "str", "choices": ["refuse", "accept"], "default": "refuse"},
     "absent": {"type": "str", "choices": ["refuse", "accept"], "default": "refuse"},
-    "rotation_id": {"type": "str"},
-    "record_dir": {"type": "path"},
 }
 PROCESS_KEYS_INFO_MODULE: dict[str, Any] = {
     **PROCESS_KEYS_INFO,

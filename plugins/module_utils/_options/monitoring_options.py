@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from .shared_options import APPLICATION, KEYS, KEYS_INTERNAL, LOGS, PROJECT, PROJECT_INTERNAL
+from .shared_options import APPLICATION, KEYS, KEYS_INTERNAL, LOGS, PROJECT, PROJECT_INTERNAL, RECORDED, REQUESTS
 
 MONITORING_PROBE: dict[str, Any] = {
+    **RECORDED,
+    **REQUESTS,
     **LOGS,
     **APPLICATION,
     **PROJECT,
@@ -22,9 +24,6 @@ MONITORING_PROBE: dict[str, Any] = {
     },
     "urls": {"type": "list", "elements": "str", "default": []},
     "host": {"type": "str"},
-    "headers": {"type": "dict", "default": {}, "no_log": True},
-    "ca_file": {"type": "path"},
-    "answer_timeout": {"type": "int", "default": 10},
     "tries": {"type": "int", "default": 10},
     "slower": {"type": "float", "default": 2.0},
     "success": {"type": "float", "default": 1.0},
@@ -37,8 +36,6 @@ MONITORING_PROBE: dict[str, Any] = {
     "hold_days": {"type": "int", "default": 30},
     "cryptoperiod_days": {"type": "int", "default": 365},
     "due_warning_days": {"type": "int", "default": 30},
-    "rotation_id": {"type": "str"},
-    "record_dir": {"type": "path"},
 }
 MONITORING_PROBE_MODULE: dict[str, Any] = {
     **MONITORING_PROBE,

@@ -7,7 +7,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from .shared_options import APPLICATION, KEYS, KEYS_INTERNAL, PROJECT, PROJECT_INTERNAL, ROTATION
+from .shared_options import (
+    APPLICATION,
+    ESTIMATE,
+    KEYS,
+    KEYS_INTERNAL,
+    PROJECT,
+    PROJECT_INTERNAL,
+    RECORD,
+    ROTATION,
+    STORE,
+)
 
 CHECKLIST_FACTS: dict[str, Any] = {
     **APPLICATION,
@@ -40,15 +50,14 @@ HOST_TASKS_MODULE: dict[str, Any] = {
     "code": {"type": "str", "no_log": True},
 }
 MAINTENANCE_WINDOW_INFO: dict[str, Any] = {
+    **ESTIMATE,
     **ROTATION,
     "environment": {"type": "str", "choices": ["demo", "staging", "production"], "default": "production"},
-    "window": {"type": "dict"},
-    "throttle": {"type": "dict", "default": {}},
-    "workers": {"type": "int", "default": 0},
-    "application_rows": {"type": "int", "default": 0},
     "accept": {"type": "list", "elements": "str", "default": []},
 }
 ROLLBACK_STRATEGY_INFO: dict[str, Any] = {
+    **RECORD,
+    **STORE,
     "census": {"type": "dict", "required": True},
     "files": {"type": "dict", "required": True},
     "backup": {"type": "dict", "default": {}},
@@ -56,34 +65,31 @@ ROLLBACK_STRATEGY_INFO: dict[str, Any] = {
     "prefer": {"type": "str", "choices": ["", "forwards", "repair", "restore"], "default": ""},
     "repair": {"type": "list", "elements": "str", "default": []},
     "rotation_id": {"type": "str"},
-    "record_dir": {"type": "path"},
-    "store": {"type": "dict", "default": {}, "no_log": True},
 }
 ROTATION_CHECKLIST: dict[str, Any] = {
+    **STORE,
+    **ESTIMATE,
     **ROTATION,
     "environment": {"type": "str", "choices": ["demo", "staging", "production"], "default": "production"},
     "reason": {"type": "str"},
     "authorization": {"type": "raw"},
     "notify": {"type": "raw", "default": [], "no_log": True},
-    "window": {"type": "dict"},
     "settings": {"type": "list", "elements": "dict", "default": []},
     "hosts": {"type": "list", "elements": "str", "default": []},
     "services": {"type": "list", "elements": "dict", "default": []},
     "database_dir": {"type": "str", "default": "/var/lib/postgresql"},
     "method": {"type": "str", "default": "direct"},
-    "throttle": {"type": "dict", "default": {}},
-    "workers": {"type": "int", "default": 0},
     "fence": {"type": "str", "choices": ["auto", "off"], "default": "auto"},
-    "application_rows": {"type": "int", "default": 0},
     "backup_proof": {"type": "str", "default": "full"},
     "backup_engine": {"type": "str", "default": "pg_dump"},
     "backup_jobs": {"type": "int", "default": 0},
     "rehearsal_records": {"type": "path"},
     "rehearsal_max_days": {"type": "int", "default": 90},
     "accept": {"type": "list", "elements": "str", "default": []},
-    "store": {"type": "dict", "default": {}, "no_log": True},
 }
 ROTATION_RECORD: dict[str, Any] = {
+    **RECORD,
+    **STORE,
     "state": {
         "type": "str",
         "required": True,
@@ -91,9 +97,7 @@ ROTATION_RECORD: dict[str, Any] = {
     },
     "direction": {"type": "str", "choices": ["rotate", "rollback"], "default": "rotate"},
     "rotation_id": {"type": "str"},
-    "record_dir": {"type": "path"},
     "former_signers": {"type": "list", "elements": "str", "default": []},
-    "store": {"type": "dict", "default": {}, "no_log": True},
     "reason": {"type": "str"},
     "authorization": {"type": "raw"},
     "policy": {"type": "str"},
@@ -111,17 +115,17 @@ ROTATION_RECORD: dict[str, Any] = {
     "course": {"type": "dict"},
 }
 ROTATION_RECORD_INFO: dict[str, Any] = {
+    **RECORD,
+    **STORE,
     "rotation_id": {"type": "str"},
-    "record_dir": {"type": "path"},
     "other_record_dirs": {"type": "list", "elements": "path", "default": []},
     "control_nodes": {"type": "list", "elements": "str", "default": []},
     "former_signers": {"type": "list", "elements": "str", "default": []},
-    "store": {"type": "dict", "default": {}, "no_log": True},
 }
 ROTATION_SETTINGS: dict[str, Any] = {
     "refuse": {"type": "bool", "default": True},
 }
 ROTATION_STATE_INFO: dict[str, Any] = {
+    **RECORD,
     "rotation_id": {"type": "str"},
-    "record_dir": {"type": "path"},
 }

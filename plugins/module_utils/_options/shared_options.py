@@ -13,6 +13,15 @@ APPLICATION: dict[str, Any] = {
     "environment_from": {"type": "list", "elements": "dict", "default": []},
     "direct": {"type": "dict", "default": {}},
 }
+BACKUPS: dict[str, Any] = {
+    "backup_dir": {"type": "path", "required": True},
+}
+ESTIMATE: dict[str, Any] = {
+    "window": {"type": "dict"},
+    "throttle": {"type": "dict", "default": {}},
+    "workers": {"type": "int", "default": 0},
+    "application_rows": {"type": "int", "default": 0},
+}
 KEYS: dict[str, Any] = {
     "keys": {
         "type": "list",
@@ -71,6 +80,12 @@ NAMED_KEYS: dict[str, Any] = {
     "former_keys": {"type": "list", "elements": "str", "default": [], "no_log": False},
     "store": {"type": "dict", "default": {}, "no_log": True},
 }
+OUTSIDE: dict[str, Any] = {
+    "outside": {"type": "str", "choices": ["refuse", "report"], "default": "refuse"},
+}
+OUTSIDE_INTERNAL: dict[str, Any] = {
+    "recorded_columns": {"type": "list", "elements": "str", "default": []},
+}
 PROJECT: dict[str, Any] = {
     "schemes": {"type": "raw", "default": "auto"},
     "targets": {"type": "raw", "default": "auto"},
@@ -81,6 +96,18 @@ PROJECT: dict[str, Any] = {
 }
 PROJECT_INTERNAL: dict[str, Any] = {
     "progress": {"type": "path"},
+}
+RECORD: dict[str, Any] = {
+    "record_dir": {"type": "path"},
+}
+RECORDED: dict[str, Any] = {
+    "rotation_id": {"type": "str"},
+    "record_dir": {"type": "path"},
+}
+REQUESTS: dict[str, Any] = {
+    "headers": {"type": "dict", "default": {}, "no_log": True},
+    "ca_file": {"type": "path"},
+    "answer_timeout": {"type": "int", "default": 10},
 }
 RESTORING: dict[str, Any] = {
     "admin": {
@@ -103,4 +130,7 @@ RESTORING_INTERNAL: dict[str, Any] = {
 ROTATION: dict[str, Any] = {
     "rotation_id": {"type": "str", "required": True},
     "record_dir": {"type": "path"},
+}
+STORE: dict[str, Any] = {
+    "store": {"type": "dict", "default": {}, "no_log": True},
 }
