@@ -5,35 +5,25 @@
 from __future__ import annotations
 
 import tempfile
-from typing import Any
-
-from ansible.plugins.action import ActionBase
 
 from ..module_utils._options.monitoring_options import MONITORING_PROGRAM
 from ..plugin_utils._control_node.monitor_zipapp import program
+from ..plugin_utils._host_caller import HostCaller
 from ..plugin_utils._task_options import on_controller
-from ..plugin_utils._task_types import TaskResult
+from ..plugin_utils._task_types import TaskResult, Variables
 
 
-class ActionModule(ActionBase):
+class ActionModule(HostCaller):
     _VALID_ARGS = frozenset(MONITORING_PROGRAM)
 
-    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+    def run(self, tmp: str | None = None, task_vars: Variables | None = None) -> TaskResult:
         super().run(tmp, task_vars)
         self.validate_argument_spec(on_controller(MONITORING_PROGRAM))
         with tempfile.NamedTemporaryFile() as made:
             made.write(program())
             made.flush()
             task = self._task.copy()
+            task.action = "ansible.legacy.copy"
             task.args = {"src": made.name, "dest": self._task.args["path"], "mode": "0644"}
-            copy = self._shared_loader_obj.action_loader.get(
-                "ansible.legacy.copy",
-                task=task,
-                connection=self._connection,
-                play_context=self._play_context,
-                loader=self._loader,
-                templar=self._templar,
-                shared_loader_obj=self._shared_loader_obj,
-            )
-            result: TaskResult = copy.run(task_vars=task_vars)
+            result: TaskResult = self.action_of(task).run(task_vars=task_vars)
         return result

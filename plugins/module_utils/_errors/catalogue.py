@@ -4,9 +4,10 @@
 
 from __future__ import annotations
 
+from types import ModuleType
 from typing import Any
 
-from . import (
+from . import (  # noqa: F401  # each module has the errors of one domain
     application,
     approval,
     backup,
@@ -26,27 +27,10 @@ from . import (
 )
 from .base import NOTHING_CHANGED, RotationError
 
-DOMAINS = (
-    application,
-    approval,
-    backup,
-    database,
-    destinations,
-    discovery,
-    env_file,
-    keys,
-    monitoring,
-    options,
-    record,
-    restore,
-    run,
-    services,
-    store,
-    values,
-)
 CATALOGUE: dict[str, type[RotationError]] = {
     value.code: value
-    for domain in DOMAINS
+    for domain in tuple(globals().values())
+    if isinstance(domain, ModuleType)
     for value in vars(domain).values()
     if isinstance(value, type) and issubclass(value, RotationError) and value is not RotationError
 }
