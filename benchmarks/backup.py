@@ -61,9 +61,9 @@ def main() -> None:
 def measure(folder: Path, megabytes: int) -> None:
     sys.path.insert(0, str(CHECKOUT / ".ansible/tree"))
     from ansible_collections.tetech.key_rotation.plugins.module_utils._backup import age, dump, pg_client, restore_proof
+    from ansible_collections.tetech.key_rotation.plugins.module_utils._destinations import editor
     from ansible_collections.tetech.key_rotation.plugins.module_utils._engine import rotation
     from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres import table_contents
-    from ansible_collections.tetech.key_rotation.plugins.module_utils._env_file import editor
 
     project = folder / "food_ordering"
     identity = subprocess.run(["age-keygen"], capture_output=True, text=True, check=True).stdout

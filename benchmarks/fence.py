@@ -47,9 +47,9 @@ def main() -> int:
 
 def measure(project_dir: Path, rows: int) -> int:
     sys.path.insert(0, str(CHECKOUT / ".ansible/tree"))
+    from ansible_collections.tetech.key_rotation.plugins.module_utils._destinations import editor
     from ansible_collections.tetech.key_rotation.plugins.module_utils._engine import rotation
     from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.rewrite.rewriter import Work
-    from ansible_collections.tetech.key_rotation.plugins.module_utils._env_file import editor
 
     current = editor.read(str(project_dir / ".env"), ["SECRET_KEY", "ENCRYPTION_SALT"])
     pending = {"SECRET_KEY": "a new secret key of the benchmark", "ENCRYPTION_SALT": "a new salt"}

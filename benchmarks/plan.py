@@ -52,9 +52,9 @@ def main() -> None:
 
 def measure(folder: Path, rows: int) -> None:
     sys.path.insert(0, str(CHECKOUT / ".ansible/tree"))
+    from ansible_collections.tetech.key_rotation.plugins.module_utils._destinations import editor
     from ansible_collections.tetech.key_rotation.plugins.module_utils._engine import rotation
     from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.tokens import Opened
-    from ansible_collections.tetech.key_rotation.plugins.module_utils._env_file import editor
 
     project = str(folder / "food_ordering")
     keys = editor.read(f"{project}/.env", ["SECRET_KEY", "ENCRYPTION_SALT"])

@@ -119,8 +119,8 @@ def describe_machine() -> None:
 
 def measure(project_dir: Path, rows: int, against: Path | None, pairs: int) -> None:
     sys.path.insert(0, str(CHECKOUT / ".ansible/tree"))
+    from ansible_collections.tetech.key_rotation.plugins.module_utils._destinations import editor
     from ansible_collections.tetech.key_rotation.plugins.module_utils._engine import rotation
-    from ansible_collections.tetech.key_rotation.plugins.module_utils._env_file import editor
 
     keys = {"current": editor.read(str(project_dir / ".env"), NAMES), "pending": PENDING}
     cores = len(os.sched_getaffinity(0))

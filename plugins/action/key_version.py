@@ -6,8 +6,8 @@ from __future__ import annotations
 
 from ansible.utils.display import Display
 
+from ..module_utils._destinations import key_generation
 from ..module_utils._engine.crypto.key_set import KeySet
-from ..module_utils._env_file import key_generation
 from ..module_utils._options.key_options import KEY_VERSION
 from ..module_utils._record.writer import Record
 from ..plugin_utils._host_action import Answered, HostAction

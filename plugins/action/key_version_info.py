@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from ..module_utils._env_file import key_generation
+from ..module_utils._destinations import key_generation
 from ..module_utils._options.key_options import KEY_VERSION_INFO
 from ..module_utils._stores.history import History
 from ..plugin_utils._host_action import Answered, HostAction

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..module_utils._env_file import destinations
+from ..module_utils._destinations import destinations
 from ..module_utils._errors.services import ProcessExported, ProcessStale
 from ..module_utils._options.key_options import PROCESS_KEYS_INFO
 from ..plugin_utils._host_action import HostAction

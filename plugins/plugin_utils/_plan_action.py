@@ -8,7 +8,7 @@ import abc
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..module_utils._env_file import destinations
+from ..module_utils._destinations import destinations
 from ..module_utils._options.shared_options import KEYS
 from ._host_action import Answered, HostAction
 from ._keys import listed_keys, other_keys

@@ -29,14 +29,14 @@ MODULE_UTILS: dict[str, set[str]] = {
     "_engine/crypto": BASE,
     "_engine/postgres": {*BASE, "_engine/crypto"},
     "_engine": {*BASE, "_engine"},
-    "_env_file": {*BASE, "_engine"},
-    "_services": {*BASE, "_engine", "_env_file"},
-    "_options": {*BASE, "_engine", "_env_file", "_services"},
+    "_destinations": {*BASE, "_engine"},
+    "_services": {*BASE, "_engine", "_destinations"},
+    "_options": {*BASE, "_engine", "_destinations", "_services"},
     "_record": {*BASE, "_engine", "_options"},
     "_backup": {*BASE, "_engine", "_options"},
     "_stores": {*BASE, "_engine", "_options", "_record"},
-    "_monitoring": {*BASE, "_engine", "_options", "_env_file", "_record", "_services", "_backup"},
-    "_tasks": {*BASE, "_module", "_engine", "_options", "_env_file", "_services", "_backup", "_monitoring"},
+    "_monitoring": {*BASE, "_engine", "_options", "_destinations", "_record", "_services", "_backup"},
+    "_tasks": {*BASE, "_module", "_engine", "_options", "_destinations", "_services", "_backup", "_monitoring"},
 }
 # The folders of plugins/plugin_utils among themselves. All of them may import all of module_utils.
 PLUGIN_UTILS: dict[str, set[str]] = {
@@ -91,7 +91,7 @@ EXCEPTIONS = {
     # The keyring builds the cipher of a scheme that is the application's own functions.
     ("module_utils/_engine/crypto/keyring.py", "module_utils/_engine"),
     # A key worker reads the environment file in its dialect, with the new keys laid over it.
-    ("module_utils/_engine/application/key_worker.py", "module_utils/_env_file"),
+    ("module_utils/_engine/application/key_worker.py", "module_utils/_destinations"),
     # The parameters of the connection come from Django's DATABASES.
     ("module_utils/_engine/postgres/connection.py", "django"),
     # So does the driver that composes its statements.

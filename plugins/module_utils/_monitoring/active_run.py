@@ -15,12 +15,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from .._destinations import destinations
 from .._engine.application import django_project, key_worker
 from .._engine.crypto.key_set import KeySet
 from .._engine.postgres import lease
 from .._engine.postgres.connection import Database
 from .._engine.postgres.lease import run_name
-from .._env_file import destinations
 from .._errors.base import RotationError
 from .._options.engine_request import start_application
 from .._record.run_lease import alive, is_here

@@ -12,13 +12,13 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from .._backup.database_swap import kept_aside
+from .._destinations import destinations
 from .._engine import rotation
 from .._engine.crypto.key_set import KeySet
 from .._engine.discovery.nesting import NESTED
 from .._engine.proof import census
 from .._engine.proof.census_result import CensusResult
 from .._engine.rewrite.throttle import Throttle
-from .._env_file import destinations
 from .._errors.base import RotationError
 from .._errors.catalogue import build_error
 from .._errors.env_file import EnvNotSwitched

@@ -10,13 +10,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from .._destinations import destinations, editor, key_generation
+from .._destinations.dialects import DIALECTS
 from .._engine.application import django_project
 from .._engine.application.django_project import ApplicationStart
 from .._engine.application.own_command import OwnCommand
 from .._engine.crypto.key_set import KeySet
 from .._engine.rotation import Request
-from .._env_file import destinations, editor, key_generation
-from .._env_file.dialects import DIALECTS
 from .._errors.base import RotationError
 from .._errors.keys import KeyNotGenerated
 from .._services.service_environment import variables

@@ -14,8 +14,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from .._destinations import unit_files
 from .._engine.crypto.key_set import KeySet
-from .._env_file import unit_files
 from .._errors.base import RotationError
 from .._errors.services import ProcessRead
 from .._system import users

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from .._env_file import destinations, editor, unit_files
+from .._destinations import destinations, editor, unit_files
 from .units import Unit
 
 

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
 def judge_processes(task: HostTask) -> ModuleResult:
     """Each process that is asked for, with the keys it holds. Raises E_ENV_*, E_OPTION or E_PROCESS_*."""
+    from .._destinations import destinations
+    from .._destinations.dialects import DIALECTS
     from .._engine.crypto.key_set import KeySet
-    from .._env_file import destinations
-    from .._env_file.dialects import DIALECTS
     from .._services import processes
     from .._services.process_staleness import KeyChange
 

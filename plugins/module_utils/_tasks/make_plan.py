@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 def make_plan(task: HostTask) -> ModuleResult:
     """The host's part: open the application and say what is in it; or only the key ID that the files hold, where that
     is not the store's."""
+    from .._destinations import agreement, destinations, editor
     from .._engine import rotation
     from .._engine.crypto.key_set import KeySet
-    from .._env_file import agreement, destinations, editor
     from .._options.engine_request import Purpose, request_of
 
     params = task.params

@@ -10,8 +10,8 @@ from .host_task import HostTask, ModuleResult
 
 def read_keys(task: HostTask) -> ModuleResult:
     """The host's part: the application's own keys, readable by the action that asked and by nobody else."""
+    from .._destinations import destinations
     from .._engine.crypto.key_set import KeySet
-    from .._env_file import destinations
     from .._module import sealed_result
 
     params = task.params

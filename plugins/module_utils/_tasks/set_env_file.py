@@ -14,7 +14,7 @@ LEFT = "{path} is a compiled file with the previous value of a key, and could no
 
 def set_env_file(task: HostTask) -> ModuleResult:
     """Rewrite the files where a value differs. Without values (in a dry run) say what would be set."""
-    from .._env_file import destinations, editor
+    from .._destinations import destinations, editor
 
     places = destinations.paths(task.params["path"], task.params["keys"])
     if task.check_mode:
@@ -28,8 +28,8 @@ def set_env_file(task: HostTask) -> ModuleResult:
 
 
 def _set(task: HostTask) -> ModuleResult:
+    from .._destinations import destination, destinations
     from .._engine.crypto.key_set import KeySet
-    from .._env_file import destination, destinations
 
     state, path, dialect = task.params["state"], task.params["path"], task.params["dialect"]
     keys, values = task.params["keys"], task.params["values"]

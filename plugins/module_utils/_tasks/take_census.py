@@ -122,8 +122,8 @@ def _refuse_overwritten(
 def _connected_since_before(params: TaskParams, application: Any) -> list[DatabaseSession]:
     """At the end of a rotation, the application's sessions from before the env file was switched: what has them may
     have other keys. Those of a pooler tell nothing of who uses them."""
+    from .._destinations import destinations
     from .._engine.postgres import sessions
-    from .._env_file import destinations
 
     if not params["baseline"] or params["report_only"]:
         return []
@@ -194,7 +194,7 @@ def _select_written(tallies: Any, looks: Any) -> dict[str, list[str]]:
 
 def _refuse_other_env(params: TaskParams, found: str, expected: str) -> None:
     """The application reads its keys from the env file: they must be the ones that were proved."""
-    from .._env_file import destinations
+    from .._destinations import destinations
 
     if found != expected:
         raise EnvNotSwitched(

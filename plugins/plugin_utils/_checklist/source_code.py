@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ...module_utils._env_file import destination_options
+from ...module_utils._destinations import destination_options
 from .item import WARN, ChecklistItem, Observations
 
 CODE = "A key in source code is in its history and in every copy of it"

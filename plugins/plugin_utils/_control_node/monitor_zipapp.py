@@ -16,7 +16,7 @@ MODULE_UTILS = str(Path(__file__).resolve().parents[2] / "module_utils")
 FOLDERS = (
     "_backup",
     "_engine",
-    "_env_file",
+    "_destinations",
     "_errors",
     "_monitoring",
     "_options",

@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ...module_utils._destinations import agreement, destinations
 from ...module_utils._engine.crypto.key_set import KeySet
-from ...module_utils._env_file import agreement, destinations
 from ...module_utils._errors.env_file import EnvNotSwitched
 from ...module_utils._errors.keys import KeysNotProved
 from ...module_utils._module.sealed_result import Envelope

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 
 from ansible.parsing.dataloader import DataLoader
 
+from ...module_utils._destinations import key_files, key_generation
 from ...module_utils._engine.crypto.key_set import KeySet
-from ...module_utils._env_file import key_files, key_generation
 from ...module_utils._errors.options import InvalidOption
 from ...module_utils._errors.run import RotationIdUsed, RotationOpen
 from ...module_utils._record.approval import find_approvals

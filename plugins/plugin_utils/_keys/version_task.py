@@ -9,8 +9,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ...module_utils._destinations import key_generation
 from ...module_utils._engine.crypto.key_set import KeySet
-from ...module_utils._env_file import key_generation
 from ...module_utils._record.writer import Record
 from ...module_utils._stores.store import Store
 from . import key_versions

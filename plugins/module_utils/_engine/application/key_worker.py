@@ -24,8 +24,8 @@ from dataclasses import dataclass
 from types import CodeType, MappingProxyType
 from typing import Any
 
-from ..._env_file import destinations, editor
-from ..._env_file.dialects import DIALECTS
+from ..._destinations import destinations, editor
+from ..._destinations.dialects import DIALECTS
 from ..._errors.base import RotationError
 from . import django_project, function_verdicts, model_fields
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.tetech.key_rotation.plugins.action import key_version
+from ansible_collections.tetech.key_rotation.plugins.module_utils._destinations import key_generation
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.key_set import KeySet
-from ansible_collections.tetech.key_rotation.plugins.module_utils._env_file import key_generation
 from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import RotationError
 from ansible_collections.tetech.key_rotation.plugins.module_utils._record.writer import Record
 from ansible_collections.tetech.key_rotation.plugins.module_utils._stores.history import History

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 
 import pytest
+from ansible_collections.tetech.key_rotation.plugins.module_utils._destinations.key_generation import BYTES, TYPES
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto import derivation, schemes
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.fernet import FernetToken
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.key_set import KeySet
@@ -17,7 +18,6 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto
     SAMPLES,
     sample_value,
 )
-from ansible_collections.tetech.key_rotation.plugins.module_utils._env_file.key_generation import BYTES, TYPES
 from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import RotationError
 from cryptography.fernet import Fernet
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.tetech.key_rotation.plugins.module_utils._env_file import destinations
+from ansible_collections.tetech.key_rotation.plugins.module_utils._destinations import destinations
 from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import RotationError
 
 ARMORED = "-----BEGIN PGP PRIVATE KEY BLOCK-----\n\nCANARY\n=abcd\n-----END PGP PRIVATE KEY BLOCK-----"

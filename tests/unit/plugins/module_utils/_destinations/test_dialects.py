@@ -10,13 +10,13 @@ import re
 from pathlib import Path
 
 import pytest
-from ansible_collections.tetech.key_rotation.plugins.module_utils._env_file import (
+from ansible_collections.tetech.key_rotation.plugins.module_utils._destinations import (
     destination,
     dialects,
     editor,
     key_generation,
 )
-from ansible_collections.tetech.key_rotation.plugins.module_utils._env_file.dialects import (
+from ansible_collections.tetech.key_rotation.plugins.module_utils._destinations.dialects import (
     BOM,
     DIALECTS,
     can_carry,

@@ -5,7 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.tetech.key_rotation.plugins.module_utils._env_file import destination_options, key_generation
+from ansible_collections.tetech.key_rotation.plugins.module_utils._destinations import (
+    destination_options,
+    key_generation,
+)
 from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.options import InvalidKeySpec
 
 COMMANDS = {"read": ["get", "K"], "write": ["set", "K"]}

@@ -5,9 +5,9 @@ from __future__ import annotations
 import sys
 
 import pytest
-from ansible_collections.tetech.key_rotation.plugins.module_utils._env_file import python_constants
-from ansible_collections.tetech.key_rotation.plugins.module_utils._env_file.config_formats import InvalidText
-from ansible_collections.tetech.key_rotation.plugins.module_utils._env_file.config_values import RefusedValue
+from ansible_collections.tetech.key_rotation.plugins.module_utils._destinations import python_constants
+from ansible_collections.tetech.key_rotation.plugins.module_utils._destinations.config_formats import InvalidText
+from ansible_collections.tetech.key_rotation.plugins.module_utils._destinations.config_values import RefusedValue
 
 LITERALS = [
     ('# é old\nK = "old"  # é\nO = "old"\n', "K", '# é old\nK = "fresh"  # é\nO = "old"\n'),

@@ -7,13 +7,13 @@ import random
 import sys
 
 import pytest
-from ansible_collections.tetech.key_rotation.plugins.module_utils._env_file import config_values
-from ansible_collections.tetech.key_rotation.plugins.module_utils._env_file.config_formats import (
+from ansible_collections.tetech.key_rotation.plugins.module_utils._destinations import config_values
+from ansible_collections.tetech.key_rotation.plugins.module_utils._destinations.config_formats import (
     CONFIG_FORMATS,
     InvalidText,
     NoParser,
 )
-from ansible_collections.tetech.key_rotation.plugins.module_utils._env_file.config_values import (
+from ansible_collections.tetech.key_rotation.plugins.module_utils._destinations.config_values import (
     RefusedValue,
     UnsetValue,
 )

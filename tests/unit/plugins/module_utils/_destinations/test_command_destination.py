@@ -8,16 +8,16 @@ import os
 from pathlib import Path
 
 import pytest
-from ansible_collections.tetech.key_rotation.plugins.module_utils._env_file import (
+from ansible_collections.tetech.key_rotation.plugins.module_utils._destinations import (
     command_destination,
     destination,
     destinations,
 )
-from ansible_collections.tetech.key_rotation.plugins.module_utils._env_file.command_destination import (
+from ansible_collections.tetech.key_rotation.plugins.module_utils._destinations.command_destination import (
     CommandChange,
     KeyCommands,
 )
-from ansible_collections.tetech.key_rotation.plugins.module_utils._env_file.editor import FileChange
+from ansible_collections.tetech.key_rotation.plugins.module_utils._destinations.editor import FileChange
 from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import NOTHING_CHANGED, RotationError
 from ansible_collections.tetech.key_rotation.plugins.module_utils._system import child_processes
 

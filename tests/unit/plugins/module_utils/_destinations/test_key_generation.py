@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from ansible_collections.tetech.key_rotation.plugins.module_utils._env_file import dialects, key_generation
+from ansible_collections.tetech.key_rotation.plugins.module_utils._destinations import dialects, key_generation
 from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import RotationError
 from ansible_collections.tetech.key_rotation.tests.key_pairs import KeyPair, key_pair
 from cryptography.fernet import Fernet

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from ansible_collections.tetech.key_rotation.plugins.module_utils._env_file import destination, editor
+from ansible_collections.tetech.key_rotation.plugins.module_utils._destinations import destination, editor
 from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import NOTHING_CHANGED, RotationError
 from ansible_collections.tetech.key_rotation.plugins.module_utils._system import atomic_file
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.tetech.key_rotation.plugins.module_utils._env_file.agreement import agrees, completed
+from ansible_collections.tetech.key_rotation.plugins.module_utils._destinations.agreement import agrees, completed
 
 CLOSED = {"current": {"A": "new", "B": "new"}, "previous": {"A": "old", "B": "old"}}
 OPEN = {"current": {"A": "old", "B": "old"}, "pending": {"A": "new", "B": "new"}}

@@ -9,13 +9,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from ansible_collections.tetech.key_rotation.plugins.module_utils._env_file import (
+from ansible_collections.tetech.key_rotation.plugins.module_utils._destinations import (
     config_values,
     destination,
     destinations,
     unit_files,
 )
-from ansible_collections.tetech.key_rotation.plugins.module_utils._env_file.config_formats import (
+from ansible_collections.tetech.key_rotation.plugins.module_utils._destinations.config_formats import (
     CONFIG_FORMATS,
     InvalidText,
 )
