@@ -1,7 +1,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Generate the argument specs of the modules from their documentation, and the defaults of the role key_rotation from
-its argument spec: the one source of every option and every variable.
+"""Generate the argument specs of the modules from their documentation, and from the argument spec of the role
+key_rotation its defaults and the page of the variables: the one source of every option and every variable.
 
 ``make options`` writes plugins/module_utils/_options/DOMAIN_options.py. Two sentences of a description are rules:
 "Not for playbooks." marks an option that only the action plugin sets, and "Never logged." becomes ``no_log``.
@@ -21,6 +21,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import variables_page
 import yaml
 
 PLUGINS = Path(__file__).resolve().parents[1] / "plugins"
@@ -91,12 +92,16 @@ def generated() -> dict[Path, str]:
     files = {TARGET / f"{domain}_options.py": domain_file(modules) for domain, modules in DOMAINS.items()}
     files[TARGET / "shared_options.py"] = fragments_file()
     written = {path: formatted(text) for path, text in files.items()}
-    return {**written, SETTINGS / "defaults/main.yml": defaults_file()}
-
-
-def defaults_file() -> str:
-    """The default of every variable, under the headings of the argument spec. One that is required has none."""
     text = (SETTINGS / "meta/argument_specs.yml").read_text(encoding="utf-8")
+    return {
+        **written,
+        SETTINGS / "defaults/main.yml": defaults_file(text),
+        PLUGINS.parent / "docs/variables.md": variables_page.page(text),
+    }
+
+
+def defaults_file(text: str) -> str:
+    """The default of every variable, under the headings of the argument spec. One that is required has none."""
     options = yaml.safe_load(text)["argument_specs"]["settings"]["options"]
     lines = [
         "---",

@@ -16,8 +16,8 @@ class KeysDiffer(RotationError):
     problem = "{env_file} holds the keys {found}, and the store {store} says {current} are current"
     remedy = (
         "If the file was changed by hand, put the keys of version {current} back into it: the lookup "
-        "tetech.key_rotation.keys reads them from the store, and the README, under The key store, has the task that "
-        "writes them. If the store is another application's, correct O(store)."
+        "tetech.key_rotation.keys reads them from the store, and docs/key-store.md has the task that writes them. "
+        "If the store is another application's, correct O(store)."
     )
 
 
@@ -124,7 +124,7 @@ class KeyNotGenerated(RotationError):
     code = "E_KEY_NOT_MADE"
     name: str
     problem = "{name} is of the type openpgp, and this collection does not generate such keys"
-    remedy = "Make a pair by gpg, as README.md shows, and name the file with both halves in O(values_file)."
+    remedy = "Make a pair by gpg, as docs/schemes.md shows, and name the file with both halves in O(values_file)."
 
 
 class KeyDialect(RotationError):

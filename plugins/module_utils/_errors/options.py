@@ -29,7 +29,7 @@ class InvalidScheme(RotationError):
     scheme: str
     found: str
     problem = "O(schemes): {scheme} {found}"
-    remedy = "See the scheme's members in the README."
+    remedy = "See the scheme's members in docs/schemes.md."
 
 
 class InvalidTarget(RotationError):

@@ -112,7 +112,7 @@ class RecordAnchor(RotationError):
     problem = "the head of the records that {store} keeps {found}"
     remedy = (
         "Find out who wrote to the store, or has restored an older copy of it, and check the records with a head "
-        "from syslog: see README.md. The end of the next run puts a new head there."
+        "from syslog: see docs/records.md. The end of the next run puts a new head there."
     )
 
 

@@ -822,9 +822,9 @@ def test_a_folder_that_has_or_shows_no_record_is_said(tmp_path, capsys):
     assert ended.value.code == 2
 
 
-def test_the_command_that_the_readme_prints_for_an_auditor_works_without_ansible(kept, tmp_path):
+def test_the_command_that_the_documentation_prints_for_an_auditor_works_without_ansible(kept, tmp_path):
     collection = Path(verifier.__file__).parents[3]
-    (printed,) = re.findall(r"^PYTHONPATH=.*verifier .*$", (collection / "README.md").read_text(), re.MULTILINE)
+    (printed,) = re.findall(r"^PYTHONPATH=.*verifier .*$", (collection / "docs/records.md").read_text(), re.MULTILINE)
     asked = {"COLLECTION": str(collection), "RECORDS": str(kept.folder), "ID LINE HASH NODE": kept.anchor}
     for name, value in {**asked, "ssh-ed25519 ...": sshsig.public(kept.key), "python3": sys.executable}.items():
         assert name in printed, name
