@@ -20,7 +20,7 @@ class ActionModule(RotationAction):
     recorded = False  # no record is open yet; the playbook records the refusal
 
     def act(self, options: TaskArguments) -> TaskResult:
-        spec = self._loader.load_from_file(settings.SPEC_FILE)["argument_specs"]["settings"]["options"]
+        spec = self._loader.load_from_file(settings.SPEC_FILE, cache="none")["argument_specs"]["settings"]["options"]
         hosts = map(self._settings, self.variables["ansible_play_hosts_all"])
         problems = [each for host in hosts for each in settings.find_problems(spec, key_store.VARIABLES, host)]
         if options["refuse"]:

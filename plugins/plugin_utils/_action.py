@@ -12,6 +12,7 @@ from typing import ClassVar
 
 from ansible.errors import AnsibleConnectionFailure, AnsibleError
 from ansible.module_utils.parsing.convert_bool import boolean
+from ansible.plugins.loader import lookup_loader
 
 from ..module_utils._engine.postgres.lease import run_name
 from ..module_utils._errors.base import NOTHING_CHANGED, RotationError, word
@@ -25,7 +26,7 @@ from ..module_utils._record.writer import Record
 from ..module_utils._stores.store import Store
 from ._host_caller import COLLECTION, HostCaller
 from ._keys import listed_keys
-from ._keys.key_store import open_store, path_from_inventory, state_folder
+from ._keys.key_store import LOOKUP, open_store, path_from_inventory, state_folder
 from ._record_entry import RecordEntry
 from ._run_end import exit_code, next_command, unreachable_hosts
 from ._run_end.interrupted_rotation import is_interrupted
@@ -35,7 +36,9 @@ from ._screen.result_sentences import sentence
 from ._task_options import Spec, refuse_wrong, validated
 from ._task_types import TaskArguments, TaskResult, Variables
 
-next_command.tell_what_is_next()  # Ansible loads the plugin of an action in its own process before any worker's
+# Ansible loads the plugin of an action in its own process before any worker's: what is done here, none has to do again.
+next_command.tell_what_is_next()
+lookup_loader.get(LOOKUP)
 NOT_BY_THIS = "This step changed nothing. What earlier steps of this run changed is shown above."
 KEYS_ADVICE = "List the keys there, or take the line out and run the plan playbook: it proposes the keys that it found."
 SHARED = {**KEYS, **ROTATION}  # what most tasks have

@@ -22,7 +22,7 @@ from .._engine.postgres import lease
 from .._engine.postgres.connection import Database
 from .._engine.postgres.lease import run_name
 from .._errors.base import RotationError
-from .._options.engine_request import start_application
+from .._options.application_start import start_application
 from .._record.run_lease import alive, is_here
 from .metrics import seconds
 

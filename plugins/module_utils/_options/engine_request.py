@@ -6,20 +6,19 @@ from __future__ import annotations
 
 import contextlib
 import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from .._destinations import destinations, editor, key_generation
 from .._destinations.dialects import DIALECTS
-from .._engine.application import django_project
 from .._engine.application.django_project import ApplicationStart
 from .._engine.application.own_command import OwnCommand
 from .._engine.crypto.key_set import KeySet
 from .._engine.rotation import Request
 from .._errors.base import RotationError
 from .._errors.keys import KeyNotGenerated
-from .._services.service_environment import variables
+from .application_start import service_environment
 
 
 @dataclass(frozen=True)
@@ -96,17 +95,6 @@ def _trial(params: Mapping[str, Any], key_sets: Mapping[str, Mapping[str, str]])
     with contextlib.suppress(KeyNotGenerated):
         return key_generation.generate(params["keys"], key_sets.get("current", {}), dialect=params["dialect"])
     return {}
-
-
-def start_application(params: Mapping[str, Any]) -> ApplicationStart:
-    """Start the application as its service does. Raises what ``django_project.start`` raises."""
-    place = params["project_dir"], params["settings_module"]
-    return django_project.start(*place, environment=service_environment(params))
-
-
-def service_environment(params: Mapping[str, Any]) -> Callable[[], Mapping[str, str]]:
-    """Reads what the service of the application sets in its environment."""
-    return functools.partial(variables, params["environment_from"])
 
 
 def _everything(path: str | None, dialect: str) -> Mapping[str, str]:

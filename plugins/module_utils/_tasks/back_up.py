@@ -83,7 +83,7 @@ def _cleared(task: HostTask) -> ModuleResult:
     from .._backup import restore_proof
     from .._engine.application import django_project
     from .._engine.postgres.connection import Database
-    from .._options.engine_request import start_application
+    from .._options.application_start import start_application
 
     params = task.params
     start_application(params)

@@ -48,7 +48,7 @@ def databases_of(params: Mapping[str, Any], label: str) -> Iterator[Sequence[Any
     """The databases of the application, connected, without the replicas."""
     from .._engine.application import django_project
     from .._engine.postgres.connection import Database
-    from .._options.engine_request import start_application
+    from .._options.application_start import start_application
 
     start_application(params)
     with contextlib.ExitStack() as stack:

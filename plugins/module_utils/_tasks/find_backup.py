@@ -10,7 +10,7 @@ from .host_task import HostTask, ModuleResult
 def find_backup(task: HostTask) -> ModuleResult:
     """Start the application, then look."""
     from .._backup import restore
-    from .._options.engine_request import start_application
+    from .._options.application_start import start_application
 
     params = task.params
     start_application(params)

@@ -10,7 +10,7 @@ from .host_task import HostTask, ModuleResult
 def restore_database(task: HostTask) -> ModuleResult:
     """Start the application, then restore or drop."""
     from .._backup import restore as backup_restore
-    from .._options.engine_request import start_application
+    from .._options.application_start import start_application
 
     params = task.params
     start_application(params)

@@ -15,7 +15,7 @@ def wait_for_sessions(task: HostTask) -> ModuleResult:
     from .._engine.application import django_project
     from .._engine.postgres import sessions
     from .._engine.postgres.connection import Database
-    from .._options.engine_request import start_application
+    from .._options.application_start import start_application
 
     params = task.params
     start_application(params)

@@ -13,16 +13,18 @@ import json
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
 
 from ..._errors.base import RotationError
 from ..._errors.database import FenceLocked
 from ..._errors.option_names import spell_options
-from ..discovery.target_survey import Target
 from ..postgres import sql
 from ..postgres.catalog import FENCE, Table
 from ..postgres.connection import FORBIDDEN, OUR_SETTING, OURS, Database, Yielded
 from . import fence_refusals
-from .rewriter import BackOff
+
+if TYPE_CHECKING:  # a lease is given back without them
+    from ..discovery.target_survey import Target
 
 EVENTS = ("insert", "update")
 PAUSE_SECONDS = 1.0  # between two tries to drop a trigger: each may hold up readers for Database.batch's lock_timeout
@@ -199,6 +201,8 @@ def _is_fenced(database: Database, table: Table, columns: Sequence[str]) -> bool
 
 
 def _patiently(database: Database, table: Table, columns: Sequence[str], wait: Callable[[str], None]) -> None:
+    from .rewriter import BackOff  # a module that puts up a fence has imported it
+
     back_off = BackOff()
     while True:
         try:
