@@ -18,8 +18,8 @@ from jinja2 import Environment, nodes
 from ..conftest import CHECKOUT
 
 GENERATOR = runpy.run_path(str(CHECKOUT / "scripts/generate_options.py"))
-SETTINGS = "key_rotation"
-ROLES = sorted(path.name for path in (CHECKOUT / "roles").iterdir() if path.is_dir() and path.name != SETTINGS)
+SETTINGS, VALUES = "key_rotation", "values"
+ROLES = sorted({path.name for path in (CHECKOUT / "roles").iterdir() if path.is_dir()} - {SETTINGS, VALUES})
 PLAYBOOKS = sorted(path.stem for path in (CHECKOUT / "playbooks").glob("*.yml"))
 TEMPLATE = CHECKOUT / "inventories/production/group_vars/application.yml"
 # Ansible's own names in templates.
@@ -163,8 +163,8 @@ def test_a_default_is_of_the_type_of_its_variable():
 
 
 def test_a_default_is_made_of_other_variables_and_of_what_is_made_of_them():
-    made = read(SETTINGS, "vars/main.yml")
-    for value in [*read(SETTINGS, "defaults/main.yml").values(), *made.values()]:
+    made = read(VALUES, "vars/main.yml")
+    for value in [*read(VALUES, "defaults/main.yml").values(), *made.values()]:
         assert read_by(value) <= {*variables(), *made}
 
 
@@ -175,7 +175,7 @@ def test_nothing_behind_the_colon_of_a_variable_without_a_default_breaks_no_temp
         for name in re.findall(r"\b(key_rotation_\w+) \| length", path.read_text()):
             assert name not in nothing, (path, name)
     for path in CHECKOUT.glob("roles/*/*/*"):
-        if path != CHECKOUT / "roles/key_rotation/vars/main.yml" and path.is_file() and path.parent.name != "meta":
+        if path != CHECKOUT / "roles/values/vars/main.yml" and path.is_file() and path.parent.name != "meta":
             used = re.findall(r"(?<!__)\bkey_rotation_services\b.*", path.read_text())
             assert [line for line in used if "{{" in line or line.startswith(" |")] == [], path
 
@@ -185,7 +185,7 @@ def test_nothing_behind_the_colon_of_a_variable_without_a_default_breaks_no_temp
 
 @pytest.mark.parametrize("role", ROLES)
 def test_each_role_has_the_variables_and_describes_none_of_them_again(role):
-    assert read(role, "meta/main.yml")["dependencies"] == [{"role": "tetech.key_rotation.key_rotation"}]
+    assert read(role, "meta/main.yml")["dependencies"] == [{"role": "tetech.key_rotation.values"}]
     assert not (CHECKOUT / "roles" / role / "meta/argument_specs.yml").exists()
     assert {name for name in read(role, "defaults/main.yml") if not name.startswith(f"{role}_")} == set()
 
@@ -199,7 +199,7 @@ def test_no_role_validates_its_arguments_again():
     )
 
 
-@pytest.mark.parametrize("role", [SETTINGS, *ROLES])
+@pytest.mark.parametrize("role", [SETTINGS, VALUES, *ROLES])
 def test_each_role_says_what_a_dry_run_a_diff_and_a_second_run_do(role):
     text = (CHECKOUT / "roles" / role / "README.md").read_text(encoding="utf-8")
     for what in ("**Check mode**: ", "**Diff**: ", "**Idempotent**: ", "**Alone**: "):
@@ -254,7 +254,7 @@ def made_by(role: str) -> set[str]:
 
 @pytest.mark.parametrize("role", ROLES)
 def test_a_role_reads_only_the_variables_its_arguments_and_what_it_has_made(role):
-    known = {*variables(), *read(SETTINGS, "vars/main.yml"), *arguments(), *made_by(role)}
+    known = {*variables(), *read(VALUES, "vars/main.yml"), *arguments(), *made_by(role)}
     paths = [*(CHECKOUT / "roles" / role).glob("templates/*")]
     used = read_by(tasks_of(role)) | set().union(*(read_by(path.read_text()) for path in paths))
     used |= read_by(read(role, "vars/main.yml")) | read_by(read(role, "defaults/main.yml"))
@@ -300,7 +300,7 @@ def _compare(variable: dict[str, Any], option: dict[str, Any], place: str) -> No
 
 
 def test_the_shared_module_defaults_are_all_of_the_application_and_its_keys():
-    shared = read(SETTINGS, "vars/main.yml")
+    shared = read(VALUES, "vars/main.yml")
     fragments = GENERATOR["FRAGMENTS"]
     internal = {"progress", "key_sets", "key_set_ids", "base", "recorded_keys"}
     application = {*fragments["APPLICATION"], *fragments["PROJECT"], "env_file"}
@@ -329,7 +329,7 @@ BY_THE_STORE = {
 def test_each_task_that_opens_the_application_is_given_the_same_of_it(role):
     opening_modules = {f"tetech.key_rotation.django_{name}" for name in ("census", "plan", "plan_info", "reencrypt")}
     opening_modules |= {"tetech.key_rotation.monitoring_probe", "tetech.key_rotation.application_reading"}
-    own = {*read(SETTINGS, "vars/main.yml")["__key_rotation_application"], "keys", "dialect", "store"}
+    own = {*read(VALUES, "vars/main.yml")["__key_rotation_application"], "keys", "dialect", "store"}
     for path in sorted((CHECKOUT / "roles" / role / "tasks").glob("*.yml")):
         for block in yaml.safe_load(path.read_text(encoding="utf-8")):
             opening = [task for task in block.get("block", []) if opening_modules & set(task)]
@@ -437,7 +437,7 @@ def test_the_operators_commands_are_checked_before_anything_is_stopped():
 def test_an_emergency_stop_is_none_only_where_somebody_says_so(typed, on):
     template = read("maintenance", "vars/main.yml")["__maintenance_on"]
     assert Environment().from_string(template).render(key_rotation_maintenance=typed) == on
-    assert read(SETTINGS, "defaults/main.yml")["key_rotation_maintenance"] is None
+    assert read(VALUES, "defaults/main.yml")["key_rotation_maintenance"] is None
 
 
 def test_the_checklist_tries_new_values_before_the_application_is_started_in_its_process():

@@ -46,6 +46,6 @@ def test_every_task_that_writes_keys_is_bounded() -> None:
 )
 def test_it_is_one_host_where_commands_write(destinations: list[dict[str, Any] | None], hosts: int) -> None:
     keys = [{"name": f"KEY_{number}", **(each or {})} for number, each in enumerate(destinations)]
-    text = yaml.safe_load((ROLES / "key_rotation/vars/main.yml").read_text(encoding="utf-8"))
+    text = yaml.safe_load((ROLES / "values/vars/main.yml").read_text(encoding="utf-8"))
     templar = Templar(loader=DataLoader(), variables={"key_rotation_keys": keys})
     assert int(templar.template(trust_as_template(text["__key_rotation_hosts_at_a_time"]))) == hosts
