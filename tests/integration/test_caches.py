@@ -69,6 +69,7 @@ def test_plan_and_checklist_name_each_cache_that_outlives_the_processes(cached: 
     assert "CANARY" not in checked.text
 
 
+@pytest.mark.thorough
 def test_entries_with_tokens_under_a_rotated_key_are_counted_by_their_table(cached: Site) -> None:
     filled = cached.manage("shell", "--command", FILL_TOKENS)
     assert filled.code == 0, filled.text

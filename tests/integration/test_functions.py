@@ -170,6 +170,7 @@ def test_true_plaintexts_in_hex_are_no_error_texts(odd: Site) -> None:
     assert not {row[1] for row in stored} & {row[1] for row in rows(odd)}
 
 
+@pytest.mark.thorough
 def test_functions_that_read_a_list_which_keeps_the_key_of_before_and_back(odd: Site) -> None:
     odd.env_file.write_text(
         odd.env_file.read_text(encoding="utf-8") + "FIELD_KEYS=the first key of all\n", encoding="utf-8"

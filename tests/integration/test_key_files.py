@@ -92,6 +92,7 @@ def test_a_key_file_is_rotated_and_taken_back(site: Site, key_file: Path) -> Non
         assert key not in planned.text + dry.text + rotated.text + back.text
 
 
+@pytest.mark.thorough
 def test_a_key_file_that_is_not_listed_any_more_goes_back_with_its_rotation(site: Site, key_file: Path) -> None:
     before, keys, plain = site.read_all(), key_file.read_text(), opened(site, key_file)
     rotated = site.play("rotate", "-e", variables(key_file))

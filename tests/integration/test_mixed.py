@@ -87,6 +87,7 @@ def test_a_settled_column_may_not_hold_what_looks_like_a_token_and_opens_nowhere
     assert phones(mixed) == PLAIN
 
 
+@pytest.mark.thorough
 def test_secrets_that_somebody_decrypted_are_named_and_nothing_is_said_to_be_as_before(mixed: Site) -> None:
     mixed.write_inventory(key_rotation_settlements={COLUMN: {"mixed": "encrypted since 2024, numbers before"}})
     done = mixed.play("rotate")

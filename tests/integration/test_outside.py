@@ -50,6 +50,7 @@ def test_a_column_that_came_later_stops_no_rollback_and_no_verification_but_is_n
     assert site.sql("SELECT count(*) FROM notes") == [(3,)]
 
 
+@pytest.mark.thorough
 def test_what_such_a_column_holds_under_a_version_of_the_rotation_is_found_in_all_of_it(site: Site) -> None:
     older = token(site)
     assert site.play("rotate").code == 0
@@ -79,6 +80,7 @@ def test_a_column_of_the_rotation_of_which_nothing_opens_any_more_still_stops(si
     assert "restaurant_restaurant._email_encrypted" in verified.text
 
 
+@pytest.mark.thorough
 def test_one_of_which_not_every_value_can_be_tried_stops_until_a_person_settles_it(site: Site) -> None:
     plain, env = site.read_all(), site.env_file.read_bytes()
     assert site.play("rotate").code == 0

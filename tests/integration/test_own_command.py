@@ -196,6 +196,7 @@ def kill_while_it_waits(site: Site) -> None:
     waiting.unlink()
 
 
+@pytest.mark.thorough
 def test_killed_after_its_commit_what_it_damaged_is_no_success_of_the_next_run(commanded: Site) -> None:
     site = commanded
     write_inventory(site, "damage and wait")
@@ -206,6 +207,7 @@ def test_killed_after_its_commit_what_it_damaged_is_no_success_of_the_next_run(c
     assert "E_DIGEST_CHANGED" in again.text, again.text
 
 
+@pytest.mark.thorough
 def test_a_way_back_that_only_the_command_knows_is_no_success_without_it(commanded: Site) -> None:
     site = commanded
     plain, old = site.read_all(), site.env_values()

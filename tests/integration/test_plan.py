@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import pytest
 from cryptography.fernet import Fernet
 
 from .conftest import Site
@@ -112,6 +113,7 @@ def test_a_key_of_the_env_file_that_opens_what_the_listed_keys_do_not_is_propose
     assert "billing_partner.note" in ready.text
 
 
+@pytest.mark.thorough
 def test_every_row_of_a_finding_is_in_a_file_that_the_message_names(site: Site) -> None:
     site.sql("UPDATE customer_userprofile SET _phone_number_encrypted = 'CANARY ' || id WHERE id <= 50")
     site.sql("UPDATE restaurant_restaurant SET _email_encrypted = 'gAAAAABCANARY' WHERE id = 7")
