@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from ..module_utils._engine.crypto.key_set import KeySet
 from ..module_utils._errors.options import InvalidOption
 from ..module_utils._options.key_options import ENV_FILE
 from ..module_utils._stores.history import ROLLED_BACK, History
@@ -37,7 +38,7 @@ class ActionModule(HostAction):
         asked = {name: options[name] for name in ("state", "dialect", "path", "stage", "rotation_id")}
         chosen = {name: values[name] for name in names} if values else {}
         places = [{"name": key["name"], "destination": key["destination"]} for key in options["keys"]]
-        return {**asked, "keys": places, "values": chosen}
+        return {**asked, "keys": places, "values": chosen, "key_id": KeySet(chosen).key_id if chosen else None}
 
 
 def _made_before(history: History, stage: str, rotation_id: str) -> bool:

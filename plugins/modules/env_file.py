@@ -48,6 +48,10 @@ options:
       - The values from the store, sent through a pipe. Set by the action plugin. Not for playbooks. Never logged.
     type: dict
     default: {}
+  key_id:
+    description:
+      - The key ID of O(values), which takes a tenth of a second to make. Set by the action plugin. Not for playbooks.
+    type: str
 extends_documentation_fragment:
   - tetech.key_rotation.key_rotation.named_keys
   - tetech.key_rotation.key_rotation.rotation

@@ -24,6 +24,7 @@ ENV_FILE: dict[str, Any] = {
 ENV_FILE_MODULE: dict[str, Any] = {
     **ENV_FILE,
     "values": {"type": "dict", "default": {}, "no_log": True},
+    "key_id": {"type": "str", "no_log": False},
 }
 KEY_VERSION: dict[str, Any] = {
     **KEYS,

@@ -11,7 +11,6 @@ from .host_task import HostTask, ModuleResult
 def read_keys(task: HostTask) -> ModuleResult:
     """The host's part: the application's own keys, readable by the action that asked and by nobody else."""
     from .._destinations import destinations
-    from .._engine.crypto.key_set import KeySet
     from .._module import sealed_result
 
     params = task.params
@@ -19,4 +18,4 @@ def read_keys(task: HostTask) -> ModuleResult:
         raise InvalidOption(name="seal_to", found="is not set", advice="Call the module by its full name.")
     values = destinations.read(params["env_file"], params["keys"], dialect=params["dialect"])
     destinations.refuse_unwritable(params["env_file"], params["keys"])
-    return {"changed": False, "sealed": sealed_result.seal(params["seal_to"], values), "key_id": KeySet(values).key_id}
+    return {"changed": False, "sealed": sealed_result.seal(params["seal_to"], values)}

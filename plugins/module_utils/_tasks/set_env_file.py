@@ -35,8 +35,8 @@ def _set(task: HostTask) -> ModuleResult:
     keys, values = task.params["keys"], task.params["values"]
     names = [key["name"] for key in keys]
     before = KeySet(destinations.read(path, keys, dialect=dialect))
-    after = KeySet(values).key_id if values else "(made by a real run)"
-    differs = after != before.key_id
+    after = task.params["key_id"] if values else "(made by a real run)"
+    differs = before.values != values
     if differs:
         destinations.refuse_unwritable(path, keys)
     if differs and values:

@@ -32,6 +32,7 @@ def set_keys(run_module, path):
     def run(keys: KeySet | None = NEW, **flags):
         options = {name: flags.pop(name) for name in ("state", "dialect") if name in flags}
         chosen = {"keys": [{"name": name} for name in OLD.values], "values": dict(keys.values) if keys else {}}
+        chosen["key_id"] = keys.key_id if keys else None
         ended = run_module(env_file.main, {"path": str(path), **TASK, **chosen, **options}, **flags)
         assert "CANARY" not in ended.output
         return ended
@@ -112,6 +113,7 @@ def test_a_full_disk_is_told_and_leaves_the_file(path, full_disk):
         "dialect": "dotenv",
         "keys": [{"name": name} for name in OLD.values],
         "values": dict(NEW.values),
+        "key_id": NEW.key_id,
     }
     before = path.read_text()
     for state in ("prepared", "present"):
