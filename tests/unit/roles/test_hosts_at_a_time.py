@@ -30,6 +30,7 @@ def test_every_task_that_writes_keys_is_bounded() -> None:
         for path in ROLES.glob("*/tasks/*.yml")
         for task in all_tasks(yaml.safe_load(path.read_text(encoding="utf-8")) or [])
         if "tetech.key_rotation.env_file" in task
+        or "rehearsal" in str(task.get("tetech.key_rotation.host_tasks"))  # env_file in one process with another module
     ]
     assert len(tasks) >= 8
     assert {task.get("throttle") for task in tasks} == {"{{ __key_rotation_hosts_at_a_time }}"}
