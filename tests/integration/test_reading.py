@@ -7,6 +7,7 @@ from __future__ import annotations
 import base64
 import copy
 import hashlib
+import json
 import time
 from collections.abc import Callable, Iterator
 from types import SimpleNamespace
@@ -139,6 +140,68 @@ def app(database: Database, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     del apps.all_models["reading"]
 
 
+class Lazy:
+    """An object that decrypts when it is shown."""
+
+    def __init__(self, token: str, text: str) -> None:
+        self.token, self._text = token, lambda: text
+
+    def __str__(self) -> str:
+        return self._text()
+
+
+@pytest.fixture
+def connectors(database: Database, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """An application whose attributes hand on tokens: in documents, in lists, in objects, in texts."""
+    from django.apps import apps
+    from django.db import connections, models
+
+    key = SimpleNamespace(secret="old-secret")
+
+    class Connector(models.Model):
+        id = models.IntegerField(primary_key=True)
+        settings = models.JSONField()
+        document, _phone, _mail = models.TextField(), models.TextField(), models.TextField()
+
+        class Meta:
+            app_label, db_table, managed = "reading", "secrets", False
+
+        @property
+        def password(self) -> str:
+            return fernet(key.secret).decrypt(self.settings["password"].encode()).decode()
+
+        @property
+        def secret(self) -> str:
+            return fernet(key.secret).decrypt(json.loads(self.document)["list"][1].encode()).decode()
+
+        @property
+        def phone(self) -> str:
+            return fernet(key.secret).decrypt(self._phone.encode()).decode()
+
+        @property
+        def lazy(self) -> Lazy:
+            return Lazy(self._phone, self.phone)
+
+        @property
+        def raw(self) -> dict[str, Any]:
+            return {"phone": self._phone, "both": [f"tel:{self._phone}", {self._mail}], "id": self.id}
+
+    def seal(text: str) -> str:
+        return fernet(key.secret).encrypt(text.encode()).decode()
+
+    monkeypatch.setattr(apps, "get_models", lambda **about: [Connector])
+    database.execute(
+        "CREATE TABLE secrets (id int PRIMARY KEY, settings jsonb, document text, _phone text, _mail text)"
+    )
+    for number in range(ROWS):
+        settings = {"host": "db", seal(f"user {number}"): 1, "password": seal(f"password {number}")}
+        document = json.dumps({"list": ["plain", seal(f"secret {number}")], "note": "as it is"})
+        Connector(number, settings, document, seal(f"+1 {number}"), seal("mail")).save(force_insert=True)
+    yield SimpleNamespace(key=key, database=database, keyring=ring("current", "pending"))
+    connections.close_all()
+    del apps.all_models["reading"]
+
+
 def ring(*stages: str) -> Keyring:
     return Keyring(
         SCHEMES,
@@ -152,6 +215,10 @@ def picture(app: Any, wanted: Callable[[str], bool] = bool) -> dict[str, Any]:
     keyring = ring(stage)
     targets = target_survey.find(app.database, "auto", (), keyring).found
     return model_reading.of_application(targets, keyring, model_reading.ReadingScope(DIGEST, wanted=wanted)).as_result()
+
+
+def found_in(app: Any) -> list[target_survey.Target]:
+    return target_survey.find(app.database, "auto", (), app.keyring).found
 
 
 def rotate(app: Any) -> None:
@@ -241,6 +308,46 @@ def test_a_plain_field_in_which_some_values_are_tokens_is_read_as_before_if_only
     app.database.execute("UPDATE secrets SET nick = 'another' WHERE id = 35")
     with pytest.raises(RotationError, match="E_APPLICATION_READS"):
         model_reading.refuse_worse(before, picture(app, lambda name: name.endswith("nick")))
+
+
+def test_tokens_that_attributes_hand_on_within_other_values_are_read_as_before(connectors: Any) -> None:
+    before = picture(connectors)
+    rewrite(connectors.database, found_in(connectors), connectors.keyring, "pending")
+    connectors.key.secret = "new-secret"
+    after = picture(connectors)
+
+    model_reading.refuse_worse(before, after)
+    assert model_reading.changed(before, after) == []
+    assert before["unread"] == ["secrets._mail"], "it is only handed on"
+    counted = {one["name"].rpartition(".")[2]: (one["read"], one["tokens"]) for one in after["readings"]}
+    assert counted == {
+        **dict.fromkeys(("settings", "document", "raw"), (ROWS, ROWS)),
+        **dict.fromkeys(("password", "secret", "phone", "lazy"), (ROWS, 0)),
+    }
+
+
+@pytest.mark.parametrize(
+    ("change", "attribute"),
+    [
+        ("settings = jsonb_set(settings, '{host}', '\"other\"')", "settings"),
+        ("settings = jsonb_set(settings, '{password}', '\"no token\"')", "settings"),
+        ("document = replace(document, 'as it is', 'otherwise')", "document"),
+        ("_phone = 'no token'", "raw"),
+    ],
+)
+def test_whatever_is_around_tokens_that_are_handed_on_is_compared(connectors: Any, change: str, attribute: str) -> None:
+    before = picture(connectors)
+    connectors.database.execute(f"UPDATE secrets SET {change} WHERE id = 7")
+    with pytest.raises(RotationError, match=rf"E_APPLICATION_READS: .*reading\.Connector\.{attribute} "):
+        model_reading.refuse_worse(before, picture(connectors))
+
+
+def test_an_object_that_keeps_its_token_is_compared_by_its_text(connectors: Any) -> None:
+    before = picture(connectors, lambda name: name.endswith("lazy"))
+    seal = connectors.keyring.cipher("own", "current").seal
+    connectors.database.execute("UPDATE secrets SET _phone = %s WHERE id = 7", (seal(Opened(b"+2")).decode(),))
+    with pytest.raises(RotationError, match="E_APPLICATION_READS"):
+        model_reading.refuse_worse(before, picture(connectors, lambda name: name.endswith("lazy")))
 
 
 def test_what_another_process_made_of_values_is_told_as_the_application_reads_it(app: Any) -> None:

@@ -35,6 +35,31 @@ CHANGING = """
 """
 
 
+CONNECTOR = """
+
+class Connector(models.Model):
+    settings = models.JSONField()
+
+    class Meta:
+        managed = False
+        db_table = "shop_connector"
+
+    @property
+    def password(self) -> str:
+        return EncryptionManager.decrypt(self.settings["password"])
+"""
+SEED = """
+from customer.models import Connector, EncryptionManager
+for number in range(30):
+    settings = {"host": "db", "user": f"user {number}", "password": EncryptionManager.encrypt(f"password {number}")}
+    Connector.objects.create(settings=settings)
+"""
+READ_CONNECTORS = """
+from customer.models import Connector
+print([(each.pk, each.settings["user"], each.password) for each in Connector.objects.order_by("pk")])
+"""
+
+
 LOGGING = """
 
     @property
@@ -120,6 +145,29 @@ def test_the_application_reads_and_writes_the_same_after_a_rotation_and_the_test
     assert Path(seen).exists(), "the record was there when the operator's command ran"
     assert site.sql("SELECT count(*) FROM auth_user WHERE username = 'test_rotation'") == [(0,)]
     assert outcome.text.count("CANARY") == outcome.text.count("echo CANARY"), "what a command prints is not shown"
+
+
+def test_tokens_in_a_plain_json_field_are_rotated_and_the_rest_of_each_document_is_compared(site: Site) -> None:
+    models = site.project / "customer/models.py"
+    models.write_text(models.read_text() + CONNECTOR)
+    site.sql("CREATE TABLE shop_connector (id bigserial PRIMARY KEY, settings jsonb)")
+
+    def shell(code: str) -> str:
+        return site.manage("shell", "--verbosity=0", "--command", code).text
+
+    shell(SEED)
+    plain, stored = shell(READ_CONNECTORS), site.sql("SELECT settings ->> 'password' FROM shop_connector")
+    assert "password 29" in plain
+
+    outcome = site.play("rotate")
+
+    assert outcome.code == 0, outcome.text
+    assert shell(READ_CONNECTORS) == plain
+    assert not {*stored} & {*site.sql("SELECT settings ->> 'password' FROM shop_connector")}
+    before, after = (event["picture"] for event in events(site, "application_reading"))
+    counted = {one["name"]: (one["read"], one["tokens"]) for one in after["readings"] if "Connector" in one["name"]}
+    assert counted == {"customer.Connector.settings": (30, 30), "customer.Connector.password": (30, 0)}
+    assert before["readings"] == after["readings"]
 
 
 @pytest.mark.thorough

@@ -21,12 +21,12 @@ from ..crypto.keyring import Keyring
 from ..discovery.column_types import SHORTEST
 from ..discovery.target_survey import Target
 from .reading_types import AttributeReading
+from .row_tokens import HIDDEN, RowTokens
 from .value_text import text_of
 
 PARTS = 32  # of the rows of a table, each with a digest of its own
 PART = 1 << 32  # values of such a digest
 STORED = "tetech_key_rotation_"  # a column of our queries
-UNDECRYPTED = "token"  # in a digest, in place of a token that is read as it is stored
 
 
 @dataclass
@@ -34,23 +34,29 @@ class ModelReader:
     """One attribute of a model in one database, and what is counted as it is read row by row.
 
     ``targets`` are the encrypted columns it is made from, ``columns`` the attributes that hold these as stored. Without
-    any it is a field that may depend on a key: then what is stored is digested next to what is read.
+    any it is a field that may depend on a key: then what is stored is digested next to what is read. ``tokens`` are the
+    values that have one in them, of which some are ``within`` others, as in a JSON document.
     """
 
     model: Any
     alias: str
     name: str
     key: bytes = field(repr=False)
-    markers: tuple[bytes, ...] = ()
+    keyring: Keyring | None = field(default=None, repr=False)
     targets: tuple[Target, ...] = ()
     columns: tuple[str, ...] = ()
     read: int = 0
     failed: int = 0
     tokens: int = 0
+    within: bool = False
     sample: Any = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         self._digest = hmac.new(self.key, digestmod=hashlib.sha256)
+        schemes = [self.keyring.schemes[target.scheme] for target in self.targets] if self.keyring else []
+        self._markers = tuple({scheme.marker for scheme in schemes} - {b""})
+        columns = {each.attname: column_of(each) for each in self.model._meta.concrete_fields}
+        self._held = [(name, each) for name in self.columns for each in self.targets if each.column == columns[name]]
         self._parts = [[0, 0] for _ in range(0 if self.targets else PARTS)]
 
     @property
@@ -70,23 +76,40 @@ class ModelReader:
         except Exception as exc:
             return type(exc)
 
+    def stored_columns(self) -> Iterator[tuple[str, Any]]:
+        """What a query reads besides: its columns as they are stored, each with the name that it has in a row."""
+        from django.db.models import BinaryField, F, TextField
+        from django.db.models.functions import Cast
+
+        binary = {name for name, target in self._held if target.type == "bytea"}
+        for name in self.columns if self.targets else (self.name,):
+            column = next(each for each in self.model._meta.concrete_fields if each.attname == name)
+            yield f"{STORED}{name}", Cast(F(column.name), BinaryField() if name in binary else TextField())
+
     def take(self, instance: Any) -> None:
         """Read it of one instance."""
-        value = self.value(instance)
+        value, stored = self.value(instance), self.stored_tokens(instance)
         failed = inspect.isclass(value) and issubclass(value, Exception)
-        held = [instance.__dict__.get(each) for each in self.columns]
-        token = not failed and self.is_token(value)
         # The application does not decrypt a token that it reads, and a rotation changes it: that it is one counts.
-        text = UNDECRYPTED if token else text_of(value, [each for each in held if isinstance(each, (str, bytes))])
-        self._add(str(instance.pk), text, getattr(instance, f"{STORED}{self.name}", None))
+        text = text_of(value, stored)
+        token = self.is_token(value) or stored.has(value)
+        self._add(str(instance.pk), HIDDEN if token else text, getattr(instance, f"{STORED}{self.name}", None))
         if failed:
             self.failed += 1
-        elif token:
+        elif token or stored.seen:
             self.read += 1
             self.tokens += 1
+            self.within |= not token
         elif value not in (None, ""):
             self.read += 1
             self.sample = value if self.sample is None else self.sample
+
+    def stored_tokens(self, instance: Any) -> RowTokens:
+        """The tokens that its columns hold in one row."""
+        found = RowTokens(self.keyring)
+        for name, target in self._held:
+            found.add(target, getattr(instance, f"{STORED}{name}", None))
+        return found
 
     def _add(self, row: str, text: str, stored: str | None) -> None:
         told = f"{row}\0{text}\0".encode("utf-8", "surrogatepass")
@@ -100,20 +123,32 @@ class ModelReader:
 
     def is_token(self, value: Any) -> bool:
         """Whether a text begins as the tokens of its columns do, and may be one."""
-        if not self.markers or not isinstance(value, (str, bytes)) or len(value) < SHORTEST:
+        if not self._markers or not isinstance(value, (str, bytes)) or len(value) < SHORTEST:
             return False
-        return (value.encode("utf-8", "replace") if isinstance(value, str) else value).startswith(self.markers)
+        return (value.encode("utf-8", "replace") if isinstance(value, str) else value).startswith(self._markers)
 
-    def decrypts(self, keyring: Keyring) -> bool:
-        """Whether what it reads is not only tokens. A field of other columns reads what it reads."""
+    @property
+    def compares(self) -> bool:
+        """Whether it reads anything but tokens. A field of other columns reads what it reads."""
         if not self.targets:
             return True
         if isinstance(self.sample, (str, bytes, memoryview)):
-            stored = self.sample.encode("utf-8") if isinstance(self.sample, str) else bytes(self.sample)
-            return all(keyring.stage_of(target.scheme, stored) is None for target in self.targets)
+            return not self._opens(self.sample)
         if self.tokens and self.sample is None:
-            return False
+            return self.within
         return self.name not in self.columns or hasattr(self.field, "from_db_value")
+
+    @property
+    def decrypts(self) -> bool:
+        """Whether the application is seen to decrypt its columns by it, as far as they hold values."""
+        if self.sample is None and self.tokens:
+            return False
+        return self.compares and (self.name not in self.columns or not _is_plain(self.model, self.field))
+
+    def _opens(self, value: str | bytes | memoryview) -> bool:
+        assert self.keyring is not None
+        stored = value.encode("utf-8") if isinstance(value, str) else bytes(value)
+        return any(self.keyring.stage_of(target.scheme, stored) for target in self.targets)
 
     @property
     def field(self) -> Any:
@@ -174,9 +209,7 @@ def _readers(
     found = []
     for name, columns in made.items():
         members = tuple(target for column in columns for target in targets[column])
-        schemes = [keyring.schemes[target.scheme] for target in members] if keyring else []
-        markers = tuple({scheme.marker for scheme in schemes} - {b""})
-        found.append(ModelReader(model, alias, name, key, markers, members, tuple(columns)))
+        found.append(ModelReader(model, alias, name, key, keyring, members, tuple(columns)))
     return found
 
 

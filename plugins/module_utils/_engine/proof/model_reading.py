@@ -34,7 +34,7 @@ from ..application.model_fields import column_of, of_models
 from ..crypto.keyring import Keyring
 from ..discovery.target_survey import Target
 from .damage import DAMAGED, format_repair, format_values
-from .model_readers import STORED, ModelReader, by_model, made_from
+from .model_readers import ModelReader, by_model, made_from
 from .reading_types import ApplicationPicture, AttributeReading, ReadingForecast, RoundTripResult
 
 TEXT = "key rotation"  # what goes through the application's own encryption and back
@@ -109,9 +109,10 @@ def of_application(
                 raise
             continue  # a table that the application cannot read holds nothing that a rotation could change for it
         for reader in readers:
-            if not reader.decrypts(keyring):
+            if not reader.compares:
                 continue
-            seen.update(target.name for target in reader.targets)
+            if reader.decrypts:
+                seen.update(target.name for target in reader.targets)
             readings.append(reader.as_result())
             if reader.targets:
                 trips.append(RoundTrip(reader.full_name, _round_trip(reader, keyring)))
@@ -324,12 +325,8 @@ def reads_inner(
 
 
 def _query(readers: Sequence[ModelReader]) -> Any:
-    """Rows with what is stored in the columns that are not encrypted."""
-    from django.db.models import F, TextField
-    from django.db.models.functions import Cast
-
-    others = {f"{STORED}{reader.name}": reader for reader in readers if not reader.targets}
-    stored = {name: Cast(F(reader.field.name), TextField()) for name, reader in others.items()}
+    """Rows with what is stored in all columns that are read."""
+    stored = {name: expression for reader in readers for name, expression in reader.stored_columns()}
     return readers[0].model._base_manager.using(readers[0].alias).order_by("pk").annotate(**stored)
 
 

@@ -12,8 +12,10 @@ import decimal
 import enum
 import re
 import uuid
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from typing import Any
+
+from .row_tokens import NO_TOKENS, RowTokens
 
 DEPTH = 6  # of objects within objects; what is deeper is only named by its type
 _PLAIN = (
@@ -23,24 +25,26 @@ _PLAIN = (
 _ADDRESS = re.compile(r" at 0x[0-9a-f]+", re.IGNORECASE)
 
 
-def text_of(value: Any, stored: Collection[Any] = ()) -> str:
-    """A value with its type. ``stored`` are the tokens it may be made of: an object that keeps one is not told by it,
-    since a rotation changes it, but by its text."""
-    return _text(value, stored, DEPTH)
+def text_of(value: Any, tokens: RowTokens = NO_TOKENS) -> str:
+    """A value with its type, and with a constant in place of the ``tokens`` of its row. An object that keeps one as an
+    attribute may decrypt it later: its own text says more."""
+    return _text(value, tokens, DEPTH)
 
 
-def _text(value: Any, stored: Collection[Any], depth: int) -> str:
+def _text(value: Any, tokens: RowTokens, depth: int) -> str:
     value = bytes(value) if isinstance(value, (memoryview, bytearray)) else value
     name = type(value).__name__
 
     def inner(each: Any) -> str:
-        return _text(each, stored, depth - 1)
+        return _text(each, tokens, depth - 1)
 
     if isinstance(value, enum.Enum):
         return f"{name} {value.name}"
     if isinstance(value, str):
-        return f"{name} {str.__str__(value)!r}"
-    if isinstance(value, (bytes, *_PLAIN)):
+        return f"{name} {tokens.hide_text(str.__str__(value))!r}"
+    if isinstance(value, bytes):
+        return f"{name} {tokens.hide(bytes(value))!r}"
+    if isinstance(value, _PLAIN):
         return f"{name} {value!r}"
     if depth <= 0:
         return name
@@ -49,21 +53,22 @@ def _text(value: Any, stored: Collection[Any], depth: int) -> str:
     if isinstance(value, (list, tuple)):
         return f"{name} {[inner(each) for each in value]}"
     if isinstance(value, dict):
-        return f"{name} {[(inner(key), inner(each)) for key, each in value.items()]}"
-    return f"{name} {_object(value, stored, inner)}"
+        # By what is read: PostgreSQL orders the members of a jsonb by their names, which may be tokens.
+        return f"{name} {sorted((inner(key), inner(each)) for key, each in value.items())}"
+    return f"{name} {_object(value, tokens, inner)}"
 
 
-def _object(value: Any, stored: Collection[Any], inner: Callable[[Any], str]) -> str:
+def _object(value: Any, tokens: RowTokens, inner: Callable[[Any], str]) -> str:
     """What an object holds; its own text if it holds nothing, or a token; nothing if that text is its address."""
     if hasattr(value, "_meta") and hasattr(value, "pk"):  # an instance of a model
         return f"{value._meta.label} {inner(value.pk)}"
     state = _state(value)
-    if state and not any(each in stored for each in state.values() if isinstance(each, (str, bytes))):
+    if state and not any(map(tokens.is_kept_as, state.values())):
         return str(sorted((key, inner(each)) for key, each in state.items()))
     kind: Any = type(value)
     own = kind.__str__ is not object.__str__ or kind.__repr__ is not object.__repr__
     text = str(value) if own else ""
-    return "" if _ADDRESS.search(text) else repr(text)
+    return "" if _ADDRESS.search(text) else repr(tokens.hide_text(text))
 
 
 def _state(value: Any) -> dict[str, Any]:

@@ -1,0 +1,69 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The tokens of one row in what the application reads of it: a rotation changes them, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from ..crypto.keyring import Keyring
+from ..discovery.column_types import SHORTEST
+from ..discovery.target_survey import Target
+
+HIDDEN = "token"  # in a digest, in place of a token that is read as it is stored
+
+
+class RowTokens:
+    """The tokens of one row, and whether any of them was ``seen`` in what is read."""
+
+    def __init__(self, keyring: Keyring | None) -> None:
+        self._keyring = keyring
+        self._stored: set[bytes] = set()
+        self._may_be: dict[bytes, Target] = {}
+        self.seen = False
+
+    def add(self, target: Target, stored: Any) -> None:
+        """Take what is stored in a column, as a query reads it."""
+        if self._keyring and stored:
+            self._stored.add(_as_bytes(stored))
+            marker = self._keyring.schemes[target.scheme].marker
+            found = (token for token in target.kind.tokens(stored, marker) if len(token) >= SHORTEST)
+            self._may_be.update(dict.fromkeys((token for token in found if token.startswith(marker)), target))
+
+    def hide(self, value: bytes) -> bytes:
+        """A value with a constant in place of each token."""
+        for token in self._in(value):
+            self.seen = True
+            value = value.replace(token, HIDDEN.encode("utf-8"))
+        return value
+
+    def hide_text(self, text: str) -> str:
+        return self.hide(_as_bytes(text)).decode("utf-8", "surrogatepass")
+
+    def has(self, value: Any) -> bool:
+        """Whether a value is one of them."""
+        token = _as_bytes(value) if isinstance(value, (str, bytes, memoryview)) else b""
+        return token in self._may_be and self._is_token(token, self._may_be[token])
+
+    def is_kept_as(self, value: Any) -> bool:
+        """Whether an attribute of an object is what is stored, or has a token in it."""
+        if not isinstance(value, (str, bytes)):
+            return False
+        return _as_bytes(value) in self._stored or any(True for _ in self._in(_as_bytes(value)))
+
+    def _in(self, value: bytes) -> Iterator[bytes]:
+        return (token for token, target in self._may_be.items() if token in value and self._is_token(token, target))
+
+    def _is_token(self, token: bytes, target: Target) -> bool:
+        """Whether a rotation changes it. It is opened only if its beginning does not say so, as this takes time."""
+        assert self._keyring is not None
+        marked = self._keyring.schemes[target.scheme].marker
+        return bool(marked or self._keyring.stage_of(target.scheme, token))
+
+
+def _as_bytes(value: Any) -> bytes:
+    return value.encode("utf-8", "surrogatepass") if isinstance(value, str) else bytes(value)
+
+
+NO_TOKENS = RowTokens(None)
