@@ -70,6 +70,7 @@ options:
       - Of a column with plain text next to encrypted values it is V(mixed). Plain text stays, the rest is rotated.
         The reason must have the word numbers, JSON or codes for plain text that looks so.
       - V(by_command) says that O(command) recreates the column, such as a fingerprint under a derived key.
+      - V(unused_key_id) says that the application does not read an ID that is computed from a key.
     type: dict
     default: {}
   command:

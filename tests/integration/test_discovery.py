@@ -5,11 +5,13 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 import re
 import sys
 import types
 from collections.abc import Iterator
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -21,8 +23,14 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto
     ApplicationSettings,
     Keyring,
 )
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.schemes import Scheme
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.tokens import Opened
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery import settlements, target_survey
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery import (
+    findings,
+    fingerprint_columns,
+    settlements,
+    target_survey,
+)
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres import catalog
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres.connection import Database
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.proof import backup_difference, census
@@ -928,3 +936,61 @@ def test_a_text_that_is_no_document_is_a_value_in_an_encrypted_field(
         place = {("secrets", "a"): f"a_library.{name}"}
         monkeypatch.setattr(target_survey.model_fields, "encrypting", lambda aliases, place=place: place)
         assert survey(database, keyring).findings.columns("silent") == ["secrets.a"]
+
+
+KID = {
+    "before": ("text", "{kid}:{token}"),
+    "in a document": ("text", '{{"kid": "{kid}", "ct": "{token}"}}'),
+    "in a jsonb": ("jsonb", '{{"{kid}": "{token}"}}'),
+    "next to it": ("text", "{token}"),
+}
+
+
+@pytest.mark.parametrize("where", KID)
+def test_an_id_that_is_computed_from_the_key_stops_until_it_is_settled(
+    database: Database, keyring: Keyring, where: str
+) -> None:
+    kid = hashlib.sha256(b"old-secret").hexdigest()[:8]
+    sql_type, shape = KID[where]
+    one(database, sql_type, *(shape.format(kid=kid, token=token(keyring)) for _ in range(3)))
+    database.execute("ALTER TABLE secrets ADD COLUMN key_id varchar(20), ADD COLUMN note text DEFAULT 'e2b4c2e3'")
+    if where == "next to it":
+        database.execute("UPDATE secrets SET key_id = %s", (kid,))
+    column = "secrets.key_id" if where == "next to it" else "secrets.a"
+    found = survey(database, keyring)
+    assert names(found) == {"secrets.a"}
+    assert kid not in str(found.found)
+    (finding,) = fingerprint_columns.find(database, found, keyring)
+    told = finding.as_notice()
+    assert (told["column"], told["code"]) == (column, "E_KEY_FINGERPRINT")
+    assert "the first 8 characters of the SHA256 of SECRET_KEY in hex" in told["notice"]
+    assert kid not in str(told)
+    settled = settlements.parse({column: {"unused_key_id": "it is for people"}})
+    assert findings.unsettled([finding], settled) == []
+
+
+def test_a_small_table_that_lists_keys_by_an_id_that_is_computed_from_them_stops(
+    database: Database, keyring: Keyring
+) -> None:
+    one(database, "text", token(keyring))
+    database.execute("CREATE TABLE keys_in_use (fingerprint bytea, active bool)")
+    try:
+        database.execute("INSERT INTO keys_in_use VALUES (%s, true)", (hashlib.sha256(b"old-secret").digest()[:16],))
+        found = fingerprint_columns.find(database, survey(database, keyring), keyring)
+    finally:
+        database.execute("DROP TABLE keys_in_use")
+    assert [each.column for each in found] == ["keys_in_use.fingerprint"]
+
+
+def test_what_functions_of_the_application_write_may_have_an_id_of_the_key(
+    database: Database, keyring: Keyring
+) -> None:
+    """They write the ID of the new key."""
+    kid = hashlib.sha256(b"old-secret").hexdigest()[:8]
+    one(database, "text", f"{kid}:{token(keyring)}")
+    found = survey(database, keyring)
+    (target,) = found.found
+    own = Scheme("own", {"application": {"decrypt": "core.decrypt", "encrypt": "core.encrypt"}})
+    ring = SimpleNamespace(schemes={"own": own}, stages=keyring.stages, raw_keys=lambda name: ())
+    found.found = [replace(target, scheme="own")]
+    assert fingerprint_columns.find(database, found, ring) == []

@@ -101,7 +101,9 @@ class Plan:
         schemes = {scheme.name: scheme for scheme in self.keyring.tried}
         used = {target.scheme for survey in self.surveys for target in survey.found}
         used |= {scheme for _, scheme in self._found("fixed", "scheme")}
-        return {name: _describe_scheme(schemes[name].described) for name in sorted(used)}
+        return {
+            name: _describe_scheme({**schemes[name].described, **_shown_prefix(schemes[name])}) for name in sorted(used)
+        }
 
 
 def stops(made: Mapping[str, Any]) -> list[Mapping[str, Any]]:
@@ -145,6 +147,10 @@ def _reads_several(scheme: Scheme, keyring: Keyring) -> bool | str:
         return True
     setting = READ_SEVERAL.get(scheme.name.split()[0])
     return f"if {setting} is a list" if setting else False
+
+
+def _shown_prefix(scheme: Scheme) -> dict[str, str]:
+    return {"prefix": scheme.shown_prefix} if scheme.shown_prefix else {}
 
 
 def _describe_scheme(described: Any) -> Any:

@@ -21,8 +21,17 @@ from .application import custom_functions, django_project, key_uses, key_worker,
 from .crypto import schemes
 from .crypto.key_set import KeySet
 from .crypto.keyring import ApplicationSettings, Keyring
-from .discovery import accounting, cached_tokens, listed_rows, proposal, settlements, target_survey, unlisted_keys
-from .discovery.findings import KINDS, Finding, Findings, refuse
+from .discovery import (
+    accounting,
+    cached_tokens,
+    fingerprint_columns,
+    listed_rows,
+    proposal,
+    settlements,
+    target_survey,
+    unlisted_keys,
+)
+from .discovery.findings import KINDS, Finding, Findings, refuse, unsettled
 from .discovery.nesting import NESTED
 from .discovery.settlements import BY_COMMAND, UNREADABLE, Settlements
 from .postgres import lease
@@ -375,7 +384,12 @@ class Application:
     def unaccounted(self) -> list[Finding]:
         """Columns and keys that nothing accounts for, and that no person has settled."""
         found = [
-            each for database, survey in self.parts for each in accounting.columns(database, survey, self.settlements)
+            each
+            for database, survey in self.parts
+            for each in [
+                *accounting.columns(database, survey, self.settlements),
+                *unsettled(fingerprint_columns.find(database, survey, self.keyring), self.settlements),
+            ]
         ]
         surveys = [survey for _, survey in self.parts]
         return [*found, *accounting.keys(surveys, self.keyring, self.keys, self.uses)]

@@ -150,6 +150,19 @@ class DerivedFromKeys(RotationError):
     )
 
 
+class KeyFingerprintStored(RotationError):
+    code = "E_KEY_FINGERPRINT"
+    column: str
+    found: str
+    problem = "{column} holds {found}. The rotation does not change it, and that key will be gone"
+    remedy = (
+        "If the application chooses its key by this ID, let its own functions decrypt and encrypt the tokens "
+        "(application: {{decrypt, encrypt}} in O(schemes)); an ID in another column its own command must write "
+        "(O(method)=command). If it does not read the ID: O(settlements): "
+        '{{{column}: {{unused_key_id: "reason"}}}}.'
+    )
+
+
 class UnexplainedColumn(RotationError):
     code = "E_UNEXPLAINED"
     column: str

@@ -54,7 +54,8 @@ class InvalidSettlement(RotationError):
     problem = "O(settlements): {name} {found}"
     remedy = (
         "Write table.column, or table.column:key of a value in O(leave_alone), as the plan names it, and "
-        'under it not_ours: "reason" or unreadable: "reason"; of a column with tokens one_layer, two_layers or mixed.'
+        'under it not_ours: "reason" or unreadable: "reason"; of a column with tokens one_layer, two_layers or mixed; '
+        "of an ID that is computed from a key unused_key_id."
     )
 
 

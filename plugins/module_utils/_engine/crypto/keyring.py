@@ -6,12 +6,13 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from ..._errors.options import InvalidScheme
 from ..application.custom_functions import FunctionCipher, ProcessPair
+from . import derivation
 from .derivation import NOTHING, Settings, members, values
 from .key_set import KeySet, split_list
 from .known_schemes import MAPPINGS
@@ -194,6 +195,16 @@ class Keyring:
     def settings_fed_by(self, key: str) -> set[str]:
         """Settings with another name whose values are those of a key."""
         return {setting for setting, names in self._feeds.items() if key in names}
+
+    def raw_keys(self, scheme: str) -> Iterator[tuple[str, bytes]]:
+        """The keys that a scheme makes of settings, of every stage, each with the names of these settings."""
+        described = self.schemes[scheme]
+        for stage in self.stages if not described.functions else ():
+            view = self._views[stage]
+            names = ", ".join(sorted(described.made_of(view)))
+            for role in described.format.keys:
+                with contextlib.suppress(ValueError, TypeError):  # another stage's values may make no key
+                    yield from ((names, key) for key in derivation.keys(described.described[role], view))
 
     def secrets(self, stage: str) -> dict[str, bytes]:
         """What an application may key a hash with: its keys, its other settings, nothing at all."""

@@ -36,6 +36,7 @@ class Scheme:
     name: str
     described: Mapping[str, Any] = field(repr=False)
     trial: bool = False  # tried on the chance: settings that make no key for it are no error
+    shown_prefix: str = ""  # the prefix as people may see it
 
     @property
     def functions(self) -> Functions | None:
@@ -167,15 +168,15 @@ class Scheme:
         )
         return own == theirs
 
-    def around(self, prefix: str, doubled: bool) -> Scheme:
-        """The same scheme with something around its tokens."""
+    def around(self, prefix: str, doubled: bool, shown: str = "") -> Scheme:
+        """The same scheme with something around its tokens. The prefix is ``shown`` without what nobody should see."""
         extra: dict[str, Any] = {}
         if prefix:
             extra["prefix"] = prefix
         if doubled:
             extra["base64"] = True
-        words = [self.name, *(["base64"] if doubled else []), *([f"after {prefix}"] if prefix else [])]
-        return Scheme(" ".join(words), {**self.described, **extra}, self.trial)
+        words = [self.name, *(["base64"] if doubled else []), *([f"after {shown or prefix}"] if prefix else [])]
+        return Scheme(" ".join(words), {**self.described, **extra}, self.trial, shown)
 
 
 def parse(described: Any) -> dict[str, Scheme]:

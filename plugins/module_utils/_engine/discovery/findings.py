@@ -17,7 +17,7 @@ from ..._errors.catalogue import CATALOGUE, build_error
 from ..._errors.discovery import SeveralFindings
 from ..._errors.option_names import spell_options
 from .listed_rows import ListedRows, as_results
-from .settlements import DECISIONS, UNREADABLE, Settlements
+from .settlements import BY_COMMAND, DECISIONS, UNREADABLE, UNUSED_KEY_ID, Settlements
 
 
 @dataclass(frozen=True)
@@ -64,6 +64,7 @@ _ROWS = (
     stop("tied", "E_COLUMN_TIED"),
     stop("encoded", "E_FIELD_ENCODED"),
     stop("unexplained", "E_UNEXPLAINED"),
+    stop("key_fingerprint", "E_KEY_FINGERPRINT", (UNUSED_KEY_ID, BY_COMMAND)),
     stop("made_of_keys", "E_MADE_OF_KEYS"),
     stop("new_keys_refused", "E_NEW_KEYS_REFUSED"),
     stop("other_keys", "E_OTHER_KEYS"),

@@ -20,6 +20,7 @@ UNREADABLE = "unreadable"  # it will be unreadable after the rotation, and that 
 ONE_LAYER = "one_layer"  # each token inside another one is there by accident, and both become one token
 TWO_LAYERS = "two_layers"  # the application encrypts twice by design, and both layers are rotated
 MIXED = "mixed"  # plain text next to tokens is normal in this column: it stays, and the tokens are rotated
+UNUSED_KEY_ID = "unused_key_id"  # the application does not read an ID that is computed from a key: it stays as it is
 BY_COMMAND = "by_command"  # the application's own command recreates the whole column
 DECISIONS = (NOT_OURS, UNREADABLE, BY_COMMAND)
 # Why a format cannot tell plain text from a token.
@@ -28,7 +29,8 @@ UNMARKED = (
     "whose tokens begin with nothing of their own, so that plain text cannot be told from a token of another key. "
     "Encrypt the plain text through the application, or list each value in O(leave_alone)"
 )
-OF_TARGETS = (ONE_LAYER, TWO_LAYERS, MIXED)  # decisions about the values of a target, which is accounted for
+# Decisions about the values of a target, or next to one, by which nothing else is accounted for.
+OF_TARGETS = (ONE_LAYER, TWO_LAYERS, MIXED, UNUSED_KEY_ID)
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from ..._errors.database import TableKey
 from ..._errors.options import InvalidScheme, InvalidTarget
 from ..application import django_project, lasting_caches, model_fields
 from ..crypto.derivation import members
+from ..crypto.key_fingerprints import KeyFingerprints
 from ..crypto.keyring import Keyring
 from ..crypto.known_schemes import schemes_of_field
 from ..crypto.openpgp_pair import PAIR_BEGIN, is_under_key_pair
@@ -709,7 +710,8 @@ def _proved(samples: Sequence[Any], column: Column, keyring: Keyring, hinted: Co
     prefix, doubled = around[0]
     if (prefix or doubled) and _PREFIX.fullmatch(prefix) and (len(around) > 1 or _SAYS_TOKEN.search(prefix)):
         for scheme in filter(_is_bare_fernet, keyring.tried):
-            dressed = scheme.around(prefix, doubled)
+            shown = KeyFingerprints(keyring, [scheme.name]).without_ids(prefix)
+            dressed = scheme.around(prefix, doubled, shown)
             known = dressed.name in {each.name for each in keyring.tried}  # another column may be a target by it
             if keyring.add(dressed) and any(keyring.stages_of(dressed.name, pieces)):
                 return dressed.name

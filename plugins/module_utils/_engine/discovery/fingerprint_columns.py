@@ -1,0 +1,89 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Columns with an ID that an application computes from its keys: next to tokens, or in a table that lists its keys.
+
+The ID stays as it is in a rotation, so the application would look for a key that is gone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+
+from ..crypto.key_fingerprints import KeyFingerprints
+from ..crypto.keyring import Keyring
+from ..postgres import catalog, sql
+from ..postgres.catalog import Column, Table
+from ..postgres.connection import Database
+from . import row_samples
+from .findings import Finding, Findings
+from .target_survey import Survey
+
+SAMPLE = 25  # rows: the first ones that are met, as many of the last ones, and from all over the table
+LONGEST = 20_000  # characters of a value that are read
+SMALL = 8  # pages of a table that may list the application's keys, and is read though it has no tokens
+
+
+def find(database: Database, survey: Survey, keyring: Keyring) -> list[Finding]:
+    """The columns with such an ID, next to tokens or in a table that may list the application's keys."""
+    found = Findings()
+    tables = _tables(database, survey)
+    if not tables:
+        return []
+    fingerprints = KeyFingerprints(keyring, {target.scheme for target in survey.found})
+    by_functions = {target.name for target in survey.found if keyring.schemes[target.scheme].functions}
+    for table, filled in tables.items():
+        columns = [
+            column
+            for column in survey.tables[table]
+            if not column.generated and table.label_of(column.name) not in by_functions
+        ]
+        rows = list(_sample(database, table, columns, filled))
+        for place, column in enumerate(columns):
+            texts = dict.fromkeys(row[place] for row in rows if row[place])
+            what = next((what for text in texts for _, what in fingerprints.of_text(text)), "")
+            if what:
+                found.put("key_fingerprint", table.label_of(column.name), found=what)
+    return found.with_text(stops=True)
+
+
+def _tables(database: Database, survey: Survey) -> Mapping[Table, Collection[str]]:
+    """The tables to look at, each with the columns of which one must have a value in a row that is read: those with
+    tokens, those of rows that belong to them, and small ones."""
+    tokens: dict[Table, list[str]] = {}
+    for table, column in [
+        *((target.table, target.column) for target in survey.found),
+        *((each.table, each.column.name) for each in survey.closed),
+    ]:
+        tokens.setdefault(table, []).append(column)
+    if not tokens:
+        return {}
+    linked = catalog.linked(database, tokens)
+    return {
+        table: tokens.get(table, [])
+        for table in survey.tables
+        if not table.copy
+        and (table in tokens or (table.schema, table.name) in linked or _size(database, table).pages <= SMALL)
+    }
+
+
+def _size(database: Database, table: Table) -> row_samples.Size:
+    (found,) = database.rows(row_samples.SIZE, (table.regclass,))
+    return row_samples.Size(*found)
+
+
+def _sample(
+    database: Database, table: Table, columns: Collection[Column], filled: Collection[str]
+) -> Iterator[list[str]]:
+    """The values of some rows as texts, in the order of the columns."""
+    read = sql.SQL(", ").join(map(_as_text, columns))
+    any_filled = sql.SQL(" OR ").join([sql.SQL("{} IS NOT NULL").format(sql.Identifier("t", name)) for name in filled])
+    where = any_filled if filled else sql.SQL("TRUE")
+    rows = row_samples.RowSource(sql.SQL("ARRAY[{}]::text[] AS texts").format(read), table.rows, where)
+    parts = row_samples.parts(_size(database, table), rows, SAMPLE, SAMPLE) if columns else []
+    for (texts,) in database.rows(sql.SQL(" UNION ALL ").join(parts), table=table.label) if parts else ():
+        yield texts
+
+
+def _as_text(column: Column) -> sql.Composable:
+    binary, text = f"encode(substring({{}} for {LONGEST}), 'hex')", f"left({{}}::text, {LONGEST})"
+    return sql.SQL(binary if column.type == "bytea" else text).format(sql.Identifier("t", column.name))
