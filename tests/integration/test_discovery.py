@@ -994,3 +994,50 @@ def test_what_functions_of_the_application_write_may_have_an_id_of_the_key(
     ring = SimpleNamespace(schemes={"own": own}, stages=keyring.stages, raw_keys=lambda name: ())
     found.found = [replace(target, scheme="own")]
     assert fingerprint_columns.find(database, found, ring) == []
+
+
+@pytest.mark.parametrize("constrained", [True, False], ids=["with a constraint", "without one"])
+def test_a_relation_by_a_token_stops_the_rotation(
+    database: Database, keyring: Keyring, monkeypatch: pytest.MonkeyPatch, constrained: bool
+) -> None:
+    from django.apps import apps
+    from django.db import models
+
+    class Device(models.Model):
+        serial = models.TextField(unique=True)
+
+        class Meta:
+            app_label, db_table, managed = f"related_{constrained}", "secrets", False
+
+    class Reading(models.Model):
+        device = models.ForeignKey(Device, models.CASCADE, to_field="serial", db_constraint=constrained)
+
+        class Meta:
+            app_label, db_table, managed = f"related_{constrained}", "secrets_read", False
+
+    monkeypatch.setattr(apps, "get_models", lambda **options: [Device, Reading])
+    database.execute("CREATE TABLE secrets (id int PRIMARY KEY, serial text UNIQUE)")
+    bound = "REFERENCES secrets (serial)" if constrained else ""
+    database.execute(f"CREATE TABLE secrets_read (id int PRIMARY KEY, device_id text {bound}, other text)")
+    try:
+        for number in range(3):
+            database.execute("INSERT INTO secrets VALUES (%s, %s)", (number, value := token(keyring, f"S{number}")))
+            database.execute("INSERT INTO secrets_read VALUES (%s, %s, %s)", (number, value, token(keyring)))
+        found = survey(database, keyring)
+    finally:
+        database.execute("DROP TABLE secrets_read")
+    tied = [(each.column, each.facts["found"]) for each in found.findings.of("tied")]
+    by_models = "is bound to {} by a relation of the models, and its new value would be another than that one's"
+    assert ("secrets.serial", by_models.format("secrets_read.device_id")) in tied
+    assert ("secrets_read.device_id", by_models.format("secrets.serial")) in tied
+    assert {column for column, _ in tied} == {"secrets.serial", "secrets_read.device_id"}
+    assert {each["code"] for each in stopping(found, keyring)} == {"E_COLUMN_TIED"}
+
+
+def test_tokens_that_two_columns_share_are_named_by_both(database: Database, keyring: Keyring) -> None:
+    one(database, "text", *(token(keyring, f"S{number}") for number in range(3)))
+    database.execute("ALTER TABLE secrets ADD COLUMN copied text, ADD COLUMN own text")
+    database.execute("UPDATE secrets SET copied = a, own = %s", (token(keyring, "another"),))
+    (told,) = [each for each in left_out(database, survey(database, keyring)) if "copies" in each["notice"]]
+    assert told["column"] == "secrets.a"
+    assert told["notice"].startswith("has 3 tokens that are copies of those in secrets.copied")

@@ -15,6 +15,17 @@ from ..crypto.known_schemes import KNOWN_SCHEMES
 _ENCRYPTING = re.compile(r"(?i:(?:en|de)crypt|cipher|fernet|pgp)|(?i:crypt)(?!o(?!graph|fields?)[a-z])")
 
 
+def relations(aliases: Collection[str]) -> Iterator[tuple[tuple[str, str], tuple[str, str]]]:
+    """The columns that a relation of the models joins, each as table and column: with or without a constraint."""
+    from django.apps import apps
+    from django.db import router
+
+    for model in apps.get_models(include_auto_created=True):
+        for field in model._meta.local_fields if router.db_for_write(model) in aliases else ():
+            for own, other in getattr(field, "related_fields", ()):
+                yield (table_of(own.model), column_of(own)), (table_of(other.model), column_of(other))
+
+
 def of_models(aliases: Collection[str]) -> Iterator[tuple[str, Any]]:
     """Every concrete field of every model in the database of these aliases, with the table as the model names it."""
     from django.apps import apps

@@ -147,6 +147,13 @@ _ROWS = (
         "Have the application recreate it there after the rotation, or a search finds none of those rows.",
     ),
     warn(
+        "same_tokens",
+        "has {count} tokens that are copies of those in {other}, among the values looked at. Each is encrypted again "
+        "by itself: after the rotation no two are the same",
+        "Check that the application finds no row of the one by a token of the other: it would find none. Copies that "
+        "it only reads, as in a history of rows, stay readable.",
+    ),
+    warn(
         "unseen",
         "{why}: not looked at",
         "Check whether it holds tokens. If it does, rotate as a role that may read and write them.",

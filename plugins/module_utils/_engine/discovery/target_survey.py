@@ -9,6 +9,7 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import combinations
 from typing import Any, NamedTuple
 
 from ..._errors.base import RotationError
@@ -49,6 +50,10 @@ _SAYS_TOKEN = re.compile(r"enc|crypt|cipher|fernet|aes|tok|^\W*$", re.IGNORECASE
 _IN_THE_KEY = (
     "or a search column of it is in the key by which the table's rows are named",
     "Give the table a primary key over other columns, or list the column in O(ignore).",
+)
+_RELATED = (
+    "is bound to {} by a relation of the models, and its new value would be another than that one's",
+    "Let the relation go by the row's key instead.",
 )
 _GENERATED = (
     "is generated, and follows the column that it is made of",
@@ -250,6 +255,8 @@ class Survey:
         self._own = model_fields.own_schemes(aliases)
         self._unauthenticated = model_fields.unauthenticated(aliases)
         self._encrypting = model_fields.encrypting(aliases)
+        self._relations = list(model_fields.relations(aliases))
+        self._samples: dict[str, set[bytes]] = {}  # by target, tokens of it
         keys = {value for key_set in keyring.stages.values() for value in key_set.values.values()}
         self._hashes = model_fields.hash_columns(aliases, keys)
 
@@ -277,6 +284,7 @@ class Survey:
         elif sample.rule is not None:
             self._found(table, sample.column, sample.rule)
             self.besides[name] = self._other_schemes(sample.rule.scheme, sample.pieces)
+            self._samples[name] = {*sample.pieces}
         else:
             self._look_at_unopened(table, sample)
 
@@ -472,16 +480,37 @@ class Survey:
         self._look_for_digests_apart()
         for table, column in dict.fromkeys((one.table, each.column) for one in self.found for each in one.derived):
             self._put_down_obstacles(table, column)
+        self._look_for_copies()
         for target in self.found:
             if {target.column, *(each.column for each in target.derived)} & {*target.key.columns}:
                 self._tie(target.name, *_IN_THE_KEY)
 
     def _put_down_obstacles(self, table: Table, column: str) -> bool:
         """Put down what keeps a column from being rewritten; whether there is anything."""
-        found = catalog.obstacles(self._database, table, column)
+        found = [*catalog.obstacles(self._database, table, column), *self._related(table, column)]
         for what, todo in found:
             self._tie(table.label_of(column), what, todo)
         return bool(found)
+
+    def _related(self, table: Table, column: str) -> Iterator[tuple[str, str]]:
+        """The columns that a relation of the models joins with this one, and what to do about it."""
+        own = {(name, column) for name in (table.modelled, table.name)}
+        ends = ((one, other) for pair in self._relations for one, other in (pair, pair[::-1]))
+        for other in sorted({other for one, other in ends if one in own}):
+            what, todo = _RELATED
+            yield what.format(".".join(map(word, other))), todo
+
+    def _look_for_copies(self) -> None:
+        """Pairs of targets that have a token in common: no two values are encrypted to the same one."""
+        schemes = {target.name: self._keyring.schemes[target.scheme] for target in self.found}
+        proved = {
+            name: tokens
+            for name, tokens in sorted(self._samples.items())
+            if name in schemes and schemes[name].format.authenticated
+        }
+        for one, other in combinations(proved, 2):
+            if common := {token for token in proved[one] & proved[other] if len(token) >= SHORTEST}:
+                self.findings.put("same_tokens", one, other=other, count=len(common))
 
     def _tie(self, column: str, what: str, todo: str) -> None:
         self.findings.put("tied", column, found=what, advice=todo)
@@ -569,6 +598,7 @@ class Survey:
                     held = _as_it_holds(column, samples, named=named, markers=markers)
                     pieces = [piece for value in samples for piece in _pieces(held, value)]
                     self.found.append(self._target(table, held, self._held_as(table, held, scheme, pieces)))
+                    self._samples[name] = {*pieces}
                     return
         self.missing[index] = (str(entry["table"]), str(entry["column"]))
 
