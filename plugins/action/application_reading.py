@@ -4,16 +4,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from ansible.utils.display import Display
 
 from ..module_utils._errors.options import InvalidOption
 from ..module_utils._options.application_options import APPLICATION_READING
-from ..module_utils._record.events import ReadingEvent, ReencryptionEvent
 from ..plugin_utils._host_action import Answered, HostAction
 from ..plugin_utils._report import sentences, step_lines
+from ..plugin_utils._rotation_record.earlier_reading import earlier_reading
 from ..plugin_utils._screen import lines
 from ..plugin_utils._task_types import TaskArguments, TaskResult
 
@@ -25,7 +22,7 @@ class ActionModule(HostAction):
     shows_progress = True
 
     def ask(self, options: TaskArguments) -> TaskArguments | Answered:
-        if options["state"] == "recorded" and (earlier := self._earlier(options)) is not None:
+        if options["state"] == "recorded" and (earlier := earlier_reading(self.record(options))) is not None:
             return Answered({"changed": False, "picture": {**earlier, "earlier": True}})
         history = self.store(options).load()
         version = history.made_by(options["rotation_id"])
@@ -49,21 +46,6 @@ class ActionModule(HostAction):
         lines.detail(
             step_lines.reading(result.get("picture"), options["baseline"] or {}), "The application's own reading"
         )
-        for sentence in step_lines.unsteady(result.get("picture")):
-            display.warning(sentence)
-        for sentence in sentences.behind_pooler((result.get("picture") or {}).get("refused_behind_pooler") or ()):
+        for sentence in sentences.reading(result.get("picture")):
             display.warning(sentence)
         return result
-
-    def _earlier(self, args: TaskArguments) -> dict[str, Any] | None:
-        """The snapshot from before the first write of a rotation that is resumed; empty where none was taken. None
-        where nothing was written, or that picture is proved: the application may have run since, and written."""
-        picture: Mapping[str, Any] = {}
-        written = False
-        for event in self.record(args).decoded():
-            if isinstance(event, ReadingEvent) and event.is_done:
-                proved = event.state == "verified"
-                picture = {} if proved else picture or event.picture
-                written = written and not proved
-            written = written or isinstance(event, ReencryptionEvent)
-        return dict(picture) if written else None

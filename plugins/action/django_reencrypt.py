@@ -7,14 +7,13 @@ from __future__ import annotations
 from ansible.utils.display import Display
 
 from ..plugin_utils._host_action import Answered, HostAction
+from ..plugin_utils._host_shares import take_shares
 from ..plugin_utils._report import sentences, step_lines
 from ..plugin_utils._rotation_record.recorded_columns import recorded_columns
 from ..plugin_utils._screen import lines
 from ..plugin_utils._task_types import TaskArguments, TaskResult
 
 display = Display()
-# Errors by which a host is lost to the work, and the work is not lost.
-HOST_LOST = ("E_MODULE_DIED", "E_WORKER", "E_DB_LOST")
 
 
 class ActionModule(HostAction):
@@ -24,19 +23,8 @@ class ActionModule(HostAction):
         return f"re-encrypt {sum(target['reencrypted'] for target in result['targets']):,} values"
 
     def ask(self, args: TaskArguments) -> TaskArguments | Answered:
-        shares = args.pop("shares", None) or {}
-        for host, share in shares.items():
-            error = share.get("error") or {}
-            if share.get("unreachable") or error.get("code") in HOST_LOST:
-                display.display(f"  {host} was lost ({error.get('code', 'unreachable')}): what it left is done here")
-                args.pop("examined", None)  # it has to be looked at again
-                args.pop("others", None)
-            elif error:
-                return Answered({"failed": True, "msg": f"{host}: {share['msg']}", "error": dict(error)})
-            elif "targets" not in share:  # what Ansible itself says of it, such as a password of sudo that is missing
-                return Answered({"failed": True, "msg": f"{host}: {share.get('msg', 'its share was not done')}"})
-        if args.get("others"):
-            args["others"] = [*args["others"], *(share["others"] for share in shares.values())]
+        if failure := take_shares(args):
+            return Answered(failure)
         history = self.store(args).load()
         if args.get("outside") == "report":
             args["recorded_columns"] = recorded_columns(history, self._records(args))
@@ -57,15 +45,6 @@ class ActionModule(HostAction):
             return result
         host = self.progress_host(args)
         lines.detail(step_lines.share(result, host) if host else step_lines.reencrypted(result), "Re-encryption")
-        for sentence in sentences.behind_pooler((result.get("fence") or {}).get("behind_pooler") or ()):
+        for sentence in sentences.reencryption(result):
             display.warning(sentence)
-        if result.get("lost_workers"):
-            lost = f"{result['lost_workers']} worker processes were killed, and others did their work"
-            display.warning(f"{lost}. See the kernel's log: where memory was short, set key_rotation_workers to less.")
-        if failed := (result.get("command") or {}).get("failed"):
-            display.warning(
-                f"{failed} The engine has restored every encrypted value. What only the command makes stays."
-            )
-        if result.get("unwritten"):
-            display.warning(f"The numbers for Prometheus could not be written: {result['unwritten']}.")
         return result

@@ -13,7 +13,7 @@ from ..module_utils._options.rotation_options import HOST_TASKS
 from ..module_utils._tasks.registry import WORK
 from ..plugin_utils._action import RotationAction
 from ..plugin_utils._host_action import HostAction
-from ..plugin_utils._host_batch import Part, run_parts
+from ..plugin_utils._host_batch import Part, batch_result, run_parts
 from ..plugin_utils._host_caller import COLLECTION
 from ..plugin_utils._task_types import TaskArguments, TaskResult
 
@@ -28,15 +28,7 @@ class ActionModule(RotationAction):
         parts = [self._part(name, own or {}) for entry in options["tasks"] for name, own in entry.items()]
         _refuse_twice(part.name for part in parts)
         run_parts(self, parts, all_of_them=options["all"])
-        results = {part.name: part.result for part in parts if part.result is not None}
-        failed: dict[str, Any] = next((each for each in results.values() if _is_fatal(each, options)), {})
-        changed = any(result.get("changed") for result in results.values())
-        shown: dict[str, Any] = {name: failed[name] for name in ("failed", "msg", "error") if name in failed}
-        if warnings := list(dict.fromkeys(each for part in results.values() for each in part.pop("warnings", ()))):
-            shown["warnings"] = warnings
-        if not options["all"]:  # all of them are judged together afterwards
-            shown.setdefault("msg", "; ".join(each["msg"] for each in results.values() if "msg" in each))
-        return {"changed": changed, "outcomes": results, **shown}
+        return batch_result(parts, all_of_them=options["all"], fatal=options["fatal"])
 
     def _part(self, name: str, own: Mapping[str, Any]) -> Part:
         if name not in WORK:
@@ -60,11 +52,6 @@ def _refuse_twice(names: Iterable[str]) -> None:
     for name, count in Counter(names).items():
         if count > 1:
             raise InvalidOption(name="tasks", found=f"has {name} more than once", advice="Give it a task of its own.")
-
-
-def _is_fatal(result: Mapping[str, Any], options: Mapping[str, Any]) -> bool:
-    code = (result.get("error") or {}).get("code")
-    return bool(result.get("failed")) and (not options["all"] or code in options["fatal"])
 
 
 def _listed(names: Iterable[str]) -> str:

@@ -7,16 +7,15 @@ from __future__ import annotations
 from ..module_utils._destinations import key_generation
 from ..module_utils._options.key_options import KEY_VERSION_INFO
 from ..module_utils._stores.history import History
-from ..plugin_utils._host_action import Answered, HostAction
-from ..plugin_utils._keys.host_keys import KeyFiles, SealedKeys, refuse_other_stage, stage_of
+from ..plugin_utils._host_action import Answered
+from ..plugin_utils._key_action import KeyAction
+from ..plugin_utils._keys.host_keys import refuse_other_stage, stage_of
 from ..plugin_utils._report import step_lines
 from ..plugin_utils._screen import lines
 from ..plugin_utils._task_types import TaskArguments, TaskResult
 
 
-class ActionModule(HostAction):
-    changes = False
-    judged_here = True
+class ActionModule(KeyAction):
     spec = KEY_VERSION_INFO
 
     def is_recorded(self, args: TaskArguments) -> bool:
@@ -27,18 +26,17 @@ class ActionModule(HostAction):
         key_generation.check_keys(options["keys"])
         if not options["env_file"]:
             return Answered(self._versions(options))
-        self._sealed = SealedKeys(_files(options))
-        return self._sealed.request()
+        return self.ask_for_keys(options)
 
     def judge(self, options: TaskArguments, result: TaskResult) -> TaskResult:
         if result.get("failed"):
             return result
-        keys, history = self._sealed.open(result), self.store(options).load()
+        keys, history = self.opened(result), self.store(options).load()
         history.refuse_damaged()
         # A real run would have adopted another list of the current keys by now.
         if options["expect_stage"] and not (self._task.check_mode and history.versions and history.other_list(keys)):
-            refuse_other_stage(history, keys, _files(options), options["expect_stage"])
-        return _result(history, key_id=keys.key_id, holds=stage_of(history, keys, _files(options)))
+            refuse_other_stage(history, keys, self.files(options), options["expect_stage"])
+        return _result(history, key_id=keys.key_id, holds=stage_of(history, keys, self.files(options)))
 
     def _versions(self, options: TaskArguments) -> TaskResult:
         """Every version without its values, and which one may be destroyed: the one that is named, or the previous."""
@@ -48,10 +46,6 @@ class ActionModule(HostAction):
         lines.show(step_lines.versions(versions), "Key versions")
         chosen = options["key_id"] or history.stages.get("previous", "")
         return _result(history, key_id=chosen, versions=versions)
-
-
-def _files(options: TaskArguments) -> KeyFiles:
-    return KeyFiles(options["env_file"], options["keys"], options["dialect"])
 
 
 def _result(history: History, **fields: object) -> TaskResult:

@@ -4,13 +4,12 @@
 
 from __future__ import annotations
 
-from ..module_utils._errors.restore import RestoreNotFound
-from ..module_utils._record import reader
 from ..module_utils._record.writer import Record
 from ..plugin_utils._action import RotationAction
 from ..plugin_utils._keys.key_store import read_identity
 from ..plugin_utils._report import restore_lines
 from ..plugin_utils._rotation_record.record_signing import follows, goes_on_here, refuse_changed
+from ..plugin_utils._rotation_record.recorded_restores import refuse_unknown_restore
 from ..plugin_utils._screen import lines
 from ..plugin_utils._task_types import TaskArguments, TaskResult
 
@@ -21,20 +20,8 @@ class ActionModule(RotationAction):
     def _validated(self, args: TaskArguments) -> TaskArguments:
         options = super()._validated(args)
         if options.get("state") == "dropped":
-            self._refuse_unknown(options)
+            refuse_unknown_restore(self._records(options), str(options["rotation_id"]))
         return options
-
-    def _refuse_unknown(self, options: TaskArguments) -> None:
-        """Raise E_RESTORE_NONE for an id that no record has, of its own or of a restore: a drop would begin one."""
-        folder, rotation_id = self._records(options), str(options["rotation_id"])
-        names = reader.names(folder)
-        if rotation_id in names:
-            return
-        asked = [event.get("asked") or {} for name in names for event in Record(folder, name).events()]
-        restored = {str(one["backup_of"]) for one in asked if "backup_of" in one and one.get("state") != "dropped"}
-        if rotation_id not in restored:
-            known = ", ".join(sorted(restored)) or "none"
-            raise RestoreNotFound(folder=folder, rotation_id=rotation_id, known=known)
 
     def record(self, args: TaskArguments) -> Record:
         """That of the run which restores: its own rotation may be another than the one whose backup it takes."""

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from ..module_utils._errors.base import RotationError
 from ..module_utils._errors.run import NotRun
@@ -127,3 +127,24 @@ def _call(batch: RotationAction, call: Sequence[Part], all_of_them: bool) -> Non
         return
     for part in call:
         part.judge(ran)
+
+
+def batch_result(parts: Sequence[Part], *, all_of_them: bool, fatal: Collection[str]) -> TaskResult:
+    """The result of all of them. Those that all run are judged together afterwards, but for the codes that are
+    ``fatal``."""
+    results = {part.name: part.result for part in parts if part.result is not None}
+    failed: TaskResult = next(
+        (each for each in results.values() if _has_failed(each, fatal if all_of_them else None)), {}
+    )
+    shown: TaskResult = {name: failed[name] for name in ("failed", "msg", "error") if name in failed}
+    if warnings := list(dict.fromkeys(each for result in results.values() for each in result.pop("warnings", ()))):
+        shown["warnings"] = warnings
+    if not all_of_them:
+        shown.setdefault("msg", "; ".join(each["msg"] for each in results.values() if "msg" in each))
+    return {"changed": any(result.get("changed") for result in results.values()), "outcomes": results, **shown}
+
+
+def _has_failed(result: TaskResult, codes: Collection[str] | None) -> bool:
+    """Whether it has failed with one of these codes; with any, if there are None."""
+    code = (result.get("error") or {}).get("code")
+    return bool(result.get("failed")) and (codes is None or code in codes)

@@ -40,7 +40,7 @@ MODULE_UTILS: dict[str, set[str]] = {
 }
 # The folders of plugins/plugin_utils among themselves. All of them may import all of module_utils.
 PLUGIN_UTILS: dict[str, set[str]] = {
-    "_keys": set(),
+    "_keys": {"_task_types.py"},
     "_plans": {"_keys"},
     "_control_node": {"_task_options.py"},
     "_report": {"_keys"},
@@ -48,7 +48,7 @@ PLUGIN_UTILS: dict[str, set[str]] = {
     "_screen": {"_report"},
     "_notify": {"_report"},
     "_rotation_record": {"_control_node", "_keys", "_notify", "_plans", "_report", "_run_end", "_screen"},
-    "_rollback": {"_report", "_rotation_record", "_screen"},
+    "_rollback": {"_report", "_rotation_record", "_screen", "_task_types.py"},
     "_checklist": {"_control_node", "_notify", "_plans", "_report", "_rotation_record"},
     "_progress.py": {"_report", "_screen"},
     "_task_options.py": set(),
@@ -66,6 +66,8 @@ PLUGIN_UTILS: dict[str, set[str]] = {
         "_task_types.py",
     },
     "_host_action.py": {"_action.py", "_control_node", "_host_calls.py", "_task_types.py"},
+    "_host_shares.py": {"_task_types.py"},
+    "_key_action.py": {"_host_action.py", "_keys", "_task_types.py"},
     "_plan_action.py": {"_host_action.py", "_keys", "_plans", "_task_types.py"},
     "_record_action.py": {"_action.py", "_rotation_record", "_task_types.py"},
     "_host_batch.py": {"_action.py", "_host_action.py", "_host_calls.py", "_task_types.py"},

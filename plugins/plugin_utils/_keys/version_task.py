@@ -6,13 +6,13 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
 
 from ...module_utils._destinations import key_generation
 from ...module_utils._engine.crypto.key_set import KeySet
 from ...module_utils._record.writer import Record
 from ...module_utils._stores.store import Store
+from .._task_types import TaskResult
 from . import key_versions
 from .key_versions import Move, VersionRequest, move
 from .pending_version import NewVersion
@@ -34,39 +34,34 @@ WOULD = {
 
 @dataclass(frozen=True)
 class VersionTask:
-    """What is asked of the store. ``records`` is the folder of all records, ``record`` the one of this rotation.
-
-    ``supplied`` are the operator's own values, and ``host_keys`` reads the keys in use (see ``NewVersion``).
-    """
+    """What is asked of the store. ``records`` is the folder of all records."""
 
     request: VersionRequest
     store: Store
-    record: Record
     records: str
-    supplied: Mapping[str, str] = field(repr=False)
-    host_keys: Callable[[], KeySet | None]
 
-    def bring(self, state: str) -> dict[str, Any]:
-        """Bring the store into the state; the result of the task."""
-        if state == "pending":
-            return self._create()
+    def bring(self, state: str) -> TaskResult:
+        """Bring the store into the state, which needs no keys from elsewhere; the result of the task."""
         if state == "destroyed":
             destroyed = key_versions.destroy(self.store, self.request, self.records)
             return {**as_result(destroyed), "kept_by": list(destroyed.kept_by)}
         return as_result(move(self.store, functools.partial(STEPS[state], request=self.request), dry=self.request.dry))
 
-    def adopt(self, keys: KeySet) -> dict[str, Any]:
+    def adopt(self, keys: KeySet) -> TaskResult:
         """The same for the keys that a host has."""
         step = functools.partial(key_versions.adopt, request=self.request, keys=keys)
         return as_result(move(self.store, step, dry=self.request.dry))
 
-    def _create(self) -> dict[str, Any]:
-        created = NewVersion(self.request, self.supplied, self.record, self.host_keys).create(self.store)
+    def create(self, supplied: Mapping[str, str], host_keys: Callable[[], KeySet | None]) -> TaskResult:
+        """The same for the new version, with the operator's own values, and what reads the keys in use: see
+        ``NewVersion``."""
+        record = Record(self.records, self.request.rotation_id)
+        created = NewVersion(self.request, supplied, record, host_keys).create(self.store)
         if not created.changed:
             return as_result(created)
-        return {**as_result(created), "generated": key_generation.described(self.request.keys, self.supplied)}
+        return {**as_result(created), "generated": key_generation.described(self.request.keys, supplied)}
 
 
-def as_result(done: Move) -> dict[str, Any]:
+def as_result(done: Move) -> TaskResult:
     stages, store = dict(done.history.stages), done.history.path
     return {"changed": done.changed, "key_id": done.key_id, "stages": stages, "store": store}

@@ -9,9 +9,45 @@ from typing import Any
 
 from ...module_utils._engine.postgres.sessions import format_session
 from ...module_utils._engine.proof.damage import format_values
+from . import data_state
+from .step_lines import unsteady
 
 SHOWN = 12  # sessions of one sentence
 NOBODY_LOOKS = "no unit in key_rotation_services, none in key_rotation_processes: nobody looks at their keys"
+
+
+def census(result: Mapping[str, Any], plain_before: Mapping[str, int]) -> Iterator[str]:
+    """What a census has seen and not refused. ``plain_before`` are the values in plain text of before, by column."""
+    plain_now = data_state.count_plain(result.get("targets", ()))
+    yield from meanwhile(result.get("meanwhile", {}))
+    yield from unopened(result.get("unopened") or {})
+    yield from outside(result.get("outside") or ())
+    yield from more_plain(data_state.count_more(plain_before, plain_now))
+
+
+def reencryption(result: Mapping[str, Any]) -> Iterator[str]:
+    """What a re-encryption has met, and has done its work in spite of."""
+    yield from behind_pooler((result.get("fence") or {}).get("behind_pooler") or ())
+    if result.get("lost_workers"):
+        lost = f"{result['lost_workers']} worker processes were killed, and others did their work"
+        yield f"{lost}. See the kernel's log: where memory was short, set key_rotation_workers to less."
+    if failed := (result.get("command") or {}).get("failed"):
+        yield f"{failed} The engine has restored every encrypted value. What only the command makes stays."
+    if result.get("unwritten"):
+        yield f"The numbers for Prometheus could not be written: {result['unwritten']}."
+
+
+def reading(picture: Mapping[str, Any] | None) -> Iterator[str]:
+    """What a reading of the application has met."""
+    yield from unsteady(picture)
+    yield from behind_pooler((picture or {}).get("refused_behind_pooler") or ())
+
+
+def kept_by(result: Mapping[str, Any]) -> Iterator[str]:
+    """If versions without a stage keep a value of one that was destroyed."""
+    if holders := result.get("kept_by"):
+        about = f"The list of {', '.join(holders)}, which has no stage, keeps a value of {result['key_id']}"
+        yield f"{about}: destroy that too."
 
 
 def unopened(left: Mapping[str, Any]) -> Iterator[str]:

@@ -108,7 +108,7 @@ def opening(picture: Mapping[str, Any], before: Mapping[str, Any]) -> Iterator[s
         yield f"  decryption takes the engine {milliseconds(now['seconds'])} per value, of {now['tries']:,}{against}"
 
 
-def unsteady(picture: dict[str, Any] | None) -> Iterator[str]:
+def unsteady(picture: Mapping[str, Any] | None) -> Iterator[str]:
     """A warning for what the application reads in another way each time."""
     for name in (picture or {}).get("unsteady", ()):
         yield (

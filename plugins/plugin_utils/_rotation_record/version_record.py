@@ -10,6 +10,7 @@ from typing import Any
 from ...module_utils._record.writer import Record
 from ...module_utils._stores.store import Store
 from .._plans.plan_approval import refuse_unauthorized
+from .._report.accounts import as_plain
 from .record_signing import follows, refuse_changed, refuse_gone, seal, try_to_seal
 
 
@@ -18,6 +19,11 @@ def begin_destruction(args: Mapping[str, Any], record: Record, records: str, sto
     refuse_unauthorized(args)
     refuse_gone(records, store)
     return refuse_changed(record, store)
+
+
+def destruction_words(args: Mapping[str, Any]) -> dict[str, Any]:
+    """Why a version is destroyed and who approved it, as JSON."""
+    return as_plain({name: args.get(name) for name in ("reason", "authorization", "operator")})
 
 
 def seal_versions(state: str, result: Mapping[str, Any], record: Record, store: Store) -> None:

@@ -2,11 +2,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
-from types import SimpleNamespace
-
 import pytest
-from ansible_collections.tetech.key_rotation.plugins.action.application_reading import ActionModule
 from ansible_collections.tetech.key_rotation.plugins.module_utils._record.writer import Record
+from ansible_collections.tetech.key_rotation.plugins.plugin_utils._rotation_record.earlier_reading import (
+    earlier_reading,
+)
 
 OLD, NEW = {"readings": [{"name": "old"}]}, {"readings": [{"name": "new"}]}
 WRITTEN = ("django_reencrypt", "done", {})
@@ -38,4 +38,4 @@ def test_a_rotation_that_is_gone_on_with_is_held_against_the_picture_from_before
     for event, phase, about in events:
         asked = {"asked": {"state": words.get(about["asked"]["state"], about["asked"]["state"])}} if about else {}
         record.append(event, phase, **{**about, **asked})
-    assert ActionModule._earlier(SimpleNamespace(record=lambda args: record), {}) == found
+    assert earlier_reading(record) == found

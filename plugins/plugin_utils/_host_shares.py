@@ -1,0 +1,31 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What several hosts have done of a re-encryption, for the step that finishes it."""
+
+from __future__ import annotations
+
+from ansible.utils.display import Display
+
+from ._task_types import TaskArguments, TaskResult
+
+display = Display()
+# Errors by which a host is lost to the work, and the work is not lost.
+HOST_LOST = ("E_MODULE_DIED", "E_WORKER", "E_DB_LOST")
+
+
+def take_shares(args: TaskArguments) -> TaskResult | None:
+    """Take the ``shares`` out of the options, with what they mean for the rest. A result if one of them has failed."""
+    shares = args.pop("shares", None) or {}
+    for host, share in shares.items():
+        error = share.get("error") or {}
+        if share.get("unreachable") or error.get("code") in HOST_LOST:
+            display.display(f"  {host} was lost ({error.get('code', 'unreachable')}): what it left is done here")
+            args.pop("examined", None)  # it has to be looked at again
+            args.pop("others", None)
+        elif error:
+            return {"failed": True, "msg": f"{host}: {share['msg']}", "error": dict(error)}
+        elif "targets" not in share:  # what Ansible itself says of it, such as a password of sudo that is missing
+            return {"failed": True, "msg": f"{host}: {share.get('msg', 'its share was not done')}"}
+    if args.get("others"):
+        args["others"] = [*args["others"], *(share["others"] for share in shares.values())]
+    return None

@@ -1,0 +1,70 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The values that a rollback would lose, and whether the operator has acknowledged them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ansible.utils.display import Display
+
+from ...module_utils._errors.values import RollbackLoses
+from .._report import data_sentences, data_state
+from .._task_types import TaskResult
+
+display = Display()
+
+
+@dataclass(frozen=True)
+class RollbackLoss:
+    """What a census has ``needing`` of the keys that a rollback leaves. ``rollback`` is the command to type again."""
+
+    census: TaskResult
+    rollback: str
+
+    def judged(self, acknowledged: str) -> TaskResult:
+        """The census, as a failure if values would be lost and are not acknowledged by name and number.
+
+        A value that opens under a version needs no acknowledgment: the same command once more brings it back.
+        """
+        if self.census.get("failed") or not self._needing:
+            return self.census
+        if acknowledged == self._asked and not self._is_back_by_rollback:
+            going = f"The rollback goes on without {self._asked}, as acknowledged."
+            display.warning(f"{going} Both versions stay in the key store.")
+            return self.census
+        return {**self.census, "failed": True, **self._error().as_result()}
+
+    @property
+    def _needing(self) -> Sequence[Mapping[str, Any]]:
+        return self.census.get("needing") or ()
+
+    @property
+    def _asked(self) -> str:
+        """What an operator types to acknowledge it."""
+        return ",".join(f"{each['column']}:{each['count']}" for each in self._needing)
+
+    @property
+    def _is_back_by_rollback(self) -> bool:
+        return any(data_state.is_version(each["class"]) for each in self._needing)
+
+    def _error(self) -> RollbackLoses:
+        losing = f"To go back without them, add -e key_rotation_rollback_acknowledge={self._asked}"
+        if self._is_back_by_rollback:
+            losing = f"To bring back those that another process wrote, stop it and run the same again: {self.rollback}"
+        key_ids = self.census["key_ids"]
+        state = data_state.DataState(data_state.read_census(self.census["targets"], key_ids))
+        count, rows = (
+            sum(each["count"] for each in self._needing),
+            [row for each in self._needing for row in each["rows"]],
+        )
+        more = f" and {count - len(rows):,} more" if count > len(rows) else ""
+        return RollbackLoses(
+            count=count,
+            rows=", ".join(rows) + more,
+            key_id=key_ids.get("pending") or key_ids.get("current"),
+            losing=losing,
+            changed=f"No .env file was switched back. {data_sentences.values(state)}",
+        )

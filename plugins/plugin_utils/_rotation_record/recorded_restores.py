@@ -1,0 +1,21 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The restores that the records of a folder have."""
+
+from __future__ import annotations
+
+from ...module_utils._errors.restore import RestoreNotFound
+from ...module_utils._record import reader
+from ...module_utils._record.writer import Record
+
+
+def refuse_unknown_restore(folder: str, rotation_id: str) -> None:
+    """Raise E_RESTORE_NONE for an id that no record has, of its own or of a restore: a drop would begin one."""
+    names = reader.names(folder)
+    if rotation_id in names:
+        return
+    asked = [event.get("asked") or {} for name in names for event in Record(folder, name).events()]
+    restored = {str(one["backup_of"]) for one in asked if "backup_of" in one and one.get("state") != "dropped"}
+    if rotation_id not in restored:
+        known = ", ".join(sorted(restored)) or "none"
+        raise RestoreNotFound(folder=folder, rotation_id=rotation_id, known=known)
