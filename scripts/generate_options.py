@@ -80,8 +80,7 @@ HEADER = '''\
 
 from __future__ import annotations
 
-from typing import Any
-'''
+from .option_spec import Spec'''
 SHARED = "Options that several modules share: NAME is what a task may set, NAME_INTERNAL what the action plugin sets."
 DOMAIN = "Argument specs: NAME is what a task may set, NAME_MODULE also has what only the action plugin sets."
 
@@ -127,7 +126,7 @@ def default_line(name: str, value: Any) -> str:
 
 def fragments_file() -> str:
     header = HEADER.format(source="plugins/doc_fragments", purpose=SHARED)
-    return "\n".join([header, *(spec for name in sorted(FRAGMENTS) for spec in fragment_specs(name))])
+    return "\n".join([header, "", *(spec for name in sorted(FRAGMENTS) for spec in fragment_specs(name))])
 
 
 def fragment_specs(name: str) -> Iterator[str]:
@@ -204,7 +203,7 @@ def description(option: Documented) -> str:
 
 def assignment(name: str, parents: Iterable[str], options: Mapping[str, Any]) -> str:
     lines = [*(f"**{parent}," for parent in parents), *(f"{option!r}: {spec!r}," for option, spec in options.items())]
-    return "\n".join([f"{name}: dict[str, Any] = {{", *lines, "}"])
+    return "\n".join([f"{name}: Spec = {{", *lines, "}"])
 
 
 def formatted(text: str) -> str:

@@ -19,6 +19,7 @@ from ..module_utils._errors.base import NOTHING_CHANGED, RotationError, word
 from ..module_utils._errors.options import InvalidOption
 from ..module_utils._errors.run import HostLost
 from ..module_utils._errors.unexpected import internal
+from ..module_utils._options.option_spec import Spec
 from ..module_utils._options.shared_options import KEYS, ROTATION
 from ..module_utils._record.rotation_id import checked
 from ..module_utils._record.run_lease import Lease, describe_holder
@@ -33,7 +34,7 @@ from ._run_end.interrupted_rotation import is_interrupted
 from ._run_end.task_process import end_with_parent, refuse_debug_settings
 from ._screen import lines
 from ._screen.result_sentences import sentence
-from ._task_options import Spec, refuse_wrong, validated
+from ._task_options import refuse_wrong, validated
 from ._task_types import TaskArguments, TaskResult, Variables
 
 # Ansible loads the plugin of an action in its own process before any worker's: what is done here, none has to do again.
@@ -92,7 +93,7 @@ class RotationAction(HostCaller, abc.ABC):
         if self.spec:
             return validated(self.spec, args, self._task.action)
         # Which of them are required, the host's side knows.
-        shared = {name: {**option, "required": False} for name, option in SHARED.items() if name in args}
+        shared: Spec = {name: {**option, "required": False} for name, option in SHARED.items() if name in args}
         refuse_wrong(shared, args, self._task.action)
         return args
 

@@ -11,8 +11,9 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
 from ..module_utils._errors.base import RotationError, word
 from ..module_utils._errors.options import InvalidOption
+from ..module_utils._options.option_spec import OptionSpec, Spec
+from ._task_types import TaskArguments
 
-Spec = Mapping[str, Mapping[str, Any]]
 TEXTS = {"str", "path"}
 KINDS = {  # one of them, and several
     "bool": ("true or false", "booleans"),
@@ -26,7 +27,7 @@ KINDS = {  # one of them, and several
 NO_PATH = "{\n"  # a dictionary as a text has them, and a path in practice has not
 
 
-def validated(spec: Spec, given: Mapping[str, Any], action: str) -> dict[str, Any]:
+def validated(spec: Spec, given: Mapping[str, Any], action: str) -> TaskArguments:
     """The arguments with every option of ``spec``, paths as they were written. Raises E_OPTION.
 
     One that is null has its default, as on the host's side.
@@ -37,16 +38,18 @@ def validated(spec: Spec, given: Mapping[str, Any], action: str) -> dict[str, An
     return dict(ArgumentSpecValidator(on_controller(spec)).validate(asked).validated_parameters)
 
 
-def on_controller(options: Mapping[str, Any]) -> dict[str, Any]:
+def on_controller(options: Spec) -> Spec:
     """The same options for an action plugin, which expands no path: ~ in most of them is that of the host's user."""
-    return {
-        name: {
-            **option,
-            **({"type": "str"} if option["type"] == "path" else {}),
-            **({"options": on_controller(option["options"])} if "options" in option else {}),
-        }
-        for name, option in options.items()
-    }
+    return {name: _on_controller(option) for name, option in options.items()}
+
+
+def _on_controller(option: OptionSpec) -> OptionSpec:
+    option = option.copy()
+    if option["type"] == "path":
+        option["type"] = "str"
+    if "options" in option:
+        option["options"] = on_controller(option["options"])
+    return option
 
 
 def refuse_unknown(spec: Spec, given: Mapping[str, Any], action: str) -> None:
@@ -76,7 +79,7 @@ def find_wrong(spec: Spec, given: Mapping[str, Any], within: str = "") -> Iterat
             yield place, f"must be {_expected(option)}"
 
 
-def _wrong_members(option: Mapping[str, Any], value: Any, place: str) -> Iterator[tuple[str, str]]:
+def _wrong_members(option: OptionSpec, value: Any, place: str) -> Iterator[tuple[str, str]]:
     if "options" not in option:
         return
     entries = enumerate(value) if isinstance(value, list) else [("", value)]
@@ -89,7 +92,7 @@ def _wrong_members(option: Mapping[str, Any], value: Any, place: str) -> Iterato
             yield from find_wrong(option["options"], entry, f"{whole}.")
 
 
-def _fits(option: Mapping[str, Any], value: Any) -> bool:
+def _fits(option: OptionSpec, value: Any) -> bool:
     texts = value if option.get("elements") in TEXTS and isinstance(value, list) else [value]
     if TEXTS & {option["type"], option.get("elements")} and not all(map(_may_be_text, texts)):
         return False
@@ -107,7 +110,7 @@ def _may_be_path(value: Any) -> bool:
     return isinstance(value, str) and not set(NO_PATH) & set(value)
 
 
-def _expected(option: Mapping[str, Any]) -> str:
+def _expected(option: OptionSpec) -> str:
     choices: Sequence[str] = option.get("choices", ())
     if choices:
         return f"one of {', '.join(choice for choice in choices if choice)}"

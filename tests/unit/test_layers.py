@@ -51,7 +51,7 @@ PLUGIN_UTILS: dict[str, set[str]] = {
     "_rollback": {"_report", "_rotation_record", "_screen", "_task_types.py"},
     "_checklist": {"_control_node", "_notify", "_plans", "_report", "_rotation_record"},
     "_progress.py": {"_report", "_screen"},
-    "_task_options.py": set(),
+    "_task_options.py": {"_task_types.py"},
     "_task_types.py": set(),
     "_host_calls.py": set(),
     "_record_entry.py": set(),

@@ -5,32 +5,31 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+from .option_spec import Spec
 from .shared_options import APPLICATION, KEYS, KEYS_INTERNAL, LOGS, PROJECT, PROJECT_INTERNAL, REQUESTS, ROTATION
 
-APPLICATION_COMMANDS: dict[str, Any] = {
+APPLICATION_COMMANDS: Spec = {
     **ROTATION,
     "commands": {"type": "list", "elements": "list", "required": True},
     "project_dir": {"type": "path", "required": True},
     "timeout": {"type": "int", "default": 600},
     "purpose": {"type": "str", "default": "verification"},
 }
-APPLICATION_HEALTH: dict[str, Any] = {
+APPLICATION_HEALTH: Spec = {
     **REQUESTS,
     **ROTATION,
     "url": {"type": "str", "required": True},
     "host": {"type": "str"},
     "timeout": {"type": "int", "default": 60},
 }
-APPLICATION_LOG_INFO: dict[str, Any] = {
+APPLICATION_LOG_INFO: Spec = {
     **LOGS,
     **ROTATION,
     "since": {"type": "dict"},
     "log_files": {"type": "list", "elements": "str"},
     "errors": {"type": "str", "choices": ["refuse", "warn"], "default": "warn"},
 }
-APPLICATION_READING: dict[str, Any] = {
+APPLICATION_READING: Spec = {
     **APPLICATION,
     **PROJECT,
     **KEYS,
@@ -44,13 +43,13 @@ APPLICATION_READING: dict[str, Any] = {
     "left_out": {"type": "list", "elements": "str", "default": []},
     "timeout": {"type": "int", "default": 600},
 }
-APPLICATION_READING_MODULE: dict[str, Any] = {
+APPLICATION_READING_MODULE: Spec = {
     **APPLICATION_READING,
     **PROJECT_INTERNAL,
     **KEYS_INTERNAL,
     "digest_key": {"type": "str", "no_log": True},
 }
-APPLICATION_SERVICES: dict[str, Any] = {
+APPLICATION_SERVICES: Spec = {
     **ROTATION,
     "state": {"type": "str", "required": True, "choices": ["stopped", "started", "released"]},
     "services": {
@@ -72,7 +71,7 @@ APPLICATION_SERVICES: dict[str, Any] = {
     "held": {"type": "str", "choices": ["refuse", "accept"], "default": "refuse"},
     "half": {"type": "str", "choices": ["refuse", "accept"], "default": "refuse"},
 }
-APPLICATION_SESSIONS: dict[str, Any] = {
+APPLICATION_SESSIONS: Spec = {
     **APPLICATION,
     **ROTATION,
     "allowed": {"type": "list", "elements": "str", "default": []},

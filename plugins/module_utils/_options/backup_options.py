@@ -5,8 +5,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+from .option_spec import Spec
 from .shared_options import (
     APPLICATION,
     BACKUPS,
@@ -20,7 +19,7 @@ from .shared_options import (
     ROTATION,
 )
 
-POSTGRESQL_BACKUP: dict[str, Any] = {
+POSTGRESQL_BACKUP: Spec = {
     **APPLICATION,
     **PROJECT,
     **KEYS,
@@ -40,18 +39,18 @@ POSTGRESQL_BACKUP: dict[str, Any] = {
     "proof": {"type": "str", "choices": ["full", "sample", "none"], "default": "full"},
     "max_age": {"type": "int", "default": 24},
 }
-POSTGRESQL_BACKUP_MODULE: dict[str, Any] = {
+POSTGRESQL_BACKUP_MODULE: Spec = {
     **POSTGRESQL_BACKUP,
     **PROJECT_INTERNAL,
     **KEYS_INTERNAL,
     **RESTORING_INTERNAL,
     "run": {"type": "str"},
 }
-POSTGRESQL_BACKUP_INFO: dict[str, Any] = {
+POSTGRESQL_BACKUP_INFO: Spec = {
     **BACKUPS,
     "absent": {"type": "str", "choices": ["refuse", "accept"], "default": "refuse"},
 }
-POSTGRESQL_RESTORE: dict[str, Any] = {
+POSTGRESQL_RESTORE: Spec = {
     **RECORD,
     **BACKUPS,
     **APPLICATION,
@@ -64,13 +63,13 @@ POSTGRESQL_RESTORE: dict[str, Any] = {
     "acknowledge": {"type": "str"},
     "recorded_in": {"type": "str"},
 }
-POSTGRESQL_RESTORE_MODULE: dict[str, Any] = {
+POSTGRESQL_RESTORE_MODULE: Spec = {
     **POSTGRESQL_RESTORE,
     **PROJECT_INTERNAL,
     **KEYS_INTERNAL,
     **RESTORING_INTERNAL,
 }
-POSTGRESQL_RESTORE_INFO: dict[str, Any] = {
+POSTGRESQL_RESTORE_INFO: Spec = {
     **BACKUPS,
     **APPLICATION,
     **PROJECT,
@@ -78,7 +77,7 @@ POSTGRESQL_RESTORE_INFO: dict[str, Any] = {
     **RESTORING,
     "rotation_id": {"type": "str"},
 }
-POSTGRESQL_RESTORE_INFO_MODULE: dict[str, Any] = {
+POSTGRESQL_RESTORE_INFO_MODULE: Spec = {
     **POSTGRESQL_RESTORE_INFO,
     **PROJECT_INTERNAL,
     **KEYS_INTERNAL,

@@ -5,8 +5,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+from .option_spec import Spec
 from .shared_options import (
     APPLICATION,
     BACKUPS,
@@ -22,23 +21,23 @@ from .shared_options import (
     ROTATION,
 )
 
-DATABASE_LEASE: dict[str, Any] = {
+DATABASE_LEASE: Spec = {
     **APPLICATION,
     **ROTATION,
     "state": {"type": "str", "required": True, "choices": ["acquired", "released", "fence_removed"]},
     "half": {"type": "str", "choices": ["refuse", "accept"], "default": "refuse"},
     "row_digests": {"type": "path"},
 }
-DATABASE_LEASE_MODULE: dict[str, Any] = {
+DATABASE_LEASE_MODULE: Spec = {
     **DATABASE_LEASE,
     "holder": {"type": "dict"},
     "over": {"type": "dict"},
 }
-DATABASE_LEASE_INFO: dict[str, Any] = {
+DATABASE_LEASE_INFO: Spec = {
     **APPLICATION,
     "fence": {"type": "str", "choices": ["refuse", "accept"], "default": "accept"},
 }
-DJANGO_CENSUS: dict[str, Any] = {
+DJANGO_CENSUS: Spec = {
     **RECORDED,
     **OUTSIDE,
     **APPLICATION,
@@ -58,14 +57,14 @@ DJANGO_CENSUS: dict[str, Any] = {
     "rehearsed": {"type": "bool", "default": False},
     "sessions_allowed": {"type": "list", "elements": "str", "default": []},
 }
-DJANGO_CENSUS_MODULE: dict[str, Any] = {
+DJANGO_CENSUS_MODULE: Spec = {
     **DJANGO_CENSUS,
     **OUTSIDE_INTERNAL,
     **PROJECT_INTERNAL,
     **KEYS_INTERNAL,
     "run": {"type": "str", "default": ""},
 }
-DJANGO_PLAN: dict[str, Any] = {
+DJANGO_PLAN: Spec = {
     **APPLICATION,
     **PROJECT,
     **KEYS,
@@ -73,25 +72,25 @@ DJANGO_PLAN: dict[str, Any] = {
     "require_approval": {"type": "bool", "default": False},
     "environment": {"type": "str", "choices": ["demo", "staging", "production"], "default": "production"},
 }
-DJANGO_PLAN_MODULE: dict[str, Any] = {
+DJANGO_PLAN_MODULE: Spec = {
     **DJANGO_PLAN,
     **PROJECT_INTERNAL,
     **KEYS_INTERNAL,
     "counted": {"type": "bool", "default": True},
 }
-DJANGO_PLAN_INFO: dict[str, Any] = {
+DJANGO_PLAN_INFO: Spec = {
     **APPLICATION,
     **PROJECT,
     **KEYS,
     "path": {"type": "path"},
 }
-DJANGO_PLAN_INFO_MODULE: dict[str, Any] = {
+DJANGO_PLAN_INFO_MODULE: Spec = {
     **DJANGO_PLAN_INFO,
     **PROJECT_INTERNAL,
     **KEYS_INTERNAL,
     "counted": {"type": "bool", "default": False},
 }
-DJANGO_REENCRYPT: dict[str, Any] = {
+DJANGO_REENCRYPT: Spec = {
     **OUTSIDE,
     **APPLICATION,
     **PROJECT,
@@ -125,7 +124,7 @@ DJANGO_REENCRYPT: dict[str, Any] = {
     },
     "metrics_file": {"type": "path"},
 }
-DJANGO_REENCRYPT_MODULE: dict[str, Any] = {
+DJANGO_REENCRYPT_MODULE: Spec = {
     **DJANGO_REENCRYPT,
     **OUTSIDE_INTERNAL,
     **PROJECT_INTERNAL,
@@ -133,7 +132,7 @@ DJANGO_REENCRYPT_MODULE: dict[str, Any] = {
     "run": {"type": "str", "default": ""},
     "step": {"type": "str", "default": ""},
 }
-DJANGO_REPAIR: dict[str, Any] = {
+DJANGO_REPAIR: Spec = {
     **BACKUPS,
     **APPLICATION,
     **PROJECT,
@@ -143,7 +142,7 @@ DJANGO_REPAIR: dict[str, Any] = {
     "backup": {"type": "str", "required": True},
     "named": {"type": "list", "elements": "str", "default": []},
 }
-DJANGO_REPAIR_MODULE: dict[str, Any] = {
+DJANGO_REPAIR_MODULE: Spec = {
     **DJANGO_REPAIR,
     **PROJECT_INTERNAL,
     **KEYS_INTERNAL,

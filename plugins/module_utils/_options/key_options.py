@@ -5,11 +5,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+from .option_spec import Spec
 from .shared_options import KEYS, KEYS_INTERNAL, NAMED_KEYS, RECORD, RECORDED, ROTATION
 
-ENV_FILE: dict[str, Any] = {
+ENV_FILE: Spec = {
     **NAMED_KEYS,
     **ROTATION,
     "path": {"type": "path", "required": True},
@@ -21,12 +20,12 @@ ENV_FILE: dict[str, Any] = {
     },
     "stage": {"type": "str", "required": True, "choices": ["current", "pending", "previous"]},
 }
-ENV_FILE_MODULE: dict[str, Any] = {
+ENV_FILE_MODULE: Spec = {
     **ENV_FILE,
     "values": {"type": "dict", "default": {}, "no_log": True},
     "key_id": {"type": "str", "no_log": False},
 }
-KEY_VERSION: dict[str, Any] = {
+KEY_VERSION: Spec = {
     **KEYS,
     **ROTATION,
     "state": {
@@ -45,24 +44,24 @@ KEY_VERSION: dict[str, Any] = {
     "environment": {"type": "str", "choices": ["demo", "staging", "production"]},
     "operator": {"type": "str"},
 }
-KEY_VERSION_MODULE: dict[str, Any] = {
+KEY_VERSION_MODULE: Spec = {
     **KEY_VERSION,
     **KEYS_INTERNAL,
     "seal_to": {"type": "str"},
 }
-KEY_VERSION_INFO: dict[str, Any] = {
+KEY_VERSION_INFO: Spec = {
     **RECORD,
     **KEYS,
     "expect_stage": {"type": "str", "choices": ["current", "pending", "previous"]},
     "key_id": {"type": "str", "no_log": False},
     "rotation_id": {"type": "str"},
 }
-KEY_VERSION_INFO_MODULE: dict[str, Any] = {
+KEY_VERSION_INFO_MODULE: Spec = {
     **KEY_VERSION_INFO,
     **KEYS_INTERNAL,
     "seal_to": {"type": "str"},
 }
-PROCESS_KEYS_INFO: dict[str, Any] = {
+PROCESS_KEYS_INFO: Spec = {
     **RECORDED,
     **NAMED_KEYS,
     "moment": {"type": "str", "choices": ["before", "after"], "default": "after"},
@@ -80,7 +79,7 @@ PROCESS_KEYS_INFO: dict[str, Any] = {
     "orphans": {"type": "str", "choices": ["refuse", "accept"], "default": "refuse"},
     "absent": {"type": "str", "choices": ["refuse", "accept"], "default": "refuse"},
 }
-PROCESS_KEYS_INFO_MODULE: dict[str, Any] = {
+PROCESS_KEYS_INFO_MODULE: Spec = {
     **PROCESS_KEYS_INFO,
     "expected": {"type": "str"},
 }

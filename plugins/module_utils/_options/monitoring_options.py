@@ -5,11 +5,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+from .option_spec import Spec
 from .shared_options import APPLICATION, KEYS, KEYS_INTERNAL, LOGS, PROJECT, PROJECT_INTERNAL, RECORDED, REQUESTS
 
-MONITORING_PROBE: dict[str, Any] = {
+MONITORING_PROBE: Spec = {
     **RECORDED,
     **REQUESTS,
     **LOGS,
@@ -37,7 +36,7 @@ MONITORING_PROBE: dict[str, Any] = {
     "cryptoperiod_days": {"type": "int", "default": 365},
     "due_warning_days": {"type": "int", "default": 30},
 }
-MONITORING_PROBE_MODULE: dict[str, Any] = {
+MONITORING_PROBE_MODULE: Spec = {
     **MONITORING_PROBE,
     **PROJECT_INTERNAL,
     **KEYS_INTERNAL,
@@ -46,7 +45,7 @@ MONITORING_PROBE_MODULE: dict[str, Any] = {
     "looker": {"type": "str", "default": "playbook"},
     "over": {"type": "dict"},
 }
-MONITORING_PROGRAM: dict[str, Any] = {
+MONITORING_PROGRAM: Spec = {
     "path": {"type": "path", "required": True},
 }
-MONITORING_SUMMARY: dict[str, Any] = {}
+MONITORING_SUMMARY: Spec = {}

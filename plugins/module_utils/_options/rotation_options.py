@@ -5,8 +5,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+from .option_spec import Spec
 from .shared_options import (
     APPLICATION,
     ESTIMATE,
@@ -19,19 +18,19 @@ from .shared_options import (
     STORE,
 )
 
-CHECKLIST_FACTS: dict[str, Any] = {
+CHECKLIST_FACTS: Spec = {
     **APPLICATION,
     **PROJECT,
     **KEYS,
     "sessions_allowed": {"type": "list", "elements": "str", "default": []},
     "left_out": {"type": "list", "elements": "str", "default": []},
 }
-CHECKLIST_FACTS_MODULE: dict[str, Any] = {
+CHECKLIST_FACTS_MODULE: Spec = {
     **CHECKLIST_FACTS,
     **PROJECT_INTERNAL,
     **KEYS_INTERNAL,
 }
-HOST_TASKS: dict[str, Any] = {
+HOST_TASKS: Spec = {
     **APPLICATION,
     **PROJECT,
     **KEYS,
@@ -42,20 +41,20 @@ HOST_TASKS: dict[str, Any] = {
     "project_dir": {"type": "path", "required": False},
     "rotation_id": {"type": "str", "required": False},
 }
-HOST_TASKS_MODULE: dict[str, Any] = {
+HOST_TASKS_MODULE: Spec = {
     **HOST_TASKS,
     **PROJECT_INTERNAL,
     **KEYS_INTERNAL,
     "calls": {"type": "str", "no_log": True},
     "code": {"type": "str", "no_log": True},
 }
-MAINTENANCE_WINDOW_INFO: dict[str, Any] = {
+MAINTENANCE_WINDOW_INFO: Spec = {
     **ESTIMATE,
     **ROTATION,
     "environment": {"type": "str", "choices": ["demo", "staging", "production"], "default": "production"},
     "accept": {"type": "list", "elements": "str", "default": []},
 }
-ROLLBACK_STRATEGY_INFO: dict[str, Any] = {
+ROLLBACK_STRATEGY_INFO: Spec = {
     **RECORD,
     **STORE,
     "census": {"type": "dict", "required": True},
@@ -66,7 +65,7 @@ ROLLBACK_STRATEGY_INFO: dict[str, Any] = {
     "repair": {"type": "list", "elements": "str", "default": []},
     "rotation_id": {"type": "str"},
 }
-ROTATION_CHECKLIST: dict[str, Any] = {
+ROTATION_CHECKLIST: Spec = {
     **STORE,
     **ESTIMATE,
     **ROTATION,
@@ -87,7 +86,7 @@ ROTATION_CHECKLIST: dict[str, Any] = {
     "rehearsal_max_days": {"type": "int", "default": 90},
     "accept": {"type": "list", "elements": "str", "default": []},
 }
-ROTATION_RECORD: dict[str, Any] = {
+ROTATION_RECORD: Spec = {
     **RECORD,
     **STORE,
     "state": {
@@ -114,7 +113,7 @@ ROTATION_RECORD: dict[str, Any] = {
     "error": {"type": "dict", "default": {}},
     "course": {"type": "dict"},
 }
-ROTATION_RECORD_INFO: dict[str, Any] = {
+ROTATION_RECORD_INFO: Spec = {
     **RECORD,
     **STORE,
     "rotation_id": {"type": "str"},
@@ -122,10 +121,10 @@ ROTATION_RECORD_INFO: dict[str, Any] = {
     "control_nodes": {"type": "list", "elements": "str", "default": []},
     "former_signers": {"type": "list", "elements": "str", "default": []},
 }
-ROTATION_SETTINGS: dict[str, Any] = {
+ROTATION_SETTINGS: Spec = {
     "refuse": {"type": "bool", "default": True},
 }
-ROTATION_STATE_INFO: dict[str, Any] = {
+ROTATION_STATE_INFO: Spec = {
     **RECORD,
     "rotation_id": {"type": "str"},
 }

@@ -5,24 +5,24 @@
 
 from __future__ import annotations
 
-from typing import Any
+from .option_spec import Spec
 
-APPLICATION: dict[str, Any] = {
+APPLICATION: Spec = {
     "project_dir": {"type": "path", "required": True},
     "settings_module": {"type": "str"},
     "environment_from": {"type": "list", "elements": "dict", "default": []},
     "direct": {"type": "dict", "default": {}},
 }
-BACKUPS: dict[str, Any] = {
+BACKUPS: Spec = {
     "backup_dir": {"type": "path", "required": True},
 }
-ESTIMATE: dict[str, Any] = {
+ESTIMATE: Spec = {
     "window": {"type": "dict"},
     "throttle": {"type": "dict", "default": {}},
     "workers": {"type": "int", "default": 0},
     "application_rows": {"type": "int", "default": 0},
 }
-KEYS: dict[str, Any] = {
+KEYS: Spec = {
     "keys": {
         "type": "list",
         "elements": "dict",
@@ -47,12 +47,12 @@ KEYS: dict[str, Any] = {
     },
     "store": {"type": "dict", "default": {}, "no_log": True},
 }
-KEYS_INTERNAL: dict[str, Any] = {
+KEYS_INTERNAL: Spec = {
     "key_sets": {"type": "dict", "default": {}, "no_log": True},
     "key_set_ids": {"type": "dict", "default": {}, "no_log": False},
     "base": {"type": "str", "default": "current"},
 }
-LOGS: dict[str, Any] = {
+LOGS: Spec = {
     "usual_log_files": {"type": "list", "elements": "str", "default": []},
     "log_units": {"type": "list", "elements": "str", "default": []},
     "log_patterns": {
@@ -61,7 +61,7 @@ LOGS: dict[str, Any] = {
         "default": ["decrypt_failed", "InvalidToken", "Decryption failed"],
     },
 }
-NAMED_KEYS: dict[str, Any] = {
+NAMED_KEYS: Spec = {
     "keys": {
         "type": "list",
         "elements": "dict",
@@ -80,13 +80,13 @@ NAMED_KEYS: dict[str, Any] = {
     "former_keys": {"type": "list", "elements": "str", "default": [], "no_log": False},
     "store": {"type": "dict", "default": {}, "no_log": True},
 }
-OUTSIDE: dict[str, Any] = {
+OUTSIDE: Spec = {
     "outside": {"type": "str", "choices": ["refuse", "report"], "default": "refuse"},
 }
-OUTSIDE_INTERNAL: dict[str, Any] = {
+OUTSIDE_INTERNAL: Spec = {
     "recorded_columns": {"type": "list", "elements": "str", "default": []},
 }
-PROJECT: dict[str, Any] = {
+PROJECT: Spec = {
     "schemes": {"type": "raw", "default": "auto"},
     "targets": {"type": "raw", "default": "auto"},
     "ignore": {"type": "list", "elements": "str", "default": []},
@@ -94,22 +94,22 @@ PROJECT: dict[str, Any] = {
     "settlements": {"type": "dict", "default": {}},
     "command": {"type": "dict"},
 }
-PROJECT_INTERNAL: dict[str, Any] = {
+PROJECT_INTERNAL: Spec = {
     "progress": {"type": "path"},
 }
-RECORD: dict[str, Any] = {
+RECORD: Spec = {
     "record_dir": {"type": "path"},
 }
-RECORDED: dict[str, Any] = {
+RECORDED: Spec = {
     "rotation_id": {"type": "str"},
     "record_dir": {"type": "path"},
 }
-REQUESTS: dict[str, Any] = {
+REQUESTS: Spec = {
     "headers": {"type": "dict", "default": {}, "no_log": True},
     "ca_file": {"type": "path"},
     "answer_timeout": {"type": "int", "default": 10},
 }
-RESTORING: dict[str, Any] = {
+RESTORING: Spec = {
     "admin": {
         "type": "dict",
         "options": {
@@ -124,13 +124,13 @@ RESTORING: dict[str, Any] = {
     "identity_file": {"type": "path"},
     "pg_bindir": {"type": "path"},
 }
-RESTORING_INTERNAL: dict[str, Any] = {
+RESTORING_INTERNAL: Spec = {
     "identity": {"type": "str", "no_log": True},
 }
-ROTATION: dict[str, Any] = {
+ROTATION: Spec = {
     "rotation_id": {"type": "str", "required": True},
     "record_dir": {"type": "path"},
 }
-STORE: dict[str, Any] = {
+STORE: Spec = {
     "store": {"type": "dict", "default": {}, "no_log": True},
 }

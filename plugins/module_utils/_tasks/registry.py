@@ -7,7 +7,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from .._options.application_options import (
     APPLICATION_COMMANDS,
@@ -39,6 +39,7 @@ from .._options.key_options import (
     PROCESS_KEYS_INFO_MODULE,
 )
 from .._options.monitoring_options import MONITORING_PROBE_MODULE
+from .._options.option_spec import Spec
 from .._options.rotation_options import CHECKLIST_FACTS_MODULE
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ if TYPE_CHECKING:
 class ModuleWork:
     """The work of a module: a function with the name of its file."""
 
-    spec: Mapping[str, Any]
+    spec: Spec
     name: str
     needs: Sequence[str] = ("cryptography",)
 

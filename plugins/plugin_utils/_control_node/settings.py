@@ -14,6 +14,7 @@ from typing import Any
 from ansible.errors import AnsibleError
 
 from ...module_utils._errors.options import InvalidOption, InvalidOptions
+from ...module_utils._options.option_spec import OptionSpec, Spec
 from .._task_options import find_wrong
 
 try:
@@ -32,8 +33,6 @@ REQUIRED = {  # and what to do if it is empty, as any default would be a guess
 }
 NOTHING: tuple[object, ...] = (None, "", [], {})
 _UNDEFINED = re.compile(r"'(\w+)' is undefined")
-
-Spec = Mapping[str, Mapping[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -84,7 +83,7 @@ def find_problems(spec: Spec, stand_ins: Iterable[str], host: HostSettings) -> I
                 yield SettingProblem(f"{member}{place.removeprefix(name)}", found, advice)
 
 
-def _problems_of(name: str, option: Mapping[str, Any], host: HostSettings) -> Iterator[tuple[str, str, str]]:
+def _problems_of(name: str, option: OptionSpec, host: HostSettings) -> Iterator[tuple[str, str, str]]:
     """The name, or a member; what is wrong with it; and what to do."""
     try:
         value = host.evaluate(host.variables[name])
@@ -99,7 +98,7 @@ def _problems_of(name: str, option: Mapping[str, Any], host: HostSettings) -> It
     yield from problems or ((name, *each) for each in CHECKS.get(name, lambda _: ())(value))
 
 
-def _is_empty(name: str, option: Mapping[str, Any], value: Any) -> bool:
+def _is_empty(name: str, option: OptionSpec, value: Any) -> bool:
     """An empty string is a value of its own if the default is another, and so is an empty list or dictionary."""
     if value is None or (value == "" and option["type"] != "str"):
         return True
