@@ -7,6 +7,7 @@ from __future__ import annotations
 import functools
 import subprocess
 import tempfile
+from pathlib import Path
 from typing import NamedTuple
 
 
@@ -21,6 +22,7 @@ class KeyPair(NamedTuple):
 def key_pair(name: str = "first", *subkeys: str, main: str = "rsa2048", passphrase: str = "") -> KeyPair:
     """The pair of this name: always the same in one process. Each of ``subkeys`` (rsa2048) is one that encrypts."""
     with tempfile.TemporaryDirectory(prefix="gnupg_") as home:
+        Path(home, "gpg-agent.conf").write_text("s2k-count 65536\n")  # otherwise as slow as a passphrase should be
 
         def gpg(*words: str) -> str:
             secret = ["--batch", "--quiet", "--pinentry-mode", "loopback", "--passphrase", passphrase]

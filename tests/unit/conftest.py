@@ -5,6 +5,8 @@
 from __future__ import annotations
 
 import atexit
+import functools
+import hashlib
 import os
 import shutil
 import sys
@@ -26,6 +28,7 @@ def _tree() -> str:
     return tree
 
 
+hashlib.pbkdf2_hmac = functools.cache(hashlib.pbkdf2_hmac)  # slow on purpose, and always the same for the same keys
 init_plugin_loader([_tree()])
 if "ansible_collections.tetech.key_rotation" in sys.modules:  # imported by other tests, without Ansible's finder
     sys.modules["ansible_collections.tetech.key_rotation"]._collection_meta = {}

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import re
 import sys
 from collections import Counter
@@ -14,10 +15,10 @@ from pathlib import Path
 import pytest
 from ansible_collections.tetech.key_rotation.plugins.plugin_utils._control_node.monitor_zipapp import FOLDERS
 
-from .conftest import CHECKOUT
+from . import plugin_sources
+from .plugin_sources import PLUGINS, trees
 
-PLUGINS = CHECKOUT / "plugins"
-FILES = sorted(path for path in PLUGINS.rglob("*.py") if "doc_fragments" not in path.parts)
+FILES = [path for path in plugin_sources.FILES if "doc_fragments" not in path.parts]
 
 # The folders of plugins/module_utils, and which of them each may import. The parts of the engine know each other,
 # but for crypto and postgres, which know only what is named here.
@@ -107,10 +108,15 @@ EXCEPTIONS = {
 }
 
 
-def imports(path: Path) -> Iterator[str]:
+@functools.cache
+def imports(path: Path) -> frozenset[str]:
     """What a file imports: a path below plugins for the collection's own, or the name of a package."""
+    return frozenset(_imports(path))
+
+
+def _imports(path: Path) -> Iterator[str]:
     package = path.relative_to(PLUGINS).parts[:-1]
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in ast.walk(trees()[path]):
         if isinstance(node, ast.Import):
             yield from (alias.name.partition(".")[0] for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and not node.level:
@@ -152,7 +158,7 @@ def broken() -> Iterator[tuple[str, str]]:
     """Every import that its layer does not allow, as the importing file and what it imports."""
     for path in FILES:
         importer = path.relative_to(PLUGINS).as_posix()
-        for imported in set(imports(path)):
+        for imported in imports(path):
             if imported.startswith(("module_utils/", "plugin_utils/")):
                 if not may_import(importer, imported):
                     yield importer, room(imported)
@@ -200,7 +206,7 @@ def test_no_file_is_loose_and_each_is_in_a_room_of_the_tables():
 @pytest.mark.parametrize("kind", ["module_utils", "plugin_utils"])
 def test_every_folder_says_what_it_is_for(kind):
     for folder in {path.parent for path in (PLUGINS / kind).rglob("*.py")} - {PLUGINS / kind}:
-        tree = ast.parse((folder / "__init__.py").read_text(encoding="utf-8"))
+        tree = trees()[folder / "__init__.py"]
         assert [type(node) for node in tree.body] == [ast.Expr], folder
         assert "import" in (ast.get_docstring(tree) or ""), folder
 
@@ -213,12 +219,7 @@ def test_no_two_files_or_classes_have_one_name():
     names = Counter(path.name for path in files)
     assert {name for name, count in names.items() if count > 1} == set()
     assert modules & set(names) == set()
-    classes = Counter(
-        node.name
-        for path in files
-        for node in ast.parse(path.read_text(encoding="utf-8")).body
-        if isinstance(node, ast.ClassDef)
-    )
+    classes = Counter(node.name for path in files for node in trees()[path].body if isinstance(node, ast.ClassDef))
     assert {name for name, count in classes.items() if count > 1} == set()
 
 
@@ -230,6 +231,7 @@ def test_all_other_packages_are_the_standard_library_or_known():
         assert foreign <= known | {"plugins"}, path
 
 
-@pytest.mark.parametrize("path", [path for path in FILES if "_engine" in path.parts], ids=lambda path: path.name)
-def test_the_engine_names_no_variable_of_the_playbooks(path):
-    assert re.findall(r"(?<!tetech_)key_rotation_[a-z]\w*", path.read_text(encoding="utf-8")) == []
+def test_the_engine_names_no_variable_of_the_playbooks():
+    for path in FILES:
+        if "_engine" in path.parts:
+            assert re.findall(r"(?<!tetech_)key_rotation_[a-z]\w*", path.read_text(encoding="utf-8")) == [], path

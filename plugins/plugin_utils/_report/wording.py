@@ -17,12 +17,20 @@ _BIDI = re.compile(r"[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")  # they sh
 
 def one_line(value: Any) -> Any:
     """The same without line breaks and control characters in any text: somebody's words must not look like ours."""
-    return _each(lambda text: _CONTROL.sub(" ", _BIDI.sub("", text)), value)
+    return _each(_one_line, value)
 
 
 def in_order(value: Any) -> Any:
     """The same without the characters that change the order in which a text is shown."""
-    return _each(lambda text: _BIDI.sub("", text), value)
+    return _each(_in_order, value)
+
+
+def _one_line(text: str) -> str:
+    return text if text.isascii() and text.isprintable() else _CONTROL.sub(" ", _in_order(text))
+
+
+def _in_order(text: str) -> str:
+    return text if text.isascii() else _BIDI.sub("", text)
 
 
 def _each(changed: Callable[[str], str], value: Any) -> Any:

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import ctypes
+import functools
 import glob
 import os
 import subprocess
@@ -67,14 +68,18 @@ sh = _shell("/bin/sh")
 bash = _shell("/bin/bash")
 
 
+@functools.cache
+def _systemd_library() -> ctypes.CDLL | None:
+    places = [*glob.glob("/usr/lib/*/systemd/libsystemd-shared-*.so"), *glob.glob("/usr/lib*/systemd/libsystemd-s*.so")]
+    library = ctypes.CDLL(places[0]) if places else None
+    return library if hasattr(library, "load_env_file") else None
+
+
 def systemd(path: Path) -> Values:
     """systemd's own parser of EnvironmentFile=, from its shared library: it needs no running systemd."""
-    places = [*glob.glob("/usr/lib/*/systemd/libsystemd-shared-*.so"), *glob.glob("/usr/lib*/systemd/libsystemd-s*.so")]
-    if not places:
-        pytest.skip("no systemd on this machine")
-    library = ctypes.CDLL(places[0])
-    if not hasattr(library, "load_env_file"):
-        pytest.skip("this systemd keeps its parser to itself")
+    library = _systemd_library()
+    if library is None:
+        pytest.skip("no systemd on this machine, or one that keeps its parser to itself")
     entries = ctypes.POINTER(ctypes.c_char_p)()
     library.load_env_file.argtypes = [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_void_p]
     if library.load_env_file(None, os.fsencode(path), ctypes.byref(entries)) < 0 or not entries:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from ansible_collections.tetech.key_rotation.plugins.module_utils._record import events
@@ -16,6 +15,8 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._record.events
     RunEvent,
     decode,
 )
+
+from ....plugin_sources import PLUGINS, trees
 
 
 def test_an_event_has_the_members_of_its_kind():
@@ -98,9 +99,9 @@ def test_a_former_state_is_read_as_the_present_one(name, former, present):
         assert (event.name, event.state, event.stored_as) == (name, present, f"{name} {state}")
 
 
-def reads_event(path: Path) -> Iterator[int]:
+def reads_event(tree: ast.Module) -> Iterator[int]:
     """The lines that take the name of an event from a mapping: ``line["event"]`` or ``line.get("event")``."""
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in ast.walk(tree):
         key: ast.expr | None = node.slice if isinstance(node, ast.Subscript) else None
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "get":
             key = next(iter(node.args), None)
@@ -108,7 +109,6 @@ def reads_event(path: Path) -> Iterator[int]:
             yield node.lineno
 
 
-def test_nothing_else_reads_the_name_of_a_raw_event(checkout):
-    plugins = checkout / "plugins"
-    found = {path.relative_to(plugins).as_posix() for path in plugins.rglob("*.py") if any(reads_event(path))}
+def test_nothing_else_reads_the_name_of_a_raw_event():
+    found = {path.relative_to(PLUGINS).as_posix() for path, tree in trees().items() if any(reads_event(tree))}
     assert found == {"module_utils/_record/events.py"}
