@@ -35,7 +35,7 @@ from .._errors.store import (
     StoreRefused,
     StoreStandby,
 )
-from .history import History
+from .history import History, HistoryDocument
 from .server import ServerStore, address, in_clear, needed, seconds, sendable, tls_failed
 
 with contextlib.suppress(ImportError):  # key_store.open_store tells it
@@ -74,6 +74,8 @@ LOGIN = ("ExpiredToken", "UnrecognizedClient", "InvalidSignature", "InvalidClien
 DENIED = ("AccessDenied", "DecryptionFailure", "EncryptionFailure")  # the last two: the KMS key
 DOWN = ("InternalService", "InternalFailure", "Throttling", "ServiceUnavailable", "RequestTimeout")
 
+Answer = dict[str, Any]  # of AWS, from its JSON
+
 
 class SecretsManager(ServerStore):
     """``options`` are those of the doc fragment key_store. The secret must be there: its maker sets its KMS key."""
@@ -87,14 +89,14 @@ class SecretsManager(ServerStore):
         where = address(endpoint, "endpoint_url") if endpoint else options["region"] or "the profile's region"
         super().__init__(f"{self._secret} in {where}", folder)
 
-    def read_index(self) -> tuple[dict[str, Any] | None, str]:
+    def read_index(self) -> tuple[object, str]:
         found = self._read(VersionStage=HISTORY)
         if found is None:
             self._refuse_foreign(self._described())
             return None, "none"
         return self._content(found), found["VersionId"]
 
-    def write_index(self, index: dict[str, Any], revision: str) -> None:
+    def write_index(self, index: HistoryDocument, revision: str) -> None:
         self._write(_id(f"index after {revision}"), index, HISTORY)
 
     def read_values(self, rotation_id: str) -> dict[str, str] | None:
@@ -149,13 +151,13 @@ class SecretsManager(ServerStore):
         if found.get("PrimaryRegion", region) != region:
             raise StoreStandby(server=self.path)
 
-    def _refuse_foreign(self, found: dict[str, Any]) -> None:
+    def _refuse_foreign(self, found: Answer) -> None:
         """Raise E_STORE_FOREIGN where somebody else keeps a version here: AWS deletes one whose label we would take."""
         for labels in found["VersionIdsToStages"].values():
             if labels and not any(label == HISTORY or label.startswith(OURS) for label in labels):
                 raise StoreForeign(path=self.path, labels=", ".join(labels))
 
-    def _described(self) -> dict[str, Any]:
+    def _described(self) -> Answer:
         """The secret without its values. Raises E_STORE_MISSING, E_STORE_DELETION."""
         found = self._ask("DescribeSecret", lambda client: client.describe_secret(SecretId=self._secret))
         if found is None:
@@ -164,17 +166,17 @@ class SecretsManager(ServerStore):
             raise self._deletion()
         return {"VersionIdsToStages": {}, **found}
 
-    def _read(self, **version: str) -> dict[str, Any] | None:
+    def _read(self, **version: str) -> Answer | None:
         return self._ask("GetSecretValue", lambda client: client.get_secret_value(SecretId=self._secret, **version))
 
-    def _content(self, found: dict[str, Any]) -> dict[str, Any]:
+    def _content(self, found: Answer) -> dict[str, str]:
         try:
-            content: dict[str, Any] = json.loads(found["SecretString"])
+            content: dict[str, str] = json.loads(found["SecretString"])
         except (KeyError, ValueError):
             raise StoreFormat(path=self.path, found="a version that is no JSON") from None
         return content
 
-    def _write(self, version_id: str, content: dict[str, Any], label: str) -> None:
+    def _write(self, version_id: str, content: Mapping[str, object], label: str) -> None:
         self._ask(
             "PutSecretValue",
             lambda client: client.put_secret_value(
@@ -194,7 +196,7 @@ class SecretsManager(ServerStore):
             ),
         )
 
-    def _ask(self, action: str, call: Callable[[Any], dict[str, Any]]) -> dict[str, Any] | None:
+    def _ask(self, action: str, call: Callable[[Any], Answer]) -> Answer | None:
         """What AWS answers, None where it has no such thing; what stands against it is an error of the catalogue."""
         failure: RotationError | None = None
         try:

@@ -36,7 +36,7 @@ from .._errors.store import (
 )
 from .._record.rotation_id import checked
 from .._system import atomic_file
-from .history import STAGES, History
+from .history import STAGES, History, HistoryDocument
 from .server import ServerStore, address, in_clear, needed, seconds, sendable, tls_failed
 
 with contextlib.suppress(ImportError):  # key_store.open_store tells it
@@ -51,6 +51,7 @@ KUBERNETES_TOKEN = "/var/run/secrets/kubernetes.io/serviceaccount/token"
 STANDBY = ("not active", "standby", "read-only", "readonly", "secondary")
 
 Options = Mapping[str, Any]
+Answer = dict[str, Any]  # of the server, from its JSON
 
 
 def _token(client: hvac.Client, options: Options) -> Any:
@@ -109,7 +110,7 @@ class HashiVault(ServerStore):
         self._client: hvac.Client | None = None
         super().__init__(f"{self._mount}/{self._secret} on {self._server}", folder)
 
-    def read_index(self) -> tuple[dict[str, Any] | None, int]:
+    def read_index(self) -> tuple[object, int]:
         index, metadata = self._read(self._secret)
         if not metadata:
             self._refuse_mount()
@@ -117,7 +118,7 @@ class HashiVault(ServerStore):
             raise StoreDeleted(mount=self._mount, secret=self._secret)
         return index, metadata.get("version", 0)
 
-    def write_index(self, index: dict[str, Any], revision: int) -> None:
+    def write_index(self, index: HistoryDocument, revision: int) -> None:
         self._write(self._secret, index, revision)
 
     def read_values(self, rotation_id: str) -> dict[str, str] | None:
@@ -195,7 +196,7 @@ class HashiVault(ServerStore):
         """The path of a version's values. Raises E_OPTION: no other path is ever made of an id."""
         return f"{self._secret}/{'~'.join(map(checked, rotation_id.split(' ')))}"  # no rotation's id has a ~
 
-    def _read(self, secret: str) -> tuple[dict[str, Any] | None, dict[str, Any]]:
+    def _read(self, secret: str) -> tuple[Answer | None, Answer]:
         """Data and metadata of the newest KV version: no data where that was deleted, neither where none was put."""
         answer = self._ask(
             f"{self._mount}/data/{secret}",
@@ -209,7 +210,7 @@ class HashiVault(ServerStore):
             raise StoreExpires(place=f"{self._mount}/{secret}", after=metadata["deletion_time"])
         return found.get("data"), metadata
 
-    def _write(self, secret: str, data: dict[str, Any], cas: int) -> None:
+    def _write(self, secret: str, data: Mapping[str, object], cas: int) -> None:
         self._ask(
             f"{self._mount}/data/{secret}",
             lambda client: client.secrets.kv.v2.create_or_update_secret(secret, data, cas=cas, mount_point=self._mount),
@@ -229,7 +230,7 @@ class HashiVault(ServerStore):
         if (mount.get("options") or {}).get("version") != "2":  # made as plain kv, it has none at all
             raise StoreKvVersion(mount=self._mount)
 
-    def _ask(self, place: str, call: Callable[[hvac.Client], Any]) -> dict[str, Any]:
+    def _ask(self, place: str, call: Callable[[hvac.Client], Any]) -> Answer:
         """What the server answers, nothing where it has none; what stands against it is an error of the catalogue."""
         failure: RotationError | None = None
         try:
@@ -243,7 +244,7 @@ class HashiVault(ServerStore):
             raise failure
         return self._read_answer(answer)
 
-    def _read_answer(self, answer: Any) -> dict[str, Any]:
+    def _read_answer(self, answer: Any) -> Answer:
         """The content of an answer, nothing where it has none. Raises E_STORE_STANDBY where it leads elsewhere."""
         if isinstance(answer, dict):
             return answer

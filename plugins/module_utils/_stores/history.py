@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, TypedDict, cast
 
 from .._engine.crypto.key_set import KeySet, split_list
 from .._errors.approval import ApprovalUsed
@@ -63,9 +63,45 @@ class Version:
         if not self.destroyed and self.keys.key_id != self.key_id:
             raise StoreDamaged(path=path, key_id=self.key_id, rotation_id=self.rotation_id)
 
-    def described(self) -> dict[str, Any]:
+    def described(self) -> dict[str, str | None]:
         """All of it but the values, and where each was."""
         return {name: value for name, value in asdict(self).items() if name not in ("values", "listed")}
+
+
+class VersionDocument(TypedDict):
+    """A version as a store keeps it."""
+
+    key_id: str
+    rotation_id: str
+    origin: str
+    state: str
+    created: str
+    outcome: str | None
+    values: Mapping[str, str]
+    destroyed: str | None
+    listed: Sequence[Mapping[str, Any]]
+
+
+class _WholeDocument(TypedDict):
+    format: int
+    stages: dict[str, str]
+    versions: list[VersionDocument]
+
+
+class HistoryDocument(_WholeDocument, total=False):
+    """The history as a store keeps it. Only a store in one file has its ``record``."""
+
+    record: dict[str, str]
+    approvals: dict[str, str]
+
+
+class HostKeySets(TypedDict):
+    """What a host's side is given: the values and the key ID of each version by its stage, those without one as
+    ``older-`` and their key ID; and the stage that everything was under."""
+
+    key_sets: dict[str, dict[str, str]]
+    key_set_ids: dict[str, str]
+    base: str
 
 
 @dataclass
@@ -100,15 +136,15 @@ class History:
             raise StoreFormat(path=path, found=found)
         return cls(path, versions, stages, record=record, approvals=approvals)
 
-    def as_document(self) -> dict[str, object]:
+    def as_document(self) -> HistoryDocument:
         """The history as a store keeps it, values included."""
-        return {
-            "format": FORMAT,
-            "stages": dict(self.stages),
-            "versions": [asdict(version) for version in self.versions],
-            **({"record": dict(self.record)} if self.record else {}),
-            **({"approvals": dict(self.approvals)} if self.approvals else {}),
-        }
+        versions = [cast("VersionDocument", asdict(version)) for version in self.versions]
+        document: HistoryDocument = {"format": FORMAT, "stages": dict(self.stages), "versions": versions}
+        if self.record:
+            document["record"] = dict(self.record)
+        if self.approvals:
+            document["approvals"] = dict(self.approvals)
+        return document
 
     def refuse_damaged(self) -> None:
         """Raise E_STORE_DAMAGED where a version that has a stage has other values than were put."""
@@ -336,9 +372,8 @@ class History:
             )
         return last
 
-    def for_host(self) -> dict[str, Any]:
-        """What a host's side is given: the values of every version that has any by its stage, those without one as
-        ``older-`` and their key id; their key ids; and the stage that everything was under."""
+    def for_host(self) -> HostKeySets:
+        """What a host's side is given, of every version that has values."""
         names = {key_id: stage for stage, key_id in self.stages.items()}
         kept = [version for version in self.versions if not version.destroyed]
         ordered = sorted(kept, key=lambda version: list(STAGES).index(names.get(version.key_id, STAGES[-1])))
@@ -350,7 +385,7 @@ class History:
         }
 
 
-def _entries(listed: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def _entries(listed: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     """Keys as an operator lists them, without what was left out."""
     return [{name: value for name, value in entry.items() if value is not None} for entry in listed]
 

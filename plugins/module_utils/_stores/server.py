@@ -27,7 +27,7 @@ from .._errors.store import (
     StoreValues,
 )
 from .._record import sshsig
-from .history import History, Version, are_values
+from .history import History, HistoryDocument, Version, are_values
 from .store import UNKNOWN, Store
 
 SENDABLE = re.compile(r"[!-~]*")  # what HTTP clients put into a header and into no other encoding
@@ -45,11 +45,11 @@ class ServerStore(Store):
     """What the servers have in common. A subclass says how one index and one set of values are read and written."""
 
     @abc.abstractmethod
-    def read_index(self) -> tuple[dict[str, Any] | None, Any]:
+    def read_index(self) -> tuple[object, Any]:
         """The index, or None where there is none yet, and its revision."""
 
     @abc.abstractmethod
-    def write_index(self, index: dict[str, Any], revision: Any) -> None:
+    def write_index(self, index: HistoryDocument, revision: Any) -> None:
         """Replace the index of that revision, and no other. Raises E_STORE_CONFLICT; E_STORE_DOWN: perhaps it did."""
 
     @abc.abstractmethod
@@ -109,7 +109,7 @@ class ServerStore(Store):
         history.revision = revision
         return history
 
-    def _save(self, history: History, before: dict[str, Any]) -> None:
+    def _save(self, history: History, before: HistoryDocument) -> None:
         self.refuse_unsafe()
         listed = {version["rotation_id"] for version in before["versions"]}
         new = [version for version in history.versions if version.rotation_id not in listed]
@@ -132,7 +132,7 @@ class ServerStore(Store):
     def _put_values(self, rotation_id: str, values: dict[str, str]) -> None:
         self._put(lambda: self.read_values(rotation_id), lambda: self.write_values(rotation_id, values), values, None)
 
-    def _put_index(self, history: History, before: dict[str, Any]) -> None:
+    def _put_index(self, history: History, before: HistoryDocument) -> None:
         wanted = _without_values(history.as_document())
         self._put(
             lambda: _without_values(self._index().as_document()),
@@ -171,7 +171,7 @@ def _again(look: Callable[[], Any], failure: RotationError | None) -> Any:
         raise exc.with_changed(exc.changed if failure is None else UNKNOWN) from None
 
 
-def _without_values(document: dict[str, Any]) -> dict[str, Any]:
+def _without_values(document: HistoryDocument) -> HistoryDocument:
     return {**document, "versions": [{**version, "values": {}} for version in document["versions"]]}
 
 

@@ -7,11 +7,10 @@ from __future__ import annotations
 import abc
 import contextlib
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 from .._errors.store import StoreWrite
 from .._system import atomic_file
-from .history import History, Version
+from .history import History, HistoryDocument, Version
 
 UNKNOWN = "The store may have taken it, or not: the same command, typed again, looks first."
 
@@ -35,7 +34,7 @@ class Store(abc.ABC):
         return self.load().stage(stage)
 
     @abc.abstractmethod
-    def _save(self, history: History, before: dict[str, Any]) -> None:
+    def _save(self, history: History, before: HistoryDocument) -> None:
         """Keep ``history``, read it back and compare. ``before`` is the document that it was loaded from."""
 
     @abc.abstractmethod

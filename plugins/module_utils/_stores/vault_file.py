@@ -8,13 +8,13 @@ import contextlib
 import json
 import os
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Protocol
 
 from .._errors.base import NOTHING_CHANGED, RotationError
 from .._errors.store import StoreFormat, StorePassword, StoreRead, StoreReadback, StoreWrite
 from .._record import sshsig
 from .._system import atomic_file
-from .history import History
+from .history import History, HistoryDocument
 from .store import UNKNOWN, Store
 
 
@@ -96,7 +96,7 @@ class VaultFile(Store):
         except OSError as exc:
             raise StoreRead(path=self.path, reason=exc.strerror) from None
 
-    def _save(self, history: History, before: dict[str, Any]) -> None:
+    def _save(self, history: History, before: HistoryDocument) -> None:
         document = history.as_document()
         text = self._vault.encrypt(json.dumps(document, indent=2).encode("utf-8") + b"\n", self._text())
         try:
