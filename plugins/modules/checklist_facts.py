@@ -48,8 +48,9 @@ facts:
     - The C(sessions) of the application's role, each with the C(process) of this host that holds it if it can be
       determined.
     - Each reason why no write fence is possible (C(unfenced)).
-    - From a reading of some rows by the application itself, the round trips that are C(broken), and names in
-      O(left_out) that are C(unknown), each with similar names.
+    - From a reading of some rows by the application itself, the round trips that are C(broken), attributes
+      that are made of ciphertext (C(of_ciphertext)), and names in O(left_out) that are C(unknown), each with similar
+      names.
   type: dict
   returned: success
 """

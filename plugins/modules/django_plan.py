@@ -33,6 +33,11 @@ options:
     type: str
     choices: [demo, staging, production]
     default: production
+  left_out:
+    description: Fields and properties that are not read, as for M(tetech.key_rotation.application_reading).
+    type: list
+    elements: str
+    default: []
   counted:
     description: Whether to decrypt and count every value. Set by the action plugin. Not for playbooks.
     type: bool

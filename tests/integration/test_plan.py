@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from cryptography.fernet import Fernet
 
@@ -174,3 +176,40 @@ def test_the_plan_and_the_checklist_say_what_a_role_lacks_for_the_backup_and_its
     finally:
         site.set_env("DB_USER", "DB_USER=postgres\n")
         site.sql(f"REASSIGN OWNED BY {role} TO postgres; DROP OWNED BY {role}; DROP ROLE {role}")
+
+
+ATTRIBUTES = """
+
+    @property
+    def iban(self) -> str:
+        return EncryptionManager.decrypt(self._address_encrypted) or ""
+
+    @iban.setter
+    def iban(self, value: str) -> None:
+        self._address_encrypted = EncryptionManager.encrypt(value.replace(" ", "").upper())
+
+    @property
+    def growing(self) -> str:
+        return EncryptionManager.decrypt(self._address_encrypted) or ""
+
+    @growing.setter
+    def growing(self, value: str) -> None:
+        self._address_encrypted = EncryptionManager.encrypt(f"{value}x")
+
+    @property
+    def etag(self) -> str:
+        return self._address_encrypted and self._address_encrypted[-60:]
+"""
+
+
+def test_a_setter_that_normalizes_is_right_and_one_that_changes_its_text_each_time_stops_the_plan(site: Site) -> None:
+    models = site.project / "customer/models.py"
+    models.write_text(models.read_text().replace('or ""\n', f'or ""\n{ATTRIBUTES}', 1))
+    made = site.play("plan")
+    text = " ".join(made.text.split())
+    assert made.code == 2, made.text
+    assert "customer.UserProfile.growing does not give back what went in (E_ROUND_TRIP)" in text, made.text
+    assert "UserProfile.iban" not in text
+    assert "customer.UserProfile.etag: made of the ciphertext itself" in text, made.text
+    ignore = {"key_rotation_application_ignore": ["customer.UserProfile.growing"]}
+    assert site.play("plan", "-e", json.dumps(ignore)).code == 0

@@ -8,6 +8,7 @@ import base64
 import copy
 import hashlib
 import json
+import re
 import time
 from collections.abc import Callable, Iterator
 from types import SimpleNamespace
@@ -140,6 +141,10 @@ def app(database: Database, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     del apps.all_models["reading"]
 
 
+def of_connectors(name: str) -> bool:
+    return ".Connector." in name
+
+
 class Lazy:
     """An object that decrypts when it is shown."""
 
@@ -157,6 +162,7 @@ def connectors(database: Database, monkeypatch: pytest.MonkeyPatch) -> Iterator[
     from django.db import connections, models
 
     key = SimpleNamespace(secret="old-secret")
+    numbers: dict[str, str] = {}
 
     class Connector(models.Model):
         id = models.IntegerField(primary_key=True)
@@ -186,17 +192,75 @@ def connectors(database: Database, monkeypatch: pytest.MonkeyPatch) -> Iterator[
         def raw(self) -> dict[str, Any]:
             return {"phone": self._phone, "both": [f"tel:{self._phone}", {self._mail}], "id": self.id}
 
+    class Tagged(models.Model):
+        """Made of the ciphertext itself, or only seemingly so."""
+
+        id = models.IntegerField(primary_key=True)
+        _phone = models.TextField(null=True)
+
+        class Meta:
+            app_label, db_table, managed = "reading", "secrets", False
+
+        @property
+        def etag(self) -> str:
+            return self._phone and hashlib.md5(self._phone.encode()).hexdigest()
+
+        @property
+        def both(self) -> str:
+            return self._phone and f"{fernet(key.secret).decrypt(self._phone.encode()).decode()} {self.etag}"
+
+        @property
+        def shown_at(self) -> str:
+            return f"{self._phone} {time.time_ns()}"
+
+        @property
+        def known(self) -> str:
+            return numbers.get(self._phone, "[unreadable]")
+
+    class Account(models.Model):
+        """Setters that normalize, and some that are broken."""
+
+        id = models.IntegerField(primary_key=True)
+        _mail = models.TextField()
+
+        class Meta:
+            app_label, db_table, managed = "reading", "secrets", False
+
+        def opened(self) -> str:
+            return fernet(key.secret).decrypt(self._mail.encode()).decode()
+
+        def put(self, text: str) -> None:
+            self._mail = seal(text)
+
+        iban = property(
+            lambda self: self.opened() + self._mail[:0], lambda self, text: self.put(text.replace(" ", "").upper())
+        )
+        digits = property(
+            lambda self: self.opened() + self._mail[:0], lambda self, text: self.put(re.sub(r"\D", "", text))
+        )
+        growing = property(lambda self: self.opened() + self._mail[:0], lambda self, text: self.put(f"{text}x"))
+        worded = property(lambda self: "[unreadable]" + self._mail[:0], put)
+        emptied = property(lambda self: "" if self.pk is None else self.opened() + self._mail[:0], put)
+
+        def put_elsewhere(self, text: str) -> None:
+            self._mail = fernet("other").encrypt(text.upper().encode()).decode()
+            self.kept = text.upper()
+
+        elsewhere = property(lambda self: self.__dict__.get("kept") or self.opened() + self._mail[:0], put_elsewhere)
+
     def seal(text: str) -> str:
         return fernet(key.secret).encrypt(text.encode()).decode()
 
-    monkeypatch.setattr(apps, "get_models", lambda **about: [Connector])
+    monkeypatch.setattr(apps, "get_models", lambda **about: [Connector, Tagged, Account])
     database.execute(
         "CREATE TABLE secrets (id int PRIMARY KEY, settings jsonb, document text, _phone text, _mail text)"
     )
     for number in range(ROWS):
         settings = {"host": "db", seal(f"user {number}"): 1, "password": seal(f"password {number}")}
         document = json.dumps({"list": ["plain", seal(f"secret {number}")], "note": "as it is"})
-        Connector(number, settings, document, seal(f"+1 {number}"), seal("mail")).save(force_insert=True)
+        phone = seal(f"+1 {number}")
+        numbers[phone] = f"+1 {number}"
+        Connector(number, settings, document, phone, seal("mail")).save(force_insert=True)
     yield SimpleNamespace(key=key, database=database, keyring=ring("current", "pending"))
     connections.close_all()
     del apps.all_models["reading"]
@@ -311,10 +375,10 @@ def test_a_plain_field_in_which_some_values_are_tokens_is_read_as_before_if_only
 
 
 def test_tokens_that_attributes_hand_on_within_other_values_are_read_as_before(connectors: Any) -> None:
-    before = picture(connectors)
+    before = picture(connectors, of_connectors)
     rewrite(connectors.database, found_in(connectors), connectors.keyring, "pending")
     connectors.key.secret = "new-secret"
-    after = picture(connectors)
+    after = picture(connectors, of_connectors)
 
     model_reading.refuse_worse(before, after)
     assert model_reading.changed(before, after) == []
@@ -336,10 +400,10 @@ def test_tokens_that_attributes_hand_on_within_other_values_are_read_as_before(c
     ],
 )
 def test_whatever_is_around_tokens_that_are_handed_on_is_compared(connectors: Any, change: str, attribute: str) -> None:
-    before = picture(connectors)
+    before = picture(connectors, of_connectors)
     connectors.database.execute(f"UPDATE secrets SET {change} WHERE id = 7")
     with pytest.raises(RotationError, match=rf"E_APPLICATION_READS: .*reading\.Connector\.{attribute} "):
-        model_reading.refuse_worse(before, picture(connectors))
+        model_reading.refuse_worse(before, picture(connectors, of_connectors))
 
 
 def test_an_object_that_keeps_its_token_is_compared_by_its_text(connectors: Any) -> None:
@@ -348,6 +412,63 @@ def test_an_object_that_keeps_its_token_is_compared_by_its_text(connectors: Any)
     connectors.database.execute("UPDATE secrets SET _phone = %s WHERE id = 7", (seal(Opened(b"+2")).decode(),))
     with pytest.raises(RotationError, match="E_APPLICATION_READS"):
         model_reading.refuse_worse(before, picture(connectors, lambda name: name.endswith("lazy")))
+
+
+def test_what_is_made_of_the_ciphertext_itself_is_known_beforehand_and_only_counted(connectors: Any) -> None:
+    targets = found_in(connectors)
+    forecast = model_reading.beforehand(targets, ring("current"), ())
+    assert forecast["of_ciphertext"] == ["reading.Tagged.etag", "reading.Tagged.both"]
+    noted = {each.column: each.kind.name for each in model_reading.planned(targets, ring("current"), ())}
+    assert noted["reading.Tagged.both"] == "of_ciphertext"
+
+    def of_tokens(name: str) -> bool:
+        return name.endswith(("etag", "both"))
+
+    before = picture(connectors, of_tokens)
+    rewrite(connectors.database, targets, connectors.keyring, "pending")
+    connectors.key.secret = "new-secret"
+    after = picture(connectors, of_tokens)
+
+    model_reading.refuse_worse(before, after)
+    assert model_reading.changed(before, after) == []
+    assert "secrets._phone" in before["unread"], "they prove nothing of it"
+
+    connectors.database.execute("UPDATE secrets SET _phone = 'no token' WHERE id = 7")
+    with pytest.raises(RotationError, match=r"Tagged\.both \(39 values, 1 not, and 40 values before\)"):
+        model_reading.refuse_worse(before, picture(connectors, of_tokens))
+
+
+def test_a_text_in_place_of_other_tokens_is_no_sign_that_an_attribute_is_made_of_ciphertext(connectors: Any) -> None:
+    """The application may fail to decrypt: it is compared, and nobody is advised to leave it out."""
+    before = picture(connectors, lambda name: name.endswith("known"))
+    rewrite(connectors.database, found_in(connectors), connectors.keyring, "pending")
+    connectors.key.secret = "new-secret"
+    with pytest.raises(RotationError, match=r"E_APPLICATION_READS: .*Tagged\.known \(40 values, and 40") as refused:
+        model_reading.refuse_worse(before, picture(connectors, lambda name: name.endswith("known")))
+    assert "Tagged.known gives as many values as before, and other ones." in refused.value.todo
+    assert "key_rotation_application_ignore" not in str(refused.value)
+
+
+def test_a_setter_that_normalizes_goes_well_and_broken_ones_are_planned_as_stops(connectors: Any) -> None:
+    trips = picture(connectors, lambda name: ".Account." in name)["round_trips"]
+    lost = "does not give back what went in"
+    assert {trip["name"].rpartition(".")[2]: trip["outcome"] for trip in trips} == {
+        **dict.fromkeys(("iban", "digits"), "well"),
+        **dict.fromkeys(("growing", "worded", "emptied"), lost),
+        "elsewhere": "encrypts under other keys than the current ones",
+    }
+    ignored = [f"reading.Account.{name}" for name in ("growing", "emptied", "elsewhere")]
+    stops = [each for each in model_reading.planned(found_in(connectors), ring("current"), ignored) if each.kind.stops]
+    assert [each.as_notice() for each in stops] == [
+        {
+            "column": "reading.Account.worded",
+            "notice": f"a text through the application's own reading.Account.worded {lost}",
+            "todo": stops[0].todo,
+            "code": "E_ROUND_TRIP",
+        }
+    ]
+    assert "manage.py shell" in stops[0].todo
+    assert "ignore" not in stops[0].todo
 
 
 def test_what_another_process_made_of_values_is_told_as_the_application_reads_it(app: Any) -> None:

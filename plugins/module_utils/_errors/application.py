@@ -13,8 +13,8 @@ class ApplicationReads(RotationError):
     advice: str
     problem = "the application reads in another way than before: {names}"
     remedy = (
-        "See its log: it may hold a key that is not in the env file. {advice}If values were written since the "
-        "rotation began, as after an interruption, roll it back and begin a new one."
+        "{advice}If values were written since the rotation began, as after an interruption, roll it back and begin a "
+        "new one."
     )
 
 
@@ -41,7 +41,10 @@ class RoundTripFailed(RotationError):
     name: str
     found: str
     problem = "a text through the application's own {name} {found}"
-    remedy = "Find out which file the application reads its keys from, and set O(env_file) to it."
+    remedy = (
+        "Assign a text to it in manage.py shell, and read it again. If it cannot be read, or is under other keys, find "
+        "out which file the application reads its keys from, and set O(env_file) to it. Otherwise fix its code."
+    )
 
 
 class ApplicationCheck(RotationError):

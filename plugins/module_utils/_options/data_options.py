@@ -71,6 +71,7 @@ DJANGO_PLAN: Spec = {
     "path": {"type": "path"},
     "require_approval": {"type": "bool", "default": False},
     "environment": {"type": "str", "choices": ["demo", "staging", "production"], "default": "production"},
+    "left_out": {"type": "list", "elements": "str", "default": []},
 }
 DJANGO_PLAN_MODULE: Spec = {
     **DJANGO_PLAN,

@@ -4,7 +4,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from .._errors.base import RotationError
@@ -12,6 +13,7 @@ from .host_task import HostTask, ModuleResult
 
 if TYPE_CHECKING:
     from .._engine.postgres.connection import Database
+    from .._engine.rotation import Application
 
 
 def make_plan(task: HostTask) -> ModuleResult:
@@ -35,6 +37,9 @@ def make_plan(task: HostTask) -> ModuleResult:
         databases = [database for database, _ in application.parts] if params["counted"] else []
         backups = [each for database in databases for each in _backup_notices(database)]
         planned = application.plan(counted=params["counted"], env=env, unset=unset, around=backups)
+        if params["counted"]:  # last, since the uses of keys that are traced are those of the application's start
+            reads = _reading_notices(application, params["left_out"])
+            planned = replace(planned, notices=[*planned.notices, *reads])
     return {"changed": False, "plan": planned.as_document(), "listed": list(planned.listed)}
 
 
@@ -48,3 +53,15 @@ def _backup_notices(database: Database) -> Iterator[dict[str, str]]:
             refuse(database)
         except RotationError as exc:
             yield {"column": f"DATABASES[{database.alias}]", "notice": f"{exc.what} ({exc.code})", "todo": exc.todo}
+
+
+def _reading_notices(application: Application, left_out: Collection[str]) -> Iterator[dict[str, str]]:
+    """What the application's own models read and write otherwise than a rotation needs."""
+    from .._engine.proof import model_reading
+
+    try:
+        found = model_reading.planned(application.targets, application.keyring, left_out)
+    except RotationError as exc:
+        yield {"column": "the application", "notice": exc.what, "todo": exc.todo, "code": exc.code}
+        return
+    yield from (each.as_notice() for each in found)

@@ -77,8 +77,10 @@ def reads(seen: Observations) -> ChecklistItem:
         return ChecklistItem("application", STOP, summary, todo)
     broken = {trip["name"]: RoundTripFailed(**trip) for each in found for trip in each["broken"]}
     if broken:
-        todo = "Fix it, or exclude the name with key_rotation_application_ignore: it would roll the rotation back."
+        todo = " ".join(dict.fromkeys(error.todo for error in broken.values()))
         return ChecklistItem(
             "application", STOP, "; ".join(f"{error.code}: {error.what}" for error in broken.values()), todo
         )
-    return ChecklistItem("application", OK, "what it encrypts it reads, on every host")
+    made = sorted({name for each in found for name in each["of_ciphertext"]})
+    noted = f"; made of ciphertext, so that only its values are counted: {', '.join(made)}" if made else ""
+    return ChecklistItem("application", OK, f"what it encrypts it reads, on every host{noted}")

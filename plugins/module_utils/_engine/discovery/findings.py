@@ -105,6 +105,7 @@ _ROWS = (
         "{rows}",
         "Check that they hold no token under these keys: a token inside stays under the old keys.",
     ),
+    stop("round_trip", "E_ROUND_TRIP"),
     stop("no_targets", "E_NO_TARGETS"),
     stop("key_without_value", "E_KEY_WITHOUT_VALUE"),
     stop("key_type_unfit", "E_KEY_TYPE_UNFIT"),
@@ -188,6 +189,11 @@ _ROWS = (
         "{count} of {looked_at} entries of this cache hold tokens under the keys that are rotated",
         "Clear the cache after the switch, if you can before the application starts: an object that was cached with "
         "its tokens may be saved with them, and these are under the old keys.",
+    ),
+    warn(
+        "of_ciphertext",
+        "made of the ciphertext itself, and not compared by the rotation: only its values are counted",
+        "It differs after the rotation. If something outside the database keeps it, such as an ETag, renew that.",
     ),
     warn("cached"),  # keys and values of a database cache, which expire
     warn("fixed"),  # under settings that these keys do not feed: {scheme}

@@ -57,7 +57,7 @@ def find_damaged(
     ``written`` has the keys of the rows by column, as table.column. Of a table whose rows are named by another key than
     the primary key of its model nothing is known.
     """
-    from .model_reading import read_only
+    from .read_only import read_only
 
     found: dict[str, str] = {}
     for readers in by_model(targets, keyring, b""):

@@ -35,7 +35,8 @@ class ModelReader:
 
     ``targets`` are the encrypted columns it is made from, ``columns`` the attributes that hold these as stored. Without
     any it is a field that may depend on a key: then what is stored is digested next to what is read. ``tokens`` are the
-    values that have one in them, of which some are ``within`` others, as in a JSON document.
+    values that have one in them, of which some are ``within`` others, as in a JSON document. One that is
+    ``of_ciphertext`` reads other values with other tokens of the same plaintexts.
     """
 
     model: Any
@@ -49,14 +50,15 @@ class ModelReader:
     failed: int = 0
     tokens: int = 0
     within: bool = False
+    of_ciphertext: bool = False
     sample: Any = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         self._digest = hmac.new(self.key, digestmod=hashlib.sha256)
         schemes = [self.keyring.schemes[target.scheme] for target in self.targets] if self.keyring else []
         self._markers = tuple({scheme.marker for scheme in schemes} - {b""})
-        columns = {each.attname: column_of(each) for each in self.model._meta.concrete_fields}
-        self._held = [(name, each) for name in self.columns for each in self.targets if each.column == columns[name]]
+        columns = [each for each in self.model._meta.concrete_fields if each.attname in self.columns]
+        self._held = [(column, each) for column in columns for each in self.targets if each.column == column_of(column)]
         self._parts = [[0, 0] for _ in range(0 if self.targets else PARTS)]
 
     @property
@@ -81,7 +83,7 @@ class ModelReader:
         from django.db.models import BinaryField, F, TextField
         from django.db.models.functions import Cast
 
-        binary = {name for name, target in self._held if target.type == "bytea"}
+        binary = {column.attname for column, target in self._held if target.type == "bytea"}
         for name in self.columns if self.targets else (self.name,):
             column = next(each for each in self.model._meta.concrete_fields if each.attname == name)
             yield f"{STORED}{name}", Cast(F(column.name), BinaryField() if name in binary else TextField())
@@ -107,9 +109,16 @@ class ModelReader:
     def stored_tokens(self, instance: Any) -> RowTokens:
         """The tokens that its columns hold in one row."""
         found = RowTokens(self.keyring)
-        for name, target in self._held:
-            found.add(target, getattr(instance, f"{STORED}{name}", None))
+        for _, target, stored in self.stored(instance):
+            found.add(target, stored)
         return found
+
+    def stored(self, instance: Any) -> Iterator[tuple[Any, Target, Any]]:
+        """What is stored in its encrypted columns in one row: the field, the target, the value if there is one."""
+        for column, target in self._held:
+            value = getattr(instance, f"{STORED}{column.attname}", None)
+            if value is not None:
+                yield column, target, value
 
     def _add(self, row: str, text: str, stored: str | None) -> None:
         told = f"{row}\0{text}\0".encode("utf-8", "surrogatepass")
@@ -141,7 +150,7 @@ class ModelReader:
     @property
     def decrypts(self) -> bool:
         """Whether the application is seen to decrypt its columns by it, as far as they hold values."""
-        if self.sample is None and self.tokens:
+        if self.of_ciphertext or (self.sample is None and self.tokens):
             return False
         return self.compares and (self.name not in self.columns or not _is_plain(self.model, self.field))
 
@@ -163,6 +172,8 @@ class ModelReader:
             "failed": self.failed,
             "tokens": self.tokens,
         }
+        if self.of_ciphertext:
+            reading["of_ciphertext"] = True
         if self.targets:
             reading["digest"] = self._digest.hexdigest()
         else:

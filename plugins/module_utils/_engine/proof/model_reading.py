@@ -32,18 +32,26 @@ from ..._errors.values import ValuesDamaged
 from ..._system.progress_file import SILENT, ProgressFile
 from ..application.model_fields import column_of, of_models
 from ..crypto.keyring import Keyring
+from ..discovery.findings import KINDS, Finding
 from ..discovery.target_survey import Target
 from .damage import DAMAGED, format_repair, format_values
 from .model_readers import ModelReader, by_model, made_from
+from .of_ciphertext import is_of_ciphertext
+from .read_only import read_only
 from .reading_types import ApplicationPicture, AttributeReading, ReadingForecast, RoundTripResult
+from .round_trips import RoundTrip, try_round_trip
 
-TEXT = "key rotation"  # what goes through the application's own encryption and back
 CHUNK = 2000  # rows that Django fetches at once
 SAMPLE = 20  # rows of each model by which it is seen before a rotation whether the application can do all this
 IN_ERROR = 3  # libpq's PQTRANS_INERROR, as psycopg2 and psycopg tell it
 SHOWN = 5  # attributes of which an error says more than the name
 OTHERS = ""  # in ``speed``, all models without an encrypted column
-OF_ITSELF = "Where a value changes by itself, such as an age, or is made with a key, such as a signature,"
+LOST = "Not all values of {} are read as before. See its log: it may hold a key that is not in the env file. "
+OTHERWISE = (
+    "{} gives as many values as before, and other ones. Read the code of each, and one row of it in manage.py shell "
+    "before and after a rotation of a copy: what decrypts must give the same. "
+)
+OF_CIPHERTEXT = "What is made of the ciphertext itself differs after every rotation: {}"
 MISSED = (
     "What is stored in {} is as before, and is read with a key that was rotated: describe its scheme in O(schemes). "
 )
@@ -64,18 +72,6 @@ class ReadingScope:
     digest_key: bytes = field(repr=False)
     rows: int = 0
     wanted: Callable[[str], bool] = bool
-
-
-@dataclass(frozen=True)
-class RoundTrip:
-    """Text through the application's own encryption and back, by one attribute."""
-
-    name: str
-    outcome: str  # well, not tried, or what is wrong
-
-    @property
-    def failed(self) -> bool:
-        return self.outcome not in ("well", "not tried")
 
 
 @dataclass(frozen=True)
@@ -111,11 +107,12 @@ def of_application(
         for reader in readers:
             if not reader.compares:
                 continue
+            reader.of_ciphertext = is_of_ciphertext(reader, keyring)
             if reader.decrypts:
                 seen.update(target.name for target in reader.targets)
             readings.append(reader.as_result())
             if reader.targets:
-                trips.append(RoundTrip(reader.full_name, _round_trip(reader, keyring)))
+                trips.append(RoundTrip(reader.full_name, try_round_trip(reader, keyring)))
     unread = [target.name for target in targets if target.name not in seen]
     return ApplicationReading(readings, trips, unread)
 
@@ -143,13 +140,21 @@ def speed(targets: Sequence[Target], rows: int, ignore: Collection[str] = ()) ->
 
 def beforehand(targets: Sequence[Target], keyring: Keyring, ignore: Collection[str]) -> ReadingForecast:
     """What would roll a rotation back, whatever it did: round trips that are not ``well`` already, by some rows, and
-    names in ``ignore`` that are ``unknown``, each with the names that are near it."""
+    names in ``ignore`` that are ``unknown``, each with the names that are near it. And what it does not compare."""
     known = [reader.full_name for readers in by_model(targets, None, b"") for reader in readers]
     reading = of_application(targets, keyring, ReadingScope(b"", SAMPLE, lambda name: name not in ignore))
     return {
         "broken": [{"name": trip.name, "found": trip.outcome} for trip in reading.round_trips if trip.failed],
+        "of_ciphertext": [each["name"] for each in reading.readings if each.get("of_ciphertext")],
         "unknown": {name: difflib.get_close_matches(name, known) for name in ignore if name not in known},
     }
+
+
+def planned(targets: Sequence[Target], keyring: Keyring, ignore: Collection[str]) -> list[Finding]:
+    """What ``beforehand`` finds, as the plan has it."""
+    found = beforehand(targets, keyring, ignore)
+    broken = [Finding(KINDS["round_trip"], trip["name"], {**trip}) for trip in found["broken"]]
+    return broken + [Finding(KINDS["of_ciphertext"], name) for name in found["of_ciphertext"]]
 
 
 def changed(before: ApplicationPicture, after: ApplicationPicture, meanwhile: Meanwhile = NOBODY) -> list[str]:
@@ -202,10 +207,7 @@ def refuse_worse(
 def _refuse_other_readings(
     before: ApplicationPicture, after: ApplicationPicture, meanwhile: Meanwhile, ignore: Collection[str]
 ) -> None:
-    """All attributes that are read in another way are reported at once.
-
-    Leaving one out is advised only if nobody can have written its values since the picture ``before``.
-    """
+    """All attributes that are read in another way are reported at once."""
     wavering = after.get("unsteady", ())
     wrong = {
         new["name"]: f"{_counts(new)}, and {_counts(old)} before"
@@ -221,11 +223,28 @@ def _refuse_other_readings(
     told = [f"{name} ({counts})" for name, counts in list(wrong.items())[:SHOWN]]
     more = [f"{len(wrong) - SHOWN} more"] if len(wrong) > SHOWN else []
     others = [name for name in changed(before, after, meanwhile) if name in wrong]
-    missed = [reading["name"] for reading in after["readings"] if "parts" in reading and reading["name"] in others]
-    ours = [] if before.get("earlier") else [name for name in others if name not in missed]
-    advice = MISSED.format(", ".join(missed)) if missed else ""
-    advice += f"{OF_ITSELF} {_leave_out(ours)}" if ours else ""
-    raise ApplicationReads(names=", ".join(told + more), advice=advice)
+    raise ApplicationReads(
+        names=", ".join(told + more),
+        advice="".join(_advice(after, [name for name in wrong if name not in others], others)),
+    )
+
+
+def _advice(after: ApplicationPicture, lost: Sequence[str], others: Sequence[str]) -> Iterator[str]:
+    """What to do about attributes that have ``lost`` values, and about those that read ``others``.
+
+    Leaving one out is advised only if it is established that the application need not decrypt for it.
+    """
+    found = {reading["name"]: reading for reading in after["readings"]}
+    missed = [name for name in others if "parts" in found[name]]
+    made = [name for name in others if found[name].get("of_ciphertext")]
+    if lost:
+        yield LOST.format(", ".join(lost))
+    if missed:
+        yield MISSED.format(", ".join(missed))
+    if made:
+        yield OF_CIPHERTEXT.format(_leave_out(made))
+    if left := [name for name in others if name not in (*missed, *made)]:
+        yield OTHERWISE.format(", ".join(left))
 
 
 def _leave_out(names: Sequence[str]) -> str:
@@ -261,7 +280,10 @@ def _in_parts(old: AttributeReading, new: AttributeReading) -> bool:
 
 
 def _same(old: AttributeReading, new: AttributeReading) -> bool:
-    """Whether the same is read; of a column that is not encrypted, wherever the same is stored."""
+    """Whether the same is read, as far as a rotation does not change it; of a column that is not encrypted, wherever
+    the same is stored."""
+    if old.get("of_ciphertext"):
+        return True
     if _in_parts(old, new):
         return all(one == other or one[:8] != other[:8] for one, other in zip(old["parts"], new["parts"]))
     return bool(old.get("digest") == new.get("digest"))
@@ -353,30 +375,6 @@ def _instances(query: Any, left: int) -> Iterator[Any]:
 
 
 @contextlib.contextmanager
-def read_only(alias: str) -> Iterator[list[Any]]:
-    """Transactions that cannot write: in the database of this alias, and in all others of the application that answer,
-    where an attribute may keep a log of who has read. The connections."""
-    from django.db import DatabaseError, connections, transaction
-
-    with contextlib.ExitStack() as stack:
-        held = []
-        for each in [alias, *(name for name in connections if name != alias)]:
-            if connections[each].vendor != "postgresql":
-                continue
-            with contextlib.suppress(*([] if each == alias else [DatabaseError])):
-                stack.enter_context(transaction.atomic(using=each))
-                with connections[each].cursor() as cursor:
-                    cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-                    cursor.execute("SET LOCAL idle_in_transaction_session_timeout = 0")  # others have nothing to do
-                held.append(connections[each])
-        try:
-            yield held
-        finally:
-            for connection in held:  # a commit would run what an attribute has put off until one, outside of it
-                connection.set_rollback(True)
-
-
-@contextlib.contextmanager
 def _refusals(model: Any) -> Iterator[None]:
     from django.db import DatabaseError
 
@@ -386,41 +384,3 @@ def _refusals(model: Any) -> Iterator[None]:
         cause = exc.__cause__
         sqlstate = getattr(cause, "sqlstate", None) or getattr(cause, "pgcode", None) or "unknown"
         raise ApplicationModel(model=model._meta.label, sqlstate=sqlstate) from None
-
-
-def _round_trip(reader: ModelReader, keyring: Keyring) -> str:
-    """Text through the application's own encryption and back: ``well``, ``not tried``, or what is wrong.
-
-    Nothing is saved: a property sets the column of an instance that no table has, a field makes what it would store,
-    and what one of them would write besides is refused.
-    """
-    told = any(keyring.context_of(target.scheme) for target in reader.targets)  # of a row, which this instance has not
-    if told or not isinstance(reader.sample, str):
-        return "not tried"
-    try:
-        with contextlib.redirect_stdout(io.StringIO()), read_only(reader.alias):
-            stored, back = _by_field(reader) if reader.name in reader.columns else _by_attribute(reader)
-    except Exception:
-        return "not tried"
-    made = [(target, each) for target, each in zip(reader.targets, stored) if each not in (None, "", b"")]
-    if not made or any(not isinstance(each, (str, bytes, memoryview)) or each == TEXT for _, each in made):
-        return "not tried"
-    if back != TEXT:
-        return "does not give back what went in"
-    tokens = [(target, each.encode("utf-8") if isinstance(each, str) else bytes(each)) for target, each in made]
-    under = all(keyring.stage_of(target.scheme, token) for target, token in tokens)
-    return "well" if under else "encrypts under other keys than the current ones"
-
-
-def _by_field(reader: ModelReader) -> tuple[list[Any], Any]:
-    from django.db import connections
-
-    connection, column = connections[reader.alias], reader.field
-    stored = column.get_db_prep_save(TEXT, connection=connection)
-    return [stored], column.from_db_value(stored, None, connection)
-
-
-def _by_attribute(reader: ModelReader) -> tuple[list[Any], Any]:
-    instance = reader.model()
-    setattr(instance, reader.name, TEXT)
-    return [getattr(instance, column) for column in reader.columns], getattr(instance, reader.name)

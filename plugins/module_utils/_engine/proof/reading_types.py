@@ -24,9 +24,12 @@ class CountedReading(TypedDict):
 
 class AttributeReading(CountedReading, total=False):
     """One attribute: with a ``digest`` if a column that it reads is encrypted, otherwise with those of ``parts`` of the
-    table, each of what is stored and of what is read."""
+    table, each of what is stored and of what is read.
+
+    What is made ``of_ciphertext`` itself differs after every rotation: only its counts are compared."""
 
     digest: str
+    of_ciphertext: bool
     parts: Sequence[str]
 
 
@@ -64,7 +67,9 @@ class BrokenRoundTrip(TypedDict):
 
 
 class ReadingForecast(TypedDict):
-    """What would roll a rotation back, whatever it did: ``unknown`` names have those that are near them."""
+    """What would roll a rotation back, whatever it did: ``unknown`` names have those that are near them. And what is
+    not compared, since it is made ``of_ciphertext``."""
 
     broken: Sequence[BrokenRoundTrip]
+    of_ciphertext: Sequence[str]
     unknown: Mapping[str, Sequence[str]]

@@ -56,7 +56,7 @@ FACTS: dict[str, Any] = {
     "migrations": [],
     "speed": {"values": {"profile": 0.0001}, "row": 0.0001, "read": {"profile": 0.00005}},
     "secret_key": {"sessions": "", "logins": False, "packages": [], "fallbacks": 0, "queued": 0, "keys": []},
-    "reads": {"broken": [], "unknown": {}},
+    "reads": {"broken": [], "unknown": {}, "of_ciphertext": []},
     "unfenced": [],
     "caches": [],
     "cached_tokens": {},
@@ -360,7 +360,7 @@ WRONG: list[tuple[str, Callable[[dict[str, Any]], Any], str, str]] = [
     ),
     (
         "application",
-        fact(reads={"broken": [], "unknown": {"people.Person.agee": ["people.Person.age"]}}),
+        fact(reads={"broken": [], "unknown": {"people.Person.agee": ["people.Person.age"]}, "of_ciphertext": []}),
         "stop",
         "key_rotation_application_ignore has people.Person.agee, which no model",
     ),
@@ -456,6 +456,12 @@ def test_an_item_says_what_is_in_the_way_and_what_to_do(name, change, status, sh
     assert found.status == status, found
     assert shown in found.seen
     assert found.todo
+
+
+def test_what_is_made_of_ciphertext_is_named_and_stops_nothing():
+    found = item("application", fact(reads={"broken": [], "unknown": {}, "of_ciphertext": ["people.Person.etag"]}))
+    assert found.status == "ok"
+    assert "made of ciphertext, so that only its values are counted: people.Person.etag" in found.seen
 
 
 def test_a_large_database_is_dumped_by_several_and_one_that_is_not_restored_here_needs_no_copy():

@@ -205,20 +205,31 @@ def test_values_of_one_text_and_two_types_are_two():
     assert len({value_text.text_of(value) for value in ({"1"}, {1}, ["1"], ("1",), "{'1'}", frozenset("1"))}) == 6
 
 
-def test_all_that_is_read_otherwise_is_told_at_once_with_what_to_type():
-    others = [{**NAME, "digest": "cd"}, {**AGE, "digest": "cd"}, {**NAME, "name": "people.Pet.name", "failed": 2}]
+def test_all_that_is_read_otherwise_is_told_at_once_and_only_what_is_made_of_ciphertext_is_advised_to_be_left_out():
+    age = {**AGE, "digest": "cd", "of_ciphertext": True}
+    others = [{**NAME, "digest": "cd"}, age, {**NAME, "name": "people.Pet.name", "failed": 2}]
     before = picture(readings=[NAME, AGE, {**NAME, "name": "people.Pet.name"}])
     with pytest.raises(RotationError) as refused:
         model_reading.refuse_worse(before, picture(readings=others))
     told = str(refused.value)
     for words in ("people.Person.age (5 values, and 5 values before)", "people.Pet.name (5 values, 2 not, and 5"):
         assert words in told
-    option = '{"key_rotation_application_ignore": ["people.Person.name", "people.Person.age"]}'
-    assert f"-e '{option}'" in told, "what fails is nothing to leave out"
+    option = '{"key_rotation_application_ignore": ["people.Person.age"]}'
+    assert f"-e '{option}'" in told, "what else reads otherwise may be lost"
+    assert "Not all values of people.Pet.name are read as before. See its log" in told
+    assert "people.Person.name gives as many values as before, and other ones." in told
     assert "ab" not in refused.value.what.split(), "no digest"
 
 
-def test_of_many_attributes_the_first_are_told_and_all_can_be_left_out():
+def test_what_was_made_of_ciphertext_before_is_only_counted():
+    before = picture(readings=[{**NAME, "of_ciphertext": True}])
+    model_reading.refuse_worse(before, picture(readings=[{**NAME, "digest": "cd"}]))
+    for worse in ({"read": 4}, {"failed": 1}, {"tokens": 1}):
+        with pytest.raises(RotationError, match="E_APPLICATION_READS"):
+            model_reading.refuse_worse(before, picture(readings=[{**NAME, "digest": "cd", **worse}]))
+
+
+def test_of_many_attributes_the_first_are_told_and_all_are_in_the_advice():
     many = [{**NAME, "name": f"people.Person.name_{number}"} for number in range(9)]
     with pytest.raises(RotationError, match=r"4 more.*name_8") as refused:
         model_reading.refuse_worse(picture(readings=many), picture(readings=[{**one, "digest": "cd"} for one in many]))
@@ -271,9 +282,10 @@ def test_before_a_rotation_it_is_seen_what_is_broken_and_what_is_misspelled(monk
     read: list[str] = []
     monkeypatch.setattr(model_reading, "by_model", lambda targets, keyring, key: [known])
     monkeypatch.setattr(model_reading, "_read", lambda found, *rest: read.extend(each.full_name for each in found))
+    monkeypatch.setattr(model_reading, "is_of_ciphertext", lambda *about: False)
     monkeypatch.setattr(
         model_reading,
-        "_round_trip",
+        "try_round_trip",
         lambda reader, keyring: "is lost" if reader.full_name.endswith("phone") else "well",
     )
     found = model_reading.beforehand([], None, ignore)

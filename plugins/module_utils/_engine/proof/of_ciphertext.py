@@ -1,0 +1,84 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Whether an attribute is made of the ciphertext itself, as an ETag over a token is: a rotation changes what it reads.
+
+It is read of a few rows once more with other tokens of the same plaintexts, sealed under the same keys. No row is
+saved.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from collections.abc import Iterator
+from typing import Any
+
+from ..crypto.keyring import Keyring
+from ..discovery.target_survey import Target
+from .model_readers import ModelReader
+from .read_only import read_only
+from .row_tokens import RowTokens
+from .value_text import text_of
+
+ROWS = 3  # with tokens, of each attribute
+LOOKED_AT = 20  # rows in which these are looked for
+
+
+def is_of_ciphertext(reader: ModelReader, keyring: Keyring) -> bool:
+    """Whether some row shows it: it reads another value with each token, and the same one with the same token.
+
+    What it cannot read with the other tokens, or reads as one text, it may fail to decrypt: that shows nothing.
+    """
+    if not reader.targets or any(_is_out_of_reach(target, keyring) for target in reader.targets):
+        return False
+    with contextlib.redirect_stdout(io.StringIO()), read_only(reader.alias), contextlib.suppress(Exception):
+        return any(_shows_it(reader, row, keyring) for row in _rows(reader))
+    return False
+
+
+def _is_out_of_reach(target: Target, keyring: Keyring) -> bool:
+    """Whether it cannot be tried: a function may take the row into account, and what Django makes of an array is not
+    known."""
+    return bool(keyring.schemes[target.scheme].functions) or target.type.endswith("[]")
+
+
+def _rows(reader: ModelReader) -> Iterator[Any]:
+    query = reader.model._base_manager.using(reader.alias).order_by("pk").annotate(**dict(reader.stored_columns()))
+    found = 0
+    for row in query[:LOOKED_AT]:
+        if found < ROWS and reader.stored_tokens(row):
+            found += 1
+            yield row
+
+
+def _shows_it(reader: ModelReader, row: Any, keyring: Keyring) -> bool:
+    before = _read(reader, row, None)
+    first = _read(reader, row, keyring)
+    if None in (before, first) or first == before:
+        return False
+    second = _read(reader, row, keyring)
+    return second not in (None, before, first) and _read(reader, row, None) == before
+
+
+def _read(reader: ModelReader, row: Any, keyring: Keyring | None) -> str | None:
+    """What it reads of a row, as a text without tokens; with other tokens if there is a keyring. None if it fails."""
+    from django.db import connections
+
+    instance, tokens = reader.model._base_manager.using(reader.alias).get(pk=row.pk), RowTokens(reader.keyring)
+    for column, target, stored in reader.stored(row):
+        held = stored if keyring is None else _with_other_tokens(target, stored, keyring)
+        tokens.add(target, held)
+        if keyring is not None:
+            convert = getattr(column, "from_db_value", None)
+            instance.__dict__[column.attname] = convert(held, None, connections[reader.alias]) if convert else held
+    value = reader.value(instance)
+    failed = isinstance(value, type) and issubclass(value, Exception)
+    return None if failed or reader.is_token(value) else text_of(value, tokens)
+
+
+def _with_other_tokens(target: Target, stored: Any, keyring: Keyring) -> Any:
+    """A stored value with another token in place of each that opens."""
+    found = target.kind.tokens(stored, keyring.schemes[target.scheme].marker)
+    opened = [(token, one) for token, one in zip(found, keyring.stages_of(target.scheme, found)) if one is not None]
+    fresh = [keyring.cipher(target.scheme, stage).seal(inside) for _, (stage, inside) in opened]
+    return target.kind.put(stored, [token for token, _ in opened], fresh) if opened else stored

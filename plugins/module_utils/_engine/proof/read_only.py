@@ -1,0 +1,33 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Transactions in which the application's own code runs, and can write nothing."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+
+
+@contextlib.contextmanager
+def read_only(alias: str) -> Iterator[list[Any]]:
+    """Transactions that cannot write: in the database of this alias, and in all others of the application that answer,
+    where an attribute may keep a log of who has read. The connections."""
+    from django.db import DatabaseError, connections, transaction
+
+    with contextlib.ExitStack() as stack:
+        held = []
+        for each in [alias, *(name for name in connections if name != alias)]:
+            if connections[each].vendor != "postgresql":
+                continue
+            with contextlib.suppress(*([] if each == alias else [DatabaseError])):
+                stack.enter_context(transaction.atomic(using=each))
+                with connections[each].cursor() as cursor:
+                    cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+                    cursor.execute("SET LOCAL idle_in_transaction_session_timeout = 0")  # others have nothing to do
+                held.append(connections[each])
+        try:
+            yield held
+        finally:
+            for connection in held:  # a commit would run what an attribute has put off until one, outside of it
+                connection.set_rollback(True)

@@ -1,0 +1,92 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Texts through the application's own encryption and back, by one attribute of a model. Nothing is saved.
+
+A setter may normalize, as the one of an IBAN does. So a text need not come back as it went in: what came back must
+come back unchanged when it goes in, and another text must come back as another one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from ..crypto.keyring import Keyring
+from .model_readers import ModelReader
+from .read_only import read_only
+
+TEXTS = ("key rotation 12", "another text 345")  # of which letters alone, or digits alone, are two texts too
+WELL, NOT_TRIED = "well", "not tried"
+
+
+@dataclass(frozen=True)
+class RoundTrip:
+    """Texts through the application's own encryption and back, by one attribute."""
+
+    name: str
+    outcome: str  # well, not tried, or what is wrong
+
+    @property
+    def failed(self) -> bool:
+        return self.outcome not in (WELL, NOT_TRIED)
+
+
+class _Trip(NamedTuple):
+    """What one text became in each of the columns, and what came back."""
+
+    stored: list[Any]
+    back: Any
+
+
+def try_round_trip(reader: ModelReader, keyring: Keyring) -> str:
+    """The outcome for one attribute.
+
+    A property sets the column of an instance that no table has, a field makes what it would store, and what one of
+    them would write besides is refused.
+    """
+    told = any(keyring.context_of(target.scheme) for target in reader.targets)  # of a row, which this instance has not
+    if told or not isinstance(reader.sample, str):
+        return NOT_TRIED
+    send = _by_field if reader.name in reader.columns else _by_attribute
+    with contextlib.redirect_stdout(io.StringIO()), read_only(reader.alias):
+        try:
+            trips = [send(reader, text) for text in TEXTS]
+        except Exception:
+            return NOT_TRIED
+        backs = [trip.back for trip in trips]
+        stored = [each for trip in trips for each in zip(reader.targets, trip.stored) if each[1] not in (None, "", b"")]
+        plain = (*TEXTS, *backs)
+        if not stored or any(not isinstance(each, (str, bytes, memoryview)) or each in plain for _, each in stored):
+            return NOT_TRIED
+        if not _come_back(reader, send, backs):
+            return "does not give back what went in"
+    tokens = [(target, each.encode("utf-8") if isinstance(each, str) else bytes(each)) for target, each in stored]
+    under = all(keyring.stage_of(target.scheme, token) for target, token in tokens)
+    return WELL if under else "encrypts under other keys than the current ones"
+
+
+def _come_back(reader: ModelReader, send: Callable[[ModelReader, str], _Trip], backs: Sequence[Any]) -> bool:
+    """Whether what came back are two texts, each of which comes back as it is."""
+    if not all(isinstance(back, str) and back for back in backs) or len({*backs}) < len(TEXTS):
+        return False
+    try:
+        return all(back == text or send(reader, back).back == back for back, text in zip(backs, TEXTS))
+    except Exception:
+        return False
+
+
+def _by_field(reader: ModelReader, text: str) -> _Trip:
+    from django.db import connections
+
+    connection, column = connections[reader.alias], reader.field
+    stored = column.get_db_prep_save(text, connection=connection)
+    return _Trip([stored], column.from_db_value(stored, None, connection))
+
+
+def _by_attribute(reader: ModelReader, text: str) -> _Trip:
+    instance = reader.model()
+    setattr(instance, reader.name, text)
+    return _Trip([getattr(instance, column) for column in reader.columns], getattr(instance, reader.name))
