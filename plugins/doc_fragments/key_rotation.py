@@ -21,6 +21,7 @@ options:
     description:
       - Where the service takes the variables from that it sets for the application, in the order in which they count.
       - Each source has V(unit), the name of a systemd unit, or V(file) with V(dialect), the program that reads it.
+      - A unit also gives its credentials, as files in a folder C($CREDENTIALS_DIRECTORY) of the process.
     type: list
     elements: dict
     default: []
@@ -105,6 +106,9 @@ options:
           - Or a dictionary with V(file), another file of variables, and V(dialect), the program that reads it.
           - Or a dictionary with V(unit), one or several systemd units. The place is the file from which all of them
             take the variable, C(Environment=) in a unit file or a line of an C(EnvironmentFile=).
+          - With V(credential), the name of a systemd credential, the place is the file or the line from which the units
+            take it. V(encrypt) is a list of options of C(systemd-creds encrypt), for an encrypted credential that was
+            not made with the key of the host alone.
           - Or a dictionary with the commands V(read) and V(write), each a list of words. V(read) prints the value,
             V(write) takes it from standard input and prints nothing of it. The application finds it in its environment,
             under the name of the key.

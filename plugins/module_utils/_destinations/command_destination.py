@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from .._errors.base import RotationError
 from .._errors.destinations import CommandFailed, CommandPrints, CommandProgram, CommandReadback, CommandStamp
 from .._system import atomic_file, child_processes, users
-from .destination import Destination, DestinationChange
+from .destination import Delivery, Destination, DestinationChange
 
 SECONDS = 120.0  # for one command
 SETTLING, POLL = 10.0, 0.5  # seconds that another host's write may take; pause between two reads
@@ -131,7 +131,7 @@ class CommandDestination(Destination):
     """What the commands of one key reach. Raises E_COMMAND_*."""
 
     def __init__(self, commands: KeyCommands) -> None:
-        super().__init__(f"the command {commands.program}", [commands.name], is_exported=True)
+        super().__init__(f"the command {commands.program}", [commands.name], delivery=Delivery.ENVIRONMENT)
         self._commands = commands
 
     @property

@@ -15,7 +15,7 @@ from .._errors.destinations import ConfigParser, ConfigSyntax, ConfigValue
 from . import config_values, editor, python_constants
 from .config_formats import CONFIG_FORMATS, InvalidText, NoParser
 from .config_values import RefusedValue, UnsetValue
-from .destination import Destination, DestinationChange
+from .destination import Delivery, Destination, DestinationChange
 
 PYTHON = "python"
 FORMATS = (*CONFIG_FORMATS, PYTHON)
@@ -31,8 +31,8 @@ class ConfigFile(Destination):
 
     path: str
 
-    def __init__(self, path: str, paths: Mapping[str, str | Sequence[str]], form: str, *, is_exported: bool) -> None:
-        super().__init__(path, list(paths), path, is_exported=is_exported)
+    def __init__(self, path: str, paths: Mapping[str, str | Sequence[str]], form: str, delivery: Delivery) -> None:
+        super().__init__(path, list(paths), path, delivery)
         self._form = form
         self._paths = {name: _split(form, each) for name, each in paths.items()}
 

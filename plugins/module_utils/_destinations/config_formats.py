@@ -165,7 +165,7 @@ def _parse_unit(text: str) -> Tree:
     """A systemd unit or drop-in (systemd.syntax(7)): ``Environment=`` as names and values, other lines unchanged."""
     sections: dict[str, dict[str, Any]] = {}
     section: dict[str, Any] = {}
-    for number, line in unit_lines.joined(text):
+    for number, line, _, _ in unit_lines.joined(text):
         name, is_set, value = (part.strip() for part in line.partition("="))
         if line.startswith("[") and line.endswith("]"):
             section = sections.setdefault(line[1:-1], {})

@@ -6,12 +6,21 @@ from __future__ import annotations
 
 import abc
 import contextlib
+import enum
 import os
 from collections.abc import Callable, Mapping, Sequence
 
 from .._errors.base import NOTHING_CHANGED, RotationError
 
 WRITTEN = "Written already, unless a power cut undoes it"
+
+
+class Delivery(enum.Enum):
+    """How the application gets the keys of a place."""
+
+    FILE = enum.auto()  # it reads the file
+    ENVIRONMENT = enum.auto()  # what starts it puts them into the environment of its process
+    CREDENTIAL = enum.auto()  # systemd copies them into files in the folder $CREDENTIALS_DIRECTORY
 
 
 class DestinationChange(abc.ABC):
@@ -44,17 +53,19 @@ class Destination(abc.ABC):
     """One place with keys of the application.
 
     ``place`` is what a person calls it. ``names`` are the keys that it has, which are always switched at once. ``path``
-    is its file on this host, if it is one. ``is_exported`` is whether what starts the application reads it into the
-    environment of the process. ``is_env_file`` is whether an application may read it by itself as well.
+    is its file on this host, if it is one. ``delivery`` is how the application gets them. ``is_env_file`` is whether an
+    application may read it by itself as well.
     """
 
     is_env_file = False
 
-    def __init__(self, place: str, names: Sequence[str], path: str | None = None, *, is_exported: bool = False) -> None:
+    def __init__(
+        self, place: str, names: Sequence[str], path: str | None = None, delivery: Delivery = Delivery.FILE
+    ) -> None:
         self.place = place
         self.names = names
         self.path = path
-        self.is_exported = is_exported
+        self.delivery = delivery
 
     @property
     def changed_at(self) -> float:

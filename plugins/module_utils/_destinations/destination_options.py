@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -16,6 +17,7 @@ OF_FILE: dict[str, type | tuple[type, ...]] = {"file": str, "path": (str, list),
 OF_LINES = {"file", "dialect"}
 
 OF_COMMANDS = {"read", "write"}
+CREDENTIAL = re.compile(r"[\w.-]+", re.ASCII)
 
 
 def find_wrong(destination: Any) -> str:
@@ -34,9 +36,21 @@ def find_wrong(destination: Any) -> str:
 
 
 def _find_wrong_unit(destination: Mapping[str, Any]) -> str:
-    if {*destination} != {"unit"} or not all(isinstance(unit, str) and unit for unit in units_of(destination)):
-        return "with a unit that is not a name or a list of names, or with more than that"
+    if not all(isinstance(unit, str) and unit for unit in units_of(destination)):
+        return "with a unit that is not a name or a list of names"
+    if not {*destination} <= {"unit", "credential", "encrypt"} or ("encrypt" in destination) > (
+        "credential" in destination
+    ):
+        return "with a unit and more than credential, and encrypt for that"
+    if not CREDENTIAL.fullmatch(str(destination.get("credential", "name"))):
+        return "whose credential is not a name of letters, digits, '.', '_' and '-'"
+    if not _is_list_of_words(destination.get("encrypt", ["--with-key=host"])):
+        return "whose encrypt is not a list of options"
     return ""
+
+
+def _is_list_of_words(words: Any) -> bool:
+    return isinstance(words, list) and bool(words) and all(isinstance(word, str) and word for word in words)
 
 
 def _find_wrong_lines(destination: Mapping[str, Any]) -> str:
@@ -51,8 +65,7 @@ def _find_wrong_commands(destination: Mapping[str, Any]) -> str:
     if {*destination} != OF_COMMANDS:
         return "with commands that needs read and write, and nothing else"
     for name in sorted(OF_COMMANDS):
-        words = destination[name]
-        if not isinstance(words, list) or not words or not all(isinstance(word, str) and word for word in words):
+        if not _is_list_of_words(destination[name]):
             return f"whose {name} is not a list of words"
     return ""
 
@@ -74,7 +87,7 @@ def _find_wrong_file(destination: Mapping[str, Any]) -> str:
 def can_carry(destination: Any, value: str) -> bool:
     """Whether every reader of a place returns this value unchanged. A key file takes any, and only the host knows which
     of its two kinds of files a unit has."""
-    if isinstance(destination, Mapping) and destination.get("unit"):
+    if isinstance(destination, Mapping) and destination.get("unit") and not destination.get("credential"):
         return dialects.can_carry("systemd", value) and not set(CONFIG_FORMATS["unit"].refused) & set(value)
     if not isinstance(destination, Mapping) or not destination.get("file"):
         return True

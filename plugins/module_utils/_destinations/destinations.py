@@ -12,13 +12,15 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .._errors.options import InvalidOption
-from . import editor, unit_files
+from . import editor, unit_credentials, unit_files
 from .command_destination import CommandDestination, KeyCommands
 from .config_file import ConfigFile, format_of
-from .destination import Destination, DestinationChange
+from .credential_destination import CredentialDestination
+from .destination import Delivery, Destination, DestinationChange
 from .destination_options import path_of, units_of
 from .env_lines import EnvLines
 from .key_files import KeyFile
+from .unit_credentials import CredentialSource
 
 Keys = Sequence[Mapping[str, Any]]
 
@@ -44,14 +46,26 @@ def _build(env_file: str | None, keys: Keys, dialect: str) -> list[Destination]:
     of_files = {name: each for name, each in own.items() if isinstance(each, Mapping) and each.get("file")}
     other_lines = {name: each for name, each in of_files.items() if each.get("dialect")}
     found += _other_lines(other_lines)
+    found += _credentials({name: each for name, each in own.items() if isinstance(each, CredentialSource)})
     return found + _config_files({name: each for name, each in of_files.items() if name not in other_lines})
 
 
 def _resolved(name: str, destination: Any) -> Any:
-    """A destination on this host: of a unit, the file from which it takes the variable."""
-    if isinstance(destination, Mapping) and destination.get("unit"):
-        return unit_files.find(units_of(destination), name)
-    return destination
+    """A destination on this host: of a unit, the file from which it takes the variable or the credential."""
+    if not isinstance(destination, Mapping) or not destination.get("unit"):
+        return destination
+    units = units_of(destination)
+    if destination.get("credential"):
+        return unit_credentials.find(units, destination["credential"], tuple(destination.get("encrypt") or ()))
+    return unit_files.find(units, name)
+
+
+def _credentials(sources: Mapping[str, CredentialSource]) -> list[Destination]:
+    """Each file once, with all its keys."""
+    files: dict[str, dict[str, CredentialSource]] = {}
+    for name, source in sources.items():
+        files.setdefault(source.file, {})[name] = source
+    return [CredentialDestination(file, of_file) for file, of_file in files.items()]
 
 
 def _other_lines(destinations: Mapping[str, Mapping[str, Any]]) -> list[Destination]:
@@ -64,14 +78,12 @@ def _other_lines(destinations: Mapping[str, Mapping[str, Any]]) -> list[Destinat
 
 def _config_files(destinations: Mapping[str, Mapping[str, Any]]) -> list[Destination]:
     """Each file once, with all its keys."""
-    files: dict[tuple[str, str, bool], dict[str, str | Sequence[str]]] = {}
+    files: dict[tuple[str, str, Delivery], dict[str, str | Sequence[str]]] = {}
     for name, each in destinations.items():
-        place = each["file"], format_of(each["file"], each.get("format")) or "", bool(each.get("exported"))
+        delivery = Delivery.ENVIRONMENT if each.get("exported") else Delivery.FILE
+        place = each["file"], format_of(each["file"], each.get("format")) or "", delivery
         files.setdefault(place, {})[name] = path_of(name, each)
-    return [
-        ConfigFile(_expanded(file), paths, form, is_exported=is_exported)
-        for (file, form, is_exported), paths in files.items()
-    ]
+    return [ConfigFile(_expanded(file), paths, form, delivery) for (file, form, delivery), paths in files.items()]
 
 
 def _expanded(path: str) -> str:
@@ -95,7 +107,7 @@ def names_of_env_file(keys: Keys) -> list[str]:
 
 def files(keys: Keys) -> dict[str, str]:
     """The keys that the application reads in another file than the env file, and these files."""
-    return {name: place.path for place in _own(keys) if place.path and not place.is_exported for name in place.names}
+    return {name: place.path for place in _delivered(keys, Delivery.FILE) if place.path for name in place.names}
 
 
 def config_files(keys: Keys) -> dict[str, str]:
@@ -105,11 +117,27 @@ def config_files(keys: Keys) -> dict[str, str]:
 
 def exported(keys: Keys) -> list[Destination]:
     """The places other than the env file that are read into the environment of the application when it starts."""
-    return [place for place in _own(keys) if place.is_exported]
+    return _delivered(keys, Delivery.ENVIRONMENT)
 
 
-def _own(keys: Keys) -> list[Destination]:
-    return _build(None, [key for key in keys if key.get("destination")], "dotenv")
+def credentials(keys: Keys) -> dict[str, str]:
+    """The keys that the application reads in credentials of systemd, and the names of these."""
+    own = {key["name"]: key.get("destination") for key in keys}
+    return {
+        name: each["credential"] for name, each in own.items() if isinstance(each, Mapping) and "credential" in each
+    }
+
+
+def credential_contents(keys: Keys, values: Mapping[str, str]) -> dict[str, bytes]:
+    """The content of each credential with these values of the keys. Raises as ``read``."""
+    places = [place for place in _delivered(keys, Delivery.CREDENTIAL) if isinstance(place, CredentialDestination)]
+    return {name: content for place in places for name, content in place.contents(values).items()}
+
+
+def _delivered(keys: Keys, delivery: Delivery) -> list[Destination]:
+    """The places other than the env file that the application has its keys from in this way."""
+    own = _build(None, [key for key in keys if key.get("destination")], "dotenv")
+    return [place for place in own if place.delivery == delivery]
 
 
 def together(keys: Keys) -> list[list[str]]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from . import editor
-from .destination import Destination, DestinationChange
+from .destination import Delivery, Destination, DestinationChange
 from .dialects import DIALECTS
 
 
@@ -18,7 +18,8 @@ class EnvLines(Destination):
     is_env_file = True
 
     def __init__(self, path: str, names: Sequence[str], dialect: str) -> None:
-        super().__init__(path, names, path, is_exported=not DIALECTS[dialect].read_by_application)
+        by_itself = DIALECTS[dialect].read_by_application
+        super().__init__(path, names, path, Delivery.FILE if by_itself else Delivery.ENVIRONMENT)
         self._dialect = dialect
 
     def read(self, *, every: bool = True) -> dict[str, str]:

@@ -32,18 +32,22 @@ class KeyFile(Destination):
         self._name = name
 
     def read(self, *, every: bool = True) -> dict[str, str]:
-        return {self._name: _content(self.path)}
+        return {self._name: parse(editor.read_text(self.path), self.path)}
 
     def refuse_unwritable(self) -> None:
         editor.refuse_unwritable(self.path)
 
     def change(self, values: Mapping[str, str]) -> DestinationChange | None:
-        _content(self.path)
         text = editor.read_text(self.path)
-        ending = "\r\n" if "\r\n" in text else "\n"
-        # some read it as it stands
-        new_text = values[self._name].replace(",", ending) + (ending if text.endswith("\n") else "")
+        parse(text, self.path)
+        new_text = replaced(text, values[self._name])
         return editor.FileChange(self.path, text, new_text) if new_text != text else None
+
+
+def replaced(text: str, value: str) -> str:
+    """The text of a key file with another value; it ends as it ended, since some read it as it stands."""
+    ending = "\r\n" if "\r\n" in text else "\n"
+    return value.replace(",", ending) + (ending if text.endswith("\n") else "")
 
 
 def bare(value: str) -> str:
@@ -51,9 +55,9 @@ def bare(value: str) -> str:
     return value.strip() if value.lstrip().startswith(_ARMOR) else value
 
 
-def _content(path: str) -> str:
-    """What is in a key file. Raises E_KEY_LINE."""
-    text = bare(editor.read_text(path))
+def parse(text: str, path: str) -> str:
+    """The value of a key file. Raises E_KEY_LINE."""
+    text = bare(text)
     if not text.startswith(_ARMOR):
         return ",".join(_lines(path, text))
     if not re.fullmatch(ARMORED, text):

@@ -89,7 +89,8 @@ def _place(key: Mapping[str, Any]) -> Any:
     """What two keys may not have in common."""
     place = key.get("destination")
     if isinstance(place, Mapping) and not place.get("write"):
-        return place.get("unit"), place.get("file"), destination_options.path_of(key["name"], place)
+        path = place.get("credential") or destination_options.path_of(key["name"], place)
+        return place.get("unit"), place.get("file"), path
     return place
 
 

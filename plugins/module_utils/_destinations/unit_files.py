@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import glob
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -54,6 +54,18 @@ class UnitFiles:
         """Every file that may set a variable."""
         return [*self.unit_files, *(file for pattern in self.environment_files for file in expanded(pattern))]
 
+    @property
+    def texts(self) -> dict[str, str]:
+        """The text of each file of the unit. Raises OSError for one that cannot be read."""
+        return {file: _text(file) for file in self.unit_files}
+
+    @property
+    def why_not_ours(self) -> str:
+        """Why this user does not change its files, to be read behind what they set; empty if nothing is wrong."""
+        if self.user and os.geteuid() != 0 and self.user != users.own_name():
+            return f"cannot be changed by {users.own_name()}: the unit runs as {self.user}"
+        return ""
+
     def setters(self, name: str) -> list[dict[str, Any]]:
         """The destination of each file that sets the variable, as an operator would write it, in their order.
 
@@ -65,7 +77,7 @@ class UnitFiles:
         setters: list[dict[str, Any]] = []
         remover = ""
         for file in self.unit_files:
-            effects = [*unit_lines.effects(self._text(file, name), name)]
+            effects = [*unit_lines.effects(self._known_text(file, name), name)]
             for effect in effects:
                 remover = {Effect.REMOVES: file, Effect.REMOVES_NONE: ""}.get(effect, remover)
             last = [effect for effect in effects if effect in (Effect.SETS, Effect.CLEARS)][-1:]
@@ -86,13 +98,9 @@ class UnitFiles:
                     if not may_be_missing or not isinstance(exc, EnvMissing) or _hides_files(pattern):
                         raise self._unknown(name, file) from None
 
-    def _text(self, file: str, name: str) -> str:
-        """A unit file; what is no UTF-8 in it is no name of a variable. Nothing if it was removed."""
+    def _known_text(self, file: str, name: str) -> str:
         try:
-            with open(file, encoding="utf-8", errors="replace", newline="") as handle:
-                return handle.read()
-        except FileNotFoundError:
-            return ""
+            return _text(file)
         except OSError:
             raise self._unknown(name, file) from None
 
@@ -101,24 +109,32 @@ class UnitFiles:
         return UnitVariable(unit=self.id, name=name, found=found)
 
 
+def _text(file: str) -> str:
+    """A unit file; what is no UTF-8 in it is no name of a variable. Nothing if it was removed."""
+    try:
+        with open(file, encoding="utf-8", errors="replace", newline="") as handle:
+            return handle.read()
+    except FileNotFoundError:
+        return ""
+
+
 def find(units: Sequence[str], name: str) -> Mapping[str, Any]:
     """The one destination from which all of these units take the variable.
 
     Raises E_SERVICE_MISSING, E_UNIT_VARIABLE or E_UNIT_SHARED.
     """
-    found = [_show(unit) for unit in units]
+    found = [show(unit) for unit in units]
     places = [_place(unit, name) for unit in found]
     for unit, place in zip(found[1:], places[1:]):
         if place != places[0]:
             told = f"is set in {place['file']}, and for {found[0].id} in {places[0]['file']}"
             raise UnitVariable(unit=unit.id, name=name, found=told)
-    _refuse_shared(found, places[0]["file"])
+    refuse_shared(found, places[0]["file"], lambda unit: unit.files)
     return places[0]
 
 
 def _place(unit: UnitFiles, name: str) -> dict[str, Any]:
-    if unit.user and os.geteuid() != 0 and unit.user != users.own_name():
-        found = f"cannot be changed by {users.own_name()}: the unit runs as {unit.user}"
+    if found := unit.why_not_ours:
         raise UnitVariable(unit=unit.id, name=name, found=found)
     places = unit.setters(name)
     if not places:
@@ -129,14 +145,14 @@ def _place(unit: UnitFiles, name: str) -> dict[str, Any]:
     return places[0]
 
 
-def _refuse_shared(units: Sequence[UnitFiles], file: str) -> None:
-    """Raise E_UNIT_SHARED if another unit takes its variables from the file."""
+def refuse_shared(units: Sequence[UnitFiles], file: str, files_of: Callable[[UnitFiles], Iterable[str]]) -> None:
+    """Raise E_UNIT_SHARED if the file is one of those of another unit."""
     own = {unit.id for unit in units}
     real = os.path.realpath(file)
     others = [
         unit.id
         for unit in _shown("*.service")
-        if unit.id not in own and real in (os.path.realpath(other) for other in unit.files)
+        if unit.id not in own and real in (os.path.realpath(other) for other in files_of(unit))
     ]
     if others:
         raise UnitShared(path=file, units=", ".join(sorted(own)), others=", ".join(sorted(others)))
@@ -153,7 +169,8 @@ def _hides_files(pattern: str) -> bool:
     return glob.escape(pattern) != pattern and os.path.isdir(folder) and not os.access(folder, os.R_OK)
 
 
-def _show(unit: str) -> UnitFiles:
+def show(unit: str) -> UnitFiles:
+    """A unit of this host. Raises E_SERVICE_MISSING."""
     name = unit if "." in unit else f"{unit}.service"
     found = next(iter(_shown(name)), None)
     if found is None or found.state != "loaded":

@@ -1,6 +1,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The lines of a systemd unit or drop-in, and what they do to one variable (systemd.syntax(7), systemd.exec(5)).
+"""The lines of a systemd unit or drop-in, and what they do to variables and credentials.
+
+See systemd.syntax(7) and systemd.exec(5).
 
 systemd passes over a line that it does not understand, and the rest of the file counts. So does this.
 """
@@ -11,8 +13,11 @@ import enum
 import re
 import shlex
 from collections.abc import Iterator
+from typing import NamedTuple
 
+CREDENTIAL_OPTIONS = ("LoadCredential", "LoadCredentialEncrypted", "SetCredential", "SetCredentialEncrypted")
 COMMENTS = ("#", ";")
+_CREDENTIAL = re.compile(rf"[ \t]*(?P<option>{'|'.join(CREDENTIAL_OPTIONS)})[ \t]*=[ \t]*(?P<name>[^:\s\\]*):?")
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+\Z")
 _CONTINUES = re.compile(r"(?<!\\)(?:\\\\)*\\\Z")
 
@@ -26,26 +31,45 @@ class Effect(enum.Enum):
     REMOVES_NONE = enum.auto()
 
 
-def joined(text: str) -> Iterator[tuple[int, str]]:
-    """Each line with its number, those that end in a backslash with the next one, without comments and empty lines.
+class UnitLine(NamedTuple):
+    """A line without blanks around it, with its number, and where it is in the text."""
+
+    number: int
+    text: str
+    start: int
+    end: int
+
+
+class CredentialLine(NamedTuple):
+    """A line that gives a credential, and where its value is in the text. An empty name takes all others away."""
+
+    option: str
+    name: str
+    start: int
+    end: int
+
+
+def joined(text: str) -> Iterator[UnitLine]:
+    """Each line, those that end in a backslash with the next one, without comments and empty lines.
     As systemd 257 has it, an empty line ends such a line, and a blank after the backslash does so as well.
 
     If the file ends in such a line, its backslash is still there.
     """
-    begun, number = "", 0
-    for count, line in enumerate(_LINE.findall(text), start=1):
+    begun, number, start = "", 0, 0
+    for count, found in enumerate(_LINE.finditer(text), start=1):
+        line = found[0]
         if line.lstrip()[:1] in COMMENTS:
             continue
-        number = number if begun else count
+        number, start = (number, start) if begun else (count, found.start())
         begun += line.lstrip().rstrip("\r\n")
         if is_open(begun):
             begun = f"{begun[:-1]} "
             continue
         if begun.strip():
-            yield number, begun.strip()
+            yield UnitLine(number, begun.strip(), start, found.start() + len(line.rstrip("\r\n")))
         begun = ""
     if begun:
-        yield number, f"{begun[:-1]}\\"
+        yield UnitLine(number, f"{begun[:-1]}\\", start, len(text))
 
 
 def is_open(line: str) -> bool:
@@ -55,14 +79,11 @@ def is_open(line: str) -> bool:
 
 def effects(text: str, name: str) -> Iterator[Effect]:
     """What the file does to the variable ``name``, line by line."""
-    section = ""
-    for _, line in joined(text):
-        option, is_set, value = (part.strip() for part in line.rstrip("\\").partition("="))
-        if line.startswith("["):
-            section = line
-        elif section != "[Service]" or not is_set:
+    for section, line in _of_sections(text):
+        option, is_set, value = (part.strip() for part in line.text.rstrip("\\").partition("="))
+        if section != "[Service]" or not is_set:
             continue
-        elif option == "Environment" and not value:
+        if option == "Environment" and not value:
             yield Effect.CLEARS
         elif option == "Environment" and _has(value, name):
             yield Effect.SETS
@@ -70,6 +91,24 @@ def effects(text: str, name: str) -> Iterator[Effect]:
             yield Effect.REMOVES_NONE
         elif option == "UnsetEnvironment" and name in (word.partition("=")[0] for word in _words(value)):
             yield Effect.REMOVES
+
+
+def credentials(text: str) -> Iterator[CredentialLine]:
+    """What the file does to the credentials of the unit, line by line."""
+    for section, line in _of_sections(text):
+        found = _CREDENTIAL.match(text, line.start, line.end)
+        if section == "[Service]" and found:
+            yield CredentialLine(found["option"], found["name"], found.end(), line.end)
+
+
+def _of_sections(text: str) -> Iterator[tuple[str, UnitLine]]:
+    """Each line with the section that it is in."""
+    section = ""
+    for line in joined(text):
+        if line.text.startswith("["):
+            section = line.text
+        else:
+            yield section, line
 
 
 def _has(value: str, name: str) -> bool:

@@ -18,6 +18,7 @@ from .._errors.options import InvalidLeaveAlone, InvalidOption
 from .._system.progress_file import SILENT, ProgressFile
 from . import plan
 from .application import custom_functions, django_project, key_uses, key_worker, own_command
+from .application.process_environment import ProcessEnvironment
 from .crypto import schemes
 from .crypto.key_set import KeySet
 from .crypto.keyring import ApplicationSettings, Keyring
@@ -82,7 +83,7 @@ class Request:
     env: Callable[[], Mapping[str, str]] = dict  # reads every name that the env file sets
     traced: bool = False  # whether to note who reads the keys while the application starts
     progress: str | None = None  # the file for the one who watches
-    service_environment: Callable[[], Mapping[str, str]] = dict  # reads what the service sets for the application
+    service_environment: Callable[[], ProcessEnvironment] = ProcessEnvironment  # reads what the service gives to it
     trial: Mapping[str, str] = field(default_factory=dict, repr=False)  # new values that nothing will be under
     command: own_command.OwnCommand | None = None  # of the application's own, which rotates its keys
     runs_command: bool = False

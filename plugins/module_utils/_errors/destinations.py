@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Keys in a configuration file or a Python module, and in a place that a command reads and writes."""
+"""Keys in configuration files, Python modules and systemd units, and in places that commands read and write."""
 
 from __future__ import annotations
 
@@ -86,6 +86,47 @@ class UnitVariable(RotationError):
     found: str
     problem = "{unit}: {name} {found}"
     remedy = "Have one file set it, for all units that O(keys) lists for it, and give the user of the unit in O(user)."
+
+
+class UnitCredential(RotationError):
+    code = "E_UNIT_CREDENTIAL"
+    unit: str
+    credential: str
+    found: str
+    problem = "{unit}: the credential {credential} {found}"
+    remedy = (
+        "Have one LoadCredential= or SetCredential= give it, to all units that O(keys) lists for it, and give the user "
+        "of the unit in O(user)."
+    )
+
+
+class CredentialNotRead(RotationError):
+    code = "E_CREDENTIAL_NOT_READ"
+    name: str
+    credential: str
+    problem = "the application does not read the credential {credential} when it starts, and has {name} from elsewhere"
+    remedy = "Set the destination of {name} in O(keys) to where its settings read it."
+
+
+class SystemdCreds(RotationError):
+    code = "E_SYSTEMD_CREDS"
+    credential: str
+    word: str
+    found: str
+    advice: str
+    problem = "systemd-creds cannot {word} the credential {credential}: {found}"
+    remedy = "{advice}"
+
+
+class CredentialKey(RotationError):
+    code = "E_CREDENTIAL_KEY"
+    credential: str
+    found: str
+    problem = "the credential {credential} is encrypted with {found}, and how it was made cannot be read from it"
+    remedy = (
+        "Give the options with which systemd-creds encrypt makes it as encrypt: in its destination in O(keys), such as "
+        "[--with-key=host+tpm2, --tpm2-pcrs=7]."
+    )
 
 
 class UnitShared(RotationError):

@@ -10,15 +10,16 @@ from typing import Any
 
 from .._engine.application import django_project
 from .._engine.application.django_project import ApplicationStart
-from .._services.service_environment import variables
+from .._engine.application.process_environment import ProcessEnvironment
+from .._services import service_environment
 
 
 def start_application(params: Mapping[str, Any]) -> ApplicationStart:
     """Start the application as its service does. Raises what ``django_project.start`` raises."""
     place = params["project_dir"], params["settings_module"]
-    return django_project.start(*place, environment=service_environment(params))
+    return django_project.start(*place, environment=read_environment(params))
 
 
-def service_environment(params: Mapping[str, Any]) -> Callable[[], Mapping[str, str]]:
-    """Reads what the service of the application sets in its environment."""
-    return functools.partial(variables, params["environment_from"])
+def read_environment(params: Mapping[str, Any]) -> Callable[[], ProcessEnvironment]:
+    """Reads what the service gives to the application."""
+    return functools.partial(service_environment.read, params["environment_from"])

@@ -18,7 +18,7 @@ from .._engine.crypto.key_set import KeySet
 from .._engine.rotation import Request
 from .._errors.base import RotationError
 from .._errors.keys import KeyNotGenerated
-from .application_start import service_environment
+from .application_start import read_environment
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ def request_of(params: Mapping[str, Any], purpose: Purpose) -> Request:
         env=functools.partial(_everything, params["env_file"], params["dialect"]),
         traced=purpose.traced,
         progress=params["progress"],
-        service_environment=service_environment(params),
+        service_environment=read_environment(params),
         trial=_trial(params, key_sets) if purpose.tried else {},
         command=OwnCommand.of(params.get("command")),
         runs_command=purpose.runs_command,
@@ -110,6 +110,7 @@ def refuse_other_source(params: Mapping[str, Any], started: ApplicationStart) ->
     files = destinations.files(params["keys"])
     started.refuse_other_keys(files, keys.values)
     started.refuse_unread(destinations.config_files(params["keys"]), keys.values)
+    started.refuse_unread_credentials(destinations.credentials(params["keys"]), keys.values)
     names = destinations.names_of_env_file(params["keys"])
     if names and DIALECTS[params["dialect"]].read_by_application:
         started.refuse_other_source(params["env_file"], {name: keys.values[name] for name in names})

@@ -14,7 +14,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from .._destinations import unit_files
+from .._destinations import key_files, unit_files
 from .._engine.crypto.key_set import KeySet
 from .._errors.base import RotationError
 from .._errors.services import ProcessRead
@@ -30,12 +30,20 @@ CLOCKS = (
 @dataclass(frozen=True, repr=False)
 class _Environment:
     """The keys ``exported`` to a process, whether others may be ``hidden``, which file it sees as it was before it was
-    ``replaced``, and which keys are ``missing`` there, since what starts the process should have exported them."""
+    ``replaced``, which keys are ``missing`` there, since what starts the process should have exported them, the keys in
+    its ``credentials``, and the credentials that it is ``lacking``."""
 
     exported: Mapping[str, str]
     hidden: bool
     replaced: str
     missing: Sequence[str]
+    credentials: Mapping[str, str]
+    lacking: Sequence[str]
+
+    @property
+    def keys(self) -> Mapping[str, str]:
+        """Those that were given to it."""
+        return {**self.credentials, **self.exported}
 
 
 @dataclass(frozen=True)
@@ -54,6 +62,7 @@ class KeyChange:
     to_come: bool = False
     exports: Collection[str] = ()  # keys that what starts a process puts into its environment
     also_read: Collection[str] = ()  # those of them that an application may read in the same file by itself
+    credentials: Mapping[str, str] = field(default_factory=dict)  # keys that are credentials of systemd: their names
 
     def judged(self, there: Mapping[int, Process], process: Process) -> dict[str, Any] | None:
         """The process with its key id where that is known, and why it is stale; None where it has ended meanwhile.
@@ -80,8 +89,11 @@ class KeyChange:
             reason, todo = self._stale(process, started, environment, orphan)
             if not reason and environment.missing and started > self.at + CLOCKS:
                 reason, todo = self._missing(there, process, environment.missing)
+            if not reason and environment.lacking:
+                reason = f"systemd gave it no credential {', '.join(environment.lacking)}"
+                todo = f"let its unit give it (LoadCredential=), then {process.restart}"
         known = not self.to_come and (not reason or (started > self.at + CLOCKS and not (hidden or orphan or replaced)))
-        known = known and not environment.missing  # it has them from elsewhere, or not at all
+        known = known and not (environment.missing or environment.lacking)  # it has them from elsewhere, or not at all
         return {
             "pid": process.pid,
             "name": process.name,
@@ -89,7 +101,7 @@ class KeyChange:
             "started": _time(started),
             "exported": list(exported),
             "hidden": hidden,
-            "key_id": KeySet({**self.keys.values, **exported}).key_id if known else "",
+            "key_id": KeySet({**self.keys.values, **environment.keys}).key_id if known else "",
             "older": started <= self.at + CLOCKS,
             "stale": bool(reason),
             "reason": reason,
@@ -101,23 +113,35 @@ class KeyChange:
         try:
             found, hidden = processes.exported(process, self.keys.values)
             replaced = processes.keeps_replaced(process, (self.env_file, *self.files.values()))
+            credentials = self._read_credentials(process)
         except PermissionError:
             if not self.accept_hidden:
                 raise _kept_from_us(process) from None
-            return _Environment({}, True, "", ())
+            return _Environment({}, True, "", (), {}, ())
         missing = [] if hidden else [name for name in self.keys.values if name in self.exports and name not in found]
         # in such a file's case the variable may name the file (pulpcore), and then the file decides
         exported = {name: value for name, value in found.items() if not self._names_file(name, value)}
-        return _Environment(exported, hidden, replaced, missing)
+        lacking = [] if hidden else [self.credentials[name] for name in self.credentials if name not in credentials]
+        return _Environment(exported, hidden, replaced, missing, credentials, lacking)
 
     def _names_file(self, name: str, value: str) -> bool:
+        if name in self.credentials:
+            return os.path.isabs(value) and os.path.basename(value) == self.credentials[name]
         return name in self.files and os.path.realpath(value) == os.path.realpath(self.files[name])
+
+    def _read_credentials(self, process: Process) -> dict[str, str]:
+        """The keys that systemd gave it as credentials. Raises as ``processes.credentials``."""
+        found = processes.credentials(process, self.credentials.values()) if self.credentials else {}
+        return {name: _value(found[each]) for name, each in self.credentials.items() if each in found}
 
     def _is_read_by(self, service: str) -> bool:
         """Whether systemd reads the file into the environment of this service at each start."""
         patterns = units.Unit(service).environment_files if service else []
         files = (file for pattern in patterns for file in unit_files.expanded(pattern))
         return os.path.realpath(self.env_file) in map(os.path.realpath, files)
+
+    def _has(self, environment: _Environment, name: str) -> bool:
+        return environment.credentials[name] == self.keys.values[name]
 
     def _missing(self, there: Mapping[int, Process], process: Process, names: Sequence[str]) -> tuple[str, str]:
         """Why it is stale without these keys in its environment, and what to type; nothing where it is not.
@@ -151,6 +175,10 @@ class KeyChange:
             return f"{names} was exported to it {how}", f"{take_out}, then {process.restart}"
         if len(exported) == len(self.keys.values):
             return "", ""
+        given = [] if self.to_come else [name for name in environment.credentials if not self._has(environment, name)]
+        if given:
+            names = ", ".join(self.credentials[name] for name in given)
+            return f"systemd gave it the credential {names} with another value", process.restart
         if started <= self.at + CLOCKS and not self.to_come:
             return f"started {_time(started)}, and {self.env_file} was changed {_time(self.at)}", process.restart
         if orphan:
@@ -165,6 +193,14 @@ class KeyChange:
 def _kept_from_us(process: Process) -> RotationError:
     owner, me = users.name_of(processes.owner(process)), users.own_name()
     return ProcessRead(pid=process.pid, name=process.name, owner=owner, user=me)
+
+
+def _value(content: str) -> str:
+    """The key in a credential; one that is no key is like no other."""
+    try:
+        return key_files.parse(content, "")
+    except RotationError:
+        return content
 
 
 def _time(seconds: float) -> str:

@@ -13,6 +13,8 @@ import time
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
+from .._destinations import unit_credentials
+from .._engine.application.process_environment import CREDENTIALS_DIRECTORY
 from .._engine.postgres.session_types import DatabaseSession, HeldSession, SessionProcess
 
 PROC = "/proc"
@@ -190,6 +192,21 @@ def exported(process: Process, names: Iterable[str]) -> tuple[dict[str, str], bo
     first_wins = reversed(entries)  # as in getenv(3) and in Python
     found = {os.fsdecode(name): os.fsdecode(value) for name, sign, value in first_wins if sign}
     return {name: found[name] for name in names if name in found}, any(not sign for _, sign, _ in entries)
+
+
+def credentials(process: Process, names: Iterable[str]) -> dict[str, str]:
+    """What systemd gave to it under these names (systemd.exec(5)), in the folder as the process sees it.
+
+    Where it has overwritten its environment, the folder is that of its unit. Raises PermissionError, or one of GONE.
+    """
+    variables, hidden = exported(process, [CREDENTIALS_DIRECTORY])
+    folder = variables.get(CREDENTIALS_DIRECTORY, f"{unit_credentials.FOLDER}/{process.service}" if hidden else "")
+    found = {}
+    for name in names if folder else ():
+        path = os.path.join("root", folder.lstrip(os.sep), name)
+        with contextlib.suppress(*GONE):  # it has no such credential
+            found[name] = _read(process.pid, path).decode("utf-8", "replace")
+    return found
 
 
 def hands_on(processes: Mapping[int, Process], process: Process, names: Collection[str]) -> bool:

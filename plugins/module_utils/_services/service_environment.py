@@ -1,8 +1,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The variables that a service sets for the application, for an application that reads its settings from them.
+"""What a service gives to the application, for an application that reads its settings from its environment.
 
-systemd.exec(5): Environment= first, then each EnvironmentFile= in order.
+systemd.exec(5): Environment= first, then each EnvironmentFile= in order. Credentials are files.
 """
 
 from __future__ import annotations
@@ -12,27 +12,34 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from .._destinations import destinations, editor, unit_files
+from .._destinations import destinations, editor, unit_credentials, unit_files
+from .._engine.application.process_environment import ProcessEnvironment
 from .units import Unit
 
 
-def variables(sources: Sequence[Mapping[str, Any]]) -> dict[str, str]:
-    """The variables of all sources. A later value replaces an earlier one.
+def read(sources: Sequence[Mapping[str, Any]]) -> ProcessEnvironment:
+    """The variables and credentials of all sources. A later value replaces an earlier one.
 
     A source is {unit}, a systemd unit, {file, dialect, optional}, a file that the service reads, or {keys}, of which
-    those count that are kept where the service takes its environment from. Empty names are left out. A file that the
-    unit reads, too, keeps its place in the order of the unit: what it reads later wins.
-    Raises E_SERVICE_MISSING, E_ENV_MISSING, E_ENV_READ or E_ENV_ENCODING.
+    those count that are kept where the service takes its environment or its credentials from. Empty names are left out.
+    A file that the unit reads, too, keeps its place in the order of the unit: what it reads later wins.
+    Raises E_SERVICE_MISSING, E_ENV_MISSING, E_ENV_READ or E_ENV_ENCODING, and what reading the keys raises.
     """
     found: dict[str, str] = {}
-    read: set[str] = set()
+    credentials: dict[str, bytes] = {}
+    folder = ""
+    seen: set[str] = set()
     for source in sources:
-        for place in destinations.exported(source.get("keys") or []):
+        keys = source.get("keys") or []
+        credentials |= destinations.credential_contents(keys, {})
+        for place in destinations.exported(keys):
             found |= place.read(every=False)
         if name := source.get("unit"):
             unit = Unit(name)
             unit.refuse_missing()
             found |= unit.environment
+            credentials |= unit_credentials.contents(name)
+            folder = os.path.join(unit_credentials.FOLDER, unit.id)
             files = [
                 _File(path, "systemd", optional)
                 for pattern, optional in unit.environment_files.items()
@@ -41,10 +48,10 @@ def variables(sources: Sequence[Mapping[str, Any]]) -> dict[str, str]:
         else:
             files = [_File(source.get("file") or "", source.get("dialect", ""), bool(source.get("optional")))]
         for file in files:
-            if file.path and file.path not in read:
+            if file.path and file.path not in seen:
                 found |= file.variables()
-                read.add(file.path)
-    return found
+                seen.add(file.path)
+    return ProcessEnvironment(found, credentials, folder)
 
 
 @dataclass(frozen=True)

@@ -44,6 +44,7 @@ def judge_processes(task: HostTask) -> ModuleResult:
         accept_hidden,
         accept_orphans=params["orphans"] == "accept",
         files=destinations.files(params["keys"]),
+        credentials=destinations.credentials(params["keys"]),
         to_come=to_come,
         exports=[*(name for place in places for name in place.names), *of_env_file],
         also_read=[*(name for place in places if place.is_env_file for name in place.names), *of_env_file],

@@ -22,7 +22,7 @@ from ..._errors.catalogue import build_error
 from ..crypto.function_names import Functions
 from ..crypto.key_set import KeySet
 from ..crypto.tokens import Opened, SingleTokenCipher
-from . import django_project, function_verdicts, key_worker
+from . import django_project, function_verdicts, key_worker, process_environment
 
 ANSWER_SECONDS = 120  # for one call; the first one waits for the application to start
 
@@ -78,6 +78,7 @@ class ApplicationProcess:
         self._connection.close()
         self._process.kill()
         self._process.join()
+        process_environment.remove_leftovers()
 
 
 class ProcessPair(NamedTuple):

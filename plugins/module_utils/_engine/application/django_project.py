@@ -13,15 +13,18 @@ import re
 import sys
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from ..._errors.application import DjangoSetup, InvalidProject, ProjectOwner, PythonPackage, SettingsModule
 from ..._errors.database import DatabaseNotPostgresql
+from ..._errors.destinations import CredentialNotRead
 from ..._errors.env_file import EnvExported, EnvNotLive, EnvNotRead
 from ..._system import users
 from ..crypto.derivation import members
 from ..crypto.key_set import split_list
 from ..postgres.connection import APPLICATION_NAME
+from .process_environment import ProcessEnvironment, credential_path
 
 _SETTINGS = re.compile(r"""DJANGO_SETTINGS_MODULE['"]\s*(?:,|\]\s*=)\s*['"](?P<module>[\w.]+)['"]""")
 
@@ -32,13 +35,13 @@ def start(
     project_dir: str,
     settings_module: str | None,
     watching: contextlib.AbstractContextManager[Any] | None = None,
-    environment: Callable[[], Mapping[str, str]] = dict,
+    environment: Callable[[], ProcessEnvironment] = ProcessEnvironment,
 ) -> ApplicationStart:
     """``django.setup()`` for the project in ``project_dir``; its output is swallowed, its working directory taken.
 
-    ``watching`` is entered for as long as the application starts. ``environment`` reads the variables that the service
-    sets for the application. They are set in the memory of this process: /proc shows the environment that a process was
-    born with. A process starts the application once, for all that it does.
+    ``watching`` is entered for as long as the application starts. ``environment`` reads what the service gives to it,
+    which is in the memory of this process: /proc shows the environment that a process was born with. A process starts
+    the application once, for all that it does.
 
     Raises E_PROJECT, E_PROJECT_OWNER, E_SETTINGS_MODULE, E_PYTHON_PACKAGE or E_DJANGO_SETUP, and what ``environment``
     raises.
@@ -49,7 +52,7 @@ def start(
         if isinstance(known, DjangoSetup):
             raise known
         return known
-    variables = environment()
+    variables = environment().variables_here()
     module = settings_module or variables.get("DJANGO_SETTINGS_MODULE") or settings_of(project_dir)
     sys.dont_write_bytecode = True  # a dry run writes nothing, not even a cache
     os.chdir(project_dir)
@@ -115,10 +118,13 @@ class ApplicationStart:
             raise EnvNotRead(path=env_file)
         self.refuse_other_keys(dict.fromkeys(keys, env_file), keys)
 
-    def refuse_other_keys(self, files: Mapping[str, str], keys: Mapping[str, str]) -> None:
+    def refuse_other_keys(
+        self, files: Mapping[str, str], keys: Mapping[str, str], places: Mapping[str, str] = MappingProxyType({})
+    ) -> None:
         """Raise E_ENV_NOT_LIVE unless the settings of these names, each from its file, have the values of ``keys``.
 
-        A setting that names its file instead, or that has the values under another name, is right too.
+        A setting that names its file instead, or that has the values under another name, is right too. ``places`` is
+        what a person calls the files, where that is not their path.
         """
         feeding = {name: names for name, names in feeds([keys]).items() if not isinstance(setting(name), Mapping)}
         fed = {name for names in feeding.values() for name in names}
@@ -127,17 +133,31 @@ class ApplicationStart:
             own = members(setting(name))
             known = (members(value), members(value.split(",")), members(split_list(value)), members(path))
             if own and name not in fed and own not in known:
-                raise EnvNotLive(name=name, path=path)
+                raise EnvNotLive(name=name, path=places.get(name, path))
 
     def refuse_unread(self, files: Mapping[str, str], keys: Mapping[str, str]) -> None:
         """Raise E_ENV_NOT_READ for a file that the application has neither opened nor imported while it started,
         although a setting has the value of its key: it has the value from elsewhere."""
-        fed = {name for names in feeds([keys]).values() for name in names}
         imported = {os.path.realpath(getattr(module, "__file__", None) or "") for module in list(sys.modules.values())}
-        for name, path in files.items():
-            is_set = name in fed or bool(members(setting(name)))
-            if is_set and os.path.realpath(path) not in self.files | imported:
-                raise EnvNotRead(path=path)
+        for name in _set_by(files, keys):
+            if os.path.realpath(files[name]) not in self.files | imported:
+                raise EnvNotRead(path=files[name])
+
+    def refuse_unread_credentials(self, credentials: Mapping[str, str], keys: Mapping[str, str]) -> None:
+        """Raise E_CREDENTIAL_NOT_READ for a key that a setting has, although the application has not opened its
+        credential, and E_ENV_NOT_LIVE as ``refuse_other_keys``."""
+        paths = {name: credential_path(credential) for name, credential in credentials.items()}
+        for name in _set_by(credentials, keys):
+            if os.path.realpath(paths[name]) not in self.files:
+                raise CredentialNotRead(name=name, credential=credentials[name])
+        places = {name: f"the credential {credential}" for name, credential in credentials.items()}
+        self.refuse_other_keys(paths, keys, places)
+
+
+def _set_by(names: Iterable[str], keys: Mapping[str, str]) -> list[str]:
+    """Those of these names of keys whose value a setting has."""
+    fed = {name for found in feeds([keys]).values() for name in found}
+    return [name for name in names if name in fed or members(setting(name))]
 
 
 def check_folder(project_dir: str) -> None:

@@ -28,6 +28,7 @@ from ..._destinations import destinations, editor
 from ..._destinations.dialects import DIALECTS
 from ..._errors.base import RotationError
 from . import django_project, function_verdicts, model_fields
+from .process_environment import ProcessEnvironment
 
 KDFS = (("pbkdf2", "PBKDF2HMAC"), ("scrypt", "Scrypt"))  # slow ones, in cryptography.hazmat.primitives.kdf
 
@@ -41,12 +42,17 @@ class ApplicationLocation:
     env_file: str | None
     dialect: str
     keys: Sequence[Mapping[str, Any]]  # as the operator lists them
-    service_environment: Callable[[], Mapping[str, str]] = dict  # reads what the service sets
+    service_environment: Callable[[], ProcessEnvironment] = ProcessEnvironment  # reads what the service gives to it
 
     def exported(self, keys: Mapping[str, str]) -> dict[str, str]:
         """Those of ``keys`` that the application is to find in its environment."""
-        files = destinations.files(self.keys)
-        return {name: value for name, value in keys.items() if name not in files}
+        others = {*destinations.files(self.keys), *destinations.credentials(self.keys)}
+        return {name: value for name, value in keys.items() if name not in others}
+
+    def environment(self, keys: Mapping[str, str], variables: Mapping[str, str]) -> ProcessEnvironment:
+        """What the service gives to the application, with these keys in it."""
+        credentials = destinations.credential_contents(self.keys, keys)
+        return self.service_environment().with_more({**self.exported(keys), **variables}, credentials)
 
 
 def serve(place: ApplicationLocation, keys: Mapping[str, str], connection: Any, others: Sequence[Any]) -> None:
@@ -205,9 +211,8 @@ def start(
     """Start the application in this process under these keys, and with ``variables`` in its environment. Raises what
     ``django_project.start`` raises."""
     use_keys(place, keys)
-    own = {**place.exported(keys), **variables}
     django_project.start(
-        place.project_dir, place.settings_module, environment=lambda: {**place.service_environment(), **own}
+        place.project_dir, place.settings_module, environment=lambda: place.environment(keys, variables)
     )
 
 

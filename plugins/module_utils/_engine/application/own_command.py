@@ -29,7 +29,7 @@ from ..._errors.catalogue import build_error
 from ..._errors.options import InvalidOption
 from ..crypto.key_set import split_list
 from ..postgres.connection import OUR_SETTING, OURS
-from . import django_project, key_worker
+from . import django_project, key_worker, process_environment
 
 LOOK_SECONDS = 0.5  # between two looks at a wish to stop
 HOW = (
@@ -138,6 +138,7 @@ class CommandProcess:
             os.killpg(self._process.pid or 0, signal.SIGKILL)
         self._process.kill()
         self._process.join()
+        process_environment.remove_leftovers()
 
 
 def candidates() -> list[str]:

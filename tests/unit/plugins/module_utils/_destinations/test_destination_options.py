@@ -23,6 +23,7 @@ RIGHT: list[Any] = [
     {"file": "/a.env", "dialect": "compose"},
     {"unit": "web"},
     {"unit": ["web", "worker.service"]},
+    {"unit": "web", "credential": "field-key.1", "encrypt": ["--with-key=host"]},
     COMMANDS,
 ]
 WRONG: list[tuple[Any, str]] = [
@@ -36,7 +37,10 @@ WRONG: list[tuple[Any, str]] = [
     ({"file": "/a.toml", "path": 3}, "path has another type"),
     ({"file": "/a.env", "dialect": "bash"}, "dialect is not one of"),
     ({"file": "/a.env", "dialect": "shell", "path": "a"}, "and nothing else"),
-    ({"unit": "web", "file": "/a"}, "more than that"),
+    ({"unit": "web", "file": "/a"}, "more than credential"),
+    ({"unit": "web", "encrypt": ["-H"]}, "encrypt for that"),
+    ({"unit": "web", "credential": "a/b"}, "credential is not a name"),
+    ({"unit": "web", "credential": "a", "encrypt": "-H"}, "encrypt is not a list"),
     ({"unit": [3]}, "not a name"),
     ({"read": ["get"]}, "needs read and write"),
     ({**COMMANDS, "file": "/a"}, "needs read and write"),

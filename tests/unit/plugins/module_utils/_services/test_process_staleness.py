@@ -317,3 +317,57 @@ def test_one_of_before_a_change_is_not_asked_for_a_variable_that_the_next_start_
     switch(path)
     assert judged(child.pid, exports=["SECRET_KEY"], to_come=True)["stale"] is False
     assert "was changed" in judged(child.pid, exports=["SECRET_KEY"])["reason"]
+
+
+@pytest.fixture
+def given(tmp_path: Path):
+    """What systemd gives to a process as credentials: a folder, and the variable that leads to it."""
+    folder = tmp_path / "credentials"
+    folder.mkdir()
+
+    def give(**contents: str) -> dict[str, str]:
+        for name, content in contents.items():
+            (folder / name).write_text(content)
+        return {"CREDENTIALS_DIRECTORY": str(folder)}
+
+    return give
+
+
+CREDENTIAL = {"SECRET_KEY": "secret"}
+
+
+def test_a_process_has_the_credential_that_systemd_gave_to_it(start, judged, path, given):
+    switch(path)
+    variables = given(secret="CANARY-new-key\n")
+    found = judged(start(**variables).pid, credentials=CREDENTIAL)
+    assert (found["stale"], found["key_id"]) == (False, KEYS.key_id)
+    by_path = judged(start(SECRET_KEY=f"{variables['CREDENTIALS_DIRECTORY']}/secret", **variables).pid)
+    assert by_path["stale"], "a variable of the name wins, unless it names the credential"
+    named = start(SECRET_KEY=f"{variables['CREDENTIALS_DIRECTORY']}/secret", **variables).pid
+    assert not judged(named, credentials=CREDENTIAL)["stale"]
+
+
+@pytest.mark.parametrize("content", ["CANARY-old-key\n", "CANARY old\nand more"])
+def test_one_that_was_given_another_value_is_stale(start, judged, path, given, content):
+    switch(path)
+    child = start(**given(secret=content))
+    found = judged(child.pid, credentials=CREDENTIAL)
+    assert (found["stale"], "gave it the credential secret with another value" in found["reason"]) == (True, True)
+    assert not judged(child.pid, credentials=CREDENTIAL, to_come=True)["stale"]
+
+
+def test_one_whose_credential_was_replaced_while_it_ran_is_stale(start, judged, path, given):
+    child = start(**given(secret="CANARY-old-key"))
+    switch(path)
+    given(secret="CANARY-new-key")
+    found = judged(child.pid, credentials=CREDENTIAL)
+    assert (found["stale"], "was changed" in found["reason"]) == (True, True)
+
+
+@pytest.mark.parametrize("to_come", [False, True])
+def test_one_that_was_given_none_is_stale(start, judged, path, given, to_come):
+    switch(path)
+    for child in (start(), start(**given(other="CANARY"))):
+        found = judged(child.pid, credentials=CREDENTIAL, to_come=to_come)
+        assert (found["stale"], "gave it no credential secret" in found["reason"]) == (True, True)
+        assert found["key_id"] == ""

@@ -17,10 +17,14 @@ START = """
 import json, os, sys
 sys.path.insert(0, sys.argv[1])
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.application import django_project
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.application.process_environment import (
+    ProcessEnvironment,
+)
 from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import RotationError
 try:
     service = json.loads(sys.argv[3])
-    django_project.start(sys.argv[2], service.pop("settings_module", None), environment=lambda: service)
+    module = service.pop("settings_module", None)
+    django_project.start(sys.argv[2], module, environment=lambda: ProcessEnvironment(service))
     import django
     print(json.dumps({"saw": django.SAW}))
 except RotationError as exc:

@@ -1,0 +1,81 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Keys that systemd units get as credentials: in files of their own, or in lines of a unit file, encrypted or not.
+
+The content of a credential is that of a key file.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping
+
+from .._errors.destinations import ConfigValue
+from . import editor, key_files, systemd_creds
+from .destination import Delivery, Destination, DestinationChange
+from .unit_credentials import CredentialSource, InvalidLine
+
+PLAIN = "Write it in one line, or load it from a file with LoadCredential=."
+
+
+class CredentialDestination(Destination):
+    """Credentials of one file. ``sources`` has that of each key. Raises E_ENV_*, E_CONFIG_VALUE, E_KEY_LINE,
+    E_SYSTEMD_CREDS or E_CREDENTIAL_KEY."""
+
+    path: str
+
+    def __init__(self, path: str, sources: Mapping[str, CredentialSource]) -> None:
+        super().__init__(path, list(sources), path, Delivery.CREDENTIAL)
+        self._sources = sources
+
+    def read(self, *, every: bool = True) -> dict[str, str]:
+        text = editor.read_text(self.path)
+        contents = {name: self._content(source, text) for name, source in self._sources.items()}
+        return {name: key_files.parse(content, self.path) for name, content in contents.items()}
+
+    def contents(self, values: Mapping[str, str]) -> dict[str, bytes]:
+        """What an application finds in each credential where the keys have these values, others unchanged."""
+        text = editor.read_text(self.path)
+        found = {}
+        for name, source in self._sources.items():
+            content = self._content(source, text)
+            new = key_files.replaced(content, values[name]) if name in values else content
+            found[source.name] = new.encode("utf-8")
+        return found
+
+    def refuse_unwritable(self) -> None:
+        editor.refuse_unwritable(self.path)
+
+    def change(self, values: Mapping[str, str]) -> DestinationChange | None:
+        text = new_text = editor.read_text(self.path)
+        for name, source in self._sources.items():
+            content = self._content(source, text)
+            key_files.parse(content, self.path)
+            new = key_files.replaced(content, values[name])
+            if new != content:
+                new_text = self._replaced(source, new_text, new)
+        return editor.FileChange(self.path, text, new_text) if new_text != text else None
+
+    def _content(self, source: CredentialSource, text: str) -> str:
+        with self._refusing(source):
+            written = source.find(text)
+            if not source.is_encrypted:
+                return written
+            return systemd_creds.decrypt(source.name, written.encode("utf-8")).decode("utf-8")
+
+    def _replaced(self, source: CredentialSource, text: str, content: str) -> str:
+        with self._refusing(source):
+            if source.is_encrypted:
+                options = source.options or systemd_creds.options_like(source.name, source.find(text))
+                content = systemd_creds.encrypt(source.name, content.encode("utf-8"), options)
+            return source.replaced(text, content)
+
+    @contextlib.contextmanager
+    def _refusing(self, source: CredentialSource) -> Iterator[None]:
+        try:
+            yield
+        except InvalidLine as exc:
+            raise ConfigValue(path=self.path, place=source.name, found=exc.found, advice=PLAIN) from None
+        except UnicodeDecodeError:
+            found = "has bytes that are not UTF-8"
+            raise ConfigValue(path=self.path, place=source.name, found=found, advice=PLAIN) from None
