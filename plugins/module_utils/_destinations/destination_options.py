@@ -17,6 +17,8 @@ OF_FILE: dict[str, type | tuple[type, ...]] = {"file": str, "path": (str, list),
 OF_LINES = {"file", "dialect"}
 
 OF_COMMANDS = {"read", "write"}
+OF_SECRET = {"secret", "entry", "namespace", "context", "kubeconfig"}
+OBJECT_NAME = re.compile(r"[\w.-]+", re.ASCII)
 CREDENTIAL = re.compile(r"[\w.-]+", re.ASCII)
 
 
@@ -30,6 +32,8 @@ def find_wrong(destination: Any) -> str:
         return "that is neither a path nor a dictionary"
     if OF_COMMANDS & {*destination}:
         return _find_wrong_commands(destination)
+    if destination.get("secret"):
+        return _find_wrong_secret(destination)
     if destination.get("unit"):
         return _find_wrong_unit(destination)
     return _find_wrong_lines(destination) if destination.get("dialect") else _find_wrong_file(destination)
@@ -51,6 +55,15 @@ def _find_wrong_unit(destination: Mapping[str, Any]) -> str:
 
 def _is_list_of_words(words: Any) -> bool:
     return isinstance(words, list) and bool(words) and all(isinstance(word, str) and word for word in words)
+
+
+def _find_wrong_secret(destination: Mapping[str, Any]) -> str:
+    if not {*destination} <= OF_SECRET:
+        return f"with a secret and a member that is not one of {', '.join(sorted(OF_SECRET - {'secret'}))}"
+    for name in ("secret", "namespace", "entry"):
+        if not OBJECT_NAME.fullmatch(str(destination.get(name) or "default")):
+            return f"whose {name} is no name of Kubernetes"
+    return ""
 
 
 def _find_wrong_lines(destination: Mapping[str, Any]) -> str:

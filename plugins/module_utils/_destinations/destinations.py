@@ -20,6 +20,7 @@ from .destination import Delivery, Destination, DestinationChange
 from .destination_options import path_of, units_of
 from .env_lines import EnvLines
 from .key_files import KeyFile
+from .secret_destination import SecretDestination, SecretPlace
 from .unit_credentials import CredentialSource
 
 Keys = Sequence[Mapping[str, Any]]
@@ -46,6 +47,7 @@ def _build(env_file: str | None, keys: Keys, dialect: str) -> list[Destination]:
     of_files = {name: each for name, each in own.items() if isinstance(each, Mapping) and each.get("file")}
     other_lines = {name: each for name, each in of_files.items() if each.get("dialect")}
     found += _other_lines(other_lines)
+    found += _secrets({name: each for name, each in own.items() if isinstance(each, Mapping) and each.get("secret")})
     found += _credentials({name: each for name, each in own.items() if isinstance(each, CredentialSource)})
     return found + _config_files({name: each for name, each in of_files.items() if name not in other_lines})
 
@@ -66,6 +68,14 @@ def _credentials(sources: Mapping[str, CredentialSource]) -> list[Destination]:
     for name, source in sources.items():
         files.setdefault(source.file, {})[name] = source
     return [CredentialDestination(file, of_file) for file, of_file in files.items()]
+
+
+def _secrets(destinations: Mapping[str, Mapping[str, Any]]) -> list[Destination]:
+    """Each Secret of Kubernetes once, with all its keys."""
+    secrets: dict[SecretPlace, dict[str, str]] = {}
+    for name, each in destinations.items():
+        secrets.setdefault(SecretPlace.of(each), {})[name] = each.get("entry") or name
+    return [SecretDestination(secret, entries) for secret, entries in secrets.items()]
 
 
 def _other_lines(destinations: Mapping[str, Mapping[str, Any]]) -> list[Destination]:
@@ -132,6 +142,11 @@ def credential_contents(keys: Keys, values: Mapping[str, str]) -> dict[str, byte
     """The content of each credential with these values of the keys. Raises as ``read``."""
     places = [place for place in _delivered(keys, Delivery.CREDENTIAL) if isinstance(place, CredentialDestination)]
     return {name: content for place in places for name, content in place.contents(values).items()}
+
+
+def secrets(keys: Keys) -> list[SecretDestination]:
+    """The Secrets of Kubernetes that have keys."""
+    return [place for place in exported(keys) if isinstance(place, SecretDestination)]
 
 
 def _delivered(keys: Keys, delivery: Delivery) -> list[Destination]:

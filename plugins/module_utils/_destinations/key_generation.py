@@ -89,8 +89,8 @@ def _place(key: Mapping[str, Any]) -> Any:
     """What two keys may not have in common."""
     place = key.get("destination")
     if isinstance(place, Mapping) and not place.get("write"):
-        path = place.get("credential") or destination_options.path_of(key["name"], place)
-        return place.get("unit"), place.get("file"), path
+        path = place.get("credential") or place.get("entry") or destination_options.path_of(key["name"], place)
+        return place.get("unit"), place.get("file"), place.get("secret"), place.get("namespace"), path
     return place
 
 

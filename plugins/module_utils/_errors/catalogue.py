@@ -16,6 +16,7 @@ from . import (  # noqa: F401  # each module has the errors of one domain
     discovery,
     env_file,
     keys,
+    kubernetes,
     monitoring,
     options,
     record,

@@ -49,6 +49,10 @@ class MemoryImporter(MetaPathFinder, Loader):
     def create_module(self, spec: ModuleSpec) -> None:
         """As Python does."""
 
+    def get_source(self, name: str) -> str:
+        """The text of a module, as loaders of Python have it."""
+        return self._files[name][1]
+
     def exec_module(self, module: ModuleType) -> None:
         """Compile its file and run that."""
         path, text = self._files[module.__name__]

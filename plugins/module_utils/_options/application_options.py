@@ -61,6 +61,15 @@ APPLICATION_SERVICES: Spec = {
             "start": {"type": "list", "elements": "str"},
             "stop": {"type": "list", "elements": "str"},
             "status": {"type": "list", "elements": "str"},
+            "workload": {
+                "type": "dict",
+                "options": {
+                    "name": {"type": "str", "required": True},
+                    "namespace": {"type": "str"},
+                    "context": {"type": "str"},
+                    "kubeconfig": {"type": "path"},
+                },
+            },
         },
     },
     "memory": {"type": "path", "required": True},

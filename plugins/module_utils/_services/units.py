@@ -80,6 +80,14 @@ class Service:
     def refresh(self) -> None:
         """Take over what has changed in its own configuration, before a start."""
 
+    def run_start(self, patience: float, note: str | None) -> str:
+        """Have it start, within so many seconds; what went wrong, if anything did (``child_processes.ended``)."""
+        return _run(self.start, patience, note)
+
+    def run_stop(self, patience: float, note: str | None) -> str:
+        """Have it stop, as ``run_start``."""
+        return _run(self.stop, patience, note)
+
     def refuse_unfit(self, names: Sequence[str]) -> None:
         """Raise an error where stopping it would not last."""
 
@@ -96,6 +104,13 @@ class Service:
     def look(self) -> str:
         """What to type to see why it does not come or go."""
         return "Run its commands by hand as the same user"
+
+
+def _run(argv: Sequence[str], patience: float, note: str | None) -> str:
+    if not argv:
+        return "no command is given for that"
+    rc = child_processes.ended(argv, patience, note=note)
+    return child_processes.format_failure(rc, patience, child_processes.program(argv)) if rc else ""
 
 
 class DuplicateEntries(Service):
@@ -252,7 +267,11 @@ def stoppable(entries: Sequence[Mapping[str, Any]]) -> tuple[list[Service], list
 
 
 def of(entry: Mapping[str, Any]) -> Service:
-    """The service of one entry of the option ``services``. Raises E_OPTION."""
+    """The service of one entry of the option ``services``. Raises E_OPTION or E_WORKLOAD."""
+    if entry.get("workload"):
+        from .workloads import Workload  # which is a service
+
+        return Workload(entry)
     name, commands = entry["name"], {word: entry.get(word) or [] for word in ("start", "stop", "status")}
     if not any(commands.values()):
         return Unit(name)
@@ -289,14 +308,14 @@ def _may_be_up(service: Service) -> bool:
 
 
 def _stop(service: Service, patience: float, note: str | None) -> None:
-    command = _Command(service.stop, ServiceStop, lambda: not service.is_up(unknown=False))
+    command = _Command(service.run_stop, ServiceStop, lambda: not service.is_up(unknown=False))
     _ordered(service, command, patience, note)
 
 
 def start(service: Service, patience: float, note: str | None = None) -> None:
     """Start it and see that it is up. Raises E_SERVICE_START after ``patience`` seconds."""
     service.refresh()
-    _ordered(service, _Command(service.start, ServiceStart, service.is_well), patience, note)
+    _ordered(service, _Command(service.run_start, ServiceStart, service.is_well), patience, note)
 
 
 def finish(service: Service, patience: float) -> None:
@@ -332,23 +351,16 @@ def _fallen(service: Service, found: str) -> RotationError:
 class _Command(NamedTuple):
     """What stops or starts a service, the error if it does not, and whether it has."""
 
-    argv: Sequence[str]
+    run: Callable[[float, str | None], str]
     error: type[ServiceStop | ServiceStart]
     reached: Callable[[], bool]
 
 
 def _ordered(service: Service, command: _Command, patience: float, note: str | None) -> None:
-    argv, error, reached = command
-    if not argv:
-        raise error(name=service.name, found="no command is given for that", look=service.look)
+    run, error, reached = command
     begun = time.monotonic()
-    rc = child_processes.ended(argv, patience, note=note)
-    if rc:
-        raise error(
-            name=service.name,
-            found=child_processes.format_failure(rc, patience, child_processes.program(argv)),
-            look=service.look,
-        )
+    if found := run(patience, note):
+        raise error(name=service.name, found=found, look=service.look)
     left = patience - (time.monotonic() - begun)
     _reached(service, left, error, f"was given {patience:.0f} seconds", reached)
 

@@ -22,7 +22,7 @@ def judge_processes(task: HostTask) -> ModuleResult:
     from .._destinations import destinations
     from .._destinations.dialects import DIALECTS
     from .._engine.crypto.key_set import KeySet
-    from .._services import processes
+    from .._services import processes, secret_pods
     from .._services.process_staleness import KeyChange
 
     params = task.params
@@ -56,8 +56,13 @@ def judge_processes(task: HostTask) -> ModuleResult:
     for what, pids in asked.items():
         if not pids & set(found) and (params["absent"] == "refuse" or _runs(what)):  # what has just ended shows nothing
             raise ProcessNotFound(subject=what)
+    pods = [
+        pod
+        for place in destinations.secrets(params["keys"])
+        for pod in secret_pods.judge(place, "" if to_come else keys.key_id)
+    ]
     key_id = {} if to_come else {"key_id": keys.key_id}
-    return {"changed": False, "processes": list(found.values()), **key_id}
+    return {"changed": False, "processes": [*found.values(), *pods], **key_id}
 
 
 def _runs(what: str) -> bool:
@@ -70,6 +75,7 @@ def _runs(what: str) -> bool:
 
 def _select_processes(params: TaskParams, there: Mapping[int, Process]) -> dict[str, set[int]]:
     """The pids of each unit, pid and pattern that is meant. Raises E_OPTION."""
+    from .._destinations import destinations
     from .._services import processes
     from .._services.units import Unit
 
@@ -84,7 +90,7 @@ def _select_processes(params: TaskParams, there: Mapping[int, Process]) -> dict[
         except re.error as exc:
             bad = f"{pattern} is no regular expression ({exc})"
             raise InvalidOption(name="patterns:", found=bad, advice="Correct it.") from None
-    if not found:
+    if not found and not destinations.secrets(params["keys"]):
         nothing = "are all empty"
         raise InvalidOption(name="units, pids and patterns", found=nothing, advice="Give one at least.")
     return {what: {process.pid for process in members} for what, members in found.items()}

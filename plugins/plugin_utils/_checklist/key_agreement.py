@@ -67,7 +67,7 @@ def processes(seen: Observations) -> ChecklistItem:
 
 def _older(processes: Sequence[Mapping[str, Any]]) -> ChecklistItem:
     """Nobody knows what a process holds that has read the file before its last change; most changes are of no key."""
-    older = [f"{each['name']} (pid {each['pid']})" for each in processes if each["older"]]
+    older = [f"{each['name']} (pid {each['pid'] or '-'})" for each in processes if each["older"]]
     if not older:
         return ChecklistItem("processes", OK, "")
     names = ", ".join(older[:SHOWN]) + (", ..." if len(older) > SHOWN else "")

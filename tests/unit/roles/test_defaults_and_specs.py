@@ -357,7 +357,7 @@ def test_the_processes_are_looked_at_on_every_host_before_a_rotation():
     asked = "{{ {'moment': 'before'} | combine(key_rotation_processes) }}"
     assert look["tetech.key_rotation.process_keys_info"] == asked
     (host,) = [task for task in tasks_of("checklist") if task.get("register") == "__checklist_host"]
-    every_host = "([__checklist_processes] if key_rotation_processes | length > 0 else [])"
+    every_host = "([__checklist_processes] if __key_rotation_has_processes else [])"
     assert every_host in host["tetech.key_rotation.host_tasks"]["tasks"]
     assert "run_once" not in host
 
@@ -370,7 +370,7 @@ def test_the_processes_are_looked_at_on_every_host_after_it_with_all_that_the_op
         name: f"{{{{ key_rotation_processes.{name} | default(omit) }}}}" for name in members
     }
     assert "run_once" not in alone
-    assert "key_rotation_processes | length > 0" in alone["when"]
+    assert "__key_rotation_has_processes" in alone["when"]
     assert alone[PROCESS_KEYS]["stage"] == "current"
     assert read("verification", "vars/main.yml")["__verification_processes"]["process_keys_info"] == (
         "{{ {'stage': 'current', 'env_file': key_rotation_env_file} | combine(key_rotation_processes) }}"

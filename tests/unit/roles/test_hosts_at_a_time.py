@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Where commands write the keys, the hosts do so one after another: the place may be one for all of them."""
+"""Where commands or a cluster have the keys, hosts write one after another: the place may be one for all of them."""
 
 from __future__ import annotations
 
@@ -43,10 +43,12 @@ def test_every_task_that_writes_keys_is_bounded() -> None:
         ([{"destination": "/etc/app/key"}, {"destination": {"file": "/etc/app/a.ini", "path": "a.b"}}], 0),
         ([{"destination": {"unit": ["web"]}}, None], 0),
         ([None, {"destination": "/etc/app/key"}, {"destination": COMMANDS}], 1),
+        ([{"destination": {"secret": "app-keys"}}], 1),
     ],
 )
-def test_it_is_one_host_where_commands_write(destinations: list[dict[str, Any] | None], hosts: int) -> None:
+def test_it_is_one_host_where_one_place_may_be_for_all(destinations: list[dict[str, Any] | None], hosts: int) -> None:
     keys = [{"name": f"KEY_{number}", **(each or {})} for number, each in enumerate(destinations)]
     text = yaml.safe_load((ROLES / "values/vars/main.yml").read_text(encoding="utf-8"))
-    templar = Templar(loader=DataLoader(), variables={"key_rotation_keys": keys})
+    own = {name: trust_as_template(text[name]) for name in ("__key_rotation_destinations", "__key_rotation_secrets")}
+    templar = Templar(loader=DataLoader(), variables={"key_rotation_keys": keys, **own})
     assert int(templar.template(trust_as_template(text["__key_rotation_hosts_at_a_time"]))) == hosts

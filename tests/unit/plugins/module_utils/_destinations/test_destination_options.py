@@ -24,6 +24,8 @@ RIGHT: list[Any] = [
     {"unit": "web"},
     {"unit": ["web", "worker.service"]},
     {"unit": "web", "credential": "field-key.1", "encrypt": ["--with-key=host"]},
+    {"secret": "app-keys"},
+    {"secret": "app-keys", "namespace": "n", "entry": "K", "context": "arn:aws:eks:c", "kubeconfig": "~/.kube/other"},
     COMMANDS,
 ]
 WRONG: list[tuple[Any, str]] = [
@@ -42,6 +44,8 @@ WRONG: list[tuple[Any, str]] = [
     ({"unit": "web", "credential": "a/b"}, "credential is not a name"),
     ({"unit": "web", "credential": "a", "encrypt": "-H"}, "encrypt is not a list"),
     ({"unit": [3]}, "not a name"),
+    ({"secret": "a", "path": "x"}, "not one of context, entry"),
+    ({"secret": "a/b"}, "secret is no name"),
     ({"read": ["get"]}, "needs read and write"),
     ({**COMMANDS, "file": "/a"}, "needs read and write"),
     ({**COMMANDS, "write": "set K"}, "write is not a list of words"),

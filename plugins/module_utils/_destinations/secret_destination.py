@@ -1,0 +1,202 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Keys in entries of a Secret of Kubernetes. The application finds each in its environment, under the name of the key.
+
+All entries change in one request, which the API server takes only if nobody has changed the Secret since it was read.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import contextlib
+import datetime
+import os
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+from .._errors.base import RotationError
+from .._errors.kubernetes import KubernetesConflict, KubernetesOwner, KubernetesReadback, KubernetesSecret
+from .._system.kubernetes_api import ApiPath, Cluster, Json
+from .destination import Delivery, Destination, DestinationChange
+
+KEPT = "{place} still has its previous values."
+UNKNOWN = "{place} may have the new values or the previous ones: both are in the key store."
+# By the beginning of a label or an annotation, what writes an object that has it again and again.
+OWNERS = {
+    "reconcile.external-secrets.io/": "External Secrets",
+    "sealedsecrets.bitnami.com/": "Sealed Secrets",
+    "argocd.argoproj.io/instance": "Argo CD",
+    "argocd.argoproj.io/tracking-id": "Argo CD",
+    "kustomize.toolkit.fluxcd.io/": "Flux",
+    "helm.toolkit.fluxcd.io/": "Flux",
+    "secrets.hashicorp.com/": "the Vault Secrets Operator",
+    "operator.1password.io/": "the 1Password operator",
+    "secrets.infisical.com/": "Infisical",
+    "secrets.doppler.com/": "Doppler",
+    "reflector.v1.k8s.emberstack.com/reflects": "Reflector",
+}
+
+
+@dataclass(frozen=True)
+class SecretPlace:
+    """One Secret of a cluster."""
+
+    cluster: Cluster
+    namespace: str
+    name: str
+
+    @classmethod
+    def of(cls, destination: Mapping[str, Any]) -> SecretPlace:
+        """The Secret of a destination, as an operator writes it."""
+        kubeconfig = os.path.expanduser(destination.get("kubeconfig") or "")
+        cluster = Cluster(kubeconfig, destination.get("context") or "")
+        return cls(cluster, destination.get("namespace") or "default", destination["secret"])
+
+    @property
+    def where(self) -> ApiPath:
+        """Its path, and what a person calls it."""
+        path = f"/api/v1/namespaces/{quote(self.namespace)}/secrets/{quote(self.name)}"
+        return ApiPath(path, f"the Secret {self.namespace}/{self.name}")
+
+    def read(self) -> Json:
+        """The object. Raises E_KUBERNETES_*."""
+        return self.cluster.get(self.where)
+
+
+class SecretDestination(Destination):
+    """Entries of one Secret. ``entries`` has that of each key. Raises E_KUBERNETES_*."""
+
+    def __init__(self, secret: SecretPlace, entries: Mapping[str, str]) -> None:
+        super().__init__(secret.where.place, list(entries), delivery=Delivery.ENVIRONMENT)
+        self.secret = secret
+        self._entries = entries
+
+    @property
+    def changed_at(self) -> float:
+        """By the clock of the API server, to the second; 0 if it does not say."""
+        names = {f"f:{entry}" for entry in self._entries.values()}
+        fields = (self.secret.read().get("metadata") or {}).get("managedFields") or []
+        times = [each.get("time") for each in fields if names & {*((each.get("fieldsV1") or {}).get("f:data") or {})}]
+        return max((seconds(time) for time in times if time), default=0.0)
+
+    def read(self, *, every: bool = True) -> dict[str, str]:
+        found = self.secret.read()
+        data = found.get("data") or {}
+        return {
+            name: _value(self.secret, data, entry)[0] for name, entry in self._entries.items() if every or entry in data
+        }
+
+    def refuse_unwritable(self) -> None:
+        self._refuse_unfit(self.secret.read())
+
+    def change(self, values: Mapping[str, str]) -> DestinationChange | None:
+        found = self.secret.read()
+        self._refuse_unfit(found)
+        data = found["data"]
+        new = {
+            entry: _encoded(values[name] + _value(self.secret, data, entry)[1]) for name, entry in self._entries.items()
+        }
+        old = {entry: data[entry] for entry in new}
+        return SecretChange(self.secret, old, new) if new != old else None
+
+    def _refuse_unfit(self, found: Json) -> None:
+        place = self.place
+        metadata = found.get("metadata") or {}
+        for owner in metadata.get("ownerReferences") or []:
+            raise KubernetesOwner(place=place, owner=f"{owner.get('kind')} {owner.get('name')}")
+        for mark in {**(metadata.get("labels") or {}), **(metadata.get("annotations") or {})}:
+            for beginning, owner in OWNERS.items():
+                if mark.startswith(beginning):
+                    raise KubernetesOwner(place=place, owner=owner)
+        for entry in self._entries.values():
+            if found.get("immutable"):
+                raise KubernetesSecret(place=place, entry=entry, found="cannot be changed: the Secret is immutable")
+            _value(self.secret, found.get("data") or {}, entry)
+
+
+def _value(secret: SecretPlace, data: Mapping[str, str], entry: str) -> tuple[str, str]:
+    """The key in an entry, and the end of a line behind it. Raises E_KUBERNETES_SECRET."""
+    if entry not in data:
+        raise KubernetesSecret(place=secret.where.place, entry=entry, found="is not set")
+    with contextlib.suppress(binascii.Error, UnicodeDecodeError):
+        text = base64.b64decode(data[entry], validate=True).decode("utf-8")
+        value = text.rstrip("\r\n")
+        if value and value.isprintable():
+            return value, text[len(value) :]
+    raise KubernetesSecret(place=secret.where.place, entry=entry, found="is no text of one line")
+
+
+def _encoded(value: str) -> str:
+    return base64.b64encode(value.encode("utf-8")).decode("ascii")
+
+
+def seconds(time: str) -> float:
+    """A time as Kubernetes writes it (RFC 3339, to the second), since the epoch."""
+    found = datetime.datetime.strptime(time[:19], "%Y-%m-%dT%H:%M:%S")
+    return found.replace(tzinfo=datetime.timezone.utc).timestamp()
+
+
+@dataclass(frozen=True, repr=False)
+class SecretChange(DestinationChange):
+    """New entries of a Secret."""
+
+    secret: SecretPlace
+    old: Mapping[str, str]
+    new: Mapping[str, str]
+
+    @property
+    def place(self) -> str:
+        return self.secret.where.place
+
+    def rehearse(self) -> None:
+        """Have the API server do all but the change: rights, admission, and that nobody has changed it."""
+        found = self._read_unchanged()
+        if not self._is_switched(found):
+            self._put(found, dry=True)
+
+    @contextlib.contextmanager
+    def prepared(self) -> Iterator[Callable[[], None]]:
+        found = self._read_unchanged()
+        yield lambda: self._switch(found)
+
+    def refuse_difference(self) -> None:
+        if not self._is_switched(self.secret.read()):
+            raise KubernetesReadback(place=self.place)
+
+    def _entries_of(self, found: Json) -> dict[str, str | None]:
+        return {entry: (found.get("data") or {}).get(entry) for entry in self.new}
+
+    def _is_switched(self, found: Json) -> bool:
+        return self._entries_of(found) == self.new
+
+    def _read_unchanged(self) -> Json:
+        """The Secret with the old values, or with the new ones, as where another host has written it."""
+        found = self.secret.read()
+        if self._entries_of(found) not in (self.old, self.new):
+            raise KubernetesConflict(place=self.place)
+        return found
+
+    def _put(self, found: Json, *, dry: bool = False) -> None:
+        new = {**found, "data": {**found["data"], **self.new}}
+        self.secret.cluster.put(self.secret.where, new, dry=dry)
+
+    def _switch(self, found: Json) -> None:
+        if self._is_switched(found):
+            return
+        try:
+            self._put(found)
+        except RotationError as exc:
+            if there := self._state_after_failure():
+                raise exc.with_changed(there.format(place=self.place)) from None
+
+    def _state_after_failure(self) -> str:
+        """What the Secret has after a write that failed, or whose answer was lost; nothing if it has the new values."""
+        with contextlib.suppress(RotationError):
+            found = self.secret.read()
+            if self._is_switched(found):
+                return ""
+            return KEPT if self._entries_of(found) == self.old else UNKNOWN
+        return UNKNOWN

@@ -1,0 +1,111 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Deployments and StatefulSets of Kubernetes as services: stopped and started by their number of replicas."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+from urllib.parse import quote
+
+from .._errors.kubernetes import KubernetesConflict, WorkloadUnfit
+from .._system.kubernetes_api import ApiPath, Cluster, Json
+from .units import Service
+
+REPLICAS = "key-rotation.tetech/replicas"  # the annotation that remembers how many there were
+TRIES = 10  # of a change that a controller overtakes
+KINDS = {"deployment": "deployments", "statefulset": "statefulsets"}
+UNFIT = f"is not {' or '.join(f'{kind}/NAME' for kind in KINDS)}, whose replicas can be changed"
+
+
+class Workload(Service):
+    """A workload of an entry of the option ``services``. Raises E_WORKLOAD, and E_KUBERNETES_* of its cluster."""
+
+    def __init__(self, entry: Mapping[str, Any]) -> None:
+        super().__init__(entry["name"], [], [])
+        described = entry["workload"]
+        kind, _, name = (described.get("name") or "").partition("/")
+        if kind not in KINDS or not name:
+            raise WorkloadUnfit(place=f"the workload of {self.name}", found=UNFIT)
+        self._cluster = Cluster(described.get("kubeconfig") or "", described.get("context") or "")
+        self._namespace, self._called = described.get("namespace") or "default", f"{kind}/{name}"
+        path = f"/apis/apps/v1/namespaces/{quote(self._namespace)}/{KINDS[kind]}/{quote(name)}"
+        self._where = ApiPath(path, f"{self._called} in the namespace {self._namespace}")
+
+    def is_up(self, *, unknown: bool) -> bool:
+        found = self._read()
+        return bool(_wanted(found) or (found.get("status") or {}).get("replicas"))
+
+    def is_well(self) -> bool:
+        """Whether its rollout is at its end: all pods that it wants are new and ready, and there are no others."""
+        found = self._read()
+        status, count = found.get("status") or {}, _wanted(found)
+        is_seen = status.get("observedGeneration", 0) >= found["metadata"].get("generation", 0)
+        counts = [status.get(name) or 0 for name in ("replicas", "updatedReplicas", "readyReplicas")]
+        return bool(is_seen and count and counts == [count] * 3)
+
+    @property
+    def is_to_be_started(self) -> bool:
+        return not _wanted(self._read())
+
+    def settles_in(self, seconds: float) -> float:
+        """A pod says itself that it is ready."""
+        return 0
+
+    def refuse_unfit(self, names: Sequence[str]) -> None:
+        """Raise E_KUBERNETES_MISSING if there is no such workload."""
+        self._read()
+
+    def run_start(self, patience: float, note: str | None) -> str:
+        """Have as many pods as before the stop."""
+
+        def start(found: Json) -> None:
+            remembered = _annotations(found).pop(REPLICAS, "")
+            found["spec"]["replicas"] = int(remembered) if remembered.isdigit() else 1
+
+        self._change(start, unless=lambda found: _wanted(found) > 0)
+        return ""
+
+    def run_stop(self, patience: float, note: str | None) -> str:
+        """Have no pods, and remember how many there were."""
+
+        def stop(found: Json) -> None:
+            _annotations(found)[REPLICAS] = str(_wanted(found))
+            found["spec"]["replicas"] = 0
+
+        self._change(stop, unless=lambda found: not _wanted(found))
+        return ""
+
+    @property
+    def look(self) -> str:
+        status = self._cluster.kubectl("-n", self._namespace, "rollout", "status", self._called)
+        pods = self._cluster.kubectl("-n", self._namespace, "describe", self._called)
+        return f"Type {shlex.join(status)} and {shlex.join(pods)}"
+
+    def _read(self) -> Json:
+        return self._cluster.get(self._where)
+
+    def _change(self, change: Callable[[Json], None], unless: Callable[[Json], bool]) -> None:
+        """Change it, again where a controller has changed it meanwhile, as with its status."""
+        for left in reversed(range(TRIES)):
+            found = self._read()
+            if unless(found):
+                return
+            change(found)
+            try:
+                self._cluster.put(self._where, found)
+            except KubernetesConflict:
+                if not left:
+                    raise
+            else:
+                return
+
+
+def _wanted(found: Json) -> int:
+    return int(found["spec"].get("replicas", 1))
+
+
+def _annotations(found: Json) -> dict[str, str]:
+    annotations: dict[str, str] = found["metadata"].setdefault("annotations", {})
+    return annotations

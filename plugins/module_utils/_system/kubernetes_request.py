@@ -1,0 +1,35 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One request to an API server by the Python package ``kubernetes``: a program that runs in a process of its own.
+
+``METHOD PATH KUBECONFIG CONTEXT``, the body on standard input. It prints the status and, on a line of its own, the
+answer. It knows nothing of this collection, so that its text alone can be run.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+SECONDS = 30
+
+
+def main(method: str, path: str, kubeconfig: str, context: str) -> None:
+    from kubernetes import client, config
+
+    configuration = client.Configuration()
+    if not kubeconfig and not os.path.exists(os.path.expanduser(config.KUBE_CONFIG_DEFAULT_LOCATION)):
+        config.load_incluster_config(client_configuration=configuration)
+    else:
+        config.load_kube_config(kubeconfig or None, context or None, client_configuration=configuration)
+    headers = {"Accept": "application/json", "Content-Type": "application/json"}
+    for setting in configuration.auth_settings().values():
+        headers[setting["key"]] = setting["value"]
+    request = client.ApiClient(configuration).rest_client.pool_manager.request
+    body = sys.stdin.buffer.read() or None
+    answer = request(method, configuration.host + path, body=body, headers=headers, timeout=SECONDS, retries=False)
+    sys.stdout.buffer.write(b"%d\n" % answer.status + answer.data)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,144 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Workloads that use a Secret: their rollouts, and under which keys their pods are."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.tetech.key_rotation.plugins.module_utils._destinations import destination, destinations
+from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import RotationError
+from ansible_collections.tetech.key_rotation.plugins.module_utils._services import secret_pods, units
+from ansible_collections.tetech.key_rotation.plugins.module_utils._system import kubernetes_api
+from ansible_collections.tetech.key_rotation.tests.kubernetes_server import (
+    DEPLOYMENTS,
+    NAMESPACE,
+    SECRETS,
+    Cluster,
+    serving,
+    wait_for_a_new_second,
+)
+
+REFERENCE = {"name": "app-keys", "key": "K"}
+SPECS: dict[str, dict[str, Any]] = {
+    "envFrom": {"containers": [{"name": "a", "envFrom": [{"configMapRef": {}}, {"secretRef": {"name": "app-keys"}}]}]},
+    "env": {"containers": [{"name": "a", "env": [{"name": "K", "valueFrom": {"secretKeyRef": REFERENCE}}]}]},
+    "init": {"initContainers": [{"name": "a", "envFrom": [{"secretRef": {"name": "app-keys"}}]}], "containers": []},
+    "volume": {"containers": [], "volumes": [{"name": "v", "secret": {"secretName": "app-keys"}}]},
+    "projected": {"containers": [], "volumes": [{"projected": {"sources": [{"secret": {"name": "app-keys"}}]}}]},
+}
+
+
+@pytest.fixture
+def cluster() -> Cluster:
+    made = Cluster()
+    made.add_secret("app-keys", {"K": "CANARY-old"})
+    return made
+
+
+@pytest.fixture
+def kubeconfig(cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    if not shutil.which("kubectl"):
+        pytest.fail("apt-get install kubectl: there is none")
+    monkeypatch.setattr(kubernetes_api, "_has_package", lambda: False)
+    with serving(tmp_path, cluster) as path:
+        yield str(path)
+
+
+@pytest.fixture
+def workload(kubeconfig: str) -> Callable[[str], units.Service]:
+    def of(name: str) -> units.Service:
+        described = {"name": name, "namespace": NAMESPACE, "kubeconfig": kubeconfig}
+        return units.of({"name": "web", "workload": described})
+
+    return of
+
+
+def refused(act: Callable[..., object], *args: Any) -> RotationError:
+    with pytest.raises(RotationError) as told:
+        act(*args)
+    return told.value
+
+
+def test_a_workload_has_as_many_pods_after_its_start_as_before_its_stop(
+    cluster: Cluster, workload: Callable[[str], units.Service]
+) -> None:
+    cluster.add_deployment("web", 3, SPECS["env"])
+    web = workload("deployment/web")
+    web.refuse_unfit(["web"])
+    assert (web.is_up(unknown=False), web.is_well(), web.is_to_be_started) == (True, True, False)
+
+    def touch(path: str) -> None:  # as a controller does with the status
+        cluster.before_put = lambda _: None
+        cluster.put(path, cluster.objects[path])
+
+    cluster.before_put = touch
+    units.stop(web, 30)
+    assert (web.is_up(unknown=False), web.is_to_be_started, cluster.pods) == (False, True, [])
+    units.stop(web, 30)
+    units.start(web, 30)
+    there = cluster.objects[f"{DEPLOYMENTS}/web"]
+    assert (web.is_well(), len(cluster.pods), there["metadata"]["annotations"]) == (True, 3, {})
+
+
+def test_a_rollout_that_never_ends_is_an_error_with_what_to_type(
+    cluster: Cluster, workload: Callable[[str], units.Service], kubeconfig: str
+) -> None:
+    cluster.add_deployment("web", 2, SPECS["env"])
+    web = workload("deployment/web")
+    units.stop(web, 30)
+    cluster.is_stuck = True
+    error = refused(units.start, web, 0.5)
+    assert (error.code, f"kubectl --kubeconfig={kubeconfig} -n prod rollout status deployment/web" in error.todo) == (
+        "E_SERVICE_START",
+        True,
+    )
+
+
+def test_what_is_no_such_workload_is_refused(workload: Callable[[str], units.Service]) -> None:
+    assert refused(workload, "daemonset/web").code == "E_WORKLOAD"
+    assert refused(workload, "web").code == "E_WORKLOAD"
+    error = refused(workload("statefulset/db").refuse_unfit, [])
+    assert (error.code, "statefulset/db in the namespace prod" in error.what) == ("E_KUBERNETES_MISSING", True)
+
+
+@pytest.mark.parametrize("use", SPECS)
+def test_a_pod_that_is_older_than_the_last_change_has_the_previous_keys(
+    cluster: Cluster, kubeconfig: str, workload: Callable[[str], units.Service], use: str
+) -> None:
+    cluster.add_deployment("web", 2, SPECS[use])
+    cluster.add_deployment("other", 1, {"containers": [{"name": "a", "env": [{"name": "K", "value": "x"}]}]})
+    keys = [{"name": "K", "destination": {"secret": "app-keys", "namespace": NAMESPACE, "kubeconfig": kubeconfig}}]
+    (place,) = destinations.secrets(keys)
+    before = secret_pods.judge(place, "")
+    assert [(pod["unit"], pod["stale"], pod["key_id"]) for pod in before] == [("deployment/web", False, "")] * 2
+    wait_for_a_new_second()
+    destination.write(destinations.changes("", keys, {"K": "CANARY-new"}, "dotenv"))
+    stale = secret_pods.judge(place, "0123456789abcdef")
+    assert [(pod["stale"], pod["key_id"]) for pod in stale] == [(True, "")] * 2
+    restart = f"kubectl --kubeconfig={kubeconfig} -n prod rollout restart deployment/web"
+    assert {pod["todo"] for pod in stale} == {restart}
+    wait_for_a_new_second()
+    web = workload("deployment/web")
+    units.stop(web, 30)
+    units.start(web, 30)
+    there = cluster.objects[f"{SECRETS}/app-keys"]  # a change of something else does not count
+    cluster.put(f"{SECRETS}/app-keys", {**there, "metadata": {**there["metadata"], "labels": {"a": "b"}}})
+    found = secret_pods.judge(place, "0123456789abcdef")
+    assert [(pod["stale"], pod["key_id"], pod["todo"]) for pod in found] == [(False, "0123456789abcdef", "")] * 2
+
+
+def test_a_pod_of_which_it_is_not_known_is_stale(cluster: Cluster, kubeconfig: str) -> None:
+    cluster.add_deployment("web", 1, SPECS["env"])
+    (pod,) = cluster.pods
+    pod["metadata"]["ownerReferences"] = []
+    cluster.objects[f"{SECRETS}/app-keys"]["metadata"]["managedFields"] = []
+    keys = [{"name": "K", "destination": {"secret": "app-keys", "namespace": NAMESPACE, "kubeconfig": kubeconfig}}]
+    (judged,) = secret_pods.judge(destinations.secrets(keys)[0], "0123456789abcdef")
+    assert (judged["stale"], f"delete pod {pod['metadata']['name']}" in judged["todo"]) == (True, True)
+    pod["status"]["phase"] = "Succeeded"
+    assert secret_pods.judge(destinations.secrets(keys)[0], "0123456789abcdef") == []
