@@ -27,15 +27,16 @@ class CredentialDestination(Destination):
     def __init__(self, path: str, sources: Mapping[str, CredentialSource]) -> None:
         super().__init__(path, list(sources), path, Delivery.CREDENTIAL)
         self._sources = sources
+        self._is_secret = not all(source.is_encrypted for source in sources.values())
 
     def read(self, *, every: bool = True) -> dict[str, str]:
-        text = editor.read_text(self.path)
+        text = editor.read_text(self.path, is_secret=self._is_secret)
         contents = {name: self._content(source, text) for name, source in self._sources.items()}
         return {name: key_files.parse(content, self.path) for name, content in contents.items()}
 
     def contents(self, values: Mapping[str, str]) -> dict[str, bytes]:
         """What an application finds in each credential where the keys have these values, others unchanged."""
-        text = editor.read_text(self.path)
+        text = editor.read_text(self.path, is_secret=self._is_secret)
         found = {}
         for name, source in self._sources.items():
             content = self._content(source, text)
@@ -47,14 +48,14 @@ class CredentialDestination(Destination):
         editor.refuse_unwritable(self.path)
 
     def change(self, values: Mapping[str, str]) -> DestinationChange | None:
-        text = new_text = editor.read_text(self.path)
+        text = new_text = editor.read_text(self.path, is_secret=self._is_secret)
         for name, source in self._sources.items():
             content = self._content(source, text)
             key_files.parse(content, self.path)
             new = key_files.replaced(content, values[name])
             if new != content:
                 new_text = self._replaced(source, new_text, new)
-        return editor.FileChange(self.path, text, new_text) if new_text != text else None
+        return editor.FileChange(self.path, text, new_text, self._is_secret) if new_text != text else None
 
     def _content(self, source: CredentialSource, text: str) -> str:
         with self._refusing(source):

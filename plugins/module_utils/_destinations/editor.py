@@ -82,8 +82,8 @@ class Assignment:
         return f"Assignment({self.name}, line {self.line})"
 
 
-def read_text(path: str) -> str:
-    """The whole file as text.
+def read_text(path: str, *, is_secret: bool = True) -> str:
+    """The whole file as text. What is no secret, such as an encrypted key, may be open to readers.
 
     Raises RotationError E_ENV_* when the path is not absolute or is no plain private file, and on bytes that are not
     UTF-8: every reader fails on those.
@@ -98,7 +98,7 @@ def read_text(path: str) -> str:
             raise EnvUnsafe(path=path, found="a symbolic link") from None
         raise EnvRead(path=path, reason=exc.strerror, user=users.own_name()) from None
     try:
-        _refuse_unsafe(path, os.fstat(descriptor))
+        _refuse_unsafe(path, os.fstat(descriptor), OTHERS if is_secret else OTHERS & ~stat.S_IROTH)
         with os.fdopen(os.dup(descriptor), "rb") as handle:
             raw = handle.read()
     except OSError as exc:
@@ -114,14 +114,14 @@ def refuse_path(path: str) -> None:
         raise EnvPath(path=path.replace("\0", "?").encode("utf-8", "replace").decode())
 
 
-def _refuse_unsafe(path: str, found: os.stat_result) -> None:
+def _refuse_unsafe(path: str, found: os.stat_result, loose: int) -> None:
     if not stat.S_ISREG(found.st_mode):
         raise EnvUnsafe(path=path, found="not a regular file")
     if found.st_nlink > 1:
         raise EnvUnsafe(path=path, found=f"one of {found.st_nlink} hard links")
     if found.st_size > MAX_BYTES:
         raise EnvUnsafe(path=path, found=f"larger than {MAX_BYTES} bytes")
-    if found.st_mode & OTHERS:
+    if found.st_mode & loose:
         raise EnvMode(path=path, mode=f"{stat.S_IMODE(found.st_mode):04o}")
     folder = os.path.dirname(path)
     mode = os.stat(folder).st_mode
@@ -295,6 +295,7 @@ class FileChange(DestinationChange):
     path: str
     old_text: str
     new_text: str
+    is_secret: bool = True
 
     @property
     def place(self) -> str:
@@ -311,7 +312,7 @@ class FileChange(DestinationChange):
 
     def refuse_difference(self) -> None:
         _run_file_act(self.path, atomic_file.sync_folder, os.path.dirname(self.path))
-        if read_text(self.path) != self.new_text:
+        if read_text(self.path, is_secret=self.is_secret) != self.new_text:
             raise EnvChanged(path=self.path)
 
     @contextlib.contextmanager
@@ -321,9 +322,9 @@ class FileChange(DestinationChange):
         _refuse_flags(self.path)
         try:
             with atomic_file.prepared(self.path, self.new_text.encode("utf-8")) as private:
-                if read_text(self.path) != self.old_text:
+                if read_text(self.path, is_secret=self.is_secret) != self.old_text:
                     raise EnvChanged(path=self.path)
-                if read_text(private) != self.new_text:
+                if read_text(private, is_secret=self.is_secret) != self.new_text:
                     raise EnvReadback(path=self.path)
                 yield private
         except OSError as exc:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import stat
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -137,6 +138,8 @@ def test_an_encrypted_file_and_an_encrypted_line(
     file = put(tmp_path / "k.cred", seal("CANARY-old\n"))
     line = " \\\n  ".join(seal("CANARY-salt", name="salt").split())
     unit = host(f"LoadCredentialEncrypted=key:{file}\nSetCredentialEncrypted=salt: \\\n  {line}\nNice=5\n")
+    for path in (file, unit):
+        path.chmod(0o644)  # as systemd-creds creates it
     keys = key(), key(name="SALT", credential="salt")
     assert destinations.read(None, list(keys)) == {"K": "CANARY-old", "SALT": "CANARY-salt"}
     old = file.read_text(), unit.read_text()
@@ -148,6 +151,9 @@ def test_an_encrypted_file_and_an_encrypted_line(
     assert unit.read_text().startswith(f"{OTHER}LoadCredentialEncrypted=key:{file}\nSetCredentialEncrypted=salt:W")
     assert unit.read_text().endswith("\nNice=5\n")
     assert "CANARY" not in file.read_text()
+    assert [stat.S_IMODE(path.stat().st_mode) for path in (file, unit)] == [0o644, 0o644]
+    file.chmod(0o646)
+    assert refused(keys[0]).code == "E_ENV_MODE"
 
 
 def test_with_another_key_than_that_of_the_host_the_options_are_needed(
