@@ -108,11 +108,12 @@ class Site:
         return Outcome(done.returncode, done.stdout + done.stderr)
 
     def start(self, playbook: str, *options: str) -> subprocess.Popen[str]:
-        """The same, in a process group of its own, not waited for."""
+        """The same, in a process group of its own, not waited for. Each heading is shown when its task begins: without
+        skipped tasks it would be with the first result."""
         return subprocess.Popen(
             self.argv(playbook, *options),
             cwd=PLAYBOOKS,
-            env=self.environment(),
+            env=self.environment(ANSIBLE_DISPLAY_SKIPPED_HOSTS="true"),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

@@ -180,6 +180,7 @@ MOMENTS: list[tuple[str, Callable[[Site], Callable[[Site], bool]], str]] = [
     ),
     ("Dump | Create and verify the backup", lambda site: changed(site.folder / "backups/spring.json"), "nothing"),
     ("Pending | Create the new version", lambda site: changed(site.store), "discard"),
+    ("Before | Record how the application reads", lambda site: modules_at_work, "discard"),
     ("Switch | Write the new keys", lambda site: lambda _: True, "backwards"),
     ("Switch | Write the new keys", lambda site: changed(site.env_file), "backwards"),
     ("Switch | Re-encrypt values written", lambda site: modules_at_work, "backwards"),
