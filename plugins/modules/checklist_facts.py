@@ -45,6 +45,8 @@ facts:
     - The host's C(clock) when the module C(began) and C(ended), the C(versions), the C(databases), pending
       C(migrations), the C(speed), and what uses C(secret_key).
     - The C(caches) that outlive the processes, and how many entries of their tables hold tokens (C(cached_tokens)).
+    - How many of Django's sessions hold tokens (C(session_tokens)), and the command that deletes them
+      (C(clear_sessions)).
     - The C(sessions) of the application's role, each with the C(process) of this host that holds it if it can be
       determined.
     - Each reason why no write fence is possible (C(unfenced)).

@@ -5,9 +5,11 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import json
 import os
 import re
+import zlib
 from typing import Any
 
 import pytest
@@ -21,6 +23,7 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discov
 )
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres.connection import Database
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.proof import census
+from django.core import signing
 
 from .conftest import Site
 from .test_discovery import token
@@ -302,3 +305,44 @@ def test_the_plan_and_the_dry_run_stop_at_unexplained_ciphertext_and_at_an_idle_
 def test_a_settlement_that_names_nothing_stops(site: Site, name: str) -> None:
     site.write_inventory(key_rotation_settlements={name: {"not_ours": "a reason"}})
     assert "E_SETTLEMENT" in site.play("rotate", "--check").text
+
+
+def packings(value: str) -> dict[str, Any]:
+    document = json.dumps({"host": "db1", "password": value}).encode()
+    return {
+        "encoded": base64.b64encode(document).decode(),
+        "zipped": gzip.compress(document),
+        "zipped_text": base64.b64encode(zlib.compress(document)).decode(),
+        "signed": signing.dumps({"password": value}, key="another secret", compress=True),
+        "linked": f"data:application/json;base64,{base64.b64encode(document).decode()}",
+    }
+
+
+def test_tokens_in_encoded_or_compressed_data_stop(database: Database, keyring: Keyring) -> None:
+    columns = {name: "bytea" if name == "zipped" else "text" for name in packings("")}
+    listed = ", ".join(f"{name} {sql_type}" for name, sql_type in columns.items())
+    database.execute(f"CREATE TABLE secrets (id int PRIMARY KEY, a text, {listed})")
+    for number in range(3):
+        secret = token(keyring, f"a password {number}")
+        row = (number, token(keyring), *packings(secret).values())
+        database.execute(f"INSERT INTO secrets VALUES ({', '.join(['%s'] * len(row))})", row)
+    survey = target_survey.find(database, "auto", (), keyring)
+    stops = {each.column: each for each in accounting.columns(database, survey, {})}
+    assert set(stops) == {f"secrets.{name}" for name in columns}
+    assert {each.kind.code for each in stops.values()} == {"E_TOKEN_PACKED"}
+    assert "3 of 3 values looked at hold tokens" in stops["secrets.encoded"].what
+    settled = {
+        f"secrets.{name}": {"not_ours" if name == "encoded" else "unreadable": "nobody reads it"} for name in columns
+    }
+    (left,) = accounting.columns(database, survey, settlements.parse(settled))
+    assert left.column == "secrets.encoded", "what is proved to be under a rotated key is ours"
+
+
+def test_the_same_packings_without_tokens_stop_nothing(database: Database, keyring: Keyring) -> None:
+    columns = {name: "bytea" if name == "zipped" else "text" for name in packings("")}
+    listed = ", ".join(f"{name} {sql_type}" for name, sql_type in columns.items())
+    database.execute(f"CREATE TABLE secrets (id int PRIMARY KEY, a text, {listed})")
+    for number in range(3):
+        row = (number, token(keyring), *packings(f"a plain word {number}").values())
+        database.execute(f"INSERT INTO secrets VALUES ({', '.join(['%s'] * len(row))})", row)
+    assert found(database, keyring) == {}

@@ -12,7 +12,11 @@ from typing import Any
 
 import pytest
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.keyring import Keyring
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery import cached_tokens
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery import (
+    accounting,
+    cached_tokens,
+    target_survey,
+)
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres.catalog import Table
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres.connection import Database
 
@@ -28,6 +32,9 @@ class Survey:
 
     tables: dict[Table, list[Any]] = field(default_factory=lambda: {CACHE: [], TABLE: []})
     found: list[Any] = field(default_factory=list)
+
+    def is_sessions(self, table: Table) -> bool:
+        return False
 
     def is_cache(self, table: Table) -> bool:
         return table == CACHE
@@ -65,3 +72,29 @@ def test_a_cache_without_tokens_is_not_named(cache: Database, keyring: Keyring) 
     assert list(cached_tokens.find(cache, Survey(), keyring)) == []
     put(cache, "one", base64.b64encode(b"an object"))
     assert list(cached_tokens.find(cache, Survey(), keyring)) == []
+
+
+def test_sessions_that_hold_tokens_are_counted(database: Database, keyring: Keyring) -> None:
+    from django.core import signing
+
+    database.execute("CREATE TABLE secrets (id int PRIMARY KEY, a text)")
+    database.execute("INSERT INTO secrets VALUES (1, %s)", (sealed(keyring, "plain", ("current",)).decode(),))
+    database.execute(
+        "CREATE TABLE django_session (session_key varchar(40), session_data text, expire_date timestamptz)"
+    )
+    try:
+        for number in range(5):
+            held = {"token": sealed(keyring, "plain", ("current",)).decode()} if number < 2 else {"cart": [number] * 90}
+            data = signing.dumps(held, key="another secret", salt="django.contrib.sessions", compress=True)
+            database.execute("INSERT INTO django_session VALUES (%s, %s, now())", (f"key{number}", data))
+        survey = target_survey.find(database, "auto", (), keyring)
+        (found,) = cached_tokens.find(database, survey, keyring)
+        stops = accounting.columns(database, survey, {})
+    finally:
+        database.execute("DROP TABLE django_session")
+    assert found == cached_tokens.CachedTokens("django_session.session_data", 2, 5, sessions=True)
+    assert stops == []
+    found.put(survey.findings)
+    (told,) = [each.as_notice() for each in survey.findings.of("session_tokens")]
+    assert told["notice"].startswith("2 of 5 sessions hold tokens")
+    assert "manage.py shell" in told["todo"]

@@ -475,7 +475,7 @@ class Application:
             yield from plan.notices(database, survey.found, self.keyring)
             plan.left_out(database, survey)
             for each in cached_tokens.find(database, survey, self.keyring):
-                survey.findings.put("cached_tokens", each.column, count=each.count, looked_at=each.looked_at)
+                each.put(survey.findings)
             yield from (each.as_notice() for each in survey.findings.with_text(stops=False))
 
 

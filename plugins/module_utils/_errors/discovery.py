@@ -150,6 +150,22 @@ class DerivedFromKeys(RotationError):
     )
 
 
+class TokenPacked(RotationError):
+    code = "E_TOKEN_PACKED"
+    column: str
+    count: int
+    looked_at: int
+    problem = (
+        "{column}: {count} of {looked_at} values looked at hold tokens under the keys that are rotated inside other "
+        "data, such as JSON in base64 or compressed data, in which none is rewritten"
+    )
+    remedy = (
+        "Let functions of the application decrypt and encrypt them (application: {{decrypt, encrypt}} in O(schemes)), "
+        "or its own command (O(method)=command). If nobody needs these values: O(settlements): "
+        '{{{column}: {{unreadable: "reason"}}}}.'
+    )
+
+
 class KeyFingerprintStored(RotationError):
     code = "E_KEY_FINGERPRINT"
     column: str

@@ -30,6 +30,11 @@ def collect_facts(task: HostTask) -> ModuleResult:
         migrations = host_facts.pending_migrations(database.alias for database in databases)
         users = host_facts.secret_key_users(request.key_sets["current"])
         reads = model_reading.beforehand(application.targets, application.keyring, params["left_out"])
+        held = [
+            each
+            for database, survey in application.parts
+            for each in cached_tokens.find(database, survey, application.keyring)
+        ]
         django_project.let_go()
         found = {
             "databases": [host_facts.of_database(database) for database in databases],
@@ -44,11 +49,9 @@ def collect_facts(task: HostTask) -> ModuleResult:
             ],
             "reads": reads,
             "caches": [cache.as_fact() for cache in lasting_caches.lasting()],
-            "cached_tokens": {
-                each.column: each.count
-                for database, survey in application.parts
-                for each in cached_tokens.find(database, survey, application.keyring)
-            },
+            "cached_tokens": {each.column: each.count for each in held if not each.sessions},
+            "session_tokens": {each.column: each.count for each in held if each.sessions},
+            "clear_sessions": lasting_caches.CLEAR_SESSIONS,
             "versions": django_project.versions(),
             "cores": os.cpu_count() or 1,
         }

@@ -11,6 +11,11 @@ from typing import Any
 IN_PROCESS = {"LocMemCache", "DummyCache"}  # of django.core.cache.backends: they end with the process
 DATABASE = "DatabaseCache"
 COLUMNS = ("cache_key", "value")  # of the table of such a cache: values are pickled, in base64
+SESSION_COLUMNS = ("session_key", "session_data")  # of a table of django.contrib.sessions, which are signed
+CLEAR_SESSIONS = (
+    'manage.py shell -c "from importlib import import_module; from django.conf import settings; '
+    'import_module(settings.SESSION_ENGINE).SessionStore.get_model_class().objects.all().delete()"'
+)
 # The kinds whose LOCATION is shown. That of a server may hold a password.
 _PLACES = {DATABASE: "table", "FileBasedCache": "folder"}
 _SESSIONS = ("django.contrib.sessions.backends.cache", "django.contrib.sessions.backends.cached_db")

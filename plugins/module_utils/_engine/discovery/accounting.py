@@ -17,7 +17,7 @@ from ..postgres.catalog import Column, Table
 from ..postgres.connection import Database
 from . import model_evidence, proposal, row_samples, unexplained, value_look
 from .column_types import KINDS, ArrayCodec, JsonCodec
-from .findings import Finding, Findings
+from .findings import Finding, Findings, unsettled
 from .settlements import DECISIONS, Settlements
 from .signatures import identify
 from .target_survey import Survey
@@ -43,10 +43,10 @@ def columns(database: Database, survey: Survey, settled: Settlements) -> list[Fi
     targets = {target.name: target for target in survey.found if isinstance(target.kind, JsonCodec)}
     ignored = {*survey.findings.columns("ignored")}
     decided = {name for name, one in settled.items() if one.decision in DECISIONS}
-    known = _accounted(survey).difference(targets, ignored) | decided
+    known = _accounted(survey).difference(targets, ignored)
     digests = {*survey.findings.columns("digest")}
     found = Findings()
-    fields = _fields(database, survey, known.union(targets))
+    fields = _fields(database, survey, known.union(targets, decided))
     for table, members in survey.tables.items():
         open_columns = [
             column
@@ -60,6 +60,11 @@ def columns(database: Database, survey: Survey, settled: Settlements) -> list[Fi
             name = table.label_of(column.name)
             if name in targets:
                 values = [survey.without_tokens(targets[name], value) for value in values]
+            if not survey.is_sessions(table) and (count := survey.holding(values)):
+                found.put("token_packed", name, count=count, looked_at=len(values))
+                continue
+            if name in decided:
+                continue
             judged = unexplained.classify(
                 values, f"{table.name}.{column.name}", documents=isinstance(KINDS.get(column.type), JsonCodec)
             )
@@ -78,7 +83,7 @@ def columns(database: Database, survey: Survey, settled: Settlements) -> list[Fi
             found.put("encoded", name, field=each.field, found=each.found)
     survey.findings.drop("ignored", found.columns())
     survey.findings.drop("digest", found.columns())
-    return found.with_text(stops=True)
+    return unsettled(found.with_text(stops=True), settled)
 
 
 def _accounted(survey: Survey) -> set[str]:

@@ -1,29 +1,33 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Tokens in the tables of database caches, whose entries are pickled objects in base64.
+"""Tokens in the tables of database caches, whose entries are pickled objects in base64, and of sessions.
 
 An object that was cached with its tokens may be saved after the rotation: then tokens under the old keys are back in a
-table. The key of an entry may be that of a session, so entries are counted and not named.
+table. The key of an entry may be that of a session, so entries are counted and not named. Sessions are compressed JSON.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
+from ..application import lasting_caches
 from ..crypto.keyring import Keyring
 from ..crypto.wrappers import unbase64
 from ..postgres import sql
 from ..postgres.catalog import Table
 from ..postgres.connection import Database
+from .findings import Findings
 from .nesting import holding
+from .packed_values import unpacked
 from .target_survey import Survey
 
 LOOKED_AT = 1000  # entries of a cache: its default is to keep 300
 LONGEST = 1_000_000  # bytes of one entry
 AT_ONCE = 2_000_000  # bytes of entries in memory at a time, of which the search has a few copies
-_SIZES = "SELECT cache_key, octet_length(value) FROM {} AS t WHERE octet_length(value) <= {} LIMIT {}"
-_VALUES = "SELECT value FROM {} AS t WHERE cache_key = ANY(%s) AND octet_length(value) <= {}"
+_SIZES = "SELECT {key}, octet_length({value}) FROM {rows} AS t WHERE octet_length({value}) <= {longest} LIMIT {most}"
+_VALUES = "SELECT {value} FROM {rows} AS t WHERE {key} = ANY(%s) AND octet_length({value}) <= {longest}"
 
 
 @dataclass(frozen=True)
@@ -33,32 +37,58 @@ class CachedTokens:
     column: str
     count: int
     looked_at: int
+    sessions: bool = False
+
+    def put(self, findings: Findings) -> None:
+        """Put it down."""
+        facts = {"count": self.count, "looked_at": self.looked_at}
+        if self.sessions:
+            findings.put("session_tokens", self.column, **facts, command=lasting_caches.CLEAR_SESSIONS)
+        else:
+            findings.put("cached_tokens", self.column, **facts)
+
+
+class _Store(NamedTuple):
+    """A table whose entries expire, with the columns of their keys and values."""
+
+    table: Table
+    key: str
+    value: str
+
+    def query(self, text: str, **more: int) -> sql.Composable:
+        names = {"key": sql.Identifier("t", self.key), "value": sql.Identifier("t", self.value)}
+        numbers = {name: sql.Literal(number) for name, number in {"longest": LONGEST, **more}.items()}
+        return sql.SQL(text).format(rows=self.table.rows, **names, **numbers)
 
 
 def find(database: Database, survey: Survey, keyring: Keyring) -> Iterator[CachedTokens]:
-    """The caches of one database that hold such tokens. Raises E_DB."""
+    """The caches and sessions of one database that hold such tokens. Raises E_DB."""
     names = {target.scheme for target in survey.found}
     for table in survey.tables:
-        if survey.is_cache(table):
-            count = looked_at = 0
-            for keys in _batches(database, table):
-                held, seen = _count(keyring, names, _entries(database, table, keys))
-                count, looked_at = count + held, looked_at + seen
-            if count:
-                yield CachedTokens(table.label_of("value"), count, looked_at)
+        sessions = survey.is_sessions(table)
+        if not (sessions or survey.is_cache(table)):
+            continue
+        store = _Store(table, *(lasting_caches.SESSION_COLUMNS if sessions else lasting_caches.COLUMNS))
+        count = looked_at = 0
+        for keys in _batches(database, store):
+            held, seen = _count(keyring, names, _entries(database, store, keys))
+            count, looked_at = count + held, looked_at + seen
+        if count:
+            yield CachedTokens(table.label_of(store.value), count, looked_at, sessions)
 
 
-def _count(keyring: Keyring, names: Collection[str], texts: Sequence[bytes]) -> tuple[int, int]:
-    """How many of the texts hold such tokens, and how many there are."""
-    return len(holding(keyring, names, texts)), len(texts)
+def _count(keyring: Keyring, names: Collection[str], entries: Sequence[bytes]) -> tuple[int, int]:
+    """How many of the entries hold such tokens, and how many there are."""
+    texts = [(place, text) for place, entry in enumerate(entries) for text in unpacked(entry)]
+    found = holding(keyring, names, [text for _, text in texts])
+    return len({texts[place][0] for place in found}), len(entries)
 
 
-def _batches(database: Database, table: Table) -> Iterator[list[str]]:
+def _batches(database: Database, store: _Store) -> Iterator[list[str]]:
     """The keys of the entries, as many at a time as have AT_ONCE bytes together."""
-    query = sql.SQL(_SIZES).format(table.rows, sql.Literal(LONGEST), sql.Literal(LOOKED_AT))
     keys: list[str] = []
     size = 0
-    for key, length in database.rows(query, table=table.label):
+    for key, length in database.rows(store.query(_SIZES, most=LOOKED_AT), table=store.table.label):
         if keys and size + length > AT_ONCE:
             yield keys
             keys, size = [], 0
@@ -68,8 +98,7 @@ def _batches(database: Database, table: Table) -> Iterator[list[str]]:
         yield keys
 
 
-def _entries(database: Database, table: Table, keys: list[str]) -> list[bytes]:
+def _entries(database: Database, store: _Store, keys: list[str]) -> list[bytes]:
     """What the entries of these keys hold: those that are still there."""
-    query = sql.SQL(_VALUES).format(table.rows, sql.Literal(LONGEST))
-    values = (value.encode() for (value,) in database.rows(query, (keys,), table=table.label))
+    values = (value.encode() for (value,) in database.rows(store.query(_VALUES), (keys,), table=store.table.label))
     return [unbase64(value) or value for value in values]

@@ -64,6 +64,7 @@ _ROWS = (
     stop("tied", "E_COLUMN_TIED"),
     stop("encoded", "E_FIELD_ENCODED"),
     stop("unexplained", "E_UNEXPLAINED"),
+    stop("token_packed", "E_TOKEN_PACKED", (UNREADABLE, BY_COMMAND)),
     stop("key_fingerprint", "E_KEY_FINGERPRINT", (UNUSED_KEY_ID, BY_COMMAND)),
     stop("made_of_keys", "E_MADE_OF_KEYS"),
     stop("new_keys_refused", "E_NEW_KEYS_REFUSED"),
@@ -194,6 +195,12 @@ _ROWS = (
         "of_ciphertext",
         "made of the ciphertext itself, and not compared by the rotation: only its values are counted",
         "It differs after the rotation. If something outside the database keeps it, such as an ETag, renew that.",
+    ),
+    warn(
+        "session_tokens",
+        "{count} of {looked_at} sessions hold tokens under the keys that are rotated",
+        "Delete the sessions after the switch, if you can before the application starts: {command}. Everybody is "
+        "logged out. A token that stays in a session cannot be read.",
     ),
     warn("cached"),  # keys and values of a database cache, which expire
     warn("fixed"),  # under settings that these keys do not feed: {scheme}

@@ -29,7 +29,8 @@ from ..postgres.connection import Database, array
 from . import proposal, search_columns, signatures
 from .column_types import FERNETS, IN_TEXT, KINDS, SHORTEST, WRITTEN, ColumnCodec, JsonCodec, is_document
 from .findings import Finding, Findings, refuse, unsettled
-from .nesting import bare
+from .nesting import bare, holding
+from .packed_values import unpacked
 from .plaintext_rules import PlaintextRule, rule
 from .settlements import MIXED, NONE, ONE_LAYER, TWO_LAYERS, Settlements
 from .signatures import Signature, of_another_format
@@ -292,6 +293,16 @@ class Survey:
         """Whether it is the table of a database cache."""
         texts = {column.name for column in self.tables[table] if column.type in ("text", "character varying")}
         return table.name in self._caches and texts.issuperset(lasting_caches.COLUMNS)
+
+    def is_sessions(self, table: Table) -> bool:
+        """Whether it is a table of Django's sessions."""
+        return {column.name for column in self.tables[table]}.issuperset(lasting_caches.SESSION_COLUMNS)
+
+    def holding(self, values: Sequence[Any]) -> int:
+        """How many values hold a token under a rotated key inside other data, which may be compressed and encoded."""
+        texts = [(place, text) for place, value in enumerate(values) for text in unpacked(value)]
+        found = holding(self._keyring, {target.scheme for target in self.found}, [text for _, text in texts])
+        return len({texts[place][0] for place in found})
 
     def _look_at_unwritable(self, table: Table, column: Column) -> None:
         """Decide on a column of a type that the engine does not write."""

@@ -15,7 +15,8 @@ from typing import Any
 
 from .column_types import is_document
 from .known_forms import COLUMNS
-from .value_look import Look, Value, look_at
+from .packed_values import document_in
+from .value_look import ENCODED, Look, Value, look_at
 
 PLAIN, EXPLAINED, SPARSE, UNEXPLAINED = "plain", "explained", "sparse", "unexplained"
 ENOUGH = 3  # values that look random, of however many: one in 500 plain ones does by chance
@@ -45,16 +46,20 @@ _SIZES: dict[str, Callable[[int], int]] = {
 }
 # Whole words, or their ends: "research", "hashtag" and "committee" say nothing of the kind.
 _SAYS_DIGEST = re.compile(
-    r"(?:hash|digest|check_?sum|md5|(?:finger|thumb)_?print|hmac|signature|[ug]uid)(?:es|ed|s)?(?![a-z])|sha_?\d|"
+    r"(?:hash|digest|check_?sum|md5|(?:finger|thumb)_?print|hmac|signature)(?:es|ed|s)?(?![a-z])|sha_?\d|"
     r"(?<![a-z])(?:etag|bidx|blind|search|lookup|commit|revision|nonce)s?(?![a-z])|"
     r"^(?:id|pk)$|(?:^|_)(?:oid|sid|idx|index|version|cache_key|session_key|trace_id)$",
 )
+_SAYS_UUID = re.compile(r"[ug]uids?(?![a-z])")
+UUID = 16  # bytes: no other length is explained by that name
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
 
-def _says_digest(name: str) -> bool:
-    """Whether the name of a column or member says that it is a digest or random, in snake_case or camelCase."""
-    return bool(_SAYS_DIGEST.search(_CAMEL.sub("_", name).lower()))
+def _says_digest(name: str, length: int) -> bool:
+    """Whether the name of a column or member says that so many bytes are a digest or random, in snake_case or
+    camelCase."""
+    words = _CAMEL.sub("_", name).lower()
+    return bool(_SAYS_DIGEST.search(words) or (length == UUID and _SAYS_UUID.search(words)))
 
 
 def classify(values: Iterable[Any], place: str, *, documents: bool = False) -> Explanation:
@@ -66,12 +71,16 @@ def classify(values: Iterable[Any], place: str, *, documents: bool = False) -> E
         return Explanation(EXPLAINED, COLUMNS[place])
     texts: list[Value] = [value if isinstance(value, str) else bytes(value) for value in values]
     inside = [text for text in texts if isinstance(text, str) and (documents or is_document(text))]
-    verdicts = [_judge([text for text in texts if text not in inside], place.rpartition(".")[2])]
+    opened = [(text, document_in(text)) for text in texts if text not in inside]
+    packed = [document for _, document in opened if document]
+    verdicts = [_judge([text for text, document in opened if not document], place.rpartition(".")[2])]
     verdicts += (
         # Names of members are often IDs or digests: they count as such if they are as long.
         replace(_judge(leaves, "id" if member == NAMES else member or place), member=member)
-        for member, leaves in _members(inside)
+        for member, leaves in _members([*inside, *packed])
     )
+    if packed:
+        verdicts.append(Explanation(EXPLAINED, ENCODED))
     for verdict in (UNEXPLAINED, SPARSE, EXPLAINED):
         for found in verdicts:
             if found.verdict == verdict:
@@ -102,7 +111,7 @@ def _as_digest(random: Sequence[Look], name: str) -> str:
     length = next((length for length in DIGESTS if _SIZES.get(encoding, int)(length) == size), 0)
     if others or not length:
         return ""
-    return f"a digest or random ID of {length} bytes" if _says_digest(name) else ""
+    return f"a digest or random ID of {length} bytes" if _says_digest(name, length) else ""
 
 
 _STRING = re.compile(r'"((?:[^"\\]|\\.)*)"\s*(:)?')

@@ -17,21 +17,23 @@ from __future__ import annotations
 
 import base64
 import binascii
+import contextlib
 import re
-import zlib
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Union
 
 from . import json_text, plain_text_look
-from .known_forms import ENCRYPTED, FORMS, MAGICS
+from .known_forms import DATA_URI, ENCRYPTED, FORMS, MAGICS
+from .packed_values import decompressed
 from .plain_text_look import CODES
 from .signatures import FERNET, identify
 
 SHORTEST = 16  # bytes that a value must have to be judged: a block of AES, or a nonce and a few bytes
 WHOLE = 0.6  # of a value that must be random: a sentence that quotes a token is no ciphertext
 ENCODED = "encoded text"
+LOOKED_AT = 20_000  # bytes of what was compressed
 
 Value = Union[str, bytes]
 
@@ -134,6 +136,11 @@ class Look:
     encoding: str = ""
     size: int = 0  # characters or bytes of a value that is random as a whole
 
+    @property
+    def is_unknown(self) -> bool:
+        """Whether it is random, and nothing explains it."""
+        return bool(self.encoding and not self.known)
+
 
 _NOTHING = Look()
 
@@ -144,6 +151,8 @@ def look_at(value: Value) -> Look:
     text = value.strip()
     if ENCRYPTED.match(text) or identify(text) is not None:
         return Look(encoding="a known format")
+    if uri := DATA_URI.fullmatch(text):
+        return _look_at_data_uri(uri)
     for what, form in FORMS:
         if form.fullmatch(text):
             return Look(known=what)
@@ -157,6 +166,16 @@ def look_at(value: Value) -> Look:
             known = _known_inside(found[0], encoding) if len(found) == 1 else ""
             return Look(known, encoding, len(packed.rstrip("=")) if size == len(packed) else 0)
     return _NOTHING
+
+
+def _look_at_data_uri(uri: re.Match[str]) -> Look:
+    """A data URI is explained if its data is: random bytes of no known kind are ciphertext in any writing."""
+    data, padding = uri["data"], "=" * (-len(uri["data"].rstrip("=")) % 4 % 3)
+    inside: Value = data
+    if uri["base64"]:
+        with contextlib.suppress(ValueError):
+            inside = _base64(data.rstrip("=") + padding)
+    return Look(encoding="a data URI") if look_at(inside).is_unknown else Look(known="a data URI")
 
 
 def _look_at_bytes(data: bytes) -> Look:
@@ -183,7 +202,7 @@ def _known_inside(run: str, encoding: str) -> str:
     if not _is_text(data):
         return _known_bytes(data)
     inside = look_at(data.decode("utf-8"))
-    return inside.known or ("" if inside.encoding else ENCODED)
+    return inside.known or ("" if inside.encoding or _TOKEN.search(data) else ENCODED)
 
 
 def _base64(run: str) -> bytes:
@@ -194,16 +213,9 @@ _DECODED: dict[str, Callable[[str], bytes]] = {"hex": bytes.fromhex, "base64": _
 
 
 def _known_bytes(data: bytes) -> str:
-    for what, begins in MAGICS:
-        if begins.match(data):
-            return what
-    if data[:1] == b"\x78":  # RFC 1950: only a stream that decompresses is one
-        try:
-            if zlib.decompressobj().decompress(data, 1000):
-                return "compressed data"
-        except zlib.error:
-            return ""
-    return ""
+    if inside := decompressed(data):  # only a stream that decompresses is one, and of plain data
+        return "" if _look_at_bytes(inside[:LOOKED_AT]).is_unknown or _TOKEN.search(inside) else "compressed data"
+    return next((what for what, begins in MAGICS if begins.match(data)), "")
 
 
 # A Fernet token with anything around it: under a key that is rotated, it would be unreadable.

@@ -60,6 +60,8 @@ FACTS: dict[str, Any] = {
     "unfenced": [],
     "caches": [],
     "cached_tokens": {},
+    "session_tokens": {},
+    "clear_sessions": "manage.py shell -c ...",
 }
 CACHE = {"alias": "default", "kind": "DatabaseCache, table django_cache", "advice": "Clear it after the switch: ..."}
 KEPT = [
@@ -340,6 +342,12 @@ WRONG: list[tuple[str, Callable[[dict[str, Any]], Any], str, str]] = [
         both(fact(caches=[CACHE]), fact(cached_tokens={"django_cache.value": 7})),
         "stop",
         "7 entries of django_cache.value hold tokens under the keys that are rotated",
+    ),
+    (
+        "caches",
+        fact(session_tokens={"django_session.session_data": 7}),
+        "stop",
+        "7 sessions in django_session.session_data hold such tokens",
     ),
     ("sessions", option(services=[]), "warn", "1 of 1 sessions are of no unit in key_rotation_services: gunicorn ("),
     ("sessions", session(process=STRAY), "stop", "services: python (process 100 of session-3.scope on app2), b"),

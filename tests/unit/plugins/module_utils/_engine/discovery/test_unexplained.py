@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import ast
 import base64
+import bz2
+import gzip
 import json
 import pydoc_data.topics
 import random
@@ -108,6 +110,8 @@ def digest(size: int) -> str:
 SIGNED = "eyJfYXV0aF91c2VyX2lkIjoiMSJ9:1sZq3x:" + base64.urlsafe_b64encode(CHANCE.randbytes(32)).decode().rstrip("=")
 HEADER = base64.urlsafe_b64encode(b'{"alg":"HS256","typ":"JWT"}').decode().rstrip("=")
 COMPRESSED = zlib.compress(" ".join(WORDS[:300]).encode())
+PICTURE = base64.b64encode(b"\x89PNG\r\n" + CHANCE.randbytes(90)).decode()
+TOKEN = base64.urlsafe_b64encode(b"\x80\0\0\0\0" + CHANCE.randbytes(84)).decode()
 PEM = f"-----BEGIN {{}}-----\n{base64.encodebytes(CHANCE.randbytes(600)).decode()}-----END {{}}-----\n"
 
 
@@ -115,7 +119,7 @@ PEM = f"-----BEGIN {{}}-----\n{base64.encodebytes(CHANCE.randbytes(600)).decode(
     ("place", "value", "what"),
     [
         ("auth_user.password", "pbkdf2_sha256$600000$aZ3kQ9xY$" + "aZ3kQ9xYbC" * 4 + "=", "a password hash"),
-        ("a.password", "$2b$12$" + "aZ3kQ9xYbC" * 5, "a password hash"),
+        ("a.password", "$2b$12$" + "aZ3kQ9xYbC" * 5 + "aZ3", "a password hash"),
         ("a.password", "!" + "aZ3kQ9xYbC" * 4, "a password hash"),
         ("django_session.session_data", SIGNED, "session data of Django, signed"),
         ("a.b", SIGNED, "signed by Django"),
@@ -138,6 +142,23 @@ PEM = f"-----BEGIN {{}}-----\n{base64.encodebytes(CHANCE.randbytes(600)).decode(
         ("a.stripe", "cus_NffrFeUfNV2HibQ9", "an ID of another service"),
         ("a.b", COMPRESSED, "compressed data"),
         ("a.b", base64.b64encode(COMPRESSED).decode(), "compressed data"),
+        ("a.b", gzip.compress(b"\x89PNG\r\n\x1a\n" + CHANCE.randbytes(200)), "compressed data"),
+        ("a.b", bz2.compress(b"a text of some words, and of several lines" * 9), "compressed data"),
+        ("a.guid", "9f86d081884c7d659a2feaa0c55ad015", "a digest or random ID of 16 bytes"),
+        ("a.b", "data:image/png;base64," + PICTURE, "a data URI"),
+        ("a.b", "data:text/plain,hello%20world", "a data URI"),
+        ("a.b", "$1$abcdefgh$" + "aZ3kQ9xYbC" * 2 + "aZ", "a password hash"),
+        ("a.b", "$5$rounds=5000$abcdefgh$" + "aZ3kQ9xYbC" * 4 + "aZ3", "a password hash"),
+        ("a.b", "$6$abcdefgh$" + "aZ3kQ9xYbC" * 8 + "aZ3kQ9", "a password hash"),
+        ("a.b", "$y$j9T$abcdefghijklmnopqrstu.$" + "aZ3kQ9xYbC" * 4 + "aZ3", "a password hash"),
+        ("a.b", "$argon2id$v=19$m=65536,t=3,p=4$c29tZXNhbHQ$" + "aZ3kQ9xYbC" * 4 + "aZ3", "a password hash"),
+        ("a.b", "argon2$argon2id$v=19$m=102400,t=2,p=8$c29tZXNhbHQ$" + "aZ3kQ9xYbC" * 4 + "aZ3", "a password hash"),
+        ("a.b", "bcrypt_sha256$$2b$12$" + "aZ3kQ9xYbC" * 5 + "aZ3", "a password hash"),
+        ("a.b", "scrypt$16384$aZ3kQ9xY$8$1$" + "aZ3kQ9xYbC" * 8 + "aZ3kQ9==", "a password hash"),
+        ("a.b", "md5$aZ3kQ9xY$" + digest(16), "a password hash"),
+        ("a.b", "$pbkdf2-sha256$29000$aZ3kQ9xYbCaZ3kQ9$" + "aZ3kQ9xYbC" * 4 + "aZ3", "a password hash"),
+        ("a.b", "{SSHA}" + base64.b64encode(CHANCE.randbytes(28)).decode(), "a password hash"),
+        ("a.b", "sha384-" + base64.b64encode(CHANCE.randbytes(48)).decode(), "a named digest"),
         ("a.photo", b"\x89PNG\r\n\x1a\n" + CHANCE.randbytes(200), "a picture"),
         ("a.b", base64.b64encode("Příliš žluťoučký kůň pěl ódy".encode()).decode(), "encoded text"),
     ],
@@ -166,6 +187,21 @@ def test_random_data_that_is_known_is_explained(place: str, value: Any, what: st
         ("a.b", "enc://" + base64.b64encode(CHANCE.randbytes(40)).decode()),
         ("a.b", "enc/" + base64.b64encode(CHANCE.randbytes(40)).decode()),
         ("a.key", PEM.format("ENCRYPTED PRIVATE KEY", "ENCRYPTED PRIVATE KEY")),
+        # What has the beginning of a known form, and not the rest of it
+        ("a.external_guid", digest(64)),
+        ("a.externalUuid", digest(32)),
+        ("a.b", "$1$" + base64.b64encode(CHANCE.randbytes(48)).decode()),
+        ("a.b", "$argon2id$" + base64.b64encode(CHANCE.randbytes(48)).decode()),
+        ("a.b", "md5:" + base64.b64encode(CHANCE.randbytes(48)).decode()),
+        ("a.b", "data:application/octet-stream;base64," + base64.b64encode(CHANCE.randbytes(48)).decode()),
+        ("a.b", "data:," + digest(48)),
+        ("a.b", b"\x1f\x8b\x08" + CHANCE.randbytes(60)),
+        # What has ciphertext inside
+        ("a.b", gzip.compress(CHANCE.randbytes(48))),
+        ("a.b", base64.b64encode(json.dumps({"user": "Ada", "password": TOKEN}).encode()).decode()),
+        ("a.b", base64.b64encode(json.dumps({"user": "Ada", "card": digest(40)}).encode()).decode()),
+        ("a.b", zlib.compress(json.dumps({"user": "Ada", "password": TOKEN}).encode())),
+        ("a.b", base64.b64encode(zlib.compress(f"a note with a token {TOKEN}".encode())).decode()),
         ("a.jwe", f"{HEADER}..{SIGNED[-43:]}.{SIGNED[-43:]}.{SIGNED[-22:]}"),
     ],
 )
@@ -192,3 +228,11 @@ def test_a_sentence_that_quotes_a_token_is_plain() -> None:
 @pytest.mark.parametrize("values", [[], [""], [b""], ["x"], [b"\0" * 64], ["0" * 64]])
 def test_nothing_to_judge_is_plain(values: list[Any]) -> None:
     assert unexplained.classify(values, "a.b").verdict == unexplained.PLAIN
+
+
+def test_a_document_in_base64_is_judged_by_its_members() -> None:
+    """As it is judged when it is not in base64."""
+    plain = [base64.b64encode(json.dumps({"sha256": digest(32), "next": n}).encode()).decode() for n in range(5)]
+    assert unexplained.classify(plain, "a.cursor").verdict == unexplained.EXPLAINED
+    secret = [base64.b64encode(json.dumps({"card": digest(40), "next": n}).encode()).decode() for n in range(5)]
+    assert unexplained.classify(secret, "a.cursor").member == "card"

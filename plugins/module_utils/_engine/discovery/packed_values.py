@@ -1,0 +1,88 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is inside compressed and encoded values: JSON in base64, sessions of Django, gzip in a bytea. All is bounded."""
+
+from __future__ import annotations
+
+import bz2
+import lzma
+import re
+import zlib
+from collections.abc import Callable, Iterator
+
+from ..crypto.wrappers import unbase64
+from .column_types import is_document
+
+DEPTH = 3  # packed in packed values
+MOST = 1 << 20  # bytes of one value that are unpacked
+MOST_MEMORY = 1 << 26  # bytes that a decompressor may take for itself
+_GZIP = 31  # window bits of zlib for a stream with the header of gzip
+# By what compressed data begins with, how it is read. Of a stream that was cut off, the beginning counts.
+_STREAMS: dict[bytes, Callable[[bytes], bytes]] = {
+    b"\x1f\x8b\x08": lambda data: zlib.decompressobj(_GZIP).decompress(data, MOST),
+    b"\x78": lambda data: zlib.decompressobj().decompress(data, MOST),
+    b"BZh": lambda data: bz2.BZ2Decompressor().decompress(data, MOST),
+    b"\xfd7zXZ\0": lambda data: lzma.LZMADecompressor(memlimit=MOST_MEMORY).decompress(data, MOST),
+}
+# How these begin in base64 and in hex.
+_PACKED_WORD = re.compile(rb"(?<![\w+/-])(?:H4sI|e[AFJN]|Qlpo|[/_]Td6W)[\w+/-]{20,}={0,2}", re.ASCII)
+_PACKED_HEX = re.compile(rb"(?<![\da-fA-F])(?i:1f8b08|78(?:01|5e|9c|da)|425a68|fd377a585a00)(?:[\da-fA-F]{2}){16,}")
+_HEX = re.compile(rb"(?:[\da-fA-F]{2}){16,}")
+
+
+def decompressed(data: bytes) -> bytes:
+    """What compressed data holds, up to a bound; nothing if it is not such."""
+    for begin, read in _STREAMS.items():
+        if data.startswith(begin):
+            try:
+                return read(data)
+            except (zlib.error, OSError, lzma.LZMAError):
+                return b""
+    return b""
+
+
+def unpacked(value: str | bytes) -> Iterator[bytes]:
+    """A value, and what it has in it that is compressed, also in base64 or hex."""
+    level = [value.encode("utf-8", "replace") if isinstance(value, str) else value]
+    left = MOST
+    for _level in range(DEPTH):
+        yield from level
+        level = [inside for each in level for inside in _inside(each) if inside]
+        left -= sum(map(len, level))
+        if left < 0:
+            return
+    yield from level
+
+
+def _inside(data: bytes) -> Iterator[bytes]:
+    yield decompressed(data)
+    for word in _PACKED_WORD.findall(data):
+        yield decompressed(_of_base64(word))
+    for word in _PACKED_HEX.findall(data):
+        yield decompressed(bytes.fromhex(word.decode()))
+
+
+def _of_base64(word: bytes) -> bytes:
+    bare = word.rstrip(b"=")
+    return unbase64(bare[: len(bare) - (len(bare) % 4 == 1)] + b"=" * (-len(bare) % 4 % 3))
+
+
+def document_in(value: str | bytes) -> str:
+    """The JSON document that all of a value stands for, compressed, in base64 or in hex; empty if there is none."""
+    data = value.encode("utf-8", "replace") if isinstance(value, str) else value
+    for _level in range(DEPTH):
+        data = decompressed(data) or _decoded(data)
+        if not data:
+            return ""
+        try:
+            text = data.decode("utf-8")
+        except UnicodeDecodeError:
+            continue
+        if is_document(text):
+            return text
+    return ""
+
+
+def _decoded(data: bytes) -> bytes:
+    joined = b"".join(data.split())
+    return bytes.fromhex(joined.decode()) if _HEX.fullmatch(joined) else _of_base64(joined)
