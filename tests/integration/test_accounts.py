@@ -6,19 +6,27 @@ from __future__ import annotations
 
 import base64
 import gzip
+import importlib
 import json
 import os
 import re
 import zlib
+from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.keyring import Keyring
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto import schemes
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.key_set import KeySet
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.keyring import (
+    ApplicationSettings,
+    Keyring,
+)
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery import (
     accounting,
     model_evidence,
     row_samples,
     settlements,
+    stored_files,
     target_survey,
 )
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres.connection import Database
@@ -346,3 +354,81 @@ def test_the_same_packings_without_tokens_stop_nothing(database: Database, keyri
         row = (number, token(keyring), *packings(f"a plain word {number}").values())
         database.execute(f"INSERT INTO secrets VALUES ({', '.join(['%s'] * len(row))})", row)
     assert found(database, keyring) == {}
+
+
+STORAGES = """
+from django.conf import settings
+from django.core.files.storage import FileSystemStorage
+from {place} import encrypt
+
+
+class Folder(FileSystemStorage):
+    location = "elsewhere"
+
+
+class Sealed(FileSystemStorage):
+    def _save(self, name, content):
+        return super()._save(name, encrypt(content))
+"""
+CODE = "from django.conf import settings\n\ndef encrypt(content):\n    return settings.{}\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "setting", "kinds"),
+    [
+        ("Folder", "SECRET_KEY", []),
+        ("Sealed", "MEDIA_ROOT", ["files"]),
+        ("Sealed", "SECRET_KEY", ["files_under_key"]),
+    ],
+)
+def test_files_of_a_storage_of_the_application_s_own_are_named(
+    database: Database,
+    keyring: Keyring,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    setting: str,
+    kinds: list[str],
+) -> None:
+    from django.apps import apps
+    from django.db import models
+
+    place = f"sealing_{name}_{setting}".lower()
+    (tmp_path / f"{place}.py").write_text(CODE.format(setting))
+    (tmp_path / f"{place}_storages.py").write_text(STORAGES.format(place=place))
+    monkeypatch.syspath_prepend(str(tmp_path))
+    storage = getattr(importlib.import_module(f"{place}_storages"), name)
+
+    class Document(models.Model):
+        file = models.FileField(storage=storage())
+        plain = models.FileField()
+
+        class Meta:
+            app_label, db_table, managed = place, "secrets", False
+
+    monkeypatch.setattr(apps, "get_models", lambda **options: [Document])
+    database.execute("CREATE TABLE secrets (id int PRIMARY KEY, a text, file varchar(100), plain varchar(100))")
+    database.execute("INSERT INTO secrets VALUES (1, %s, 'a.pdf', 'b.pdf')", (token(keyring),))
+    found = stored_files.find(database, target_survey.find(database, "auto", (), keyring), keyring)
+    assert [(each.kind.name, each.column) for each in found] == [(kind, "secrets.file") for kind in kinds]
+    if kinds == ["files_under_key"]:
+        assert f"{place}_storages.Sealed, whose code reads SECRET_KEY" in found[0].what
+
+
+def test_values_that_django_signed_are_named_if_their_key_is_rotated(database: Database, keyring: Keyring) -> None:
+    columns = {
+        "link": signing.dumps({"customer": 7}, key="old-secret"),
+        "stamped": signing.TimestampSigner(key="old-secret").sign("ada@example.org"),
+        "note": "10:30:00",
+    }
+    database.execute("CREATE TABLE secrets (id int PRIMARY KEY, a text, link text, stamped text, note text)")
+    database.execute("INSERT INTO secrets VALUES (1, %s, %s, %s, %s)", (token(keyring), *columns.values()))
+    for ring, named in ((keyring, ["secrets.link", "secrets.stamped"]), (of_another_key(), [])):
+        survey = target_survey.find(database, "auto", (), ring)
+        assert accounting.columns(database, survey, {}) == []
+        assert survey.findings.columns("signed") == named
+
+
+def of_another_key() -> Keyring:
+    keys = KeySet({"FIELD_ENCRYPTION_KEY": base64.urlsafe_b64encode(bytes(32)).decode()})
+    return Keyring(schemes.parse("auto"), {"current": keys}, ApplicationSettings({"SECRET_KEY": "old-secret"}.get))

@@ -29,6 +29,7 @@ from .discovery import (
     listed_rows,
     proposal,
     settlements,
+    stored_files,
     target_survey,
     unlisted_keys,
 )
@@ -390,6 +391,7 @@ class Application:
             for each in [
                 *accounting.columns(database, survey, self.settlements),
                 *unsettled(fingerprint_columns.find(database, survey, self.keyring), self.settlements),
+                *unsettled(stored_files.find(database, survey, self.keyring), self.settlements),
             ]
         ]
         surveys = [survey for _, survey in self.parts]

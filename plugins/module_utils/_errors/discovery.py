@@ -166,6 +166,18 @@ class TokenPacked(RotationError):
     )
 
 
+class FilesUnderKey(RotationError):
+    code = "E_FILES_UNDER_KEY"
+    column: str
+    storage: str
+    key: str
+    problem = "{column}: its files are read and written by {storage}, whose code reads {key}, and files are not rotated"
+    remedy = (
+        "If it encrypts them under {key}, have the application re-encrypt the files under the new key, and settle the "
+        'column then. If it does not: O(settlements): {{{column}: {{not_ours: "reason"}}}}.'
+    )
+
+
 class KeyFingerprintStored(RotationError):
     code = "E_KEY_FINGERPRINT"
     column: str

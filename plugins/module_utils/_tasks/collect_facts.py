@@ -13,7 +13,7 @@ def collect_facts(task: HostTask) -> ModuleResult:
     """Everything at once. Raises what opening the application raises."""
     from .._engine import host_facts, rotation
     from .._engine.application import django_project, lasting_caches
-    from .._engine.discovery import cached_tokens
+    from .._engine.discovery import cached_tokens, stored_files
     from .._engine.postgres import sessions
     from .._engine.proof import model_reading
     from .._engine.rewrite import fence
@@ -52,6 +52,11 @@ def collect_facts(task: HostTask) -> ModuleResult:
             "cached_tokens": {each.column: each.count for each in held if not each.sessions},
             "session_tokens": {each.column: each.count for each in held if each.sessions},
             "clear_sessions": lasting_caches.CLEAR_SESSIONS,
+            "files": {
+                each.column: each.facts["storage"]
+                for database, survey in application.parts
+                for each in stored_files.find(database, survey, application.keyring)
+            },
             "versions": django_project.versions(),
             "cores": os.cpu_count() or 1,
         }

@@ -15,6 +15,7 @@ from . import (
     caches,
     data,
     database_capacity,
+    files,
     hosts,
     key_agreement,
     people,
@@ -54,6 +55,7 @@ CHECKS: dict[str, Callable[[Observations], ChecklistItem]] = {
     "versions": hosts.versions,
     "secret_key": secret_key.other_users,
     "caches": caches.lasting,
+    "files": files.storages,
 }
 # What a person may know better. The others protect the data.
 ACCEPTABLE = (

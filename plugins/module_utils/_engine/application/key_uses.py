@@ -70,7 +70,7 @@ def scan(project_dir: str, names: Collection[str], folders: Mapping[str, str]) -
         if opened >= MOST_FILES or time.monotonic() > end:
             found.cut_off = True
             break
-        for name, use in _of_file(path, shown, names):
+        for name, use in of_file(path, shown, names):
             found.uses.setdefault(name, []).append(use)
     return Scan({name: sorted(set(uses)) for name, uses in sorted(found.uses.items())}, found.cut_off)
 
@@ -113,7 +113,8 @@ def _walk(folder: str) -> Iterator[str]:
         yield from (os.path.join(place, name) for name in sorted(files) if name.endswith(".py"))
 
 
-def _of_file(path: str, shown: str, names: Collection[str]) -> Iterator[tuple[str, Use]]:
+def of_file(path: str, shown: str, names: Collection[str]) -> Iterator[tuple[str, Use]]:
+    """Each of these names that a source file reads, with where it does."""
     try:
         if os.path.getsize(path) > LARGEST:
             return

@@ -18,6 +18,7 @@ from ..postgres.connection import Database
 from . import model_evidence, proposal, row_samples, unexplained, value_look
 from .column_types import KINDS, ArrayCodec, JsonCodec
 from .findings import Finding, Findings, unsettled
+from .known_forms import SIGNED
 from .settlements import DECISIONS, Settlements
 from .signatures import identify
 from .target_survey import Survey
@@ -72,6 +73,8 @@ def columns(database: Database, survey: Survey, settled: Settlements) -> list[Fi
                 continue
             if judged.verdict == unexplained.SPARSE:
                 survey.findings.put("sparse", name, found=_format_verdict(judged, values))
+            elif judged.what == SIGNED and survey.rotates("SECRET_KEY"):
+                survey.findings.put("signed", name)
             elif judged.verdict == unexplained.UNEXPLAINED and name in ignored:
                 found.put("ignored_tokens", name)
             elif judged.verdict == unexplained.UNEXPLAINED:

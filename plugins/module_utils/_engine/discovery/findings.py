@@ -65,6 +65,7 @@ _ROWS = (
     stop("encoded", "E_FIELD_ENCODED"),
     stop("unexplained", "E_UNEXPLAINED"),
     stop("token_packed", "E_TOKEN_PACKED", (UNREADABLE, BY_COMMAND)),
+    stop("files_under_key", "E_FILES_UNDER_KEY", DECISIONS),
     stop("key_fingerprint", "E_KEY_FINGERPRINT", (UNUSED_KEY_ID, BY_COMMAND)),
     stop("made_of_keys", "E_MADE_OF_KEYS"),
     stop("new_keys_refused", "E_NEW_KEYS_REFUSED"),
@@ -195,6 +196,18 @@ _ROWS = (
         "of_ciphertext",
         "made of the ciphertext itself, and not compared by the rotation: only its values are counted",
         "It differs after the rotation. If something outside the database keeps it, such as an ETag, renew that.",
+    ),
+    warn(
+        "files",
+        "its files are read and written by {storage}, which is not one of Django's own: files are not rotated",
+        "Check whether it encrypts them. If it does, and under a key that is rotated, have the application re-encrypt "
+        "them: they cannot be read otherwise.",
+    ),
+    warn(
+        "signed",
+        "has values that Django signed with SECRET_KEY, which is rotated: they will be invalid",
+        "Check what reads them. If SECRET_KEY_FALLBACKS keeps the old key, they stay valid. Otherwise have the "
+        "application sign them again after the rotation.",
     ),
     warn(
         "session_tokens",

@@ -36,6 +36,7 @@ _IDS = r"cus|acct|ch|pi|pm|sub|in|evt|price|prod|seti|src|card|tok|req|txn|po|re
 # What an application may put before its own tokens: never the scheme of a URL, or the first part of a path.
 _NOT_ENCRYPTED = r"(?!(?:aes\w*|cipher\w*|crypt\w*|enc|encr\w*|fernet|secrets?)[.:/])"
 
+SIGNED = "signed by Django"
 # Texts: the first pattern that matches a whole value explains it.
 FORMS: tuple[tuple[str, re.Pattern[str]], ...] = (
     (
@@ -64,7 +65,7 @@ FORMS: tuple[tuple[str, re.Pattern[str]], ...] = (
         ),
     ),
     # django.core.signing: a value, its time in base62, and an HMAC of SHA-1 or SHA-256 in base64
-    ("signed by Django", _any(r"\.?[\w-]*:[\dA-Za-z]{6}:[\w-]{27}(?:[\w-]{16})?")),
+    (SIGNED, _any(r"[\w.@+-]*:[\dA-Za-z]{6}:[\w-]{27}(?:[\w-]{16})?")),
     (
         "a UUID",  # RFC 9562; without hyphens only with a version and a variant
         _any(

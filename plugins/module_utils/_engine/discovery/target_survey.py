@@ -294,6 +294,10 @@ class Survey:
         texts = {column.name for column in self.tables[table] if column.type in ("text", "character varying")}
         return table.name in self._caches and texts.issuperset(lasting_caches.COLUMNS)
 
+    def rotates(self, setting: str) -> bool:
+        """Whether a setting is one of the keys at hand, or fed by one."""
+        return any(setting in {name, *self._keyring.settings_fed_by(name)} for name in self._keyring.names)
+
     def is_sessions(self, table: Table) -> bool:
         """Whether it is a table of Django's sessions."""
         return {column.name for column in self.tables[table]}.issuperset(lasting_caches.SESSION_COLUMNS)

@@ -62,6 +62,7 @@ FACTS: dict[str, Any] = {
     "cached_tokens": {},
     "session_tokens": {},
     "clear_sessions": "manage.py shell -c ...",
+    "files": {},
 }
 CACHE = {"alias": "default", "kind": "DatabaseCache, table django_cache", "advice": "Clear it after the switch: ..."}
 KEPT = [
@@ -343,6 +344,7 @@ WRONG: list[tuple[str, Callable[[dict[str, Any]], Any], str, str]] = [
         "stop",
         "7 entries of django_cache.value hold tokens under the keys that are rotated",
     ),
+    ("files", fact(files={"doc.file": "core.Safe"}), "warn", "doc.file in core.Safe: the storage is the application's"),
     (
         "caches",
         fact(session_tokens={"django_session.session_data": 7}),
