@@ -969,6 +969,16 @@ def test_an_id_that_is_computed_from_the_key_stops_until_it_is_settled(
     assert findings.unsettled([finding], settled) == []
 
 
+def test_a_prefix_of_tokens_under_keys_that_stay_is_looked_at_too(database: Database) -> None:
+    stays = base64.urlsafe_b64encode(bytes(32)).decode()
+    settings = ApplicationSettings({"FIELD_ENCRYPTION_KEY": stays}.get)
+    ring = Keyring(SCHEMES, {"current": OLD}, settings)
+    one(database, "text", *(f"enc${Fernet(stays).encrypt(b'x').decode()}" for _ in range(3)))
+    found = survey(database, ring)
+    assert found.findings.columns("fixed") == ["secrets.a"]
+    assert fingerprint_columns.find(database, found, ring) == []
+
+
 def test_a_small_table_that_lists_keys_by_an_id_that_is_computed_from_them_stops(
     database: Database, keyring: Keyring
 ) -> None:

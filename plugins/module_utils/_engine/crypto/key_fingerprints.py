@@ -72,7 +72,7 @@ class KeyFingerprints:
 
     def of_word(self, word: str) -> str:
         """How a word is computed from a key; empty if it is not."""
-        for end in (word[:LEAST], word[-LEAST:]):
+        for end in {word[:LEAST], word[-LEAST:]}:
             for each in self._ends.get(end, ()):
                 if len(word) >= each.least and (each.text.startswith(word) or each.text.endswith(word)):
                     return each.describe(word)
@@ -82,7 +82,7 @@ class KeyFingerprints:
         """The words of a text that are computed from a key, each with how."""
         words = chain([text.strip()], *(pattern.findall(text) for pattern in _WORDS))
         for word in dict.fromkeys(word.rstrip("=") for word in words):
-            if what := self.of_word(word):
+            if not _is_plain_word(word) and (what := self.of_word(word)):
                 yield word, what
 
     def without_ids(self, text: str) -> str:
@@ -90,6 +90,11 @@ class KeyFingerprints:
         for word, what in self.of_text(text):
             text = text.replace(word, f"({what})")
         return text
+
+
+def _is_plain_word(word: str) -> bool:
+    """Whether it is of letters of one case alone: random hex or base64 is once in 100 times, and keys begin so too."""
+    return word.isalpha() and (word.islower() or word.isupper() or word.istitle())
 
 
 def _of_setting(name: str, text: bytes) -> Iterator[Fingerprint]:
@@ -139,7 +144,8 @@ def _written(what: str, data: bytes) -> Iterator[Fingerprint]:
     if len(data) >= 16:
         texts["the form of a UUID"] = str(uuid.UUID(bytes=data[:16]))
     if len(data) == 4:
-        texts["decimal"] = str(int.from_bytes(data, "big"))
+        decimal = str(int.from_bytes(data, "big"))
+        yield Fingerprint(f"{what} in decimal", decimal, len(decimal))
     for writing, text in texts.items():
         if len(text) >= LEAST:
             yield Fingerprint(f"{what} in {writing}", text)

@@ -197,9 +197,11 @@ class Keyring:
         return {setting for setting, names in self._feeds.items() if key in names}
 
     def raw_keys(self, scheme: str) -> Iterator[tuple[str, bytes]]:
-        """The keys that a scheme makes of settings, of every stage, each with the names of these settings."""
-        described = self.schemes[scheme]
-        for stage in self.stages if not described.functions else ():
+        """The keys that a scheme makes of the keys at hand, of every stage, each with the names of its settings."""
+        described = self.schemes.get(scheme)
+        if described is None or described.functions:
+            return
+        for stage in self.stages:
             view = self._views[stage]
             names = ", ".join(sorted(described.made_of(view)))
             for role in described.format.keys:

@@ -7,7 +7,7 @@ The ID stays as it is in a rotation, so the application would look for a key tha
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from ..crypto.key_fingerprints import KeyFingerprints
 from ..crypto.keyring import Keyring
@@ -39,11 +39,21 @@ def find(database: Database, survey: Survey, keyring: Keyring) -> list[Finding]:
         ]
         rows = list(_sample(database, table, columns, filled))
         for place, column in enumerate(columns):
-            texts = dict.fromkeys(row[place] for row in rows if row[place])
-            what = next((what for text in texts for _, what in fingerprints.of_text(text)), "")
-            if what:
+            if what := id_in([row[place] for row in rows if row[place]], fingerprints):
                 found.put("key_fingerprint", table.label_of(column.name), found=what)
     return found.with_text(stops=True)
+
+
+def id_in(texts: Sequence[str], fingerprints: KeyFingerprints) -> str:
+    """How the ID of a key in a column's values is computed; empty if there is none.
+
+    A number may be one by chance: it counts if it is in half of the values, which account numbers are not.
+    """
+    for text in dict.fromkeys(texts):
+        for word, what in fingerprints.of_text(text):
+            if not word.isdigit() or 2 * sum(word in each for each in texts) >= len(texts):
+                return what
+    return ""
 
 
 def _tables(database: Database, survey: Survey) -> Mapping[Table, Collection[str]]:
