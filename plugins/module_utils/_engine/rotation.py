@@ -38,7 +38,7 @@ from .discovery.nesting import NESTED
 from .discovery.settlements import BY_COMMAND, UNREADABLE, Settlements
 from .postgres import lease
 from .postgres.connection import Database
-from .proof import census, outside
+from .proof import census, kept_columns, outside
 from .proof.census import Census
 from .proof.row_digests import EachRow
 from .rewrite import fence
@@ -170,12 +170,12 @@ class Application:
             )
         ]
 
-    def inside_fixed(self) -> list[Finding]:
-        """Tokens under keys that are rotated in columns whose own keys are not."""
+    def among_kept(self, expected: str = "") -> list[Finding]:
+        """Values under keys that are rotated, and not under the ``expected`` stage, in columns whose own keys stay."""
         return [
             finding
             for database, survey in self.parts
-            for finding in census.inside_fixed(database, survey.fixed, self.keyring, self.accepted)
+            for finding in kept_columns.findings(database, survey.fixed, self.keyring, self.settlements, expected)
         ]
 
     def refuse_unfit(self, destination: str = TRIAL) -> None:
@@ -439,7 +439,7 @@ class Application:
         unfit = any(each.kind.name == "key_type_unfit" for each in found)  # the application need not start with those
         found += [] if unset or unfit else [*self.made_of_keys(), *self.keyless_digests()]
         found += census.findings(tallies, (*census.UNOPENED, NESTED))
-        found += self.inside_fixed() if counted else []
+        found += self.among_kept() if counted else []
         found += census.left_alone(tallies, self.settlements)
         found += census.staying_plain(tallies, self.settlements)
         found += census.notable(tallies)

@@ -102,6 +102,36 @@ class ValuesOfOtherScheme(RotationError):
     )
 
 
+class ValuesUnderKeptKey(RotationError):
+    code = "E_KEPT_KEY"
+    count: int
+    rows: str
+    problem = "{count} values are under a key that is not rotated, and the rest of their column is: {rows}"
+    remedy = (
+        "A rotation leaves them unchanged. Have the application write them again as it does the rest. If it reads "
+        "both, list them in O(leave_alone), and settle each: O(settlements): "
+        '{{"table.column:key": {{not_ours: "why"}}}}'
+    )
+
+
+class ValuesUnderRotatedKey(RotationError):
+    code = "E_MIXED_KEYS"
+    column: str
+    count: int
+    rows: str
+    kept: str
+    problem = (
+        "{column}: {count} values are under keys that are rotated, and the first ones of the column under {kept}, "
+        "which stays: {rows}"
+    )
+    remedy = (
+        "The rotation would leave them unreadable. Have the application write all values of the column again under one "
+        "key: that of O(keys), and the column is rotated, or {kept}. If nobody needs the values, accept that of the "
+        'column: O(settlements): {{"table.column": {{unreadable: "why"}}}}; of a value, list it in O(leave_alone) '
+        'and settle "table.column:key".'
+    )
+
+
 class UnreadableValues(RotationError):
     code = "E_UNREADABLE"
     count: int

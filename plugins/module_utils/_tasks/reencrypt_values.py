@@ -91,7 +91,7 @@ def _examined(application: Any, params: TaskParams) -> list[CensusResult]:
     if not reverse and not params["others"]:  # the last look before the first write
         application.refuse_unaccounted()
     if not reverse:
-        found = [*census.findings(tallies), *application.inside_fixed()]
+        found = [*census.findings(tallies), *application.among_kept()]
         found += census.staying_plain(tallies, application.settlements)
         refuse([*found, *census.left_alone(tallies, application.settlements)])
         application.refuse_unfit(destination if known else rotation.TRIAL)

@@ -37,7 +37,7 @@ def take_census(task: HostTask) -> ModuleResult:
         meanwhile: dict[str, Any] = {}
         written: dict[str, list[str]] = {}
         if not params["report_only"] and params["leaving"] is None:
-            refuse(application.inside_fixed())
+            refuse(application.among_kept(params["expect_stage"] or ""))
             _refuse_outside(params, application, outside)
             _refuse(params, application, tallies, baseline)
             tallies, meanwhile, written = _compared(params, application, tallies, baseline)

@@ -75,6 +75,8 @@ _ROWS = (
     stop("plaintext", "E_PLAINTEXT"),
     stop("plain_unclear", "E_PLAIN_UNCLEAR"),
     stop("other_scheme", "E_OTHER_SCHEME"),
+    stop("kept_key", "E_KEPT_KEY"),
+    stop("mixed_keys", "E_MIXED_KEYS"),
     stop("left_alone", "E_LEFT_ALONE"),
     stop("nested_unreadable", "E_NESTED"),
     stop("two_layers", "E_TWO_LAYERS"),

@@ -131,14 +131,14 @@ def held_inside(
     return {place: tuple(sorted(one.held)) for place, one in peeled.items() if one.held}
 
 
-def holding(keyring: Keyring, names: Collection[str], texts: Sequence[bytes]) -> set[int]:
-    """The places of the texts that hold a token under a rotated key: of any scheme with a marker, and of those among
-    the schemes ``names`` that have none."""
+def holding(keyring: Keyring, names: Collection[str], texts: Sequence[bytes]) -> dict[int, set[str]]:
+    """The stages of tokens under rotated keys in the texts that hold one, by the text's place: of any scheme with a
+    marker, and of those among the schemes ``names`` that have none."""
     left = [_Peeled(Opened(text), text, ()) for text in texts]
     unmarked = [keyring.schemes[name] for name in names if _is_unmarked(keyring.schemes[name])]
     for own in unmarked or inner_schemes(keyring)[:1]:
         _hold(keyring, own, left, b"")
-    return {place for place, one in enumerate(left) if one.held}
+    return {place: one.held for place, one in enumerate(left) if one.held}
 
 
 def inner_schemes(keyring: Keyring) -> list[Scheme]:

@@ -31,7 +31,7 @@ from ..discovery import plain_text_look, signatures, value_look
 from ..discovery.column_types import JsonCodec
 from ..discovery.findings import KINDS, Finding, refuse
 from ..discovery.listed_rows import EXAMPLES, LISTED, ListedRows
-from ..discovery.nesting import NESTED, NESTED_UNREADABLE, TOKEN_INSIDE, TWO_LAYERS, held_inside, unwrapped
+from ..discovery.nesting import NESTED, NESTED_UNREADABLE, TOKEN_INSIDE, TWO_LAYERS, unwrapped
 from ..discovery.settlements import Settlements
 from ..discovery.signatures import Signature
 from ..discovery.target_survey import Target
@@ -49,6 +49,7 @@ SHOWN = 12  # in one message
 DIGEST_MODULUS = 1 << 256
 PLAINTEXT = "plaintext"  # the class of a value that does not look encrypted
 OTHER_SCHEME = "other_scheme"  # the class of a value that opens under a key at hand, by another scheme than its column
+KEPT_KEY = "kept_key"  # the class of a value under a key that is not rotated, in a column under keys that are
 INTEGERS = ("smallint", "integer", "bigint")
 INSIDES = (NESTED_UNREADABLE, TWO_LAYERS, TOKEN_INSIDE)  # classes of what opens, and is not read to its end
 # By class, the error of what no key opens to its end.
@@ -56,6 +57,7 @@ UNOPENED = {
     "unreadable": "E_UNREADABLE",
     PLAINTEXT: "E_PLAINTEXT",
     OTHER_SCHEME: "E_OTHER_SCHEME",
+    KEPT_KEY: "E_KEPT_KEY",
     NESTED_UNREADABLE: "E_NESTED",
     TWO_LAYERS: "E_TWO_LAYERS",
     TOKEN_INSIDE: "E_TOKEN_INSIDE",
@@ -63,6 +65,7 @@ UNOPENED = {
 # The same if only one key set is at hand: a value that does not open may be under another one.
 UNOPENED_ALONE = (PLAINTEXT, *INSIDES)
 NO_LOOKS: Mapping[str, TableComparison] = {}
+NO_FACTS: Mapping[str, str] = {}
 
 
 @dataclass
@@ -429,10 +432,18 @@ def open_other(token: bytes, target: Target, keyring: Keyring) -> OpenedByOther 
     return None
 
 
+def open_kept(token: bytes, keyring: Keyring) -> bool:
+    """Whether a token opens under a key that is not rotated."""
+    proving = (each for each in keyring.fixed.values() if each.format.authenticated and not each.functions)
+    return any(keyring.stage_of(each.name, token) for each in proving)
+
+
 def why_unopened(token: bytes, target: Target, keyring: Keyring) -> str:
     """The class of what does not open under its column's scheme. It is plaintext only if it does not look encrypted."""
     if open_other(token, target, keyring):
         return OTHER_SCHEME
+    if open_kept(token, keyring):
+        return KEPT_KEY
     is_own = _begins(token, target, keyring)
     return "unreadable" if is_own or value_look.looks_encrypted(token) else PLAINTEXT
 
@@ -445,29 +456,6 @@ def stays_plain(token: bytes, target: Target, keyring: Keyring) -> bool:
 def _begins(token: bytes, target: Target, keyring: Keyring) -> bool:
     """Whether a value begins as the tokens of its column do, be it after blanks."""
     return token.lstrip().startswith(keyring.schemes[target.scheme].marker)
-
-
-def inside_fixed(
-    database: Database, columns: Sequence[Target], keyring: Keyring, leave_alone: Collection[str]
-) -> list[Finding]:
-    """Tokens under keys that are rotated in the plaintexts of columns whose own keys are not. It reads all rows."""
-    found = {target.name: Rows() for target in columns}
-    for group in by_table(columns):
-        for page in pages(database, PageRequest(group)):
-            rows = [row_name(key) for key, _ in page]
-            for place, target in enumerate(group.members):
-                for row in _held_in_fixed(target, [values[place] for _, values in page], keyring):
-                    if not {target.name, f"{target.name}:{rows[row]}"}.intersection(leave_alone):
-                        found[target.name].add(rows[row])
-    return [each for target in columns for each in _of_rows(TOKEN_INSIDE, target, found[target.name])]
-
-
-def _held_in_fixed(target: Target, values: Sequence[Any], keyring: Keyring) -> list[int]:
-    """The places of the values that hold such a token."""
-    scheme = keyring.fixed[target.scheme]
-    tokens = target.kind.find(values, scheme.marker)
-    opened = keyring.stages_of(scheme.name, [token for _, _, token in tokens])
-    return sorted({tokens[place][0] for place in held_inside(keyring, scheme, opened)})
 
 
 def refuse_unreadable(tallies: Sequence[Tally], classes: Collection[str] = tuple(UNOPENED)) -> None:
@@ -519,7 +507,7 @@ def left_alone(tallies: Sequence[Tally], settled: Settlements) -> list[Finding]:
     found = []
     for tally in tallies:
         rows = [row for row in tally.unsettled if f"{tally.target.name}:{row}" not in settled]
-        found += _of_rows("left_alone", tally.target, Rows(len(rows), rows))
+        found += findings_of_rows("left_alone", tally.target, Rows(len(rows), rows))
     return found
 
 
@@ -532,7 +520,7 @@ def staying_plain(tallies: Sequence[Tally], settled: Settlements) -> list[Findin
         for look, rows in sorted(tally.looks.items() if reason is not None else ()):
             accepted = look not in plain_text_look.UNCLEAR or re.search(rf"\b{look}\b", reason or "", re.IGNORECASE)
             kind = "stays_plain" if accepted else "plain_unclear"
-            found += _of_rows(kind, tally.target, rows, look=look)
+            found += findings_of_rows(kind, tally.target, rows, {"look": look})
     return found
 
 
@@ -549,7 +537,7 @@ def notable(tallies: Sequence[Tally]) -> list[Finding]:
         finding
         for tally in tallies
         for kind, rows in (("loose", tally.loose), ("unsearched", tally.unsearched))
-        for finding in _of_rows(kind, tally.target, rows)
+        for finding in findings_of_rows(kind, tally.target, rows)
     ] + [
         Finding(KINDS["later_keys"], tally.target.name, {"found": format_later_keys(tally.later_keys)})
         for tally in tallies
@@ -562,7 +550,7 @@ def format_later_keys(counts: Mapping[int, int]) -> str:
     return ", ".join(f"{count} under key {number}" for number, count in sorted(counts.items()))
 
 
-def _of_rows(kind: str, target: Target, rows: Rows, **facts: str) -> list[Finding]:
+def findings_of_rows(kind: str, target: Target, rows: Rows, facts: Mapping[str, str] = NO_FACTS) -> list[Finding]:
     """One finding with the count of rows and the first ones; none if there are no rows."""
     if not rows.count:
         return []
@@ -614,8 +602,8 @@ def needing(tallies: Sequence[Tally], keyring: Keyring, leaving: Collection[str]
     def needs(tally: Tally, name: str) -> bool:
         if name in INSIDES:
             return True
-        if name == OTHER_SCHEME:
-            return False  # see below, by version
+        if name in (OTHER_SCHEME, KEPT_KEY):
+            return False  # see below, by version; and the key of the second one stays
         if name in UNOPENED:
             return keyring.schemes[tally.target.scheme].functions is not None
         return name in leaving if name in keyring.stages else bool(leaving) and name != "empty"

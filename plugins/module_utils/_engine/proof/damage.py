@@ -36,6 +36,7 @@ WRITTEN = {
     "plaintext": "not encrypted",
     "unreadable": "under no known version",
     "other_scheme": "in another format",
+    "kept_key": "under a key that is not rotated",
     "nested_unreadable": "encrypted twice",
     "two_layers": "encrypted twice",
     "token_inside": "a token between other text",
