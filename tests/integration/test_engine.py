@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import psycopg2
 import pytest
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto import schemes
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.formats import Opened
@@ -564,6 +565,25 @@ def test_who_gets_no_more_connections_is_told_how_to_do_with_fewer(database: Dat
         until(lambda: not database.rows("SELECT 1 FROM pg_stat_activity WHERE usename = 'few'"))
     finally:
         database.execute("DROP ROLE few")
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        'connection to server failed: FATAL:  password authentication failed for user "shop"',
+        "connection to server failed: fe_sendauth: no password supplied",
+    ],
+)
+def test_a_password_that_is_not_accepted_is_called_one(django: Any, monkeypatch: pytest.MonkeyPatch, said: str) -> None:
+    """The server of the tests asks for no password: these are the words of libpq."""
+    from django.db import connections
+
+    def refuse(params: Any) -> None:
+        raise psycopg2.OperationalError(said)
+
+    monkeypatch.setattr(connections["default"], "get_new_connection", refuse)
+    with pytest.raises(RotationError, match=r"E_DB_PASSWORD: .* does not accept the password of role postgres"):
+        Database("default", "test")
 
 
 RAISES = """

@@ -20,6 +20,15 @@ class DatabaseConnectFailed(RotationError):
     )
 
 
+class DatabasePasswordRefused(RotationError):
+    code = "E_DB_PASSWORD"
+    alias: str
+    place: str
+    role: str
+    problem = "PostgreSQL for DATABASES[{alias}] at {place} does not accept the password of role {role}"
+    remedy = "Correct the password with which the application connects. Then run the same command again."
+
+
 class DatabaseNotPostgresql(RotationError):
     code = "E_DB_VENDOR"
     alias: str

@@ -13,7 +13,10 @@ class EnvMissing(RotationError):
     code = "E_ENV_MISSING"
     path: str
     problem = "{path} does not exist"
-    remedy = "Set O(env_file) to the file the application reads."
+    remedy = (
+        "Set O(env_file) to the file the application reads, or, if the directory is wrong, O(project_dir) to the one "
+        "that contains manage.py."
+    )
 
 
 class EnvPath(RotationError):
@@ -36,7 +39,7 @@ class EnvMode(RotationError):
     path: str
     mode: str
     problem = "{path} is open to other users (mode {mode}); expected is 0600 or 0640"
-    remedy = "chmod 0600 the file, or 0640 if the application reads it through its group, then run again."
+    remedy = "chmod 0600 {path}, or 0640 if the application reads it through its group, then run again."
 
 
 class EnvFolder(RotationError):
@@ -200,6 +203,8 @@ class EnvNotSwitched(RotationError):
     expected: str
     problem = "{path} holds the keys {found}, and the data is to be under {expected}"
     remedy = (
-        "After an interrupted rotation or rollback, run its command again. Otherwise someone changed the file: put the "
-        "keys of the store back (the lookup tetech.key_rotation.keys gives them)."
+        "After an interrupted rotation or rollback, run its command again. Otherwise find out which of the two the "
+        "data is under before you change either: if the application reads its data, the file is right, and another "
+        "inventory or control node has rotated with a store of its own, which O(store) is to name. If it cannot, "
+        "someone changed the file: put the keys of the store back (the lookup tetech.key_rotation.keys gives them)."
     )

@@ -15,9 +15,11 @@ class KeysDiffer(RotationError):
     current: str
     problem = "{env_file} holds the keys {found}, and the store {store} says {current} are current"
     remedy = (
-        "If the file was changed by hand, put the keys of version {current} back into it: the lookup "
-        "tetech.key_rotation.keys reads them from the store, and docs/key-store.md has the task that writes them. "
-        "If the store is another application's, correct O(store)."
+        "Find out which of the two the data is under before you change either. If the application reads its data, the "
+        "file is right: another inventory, control node or person has rotated with a store of their own, or the store "
+        "is another application's, so name the right one in O(store). If the application cannot read its data, the "
+        "file was changed: put the keys of version {current} back into it. The lookup tetech.key_rotation.keys reads "
+        "them from the store, and docs/key-store.md has the task that writes them."
     )
 
 

@@ -31,6 +31,7 @@ REQUIRED = {  # and what to do if it is empty, as any default would be a guess
     "key_rotation_keys": "List the keys, or remove the line and run the plan playbook: it proposes those it finds.",
     "key_rotation_project_dir": "Set it to the directory that contains manage.py.",
 }
+NEAR = 0.85  # how much of PREFIX is there: all but a sign or two
 NOTHING: tuple[object, ...] = (None, "", [], {})
 _UNDEFINED = re.compile(r"'(\w+)' is undefined")
 
@@ -74,6 +75,10 @@ def find_problems(spec: Spec, stand_ins: Iterable[str], host: HostSettings) -> I
     for name in sorted(typed.keys() - known):
         place = _with_place(typed[name], host.variables[name])
         yield SettingProblem(place, "is not a variable of this collection", _meant(name, known))
+    for name in sorted(filter(_is_near, map(str, host.variables))):
+        if close := difflib.get_close_matches(name, known, n=1, cutoff=0.9):
+            advice = f"Did you mean {close[0]}? A variable of your own needs a name that is not so close to it."
+            yield SettingProblem(name, "is not a variable of this collection", advice)
     for name, option in spec.items():
         if name not in typed and option.get("required"):
             yield SettingProblem(name, "is not set", REQUIRED[name])
@@ -81,6 +86,13 @@ def find_problems(spec: Spec, stand_ins: Iterable[str], host: HostSettings) -> I
             place = _with_place(typed[name], host.variables[name])
             for member, found, advice in _problems_of(name, option, host):
                 yield SettingProblem(f"{member}{place.removeprefix(name)}", found, advice)
+
+
+def _is_near(name: str) -> bool:
+    """Whether a name begins almost as those of the collection. Names that begin with __ are its own."""
+    if name.startswith((PREFIX, "_")):
+        return False
+    return difflib.SequenceMatcher(None, name[: len(PREFIX)], PREFIX).ratio() > NEAR
 
 
 def _problems_of(name: str, option: OptionSpec, host: HostSettings) -> Iterator[tuple[str, str, str]]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -22,6 +23,7 @@ from ..._errors.database import (
     DatabaseConnectFailed,
     DatabaseLocked,
     DatabaseNotPostgresql,
+    DatabasePasswordRefused,
     StatementFailed,
     TablesLocked,
 )
@@ -29,6 +31,7 @@ from . import sql
 
 LOCK_LABEL = "tetech.key_rotation"
 NUMBER = "hashtext(%s) & 2147483647 | 1"  # of an advisory lock; 0 is the gate
+_PASSWORD = re.compile(r"password authentication failed|no password supplied")  # of libpq
 APPLICATION_NAME = "key_rotation "
 # What each of our sessions has set for itself, and no other: the fence lets it pass (fence.py).
 OUR_SETTING, OURS = "tetech_key_rotation.session", "engine"
@@ -241,6 +244,9 @@ class Database:
         try:
             self._raw = self._django.get_new_connection(params)
         except self._errors as exc:  # of a failed connection libpq has no SQLSTATE, only words in the server's language
+            if _PASSWORD.search(str(exc)):
+                role = direct.get("user") or settings["USER"]
+                raise DatabasePasswordRefused(alias=alias, place=where, role=role) from None
             raise DatabaseConnectFailed(alias=alias, place=where, error=type(exc).__name__) from None
         self._raw.autocommit = True
         self._refuse_pooler(where)

@@ -35,7 +35,10 @@ def test_a_result_has_the_message_and_its_parts():
             "code": "E_ENV_MISSING",
             "what": "/.env does not exist",
             "changed": "Nothing was changed.",
-            "todo": "Set key_rotation_env_file to the file the application reads.",
+            "todo": (
+                "Set key_rotation_env_file to the file the application reads, or, if the directory is wrong, "
+                "key_rotation_project_dir to the one that contains manage.py."
+            ),
         },
     }
 

@@ -47,6 +47,13 @@ def test_an_unknown_name_is_refused(typed: str, meant: str) -> None:
     assert problems(**PROJECT, **{typed: "CANARY"}) == [(typed, "is not a variable of this collection", meant)]
 
 
+@pytest.mark.parametrize("typed", ["key_rotaton_services", "keyrotation_services", "key_rotattion_services"])
+def test_a_name_that_begins_almost_as_ours_is_refused(typed: str) -> None:
+    ((name, found, advice),) = problems(**PROJECT, **{typed: "CANARY"})
+    assert (name, found) == (typed, "is not a variable of this collection")
+    assert advice.startswith("Did you mean key_rotation_services?")
+
+
 def test_variables_of_the_key_store_and_those_of_others_are_known() -> None:
     assert problems(**PROJECT, key_rotation_store_secret_id="s", __key_rotation_x=1, key_rotator=1) == []
 
