@@ -4,7 +4,10 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
+import re
 
 import pytest
 from cryptography.fernet import Fernet
@@ -213,3 +216,41 @@ def test_a_setter_that_normalizes_is_right_and_one_that_changes_its_text_each_ti
     assert "customer.UserProfile.etag: made of the ciphertext itself" in text, made.text
     ignore = {"key_rotation_application_ignore": ["customer.UserProfile.growing"]}
     assert site.play("plan", "-e", json.dumps(ignore)).code == 0
+
+
+def test_what_has_the_value_of_a_rotated_key_is_rotated_with_it_or_stops(site: Site) -> None:
+    """It would keep the value, and the application could not read what it encrypted with it."""
+
+    def value_of(name: str) -> str:
+        return re.search(rf"^{name}='?([^'\s]+)", site.env_file.read_text(), re.MULTILINE)[1]
+
+    def partners_fernet() -> Fernet:
+        return Fernet(base64.urlsafe_b64encode(hashlib.sha256(value_of("TOKEN_KEY").encode()).digest()))
+
+    shared = value_of("SECRET_KEY")
+    with site.env_file.open("a", encoding="utf-8") as env:
+        env.write(f"TOKEN_KEY='{shared}'\n")
+    settings = site.project / "food_ordering/settings.py"
+    source = settings.read_text()
+    settings.write_text(f"{source}\nPARTNER_KEYS = [{shared!r}]\n")
+    site.sql("CREATE TABLE billing_partner (id int PRIMARY KEY, note text)")
+    for number in range(5):
+        token = partners_fernet().encrypt(b"a note").decode()
+        site.sql("INSERT INTO billing_partner VALUES (%s, %s)", (number, token))
+    made = site.play("plan")
+    text = " ".join(made.text.split())
+    assert made.code == 2, made.text
+    assert "TOKEN_KEY, a variable of the env file, has a value of SECRET_KEY" in text
+    assert "[{name: SECRET_KEY}, {name: TOKEN_KEY}]" in text
+    assert "PARTNER_KEYS, a setting of the application, has a value of SECRET_KEY" in text
+    assert shared not in made.text
+
+    settings.write_text(source)
+    site.write_inventory(key_rotation_keys=[{"name": name} for name in ("SECRET_KEY", "ENCRYPTION_SALT", "TOKEN_KEY")])
+    ready = site.play("plan")
+    assert ready.code == 0, ready.text
+    rotated = site.play("rotate")
+    assert rotated.code == 0, rotated.text
+    assert value_of("TOKEN_KEY") == value_of("SECRET_KEY") != shared
+    for (note,) in site.sql("SELECT note FROM billing_partner"):
+        assert partners_fernet().decrypt(str(note).encode()) == b"a note"

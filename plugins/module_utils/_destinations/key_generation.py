@@ -106,19 +106,27 @@ def generate(
     back.
 
     A key with ``keep: N`` is a list with commas, of which the application writes with the first and reads with all: the
-    new value goes before the N newest of the ``current`` list.
+    new value goes before the N newest of the ``current`` list. Keys with one ``current`` value get one new value: which
+    of them a stored value is under does not show.
     """
     check_keys(keys)
     _refuse_unmade(keys, supplied)
-    made = {}
+    made: dict[str, str] = {}
+    newest: dict[tuple[Any, ...], str] = {}  # by what is alike in keys with one value
     for key in keys:
         name = key["name"]
-        value = supplied.get(name) or _generate_value(key, dialect)
+        value = supplied.get(name) or newest.get(_likeness(key, current)) or _generate_value(key, dialect)
+        if current.get(name):
+            newest.setdefault(_likeness(key, current), value)
         old = [part for part in current.get(name, "").split(",") if part]
         made[name] = ",".join([value, *old[: key.get("keep") or 0]])
         if not _is_carried(key, dialect, made[name]):
             raise KeyDialect(name=name, dialect=dialect)
     return made
+
+
+def _likeness(key: Mapping[str, Any], current: Mapping[str, str]) -> tuple[Any, ...]:
+    return current.get(key["name"]), _type(key), key.get("bytes"), key.get("keep") or 0
 
 
 def rehearsed(

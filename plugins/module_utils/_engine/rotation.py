@@ -29,6 +29,7 @@ from .discovery import (
     listed_rows,
     proposal,
     settlements,
+    shared_values,
     stored_files,
     target_survey,
     unlisted_keys,
@@ -286,7 +287,8 @@ class Application:
 
     def made_of_keys(self, destination: str = TRIAL) -> list[Finding]:
         """Columns that are thought to be under other settings, which the application itself makes of the keys: under
-        those of a destination they are others. Without processes under these, nothing is known."""
+        those of a destination they are others. Settings that have the value of a key, and are the same there. Without
+        processes under these, nothing is known."""
         if destination not in self.processes:
             return []
         kept = {
@@ -296,14 +298,33 @@ class Application:
             for setting in self.keyring.settings_of(self.keyring.fixed[each.facts["scheme"]])
         } | {(each.column, each.facts["setting"]) for _, survey in self.parts for each in survey.findings.of("kept")}
         found = Findings()
-        for name, column in sorted({setting: column for column, setting in sorted(kept)}.items()):
+        shared = self._settings_with_values()
+        columns = {setting: column for column, setting in sorted(kept)}
+        for name in sorted({*columns, *shared}):
             try:
                 before, after = (self.processes[each].opener.setting(name) for each in (self.keyring.base, destination))
             except RotationError as exc:
                 return self._new_keys_refused(exc, destination)
-            if before != after:
-                found.put("made_of_keys", column, found=f"the salt of {name}" if "." in name else f"the setting {name}")
+            if before != after and name in columns:
+                what = f"the salt of {name}" if "." in name else f"the setting {name}"
+                found.put("made_of_keys", columns[name], found=what)
+            elif before == after and name in shared:
+                found.add(shared_values.of_setting(name, shared[name]))
         return found.with_text(stops=True)
+
+    def _settings_with_values(self) -> dict[str, str]:
+        """Settings that have a value of a key, with its name, although neither a key nor a variable is named so."""
+        rotated = self.keyring.stages[self.keyring.base].values
+        unseen = {entry["name"] for entry in self.keys if "read" in (entry.get("destination") or ())}
+        parts = {
+            part.encode(): key
+            for key, value in rotated.items()
+            for part in shared_values.parts_of(value)
+            if key not in unseen  # what the application reads by a command of its own does not change for a try
+        }
+        named = {*rotated, *self.env()}
+        settings = django_project.settings_with(parts) if parts else {}
+        return {name: parts[value] for name, value in settings.items() if name not in named}
 
     def refuse_keyless_digests(self, destination: str) -> None:
         """Raise E_COLUMN_TIED for a search column whose key cannot be made of the setting's value under other keys, or
@@ -384,7 +405,7 @@ class Application:
         settlements.refuse_untold(self.settlements, untold)
 
     def unaccounted(self) -> list[Finding]:
-        """Columns and keys that nothing accounts for, and that no person has settled."""
+        """Columns and keys that nothing accounts for, and that no person has settled; others with the keys' values."""
         found = [
             each
             for database, survey in self.parts
@@ -395,7 +416,9 @@ class Application:
             ]
         ]
         surveys = [survey for _, survey in self.parts]
-        return [*found, *accounting.keys(surveys, self.keyring, self.keys, self.uses)]
+        found += accounting.keys(surveys, self.keyring, self.keys, self.uses)
+        found += shared_values.of_variables(self.keyring, self.env(), self.keys)
+        return [*found, *shared_values.of_keys(self.keyring, [self.trial] if self.trial else ())]
 
     def uses(self) -> dict[str, list[key_uses.Use]]:
         """Who uses each key in code, by its name. It reads the source of the project and its applications."""

@@ -191,6 +191,19 @@ class KeyFingerprintStored(RotationError):
     )
 
 
+class SharedValue(RotationError):
+    code = "E_SHARED_VALUE"
+    column: str
+    found: str
+    key: str
+    advice: str
+    problem = (
+        "{column}, {found}, has a value of {key}, which is rotated. What is encrypted with {column} would be "
+        "re-encrypted with {key}, and {column} would no longer decrypt it"
+    )
+    remedy = "{advice}"
+
+
 class UnexplainedColumn(RotationError):
     code = "E_UNEXPLAINED"
     column: str

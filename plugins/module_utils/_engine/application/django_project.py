@@ -12,7 +12,7 @@ import os
 import re
 import sys
 import traceback
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any
 
@@ -198,6 +198,13 @@ def texts() -> dict[str, bytes]:
     module = sys.modules.get(os.environ.get("DJANGO_SETTINGS_MODULE", ""))
     found = {name: _read_members(value) for name, value in vars(module).items() if name.isupper()} if module else {}
     return {name: value[0] for name, value in found.items() if value}
+
+
+def settings_with(known: Collection[bytes]) -> dict[str, bytes]:
+    """The settings of the application's own that have one of the ``known`` values, or a list with one: each with it."""
+    module = sys.modules.get(os.environ.get("DJANGO_SETTINGS_MODULE", ""))
+    own = {name: _read_members(value) for name, value in vars(module).items() if name.isupper()} if module else {}
+    return {name: value for name, values in own.items() for value in values if value in known}
 
 
 def _read_members(value: Any) -> list[bytes]:

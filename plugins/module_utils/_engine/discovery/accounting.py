@@ -15,7 +15,7 @@ from ..crypto.unusable_key import sample_value
 from ..postgres import sql
 from ..postgres.catalog import Column, Table
 from ..postgres.connection import Database
-from . import model_evidence, proposal, row_samples, unexplained, value_look
+from . import model_evidence, proposal, row_samples, shared_values, unexplained, value_look
 from .column_types import KINDS, ArrayCodec, JsonCodec
 from .findings import Finding, Findings, unsettled
 from .known_forms import SIGNED
@@ -217,8 +217,11 @@ def used_keys(surveys: Sequence[Survey], keyring: Keyring) -> set[str]:
 def _keys_of_targets(surveys: Sequence[Survey], keyring: Keyring) -> dict[str, set[str]]:
     """The same by target, also those of values that are under another key than the rest of their column."""
     return {
-        target.name: keyring.keys_of(
-            [target.scheme, *survey.besides.get(target.name, ())], [each.secret for each in target.derived]
+        target.name: shared_values.with_twins(
+            keyring,
+            keyring.keys_of(
+                [target.scheme, *survey.besides.get(target.name, ())], [each.secret for each in target.derived]
+            ),
         )
         for survey in surveys
         for target in survey.found

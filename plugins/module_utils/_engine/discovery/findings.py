@@ -68,6 +68,7 @@ _ROWS = (
     stop("files_under_key", "E_FILES_UNDER_KEY", DECISIONS),
     stop("key_fingerprint", "E_KEY_FINGERPRINT", (UNUSED_KEY_ID, BY_COMMAND)),
     stop("made_of_keys", "E_MADE_OF_KEYS"),
+    stop("shared_value", "E_SHARED_VALUE"),
     stop("new_keys_refused", "E_NEW_KEYS_REFUSED"),
     stop("other_keys", "E_OTHER_KEYS"),
     stop("key_missing", "E_ENV_KEY_MISSING"),
@@ -95,8 +96,8 @@ _ROWS = (
     warn(
         "later_keys",
         "the list of keys has several, and not all values are under the first one: {found} of the list",
-        "An earlier rotation has not re-encrypted everything. This one does, to the new first key. How many of the old "
-        "ones the list keeps is keep: N in O(keys).",
+        "This rotation re-encrypts all of them, to the new first key, as an earlier one may not have. How many of the "
+        "old ones the list keeps is keep: N in O(keys).",
     ),
     warn(
         "stays_plain",
@@ -268,6 +269,9 @@ class Findings:
 
     def put(self, kind: str, column: str, **facts: Any) -> None:
         self._found.append(Finding(KINDS[kind], column, facts))
+
+    def add(self, finding: Finding) -> None:
+        self._found.append(finding)
 
     def drop(self, kind: str, columns: Collection[str]) -> None:
         """Take back findings of a kind about columns that something else explains."""

@@ -258,3 +258,11 @@ def test_half_a_pair_or_one_that_pgcrypto_cannot_use_is_refused_without_showing_
     assert refused.value.code == "E_KEY_WEAK"
     assert found in refused.value.where["found"]
     assert not [value for value in supplied.values() if max(value.split(), key=len) in str(refused.value)]
+
+
+def test_keys_with_one_value_get_one_new_value_unless_they_are_of_different_kinds():
+    """Which of them a stored value is under does not show, and it can be re-encrypted for both only so."""
+    keys = [{"name": "A"}, {"name": "B"}, {"name": "C", "type": "fernet"}, {"name": "D"}, {"name": "E"}]
+    made = key_generation.generate(keys, {"A": "x", "B": "x", "C": "x", "D": "y"})
+    assert made["A"] == made["B"]
+    assert len({*made.values()}) == 4

@@ -240,3 +240,8 @@ def test_only_what_is_opened_while_the_application_starts_counts(tmp_path):
     made.watching = False
     made.see("open", (str(tmp_path / "late"), "r", 0))
     assert made.files == {os.path.realpath(tmp_path / "bytes")}
+
+
+def test_settings_with_a_known_value_are_found_alone_and_in_a_list(application):
+    application(TOKEN_KEY="a", OTHER_KEYS=["x", "b"], NAMED={"key": "a"}, SIZE=7, lower="a")
+    assert django_project.settings_with([b"a", b"b"]) == {"TOKEN_KEY": b"a", "OTHER_KEYS": b"b"}

@@ -1,0 +1,78 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Who else has the value of a key that is rotated: a variable, a setting, or another key.
+
+What the application encrypted with that one opens under the key, and is re-encrypted with it. If the other one keeps
+its value, the application can no longer read what it encrypted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import combinations
+from typing import Any
+
+from ..crypto.key_set import KeySet, split_list
+from ..crypto.keyring import Keyring
+from . import proposal
+from .findings import KINDS, Finding
+
+REMOVE = "If nothing reads {name}, remove it."
+LIST_BOTH = f"If the application encrypts with it, list both, and they get one new value: {{line}}. {REMOVE}"
+# Of a value in a list it does not show with which of the two the application encrypted.
+PART_THEM = (
+    f"Have the application encrypt what is under {{name}} again under a value of its own, or take the value out of "
+    f"{{key}} if nothing is under it there. {REMOVE}"
+)
+ONE_TYPE = "Both must get one new value: give them the same type, bytes and keep in O(keys), and no values file."
+READ_IT = f"Have the application read it from {{key}}, or from a variable that O(keys) lists too. {REMOVE}"
+
+OWN = ("destination", "use")  # members of a listed key that another one need not have
+
+
+def parts_of(value: str) -> set[str]:
+    """A value, and the members of it as a list."""
+    return {value, *value.split(","), *split_list(value)} - {""}
+
+
+def of_variables(keyring: Keyring, env: Mapping[str, str], keys: Sequence[Mapping[str, Any]]) -> Iterator[Finding]:
+    """Variables of the ``env`` file that are not among the ``keys``, as a person lists these."""
+    rotated = keyring.stages[keyring.base].values
+    listed = {entry["name"]: proposal.as_listed(entry) for entry in keys}
+    for name in sorted(env.keys() - keyring.names):
+        for key, value in rotated.items():
+            if env[name] == value:
+                entry = listed.get(key, {"name": key})
+                twin = {member: value for member, value in entry.items() if member not in OWN}
+                line = proposal.line([entry, {**twin, "name": name}])
+                yield _finding(name, "a variable of the env file", key, LIST_BOTH.format(name=name, line=line))
+            elif parts_of(env[name]) & parts_of(value):
+                yield _finding(name, "a variable of the env file", key, PART_THEM.format(name=name, key=key))
+
+
+def of_keys(keyring: Keyring, others: Iterable[KeySet]) -> Iterator[Finding]:
+    """Keys that share a value with another one, unless they are one under the ``others`` too."""
+    rotated = keyring.stages[keyring.base].values
+    for key, name in combinations(sorted(rotated), 2):
+        if parts_of(rotated[key]) & parts_of(rotated[name]) and name not in _twins(keyring, key, others):
+            whole = rotated[key] == rotated[name]
+            yield _finding(name, "another key", key, ONE_TYPE if whole else PART_THEM.format(name=name, key=key))
+
+
+def of_setting(name: str, key: str) -> Finding:
+    """A setting that keeps the value of a key when that gets a new one."""
+    return _finding(name, "a setting of the application", key, READ_IT.format(name=name, key=key))
+
+
+def with_twins(keyring: Keyring, keys: Collection[str]) -> set[str]:
+    """The keys, and those that have one value with them in every key set: what is under one is under the other."""
+    return {*keys}.union(*(_twins(keyring, key) for key in keys))
+
+
+def _twins(keyring: Keyring, key: str, others: Iterable[KeySet] = ()) -> set[str]:
+    sets = [keys.values for keys in (*keyring.stages.values(), *others)]
+    return {name for name in keyring.names if all(keys.get(name) == keys.get(key) for keys in sets)}
+
+
+def _finding(name: str, what: str, key: str, advice: str) -> Finding:
+    return Finding(KINDS["shared_value"], name, {"found": what, "key": key, "advice": advice})
