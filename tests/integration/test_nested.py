@@ -12,6 +12,7 @@ import struct
 import time
 import tracemalloc
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from itertools import pairwise, product
 from typing import Any
 
@@ -668,7 +669,7 @@ def test_blanks_in_a_token_are_left_out_only_where_its_library_does_so(
     token = sealed(keyring, scheme, ("current",))
     fill(database, "text", [token, BLANKS[blanks](token)])
     tally = take(database, target(database, scheme), keyring)
-    assert tally.classes == {"current": 1, "unreadable": 1}
+    assert tally.classes == {"current": 1, "token_in_text": 1}
     assert census.notable([tally]) == []
 
 
@@ -836,3 +837,48 @@ def test_the_plan_says_that_a_column_holds_tokens_of_another_system(database: Da
     fill(database, "text", [sealed(keyring, "plain", ("current",), LOST) for _ in range(3)])
     survey = target_survey.find(database, "auto", (), keyring)
     assert [each.column for each in survey.findings.of("foreign")] == ["secrets.a"]
+
+
+STORED_AROUND: dict[str, Callable[[str], str]] = {
+    "a document": lambda token: json.dumps({"token": token, "kind": "note"}),
+    "a prefix": "v1:{}".format,
+    "a tag": "<t>{}</t>".format,
+    "two tokens": lambda token: f"{token},{token}",
+    "no padding": lambda token: token.rstrip("="),
+}
+
+
+@pytest.mark.parametrize("stage", ["current", "older-7"])
+@pytest.mark.parametrize("written", STORED_AROUND)
+def test_a_stored_text_with_a_token_in_it_stops_as_what_it_is(
+    database: Database, keyring: Keyring, written: str, stage: str
+) -> None:
+    fill(database, "text", [sealed(keyring, "plain", ("current",))])
+    value = STORED_AROUND[written](sealed(keyring, "plain", (stage,)).decode())
+    database.execute("INSERT INTO secrets VALUES (1, %s)", (value,))
+    held = target(database, "plain")
+    tally = take(database, replace(held, mixed=True), keyring)
+    assert tally.classes == {"current": 1, "token_in_text": 1}
+    with pytest.raises(RotationError, match=r"E_TOKEN_IN_TEXT: .*secrets\.a:1"):
+        rewrite(database, [replace(held, mixed=True)], keyring, "pending")
+    rewrite(database, [held], keyring, "pending", stop_at_unreadable=False)
+    assert database.rows("SELECT a FROM secrets WHERE id = 1") == [(value,)]
+    (error,) = census.findings([tally])
+    assert "delete" not in str(error.as_error())
+    assert [each["rows"] for each in census.needing([tally], keyring, [stage]) if each["class"] == "token_in_text"] == [
+        ["secrets.a:1"]
+    ]
+    assert not [each for each in census.needing([tally], keyring, ["pending"]) if each["class"] == "token_in_text"]
+    left = take(database, held, keyring, leave_alone=["secrets.a:1"])
+    assert (left.classes, left.unsettled) == ({"pending": 1}, ["1"])
+
+
+def test_a_column_in_which_every_token_stands_in_a_text_is_described_so(database: Database, keyring: Keyring) -> None:
+    fill(database, "text", [])
+    for number in range(30):
+        text = f"a note of more than forty characters about {number}: {sealed(keyring, 'plain', ('current',)).decode()}"
+        database.execute("INSERT INTO secrets VALUES (%s, %s)", (number, text))
+    survey = target_survey.find(database, "auto", (), keyring)
+    (found,) = target_survey.findings_of([survey], keyring, "the test")
+    assert found.kind.code == "E_UNPROVED"
+    assert "some have a token under a key that is rotated in them" in found.what

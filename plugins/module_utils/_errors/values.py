@@ -132,6 +132,22 @@ class ValuesUnderRotatedKey(RotationError):
     )
 
 
+class ValuesWithTokens(RotationError):
+    code = "E_TOKEN_IN_TEXT"
+    count: int
+    rows: str
+    problem = (
+        "{count} values are not tokens, and have a token of a known version in them, with text or blanks in or "
+        "around it, or without its padding: {rows}"
+    )
+    remedy = (
+        "A rotation would leave that token under the old keys, and unreadable. Have the application write these values "
+        "again as it does the rest, or describe its own functions, which read and write all of them, in O(schemes). If "
+        "nobody needs them, list them in O(leave_alone), and accept of each that no key will open it: O(settlements): "
+        '{{"table.column:key": {{unreadable: "why"}}}}'
+    )
+
+
 class UnreadableValues(RotationError):
     code = "E_UNREADABLE"
     count: int

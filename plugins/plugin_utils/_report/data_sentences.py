@@ -14,6 +14,7 @@ CLASSES = {
     "unreadable": "open under no known version",
     "plaintext": "do not look encrypted",
     "other_scheme": "open in another format than their column's",
+    "token_in_text": "are not tokens, and have one in them",
     "kept_key": "are under a key that is not rotated",
     "nested": "are encrypted twice",
     "two_layers": "are encrypted twice, by design or by accident",

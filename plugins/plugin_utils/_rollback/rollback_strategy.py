@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, Required, TypedDict
 from ...module_utils._stores.history import ROLLED_BACK, History
 
 # Classes of the census that no version restores: what does not open, or holds a token that cannot be unwrapped.
-UNREADABLE = ("unreadable", "nested_unreadable", "token_inside")
+UNREADABLE = ("unreadable", "nested_unreadable", "token_inside", "token_in_text")
 # SQLSTATEs by which PostgreSQL says that a table or its pages are not what they should be (its Appendix A): data and
 # index corrupted, undefined table and column, system and io error.
 RUINED = ("XX001", "XX002", "42P01", "42703", "58000", "58030")

@@ -77,6 +77,7 @@ _ROWS = (
     stop("plain_unclear", "E_PLAIN_UNCLEAR"),
     stop("other_scheme", "E_OTHER_SCHEME"),
     stop("kept_key", "E_KEPT_KEY"),
+    stop("token_in_text", "E_TOKEN_IN_TEXT"),
     stop("mixed_keys", "E_MIXED_KEYS"),
     stop("left_alone", "E_LEFT_ALONE"),
     stop("nested_unreadable", "E_NESTED"),

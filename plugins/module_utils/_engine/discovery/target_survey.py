@@ -60,6 +60,10 @@ _GENERATED = (
     "is generated, and follows the column that it is made of",
     "Take it out of O(targets), and list that one.",
 )
+IN_TEXT_LOOK = " as a whole, and some have a token under a key that is rotated in them, with other text around it"
+IN_TEXT_ADVICE = (
+    "The rotation would leave that token unreadable: describe how the application writes it in O(schemes). "
+)
 IN_JSON = ("json", "jsonb")
 _AS_TEXT = ColumnCodec("text", read="{}::text")  # of a type that the engine does not write
 # Regular expressions of PostgreSQL (POSIX advanced), of the text of a column: whether it may be a JSON document, and
@@ -349,7 +353,10 @@ class Survey:
             count, each = signature
             self.findings.put("format", name, count=count, description=each.what, advice=each.todo)
         elif sample.looks_encrypted:
-            self.findings.put("unproved", name, **_unproved(samples, pieces, field or ""))
+            facts = _unproved(samples, pieces, field or "")
+            if holding(self._keyring, self._keyring.schemes, pieces):
+                facts.update(look=IN_TEXT_LOOK, advice=IN_TEXT_ADVICE)
+            self.findings.put("unproved", name, **facts)
             self.unopened[name] = [*pieces, *(match["token"] for match in map(_AROUND.match, pieces) if match)]
         elif field is not None:
             document = column.type in IN_JSON or "json" in field.lower()

@@ -31,7 +31,7 @@ from ..discovery import plain_text_look, signatures, value_look
 from ..discovery.column_types import JsonCodec
 from ..discovery.findings import KINDS, Finding, refuse
 from ..discovery.listed_rows import EXAMPLES, LISTED, ListedRows
-from ..discovery.nesting import NESTED, NESTED_UNREADABLE, TOKEN_INSIDE, TWO_LAYERS, unwrapped
+from ..discovery.nesting import NESTED, NESTED_UNREADABLE, TOKEN_INSIDE, TWO_LAYERS, holding, unwrapped
 from ..discovery.settlements import Settlements
 from ..discovery.signatures import Signature
 from ..discovery.target_survey import Target
@@ -50,6 +50,7 @@ DIGEST_MODULUS = 1 << 256
 PLAINTEXT = "plaintext"  # the class of a value that does not look encrypted
 OTHER_SCHEME = "other_scheme"  # the class of a value that opens under a key at hand, by another scheme than its column
 KEPT_KEY = "kept_key"  # the class of a value under a key that is not rotated, in a column under keys that are
+TOKEN_IN_TEXT = "token_in_text"  # the class of a value that is no token, and has one under a rotated key in it
 INTEGERS = ("smallint", "integer", "bigint")
 INSIDES = (NESTED_UNREADABLE, TWO_LAYERS, TOKEN_INSIDE)  # classes of what opens, and is not read to its end
 # By class, the error of what no key opens to its end.
@@ -58,12 +59,13 @@ UNOPENED = {
     PLAINTEXT: "E_PLAINTEXT",
     OTHER_SCHEME: "E_OTHER_SCHEME",
     KEPT_KEY: "E_KEPT_KEY",
+    TOKEN_IN_TEXT: "E_TOKEN_IN_TEXT",
     NESTED_UNREADABLE: "E_NESTED",
     TWO_LAYERS: "E_TWO_LAYERS",
     TOKEN_INSIDE: "E_TOKEN_INSIDE",
 }
 # The same if only one key set is at hand: a value that does not open may be under another one.
-UNOPENED_ALONE = (PLAINTEXT, *INSIDES)
+UNOPENED_ALONE = (PLAINTEXT, TOKEN_IN_TEXT, *INSIDES)
 NO_LOOKS: Mapping[str, TableComparison] = {}
 NO_FACTS: Mapping[str, str] = {}
 
@@ -106,6 +108,7 @@ class Tally:
     unsearched: Rows = field(default_factory=Rows)  # of plaintexts that were not searched to their end
     formats: dict[Signature, list[str]] = field(default_factory=dict)  # rows of values in another format than its own
     others: dict[str, Rows] = field(default_factory=dict)  # by stage, of those that open by another scheme
+    in_text: dict[str, Rows] = field(default_factory=dict)  # by stage, of those that have a token of it in them
     looks: dict[str, Rows] = field(default_factory=dict)  # of plain text, settled or not, by what it looks like
     _digest: int = 0
 
@@ -293,6 +296,9 @@ class Census:
             return True
         if value_class == OTHER_SCHEME and (by_other := open_other(token, target, self.keyring)):
             tally.others.setdefault(by_other.stage, Rows()).add(row)
+        if value_class == TOKEN_IN_TEXT:
+            for stage in _held_in(token, target, self.keyring):
+                tally.in_text.setdefault(stage, Rows()).add(row)
         other = None if _begins(token, target, self.keyring) else signatures.of_another_format(token)
         if value_class == "unreadable" and other is not None:
             tally.formats.setdefault(other, []).append(row)
@@ -444,8 +450,15 @@ def why_unopened(token: bytes, target: Target, keyring: Keyring) -> str:
         return OTHER_SCHEME
     if open_kept(token, keyring):
         return KEPT_KEY
+    if _held_in(token, target, keyring):
+        return TOKEN_IN_TEXT
     is_own = _begins(token, target, keyring)
     return "unreadable" if is_own or value_look.looks_encrypted(token) else PLAINTEXT
+
+
+def _held_in(stored: bytes, target: Target, keyring: Keyring) -> set[str]:
+    """The stages of tokens in what is stored: between other text, or with blanks in them."""
+    return set().union(*holding(keyring, [target.scheme], [stored, b"".join(stored.split())]).values())
 
 
 def stays_plain(token: bytes, target: Target, keyring: Keyring) -> bool:
@@ -602,8 +615,8 @@ def needing(tallies: Sequence[Tally], keyring: Keyring, leaving: Collection[str]
     def needs(tally: Tally, name: str) -> bool:
         if name in INSIDES:
             return True
-        if name in (OTHER_SCHEME, KEPT_KEY):
-            return False  # see below, by version; and the key of the second one stays
+        if name in (OTHER_SCHEME, TOKEN_IN_TEXT, KEPT_KEY):
+            return False  # see below, by version; and the key of the last one stays
         if name in UNOPENED:
             return keyring.schemes[tally.target.scheme].functions is not None
         return name in leaving if name in keyring.stages else bool(leaving) and name != "empty"
@@ -621,12 +634,13 @@ def needing(tallies: Sequence[Tally], keyring: Keyring, leaving: Collection[str]
     ] + [
         {
             "column": tally.target.name,
-            "class": OTHER_SCHEME,
+            "class": value_class,
             "count": rows.count,
             "rows": [f"{tally.target.name}:{row}" for row in rows.first[:EXAMPLES]],
         }
         for tally in tallies
-        for stage, rows in tally.others.items()
+        for value_class, by_stage in ((OTHER_SCHEME, tally.others), (TOKEN_IN_TEXT, tally.in_text))
+        for stage, rows in by_stage.items()
         if stage in (*leaving, NESTED)
     ]
 

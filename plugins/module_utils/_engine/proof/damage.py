@@ -36,6 +36,7 @@ WRITTEN = {
     "plaintext": "not encrypted",
     "unreadable": "under no known version",
     "other_scheme": "in another format",
+    "token_in_text": "not tokens, and have one in them",
     "kept_key": "under a key that is not rotated",
     "nested_unreadable": "encrypted twice",
     "two_layers": "encrypted twice",
