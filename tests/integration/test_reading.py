@@ -26,7 +26,7 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discov
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres.connection import Database
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.proof import damage, model_reading
 from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import RotationError
-from cryptography.fernet import Fernet, InvalidToken
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
 from .conftest import rewrite
 
@@ -115,6 +115,10 @@ def app(database: Database, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
         @property
         def full_name(self) -> str:
             return f"{self.first} {self.last}"
+
+        @property
+        def nickname(self) -> str:
+            return MultiFernet([fernet(key.secret), fernet("legacy")]).decrypt(self.nick.encode()).decode()
 
     class Shop(models.Model):
         id = models.IntegerField(primary_key=True)
@@ -536,6 +540,40 @@ def test_such_a_text_is_known_in_a_column_of_bytes_too(app: Any) -> None:
     with pytest.raises(RotationError, match="E_VALUES_DAMAGED") as refused:
         model_reading.refuse_damaged([tuple(each) for each in found])
     assert '"key_rotation_repair": ["secrets.bytes_worded:7"]' in str(refused.value)
+
+
+def test_what_is_made_of_a_column_under_a_key_that_stays_is_read_before_and_after(app: Any) -> None:
+    """Of its values, some may be under a key that is rotated, in a format that nobody knows."""
+    settings = ApplicationSettings({"LEGACY_KEY": "legacy"}.get)
+    described = {
+        name: {"format": "fernet", "key": {"derive": "sha256", "secret": secret}}
+        for name, secret in (("own", "SECRET_KEY"), ("legacy", "LEGACY_KEY"))
+    }
+    keyring = Keyring(schemes.parse(described), {"current": OLD, "pending": NEW}, settings)
+    for number in range(ROWS):
+        token = fernet("legacy" if number < 30 else "old-secret").encrypt(b"%d" % number).decode()
+        app.database.execute("UPDATE secrets SET nick = %s WHERE id = %s", (token, number))
+    survey = target_survey.find(app.database, "auto", (), keyring)
+    assert [each.name for each in survey.fixed] == ["secrets.nick"]
+    scope = model_reading.ReadingScope(DIGEST, wanted=lambda name: name.endswith("nickname"))
+
+    def read() -> dict[str, Any]:
+        return model_reading.of_application([*survey.found, *survey.fixed], keyring, scope).as_result()
+
+    before = read()
+    assert [(one["name"], one["read"], one["failed"]) for one in before["readings"]] == [
+        ("reading.Person.nickname", ROWS, 0)
+    ]
+    assert "secrets.nick" not in before["unread"]
+    model_reading.refuse_worse(before, read())
+    app.key.secret = "new-secret"
+    with pytest.raises(
+        RotationError, match=r"E_APPLICATION_READS: .*nickname \(30 values, 10 not, and 40 values before"
+    ):
+        model_reading.refuse_worse(before, read())
+    app.key.secret = "old-secret"
+    app.database.execute("UPDATE secrets SET nick = %s WHERE id = 2", (fernet("legacy").encrypt(b"x").decode(),))
+    model_reading.refuse_worse(before, read())  # what others write is no false alarm
 
 
 def test_ten_thousand_rows_are_read_in_seconds(app: Any) -> None:

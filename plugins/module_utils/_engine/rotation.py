@@ -140,6 +140,11 @@ class Application:
         """The targets of all databases."""
         return [target for _, survey in self.parts for target in survey.found]
 
+    @property
+    def read(self) -> list[target_survey.Target]:
+        """The encrypted columns of all databases, those under keys that are not rotated included."""
+        return [*self.targets, *(column for _, survey in self.parts for column in survey.fixed)]
+
     def others(self) -> ConcurrentWrites:
         """Before a census: from now on it is known who writes rows."""
         return ConcurrentWrites.from_now(database for database, _ in self.parts)

@@ -26,10 +26,10 @@ def collect_facts(task: HostTask) -> ModuleResult:
         databases = [database for database, _ in application.parts]
         schemes = sorted({target.scheme for target in application.targets})
         connected = processes.with_holders(sessions.list_sessions(databases, params["sessions_allowed"]))
-        read = model_reading.speed(application.targets, host_facts.SAMPLE, params["left_out"])
+        read = model_reading.speed(application.read, host_facts.SAMPLE, params["left_out"])
         migrations = host_facts.pending_migrations(database.alias for database in databases)
         users = host_facts.secret_key_users(request.key_sets["current"])
-        reads = model_reading.beforehand(application.targets, application.keyring, params["left_out"])
+        reads = model_reading.beforehand(application.read, application.keyring, params["left_out"])
         held = [
             each
             for database, survey in application.parts

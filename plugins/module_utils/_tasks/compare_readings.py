@@ -32,7 +32,7 @@ def compare_readings(task: HostTask) -> ModuleResult:
         def read(wanted: Callable[[str], bool]) -> ApplicationPicture:
             scope = model_reading.ReadingScope(bytes.fromhex(params["digest_key"]), params["rows"], wanted)
             return model_reading.of_application(
-                application.targets, application.keyring, scope, application.progress
+                application.read, application.keyring, scope, application.progress
             ).as_result()
 
         left_out = {*params["left_out"], *application.recreated()}

@@ -60,7 +60,7 @@ def _reading_notices(application: Application, left_out: Collection[str]) -> Ite
     from .._engine.proof import model_reading
 
     try:
-        found = model_reading.planned(application.targets, application.keyring, left_out)
+        found = model_reading.planned(application.read, application.keyring, left_out)
     except RotationError as exc:
         yield {"column": "the application", "notice": exc.what, "todo": exc.todo, "code": exc.code}
         return

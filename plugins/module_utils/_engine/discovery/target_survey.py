@@ -89,6 +89,7 @@ class Target:
     derived: tuple[search_columns.SearchColumnRecipe, ...] = ()
     members: tuple[str, ...] = ()  # of its documents, where tokens are in those of these names alone
     one_layer: bool = False  # a person has settled that each token inside another one is there by accident
+    kept: bool = False  # under a key that is not rotated: it is read, and never written
     mixed: bool = False  # a person has settled that plain text is normal in it, and stays
 
     @cached_property
@@ -369,7 +370,8 @@ class Survey:
         """Keep a column whose own keys stay: its plaintexts may hold tokens under keys that are rotated."""
         with contextlib.suppress(TableKey):
             key = catalog.row_key(self._database, table)
-            self.fixed.append(Target(table, column.name, column.type, scheme, table.label, key, column.limit))
+            held = Target(table, column.name, column.type, scheme, table.label, key, column.limit, kept=True)
+            self.fixed.append(held)
 
     def _other_schemes(self, scheme: str, pieces: Sequence[bytes]) -> set[str]:
         """The schemes at hand by which tokens open that the scheme of their column does not open."""

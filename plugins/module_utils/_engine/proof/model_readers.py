@@ -33,10 +33,10 @@ STORED = "tetech_key_rotation_"  # a column of our queries
 class ModelReader:
     """One attribute of a model in one database, and what is counted as it is read row by row.
 
-    ``targets`` are the encrypted columns it is made from, ``columns`` the attributes that hold these as stored. Without
-    any it is a field that may depend on a key: then what is stored is digested next to what is read. ``tokens`` are the
-    values that have one in them, of which some are ``within`` others, as in a JSON document. One that is
-    ``of_ciphertext`` reads other values with other tokens of the same plaintexts.
+    ``targets`` are the columns that are rotated and that it is made from, ``columns`` the attributes that hold what is
+    stored. Without targets a rotation changes nothing that it reads: then what is stored is digested next to that.
+    ``tokens`` are the values that have one in them, of which some are ``within`` others, as in a JSON document. One
+    that is ``of_ciphertext`` reads other values with other tokens of the same plaintexts.
     """
 
     model: Any
@@ -84,7 +84,7 @@ class ModelReader:
         from django.db.models.functions import Cast
 
         binary = {column.attname for column, target in self._held if target.type == "bytea"}
-        for name in self.columns if self.targets else (self.name,):
+        for name in self.columns:
             column = next(each for each in self.model._meta.concrete_fields if each.attname == name)
             yield f"{STORED}{name}", Cast(F(column.name), BinaryField() if name in binary else TextField())
 
@@ -95,7 +95,7 @@ class ModelReader:
         # The application does not decrypt a token that it reads, and a rotation changes it: that it is one counts.
         text = text_of(value, stored)
         token = self.is_token(value) or stored.has(value)
-        self._add(str(instance.pk), HIDDEN if token else text, getattr(instance, f"{STORED}{self.name}", None))
+        self._add(str(instance.pk), HIDDEN if token else text, self._stored_text(instance))
         if failed:
             self.failed += 1
         elif token or stored.seen:
@@ -120,7 +120,11 @@ class ModelReader:
             if value is not None:
                 yield column, target, value
 
-    def _add(self, row: str, text: str, stored: str | None) -> None:
+    def _stored_text(self, instance: Any) -> str:
+        """All that is stored in its columns in one row."""
+        return "\0".join(str(getattr(instance, f"{STORED}{name}", None)) for name in self.columns)
+
+    def _add(self, row: str, text: str, stored: str) -> None:
         told = f"{row}\0{text}\0".encode("utf-8", "surrogatepass")
         if self.targets:
             self._digest.update(told)
@@ -182,7 +186,8 @@ class ModelReader:
 
 
 def by_model(targets: Sequence[Target], keyring: Keyring | None, key: bytes) -> Iterator[list[ModelReader]]:
-    """The readers of each model in each database, if there are any."""
+    """The readers of each model in each database, if there are any. Some of the ``targets`` may be columns under keys
+    that are kept."""
     from django.apps import apps
     from django.db import connections, router
 
@@ -208,19 +213,22 @@ def _targets_of(column: Any, targets: Sequence[Target]) -> list[Target]:
 def _readers(
     model: Any, alias: str, targets: dict[str, list[Target]], keyring: Keyring | None, key: bytes
 ) -> list[ModelReader]:
-    """Each attribute once, from however many encrypted columns it is made."""
+    """Each attribute once, from however many encrypted columns it is made; of those that are rotated, if one is."""
+    rotated = {name: [each for each in found if not each.kept] for name, found in targets.items()}
+    rotated = {name: found for name, found in rotated.items() if found}
     made: dict[str, list[str]] = {
-        column.attname: [column.attname] if column.attname in targets else []
+        column.attname: [column.attname]
         for column in model._meta.local_concrete_fields
-        if column.attname in targets or not _is_plain(model, column)
+        if column.attname in rotated or not _is_plain(model, column)
     }
     for column in targets:
         for name in made_from(model, column):
             made.setdefault(name, []).append(column)
     found = []
     for name, columns in made.items():
-        members = tuple(target for column in columns for target in targets[column])
-        found.append(ModelReader(model, alias, name, key, keyring, members, tuple(columns)))
+        held = [column for column in columns if column in rotated]
+        members = tuple(target for column in held for target in rotated[column])
+        found.append(ModelReader(model, alias, name, key, keyring, members, tuple(held or columns)))
     return found
 
 

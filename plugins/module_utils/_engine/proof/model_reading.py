@@ -113,7 +113,7 @@ def of_application(
             readings.append(reader.as_result())
             if reader.targets:
                 trips.append(RoundTrip(reader.full_name, try_round_trip(reader, keyring)))
-    unread = [target.name for target in targets if target.name not in seen]
+    unread = [target.name for target in targets if not (target.kept or target.name in seen)]
     return ApplicationReading(readings, trips, unread)
 
 
