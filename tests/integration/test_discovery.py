@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine import plan
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.application import django_project
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto import schemes
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.key_set import KeySet
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.keyring import (
@@ -738,6 +739,21 @@ def test_a_database_of_another_kind_is_told(django: Any, swapping: Any, monkeypa
     (notice,) = plan.other_databases()
     assert notice["column"] == "other:swapping_customer.later, swapping_customer.secret"
     assert notice["notice"] == "a database of sqlite: not looked at"
+
+
+def test_two_aliases_that_spell_one_server_in_two_ways_are_one_database(
+    django: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The folder of a socket, with a slash after it and without."""
+    from django.db import connections
+
+    own = connections["default"].settings_dict
+    spellings = {"other": {"HOST": f"{own['HOST']}/"}, "apart": {"NAME": "postgres"}, "gone": {"HOST": "/nowhere"}}
+    for alias, spelled in spellings.items():
+        monkeypatch.setitem(connections.settings, alias, {**own, **spelled})
+    monkeypatch.setattr("django.conf.settings.DATABASES", connections.settings)
+    assert django_project.aliases() == ["default", "apart", "gone"]
+    assert django_project.same_database("other") == ["default", "other"]
 
 
 def test_a_materialized_view_keeps_old_tokens_and_is_named(database: Database, keyring: Keyring) -> None:

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import importlib.metadata
 import io
 import logging
@@ -27,6 +28,8 @@ from ..postgres.connection import APPLICATION_NAME
 from .process_environment import ProcessEnvironment, credential_path
 
 _SETTINGS = re.compile(r"""DJANGO_SETTINGS_MODULE['"]\s*(?:,|\]\s*=)\s*['"](?P<module>[\w.]+)['"]""")
+
+_IDENTITY = "SELECT oid, pg_postmaster_start_time() FROM pg_database WHERE datname = current_database()"
 
 _started: dict[tuple[str, str | None], ApplicationStart | DjangoSetup] = {}  # or why it does not
 
@@ -288,10 +291,37 @@ def same_database(alias: str) -> list[str]:
 
 
 def _place_of(alias: str) -> tuple[str, ...]:
+    """The database that an alias leads to: as it is spelled, or as its server says if another alias has the same name
+    at a host or port that may be the same one in another spelling."""
+    from django.conf import settings
+
+    spelled = _spelled(alias)
+    others = [other for other in map(_spelled, settings.DATABASES) if other[-1] == spelled[-1] and other != spelled]
+    return (_identity(alias, spelled) or spelled) if others else spelled
+
+
+def _spelled(alias: str) -> tuple[str, ...]:
     from django.db import connections
 
     described = connections[alias].settings_dict
     return tuple(str(described[name]) for name in ("HOST", "PORT", "NAME"))
+
+
+@functools.lru_cache
+def _identity(alias: str, spelled: tuple[str, ...]) -> tuple[str, ...]:
+    """What no other database has; nothing if it does not answer, which whoever works on it says. As it is ``spelled``,
+    it is asked once."""
+    from django.db import connections
+
+    with contextlib.suppress(Exception):
+        own = connections[alias].copy()
+        try:
+            with own.cursor() as cursor:
+                cursor.execute(_IDENTITY)
+                return tuple(map(str, cursor.fetchone()))
+        finally:
+            own.close()
+    return ()
 
 
 def versions() -> dict[str, str]:
