@@ -412,6 +412,8 @@ def test_files_of_a_storage_of_the_application_s_own_are_named(
     found = stored_files.find(database, target_survey.find(database, "auto", (), keyring), keyring)
     assert [(each.kind.name, each.column) for each in found] == [(kind, "secrets.file") for kind in kinds]
     if kinds == ["files_under_key"]:
+        settled = settlements.parse({"secrets.file": {"not_ours": "it only signs names"}})
+        assert [stored_files.as_fact(found[0], each)["key"] for each in ({}, settled)] == ["SECRET_KEY", ""]
         assert f"{place}_storages.Sealed, whose code reads SECRET_KEY" in found[0].what
 
 

@@ -52,11 +52,11 @@ def collect_facts(task: HostTask) -> ModuleResult:
             "cached_tokens": {each.column: each.count for each in held if not each.sessions},
             "session_tokens": {each.column: each.count for each in held if each.sessions},
             "clear_sessions": lasting_caches.CLEAR_SESSIONS,
-            "files": {
-                each.column: each.facts["storage"]
+            "files": [
+                stored_files.as_fact(each, application.settlements)
                 for database, survey in application.parts
                 for each in stored_files.find(database, survey, application.keyring)
-            },
+            ],
             "versions": django_project.versions(),
             "cores": os.cpu_count() or 1,
         }

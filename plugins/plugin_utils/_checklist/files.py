@@ -4,21 +4,25 @@
 
 from __future__ import annotations
 
-from .item import OK, WARN, ChecklistItem, Observations, unseen
+from .item import OK, STOP, WARN, ChecklistItem, Observations, unseen
 
 
 def storages(seen: Observations) -> ChecklistItem:
-    """Each column of files whose storage is not one of Django's own."""
+    """Each column of files whose storage is not one of Django's own. One whose code reads a rotated key stops until a
+    person has settled the column."""
     item = "files"
     if not seen.facts:
         return unseen(item)
-    found = {column: storage for facts in seen.facts.values() for column, storage in facts["files"].items()}
+    found = {each["column"]: each for facts in seen.facts.values() for each in facts["files"]}
     if not found:
         return ChecklistItem(item, OK, "no storage of the application's own")
-    summary = ", ".join(f"{column} in {storage}" for column, storage in found.items())
+    parts = [
+        f"{each['column']} in {each['storage']}" + (f", whose code reads {each['key']}" if each["key"] else "")
+        for each in found.values()
+    ]
     return ChecklistItem(
         item,
-        WARN,
-        f"{summary}: the storage is the application's own, and files are not rotated",
+        STOP if any(each["key"] for each in found.values()) else WARN,
+        f"{'; '.join(parts)}: the storage is the application's own, and files are not rotated",
         "If it encrypts them under a key that is rotated, have the application re-encrypt them.",
     )

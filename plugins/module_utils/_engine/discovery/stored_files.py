@@ -7,7 +7,8 @@ from __future__ import annotations
 from ..application import django_project, file_storages
 from ..crypto.keyring import Keyring
 from ..postgres.connection import Database
-from .findings import Finding, Findings
+from .findings import Finding, Findings, unsettled
+from .settlements import Settlements
 from .target_survey import Survey
 
 
@@ -24,3 +25,13 @@ def find(database: Database, survey: Survey, keyring: Keyring) -> list[Finding]:
                 kind = "files_under_key" if storage.reads else "files"
                 found.put(kind, table.label_of(column.name), storage=storage.path, key=storage.reads)
     return [*found.with_text(stops=True), *found.with_text(stops=False)]
+
+
+def as_fact(finding: Finding, settled: Settlements) -> dict[str, str]:
+    """As the checklist has it: the key only if it stops a rotation."""
+    stops = finding.kind.stops and unsettled([finding], settled)
+    return {
+        "column": finding.column,
+        "storage": finding.facts["storage"],
+        "key": finding.facts["key"] if stops else "",
+    }

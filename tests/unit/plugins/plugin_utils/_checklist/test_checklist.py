@@ -62,9 +62,10 @@ FACTS: dict[str, Any] = {
     "cached_tokens": {},
     "session_tokens": {},
     "clear_sessions": "manage.py shell -c ...",
-    "files": {},
+    "files": [],
 }
 CACHE = {"alias": "default", "kind": "DatabaseCache, table django_cache", "advice": "Clear it after the switch: ..."}
+FILES = {"column": "doc.file", "storage": "core.Safe", "key": ""}
 KEPT = [
     {
         "rotation_id": "r1",
@@ -344,7 +345,8 @@ WRONG: list[tuple[str, Callable[[dict[str, Any]], Any], str, str]] = [
         "stop",
         "7 entries of django_cache.value hold tokens under the keys that are rotated",
     ),
-    ("files", fact(files={"doc.file": "core.Safe"}), "warn", "doc.file in core.Safe: the storage is the application's"),
+    ("files", fact(files=[FILES]), "warn", "doc.file in core.Safe: the storage is the application's own"),
+    ("files", fact(files=[{**FILES, "key": "FIELD_KEY"}]), "stop", "doc.file in core.Safe, whose code reads FIELD_KEY"),
     (
         "caches",
         fact(session_tokens={"django_session.session_data": 7}),
@@ -646,7 +648,7 @@ def test_what_follows_from_wrong_keys_is_said_once():
     for name in ("census", "backup"):
         assert (items[name].status, items[name].seen, items[name].todo) == ("skip", "not checked: see keys", "")
     assert items["keys"].seen == "E_ENV_KEY_MISSING: .env: A is not set (not checked because of this: backup, census)"
-    with pytest.raises(RotationError, match=r"E_CHECKLIST: 1 of 27 checks stop the rotation: keys\. Nothing"):
+    with pytest.raises(RotationError, match=r"E_CHECKLIST: 1 of 28 checks stop the rotation: keys\. Nothing"):
         checklist.refuse(list(items.values()))
     lines = " ".join(" ".join(checklist.table(list(items.values()))).split())
     assert "not configured or not checked: " not in lines, "what a failed item names is not said again"
@@ -721,7 +723,7 @@ def test_all_that_stops_is_said_at_once():
 
     items = checklist.judge_items(seen(change), [])
     assert len(items) == len(checklist.CHECKS)
-    with pytest.raises(RotationError, match=r"E_CHECKLIST: 2 of 27 checks .*: rehearsal, wal\.") as refused:
+    with pytest.raises(RotationError, match=r"E_CHECKLIST: 2 of 28 checks .*: rehearsal, wal\.") as refused:
         checklist.refuse(items)
     assert "Nothing was changed." in str(refused.value)
     assert refused.value.todo.startswith("Do what the checklist says")
@@ -749,15 +751,15 @@ def test_the_table_has_problems_first_and_a_line_each_for_what_was_skipped_and_w
     assert starts == ["STOP", "warn", "skip", "ok"]
     assert lines[0].split()[1:4] == ["wal", "archiving", "of"]
     assert lines[1].strip().startswith("-> Mend the archiving")
-    assert lines[-2:] == ["  skip  not configured or not checked: rehearsal", "  ok    24 checks are fine"]
+    assert lines[-2:] == ["  skip  not configured or not checked: rehearsal", "  ok    25 checks are fine"]
     assert max(map(len, lines)) <= 120
-    assert checklist.summary(items) == "27 checks: 24 fine, 1 with a warning, 1 skipped, 1 in the way"
+    assert checklist.summary(items) == "28 checks: 25 fine, 1 with a warning, 1 skipped, 1 in the way"
 
 
 def test_the_whole_table_has_a_line_for_each_item_problems_first():
     lines = list(checklist.table(checklist.judge_items(seen(problems), []), whole=True))
     starts = [line[2:6].strip() for line in lines if not line.startswith("   ")]
-    assert starts == ["STOP", "warn", "skip", *["ok"] * 24]
+    assert starts == ["STOP", "warn", "skip", *["ok"] * 25]
 
 
 def test_an_item_has_the_name_by_which_it_is_accepted():
