@@ -450,7 +450,8 @@ def why_unopened(token: bytes, target: Target, keyring: Keyring) -> str:
         return OTHER_SCHEME
     if open_kept(token, keyring):
         return KEPT_KEY
-    if _held_in(token, target, keyring):
+    # One that opens whole is under another key set than the journal says.
+    if _held_in(token, target, keyring) and keyring.stage_of(target.scheme, token) is None:
         return TOKEN_IN_TEXT
     is_own = _begins(token, target, keyring)
     return "unreadable" if is_own or value_look.looks_encrypted(token) else PLAINTEXT

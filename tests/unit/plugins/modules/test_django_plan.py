@@ -46,6 +46,7 @@ def make(run_module, tmp_path: Path):
                 "env_file": str(env_file),
                 "keys": [{"name": name} for name in names],
                 "key_sets": STORED,
+                "counted": False,  # nothing is asked of the application but its plan
                 **args,
             },
         )

@@ -11,6 +11,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.key_set import KeySet
 from ansible_collections.tetech.key_rotation.plugins.module_utils._tasks.set_env_file import set_env_file
 
 OLD = "CANARY-old-value"
@@ -28,6 +29,7 @@ def switch(path: Path) -> list[str]:
     """Set the constant, and return the warnings."""
     warnings: list[str] = []
     params: dict[str, Any] = {"state": "present", "path": None, "dialect": "dotenv", "values": {"K": "CANARY-new"}}
+    params["key_id"] = KeySet(params["values"]).key_id
     params["keys"] = [{"name": "K", "destination": {"file": str(path)}}]
     task = SimpleNamespace(params=params, check_mode=False, _diff=False, no_log_values=set(), warn=warnings.append)
     assert set_env_file(task)["changed"] is True

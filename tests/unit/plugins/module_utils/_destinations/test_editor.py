@@ -518,7 +518,9 @@ def test_a_rehearsal_writes_and_reads_back_and_leaves_nothing(env_file, tmp_path
     path = env_file()
     before, seen = os.stat(path), []
     real = editor.read_text
-    monkeypatch.setattr(editor, "read_text", lambda place: seen.append((place, real(place))) or real(place))
+    monkeypatch.setattr(
+        editor, "read_text", lambda place, **options: seen.append((place, real(place))) or real(place, **options)
+    )
     destination.rehearse([editor.FileChange(path, "SECRET_KEY=a\n", "SECRET_KEY=b\n")])
     assert [text for _, text in seen] == ["SECRET_KEY=a\n", "SECRET_KEY=b\n"]
     assert seen[0][0] == path
