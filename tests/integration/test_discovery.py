@@ -748,12 +748,12 @@ def test_two_aliases_that_spell_one_server_in_two_ways_are_one_database(
     from django.db import connections
 
     own = connections["default"].settings_dict
-    spellings = {"other": {"HOST": f"{own['HOST']}/"}, "apart": {"NAME": "postgres"}, "gone": {"HOST": "/nowhere"}}
+    spellings = {"same": {"HOST": f"{own['HOST']}/"}, "apart": {"NAME": "postgres"}, "gone": {"HOST": "/nowhere"}}
     for alias, spelled in spellings.items():
         monkeypatch.setitem(connections.settings, alias, {**own, **spelled})
     monkeypatch.setattr("django.conf.settings.DATABASES", connections.settings)
     assert django_project.aliases() == ["default", "apart", "gone"]
-    assert django_project.same_database("other") == ["default", "other"]
+    assert django_project.same_database("same") == ["default", "same"]
 
 
 def test_a_materialized_view_keeps_old_tokens_and_is_named(database: Database, keyring: Keyring) -> None:
