@@ -184,6 +184,8 @@ def _look_at_bytes(data: bytes) -> Look:
     known = _known_bytes(data)
     if known:
         return Look(known=known)
+    if decompressed(data):  # what is known of it would have been said
+        return Look(encoding="compressed bytes")
     return Look(encoding="bytes", size=len(data)) if _is_random_bytes(data) else _NOTHING
 
 
