@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import TypedDict
 
 from .._engine.postgres import sql
 from .._engine.postgres.connection import Database
@@ -49,12 +49,50 @@ LISTS = (
 _ENTRY = re.compile(r'\s*(?:"((?:[^"]|"")*)"|([^,"]*))\s*(?:,|$)')
 
 
-def of(database: Database, names: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """The facts of each of these databases that is there, by its name."""
+class Grant(TypedDict):
+    """Of everybody, if there is no ``grantee``."""
+
+    grantee: str | None
+    privilege: str
+    grantable: bool
+
+
+class StoredSettings(TypedDict):
+    """``parameter=value`` each. Of the database itself, if there is no ``role``."""
+
+    role: str | None
+    settings: list[str]
+
+
+class _CommonProperties(TypedDict):
+    oid: int | str
+    owner: str
+    tablespace: str
+    encoding_name: str
+    comment: str | None
+    grants: list[Grant] | None
+    settings: list[StoredSettings]
+    datcollate: str
+    datctype: str
+    datconnlimit: int
+    datallowconn: bool
+
+
+class DatabaseProperties(_CommonProperties, total=False):
+    """What the catalog has of a database. Versions of PostgreSQL differ in the rest."""
+
+    datlocprovider: str
+    datlocale: str | None
+    daticulocale: str | None
+    daticurules: str | None
+
+
+def of(database: Database, names: Sequence[str]) -> dict[str, DatabaseProperties]:
+    """The properties of each of these databases that is there, by its name."""
     return {name: json.loads(facts) for name, facts in database.rows(SQL, (list(names),))}
 
 
-def creation(facts: Mapping[str, Any]) -> sql.Composable:
+def creation(facts: DatabaseProperties) -> sql.Composable:
     """The options of CREATE DATABASE: owner, tablespace, encoding, locale."""
     options = {"OWNER": sql.Identifier(facts["owner"])}
     if facts["tablespace"] != DEFAULT_TABLESPACE:
@@ -74,7 +112,7 @@ def creation(facts: Mapping[str, Any]) -> sql.Composable:
     return sql.SQL(" ").join([sql.SQL("TEMPLATE template0"), *words])
 
 
-def statements(name: str, facts: Mapping[str, Any]) -> Iterator[sql.Composable]:
+def statements(name: str, facts: DatabaseProperties) -> Iterator[sql.Composable]:
     """What gives the database ``name`` the settings, the grants and the connection limit of ``facts``."""
     database = sql.SQL("DATABASE {}").format(sql.Identifier(name))
     if facts["datconnlimit"] >= 0:

@@ -11,14 +11,14 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
 
 from .._engine.postgres import sql
 from .._engine.postgres.connection import APPLICATION_NAME, ENDABLE, Database
 from .._errors.base import RotationError
 from .._errors.restore import RestoreBusy, RestoreRights, RestoreSwap
 from . import database_properties
+from .database_properties import DatabaseProperties
 
 NAME_BYTES = 63  # of a name in PostgreSQL (NAMEDATALEN - 1)
 VERIFIED = "tetech.key_rotation: verified copy of the dump with SHA-256 "
@@ -39,7 +39,7 @@ class DatabaseSwap:
         self.copy = _fitting(f"key_rotation_{hashlib.sha256(name.encode()).hexdigest()[:8]}_{rotation_id}")
         self.aside = aside_of(name, rotation_id)
 
-    def facts(self) -> dict[str, dict[str, Any]]:
+    def facts(self) -> dict[str, DatabaseProperties]:
         """What the server says of each of the three that is there, by its name."""
         return database_properties.of(self._admin, [self.name, self.copy, self.aside])
 
@@ -55,12 +55,12 @@ class DatabaseSwap:
             what = "create databases" if not may else f"rename {self.name}, which it does not own"
             raise RestoreRights(user=user, action=what)
 
-    def make(self, like: Mapping[str, Any]) -> None:
+    def make(self, like: DatabaseProperties) -> None:
         """An empty copy with encoding, locale and owner of ``like``; one that is not verified is created again."""
         self.drop(self.copy)
         self._execute("CREATE DATABASE {name} {like}", self.copy, like=database_properties.creation(like))
 
-    def mark(self, like: Mapping[str, Any], sha256: str) -> None:
+    def mark(self, like: DatabaseProperties, sha256: str) -> None:
         """Settings and grants of ``like``, and the mark of a copy that is whole and proved."""
         with self._admin.transaction(""):
             for statement in database_properties.statements(self.copy, like):
@@ -69,7 +69,8 @@ class DatabaseSwap:
 
     def verified(self, sha256: str) -> bool:
         """Whether the copy is there, whole and proved, from this very dump."""
-        return self.facts().get(self.copy, {}).get("comment") == VERIFIED + sha256
+        copy = self.facts().get(self.copy)
+        return copy is not None and copy["comment"] == VERIFIED + sha256
 
     @contextlib.contextmanager
     def cut_off(self, *, spare: int | None) -> Iterator[None]:

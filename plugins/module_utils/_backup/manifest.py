@@ -9,9 +9,12 @@ import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
-from typing import Any, TypedDict
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from .._errors.backup import BackupList, BackupManifest, BackupUndescribed
+
+if TYPE_CHECKING:
+    from .database_properties import DatabaseProperties  # it needs the driver, a manifest does not
 
 FORMAT = "tetech.key_rotation backup 2"
 PG_DUMP = "pg_dump"
@@ -79,7 +82,7 @@ class Manifest:
     tables: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # {"schema.table": {rows, hash}}
     structure: Mapping[str, Any] = field(default_factory=dict)  # see _engine/postgres/structure.py
     settings: KeptSettings | None = None
-    facts: dict[str, Any] | None = None  # of the database itself, see database_properties.py
+    facts: DatabaseProperties | None = None
     proof: Proof | None = None
     failed: FailedProof | None = None
 

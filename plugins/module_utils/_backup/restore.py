@@ -5,9 +5,9 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import Any, TypedDict
 
 from .._engine import rotation
 from .._engine.application import django_project
@@ -30,10 +30,48 @@ from .._errors.restore import (
 )
 from .._options.engine_request import Purpose, request_of
 from . import dump, manifest, pg_client
+from .database_properties import DatabaseProperties
 from .database_swap import DatabaseSwap
 from .manifest import Manifest
 
 NO_VALUES = ("E_NO_TARGETS", "E_OTHER_KEYS")  # by which a look ends that has found nothing wrong, and no value
+
+
+class RestoredDatabase(TypedDict, total=False):
+    """What became of the one that was restored. ``aside`` is what it replaced, if there was one; before the swap there
+    is the ``copy``."""
+
+    database: str
+    alias: str
+    aside: str | None
+    copy: str
+    under: Mapping[str, int]
+
+
+class RestoreResult(TypedDict):
+    """Of the ``backup`` the facts that a person reads. ``lost`` are rows of tables."""
+
+    changed: bool
+    backup: Mapping[str, Any]
+    restored: RestoredDatabase
+    lost: list[Mapping[str, Any]]
+
+
+class DropResult(TypedDict):
+    changed: bool
+    backup: Mapping[str, Any]
+    dropped: list[str]
+    sought: list[str]
+
+
+class FoundBackup(TypedDict):
+    """By alias: tables that the database in use lacks, of the backup and of the models, and the copies left over."""
+
+    changed: bool
+    backup: Mapping[str, Any]
+    missing: Mapping[str, Sequence[str]]
+    gone: Mapping[str, Sequence[str]]
+    copies: Mapping[str, Mapping[str, str]]
 
 
 class Restoration:
@@ -100,22 +138,22 @@ class Restoration:
         except RotationError:  # it is gone, or shut, or the server is down
             return False
 
-    def prepared(self, *, dry: bool) -> dict[str, Any]:
+    def prepared(self, *, dry: bool) -> RestoreResult:
         """All of ``present`` that disturbs nobody: the copy, proved, and the word on what would be lost."""
         return self._restore(dry=dry, swap=False)
 
-    def present(self, *, dry: bool) -> dict[str, Any]:
+    def present(self, *, dry: bool) -> RestoreResult:
         """Restore pair, prove, count what is lost, swap. Raises E_BACKUP_*, E_RESTORE_*, E_CONTENTS, E_UNREADABLE."""
         return self._restore(dry=dry, swap=True)
 
-    def _restore(self, *, dry: bool, swap: bool) -> dict[str, Any]:
+    def _restore(self, *, dry: bool, swap: bool) -> RestoreResult:
         one = self._backup()
         described = self._described(one)
         self._refuse_without_keys(described)
         with self._as_admin() as admin:
             pair = DatabaseSwap(admin, self._name, described.rotation_id)
             pair.refuse_without_rights()
-            facts: dict[str, dict[str, Any]] = pair.facts()
+            facts = pair.facts()
             like = _like(facts.get(self._name), described.facts)
             if pair.aside in facts:
                 if missing := self.missing(described):
@@ -126,7 +164,7 @@ class Restoration:
                         rotation_id=described.rotation_id,
                         options=self._options(),
                     )
-                done: dict[str, Any] = {**self._names, "aside": pair.aside, "under": {}}
+                done: RestoredDatabase = {**self._names, "aside": pair.aside, "under": {}}
                 return {"changed": False, "backup": _select_facts(described), "restored": done, "lost": []}
             if like is None:
                 raise RestoreFacts(database=self._name, manifest=one.manifest_of(described))
@@ -147,8 +185,11 @@ class Restoration:
                         pair.drop(pair.copy)
                     raise
             under, lost = self._swap(pair, described, like.get("comment"), swap=swap)
-        names = {"aside": pair.aside if self._name in facts else None} if swap else {"copy": pair.copy}
-        done = {**self._names, **names, "under": under}
+        done = {**self._names, "under": under}
+        if swap:
+            done["aside"] = pair.aside if self._name in facts else None
+        else:
+            done["copy"] = pair.copy
         return {
             "changed": True,
             "backup": _select_facts(described),
@@ -156,7 +197,7 @@ class Restoration:
             "lost": [asdict(one) for one in lost],
         }
 
-    def dropped(self, *, dry: bool) -> dict[str, Any]:
+    def dropped(self, *, dry: bool) -> DropResult:
         """Drop what was kept aside; of a restore that was not finished, the copy."""
         with self._as_admin() as admin:
             pair = DatabaseSwap(admin, self._name, self._params["rotation_id"])
@@ -167,7 +208,7 @@ class Restoration:
                     pair.drop(name)
         return {"changed": bool(there), "backup": {}, "dropped": there, "sought": [pair.aside, pair.copy]}
 
-    def _make(self, pair: DatabaseSwap, one: dump.Backup, described: Manifest, like: Mapping[str, Any]) -> None:
+    def _make(self, pair: DatabaseSwap, one: dump.Backup, described: Manifest, like: DatabaseProperties) -> None:
         """The copy, proved: all rows of the snapshot, and every value opens."""
         with one.opened(described, self._params["identity"]) as archives:  # refused before anything is made
             pair.make(like)
@@ -231,7 +272,7 @@ class Restoration:
             )
 
     @property
-    def _names(self) -> dict[str, Any]:
+    def _names(self) -> RestoredDatabase:
         return {"database": self._name, "alias": self._alias}
 
     def _options(self) -> str:
@@ -321,16 +362,16 @@ class Restoration:
             raise RestoreConnect(place=exc.where["place"]) from None
 
     @property
-    def _direct(self) -> dict[str, Any]:
+    def _direct(self) -> dict[str, str]:
         return dict(self._params["direct"].get(self._alias, {}))
 
     @property
-    def _admin(self) -> dict[str, Any]:
+    def _admin(self) -> dict[str, str]:
         given = {name: value for name, value in (self._params["admin"] or {}).items() if value}
         return {"dbname": "postgres", **self._direct, **given}
 
 
-def find_backup(params: Mapping[str, Any], *, dry: bool) -> dict[str, Any]:
+def find_backup(params: Mapping[str, Any], *, dry: bool) -> FoundBackup:
     """Which backup there is, and what of it the databases in use have not. All are of one rotation: the newest one's
     where none is asked for.
 
@@ -367,7 +408,7 @@ def _refuse_unproved(application: rotation.Application) -> None:
             raise
 
 
-def _like(used: dict[str, Any] | None, backed_up: dict[str, Any] | None) -> dict[str, Any] | None:
+def _like(used: DatabaseProperties | None, backed_up: DatabaseProperties | None) -> DatabaseProperties | None:
     """What the new database is to be like: the one in use, where it is the one that was backed up and not another that
     somebody has made in its place."""
     if used and backed_up and used["oid"] != backed_up["oid"]:
@@ -390,6 +431,6 @@ def _under(tallies: list[census.Tally]) -> dict[str, int]:
     return found
 
 
-def _select_facts(described: Manifest) -> dict[str, Any]:
+def _select_facts(described: Manifest) -> Mapping[str, Any]:
     document = described.as_document()
     return {name: document[name] for name in ("rotation_id", "snapshot", "path", "size", "sha256", "key_ids")}

@@ -14,4 +14,4 @@ def find_backup(task: HostTask) -> ModuleResult:
 
     params = task.params
     start_application(params)
-    return restore.find_backup(params, dry=task.check_mode)
+    return dict(restore.find_backup(params, dry=task.check_mode))

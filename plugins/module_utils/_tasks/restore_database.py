@@ -16,4 +16,4 @@ def restore_database(task: HostTask) -> ModuleResult:
     start_application(params)
     work = backup_restore.Restoration(params)
     states = {"prepared": work.prepared, "present": work.present, "dropped": work.dropped}
-    return states[params["state"]](dry=task.check_mode)
+    return dict(states[params["state"]](dry=task.check_mode))
