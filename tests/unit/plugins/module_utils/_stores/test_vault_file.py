@@ -6,7 +6,7 @@ import fcntl
 import json
 import os
 import stat
-import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -165,14 +165,11 @@ def test_the_store_is_held_by_one_changer_at_a_time(stored, loader, tmp_path):
 def test_of_many_changes_at_once_none_is_lost(store_path, loader):
     def add(name: str) -> None:
         with opened(store_path, loader).change() as history:
-            history.versions.append(Version(name, name, "generated", "active", now(), "completed", {}))
+            history.versions.append(Version(name, name, "generated", "active", now(), "completed", {}, listed=[]))
 
     names = [f"r{number}" for number in range(16)]
-    changers = [threading.Thread(target=add, args=[name]) for name in names]
-    for changer in changers:
-        changer.start()
-    for changer in changers:
-        changer.join()
+    with ThreadPoolExecutor(len(names)) as changers:
+        list(changers.map(add, names))
     assert sorted(version.key_id for version in opened(store_path, loader).load().versions) == sorted(names)
 
 
