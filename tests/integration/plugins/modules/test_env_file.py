@@ -30,7 +30,7 @@ def test_runs_under_two_names_of_one_machine_all_end_well(path):
     params = {"path": str(path), "dialect": "dotenv", "keys": [{"name": name} for name in OLD.values]}
 
     def run(keys: KeySet) -> None:
-        given = {**params, "state": "present", "values": dict(keys.values)}
+        given = {**params, "state": "present", "values": dict(keys.values), "key_id": keys.key_id}
         env_file.set_env_file(SimpleNamespace(params=given, check_mode=False, _diff=False))
 
     for _ in range(20):
