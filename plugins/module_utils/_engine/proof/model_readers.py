@@ -159,9 +159,8 @@ class ModelReader:
         return self.compares and (self.name not in self.columns or not _is_plain(self.model, self.field))
 
     def _opens(self, value: str | bytes | memoryview) -> bool:
-        assert self.keyring is not None
-        stored = value.encode("utf-8") if isinstance(value, str) else bytes(value)
-        return any(self.keyring.stage_of(target.scheme, stored) for target in self.targets)
+        keyring, stored = self.keyring, value.encode("utf-8") if isinstance(value, str) else bytes(value)
+        return keyring is not None and any(keyring.stage_of(target.scheme, stored) for target in self.targets)
 
     @property
     def field(self) -> Any:
