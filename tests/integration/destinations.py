@@ -128,7 +128,7 @@ SECRET_KEY, ENCRYPTION_SALT = _vault["secret"], _vault["salt"].encode()
 """
 MODULE = (
     "# é\nSECRET_KEY = '{SECRET_KEY}'  # é\nENCRYPTION_SALT: bytes = b\"{ENCRYPTION_SALT}\"\n"
-    "OTHER = '{first[SECRET_KEY]}'\n"
+    "_OTHER = '{first[SECRET_KEY]}'\n"
 )
 MODULE_READ = "\nfrom food_ordering.keys import *\n"
 

@@ -83,7 +83,7 @@ def test_a_list_in_the_settings_is_rotated_where_it_is(site: Site, keep: int) ->
             "E_CONFIG_VALUE",
             "no literal",
         ),
-        ("python", b"OTHER = ", b"SECRET_KEY = ", "E_CONFIG_VALUE", "is set several times (lines 2, 4)"),
+        ("python", b"_OTHER = ", b"SECRET_KEY = ", "E_CONFIG_VALUE", "is set several times (lines 2, 4)"),
     ],
 )
 def test_what_cannot_be_replaced_is_refused_before_anything_changes(
