@@ -35,6 +35,7 @@ def test_a_command_that_cannot_be_trusted_stops_before_anything_is_re_encrypted(
     assert keys == site.stored()["versions"][0]["values"]
 
 
+@pytest.mark.thorough
 def test_a_command_that_does_not_write_is_found_and_rolled_back(move_keys: Callable[[str], Place], site: Site) -> None:
     place = move_keys("platform")
     plain = place.read_all(place.first)

@@ -200,6 +200,7 @@ def test_killed_after_the_switch_it_is_finished_or_rolled_back(
     assert site.play("verify").code == 0
 
 
+@pytest.mark.thorough
 def test_a_process_that_systemd_gave_the_previous_keys_is_found(unit: Callable[[str], Unit], site: Site) -> None:
     processes = {"patterns": ["sleep 31536000"]}
     there = unit("plain", key_rotation_processes=processes)

@@ -39,6 +39,7 @@ def test_a_key_taken_out_of_the_list_is_one_error_and_the_way_back_goes_by_the_s
 
 
 @pytest.mark.parametrize("kept", [pytest.param("SECRET_KEY", marks=pytest.mark.thorough), "ENCRYPTION_SALT"])
+@pytest.mark.thorough
 def test_a_key_that_is_let_go_keeps_its_value_and_the_others_are_rotated_on(site: Site, kept: str) -> None:
     plain = site.read_all()
     assert site.play("rotate").code == 0

@@ -32,6 +32,7 @@ def token(site: Site) -> str:
     return max(tokens, key=lambda each: hashlib.md5(each.encode()).hexdigest())
 
 
+@pytest.mark.thorough
 def test_a_column_that_came_later_stops_no_rollback_and_no_verification_but_is_named(site: Site) -> None:
     plain, env = site.read_all(), site.env_file.read_bytes()
     assert site.play("rotate").code == 0

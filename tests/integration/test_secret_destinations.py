@@ -136,6 +136,7 @@ def test_a_secret_that_a_controller_owns_is_refused_before_anything_changes(prod
     assert (production.keys(), site.tokens(), len(production.cluster.pods)) == (keys, tokens, 3)
 
 
+@pytest.mark.thorough
 def test_a_rollout_that_never_ends_is_rolled_back_with_what_to_type(production: Production, site: Site) -> None:
     plain, keys = production.read_all(), production.keys()
     production.write_inventory(key_rotation_services_timeout=20)
@@ -151,6 +152,7 @@ def test_a_rollout_that_never_ends_is_rolled_back_with_what_to_type(production: 
     assert (production.keys(), production.read_all(), len(production.cluster.pods)) == (keys, plain, 3)
 
 
+@pytest.mark.thorough
 def test_a_pod_of_a_workload_that_was_not_stopped_is_found(production: Production, site: Site) -> None:
     production.cluster.add_deployment("worker", 1, SPEC)
     wait_for_a_new_second()
