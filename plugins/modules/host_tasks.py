@@ -91,9 +91,8 @@ from ..module_utils._module import code_bundle
 from ..module_utils._module.runner import run
 from ..module_utils._options.rotation_options import HOST_TASKS_MODULE
 
-if (
-    TYPE_CHECKING
-):  # AnsiballZ packs what is imported anywhere: of Ansible, the code that comes with a task needs this too
+# AnsiballZ packs what is imported anywhere: of Ansible, the code that comes with a task needs this too.
+if TYPE_CHECKING:
     from ansible.module_utils import urls  # noqa: F401
 
 
