@@ -27,19 +27,15 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base i
 from ansible_collections.tetech.key_rotation.plugins.module_utils._services import service_environment
 from ansible_collections.tetech.key_rotation.plugins.module_utils._system import child_processes
 
+from .systemctl_script import write_systemctl
+
 OTHER = "# é\n[Service]\nExecStart=/bin/app --key CANARY-old\nEnvironment=K=CANARY-old\n"
 
 
 @pytest.fixture
 def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]:
     """Writes a unit with these lines, and a key of the host for systemd-creds."""
-    shown = tmp_path / "shown"
-    shown.mkdir()
-    program = tmp_path / "systemctl"
-    program.write_text(
-        f'#!/bin/sh\nfor last; do :; done\ncd {shown}\nfor f in $last; do cat "$f" && echo; done 2>/dev/null\n'
-    )
-    program.chmod(0o755)
+    shown = write_systemctl(tmp_path)
     environment = {
         "PATH": f"{tmp_path}:{os.environ['PATH']}",
         "SYSTEMD_CREDENTIAL_SECRET": str(tmp_path / "credential.secret"),

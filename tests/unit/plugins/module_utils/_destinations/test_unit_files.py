@@ -22,6 +22,8 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._destinations.
 from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import RotationError
 from ansible_collections.tetech.key_rotation.plugins.module_utils._system import child_processes
 
+from .systemctl_script import write_systemctl
+
 DROP_IN = """\
 # keys
 [Service]
@@ -36,13 +38,7 @@ ExecStart=/usr/bin/app --key CANARY-old
 @pytest.fixture
 def units(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """A systemctl that shows these units: each the text of its drop-in and of its env file, where it has one."""
-    shown = tmp_path / "shown"
-    shown.mkdir()
-    program = tmp_path / "systemctl"
-    program.write_text(
-        f'#!/bin/sh\nfor last; do :; done\ncd {shown}\nfor f in $last; do cat "$f" && echo; done 2>/dev/null\n'
-    )
-    program.chmod(0o755)
+    shown = write_systemctl(tmp_path)
     path = f"{tmp_path}:{os.environ['PATH']}"
     monkeypatch.setattr(child_processes, "_born_environment", lambda: {"PATH": path})
     monkeypatch.setenv("PATH", path)
