@@ -65,6 +65,7 @@ DOMAINS = {
         "rotation_record_info",
         "rotation_settings",
         "rotation_state_info",
+        "verification_summary",
     ),
 }
 INTERNAL = "Not for playbooks."

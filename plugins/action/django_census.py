@@ -38,7 +38,8 @@ class ActionModule(HostAction):
         return {**asked, **known, "key_sets": chosen}
 
     def judge(self, args: TaskArguments, result: TaskResult) -> TaskResult:
-        lines.census(result.get("targets", []))
+        failed = bool(result.get("failed"))  # then the table is on the screen alone: Ansible prints a failed result
+        lines.census(result.pop("targets", []) if failed else result.get("targets", []), whole=failed)
         before = data_state.count_plain(args.get("baseline") or ())
         if args.get("outside") == "report":
             before = recorded_plain(self.store(args).load(), self._records(args))

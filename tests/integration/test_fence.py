@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import subprocess
 import threading
 import time
@@ -450,8 +451,11 @@ def killed_behind_its_fence(site: Site) -> None:
     assert left(site)
     verified = site.play("verify")
     assert verified.code != 0
+    assert "E_RECORD_UNSIGNED, E_" in verified.text, verified.text
     assert "E_FENCED" in verified.text, verified.text
     assert "key_rotation_maintenance=off" in verified.text
+    assert re.search(r"customer_userprofile\._address_encrypted +\d+ rows: .*\d+ pending", verified.text), verified.text
+    assert re.search(r"next: ansible-playbook rotate\.yml ", verified.text), verified.text
 
 
 def writes(site: Site) -> None:

@@ -160,3 +160,12 @@ class UnexpectedError(RotationError):
     place: str
     problem = "unexpected {error} at {place}"
     remedy = "This is a bug: report the code and the place."
+
+
+class VerificationFindings(RotationError):
+    code = "E_VERIFY"
+    count: int
+    codes: str
+    command: str
+    problem = "{count} checks failed, which the table above lists: {codes}"
+    remedy = "Type {command}"

@@ -128,3 +128,7 @@ ROTATION_STATE_INFO: Spec = {
     **RECORD,
     "rotation_id": {"type": "str"},
 }
+VERIFICATION_SUMMARY: Spec = {
+    **RECORD,
+    "records": {"type": "dict", "default": {}},
+}

@@ -27,6 +27,7 @@ def take_census(task: HostTask) -> ModuleResult:
 
     params = task.params
     baseline = CensusResult.all_of(params["baseline"])
+    refused: RotationError | None = None
     purpose = Purpose("census", run=params["run"], leased=False, tried=params["rehearsed"])
     with rotation.open_application(request_of(params, purpose)) as application:
         outside = application.refuse_unproved(params["recorded_columns"])
@@ -37,17 +38,22 @@ def take_census(task: HostTask) -> ModuleResult:
         meanwhile: dict[str, Any] = {}
         written: dict[str, list[str]] = {}
         if not params["report_only"] and params["leaving"] is None:
-            refuse(application.among_kept(params["expect_stage"] or ""))
-            _refuse_outside(params, application, outside)
-            _refuse(params, application, tallies, baseline)
-            tallies, meanwhile, written = _compared(params, application, tallies, baseline)
+            try:
+                refuse(application.among_kept(params["expect_stage"] or ""))
+                _refuse_outside(params, application, outside)
+                _refuse(params, application, tallies, baseline)
+                tallies, meanwhile, written = _compared(params, application, tallies, baseline)
+            except RotationError as exc:
+                refused = exc
+        if refused:  # who reads the error asks where the values are
+            return {"changed": False, "failed": True, **refused.as_result(), "targets": _targets(tallies)}
         if params["rehearsed"] and application.keyring.base == "current":
             application.refuse_unfit("pending" if "pending" in application.keyring.stages else rotation.TRIAL)
         needing = _needing(params, application, tallies, outside)
         left = _connected_since_before(params, application)
     return {
         "changed": False,
-        "targets": [tally.result.as_result() for tally in tallies],
+        "targets": _targets(tallies),
         "meanwhile": meanwhile,
         "unwrapped": _unwrapped(baseline),
         "written": written,
@@ -60,6 +66,10 @@ def take_census(task: HostTask) -> ModuleResult:
         "outside": [{"column": each.column, "what": each.what} for each in outside],
         **needing,
     }
+
+
+def _targets(tallies: Any) -> list[dict[str, Any]]:
+    return [tally.result.as_result() for tally in tallies]
 
 
 def _refuse_outside(params: TaskParams, application: Any, outside: Any) -> None:

@@ -41,14 +41,17 @@ def detail(lines: Iterable[str], title: str) -> None:
         show(lines, title)
 
 
-def census(targets: Sequence[Mapping[str, Any]]) -> None:
-    """The table of a census. One that is the same as the last one of this run is a line."""
+def census(targets: Sequence[Mapping[str, Any]], *, whole: bool = False) -> None:
+    """The table of a census. One that is the same as the last one of this run is a line. The callback steps shows what
+    needs a look, or the ``whole`` table."""
     table = list(step_lines.census([dict(target) for target in targets]))
+    if not table:
+        return
     digest = hashlib.sha256("\n".join(table).encode()).digest()
     again, _census[:] = _census[:] == digest, digest
     if again:
         detail([f"  {format_census(targets)}: the same as in the table above"], "Census")
-    elif by_steps:
+    elif by_steps and not whole:
         show(step_lines.census([dict(target) for target in targets if _unexpected(target)]), "Census")
     else:
         show(table, "Census")

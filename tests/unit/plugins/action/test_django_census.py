@@ -61,3 +61,14 @@ def test_more_plain_text_than_before_is_a_warning_with_its_column(
     about = {"outside": "report"} if recorded else {"baseline": [before]}
     run_action("django_census", project_dir="/srv/app", **about)
     assert [sentence[:42] for sentence in said] == ["t.c has 1 more values in plain text than t"] * warned
+
+
+def test_a_census_that_is_refused_shows_where_the_values_are_on_the_screen_alone(
+    run_action, stored, monkeypatch, capsys
+):
+    target = {"table": "t", "column": "c", "rows": 9, "classes": {"pending": 4, "current": 5}}
+    failed = {"failed": True, "msg": "E_X: no.", "error": {"code": "E_X"}, "targets": [target]}
+    monkeypatch.setattr(ActionModule, "on_host", lambda self, module, args: dict(failed))
+    result = run_action("django_census", project_dir="/srv/app")
+    assert "t.c          9 rows: 5 current, 4 pending" in capsys.readouterr().out
+    assert "targets" not in result

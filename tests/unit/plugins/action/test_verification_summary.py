@@ -1,0 +1,70 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is judged of what the roles have registered; after a run that was killed: integration/test_fence.py."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.database import DatabaseFenced
+from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.env_file import EnvNotSwitched
+from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.record import RecordUnsigned
+from ansible_collections.tetech.key_rotation.plugins.module_utils._record.run_lease import describe_holder
+from ansible_collections.tetech.key_rotation.plugins.module_utils._record.writer import Record
+
+WELL = {"changed": False}
+UNSIGNED = {"changed": False, **RecordUnsigned(count=1, total=1, found="r: from line 4", folder="f").as_result()}
+FENCED = {"failed": True, **DatabaseFenced(rotation_id="r", since="03:00", alias="default").as_result()}
+OTHER = {"failed": True, **EnvNotSwitched(path="/srv/.env", found="a", expected="b").as_result()}
+
+
+@pytest.fixture
+def judged(run_action, capsys, tmp_path):
+    """How the task ends for what was registered of records and of hosts, and what was shown."""
+
+    def run(records=WELL, **hosts):
+        (tmp_path / "records").mkdir(exist_ok=True)
+        hostvars = {host: {"__verification_looked": {"outcomes": outcomes}} for host, outcomes in hosts.items()}
+        known = {"hostvars": hostvars, "ansible_play_hosts_all": list(hosts)}
+        result = run_action("verification_summary", known=known, records=records, store=None)
+        return result, " ".join(capsys.readouterr().out.split())
+
+    return run
+
+
+def interrupted(folder: Path, direction: str) -> None:
+    """A run of this direction has died, by its lease."""
+    Record(str(folder), "r").append(direction, "intent")
+    (folder / "lease.json").write_text(json.dumps({**describe_holder("r", 1), "started": "long ago"}))
+
+
+def test_what_is_well_is_no_finding(judged):
+    result, shown = judged(web={"django_census": WELL, "database_lease_info": WELL})
+    assert (result.get("failed", False), shown) == (False, "")
+
+
+def test_a_single_finding_is_the_error_of_its_check(judged):
+    result, shown = judged(web={"key_version_info": WELL}, other={"key_version_info": OTHER})
+    assert result["failed"]
+    assert result["error"]["code"] == "E_ENV_NOT_SWITCHED"
+    assert "verify.yml" in shown
+
+
+@pytest.mark.parametrize(("direction", "playbook"), [("rotate", "rotate.yml"), ("rollback", "rollback.yml")])
+def test_all_findings_are_named_together_with_the_command_that_resumes_what_died(judged, tmp_path, direction, playbook):
+    (tmp_path / "records").mkdir()
+    interrupted(tmp_path / "records", direction)
+    result, shown = judged(UNSIGNED, web={"database_lease_info": FENCED, "django_census": WELL})
+    assert result["error"]["what"].endswith("E_RECORD_UNSIGNED, E_FENCED")
+    assert playbook in result["error"]["todo"]
+    for text in (UNSIGNED, FENCED):
+        assert text["error"]["what"] in shown
+        assert text["error"]["todo"] in shown
+    assert playbook in shown.partition("next: ")[2]
+
+
+def test_where_no_run_died_what_the_findings_say_comes_first_and_verifying_again_is_next(judged):
+    result, _ = judged(web={"database_lease_info": FENCED, "key_version_info": OTHER})
+    assert "verify.yml" in result["error"]["todo"]
