@@ -57,6 +57,7 @@ DOMAINS = {
     "monitoring": ("monitoring_probe", "monitoring_program", "monitoring_summary"),
     "rotation": (
         "checklist_facts",
+        "findings_summary",
         "host_tasks",
         "maintenance_window_info",
         "rollback_strategy_info",
@@ -65,7 +66,6 @@ DOMAINS = {
         "rotation_record_info",
         "rotation_settings",
         "rotation_state_info",
-        "verification_summary",
     ),
 }
 INTERNAL = "Not for playbooks."

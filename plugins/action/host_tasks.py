@@ -39,7 +39,8 @@ class ActionModule(RotationAction):
         args.update(own)
         task = self._task.copy()
         task.action = f"{COLLECTION}.{name}"
-        task.check_mode = args.pop("check_mode", self._task.check_mode)
+        if "check_mode" in args:  # it only looks, whatever the others do
+            task.check_mode, task.changed_when = args.pop("check_mode"), [False]
         task.args = args
         action = self.action_of(task)
         if not isinstance(action, HostAction):

@@ -139,6 +139,8 @@ def batch_result(parts: Sequence[Part], *, all_of_them: bool, fatal: Collection[
     shown: TaskResult = {name: failed[name] for name in ("failed", "msg", "error") if name in failed}
     if warnings := list(dict.fromkeys(each for result in results.values() for each in result.pop("warnings", ()))):
         shown["warnings"] = warnings
+    if diffs := [result.pop("diff") for result in results.values() if "diff" in result]:
+        shown["diff"] = diffs
     if not all_of_them:
         shown.setdefault("msg", "; ".join(each["msg"] for each in results.values() if "msg" in each))
     return {"changed": any(result.get("changed") for result in results.values()), "outcomes": results, **shown}

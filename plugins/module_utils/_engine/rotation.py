@@ -443,12 +443,10 @@ class Application:
         counted: bool,
         env: Mapping[str, str] = NOTHING,
         unset: Sequence[str] = (),
-        around: Sequence[Mapping[str, str]] = (),
     ) -> plan.Plan:
         """The plan of a rotation, with all that stops it, and with or without the counts of a census.
 
-        ``env`` has every name that the env file sets, ``unset`` are the keys that it does not set, ``around`` are
-        notices of the caller. Raises E_SETTLEMENT.
+        ``env`` has every name that the env file sets, ``unset`` are the keys that it does not set. Raises E_SETTLEMENT.
         """
         surveys = [survey for _, survey in self.parts]
         self._refuse_settlements_without_place()
@@ -474,7 +472,7 @@ class Application:
         found += self._commands()
         if counted and not any(each.kind.stops for each in found):
             self.rehearse(TRIAL)
-        around = [*around, *plan.other_databases(), *plan.caches()]
+        around = [*plan.other_databases(), *plan.caches()]
         notices = [*around, *(each.as_notice() for each in found), *self._notices()]
         keys = accounting.planned_keys(surveys, self.keyring, self.keys, self.uses())
         asked = (self.settlements, keys, proposed, self.leave_alone)

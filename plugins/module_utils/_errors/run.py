@@ -162,8 +162,8 @@ class UnexpectedError(RotationError):
     remedy = "This is a bug: report the code and the place."
 
 
-class VerificationFindings(RotationError):
-    code = "E_VERIFY"
+class ChecksFailed(RotationError):
+    code = "E_CHECKS_FAILED"
     count: int
     codes: str
     command: str

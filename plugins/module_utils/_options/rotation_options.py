@@ -30,6 +30,11 @@ CHECKLIST_FACTS_MODULE: Spec = {
     **PROJECT_INTERNAL,
     **KEYS_INTERNAL,
 }
+FINDINGS_SUMMARY: Spec = {
+    **RECORD,
+    "outcomes": {"type": "list", "elements": "dict", "required": True},
+    "playbook": {"type": "str", "required": True},
+}
 HOST_TASKS: Spec = {
     **APPLICATION,
     **PROJECT,
@@ -127,8 +132,4 @@ ROTATION_SETTINGS: Spec = {
 ROTATION_STATE_INFO: Spec = {
     **RECORD,
     "rotation_id": {"type": "str"},
-}
-VERIFICATION_SUMMARY: Spec = {
-    **RECORD,
-    "records": {"type": "dict", "default": {}},
 }

@@ -12,7 +12,6 @@ from .._errors.base import RotationError
 from .host_task import HostTask, ModuleResult
 
 if TYPE_CHECKING:
-    from .._engine.postgres.connection import Database
     from .._engine.rotation import Application
 
 
@@ -34,25 +33,11 @@ def make_plan(task: HostTask) -> ModuleResult:
     env = editor.everything(params["env_file"], params["dialect"]) if names else {}
     unset = [name for name in names if name not in file_keys]
     with rotation.open_application(request) as application:
-        databases = [database for database, _ in application.parts] if params["counted"] else []
-        backups = [each for database in databases for each in _backup_notices(database)]
-        planned = application.plan(counted=params["counted"], env=env, unset=unset, around=backups)
+        planned = application.plan(counted=params["counted"], env=env, unset=unset)
         if params["counted"]:  # last, since the uses of keys that are traced are those of the application's start
             reads = _reading_notices(application, params["left_out"])
             planned = replace(planned, notices=[*planned.notices, *reads])
     return {"changed": False, "plan": planned.as_document(), "listed": list(planned.listed)}
-
-
-def _backup_notices(database: Database) -> Iterator[dict[str, str]]:
-    """What keeps this role from a backup, or from its proof: it stops a rotation later, unless the backup is another
-    one's."""
-    from .._backup import dump_rights, restore_proof
-
-    for refuse in (dump_rights.refuse_unreadable, restore_proof.refuse_impossible):
-        try:
-            refuse(database)
-        except RotationError as exc:
-            yield {"column": f"DATABASES[{database.alias}]", "notice": f"{exc.what} ({exc.code})", "todo": exc.todo}
 
 
 def _reading_notices(application: Application, left_out: Collection[str]) -> Iterator[dict[str, str]]:

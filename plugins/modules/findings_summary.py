@@ -4,20 +4,25 @@
 from __future__ import annotations
 
 DOCUMENTATION = r"""
-module: verification_summary
+module: findings_summary
 author: Tetech (@tetech)
 version_added: 0.1.0
-short_description: Name all findings of a verification together
+short_description: Name the findings of several checks together
 description:
-  - Shows what failed of the records, and of what the role verification has checked on each host, with the command to
-    type next.
+  - Shows what failed of several checks, with the command to type next.
   - Fails if anything did. If one check alone failed, it fails with the error of that check.
-  - Runs only on the control node, as an action plugin, after the role verification has checked each host.
+  - Runs only on the control node, as an action plugin.
 options:
-  records:
-    description: The result of M(tetech.key_rotation.rotation_record_info).
-    type: dict
-    default: {}
+  outcomes:
+    description:
+      - For each host, the results of the checks by module, as M(tetech.key_rotation.host_tasks) returns them.
+    type: list
+    elements: dict
+    required: true
+  playbook:
+    description: The playbook that runs the checks again.
+    type: str
+    required: true
 extends_documentation_fragment:
   - tetech.key_rotation.key_rotation.record
   - tetech.key_rotation.key_rotation.read_only
@@ -25,8 +30,9 @@ extends_documentation_fragment:
 
 EXAMPLES = r"""
 - name: Name all findings
-  tetech.key_rotation.verification_summary:
-    records: "{{ record_verified }}"
+  tetech.key_rotation.findings_summary:
+    outcomes: ["{{ looked.outcomes }}"]
+    playbook: verify
   run_once: true
 """
 
@@ -36,11 +42,11 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils._module.controller_only import refuse_without_action
 from ..module_utils._module.runner import run
-from ..module_utils._options.rotation_options import VERIFICATION_SUMMARY
+from ..module_utils._options.rotation_options import FINDINGS_SUMMARY
 
 
 def main() -> None:
-    run(AnsibleModule(VERIFICATION_SUMMARY, supports_check_mode=True), refuse_without_action)
+    run(AnsibleModule(FINDINGS_SUMMARY, supports_check_mode=True), refuse_without_action)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is judged of what the roles have registered; after a run that was killed: integration/test_fence.py."""
+"""How findings are named together; after a run that was killed: integration/test_fence.py."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.database import DatabaseFenced
+from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.discovery import NoTargets, PlanNotReady
 from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.env_file import EnvNotSwitched
 from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.record import RecordUnsigned
 from ansible_collections.tetech.key_rotation.plugins.module_utils._record.run_lease import describe_holder
@@ -26,9 +27,8 @@ def judged(run_action, capsys, tmp_path):
 
     def run(records=WELL, **hosts):
         (tmp_path / "records").mkdir(exist_ok=True)
-        hostvars = {host: {"__verification_looked": {"outcomes": outcomes}} for host, outcomes in hosts.items()}
-        known = {"hostvars": hostvars, "ansible_play_hosts_all": list(hosts)}
-        result = run_action("verification_summary", known=known, records=records, store=None)
+        outcomes = [{"rotation_record_info": records}, *hosts.values()]
+        result = run_action("findings_summary", outcomes=outcomes, playbook="verify", store=None)
         return result, " ".join(capsys.readouterr().out.split())
 
     return run
@@ -68,3 +68,11 @@ def test_all_findings_are_named_together_with_the_command_that_resumes_what_died
 def test_where_no_run_died_what_the_findings_say_comes_first_and_verifying_again_is_next(judged):
     result, _ = judged(web={"database_lease_info": FENCED, "key_version_info": OTHER})
     assert "verify.yml" in result["error"]["todo"]
+
+
+@pytest.mark.parametrize("plan", [PlanNotReady(path="plan.yml", count=1), NoTargets(tables=1, schemes="s")])
+def test_what_follows_from_the_error_of_another_check_is_not_repeated(judged, plan):
+    same = {"failed": True, **NoTargets(tables=1, schemes="s").as_result()}
+    result, shown = judged(web={"django_plan": {"failed": True, **plan.as_result()}, "postgresql_backup": same})
+    assert result["error"]["code"] == plan.code
+    assert "STOP" not in shown, "it is a single finding"
