@@ -29,9 +29,9 @@ from ._host_caller import COLLECTION, HostCaller
 from ._keys import listed_keys
 from ._keys.key_store import LOOKUP, open_store, path_from_inventory, state_folder
 from ._record_entry import RecordEntry
-from ._run_end import exit_code, next_command, unreachable_hosts
+from ._run_end import error_parts, exit_code, next_command, unreachable_hosts
 from ._run_end.interrupted_rotation import is_interrupted
-from ._run_end.task_process import end_with_parent, refuse_debug_settings
+from ._run_end.task_process import end_with_parent, is_task_process, refuse_debug_settings
 from ._screen import lines
 from ._screen.result_sentences import sentence
 from ._task_options import refuse_wrong, validated
@@ -74,7 +74,13 @@ class RotationAction(HostCaller, abc.ABC):
             result.update(failed=True, **failure.as_result())
         self.add_sentence(result)
         exit_code.ask_for(result)
+        if result.get("failed") and is_task_process() and not lines.by_steps and not self._is_judged_later():
+            error_parts.fold(result)
         return result
+
+    def _is_judged_later(self) -> bool:
+        """Whether the playbook goes on, and so reads the error."""
+        return bool(self._task.failed_when or self._task.ignore_errors)
 
     def add_sentence(self, result: TaskResult) -> None:
         """Say in ``msg`` what was seen or done."""

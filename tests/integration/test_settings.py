@@ -48,6 +48,7 @@ def test_one_mistake_is_one_error_with_its_place_and_its_cure(site: Site, name: 
     assert not site.store.exists()
     (attempt,) = map(json.loads, (site.folder / "records/refused/record.jsonl").read_text().splitlines())
     assert attempt["error"]["code"] == "E_OPTION"
+    assert outcome.text.count(attempt["error"]["todo"]) == 2, "Ansible prints the message, and the result that has it"
 
 
 def test_all_mistakes_are_shown_at_once_and_a_wrong_option_of_the_record_does_not_lose_the_refusal(site: Site) -> None:

@@ -104,9 +104,7 @@ def _rows(ending: Ending) -> Iterator[Row]:
 def _failure(ending: Ending) -> Iterator[Row]:
     run, error = ending.run, ending.error
     if error:
-        changed = str(error.get("changed") or "")
         yield Row("failed", f"{error.get('code', '')}: {error.get('what', '')}.", whole=False)
-        yield from [Row("", changed, whole=False)] if changed and ending.failed else []
     if run.failed_task:
         yield Row("" if error else "failed", f"at: {run.failed_task}", whole=False)
     if ending.failed and error.get("todo"):

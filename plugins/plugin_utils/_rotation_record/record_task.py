@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any, TypedDict
 
 from .._report.accounts import as_plain
+from .._run_end.error_parts import unfold
 
 
 class RecordResult(TypedDict, total=False):
@@ -70,7 +71,8 @@ class RecordTask:
     def of(cls, options: Mapping[str, Any]) -> RecordTask:
         course = RollbackCourse.of(options["course"]) if options["course"] else None
         given = {member.name: options[member.name] for member in fields(cls)}
-        return cls(**{**given, "course": course})
+        error = unfold(options["error"], str(options["message"]))
+        return cls(**{**given, "course": course, "error": error})
 
     def as_recorded(self) -> Mapping[str, Any]:
         """What the operator says about this run."""

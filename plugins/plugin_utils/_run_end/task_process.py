@@ -29,6 +29,11 @@ def end_with_parent() -> None:
             os.kill(os.getpid(), signal.SIGTERM)
 
 
+def is_task_process() -> bool:
+    """Whether Ansible has forked this process for a task."""
+    return multiprocessing.parent_process() is not None
+
+
 def refuse_debug_settings() -> None:
     """Raise E_DEBUG_SETTING for a setting of Ansible that would print options or leave them on a disk."""
     for setting, on in (("ANSIBLE_DEBUG", C.DEFAULT_DEBUG), ("ANSIBLE_KEEP_REMOTE_FILES", C.DEFAULT_KEEP_REMOTE_FILES)):

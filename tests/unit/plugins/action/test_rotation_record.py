@@ -15,7 +15,7 @@ import pytest
 from ansible import context
 from ansible.utils.context_objects import CLIArgs
 from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import RotationError
-from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.record import RecordWrite
+from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.record import RecordNotFound, RecordWrite
 from ansible_collections.tetech.key_rotation.plugins.module_utils._record import chain, sshsig
 from ansible_collections.tetech.key_rotation.plugins.module_utils._record.approval import Approval, ApprovalEvidence
 from ansible_collections.tetech.key_rotation.plugins.module_utils._record.run_lease import Lease
@@ -30,6 +30,7 @@ from ansible_collections.tetech.key_rotation.plugins.plugin_utils._rotation_reco
     rotation_choice,
     run_notice,
 )
+from ansible_collections.tetech.key_rotation.plugins.plugin_utils._run_end import error_parts
 from ansible_collections.tetech.key_rotation.tests.record_fixtures import begun, events, lease  # noqa: F401
 
 HEAD = f"r1 74 {'ab' * 32}"  # of the record that another control node has
@@ -354,6 +355,16 @@ def test_an_id_that_leads_elsewhere_is_refused(run_action, stored, tmp_path, sta
     result = run_action("rotation_record", state=state, rotation_id="../../outside")
     assert (result["error"]["code"], "is no plain name" in result["msg"]) == ("E_OPTION", True)
     assert not (tmp_path / "records").exists()
+
+
+def test_the_record_has_the_whole_error_of_a_task_whose_result_leaves_to_the_message_what_that_says(
+    run_action, stored, events
+):
+    error = RecordNotFound(path="records/r1").as_result()
+    whole = dict(error["error"])
+    error_parts.fold(error)
+    run_action("rotation_record", state="failed", failed_task="Open", error=error["error"], message=error["msg"])
+    assert events("refused")[-1]["error"] == whole != error["error"]
 
 
 @pytest.fixture

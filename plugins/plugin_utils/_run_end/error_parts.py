@@ -1,0 +1,31 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The parts of an error in the result of a failed task.
+
+Ansible prints the message of a failed task, and then its whole result. The parts of the error would be its texts once
+more: the result keeps those from which, with the message, the others follow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+KEPT = ("code", "changed", "alias")
+
+
+def fold(result: dict[str, Any]) -> None:
+    """Leave out what the message says, if it can be found there again."""
+    error, message = result.get("error") or {}, str(result.get("msg"))
+    kept = {name: error[name] for name in KEPT if name in error}
+    if "what" in error and unfold(kept, message) == error:
+        result["error"] = kept
+
+
+def unfold(error: Mapping[str, Any], message: str) -> dict[str, Any]:
+    """The whole error, from what ``fold`` left of it. Any other one is returned as it is."""
+    begin, end = f"{error.get('code')}: ", f". {error.get('changed')} "
+    if "what" in error or not message.startswith(begin) or end not in message:
+        return dict(error)
+    what, _, todo = message.removeprefix(begin).partition(end)
+    return {**error, "what": what, "todo": todo}

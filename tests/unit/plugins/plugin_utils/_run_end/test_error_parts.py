@@ -1,0 +1,56 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The texts of an error are on the screen once in what Ansible prints of a result, and in the record whole."""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.database import DatabaseFenced
+from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.discovery import PlanNotReady
+from ansible_collections.tetech.key_rotation.plugins.plugin_utils import _action
+from ansible_collections.tetech.key_rotation.plugins.plugin_utils._run_end import error_parts
+
+FENCED = DatabaseFenced(rotation_id="r", since="03:00", alias="default")
+ERRORS = [FENCED, PlanNotReady(changed="Nothing was changed but the plan.", path="p. It is 1.", count=1)]
+
+
+@pytest.mark.parametrize("error", ERRORS, ids=lambda error: error.code)
+def test_what_the_message_says_is_left_out_and_found_again(error):
+    result = error.as_result()
+    error_parts.fold(result)
+    assert str(result).count(error.todo) == 1
+    assert result["error"]["code"] == error.code
+    assert error_parts.unfold(result["error"], result["msg"]) == error.as_result()["error"]
+
+
+@pytest.mark.parametrize("message", ["E_FENCED: another text", "E_FENCED: a. Nothing was changed. b", "no", ""])
+def test_what_cannot_be_found_again_stays(message):
+    result = {**FENCED.as_result(), "msg": message}
+    error_parts.fold(result)
+    assert result["error"] == FENCED.as_result()["error"]
+
+
+def test_an_error_without_a_code_or_of_another_module_is_as_it_was():
+    for error, message in (({}, "no"), ({"code": "E_X"}, "E_X failed"), ({"code": "E_X", "what": "w"}, "E_X: a. b")):
+        assert error_parts.unfold(error, message) == error
+
+
+@pytest.mark.parametrize(
+    ("task", "by_steps", "folded"),
+    [
+        ({}, False, True),
+        ({}, True, False),
+        ({"failed_when": [False]}, False, False),
+        ({"ignore_errors": True}, False, False),
+    ],
+)
+def test_a_failure_that_ansible_prints_is_folded(run_action, monkeypatch, task, by_steps, folded):
+    """But not where the callback steps prints its parts, or the playbook goes on and reads them."""
+    from ansible.playbook.task import Task
+
+    for name, value in task.items():
+        monkeypatch.setattr(Task, name, value, raising=False)
+    monkeypatch.setattr(_action, "is_task_process", lambda: True)
+    monkeypatch.setattr(_action.lines, "by_steps", by_steps)
+    result = run_action("findings_summary", outcomes=[], playbook=3, store=None, other="no option")
+    assert (result["failed"], result["error"]["code"], "what" in result["error"]) == (True, "E_OPTION", not folded)
