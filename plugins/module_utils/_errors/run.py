@@ -67,7 +67,7 @@ class ChecklistFailed(RotationError):
     total: int
     stops: str
     problem = "{count} of {total} checks stop the rotation: {stops}"
-    remedy = "Do what the checklist says for each of them, then run the same command again."
+    remedy = "Do what the checklist says for each of these, then run the same command again."
 
 
 class WindowTooShort(RotationError):

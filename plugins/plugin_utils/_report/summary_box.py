@@ -4,11 +4,13 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ...module_utils._errors.run import ChecklistFailed
 from ...module_utils._record.events import ROLLBACK, ROTATE, RepairEvent
 from . import data_sentences, data_state, restore_lines, sentences
 from .downtime import Downtime
@@ -18,6 +20,8 @@ from .run import Run
 from .step_lines import proof_line
 from .typed_commands import command
 
+STOPS = "stop"  # the status of an item of the checklist
+_CODE = re.compile(r"E_[A-Z_]+")
 TITLES = {ROTATE: "Key rotation", ROLLBACK: "Rollback of"}
 NARROW, WIDE = 72, 118
 LABEL = 13  # columns in front of the text of a row
@@ -109,6 +113,15 @@ def _failure(ending: Ending) -> Iterator[Row]:
         yield Row("" if error else "failed", f"at: {run.failed_task}", whole=False)
     if ending.failed and error.get("todo"):
         yield Row("what to do", str(error["todo"]), whole=False)
+        yield from _stopping(ending) if error.get("code") == ChecklistFailed.code else ()
+
+
+def _stopping(ending: Ending) -> Iterator[Row]:
+    """The items of the checklist that stopped the run, each with its code if it has one."""
+    for item in ending.state.checks:
+        if item.get("status") == STOPS:
+            code = _CODE.match(str(item.get("seen")))
+            yield Row("", f"{item.get('name')}: {code[0] if code else item.get('seen')}", whole=False)
 
 
 def _keys(ending: Ending) -> Iterator[Row]:

@@ -225,3 +225,20 @@ def test_an_error_with_several_findings_has_a_line_for_each(play):
     lines = shown(play)
     first = lines.index("  what to do Correct them:")
     assert lines[first + 1 : first + 3] == ["             * one is not known", "             * two too"]
+
+
+def test_what_stopped_a_run_on_the_checklist_is_named_with_its_code(play):
+    error = {
+        "code": "E_CHECKLIST",
+        "what": "2 of 26 checks stop the rotation",
+        "todo": "Do what it says for each of these.",
+    }
+    items = [
+        {"name": "backup", "status": "stop", "seen": "E_BACKUP_IDENTITY: it is not given", "todo": "Set it."},
+        {"name": "rehearsal", "status": "warn", "seen": "none", "todo": "Do one."},
+        {"name": "window", "status": "stop", "seen": "it is closed", "todo": "Wait."},
+    ]
+    play.begun().step("rotation_checklist", "failed", items=items, error=error).step("rotate", "failed", error=error)
+    assert "for each of these. backup: E_BACKUP_IDENTITY window: it is closed data" in wide(play)
+    play.begun().step("env_file", "failed", error=REFUSED | {"code": "E_ENV"}).step("rotate", "failed")
+    assert "backup: " not in wide(play), "it was another run's"
