@@ -47,11 +47,13 @@ class Row:
 
 @dataclass(frozen=True)
 class Ending:
-    """What the box is of. ``page`` is the report, ``variables`` are those of the host that shows it."""
+    """What the box is of. ``page`` is the report, ``variables`` are those of the host that shows it, ``store`` is where
+    the keys are kept."""
 
     state: RotationState
     variables: Mapping[str, Any]
     page: str | None = None
+    store: str = ""
 
     @property
     def run(self) -> Run:
@@ -98,6 +100,8 @@ def _rows(ending: Ending) -> Iterator[Row]:
     yield from _data(ending)
     yield from _times(ending)
     yield from _backups(ending.state)
+    if ending.store:
+        yield Row("store", ending.store)
     yield Row("record", ending.state.path)
     if ending.page:
         yield Row("report", ending.page)

@@ -67,7 +67,8 @@ def seal_and_notify(log: RotationLog, record: Record, moment: str, task: RecordT
 def show_summary(log: RotationLog, record: Record, page: str | None) -> RotationState:
     """The state of a rotation, which a person sees as the summary."""
     state, controller = read(record), log.controller
-    lines.show(summary_box.lines(summary_box.Ending(state, controller.variables, page), controller.display.columns))
+    ending = summary_box.Ending(state, controller.variables, page, log.store.path)
+    lines.show(summary_box.lines(ending, controller.display.columns))
     return state
 
 

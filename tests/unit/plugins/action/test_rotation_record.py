@@ -307,7 +307,7 @@ def proved(record: Record, **stages: str) -> None:
 
 
 def test_completing_closes_the_rotation_in_the_store_and_shows_the_summary(
-    run_action, stored, events, history_now, tmp_path, monkeypatch, capsys
+    run_action, stored, events, history_now, tmp_path, monkeypatch, capsys, store_path
 ):
     monkeypatch.setattr(context, "CLIARGS", CLIArgs({"args": ("rotate.yml",)}))
     run_action("rotation_record", state="opened", environment="demo")
@@ -316,7 +316,9 @@ def test_completing_closes_the_rotation_in_the_store_and_shows_the_summary(
     assert result["record"] == str(tmp_path / "records" / "r1" / "record.jsonl")
     assert history_now().outcome("r1") == "completed"
     assert (events("r1")[-1]["event"], events("r1")[-1]["phase"]) == ("rotate", "done")
-    assert "Key rotation r1: COMPLETED" in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert "Key rotation r1: COMPLETED" in shown
+    assert f"  store      {store_path}\n" in shown
 
 
 def test_a_rollback_is_closed_with_the_task_that_failed(
@@ -394,8 +396,9 @@ def test_before_the_first_version_there_is_no_store_to_write_to(run_action, stor
     assert not os.path.exists(store_path)
 
 
-def test_a_run_that_stops_is_closed_where_it_stopped(run_action, begun, events, store_now):
+def test_a_run_that_stops_is_closed_where_it_stopped(run_action, begun, events, store_now, capsys):
     run_action("rotation_record", state="failed", rotation_id="r1", failed_task="Back up", error={"code": "E_PG_DUMP"})
+    assert f"  store      {store_now.path}\n" in capsys.readouterr().out
     failed = events("r1")[-1]
     assert (failed["event"], failed["phase"], failed["failed_task"]) == ("rotate", "failed", "Back up")
     assert failed["error"] == {"code": "E_PG_DUMP"}
