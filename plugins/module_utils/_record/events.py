@@ -237,7 +237,10 @@ class NotificationEvent(Event):
 
 @dataclass(frozen=True)
 class LeaseEvent(Event):
-    """The lease of the databases, which was acquired or released."""
+    """The lease of the databases, which was acquired or released. ``fenced`` is whether a run that died has left its
+    write fence."""
+
+    fenced: bool = False
 
 
 @dataclass(frozen=True)

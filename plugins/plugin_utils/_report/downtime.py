@@ -61,18 +61,27 @@ class Outage:
 
 @dataclass
 class Downtime:
-    """The outages of the newest run. ``intents`` holds by host the step that is under way."""
+    """The outages of the newest run. ``intents`` holds by host and name the steps that are under way, ``died`` the
+    re-encryption in which the run before it died."""
 
     outages: list[Outage] = field(default_factory=list)
-    intents: dict[str, Event] = field(default_factory=dict)
+    intents: dict[tuple[str, str], Event] = field(default_factory=dict)
+    died: Event | None = None
 
     def apply(self, event: Event) -> None:
         if isinstance(event, RunEvent) and event.is_intent:
             self._begin(event)
         elif event.is_intent:
-            self.intents[event.host] = event
-        elif _stops(event):
-            self._stop(event)
+            self.intents[event.host, event.name] = event
+        else:
+            self._end_step(event, self.intents.pop((event.host, event.name), event))
+
+    def _end_step(self, event: Event, first: Event) -> None:
+        if _stops(event):
+            self._stop(event, first)
+        elif isinstance(event, LeaseEvent) and event.fenced and self.died and not self.lasts:
+            self.outages.append(Outage(self.died))
+            self.died = None
         elif self.outages:
             self.outages[-1].apply(event)
 
@@ -82,13 +91,23 @@ class Downtime:
             self.outages[-1].apply(event)
 
     def _begin(self, event: RunEvent) -> None:
-        """What an earlier run stopped and started again is not of this one, unless this is its own rollback."""
-        if not event.takes_itself_back:
-            self.outages = [outage for outage in self.outages if outage.last is None]
+        """What an earlier run stopped and started again is not of this one, unless this is its own rollback.
 
-    def _stop(self, event: Event) -> None:
+        One that died in a step has written no outcome: which services it has stopped is not known, and whether it put
+        up its write fence the next run sees.
+        """
+        if event.takes_itself_back:
+            return
+        self.outages = [outage for outage in self.outages if outage.last is None]
+        left, self.intents = list(self.intents.values()), {}
+        for step in left:
+            if isinstance(step, ServicesEvent) and step.state == STOPPED:
+                self._stop(step, step)
+        self.died = next((step for step in left if isinstance(step, ReencryptionEvent)), self.died)
+
+    def _stop(self, event: Event, first: Event) -> None:
         if not self.outages or self.outages[-1].last:
-            self.outages.append(Outage(self.intents.get(event.host, event)))
+            self.outages.append(Outage(first))
         if isinstance(event, ServicesEvent):
             self.outages[-1].stop(event.host)
 

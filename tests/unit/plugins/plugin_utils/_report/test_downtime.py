@@ -103,6 +103,38 @@ def test_the_outages_of_a_run_that_rolled_itself_back_are_counted_together(own, 
     assert downtime.seconds == seconds
 
 
+RESUMED = line(30, "rotate", "intent", resumed=True)
+LEASE = line(32, "database_lease", asked={"state": "acquired"}, fenced=True)
+
+
+@pytest.mark.parametrize(
+    ("died", "lease", "seconds"),
+    [
+        ([FENCED[0]], [LEASE], 35),
+        ([FENCED[0]], [{**LEASE, "fenced": False}], 5),
+        (FENCED, [LEASE], 35),
+        ([*FENCED, FENCED[0]], [LEASE], 35),
+        ([services(10, "stopped", phase="intent")], [], 35),
+        ([*stopped(10, 12), *FENCED], [LEASE], 35),
+    ],
+    ids=[
+        "in the first pass",
+        "before its fence",
+        "behind its fence",
+        "in a later pass",
+        "in the stop",
+        "with services",
+    ],
+)
+def test_the_downtime_of_a_run_that_resumes_counts_from_what_the_run_that_died_stopped(died, lease, seconds):
+    again = [line(40, "django_reencrypt", "intent"), line(42, "django_reencrypt", **FENCE)]
+    ends = [services(45, "started"), line(45, "database_lease", asked={"state": "released"})]
+    downtime = Downtime()
+    for each in (BEGUN, *died, RESUMED, *lease, *again, *ends):
+        downtime.apply(decode(each))
+    assert (downtime.seconds, downtime.lasts) == (seconds, False)
+
+
 def test_the_time_by_step_is_the_whole_run():
     times = StepTimes()
     lines = [
