@@ -5,12 +5,14 @@
 from __future__ import annotations
 
 from ..module_utils._options.rotation_options import ROTATION_RECORD
+from ..plugin_utils._checklist import dry_run
 from ..plugin_utils._record_action import RecordAction
-from ..plugin_utils._rotation_record.close_record import complete, roll_back
+from ..plugin_utils._rotation_record.close_record import DRY_RUN, complete, roll_back
 from ..plugin_utils._rotation_record.fail_record import add, fail
 from ..plugin_utils._rotation_record.open_record import open_record
 from ..plugin_utils._rotation_record.record_pages import write_reports
 from ..plugin_utils._rotation_record.record_task import RecordTask
+from ..plugin_utils._screen import lines
 from ..plugin_utils._task_options import find_wrong
 from ..plugin_utils._task_types import TaskArguments, TaskResult
 
@@ -28,7 +30,14 @@ class ActionModule(RecordAction):
     spec = ROTATION_RECORD
 
     def act(self, options: TaskArguments) -> TaskResult:
+        if options["state"] == "completed" and self._task.check_mode:
+            return self._end_dry_run()
         return {"changed": False, **STATES[options["state"]](self.log(options), RecordTask.of(options))}
+
+    def _end_dry_run(self) -> TaskResult:
+        would = dry_run.lines(self.variables)
+        lines.show([*would, DRY_RUN], "Dry run")
+        return {"changed": bool(would), "diff": dry_run.differences(self.variables)}
 
     def _validated(self, args: TaskArguments) -> TaskArguments:
         """A run that was refused is recorded without the options that are wrong: they may be why."""

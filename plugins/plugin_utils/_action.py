@@ -203,9 +203,11 @@ class RotationAction(HostCaller, abc.ABC):
         self.lease(args).refuse_other(os.getppid())
 
     def _tell_dry(self, args: TaskArguments, result: TaskResult) -> None:
-        probe = self._task.changed_when == [False]  # a task that changes nothing in a real run either
-        if result.get("changed") and not probe:
-            result["msg"] = f"would {self.would(args, result)}"
+        if not result.get("changed"):
+            return
+        result["would"] = f"would {self.would(args, result)}"
+        if self._task.changed_when != [False]:  # otherwise it is a check of what a later step will do
+            result["msg"] = result["would"]
             lines.detail([f"  {result['msg']}"], "Dry run")
 
     def would(self, args: TaskArguments, result: TaskResult) -> str:

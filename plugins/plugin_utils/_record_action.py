@@ -11,7 +11,7 @@ from ansible.utils.display import Display
 
 from ._action import RotationAction
 from ._rotation_record.rotation_log import Controller, RotationLog
-from ._task_types import TaskArguments
+from ._task_types import TaskArguments, TaskResult
 
 
 class RecordAction(RotationAction):
@@ -29,3 +29,6 @@ class RecordAction(RotationAction):
             pid=os.getppid(),
         )
         return RotationLog(self._records(options), functools.partial(self.store, options), controller)
+
+    def _tell_dry(self, args: TaskArguments, result: TaskResult) -> None:
+        """A dry run ends with what the tasks before it would have done."""

@@ -17,6 +17,9 @@ SHOWN = 5
 def agree(seen: Observations) -> ChecklistItem:
     """On every host the env file can be rewritten, and has the keys that the store calls current."""
     items = [of_result("keys", results.get("keys", {}), "store") for results in seen.hosts.values()]
+    items += [
+        of_result("keys", results["env_file"], "path") for results in seen.hosts.values() if "env_file" in results
+    ]
     ids = {results["keys"].get("key_id") for results in seen.hosts.values() if "keys" in results} - {None}
     if len(ids) > 1:
         items.append(

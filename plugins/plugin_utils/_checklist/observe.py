@@ -25,34 +25,40 @@ from .rehearsal_records import rehearsals, staging_records
 
 # The names by which the checklist knows the modules that look at a host.
 OBSERVATION_NAMES = {"key_version": "keys", "process_keys_info": "processes", "checklist_facts": "facts"}
-OTHER_TASKS = ("stops", "services", "health")  # which run as another user
+OTHER_TASKS = ("stops", "services", "health", "pending")  # which are tasks of their own
 
 
 def observe(log: RotationLog, rotation_id: str, options: ChecklistOptions) -> Observations:
     """What every host has shown, and what the store and the records say. Raises E_OPTION, E_APPROVAL_MISSING."""
     _refuse_unfit(options)
     variables = log.controller.variables
-    shown, hosts = variables["hostvars"], list(variables["ansible_play_hosts_all"])
-    by_host = {host: {**_outcomes(shown[host], "host"), **_others(shown[host])} for host in hosts}
-    first = by_host[hosts[0]]
-    backup = {**first, **_outcomes(shown[hosts[0]], "backup_host")}
+    hosts = results_by_host(variables)
+    name, first = next(iter(hosts.items()))
     return Observations(
-        hosts={
-            host: {OBSERVATION_NAMES.get(name, name): result for name, result in results.items()}
-            for host, results in by_host.items()
-        },
+        hosts=hosts,
         census=first.get("django_census", {}),
         plan=first.get("django_plan_info", {}),
-        backup=backup.get("postgresql_backup", {}),
-        kept=backup.get("postgresql_backup_info", {}).get("backups") or [],
+        backup=first.get("postgresql_backup", {}),
+        kept=first.get("postgresql_backup_info", {}).get("backups") or [],
         lease=first.get("database_lease", {}),
-        df=shown[hosts[0]].get("__checklist_database_disk", {}).get("stdout_lines") or [],
+        df=variables["hostvars"][name].get("__checklist_database_disk", {}).get("stdout_lines") or [],
         options=_completed(log, rotation_id, options),
         now=datetime.datetime.now(datetime.timezone.utc),
         collection=provenance()["collection"],
         rehearsals=rehearsals(staging_records(log, options)) if options["environment"] == "production" else [],
         versions={"ansible-core": ansible_version},
     )
+
+
+def results_by_host(variables: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """The result of each module that looked, by host and then by the name that the checklist knows it by. The first
+    host has those of the backup too, wherever they ran."""
+    found: dict[str, dict[str, Any]] = {}
+    for host in variables.get("ansible_play_hosts_all", ()):
+        shown = variables.get("hostvars", {}).get(host, {})
+        results = {**_outcomes(shown, "host"), **_others(shown), **({} if found else _outcomes(shown, "backup_host"))}
+        found[host] = {OBSERVATION_NAMES.get(name, name): result for name, result in results.items()}
+    return found
 
 
 def _refuse_unfit(options: ChecklistOptions) -> None:

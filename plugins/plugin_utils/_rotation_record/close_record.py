@@ -22,13 +22,12 @@ from .record_task import RecordResult, RecordTask
 from .rotation_log import RotationLog
 from .run_notice import notify_people
 
+DRY_RUN = "Nothing was written: this was a dry run."
 NAMES = {ROTATE: "rotation", ROLLBACK: "rollback"}
 
 
 def complete(log: RotationLog, task: RecordTask) -> RecordResult:
     """The rotation is done: the store closes it. Raises E_VALUES_EMPTIED if another process emptied values."""
-    if log.controller.check_mode:
-        return _dry(log)
     record = log.record(task.rotation_id)
     record.begun(ROTATE)  # before anything is closed
     with log.store.change() as history:
@@ -43,7 +42,8 @@ def complete(log: RotationLog, task: RecordTask) -> RecordResult:
 def roll_back(log: RotationLog, task: RecordTask) -> RecordResult:
     """The rollback is done. Raises E_UNREADABLE if no key decrypts some values, unless a failed task led to it."""
     if log.controller.check_mode:
-        return _dry(log)
+        log.controller.display.display(DRY_RUN)
+        return {}
     record = log.record(task.rotation_id)
     record.begun(ROLLBACK)
     _append_end(log, record, task, ROLLBACK)
@@ -70,11 +70,6 @@ def show_summary(log: RotationLog, record: Record, page: str | None) -> Rotation
     ending = summary_box.Ending(state, controller.variables, page, log.store.path)
     lines.show(summary_box.lines(ending, controller.display.columns))
     return state
-
-
-def _dry(log: RotationLog) -> RecordResult:
-    log.controller.display.display("Nothing was written: this was a dry run.")
-    return {}
 
 
 def _append_end(log: RotationLog, record: Record, task: RecordTask, direction: str) -> None:

@@ -413,10 +413,11 @@ def test_the_data_is_proved_before_the_application_writes_again():
         ("maintenance", "start"),
         ("verification", "running"),
     ]
-    assert entries(rotate[0]["block"])[:7] == [
+    assert entries(rotate[0]["block"])[:8] == [
         ("key_rotation", "validate"),  # a wrong variable is no reason to stop in the middle
         ("record", "open"),
         ("checklist", "main"),
+        ("record", "complete"),  # of a dry run, which ends here
         ("rotation", "begin"),  # who is refused has stopped nothing, and made neither backup nor keys
         ("monitoring", "picture"),
         ("backup", "main"),

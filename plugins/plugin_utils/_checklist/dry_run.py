@@ -1,0 +1,43 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a rotation would do, from what the tasks of the checklist have registered."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ...module_utils._engine.proof.census_result import CensusResult
+from .observe import results_by_host
+
+
+def lines(variables: Mapping[str, Any]) -> list[str]:
+    """One line for each thing, in the order in which a rotation does them. What several hosts would do is once."""
+    hosts = results_by_host(variables)
+    first: Mapping[str, Any] = next(iter(hosts.values()), {})
+    found = [
+        _would(first, "postgresql_backup"),
+        *(_would(results, "keys") for results in hosts.values()),
+        _would(first, "pending"),
+        *(_would(results, "stops") for results in hosts.values()),
+        *_reencryption(first.get("django_census", {}), variables),
+        *(_would(results, "env_file") for results in hosts.values()),
+    ]
+    return [f"  {line}" for line in dict.fromkeys(found) if line]
+
+
+def differences(variables: Mapping[str, Any]) -> list[Any]:
+    """The differences in files that the hosts show with --diff."""
+    hosts = results_by_host(variables).values()
+    found = [each for results in hosts for each in results.get("env_file", {}).get("diff", ())]
+    return [each for number, each in enumerate(found) if each not in found[:number]]
+
+
+def _would(results: Mapping[str, Any], name: str) -> str:
+    return str(results.get(name, {}).get("would", ""))
+
+
+def _reencryption(census: Mapping[str, Any], variables: Mapping[str, Any]) -> Iterator[str]:
+    columns = CensusResult.all_of(census.get("targets", ()))
+    if values := sum(column.not_under(variables["record_opened"]["destination"]) for column in columns):
+        yield f"would re-encrypt {values:,} values"

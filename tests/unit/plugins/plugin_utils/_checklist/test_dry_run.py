@@ -1,0 +1,45 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+from typing import Any
+
+from ansible_collections.tetech.key_rotation.plugins.plugin_utils._checklist import dry_run
+
+CENSUS = {"name": "profile.name", "table": "profile", "column": "name", "classes": {"current": 7, "empty": 2}}
+
+
+def variables(*, destination: str = "pending", backup_elsewhere: bool = False) -> dict[str, Any]:
+    backup = {"postgresql_backup": {"would": "would dump the database into /backups/r1.dump"}}
+    switch = {"env_file": {"would": "would set KEY in /srv/.env", "diff": [{"before_header": "/srv/.env"}]}}
+    first = {**switch, "django_census": {"targets": [CENSUS]}, "key_version": {"would": "would adopt the keys"}}
+    one = {
+        "__checklist_host": {"outcomes": first if backup_elsewhere else {**first, **backup}},
+        "__checklist_stops": {"would": "would stop web, worker"},
+        "__checklist_pending": {"would": "would make new keys"},
+    }
+    if backup_elsewhere:
+        one["__checklist_backup_host"] = {"outcomes": backup}
+    two = {"__checklist_host": {"outcomes": switch}, "__checklist_stops": {"would": "would stop mailer"}}
+    hostvars = {"one": one, "two": {**two, "__checklist_health": {"skipped": True}}}
+    opened = {"destination": destination}
+    return {"hostvars": hostvars, "ansible_play_hosts_all": ["one", "two"], "record_opened": opened}
+
+
+def test_it_says_in_order_what_a_rotation_would_do_and_the_same_once():
+    said = [
+        "  would dump the database into /backups/r1.dump",
+        "  would adopt the keys",
+        "  would make new keys",
+        "  would stop web, worker",
+        "  would stop mailer",
+        "  would re-encrypt 7 values",
+        "  would set KEY in /srv/.env",
+    ]
+    assert dry_run.lines(variables()) == said
+    assert dry_run.lines(variables(backup_elsewhere=True)) == said
+    assert dry_run.differences(variables()) == [{"before_header": "/srv/.env"}]
+
+
+def test_it_does_not_say_what_is_done_already():
+    assert "  would re-encrypt 7 values" not in dry_run.lines(variables(destination="current"))
