@@ -122,8 +122,11 @@ def test_a_session_that_was_refused_is_named_until_it_is_gone(
         stale.execute("SET application_name = 'worker'; SELECT pg_backend_pid()")
         (pid,) = stale.fetchone()
         refused(stale, "UPDATE secrets SET a = 'another' WHERE id = 1")
-        with pytest.raises(RotationError, match=f"E_STALE_WRITER: .* refused 1 statements, of pid {pid} .* as worker"):
+        with pytest.raises(RotationError, match=r"E_STALE_WRITER: .* refused 1 statements") as error:
             fence.refuse_writers(database)
+        client = "of a client on the database's own host (application_name worker, role postgres), idle, "
+        assert f"{client}connected since 2" in str(error.value)
+        assert f", backend {pid}" in str(error.value)
     deadline = time.monotonic() + 30
     while database.rows("SELECT FROM pg_stat_activity WHERE pid = %s", (pid,)):
         assert time.monotonic() < deadline

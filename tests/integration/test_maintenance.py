@@ -144,7 +144,8 @@ def test_whoever_stays_connected_is_named_and_the_services_are_started_again(sit
 
         assert (outcome.code != 0, outcome.error()) == (True, "E_SESSIONS")
         text = " ".join(outcome.text.split())
-        assert f"pid {pid} of postgres from the database's own host as nightly report, idle" in text
+        client = "a client on the database's own host (application_name nightly report, role postgres), idle, connected"
+        assert re.search(rf"{re.escape(client)} since [-0-9: ]+UTC, backend {pid}", text), text
         assert site.tokens() == before
         assert served.up() == ["web", "worker"]
 
@@ -160,7 +161,7 @@ def test_all_operations_are_stopped_by_one_command_and_started_by_another(site: 
     looked = site.play("rotate", "--check")
     assert looked.code == 0, looked.text
     assert "would stop web, worker\n" in looked.text
-    assert re.search(r"would wait for pid \d+ of postgres from the database's own host, idle, since 2", looked.text)
+    assert re.search(r"would wait for a client on the database's own host \(.*\), idle, connected since 2", looked.text)
     assert served.up() == ["web", "worker"], "a dry run stops nothing"
 
     stopped, flag = stop_all()

@@ -218,4 +218,5 @@ def test_an_idle_session_from_before_the_switch_is_named_in_the_end(site: Site) 
     assert done.code == 0, done.text
     ended = " ".join(done.text[done.text.index("COMPLETED") :].split())
     assert "WARNING 1 sessions from before the .env file was switched were still connected" in ended
-    assert f"pid {pid} of postgres from the database's own host as a shell, idle, since" in ended
+    assert "a client on the database's own host (application_name a shell, role postgres), idle, connected" in ended
+    assert f", backend {pid}." in ended

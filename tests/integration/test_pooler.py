@@ -129,9 +129,9 @@ def test_a_client_of_a_pooler_that_was_refused_and_is_gone_is_no_alarm_but_named
         pid = write(one)
     assert fenced.database.rows("SELECT 1 FROM pg_stat_activity WHERE pid = %s", (pid,)), "the pooler keeps it"
     (hidden,) = fence.refuse_writers(fenced.database)
-    assert hidden.startswith(f"pid {pid} of postgres ")
+    assert f"backend {pid}, which a pooler lends" in hidden
     (sentence,) = sentences.behind_pooler([hidden])
-    assert f"pid {pid}" in sentence
+    assert f"backend {pid}" in sentence
 
 
 def test_a_client_of_a_pooler_that_goes_on_is_found(fenced: Fenced) -> None:
@@ -157,7 +157,7 @@ def test_a_client_of_a_pooler_that_goes_on_is_found(fenced: Fenced) -> None:
 def test_who_goes_past_the_pooler_is_found_as_long_as_it_is_connected(fenced: Fenced) -> None:
     with fenced.session(fenced.host, 5432) as connection:
         pid = write(connection)
-        with pytest.raises(RotationError, match=f"E_STALE_WRITER: .* of pid {pid} "):
+        with pytest.raises(RotationError, match=f"E_STALE_WRITER: .* of a client .*, backend {pid}"):
             fence.refuse_writers(fenced.database)
 
 

@@ -17,10 +17,13 @@ from .connection import APPLICATION_NAME, Database
 from .session_types import DatabaseSession
 
 POLL = 0.2
-_SESSIONS = (
-    "SELECT pid, usename::text, coalesce(host(client_addr), ''), coalesce(client_port, -1), application_name,"
+# Of pg_stat_activity, as ``build_session`` takes them.
+COLUMNS = (
+    "pid, usename::text, coalesce(host(client_addr), ''), coalesce(client_port, -1), application_name,"
     " to_char(backend_start AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS UTC'), coalesce(state, '')"
-    " FROM pg_stat_activity WHERE datname = current_database() AND usename = session_user"
+)
+_SESSIONS = (
+    f"SELECT {COLUMNS} FROM pg_stat_activity WHERE datname = current_database() AND usename = session_user"
     " AND backend_type = 'client backend' AND NOT starts_with(application_name, %s)"
     " AND NOT application_name = ANY(%s::text[]) AND backend_start <= clock_timestamp() - make_interval(secs => %s)"
     " ORDER BY backend_start, pid"
@@ -33,7 +36,7 @@ def list_sessions(
 ) -> list[DatabaseSession]:
     """Each session, without those of the names in ``allowed`` and those that are not ``older_than`` so many seconds."""
     return [
-        cast(DatabaseSession, {"alias": database.alias, **dict(zip(_MEMBERS, row))})
+        build_session(database.alias, row)
         for database in databases
         for row in database.rows(_SESSIONS, (APPLICATION_NAME, list(allowed), older_than))
     ]
@@ -52,10 +55,16 @@ def build_sessions_error(left: Sequence[DatabaseSession], patience: float) -> Ro
     return SessionsOpen(count=len(left), seconds=patience, sessions="; ".join(map(format_session, left)))
 
 
+def build_session(alias: str, row: Sequence[Any]) -> DatabaseSession:
+    """A session of the database of this alias, from its COLUMNS."""
+    return cast(DatabaseSession, {"alias": alias, **dict(zip(_MEMBERS, row))})
+
+
 def format_session(session: Mapping[str, Any]) -> str:
-    """One session for a person."""
-    name = f" as {session['application_name']}" if session["application_name"] else ""
-    address = session["address"] or "the database's own host"
-    return (
-        f"pid {session['pid']} of {session['user']} from {address}{name}, {session['state']}, since {session['since']}"
-    )
+    """One session for a person, who looks for the client; its backend is a process of PostgreSQL."""
+    address, port = session["address"], session.get("port") or -1
+    where = f"at {address}{f' port {port}' if port > 0 else ''}" if address else "on the database's own host"
+    name = f"application_name {session['application_name'] or 'not set'}"
+    state = f"{session['state']}, " if session["state"] else ""
+    about = f"{name}, role {session['user']}"
+    return f"a client {where} ({about}), {state}connected since {session['since']}, backend {session['pid']}"

@@ -13,7 +13,7 @@ from __future__ import annotations
 import time
 
 from ..._errors.database import StaleWriter
-from ..postgres import pooler, sql
+from ..postgres import pooler, sessions, sql
 from ..postgres.catalog import FENCE, Table
 from ..postgres.connection import Database
 
@@ -21,12 +21,11 @@ SEQUENCE = f"{FENCE}_refused"
 WATCH_SECONDS = 3.0  # for a process that connects for each request, whose sessions end
 POOLED_SECONDS = 10.0  # as much longer, if a pooler hides whether it is still connected
 _SESSIONS = (
-    "SELECT a.pid, a.usename::text, a.application_name, coalesce(host(a.client_addr), 'the database''s own host'),"
-    " to_char(a.backend_start AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS UTC')"
-    " FROM pg_locks l JOIN pg_stat_activity a USING (pid) WHERE l.locktype = 'advisory' AND l.objsubid = 2"
+    f"SELECT {sessions.COLUMNS} FROM pg_locks l JOIN pg_stat_activity USING (pid)"
+    " WHERE l.locktype = 'advisory' AND l.objsubid = 2"
     " AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())"
     " AND l.classid = (hashtext(%s)::bigint & 4294967295)::oid AND l.objid = (hashtext(%s)::bigint & 4294967295)::oid"
-    " ORDER BY a.backend_start, a.pid"
+    " ORDER BY backend_start, pid"
 )
 
 
@@ -86,7 +85,5 @@ def refuse_writers(database: Database, schema: str, rotation_id: str, *, look_ou
 
 def _sessions(database: Database, rotation_id: str) -> dict[int, str]:
     """The sessions that were refused and are still there, by the process of the server."""
-    return {
-        int(pid): f"pid {pid} of {user}{f' as {name}' if name else ''} from {address}, connected since {since}"
-        for pid, user, name, address, since in database.rows(_SESSIONS, (FENCE, rotation_id))
-    }
+    rows = database.rows(_SESSIONS, (FENCE, rotation_id))
+    return {int(row[0]): sessions.format_session(sessions.build_session(database.alias, row)) for row in rows}

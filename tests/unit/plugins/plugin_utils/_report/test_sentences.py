@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres.sessions import format_session
 from ansible_collections.tetech.key_rotation.plugins.plugin_utils._report import sentences
 
 
@@ -9,6 +10,22 @@ def test_sessions_that_were_still_connected_at_the_proof_are_named():
     session = {"pid": 7, "user": "app", "address": "", "application_name": "a shell", "state": "idle", "since": "noon"}
     (told,) = sentences.still_connected([session] * 13)
     assert told.startswith("13 sessions from before the .env file was switched were still connected")
-    assert "pid 7 of app from the database's own host as a shell, idle, since noon; " in told
+    client = "a client on the database's own host (application_name a shell, role app), idle, "
+    assert f"{client}connected since noon, backend 7; " in told
     assert "; and 1 more. What holds them may have other keys: restart it" in told
     assert list(sentences.still_connected([])) == []
+
+
+def test_a_session_is_named_by_its_client():
+    session = {
+        "pid": 7,
+        "user": "app",
+        "address": "10.0.0.5",
+        "port": 4711,
+        "application_name": "",
+        "state": "",
+        "since": "1",
+    }
+    assert format_session(session) == (
+        "a client at 10.0.0.5 port 4711 (application_name not set, role app), connected since 1, backend 7"
+    )
