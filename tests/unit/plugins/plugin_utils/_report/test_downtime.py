@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.tetech.key_rotation.plugins.module_utils._record.events import decode
+from ansible_collections.tetech.key_rotation.plugins.plugin_utils._report import step_times
 from ansible_collections.tetech.key_rotation.plugins.plugin_utils._report.downtime import Downtime
 from ansible_collections.tetech.key_rotation.plugins.plugin_utils._report.step_times import StepTimes
 
@@ -151,3 +152,21 @@ def test_the_time_by_step_is_the_whole_run():
     for each in lines:
         times.apply(decode(each))
     assert times.whole == {"checklist": 7.0, "backup": 2.0, "re-encrypt": 11.0, "verify": 10.0, "finish": 3.0}
+
+
+def test_the_steps_are_in_the_order_of_the_runbook_and_a_look_at_processes_is_of_the_checklist_before_the_switch():
+    times = StepTimes()
+    for each in (
+        RESUMED,
+        line(31, "process_keys_info", asked={}),
+        line(33, "django_census", asked={"expect_stage": "current"}),
+        line(36, "django_reencrypt"),
+        line(40, "process_keys_info", asked={"stage": "current"}),
+        line(41, "postgresql_backup"),
+    ):
+        times.apply(decode(each))
+    assert list(times.whole.items()) == [("checklist", 1.0), ("backup", 1.0), ("re-encrypt", 3.0), ("verify", 6.0)]
+
+
+def test_every_step_has_its_place_in_the_order():
+    assert set(step_times.STEPS.values()) == set(step_times.ORDER)
