@@ -74,8 +74,10 @@ class RotationAction(HostCaller, abc.ABC):
             result.update(failed=True, **failure.as_result())
         self.add_sentence(result)
         exit_code.ask_for(result)
-        if result.get("failed") and is_task_process() and not lines.by_steps and not self._is_judged_later():
-            error_parts.fold(result)
+        if result.get("failed"):
+            error_parts.spell(result)
+            if is_task_process() and not lines.by_steps and not self._is_judged_later():
+                error_parts.fold(result)
         return result
 
     def _is_judged_later(self) -> bool:

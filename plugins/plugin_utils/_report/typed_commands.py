@@ -25,6 +25,10 @@ _SAFE_EXTRA = re.compile(
     r"key_rotation_(environment|project_dir|python|user|env_file|settings_module|hosts|plan|record_dir"
     r"|backup_(dir|identity_file|recipients|encrypt)|pg_bindir|method)=\S+|@\S+"
 )
+# A playbook that a text names by its file, as it is in a checkout.
+_PLAYBOOK = re.compile(
+    r"(?<![\w./=-])(?:ansible-playbook )?(rotate|rollback|verify|maintenance|retire|restore|monitor)\.yml\b"
+)
 
 
 def started() -> str:
@@ -52,8 +56,19 @@ def command(variables: Mapping[str, Any], playbook: str, options: Iterable[str] 
     return shlex.join(words) + (" (and your other -e options)" if others else "")
 
 
+def spell_playbooks(text: str) -> str:
+    """A text with the command for each playbook that it names, if this one was started by its collection name."""
+    if _is_file(started()):
+        return text
+    return _PLAYBOOK.sub(lambda found: f"ansible-playbook {_name_other_playbook(started(), found[1])}", text)
+
+
+def _is_file(playbook: str) -> bool:
+    return playbook.endswith((".yml", ".yaml"))
+
+
 def _name_other_playbook(started: str, playbook: str) -> str:
     """The other playbook, by path or, where this one was started by its collection name, by that."""
-    if started.endswith((".yml", ".yaml")):
+    if _is_file(started):
         return os.path.join(os.path.dirname(started), f"{playbook}.yml")
     return f"{started.rsplit('.', 1)[0]}.{playbook}"

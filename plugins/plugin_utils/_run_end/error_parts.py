@@ -11,7 +11,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from .._report.typed_commands import spell_playbooks
+
+TEXTS = ("what", "changed", "todo")
 KEPT = ("code", "changed", "alias")
+
+
+def spell(result: dict[str, Any]) -> None:
+    """Have a failed result name playbooks as they can be typed here."""
+    if "msg" in result:
+        result["msg"] = spell_playbooks(str(result["msg"]))
+    if error := result.get("error"):
+        spelled = {name: spell_playbooks(str(error[name])) for name in TEXTS if name in error}
+        result["error"] = {**error, **spelled}
 
 
 def fold(result: dict[str, Any]) -> None:

@@ -11,12 +11,14 @@ from typing import Any
 
 from ansible.executor.task_queue_manager import TaskQueueManager
 
+from .._report.typed_commands import command
 from . import exit_code
 
 TOLD = (
-    "The run was interrupted. It is not known here what its last step wrote: verify.yml shows under which version\n"
-    "each value is. Run the same command again to resume it.\n"
-    "ansible-playbook rollback.yml --check says what a rollback would do."
+    "The run was interrupted. What its last step wrote is not known here. To see under which version each value is:\n"
+    "  {verify}\n"
+    "To resume, run the same command again. To see what a rollback would do:\n"
+    "  {rollback}"
 )
 
 
@@ -27,8 +29,12 @@ def tell_what_is_next() -> None:
         return
 
     def told(number: int, frame: Any) -> None:
-        atexit.register(print, TOLD, file=sys.stderr)  # Display has a lock, which a signal must not wait for
+        atexit.register(print, _told(), file=sys.stderr)  # Display has a lock, which a signal must not wait for
         ansibles(number, frame)
 
     signal.signal(signal.SIGINT, told)
     exit_code.install()
+
+
+def _told() -> str:
+    return TOLD.format(verify=command({}, "verify"), rollback=command({}, "rollback", ["--check"]))

@@ -13,6 +13,7 @@ from ansible import constants as C
 from ansible.utils.display import Display
 
 from .._report import step_lines
+from .._report.typed_commands import spell_playbooks
 
 display = Display()
 # Set by the callback in the process of ansible-playbook, from which those of all tasks are forked.
@@ -32,7 +33,7 @@ def show(lines: Iterable[str], title: str = "") -> None:
     if shown[:1] == [""] == heading:  # the box begins with an empty line of its own
         heading = []
     for line in [*heading, *shown] if shown else ():
-        display.display(line)
+        display.display(spell_playbooks(line))
 
 
 def detail(lines: Iterable[str], title: str) -> None:

@@ -92,3 +92,19 @@ def test_the_other_playbook_is_started_as_this_one_was(typed, tmp_path, options,
 def test_what_might_be_a_secret_is_not_shown_again(typed, extra):
     typed(args=("rotate.yml",), extra_vars=(extra,))
     assert typed_commands.command(VARIABLES, "rollback") == "ansible-playbook rollback.yml (and your other -e options)"
+
+
+@pytest.mark.parametrize(
+    ("text", "installed"),
+    [
+        ("run rollback.yml.", "run ansible-playbook tetech.key_rotation.rollback."),
+        ("ansible-playbook verify.yml -i x", "ansible-playbook tetech.key_rotation.verify -i x"),
+        ("(verify.yml --tags record)", "(ansible-playbook tetech.key_rotation.verify --tags record)"),
+        ("/srv/rotate.yml, my-rotate.yml and plan=rotate.yml", "/srv/rotate.yml, my-rotate.yml and plan=rotate.yml"),
+    ],
+)
+def test_a_text_names_a_playbook_as_it_can_be_typed(typed, text, installed):
+    typed(args=("rotate.yml",))
+    assert typed_commands.spell_playbooks(text) == text
+    typed(args=("tetech.key_rotation.rotate",))
+    assert typed_commands.spell_playbooks(text) == installed

@@ -5,6 +5,8 @@
 from __future__ import annotations
 
 import pytest
+from ansible import context
+from ansible.utils.context_objects import CLIArgs
 from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.database import DatabaseFenced
 from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.discovery import PlanNotReady
 from ansible_collections.tetech.key_rotation.plugins.plugin_utils import _action
@@ -21,6 +23,19 @@ def test_what_the_message_says_is_left_out_and_found_again(error):
     assert str(result).count(error.todo) == 1
     assert result["error"]["code"] == error.code
     assert error_parts.unfold(result["error"], result["msg"]) == error.as_result()["error"]
+
+
+def test_where_the_collection_is_installed_an_error_names_its_playbooks(monkeypatch):
+    monkeypatch.setattr(context, "CLIARGS", CLIArgs({"args": ("tetech.key_rotation.rotate",)}))
+    result = FENCED.as_result()
+    error_parts.spell(result)
+    for text in (result["msg"], result["error"]["todo"]):
+        assert "or ansible-playbook tetech.key_rotation.rollback. If" in text
+        assert "rollback.yml" not in text
+    assert (
+        error_parts.unfold({"code": "E_FENCED", "changed": FENCED.changed, "alias": "default"}, result["msg"])
+        == (result["error"])
+    )
 
 
 @pytest.mark.parametrize("message", ["E_FENCED: another text", "E_FENCED: a. Nothing was changed. b", "no", ""])
