@@ -22,7 +22,8 @@ from .postgres.connection import Database
 DEFAULT_ALIAS = "default"  # django.db.DEFAULT_DB_ALIAS
 SAMPLE = 500  # tokens that are made and opened, and rows that are written, to see how fast it goes
 SPEED = "tetech_key_rotation_speed"  # a temporary table
-PLAINTEXT = b"forty bytes of text, as a field may have"
+# Forty bytes of text, as a field may have, padded: a format without authentication seals whole blocks.
+PLAINTEXT = b"forty bytes of text, as a field may have" + b"\x08" * 8
 
 # Third parties by the application that Django loads: whether they honour SECRET_KEY_FALLBACKS, and what is lost
 # (docs/design/django-encryption.md; read in their source, run on Django 4.2, 5.2 and 6.1).
