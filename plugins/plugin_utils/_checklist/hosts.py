@@ -62,9 +62,8 @@ def versions(seen: Observations) -> ChecklistItem:
                 continue
             (least, most), found = TESTED[name], _numbers(version, TESTED[name])
             if found < least:
-                items.append(
-                    ChecklistItem("versions", STOP, f"{name} {version} is too old", f"Bring it to {_dotted(least)}.")
-                )
+                todo = f"Bring it to {_dotted(least)}. Or rehearse it with great care: key_rotation_accept: [versions]."
+                items.append(ChecklistItem("versions", STOP, f"{name} {version} is too old", todo))
             elif found > most:
                 told_of = f"{name} {version} is newer than what this was tested with"
                 items.append(ChecklistItem("versions", WARN, told_of, "Rehearse it with great care."))

@@ -198,7 +198,10 @@ def _of_django(connection: Any, direct: Mapping[str, Any]) -> dict[str, Any]:
     """The application's own parameters, without those that belong to another role or service than ``direct`` names."""
     others = {"service": ("host", "port", "user", "password"), "user": ("password",)}
     without = {name for given, names in others.items() if direct.get(given) for name in names}
-    return {name: value for name, value in connection.get_connection_params().items() if name not in without}
+    given = connection.get_connection_params()
+    if "database" in given:  # as psycopg2 calls it, and Django before 4.1 with it
+        given["dbname"] = given.pop("database")
+    return {name: value for name, value in given.items() if name not in without}
 
 
 class Patience:
