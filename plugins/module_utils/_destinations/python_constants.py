@@ -3,6 +3,7 @@
 """Read and replace a constant of a Python module, located by its syntax tree. Only the literal is replaced.
 
 A path is the name of the constant, then keys and indexes of dictionaries and lists. The module is never run.
+The default of a variable of the environment counts as a literal: ``K = os.getenv("K", "...")``.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from .config_formats import InvalidText
 from .config_values import RefusedValue, UnsetValue
 
 _LITERAL = re.compile(r"(?P<prefix>[bBuUrR]{0,2})(?P<quote>\"\"\"|'''|\"|')")
+_ENVIRONMENT = re.compile(r"(os\.)?(getenv|environ\.get)|(env|config)(\.(str|list))?")  # each with a default
 _PLAIN = re.compile(r"[ -!#-&(-\[\]-~]*")  # printable ASCII without quotes and backslashes
 
 
@@ -83,7 +85,15 @@ def _find(module: ast.Module, path: Sequence[str]) -> ast.expr:
         value = _member(value, name)
     if value is None:
         raise RefusedValue("is computed, and no literal")
-    return value
+    return _default(value)
+
+
+def _default(value: ast.expr) -> ast.expr:
+    """The default of a call that reads a variable of the environment; any other value as it is."""
+    if not isinstance(value, ast.Call) or not _ENVIRONMENT.fullmatch(ast.unparse(value.func)):
+        return value
+    named = [keyword.value for keyword in value.keywords if keyword.arg == "default"]
+    return (named or value.args[1:2] or [value])[0]
 
 
 def _refuse_later_change(module: ast.Module, statement: ast.stmt, name: str) -> None:

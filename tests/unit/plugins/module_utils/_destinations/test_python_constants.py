@@ -23,6 +23,9 @@ LITERALS = [
     ("\ufeff\nK = 'old'\n", "K", "\ufeff\nK = 'fresh'\n"),
     ("# coding: latin-1\nO = 'é'\nK = 'old'\n", "K", "# coding: latin-1\nO = 'é'\nK = 'fresh'\n"),
     ("from a import *; K = 'old'\nfrom b import x\n", "K", "from a import *; K = 'fresh'\nfrom b import x\n"),
+    ('K = os.getenv("K", "old")\n', "K", 'K = os.getenv("K", "fresh")\n'),
+    ('K = os.environ.get("K", default="old")\n', "K", 'K = os.environ.get("K", default="fresh")\n'),
+    ('K = {"a": env.str("K", "old")}\n', "K.a", 'K = {"a": env.str("K", "fresh")}\n'),
     ("def f(K):\n    (K := 1)\n    import K\nK = 'old'\n", "K", "def f(K):\n    (K := 1)\n    import K\nK = 'fresh'\n"),
 ]
 
@@ -59,6 +62,10 @@ def test_a_list_can_shrink_to_its_new_key():
     ("text", "words"),
     [
         ('import os\nK = os.environ["K"]\n', "is computed (line 2)"),
+        ('K = os.environ.get("K")\n', "is computed"),
+        ('K = os.environ.get("K", x)\n', "is computed"),
+        ('K = os.path.join("K", "CANARY")\n', "is computed"),
+        ('K = os.getenv("K", "CANARY").strip()\n', "is computed"),
         ('K = "CANARY" + x\n', "is computed"),
         ('K = f"CANARY{x}"\n', "is computed"),
         ('K = ["CANARY", x]\n', "is computed"),
