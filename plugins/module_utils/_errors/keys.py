@@ -85,9 +85,9 @@ class KeyTypeUnfit(RotationError):
     type: str
     scheme: str
     target: str
-    line: str
+    advice: str
     problem = "{column}: a new value of the type {type} is no key for the scheme {scheme} of {target}"
-    remedy = "Write {line} in O(keys)."
+    remedy = "{advice}"
 
 
 class NewKeysRefused(RotationError):

@@ -83,6 +83,15 @@ def names(source: Any, settings: Settings | None = None) -> set[str]:
     return {name for member in parts for name in names(member, settings)}
 
 
+def optional(source: Any) -> set[str]:
+    """The settings of a source that have a default."""
+    if isinstance(source, str):
+        return set()
+    if "setting" in source:
+        return {source["setting"]}
+    return {name for member in _parts(source) for name in optional(member)}
+
+
 def _parts(source: Mapping[str, Any]) -> Sequence[Any]:
     return next((source[name] for name in GROUPS if name in source), ())
 

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import product
 from typing import Any
@@ -56,11 +56,22 @@ class Scheme:
 
     def made_of(self, settings: derivation.Settings | None) -> set[str]:
         """Those of them that count where the settings are these."""
-        sources = [self.described[role][member] for role in self.format.keys for member in self._sources(role)]
-        if "hash_salt" in self.described:
-            sources.append(self.described["hash_salt"])
-        own = {name for source in sources for name in derivation.names(source, settings)}
+        own = {name for _, _, source in self._placed_sources() for name in derivation.names(source, settings)}
         return own | (self.inside.made_of(settings) if self.inside else set())
+
+    @property
+    def optional(self) -> set[str]:
+        """Those of them that have a default and are no secret: salts, prefixes and an IV."""
+        placed = [source for role, member, source in self._placed_sources() if role == "iv" or member != "secret"]
+        own = {name for source in placed for name in derivation.optional(source)}
+        return own | (self.inside.optional if self.inside else set())
+
+    def _placed_sources(self) -> Iterator[tuple[str, str, Any]]:
+        """Each source with its role and the member that has it."""
+        for role in self.format.keys:
+            yield from ((role, member, self.described[role][member]) for member in self._sources(role))
+        if "hash_salt" in self.described:
+            yield "hash_salt", "salt", self.described["hash_salt"]
 
     @property
     def inside(self) -> Scheme | None:

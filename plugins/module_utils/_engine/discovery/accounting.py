@@ -27,6 +27,7 @@ USES = 6  # of a key in an error; the plan has all of them
 SAMPLE = 25  # values of each column: the first ones that are met, as many of the last ones, and from all over the table
 CANDIDATES = 50  # the same of values that have a long word, such as few rows of a column may have
 FEW_DIGESTS = 3  # of fewer values as long as a digest, the notice is enough: an object may be named after its content
+KEEP_OR_FIT = "Take it out of O(keys) to keep its value, or give it a type, and bytes, that make such a value."
 SHORTEST = value_look.SHORTEST  # bytes: shorter values are never judged
 LONGEST = 4096  # bytes or characters that are read of a value
 LONGEST_DOCUMENT = 20_000
@@ -204,8 +205,10 @@ def _put_unfit_type(found: Findings, entry: Mapping[str, Any], surveys: Sequence
             own = next(iter(keyring.stages.values())).values.get(name, "")
             fitting = proposal.entry(name, [part.encode() for part in own.split(",") if part])
             line = ", ".join(f"{member}: {each}" for member, each in fitting.items())
+            is_usable = keyring.can_use(scheme, {name: sample_value(fitting) or ""})
+            advice = f"Write {{{line}}} in O(keys)." if is_usable else KEEP_OR_FIT
             facts = {"type": entry.get("type") or "token_urlsafe", "scheme": scheme, "target": target}
-            found.put("key_type_unfit", name, line=f"{{{line}}}", **facts)
+            found.put("key_type_unfit", name, advice=advice, **facts)
             return
 
 

@@ -188,12 +188,13 @@ def refuse_unproved(surveys: Sequence[Survey], keyring: Keyring, source: str, se
 
 
 def settings_of(surveys: Sequence[Survey], keyring: Keyring) -> dict[str, list[bytes]]:
-    """The settings under which values were found, whether or not the keys feed them, with their values. Not those that
-    functions of the application use: nobody knows which these are."""
+    """The secret settings under which values were found, whether or not the keys feed them, with their values. Not
+    those that functions of the application use: nobody knows which these are."""
     schemes = {scheme.name: scheme for scheme in keyring.tried}
     used = {target.scheme for survey in surveys for target in survey.found}
     used |= {each.facts["scheme"] for survey in surveys for each in survey.findings.of("fixed")}
-    names = {name for scheme in used if not schemes[scheme].functions for name in keyring.settings_of(schemes[scheme])}
+    made_of = [schemes[scheme] for scheme in used if not schemes[scheme].functions]
+    names = {name for scheme in made_of for name in keyring.settings_of(scheme) - scheme.optional}
     names |= {each.secret for survey in surveys for target in survey.found for each in target.derived}
     return {name: values for name in names if (values := members(keyring.application(name)))}
 

@@ -251,3 +251,12 @@ def test_eda_server_has_fernet_with_aes_256_after_its_prefix():
     raw = base64.urlsafe_b64decode(token.removeprefix(b"$encrypted$fernet-256$"))
     keys = derivation.hkdf_sha256(b"s", length=64)
     assert AesCbcHmac(keys[32:], keys[:32]).open(raw) == INSIDE
+
+
+def test_a_salt_or_an_iv_with_a_default_is_no_secret():
+    known = schemes.parse("auto")
+    assert known["django_mirage_field_cbc"].optional == {"MIRAGE_CIPHER_IV"}
+    assert known["django_cryptography"].optional == {"CRYPTOGRAPHY_SALT"}
+    assert known["encryption_manager"].optional == set()
+    secret = {"secret": {"setting": "VAULT_KEY", "default": "x"}, "derive": "sha256"}
+    assert schemes.parse({"vault": {"format": "fernet", "key": secret}})["vault"].optional == set()

@@ -295,3 +295,11 @@ def test_what_a_sample_is_asked_by_is_no_pattern():
     assert target_survey._containing(b"50%_\\$", "text") == "%50\\%\\_\\\\$%"
     assert target_survey._containing(b"\x80_", "bytea") == b"\x80\\_%"
     assert target_survey._containing(b"gAAAAA", "bytea") == b"%gAAAAA%"
+
+
+def test_a_salt_that_has_a_default_is_not_proposed_as_a_key():
+    described = {**FIELD, "key": {**FIELD["key"], "derive": "pbkdf2_sha256", "iterations": 1}}
+    described["key"]["salt"] = {"setting": "FIELD_SALT", "default": "salt"}
+    ring = Keyring(schemes.parse({"field": described}), {"current": KEYS}, ApplicationSettings(str.lower))
+    found = [SimpleNamespace(scheme="field", derived=())]
+    assert target_survey.settings_of([survey(ring, found=found)], ring) == {"FIELD_KEY": [b"field_key"]}
