@@ -10,7 +10,8 @@ from .base import RotationError
 class StorePassword(RotationError):
     code = "E_STORE_PASSWORD"
     path: str
-    problem = "{path} does not open with the vault password given, or is damaged"
+    tried: str
+    problem = "{path} does not open with {tried}, or is damaged"
     remedy = (
         "Give the secret that {path} was encrypted with: --vault-id, --vault-password-file, or the store's "
         "password_file."

@@ -27,6 +27,9 @@ class Vault(Protocol):
     def decrypt(self, text: bytes) -> bytes | None:
         """The plaintext, or None where no secret opens it."""
 
+    def describe(self) -> str:
+        """Where the secrets are from, for a person."""
+
 
 class VaultFile(Store):
     """A key store in one Vault file, 0600, replaced in one step and read back after every write.
@@ -47,7 +50,7 @@ class VaultFile(Store):
             raise StoreFormat(path=self.path, found="not encrypted by Ansible Vault")
         plaintext = self._vault.decrypt(text)
         if plaintext is None:
-            raise StorePassword(path=self.path)
+            raise StorePassword(path=self.path, tried=self._vault.describe())
         try:
             document = json.loads(plaintext)
         except ValueError as exc:

@@ -265,6 +265,16 @@ class AnsibleVault:
         except AnsibleError:  # a wrong secret, and a damaged file too: Ansible has no one class for the two
             return None
 
+    def describe(self) -> str:
+        """Where the secrets are from, for a person."""
+        if self._given:
+            files = {vault_id: getattr(secret, "filename", None) for vault_id, secret in self._given}
+            return " or ".join(f"the vault password of {file or vault_id}" for vault_id, file in files.items())
+        if not self._ours:
+            return f"the vault password of {self._password_file}"
+        missing = "" if os.path.lexists(self._password_file) else ", which is missing"
+        return f"{self._password_file}{missing}: Ansible was started without a vault password"
+
     def _secrets(self) -> list[tuple[str, VaultSecret]]:
         """Those given, otherwise the password file's. Like Ansible's own, that may be a script that prints it."""
         if self._given or (self._ours and not os.path.lexists(self._password_file)):

@@ -182,7 +182,7 @@ def test_another_password_is_told_without_any_password(lookup):
     message = refusal(lookup, "SECRET_KEY", given=other)
     assert message.startswith("E_STORE_PASSWORD")
     assert "CANARY" not in message
-    assert "password given" in message
+    assert "with the vault password of default, or" in message
 
 
 def test_an_unknown_store_option_is_told(lookup):

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from ansible.inventory.manager import InventoryManager
 from ansible.parsing.dataloader import DataLoader
-from ansible.parsing.vault import VaultSecret, parse_vaulttext_envelope
+from ansible.parsing.vault import VaultSecret, get_file_vault_secret, parse_vaulttext_envelope
 from ansible.plugins.loader import lookup_loader
 from ansible.template import trust_as_template
 from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import RotationError
@@ -135,8 +135,25 @@ def test_the_password_is_made_once_and_opens_the_store_ever_after(store_path, no
 def test_without_the_password_file_the_store_does_not_open(store_path, no_password, home, old_keys):
     with key_store.open_store({"path": store_path}, {}, no_password).change() as history:
         history.adopt(old_keys)
-    (home / ".config" / "key_rotation" / "vault_password").unlink()
-    assert refusal(key_store.open_store({"path": store_path}, {}, no_password).load).code == "E_STORE_PASSWORD"
+    made = home / ".config" / "key_rotation" / "vault_password"
+    made.write_text("another\n")
+    for found in (f"with {made}: Ansible was started without", f"with {made}, which is missing: Ansible was started"):
+        refused = refusal(key_store.open_store({"path": store_path}, {}, no_password).load)
+        assert (refused.code, found in refused.what) == ("E_STORE_PASSWORD", True), refused.what
+        made.unlink(missing_ok=True)
+
+
+def test_a_store_that_does_not_open_names_the_password_files_that_were_tried(stored, tmp_path):
+    other = DataLoader()
+    (tmp_path / "other").write_text("another password\n")
+    secret = get_file_vault_secret(str(tmp_path / "other"), loader=other)
+    secret.load()
+    other.set_vault_secrets([("staging", secret), ("prompted", VaultSecret(b"a third"))])
+    refused = refusal(key_store.open_store({"path": stored}, {}, other).load)
+    tried = f"the vault password of {tmp_path / 'other'} or the vault password of prompted"
+    assert refused.what == f"{stored} does not open with {tried}, or is damaged"
+    refused = refusal(key_store.open_store({"path": stored, "password_file": str(tmp_path / "other")}, {}, other).load)
+    assert f"with the vault password of {tmp_path / 'other'}, or" in refused.what
 
 
 def test_no_password_file_is_made_where_ansible_has_a_password(stored, home):
