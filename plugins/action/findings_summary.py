@@ -19,14 +19,16 @@ from ..plugin_utils._run_end.interrupted_rotation import is_interrupted
 from ..plugin_utils._screen import lines
 from ..plugin_utils._task_types import TaskArguments, TaskResult
 
-NAMES = {
-    "rotation_record_info": "records",
-    "key_version_info": "keys",
-    "process_keys_info": "processes",
-    "django_plan": "plan",
-    "django_census": "values",
-    "database_lease_info": "fence",
-    "postgresql_backup": "backup",
+# By module what a person calls the check, and what its result has if it is well.
+CHECKS = {
+    "rotation_record_info": ("records", "records"),
+    "host_tasks": ("hosts", "outcomes"),
+    "key_version_info": ("keys", "key_id"),
+    "process_keys_info": ("processes", "processes"),
+    "django_plan": ("plan", "path"),
+    "django_census": ("values", "targets"),
+    "database_lease_info": ("fence", "fenced"),
+    "postgresql_backup": ("backup", "dumps"),
 }
 LEFT = ("E_RECORD_UNSIGNED", "E_FENCED")  # by a run that died
 Outcomes = Sequence[Mapping[str, Any]]
@@ -36,14 +38,15 @@ class ActionModule(RecordAction):
     spec = FINDINGS_SUMMARY
 
     def act(self, options: TaskArguments) -> TaskResult:
-        items = list(_items(options["outcomes"]))
+        outcomes = [_outcomes(look) for look in options["looks"]]
+        items = list(_items(outcomes))
         failed = [item for item in items if item.status == STOP]
         if not failed:
             return {"changed": False}
         todo = self._next(options, failed)
         if len(failed) == 1:
             lines.show([f"  next: {todo}"], "Findings")
-            return {"changed": False, "failed": True, **_error_of(failed[0], options["outcomes"])}
+            return {"changed": False, "failed": True, **_error_of(failed[0], outcomes)}
         lines.show([*checklist.table(items), f"  next: {todo}"], "Findings")
         codes = ", ".join(item.seen.partition(":")[0] for item in failed)
         error = ChecksFailed(count=len(failed), codes=codes, command=todo)
@@ -59,12 +62,20 @@ class ActionModule(RecordAction):
         return command(self.variables, options["playbook"])
 
 
+def _outcomes(look: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What one call of a host has shown, by module; without any outcome, why."""
+    if look.get("skipped"):
+        return {}
+    outcomes: Mapping[str, Any] = look.get("outcomes") or {"host_tasks": look}
+    return outcomes
+
+
 def _items(outcomes: Outcomes) -> Iterator[ChecklistItem]:
     """What each check has shown, of all hosts together. What follows from the error of another one is not repeated."""
     errors: list[str] = []
-    for module, name in NAMES.items():
+    for module, (name, needs) in CHECKS.items():
         if found := [results[module] for results in outcomes if results.get(module)]:
-            item = worst(name, [of_result(name, result, "changed") for result in found], "")
+            item = worst(name, [of_result(name, result, needs) for result in found], "")
             if item.status == STOP and (item.seen in errors or (errors and item.seen.startswith(checklist.DISCOVERED))):
                 continue
             errors += [item.seen] if item.status == STOP else []
@@ -73,6 +84,7 @@ def _items(outcomes: Outcomes) -> Iterator[ChecklistItem]:
 
 def _error_of(item: ChecklistItem, outcomes: Outcomes) -> TaskResult:
     """The error of the check that failed, as it was when it did."""
-    found = [results[module] for results in outcomes for module in results if NAMES.get(module) == item.name]
-    failed: TaskResult = next(result for result in found if "error" in result or "changed" not in result)
+    module, needs = next((module, needs) for module, (name, needs) in CHECKS.items() if name == item.name)
+    found = [results[module] for results in outcomes if results.get(module)]
+    failed: TaskResult = next(result for result in found if "error" in result or needs not in result)
     return {name: failed[name] for name in ("msg", "error", "findings") if name in failed}

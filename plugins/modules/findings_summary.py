@@ -13,9 +13,9 @@ description:
   - Fails if anything did. If one check alone failed, it fails with the error of that check.
   - Runs only on the control node, as an action plugin.
 options:
-  outcomes:
+  looks:
     description:
-      - For each host, the results of the checks by module, as M(tetech.key_rotation.host_tasks) returns them.
+      - Results of M(tetech.key_rotation.host_tasks), whose C(outcomes) are the results of the checks by module.
     type: list
     elements: dict
     required: true
@@ -31,7 +31,7 @@ extends_documentation_fragment:
 EXAMPLES = r"""
 - name: Name all findings
   tetech.key_rotation.findings_summary:
-    outcomes: ["{{ looked.outcomes }}"]
+    looks: ["{{ looked }}"]
     playbook: verify
   run_once: true
 """

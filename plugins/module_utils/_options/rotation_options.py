@@ -32,7 +32,7 @@ CHECKLIST_FACTS_MODULE: Spec = {
 }
 FINDINGS_SUMMARY: Spec = {
     **RECORD,
-    "outcomes": {"type": "list", "elements": "dict", "required": True},
+    "looks": {"type": "list", "elements": "dict", "required": True},
     "playbook": {"type": "str", "required": True},
 }
 HOST_TASKS: Spec = {

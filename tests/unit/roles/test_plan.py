@@ -24,4 +24,4 @@ def test_plan_and_checklist_check_the_same_backup_and_the_plan_judges_it():
     columns, elsewhere, judged = block["block"]
     for task in (columns, elsewhere):
         assert "__plan_backup" in str(task["tetech.key_rotation.host_tasks"]["tasks"])
-        assert f"{task['register']}.outcomes" in judged["tetech.key_rotation.findings_summary"]["outcomes"]
+        assert f"{{{{ {task['register']} }}}}" in judged["tetech.key_rotation.findings_summary"]["looks"]

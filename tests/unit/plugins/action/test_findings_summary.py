@@ -12,10 +12,12 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.databa
 from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.discovery import NoTargets, PlanNotReady
 from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.env_file import EnvNotSwitched
 from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.record import RecordUnsigned
+from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.store import StorePassword
 from ansible_collections.tetech.key_rotation.plugins.module_utils._record.run_lease import describe_holder
 from ansible_collections.tetech.key_rotation.plugins.module_utils._record.writer import Record
 
-WELL = {"changed": False}
+RECORDS = {"changed": False, "records": []}
+WELL = {"key_version_info": {"key_id": "a"}, "django_census": {"targets": []}, "database_lease_info": {"fenced": False}}
 UNSIGNED = {"changed": False, **RecordUnsigned(count=1, total=1, found="r: from line 4", folder="f").as_result()}
 FENCED = {"failed": True, **DatabaseFenced(rotation_id="r", since="03:00", alias="default").as_result()}
 OTHER = {"failed": True, **EnvNotSwitched(path="/srv/.env", found="a", expected="b").as_result()}
@@ -25,10 +27,10 @@ OTHER = {"failed": True, **EnvNotSwitched(path="/srv/.env", found="a", expected=
 def judged(run_action, capsys, tmp_path):
     """How the task ends for what was registered of records and of hosts, and what was shown."""
 
-    def run(records=WELL, **hosts):
+    def run(records=RECORDS, more=(), **hosts):
         (tmp_path / "records").mkdir(exist_ok=True)
-        outcomes = [{"rotation_record_info": records}, *hosts.values()]
-        result = run_action("findings_summary", outcomes=outcomes, playbook="verify", store=None)
+        looks = [{"outcomes": outcomes} for outcomes in ({"rotation_record_info": records}, *hosts.values())]
+        result = run_action("findings_summary", looks=[*looks, *more], playbook="verify", store=None)
         return result, " ".join(capsys.readouterr().out.split())
 
     return run
@@ -41,12 +43,12 @@ def interrupted(folder: Path, direction: str) -> None:
 
 
 def test_what_is_well_is_no_finding(judged):
-    result, shown = judged(web={"django_census": WELL, "database_lease_info": WELL})
+    result, shown = judged(web=WELL)
     assert (result.get("failed", False), shown) == (False, "")
 
 
 def test_a_single_finding_is_the_error_of_its_check(judged):
-    result, shown = judged(web={"key_version_info": WELL}, other={"key_version_info": OTHER})
+    result, shown = judged(web=WELL, other={"key_version_info": OTHER})
     assert result["failed"]
     assert result["error"]["code"] == "E_ENV_NOT_SWITCHED"
     assert "verify.yml" in shown
@@ -56,7 +58,7 @@ def test_a_single_finding_is_the_error_of_its_check(judged):
 def test_all_findings_are_named_together_with_the_command_that_resumes_what_died(judged, tmp_path, direction, playbook):
     (tmp_path / "records").mkdir()
     interrupted(tmp_path / "records", direction)
-    result, shown = judged(UNSIGNED, web={"database_lease_info": FENCED, "django_census": WELL})
+    result, shown = judged(UNSIGNED, web={**WELL, "database_lease_info": FENCED})
     assert result["error"]["what"].endswith("E_RECORD_UNSIGNED, E_FENCED")
     assert playbook in result["error"]["todo"]
     for text in (UNSIGNED, FENCED):
@@ -76,3 +78,17 @@ def test_what_follows_from_the_error_of_another_check_is_not_repeated(judged, pl
     result, shown = judged(web={"django_plan": {"failed": True, **plan.as_result()}, "postgresql_backup": same})
     assert result["error"]["code"] == plan.code
     assert "STOP" not in shown, "it is a single finding"
+
+
+@pytest.mark.parametrize("module", ["rotation_record_info", "django_census"])
+def test_a_check_that_failed_without_an_error_of_ours_is_a_finding(judged, module):
+    failed = {"changed": False, "failed": False, "msg": "the connection was lost"}
+    result, _ = judged(failed) if module == "rotation_record_info" else judged(web={**WELL, module: failed})
+    assert (result["failed"], result["msg"]) == (True, "the connection was lost")
+
+
+def test_a_host_that_could_check_nothing_is_a_finding_next_to_the_others(judged):
+    lost = {"changed": False, "failed": False, **StorePassword(path="keys.yml", tried="it").as_result()}
+    result, shown = judged(UNSIGNED, more=[lost, {"changed": False, "skipped": True}], web=WELL)
+    assert result["error"]["what"].endswith("E_RECORD_UNSIGNED, E_STORE_PASSWORD")
+    assert "ok 3 checks are fine" in shown

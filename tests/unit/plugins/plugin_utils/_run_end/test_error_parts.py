@@ -67,5 +67,5 @@ def test_a_failure_that_ansible_prints_is_folded(run_action, monkeypatch, task, 
         monkeypatch.setattr(Task, name, value, raising=False)
     monkeypatch.setattr(_action, "is_task_process", lambda: True)
     monkeypatch.setattr(_action.lines, "by_steps", by_steps)
-    result = run_action("findings_summary", outcomes=[], playbook=3, store=None, other="no option")
+    result = run_action("findings_summary", looks=[], playbook=3, store=None, other="no option")
     assert (result["failed"], result["error"]["code"], "what" in result["error"]) == (True, "E_OPTION", not folded)
