@@ -19,6 +19,7 @@ from ..plugin_utils._run_end.interrupted_rotation import is_interrupted
 from ..plugin_utils._screen import lines
 from ..plugin_utils._task_types import TaskArguments, TaskResult
 
+BACKUP = "postgresql_backup"
 # By module what a person calls the check, and what its result has if it is well.
 CHECKS = {
     "rotation_record_info": ("records", "records"),
@@ -28,7 +29,7 @@ CHECKS = {
     "django_plan": ("plan", "path"),
     "django_census": ("values", "targets"),
     "database_lease_info": ("fence", "fenced"),
-    "postgresql_backup": ("backup", "dumps"),
+    BACKUP: ("backup", "dumps"),
 }
 LEFT = ("E_RECORD_UNSIGNED", "E_FENCED")  # by a run that died
 Outcomes = Sequence[Mapping[str, Any]]
@@ -42,7 +43,7 @@ class ActionModule(RecordAction):
         items = list(_items(outcomes))
         failed = [item for item in items if item.status == STOP]
         if not failed:
-            return {"changed": False}
+            return {"changed": False, "msg": "; ".join(_said(outcomes))}
         todo = self._next(options, failed)
         if len(failed) == 1:
             lines.show([f"  next: {todo}"], "Findings")
@@ -68,6 +69,14 @@ def _outcomes(look: Mapping[str, Any]) -> Mapping[str, Any]:
         return {}
     outcomes: Mapping[str, Any] = look.get("outcomes") or {"host_tasks": look}
     return outcomes
+
+
+def _said(outcomes: Outcomes) -> Iterator[str]:
+    """What the checks said that are well. A backup that is only checked is not there."""
+    for results in outcomes:
+        yield from (
+            result["msg"] for name, result in results.items() if name != "postgresql_backup" and "msg" in result
+        )
 
 
 def _items(outcomes: Outcomes) -> Iterator[ChecklistItem]:

@@ -238,7 +238,7 @@ def test_the_playbooks_of_the_collection_have_a_line_for_each_step(site: Site) -
 
     for playbook, said in (
         ("plan", r"  plan  .*, hash"),
-        ("verify", r"Take the census \(.*\): .*\d+ values in 9 columns: "),
+        ("verify", r"Take the census \(.*\): .*\d+ values in 9\s+columns: "),
     ):
         outcome = site.play(playbook, ANSIBLE_STDOUT_CALLBACK=STEPS, COLUMNS="120")
         assert outcome.code == 0, outcome.text

@@ -43,8 +43,10 @@ def interrupted(folder: Path, direction: str) -> None:
 
 
 def test_what_is_well_is_no_finding(judged):
-    result, shown = judged(web=WELL)
+    census = {"targets": [], "msg": "9 values in 1 column: 9 current"}
+    result, shown = judged(web={**WELL, "django_census": census, "postgresql_backup": {"dumps": [], "msg": "/b"}})
     assert (result.get("failed", False), shown) == (False, "")
+    assert result["msg"] == census["msg"], "which the callback steps shows"
 
 
 def test_a_single_finding_is_the_error_of_its_check(judged):
