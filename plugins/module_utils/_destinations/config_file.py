@@ -40,6 +40,16 @@ class ConfigFile(Destination):
         text = editor.read_text(self.path)
         return self._values(text, every=every)
 
+    def variables(self) -> list[str]:
+        """The variables of the environment whose defaults the values are. Raises as ``read``."""
+        if self._form != PYTHON:
+            return []
+        text, found = editor.read_text(self.path), []
+        for path in self._paths.values():
+            with self._refusing(path):
+                found.append(python_constants.variable(text, path))
+        return [variable for variable in found if variable]
+
     def refuse_unwritable(self) -> None:
         editor.refuse_unwritable(self.path)
 

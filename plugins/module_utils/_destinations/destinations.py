@@ -125,6 +125,12 @@ def config_files(keys: Keys) -> dict[str, str]:
     return files([key for key in keys if isinstance(key.get("destination"), Mapping)])
 
 
+def overriding(keys: Keys) -> dict[str, str]:
+    """The variables of the environment whose defaults the keys are in a Python module, each with that file."""
+    places = [place for place in _delivered(keys, Delivery.FILE) if isinstance(place, ConfigFile)]
+    return {variable: place.path for place in places for variable in place.variables()}
+
+
 def exported(keys: Keys) -> list[Destination]:
     """The places other than the env file that are read into the environment of the application when it starts."""
     return _delivered(keys, Delivery.ENVIRONMENT)

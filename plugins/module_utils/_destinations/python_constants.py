@@ -28,6 +28,15 @@ def read(text: str, path: Sequence[str]) -> str:
     return ",".join(_text_of(literal) for literal in _literals(node))
 
 
+def variable(text: str, path: Sequence[str]) -> str | None:
+    """The variable of the environment whose default the constant is, if it is one. Raises as ``read``."""
+    value = _given(_parse(text), path)
+    if not isinstance(value, ast.Call) or _default(value) is value or not value.args:
+        return None
+    name = value.args[0]
+    return name.value if isinstance(name, ast.Constant) and isinstance(name.value, str) else None
+
+
 def rewritten(text: str, path: Sequence[str], value: str) -> str:
     """``text`` with ``value`` in the literal. A list gets the parts between the commas: new members come first.
 
@@ -72,6 +81,11 @@ def _parse(text: str) -> ast.Module:
 
 
 def _find(module: ast.Module, path: Sequence[str]) -> ast.expr:
+    """The node of the constant. Raises RefusedValue."""
+    return _default(_given(module, path))
+
+
+def _given(module: ast.Module, path: Sequence[str]) -> ast.expr:
     """The value that the module gives to this name. Raises RefusedValue."""
     found = [(node, value) for node in _statements(module.body) for value in _assigned(node, path[0])]
     if not found:
@@ -85,7 +99,7 @@ def _find(module: ast.Module, path: Sequence[str]) -> ast.expr:
         value = _member(value, name)
     if value is None:
         raise RefusedValue("is computed, and no literal")
-    return _default(value)
+    return value
 
 
 def _default(value: ast.expr) -> ast.expr:

@@ -108,6 +108,7 @@ def refuse_other_source(params: Mapping[str, Any], started: ApplicationStart) ->
     """The keys of the env file; raises E_ENV_* unless the application, as it started, has its keys from there."""
     keys = KeySet(destinations.read(params["env_file"], params["keys"], dialect=params["dialect"]))
     files = destinations.files(params["keys"])
+    started.refuse_exported(destinations.overriding(params["keys"]))
     started.refuse_other_keys(files, keys.values)
     started.refuse_unread(destinations.config_files(params["keys"]), keys.values)
     started.refuse_unread_credentials(destinations.credentials(params["keys"]), keys.values)

@@ -114,12 +114,16 @@ class ApplicationStart:
 
     def refuse_other_source(self, env_file: str, keys: Mapping[str, str]) -> None:
         """Raise E_ENV_EXPORTED, E_ENV_NOT_READ or E_ENV_NOT_LIVE unless the keys come from ``env_file``."""
-        for name in keys:
-            if name in self.environment:
-                raise EnvExported(name=name, path=env_file)
+        self.refuse_exported(dict.fromkeys(keys, env_file))
         if os.path.realpath(env_file) not in self.files:
             raise EnvNotRead(path=env_file)
         self.refuse_other_keys(dict.fromkeys(keys, env_file), keys)
+
+    def refuse_exported(self, variables: Mapping[str, str]) -> None:
+        """Raise E_ENV_EXPORTED for a variable that the environment has, each with the file that it overrides."""
+        for name, path in variables.items():
+            if name in self.environment:
+                raise EnvExported(name=name, path=path)
 
     def refuse_other_keys(
         self, files: Mapping[str, str], keys: Mapping[str, str], places: Mapping[str, str] = MappingProxyType({})

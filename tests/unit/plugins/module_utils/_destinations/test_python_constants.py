@@ -135,3 +135,16 @@ def test_a_module_that_is_no_python_is_refused_by_its_line(text, line):
         python_constants.read(text, ["K"])
     assert refused.value.line == line
     assert refused.value.__suppress_context__
+
+
+@pytest.mark.parametrize(
+    ("text", "variable"),
+    [
+        ('K = os.getenv("APP_K", "old")', "APP_K"),
+        ('K = env("APP_K", default="old")', "APP_K"),
+        ("K = os.getenv(NAME, 'old')", None),
+        ('K = "old"', None),
+    ],
+)
+def test_the_variable_that_overrides_a_default_is_known(text, variable):
+    assert python_constants.variable(text, ["K"]) == variable

@@ -5,8 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.application.django_project import (
+    ApplicationStart,
+)
 from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import RotationError
-from ansible_collections.tetech.key_rotation.plugins.module_utils._options.engine_request import Purpose, request_of
+from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.env_file import EnvExported
+from ansible_collections.tetech.key_rotation.plugins.module_utils._options.engine_request import (
+    Purpose,
+    refuse_other_source,
+    request_of,
+)
 
 KEY_SETS = {"pending": {"SECRET_KEY": "CANARY"}}
 
@@ -96,3 +104,13 @@ def test_the_env_file_is_read_in_its_dialect(params, tmp_path):
     (tmp_path / ".env").write_text("SECRET_KEY=a #b\n")
     assert request_of(params, Purpose("census")).key_sets["current"] == {"SECRET_KEY": "a"}
     assert request_of({**params, "dialect": "systemd"}, Purpose("census")).key_sets["current"] == {"SECRET_KEY": "a #b"}
+
+
+def test_a_variable_that_overrides_the_default_in_a_module_is_refused(tmp_path):
+    settings = tmp_path / "settings.py"
+    settings.write_text('import os\nK = os.getenv("APP_K", "CANARY")\n')
+    settings.chmod(0o600)
+    keys = [{"name": "K", "destination": {"file": str(settings)}}]
+    params = {"env_file": None, "keys": keys, "dialect": "dotenv"}
+    with pytest.raises(EnvExported, match="APP_K"):
+        refuse_other_source(params, ApplicationStart(frozenset({"APP_K"})))
