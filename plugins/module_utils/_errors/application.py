@@ -133,7 +133,9 @@ class DjangoSetup(RotationError):
     remedy = (
         "Run manage.py check with the same user and Python, and fix what it reports. If it succeeds, your shell or "
         "manage.py sets what the settings need. If the service of the application sets it, name the service or its "
-        "file in O(environment_from). Otherwise load it in the settings. Then run again."
+        "file in O(environment_from). Otherwise load it in the settings. If the application has a command of its own "
+        "in place of manage.py, which prepares more than the settings, O(settings_module) may be a small module that "
+        "prepares the same and imports them. Then run again."
     )
 
 

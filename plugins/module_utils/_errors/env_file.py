@@ -14,8 +14,8 @@ class EnvMissing(RotationError):
     path: str
     problem = "{path} does not exist"
     remedy = (
-        "Set O(env_file) to the file the application reads, or, if the directory is wrong, O(project_dir) to the one "
-        "that contains manage.py."
+        "Set O(env_file) to the file the application reads. If its keys are in another place, such as a settings "
+        "module, give each its destination in O(keys). If the directory is wrong, correct O(project_dir)."
     )
 
 

@@ -171,7 +171,8 @@ class PlaintextValues(RotationError):
         "Look at these rows: numbers, JSON and codes can be ciphertext too, and what is under a key that is rotated "
         "would be lost. If they are plain text, encrypt them through the application. If plain text is normal in the "
         'column, settle it: O(settlements): {{"table.column": {{mixed: "why"}}}}, and plain text stays while what is '
-        "encrypted is rotated. If only some are to stay unencrypted, list them in O(leave_alone)."
+        "encrypted is rotated; the reason must name numbers, JSON and codes if some look like these. If only some are "
+        "to stay unencrypted, list them in O(leave_alone)."
     )
 
 

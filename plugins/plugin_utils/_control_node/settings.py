@@ -29,7 +29,7 @@ OWN_NAME = f"Remove it. A variable of your own needs a name that does not begin 
 USE_DEFAULT = "Give it a value, or remove the line to use the default."
 REQUIRED = {  # and what to do if it is empty, as any default would be a guess
     "key_rotation_keys": "List the keys, or remove the line and run the plan playbook: it proposes those it finds.",
-    "key_rotation_project_dir": "Set it to the directory that contains manage.py.",
+    "key_rotation_project_dir": "Set it to the directory that contains manage.py, or in which the application runs.",
 }
 NEAR = 0.85  # how much of PREFIX is there: all but a sign or two
 NOTHING: tuple[object, ...] = (None, "", [], {})

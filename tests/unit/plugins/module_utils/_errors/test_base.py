@@ -36,8 +36,9 @@ def test_a_result_has_the_message_and_its_parts():
             "what": "/.env does not exist",
             "changed": "Nothing was changed.",
             "todo": (
-                "Set key_rotation_env_file to the file the application reads, or, if the directory is wrong, "
-                "key_rotation_project_dir to the one that contains manage.py."
+                "Set key_rotation_env_file to the file the application reads. If its keys are in another place, such "
+                "as a settings module, give each its destination in key_rotation_keys. If the directory is wrong, "
+                "correct key_rotation_project_dir."
             ),
         },
     }

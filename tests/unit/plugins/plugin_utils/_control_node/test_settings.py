@@ -29,7 +29,8 @@ def test_the_defaults_and_a_project_are_enough() -> None:
 
 
 def test_without_a_project_there_is_one_error() -> None:
-    expected = ("key_rotation_project_dir", "is not set", "Set it to the directory that contains manage.py.")
+    todo = "Set it to the directory that contains manage.py, or in which the application runs."
+    expected = ("key_rotation_project_dir", "is not set", todo)
     assert problems() == [expected]
     assert problems(key_rotation_project_dir="") == [(expected[0], "is empty", expected[2])]
 
