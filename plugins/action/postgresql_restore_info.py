@@ -4,18 +4,19 @@
 
 from __future__ import annotations
 
-from ..plugin_utils._action import RotationAction
+from ..plugin_utils._host_action import HostAction
 from ..plugin_utils._keys.key_store import read_identity
-from ..plugin_utils._task_types import TaskArguments, TaskResult
+from ..plugin_utils._task_types import TaskArguments
 
 OURS = ("store", "identity_file")  # what stays on the control node
 
 
-class ActionModule(RotationAction):
+class ActionModule(HostAction):
     recorded = False  # a look belongs to no rotation yet
+    changes = False
+    shows_progress = True
 
-    def act(self, args: TaskArguments) -> TaskResult:
+    def ask(self, args: TaskArguments) -> TaskArguments:
         asked = {name: value for name, value in args.items() if name not in OURS}
         asked.update(self.store(args).load().for_host())
-        asked["identity"] = read_identity(args.get("identity_file"), self._loader)
-        return self.watched(self.module, asked)
+        return {**asked, "identity": read_identity(args.get("identity_file"), self._loader)}

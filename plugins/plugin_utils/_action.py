@@ -51,6 +51,7 @@ class RotationAction(HostCaller, abc.ABC):
     _VALID_ARGS: frozenset[str] = frozenset()
     spec: ClassVar[Spec] = {}  # of the task's arguments, where not the host's side alone has one
     recorded = True  # whether the act goes into the record, where the task names a rotation
+    took: float = 0.0  # seconds of its own in a process that it shared with others
     _entry: RecordEntry | None = None
 
     def run(self, tmp: str | None = None, task_vars: Variables | None = None) -> TaskResult:
@@ -149,7 +150,7 @@ class RotationAction(HostCaller, abc.ABC):
         if self._task.check_mode:
             self._tell_dry(options, result)
         if self._entry:
-            self._entry.end(result)
+            self._entry.end(result, self.took)
         return self.after(args, result)
 
     def after(self, args: TaskArguments, result: TaskResult) -> TaskResult:

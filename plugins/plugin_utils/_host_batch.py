@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any
 
 from ..module_utils._errors.base import RotationError
 from ..module_utils._errors.run import NotRun
@@ -125,6 +126,8 @@ def _call(batch: RotationAction, call: Sequence[Part], all_of_them: bool) -> Non
         for part in call:
             part.abandon(exc)
         return
+    for part in call[:-1]:  # the last has the rest of the process
+        part.action.took = round(ran.seconds.get(part.name, 0.0), 3)
     for part in call:
         part.judge(ran)
 
@@ -139,11 +142,17 @@ def batch_result(parts: Sequence[Part], *, all_of_them: bool, fatal: Collection[
     shown: TaskResult = {name: failed[name] for name in ("failed", "msg", "error") if name in failed}
     if warnings := list(dict.fromkeys(each for result in results.values() for each in result.pop("warnings", ()))):
         shown["warnings"] = warnings
-    if diffs := [result.pop("diff") for result in results.values() if "diff" in result]:
+    if diffs := [each for result in results.values() for each in _differences(result)]:
         shown["diff"] = diffs
     if not all_of_them:
         shown.setdefault("msg", "; ".join(each["msg"] for each in results.values() if "msg" in each))
     return {"changed": any(result.get("changed") for result in results.values()), "outcomes": results, **shown}
+
+
+def _differences(result: TaskResult) -> list[Any]:
+    """What Ansible shows with --diff, of one place or of several."""
+    found = result.pop("diff", [])
+    return found if isinstance(found, list) else [found]
 
 
 def _has_failed(result: TaskResult, codes: Collection[str] | None) -> bool:

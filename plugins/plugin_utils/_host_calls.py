@@ -38,15 +38,16 @@ class CallTimes:
 
 @dataclass(frozen=True)
 class HostResults:
-    """The results by module, what the process said of itself, and when it ran."""
+    """The results by module, what the process said of itself, when it ran, and the seconds of each module."""
 
     results: Mapping[str, dict[str, Any]]
     said: Mapping[str, Any]
     times: CallTimes | None = None
+    seconds: Mapping[str, float] = field(default_factory=dict)
 
     @classmethod
     def of(cls, result: Mapping[str, Any], sent: float) -> HostResults:
         """From the result of the module, which was called at ``sent``."""
         clock = result["clock"]
         times = CallTimes(sent, clock["began"], clock["ended"], time.time())
-        return cls(result["outcomes"], {name: result[name] for name in SAID if name in result}, times)
+        return cls(result["outcomes"], {name: result[name] for name in SAID if name in result}, times, clock["seconds"])

@@ -76,10 +76,13 @@ class RecordEntry:
             error = exc.as_result()["error"]
         self._record.append(self._event, "failed", error=error, **self._about)
 
-    def end(self, result: Mapping[str, Any]) -> None:
-        """The act has this result. Raises E_RECORD_*, which says what the act was."""
+    def end(self, result: Mapping[str, Any], took: float = 0.0) -> None:
+        """The act has this result, and took so many seconds of a process that it shared with others. Raises E_RECORD_*,
+        which says what the act was."""
         phase = "failed" if result.get("failed") else "done"
         found = {name: result[name] for name in RECORDED if name in result}
+        if took:
+            found["took"] = took
         try:
             self._record.append(self._event, phase, error=result.get("error"), **self._about, **found)
         except RotationError as exc:

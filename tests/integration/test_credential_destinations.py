@@ -188,7 +188,7 @@ def test_killed_after_the_switch_it_is_finished_or_rolled_back(
     there = unit(kind)
     plain, keys = there.read_all(), there.keys()
     process = site.start("rotate")
-    assert kill_when(site, process, "Switch | Re-encrypt values", lambda _: lambda _: True)
+    assert kill_when(site, process, "Switch | Make the new version current", lambda _: lambda _: True)
     wait_until_gone(site)
     assert not set(there.keys().values()) & set(keys.values())
 

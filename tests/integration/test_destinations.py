@@ -77,7 +77,7 @@ def test_killed_after_the_switch_it_is_finished_or_rolled_back(
     place = move_keys(kind)
     plain, old = place.read_all(place.first), place.held()
     process = site.start("rotate")
-    assert kill_when(site, process, "Switch | Re-encrypt values", lambda _: lambda _: True)
+    assert kill_when(site, process, "Switch | Make the new version current", lambda _: lambda _: True)
     wait_until_gone(site)
     assert all(place.held()[path] != old[path] for path in place.texts)
 

@@ -186,7 +186,7 @@ def test_a_switch_that_died_between_two_files_is_finished_or_taken_back(
         assert site.play("rotate", "-e", variables(key_file)).code == 0
     old = key_file.read_bytes()
     process = site.start(first, "-e", variables(key_file))
-    task = {"rotate": "Switch | Re-encrypt values", "rollback": "Switch | Restore values"}[first]
+    task = {"rotate": "Switch | Make the new version current", "rollback": "Switch | Restore values"}[first]
     assert kill_when(site, process, task, lambda _: lambda _: True)
     wait_until_gone(site)
     assert key_file.read_bytes() != old

@@ -183,9 +183,8 @@ MOMENTS: list[tuple[str, Callable[[Site], Callable[[Site], bool]], str]] = [
     ("Before | Record how the application reads", lambda site: modules_at_work, "discard"),
     ("Switch | Write the new keys", lambda site: lambda _: True, "backwards"),
     ("Switch | Write the new keys", lambda site: changed(site.env_file), "backwards"),
-    ("Switch | Re-encrypt values written", lambda site: modules_at_work, "backwards"),
     ("Switch | Make the new version current", lambda site: changed(site.store), "backwards"),
-    ("Proof | Verify with a fresh process", lambda site: modules_at_work, "backwards"),
+    ("Proof | Check the .env file", lambda site: modules_at_work, "backwards"),
     ("Complete | Close the record", lambda site: lambda _: True, "backwards"),
 ]
 

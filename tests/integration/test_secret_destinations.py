@@ -113,7 +113,7 @@ def test_killed_between_write_and_restart_it_is_finished_or_rolled_back(
 ) -> None:
     plain, keys = production.read_all(), production.keys()
     process = site.start("rotate")
-    assert kill_when(site, process, "Switch | Re-encrypt values", lambda _: lambda _: True)
+    assert kill_when(site, process, "Switch | Make the new version current", lambda _: lambda _: True)
     wait_until_gone(site)
     assert not set(production.keys().values()) & set(keys.values())
     assert production.cluster.pods == [], "they are not started yet"

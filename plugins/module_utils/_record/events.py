@@ -18,9 +18,9 @@ INTENT, DONE, FAILED = "intent", "done", "failed"
 @dataclass(frozen=True)
 class Event:
     """What every event has. ``raw`` is the line as it is stored, ``asked`` are the arguments of the step, ``error`` is
-    the error of a failed one, ``changed`` and ``syslog`` (whether there was one) are None if the event does not say.
-    ``follows`` and ``follows_refused`` are heads of other records, ``unsigned_before`` counts the lines before it that
-    nobody had signed."""
+    the error of a failed one, ``took`` its seconds in a process that it shared with others, ``changed`` and ``syslog``
+    (whether there was one) are None if the event does not say. ``follows`` and ``follows_refused`` are heads of other
+    records, ``unsigned_before`` counts the lines before it that nobody had signed."""
 
     name: str = ""
     phase: str = ""
@@ -33,6 +33,7 @@ class Event:
     control_node: str = ""
     asked: Mapping[str, Any] = field(default_factory=dict)
     error: Mapping[str, Any] = field(default_factory=dict)
+    took: float = 0.0
     changed: bool | None = None
     syslog: bool | None = None
     follows: str = ""

@@ -18,18 +18,27 @@ from .._module.runner import outcome
 from .host_task import HostTask, ModuleResult, TaskParams
 from .registry import WORK
 
+UNDECIDED = "held"  # of a lease that another run holds: whether that run is alive is known on the control node
+
 
 def run_tasks(batch: HostTask) -> ModuleResult:
-    """The result of each task by its name, until one fails, and when they began and ended by the host's clock."""
+    """The result of each task by its name, until one fails or is undecided, and when they began and ended by the host's
+    clock."""
     began = time.time()
     results: dict[str, ModuleResult] = {}
+    seconds: dict[str, float] = {}
     for asked in json.loads(batch.params["calls"]):
+        started = time.monotonic()
         result = outcome(asked, functools.partial(_do, batch=batch), WORK[asked["name"]].needs)
-        results[asked["name"]] = result
-        if result.get("failed") and not batch.params["all"]:
+        results[asked["name"]], seconds[asked["name"]] = result, time.monotonic() - started
+        if (result.get("failed") or UNDECIDED in result) and not batch.params["all"]:
             break
     changed = any(result.get("changed") for result in results.values())
-    return {"changed": changed, "outcomes": results, "clock": {"began": began, "ended": time.time()}}
+    return {
+        "changed": changed,
+        "outcomes": results,
+        "clock": {"began": began, "ended": time.time(), "seconds": seconds},
+    }
 
 
 def _do(asked: Mapping[str, Any], batch: HostTask) -> ModuleResult:

@@ -28,8 +28,8 @@ def lines(variables: Mapping[str, Any]) -> list[str]:
 
 def differences(variables: Mapping[str, Any]) -> list[Any]:
     """The differences in files that the hosts show with --diff."""
-    hosts = results_by_host(variables).values()
-    found = [each for results in hosts for each in results.get("env_file", {}).get("diff", ())]
+    shown = (variables.get("hostvars", {}).get(host, {}) for host in results_by_host(variables))
+    found = [each for host in shown for each in host.get("__checklist_host", {}).get("diff", ())]
     return [each for number, each in enumerate(found) if each not in found[:number]]
 
 

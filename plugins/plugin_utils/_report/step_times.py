@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """How long each step of the runbook took in one run, with what Ansible does around it: together that is the whole run.
 
-The time between two lines of the record belongs to the step of the later one.
+The time between two lines of the record belongs to the step of the later one. The lines of steps that shared a process
+come together at its end, and say what each of them took.
 """
 
 from __future__ import annotations
@@ -69,15 +70,19 @@ class StepTimes:
 
     taken: dict[str, float] = field(default_factory=dict)
     last: Event | None = None
+    shared: float = 0.0  # of a process whose steps have not all been counted
 
     def apply(self, event: Event) -> None:
         if isinstance(event, NotificationEvent):
             return
         if isinstance(event, RunEvent) and event.is_intent:
-            self.taken = {}
+            self.taken, self.shared = {}, 0.0
         elif self.last:
             step = "finish" if isinstance(event, RunEvent) else self._step(event)
-            self.taken[step] = self.taken.get(step, 0.0) + seconds(self.last, event)
+            self.shared += seconds(self.last, event)
+            taken = min(event.took, self.shared) if event.took else self.shared
+            self.taken[step] = self.taken.get(step, 0.0) + taken
+            self.shared -= taken
         self.last = event
 
     def _step(self, event: Event) -> str:

@@ -29,11 +29,18 @@ def test_every_task_that_writes_keys_is_bounded() -> None:
         task
         for path in ROLES.glob("*/tasks/*.yml")
         for task in all_tasks(yaml.safe_load(path.read_text(encoding="utf-8")) or [])
-        if "tetech.key_rotation.env_file" in task
-        or "rehearsal" in str(task.get("tetech.key_rotation.host_tasks"))  # env_file in one process with another module
+        if "tetech.key_rotation.env_file" in task or "_switch" in written(task) or "rehearsal" in written(task)
     ]
     assert len(tasks) >= 8
-    assert {task.get("throttle") for task in tasks} == {"{{ __key_rotation_hosts_at_a_time }}"}
+    alone = [task for task in tasks if task.get("run_once")]
+    assert {task.get("throttle") for task in tasks if task not in alone} == {"{{ __key_rotation_hosts_at_a_time }}"}
+    for task in alone:
+        assert "rehearsal] if __" in written(task), "where there are several hosts, another task does it"
+
+
+def written(task: dict[str, Any]) -> str:
+    """What a task does in one process, by the names of the variables that describe it."""
+    return str(task.get("tetech.key_rotation.host_tasks", {}).get("tasks", ""))
 
 
 @pytest.mark.parametrize(

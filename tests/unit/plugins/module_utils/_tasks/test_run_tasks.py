@@ -36,3 +36,13 @@ def test_options_that_do_not_fit_are_not_shown(run_tasks):
     failed = ended.result["outcomes"]["env_file"]
     assert (failed["failed"], failed["error"]["code"]) == (True, "E_OPTION")
     assert "CANARY" not in ended.output
+
+
+def test_what_the_control_node_has_to_decide_ends_it(run_tasks, monkeypatch, tmp_path):
+    """The lease of another run: nothing may be done before it is known whether that run is alive."""
+    held = lambda: lambda task: {"changed": False, "held": {"alias": "default"}}  # noqa: E731
+    monkeypatch.setattr(registry.ModuleWork, "do", property(lambda work: held()))
+    lease = {"name": "postgresql_backup_info", **FOLDER, "options": {"backup_dir": str(tmp_path)}}
+    then = {"name": "application_commands", "check_mode": False, "diff": False, "options": {"commands": []}}
+    assert list(run_tasks(lease, then).result["outcomes"]) == ["postgresql_backup_info"]
+    assert len(run_tasks(lease, then, all=True).result["outcomes"]) == 2

@@ -11,16 +11,17 @@ CENSUS = {"name": "profile.name", "table": "profile", "column": "name", "classes
 
 def variables(*, destination: str = "pending", backup_elsewhere: bool = False) -> dict[str, Any]:
     backup = {"postgresql_backup": {"would": "would dump the database into /backups/r1.dump"}}
-    switch = {"env_file": {"would": "would set KEY in /srv/.env", "diff": [{"before_header": "/srv/.env"}]}}
+    switch = {"env_file": {"would": "would set KEY in /srv/.env"}}
+    diff = [{"before_header": "/srv/.env"}]
     first = {**switch, "django_census": {"targets": [CENSUS]}, "key_version": {"would": "would adopt the keys"}}
     one = {
-        "__checklist_host": {"outcomes": first if backup_elsewhere else {**first, **backup}},
+        "__checklist_host": {"outcomes": first if backup_elsewhere else {**first, **backup}, "diff": diff},
         "__checklist_stops": {"would": "would stop web, worker"},
         "__checklist_pending": {"would": "would make new keys"},
     }
     if backup_elsewhere:
         one["__checklist_backup_host"] = {"outcomes": backup}
-    two = {"__checklist_host": {"outcomes": switch}, "__checklist_stops": {"would": "would stop mailer"}}
+    two = {"__checklist_host": {"outcomes": switch, "diff": diff}, "__checklist_stops": {"would": "would stop mailer"}}
     hostvars = {"one": one, "two": {**two, "__checklist_health": {"skipped": True}}}
     opened = {"destination": destination}
     return {"hostvars": hostvars, "ansible_play_hosts_all": ["one", "two"], "record_opened": opened}
