@@ -99,7 +99,7 @@ options:
     description: With O(state=failed), the error of the task as the modules of this collection return it.
     type: dict
     default: {}
-  message:
+  error_message:
     description: With O(state=failed), the message of that task, which has the texts of the error.
     type: str
     default: ""

@@ -90,7 +90,10 @@ def test_a_failure_after_the_first_write_rolls_back(site: Site) -> None:
     assert "SQLSTATE 23514" in outcome.text
     assert "ROLLED BACK" in outcome.text
     said = " ".join(outcome.text.split())
-    assert "was rolled back. Every value, the .env file and the key store are as before the rotation." in said
+    assert (
+        "was rolled back. Every value, the keys of the application and the key store are as before the rotation."
+        in said
+    )
     key_id = site.stored()["stages"]["current"]
     assert f"The .env file on app holds version {key_id}. The current version in the key store is {key_id}." in said
     assert site.env_file.read_bytes() == env

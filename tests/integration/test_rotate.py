@@ -137,7 +137,7 @@ def test_a_dry_run_writes_nothing_and_says_what_it_would_do(site: Site) -> None:
     values = sum(value is not None for rows in tokens.values() for row in rows for value in row[1:])
     for sentence in (
         "would dump the database into",
-        "would adopt the keys of the .env file",
+        "would adopt the keys of the application",
         "would make new keys",
         f"would re-encrypt {values:,} values",
         "would set SECRET_KEY, ENCRYPTION_SALT",

@@ -178,8 +178,9 @@ class RestoreEvent(Event):
 
 @dataclass(frozen=True)
 class EnvFileEvent(Event):
-    """A write of the .env file of one host."""
+    """A write of the place of the keys on one host, which is ``path``."""
 
+    path: str = ""
     key_id: str = ""
     settings: Sequence[str] = ()
 

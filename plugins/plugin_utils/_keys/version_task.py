@@ -23,7 +23,7 @@ STEPS = {
     "discarded": key_versions.discard,
 }
 WOULD = {
-    "adopted": "adopt the keys of the .env file, {key_id}, as the current version in {store}",
+    "adopted": "adopt the keys of the application, {key_id}, as the current version in {store}",
     "pending": "make new keys and put them into {store}",
     "current": "make the new keys current in {store}",
     "rolled_back": "make the version before current again in {store}",

@@ -33,16 +33,16 @@ def sentences(state: DataState, verify: str = "") -> Iterator[str]:
 def facts(state: DataState) -> Iterator[str]:
     """The state in sentences."""
     if state.as_before:
-        yield "Every value, the .env file and the key store are as before the rotation."
+        yield "Every value, the keys of the application and the key store are as before the rotation."
     elif not state.written:
-        yield "No value and no .env file was written."
+        yield "No value and no key of the application was written."
     if state.values or state.written:
         yield values(state)
     if state.values and state.values.meanwhile:
         yield "Rows that another process wrote during the rotation are as it left them."
     if state.values and state.values.unwrapped:
         yield f"Values that were encrypted twice were written as one token: {state.values.unwrapped:,}."
-    yield from env_files(state)
+    yield from places(state)
     if state.current:
         pending = f", and {state.pending} is pending" if state.pending else ""
         yield f"The current version in the key store is {state.current}{pending}."
@@ -91,19 +91,20 @@ def _left_alone(found: Values) -> str:
     return f"{found.left_alone:,} {'was' if found.left_alone == 1 else 'were'} left alone as asked"
 
 
-def env_files(state: DataState) -> Iterator[str]:
-    """Which version the .env file of each host holds, one sentence for all hosts of which the same is known."""
+def places(state: DataState) -> Iterator[str]:
+    """Which version the place of the keys on each host holds, one sentence for all of which the same is known."""
     groups: dict[Host, list[str]] = {}
     for name, host in sorted(state.hosts.items()):
         groups.setdefault(host, []).append(name)
     for host, names in groups.items():
         where = _join_words(names)
+        place = "the .env file" if host.has_env_file else f"the place of the keys ({host.place})"
         if not host.key_id:
-            yield f"Which version the .env file on {where} holds is not known."
+            yield f"Which version {place} on {where} holds is not known."
         elif host.reached:
-            yield f"The .env file on {where} holds version {host.key_id}."
+            yield f"T{place[1:]} on {where} holds version {host.key_id}."
         else:
-            yield f"When {where} could last be reached, the .env file there held version {host.key_id}."
+            yield f"When {where} could last be reached, {place} there held version {host.key_id}."
 
 
 def _join_words(words: Sequence[str]) -> str:

@@ -7,6 +7,7 @@ It is known from a record alone: the last census, and the last look at each host
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -46,11 +47,17 @@ class Values:
 
 @dataclass(frozen=True)
 class Host:
-    """The version that the .env file of one host holds, as a key ID; empty if not known. ``reached`` is whether the
-    last run could still look."""
+    """The version that one host has, as a key ID; empty if not known. ``reached`` is whether the last run could still
+    look. ``place`` is where its keys are; empty until they were written."""
 
     key_id: str = ""
     reached: bool = True
+    place: str = ""
+
+    @property
+    def has_env_file(self) -> bool:
+        """Whether the keys are in a .env file, as far as is known."""
+        return not self.place or os.path.basename(self.place).startswith(".env") or self.place.endswith(".env")
 
 
 @dataclass(frozen=True)

@@ -80,7 +80,8 @@ class DataTracker:
         if event.name != ROLLBACK or seen is None:
             return
         self.hosts = {name: replace(host, reached=False) for name, host in self.hosts.items()}
-        self.hosts.update({str(name): Host(str(key_id or "")) for name, key_id in (seen.get("files") or {}).items()})
+        for name, key_id in (seen.get("files") or {}).items():
+            self._has(str(name), str(key_id or ""))
         if seen.get("targets"):
             self._nest(seen["targets"])
             self._census(CensusEvent(targets=seen["targets"], key_ids=seen.get("key_ids") or {}), proved=False)
@@ -92,7 +93,7 @@ class DataTracker:
         if not self.base and current not in self.made:
             self.base = current
         if event.host and (isinstance(event, KeyInfoEvent) or event.state == ADOPTED):
-            self.hosts[event.host] = Host(event.key_id)
+            self._has(event.host, event.key_id)
 
     def _census(self, event: CensusEvent, *, proved: bool) -> None:
         found = read_census(event.targets, {**self.stages, **event.key_ids})
@@ -125,13 +126,17 @@ class DataTracker:
         if event.is_intent:
             self.writes += 1
             self.before[host] = self.hosts.get(host, Host())
-            self.hosts[host] = Host()
+            self._has(host, "")
         elif event.is_done:
             self.writes -= _changed_nothing(event)
-            self.hosts[host] = Host(event.key_id or str(self.stages.get(event.asked.get("stage", ""), "")))
+            self._has(host, event.key_id or str(self.stages.get(event.asked.get("stage", ""), "")), event.path)
         elif _changed_nothing(event):
             self.writes -= 1
             self.hosts[host] = self.before.get(host, Host())
+
+    def _has(self, host: str, key_id: str, place: str = "") -> None:
+        """A host that was looked at, and has this version; where its keys are does not change."""
+        self.hosts[host] = Host(key_id, place=place or self.hosts.get(host, Host()).place)
 
     def _reach(self, event: Event) -> None:
         """A host that was lost is not there to be looked at; one that answers again is."""

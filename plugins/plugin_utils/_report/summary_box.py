@@ -150,8 +150,9 @@ def _data(ending: Ending) -> Iterator[Row]:
         return
     yield Row("values", data_sentences.values(state), whole=False)
     yield from _models(ending)
-    for sentence in data_sentences.env_files(state):
-        yield Row(".env", sentence, whole=False)
+    label = ".env" if all(host.has_env_file for host in state.hosts.values()) else "place"
+    for sentence in data_sentences.places(state):
+        yield Row(label, sentence, whole=False)
     for event in ending.state.noted.from_backups_of(ending.state.number):
         yield from _from_backup(event, ending)
     yield from _swapped_and_killed(ending)

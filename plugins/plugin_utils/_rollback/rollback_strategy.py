@@ -199,7 +199,8 @@ DOES = {
     "repair": "write what the backup has for them (if they were not named, only where the rest of their rows is the "
     "same), and then look again",
     "settle": "bring every value, and every host that was left behind, under the current keys, and prove it",
-    "nothing": "close the record of rotation {rotation_id}, and change no value, no .env file and no version",
+    "nothing": "close the record of rotation {rotation_id}, and change no value, no version and no key of the "
+    "application",
     "forwards": "stop here, since the rotate playbook finishes it: {rotate}",
     "discard": "take the pending version of rotation {rotation_id} back in the store",
     "backwards": "bring every value back by the engine, write the keys before to every .env file, prove it, and make "

@@ -71,7 +71,7 @@ class RecordTask:
     def of(cls, options: Mapping[str, Any]) -> RecordTask:
         course = RollbackCourse.of(options["course"]) if options["course"] else None
         given = {member.name: options[member.name] for member in fields(cls)}
-        error = unfold(options["error"], str(options["message"]))
+        error = unfold(options["error"], str(options["error_message"]))
         return cls(**{**given, "course": course, "error": error})
 
     def as_recorded(self) -> Mapping[str, Any]:

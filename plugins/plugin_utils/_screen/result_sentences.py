@@ -60,7 +60,7 @@ def _sessions(result: Result) -> str:
 
 
 def _held(result: Result) -> str:
-    return f"the .env file has version {result['key_id']}" if "holds" in result else ""
+    return f"the application has version {result['key_id']}" if "holds" in result else ""
 
 
 # By action, and by its state where that makes a difference. What has a table of its own has no sentence.
@@ -78,7 +78,7 @@ SENTENCES: dict[tuple[str, str], Sentence] = {
     ("django_plan_info", ""): _planned,
     ("django_reencrypt", ""): _reencrypted,
     ("env_file", "present"): lambda result: f"version {result['key_id']} is in {result['path']}",
-    ("key_version", "adopted"): lambda result: f"the keys of the .env file are version {result['key_id']}",
+    ("key_version", "adopted"): lambda result: f"the keys of the application are version {result['key_id']}",
     ("key_version", "current"): lambda result: f"version {result['key_id']} is current in the store",
     ("key_version", "destroyed"): lambda result: f"the values of version {result['key_id']} are destroyed",
     ("key_version", "discarded"): lambda result: f"version {result['key_id']} is discarded",

@@ -49,7 +49,7 @@ def test_each_has_its_own_entry_and_all_are_in_one_process(host_tasks, processes
     assert result["changed"] is True
     assert processes == [["key_version", "postgresql_backup_info"]]
     assert events(tmp_path) == [("key_version", "intent"), ("key_version", "done")]
-    assert result["msg"] == f"the keys of the .env file are version {old_keys.key_id}; 0 retained backups"
+    assert result["msg"] == f"the keys of the application are version {old_keys.key_id}; 0 retained backups"
     assert not any(value in str(result) for value in old_keys.values.values())
 
 

@@ -43,7 +43,7 @@ def test_the_keys_of_a_rotation_that_was_rolled_back_are_reported(look, stored, 
 
 
 def test_another_stage_than_the_expected_one_is_an_error(look, stored, old_keys, new_keys):
-    assert look(old_keys, expect_stage="current")["msg"] == f"the .env file has version {old_keys.key_id}"
+    assert look(old_keys, expect_stage="current")["msg"] == f"the application has version {old_keys.key_id}"
     refused = look(new_keys, expect_stage="current")
     assert (refused["failed"], refused["error"]["code"]) == (True, "E_ENV_NOT_SWITCHED")
     assert look(new_keys, expect_stage="pending")["holds"] == "pending"

@@ -63,7 +63,7 @@ BACK = [("rollback", "intent", {}), ("rollback", "done", {})]
 def test_of_an_attempt_that_wrote_nothing_there_is_nothing_to_roll_back(tmp_path):
     told = closed(tmp_path, BEGUN, *BACK)
     assert told.code == "E_NOTHING_TO_ROLL_BACK"
-    assert told.what == "the last attempt, r2, wrote no value and no .env file, and is closed"
+    assert told.what == "the last attempt, r2, wrote no value and no key of the application, and is closed"
     assert "There is nothing to roll back. To take back r1, which was completed before" in told.todo
     assert "-e key_rotation_id=r1" in told.todo
 

@@ -365,7 +365,7 @@ def test_the_record_has_the_whole_error_of_a_task_whose_result_leaves_to_the_mes
     error = RecordNotFound(path="records/r1").as_result()
     whole = dict(error["error"])
     error_parts.fold(error)
-    run_action("rotation_record", state="failed", failed_task="Open", error=error["error"], message=error["msg"])
+    run_action("rotation_record", state="failed", failed_task="Open", error=error["error"], error_message=error["msg"])
     assert events("refused")[-1]["error"] == whole != error["error"]
 
 

@@ -40,8 +40,8 @@ def test_options_that_do_not_fit_are_not_shown(run_tasks):
 
 def test_what_the_control_node_has_to_decide_ends_it(run_tasks, monkeypatch, tmp_path):
     """The lease of another run: nothing may be done before it is known whether that run is alive."""
-    held = lambda: lambda task: {"changed": False, "held": {"alias": "default"}}  # noqa: E731
-    monkeypatch.setattr(registry.ModuleWork, "do", property(lambda work: held()))
+    held = {"changed": False, "held": {"alias": "default"}}
+    monkeypatch.setattr(registry.ModuleWork, "do", property(lambda work: lambda task: held))
     lease = {"name": "postgresql_backup_info", **FOLDER, "options": {"backup_dir": str(tmp_path)}}
     then = {"name": "application_commands", "check_mode": False, "diff": False, "options": {"commands": []}}
     assert list(run_tasks(lease, then).result["outcomes"]) == ["postgresql_backup_info"]

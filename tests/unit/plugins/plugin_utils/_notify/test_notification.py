@@ -225,7 +225,9 @@ def test_a_rollback_that_was_refused_is_not_told_as_if_the_rotation_had_failed(t
     tell(read(record), "failed", type="slack", url=hook.url)
     text = hook.got[0][2]["text"]
     assert text.splitlines()[0] == "Rollback of key rotation r1: FAILED"
-    assert "The rollback stopped before it changed anything.\nNo value and no .env file was written." in text
+    assert (
+        "The rollback stopped before it changed anything.\nNo value and no key of the application was written." in text
+    )
     assert "E_LOCKED: another works on it. Wait." in text
 
 

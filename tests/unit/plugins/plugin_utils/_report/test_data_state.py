@@ -14,7 +14,7 @@ from ansible_collections.tetech.key_rotation.plugins.plugin_utils._report.data_s
 from ansible_collections.tetech.key_rotation.plugins.plugin_utils._report.data_tracker import DataTracker
 
 OLD, NEW = "0" * 15 + "1", "0" * 15 + "2"
-AS_BEFORE = "Every value, the .env file and the key store are as before the rotation."
+AS_BEFORE = "Every value, the keys of the application and the key store are as before the rotation."
 BACK = DataState(Values({OLD: 9}), "", True, {"app1": Host(OLD), "app2": Host(OLD)}, OLD, "", OLD)
 UNCHANGED = {"error": {"code": "E_DB", "changed": "Nothing was changed."}}
 
@@ -29,9 +29,9 @@ def census(stage: str, count: int = 9, **fields: Any) -> Event:
     return event("django_census", targets=targets, key_ids={"current": OLD, "pending": NEW}, **fields)
 
 
-def switched(host: str, stage: str, key_id: str) -> list[Event]:
+def switched(host: str, stage: str, key_id: str, path: str = "") -> list[Event]:
     about = {"host": host, "asked": {"stage": stage}}
-    return [event("env_file", "intent", **about), event("env_file", key_id=key_id, **about)]
+    return [event("env_file", "intent", **about), event("env_file", key_id=key_id, path=path, **about)]
 
 
 def adopted(host: str) -> Event:
@@ -126,7 +126,7 @@ def test_the_values_are_said_by_version_and_class(found: Values, sentence: str) 
 
 
 def test_a_run_that_wrote_nothing_says_so_and_what_the_census_saw() -> None:
-    assert said(event("rotate", "intent")) == "No value and no .env file was written."
+    assert said(event("rotate", "intent")) == "No value and no key of the application was written."
     failed = [event("django_reencrypt", "intent"), event("django_reencrypt", "failed", **UNCHANGED)]
     pending = f"The current version in the key store is {OLD}, and {NEW} is pending."
     assert pending in said(*BEGUN, MADE, *failed)
@@ -189,6 +189,15 @@ def test_a_rotation_that_was_rolled_back_is_as_before() -> None:
     assert said(*FORTH, *back, proof, ended).startswith(AS_BEFORE)
     assert AS_BEFORE not in said(*FORTH, *back, proof), "the store has the new version yet"
     assert AS_BEFORE not in said(*FORTH, *back[:-2], proof, ended), "app2 has the new version yet"
+
+
+def test_where_the_keys_are_is_what_was_written() -> None:
+    place = "unit shop.service"
+    text = said(
+        *FORTH, *switched("app1", "pending", NEW, path=place), *switched("app2", "pending", NEW, path="/srv/.env")
+    )
+    assert f"The place of the keys (unit shop.service) on app1 holds version {NEW}." in text
+    assert f"The .env file on app2 holds version {NEW}." in text
 
 
 def test_what_another_process_wrote_before_the_rollback_is_not_as_before() -> None:

@@ -211,7 +211,7 @@ def test_what_failed_is_said_with_its_cure_and_the_command_to_type(play, directi
     text = wide(play)
     assert "failed E_ENV: the file changed. at: Switch | Write it what to do Look at it." in text
     assert text.count("E_ENV") == 1
-    assert f"data No value and no .env file was written. All 7 values open under version {OLD}." in text
+    assert f"data No value and no key of the application was written. All 7 values open under version {OLD}." in text
     assert rows(play, "next", "roll back") == (labels or ["next ansible-playbook rollback.yml"])
 
 
