@@ -18,6 +18,7 @@ RECORDED = (
     "stages",
     "targets",
     "meanwhile",
+    "written_rows",
     "unopened",
     "needing",
     "outside",

@@ -7,6 +7,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import resource
 import time
 from typing import Any
@@ -303,6 +304,43 @@ def losing(odd: Site) -> str:
 
 def test_a_rollback_that_would_lose_a_value_is_refused_by_name_and_by_an_exit_code_of_its_own(odd: Site) -> None:
     losing(odd)
+
+
+# While the engine re-encrypts row 5, something writes its value over that of row 3.
+OVERWRITE = """
+CREATE FUNCTION overwrite() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  UPDATE odd SET value = NEW.value WHERE id = 3;
+  RETURN NULL;
+END $$;
+CREATE TRIGGER overwrite AFTER UPDATE ON odd FOR EACH ROW WHEN (OLD.id = 5) EXECUTE FUNCTION overwrite();
+"""
+
+
+@pytest.mark.thorough
+def test_a_row_that_something_wrote_over_is_named_and_taken_from_the_backup(odd: Site) -> None:
+    """A function cannot tell by itself under which keys a value is: who wrote the row excuses nothing."""
+    (odd.project / "core/odd.py").write_text(ODD.replace("2_000_000", "1_000"), encoding="utf-8")
+    fill(odd, "value", 'odd.encrypt(f"value {number}")')
+    own = ("-e", extra_vars({"decrypt": "core.odd.decrypt", "encrypt": "core.odd.encrypt"}, ("odd", "value")))
+    before = read(odd, "value", "decrypt")
+    odd.sql(OVERWRITE)
+
+    failed = odd.play("rotate", *own)
+
+    said = " ".join(failed.text.split())
+    assert (failed.code != 0, failed.error()) == (True, "E_DIGEST_CHANGED"), failed.text
+    assert "odd.value: the decrypted data changed since the rotation began: rows 3." in said
+    assert "Every value, the keys of the application and the key store are as before" not in said
+    assert "Whether each value is the same is not known: see E_DIGEST_CHANGED." in said
+    assert [number for number, (now, was) in enumerate(zip(read(odd, "value", "decrypt"), before)) if now != was] == [3]
+
+    odd.sql("DROP TRIGGER overwrite ON odd")
+    option = re.search(r"with -e '([{].*?[}])'", said)
+    assert option, said
+    repaired = odd.play("rollback", *own, "-e", option[1])
+    assert repaired.code == 0, repaired.text
+    assert read(odd, "value", "decrypt") == before
 
 
 @pytest.mark.thorough

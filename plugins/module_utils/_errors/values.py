@@ -291,8 +291,12 @@ class DigestChanged(RotationError):
     table: str
     column: str
     rows: str
+    advice: str
     problem = "{table}.{column}: the decrypted data changed since the rotation began{rows}"
-    remedy = "Values were written meanwhile: stop the application's processes, then run the same command again."
+    remedy = (
+        "Values were written meanwhile. Stop the application's processes. {advice}Then run the same command again: "
+        "from then on, what is there now is what must stay."
+    )
 
 
 class ScanIncomplete(RotationError):

@@ -132,6 +132,7 @@ class CensusEvent(CountingEvent):
     sessions: Sequence[Mapping[str, Any]] = ()
     unopened: Mapping[str, Any] = field(default_factory=dict)
     meanwhile: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    written_rows: Mapping[str, Sequence[str]] = field(default_factory=dict)
     kept_aside: Mapping[str, Any] = field(default_factory=dict)
 
     @property

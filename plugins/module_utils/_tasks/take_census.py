@@ -11,6 +11,8 @@ from .._errors.base import RotationError
 from .._errors.env_file import EnvNotSwitched
 from .host_task import HostTask, ModuleResult, TaskParams
 
+SHOWN = 50  # rows of a column that the record names
+
 if TYPE_CHECKING:
     from .._engine.postgres.session_types import DatabaseSession
     from .._engine.proof.census_result import CensusResult
@@ -57,6 +59,7 @@ def take_census(task: HostTask) -> ModuleResult:
         "meanwhile": meanwhile,
         "unwrapped": _unwrapped(baseline),
         "written": written,
+        "written_rows": {column: rows[:SHOWN] for column, rows in written.items()},
         "unopened": _unopened(params, tallies),
         "sessions": left,
         "kept_aside": aside,

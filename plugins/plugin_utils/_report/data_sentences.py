@@ -36,6 +36,11 @@ def facts(state: DataState) -> Iterator[str]:
         yield "Every value, the keys of the application and the key store are as before the rotation."
     elif not state.written:
         yield "No value and no key of the application was written."
+    elif state.under_base:
+        yield (
+            "The keys of the application and the key store are as before the rotation, and every value is under them. "
+            f"Whether each value is the same is not known: see {state.doubt}."
+        )
     if state.values or state.written:
         yield values(state)
     if state.values and state.values.meanwhile:

@@ -65,7 +65,7 @@ class DataState:
     """``values`` is None if the last census does not show them, and ``unknown`` says why. With ``written`` a value or
     an .env file was written, or may have been. ``base`` is the key ID that everything was under before the rotation,
     ``current`` and ``pending`` are those of the key store. ``stopped`` are the services by host that nothing has
-    started since."""
+    started since. ``doubt`` is the code of the error by which a proof found that values differ."""
 
     values: Values | None = None
     unknown: str = NEVER
@@ -75,6 +75,7 @@ class DataState:
     pending: str = ""
     base: str = ""
     stopped: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    doubt: str = ""
 
     @property
     def odd(self) -> bool:
@@ -88,7 +89,12 @@ class DataState:
 
     @property
     def as_before(self) -> bool:
-        """Whether every value, every .env file and the store are under the version from before the rotation."""
+        """Whether every value, the keys of every host and the store are as before the rotation."""
+        return self.under_base and not self.doubt
+
+    @property
+    def under_base(self) -> bool:
+        """Whether every value, the keys of every host and the store are under the version from before the rotation."""
         if self.values is None or self.pending or not self.base or not self.hosts or not self.known:
             return False
         held = {self.current, *(host.key_id for host in self.hosts.values()), *self.values.under}

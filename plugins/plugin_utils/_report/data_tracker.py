@@ -29,6 +29,16 @@ WRITERS = (ReencryptionEvent, RepairEvent, RestoreEvent)
 ADOPTED = "adopted"  # the state of key_version that says, as each look does, which version a host's .env file has
 NOT_WRITING = ("prepared", "dropped")
 LOST = "E_HOST_LOST"
+# By these a proof says that values are not what they were: a rollback does not undo what another process wrote.
+DIFFERENCES = (
+    "E_APPLICATION_READS",
+    "E_COUNT_CHANGED",
+    "E_DIGEST_CHANGED",
+    "E_PLAIN_CHANGED",
+    "E_VALUES_DAMAGED",
+    "E_VALUES_EMPTIED",
+    "E_VALUES_OVERWRITTEN",
+)
 
 
 @dataclass
@@ -36,7 +46,7 @@ class DataTracker:
     """``open`` counts the writes that were begun since the last census, ``writes`` those that were begun at all, less
     those that changed nothing. ``nested`` is the most values that a census counted as encrypted twice, ``plain`` by
     column those in plain text when it was first counted. ``before`` is what a host held before the write that is under
-    way."""
+    way, ``doubt`` the code of the error by which a proof found that values differ."""
 
     stages: Mapping[str, str] = field(default_factory=dict)
     base: str = ""
@@ -49,8 +59,11 @@ class DataTracker:
     writes: int = 0
     hosts: dict[str, Host] = field(default_factory=dict)
     before: dict[str, Host] = field(default_factory=dict)
+    doubt: str = ""
 
     def apply(self, event: Event) -> None:
+        if event.is_failed and event.error.get("code") in DIFFERENCES:
+            self.doubt = str(event.error["code"])
         if isinstance(event, RunEvent) and event.is_intent:
             self._begin(event)
         elif isinstance(event, StagesEvent) and event.is_done:
@@ -70,8 +83,9 @@ class DataTracker:
         known = replace(self.values, unwrapped=self._unwrapped(self.values)) if self.values and not self.open else None
         unknown = "" if known else SINCE if self.values else NEVER
         current, pending = (self.stages.get(stage, "") for stage in ("current", "pending"))
+        hosts, services = dict(self.hosts), dict(stopped or {})
         return DataState(
-            known, unknown, self.writes > 0, dict(self.hosts), current, pending, self.base, dict(stopped or {})
+            known, unknown, self.writes > 0, hosts, current, pending, self.base, services, doubt=self.doubt
         )
 
     def _begin(self, event: RunEvent) -> None:

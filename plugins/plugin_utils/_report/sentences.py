@@ -9,6 +9,7 @@ from typing import Any
 
 from ...module_utils._engine.postgres.sessions import format_session
 from ...module_utils._engine.proof.damage import format_values
+from ...module_utils._engine.proof.repair_option import format_repair
 from . import data_state
 from .step_lines import unsteady
 
@@ -19,7 +20,7 @@ NOBODY_LOOKS = "no unit in key_rotation_services, none in key_rotation_processes
 def census(result: Mapping[str, Any], plain_before: Mapping[str, int]) -> Iterator[str]:
     """What a census has seen and not refused. ``plain_before`` are the values in plain text of before, by column."""
     plain_now = data_state.count_plain(result.get("targets", ()))
-    yield from meanwhile(result.get("meanwhile", {}))
+    yield from meanwhile(result.get("meanwhile", {}), result.get("written_rows", {}))
     yield from unopened(result.get("unopened") or {})
     yield from outside(result.get("outside") or ())
     yield from more_plain(data_state.count_more(plain_before, plain_now))
@@ -95,14 +96,20 @@ def stale(counts: Mapping[str, int]) -> Iterator[str]:
         )
 
 
-def meanwhile(tables: Mapping[str, Mapping[str, int]]) -> Iterator[str]:
-    """For each table in which other processes wrote during a run."""
+def meanwhile(tables: Mapping[str, Mapping[str, int]], rows: Mapping[str, Sequence[str]]) -> Iterator[str]:
+    """For each table in which other processes wrote during a run; ``rows`` are those whose values they changed, by
+    column."""
     for table, counts in sorted(tables.items()):
         counted = ", ".join(f"{count:,} {what}" for what, count in counts.items() if count)
         yield (
             f"{sum(counts.values()):,} rows of {table} were written by another process meanwhile ({counted}). What it "
             "wrote is under the same keys as all else, and all other rows are the same, row by row. Find that process, "
             "and restart it: it may hold other keys. If a trigger wrote them, there is nothing to do."
+        )
+    if named := [f"{column}:{row}" for column, written in sorted(rows.items()) for row in written]:
+        yield (
+            f"Values that another process changed: {format_values(named)}. Look at them in the application. If users "
+            f"did not write them, run the rollback playbook with {format_repair(named)}: it takes them from the backup."
         )
 
 

@@ -99,7 +99,8 @@ class Warnings:
 def _sentences_of(event: Event) -> Iterator[str]:
     """What one event says that a person should know."""
     if isinstance(event, CensusEvent):
-        yield from (*sentences.meanwhile(event.meanwhile), *sentences.unopened(event.unopened))
+        yield from sentences.meanwhile(event.meanwhile, event.written_rows)
+        yield from sentences.unopened(event.unopened)
         yield from sentences.still_connected(event.sessions)
         yield from sentences.outside(event.outside if event.is_proof else ())  # each census of a rollback meets them
     elif isinstance(event, ReencryptionEvent):

@@ -4,7 +4,8 @@
 
 from __future__ import annotations
 
-from ...module_utils._engine.proof.damage import NOTHING, format_repair, format_values
+from ...module_utils._engine.proof.damage import NOTHING, format_values
+from ...module_utils._engine.proof.repair_option import format_repair
 from ...module_utils._errors.base import RotationError
 from ...module_utils._errors.values import UnreadableValues, ValuesEmptied
 from ...module_utils._record.events import ROLLBACK, ROTATE

@@ -53,8 +53,9 @@ SIGNATURES = (
     ),
     Signature(
         "aes_2",
-        "in the format AES.2 of DefectDojo: AES-256-GCM in hex, under the SHA-256 of a setting",
-        "Name the setting (DD_CREDENTIAL_AES_256_KEY in DefectDojo) in O(keys).",
+        "in the format AES.2 of DefectDojo: AES-256-GCM in hex, there under the SHA-256 of a setting",
+        "For DefectDojo, name the setting (DD_CREDENTIAL_AES_256_KEY) in O(keys). If the key is listed, the "
+        "application makes another one of it: " + _FUNCTIONS + ".",
         _looks(rb"AES\.2:[\da-fA-F]{24}:(?:[\da-fA-F]{2}){16,}\Z"),
     ),
     Signature(

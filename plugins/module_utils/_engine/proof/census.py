@@ -14,6 +14,7 @@ from functools import cached_property
 from typing import Any, NamedTuple
 
 from ..._errors.values import (
+    TAKE_FROM_BACKUP,
     CountChanged,
     DigestChanged,
     PlainChanged,
@@ -41,6 +42,7 @@ from ..postgres.connection import Database
 from ..rewrite.journal import Journal
 from ..rewrite.throttle import Throttle
 from .census_result import CensusResult
+from .repair_option import format_repair
 from .row_digests import EachRow, TableComparison
 from .table_pages import PAGE_ROWS, Page, PageRequest, by_table, pages, spans
 
@@ -671,12 +673,19 @@ def refuse_difference(
     for column in before:
         place = {"table": column.table, "column": column.column}
         now, look = found.get(column.name), looks.get(column.table)
-        if now is None or (now.rows != column.rows and look is None):
+        if now is None or (now.rows != column.rows and (look is None or look.strict)):
             raise CountChanged(before=column.rows, after=0 if now is None else now.rows, **place)
         if now.digest == column.digest and now.plain == column.plain:
             continue
-        if look is None or look.unexplained or now.digest == column.digest:
+        if look is None or look.strict or look.unexplained or now.digest == column.digest:
             rows = f": rows {look.format_unexplained()}" if look and look.unexplained else ""
             if now.plain != column.plain:
                 raise PlainChanged(before=column.plain, after=now.plain, rows=rows, **place)
-            raise DigestChanged(rows=rows, **place)
+            raise DigestChanged(rows=rows, advice=_advice(column, look), **place)
+
+
+def _advice(column: CensusResult, look: TableComparison | None) -> str:
+    """How to get values of a column back, where it is known in which rows they changed."""
+    rows = look.values.get(column.column, []) if look else []
+    repair = format_repair([f"{column.name}:{row}" for row in rows])
+    return f"If users did not write these rows: {TAKE_FROM_BACKUP.format(repair=repair)} " if rows else ""

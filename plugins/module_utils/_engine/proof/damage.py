@@ -11,18 +11,17 @@ from __future__ import annotations
 
 import contextlib
 import io
-import json
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ..._errors.base import RotationError
-from ..._errors.option_names import variable_of
 from ..._errors.values import SAVE_AGAIN, TAKE_FROM_BACKUP, ValuesOverwritten
 from ..crypto.keyring import Keyring
 from ..discovery.target_survey import Target
 from . import census
 from .model_readers import ModelReader, by_model
+from .repair_option import format_repair
 from .row_digests import TableComparison
 
 RAISES, TOKEN, TEXT, NOTHING = "an error", "a token", "the text of a failed decryption", "nothing"
@@ -77,12 +76,6 @@ def format_values(values: Sequence[str]) -> str:
     """Values for a message."""
     more = f" and {len(values) - SHOWN} more" if len(values) > SHOWN else ""
     return ", ".join(values[:SHOWN]) + more
-
-
-def format_repair(values: Sequence[str]) -> str:
-    """The options of the rollback playbook that take these values from the backup."""
-    option = json.dumps({variable_of("prefer"): "repair", variable_of("repair"): list(values)})
-    return f"-e '{option}'"
 
 
 def build_overwritten_error(values: Iterable[tuple[str, str]]) -> RotationError:

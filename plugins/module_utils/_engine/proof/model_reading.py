@@ -34,11 +34,12 @@ from ..application.model_fields import column_of, of_models
 from ..crypto.keyring import Keyring
 from ..discovery.findings import KINDS, Finding
 from ..discovery.target_survey import Target
-from .damage import DAMAGED, format_repair, format_values
+from .damage import DAMAGED, format_values
 from .model_readers import ModelReader, by_model, made_from
 from .of_ciphertext import is_of_ciphertext
 from .read_only import read_only
 from .reading_types import ApplicationPicture, AttributeReading, ReadingForecast, RoundTripResult
+from .repair_option import format_repair
 from .round_trips import RoundTrip, try_round_trip
 
 CHUNK = 2000  # rows that Django fetches at once

@@ -91,7 +91,7 @@ class Recording:
 class TableComparison:
     """What a second look at one table has found: rows that differ, by what became of them; by column, the names of the
     rows of which another process changed the value; the names of new rows; the first rows that nobody is known to have
-    written by name, and how many more."""
+    written by name, and how many more. Of a table that is ``strict`` nobody can say who wrote a row."""
 
     changed: int = 0
     inserted: int = 0
@@ -101,6 +101,7 @@ class TableComparison:
     new: list[str] = field(default_factory=list)
     unexplained: list[str] = field(default_factory=list)
     more: int = 0
+    strict: bool = False
 
     def as_result(self) -> dict[str, int]:
         return {"changed": self.changed, "inserted": self.inserted, "deleted": self.deleted}
@@ -133,8 +134,9 @@ class Comparison:
     """Holds every row of a census against the file; ``looks`` has each table with a difference, when it has ended.
 
     A row may differ where another process wrote what is there now, or what the engine found there and re-encrypted.
-    That rows are new or gone is another's doing always: the engine neither makes nor removes any. Tables that are
-    ``strict`` are not looked at.
+    That rows are new or gone is another's doing always: the engine neither makes nor removes any. In tables that are
+    ``strict`` a value cannot tell under which keys it is: a row that differs may have been opened under wrong ones, so
+    that who wrote it excuses nothing.
     """
 
     def __init__(self, connection: sqlite3.Connection, others: ConcurrentWrites, strict: Collection[str]) -> None:
@@ -147,9 +149,7 @@ class Comparison:
         return self._others.since.get(alias, "")
 
     def take(self, table: Table, sums: Sums, page: Page) -> None:
-        if table.label in self._strict:
-            return
-        look = self._all.setdefault(table.label, TableComparison())
+        look = self._look(table.label)
         known, told = self._others.rows.get(table.label, ()), bool(self.since(table.alias))
         for (name, digests), (_, values) in zip(_by_row(sums).items(), page):
             before = _digest_of(self._connection, table.label, name)
@@ -165,16 +165,20 @@ class Comparison:
                     name, [column for column, *both in zip(sums, _each(before), _each(digests)) if len({*both}) > 1]
                 )
                 theirs = name in known or (table.label, name) in self.earlier
-                if not theirs and not (told and self._others.wrote(table.alias, values[-1])):
+                theirs = theirs or (told and self._others.wrote(table.alias, values[-1]))
+                if look.strict or not theirs:
                     look.blame(name)
 
     def looks(self, tables: Collection[str]) -> dict[str, TableComparison]:
-        """Of these tables, those that are not strict."""
-        for table in set(tables) - set(self._strict):
-            look = self._all.setdefault(table, TableComparison())
+        """Those of these tables, and of all that had a row."""
+        for table in tables:
+            look = self._look(table)
             (count,) = self._connection.execute("SELECT count(*) FROM rows WHERE place = ?", (table,)).fetchone()
             look.deleted = count - look.changed - look.same
         return self._all
+
+    def _look(self, table: str) -> TableComparison:
+        return self._all.setdefault(table, TableComparison(strict=table in self._strict))
 
 
 @contextlib.contextmanager

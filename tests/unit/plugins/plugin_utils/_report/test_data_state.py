@@ -200,6 +200,17 @@ def test_where_the_keys_are_is_what_was_written() -> None:
     assert f"The .env file on app2 holds version {NEW}." in text
 
 
+@pytest.mark.parametrize("code", ["E_DIGEST_CHANGED", "E_APPLICATION_READS"])
+def test_after_a_difference_was_found_nothing_is_as_before(code: str) -> None:
+    """A rollback does not undo what another process wrote."""
+    differs = event("django_census", "failed", error={"code": code}, asked={"expect_stage": "pending"})
+    back = [looked(app1=NEW, app2=NEW), *WRITTEN, *switched("app1", "current", OLD), *switched("app2", "current", OLD)]
+    ended = event("key_version", asked={"state": "rolled_back"}, stages={"current": OLD})
+    text = said(*FORTH, differs, *back, census("current"), ended)
+    assert AS_BEFORE not in text
+    assert f"Whether each value is the same is not known: see {code}." in text
+
+
 def test_what_another_process_wrote_before_the_rollback_is_not_as_before() -> None:
     noticed = census("pending", meanwhile={"shop_customer": {"changed": 2, "inserted": 0, "deleted": 1}})
     back = [looked(app1=NEW, app2=NEW), *WRITTEN, *switched("app1", "current", OLD), *switched("app2", "current", OLD)]

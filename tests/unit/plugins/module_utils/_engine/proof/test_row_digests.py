@@ -115,9 +115,12 @@ def test_without_knowing_since_when_nobody_is_excused(path):
         assert comparison.looks(["profile"])["profile"].unexplained == ["1"]
 
 
-def test_a_strict_table_is_not_looked_at(path):
+def test_in_a_strict_table_a_row_that_differs_is_named_whoever_wrote_it(path):
+    """A value there cannot tell under which keys it is: it may have been opened under wrong ones."""
     record(path)
-    assert look(path, {**BEFORE, "1": 99}, {"1": "300"}, strict={"profile"}) == {}
+    found = look(path, {**BEFORE, "1": 99}, {"1": "300"}, strict={"profile"})["profile"]
+    assert (found.strict, found.unexplained, found.values) == (True, ["1"], {"name": ["1"]})
+    assert not found.is_theirs("name", "1")
 
 
 def test_a_file_of_another_census_counts_for_nothing(path):
