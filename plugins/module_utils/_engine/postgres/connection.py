@@ -382,12 +382,14 @@ class Database:
             try:
                 with self._giving_way():
                     self.execute(lock)
+                    # In here, because the limits end this statement too where the machine stalls.
+                    self.execute("SET LOCAL lock_timeout = 0; SET LOCAL statement_timeout = 0")
             except Yielded:
                 self.execute("ROLLBACK TO SAVEPOINT all_or_none; RELEASE SAVEPOINT all_or_none")  # or they would nest
                 patience.refuse_to_wait()
                 continue
             # A snapshot can be exported at the outermost level only.
-            self.execute("RELEASE SAVEPOINT all_or_none; SET LOCAL lock_timeout = 0; SET LOCAL statement_timeout = 0")
+            self.execute("RELEASE SAVEPOINT all_or_none")
             return
 
     def holders(self, tables: Sequence[sql.Composable]) -> str:
