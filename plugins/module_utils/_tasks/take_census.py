@@ -11,11 +11,11 @@ from .._errors.base import RotationError
 from .._errors.env_file import EnvNotSwitched
 from .host_task import HostTask, ModuleResult, TaskParams
 
-SHOWN = 50  # rows of a column that the record names
-
 if TYPE_CHECKING:
     from .._engine.postgres.session_types import DatabaseSession
     from .._engine.proof.census_result import CensusResult
+
+SHOWN = 50  # rows of a column that the record names
 
 
 def take_census(task: HostTask) -> ModuleResult:
@@ -29,7 +29,6 @@ def take_census(task: HostTask) -> ModuleResult:
 
     params = task.params
     baseline = CensusResult.all_of(params["baseline"])
-    refused: RotationError | None = None
     purpose = Purpose("census", run=params["run"], leased=False, tried=params["rehearsed"])
     with rotation.open_application(request_of(params, purpose)) as application:
         outside = application.refuse_unproved(params["recorded_columns"])
@@ -45,10 +44,8 @@ def take_census(task: HostTask) -> ModuleResult:
                 _refuse_outside(params, application, outside)
                 _refuse(params, application, tallies, baseline)
                 tallies, meanwhile, written = _compared(params, application, tallies, baseline)
-            except RotationError as exc:
-                refused = exc
-        if refused:  # who reads the error asks where the values are
-            return {"changed": False, "failed": True, **refused.as_result(), "targets": _targets(tallies)}
+            except RotationError as exc:  # who reads it asks where the values are
+                return {"changed": False, "failed": True, **exc.as_result(), "targets": _targets(tallies)}
         if params["rehearsed"] and application.keyring.base == "current":
             application.refuse_unfit("pending" if "pending" in application.keyring.stages else rotation.TRIAL)
         needing = _needing(params, application, tallies, outside)
