@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Generate the argument specs of the modules from their documentation, and from the argument spec of the role
 key_rotation the defaults of the role values and the page of the variables: the one source of every option and every
-variable.
+variable. The page of the errors comes from the catalogue.
 
 ``make options`` writes plugins/module_utils/_options/DOMAIN_options.py. Two sentences of a description are rules:
 "Not for playbooks." marks an option that only the action plugin sets, and "Never logged." becomes ``no_log``.
@@ -22,6 +22,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import errors_page
 import variables_page
 import yaml
 
@@ -106,6 +107,7 @@ def generated() -> dict[Path, str]:
         **written,
         VALUES / "defaults/main.yml": defaults_file(text),
         PLUGINS.parent / "docs/variables.md": variables_page.page(text),
+        PLUGINS.parent / "docs/errors.md": errors_page.page(),
     }
 
 

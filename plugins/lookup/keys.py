@@ -68,7 +68,7 @@ from typing import Any
 from ansible.errors import AnsibleError
 from ansible.plugins.lookup import LookupBase
 
-from ..module_utils._errors.base import RotationError
+from ..module_utils._errors.base import RotationError, address
 from ..module_utils._errors.options import InvalidOption
 from ..module_utils._errors.unexpected import internal
 from ..plugin_utils._keys.key_store import open_store, refuse_unknown, set_options
@@ -90,7 +90,7 @@ class LookupModule(LookupBase):
             raise
         except Exception as exc:  # its text could hold a value
             failure = internal(exc)
-        raise AnsibleError(str(failure))
+        raise AnsibleError(f"{failure} ({address(failure.code)})")
 
     def _read(self, names: list[str], given: Mapping[str, Any], variables: Mapping[str, Any]) -> list[Any]:
         refuse_unknown(given)

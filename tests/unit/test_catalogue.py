@@ -7,7 +7,11 @@ import functools
 import re
 import string
 
-from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import RotationError
+from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import (
+    PAGE,
+    RotationError,
+    address,
+)
 from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.catalogue import CATALOGUE, build_error
 from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.database import ConnectionLost
 
@@ -53,6 +57,12 @@ def test_every_code_that_is_used_is_in_the_catalogue():
 
 def test_every_code_of_the_catalogue_is_used():
     assert set(CATALOGUE) - used() - NOT_YET_USED == set()
+
+
+def test_every_code_has_its_entry_where_its_message_says():
+    headings = re.findall(r"^### (\S+)$", (CHECKOUT / PAGE).read_text(encoding="utf-8"), re.MULTILINE)
+    assert headings == list(CATALOGUE)
+    assert [address(code) for code in headings] == [f"{PAGE}#{heading.lower()}" for heading in headings]
 
 
 def test_every_error_class_is_in_the_catalogue_under_a_code_of_its_own():

@@ -21,6 +21,7 @@ else:  # Python 3.11 has it, application hosts may be older
 
 
 NOTHING_CHANGED = "Nothing was changed."
+PAGE = "docs/errors.md"
 _WORD = re.compile(r"[a-z_]{1,30}")
 _Error = TypeVar("_Error", bound="FilledError")
 
@@ -66,6 +67,11 @@ class RotationError(FilledError):
     """The base of the errors of all domains. ``changed`` is one sentence on what was changed so far."""
 
     changed: str = NOTHING_CHANGED
+
+
+def address(code: str) -> str:
+    """The entry of a code in the page of errors."""
+    return f"{PAGE}#{code.lower()}"
 
 
 def word(value: object) -> str:

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ...module_utils._errors.base import address
 from ...module_utils._errors.run import ChecklistFailed
 from ...module_utils._record.events import ROLLBACK, ROTATE, RepairEvent
 from . import data_sentences, data_state, restore_lines, sentences
@@ -118,6 +119,7 @@ def _failure(ending: Ending) -> Iterator[Row]:
     if ending.failed and error.get("todo"):
         yield Row("what to do", str(error["todo"]), whole=False)
         yield from _stopping(ending) if error.get("code") == ChecklistFailed.code else ()
+        yield from [Row("more", address(error["code"]))] if error.get("code") else []
 
 
 def _stopping(ending: Ending) -> Iterator[Row]:

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The parts of an error in the result of a failed task.
+"""The parts of an error in the result of a failed task, and the address at the end of its message.
 
 Ansible prints the message of a failed task, and then its whole result. The parts of the error would be its texts once
 more: the result keeps those from which, with the message, the others follow.
@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ...module_utils._errors.base import address
 from .._report.typed_commands import spell_playbooks
 
 TEXTS = ("what", "changed", "todo")
@@ -18,12 +19,24 @@ KEPT = ("code", "changed", "alias")
 
 
 def spell(result: dict[str, Any]) -> None:
-    """Have a failed result name playbooks as they can be typed here."""
+    """Have a failed result name playbooks as they can be typed here, and end with the address of its error."""
     if "msg" in result:
         result["msg"] = spell_playbooks(str(result["msg"]))
     if error := result.get("error"):
         spelled = {name: spell_playbooks(str(error[name])) for name in TEXTS if name in error}
         result["error"] = {**error, **spelled}
+        _end_with_address(result, str(error.get("code") or ""))
+
+
+def _end_with_address(result: dict[str, Any], code: str) -> None:
+    message, ending = str(result.get("msg")), _ending(code)
+    if code and message.startswith(f"{code}: ") and not message.endswith(ending):
+        result["msg"] = f"{message}{ending}"
+        result.pop("exception", None)  # ansible-core 2.19 and newer show its text, not msg
+
+
+def _ending(code: str) -> str:
+    return f" ({address(code)})"
 
 
 def fold(result: dict[str, Any]) -> None:
@@ -39,5 +52,5 @@ def unfold(error: Mapping[str, Any], message: str) -> dict[str, Any]:
     begin, end = f"{error.get('code')}: ", f". {error.get('changed')} "
     if "what" in error or not message.startswith(begin) or end not in message:
         return dict(error)
-    what, _, todo = message.removeprefix(begin).partition(end)
+    what, _, todo = message.removeprefix(begin).removesuffix(_ending(str(error["code"]))).partition(end)
     return {**error, "what": what, "todo": todo}

@@ -18,6 +18,7 @@ from ansible import context
 from ansible.playbook.task_include import TaskInclude
 from ansible.plugins.callback import CallbackBase
 
+from ...module_utils._errors.base import address
 from . import lines
 from .moving_line import MovingLine, attended
 from .naming import step_of
@@ -226,6 +227,7 @@ def _error(result: Mapping[str, Any]) -> Iterator[str]:
         yield from _wrapped(f"{BELOW}{error['code']}  ", str(error.get("what", "")))
         yield from _wrapped(f"{BELOW}so far  ", str(error.get("changed", "")))
         yield from _wrapped(f"{BELOW}next    ", str(error.get("todo", "")))
+        yield f"{BELOW}more    {address(str(error['code']))}"
         return
     parts = (result.get(name) for name in ("msg", "reason", "censored", "module_stderr", "stderr", "stdout"))
     texts = [str(part).strip() for part in parts if part]

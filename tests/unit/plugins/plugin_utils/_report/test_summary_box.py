@@ -239,6 +239,7 @@ def test_what_stopped_a_run_on_the_checklist_is_named_with_its_code(play):
         {"name": "window", "status": "stop", "seen": "it is closed", "todo": "Wait."},
     ]
     play.begun().step("rotation_checklist", "failed", items=items, error=error).step("rotate", "failed", error=error)
-    assert "for each of these. backup: E_BACKUP_IDENTITY window: it is closed data" in wide(play)
+    stopping = "for each of these. backup: E_BACKUP_IDENTITY window: it is closed more docs/errors.md#e_checklist data"
+    assert stopping in wide(play)
     play.begun().step("env_file", "failed", error=REFUSED | {"code": "E_ENV"}).step("rotate", "failed")
     assert "backup: " not in wide(play), "it was another run's"

@@ -7,6 +7,7 @@ from __future__ import annotations
 import pytest
 from ansible import context
 from ansible.utils.context_objects import CLIArgs
+from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import address
 from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.database import DatabaseFenced
 from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.discovery import PlanNotReady
 from ansible_collections.tetech.key_rotation.plugins.plugin_utils import _action
@@ -36,6 +37,24 @@ def test_where_the_collection_is_installed_an_error_names_its_playbooks(monkeypa
         error_parts.unfold({"code": "E_FENCED", "changed": FENCED.changed, "alias": "default"}, result["msg"])
         == (result["error"])
     )
+
+
+@pytest.mark.parametrize("error", ERRORS, ids=lambda error: error.code)
+def test_a_message_ends_with_the_address_of_its_entry_once(error):
+    result = {**error.as_result(), "exception": "what Ansible would show instead"}
+    error_parts.spell(result)
+    error_parts.spell(result)
+    assert result["msg"] == f"{error} ({address(error.code)})"
+    assert "exception" not in result
+    error_parts.fold(result)
+    assert "todo" not in result["error"]
+    assert error_parts.unfold(result["error"], result["msg"]) == error.as_result()["error"]
+
+
+def test_a_message_that_is_none_of_ours_has_no_address():
+    result = {"msg": "the module ended", "error": {"code": "E_FENCED", "what": "w"}}
+    error_parts.spell(result)
+    assert result["msg"] == "the module ended"
 
 
 @pytest.mark.parametrize("message", ["E_FENCED: another text", "E_FENCED: a. Nothing was changed. b", "no", ""])
