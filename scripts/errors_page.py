@@ -4,18 +4,16 @@
 
 from __future__ import annotations
 
-import importlib
 import re
 import string
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "plugins/module_utils"))
-CATALOGUE: dict[str, Any] = importlib.import_module("_errors.catalogue").CATALOGUE
-spell_options = importlib.import_module("_errors.option_names").spell_options
-sys.path.pop(0)
+import collection_source
+
+CATALOGUE: dict[str, Any] = collection_source.module("_errors.catalogue").CATALOGUE
+spell_options = collection_source.module("_errors.option_names").spell_options
 
 HEAD = """\
 # Errors
@@ -28,7 +26,7 @@ depends on the moment and not on the code, so it is in the message and not in th
 numbers and key IDs, and never a value or a key.
 
 In the entries, words in capitals stand for what the message names. `key_rotation_` variables are in
-[Variables](variables.md). Exit codes are in [Rotate](rotate.md#exit-codes).
+[Variables](variables.md), and [exit codes](exit-codes.md) have a page of their own.
 """
 DEPENDS = "what the message says: it depends on what was found."
 MARKDOWN = re.compile(r"([\\*<\[\]|])")

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Generate the argument specs of the modules from their documentation, and from the argument spec of the role
 key_rotation the defaults of the role values and the page of the variables: the one source of every option and every
-variable. The page of the errors comes from the catalogue.
+variable. The pages of errors, exit codes and metrics come from the tables of the plugins.
 
 ``make options`` writes plugins/module_utils/_options/DOMAIN_options.py. Two sentences of a description are rules:
 "Not for playbooks." marks an option that only the action plugin sets, and "Never logged." becomes ``no_log``.
@@ -23,6 +23,8 @@ from pathlib import Path
 from typing import Any
 
 import errors_page
+import exit_codes_page
+import metrics_page
 import variables_page
 import yaml
 
@@ -108,6 +110,8 @@ def generated() -> dict[Path, str]:
         VALUES / "defaults/main.yml": defaults_file(text),
         PLUGINS.parent / "docs/variables.md": variables_page.page(text),
         PLUGINS.parent / "docs/errors.md": errors_page.page(),
+        PLUGINS.parent / "docs/exit-codes.md": exit_codes_page.page(),
+        PLUGINS.parent / "docs/metrics.md": metrics_page.page(),
     }
 
 
