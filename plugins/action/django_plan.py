@@ -33,9 +33,9 @@ class ActionModule(PlanAction):
         if rows:
             row_file.write(rows, self.listed)
         shown = rows if self.listed else ""
-        lines.show(plan_lines.plan(plan, path, self.variables, shown), "Plan")
+        lines.show(plan_lines.plan(plan, path, shown), "Plan")
         if stopping := plans.stops(plan):  # the screen and the file have the plan: Ansible prints a failed result
-            error = PlanNotReady(changed=WRITTEN, path=path, count=len(stopping))
+            error = PlanNotReady(changed=WRITTEN, path=path, count=len(stopping), found=plans.format_stops(plan))
             result.update(failed=True, **error.as_result(), findings=stopping)
             if shown:
                 row_file.tell(result, row_file.format_place(shown))

@@ -24,5 +24,6 @@ class ActionModule(PlanAction):
 
     def judge_plan(self, args: TaskArguments, plan: Plan) -> TaskResult:
         path = self.path(args)
-        plan_file.refuse_other(path, plan_file.read(path) or {}, plan)
-        return {"changed": False, "path": path, "plan": plan}
+        approved = plan_file.read(path) or {}
+        plan_file.refuse_other(path, approved, plan)
+        return {"changed": False, "path": path, "plan": {**plan, "hash": approved["hash"]}}

@@ -31,6 +31,7 @@ CHECKS = {
     "database_lease_info": ("fence", "fenced"),
     BACKUP: ("backup", "dumps"),
 }
+AFTER = {"plan": (ROTATE, ["--check"])}  # what is typed next if nothing was found, by playbook
 LEFT = ("E_RECORD_UNSIGNED", "E_FENCED")  # by a run that died
 Outcomes = Sequence[Mapping[str, Any]]
 
@@ -43,6 +44,8 @@ class ActionModule(RecordAction):
         items = list(_items(outcomes))
         failed = [item for item in items if item.status == STOP]
         if not failed:
+            if options["playbook"] in AFTER:
+                lines.show([f"  next: {command(self.variables, *AFTER[options['playbook']])}"], "Findings")
             return {"changed": False, "msg": "; ".join(_said(outcomes))}
         todo = self._next(options, failed)
         if len(failed) == 1:

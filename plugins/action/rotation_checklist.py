@@ -36,6 +36,7 @@ class ActionModule(RecordAction):
             "items": [item.as_result() for item in items],
             "key_ids": seen.census.get("key_ids", {}),
             "plan_hash": seen.plan.get("plan", {}).get("hash"),
+            "plan_content": seen.plan.get("plan", {}).get("content_hash"),
             "collection": seen.collection,
             "environment": options["environment"],
             "msg": checklist.summary(items),

@@ -120,6 +120,10 @@ plan_hash:
   description: Hash of the plan, if there is one.
   type: str
   returned: always
+plan_content:
+  description: Hash of the plan without its findings, by which a rehearsal is found.
+  type: str
+  returned: always
 collection:
   description: Version of this collection.
   type: str

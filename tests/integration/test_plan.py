@@ -30,7 +30,7 @@ def test_the_plan_shows_every_bad_value_by_its_class_and_fails_until_none_is_lef
         "1 values do not look encrypted: restaurant_restaurant._email_encrypted:8 (by their look: words 1) (E_PLAIN",
         "1 values do not look encrypted: customer_userprofile._phone_number_encrypted:3 (by their look: words 1) (E_PL",
         "3 findings stop a rotation",
-        "next  ansible-playbook plan.yml -i",
+        "next: ansible-playbook plan.yml -i",
     ):
         assert words in made.text
     assert "CANARY" not in made.text
@@ -50,7 +50,8 @@ def test_the_plan_shows_every_bad_value_by_its_class_and_fails_until_none_is_lef
     ready = site.play("plan")
     print(ready.text)
     assert ready.code == 0, ready.text
-    assert "next  ansible-playbook rotate.yml -i" in ready.text
+    assert "next: ansible-playbook rotate.yml -i" in ready.text
+    assert ready.text.count("next") == 1
 
 
 PUT_TOKENS = """

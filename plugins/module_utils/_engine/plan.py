@@ -3,7 +3,8 @@
 """The plan: all targets of an application with their schemes and counts, the hash of that, and what a person must know.
 
 It is what a person reviews and approves, so it is stable: the same application gives the same text but for the counts.
-The hash is over the targets without their counts: rows come and go, and the plan stays the plan.
+The hash is over the targets without their counts and the findings without their numbers: rows come and go, and the plan
+stays the plan.
 """
 
 from __future__ import annotations
@@ -36,6 +37,8 @@ SINCE = ("left_alone", "command")  # parts that a plan of an earlier version has
 PARTS = (*COMPARED, "notices")
 COUNTS = ("rows", "classes", "under_later_keys", "left_alone", "plain")
 CLASSES = ("current", "previous", "plaintext", "unreadable", "nested", "empty")  # shown though there are none
+SHOWN = 12  # findings of one message
+_NUMBER = re.compile(r"\d[\d,.]*")
 _SECRET_NAME = re.compile(r"secret|token|passw|api_?key|private_?key|encrypt|cipher|credential|ssn|iban", re.IGNORECASE)
 _DJANGO_TABLES = ("auth_user", "django_session", "django_migrations")  # hashed, signed and plain by Django itself
 
@@ -77,7 +80,7 @@ class Plan:
         }
         if self.proposed and {key["name"] for key in self.proposed} != self.keyring.names:
             document["proposed"] = {variable_of("keys"): [dict(key) for key in self.proposed]}
-        return {**document, "hash": plan_hash(document)}
+        return {**document, "content_hash": content_hash(document), "hash": plan_hash(document)}
 
     def _targets(self) -> list[dict[str, Any]]:
         counts = {tally.target.name: tally for tally in self.tallies}
@@ -109,6 +112,12 @@ class Plan:
 def stops(made: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     """The notices of a plan that stop a rotation."""
     return [notice for notice in made["notices"] if "code" in notice]
+
+
+def format_stops(made: Mapping[str, Any]) -> str:
+    """The columns of these notices with their codes, for a message."""
+    found = [f"{notice['column']} ({notice['code']})" for notice in stops(made)]
+    return ", ".join(found[:SHOWN]) + (f" and {len(found) - SHOWN} more" if len(found) > SHOWN else "")
 
 
 def _by_name(target: Target) -> str:
@@ -163,7 +172,15 @@ def _describe_scheme(described: Any) -> Any:
 
 
 def plan_hash(made: Mapping[str, Any]) -> str:
-    """SHA-256 over what was planned, without the counts."""
+    """SHA-256 over what a person approves: what is planned, and what the plan says of it."""
+    found = sorted(
+        {(each["column"], each.get("code", ""), _NUMBER.sub("#", each["notice"])) for each in made["notices"]}
+    )
+    return hashlib.sha256(json.dumps([content_hash(made), found]).encode("utf-8")).hexdigest()
+
+
+def content_hash(made: Mapping[str, Any]) -> str:
+    """SHA-256 over what is planned alone, without the counts: a rotation, and its rehearsal, keep to it."""
     targets = [{name: value for name, value in target.items() if name not in COUNTS} for target in made["targets"]]
     parts = [made[part] for part in COMPARED[1:] if part not in SINCE]
     later = [made[part] for part in SINCE if made.get(part)]  # without them, the hash is that of an earlier version

@@ -259,8 +259,12 @@ class PlanNotReady(RotationError):
     code = "E_PLAN_NOT_READY"
     path: str
     count: int
-    problem = "the plan {path} has {count} findings that stop a rotation"
-    remedy = "Do what it says of each, then create it again with the plan playbook."
+    found: str
+    problem = "the plan {path} has {count} findings that stop a rotation: {found}"
+    remedy = (
+        "Do what it says of each: change the data or an option, or settle the column in O(settlements). Then create "
+        "the plan again with the plan playbook."
+    )
 
 
 class PlanFile(RotationError):

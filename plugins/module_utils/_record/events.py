@@ -125,7 +125,8 @@ class CountingEvent(Event):
 
 @dataclass(frozen=True)
 class CensusEvent(CountingEvent):
-    """``meanwhile`` counts by table the rows that another process wrote; ``sessions`` are those from before the switch
+    """``meanwhile`` counts by table the rows that another process wrote, and ``added_rows`` names new ones;
+    ``written_rows`` names by column those of which it changed the value; ``sessions`` are those from before the switch
     that were still connected. ``outside`` are columns that look encrypted and were no part of the rotation."""
 
     outside: Sequence[Mapping[str, Any]] = ()
@@ -133,6 +134,7 @@ class CensusEvent(CountingEvent):
     unopened: Mapping[str, Any] = field(default_factory=dict)
     meanwhile: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     written_rows: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    added_rows: Mapping[str, Sequence[str]] = field(default_factory=dict)
     kept_aside: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -207,11 +209,12 @@ class BackupEvent(Event):
 
 @dataclass(frozen=True)
 class ChecklistEvent(Event):
-    """The answers of the checklist."""
+    """The answers of the checklist. ``plan_hash`` is what was approved, ``plan_content`` is without its findings."""
 
     items: Sequence[Any] = ()
     environment: str = ""
     plan_hash: str | None = None
+    plan_content: str | None = None
     collection: str | None = None
 
 
@@ -297,6 +300,7 @@ OPTIONAL: dict[str, type] = {
     "seen": Mapping,
     "stale": Mapping,
     "plan_hash": str,
+    "plan_content": str,
     "collection": str,
 }
 # A former name of an event, and its present one.

@@ -72,7 +72,7 @@ class Rehearsal(TypedDict):
 
     rotation_id: str
     time: str
-    plan_hash: str | None
+    plan_content: str | None
     collection: str | None
 
 

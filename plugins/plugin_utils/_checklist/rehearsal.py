@@ -20,13 +20,13 @@ def rehearsed(seen: Observations) -> ChecklistItem:
         STOP,
         "Rotate staging with this plan and this collection first, or accept it: key_rotation_accept: [rehearsal].",
     )
-    plan_hash = seen.plan.get("plan", {}).get("hash")
-    if not plan_hash:
+    content = seen.plan.get("plan", {}).get("content_hash")
+    if not content:
         return ChecklistItem(
             NAME, status, "there is no plan that a rehearsal could be held against", f"Make the plan. {todo}"
         )
     past = [each for each in seen.rehearsals if when(each["time"]) <= seen.now + AHEAD]
-    same = [each for each in past if each["plan_hash"] == plan_hash]
+    same = [each for each in past if each["plan_content"] == content]
     if not same:
         return ChecklistItem(
             NAME, status, f"no completed rotation of this plan in staging ({len(seen.rehearsals)} of others)", todo

@@ -55,6 +55,6 @@ def _rehearsal(rotation_id: str, events: Sequence[Event]) -> Rehearsal | None:
     return {
         "rotation_id": rotation_id,
         "time": closed[-1].time,
-        "plan_hash": last.plan_hash,
+        "plan_content": last.plan_content or last.plan_hash,  # records of an earlier version have the second one only
         "collection": last.collection,
     }

@@ -66,13 +66,15 @@ def read(path: str) -> Plan | None:
 def refuse_unready(path: str, approved: Plan) -> None:
     """Raise E_PLAN_NOT_READY if a finding of the plan stops a rotation."""
     if not approved.get("ready", True):
-        raise PlanNotReady(path=path, count=len(plan.stops(approved)))
+        raise PlanNotReady(path=path, count=len(plan.stops(approved)), found=plan.format_stops(approved))
 
 
 def refuse_other(path: str, approved: Plan, present: Plan) -> None:
-    """Raise E_PLAN_CHANGED unless the application is still as in the plan. Counts are not compared."""
+    """Raise E_PLAN_CHANGED unless the application is still as in the plan, and the plan as it was written. Neither
+    counts nor findings are compared: what stops a rotation is looked for again."""
     differences = plan.difference(approved, present)
-    if not approved.get("hash") == plan.plan_hash(approved) == present["hash"]:
+    is_same = plan.content_hash(approved) == plan.content_hash(present)
+    if approved.get("hash") != plan.plan_hash(approved) or not is_same:
         differences = differences or ["its hash is not that of its text"]
     if differences:
         raise PlanChanged(path=path, difference="; ".join(differences))

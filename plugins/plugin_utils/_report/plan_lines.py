@@ -11,14 +11,13 @@ from typing import Any
 import yaml
 
 from .step_lines import with_unchanged
-from .typed_commands import command
 
 WIDTH = 118  # of a line of advice
 SHOWN = 12  # columns of one finding
 
 
-def plan(made: Mapping[str, Any], path: str, variables: Mapping[str, Any], rows: str = "") -> Iterator[str]:
-    """The plan for a screen: targets with counts, findings with what to do, the keys to list, and what to type next.
+def plan(made: Mapping[str, Any], path: str, rows: str = "") -> Iterator[str]:
+    """The plan for a screen: targets with counts, findings with what to do, and the keys to list.
 
     ``rows`` is the file with all rows of the findings, if the lines do not show them all.
     """
@@ -34,7 +33,6 @@ def plan(made: Mapping[str, Any], path: str, variables: Mapping[str, Any], rows:
     yield f"  plan  {path}, hash {made['hash']}"
     if stops:
         yield f"        {stops} findings stop a rotation"
-    yield f"  next  {command(variables, 'plan') if stops else command(variables, 'rotate', ['--check'])}"
 
 
 def _columns(made: Mapping[str, Any]) -> Iterator[str]:

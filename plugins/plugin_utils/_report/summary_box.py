@@ -23,6 +23,7 @@ from .typed_commands import command
 
 STOPS = "stop"  # the status of an item of the checklist
 _CODE = re.compile(r"E_[A-Z_]+")
+PLAN_ERRORS = {"E_PLAN_NOT_READY", "E_PLAN_CHANGED", "E_PLAN_FILE"}  # the same command would end with them again
 TITLES = {ROTATE: "Key rotation", ROLLBACK: "Rollback of"}
 NARROW, WIDE = 72, 118
 LABEL = 13  # columns in front of the text of a row
@@ -80,6 +81,18 @@ class Ending:
         """Whether the rotation is what it was before a rollback."""
         return self.completed or self.run.stays or self.run.is_empty
 
+    @property
+    def stopping(self) -> list[Mapping[str, Any]]:
+        """The items of the checklist that stopped the run."""
+        stopped = self.failed and self.error.get("code") == ChecklistFailed.code
+        return [item for item in self.state.checks if item.get("status") == STOPS] if stopped else []
+
+    @property
+    def codes(self) -> set[str]:
+        """Of the error that ended the run, and of the items that stopped it."""
+        found = [_CODE.match(str(item.get("seen"))) for item in self.stopping]
+        return {str(self.error.get("code")), *(each[0] for each in found if each)}
+
     def command(self, playbook: str, options: Sequence[str] = ()) -> str:
         return command(self.variables, playbook, options)
 
@@ -118,16 +131,15 @@ def _failure(ending: Ending) -> Iterator[Row]:
         yield Row("" if error else "failed", f"at: {run.failed_task}", whole=False)
     if ending.failed and error.get("todo"):
         yield Row("what to do", str(error["todo"]), whole=False)
-        yield from _stopping(ending) if error.get("code") == ChecklistFailed.code else ()
+        yield from _stopping(ending)
         yield from [Row("more", address(error["code"]))] if error.get("code") else []
 
 
 def _stopping(ending: Ending) -> Iterator[Row]:
     """The items of the checklist that stopped the run, each with its code if it has one."""
-    for item in ending.state.checks:
-        if item.get("status") == STOPS:
-            code = _CODE.match(str(item.get("seen")))
-            yield Row("", f"{item.get('name')}: {code[0] if code else item.get('seen')}", whole=False)
+    for item in ending.stopping:
+        code = _CODE.match(str(item.get("seen")))
+        yield Row("", f"{item.get('name')}: {code[0] if code else item.get('seen')}", whole=False)
 
 
 def _keys(ending: Ending) -> Iterator[Row]:
@@ -240,7 +252,7 @@ def _next(ending: Ending) -> Iterator[Row]:
     """What to type: on failure the one command, after a success what comes next, and the command that rolls back."""
     state, run = ending.state, ending.run
     if ending.failed:
-        yield Row("next", ending.command(run.direction))
+        yield Row("next", ending.command("plan" if ending.codes & PLAN_ERRORS else run.direction))
         yield from [Row("roll back", ending.command(ROLLBACK))] if run.direction == ROTATE and state.keys.new else []
         return
     if run.is_empty:

@@ -27,10 +27,10 @@ OTHER = {"failed": True, **EnvNotSwitched(path="/srv/.env", found="a", expected=
 def judged(run_action, capsys, tmp_path):
     """How the task ends for what was registered of records and of hosts, and what was shown."""
 
-    def run(records=RECORDS, more=(), **hosts):
+    def run(records=RECORDS, more=(), playbook="verify", **hosts):
         (tmp_path / "records").mkdir(exist_ok=True)
         looks = [{"outcomes": outcomes} for outcomes in ({"rotation_record_info": records}, *hosts.values())]
-        result = run_action("findings_summary", looks=[*looks, *more], playbook="verify", store=None)
+        result = run_action("findings_summary", looks=[*looks, *more], playbook=playbook, store=None)
         return result, " ".join(capsys.readouterr().out.split())
 
     return run
@@ -47,6 +47,12 @@ def test_what_is_well_is_no_finding(judged):
     result, shown = judged(web={**WELL, "django_census": census, "postgresql_backup": {"dumps": [], "msg": "/b"}})
     assert (result.get("failed", False), shown) == (False, "")
     assert result["msg"] == census["msg"], "which the callback steps shows"
+
+
+def test_a_plan_in_which_all_is_well_names_the_dry_run_as_the_next_command(judged):
+    _, shown = judged(web={"django_plan": {"path": "/plan.yml"}}, playbook="plan")
+    assert shown.count("next") == 1
+    assert "rotate.yml --check" in shown
 
 
 def test_a_single_finding_is_the_error_of_its_check(judged):
@@ -74,7 +80,9 @@ def test_where_no_run_died_what_the_findings_say_comes_first_and_verifying_again
     assert "verify.yml" in result["error"]["todo"]
 
 
-@pytest.mark.parametrize("plan", [PlanNotReady(path="plan.yml", count=1), NoTargets(tables=1, schemes="s")])
+@pytest.mark.parametrize(
+    "plan", [PlanNotReady(path="plan.yml", count=1, found="a.b (E_TABLE)"), NoTargets(tables=1, schemes="s")]
+)
 def test_what_follows_from_the_error_of_another_check_is_not_repeated(judged, plan):
     same = {"failed": True, **NoTargets(tables=1, schemes="s").as_result()}
     result, shown = judged(web={"django_plan": {"failed": True, **plan.as_result()}, "postgresql_backup": same})

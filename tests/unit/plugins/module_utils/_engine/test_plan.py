@@ -217,10 +217,26 @@ def test_targets_of_several_databases_are_one_plan(made, targets, ring, surveys)
     assert plan.Plan(parts, counted(targets), ring, NOTICES).as_document() == made
 
 
-def test_counts_and_notices_are_not_in_the_hash(made, surveys, targets, ring):
-    other = plan.Plan(surveys, counted(targets, 7, 0, 9), ring, []).as_document()
-    assert other["targets"] != made["targets"]
-    assert other["hash"] == made["hash"]
+def test_counts_are_not_in_the_hash(made, surveys, targets, ring):
+    numbered = [
+        {"column": "a.b", "notice": f"{count} of 1,{count}00 values look like it", "todo": ""} for count in (7, 8)
+    ]
+    one, other = (
+        plan.Plan(surveys, counted(targets, *counts), ring, [notice]).as_document()
+        for counts, notice in zip([(7, 0, 9), (1, 2, 3)], numbered)
+    )
+    assert one["targets"] != other["targets"]
+    assert one["hash"] == other["hash"]
+    assert made["content_hash"] == one["content_hash"]
+
+
+@pytest.mark.parametrize("change", [{"column": "a.c"}, {"code": "E_UNPROVED"}, {"notice": "another one"}, None])
+def test_two_plans_with_different_findings_have_different_hashes(made, surveys, targets, ring, change):
+    notice = {"column": "a.b", "notice": "an index", "todo": ""}
+    notices = [{**notice, **change}] if change else []
+    one, other = (plan.Plan(surveys, counted(targets), ring, found).as_document() for found in ([notice], notices))
+    assert one["hash"] != other["hash"]
+    assert (one["content_hash"], plan.difference(one, other)) == (other["content_hash"], [])
 
 
 def test_the_hash_is_sha_256_and_can_be_taken_again(made):

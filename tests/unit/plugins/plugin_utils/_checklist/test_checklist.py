@@ -111,7 +111,7 @@ OPTIONS = {
     "database_dir": "/var/lib/postgresql",
     "resumed": False,
 }
-REHEARSAL = {"rotation_id": "s1", "time": "2026-11-20T10:00:00Z", "plan_hash": HASH, "collection": "0.1.0"}
+REHEARSAL = {"rotation_id": "s1", "time": "2026-11-20T10:00:00Z", "plan_content": HASH, "collection": "0.1.0"}
 
 
 def df_says(free: int) -> list[str]:
@@ -135,7 +135,7 @@ def seen(change: Callable[[dict[str, Any]], Any] = lambda _: None) -> Observatio
         {
             "hosts": {"app1": host, "app2": copy.deepcopy(host)},
             "census": CENSUS,
-            "plan": {"path": "plan.yml", "plan": {"hash": HASH}},
+            "plan": {"path": "plan.yml", "plan": {"hash": HASH, "content_hash": HASH}},
             "backup": {"dumps": []},
             "kept": KEPT,
             "lease": {"changed": True},
@@ -259,7 +259,7 @@ WRONG: list[tuple[str, Callable[[dict[str, Any]], Any], str, str]] = [
         "stop",
         "of another cluster than that of default in DATABASES",
     ),
-    ("rehearsal", rehearsal(plan_hash="other"), "stop", "no completed rotation of this plan"),
+    ("rehearsal", rehearsal(plan_content="other"), "stop", "no completed rotation of this plan"),
     ("rehearsal", lambda made: made.update(rehearsals=[]), "stop", "no completed rotation of this plan"),
     ("rehearsal", rehearsal(time="2030-01-01T10:00:00Z"), "stop", "no completed rotation of this plan"),
     ("rehearsal", rehearsal(collection="0.0.9"), "stop", "only with another collection than 0.1.0"),

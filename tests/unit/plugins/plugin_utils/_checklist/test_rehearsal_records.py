@@ -26,7 +26,7 @@ def record(tmp_path: Path) -> Record:
 
 def test_a_completed_rotation_in_staging_is_one(record, tmp_path):
     (found,) = rehearsals(str(tmp_path))
-    assert (found["rotation_id"], found["plan_hash"]) == ("s1", CHECKLIST["plan_hash"])
+    assert (found["rotation_id"], found["plan_content"]) == ("s1", CHECKLIST["plan_hash"])
     record.append("rollback", "done")
     assert rehearsals(str(tmp_path)) == [], "it was rolled back"
 

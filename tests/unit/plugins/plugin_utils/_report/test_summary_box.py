@@ -215,6 +215,13 @@ def test_what_failed_is_said_with_its_cure_and_the_command_to_type(play, directi
     assert rows(play, "next", "roll back") == (labels or ["next ansible-playbook rollback.yml"])
 
 
+def test_a_run_that_the_plan_stopped_names_the_plan_playbook_and_not_itself(play):
+    error = {"code": "E_CHECKLIST", "what": "1 of 26 checks", "todo": "Do it."}
+    items = [{"name": "plan", "status": "stop", "seen": "E_PLAN_NOT_READY: the plan p has 1 findings", "todo": "Do."}]
+    play.begun().step("rotation_checklist", "failed", items=items, error=error).step("rotate", "failed", error=error)
+    assert rows(play, "next") == ["next ansible-playbook plan.yml"]
+
+
 def test_an_error_with_several_findings_has_a_line_for_each(play):
     error = {
         "code": "E_OPTIONS",

@@ -14,7 +14,10 @@ from ansible_collections.tetech.key_rotation.plugins.plugin_utils import _action
 from ansible_collections.tetech.key_rotation.plugins.plugin_utils._run_end import error_parts
 
 FENCED = DatabaseFenced(rotation_id="r", since="03:00", alias="default")
-ERRORS = [FENCED, PlanNotReady(changed="Nothing was changed but the plan.", path="p. It is 1.", count=1)]
+ERRORS = [
+    FENCED,
+    PlanNotReady(changed="Nothing was changed but the plan.", path="p. It is 1.", count=1, found="a.b (E_TABLE)"),
+]
 
 
 @pytest.mark.parametrize("error", ERRORS, ids=lambda error: error.code)
