@@ -137,7 +137,7 @@ def test_a_pause_file_holds_the_work_until_it_goes(site: Site, ending: str) -> N
         assert process.wait(120) != 0
         text = process.stdout.read()
         assert "E_STOPPED" in text
-        assert "Run the same command again to go on" in " ".join(text.split())
+        assert "Run the same command again to resume it" in " ".join(text.split())
         assert site.tokens() == tokens
         pause.unlink()
         again = site.play("rotate")
