@@ -20,6 +20,7 @@ from pathlib import Path
 import psycopg2
 from cryptography.fernet import Fernet
 
+from .conditions import FENCED, Conditions
 from .project.libraries import BY_NAME, Library
 
 HERE = Path(__file__).resolve().parent
@@ -49,16 +50,19 @@ class Run:
 class Application:
     """One application below ``folder``, with the given libraries, and the commands around it."""
 
-    def __init__(self, folder: Path, host: str, database: str, libraries: tuple[str, ...]) -> None:
-        self.folder, self.host, self.database = folder, host, database
+    def __init__(
+        self, folder: Path, host: str, database: str, libraries: tuple[str, ...], conditions: Conditions
+    ) -> None:
+        self.folder, self.host, self.database, self.conditions = folder, host, database, conditions
         self._started: list[subprocess.Popen[str]] = []
+        self.variables = conditions.variables(folder)
         self.project, self.env_file = folder / "project", folder / "project/.env"
         self.libraries = [BY_NAME[name] for name in libraries]
         self.keys = list({key["name"]: dict(key) for library in self.libraries for key in library.keys}.values())
         shutil.copytree(HERE / "project", self.project, ignore=shutil.ignore_patterns("__pycache__"))
         description = {
             "libraries": libraries,
-            "paths": [folder_of(library) for library in self.libraries],
+            "paths": [folder_of(library) for library in self.libraries if not library.functions],
             "host": host,
             "database": database,
         }
@@ -87,6 +91,8 @@ class Application:
         return [Unreadable(**each) for each in json.loads(self.python("work.py", "read").split("READ", 1)[1])]
 
     def write_inventory(self, **extra: object) -> None:
+        """What the operator configures: once for all runs of a case, and more of it for one end."""
+        self.variables |= extra
         variables = {
             "ansible_connection": "local",
             "key_rotation_environment": "demo",
@@ -96,10 +102,22 @@ class Application:
             "key_rotation_backup_dir": str(self.folder / "backups"),
             "key_rotation_record_dir": str(self.folder / "records"),
             "key_rotation_keys": self.keys,
-            **extra,
+            **self._functions(),
+            **self.variables,
         }
         known = {"application": {"hosts": {"app": None}, "vars": variables}}
         self.inventory.write_text(json.dumps(known), encoding="utf-8")
+
+    def _functions(self) -> dict[str, object]:
+        """What an operator says of an application with functions of its own: no discovery finds their columns."""
+        own = {each.name: {"application": each.functions} for each in self.libraries if each.functions}
+        columns = [
+            {"table": table, "column": column, "scheme": name}
+            for table, column in self.encrypted()
+            for name in own
+            if table.startswith(f"{name}_")
+        ]
+        return {"key_rotation_schemes": own, "key_rotation_targets": columns} if own else {}
 
     def start(self, playbook: str) -> subprocess.Popen[str]:
         """A playbook in a process group of its own, as a terminal starts it; what it prints goes to a file."""
@@ -167,6 +185,12 @@ class Application:
             )
         ]
 
+    def written(self) -> set[str]:
+        """The rows that a writer has written, as table:primary key: it has left its number there, or a new value."""
+        turns = " UNION ".join(f"SELECT '{table}', id FROM {table} WHERE notes <> ''" for table, _ in self.encrypted())
+        new = "SELECT place, row FROM safe_twin WHERE jsonb_array_length(history) > 1"
+        return {f"{table}:{row}" for table, row in self.sql(f"{turns} UNION {new}")}
+
     def results(self) -> str:
         """What the records and pages of all runs say."""
         files = sorted((self.folder / "records").glob("*/record.jsonl"))
@@ -211,7 +235,9 @@ def new_value(key: dict[str, object]) -> str:
 
 
 @contextmanager
-def application(folder: Path, host: str, libraries: tuple[str, ...]) -> Iterator[Application]:
+def application(
+    folder: Path, host: str, libraries: tuple[str, ...], conditions: Conditions = FENCED
+) -> Iterator[Application]:
     """An application in a database of its own."""
     name = f"harness_{secrets.token_hex(4)}"
     with contextlib.closing(psycopg2.connect(host=host, user="postgres", dbname="postgres")) as admin:
@@ -219,7 +245,7 @@ def application(folder: Path, host: str, libraries: tuple[str, ...]) -> Iterator
         with admin.cursor() as cursor:
             cursor.execute(f"CREATE DATABASE {name}")
             try:
-                with contextlib.closing(Application(folder, host, name, libraries)) as made:
+                with contextlib.closing(Application(folder, host, name, libraries, conditions)) as made:
                     yield made
             finally:
                 cursor.execute(f"DROP DATABASE {name} WITH (FORCE)")

@@ -26,14 +26,14 @@ def undisturbed(app: Application) -> Run:
     """The writer goes on until the run has ended: nobody stops it, and it would write under its keys afterwards."""
     with app.writer():
         run = app.play("rotate")
-    assert "E_STALE_WRITER" in run.text, run.text[-6000:]
+    assert not app.conditions.fence or "E_STALE_WRITER" in run.text, run.text[-6000:]
     return run
 
 
 def undisturbed_writer_stops(app: Application) -> Run:
     """The writer ends when the .env has changed."""
     run = writer_stops(app)
-    assert run.code == 0, run.text[-6000:]
+    assert not app.conditions.fence or run.code == 0, run.text[-6000:]
     return run
 
 
@@ -78,7 +78,7 @@ def rolled_back(app: Application) -> Run:
     assert run.code == 0, run.text[-6000:]
     with app.writer():
         run = app.play("rollback")
-    assert "E_STALE_WRITER" in run.text, run.text[-6000:]
+    assert not app.conditions.fence or "E_STALE_WRITER" in run.text, run.text[-6000:]
     return run
 
 

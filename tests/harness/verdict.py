@@ -5,19 +5,25 @@
 from __future__ import annotations
 
 import collections
+import json
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 from .application import Run, Unreadable
 
-OF_KEYS = {"E_NOT_CURRENT"}  # errors that name values by their keys: what they name may well be read
+OF_KEYS = ("E_NOT_CURRENT",)  # errors that name values by their keys: what they name may well be read
+# What these name was written by another process, or differs from before, and may well be read.
+OF_WRITES = ("E_VALUES_WRITTEN", "E_DIGEST_CHANGED", "Values that another process changed")
+OF_WRITES_IN_RECORD = ("written_rows", "differing_rows")  # members with the keys of rows by column
+COUNTED = re.compile(r"acknowledge=\S+")  # not values, but how many of a column
+_NAME = re.compile(r"\b([a-z_0-9]+\.[a-z_]+:\d+)\b")
 
 
 @dataclass
 class Verdict:
     """How one table came out: values that the oracle cannot read, those of them that nobody named, and those that were
-    named but can be read."""
+    named but can be read, or that were named as written by another process and are not."""
 
     table: str
     code: int
@@ -47,22 +53,26 @@ class Verdict:
         return f"{'right' if self.right else 'WRONG':5} exit {self.code}  {self.table:40} {'; '.join(parts)}"
 
 
-def judge(tables: Sequence[str], run: Run, results: str, unreadable: Sequence[Unreadable]) -> list[Verdict]:
-    """A verdict for each table."""
-    named = names_in(run.text + results)
+def judge(
+    tables: Sequence[str], run: Run, results: str, unreadable: Sequence[Unreadable], wrote: Collection[str] = ()
+) -> list[Verdict]:
+    """A verdict for each table. ``wrote`` are the rows that the writer wrote, as table:primary key."""
+    named, written = names_in(run.text + results)
+    written |= written_in(results)
     verdicts = {table: Verdict(table, run.code) for table in tables}
     for each in unreadable:
         verdict = verdicts[each.row.split(".")[0]]
         verdict.unreadable.append(each)
-        if each.row not in named:
+        if each.row not in named | written:
             verdict.unnamed.append(each)
-    for row in sorted(named - {each.row for each in unreadable}):
+    unwritten = {row for row in written if re.sub(r"\.[a-z_]+:", ":", row) not in wrote}
+    for row in sorted(unwritten | named - {each.row for each in unreadable}):
         if row.split(".")[0] in verdicts:
             verdicts[row.split(".")[0]].wrongly_named.append(row)
     return list(verdicts.values())
 
 
-def rows_of_table(end: str, libraries: Sequence[str], run: Run, verdicts: Sequence[Verdict]) -> list[str]:
+def rows_of_table(case: str, libraries: Sequence[str], run: Run, verdicts: Sequence[Verdict]) -> list[str]:
     """Of a table of outcomes, the row of each library: how the run ended, and how each kind of writer came out."""
     rows = []
     errors = re.findall(r"\bE_[A-Z_]+\b", run.text)
@@ -70,12 +80,22 @@ def rows_of_table(end: str, libraries: Sequence[str], run: Run, verdicts: Sequen
     for library in libraries:
         mine = {each.table[len(library) + 1 :]: each for each in verdicts if each.table.startswith(f"{library}_")}
         cells = " ".join(f"{f'{kind}: {each.cell}':22}" for kind, each in mine.items())
-        rows.append(f"{end:25} {library:24} {ended:28} {cells}".rstrip())
+        rows.append(f"{case:42} {library:24} {ended:28} {cells}".rstrip())
     return rows
 
 
-def names_in(text: str) -> set[str]:
-    """Values by the name that the collection gives them, but for those that are only said to be under other keys."""
-    parts = re.split(r"\b(E_[A-Z_]+)\b", text)
-    told = [part for code, part in zip(["", *parts[1::2]], parts[::2]) if code not in OF_KEYS]
-    return set(re.findall(r"\b([a-z_]+\.[a-z_]+:\d+)\b", " ".join(told)))
+def names_in(text: str) -> tuple[set[str], set[str]]:
+    """Values by the name that the collection gives them: those that cannot be read, and those that were written by
+    another process. Those that are only said to be under other keys are neither."""
+    parts = re.split(rf"\b(E_[A-Z_]+\b|{OF_WRITES[-1]})", COUNTED.sub("", text))
+    told = list(zip(["", *parts[1::2]], parts[::2]))
+    unreadable = " ".join(part for about, part in told if about not in OF_KEYS + OF_WRITES)
+    written = " ".join(part for about, part in told if about in OF_WRITES)
+    return set(_NAME.findall(unreadable)), set(_NAME.findall(written))
+
+
+def written_in(results: str) -> set[str]:
+    """Values that records name as written by another process: messages have the first ones only."""
+    events = [json.loads(line) for line in results.splitlines()]
+    members = [event.get(member) or {} for event in events for member in OF_WRITES_IN_RECORD]
+    return {f"{column}:{row}" for rows in members for column, keys in rows.items() for row in keys}

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import re
 import subprocess
 from collections.abc import Iterator
@@ -60,6 +61,9 @@ print("LAST" + json.dumps(last), flush=True)
 OPEN = ("-e", "key_rotation_fence=off")  # what the engine warrants without a fence, see test_fence.py for the rest
 
 
+NAME = "report"  # of the writer's database session
+
+
 @contextmanager
 def writer(site: Site, *, endless: bool = False) -> Iterator[subprocess.Popen[str]]:
     words = [
@@ -70,7 +74,8 @@ def writer(site: Site, *, endless: bool = False) -> Iterator[subprocess.Popen[st
         "--command",
         f"endless = {endless}{WRITER}",
     ]
-    process = subprocess.Popen(words, cwd=site.project, stdout=subprocess.PIPE, text=True)
+    environment = {**os.environ, "PGAPPNAME": NAME}
+    process = subprocess.Popen(words, cwd=site.project, stdout=subprocess.PIPE, text=True, env=environment)
     try:
         assert process.stdout is not None
         assert process.stdout.readline() == "begun\n"
@@ -149,6 +154,31 @@ def test_what_a_process_under_the_old_keys_writes_is_kept_and_told(site: Site) -
 
 
 # In the engine's own transaction, once: two values of a row change places, and both open under the new keys.
+def test_what_a_process_writes_while_the_application_is_stopped_has_an_exit_code_of_its_own(site: Site) -> None:
+    plain, runs = site.read_all(), str(site.folder / "running")
+    Path(runs).touch()
+    site.write_inventory(
+        key_rotation_services=[
+            {"name": "web", "start": ["touch", runs], "stop": ["rm", "-f", runs], "status": ["test", "-e", runs]}
+        ],
+        key_rotation_sessions_allowed=[NAME],
+    )
+    with writer(site) as process:
+        outcome = site.play("rotate", *OPEN)
+        said = process.communicate(timeout=30)[0]
+
+    assert (outcome.code, outcome.error()) == (22, "E_VALUES_WRITTEN"), outcome.text
+    assert "COMPLETED" in outcome.text, "nothing is wrong with it, and nothing is rolled back"
+    text = " ".join(outcome.text.split())
+    assert "while the application was stopped: customer_userprofile._" in text
+    wrote = {int(row) for row in json.loads(said.partition("LAST")[2])}
+    named = {int(row) for row in re.findall(r"customer_userprofile(?:\.\w+)?:(\d+)", text)}
+    assert named, "of all that were changed or are new"
+    assert named <= wrote
+    assert profiles(site.read_all()) == written(profiles(plain), said)
+    assert site.play("verify").code == 0
+
+
 SWAP = """
 CREATE SEQUENCE once;
 CREATE FUNCTION swap() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -174,7 +204,7 @@ def test_a_row_that_nobody_else_wrote_is_not_excused(site: Site) -> None:
         outcome = site.play("rotate", *OPEN)
     assert (outcome.code != 0, outcome.error()) == (True, "E_DIGEST_CHANGED"), outcome.text
     text = " ".join(outcome.text.split())
-    assert f"the decrypted data changed since the rotation began: rows {row}." in text
+    assert re.search(rf"the decrypted data changed since the rotation began: restaurant_restaurant\.\w+:{row}\b", text)
     assert "Whether each value is the same is not known: see E_DIGEST_CHANGED." in text
     assert "was rolled back" in text
     assert site.env_file.read_bytes() == env

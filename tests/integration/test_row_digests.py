@@ -156,7 +156,7 @@ def test_a_value_that_is_decrypted_or_encrypted_in_a_mixed_column_is_noticed_by_
         with pytest.raises(RotationError) as noticed:
             census.refuse_difference(rotation.before, rotation.census(), {"secrets": seen})
     assert noticed.value.code == "E_PLAIN_CHANGED"
-    assert noticed.value.where["rows"] == ": rows 8"
+    assert noticed.value.where["rows"] == ": secrets.a:8"
     assert {noticed.value.where["before"], noticed.value.where["after"]} == {0, 2}
     assert "CANARY" not in str(noticed.value)
 

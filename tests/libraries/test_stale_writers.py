@@ -11,30 +11,46 @@ from typing import Any
 
 import pytest
 from harness.application import application
+from harness.conditions import FENCED, SERVES, STOPPED, Conditions
 from harness.ends import ENDS
-from harness.project.libraries import BY_NAME
+from harness.project.libraries import OWN, SEVEN
 from harness.verdict import judge, rows_of_table
 
 
 @dataclass(frozen=True)
 class Case:
-    """Libraries in one application, with a table for each kind of writer, and one end."""
+    """Libraries in one application, with a table for each kind of writer, and one end under some conditions."""
 
     libraries: tuple[str, ...]
     end: str
+    conditions: Conditions = FENCED
 
     def __str__(self) -> str:
-        return f"{self.libraries[0] if len(self.libraries) == 1 else 'together'}-{self.end}"
+        return f"{self.libraries[0] if len(self.libraries) == 1 else 'together'}-{self.how}"
+
+    @property
+    def how(self) -> str:
+        return self.end if self.conditions == FENCED else f"{self.end}-{self.conditions.name}"
 
 
-TOGETHER = tuple(name for name in BY_NAME if name != "searchable_fields")  # its module has the name of another one's
-SHORT = ("undisturbed", "undisturbed_writer_stops", "ctrl_c_after_the_switch")
-CASES = [*(Case(TOGETHER, end) for end in ENDS), *(Case((library,), end) for library in BY_NAME for end in ENDS)]
+TOGETHER = tuple(each.name for each in SEVEN if each.name != "searchable_fields")  # its module's name is another one's
+FUNCTIONS = tuple(each.name for each in OWN)
+APPLICATIONS = (TOGETHER, FUNCTIONS, *((each.name,) for each in SEVEN), ("hex_text",))
+SHORT = {
+    Case(TOGETHER, "undisturbed"),
+    Case(TOGETHER, "undisturbed_writer_stops"),
+    Case(TOGETHER, "ctrl_c_after_the_switch"),
+    Case(("encrypted_model_fields",), "undisturbed_writer_stops", STOPPED),
+    Case(("hex_text",), "ctrl_c_after_the_switch", SERVES),
+}
+CASES = [
+    *(Case(libraries, end) for libraries in APPLICATIONS for end in ENDS),
+    *(Case(libraries, end, how) for libraries in APPLICATIONS for end in ENDS for how in (SERVES, STOPPED)),
+]
 
 
 def parameter(case: Case) -> Any:
-    short = case.libraries == TOGETHER and case.end in SHORT
-    return pytest.param(case, marks=[] if short else [pytest.mark.thorough], id=str(case))
+    return pytest.param(case, marks=[] if case in SHORT else [pytest.mark.thorough], id=str(case))
 
 
 @pytest.mark.timeout(1200)
@@ -42,14 +58,14 @@ def parameter(case: Case) -> Any:
 def test_every_value_is_read_or_the_run_fails_and_names_it(
     case: Case, host: str, tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:
-    with application(tmp_path, host, case.libraries) as app:
+    with application(tmp_path, host, case.libraries, case.conditions) as app:
         app.write_inventory()
         assert app.unreadable() == []
         run = ENDS[case.end](app)
         assert '"django_reencrypt"' in app.results(), run.text[-6000:]
         tables = sorted({table for table, _ in app.encrypted()})
-        verdicts = judge(tables, run, app.results(), app.unreadable())
-    for row in rows_of_table(case.end, case.libraries, run, verdicts):
+        verdicts = judge(tables, run, app.results(), app.unreadable(), app.written())
+    for row in rows_of_table(case.how, case.libraries, run, verdicts):
         record_property("outcome", row)
     wrong = [each.shown() for each in verdicts if not each.right]
     assert not wrong, "\n".join([*wrong, run.text[-6000:]])

@@ -44,6 +44,22 @@ class ValuesOverwritten(RotationError):
     remedy = "Stop that process: it may hold other keys. {advice}"
 
 
+class ValuesWritten(RotationError):
+    code = "E_VALUES_WRITTEN"
+    count: int
+    rows: str
+    advice: str
+    problem = (
+        "completed, but another process wrote encrypted values of {count} rows while the application was stopped: "
+        "{rows}"
+    )
+    remedy = (
+        "All of them open under the current keys. Whether somebody meant what is in them, only a person can tell. Find "
+        "that process and stop it: it is not in O(services), and may hold other keys. Look at these values in the "
+        "application. {advice}"
+    )
+
+
 class ValuesEmptied(RotationError):
     code = "E_VALUES_EMPTIED"
     count: int
@@ -288,11 +304,10 @@ class PlainChanged(RotationError):
 
 class DigestChanged(RotationError):
     code = "E_DIGEST_CHANGED"
-    table: str
-    column: str
+    columns: str
     rows: str
     advice: str
-    problem = "{table}.{column}: the decrypted data changed since the rotation began{rows}"
+    problem = "{columns}: the decrypted data changed since the rotation began{rows}"
     remedy = (
         "Values were written meanwhile. Stop the application's processes. {advice}Then run the same command again: "
         "from then on, what is there now is what must stay."

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from .._errors.base import RotationError
 from .host_task import HostTask, ModuleResult, TaskParams
 
 if TYPE_CHECKING:
@@ -17,7 +18,8 @@ if TYPE_CHECKING:
 
 
 def reencrypt_values(task: HostTask) -> ModuleResult:
-    """Census, refusal of what is unreadable, then the work by the chosen method."""
+    """Census, refusal of what is unreadable, then the work by the chosen method. After the switch the work comes first:
+    what is refused then is all that the application cannot read."""
     from .._engine import rotation
     from .._engine.proof.census_result import CensusResult
     from .._engine.rewrite.concurrent_writers import ConcurrentWrites
@@ -41,7 +43,11 @@ def reencrypt_values(task: HostTask) -> ModuleResult:
         application.refuse_unproved(params["recorded_columns"])
         fenced = {} if task.check_mode or params["fence"] == "off" else _fence(application, params)
         others = ConcurrentWrites.of(params["others"]) if params["others"] else application.others()
-        before = CensusResult.all_of(params["examined"] or ()) or _examined(application, params)
+        before, refusal = CensusResult.all_of(params["examined"] or ()), None
+        if not before:
+            before, refusal = _examined(application, params)
+        if refusal and not _is_settlement(params):
+            raise refusal
         if task.check_mode:
             targets = reencrypted(before, lambda column: column.not_under(destination))
             changes = any(target["reencrypted"] for target in targets)
@@ -55,11 +61,15 @@ def reencrypt_values(task: HostTask) -> ModuleResult:
         key_id = application.keyring.key_id(destination)
         progress = Progress(params["rotation_id"], totals, files, share.of, key_id)
         progress.tell()
-        run = Reencryption(params, application, progress, before, others, share)
+        run = Reencryption(
+            params, application, progress, before, others, share, stops=not (params["reverse"] or refusal)
+        )
         try:
             more = _METHODS[_method(params)](run)
         finally:
             progress.end()
+        if refusal:
+            raise refusal.with_changed("All other values were re-encrypted.")
     seconds = time.monotonic() - started
     result = RewriteResult(before, run.work, key_id, seconds, run.others, progress.unwritten).as_result()
     return {**result, "settlements": settlements, **fenced, **more}
@@ -75,8 +85,13 @@ def _fence(application: Any, params: TaskParams) -> dict[str, Any]:
     return {"fence": {"closed": not without, "without": without, **({"behind_pooler": hidden} if hidden else {})}}
 
 
-def _examined(application: Any, params: TaskParams) -> list[CensusResult]:
-    """The census before the first write, and all that would be refused."""
+def _is_settlement(params: TaskParams) -> bool:
+    """Whether the application has the new keys already, and only values that were written meanwhile are left."""
+    return bool(params["others"]) and not params["share"] and not params["reverse"] and _method(params) == "direct"
+
+
+def _examined(application: Any, params: TaskParams) -> tuple[list[CensusResult], RotationError | None]:
+    """The census before the first write, and what is refused by it."""
     from .._engine import rotation
     from .._engine.discovery.findings import refuse
     from .._engine.proof import census, row_digests
@@ -88,22 +103,26 @@ def _examined(application: Any, params: TaskParams) -> list[CensusResult]:
         tallies = application.census(destination if known else "current", each_row=rows)
         if rows:
             rows.end([tally.result for tally in tallies])
-    if not reverse and not params["others"]:  # the last look before the first write
-        application.refuse_unaccounted()
-    if not reverse:
-        found = [*census.findings(tallies), *application.among_kept()]
-        found += census.staying_plain(tallies, application.settlements)
-        refuse([*found, *census.left_alone(tallies, application.settlements)])
-        application.refuse_unfit(destination if known else rotation.TRIAL)
-    else:
+    refusal = None
+    if reverse:
         application.rehearse(destination, stop_at_unreadable=False)
-    return [tally.result for tally in tallies]
+    else:
+        try:
+            if not params["others"]:  # the last look before the first write
+                application.refuse_unaccounted()
+            found = [*census.findings(tallies), *application.among_kept()]
+            found += census.staying_plain(tallies, application.settlements)
+            refuse([*found, *census.left_alone(tallies, application.settlements)])
+            application.refuse_unfit(destination if known else rotation.TRIAL)
+        except RotationError as exc:
+            refusal = exc
+    return [tally.result for tally in tallies], refusal
 
 
 @dataclass
 class Reencryption:
     """One re-encryption by any method: where progress goes, the census before it, other writers, this host's share,
-    and what was done."""
+    whether it stops at a value that does not open, and what was done."""
 
     params: TaskParams
     application: Any
@@ -111,6 +130,7 @@ class Reencryption:
     census: list[CensusResult]
     others: Any
     share: Any
+    stops: bool
 
     def __post_init__(self) -> None:
         from .._engine.rewrite.rewriter import Work
@@ -127,7 +147,7 @@ class Reencryption:
         params = self.params
         asked = {name: value for name, value in (params["throttle"] or {}).items() if value is not None}
         refuse_unfit(asked)
-        policy = RewritePolicy(not params["reverse"], Throttle(**asked), self.share, self.others)
+        policy = RewritePolicy(self.stops, Throttle(**asked), self.share, self.others)
         workers = params["workers"] or cores()
         with self.stop.listening():
             self.application.reencrypt(params["destination"], self.work, policy, workers=workers, stop=self.stop)

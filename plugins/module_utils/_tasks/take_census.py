@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from .._errors.base import RotationError
@@ -16,6 +17,19 @@ if TYPE_CHECKING:
     from .._engine.proof.census_result import CensusResult
 
 SHOWN = 50  # rows of a column that the record names
+
+
+@dataclass
+class Compared:
+    """The census that was compared with the baseline, and what differs: how many rows another process wrote by table,
+    of which rows it changed the value by column, which ones it added by table, and the rows by column that differ
+    although nobody is known to have written them."""
+
+    tallies: Any
+    meanwhile: dict[str, Any] = field(default_factory=dict)
+    written: dict[str, list[str]] = field(default_factory=dict)
+    added: dict[str, list[str]] = field(default_factory=dict)
+    differing: dict[str, list[str]] = field(default_factory=dict)
 
 
 def take_census(task: HostTask) -> ModuleResult:
@@ -35,17 +49,18 @@ def take_census(task: HostTask) -> ModuleResult:
         if params["accounted"]:
             application.refuse_unaccounted()
         aside = kept_aside(database for database, _ in application.parts)
-        tallies = application.census(params["digest_stage"])
-        meanwhile: dict[str, Any] = {}
-        written: dict[str, list[str]] = {}
+        compared = Compared(application.census(params["digest_stage"]))
         if not params["report_only"] and params["leaving"] is None:
             try:
                 refuse(application.among_kept(params["expect_stage"] or ""))
                 _refuse_outside(params, application, outside)
-                _refuse(params, application, tallies, baseline)
-                tallies, meanwhile, written = _compared(params, application, tallies, baseline)
+                _refuse(params, application, compared.tallies, baseline)
+                _compare(params, application, compared, baseline)
             except RotationError as exc:  # who reads it asks where the values are
-                return {"changed": False, "failed": True, **exc.as_result(), "targets": _targets(tallies)}
+                failed = {"changed": False, "failed": True, **exc.as_result()}
+                found = {"targets": _targets(compared.tallies), "differing_rows": _first(compared.differing)}
+                return {**failed, **found}
+        tallies, written = compared.tallies, compared.written
         if params["rehearsed"] and application.keyring.base == "current":
             application.refuse_unfit("pending" if "pending" in application.keyring.stages else rotation.TRIAL)
         needing = _needing(params, application, tallies, outside)
@@ -53,10 +68,11 @@ def take_census(task: HostTask) -> ModuleResult:
     return {
         "changed": False,
         "targets": _targets(tallies),
-        "meanwhile": meanwhile,
+        "meanwhile": compared.meanwhile,
         "unwrapped": _unwrapped(baseline),
         "written": written,
-        "written_rows": {column: rows[:SHOWN] for column, rows in written.items()},
+        "written_rows": _first(written),
+        "added_rows": _first(compared.added),
         "unopened": _unopened(params, tallies),
         "sessions": left,
         "kept_aside": aside,
@@ -66,6 +82,11 @@ def take_census(task: HostTask) -> ModuleResult:
         "outside": [{"column": each.column, "what": each.what} for each in outside],
         **needing,
     }
+
+
+def _first(rows: dict[str, list[str]]) -> dict[str, list[str]]:
+    """Of each column or table, the rows that the record names."""
+    return {name: each[:SHOWN] for name, each in rows.items()}
 
 
 def _targets(tallies: Any) -> list[dict[str, Any]]:
@@ -167,32 +188,32 @@ def _unopened(params: TaskParams, tallies: Any) -> dict[str, Any]:
     return {"count": count, "rows": rows} if count and params["unopened"] == "as_before" else {}
 
 
-def _compared(
-    params: TaskParams, application: Any, tallies: Any, baseline: list[CensusResult]
-) -> tuple[Any, dict[str, Any], dict[str, Any]]:
-    """Compare it with the baseline: the digests of all, otherwise every row. The census that proved it, how many rows
-    another process wrote by table, and of which rows it changed the value by column."""
+def _compare(params: TaskParams, application: Any, compared: Compared, baseline: list[CensusResult]) -> None:
+    """Compare it with the baseline: the digests of all, otherwise every row. Raises if a value differs that no other
+    process wrote."""
     from .._engine.proof import census, row_digests
     from .._engine.rewrite.concurrent_writers import ConcurrentWrites
 
     others = ConcurrentWrites.of([params["others"]] if params["others"] else [])
     differs: RotationError | None = None
     try:
-        census.refuse_difference(baseline, [tally.result for tally in tallies])
+        census.refuse_difference(baseline, [tally.result for tally in compared.tallies])
     except RotationError as exc:
         differs = exc
     with row_digests.comparison(params["row_digests"], baseline, others, application.unauthenticated) as rows:
         if rows is None or not (differs or rows.earlier):
             if differs:
                 raise differs
-            return tallies, {}, {}
-        again = application.census(params["digest_stage"], each_row=rows)
+            return
+        compared.tallies = application.census(params["digest_stage"], each_row=rows)
         looks = rows.looks({column.table for column in baseline})
-    _refuse(params, application, again, baseline)
-    census.refuse_difference(baseline, [tally.result for tally in again], looks)
+    _refuse(params, application, compared.tallies, baseline)
+    compared.differing = census.differing_rows(baseline, looks)
+    census.refuse_difference(baseline, [tally.result for tally in compared.tallies], looks)
     found = {table: look.as_result() for table, look in looks.items()}
-    wrote = {table: counts for table, counts in found.items() if any(counts.values())}
-    return again, wrote, _select_written(again, looks)
+    compared.meanwhile = {table: counts for table, counts in found.items() if any(counts.values())}
+    compared.written = _select_written(compared.tallies, looks)
+    compared.added = {table: look.new for table, look in looks.items() if look.new}
 
 
 def _select_written(tallies: Any, looks: Any) -> dict[str, list[str]]:

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ...module_utils._engine.postgres.sessions import format_session
-from ...module_utils._engine.proof.damage import format_values
 from ...module_utils._engine.proof.repair_option import format_repair
+from ...module_utils._engine.proof.value_list import format_values
 from . import data_state
 from .step_lines import unsteady
 

@@ -20,9 +20,11 @@ class HostStop:
 
 @dataclass
 class Services:
-    """``stops`` holds by host what nothing has started since, ``ended`` why the last start or look there failed."""
+    """``stops`` holds by host what nothing has started since, ``ended`` why the last start or look there failed.
+    ``were_stopped`` is whether a run has stopped any."""
 
     stops: dict[str, HostStop] = field(default_factory=dict)
+    were_stopped: bool = False
     ended: dict[str, str] = field(default_factory=dict)
 
     def apply(self, event: Event) -> None:
@@ -33,6 +35,7 @@ class Services:
                 self.stops.pop(event.host, None)
             elif event.services:
                 self.stops[event.host] = HostStop(list(event.services), event.time)
+                self.were_stopped = True
 
     def apply_by_hand(self, event: Event) -> None:
         """An event of the maintenance playbook, which has a record of its own: of that, the starts count."""

@@ -4,10 +4,11 @@
 
 from __future__ import annotations
 
-from ...module_utils._engine.proof.damage import NOTHING, format_values
+from ...module_utils._engine.proof.damage import NOTHING
 from ...module_utils._engine.proof.repair_option import format_repair
+from ...module_utils._engine.proof.value_list import format_values
 from ...module_utils._errors.base import RotationError
-from ...module_utils._errors.values import UnreadableValues, ValuesEmptied
+from ...module_utils._errors.values import UnreadableValues, ValuesEmptied, ValuesWritten
 from ...module_utils._record.events import ROLLBACK, ROTATE
 from ...module_utils._record.writer import Record
 from .._notify import notification
@@ -28,7 +29,8 @@ NAMES = {ROTATE: "rotation", ROLLBACK: "rollback"}
 
 
 def complete(log: RotationLog, task: RecordTask) -> RecordResult:
-    """The rotation is done: the store closes it. Raises E_VALUES_EMPTIED if another process emptied values."""
+    """The rotation is done: the store closes it. Raises E_VALUES_EMPTIED if another process emptied values, and
+    E_VALUES_WRITTEN if it wrote any while the application was stopped."""
     record = log.record(task.rotation_id)
     record.begun(ROTATE)  # before anything is closed
     with log.store.change() as history:
@@ -36,12 +38,14 @@ def complete(log: RotationLog, task: RecordTask) -> RecordResult:
     _append_end(log, record, task, ROTATE)
     seal_and_notify(log, record, notification.COMPLETED, task)
     result, state = _finish(log, record)
+    _refuse_written(state)
     _refuse_emptied(state)
     return result
 
 
 def roll_back(log: RotationLog, task: RecordTask) -> RecordResult:
-    """The rollback is done. Raises E_UNREADABLE if no key decrypts some values, unless a failed task led to it."""
+    """The rollback is done. Raises E_UNREADABLE if no key decrypts some values, and E_VALUES_WRITTEN if another process
+    wrote some while the application was stopped, unless a failed task led to it."""
     if log.controller.check_mode:
         log.controller.display.display(DRY_RUN)
         return {}
@@ -55,6 +59,7 @@ def roll_back(log: RotationLog, task: RecordTask) -> RecordResult:
         exit_code.ask(exit_code.LEFT)
     if not task.failed_task:
         _refuse_unreadable(state)
+        _refuse_written(state)
     return result
 
 
@@ -106,3 +111,22 @@ def _refuse_emptied(state: RotationState) -> None:
             rows=format_values(emptied),
             repair=format_repair(emptied),
         )
+
+
+def _refuse_written(state: RotationState) -> None:
+    """Raise E_VALUES_WRITTEN if another process wrote values while the application was stopped. If nothing was stopped,
+    its users may have written them."""
+    proof = state.census.proof
+    changed = [f"{column}:{row}" for column, rows in sorted(proof.written_rows.items()) for row in rows]
+    added = [f"{table}:{row}" for table, rows in sorted(proof.added_rows.items()) for row in rows]
+    if not state.services.were_stopped or not (changed or added):
+        return
+    listed = [format_values(changed)] if changed else []
+    listed += [f"new rows {format_values(added)}"] if added else []
+    repair = f"To take them from the backup, run the rollback playbook with {format_repair(changed)}"
+    raise ValuesWritten(
+        changed=data_sentences.values(state.state),
+        count=sum(counts.get(what, 0) for counts in proof.meanwhile.values() for what in ("changed", "inserted")),
+        rows="; ".join(listed),
+        advice=repair if changed else "",
+    )

@@ -15,7 +15,8 @@ from typing import Any
 
 LOSING = 20  # the rollback was refused, since the application would lose values by it
 LEFT = 21  # it was rolled back, and some values open under no version that the application has
-OF_ERRORS = {"E_ROLLBACK_LOSES": LOSING}
+WRITTEN = 22  # it is completed, and another process wrote the values that are listed while the application was stopped
+OF_ERRORS = {"E_ROLLBACK_LOSES": LOSING, "E_VALUES_WRITTEN": WRITTEN}
 FAILURES = range(1, 9)  # ansible-playbook's own: failed 2, unreachable 4, and both (TaskQueueManager.RUN_*)
 _asked = mmap.mmap(-1, 1)
 

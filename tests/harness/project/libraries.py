@@ -1,11 +1,11 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The seven libraries: what each needs, and how it keeps a text."""
+"""The seven libraries, and applications with functions of their own: what each needs, and how it keeps a text."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 Env = Mapping[str, str]
@@ -13,13 +13,19 @@ Env = Mapping[str, str]
 
 @dataclass(frozen=True)
 class Library:
-    """One library. ``keys`` are entries of key_rotation_keys, ``field`` makes an encrypted text that may be null."""
+    """One library. ``keys`` are entries of key_rotation_keys, ``field`` makes an encrypted text that may be null.
+    ``functions`` are those of an application that has no library: decrypt and encrypt, in own.py."""
 
     name: str
-    package: str  # its folder, or "" for the example's own manager
+    package: str  # its folder, or "" for the example's own manager, or for functions
     keys: tuple[Mapping[str, Any], ...]
     settings: Callable[[Env], Mapping[str, Any]]
     field: Callable[[], Any]
+    functions: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def is_example(self) -> bool:
+        return not self.package and not self.functions
 
 
 def encrypted_model_fields() -> Any:
@@ -106,4 +112,30 @@ SEVEN = (
         food_ordering,
     ),
 )
-BY_NAME = {library.name: library for library in SEVEN}
+
+
+def own(name: str, **functions: str) -> Library:
+    """An application's own functions behind a field of its own."""
+
+    def make_field() -> Any:
+        from own import OwnField
+
+        return OwnField(null=True, **functions)
+
+    return Library(
+        name,
+        "",
+        ({"name": "OWN_KEY"},),
+        lambda env: {"OWN_KEY": env["OWN_KEY"]},
+        make_field,
+        {what: f"own.{function}" for what, function in functions.items()},
+    )
+
+
+OWN = (
+    own("hex_raises", decrypt="decrypt_hex", encrypt="encrypt_hex"),
+    own("hex_text", decrypt="decrypt_hex_or_text", encrypt="encrypt_hex"),
+    own("base64_raises", decrypt="decrypt_base64", encrypt="encrypt_base64"),
+    own("base64_text", decrypt="decrypt_base64_or_text", encrypt="encrypt_base64"),
+)
+BY_NAME = {library.name: library for library in (*SEVEN, *OWN)}

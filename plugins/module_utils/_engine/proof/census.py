@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, NamedTuple
 
+from ..._errors.base import RotationError
 from ..._errors.values import (
     TAKE_FROM_BACKUP,
     CountChanged,
@@ -45,6 +46,7 @@ from .census_result import CensusResult
 from .repair_option import format_repair
 from .row_digests import EachRow, TableComparison
 from .table_pages import PAGE_ROWS, Page, PageRequest, by_table, pages, spans
+from .value_list import format_values
 
 SAMPLE_PARTS = 10
 SHOWN = 12  # in one message
@@ -669,7 +671,7 @@ def refuse_difference(
 
     In tables that were looked at row by row, rows that another process wrote may differ, be gone, or be new.
     """
-    found = {column.name: column for column in after}
+    found, differ = {column.name: column for column in after}, list[CensusResult]()
     for column in before:
         place = {"table": column.table, "column": column.column}
         now, look = found.get(column.name), looks.get(column.table)
@@ -677,15 +679,35 @@ def refuse_difference(
             raise CountChanged(before=column.rows, after=0 if now is None else now.rows, **place)
         if now.digest == column.digest and now.plain == column.plain:
             continue
-        if look is None or look.strict or look.unexplained or now.digest == column.digest:
-            rows = f": rows {look.format_unexplained()}" if look and look.unexplained else ""
-            if now.plain != column.plain:
-                raise PlainChanged(before=column.plain, after=now.plain, rows=rows, **place)
-            raise DigestChanged(rows=rows, advice=_advice(column, look), **place)
+        if look is not None and not look.strict and not look.unexplained and now.digest != column.digest:
+            continue
+        if now.plain != column.plain:
+            raise PlainChanged(before=column.plain, after=now.plain, rows=_format_rows(column, look), **place)
+        differ.append(column)
+    if differ:
+        raise _build_digest_error(differ, looks)
 
 
-def _advice(column: CensusResult, look: TableComparison | None) -> str:
-    """How to get values of a column back, where it is known in which rows they changed."""
-    rows = look.values.get(column.column, []) if look else []
-    repair = format_repair([f"{column.name}:{row}" for row in rows])
-    return f"If users did not write these rows: {TAKE_FROM_BACKUP.format(repair=repair)} " if rows else ""
+def differing_rows(before: Sequence[CensusResult], looks: Mapping[str, TableComparison]) -> dict[str, list[str]]:
+    """By column, as table.column, the rows that differ and that nobody else is known to have written."""
+    found = {
+        column.name: looks[column.table].unexplained_in(column.column) for column in before if column.table in looks
+    }
+    return {name: rows for name, rows in found.items() if rows}
+
+
+def _build_digest_error(differ: Sequence[CensusResult], looks: Mapping[str, TableComparison]) -> RotationError:
+    """The error that names all columns that differ, and how to get their values back if it is known which they are."""
+    values = [f"{name}:{row}" for name, rows in differing_rows(differ, looks).items() for row in rows]
+    return DigestChanged(
+        columns=", ".join(column.name for column in differ),
+        rows=f": {format_values(values)}" if values else "",
+        advice=f"If users did not write these values: {TAKE_FROM_BACKUP.format(repair=format_repair(values))} "
+        if values
+        else "",
+    )
+
+
+def _format_rows(column: CensusResult, look: TableComparison | None) -> str:
+    rows = look.unexplained_in(column.column) if look else []
+    return f": {format_values([f'{column.name}:{row}' for row in rows])}" if rows else ""

@@ -23,10 +23,10 @@ from . import census
 from .model_readers import ModelReader, by_model
 from .repair_option import format_repair
 from .row_digests import TableComparison
+from .value_list import format_values
 
 RAISES, TOKEN, TEXT, NOTHING = "an error", "a token", "the text of a failed decryption", "nothing"
 DAMAGED = (RAISES, TOKEN, TEXT)
-SHOWN = 50  # values in one message
 CHUNK = 500  # rows asked for at once
 
 
@@ -70,12 +70,6 @@ def find_damaged(
                 for value, reads in _of_column(reader, written[reader.targets[0].name], keyring):
                     found.setdefault(value, reads)
     return [DamagedValue(value, reads) for value, reads in found.items()]
-
-
-def format_values(values: Sequence[str]) -> str:
-    """Values for a message."""
-    more = f" and {len(values) - SHOWN} more" if len(values) > SHOWN else ""
-    return ", ".join(values[:SHOWN]) + more
 
 
 def build_overwritten_error(values: Iterable[tuple[str, str]]) -> RotationError:

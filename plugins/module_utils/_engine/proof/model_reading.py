@@ -34,13 +34,14 @@ from ..application.model_fields import column_of, of_models
 from ..crypto.keyring import Keyring
 from ..discovery.findings import KINDS, Finding
 from ..discovery.target_survey import Target
-from .damage import DAMAGED, format_values
+from .damage import DAMAGED
 from .model_readers import ModelReader, by_model, made_from
 from .of_ciphertext import is_of_ciphertext
 from .read_only import read_only
 from .reading_types import ApplicationPicture, AttributeReading, ReadingForecast, RoundTripResult
 from .repair_option import format_repair
 from .round_trips import RoundTrip, try_round_trip
+from .value_list import format_values
 
 CHUNK = 2000  # rows that Django fetches at once
 SAMPLE = 20  # rows of each model by which it is seen before a rotation whether the application can do all this

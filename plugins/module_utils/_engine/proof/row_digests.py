@@ -29,7 +29,6 @@ except ImportError:  # a Python that was built without it
     ERRORS = (OSError,)
 
 DIGEST_BYTES = 16
-SHOWN = 12  # rows in one message
 NAMED = 10_000  # values of one column that others have changed, and that are kept by name
 Sums = Mapping[str, Mapping[str, int]]  # by column, then by row: what its value adds to the digest of the column
 
@@ -90,8 +89,8 @@ class Recording:
 @dataclass
 class TableComparison:
     """What a second look at one table has found: rows that differ, by what became of them; by column, the names of the
-    rows of which another process changed the value; the names of new rows; the first rows that nobody is known to have
-    written by name, and how many more. Of a table that is ``strict`` nobody can say who wrote a row."""
+    rows of which the value changed; the names of new rows; the first rows that nobody is known to have written by name,
+    and how many more. Of a table that is ``strict`` nobody can say who wrote a row."""
 
     changed: int = 0
     inserted: int = 0
@@ -106,9 +105,10 @@ class TableComparison:
     def as_result(self) -> dict[str, int]:
         return {"changed": self.changed, "inserted": self.inserted, "deleted": self.deleted}
 
-    def format_unexplained(self) -> str:
-        """The rows that nobody wrote, for a message."""
-        return ", ".join(self.unexplained) + (f" and {self.more} more" if self.more else "")
+    def unexplained_in(self, column: str) -> list[str]:
+        """Of the rows that nobody wrote, those of which the value of a column changed."""
+        known = set(self.unexplained)
+        return [name for name in self.values.get(column, ()) if name in known]
 
     def note(self, name: str, columns: Iterable[str]) -> None:
         """A row, and in which columns its value is another one."""
@@ -124,7 +124,7 @@ class TableComparison:
 
     def blame(self, name: str) -> None:
         """A row that nobody wrote."""
-        if len(self.unexplained) < SHOWN:
+        if len(self.unexplained) < NAMED:
             self.unexplained.append(name)
         else:
             self.more += 1

@@ -67,7 +67,7 @@ def by_a_property(library: Any, kind: Kind) -> dict[str, Any]:
 
 
 def make(library: Any, kind: Kind) -> type[models.Model]:
-    members = (in_a_field if library.package else by_a_property)(library, kind)
+    members = (by_a_property if library.is_example else in_a_field)(library, kind)
     name = f"{library.name}_{kind.name}"
     members |= {"notes": models.TextField(default=""), "__module__": __name__}
     members["Meta"] = type("Meta", (), {"db_table": name, "app_label": "safe"})

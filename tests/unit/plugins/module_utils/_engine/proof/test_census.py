@@ -360,14 +360,14 @@ def test_where_every_row_was_looked_at_those_of_another_process_may_differ():
 
 
 def test_a_row_that_nobody_wrote_is_refused_by_its_name():
-    look = TableComparison(changed=2, same=1, unexplained=["7"])
+    look = TableComparison(changed=2, same=1, values={"name": ["6", "7"]}, unexplained=["7"])
     error = refusal(census.refuse_difference, BEFORE, [LOOKED], {"profile": look})
     assert error.code == "E_DIGEST_CHANGED"
-    assert "profile.name: the decrypted data changed since the rotation began: rows 7." in str(error)
+    assert "profile.name: the decrypted data changed since the rotation began: profile.name:7." in str(error)
     assert refusal(census.refuse_difference, BEFORE, [LOOKED], {"pet": look}).code == "E_COUNT_CHANGED"
     error = refusal(census.refuse_difference, BEFORE, [replace(LOOKED, plain=2)], {"profile": look})
     assert (error.code, error.where["before"], error.where["after"]) == ("E_PLAIN_CHANGED", 0, 2)
-    assert "2 are: rows 7." in str(error)
+    assert "2 are: profile.name:7." in str(error)
 
 
 def test_the_same_plaintexts_are_not_refused():

@@ -188,11 +188,13 @@ def test_a_full_disk_does_not_stop_a_census(path):
     assert look(path, BEFORE) is None
 
 
-def test_of_many_rows_the_first_are_named():
+def test_of_rows_that_nobody_wrote_those_of_a_column_are_named(monkeypatch):
+    monkeypatch.setattr(row_digests, "NAMED", 3)
     look = row_digests.TableComparison()
-    for name in "abc":
-        look.blame(name)
-    assert look.format_unexplained() == "a, b, c"
-    for name in "defghijklmn":
-        look.blame(name)
-    assert look.format_unexplained() == "a, b, c, d, e, f, g, h, i, j, k, l and 2 more"
+    for name, columns in (("a", ["x"]), ("b", ["x", "y"]), ("c", ["y"]), ("d", ["y"])):
+        look.note(name, columns)
+        if name != "a":
+            look.blame(name)
+    assert (look.unexplained_in("x"), look.unexplained_in("y")) == (["b"], ["b", "c", "d"])
+    look.blame("e")
+    assert look.more == 1
