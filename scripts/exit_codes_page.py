@@ -22,6 +22,8 @@ PAGE = """\
 | 4 | no host could be reached |
 | {losing} | `E_ROLLBACK_LOSES`: not rolled back, because the application would lose the values that are listed |
 | {left} | rolled back; no version that the application has decrypts the values that are listed |
+| {written} | `E_VALUES_WRITTEN`: completed and verified, but another process wrote the values that are listed while \
+the application was stopped |
 | 99 | Ctrl-C; the message says what was done, and the same command continues. `plan` shows under which version the \
 values are; the application may not read all of them until then |
 
@@ -49,4 +51,4 @@ def page() -> str:
     verifier = collection_source.module("_record.verifier")
     codes = sorted([*verifier.EXIT_CODES.values(), *verifier.NOT_CHECKED.values()])
     rows = "".join(f"| {code} | {meaning} |\n" for code, meaning in codes)
-    return PAGE.format(losing=run.LOSING, left=run.LEFT) + rows
+    return PAGE.format(losing=run.LOSING, left=run.LEFT, written=run.WRITTEN) + rows

