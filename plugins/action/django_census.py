@@ -22,8 +22,11 @@ OURS = ("store", "record_dir", "rotation_id")  # of the task, for the controller
 
 class ActionModule(HostAction):
     changes = False
-    judged_here = True
     shows_progress = True
+
+    @property
+    def judged_here(self) -> bool:  # of what a rollback would lose
+        return bool(self._task.args.get("leaving"))
 
     def ask(self, args: TaskArguments) -> TaskArguments:
         if args.get("report_only"):  # for what is done next: during another run it would say nothing

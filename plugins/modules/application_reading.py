@@ -42,6 +42,14 @@ options:
       - The C(meanwhile) that M(tetech.key_rotation.django_census) returned.
       - In tables to which other processes wrote, no more values may fail than before. A smaller number of values must
         be explained by what they wrote.
+      - In M(tetech.key_rotation.host_tasks), this, O(unwrapped) and O(written) come from the census before it.
+    type: dict
+    default: {}
+  unwrapped:
+    description:
+      - The C(unwrapped) that M(tetech.key_rotation.django_census) returned.
+      - The application reads values that were encrypted twice in another way than before. Their number per table must
+        explain it, like what was written.
     type: dict
     default: {}
   written:

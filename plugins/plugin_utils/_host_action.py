@@ -31,7 +31,11 @@ class HostAction(RotationAction, abc.ABC):
     shows_progress: ClassVar[bool] = False  # whether the module writes how far it is
     changes: ClassVar[bool] = True  # whether it may change something on the host
     listed: Sequence[Mapping[str, Any]] = ()  # all rows of the findings that the host returned
-    judged_here: ClassVar[bool] = False  # whether ``judge`` may fail where the module did not
+
+    @property
+    def judged_here(self) -> bool:
+        """Whether ``judge`` may fail where the module did not."""
+        return False
 
     @abc.abstractmethod
     def ask(self, options: TaskArguments) -> TaskArguments | Answered:

@@ -9,6 +9,7 @@ from typing import Any
 
 from ..module_utils._errors.base import RotationError
 from ..module_utils._errors.run import NotRun
+from ..module_utils._tasks.registry import WORK
 from ._action import RotationAction
 from ._host_action import Answered, HostAction
 from ._host_calls import HostCall, HostResults
@@ -39,9 +40,11 @@ class Part:
 
         self._guarded(ask)
 
-    def call(self, progress: str) -> HostCall:
-        """For the host; ``progress`` is the file for those who show how far they are."""
-        return self.action.call({**self._asked, "progress": progress} if self.action.shows_progress else self._asked)
+    def call(self, progress: str, earlier: Mapping[str, TaskResult]) -> HostCall:
+        """For the host; ``progress`` is the file for those who show how far they are, ``earlier`` what others found in
+        another process."""
+        asked = {**self._asked, **WORK[self.name].taken(earlier)}
+        return self.action.call({**asked, "progress": progress} if self.action.shows_progress else asked)
 
     def judge(self, ran: HostResults) -> None:
         """Take what ran on the host, if this did."""
@@ -89,7 +92,8 @@ def run_parts(batch: RotationAction, parts: Sequence[Part], *, all_of_them: bool
             if part.has_failed and not all_of_them:
                 break
         while (waiting := [part for part in parts if part.result is None]) and not _stopped(parts, all_of_them):
-            _call(batch, _next_call(waiting, all_of_them=all_of_them), all_of_them)
+            earlier = {part.name: part.result for part in parts if part.result and not part.has_failed}
+            _call(batch, _next_call(waiting, all_of_them=all_of_them), earlier, all_of_them=all_of_them)
     except Exception as exc:
         for part in parts:
             if part.result is None:
@@ -118,10 +122,10 @@ def _next_call(waiting: Sequence[Part], *, all_of_them: bool) -> Sequence[Part]:
     return call
 
 
-def _call(batch: RotationAction, call: Sequence[Part], all_of_them: bool) -> None:
+def _call(batch: RotationAction, call: Sequence[Part], earlier: Mapping[str, TaskResult], *, all_of_them: bool) -> None:
     try:
         with batch.progress_line() as progress:
-            ran = batch.run_tasks([part.call(progress) for part in call], all_of_them=all_of_them)
+            ran = batch.run_tasks([part.call(progress, earlier) for part in call], all_of_them=all_of_them)
     except RotationError as exc:
         for part in call:
             part.abandon(exc)

@@ -38,6 +38,7 @@ APPLICATION_READING: Spec = {
     "fence": {"type": "str", "choices": ["auto", "off"], "default": "off"},
     "baseline": {"type": "dict", "default": {}},
     "meanwhile": {"type": "dict", "default": {}},
+    "unwrapped": {"type": "dict", "default": {}},
     "written": {"type": "dict", "default": {}},
     "rows": {"type": "int", "default": 0},
     "left_out": {"type": "list", "elements": "str", "default": []},

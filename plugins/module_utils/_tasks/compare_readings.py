@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from .._errors.base import RotationError
-from .host_task import HostTask, ModuleResult
+from .host_task import HostTask, ModuleResult, TaskParams
 
 
 def compare_readings(task: HostTask) -> ModuleResult:
@@ -23,6 +23,7 @@ def compare_readings(task: HostTask) -> ModuleResult:
     from .._services import commands
 
     params = task.params
+    meanwhile = _explained(params)
     with rotation.open_application(request_of(params, Purpose("reading"))) as application:
         from django.core.management import get_commands
 
@@ -37,7 +38,7 @@ def compare_readings(task: HostTask) -> ModuleResult:
 
         left_out = {*params["left_out"], *application.recreated()}
         picture = read(lambda name: name not in left_out)
-        if others := model_reading.changed(params["baseline"], picture, params["meanwhile"]):
+        if others := model_reading.changed(params["baseline"], picture, meanwhile):
             picture["unsteady"] = model_reading.unsteady(picture, read(others.__contains__))
         if params["written"]:
             picture["written"] = [
@@ -54,10 +55,16 @@ def compare_readings(task: HostTask) -> ModuleResult:
             model_reading.refuse_damaged(picture.get("written", ()))
         except RotationError as exc:  # with all values by name, for the record
             return {"changed": False, "failed": True, "picture": picture, **exc.as_result()}
-        model_reading.refuse_worse(params["baseline"], picture, params["meanwhile"], left_out)
+        model_reading.refuse_worse(params["baseline"], picture, meanwhile, left_out)
         if hidden := _open(application):
             picture["refused_behind_pooler"] = hidden
     return {"changed": False, "picture": picture}
+
+
+def _explained(params: TaskParams) -> dict[str, dict[str, int]]:
+    """By table, how many values may be read in another way: others wrote them, or they were encrypted twice before."""
+    tables = [*params["meanwhile"], *params["unwrapped"]]
+    return {name: {**params["meanwhile"].get(name, {}), **params["unwrapped"].get(name, {})} for name in tables}
 
 
 def _open(application: Any) -> list[str]:

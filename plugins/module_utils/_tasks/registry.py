@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from .._options.application_options import (
@@ -48,11 +48,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ModuleWork:
-    """The work of a module: a function with the name of its file."""
+    """The work of a module: a function with the name of its file. ``takes`` has by module which of its results are
+    options of this one, where that module ran before it in the same task."""
 
     spec: Spec
     name: str
     needs: Sequence[str] = ("cryptography",)
+    takes: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+    def taken(self, results: Mapping[str, ModuleResult]) -> ModuleResult:
+        """The options that come from the results of modules that ran before."""
+        found = [(results.get(name, {}), option) for name, options in self.takes.items() for option in options]
+        return {option: result[option] for result, option in found if option in result}
 
     @property
     def do(self) -> Callable[[HostTask], ModuleResult]:
@@ -67,7 +74,11 @@ WORK: Mapping[str, ModuleWork] = {
     "application_commands": ModuleWork(APPLICATION_COMMANDS, "run_commands"),
     "application_health": ModuleWork(APPLICATION_HEALTH, "wait_for_health", needs=()),
     "application_log_info": ModuleWork(APPLICATION_LOG_INFO, "compare_logs", needs=()),
-    "application_reading": ModuleWork(APPLICATION_READING_MODULE, "compare_readings"),
+    "application_reading": ModuleWork(
+        APPLICATION_READING_MODULE,
+        "compare_readings",
+        takes={"django_census": ("meanwhile", "unwrapped", "written")},
+    ),
     "application_services": ModuleWork(APPLICATION_SERVICES, "switch_services", needs=()),
     "application_sessions": ModuleWork(APPLICATION_SESSIONS, "wait_for_sessions"),
     "checklist_facts": ModuleWork(CHECKLIST_FACTS_MODULE, "collect_facts"),

@@ -28,8 +28,9 @@ def run_tasks(batch: HostTask) -> ModuleResult:
     results: dict[str, ModuleResult] = {}
     seconds: dict[str, float] = {}
     for asked in json.loads(batch.params["calls"]):
-        started = time.monotonic()
-        result = outcome(asked, functools.partial(_do, batch=batch), WORK[asked["name"]].needs)
+        started, work = time.monotonic(), WORK[asked["name"]]
+        given = {**asked, "options": {**asked["options"], **work.taken(results)}}
+        result = outcome(given, functools.partial(_do, batch=batch), work.needs)
         results[asked["name"]], seconds[asked["name"]] = result, time.monotonic() - started
         if (result.get("failed") or UNDECIDED in result) and not batch.params["all"]:
             break

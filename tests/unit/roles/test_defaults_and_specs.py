@@ -413,16 +413,28 @@ def test_the_data_is_proved_before_the_application_writes_again():
         ("maintenance", "start"),
         ("verification", "running"),
     ]
-    assert entries(rotate[0]["block"])[:8] == [
+    assert entries(rotate[0]["block"])[:7] == [
         ("key_rotation", "validate"),  # a wrong variable is no reason to stop in the middle
         ("record", "open"),
         ("checklist", "main"),
         ("record", "complete"),  # of a dry run, which ends here
-        ("rotation", "begin"),  # who is refused has stopped nothing, and made neither backup nor keys
-        ("monitoring", "picture"),
         ("backup", "main"),
+        ("monitoring", "picture"),
         ("keys", "main"),
     ]
+
+
+@pytest.mark.parametrize("elsewhere", [True, False])
+def test_who_is_refused_the_lease_has_made_neither_backup_nor_keys(elsewhere):
+    names = {f"__backup_{name}": name for name in ("lease", "dump", "adoption")}
+    leasing, dumping = (
+        task["tetech.key_rotation.host_tasks"]["tasks"] for task in read("backup", "tasks/main.yml")[0]["block"]
+    )
+    tasks = [*(leasing if elsewhere else ()), dumping]
+    rendered = [
+        Environment().from_string(one).render(names, __key_rotation_backup_elsewhere=elsewhere) for one in tasks
+    ]
+    assert rendered == (["lease", "['dump']"] if elsewhere else ["['lease', 'dump', 'adoption']"])
 
 
 def test_the_operators_commands_are_checked_before_anything_is_stopped():

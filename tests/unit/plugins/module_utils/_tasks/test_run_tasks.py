@@ -46,3 +46,17 @@ def test_what_the_control_node_has_to_decide_ends_it(run_tasks, monkeypatch, tmp
     then = {"name": "application_commands", "check_mode": False, "diff": False, "options": {"commands": []}}
     assert list(run_tasks(lease, then).result["outcomes"]) == ["postgresql_backup_info"]
     assert len(run_tasks(lease, then, all=True).result["outcomes"]) == 2
+
+
+def test_one_takes_what_the_one_before_it_has_found(run_tasks, monkeypatch):
+    census = {"changed": False, "meanwhile": {"t": {"rows": 1}}, "written": {"t.c": ["1"]}, "targets": []}
+    given: dict[str, object] = {}
+    works = {"take_census": lambda task: census, "compare_readings": lambda task: given.update(task.params) or {}}
+    monkeypatch.setattr(registry.ModuleWork, "do", property(lambda work: works[work.name]))
+    shared = {"project_dir": "/srv", "env_file": "/srv/.env", "rotation_id": "r", "keys": [{"name": "SECRET_KEY"}]}
+    tasks = [("django_census", {}), ("application_reading", {"state": "verified", "written": {}})]
+    ended = run_tasks(
+        *({"name": name, "check_mode": False, "diff": False, "options": {**shared, **own}} for name, own in tasks)
+    )
+    assert list(ended.result["outcomes"]) == ["django_census", "application_reading"], ended.result
+    assert (given["meanwhile"], given["written"], given["unwrapped"]) == (census["meanwhile"], census["written"], {})
