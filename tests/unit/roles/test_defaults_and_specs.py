@@ -354,7 +354,7 @@ def test_the_plan_that_is_written_is_the_one_that_a_rotation_is_held_against():
 
 def test_the_processes_are_looked_at_on_every_host_before_a_rotation():
     (look,) = [task for task in tasks_of("checklist") if "tetech.key_rotation.process_keys_info" in task]
-    asked = "{{ {'moment': 'before'} | combine(key_rotation_processes) }}"
+    asked = "{{ {'moment': 'before'} | combine(__key_rotation_processes) }}"
     assert look["tetech.key_rotation.process_keys_info"] == asked
     (host,) = [task for task in tasks_of("checklist") if task.get("register") == "__checklist_host"]
     every_host = "([__checklist_processes] if __key_rotation_has_processes else [])"
@@ -367,13 +367,13 @@ def test_the_processes_are_looked_at_on_every_host_after_it_with_all_that_the_op
     assert members == {"units", "pids", "patterns", "hidden_environment", "orphans", "absent"}
     (alone,) = [task for task in read("verification", "tasks/running.yml")[0]["block"] if PROCESS_KEYS in task]
     assert {name: alone[PROCESS_KEYS][name] for name in members} == {
-        name: f"{{{{ key_rotation_processes.{name} | default(omit) }}}}" for name in members
+        name: f"{{{{ __key_rotation_processes.{name} | default(omit) }}}}" for name in members
     }
     assert "run_once" not in alone
     assert "__key_rotation_has_processes" in alone["when"]
     assert alone[PROCESS_KEYS]["stage"] == "current"
     assert read("verification", "vars/main.yml")["__verification_processes"]["process_keys_info"] == (
-        "{{ {'stage': 'current', 'env_file': key_rotation_env_file} | combine(key_rotation_processes) }}"
+        "{{ {'stage': 'current', 'env_file': key_rotation_env_file} | combine(__key_rotation_processes) }}"
     )
 
 
