@@ -50,6 +50,17 @@ class StoreWrite(RotationError):
     remedy = "Give the user who runs ansible-playbook the right to write it, and room on the disk."
 
 
+class StoreEphemeral(RotationError):
+    code = "E_STORE_EPHEMERAL"
+    name: str
+    path: str
+    problem = "the {name} {path} is in this container only, and is deleted with it"
+    remedy = (
+        "Keep the keys on a server (O(store) of the type hashi_vault or aws_secrets_manager), and set O(record_dir) to "
+        "a folder that is mounted into the container and outlives the job: see docs/how-to/awx.md."
+    )
+
+
 class StoreReadback(RotationError):
     code = "E_STORE_READBACK"
     path: str

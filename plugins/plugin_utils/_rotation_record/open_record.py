@@ -12,7 +12,9 @@ from ...module_utils._record import page_checksums, sshsig, verifier
 from ...module_utils._record.events import ROTATE
 from ...module_utils._record.writer import Record
 from ...module_utils._stores.history import COMPLETED, History
+from ...module_utils._stores.vault_file import VaultFile
 from .._control_node import clock
+from .._control_node.container import refuse_ephemeral
 from .._control_node.provenance import provenance
 from .._notify import notification
 from .._report import refused_runs, summary_box
@@ -60,6 +62,7 @@ class Opening:
 def open_record(log: RotationLog, task: RecordTask) -> RecordResult:
     """Find the rotation of this run, which is the open one or a new one, and begin its record."""
     notification.rehearse(channels(log, task.notify))
+    refuse_ephemeral({**_store_file(log), "folder of the records": log.folder})
     history = log.store.load()
     run = _identify(log, task, history)
     if not run.completed:
@@ -76,6 +79,11 @@ def open_record(log: RotationLog, task: RecordTask) -> RecordResult:
         "completed": run.completed,
         "destination": run.destination,
     }
+
+
+def _store_file(log: RotationLog) -> dict[str, str]:
+    """The key store, if it is a file."""
+    return {"key store": log.store.path} if isinstance(log.store, VaultFile) else {}
 
 
 def _identify(log: RotationLog, task: RecordTask, history: History) -> Opening:
