@@ -106,7 +106,7 @@ options: $(CONTROL)/.dev
 
 # The pages keep their folders, and so their links. A warning fails the build.
 SITE = .ansible/site
-PAGES = *.md docs/*.md docs/design/*.md roles/*/README.md examples/*/README.md benchmarks/README.md tests/harness/README.md
+PAGES = *.md docs/*.md docs/design/*.md docs/how-to/*.md roles/*/README.md examples/*/README.md benchmarks/README.md tests/harness/README.md
 docs: .venv/docs/.ready $(TREE)
 	rm -rf $(SITE)
 	umask 022 && mkdir -p $(SITE)/source/collections
