@@ -4,6 +4,7 @@
 
     python engine_run.py CHECKOUT PROJECT_DIR STAGE WORKERS    # re-encrypt everything to the keys of STAGE
     python engine_run.py CHECKOUT PROJECT_DIR STAGE census
+    python engine_run.py CHECKOUT PROJECT_DIR STAGE prepared   # prepare everything, then do it by sets
 
 Starting the application is not measured.
 """
@@ -11,6 +12,7 @@ Starting the application is not measured.
 from __future__ import annotations
 
 import json
+import os
 import resource
 import sys
 import tempfile
@@ -48,18 +50,50 @@ def measure(project_dir: str, stage: str, what: str) -> dict[str, float]:
         from django.db import connection
 
         vacuum(connection)
-        work = rewriter.Work()
+        work, before = rewriter.Work(), {}
+        if what == "prepared":
+            before = prepare(application, stage)
         started, used = time.perf_counter(), processor_seconds()
         if what == "census":
             application.census("current")
+        elif what == "prepared":
+            application.reencrypt(stage, work, rewriter.RewritePolicy(prepared=True), workers=cores())
         else:
             application.reencrypt(stage, work, workers=int(what))
-        return {
+        found = {
+            **before,
             "seconds": time.perf_counter() - started,
             "processor": processor_seconds() - used,
             "values": sum(work.values.values()),
             "memory": max(resource.getrusage(who).ru_maxrss // 1024 for who in WHO),
         }
+        if what == "prepared":
+            drop(application)
+        return found
+
+
+def cores() -> int:
+    return len(os.sched_getaffinity(0))
+
+
+def prepare(application: Any, stage: str) -> dict[str, float]:
+    """What is done while the application serves, on all cores and without a throttle."""
+    base = "ansible_collections.tetech.key_rotation.plugins.module_utils._engine"
+    preparation, schemes, rewriter, pool = (
+        import_module(f"{base}.{name}")
+        for name in ("preparation", "crypto.schemes", "rewrite.rewriter", "rewrite.worker_pool")
+    )
+    known = schemes.tried("auto", NAMES)
+    started, used = time.perf_counter(), processor_seconds()
+    work = preparation.Preparing(stage, known, rewriter.RewritePolicy(), cores(), pool.Stop())
+    work.run(application)
+    return {"before_seconds": time.perf_counter() - started, "before_processor": processor_seconds() - used}
+
+
+def drop(application: Any) -> None:
+    prepared = import_module("ansible_collections.tetech.key_rotation.plugins.module_utils._engine.rewrite.prepared")
+    for database, _ in application.parts:
+        prepared.drop(database)
 
 
 def modules() -> list[Any]:

@@ -6,6 +6,8 @@
     make bench ROWS="20000"
     make bench AGAINST=/path/to/another/checkout
 
+Also key_rotation_mode: prepared: what it does before the window, and what is left to do in it.
+
 Ceilings: OpenSSL on one core, without a call for each token; both implementations of Fernet on one core, and
 MultiFernet.rotate() on all cores, with no database; PostgreSQL rewriting the same rows with no cryptography. Two
 floors, at no more than 100,000 profiles: the runbook's loop at its best (the right keys, ciphers cached, one save() a
@@ -42,6 +44,7 @@ PAGE = 1000  # tokens
 BLOCK = 64  # bytes of SHA-256
 STAGES = ("pending", "current")
 TEXT = b"Ada Lovelace, 12 St James's Square, London"
+BY_SETS = "prepared: in the window, on all cores"
 LIMIT = "limit: OpenSSL alone on one core, no call a token"
 
 
@@ -133,6 +136,7 @@ def measure(project_dir: Path, rows: int, against: Path | None, pairs: int) -> N
     stages = itertools.cycle(STAGES)
     for what in works:
         engine(table, project_dir, what, stages, against, pairs)
+    by_sets(table, project_dir, stages, name_of(str(cores)))
     with rotation.open_application(rotation.Request(str(project_dir), None, keys, label="benchmark")) as application:
         best, now = name_of(str(cores)), STAGES[1 - STAGES.index(next(stages))]
         ceilings(table, connection, best)
@@ -157,6 +161,14 @@ def engine(table: Table, project_dir: Path, what: str, stages: Iterator[str], ag
     print(f"  {'memory at most of a process':<52} {max(one['memory'] for one in ours):9.0f} MB", flush=True)
     if against:
         compare(table, what, ours, found[against])
+
+
+def by_sets(table: Table, project_dir: Path, stages: Iterator[str], best: str) -> None:
+    """key_rotation_mode: prepared, of this checkout: what is done before the window, and what is left to do in it."""
+    found = run(CHECKOUT, project_dir, "prepared", table.rows, stages)
+    table.add("prepared: before the window, on all cores", found["before_seconds"], found["before_processor"])
+    table.add(BY_SETS, found["seconds"], found["processor"])
+    table.ratio("engine, all cores / prepared, in the window", best, BY_SETS)
 
 
 def run(checkout: Path, project_dir: Path, what: str, rows: int, stages: Iterator[str]) -> dict[str, float]:

@@ -53,6 +53,7 @@ DOMAINS = {
         "django_census",
         "django_plan",
         "django_plan_info",
+        "django_prepare",
         "django_reencrypt",
         "django_repair",
     ),

@@ -32,7 +32,7 @@ CHECKS = {
     BACKUP: ("backup", "dumps"),
 }
 AFTER = {"plan": (ROTATE, ["--check"])}  # what is typed next if nothing was found, by playbook
-LEFT = ("E_RECORD_UNSIGNED", "E_FENCED")  # by a run that died
+LEFT = ("E_RECORD_UNSIGNED", "E_FENCED", "E_PREPARED_LEFT")  # by a run that died
 Outcomes = Sequence[Mapping[str, Any]]
 
 

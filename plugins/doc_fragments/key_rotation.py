@@ -330,6 +330,42 @@ options:
     type: path
     required: true
 """
+    # For modules that re-encrypt.
+    THROTTLE = r"""
+options:
+  throttle:
+    description: Limits that leave resources to the application. Without them, the work runs at full speed.
+    type: dict
+    suboptions:
+      batch_seconds:
+        description:
+          - Maximum number of seconds for a batch. The number of rows is adapted to the duration of the last batches.
+            V(0) means no limit.
+        type: float
+        default: 0.25
+      ratio:
+        description: Seconds of rest for each second of work, in each process.
+        type: float
+        default: 0
+      replica_lag:
+        description: Wait while the slowest replica is more than this number of seconds behind, if the role may see it.
+        type: float
+        default: 0
+      wal_backlog:
+        description:
+          - Wait while the server keeps more than this number of megabytes of WAL for its archive or a replication slot.
+        type: float
+        default: 0
+      pause_file:
+        description: Wait while this file exists on the host.
+        type: path
+      vacuum_rows:
+        description:
+          - VACUUM a table each time this number of its rows has been rewritten, if the role owns the table.
+          - Otherwise, and with V(0), the module only reports which tables have many dead rows afterwards.
+        type: int
+        default: 0
+"""
     # For modules that compute how long a rotation takes.
     ESTIMATE = r"""
 options:

@@ -13,6 +13,13 @@ description:
     settings and proc(5).
   - Writes nothing except a temporary table, in a transaction that is rolled back.
 options:
+  mode:
+    description:
+      - When values are re-encrypted. With V(prepared), C(unprepared) of the facts says which tables cannot be prepared
+        while the application serves, and why.
+    type: str
+    choices: [window, prepared]
+    default: window
   sessions_allowed:
     description: C(application_name) of database sessions of the application's role that hold no key.
     type: list

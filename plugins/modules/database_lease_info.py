@@ -7,13 +7,14 @@ DOCUMENTATION = r"""
 module: database_lease_info
 author: Tetech (@tetech)
 version_added: 0.1.0
-short_description: Report whether a killed run left its write fence
+short_description: Report what a killed run left in the databases
 description:
   - While a run holds the lease of M(tetech.key_rotation.database_lease), a write fence can refuse what other sessions
-    write to encrypted columns. A run that is killed leaves it behind.
+    write to encrypted columns, and a table can have what M(tetech.key_rotation.django_prepare) prepared. A run that is
+    killed leaves both behind.
 options:
   fence:
-    description: With V(refuse), fail if there is a write fence (E_FENCED).
+    description: With V(refuse), fail if there is a write fence (E_FENCED) or such a table (E_PREPARED_LEFT).
     type: str
     choices: [refuse, accept]
     default: accept
@@ -35,6 +36,10 @@ EXAMPLES = r"""
 RETURN = r"""
 fenced:
   description: Whether a database refuses what other sessions write.
+  type: bool
+  returned: success
+prepared:
+  description: Whether a database has a table of prepared values.
   type: bool
   returned: success
 """

@@ -98,38 +98,12 @@ options:
       - For a rollback that begins while processes still have the keys that it leaves.
     type: bool
     default: false
-  throttle:
-    description: Limits that leave resources to the application. Without them, the work runs at full speed.
-    type: dict
-    suboptions:
-      batch_seconds:
-        description:
-          - Maximum number of seconds for a batch. The number of rows is adapted to the duration of the last batches.
-            V(0) means no limit.
-        type: float
-        default: 0.25
-      ratio:
-        description: Seconds of rest for each second of work, in each process.
-        type: float
-        default: 0
-      replica_lag:
-        description: Wait while the slowest replica is more than this number of seconds behind, if the role may see it.
-        type: float
-        default: 0
-      wal_backlog:
-        description:
-          - Wait while the server keeps more than this number of megabytes of WAL for its archive or a replication slot.
-        type: float
-        default: 0
-      pause_file:
-        description: Wait while this file exists on the host.
-        type: path
-      vacuum_rows:
-        description:
-          - VACUUM a table each time this number of its rows has been rewritten, if the role owns the table.
-          - Otherwise, and with V(0), the module only reports which tables have many dead rows afterwards.
-        type: int
-        default: 0
+  prepared:
+    description:
+      - Whether to change by sets the rows that M(tetech.key_rotation.django_prepare) has prepared and that are still as
+        they were, before the others are re-encrypted one by one.
+    type: bool
+    default: false
   metrics_file:
     description:
       - A file on the host for the textfile collector of Prometheus' node_exporter, with progress metrics.
@@ -144,6 +118,7 @@ options:
     type: str
     default: ""
 extends_documentation_fragment:
+  - tetech.key_rotation.key_rotation.throttle
   - tetech.key_rotation.key_rotation.outside
   - tetech.key_rotation.key_rotation.application
   - tetech.key_rotation.key_rotation.project
@@ -174,7 +149,9 @@ key_id:
   type: str
   returned: success
 work:
-  description: Number of passes over tables, conflicts with other writers, and duration in seconds.
+  description:
+    - Number of passes over tables, conflicts with other writers, and duration in seconds. With O(prepared), C(by_sets)
+      is how many values were changed as they had been prepared.
   type: dict
   returned: success
 others:

@@ -52,6 +52,7 @@ RECORDED = (
     "sought",
     "repaired",
     "left",
+    "preparation",
     "stale",
     "settlements",
     "kept",

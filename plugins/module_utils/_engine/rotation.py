@@ -42,7 +42,7 @@ from .postgres.connection import Database
 from .proof import census, kept_columns, outside
 from .proof.census import Census
 from .proof.row_digests import EachRow
-from .rewrite import fence
+from .rewrite import fence, prepared
 from .rewrite.concurrent_writers import ConcurrentWrites
 from .rewrite.journal import Journal
 from .rewrite.rewriter import RewritePolicy, Rewriting, Work, reencrypt
@@ -259,9 +259,11 @@ class Application:
             rewriting = Rewriting(
                 survey.found, self.keyring, destination, self.accepted, policy, stopped=lambda: stop.asked
             )
+            by_sets = Crew(workers, prepared.SetRewrite(rewriting).batches, database.another, stop)
+            ours = prepared.apply(database, rewriting, by_sets, work) if policy.prepared else {}
             crew = Crew(workers, rewriting.batches, database.another, stop)
-            reencrypt(database, rewriting, crew, work)
-            work.lost += crew.lost
+            reencrypt(database, rewriting, crew, work, ours)
+            work.lost += by_sets.lost + crew.lost
 
     def run_command(self, destination: str, look: Callable[[], None]) -> None:
         """Have the application's own command bring every value to one stage. ``look`` is called meanwhile, and may

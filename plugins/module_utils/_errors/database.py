@@ -205,6 +205,20 @@ class JournalNotCreated(RotationError):
     remedy = "Give the application's database role the right to create a table in its first schema."
 
 
+class PreparedLeft(RotationError):
+    code = "E_PREPARED_LEFT"
+    alias: str
+    table: str
+    problem = (
+        "database {alias} has the table {table}: a rotation that prepared values is under way, or was killed. It has "
+        "ciphertext only, and no value needs it"
+    )
+    remedy = (
+        "Run the rotate playbook to resume, or the rollback playbook; both drop it at their end. If no rotation is "
+        "open: DROP TABLE {table}"
+    )
+
+
 class RowSecurity(RotationError):
     code = "E_ROW_SECURITY"
     column: str

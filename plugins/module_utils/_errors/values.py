@@ -321,6 +321,20 @@ class ScanIncomplete(RotationError):
     remedy = "This is a bug: report it with the table's key."
 
 
+class PreparedDiffers(RotationError):
+    code = "E_PREPARED"
+    table: str
+    column: str
+    problem = (
+        "{table}.{column}: with the new keys alone, what was prepared does not have the plaintexts of the values that "
+        "it is for"
+    )
+    remedy = (
+        "Run the same command again: what was prepared is dropped and prepared again. If it stops here again, set "
+        "O(mode) to window, and report this with the scheme."
+    )
+
+
 class SelfCheck(RotationError):
     code = "E_SELF_CHECK"
     table: str

@@ -19,6 +19,7 @@ from .shared_options import (
     RESTORING,
     RESTORING_INTERNAL,
     ROTATION,
+    THROTTLE,
 )
 
 DATABASE_LEASE: Spec = {
@@ -91,7 +92,26 @@ DJANGO_PLAN_INFO_MODULE: Spec = {
     **KEYS_INTERNAL,
     "counted": {"type": "bool", "default": False},
 }
+DJANGO_PREPARE: Spec = {
+    **THROTTLE,
+    **APPLICATION,
+    **PROJECT,
+    **KEYS,
+    **ROTATION,
+    "state": {"type": "str", "choices": ["prepared", "verified"], "default": "prepared"},
+    "destination": {"type": "str", "required": True, "choices": ["current", "pending", "previous"]},
+    "columns": {"type": "list", "elements": "dict", "default": []},
+    "workers": {"type": "int", "default": 0},
+}
+DJANGO_PREPARE_MODULE: Spec = {
+    **DJANGO_PREPARE,
+    **PROJECT_INTERNAL,
+    **KEYS_INTERNAL,
+    "run": {"type": "str", "default": ""},
+    "step": {"type": "str", "default": ""},
+}
 DJANGO_REENCRYPT: Spec = {
+    **THROTTLE,
     **OUTSIDE,
     **APPLICATION,
     **PROJECT,
@@ -112,17 +132,7 @@ DJANGO_REENCRYPT: Spec = {
     "shares": {"type": "dict"},
     "fence": {"type": "str", "choices": ["auto", "off"], "default": "off"},
     "refuse_writers": {"type": "bool", "default": False},
-    "throttle": {
-        "type": "dict",
-        "options": {
-            "batch_seconds": {"type": "float", "default": 0.25},
-            "ratio": {"type": "float", "default": 0},
-            "replica_lag": {"type": "float", "default": 0},
-            "wal_backlog": {"type": "float", "default": 0},
-            "pause_file": {"type": "path"},
-            "vacuum_rows": {"type": "int", "default": 0},
-        },
-    },
+    "prepared": {"type": "bool", "default": False},
     "metrics_file": {"type": "path"},
 }
 DJANGO_REENCRYPT_MODULE: Spec = {

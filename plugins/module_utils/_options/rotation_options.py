@@ -22,6 +22,7 @@ CHECKLIST_FACTS: Spec = {
     **APPLICATION,
     **PROJECT,
     **KEYS,
+    "mode": {"type": "str", "choices": ["window", "prepared"], "default": "window"},
     "sessions_allowed": {"type": "list", "elements": "str", "default": []},
     "left_out": {"type": "list", "elements": "str", "default": []},
 }

@@ -134,3 +134,16 @@ ROTATION: Spec = {
 STORE: Spec = {
     "store": {"type": "dict", "default": {}, "no_log": True},
 }
+THROTTLE: Spec = {
+    "throttle": {
+        "type": "dict",
+        "options": {
+            "batch_seconds": {"type": "float", "default": 0.25},
+            "ratio": {"type": "float", "default": 0},
+            "replica_lag": {"type": "float", "default": 0},
+            "wal_backlog": {"type": "float", "default": 0},
+            "pause_file": {"type": "path"},
+            "vacuum_rows": {"type": "int", "default": 0},
+        },
+    },
+}

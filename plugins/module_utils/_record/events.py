@@ -151,7 +151,16 @@ class ReencryptionEvent(CountingEvent):
     key_id: str = ""
     stale: Mapping[str, int] | None = None
     fence: Mapping[str, Any] = field(default_factory=dict)
+    work: Mapping[str, Any] = field(default_factory=dict)
     migration: Any = None
+
+
+@dataclass(frozen=True)
+class PreparationEvent(Event):
+    """What was prepared while the application served, or the proof of it: how many ``rows`` in this run, how many
+    ``seconds`` it took, and by table why it was ``excluded``."""
+
+    preparation: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -278,6 +287,7 @@ KINDS: dict[str, type[Event]] = {
     "key_version_info": KeyInfoEvent,
     "django_census": CensusEvent,
     "django_reencrypt": ReencryptionEvent,
+    "django_prepare": PreparationEvent,
     "django_repair": RepairEvent,
     "postgresql_restore": RestoreEvent,
     "postgresql_backup": BackupEvent,

@@ -11,21 +11,23 @@ from typing import Any
 
 from .host_task import HostTask, ModuleResult
 
-FENCE_TRIES = 5  # to drop its triggers, once they refuse nothing any more
+TRIES = 5  # to drop the triggers of a fence that refuses nothing any more, and what was prepared
 
 
 def change_lease(task: HostTask) -> ModuleResult:
     """Take the lease of every database, or of none; or give back what is held; or only remove the fence."""
-    from .._engine.postgres import lease
-    from .._engine.rewrite import fence
+    from .._engine.postgres import catalog, lease
+    from .._engine.rewrite import fence, prepared
 
     params = task.params
     mine, over = params["holder"], params["over"]
     with databases_of(params, params["rotation_id"]) as databases:
         if params["state"] == "released":
             ended = [database for database in databases if lease.is_held_by(database, mine)]
-            undropped = [table for database in ended for table in fence.take_down(database, FENCE_TRIES)]
+            undropped = [table for database in ended for table in fence.take_down(database, TRIES)]
             for database in ended:
+                if not prepared.drop(database, TRIES):
+                    task.warn(f"The table {catalog.PREPARED} could not be dropped: drop it by hand.")
                 lease.give_back(database, mine)
             if params["row_digests"]:
                 _delete(params["row_digests"], task)
@@ -76,5 +78,5 @@ def _remove_fence(databases: Sequence[Any], mine: Any, over: Any, *, dry: bool) 
     for database in fenced:
         if held := lease.look(database, mine, over):
             return {"changed": False, "held": {**held, "alias": database.alias}}
-    undropped = [table for database in fenced if not dry for table in fence.take_down(database, FENCE_TRIES)]
+    undropped = [table for database in fenced if not dry for table in fence.take_down(database, TRIES)]
     return {"changed": bool(fenced), "undropped": undropped}

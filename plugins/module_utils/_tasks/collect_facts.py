@@ -11,8 +11,9 @@ from .host_task import HostTask, ModuleResult
 
 def collect_facts(task: HostTask) -> ModuleResult:
     """Everything at once. Raises what opening the application raises."""
-    from .._engine import host_facts, rotation
+    from .._engine import host_facts, preparation, rotation
     from .._engine.application import django_project, lasting_caches
+    from .._engine.crypto import schemes as known_schemes
     from .._engine.discovery import cached_tokens, stored_files
     from .._engine.postgres import sessions
     from .._engine.proof import model_reading
@@ -47,6 +48,9 @@ def collect_facts(task: HostTask) -> ModuleResult:
             "unfenced": [
                 why for database, survey in application.parts for why in fence.obstacles(database, survey.found)
             ],
+            "unprepared": preparation.excluded(application, known_schemes.tried(request.schemes, request.names))
+            if params["mode"] == "prepared"
+            else None,
             "reads": reads,
             "caches": [cache.as_fact() for cache in lasting_caches.lasting()],
             "cached_tokens": {each.column: each.count for each in held if not each.sessions},

@@ -1,17 +1,19 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Find a write fence that a killed run left behind."""
+"""Find a write fence and prepared values that a killed run left behind."""
 
 from __future__ import annotations
 
-from .._errors.database import DatabaseFenced
+from .._errors.database import DatabaseFenced, PreparedLeft
 from .change_lease import databases_of
 from .host_task import HostTask, ModuleResult
 
 
 def find_fence(task: HostTask) -> ModuleResult:
-    """Whether a database refuses what others write. Raises E_FENCED unless that is accepted."""
-    from .._engine.rewrite import fence
+    """Whether a database refuses what others write, or has prepared values. Raises E_FENCED or E_PREPARED_LEFT unless
+    that is accepted."""
+    from .._engine.postgres.catalog import PREPARED
+    from .._engine.rewrite import fence, prepared
 
     fenced = False
     with databases_of(task.params, "look") as databases:
@@ -20,4 +22,7 @@ def find_fence(task: HostTask) -> ModuleResult:
                 fenced = True
                 if task.params["fence"] == "refuse":
                     raise DatabaseFenced(alias=database.alias, rotation_id=there.rotation_id, since=there.since)
-    return {"changed": False, "fenced": fenced}
+        left = [database for database in databases if prepared.exists(database)]
+        if left and task.params["fence"] == "refuse":
+            raise PreparedLeft(alias=left[0].alias, table=PREPARED)
+    return {"changed": False, "fenced": fenced, "prepared": bool(left)}

@@ -147,7 +147,7 @@ class Reencryption:
         params = self.params
         asked = {name: value for name, value in (params["throttle"] or {}).items() if value is not None}
         refuse_unfit(asked)
-        policy = RewritePolicy(self.stops, Throttle(**asked), self.share, self.others)
+        policy = RewritePolicy(self.stops, Throttle(**asked), self.share, self.others, params["prepared"])
         workers = params["workers"] or cores()
         with self.stop.listening():
             self.application.reencrypt(params["destination"], self.work, policy, workers=workers, stop=self.stop)

@@ -29,6 +29,7 @@ from .._options.data_options import (
     DJANGO_CENSUS_MODULE,
     DJANGO_PLAN_INFO_MODULE,
     DJANGO_PLAN_MODULE,
+    DJANGO_PREPARE_MODULE,
     DJANGO_REENCRYPT_MODULE,
     DJANGO_REPAIR_MODULE,
 )
@@ -87,6 +88,7 @@ WORK: Mapping[str, ModuleWork] = {
     "django_census": ModuleWork(DJANGO_CENSUS_MODULE, "take_census"),
     "django_plan": ModuleWork(DJANGO_PLAN_MODULE, "make_plan"),
     "django_plan_info": ModuleWork(DJANGO_PLAN_INFO_MODULE, "make_plan"),
+    "django_prepare": ModuleWork(DJANGO_PREPARE_MODULE, "prepare_values"),
     "django_reencrypt": ModuleWork(DJANGO_REENCRYPT_MODULE, "reencrypt_values"),
     "django_repair": ModuleWork(DJANGO_REPAIR_MODULE, "repair_values"),
     "env_file": ModuleWork(ENV_FILE_MODULE, "set_env_file"),

@@ -43,6 +43,7 @@ CHECKS: dict[str, Callable[[Observations], ChecklistItem]] = {
     "runs": services.runs,
     "sessions": services.sessions,
     "fence": services.fence,
+    "mode": services.mode,
     "health": services.health,
     "application": data.reads,
     "migrations": data.migrations,

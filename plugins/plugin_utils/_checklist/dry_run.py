@@ -19,6 +19,7 @@ def lines(variables: Mapping[str, Any]) -> list[str]:
         _would(first, "postgresql_backup"),
         *(_would(results, "keys") for results in hosts.values()),
         _would(first, "pending"),
+        *_preparation(first.get("facts", {}).get("facts", {})),
         *(_would(results, "stops") for results in hosts.values()),
         *_reencryption(first.get("django_census", {}), variables),
         *(_would(results, "env_file") for results in hosts.values()),
@@ -35,6 +36,12 @@ def differences(variables: Mapping[str, Any]) -> list[Any]:
 
 def _would(results: Mapping[str, Any], name: str) -> str:
     return str(results.get(name, {}).get("would", ""))
+
+
+def _preparation(facts: Mapping[str, Any]) -> Iterator[str]:
+    if (unprepared := facts.get("unprepared")) is not None:
+        yield "would prepare the re-encryption while the application serves (key_rotation_mode: prepared)"
+        yield from (f"would not prepare {table}: {why}" for table, why in sorted(unprepared.items()))
 
 
 def _reencryption(census: Mapping[str, Any], variables: Mapping[str, Any]) -> Iterator[str]:

@@ -21,6 +21,8 @@ _CLOSE = {
     False: "Make the role of the application's DATABASES the owner of these tables.",
     True: "Leave key_rotation_fence out.",
 }
+_IN_WINDOW = "These tables are re-encrypted while the application is stopped, as with key_rotation_mode: window."
+_NO_MODE = "Leave key_rotation_mode out, or set key_rotation_method to direct."
 _STRANGERS = "Or stop those sessions before, and name what they belong to in key_rotation_services."
 _WITHOUT = "What it writes under the old keys is found and rotated; what it reads under new ones it cannot open."
 
@@ -99,6 +101,21 @@ def fence(seen: Observations) -> ChecklistItem:
     )
     summary += "read under other keys may be saved damaged, without an error"
     return ChecklistItem("fence", STOP if seen.production else WARN, summary, f"{todo} {_STRANGERS}")
+
+
+def mode(seen: Observations) -> ChecklistItem:
+    """When the values are re-encrypted, and which tables cannot be prepared before."""
+    if not seen.facts:
+        return unseen("mode")
+    unprepared = next((each["unprepared"] for each in seen.facts.values() if each.get("unprepared") is not None), None)
+    if unprepared is None:
+        return ChecklistItem("mode", OK, "window: every value is re-encrypted while the application is stopped")
+    if seen.options["method"] == "command":
+        return ChecklistItem("mode", STOP, "prepared: the command of key_rotation_command cannot prepare", _NO_MODE)
+    if not unprepared:
+        return ChecklistItem("mode", OK, "prepared: every table is prepared while the application serves")
+    summary = "; ".join(f"{table}: {why}" for table, why in sorted(unprepared.items()))
+    return ChecklistItem("mode", WARN, f"prepared, but for {summary}", _IN_WINDOW)
 
 
 def health(seen: Observations) -> ChecklistItem:

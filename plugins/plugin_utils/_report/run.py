@@ -19,6 +19,7 @@ from ...module_utils._record.events import (
     Event,
     KeyEvent,
     NotificationEvent,
+    PreparationEvent,
     ReencryptionEvent,
     RepairEvent,
     RestoreEvent,
@@ -68,6 +69,8 @@ class Run:
     restored: RestoreEvent | None = None  # the newest backup that took the place of a database
     worked: bool = False  # whether it re-encrypted
     reencrypted: int = 0
+    by_sets: int = 0  # of these, how many as they had been prepared
+    prepared: list[PreparationEvent] = field(default_factory=list)
     after: list[Event] = field(default_factory=list)
 
     def apply(self, event: Event) -> None:
@@ -104,7 +107,10 @@ class Run:
         self.rolled_back |= isinstance(event, KeyEvent) and event.state in ROLLED_BACK
         if isinstance(event, ReencryptionEvent) and event.is_done:
             self.worked |= bool(event.targets)
+            self.by_sets += event.work.get("by_sets", 0)
             self.reencrypted += sum(target.get("reencrypted", 0) for target in event.targets)
+        if isinstance(event, PreparationEvent) and event.is_done:
+            self.prepared.append(event)
         if isinstance(event, RestoreEvent) and event.swapped:
             self.restored = event
 

@@ -38,10 +38,23 @@ def reencrypted(result: dict[str, Any]) -> Iterator[str]:
     elif targets:
         work = result["work"]
         yield f"  {work['seconds']} s, {work['passes']} passes over tables, {work['conflicts']:,} rows tried again"
+        if work.get("by_sets"):
+            yield f"  {work['by_sets']:,} of these values were prepared before the application was stopped"
     if command := result.get("command"):
         yield f"  by the application's own command {command['name']}; the engine re-encrypted {command['left']:,} more"
     for table in result.get("vacuum", []):
         yield f"  note: every row of {table} was rewritten: VACUUM ANALYZE it, or leave that to autovacuum"
+
+
+def prepared(result: dict[str, Any]) -> Iterator[str]:
+    """One line per column: how many rows are prepared; then which tables are not, and why."""
+    names = [f"{column['table']}.{column['column']}" for column in result.get("columns", [])]
+    width = max(map(len, names), default=0)
+    for name, column in zip(names, result.get("columns", [])):
+        yield f"  {name:<{width}}  {column['rows']:>9,} rows prepared"
+    for table, why in result.get("excluded", {}).items():
+        yield f"  {table}: not prepared, since {why}"
+    yield f"  {result['seconds']} s while the application serves, {result['rows']:,} rows prepared by this run"
 
 
 def share(result: dict[str, Any], host: str) -> Iterator[str]:

@@ -217,7 +217,19 @@ def _copied(texts: Any) -> Iterator[Row]:
 def _times(ending: Ending) -> Iterator[Row]:
     taken = (f"{name} {duration(took)}" for name, took in ending.state.times.whole.items())
     yield Row("time", ", ".join(each.replace(" ", NO_BREAK) for each in taken), whole=False)
+    yield from _prepared(ending.run)
     yield Row("downtime", _downtime(ending.state.downtime), whole=False)
+
+
+def _prepared(run: Run) -> Iterator[Row]:
+    """What was done while the application served, which is no part of the downtime."""
+    if not run.prepared:
+        return
+    rows, seconds = (sum(event.preparation.get(name, 0) for event in run.prepared) for name in ("rows", "seconds"))
+    used = f"; {run.by_sets:,} values were changed by it" if run.worked else ""
+    yield Row("prepared", f"{rows:,} rows in {duration(seconds)}, while the application served{used}", whole=False)
+    for table, why in sorted(run.prepared[0].preparation.get("excluded", {}).items()):
+        yield Row("", f"{table} was not prepared: {why}", whole=False)
 
 
 def _downtime(downtime: Downtime) -> str:

@@ -36,6 +36,8 @@ STEPS = {
     "env_file prepared": "Switch: rehearsed",
     "env_file": "Switch: .env",
     "database_lease": "Lease of the databases",
+    "django_prepare": "Preparation",
+    "django_prepare verified": "Preparation: by new keys alone",
     "django_reencrypt": "Re-encryption",
     "django_repair": "Repair from the backup",
     "django_census": "Census",

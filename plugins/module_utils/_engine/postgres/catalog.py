@@ -26,6 +26,8 @@ OPAQUE = (
 )
 UUIDS = ("uuid", "uuid[]")  # they hold no token; a digest they may hold
 JOURNAL = "tetech_key_rotation_journal"  # our own table, see journal.py
+PREPARED = "tetech_key_rotation_prepared"  # the same, see prepared.py
+OUR_TABLES = [JOURNAL, LEASE, PREPARED]
 FENCE = "tetech_key_rotation_fence"  # our own function, and how the names of its triggers begin, see fence.py
 
 _BETWEEN = re.compile(r'[.:"]')  # what stands between the words of a label
@@ -146,7 +148,7 @@ def tables(database: Database) -> list[Table]:
         " AND n.nspname <> 'information_schema' AND n.nspname !~ '^pg_' AND c.relname <> ALL(%s)"
         " AND NOT EXISTS (SELECT FROM pg_depend d"
         " WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e') ORDER BY 1, 2",
-        ([JOURNAL, LEASE],),
+        (OUR_TABLES,),
     )
     return [
         Table(schema, name, visible, database.alias, partitioned, guarded)
@@ -191,7 +193,7 @@ def columns(database: Database) -> dict[Table, list[Column]]:
         " a.attgenerated <> ''"
         f" {_HELD} AND has_schema_privilege(n.oid, 'USAGE') AND has_column_privilege(c.oid, a.attnum, 'SELECT')"
         " ORDER BY 1, 2, a.attnum",
-        ([JOURNAL, LEASE], list(OPAQUE)),
+        (OUR_TABLES, list(OPAQUE)),
     )
     for schema, name, visible, partitioned, guarded, copy, *column in rows:
         table = Table(schema, name, visible, database.alias, partitioned, guarded, copy)
@@ -214,7 +216,7 @@ def unseen(database: Database) -> list[tuple[str, str]]:
         " UNION ALL SELECT n.nspname || '.' || c.relname || '.' || a.attname, 'a column that this role may not read'"
         f" {_HELD} AND has_schema_privilege(n.oid, 'USAGE') AND has_any_column_privilege(c.oid, 'SELECT')"
         " AND NOT has_column_privilege(c.oid, a.attnum, 'SELECT') ORDER BY 1",
-        ([JOURNAL, LEASE], list(OPAQUE)),
+        (OUR_TABLES, list(OPAQUE)),
     )
 
 

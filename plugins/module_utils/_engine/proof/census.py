@@ -45,7 +45,7 @@ from ..rewrite.throttle import Throttle
 from .census_result import CensusResult
 from .repair_option import format_repair
 from .row_digests import EachRow, TableComparison
-from .table_pages import PAGE_ROWS, Page, PageRequest, by_table, pages, spans
+from .table_pages import PAGE_ROWS, Page, PageRequest, TargetGroup, by_table, pages, spans
 from .value_list import format_values
 
 SAMPLE_PARTS = 10
@@ -198,6 +198,10 @@ class Census:
                 read = (page for part in chosen for page in pages(self.database, PageRequest(group, part)))
                 tallies += self._counted(group.members, read)
         return tallies
+
+    def count(self, group: TargetGroup, read: Iterable[Page]) -> list[Tally]:
+        """Class the values of these pages of one table, wherever they are from."""
+        return self._counted(group.members, self._reported(group.table, read))
 
     def _reported(self, table: Table, read: Iterable[Page]) -> Iterator[Page]:
         """The same pages; how many rows have been read is reported."""

@@ -32,7 +32,12 @@ class RewriteResult:
             "changed": bool(work.values),
             "targets": reencrypted(self.census, lambda column: work.values[column.name]),
             "key_id": self.key_id,
-            "work": {"passes": work.passes, "conflicts": work.conflicts, "seconds": round(self.seconds, 1)},
+            "work": {
+                "passes": work.passes,
+                "conflicts": work.conflicts,
+                "seconds": round(self.seconds, 1),
+                **({"by_sets": work.by_sets} if work.by_sets else {}),
+            },
             "others": self.others.as_result(),
             "stale": dict(work.stale),
             "unwritten": self.unwritten,

@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
+from types import MappingProxyType
 from typing import Any, NamedTuple, Union
 
 from ..._errors.base import RotationError
@@ -67,6 +68,7 @@ class Share(NamedTuple):
 
 
 ALL = Share()
+NONE_OF_OURS: Mapping[int, Sequence[str]] = MappingProxyType({})
 
 
 @dataclass
@@ -111,6 +113,7 @@ class Work:
     conflicts: int = 0
     passes: int = 0
     lost: int = 0  # worker processes that were killed
+    by_sets: int = 0  # tokens that were prepared before (prepared.py), of all
     report: Callable[[BatchResult], None] = lambda batch: None  # told of every batch
 
     def add(self, batch: BatchResult) -> None:
@@ -127,13 +130,15 @@ class RewritePolicy:
 
     It stops at a value that opens under no key set, unless ``stop_at_unreadable`` is False: a rollback restores all it
     can. ``throttle`` says how much it leaves to the application, and ``share`` which part of the work is this host's.
-    ``others`` learns of other writers, and which transactions are not theirs.
+    ``others`` learns of other writers, and which transactions are not theirs. ``prepared`` is whether rows that were
+    prepared are changed by sets first (prepared.py).
     """
 
     stop_at_unreadable: bool = True
     throttle: Throttle = field(default_factory=Throttle)
     share: Share = ALL
     others: ConcurrentWrites = field(default_factory=ConcurrentWrites)
+    prepared: bool = False
 
 
 @dataclass(frozen=True)
@@ -165,21 +170,22 @@ class Rewriting:
         """
         group = self.tables[number]
         journal = Journal(database, self.keyring, self.targets)
-        pace, since = Pace(self._seconds(database)), self.policy.others.since.get(database.alias, "")
+        pace, since = Pace(self.seconds(database)), self.policy.others.since.get(database.alias, "")
         read = pages(database, PageRequest(group, span, besides, since, pace.rows))
-        yield from self._waits(self.policy.throttle.wait(database, self.stopped), group.table)
-        while not self.stopped() and (page := _next(database, read)) is not None:
+        yield from self.waits(self.policy.throttle.wait(database, self.stopped), group.table)
+        while not self.stopped() and (page := next_page(database, read)) is not None:
             if page:
                 started = time.monotonic()
                 batch = self._rewritten(Page(database, group, journal, BatchResult(group.table.label)), page, since)
                 worked = time.monotonic() - started
                 pace.took(len(page), worked)
                 yield batch
-                yield from self._waits(self.policy.throttle.rest(database, worked, self.stopped), group.table)
+                yield from self.waits(self.policy.throttle.rest(database, worked, self.stopped), group.table)
             else:
-                yield _locked(group.table)
+                yield locked(group.table)
 
-    def _waits(self, reasons: Iterator[str], table: Table) -> Iterator[BatchResult]:
+    def waits(self, reasons: Iterator[str], table: Table) -> Iterator[BatchResult]:
+        """What is waited for, as batches that do nothing."""
         return (BatchResult(table.label, waits_for=reason) for reason in reasons)
 
     def _rewritten(self, page: Page, rows: RowPage, since: str) -> BatchResult:
@@ -196,10 +202,14 @@ class Rewriting:
             self._write(page, changes)
         return batch
 
-    def _seconds(self, database: Database) -> float:
+    def seconds(self, database: Database) -> float:
         """What a batch may take: half of the time after which its statement would give way at most."""
         asked = self.policy.throttle.batch_seconds
         return min(asked, database.patience / 2) if asked else asked
+
+    def told(self, exc: RotationError, work: Work) -> RotationError:
+        """The error with what was written before it."""
+        return exc.with_changed(changed(work, self.keyring.key_id(self.destination), exact=exc.code != "E_WORKER"))
 
     def rehearse(self, database: Database) -> None:
         """Seal every value again, and write none."""
@@ -373,8 +383,11 @@ def _count(sealed: Sequence[tuple[census.PageToken, bytes]], rows: int) -> list[
     return counts
 
 
-def reencrypt(database: Database, rewriting: Rewriting, crew: Crew, work: Work) -> None:
-    """Bring every value that opens under any key set under that of the destination.
+def reencrypt(
+    database: Database, rewriting: Rewriting, crew: Crew, work: Work, ours: Mapping[int, Sequence[str]] = NONE_OF_OURS
+) -> None:
+    """Bring every value that opens under any key set under that of the destination. ``ours`` are transactions by table
+    that did just that, and nobody need look at what they wrote.
 
     A value that opens under none is never overwritten. What was committed until an error stays, and ``work`` says what
     that is. With a share nothing is said of the rest: who sees the whole table afterwards finds what a lost host left.
@@ -383,10 +396,9 @@ def reencrypt(database: Database, rewriting: Rewriting, crew: Crew, work: Work) 
     """
     try:
         for number in _order(database, rewriting):
-            _TablePasses(database, rewriting, number, crew, work).run()
+            _TablePasses(database, rewriting, number, crew, work, [*ours.get(number, ())]).run()
     except RotationError as exc:
-        key_id = rewriting.keyring.key_id(rewriting.destination)
-        raise exc.with_changed(changed(work, key_id, exact=exc.code != "E_WORKER")) from None
+        raise rewriting.told(exc, work) from None
 
 
 def changed(work: Work, key_id: str, *, exact: bool = True) -> str:
@@ -465,7 +477,7 @@ class _TablePasses:
     def _own_spans(self) -> list[Span]:
         """The parts of the table that are this host's."""
         group, share = self.rewriting.tables[self.number], self.rewriting.policy.share
-        everything = _spans(self.database, group, self.crew, self.work)
+        everything = patient_spans(self.database, group, self.crew, self.work)
         own = [span for place, span in enumerate(everything) if share.has(self.number + place)]
         portion = len(own) / len(everything)
         portions = {target.name: portion for target in group.members}
@@ -503,18 +515,18 @@ class _TablePasses:
             self.crew.refuse_to_go_on()
 
 
-def _locked(table: Table) -> BatchResult:
+def locked(table: Table) -> BatchResult:
     """The word of a wait for the table itself."""
     return BatchResult(table.label, waits_for=f"{table.label}, which somebody has locked")
 
 
-def _next(database: Database, read: Iterator[RowPage]) -> RowPage | None:
+def next_page(database: Database, read: Iterator[RowPage]) -> RowPage | None:
     """The next page, an empty one where somebody has locked the table, None after the last."""
     with database.impatient():
         return next(read, None)
 
 
-def _spans(database: Database, group: TargetGroup, crew: Crew, work: Work) -> list[Span]:
+def patient_spans(database: Database, group: TargetGroup, crew: Crew, work: Work) -> list[Span]:
     """The parts of the table; while somebody has it locked, with a word now and then."""
     patience = Patience(database, [group.table.identifier])
     with database.impatient():
@@ -523,7 +535,7 @@ def _spans(database: Database, group: TargetGroup, crew: Crew, work: Work) -> li
                 return spans(database, group, SPAN_ROWS)
             except Yielded:
                 patience.refuse_to_wait()
-            work.report(_locked(group.table))
+            work.report(locked(group.table))
             crew.refuse_to_go_on()
 
 
@@ -576,17 +588,7 @@ def _update(database: Database, group: TargetGroup, search: tuple[_Searched, ...
     """The UPDATE of ``compare_and_set``. In ``v`` are the row's key (k), its old and new values (o, n), and of each way
     in which a digest was made what is replaced (b) and what takes its place (d)."""
     table, key, members = group
-    values = [
-        (target, sql.Identifier("v", f"o{place}"), sql.Identifier("v", f"n{place}"))
-        for place, target in enumerate(members)
-    ]
-    assign = [
-        sql.SQL(f"{{}} = {target.kind.write}").format(sql.Identifier(target.column), new) for target, _, new in values
-    ]
-    same = [sql.SQL("{} IS NOT DISTINCT FROM {}").format(target.value, old) for target, old, _ in values]
-    kept = [
-        sql.SQL("{} IS DISTINCT FROM {} AND {}").format(old, new, alike) for (_, old, new), alike in zip(values, same)
-    ]
+    assign, same, kept = compared(members)
     digests = [each.statement(sum(other.ways for other in search[:place])) for place, each in enumerate(search)]
     ways = sum(each.ways for each in search)
     names = [*key.names, *(f"{side}{place}" for side in "on" for place in range(len(members)))]
@@ -611,6 +613,23 @@ def _update(database: Database, group: TargetGroup, search: tuple[_Searched, ...
             ),
         )
     )
+
+
+def compared(members: Sequence[Target]) -> tuple[list[Any], list[Any], list[Any]]:
+    """For each target with its old and new value (o, n) in a list ``v``: how a row ``t`` is assigned the new one, when
+    it has the old one, and when it has it although that was to be replaced."""
+    values = [
+        (target, sql.Identifier("v", f"o{place}"), sql.Identifier("v", f"n{place}"))
+        for place, target in enumerate(members)
+    ]
+    assign = [
+        sql.SQL(f"{{}} = {target.kind.write}").format(sql.Identifier(target.column), new) for target, _, new in values
+    ]
+    same = [sql.SQL("{} IS NOT DISTINCT FROM {}").format(target.value, old) for target, old, _ in values]
+    kept = [
+        sql.SQL("{} IS DISTINCT FROM {} AND {}").format(old, new, alike) for (_, old, new), alike in zip(values, same)
+    ]
+    return assign, same, kept
 
 
 class _Searched(NamedTuple):

@@ -6,11 +6,12 @@ import contextlib
 from types import SimpleNamespace
 
 import pytest
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.rewrite import fence
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.rewrite import fence, prepared
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.rewrite.fence import FenceState
 from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import RotationError
 from ansible_collections.tetech.key_rotation.plugins.module_utils._tasks import find_fence
 
+NOTHING = {"changed": False, "fenced": False, "prepared": False}
 LEFT = FenceState("2026-spring", "2026-03-01 03:00:00 UTC")
 
 
@@ -18,10 +19,11 @@ LEFT = FenceState("2026-spring", "2026-03-01 03:00:00 UTC")
 def find(monkeypatch):
     """The result, for databases of which each has one of these fences."""
 
-    def run(fences, answer):
+    def run(fences, answer, prepared_in=()):
         databases = [SimpleNamespace(alias=alias) for alias in fences]
         monkeypatch.setattr(find_fence, "databases_of", lambda params, label: contextlib.nullcontext(databases))
         monkeypatch.setattr(fence, "read_fence", lambda database: fences[database.alias])
+        monkeypatch.setattr(prepared, "exists", lambda database: database.alias in prepared_in)
         return find_fence.find_fence(SimpleNamespace(params={"fence": answer}))
 
     return run
@@ -30,12 +32,19 @@ def find(monkeypatch):
 @pytest.mark.parametrize("answer", ["refuse", "accept"])
 def test_no_database_has_a_fence(find, answer):
     opened = FenceState("2026-spring", LEFT.since, refuses=False)
-    assert find({"default": None, "second": opened}, answer) == {"changed": False, "fenced": False}
+    assert find({"default": None, "second": opened}, answer) == NOTHING
 
 
 def test_a_fence_that_a_killed_run_left_is_reported_or_an_error(find):
     fences = {"default": None, "second": LEFT}
-    assert find(fences, "accept") == {"changed": False, "fenced": True}
+    assert find(fences, "accept") == {**NOTHING, "fenced": True}
     with pytest.raises(RotationError, match="E_FENCED") as refused:
         find(fences, "refuse")
     assert "2026-spring" in str(refused.value)
+
+
+def test_prepared_values_that_a_killed_run_left_are_reported_or_an_error(find):
+    databases = {"default": None, "second": None}
+    assert find(databases, "accept", ["second"]) == {**NOTHING, "prepared": True}
+    with pytest.raises(RotationError, match=r"E_PREPARED_LEFT.* second"):
+        find(databases, "refuse", ["second"])

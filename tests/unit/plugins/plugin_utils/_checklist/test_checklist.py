@@ -56,6 +56,7 @@ FACTS: dict[str, Any] = {
     "migrations": [],
     "speed": {"values": {"profile": 0.0001}, "row": 0.0001, "read": {"profile": 0.00005}},
     "secret_key": {"sessions": "", "logins": False, "packages": [], "fallbacks": 0, "queued": 0, "keys": []},
+    "unprepared": None,
     "reads": {"broken": [], "unknown": {}, "of_ciphertext": []},
     "unfenced": [],
     "caches": [],
@@ -429,6 +430,8 @@ WRONG: list[tuple[str, Callable[[dict[str, Any]], Any], str, str]] = [
     ("versions", fact(versions={"Django": "3.2.1"}), "stop", "Django 3.2.1 is too old"),
     ("versions", database(server="13.2"), "stop", "PostgreSQL 13.2 is too old"),
     ("versions", database(server="19.0"), "warn", "PostgreSQL 19.0 is newer than what this was tested with"),
+    ("mode", fact(unprepared={"profile": "it has the search columns bidx"}), "warn", "but for profile: it has the"),
+    ("mode", both(fact(unprepared={}), option(method="command")), "stop", "prepared: the command of"),
     (
         "fence",
         fact(unfenced=["the role does not own profile"]),
@@ -506,6 +509,7 @@ def test_each_item_is_seen_to_stop_a_rotation():
             lambda made: (fact(secret_key={"queued": 9})(made), option(settings=[{"name": "FIELD_KEY"}])(made)),
             "ok",
         ),
+        ("mode", fact(unprepared={}), "ok"),
         ("fence", option(fence="off"), "skip"),
         ("fence", session(process=None), "ok"),
         ("sessions", session(process={"pid": 7, "name": "worker", "units": []}), "ok"),
@@ -648,7 +652,7 @@ def test_what_follows_from_wrong_keys_is_said_once():
     for name in ("census", "backup"):
         assert (items[name].status, items[name].seen, items[name].todo) == ("skip", "not checked: see keys", "")
     assert items["keys"].seen == "E_ENV_KEY_MISSING: .env: A is not set (not checked because of this: backup, census)"
-    with pytest.raises(RotationError, match=r"E_CHECKLIST: 1 of 28 checks stop the rotation: keys\. Nothing"):
+    with pytest.raises(RotationError, match=r"E_CHECKLIST: 1 of 29 checks stop the rotation: keys\. Nothing"):
         checklist.refuse(list(items.values()))
     lines = " ".join(" ".join(checklist.table(list(items.values()))).split())
     assert "not configured or not checked: " not in lines, "what a failed item names is not said again"
@@ -723,7 +727,7 @@ def test_all_that_stops_is_said_at_once():
 
     items = checklist.judge_items(seen(change), [])
     assert len(items) == len(checklist.CHECKS)
-    with pytest.raises(RotationError, match=r"E_CHECKLIST: 2 of 28 checks .*: rehearsal, wal\.") as refused:
+    with pytest.raises(RotationError, match=r"E_CHECKLIST: 2 of 29 checks .*: rehearsal, wal\.") as refused:
         checklist.refuse(items)
     assert "Nothing was changed." in str(refused.value)
     assert refused.value.todo.startswith("Do what the checklist says")
@@ -744,6 +748,11 @@ def problems(made: dict[str, Any]) -> None:
     both(database(archive_fails=True), census(current=5, previous=1), option(environment="staging"))(made)
 
 
+def test_what_is_prepared_needs_room_next_to_the_data():
+    assert "160 MB are needed" in item("disk", lambda _: None).seen
+    assert "240 MB are needed" in item("disk", fact(unprepared={})).seen
+
+
 def test_the_table_has_problems_first_and_a_line_each_for_what_was_skipped_and_what_is_well():
     items = checklist.judge_items(seen(problems), [])
     lines = list(checklist.table(items))
@@ -751,15 +760,15 @@ def test_the_table_has_problems_first_and_a_line_each_for_what_was_skipped_and_w
     assert starts == ["STOP", "warn", "skip", "ok"]
     assert lines[0].split()[1:4] == ["wal", "archiving", "of"]
     assert lines[1].strip().startswith("-> Mend the archiving")
-    assert lines[-2:] == ["  skip  not configured or not checked: rehearsal", "  ok    25 checks are fine"]
+    assert lines[-2:] == ["  skip  not configured or not checked: rehearsal", "  ok    26 checks are fine"]
     assert max(map(len, lines)) <= 120
-    assert checklist.summary(items) == "28 checks: 25 fine, 1 with a warning, 1 skipped, 1 in the way"
+    assert checklist.summary(items) == "29 checks: 26 fine, 1 with a warning, 1 skipped, 1 in the way"
 
 
 def test_the_whole_table_has_a_line_for_each_item_problems_first():
     lines = list(checklist.table(checklist.judge_items(seen(problems), []), whole=True))
     starts = [line[2:6].strip() for line in lines if not line.startswith("   ")]
-    assert starts == ["STOP", "warn", "skip", *["ok"] * 25]
+    assert starts == ["STOP", "warn", "skip", *["ok"] * 26]
 
 
 def test_an_item_has_the_name_by_which_it_is_accepted():

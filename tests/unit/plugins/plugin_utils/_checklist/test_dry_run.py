@@ -44,3 +44,13 @@ def test_it_says_in_order_what_a_rotation_would_do_and_the_same_once():
 
 def test_it_does_not_say_what_is_done_already():
     assert "  would re-encrypt 7 values" not in dry_run.lines(variables(destination="current"))
+
+
+def test_it_says_what_it_would_prepare_and_what_not():
+    asked = variables()
+    facts = {"facts": {"facts": {"unprepared": {"profile": "it has the search columns bidx"}}}}
+    asked["hostvars"]["one"]["__checklist_host"]["outcomes"].update(checklist_facts=facts["facts"])
+    lines = dry_run.lines(asked)
+    start = lines.index("  would prepare the re-encryption while the application serves (key_rotation_mode: prepared)")
+    assert lines[start + 1] == "  would not prepare profile: it has the search columns bidx"
+    assert lines[start + 2] == "  would stop web, worker"

@@ -18,3 +18,19 @@ def test_a_census_is_one_line_per_target_with_the_largest_class_first():
 
 def test_a_census_of_nothing_has_no_lines():
     assert list(step_lines.census([])) == []
+
+
+def test_what_is_prepared_is_one_line_per_column_and_what_is_not_has_its_reason():
+    columns = [{"table": "t", "column": name, "rows": 7} for name in ("a", "name")]
+    result = {
+        "columns": columns,
+        "excluded": {"u": "functions of the application encrypt it"},
+        "rows": 3,
+        "seconds": 1.5,
+    }
+    assert list(step_lines.prepared(result)) == [
+        "  t.a             7 rows prepared",
+        "  t.name          7 rows prepared",
+        "  u: not prepared, since functions of the application encrypt it",
+        "  1.5 s while the application serves, 3 rows prepared by this run",
+    ]

@@ -250,3 +250,15 @@ def test_what_stopped_a_run_on_the_checklist_is_named_with_its_code(play):
     assert stopping in wide(play)
     play.begun().step("env_file", "failed", error=REFUSED | {"code": "E_ENV"}).step("rotate", "failed")
     assert "backup: " not in wide(play), "it was another run's"
+
+
+def test_what_was_prepared_is_no_part_of_the_downtime_and_what_was_not_is_named(play):
+    why = {"shop": "it has the search columns bidx"}
+    play.begun().prepared().step("django_prepare", preparation={"rows": 7, "seconds": 65.0, "excluded": why})
+    play.step("django_prepare", preparation={"seconds": 5.0}, asked={"state": "verified"}).stopped()
+    play.step("django_reencrypt", targets=[target("current", reencrypted=7)], work={"by_sets": 6}).proved().started()
+    play.step("rotate", "done")
+    said = "prepared 7 rows in 1 min 10 s, while the application served; 6 values were changed by it"
+    assert rows(play, "prepared") == [said]
+    assert "shop was not prepared: it has the search columns bidx" in wide(play)
+    assert not rows(completed(play), "prepared"), "a run that prepared nothing does not say so"

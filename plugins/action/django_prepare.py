@@ -1,0 +1,34 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""django_prepare on the controller: hand the key sets from the store to the host, and show what is prepared."""
+
+from __future__ import annotations
+
+from ..plugin_utils._host_action import HostAction
+from ..plugin_utils._report import step_lines
+from ..plugin_utils._screen import lines
+from ..plugin_utils._task_types import TaskArguments, TaskResult
+
+
+class ActionModule(HostAction):
+    shows_progress = True
+
+    def would(self, args: TaskArguments, result: TaskResult) -> str:
+        return "prepare the re-encryption"
+
+    def ask(self, args: TaskArguments) -> TaskArguments:
+        history = self.store(args).load()
+        destination = str(args["destination"])
+        known = history.for_host()
+        asked = {name: value for name, value in args.items() if name not in ("store", "record_dir")}
+        if not self._task.check_mode:
+            history.stage(destination)  # E_STORE_STAGE before anything starts
+            asked.update(run=self.run_name(), step=str(self._task._uuid))
+        if args.get("state") == "verified":
+            known["key_sets"] = {stage: keys for stage, keys in known["key_sets"].items() if stage == destination}
+        return {**asked, **known}
+
+    def judge(self, args: TaskArguments, result: TaskResult) -> TaskResult:
+        if result.get("preparation") and args.get("state") != "verified":
+            lines.detail(step_lines.prepared(result["preparation"]), "Preparation")
+        return result

@@ -1,0 +1,91 @@
+#!/usr/bin/python
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: django_prepare
+author: Tetech (@tetech)
+version_added: 0.1.0
+short_description: Prepare a re-encryption while the application serves
+description:
+  - Decrypts every value of a Django application and encrypts it under another version, into the table
+    C(tetech_key_rotation_prepared) next to the data, which has ciphertext only. The data is only read.
+  - M(tetech.key_rotation.django_reencrypt) with O(ignore:prepared=true) then changes by sets the rows that are still as
+    they were, and re-encrypts all others as usual.
+  - May be killed at any time and run again. What is prepared already is not prepared again.
+  - M(tetech.key_rotation.database_lease) drops the table when the lease is released.
+options:
+  state:
+    description:
+      - V(prepared) prepares.
+      - V(verified) decrypts everything that is prepared in a fresh process that has only the version of O(destination),
+        and fails (E_PREPARED) unless the plaintexts are those of the values that it is for. It then drops the table.
+    type: str
+    choices: [prepared, verified]
+    default: prepared
+  destination:
+    description: The stage under which every value is to be.
+    type: str
+    required: true
+    choices: [current, pending, previous]
+  columns:
+    description: For O(state=verified), C(columns) of the RV(preparation) that O(state=prepared) returned.
+    type: list
+    elements: dict
+    default: []
+  workers:
+    description: Number of processes that work at the same time. V(0) means one for each core that the module may use.
+    type: int
+    default: 0
+  run:
+    description: The run whose lock all its processes share. Set by the action plugin. Not for playbooks.
+    type: str
+    default: ""
+  step:
+    description: The step of that run. Set by the action plugin. Not for playbooks.
+    type: str
+    default: ""
+extends_documentation_fragment:
+  - tetech.key_rotation.key_rotation.throttle
+  - tetech.key_rotation.key_rotation.application
+  - tetech.key_rotation.key_rotation.project
+  - tetech.key_rotation.key_rotation.keys
+  - tetech.key_rotation.key_rotation.rotation
+  - tetech.key_rotation.key_rotation.attributes
+"""
+
+EXAMPLES = r"""
+- name: Prepare the re-encryption
+  tetech.key_rotation.django_prepare:
+    project_dir: /srv/food_ordering
+    destination: pending
+    rotation_id: "2026-spring"
+  vars:
+    ansible_python_interpreter: /srv/food_ordering/.venv/bin/python
+"""
+
+RETURN = r"""
+preparation:
+  description:
+    - C(columns) has by column how many rows are prepared, and the keyed digest of the plaintexts of the values that
+      they are for. C(seconds) is how long it took.
+    - With O(state=prepared), C(rows) is how many rows this run prepared, and C(excluded) says by table why its rows are
+      not prepared. They are re-encrypted in the maintenance window.
+  type: dict
+  returned: success
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ..module_utils._module.runner import run
+from ..module_utils._options.data_options import DJANGO_PREPARE_MODULE
+from ..module_utils._tasks.prepare_values import prepare_values
+
+
+def main() -> None:
+    run(AnsibleModule(DJANGO_PREPARE_MODULE, supports_check_mode=True), prepare_values)
+
+
+if __name__ == "__main__":
+    main()

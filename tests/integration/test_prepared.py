@@ -1,0 +1,320 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Rows prepared before the window and changed by sets in it, by the engine in this process on a real PostgreSQL."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine import preparation
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.formats import Opened
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.keyring import (
+    ApplicationSettings,
+    Keyring,
+)
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres import catalog
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres.connection import Database
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.proof import census, table_pages
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.rewrite import prepared, rewriter
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.rewrite.concurrent_writers import (
+    ConcurrentWrites,
+)
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.rewrite.worker_pool import Crew, Stop
+from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import RotationError
+from ansible_collections.tetech.key_rotation.plugins.module_utils._system import progress_file
+
+from .test_engine import NEW, SCHEME, SCHEMES, classes, fill, keyring, targets  # noqa: F401  # a fixture
+
+KEYS = [
+    ("id bigint PRIMARY KEY", "%s"),
+    ("id text PRIMARY KEY", "'key, \"\\ ' || %s"),
+    ("id int, day date, PRIMARY KEY (id, day)", "%s / 7, date '2026-01-01' + %s"),
+]
+
+
+@pytest.fixture(autouse=True)
+def small_parts(database: Database, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(table_pages, "PAGE_ROWS", 7)
+    monkeypatch.setattr(prepared, "PAGE_ROWS", 7)
+    monkeypatch.setattr(rewriter, "SPAN_ROWS", 20)
+    yield
+    prepared.drop(database)
+
+
+def rewriting(database: Database, keyring: Keyring, **policy: Any) -> rewriter.Rewriting:
+    return rewriter.Rewriting(
+        targets(database), keyring, "pending", policy=rewriter.RewritePolicy(**policy, prepared=True)
+    )
+
+
+def prepare(database: Database, keyring: Keyring, workers: int = 1) -> int:
+    """How many rows were prepared by this call."""
+    work = rewriting(database, keyring)
+    contents = prepared.Contents(keyring.key_id("pending"), [prepared.describe(group) for group in work.tables])
+    done: list[int] = []
+    crew = Crew(workers, prepared.Preparation(work).batches, database.another, Stop())
+    prepared.prepare(database, work, crew, contents, lambda batch: done.append(batch.rewritten))
+    return sum(done)
+
+
+def apply(database: Database, keyring: Keyring, workers: int = 1, **policy: Any) -> tuple[rewriter.Work, int]:
+    """The work by sets, then the ordinary passes: the work, and how many values the latter found left."""
+    work, found = rewriter.Work(), rewriting(database, keyring, **policy)
+    by_sets = Crew(workers, prepared.SetRewrite(found).batches, database.another, Stop())
+    ours = prepared.apply(database, found, by_sets, work)
+    applied = sum(work.values.values())
+    crew = Crew(workers, found.batches, database.another, Stop())
+    rewriter.reencrypt(database, found, crew, work, ours)
+    return work, sum(work.values.values()) - applied
+
+
+def seal(keyring: Keyring, text: str, stage: str = "current") -> str:
+    return keyring.cipher(SCHEME, stage).seal(Opened(text.encode(), 1_700_000_000)).decode()
+
+
+def rows(database: Database) -> list[tuple[Any, ...]]:
+    return database.rows("SELECT * FROM secrets ORDER BY 1, 2")
+
+
+@pytest.mark.parametrize(("key", "values"), KEYS)
+@pytest.mark.parametrize("workers", [1, 2])
+def test_the_data_is_not_changed_before_and_then_by_sets(
+    database: Database, keyring: Keyring, key: str, values: str, workers: int
+) -> None:
+    fill(database, keyring, key, values)
+    before, count = rows(database), census.Census(database, targets(database), keyring, b"k").take()
+
+    assert prepare(database, keyring, workers) == 50
+    assert rows(database) == before
+    work, left = apply(database, keyring, workers)
+
+    assert left == 0
+    assert work.values == {"secrets.a": 50}
+    assert classes(database, keyring) == {"pending": 50}
+    after = census.Census(database, targets(database), keyring, b"k").take()
+    census.refuse_difference([tally.result for tally in count], [tally.result for tally in after])
+
+
+def test_what_changed_since_is_left_to_the_ordinary_passes(database: Database, keyring: Keyring) -> None:
+    fill(database, keyring, *KEYS[0])
+    prepare(database, keyring)
+    fresh = seal(keyring, "written while the application served")
+    database.execute("UPDATE secrets SET a = %s WHERE id = 3", (fresh,))
+    database.execute("UPDATE secrets SET b = %s WHERE id = 4", (fresh,))
+    database.execute("DELETE FROM secrets WHERE id = 5")
+    database.execute("INSERT INTO secrets VALUES (1000, %s, NULL)", (fresh,))
+
+    work, left = apply(database, keyring)
+
+    assert left == 4, "the two values of row 4, and one each of rows 3 and 1000"
+    assert work.values == {"secrets.a": 50, "secrets.b": 1}
+    assert classes(database, keyring) == {"pending": 50}
+    for place in ("a FROM secrets WHERE id = 3", "b FROM secrets WHERE id = 4", "a FROM secrets WHERE id = 1000"):
+        ((token,),) = database.rows(f"SELECT {place}")
+        assert keyring.cipher(SCHEME, "pending").open(token.encode()).plaintext.startswith(b"written while")
+
+
+def test_only_what_changed_is_prepared_again(database: Database, keyring: Keyring) -> None:
+    fill(database, keyring, *KEYS[0])
+    assert prepare(database, keyring) == 50
+    assert prepare(database, keyring) == 0
+    database.execute("UPDATE secrets SET a = %s WHERE id = 3", (seal(keyring, "another"),))
+    assert prepare(database, keyring) == 1
+    apply(database, keyring)
+    assert prepare(database, keyring) == 0, "what is where it should be needs nothing"
+    assert classes(database, keyring) == {"pending": 50}
+
+
+@pytest.mark.parametrize("other", ["keys", "columns"])
+def test_what_was_prepared_for_other_keys_or_columns_is_never_applied(
+    database: Database, keyring: Keyring, other: str
+) -> None:
+    fill(database, keyring, *KEYS[0])
+    group = rewriting(database, keyring).tables[0]
+    key_id, columns = keyring.key_id("pending"), group
+    if other == "keys":
+        key_id = "another"
+    else:
+        columns = group._replace(members=group.members[:1])
+    prepare(database, keyring)
+    prepared.make(database, prepared.Contents(key_id, [prepared.describe(columns)]))
+    assert database.rows(f"SELECT count(*) FROM {catalog.PREPARED}") == [(0,)], "it is made anew"
+    wrong = rewriter.Change(("1",), (rows(database)[1][1], None), ("wrong", None), (1, 0), {})
+    prepared.PreparedRows(database, group, 0).store([wrong])
+
+    _, left = apply(database, keyring)
+
+    assert left == 50
+    assert classes(database, keyring) == {"pending": 50}
+
+
+def test_a_row_that_another_process_wrote_since_the_census_is_left_to_the_ordinary_passes(
+    database: Database, keyring: Keyring
+) -> None:
+    fill(database, keyring, *KEYS[0])
+    prepare(database, keyring)
+    others = ConcurrentWrites.from_now([database])
+    database.execute("UPDATE secrets SET a = a WHERE id = 3")
+
+    _, left = apply(database, keyring, others=others)
+
+    assert left == 1
+    assert others.rows == {"secrets": {"3"}}, "and is known as another's from then on"
+    assert not any(others.wrote("default", one) for (one,) in database.rows("SELECT xmin::text FROM secrets"))
+
+
+def test_a_locked_row_is_left_to_the_ordinary_passes(database: Database, keyring: Keyring) -> None:
+    fill(database, keyring, *KEYS[0])
+    prepare(database, keyring)
+    with contextlib.closing(database.another()) as other, other.transaction("READ WRITE"):
+        other.rows("SELECT 1 FROM secrets WHERE id = 3 FOR UPDATE")
+        found, work = rewriting(database, keyring), rewriter.Work()
+        prepared.apply(database, found, Crew(1, prepared.SetRewrite(found).batches, database.another, Stop()), work)
+        assert 0 < sum(work.values.values()) < 50
+    apply(database, keyring)
+    assert classes(database, keyring) == {"pending": 50}
+
+
+def test_a_table_with_update_triggers_or_search_columns_goes_the_ordinary_way(
+    database: Database, keyring: Keyring
+) -> None:
+    fill(database, keyring, *KEYS[0])
+    (group,) = rewriting(database, keyring).tables
+    assert prepared.obstacle(database, group, keyring, [SCHEME]) == ""
+    assert "only its values tell" in prepared.obstacle(database, group, keyring, [])
+    database.execute(
+        "CREATE FUNCTION nothing() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';"
+        "CREATE TRIGGER stamped BEFORE UPDATE ON secrets FOR EACH ROW EXECUTE FUNCTION nothing()"
+    )
+    try:
+        assert "stamped" in prepared.obstacle(database, group, keyring, [SCHEME])
+        prepare(database, keyring)
+        _, left = apply(database, keyring)
+        assert left == 50
+    finally:
+        database.execute("DROP FUNCTION nothing CASCADE")
+    database.execute("SET search_path = ''")
+    assert "may not create a table" in prepared.obstacle(database, group, keyring, [SCHEME])
+    database.execute("RESET search_path")
+
+
+def test_the_table_is_ours_alone_and_is_dropped(database: Database, keyring: Keyring) -> None:
+    fill(database, keyring, *KEYS[0])
+    prepare(database, keyring)
+    assert catalog.PREPARED not in {table.name for table in [*catalog.columns(database), *catalog.tables(database)]}
+    with contextlib.closing(database.another()) as other, other.transaction("READ ONLY"):
+        other.rows(f"SELECT 1 FROM {catalog.PREPARED}")
+        assert not prepared.drop(database), "whoever reads it is not waited for"
+    assert prepared.exists(database)
+    assert prepared.drop(database)
+    assert not prepared.exists(database)
+    _, left = apply(database, keyring)
+    assert left == 50, "without it the engine does all"
+
+
+def test_bytes_and_documents(database: Database, keyring: Keyring) -> None:
+    database.execute("CREATE TABLE secrets (id int PRIMARY KEY, a bytea, b jsonb)")
+    for number in range(20):
+        a, b = seal(keyring, f"bytes {number}"), seal(keyring, f"leaf {number}")
+        database.execute(
+            "INSERT INTO secrets VALUES (%s, convert_to(%s, 'UTF8'), jsonb_build_object('x', %s::text, 'y', %s::text))",
+            (number, a, b, seal(keyring, 'quoted " leaf')),
+        )
+    plain = [
+        target.__class__(target.table, target.column, kind, SCHEME, "Secret", target.key, None)
+        for target, kind in zip(targets(database), ("bytea", "jsonb"))
+    ]
+    found = rewriter.Rewriting(plain, keyring, "pending", policy=rewriter.RewritePolicy(prepared=True))
+    before = census.Census(database, plain, keyring, b"k").take()
+    contents = prepared.Contents(keyring.key_id("pending"), [prepared.describe(group) for group in found.tables])
+    crew = Crew(1, prepared.Preparation(found).batches, database.another, Stop())
+    prepared.prepare(database, found, crew, contents, lambda batch: None)
+    work = rewriter.Work()
+    prepared.apply(database, found, Crew(1, prepared.SetRewrite(found).batches, database.another, Stop()), work)
+    assert work.values == {"secrets.a": 20, "secrets.b": 40}
+    after = census.Census(database, plain, keyring, b"k").take()
+    assert [dict(tally.classes) for tally in after] == [{"pending": 20}, {"pending": 40}]
+    census.refuse_difference([tally.result for tally in before], [tally.result for tally in after])
+
+
+def opened(database: Database, keyring: Keyring) -> Any:
+    """The application as far as the proof looks at it."""
+    parts = [(database, SimpleNamespace(found=targets(database)))]
+    return SimpleNamespace(parts=parts, keyring=keyring, accepted=[], progress=progress_file.SILENT)
+
+
+@pytest.fixture(scope="module")
+def alone() -> Keyring:
+    """What a process has that has only the new keys."""
+    return Keyring(SCHEMES, {"pending": NEW}, ApplicationSettings(lambda name: None))
+
+
+def test_a_process_with_only_the_new_keys_proves_what_is_prepared(
+    database: Database, keyring: Keyring, alone: Keyring
+) -> None:
+    fill(database, keyring, *KEYS[0])
+    prepare(database, keyring)
+    database.execute("UPDATE secrets SET a = NULL WHERE id = 3")  # what the data is now does not count
+
+    columns = preparation.columns(opened(database, keyring), "pending")
+
+    assert [(each.column, each.rows) for each in columns] == [("a", 50), ("b", 50)]
+    preparation.refuse_unproved(opened(database, alone), "pending", columns)
+
+
+@pytest.mark.parametrize("wrong", ["another text", "the old keys", "another row", "no row", "no table"])
+def test_what_does_not_have_the_plaintexts_of_its_values_is_refused(
+    database: Database, keyring: Keyring, alone: Keyring, wrong: str
+) -> None:
+    fill(database, keyring, *KEYS[0])
+    prepare(database, keyring)
+    columns = preparation.columns(opened(database, keyring), "pending")
+    set_new, tokens = f"UPDATE {catalog.PREPARED} SET new[1] =", f"SELECT p.new[1] FROM {catalog.PREPARED} p"
+    if wrong == "no row":
+        database.execute(f"DELETE FROM {catalog.PREPARED} WHERE row_key = '{{7}}'")
+    elif wrong == "no table":
+        prepared.drop(database)
+    elif wrong == "another row":
+        database.execute(f"{set_new} ({tokens} WHERE row_key = '{{8}}') WHERE row_key = '{{7}}'")
+    else:
+        token = seal(keyring, "other") if wrong == "the old keys" else seal(keyring, "other", "pending")
+        database.execute(f"{set_new} %s WHERE row_key = '{{7}}'", (token,))
+
+    with pytest.raises(RotationError) as raised:
+        preparation.refuse_unproved(opened(database, alone), "pending", columns)
+
+    assert (raised.value.code, raised.value.where["column"]) == ("E_PREPARED", "a")
+
+
+def test_what_cannot_be_opened_stops_the_preparation(database: Database, keyring: Keyring) -> None:
+    fill(database, keyring, *KEYS[0])
+    database.execute("UPDATE secrets SET a = overlay(a placing 'xxxxxxxx' from 40) WHERE id = 7")
+    with pytest.raises(RotationError) as raised:
+        prepare(database, keyring)
+    assert raised.value.code == "E_UNREADABLE"
+
+
+def test_rows_of_partitions(database: Database, keyring: Keyring) -> None:
+    database.execute("CREATE TABLE secrets (id int PRIMARY KEY, a text, b text) PARTITION BY RANGE (id)")
+    for first in (0, 20):
+        database.execute(
+            f"CREATE TABLE secrets_{first} PARTITION OF secrets FOR VALUES FROM ({first}) TO ({first + 20})"
+        )
+    for number in range(40):
+        database.execute("INSERT INTO secrets VALUES (%s, %s, NULL)", (number, seal(keyring, f"value {number}")))
+    table = catalog.Table("public", "secrets", True, partitioned=True)
+    parts = [replace(target, table=table) for target in targets(database)]
+    others = ConcurrentWrites.from_now([database])
+    found = rewriter.Rewriting(parts, keyring, "pending", policy=rewriter.RewritePolicy(others=others, prepared=True))
+    contents = prepared.Contents(keyring.key_id("pending"), [prepared.describe(group) for group in found.tables])
+    crew = Crew(1, prepared.Preparation(found).batches, database.another, Stop())
+    prepared.prepare(database, found, crew, contents, lambda batch: None)
+    work, others.since["default"] = rewriter.Work(), database.oldest_running()
+    prepared.apply(database, found, Crew(1, prepared.SetRewrite(found).batches, database.another, Stop()), work)
+    assert work.by_sets == 40
+    assert census.Census(database, parts, keyring, b"k").take()[0].classes == {"pending": 40}
