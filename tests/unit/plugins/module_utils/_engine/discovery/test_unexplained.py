@@ -58,6 +58,12 @@ PLAIN: dict[str, Sequence[str]] = {
 }  # fmt: skip
 
 
+@pytest.fixture(autouse=True)
+def same_chance() -> None:
+    """The same random data for a test, whichever ran before it in this process."""
+    CHANCE.seed(21)
+
+
 def is_random(value: Any) -> bool:
     return unexplained.classify([value], "table.column").verdict == unexplained.UNEXPLAINED
 
