@@ -21,6 +21,7 @@ RECORDED = (
     "written_rows",
     "added_rows",
     "differing_rows",
+    "others_rows",
     "unopened",
     "needing",
     "outside",

@@ -14,8 +14,13 @@ from .application import Run, Unreadable
 
 OF_KEYS = ("E_NOT_CURRENT",)  # errors that name values by their keys: what they name may well be read
 # What these name was written by another process, or differs from before, and may well be read.
-OF_WRITES = ("E_VALUES_WRITTEN", "E_DIGEST_CHANGED", "Values that another process changed")
-OF_WRITES_IN_RECORD = ("written_rows", "differing_rows")  # members with the keys of rows by column
+OF_WRITES = (
+    "E_VALUES_WRITTEN",
+    "E_DIGEST_CHANGED",
+    "Values that another process changed",
+    "Rows that another process changed",
+)
+OF_WRITES_IN_RECORD = ("written_rows", "differing_rows", "others_rows")  # with the keys of rows by column, or by table
 COUNTED = re.compile(r"acknowledge=\S+")  # not values, but how many of a column
 _NAME = re.compile(r"\b([a-z_0-9]+\.[a-z_]+:\d+)\b")
 
@@ -63,12 +68,13 @@ def judge(
     for each in unreadable:
         verdict = verdicts[each.row.split(".")[0]]
         verdict.unreadable.append(each)
-        if each.row not in named | written:
+        if each.row not in named | written and row_of(each.row) not in written:
             verdict.unnamed.append(each)
-    unwritten = {row for row in written if re.sub(r"\.[a-z_]+:", ":", row) not in wrote}
-    for row in sorted(unwritten | named - {each.row for each in unreadable}):
-        if row.split(".")[0] in verdicts:
-            verdicts[row.split(".")[0]].wrongly_named.append(row)
+    unwritten = {each for each in written if row_of(each) not in wrote}
+    for name in sorted(unwritten | named - {each.row for each in unreadable}):
+        table = row_of(name).split(":")[0]
+        if table in verdicts:
+            verdicts[table].wrongly_named.append(name)
     return list(verdicts.values())
 
 
@@ -84,10 +90,16 @@ def rows_of_table(case: str, libraries: Sequence[str], run: Run, verdicts: Seque
     return rows
 
 
+def row_of(name: str) -> str:
+    """The row of a value, as table:primary key."""
+    return re.sub(r"\.[a-z_]+:", ":", name)
+
+
 def names_in(text: str) -> tuple[set[str], set[str]]:
     """Values by the name that the collection gives them: those that cannot be read, and those that were written by
     another process. Those that are only said to be under other keys are neither."""
-    parts = re.split(rf"\b(E_[A-Z_]+\b|{OF_WRITES[-1]})", COUNTED.sub("", text))
+    sentences = "|".join(OF_WRITES[-2:])
+    parts = re.split(rf"\b(E_[A-Z_]+\b|{sentences})", COUNTED.sub("", " ".join(text.split())))
     told = list(zip(["", *parts[1::2]], parts[::2]))
     unreadable = " ".join(part for about, part in told if about not in OF_KEYS + OF_WRITES)
     written = " ".join(part for about, part in told if about in OF_WRITES)

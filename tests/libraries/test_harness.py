@@ -74,8 +74,14 @@ LOST = Unreadable("a_none.secret:3", "None")
         (2, "2 values", [LOST], False),
         (2, "2 values: a_none.secret:34", [LOST], False),
         (2, "2 values: a_none.secret:3, a_none.secret:4", [LOST], False),
+        (22, "E_VALUES_WRITTEN: a_none.secret:3, a_none.other:3", [LOST], True),
+        (22, "E_VALUES_WRITTEN: a_none.other:3", [LOST], False),
+        (22, "E_VALUES_WRITTEN: a_none.secret:3, a_none.secret:4", [LOST], False),
+        (2, "E_VALUES_DAMAGED: another process changed 2 values: a_none.secret:3, a_none.other:3", [LOST], False),
+        (0, "Values that another process changed: a_none.secret:3", [], True),
+        (0, "Values that another process changed: a_none.secret:3", [LOST], False),
     ],
 )
 def test_only_two_ends_are_right(code: int, text: str, lost: list[Unreadable], right: bool) -> None:
-    (verdict,) = judge(["a_none"], Run("rotate.yml", code, text), "", lost)
+    (verdict,) = judge(["a_none"], Run("rotate.yml", code, text), "", lost, {"a_none:3"})
     assert verdict.right == right

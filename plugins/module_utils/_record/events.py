@@ -146,13 +146,15 @@ class CensusEvent(CountingEvent):
 @dataclass(frozen=True)
 class ReencryptionEvent(CountingEvent):
     """``stale`` counts by search column the digests that nothing explains. ``fence`` says whether the write fence is
-    ``closed``, ``migration`` how values that are re-encrypted next to the data get there."""
+    ``closed``, ``migration`` how values that are re-encrypted next to the data get there. ``others_rows`` names by
+    table, if something stopped it after the switch, rows that another process had written."""
 
     key_id: str = ""
     stale: Mapping[str, int] | None = None
     fence: Mapping[str, Any] = field(default_factory=dict)
     work: Mapping[str, Any] = field(default_factory=dict)
     migration: Any = None
+    others_rows: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from .._engine.proof.census_result import CensusResult
 
 
+SHOWN = 50  # rows of a table that the record names
+
+
 def reencrypt_values(task: HostTask) -> ModuleResult:
     """Census, refusal of what is unreadable, then the work by the chosen method. After the switch the work comes first:
     what is refused then is all that the application cannot read."""
@@ -69,7 +72,8 @@ def reencrypt_values(task: HostTask) -> ModuleResult:
         finally:
             progress.end()
         if refusal:
-            raise refusal.with_changed("All other values were re-encrypted.")
+            failed = refusal.with_changed("All other values were re-encrypted.").as_result()
+            return {"changed": True, "failed": True, **failed, "others_rows": _first(run.others)}
     seconds = time.monotonic() - started
     result = RewriteResult(before, run.work, key_id, seconds, run.others, progress.unwritten).as_result()
     return {**result, "settlements": settlements, **fenced, **more}
@@ -83,6 +87,11 @@ def _fence(application: Any, params: TaskParams) -> dict[str, Any]:
     looked = application.parts if params["refuse_writers"] else ()
     hidden = [who for database, _ in looked for who in fence.refuse_writers(database, look_out=True)]
     return {"fence": {"closed": not without, "without": without, **({"behind_pooler": hidden} if hidden else {})}}
+
+
+def _first(others: Any) -> dict[str, list[str]]:
+    """Of each table, the rows that the record names: another process wrote them, and they were re-encrypted."""
+    return {table: sorted(rows)[:SHOWN] for table, rows in others.rows.items() if rows}
 
 
 def _is_settlement(params: TaskParams) -> bool:

@@ -113,6 +113,15 @@ def meanwhile(tables: Mapping[str, Mapping[str, int]], rows: Mapping[str, Sequen
         )
 
 
+def of_others(rows: Mapping[str, Sequence[str]]) -> Iterator[str]:
+    """If something stopped a re-encryption after the switch: rows by table that another process had written."""
+    if named := [f"{table}:{row}" for table, written in sorted(rows.items()) for row in written]:
+        yield (
+            f"Rows that another process changed, and that were re-encrypted: {format_values(named)}. Look at their "
+            "encrypted values in the application: a process with other keys may have saved what it could not decrypt."
+        )
+
+
 def more_plain(counts: Mapping[str, int]) -> Iterator[str]:
     """For each column that has more values in plain text than when they were counted before."""
     for column, count in counts.items():

@@ -105,6 +105,7 @@ def _sentences_of(event: Event) -> Iterator[str]:
         yield from sentences.outside(event.outside if event.is_proof else ())  # each census of a rollback meets them
     elif isinstance(event, ReencryptionEvent):
         yield from sentences.nested(nested_in(event))
+        yield from sentences.of_others(event.others_rows)
         yield from sentences.behind_pooler(event.fence.get("behind_pooler") or ())
     elif isinstance(event, PictureEvent):
         yield from sentences.written(event.picture)

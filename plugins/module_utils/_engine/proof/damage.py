@@ -27,6 +27,7 @@ from .value_list import format_values
 
 RAISES, TOKEN, TEXT, NOTHING = "an error", "a token", "the text of a failed decryption", "nothing"
 DAMAGED = (RAISES, TOKEN, TEXT)
+ALIKE = 3  # tokens of functions that are broken: a text that all of them give is not in any of them
 CHUNK = 500  # rows asked for at once
 
 
@@ -154,18 +155,24 @@ def _plain(value: Any) -> str | bytes | None:
 
 def _failing(reader: ModelReader, keyring: Keyring) -> str | bytes | None:
     """The text that the application reads in place of a token that no key opens; None if it has none, or if the format
-    cannot tell such a token."""
-    target = reader.targets[0]
-    if not keyring.schemes[target.scheme].format.authenticated:
+    cannot tell such a token. Of functions of the application nobody knows what they authenticate: it is what they give
+    for tokens of several values alike."""
+    scheme = keyring.schemes[reader.targets[0].scheme]
+    if not (scheme.format.authenticated or scheme.functions):
         return None
     stored = (
         reader.model._base_manager.using(reader.alias)
         .exclude(**{f"{_name_of(reader)}__isnull": True})
         .values_list(_raw(reader), flat=True)[:CHUNK]
     )
-    broken = next((each for each in map(_broken, stored) if each is not None), None)
-    if broken is None:
-        return None
+    different = {_plain(each): each for each in stored}.values()
+    broken = [each for each in map(_broken, different) if each is not None]
+    tried = broken[: ALIKE if scheme.functions else 1]
+    texts = {_read_broken(reader, each) for each in tried}
+    return texts.pop() if len(texts) == 1 and (len(tried) == ALIKE or not scheme.functions) else None
+
+
+def _read_broken(reader: ModelReader, broken: Any) -> str | bytes | None:
     try:
         text = _plain(_read_stored(reader, broken))
     except Exception:
