@@ -6,10 +6,12 @@ from __future__ import annotations
 
 import base64
 import gzip
+import hashlib
 import importlib
 import json
 import os
 import re
+import uuid
 import zlib
 from pathlib import Path
 from typing import Any
@@ -323,7 +325,32 @@ def packings(value: str) -> dict[str, Any]:
         "zipped_text": base64.b64encode(zlib.compress(document)).decode(),
         "signed": signing.dumps({"password": value}, key="another secret", compress=True),
         "linked": f"data:application/json;base64,{base64.b64encode(document).decode()}",
+        "numbers": json.dumps({"data": list(value.encode())}),
+        "percent": "".join(f"%{byte:02x}" for byte in value.encode()),
     }
+
+
+@pytest.mark.parametrize("column", ["email_hash", "device_uuid", "request_id"])
+def test_the_name_of_a_column_explains_nothing_that_opens(database: Database, keyring: Keyring, column: str) -> None:
+    database.execute(f"CREATE TABLE secrets (id int PRIMARY KEY, a text, {column} text)")
+    for number in range(3):
+        database.execute(
+            "INSERT INTO secrets VALUES (%s, %s, %s)", (number, token(keyring), token(keyring, f"{number}"))
+        )
+    survey = target_survey.find(database, "auto", (), keyring)
+    assert f"secrets.{column}" in {target.name for target in survey.found}
+
+
+def test_hashes_and_uuids_stay_quiet(database: Database, keyring: Keyring) -> None:
+    database.execute(
+        "CREATE TABLE secrets (id int PRIMARY KEY, a text, email_hash text, device uuid, device_uuid text)"
+    )
+    for number in range(30):
+        digest = hashlib.sha256(str(number).encode()).hexdigest()
+        row = (number, token(keyring), digest, str(uuid.uuid4()), uuid.uuid4().hex)
+        database.execute("INSERT INTO secrets VALUES (%s, %s, %s, %s, %s)", row)
+    survey = target_survey.find(database, "auto", (), keyring)
+    assert [each.column for each in accounting.columns(database, survey, {})] == []
 
 
 def test_tokens_in_encoded_or_compressed_data_stop(database: Database, keyring: Keyring) -> None:

@@ -38,6 +38,7 @@ PARTS = (*COMPARED, "notices")
 COUNTS = ("rows", "classes", "under_later_keys", "left_alone", "plain")
 CLASSES = ("current", "previous", "plaintext", "unreadable", "nested", "empty")  # shown though there are none
 SHOWN = 12  # findings of one message
+UNKNOWN_FUNCTIONS = "functions of the application, of which it is not known whether they refuse a wrong key"
 _NUMBER = re.compile(r"\d[\d,.]*")
 _SECRET_NAME = re.compile(r"secret|token|passw|api_?key|private_?key|encrypt|cipher|credential|ssn|iban", re.IGNORECASE)
 _DJANGO_TABLES = ("auth_user", "django_session", "django_migrations")  # hashed, signed and plain by Django itself
@@ -320,10 +321,11 @@ def notices(database: Database, targets: Sequence[Target], keyring: Keyring) -> 
                     "notice": f"computed with {each.secret}, whose next value must be {asks[0]}",
                     "todo": f"Give it such a type and bytes in {variable_of('keys')}: it must be {', '.join(asks)}.",
                 }
-        if not keyring.schemes[target.scheme].format.authenticated:
+        scheme = keyring.schemes[target.scheme]
+        if not scheme.format.authenticated:
             yield {
                 "column": target.name,
-                "notice": "a format without authentication",
+                "notice": UNKNOWN_FUNCTIONS if scheme.functions else "a format without authentication",
                 "todo": f"Stop every writer for the whole rotation. The table {JOURNAL} keeps account of its progress; "
                 "drop it when no rotation is open.",
             }

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 
 from ..crypto.wrappers import unbase64
 from .column_types import is_document
+from .other_writings import number_lists, percent_decoded, url_parts
 
 DEPTH = 3  # packed in packed values
 MOST = 1 << 20  # bytes of one value that are unpacked
@@ -42,7 +43,7 @@ def decompressed(data: bytes) -> bytes:
 
 
 def unpacked(value: str | bytes) -> Iterator[bytes]:
-    """A value, and what it has in it that is compressed, also in base64 or hex."""
+    """A value, and what it has in it that is compressed, also in base64 or hex, or in another writing."""
     level = [value.encode("utf-8", "replace") if isinstance(value, str) else value]
     left = MOST
     for _level in range(DEPTH):
@@ -56,6 +57,10 @@ def unpacked(value: str | bytes) -> Iterator[bytes]:
 
 def _inside(data: bytes) -> Iterator[bytes]:
     yield decompressed(data)
+    yield percent_decoded(data)
+    yield from url_parts(data)
+    if b"[" in data:
+        yield from number_lists(data.decode("utf-8", "replace"))
     for word in _PACKED_WORD.findall(data):
         yield decompressed(_of_base64(word))
     for word in _PACKED_HEX.findall(data):

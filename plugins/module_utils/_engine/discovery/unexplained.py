@@ -15,6 +15,7 @@ from typing import Any
 
 from .column_types import is_document
 from .known_forms import COLUMNS
+from .other_writings import looks_listed_by_chance, number_lists
 from .packed_values import document_in
 from .value_look import ENCODED, Look, Value, look_at
 
@@ -79,6 +80,7 @@ def classify(values: Iterable[Any], place: str, *, documents: bool = False) -> E
         replace(_judge(leaves, "id" if member == NAMES else member or place), member=member)
         for member, leaves in _members([*inside, *packed])
     )
+    verdicts.append(_judge_lists([*inside, *packed]))
     if packed:
         verdicts.append(Explanation(EXPLAINED, ENCODED))
     for verdict in (UNEXPLAINED, SPARSE, EXPLAINED):
@@ -103,6 +105,17 @@ def _judge(values: Sequence[Value], name: str) -> Explanation:
         what = f"{len(random)} of {len(filled)} values look like ciphertext in {encoding}"
         return Explanation(verdict, what, count=len(random))
     return Explanation(EXPLAINED, known.most_common(1)[0][0]) if known else Explanation(PLAIN)
+
+
+def _judge_lists(documents: Iterable[str]) -> Explanation:
+    """The verdict on lists of numbers in documents that may be bytes."""
+    lists = [data for document in documents for data in number_lists(document)]
+    random = [data for data in lists if look_at(data).is_unknown and not looks_listed_by_chance(data)]
+    if not random:
+        return Explanation(PLAIN)
+    verdict = UNEXPLAINED if len(random) >= min(ENOUGH, SHARE * len(lists)) else SPARSE
+    what = f"{len(random)} of {len(lists)} lists of byte numbers look like ciphertext"
+    return Explanation(verdict, what, count=len(random))
 
 
 def _as_digest(random: Sequence[Look], name: str) -> str:

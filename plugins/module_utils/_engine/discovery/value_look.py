@@ -26,6 +26,7 @@ from typing import Union
 
 from . import json_text, plain_text_look
 from .known_forms import DATA_URI, ENCRYPTED, FORMS, MAGICS
+from .other_writings import percent_decoded, url_parts
 from .packed_values import decompressed
 from .plain_text_look import CODES
 from .signatures import FERNET, identify
@@ -153,9 +154,12 @@ def look_at(value: Value) -> Look:
         return Look(encoding="a known format")
     if uri := DATA_URI.fullmatch(text):
         return _look_at_data_uri(uri)
+    if decoded := percent_decoded(text.encode("utf-8", "replace")):
+        inside = look_at(decoded)
+        return Look(encoding=f"percent-encoded {inside.encoding}") if inside.is_unknown else inside
     for what, form in FORMS:
         if form.fullmatch(text):
-            return Look(known=what)
+            return Look(encoding="a URL") if has_known_format(text) else Look(known=what)
     packed = "".join(text.split()) if _is_wrapped(text) else text
     for encoding, runs, is_random, density in _TESTS:
         if encoding != "hex" and any(character.isspace() for character in packed):
@@ -166,6 +170,11 @@ def look_at(value: Value) -> Look:
             known = _known_inside(found[0], encoding) if len(found) == 1 else ""
             return Look(known, encoding, len(packed.rstrip("=")) if size == len(packed) else 0)
     return _NOTHING
+
+
+def has_known_format(text: str) -> bool:
+    """Whether a part of a URL is in a known format: of any other one nobody can tell it from an ID or a signature."""
+    return any(identify(part) is not None for part in url_parts(text.encode("utf-8", "replace")))
 
 
 def _look_at_data_uri(uri: re.Match[str]) -> Look:

@@ -7,6 +7,7 @@ import datetime
 import hashlib
 import json
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -458,4 +459,12 @@ def test_a_format_without_authentication_is_a_notice(target, old_keys):
     keyring = Keyring(schemes.parse(described), {"current": old_keys}, nothing_set)
     (found,) = plan.notices(Catalogue(), [replace(target, scheme="ecb", model="customer.Profile")], keyring)
     assert found["notice"] == "a format without authentication"
+    assert "Stop every writer" in found["todo"]
+
+
+def test_of_functions_it_is_said_that_nobody_knows_whether_they_authenticate(target):
+    own = schemes.parse({"own": {"application": {"decrypt": "core.decrypt", "encrypt": "core.encrypt"}}})
+    keyring = SimpleNamespace(schemes=own, names=set())
+    (found,) = plan.notices(Catalogue(), [replace(target, scheme="own", model="customer.Profile")], keyring)
+    assert found["notice"] == plan.UNKNOWN_FUNCTIONS
     assert "Stop every writer" in found["todo"]
