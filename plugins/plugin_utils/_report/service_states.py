@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from ...module_utils._record.events import Event, HealthEvent, ServicesEvent
+from ...module_utils._record.events import Event, HealthEvent, RunEvent, ServicesEvent
 
 STARTED = "started"
 
@@ -21,13 +21,15 @@ class HostStop:
 @dataclass
 class Services:
     """``stops`` holds by host what nothing has started since, ``ended`` why the last start or look there failed.
-    ``were_stopped`` is whether a run has stopped any."""
+    ``were_stopped`` is whether any were down at some moment of the newest run."""
 
     stops: dict[str, HostStop] = field(default_factory=dict)
     were_stopped: bool = False
     ended: dict[str, str] = field(default_factory=dict)
 
     def apply(self, event: Event) -> None:
+        if isinstance(event, RunEvent) and event.is_intent:
+            self.were_stopped = bool(self.stops)
         if isinstance(event, (ServicesEvent, HealthEvent)) and not event.is_intent:
             self.ended[event.host] = event.error.get("what", "") if event.is_failed else ""
         if isinstance(event, ServicesEvent) and event.is_done:

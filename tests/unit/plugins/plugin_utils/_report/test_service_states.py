@@ -45,3 +45,19 @@ def test_why_an_application_does_not_run_is_known_until_it_does():
     assert found.not_running == "app1: web ended"
     found.apply(services("app1", "started", ["web"]))
     assert found.not_running == ""
+
+
+def were_stopped(*events: Event) -> bool:
+    found = Services()
+    for event in events:
+        found.apply(event)
+    return found.were_stopped
+
+
+def test_services_that_were_down_in_an_earlier_run_alone_say_nothing_of_this_one():
+    begun = decode({"event": "rotate", "phase": "intent"})
+    down, up = services("app1", "stopped", ["web"]), services("app1", "started", {"web": "started"})
+    assert were_stopped(begun, down, up), "while it was at work"
+    assert were_stopped(begun, down, begun, services("app1", "stopped", []), up), "a run that was killed left them down"
+    assert not were_stopped(begun, down, up, begun)
+    assert not were_stopped(begun, services("app1", "stopped", []))
