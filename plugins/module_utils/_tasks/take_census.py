@@ -55,6 +55,8 @@ def take_census(task: HostTask) -> ModuleResult:
                 refuse(application.among_kept(params["expect_stage"] or ""))
                 _refuse_outside(params, application, outside)
                 _refuse(params, application, compared.tallies, baseline)
+                if params["accounted"]:
+                    _refuse_unsettled(application, compared.tallies)
                 _compare(params, application, compared, baseline)
             except RotationError as exc:  # who reads it asks where the values are
                 failed = {"changed": False, "failed": True, **exc.as_result()}
@@ -133,6 +135,15 @@ def _refuse(params: TaskParams, application: Any, tallies: Any, baseline: list[C
         census.refuse_nested(tallies)
         census.refuse_other_than(params["expect_stage"], tallies, application.keyring)
         _refuse_other_env(params, keys.key_id, application.keyring.key_id(params["expect_stage"]))
+
+
+def _refuse_unsettled(application: Any, tallies: Any) -> None:
+    """Raise what a rotation would refuse of values that stay as they are, unless a person settled it."""
+    from .._engine.discovery.findings import refuse
+    from .._engine.proof import census
+
+    stays = census.staying_plain(tallies, application.settlements)
+    refuse([*stays, *census.left_alone(tallies, application.settlements)])
 
 
 def _refuse_overwritten(
