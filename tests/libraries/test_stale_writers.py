@@ -26,7 +26,8 @@ class Case:
     conditions: Conditions = FENCED
 
     def __str__(self) -> str:
-        return f"{self.libraries[0] if len(self.libraries) == 1 else 'together'}-{self.how}"
+        several = "functions" if self.libraries == FUNCTIONS else "together"
+        return f"{self.libraries[0] if len(self.libraries) == 1 else several}-{self.how}"
 
     @property
     def how(self) -> str:
