@@ -124,7 +124,7 @@ ORDINARY: dict[str, Sequence[str]] = {
         f"https://bucket.example.org/{n}.pdf?X-Signature={WRITTEN.randbytes(32).hex()}&Expires=1{n}" for n in range(50)
     ],
     "URLs with IDs": [
-        f"https://lh3.example.org/a/{base64.urlsafe_b64encode(WRITTEN.randbytes(33 + n % 9)).decode()}" for n in range(9)
+        f"https://lh3.example.org/{base64.urlsafe_b64encode(WRITTEN.randbytes(33 + n % 9)).decode()}" for n in range(9)
     ],
     "patterns": [f"%{word}%" for word in WORDS[:100]],
 }  # fmt: skip
