@@ -2,7 +2,7 @@
 # make test   all tests
 # make link   what the playbooks need to run from this checkout, without installing
 # make build   the collection as a file, and the command that installs it
-# make options   generate the argument specs of the modules from their documentation
+# make options   generate the argument specs of the modules, the reference pages and the changelog from their sources
 # make docs   the documentation site, in .ansible/site/html
 # make golden   write the golden files of the reports again
 # make sanity   what ansible-test asks of a collection
@@ -112,6 +112,7 @@ docs: .venv/docs/.ready $(TREE)
 	umask 022 && mkdir -p $(SITE)/source/collections
 	cp --parents $(wildcard $(PAGES)) $(SITE)/source
 	cp docs/site/index.md $(SITE)/source
+	.venv/docs/bin/antsibull-changelog lint
 	ANSIBLE_COLLECTIONS_PATH=.ansible/tree .venv/docs/bin/antsibull-docs lint-collection-docs --plugin-docs \
 	  --validate-collection-refs=self --skip-rstcheck .
 	PATH="$(CURDIR)/.venv/docs/bin:$$PATH" ANSIBLE_COLLECTIONS_PATH=.ansible/tree .venv/docs/bin/antsibull-docs collection \

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Generate the argument specs of the modules from their documentation, and from the argument spec of the role
 key_rotation the defaults of the role values and the page of the variables: the one source of every option and every
-variable. The pages of errors, exit codes and metrics come from the tables of the plugins.
+variable. The pages of errors, exit codes and metrics come from the tables of the plugins, and the changelog from
+its fragments.
 
 ``make options`` writes plugins/module_utils/_options/DOMAIN_options.py. Two sentences of a description are rules:
 "Not for playbooks." marks an option that only the action plugin sets, and "Never logged." becomes ``no_log``.
@@ -22,6 +23,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import changelog_page
 import errors_page
 import exit_codes_page
 import metrics_page
@@ -110,6 +112,7 @@ def generated() -> dict[Path, str]:
         **written,
         VALUES / "defaults/main.yml": defaults_file(text),
         PLUGINS.parent / "docs/variables.md": variables_page.page(text),
+        PLUGINS.parent / "CHANGELOG.md": changelog_page.page(),
         PLUGINS.parent / "docs/errors.md": errors_page.page(),
         PLUGINS.parent / "docs/exit-codes.md": exit_codes_page.page(),
         PLUGINS.parent / "docs/metrics.md": metrics_page.page(),
