@@ -4,6 +4,7 @@
 # make build   the collection as a file, and the command that installs it
 # make options   generate the argument specs of the modules, the reference pages and the changelog from their sources
 # make docs   the documentation site, in .ansible/site/html
+# make importer   what Galaxy does with the archive when it is uploaded
 # make golden   write the golden files of the reports again
 # make sanity   what ansible-test asks of a collection
 # make bench-fence   what the write fence costs our own UPDATEs
@@ -32,7 +33,7 @@ endif
 NEWEST_PYTHON ?= $(firstword $(wildcard /usr/bin/python3.14 /usr/bin/python3.13 /usr/bin/python3.12) $(PYTHON))
 NEWEST = .venv/control-2.21
 
-.PHONY: docs golden options link demo demo-down staging staging-up staging-down test-staging stories-oldest stories-one stories-two test thorough lint sanity unit integration molecule libraries bench bench-backup bench-fence bench-plan bench-run build clean field
+.PHONY: docs importer golden options link demo demo-down staging staging-up staging-down test-staging stories-oldest stories-one stories-two test thorough lint sanity unit integration molecule libraries bench bench-backup bench-fence bench-plan bench-run build clean field
 
 demo: $(APPLICATION)/.ready $(CONTROL)/.ready $(TREE)
 	$(APPLICATION)/bin/python examples/demo/setup.py .demo
@@ -92,7 +93,7 @@ stories-two:
 
 # Where one has no work for a core, another has.
 test:
-	$(MAKE) --jobs 3 --output-sync=target lint sanity unit docs
+	$(MAKE) --jobs 3 --output-sync=target lint sanity unit docs importer
 	$(MAKE) integration libraries molecule
 
 lint: $(CONTROL)/.dev $(TREE)
@@ -118,6 +119,14 @@ docs: .venv/docs/.ready $(TREE)
 	PATH="$(CURDIR)/.venv/docs/bin:$$PATH" ANSIBLE_COLLECTIONS_PATH=.ansible/tree .venv/docs/bin/antsibull-docs collection \
 	  --use-current --squash-hierarchy --fail-on-error --dest-dir $(SITE)/source/collections tetech.key_rotation
 	.venv/docs/bin/sphinx-build -W --keep-going --quiet -c docs/site $(SITE)/source $(SITE)/html
+
+importer: .venv/docs/.ready
+	rm -rf .ansible/importer
+	mkdir -p .ansible/importer
+	.venv/docs/bin/ansible-galaxy collection build --output-path .ansible/importer
+	cd .ansible/importer && PATH="$(CURDIR)/.venv/docs/bin:$$PATH" \
+	  GALAXY_IMPORTER_CONFIG="$(CURDIR)/tests/sanity/galaxy-importer.cfg" \
+	  python -m galaxy_importer.main tetech-*.tar.gz >log 2>&1 || { cat log; exit 1; }
 
 # Of what is shipped. Not the tests that need a network of their own, or say nothing of a file that is none of ours:
 # quotes in stored values of other libraries.
