@@ -37,7 +37,7 @@ def test_the_page_of_files_names_those_of_a_record():
 
 
 def test_the_page_of_files_names_what_a_database_gets():
-    for name in (lease.TABLE, catalog.FENCE, catalog.JOURNAL):
+    for name in (lease.TABLE, catalog.FENCE, catalog.PREPARED, catalog.JOURNAL):
         assert f"`{name}" in FILES, name
 
 
