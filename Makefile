@@ -12,6 +12,7 @@
 # make bench-plan   plan.yml for 200 tables and a million rows
 # make bench-backup   a gigabyte backed up and proved
 # make staging   several hosts under podman, with the application on them; make test-staging rotates it in every way
+# make test-containers   the example for Compose is rotated under podman
 # make bench   the engine against the runbook's loop, and against what the machine can do at most; with AGAINST=/path against
 #     the engine of another checkout too, in turns
 # Needs Python 3.11 or newer and make; everything else goes into .venv.
@@ -33,7 +34,7 @@ endif
 NEWEST_PYTHON ?= $(firstword $(wildcard /usr/bin/python3.14 /usr/bin/python3.13 /usr/bin/python3.12) $(PYTHON))
 NEWEST = .venv/control-2.21
 
-.PHONY: docs importer golden options link demo demo-down staging staging-up staging-down test-staging stories-oldest stories-one stories-two test thorough lint sanity unit integration molecule libraries bench bench-backup bench-fence bench-plan bench-run build clean field
+.PHONY: docs importer golden options link demo demo-down staging staging-up staging-down test-staging test-containers stories-oldest stories-one stories-two test thorough lint sanity unit integration molecule libraries bench bench-backup bench-fence bench-plan bench-run build clean field
 
 demo: $(APPLICATION)/.ready $(CONTROL)/.ready $(TREE)
 	$(APPLICATION)/bin/python examples/demo/setup.py .demo
@@ -73,7 +74,7 @@ test-staging: $(CONTROL)/.dev $(TREE)
 	rm -rf $(KEY_ROTATION_STAGING)/molecule $(SECOND)/molecule
 	$(MAKE) --jobs 2 stories-oldest $(NEWEST)/.ready
 	$(BY_NEWEST) $(STORY) -s mixed_load
-	$(MAKE) --jobs 2 stories-one stories-two
+	$(MAKE) --jobs 3 stories-one stories-two test-containers
 
 STORY = MOLECULE_EPHEMERAL_DIRECTORY="$(CURDIR)/$(KEY_ROTATION_STAGING)/molecule" molecule test --destroy=never
 BY_NEWEST = PATH="$(CURDIR)/$(NEWEST)/bin:$$PATH"
@@ -83,6 +84,10 @@ stories-oldest:
 
 stories-one:
 	$(BY_NEWEST) $(STORY) -s resume -s second_operator -s migration_method -s monitoring
+
+# The example for Compose, in containers of its own, with images made of that of the hosts.
+test-containers: $(CONTROL)/.dev $(TREE)
+	cd $(TREE) && python -m pytest tests/containers
 
 # Its output comes at its end. Where it fails, its environment stays too.
 stories-two: override KEY_ROTATION_STAGING = $(SECOND)

@@ -15,13 +15,15 @@ from ansible.errors import AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible.plugins.loader import action_loader
 
-from ..module_utils._errors.run import HostPythonMissing, ModuleDied, PipeliningRequired
+from ..module_utils._errors.run import ContainerNotStarted, HostPythonMissing, ModuleDied, PipeliningRequired
 from ..module_utils._module import code_bundle
 from ._host_calls import CallTimes, HostCall, HostResults
 from ._progress import ProgressLine
 from ._task_types import TaskArguments, TaskResult, Variables
 
 COLLECTION = "tetech.key_rotation"
+# Exit codes of a shell, and of podman and docker (podman-run(1)), for a program that they cannot start.
+NOT_STARTED = {125: ContainerNotStarted, 126: HostPythonMissing, 127: HostPythonMissing}
 CODE = code_bundle.pack()  # once, in Ansible's own process
 
 
@@ -63,9 +65,9 @@ class HostCaller(ActionBase):
             self.times = ran.times
             return ran
         if result.get("failed") and "error" not in result and "rc" in result:
-            if result["rc"] in (126, 127):
+            if result["rc"] in NOT_STARTED:
                 python = self._templar.template(self.variables.get("ansible_python_interpreter"))
-                raise HostPythonMissing(python=python)
+                raise NOT_STARTED[result["rc"]](python=python)
             names = " and ".join(call.module for call in calls)
             raise ModuleDied(module=names, rc=result["rc"], changed="See the record for what was done.")
         return HostResults({call.module: result for call in calls}, {})

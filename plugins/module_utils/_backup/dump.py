@@ -36,7 +36,7 @@ from .._errors.backup import (
 )
 from .._errors.base import RotationError
 from .._errors.options import InvalidOption
-from .._system import atomic_file, task_group, users
+from .._system import atomic_file, container_layer, task_group, users
 from .._system.pipelines import CHUNK
 from .._system.progress_file import SILENT, ProgressFile
 from .._system.task_group import Cancellation
@@ -129,6 +129,8 @@ class Backup:
             raise self.unusable(f"{above} is no folder")
         if not os.access(above, os.W_OK | os.X_OK):
             raise self.unusable("no write permission")
+        if container_layer.is_lost(above):
+            raise self.unusable("it is in a container that ends with this task: mount it, at the same path")
         mode = os.stat(above).st_mode
         if above == self.folder and mode & stat.S_IWOTH:
             raise self.unusable(f"everybody may write into it (mode {stat.S_IMODE(mode):o}): chmod o-w {above}")

@@ -27,6 +27,7 @@ from .._errors.env_file import (
     EnvDuplicate,
     EnvEncoding,
     EnvFolder,
+    EnvInImage,
     EnvKeyEmpty,
     EnvKeyMissing,
     EnvMissing,
@@ -40,7 +41,7 @@ from .._errors.env_file import (
     EnvWrite,
     listed_by,
 )
-from .._system import atomic_file, users
+from .._system import atomic_file, container_layer, users
 from . import dialects
 from .destination import DestinationChange
 from .dialects import DIALECTS, Dialect
@@ -115,6 +116,8 @@ def refuse_path(path: str) -> None:
 
 
 def _refuse_unsafe(path: str, found: os.stat_result, loose: int) -> None:
+    if container_layer.is_lost(path):
+        raise EnvInImage(path=path)
     if not stat.S_ISREG(found.st_mode):
         raise EnvUnsafe(path=path, found="not a regular file")
     if found.st_nlink > 1:

@@ -61,6 +61,16 @@ class EnvBindmount(RotationError):
     )
 
 
+class EnvInImage(RotationError):
+    code = "E_ENV_IN_IMAGE"
+    path: str
+    problem = "{path} is in a container that ends with this task, and is not mounted: new keys in it would be lost"
+    remedy = (
+        "Mount its folder into the container that O(python) starts, at the same path. If the file is part of the "
+        "image, keys are in every copy of it: build the image without the file, and mount one."
+    )
+
+
 class EnvEncoding(RotationError):
     code = "E_ENV_ENCODING"
     path: str

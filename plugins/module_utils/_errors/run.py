@@ -46,6 +46,13 @@ class HostPythonMissing(RotationError):
     remedy = "Set O(python) to the application's own Python, or correct O(project_dir)."
 
 
+class ContainerNotStarted(RotationError):
+    code = "E_CONTAINER_START"
+    python: str
+    problem = "the container in which {python} runs could not be started (exit code 125)"
+    remedy = "Type {python} -c pass on the host: it says why. Correct that, then run the same command again."
+
+
 class RotationHalfWay(RotationError):
     code = "E_HALF_WAY"
     rotation_id: str

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
+from urllib.parse import urlsplit
 
 from .._backup.database_swap import kept_aside
 from .._destinations import destinations
@@ -26,7 +27,9 @@ from .._errors.monitoring import MonitorLogErrors, MonitorOpen, MonitorOverdue
 from .._errors.option_names import variable_of
 from .._errors.options import InvalidOption
 from .._options.engine_request import Purpose, refuse_other_source, request_of
+from .._services import health
 from .._services.health import HealthCheck
+from .._system import container_layer
 from .._system.timestamps import now
 from . import metrics, response_times, snapshot_table
 from .active_run import ActiveRun
@@ -34,6 +37,7 @@ from .log_watch import Watched
 from .probe_memory import ProbeMemory
 from .response_times import Measure
 
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 OF_VALUES = ("E_UNREADABLE", "E_PLAINTEXT", "E_NOT_CURRENT")  # wrong where the success rate is below what is asked for
 
 
@@ -160,7 +164,14 @@ def _notes(watched: Watched) -> list[str]:
 def _answers(params: Mapping[str, Any]) -> list[Measure]:
     """How long each address takes to answer."""
     sent = (params["host"], params["headers"], params["ca_file"], params["answer_timeout"])
-    return [response_times.of_url(HealthCheck(url, *sent), params["tries"]) for url in params["urls"]]
+    return [response_times.of_url(HealthCheck(url, *sent), params["tries"]) for url in _reachable(params["urls"])]
+
+
+def _reachable(urls: Sequence[str]) -> Sequence[str]:
+    """Without those of the host itself, if this runs in a container of its own: there they are the container's."""
+    if not container_layer.ends_with_us():
+        return urls
+    return [url for url in urls if urlsplit(url).hostname not in LOOPBACK]
 
 
 def _values(
@@ -368,6 +379,8 @@ def _warnings(params: Mapping[str, Any], picture: Mapping[str, Any], known: Mapp
         yield f"no log was looked at: set {files} or {units} to where the application writes its errors"
     if not params["urls"]:
         yield f"no answer was timed: set {variable_of('health_url')}"
+    for url in set(params["urls"]) - set(_reachable(params["urls"])):
+        yield f"{health.without_query(url)} was not timed: the application's Python runs in a container"
     soon = known.get("due_soon")
     if soon and soon <= picture["time"] < known["due"]:
         yield f"the next rotation is due on {known['due'][:10]}: {(known.get('commands') or {}).get('rotate', '')}"
