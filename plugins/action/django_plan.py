@@ -7,7 +7,7 @@ from __future__ import annotations
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.utils.display import Display
 
-from ..module_utils._engine import plan as plans
+from ..module_utils._engine import plan_document
 from ..module_utils._errors.discovery import PlanNotReady
 from ..plugin_utils._control_node import row_file
 from ..plugin_utils._plan_action import PlanAction
@@ -34,8 +34,9 @@ class ActionModule(PlanAction):
             row_file.write(rows, self.listed)
         shown = rows if self.listed else ""
         lines.show(plan_lines.plan(plan, path, shown), "Plan")
-        if stopping := plans.stops(plan):  # the screen and the file have the plan: Ansible prints a failed result
-            error = PlanNotReady(changed=WRITTEN, path=path, count=len(stopping), found=plans.format_stops(plan))
+        if stopping := plan_document.stops(plan):  # screen and file have the plan: Ansible prints a failed result
+            found = plan_document.format_stops(plan)
+            error = PlanNotReady(changed=WRITTEN, path=path, count=len(stopping), found=found)
             result.update(failed=True, **error.as_result(), findings=stopping)
             if shown:
                 row_file.tell(result, row_file.format_place(shown))

@@ -24,7 +24,11 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto
 )
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery import target_survey
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres.connection import Database
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.proof import damage, model_reading
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.proof import (
+    damage,
+    damage_words,
+    model_reading,
+)
 from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import RotationError
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
@@ -488,14 +492,14 @@ def test_what_another_process_made_of_values_is_told_as_the_application_reads_it
     found = dict(damage.find_damaged(written, targets, ring("pending")))
 
     assert found == {
-        "secrets.note:1": damage.TOKEN,
-        "secrets.note:2": damage.TOKEN,
-        "secrets.note:3": damage.NOTHING,
-        "secrets.note:4": damage.NOTHING,
-        "secrets.first:1": damage.RAISES,
-        "secrets.first:2": damage.TOKEN,
-        "secrets.first:3": damage.NOTHING,
-        "secrets.first:4": damage.NOTHING,
+        "secrets.note:1": damage_words.TOKEN,
+        "secrets.note:2": damage_words.TOKEN,
+        "secrets.note:3": damage_words.NOTHING,
+        "secrets.note:4": damage_words.NOTHING,
+        "secrets.first:1": damage_words.RAISES,
+        "secrets.first:2": damage_words.TOKEN,
+        "secrets.first:3": damage_words.NOTHING,
+        "secrets.first:4": damage_words.NOTHING,
     }
     with pytest.raises(RotationError, match=r"4 values .* cannot read them \(1 as an error, 3 as a token\)") as refused:
         model_reading.refuse_damaged(list(found.items()))
@@ -515,7 +519,7 @@ def test_the_text_that_stands_for_a_failed_decryption_is_known_from_the_applicat
     app.database.execute("UPDATE secrets SET worded = %s WHERE id = 7", (seal(Opened(b"[unreadable]")).decode(),))
     targets = target_survey.find(app.database, "auto", (), ring("pending")).found
     found = damage.find_damaged({"secrets.worded": ["6", "7"]}, targets, ring("pending"))
-    assert found == [("secrets.worded:7", damage.TEXT)]
+    assert found == [("secrets.worded:7", damage_words.TEXT)]
 
 
 @pytest.mark.parametrize("kind", ["text", "memoryview", "bytes", "raw"])
@@ -536,7 +540,7 @@ def test_such_a_text_is_known_in_a_column_of_bytes_too(app: Any) -> None:
     app.database.execute("UPDATE secrets SET bytes_worded = %s WHERE id = 7", (seal(Opened(b"[unreadable]")),))
     targets = target_survey.find(app.database, "auto", (), ring("pending")).found
     found = damage.find_damaged({"secrets.bytes_worded": ["6", "7"]}, targets, ring("pending"))
-    assert found == [("secrets.bytes_worded:7", damage.TEXT)]
+    assert found == [("secrets.bytes_worded:7", damage_words.TEXT)]
     with pytest.raises(RotationError, match="E_VALUES_DAMAGED") as refused:
         model_reading.refuse_damaged([tuple(each) for each in found])
     assert '"key_rotation_repair": ["secrets.bytes_worded:7"]' in str(refused.value)

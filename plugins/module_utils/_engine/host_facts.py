@@ -11,11 +11,12 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, TypedDict
+from typing import Any
 
 from .._errors.base import RotationError
 from .crypto.keyring import Keyring
 from .crypto.tokens import Opened
+from .fact_types import SIGNERS, DatabaseFacts, SecretKeyUsers
 from .migration import NAME
 from .postgres.connection import Database
 
@@ -24,66 +25,6 @@ SAMPLE = 500  # tokens that are made and opened, and rows that are written, to s
 SPEED = "tetech_key_rotation_speed"  # a temporary table
 # Forty bytes of text, as a field may have, padded: a format without authentication seals whole blocks.
 PLAINTEXT = b"forty bytes of text, as a field may have" + b"\x08" * 8
-
-# Third parties by the application that Django loads: whether they honour SECRET_KEY_FALLBACKS, and what is lost
-# (docs/design/django-encryption.md; read in their source, run on Django 4.2, 5.2 and 6.1).
-SIGNERS = {
-    "rest_framework_simplejwt": (False, "access and refresh tokens end, unless SIGNING_KEY is set"),
-    "dj_rest_auth": (False, "JWT logins end"),
-    "allauth.headless": (False, "JWT logins end"),
-    "allauth.mfa": (False, "trusted browsers are asked again"),
-    "allauth.account": (True, "links that confirm an address end"),
-    "django_q": (False, "queued tasks cannot be read: let the queue run empty first"),
-    "two_factor": (False, "remembered devices are asked again"),
-    "trench": (False, "tokens of logins that are half done end"),
-    "wagtail.images": (False, "signed image addresses end, in pages, caches and mails"),
-    "mfa": (False, "trusted devices are asked again"),
-    "sesame": (True, "login links end"),
-}
-
-
-class Connections(TypedDict):
-    """How many of the server's connections are ``used``, of how many."""
-
-    used: int
-    limit: int
-
-
-class ReplicationSlot(TypedDict):
-    """A replication slot, with the bytes of WAL that it keeps."""
-
-    name: str
-    active: bool
-    bytes: int
-    state: str
-
-
-class DatabaseFacts(TypedDict):
-    """One database and its server. None is what the role may not see. ``ahead`` and ``replica_lag`` are in seconds."""
-
-    alias: str
-    server: str
-    system_identifier: str | None
-    ahead: float
-    connections: Connections
-    bytes: int
-    archive_fails: Any
-    slots: Sequence[ReplicationSlot]
-    max_slot_wal_bytes: Any
-    replica_lag: float
-    sees_replicas: bool
-
-
-class SecretKeyUsers(TypedDict, total=False):
-    """What signs with SECRET_KEY, and how many tasks wait in a queue of such (None: not known). ``keys`` are
-    the current keys whose value the setting has."""
-
-    sessions: str
-    logins: bool
-    packages: Sequence[str]
-    fallbacks: int
-    queued: int | None
-    keys: Sequence[str]
 
 
 def of_database(database: Database) -> DatabaseFacts:

@@ -9,8 +9,6 @@ stays the plan.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -26,20 +24,15 @@ from .crypto.schemes import Scheme
 from .discovery.findings import KINDS, Finding
 from .discovery.settlements import Settlements
 from .discovery.target_survey import Survey, Target
+from .plan_document import FORMAT, content_hash, plan_hash
+from .plan_notices import NOTICES
 from .postgres import catalog, sql
 from .postgres.catalog import JOURNAL
 from .postgres.connection import Database
 from .proof.census import Tally
 
-FORMAT = 1
-COMPARED = ("targets", "under_other_keys", "empty_fields", "settlements", "left_alone", "command")
-SINCE = ("left_alone", "command")  # parts that a plan of an earlier version has not
-PARTS = (*COMPARED, "notices")
-COUNTS = ("rows", "classes", "under_later_keys", "left_alone", "plain")
 CLASSES = ("current", "previous", "plaintext", "unreadable", "nested", "empty")  # shown though there are none
-SHOWN = 12  # findings of one message
 UNKNOWN_FUNCTIONS = "functions of the application, of which it is not known whether they refuse a wrong key"
-_NUMBER = re.compile(r"\d[\d,.]*")
 _SECRET_NAME = re.compile(r"secret|token|passw|api_?key|private_?key|encrypt|cipher|credential|ssn|iban", re.IGNORECASE)
 _DJANGO_TABLES = ("auth_user", "django_session", "django_migrations")  # hashed, signed and plain by Django itself
 
@@ -110,17 +103,6 @@ class Plan:
         }
 
 
-def stops(made: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """The notices of a plan that stop a rotation."""
-    return [notice for notice in made["notices"] if "code" in notice]
-
-
-def format_stops(made: Mapping[str, Any]) -> str:
-    """The columns of these notices with their codes, for a message."""
-    found = [f"{notice['column']} ({notice['code']})" for notice in stops(made)]
-    return ", ".join(found[:SHOWN]) + (f" and {len(found) - SHOWN} more" if len(found) > SHOWN else "")
-
-
 def _by_name(target: Target) -> str:
     return target.name
 
@@ -172,138 +154,10 @@ def _describe_scheme(described: Any) -> Any:
     return described
 
 
-def plan_hash(made: Mapping[str, Any]) -> str:
-    """SHA-256 over what a person approves: what is planned, and what the plan says of it."""
-    found = sorted(
-        {(each["column"], each.get("code", ""), _NUMBER.sub("#", each["notice"])) for each in made["notices"]}
-    )
-    return hashlib.sha256(json.dumps([content_hash(made), found]).encode("utf-8")).hexdigest()
-
-
-def content_hash(made: Mapping[str, Any]) -> str:
-    """SHA-256 over what is planned alone, without the counts: a rotation, and its rehearsal, keep to it."""
-    targets = [{name: value for name, value in target.items() if name not in COUNTS} for target in made["targets"]]
-    parts = [made[part] for part in COMPARED[1:] if part not in SINCE]
-    later = [made[part] for part in SINCE if made.get(part)]  # without them, the hash is that of an earlier version
-    text = json.dumps([made["format"], targets, *parts, made["schemes"], *later], sort_keys=True)
-    return hashlib.sha256(text.encode("utf-8")).hexdigest()
-
-
-def check(found: Any) -> None:
-    """Raise ValueError where a document is no plan."""
-    parts = isinstance(found, Mapping) and all(isinstance(_part(found, part), list) for part in PARTS)
-    if not parts or not isinstance(found.get("schemes"), Mapping) or found.get("format") != FORMAT:
-        raise ValueError("parts missing")
-    for part in PARTS:
-        if not all(isinstance(entry, Mapping) and isinstance(entry.get("column"), str) for entry in _part(found, part)):
-            raise ValueError("entries without a column")
-    if not all(isinstance(entry.get("notice"), str) for entry in found["notices"]):
-        raise ValueError("notices that say nothing")
-    try:
-        plain = json.loads(json.dumps(found)) == found
-    except TypeError:  # such as a date, which YAML makes of a text without quotes
-        plain = False
-    if not plain:
-        raise ValueError("values that no plan holds")
-
-
-def _part(found: Mapping[str, Any], name: str) -> Any:
-    return found.get(name, [] if name in SINCE else None)
-
-
-# What an entry of a part is called, if it is no column of the application.
-_CALLED = {
-    "command": "the command {}",
-    "settlements": "the settlement of {}",
-    "left_alone": f"the value {{}} in {variable_of('leave_alone')}",
-}
-
-
-def difference(approved: Mapping[str, Any], made: Mapping[str, Any]) -> list[str]:
-    """What is in one plan and not in the other, in words a person reads.
-
-    Of notices, those of the catalogue that nobody has read: a trigger that is disabled for the rotation is no longer
-    told of, and others go by which rows are met.
-    """
-    lines = []
-    for part in COMPARED:
-        before = {entry["column"]: entry for entry in _part(approved, part)}
-        after = {entry["column"]: entry for entry in _part(made, part)}
-        what = _CALLED.get(part, "{}")
-        lines += [f"{what.format(column)} is new" for column in sorted(after.keys() - before.keys())]
-        lines += [f"{what.format(column)} is gone" for column in sorted(before.keys() - after.keys())]
-        for column in sorted(after.keys() & before.keys()):
-            lines += [
-                f"{what.format(column)}: {member} was {before[column].get(member)}, is {after[column].get(member)}"
-                for member in sorted({*before[column], *after[column]} - {*COUNTS})
-                if before[column].get(member) != after[column].get(member)
-            ]
-    for scheme in sorted({*approved["schemes"], *made["schemes"]}):
-        if approved["schemes"].get(scheme) != made["schemes"].get(scheme):
-            lines.append(f"scheme {scheme} is described otherwise")
-    known, told = (
-        {(notice["column"], notice["notice"]) for notice in plan["notices"] if notice["notice"] in _TO_BE_READ}
-        for plan in (approved, made)
-    )
-    return lines + [f"{column}: {notice} is new" for column, notice in sorted(told - known)]
-
-
-# What the catalogue says of a target's table or column, and what a person should do about it.
-_NOTICES = (
-    (
-        "unique constraint",
-        "A new token is another text each time: the constraint never held for what is inside. Nothing to do.",
-        "SELECT 1 FROM pg_index i JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = ANY(i.indkey)"
-        " WHERE i.indrelid = to_regclass(%s) AND i.indisunique AND NOT i.indisprimary AND a.attname = %s",
-    ),
-    (
-        "index",
-        "The index is rewritten with the column: the table grows meanwhile. Nothing to do.",
-        "SELECT 1 FROM pg_index i JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = ANY(i.indkey)"
-        " WHERE i.indrelid = to_regclass(%s) AND NOT i.indisunique AND a.attname = %s",
-    ),
-    (
-        "update trigger",
-        "It fires for every row that is re-encrypted: see what it does, and disable it meanwhile where that harms, "
-        "and where it keeps the old value.",
-        "SELECT 1 FROM pg_trigger WHERE to_regclass(%s) IN (tgrelid, pg_partition_root(tgrelid))"
-        " AND %s::text IS NOT NULL AND NOT tgisinternal"
-        f" AND tgenabled <> 'D' AND (tgtype & 16) <> 0 AND NOT starts_with(tgname, '{catalog.FENCE}')",
-    ),
-    (
-        "constraint that is NOT VALID",
-        "An UPDATE of a row that violates it fails: ALTER TABLE ... VALIDATE CONSTRAINT before the rotation.",
-        f"SELECT 1 {catalog.UNVALIDATED}",
-    ),
-    (
-        "generated column",
-        "A column computed from the token changes with it.",
-        "SELECT 1 FROM pg_depend d JOIN pg_attrdef f ON d.classid = 'pg_attrdef'::regclass AND d.objid = f.oid"
-        " JOIN pg_attribute g ON g.attrelid = f.adrelid AND g.attnum = f.adnum AND g.attgenerated <> ''"
-        " JOIN pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid"
-        " WHERE d.refobjid = to_regclass(%s) AND a.attname = %s AND a.attnum <> g.attnum",
-    ),
-    (
-        "row-level security",
-        "This role may not see every row: give it BYPASSRLS, or rotate as the table's owner.",
-        "SELECT 1 FROM pg_class WHERE oid = to_regclass(%s) AND %s::text IS NOT NULL AND relrowsecurity"
-        " AND row_security_active(oid)",
-    ),
-    (
-        "partitioned table",
-        "Its partitions are rotated through it. Nothing to do.",
-        "SELECT 1 FROM pg_class WHERE oid = to_regclass(%s) AND %s::text IS NOT NULL AND relkind = 'p'",
-    ),
-)
-
-
-_TO_BE_READ = {notice for notice, todo, _ in _NOTICES if not todo.endswith("Nothing to do.")}
-
-
 def notices(database: Database, targets: Sequence[Target], keyring: Keyring) -> Iterator[dict[str, str]]:
     """What the catalogue says that a person must know before the rotation."""
     for target in targets:
-        for notice, todo, query in _NOTICES:
+        for notice, todo, query in NOTICES:
             if database.rows(query, (target.table.regclass, target.column), table=target.table.label):
                 yield {"column": target.name, "notice": notice, "todo": todo}
         needed = _length_needed(database, target, keyring) if target.limit else 0

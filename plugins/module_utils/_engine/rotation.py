@@ -35,7 +35,7 @@ from .discovery import (
     unlisted_keys,
 )
 from .discovery.findings import KINDS, Finding, Findings, refuse, unsettled
-from .discovery.nesting import NESTED
+from .discovery.layer_classes import NESTED
 from .discovery.settlements import BY_COMMAND, UNREADABLE, Settlements
 from .postgres import lease
 from .postgres.connection import Database

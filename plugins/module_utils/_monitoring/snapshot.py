@@ -16,7 +16,7 @@ from .._backup.database_swap import kept_aside
 from .._destinations import destinations
 from .._engine import rotation
 from .._engine.crypto.key_set import KeySet
-from .._engine.discovery.nesting import NESTED
+from .._engine.discovery.layer_classes import NESTED
 from .._engine.proof import census
 from .._engine.proof.census_result import CensusResult
 from .._engine.rewrite.throttle import Throttle

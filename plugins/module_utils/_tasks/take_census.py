@@ -181,7 +181,7 @@ def _connected_since_before(params: TaskParams, application: Any) -> list[Databa
 def _unwrapped(baseline: list[CensusResult]) -> dict[str, dict[str, int]]:
     """By table, the values that were encrypted twice and are one token now: the application reads them in another way
     than before."""
-    from .._engine.discovery.nesting import NESTED
+    from .._engine.discovery.layer_classes import NESTED
 
     found: dict[str, dict[str, int]] = {}
     for column in baseline:

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ...module_utils._backup import dump_shards
-from ...module_utils._engine.host_facts import DatabaseFacts
+from ...module_utils._engine.fact_types import DatabaseFacts
 from .item import OK, SKIP, STOP, WARN, ChecklistItem, Observations, unseen, worst
 
 SPARE = 5  # connections that are left to the application and to people

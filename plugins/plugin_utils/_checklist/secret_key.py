@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from ...module_utils._engine.host_facts import SIGNERS, SecretKeyUsers
+from ...module_utils._engine.fact_types import SIGNERS, SecretKeyUsers
 from .item import OK, STOP, WARN, ChecklistItem, Observations, unseen
 
 SESSIONS = {

@@ -27,7 +27,6 @@ from urllib.parse import urlsplit
 import jinja2
 import jinja2.meta
 import jinja2.sandbox
-from ansible.module_utils.urls import open_url
 
 from ...module_utils._errors.options import InvalidNotify
 from .._report.ending_sentences import sentence
@@ -342,6 +341,8 @@ def _http(channel: Mapping[str, Any], moment: str, told: RotationState, text: st
 
 
 def _post(channel: Mapping[str, Any], content: Mapping[str, Any], headers: Mapping[str, str]) -> None:
+    from ansible.module_utils.urls import open_url  # 40 modules, which no other run needs
+
     url = _secret(channel, "url")
     parts = urlsplit(url)
     if not ((parts.scheme == "https" and parts.hostname) or (parts.scheme == "http" and parts.hostname in LOOPBACK)):

@@ -20,7 +20,7 @@ from typing import Any
 
 import yaml
 
-from ...module_utils._engine import plan
+from ...module_utils._engine import plan_document
 from ...module_utils._errors.approval import (
     ApprovalEnvironment,
     ApprovalFormat,
@@ -108,12 +108,12 @@ def _plan_hash(path: str) -> str:
     try:
         with open(path, encoding="utf-8") as handle:
             found = yaml.safe_load(handle)
-        plan.check(found)
+        plan_document.check(found)
     except FileNotFoundError:
         raise ApprovalMissing(missing=f"there is no plan {path}", advice=_MAKE) from None
     except (OSError, yaml.YAMLError, ValueError):
         raise PlanFile(path=path, found="is no plan of this collection") from None
-    return plan.plan_hash(found)
+    return plan_document.plan_hash(found)
 
 
 _MAKE = "Make the plan with the plan playbook: it says how it is approved."

@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 from ansible.parsing.dataloader import DataLoader
 
-from ...module_utils._engine import plan
+from ...module_utils._engine import plan_document
 from ...module_utils._errors.discovery import PlanChanged, PlanFile, PlanNotReady
 from ...module_utils._system import atomic_file
 from .._keys.key_store import path_from_inventory, state_folder
@@ -57,7 +57,7 @@ def read(path: str) -> Plan | None:
         return None
     try:
         content = yaml.safe_load(_text(path))
-        plan.check(content)
+        plan_document.check(content)
     except (yaml.YAMLError, ValueError):
         raise PlanFile(path=path, found="is no plan of this collection") from None
     return dict(content)
@@ -66,15 +66,16 @@ def read(path: str) -> Plan | None:
 def refuse_unready(path: str, approved: Plan) -> None:
     """Raise E_PLAN_NOT_READY if a finding of the plan stops a rotation."""
     if not approved.get("ready", True):
-        raise PlanNotReady(path=path, count=len(plan.stops(approved)), found=plan.format_stops(approved))
+        found = plan_document.format_stops(approved)
+        raise PlanNotReady(path=path, count=len(plan_document.stops(approved)), found=found)
 
 
 def refuse_other(path: str, approved: Plan, present: Plan) -> None:
     """Raise E_PLAN_CHANGED unless the application is still as in the plan, and the plan as it was written. Neither
     counts nor findings are compared: what stops a rotation is looked for again."""
-    differences = plan.difference(approved, present)
-    is_same = plan.content_hash(approved) == plan.content_hash(present)
-    if approved.get("hash") != plan.plan_hash(approved) or not is_same:
+    differences = plan_document.difference(approved, present)
+    is_same = plan_document.content_hash(approved) == plan_document.content_hash(present)
+    if approved.get("hash") != plan_document.plan_hash(approved) or not is_same:
         differences = differences or ["its hash is not that of its text"]
     if differences:
         raise PlanChanged(path=path, difference="; ".join(differences))

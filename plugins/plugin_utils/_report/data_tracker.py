@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ...module_utils._engine.discovery.nesting import NESTED
+from ...module_utils._engine.discovery.layer_classes import NESTED
 from ...module_utils._errors.base import NOTHING_CHANGED
 from ...module_utils._record.events import (
     ROLLBACK,

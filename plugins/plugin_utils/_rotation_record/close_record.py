@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from ...module_utils._engine.proof.damage import NOTHING
+from ...module_utils._engine.proof.damage_words import NOTHING
 from ...module_utils._engine.proof.repair_option import format_repair
 from ...module_utils._engine.proof.value_list import format_values
 from ...module_utils._errors.base import RotationError

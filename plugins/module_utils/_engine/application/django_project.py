@@ -145,9 +145,9 @@ class ApplicationStart:
     def refuse_unread(self, files: Mapping[str, str], keys: Mapping[str, str]) -> None:
         """Raise E_ENV_NOT_READ for a file that the application has neither opened nor imported while it started,
         although a setting has the value of its key: it has the value from elsewhere."""
-        imported = {os.path.realpath(getattr(module, "__file__", None) or "") for module in list(sys.modules.values())}
         for name in _set_by(files, keys):
-            if os.path.realpath(files[name]) not in self.files | imported:
+            path = os.path.realpath(files[name])
+            if path not in self.files and not _is_imported(path):
                 raise EnvNotRead(path=files[name])
 
     def refuse_unread_credentials(self, credentials: Mapping[str, str], keys: Mapping[str, str]) -> None:
@@ -159,6 +159,12 @@ class ApplicationStart:
                 raise CredentialNotRead(name=name, credential=credentials[name])
         places = {name: f"the credential {credential}" for name, credential in credentials.items()}
         self.refuse_other_keys(paths, keys, places)
+
+
+def _is_imported(path: str) -> bool:
+    """Whether a module of this process is from the file."""
+    modules = list(sys.modules.values())
+    return any(os.path.realpath(getattr(module, "__file__", None) or "") == path for module in modules)
 
 
 def _set_by(names: Iterable[str], keys: Mapping[str, str]) -> list[str]:

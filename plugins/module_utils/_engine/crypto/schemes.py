@@ -7,6 +7,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import product
 from typing import Any
 
@@ -79,7 +80,7 @@ class Scheme:
         described = self.described.get(INSIDE)
         return None if described is None else Scheme(self.name, described, self.trial)
 
-    @property
+    @cached_property
     def marker(self) -> bytes:
         """What every token begins with; empty where any bytes may be one."""
         bare = self.format.marker

@@ -28,10 +28,9 @@ from ..crypto.schemes import Scheme
 from ..crypto.tokens import Opened
 from ..crypto.wrappers import unbase64
 from .column_types import FERNETS, SHORTEST
+from .layer_classes import NESTED_UNREADABLE, TOKEN_INSIDE, TWO_LAYERS
 from .token_texts import FERNET, has, long_words, may_be_written, signs, tokens_in, writings
 
-# Classes of the census.
-NESTED, NESTED_UNREADABLE, TOKEN_INSIDE, TWO_LAYERS = "nested", "nested_unreadable", "token_inside", "two_layers"
 SHORTEST_MARKED = 60  # bytes of any token that begins with a marker: AES.2: has 63, Fernet's frame 73
 MOST_TRIED = 1 << 25  # bytes of possible tokens in one text: each is authenticated under every key
 BATCH = 1 << 20  # bytes of them that are tried at once

@@ -32,8 +32,9 @@ from ..crypto.tokens import Opened, OpenedByLaterKey
 from ..discovery import plain_text_look, signatures, value_look
 from ..discovery.column_types import JsonCodec
 from ..discovery.findings import KINDS, Finding, refuse
+from ..discovery.layer_classes import NESTED, NESTED_UNREADABLE, TOKEN_INSIDE, TWO_LAYERS
 from ..discovery.listed_rows import EXAMPLES, LISTED, ListedRows
-from ..discovery.nesting import NESTED, NESTED_UNREADABLE, TOKEN_INSIDE, TWO_LAYERS, holding, unwrapped
+from ..discovery.nesting import holding, unwrapped
 from ..discovery.settlements import Settlements
 from ..discovery.signatures import Signature
 from ..discovery.target_survey import Target

@@ -11,37 +11,18 @@ from __future__ import annotations
 
 import contextlib
 import io
-from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from ..._errors.base import RotationError
-from ..._errors.values import SAVE_AGAIN, TAKE_FROM_BACKUP, ValuesOverwritten
 from ..crypto.keyring import Keyring
 from ..discovery.target_survey import Target
 from . import census
+from .damage_words import NOTHING, RAISES, TEXT, TOKEN, build_overwritten_error
 from .model_readers import ModelReader, by_model
-from .repair_option import format_repair
 from .row_digests import TableComparison
-from .value_list import format_values
 
-RAISES, TOKEN, TEXT, NOTHING = "an error", "a token", "the text of a failed decryption", "nothing"
-DAMAGED = (RAISES, TOKEN, TEXT)
 ALIKE = 3  # tokens of functions that are broken: a text that all of them give is not in any of them
 CHUNK = 500  # rows asked for at once
-
-
-# By the class of the census, what is said of values that another process wrote.
-WRITTEN = {
-    "plaintext": "not encrypted",
-    "unreadable": "under no known version",
-    "other_scheme": "in another format",
-    "token_in_text": "not tokens, and have one in them",
-    "kept_key": "under a key that is not rotated",
-    "nested_unreadable": "encrypted twice",
-    "two_layers": "encrypted twice",
-    "token_inside": "a token between other text",
-}
 
 
 class DamagedValue(NamedTuple):
@@ -71,27 +52,6 @@ def find_damaged(
                 for value, reads in _of_column(reader, written[reader.targets[0].name], keyring):
                     found.setdefault(value, reads)
     return [DamagedValue(value, reads) for value, reads in found.items()]
-
-
-def build_overwritten_error(values: Iterable[tuple[str, str]]) -> RotationError:
-    """The error of values that another process wrote, and that stop the rotation: the class of the census,
-    and the value as table.column:key."""
-    found = list(values)
-    kinds = Counter(WRITTEN.get(value_class, value_class) for value_class, _ in found)
-    told = ", ".join(f"{count} are {kind}" for kind, count in kinds.items())
-    return ValuesOverwritten(
-        count=len(found), found=told, rows=format_values([value for _, value in found]), advice=" ".join(_advice(found))
-    )
-
-
-def _advice(found: Sequence[tuple[str, str]]) -> Iterator[str]:
-    """What to do: a value that is not encrypted is lost if an older one takes its place."""
-    readable = [value for value_class, value in found if value_class == "plaintext"]
-    lost = [value for value_class, value in found if value_class != "plaintext"]
-    if readable:
-        yield SAVE_AGAIN.format(rows=format_values(readable))
-    if lost:
-        yield TAKE_FROM_BACKUP.format(repair=format_repair(lost))
 
 
 def refuse_overwritten(

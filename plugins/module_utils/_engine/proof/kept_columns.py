@@ -12,7 +12,8 @@ from typing import Any
 
 from ..crypto.keyring import Keyring
 from ..discovery.findings import Finding
-from ..discovery.nesting import TOKEN_INSIDE, held_inside, holding
+from ..discovery.layer_classes import TOKEN_INSIDE
+from ..discovery.nesting import held_inside, holding
 from ..discovery.settlements import NONE, NOT_OURS, UNREADABLE, Settlements
 from ..discovery.target_survey import Target
 from ..discovery.value_look import looks_encrypted

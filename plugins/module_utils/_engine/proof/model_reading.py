@@ -34,7 +34,7 @@ from ..application.model_fields import column_of, of_models
 from ..crypto.keyring import Keyring
 from ..discovery.findings import KINDS, Finding
 from ..discovery.target_survey import Target
-from .damage import DAMAGED
+from .damage_words import DAMAGED
 from .model_readers import ModelReader, by_model, made_from
 from .of_ciphertext import is_of_ciphertext
 from .read_only import read_only

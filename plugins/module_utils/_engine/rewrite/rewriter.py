@@ -21,14 +21,14 @@ from ..._errors.catalogue import build_error
 from ..._errors.database import RowsKeptByTrigger, RowsLocked, RowsUnsettled, TokenTooLong
 from ..._errors.values import SelfCheck
 from ..crypto.keyring import Keyring
-from ..discovery.nesting import NESTED, TWO_LAYERS
+from ..discovery.layer_classes import NESTED, TWO_LAYERS
 from ..discovery.search_columns import MAY_BE, WRITTEN_IN, SearchColumnRecipe
 from ..discovery.target_survey import Target
 from ..postgres import catalog, sql
 from ..postgres.catalog import Table, row_name
 from ..postgres.connection import LOCKED_SECONDS, Database, Patience, Yielded, array
 from ..proof import census
-from ..proof.damage import build_overwritten_error
+from ..proof.damage_words import build_overwritten_error
 from ..proof.table_pages import WHOLE, PageRequest, RowText, Span, TargetGroup, by_table, pages, spans
 from ..proof.table_pages import Page as RowPage
 from .concurrent_writers import ConcurrentWrites

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import yaml
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine import plan
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine import plan_document
 from ansible_collections.tetech.key_rotation.plugins.plugin_utils._action import RotationAction
 from ansible_collections.tetech.key_rotation.plugins.plugin_utils._keys.key_store import open_store
 from ansible_collections.tetech.key_rotation.plugins.plugin_utils._plans.plan_file import HEAD
@@ -39,7 +39,7 @@ def document(**changed: Any) -> dict[str, Any]:
         "notices": [{"column": "profile.name", "notice": "index", "todo": "Žádný krok: nothing to do."}],
         **changed,
     }
-    return {**made, "hash": plan.plan_hash(made)}
+    return {**made, "hash": plan_document.plan_hash(made)}
 
 
 class Host:

@@ -11,7 +11,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine import plan
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine import plan, plan_document
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto import schemes
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.key_set import KeySet
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.keyring import (
@@ -93,7 +93,7 @@ def test_values_that_are_left_alone_are_counted_and_another_count_is_the_same_pl
     other = plan.Plan(surveys, tallies, ring, NOTICES).as_document()
     counts = {target["column"]: target.get("left_alone") for target in other["targets"]}
     assert counts == {target.name: 2 if target is targets[0] else None for target in targets}
-    assert (other["hash"], plan.difference(made, other)) == (made["hash"], [])
+    assert (other["hash"], plan_document.difference(made, other)) == (made["hash"], [])
 
 
 def test_a_column_that_is_settled_as_mixed_is_another_plan_and_its_count_is_not(made, surveys, targets, ring):
@@ -114,30 +114,30 @@ def test_values_that_are_left_alone_by_name_are_in_the_plan_and_its_hash(made, s
     now = plan.Plan(surveys, counted(targets), ring, NOTICES, leave_alone=names).as_document()
     assert now["left_alone"] == [{"column": "profile.name:3"}, {"column": "profile.phone:7"}]
     assert now["hash"] != made["hash"]
-    assert plan.difference(made, now) == [
+    assert plan_document.difference(made, now) == [
         "the value profile.name:3 in key_rotation_leave_alone is new",
         "the value profile.phone:7 in key_rotation_leave_alone is new",
     ]
-    assert plan.difference(now, made)[0] == "the value profile.name:3 in key_rotation_leave_alone is gone"
+    assert plan_document.difference(now, made)[0] == "the value profile.name:3 in key_rotation_leave_alone is gone"
 
 
 def test_a_new_settlement_is_no_new_column(made, surveys, targets, ring):
     settled = {"profile.name": Settlement("profile.name", "not_ours", "of a partner")}
     now = plan.Plan(surveys, counted(targets), ring, NOTICES, settled).as_document()
-    assert plan.difference(made, now) == ["the settlement of profile.name is new"]
-    assert plan.difference(now, made) == ["the settlement of profile.name is gone"]
+    assert plan_document.difference(made, now) == ["the settlement of profile.name is new"]
+    assert plan_document.difference(now, made) == ["the settlement of profile.name is gone"]
     other = {"profile.name": Settlement("profile.name", "unreadable", "of a partner")}
     then = plan.Plan(surveys, counted(targets), ring, NOTICES, other).as_document()
-    assert plan.difference(now, then) == [
+    assert plan_document.difference(now, then) == [
         "the settlement of profile.name: decision was not_ours, is unreadable",
     ]
 
 
 def test_a_plan_of_an_earlier_version_is_read_and_means_the_same(made):
     earlier = {name: value for name, value in made.items() if name != "left_alone"}
-    plan.check(earlier)
-    assert plan.difference(earlier, made) == plan.difference(made, earlier) == []
-    assert plan.plan_hash(earlier) == made["hash"]
+    plan_document.check(earlier)
+    assert plan_document.difference(earlier, made) == plan_document.difference(made, earlier) == []
+    assert plan_document.plan_hash(earlier) == made["hash"]
 
 
 def test_keys_that_nobody_listed_are_named_as_the_env_file_has_them_outside_of_the_plan_too(ring):
@@ -237,13 +237,13 @@ def test_two_plans_with_different_findings_have_different_hashes(made, surveys, 
     notices = [{**notice, **change}] if change else []
     one, other = (plan.Plan(surveys, counted(targets), ring, found).as_document() for found in ([notice], notices))
     assert one["hash"] != other["hash"]
-    assert (one["content_hash"], plan.difference(one, other)) == (other["content_hash"], [])
+    assert (one["content_hash"], plan_document.difference(one, other)) == (other["content_hash"], [])
 
 
 def test_the_hash_is_sha_256_and_can_be_taken_again(made):
     assert len(made["hash"]) == len(hashlib.sha256().hexdigest())
-    assert plan.plan_hash(made) == made["hash"]
-    assert plan.plan_hash(json.loads(json.dumps(made))) == made["hash"]
+    assert plan_document.plan_hash(made) == made["hash"]
+    assert plan_document.plan_hash(json.loads(json.dumps(made))) == made["hash"]
 
 
 CHANGES = {
@@ -266,7 +266,7 @@ CHANGES = {
 def test_everything_else_is_in_the_hash(made, change):
     other = copy.deepcopy(made)
     CHANGES[change](other)
-    assert plan.plan_hash(other) != made["hash"]
+    assert plan_document.plan_hash(other) != made["hash"]
 
 
 @pytest.mark.parametrize(
@@ -321,7 +321,7 @@ def test_everything_else_is_in_the_hash(made, change):
 def test_a_difference_is_told_in_words(made, change, lines):
     now = copy.deepcopy(made)
     change(now)
-    assert plan.difference(made, now) == lines
+    assert plan_document.difference(made, now) == lines
 
 
 @pytest.mark.parametrize(
@@ -340,10 +340,10 @@ def test_a_difference_is_told_in_words(made, change, lines):
     ],
 )
 def test_a_document_with_parts_missing_is_no_plan(made, change):
-    plan.check(made)
+    plan_document.check(made)
     change(made)
     with pytest.raises(ValueError, match=r"parts missing|without a column|say nothing|no plan holds"):
-        plan.check(made)
+        plan_document.check(made)
 
 
 def test_what_is_gone_is_told(made):
@@ -352,7 +352,7 @@ def test_what_is_gone_is_told(made):
         "targets": [{**made["targets"][0], "recomputed": ["x"]}, *made["targets"][1:]],
         "schemes": {**made["schemes"], "gone": {}},
     }
-    lines = plan.difference(approved, made)
+    lines = plan_document.difference(approved, made)
     assert any("recomputed was ['x'], is None" in line for line in lines)
     assert "scheme gone is described otherwise" in lines
 

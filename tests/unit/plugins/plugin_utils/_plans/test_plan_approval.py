@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine import plan
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine import plan_document
 from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import RotationError
 from ansible_collections.tetech.key_rotation.plugins.module_utils._record.approval import ApprovalEvidence
 from ansible_collections.tetech.key_rotation.plugins.module_utils._system import users
@@ -37,7 +37,7 @@ class Desk:
 
     def write_plan(self, **other: object) -> None:
         made = {**PLAN, **other}
-        self.plan.write_text(yaml.safe_dump({**made, "hash": plan.plan_hash(made)}))
+        self.plan.write_text(yaml.safe_dump({**made, "hash": plan_document.plan_hash(made)}))
 
     @property
     def text(self) -> Path:
@@ -48,7 +48,7 @@ class Desk:
     ) -> None:
         """As commands() has it, with another clock."""
         moment = datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(hours=hours_ago)
-        made = plan.plan_hash(yaml.safe_load(self.plan.read_text()))
+        made = plan_document.plan_hash(yaml.safe_load(self.plan.read_text()))
         said = {
             "plan": made,
             "environment": environment,
