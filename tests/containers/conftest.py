@@ -161,7 +161,8 @@ def compose(images: Mapping[str, str], tmp_path: Path) -> Iterator[Compose]:
     site = Compose(tmp_path / "compose", environment)
     identity.rename(site.folder / "backup_identity")
     site.keys.parent.mkdir()
-    site.folder.joinpath("backups").mkdir(mode=0o700)
+    for kept in ("backups", "state"):
+        site.folder.joinpath(kept).mkdir(mode=0o700)
     site.keys.write_text("SECRET_KEY=the-first-secret-key-of-this-shop\nENCRYPTION_SALT=salt-1\n", encoding="utf-8")
     site.keys.chmod(0o600)
     try:

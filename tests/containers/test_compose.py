@@ -54,11 +54,15 @@ def test_killed_between_the_switch_and_the_restart_the_same_command_ends_well(co
 
 def test_what_would_be_lost_with_a_container_or_does_not_start_is_refused(compose: Compose) -> None:
     no_image = compose.script("no-image", "podman run --pull=never nowhere")
-    no_django = compose.script("no-django", "podman run --interactive localhost/key-rotation-postgres /usr/bin/python3")
+    other = "podman run --rm --interactive localhost/key-rotation-postgres"
+    no_django = compose.script("no-django", other, "/usr/bin/python3")
+    mounted = f"--volume={compose.keys.parent}:{compose.keys.parent}"
+    no_state = compose.script("no-state", "podman run --rm -i --user=0", mounted, "localhost/food-ordering python")
     cases = {
         "E_ENV_IN_IMAGE": "key_rotation_env_file=/app/requirements.txt",
         "E_BACKUP_DIR": "key_rotation_backup_dir=/var/backups/shop",
         "E_CONTAINER_START": f"key_rotation_python={no_image}",
+        "E_STATE_IN_CONTAINER": f"key_rotation_python={no_state}",
         "E_PYTHON_PACKAGE": f"key_rotation_python={no_django}",
     }
     for code, variable in cases.items():

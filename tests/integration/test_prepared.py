@@ -203,6 +203,20 @@ def test_a_table_with_update_triggers_or_search_columns_goes_the_ordinary_way(
     database.execute("RESET search_path")
 
 
+def test_a_search_column_that_was_filled_since_is_computed_by_the_ordinary_passes(
+    database: Database, keyring: Keyring
+) -> None:
+    fill(database, keyring, *KEYS[0])
+    prepare(database, keyring)
+    found, work = rewriting(database, keyring), rewriter.Work()
+    searched = [replace(target, derived=(SimpleNamespace(column="digest"),)) for target in found.targets]
+    found = replace(found, targets=searched)
+    crew = Crew(1, prepared.SetRewrite(found).batches, database.another, Stop())
+
+    assert prepared.apply(database, found, crew, work) == {}
+    assert classes(database, keyring) == {"current": 50}
+
+
 def test_the_table_is_ours_alone_and_is_dropped(database: Database, keyring: Keyring) -> None:
     fill(database, keyring, *KEYS[0])
     prepare(database, keyring)

@@ -53,6 +53,13 @@ class ContainerNotStarted(RotationError):
     remedy = "Type {python} -c pass on the host: it says why. Correct that, then run the same command again."
 
 
+class StateInContainer(RotationError):
+    code = "E_STATE_IN_CONTAINER"
+    path: str
+    problem = "{path}, where one task of a rotation leaves what the next one needs, is lost with the container of each"
+    remedy = "Mount a folder of the host there into the container that O(python) starts."
+
+
 class RotationHalfWay(RotationError):
     code = "E_HALF_WAY"
     rotation_id: str

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -18,7 +19,11 @@ from .._engine.crypto.key_set import KeySet
 from .._engine.rotation import Request
 from .._errors.base import RotationError
 from .._errors.keys import KeyNotGenerated
+from .._errors.run import StateInContainer
+from .._system import container_layer
 from .application_start import read_environment
+
+STATE = "~/.local/state/key_rotation"  # as the roles have it: digests of rows, positions in logs
 
 
 @dataclass(frozen=True)
@@ -44,7 +49,9 @@ class Purpose:
 
 
 def request_of(params: Mapping[str, Any], purpose: Purpose) -> Request:
-    """The request; without versions from the store, the keys are those of the env file, as ``current``."""
+    """The request; without versions from the store, the keys are those of the env file, as ``current``. Raises
+    E_STATE_IN_CONTAINER, and what reading the keys raises."""
+    _refuse_lost_state()
     key_sets = params["key_sets"]
     keys_from = "the key store"
     found: Mapping[str, str] = {}
@@ -88,6 +95,12 @@ def request_of(params: Mapping[str, Any], purpose: Purpose) -> Request:
         command=OwnCommand.of(params.get("command")),
         runs_command=purpose.runs_command,
     )
+
+
+def _refuse_lost_state() -> None:
+    path = os.path.expanduser(STATE)
+    if container_layer.is_lost(path):
+        raise StateInContainer(path=path)
 
 
 def _trial(params: Mapping[str, Any], key_sets: Mapping[str, Mapping[str, str]]) -> dict[str, str]:

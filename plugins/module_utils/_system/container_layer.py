@@ -6,10 +6,22 @@ from __future__ import annotations
 
 import functools
 import os
+import re
+from typing import NamedTuple
 
-# Programs that a runtime puts before the command of a container (podman run --init, docker run --init).
-INIT_PROGRAMS = frozenset({"catatonit", "docker-init", "dumb-init", "podman-init", "tini"})
 PROC = "/proc"
+# What runs on, so that a task below it leaves its files: the first process of a host, and what a login comes through.
+LASTING = frozenset({"systemd", "init", "runit", "s6-svscan", "sshd", "sshd-session"})
+# Of podman and docker, a volume without a name: `run --rm` removes it with its container.
+ANONYMOUS_VOLUME = re.compile(r"/volumes/[0-9a-f]{64}/_data$")
+
+
+class Mount(NamedTuple):
+    """A line of proc_pid_mountinfo(5): what is mounted where, and its type."""
+
+    root: str
+    point: str
+    kind: str
 
 
 def is_lost(path: str) -> bool:
@@ -18,31 +30,47 @@ def is_lost(path: str) -> bool:
         return False
     while not os.path.lexists(path):
         path = os.path.dirname(path)
-    return os.stat(path).st_dev == os.stat("/").st_dev
+    mount = _mount_of(os.path.realpath(path))
+    return mount.point == "/" or mount.kind == "tmpfs" or bool(ANONYMOUS_VOLUME.search(mount.root))
 
 
 @functools.cache
 def ends_with_us() -> bool:
-    """Whether this process, or its ancestor that is the first process of the container, is what the container runs."""
-    pid = os.getpid()
-    while pid > 1:
-        pid = _parent(pid)
-    return pid == 1 and (_name(1) in INIT_PROGRAMS or _program(1) == _program(os.getpid()) != "")
+    """Whether this process, or its ancestor that is the first process of the container, is what the container runs.
 
-
-def _parent(pid: int) -> int:
-    """0 for a process that came into the container from outside, as with ``podman exec``."""
-    with open(f"{PROC}/{pid}/stat", encoding="utf-8", errors="replace") as handle:
-        return int(handle.read().rpartition(")")[2].split()[1])  # proc_pid_stat(5), field 4
-
-
-def _name(pid: int) -> str:
-    with open(f"{PROC}/{pid}/comm", encoding="utf-8", errors="replace") as handle:
-        return handle.read().strip()
-
-
-def _program(pid: int) -> str:
+    A process of ``podman exec`` has no such ancestor. If /proc hides processes of others, this is no container of ours.
+    """
     try:
-        return os.readlink(f"{PROC}/{pid}/exe")
-    except OSError:  # of another user
-        return ""
+        pid, names = os.getpid(), set()
+        while pid > 1:
+            parent, name = _parent_and_name(pid)
+            names.add(name)
+            pid = parent
+        return pid == 1 and not LASTING & {*names, _parent_and_name(1)[1]} and _is_layer(_mount_of("/"))
+    except (OSError, ValueError):
+        return False
+
+
+def _is_layer(root: Mount) -> bool:
+    return "overlay" in root.kind or root.root != "/"
+
+
+def _parent_and_name(pid: int) -> tuple[int, str]:
+    """Fields 4 and 2 of proc_pid_stat(5). The parent is 0 if the process came into the container from outside."""
+    with open(f"{PROC}/{pid}/stat", encoding="utf-8", errors="replace") as handle:
+        before, _, after = handle.read().rpartition(")")
+    return int(after.split()[1]), before.partition("(")[2]
+
+
+def _mount_of(path: str) -> Mount:
+    """The mount that has a path."""
+    with open(f"{PROC}/self/mountinfo", encoding="utf-8", errors="replace") as handle:
+        mounts = [_mount(line.split()) for line in handle]
+    return max(
+        (mount for mount in mounts if os.path.commonpath([mount.point, path]) == mount.point),
+        key=lambda mount: len(mount.point),
+    )
+
+
+def _mount(fields: list[str]) -> Mount:
+    return Mount(fields[3], fields[4].replace("\\040", " "), fields[fields.index("-") + 1])

@@ -46,7 +46,7 @@ def obstacle(database: Database, group: TargetGroup, keyring: Keyring, schemes: 
         return "functions of the application encrypt it"
     if not all(scheme.format.authenticated for scheme in used):
         return "it has values without authentication"
-    if searched := sorted({each.column for target in group.members for each in target.derived}):
+    if searched := _searched(group):
         return f"it has the search columns {', '.join(searched)}"
     if unknown := sorted({scheme.name for scheme in used} - {*schemes}):
         return f"only its values tell the scheme {', '.join(unknown)}"
@@ -55,6 +55,11 @@ def obstacle(database: Database, group: TargetGroup, keyring: Keyring, schemes: 
     if database.rows("SELECT has_schema_privilege(current_schema(), 'CREATE')") != [(True,)]:
         return "the role may not create a table in its first schema"
     return ""
+
+
+def _searched(group: TargetGroup) -> list[str]:
+    """The search columns that are computed from the values of a table."""
+    return sorted({each.column for target in group.members for each in target.derived})
 
 
 @dataclass(frozen=True)
@@ -115,7 +120,9 @@ def make(database: Database, contents: Contents) -> None:
         with database.transaction("ISOLATION LEVEL READ COMMITTED"):
             database.execute(f"DROP TABLE IF EXISTS {TABLE}", table=TABLE)
             # Without WAL: after a crash of the server it is empty, and then what it had is prepared or done again.
-            database.execute(f"CREATE UNLOGGED TABLE {TABLE} ({columns})", table=TABLE)
+            # Autovacuum would hold it longer than we may wait for a lock to drop it.
+            options = "autovacuum_enabled = off, toast.autovacuum_enabled = off"
+            database.execute(f"CREATE UNLOGGED TABLE {TABLE} ({columns}) WITH ({options})", table=TABLE)
             database.execute(f"CREATE INDEX ON {TABLE} (source, number)", table=TABLE)
             database.execute(comment, table=TABLE)
 
@@ -339,7 +346,8 @@ def apply(database: Database, rewriting: Rewriting, crew: Crew, work: Work) -> d
     try:
         for number, group in enumerate(rewriting.tables):
             source = contents.place(group)
-            if source is None or catalog.update_triggers(database, group.table):
+            # Neither may be new since it was prepared.
+            if source is None or _searched(group) or catalog.update_triggers(database, group.table):
                 continue
             parts = PreparedRows(database, group, source).parts(rewriter.SPAN_ROWS)
             own = [part for turn, part in enumerate(parts) if rewriting.policy.share.has(number + turn)]

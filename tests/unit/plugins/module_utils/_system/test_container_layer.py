@@ -9,20 +9,25 @@ from pathlib import Path
 import pytest
 from ansible_collections.tetech.key_rotation.plugins.module_utils._system import container_layer
 
-Processes = Mapping[int, tuple[int, str, str]]  # parent, name, program
+Host = Callable[..., Path]
+OVERLAY = "100 90 0:50 / / rw,relatime - overlay overlay rw,lowerdir=/a"
+DISK = "25 1 254:1 / / rw,relatime shared:1 - ext4 /dev/vda1 rw"
+ME = os.getpid()
+CONTAINER = {ME: (1, "python3"), 1: (0, "sh")}
 
 
 @pytest.fixture
-def processes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Processes], None]]:
-    """Have the host look as if it had these processes; this one is called by its own ID."""
+def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Host]:
+    """Have the host look as if it had these processes (parent and name) and mounts; this one has its own ID."""
 
-    def seen(listed: Processes) -> None:
-        for pid, (parent, name, program) in listed.items():
+    def seen(processes: Mapping[int, tuple[int, str]], *mounts: str) -> Path:
+        for pid, (parent, name) in processes.items():
             folder = tmp_path / str(pid)
             folder.mkdir()
-            folder.joinpath("stat").write_text(f"{pid} ({name} (x) 1) S {parent} 0 0", encoding="utf-8")
-            folder.joinpath("comm").write_text(f"{name}\n", encoding="utf-8")
-            folder.joinpath("exe").symlink_to(program)
+            folder.joinpath("stat").write_text(f"{pid} ({name}) S {parent} 0 0", encoding="utf-8")
+        tmp_path.joinpath("self").mkdir()
+        tmp_path.joinpath("self/mountinfo").write_text("\n".join([*mounts, ""]), encoding="utf-8")
+        return tmp_path
 
     container_layer.ends_with_us.cache_clear()
     monkeypatch.setattr(container_layer, "PROC", str(tmp_path))
@@ -30,34 +35,49 @@ def processes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Calla
     container_layer.ends_with_us.cache_clear()
 
 
-ME = os.getpid()
-PYTHON = "/usr/bin/python3.13"
 CASES = {
-    "the child of what the container runs": ({ME: (1, "python", PYTHON), 1: (0, "python", PYTHON)}, True),
-    "under an init of the runtime": ({ME: (1, "python", PYTHON), 1: (0, "catatonit", "/usr/bin/catatonit")}, True),
-    "podman exec into an application": ({ME: (0, "python", PYTHON), 1: (0, "gunicorn", PYTHON)}, False),
-    "a host": ({ME: (1, "python", PYTHON), 1: (0, "systemd", "/usr/lib/systemd/systemd")}, False),
-    "below a login of a host": (
-        {ME: (4, "python", PYTHON), 4: (1, "sshd", "/usr/sbin/sshd"), 1: (0, "systemd", "/usr/lib/systemd/systemd")},
-        False,
-    ),
+    "what the container runs": ({ME: (1, "python3"), 1: (0, "python3")}, OVERLAY, True),
+    "below a shell": (CONTAINER, OVERLAY, True),
+    "below an init of the runtime": ({ME: (1, "python3"), 1: (0, "catatonit")}, OVERLAY, True),
+    "a layer without overlay": (CONTAINER, "1 2 8:1 /storage/vfs/dir/0a1b / rw - ext4 /dev/sda1 rw", True),
+    "podman exec into an application": ({ME: (0, "python3"), 1: (0, "gunicorn")}, OVERLAY, False),
+    "a container with systemd": ({ME: (1, "python3"), 1: (0, "systemd")}, OVERLAY, False),
+    "a login to a container": ({ME: (4, "python3"), 4: (1, "sshd"), 1: (0, "tini")}, OVERLAY, False),
+    "a host": ({ME: (4, "python3"), 4: (1, "cron"), 1: (0, "systemd")}, DISK, False),
+    "a host with a first process that nobody knows": ({ME: (1, "python3"), 1: (0, "shepherd")}, DISK, False),
 }
 
 
-@pytest.mark.parametrize(("listed", "ends"), CASES.values(), ids=CASES)
+@pytest.mark.parametrize(("processes", "root", "ends"), CASES.values(), ids=CASES)
 def test_a_container_that_runs_nothing_else_ends_with_us(
-    processes: Callable[[Processes], None], listed: Processes, ends: bool
+    host: Host, processes: Mapping[int, tuple[int, str]], root: str, ends: bool
 ) -> None:
-    processes(listed)
+    host(processes, root)
     assert container_layer.ends_with_us() == ends
 
 
-def test_what_is_mounted_is_kept(processes: Callable[[Processes], None]) -> None:
-    processes(CASES["the child of what the container runs"][0])
-    assert container_layer.is_lost("/etc/no such folder/no such file")
-    assert not container_layer.is_lost("/proc/self/stat")
+@pytest.mark.parametrize("hidden", [1, ME], ids=["the first", "this one"])
+def test_a_host_that_hides_the_processes_of_others_is_no_container(host: Host, hidden: int) -> None:
+    host(CONTAINER, OVERLAY).joinpath(str(hidden), "stat").unlink()
+    assert not container_layer.ends_with_us()
+    assert not container_layer.is_lost("/etc/no such file")
 
 
-def test_on_a_host_every_file_is_kept(processes: Callable[[Processes], None]) -> None:
-    processes(CASES["a host"][0])
+MOUNTS = {
+    "nothing": ("101 100 0:1 / /proc rw - proc proc rw", True),
+    "a folder of the host": ("101 100 254:1 /srv/shop /{} rw - ext4 /dev/vda1 rw", False),
+    "a volume with a name": ("101 100 254:1 /storage/volumes/shop_keys/_data /{} rw - ext4 /dev/vda1 rw", False),
+    "a volume without a name": (f"101 100 254:1 /storage/volumes/{'0a' * 32}/_data /{{}} rw - ext4 /dev/vda1 rw", True),
+    "memory": ("101 100 0:1 / /{} rw - tmpfs tmpfs rw", True),
+}
+
+
+@pytest.mark.parametrize(("mounted", "lost"), MOUNTS.values(), ids=MOUNTS)
+def test_what_is_mounted_from_the_host_is_kept(host: Host, mounted: str, lost: bool) -> None:
+    host(CONTAINER, OVERLAY, mounted.format("etc"))
+    assert container_layer.is_lost("/etc/no such folder/no such file") == lost
+
+
+def test_on_a_host_every_file_is_kept(host: Host) -> None:
+    host(*CASES["a host"][:2])
     assert not container_layer.is_lost("/etc/no such folder/no such file")

@@ -103,6 +103,14 @@ def test_rows_that_are_gone_or_new_are_counted(path):
     assert found.unexplained == []
 
 
+def test_a_new_row_without_a_value_is_not_named(path):
+    record(path)
+    with row_digests.comparison(path, BASELINE, OTHERS, ()) as comparison:
+        comparison.take(TABLE, {"name": {"4": 40, "5": 0}}, [(("4",), ("token", "300")), (("5",), (None, "300"))])
+        found = comparison.looks(["profile"])["profile"]
+    assert (found.inserted, found.new) == (2, ["4"])
+
+
 def test_a_table_that_is_empty_now_has_lost_its_rows(path):
     record(path)
     assert look(path, {})["profile"].as_result() == {"changed": 0, "inserted": 0, "deleted": 3}
