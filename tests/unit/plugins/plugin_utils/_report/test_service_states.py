@@ -61,3 +61,13 @@ def test_services_that_were_down_in_an_earlier_run_alone_say_nothing_of_this_one
     assert were_stopped(begun, down, begun, services("app1", "stopped", []), up), "a run that was killed left them down"
     assert not were_stopped(begun, down, up, begun)
     assert not were_stopped(begun, services("app1", "stopped", []))
+
+
+def test_a_run_that_resumes_one_that_started_the_application_cannot_tell_who_wrote_since():
+    rotate, rollback = ({"event": name, "phase": "intent"} for name in ("rotate", "rollback"))
+    down, up = services("app1", "stopped", ["web"]), services("app1", "started", {"web": "started"})
+    killed = services("app1", "started", None, "intent")
+    assert not were_stopped(decode(rotate), down, up, decode(rotate), down, up)
+    assert not were_stopped(decode(rotate), down, killed, decode(rotate), services("app1", "stopped", []), up)
+    assert not were_stopped(decode(rotate), down, up, decode(rotate), down, decode(rotate))
+    assert were_stopped(decode(rotate), down, up, decode(rollback), down, up), "which begins with a census of its own"
