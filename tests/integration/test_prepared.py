@@ -143,7 +143,7 @@ def test_what_was_prepared_for_other_keys_or_columns_is_never_applied(
         columns = group._replace(members=group.members[:1])
     prepare(database, keyring)
     prepared.make(database, prepared.Contents(key_id, [prepared.describe(columns)]))
-    assert database.rows(f"SELECT count(*) FROM {catalog.PREPARED}") == [(0,)], "it is made anew"
+    assert database.rows(f"SELECT count(*) FROM {catalog.PREPARED}") == [(0,)], "it is made again"
     wrong = rewriter.Change(("1",), (rows(database)[1][1], None), ("wrong", None), (1, 0), {})
     prepared.PreparedRows(database, group, 0).store([wrong])
 
