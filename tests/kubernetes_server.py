@@ -201,7 +201,7 @@ def serving(folder: Path, cluster: Cluster) -> Iterator[Path]:
     context.load_cert_chain(certificate)
     server = Server(("127.0.0.1", 0), type("Own", (Handler,), {"cluster": cluster}))
     server.socket = context.wrap_socket(server.socket, server_side=True)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
     thread.start()
     try:
         yield _kubeconfig(folder, server.server_address[1], authority)

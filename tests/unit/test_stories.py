@@ -109,7 +109,7 @@ class Profile(http.server.BaseHTTPRequestHandler):
 @pytest.fixture
 def application() -> Iterator[str]:
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Profile) as server:
-        threading.Thread(target=server.serve_forever).start()
+        threading.Thread(target=server.serve_forever, args=(0.01,)).start()
         yield f"http://127.0.0.1:{server.server_port}/"
         server.shutdown()
 

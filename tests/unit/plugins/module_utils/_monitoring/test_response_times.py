@@ -35,7 +35,7 @@ def server():
     """An address, and the class whose ``status`` and ``seconds`` say how it answers."""
     answers = type("Answers", (Answers,), {"hosts": [], "tokens": []})
     made = http.server.ThreadingHTTPServer(("127.0.0.1", 0), answers)
-    threading.Thread(target=made.serve_forever, daemon=True).start()
+    threading.Thread(target=made.serve_forever, args=(0.01,), daemon=True).start()
     yield f"http://127.0.0.1:{made.server_port}/health/?token=CANARY", answers
     made.shutdown()
     made.server_close()

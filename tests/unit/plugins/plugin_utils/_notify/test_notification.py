@@ -49,7 +49,7 @@ def hook() -> Iterator[http.server.HTTPServer]:
     server = http.server.HTTPServer(("127.0.0.1", 0), Hook)
     server.got, server.answer = [], 200
     server.url = f"http://127.0.0.1:{server.server_port}/services/CANARY-path"
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
     thread.start()
     yield server
     server.shutdown()
