@@ -19,6 +19,7 @@ import base64
 import binascii
 import contextlib
 import re
+import string
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -39,25 +40,20 @@ LOOKED_AT = 20_000  # bytes of what was compressed
 Value = Union[str, bytes]
 
 _RUN = re.compile(r"[A-Za-z0-9+/_-]{16,}={0,2}")
-_HEX = re.compile(r"(?:[\da-f]{2}){8,}|(?:[\dA-F]{2}){8,}")
+_HEX = re.compile(r"(?:[\da-f]{2}){8,}|(?:[\dA-F]{2}){8,}", re.ASCII)
 _BASE32 = re.compile(r"(?:[A-Z2-7]{16,}|[a-z2-7]{16,})={0,6}")
 _BASE85 = re.compile(r"[!-~]{20,}")
 _RARE = set("jqxzvkwJQXZVKW")  # letters that are 27 % of random ones, and 5 % of those in English
 _WORDS = re.compile(r"[A-Za-z]?[a-z]{3,}(?![a-z])")
-
-
-def _class_of(character: str) -> int:
-    if character.isdigit():
-        return 0
-    if character.isalpha():
-        return 1 if character.islower() else 2
-    return 3
+# The class of each sign that a run can have.
+_KINDS = {string.digits: "0", string.ascii_lowercase: "a", string.ascii_uppercase: "A", string.punctuation: "-"}
+_CLASSES = str.maketrans({sign: name for signs, name in _KINDS.items() for sign in signs})
 
 
 def _changes(run: str) -> float:
     """The share of neighbors in a text that are of different classes: digits, small letters, capitals, the rest."""
-    classes = [_class_of(character) for character in run]
-    return sum(one != other for one, other in zip(classes, classes[1:])) / (len(classes) - 1)
+    classes = run.translate(_CLASSES)
+    return sum(map(str.__ne__, classes, classes[1:])) / (len(classes) - 1)
 
 
 def _share(run: str, test: Callable[[str], bool]) -> float:
@@ -161,9 +157,10 @@ def look_at(value: Value) -> Look:
         if form.fullmatch(text):
             return Look(encoding="a URL") if has_known_format(text) else Look(known=what)
     packed = "".join(text.split()) if _is_wrapped(text) else text
+    has_words = len(packed.split()) > 1
     for encoding, runs, is_random, density in _TESTS:
-        if encoding != "hex" and any(character.isspace() for character in packed):
-            continue  # what is left has words
+        if encoding != "hex" and has_words:
+            continue
         found = [run for run in runs.findall(packed) if is_random(run)]
         size = sum(map(len, found))
         if size * density >= SHORTEST and size >= WHOLE * len(packed):

@@ -41,6 +41,7 @@ ENCODINGS: dict[str, Callable[[bytes], Any]] = {
 WORDS = re.findall(r"[A-Za-z]{2,}", " ".join(pydoc_data.topics.topics.values()))
 LIBRARY = Path(ast.__file__).parent
 SOURCE = [line.strip() for path in sorted(LIBRARY.glob("a*.py")) for line in path.read_text("utf-8").splitlines()]
+ARABIC = {ord("0") + number: 0x660 + number for number in range(10)}
 PLAIN: dict[str, Sequence[str]] = {
     "sentences": re.split(r"[.\n]\s", " ".join(pydoc_data.topics.topics.values())),
     "source code": SOURCE,
@@ -55,6 +56,7 @@ PLAIN: dict[str, Sequence[str]] = {
     "numbers": [f"{CHANCE.randrange(10**24):024}" for _ in range(500)],
     "account numbers": [f"DE{CHANCE.randrange(10**20):020}" for _ in range(500)],
     "keys of courses": [f"course-v1:{one.title()}X+{one.upper()}101x+2T2026" for one in WORDS[:500]],
+    "Arabic digits": [f"{CHANCE.randrange(10**20):020}".translate(ARABIC) for _ in range(500)],
 }  # fmt: skip
 
 
