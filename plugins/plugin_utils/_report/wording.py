@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import datetime
 import re
 import shlex
 from collections import Counter
@@ -37,12 +38,14 @@ def _each(changed: Callable[[str], str], value: Any) -> Any:
     """The same with every text in it changed, names too."""
     if isinstance(value, str):
         return changed(value)
+    if value is None or isinstance(value, (int, float, datetime.datetime)):  # most values
+        return value
+    for kind in (list, tuple, set):
+        if isinstance(value, kind):
+            return kind([_each(changed, one) for one in value])
     if isinstance(value, Mapping):
         members = {_each(changed, name): _each(changed, one) for name, one in value.items()}
         return Counter(members) if isinstance(value, Counter) else members
-    for kind in (list, tuple, set):
-        if isinstance(value, kind):
-            return kind(_each(changed, one) for one in value)
     return _each_member(changed, value) if is_dataclass(value) else value
 
 
