@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import os
@@ -21,16 +22,22 @@ ENDS = (".py", ".yml", ".j2")
 
 def provenance() -> dict[str, str]:
     """Versions of the collection, ansible-core and Python, and the SHA-256 over names and contents of the code."""
+    return {
+        "collection": _version(),
+        "sha256": _sha256(),
+        "ansible_core": ansible_version,
+        "python": platform.python_version(),
+    }
+
+
+@functools.cache
+def _sha256() -> str:
+    """Of the code that this process runs."""
     digest = hashlib.sha256()
     for path in sorted(_code()):
         with open(os.path.join(COLLECTION, path), "rb") as handle:
             digest.update(f"{path} {hashlib.sha256(handle.read()).hexdigest()}\n".encode())
-    return {
-        "collection": _version(),
-        "sha256": digest.hexdigest(),
-        "ansible_core": ansible_version,
-        "python": platform.python_version(),
-    }
+    return digest.hexdigest()
 
 
 def _code() -> Iterator[str]:
