@@ -7,7 +7,8 @@ from __future__ import annotations
 import functools
 import os
 import re
-from typing import NamedTuple
+
+from .mounts import Mount, mount_of
 
 PROC = "/proc"
 # What runs on, so that a task below it leaves its files: the first process of a host, and what a login comes through.
@@ -16,22 +17,14 @@ LASTING = frozenset({"systemd", "init", "runit", "s6-svscan", "sshd", "sshd-sess
 ANONYMOUS_VOLUME = re.compile(r"/volumes/[0-9a-f]{64}/_data$")
 
 
-class Mount(NamedTuple):
-    """A line of proc_pid_mountinfo(5): what is mounted where, and its type."""
-
-    root: str
-    point: str
-    kind: str
-
-
 def is_lost(path: str) -> bool:
     """Whether ``path``, or the folder where it would be created, is in such a container and not mounted into it."""
     if not ends_with_us():
         return False
     while not os.path.lexists(path):
         path = os.path.dirname(path)
-    mount = _mount_of(os.path.realpath(path))
-    return mount.point == "/" or mount.kind == "tmpfs" or bool(ANONYMOUS_VOLUME.search(mount.root))
+    mount = mount_of(path)
+    return mount.point == "/" or mount.is_in_memory or bool(ANONYMOUS_VOLUME.search(mount.root))
 
 
 @functools.cache
@@ -46,7 +39,7 @@ def ends_with_us() -> bool:
             parent, name = _parent_and_name(pid)
             names.add(name)
             pid = parent
-        return pid == 1 and not LASTING & {*names, _parent_and_name(1)[1]} and _is_layer(_mount_of("/"))
+        return pid == 1 and not LASTING & {*names, _parent_and_name(1)[1]} and _is_layer(mount_of("/"))
     except (OSError, ValueError):
         return False
 
@@ -60,17 +53,3 @@ def _parent_and_name(pid: int) -> tuple[int, str]:
     with open(f"{PROC}/{pid}/stat", encoding="utf-8", errors="replace") as handle:
         before, _, after = handle.read().rpartition(")")
     return int(after.split()[1]), before.partition("(")[2]
-
-
-def _mount_of(path: str) -> Mount:
-    """The mount that has a path."""
-    with open(f"{PROC}/self/mountinfo", encoding="utf-8", errors="replace") as handle:
-        mounts = [_mount(line.split()) for line in handle]
-    return max(
-        (mount for mount in mounts if os.path.commonpath([mount.point, path]) == mount.point),
-        key=lambda mount: len(mount.point),
-    )
-
-
-def _mount(fields: list[str]) -> Mount:
-    return Mount(fields[3], fields[4].replace("\\040", " "), fields[fields.index("-") + 1])

@@ -21,6 +21,7 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._record.approv
 from ansible_collections.tetech.key_rotation.plugins.module_utils._record.run_lease import Lease
 from ansible_collections.tetech.key_rotation.plugins.module_utils._record.writer import Record
 from ansible_collections.tetech.key_rotation.plugins.module_utils._stores.history import History
+from ansible_collections.tetech.key_rotation.plugins.module_utils._system import mounts
 from ansible_collections.tetech.key_rotation.plugins.plugin_utils._control_node import clock, container
 from ansible_collections.tetech.key_rotation.plugins.plugin_utils._keys.key_store import open_store
 from ansible_collections.tetech.key_rotation.plugins.plugin_utils._plans import plan_approval
@@ -199,7 +200,7 @@ def test_a_new_rotation_is_named_and_its_record_begun_with_why_and_who(run_actio
 
 def test_a_run_whose_store_dies_with_its_container_is_refused(run_action, monkeypatch, tmp_path, store_path):
     (tmp_path / "mountinfo").write_text("608 571 0:57 / / rw - overlay overlay rw\n")
-    monkeypatch.setattr(container, "MOUNTS", str(tmp_path / "mountinfo"))
+    monkeypatch.setattr(mounts, "MOUNTS", str(tmp_path / "mountinfo"))
     monkeypatch.setenv(container.ARTIFACTS, "/runner/artifacts/1")
     result = run_action("rotation_record", state="opened", environment="demo")
     assert (result["failed"], result["error"]["code"]) == (True, "E_STORE_EPHEMERAL")

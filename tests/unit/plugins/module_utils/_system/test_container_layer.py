@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
-from ansible_collections.tetech.key_rotation.plugins.module_utils._system import container_layer
+from ansible_collections.tetech.key_rotation.plugins.module_utils._system import container_layer, mounts
 
 Host = Callable[..., Path]
 OVERLAY = "100 90 0:50 / / rw,relatime - overlay overlay rw,lowerdir=/a"
@@ -20,17 +20,18 @@ CONTAINER = {ME: (1, "python3"), 1: (0, "sh")}
 def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Host]:
     """Have the host look as if it had these processes (parent and name) and mounts; this one has its own ID."""
 
-    def seen(processes: Mapping[int, tuple[int, str]], *mounts: str) -> Path:
+    def seen(processes: Mapping[int, tuple[int, str]], *mounted: str) -> Path:
         for pid, (parent, name) in processes.items():
             folder = tmp_path / str(pid)
             folder.mkdir()
             folder.joinpath("stat").write_text(f"{pid} ({name}) S {parent} 0 0", encoding="utf-8")
         tmp_path.joinpath("self").mkdir()
-        tmp_path.joinpath("self/mountinfo").write_text("\n".join([*mounts, ""]), encoding="utf-8")
+        tmp_path.joinpath("self/mountinfo").write_text("\n".join([*mounted, ""]), encoding="utf-8")
         return tmp_path
 
     container_layer.ends_with_us.cache_clear()
     monkeypatch.setattr(container_layer, "PROC", str(tmp_path))
+    monkeypatch.setattr(mounts, "MOUNTS", str(tmp_path / "self/mountinfo"))
     yield seen
     container_layer.ends_with_us.cache_clear()
 
