@@ -24,11 +24,8 @@ class ActionModule(HostAction):
     changes = False
     shows_progress = True
 
-    @property
-    def judged_here(self) -> bool:  # of what a rollback would lose
-        return bool(self._task.args.get("leaving"))
-
     def ask(self, args: TaskArguments) -> TaskArguments:
+        self.judged_here = bool(args.get("leaving"))  # of what a rollback would lose
         if args.get("report_only"):  # for what is done next: during another run it would say nothing
             self.lease(args).refuse_other(os.getppid())
             args["run"] = self.run_name()

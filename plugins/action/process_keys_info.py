@@ -18,11 +18,8 @@ FOR_THE_HOST = ("moment", "env_file", "dialect", *PROCESSES)
 
 class ActionModule(HostAction):
     changes = False
+    judged_here = True
     spec = PROCESS_KEYS_INFO
-
-    @property
-    def judged_here(self) -> bool:
-        return True
 
     def ask(self, options: TaskArguments) -> TaskArguments:
         asked = {name: options[name] for name in FOR_THE_HOST}

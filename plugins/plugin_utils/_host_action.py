@@ -30,12 +30,8 @@ class HostAction(RotationAction, abc.ABC):
 
     shows_progress: ClassVar[bool] = False  # whether the module writes how far it is
     changes: ClassVar[bool] = True  # whether it may change something on the host
+    judged_here: bool = False  # whether ``judge`` may fail where the module did not
     listed: Sequence[Mapping[str, Any]] = ()  # all rows of the findings that the host returned
-
-    @property
-    def judged_here(self) -> bool:
-        """Whether ``judge`` may fail where the module did not."""
-        return False
 
     @abc.abstractmethod
     def ask(self, options: TaskArguments) -> TaskArguments | Answered:

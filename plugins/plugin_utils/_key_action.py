@@ -14,10 +14,7 @@ from ._task_types import TaskArguments, TaskResult
 
 class KeyAction(HostAction, abc.ABC):
     changes = False
-
-    @property
-    def judged_here(self) -> bool:
-        return True
+    judged_here = True
 
     def ask_for_keys(self, options: TaskArguments, *more: str) -> TaskArguments:
         """The options of the module, with these ``more`` of the task. Only ``opened`` opens its result."""

@@ -22,11 +22,8 @@ OURS = ("store", "path", "require_approval", "environment", "recorded_keys", "fo
 
 class PlanAction(HostAction, abc.ABC):
     changes = False
+    judged_here = True
     shows_progress = True
-
-    @property
-    def judged_here(self) -> bool:
-        return True
 
     def ask(self, args: TaskArguments) -> TaskArguments | Answered:
         asked = {name: value for name, value in args.items() if name not in OURS}
