@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from ...module_utils._engine.proof.damage_words import NOTHING
 from ...module_utils._engine.proof.repair_option import format_repair
 from ...module_utils._engine.proof.value_list import format_values
@@ -29,8 +31,8 @@ NAMES = {ROTATE: "rotation", ROLLBACK: "rollback"}
 
 
 def complete(log: RotationLog, task: RecordTask) -> RecordResult:
-    """The rotation is done: the store closes it. Raises E_VALUES_EMPTIED if another process emptied values, and
-    E_VALUES_WRITTEN if it wrote any while the application was stopped."""
+    """The rotation is done: the store closes it. Raises E_VALUES_WRITTEN if another process wrote values while the
+    application was stopped, and otherwise E_VALUES_EMPTIED if it emptied any."""
     record = log.record(task.rotation_id)
     record.begun(ROTATE)  # before anything is closed
     with log.store.change() as history:
@@ -38,8 +40,9 @@ def complete(log: RotationLog, task: RecordTask) -> RecordResult:
     _append_end(log, record, task, ROTATE)
     seal_and_notify(log, record, notification.COMPLETED, task)
     result, state = _finish(log, record)
-    _refuse_written(state)
-    _refuse_emptied(state)
+    emptied = _emptied(state)
+    _refuse_written(state, emptied)
+    _refuse_emptied(emptied)
     return result
 
 
@@ -99,11 +102,13 @@ def _refuse_unreadable(state: RotationState) -> None:
         raise UnreadableValues(changed=data_sentences.values(state.state), **left)
 
 
-def _refuse_emptied(state: RotationState) -> None:
-    """Raise E_VALUES_EMPTIED if another process emptied values before the proof: the rotation stays, and a person has
-    to look at them."""
-    written = state.watched.reading.get("written") or []
-    emptied = [value for value, reads in written if reads == NOTHING]
+def _emptied(state: RotationState) -> list[str]:
+    """The values that another process emptied before the proof, each as table.column:key."""
+    return [value for value, reads in state.watched.reading.get("written") or [] if reads == NOTHING]
+
+
+def _refuse_emptied(emptied: Sequence[str]) -> None:
+    """Raise E_VALUES_EMPTIED for such values: the rotation stays, and a person has to look at them."""
     if emptied:
         raise ValuesEmptied(
             changed="The rotation is completed, and all other values are proved.",
@@ -113,20 +118,20 @@ def _refuse_emptied(state: RotationState) -> None:
         )
 
 
-def _refuse_written(state: RotationState) -> None:
-    """Raise E_VALUES_WRITTEN if another process wrote values while the application was stopped. If nothing was stopped,
-    its users may have written them."""
+def _refuse_written(state: RotationState, emptied: Sequence[str] = ()) -> None:
+    """Raise E_VALUES_WRITTEN if another process wrote values while the application was stopped, with those that it
+    ``emptied``. If nothing was stopped, the users of the application may have written them."""
     proof = state.census.proof
     changed = [f"{column}:{row}" for column, rows in sorted(proof.written_rows.items()) for row in rows]
     added = [f"{table}:{row}" for table, rows in sorted(proof.added_rows.items()) for row in rows]
     if not state.services.were_stopped or not (changed or added):
         return
-    listed = [format_values(changed)] if changed else []
-    listed += [f"new rows {format_values(added)}"] if added else []
-    repair = f"To take them from the backup, run the rollback playbook with {format_repair(changed)}"
+    kinds = {"": changed, "new rows ": added, f"emptied ({ValuesEmptied.code}): ": emptied}
+    saved = list(dict.fromkeys([*changed, *emptied]))
+    repair = f"To take them from the backup, run the rollback playbook with {format_repair(saved)}"
     raise ValuesWritten(
         changed=f"Completed and verified. {data_sentences.values(state.state)}",
         count=sum(counts.get(what, 0) for counts in proof.meanwhile.values() for what in ("changed", "inserted")),
-        rows="; ".join(listed),
-        advice=repair if changed else "",
+        rows="; ".join(f"{kind}{format_values(values)}" for kind, values in kinds.items() if values),
+        advice=repair if saved else "",
     )

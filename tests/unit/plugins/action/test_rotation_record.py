@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from ansible import context
 from ansible.utils.context_objects import CLIArgs
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.proof import damage_words
 from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import RotationError
 from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.record import RecordNotFound, RecordWrite
 from ansible_collections.tetech.key_rotation.plugins.module_utils._record import chain, sshsig
@@ -329,6 +330,39 @@ def test_completing_closes_the_rotation_in_the_store_and_shows_the_summary(
     shown = capsys.readouterr().out
     assert "Key rotation r1: COMPLETED" in shown
     assert f"  store      {store_path}\n" in shown
+
+
+def written_while_stopped(record: Record) -> None:
+    record.append("application_services", "done", asked={"state": "stopped"}, services=["web"], host="web")
+    record.append("django_reencrypt", "done", host="web")
+    written = {"written_rows": {"t.c": ["1", "2"]}, "meanwhile": {"t": {"changed": 2}}}
+    asked = {"expect_stage": "current"}
+    record.append(
+        "django_census", "done", targets=[], asked=asked, key_ids={"current": "c" * 16}, host="web", **written
+    )
+
+
+def emptied(record: Record) -> None:
+    picture = {"written": [["t.c:2", damage_words.NOTHING], ["t.c:1", "a value"]]}
+    record.append("application_reading", "done", host="web", asked={"state": "verified"}, picture=picture)
+
+
+def test_values_that_another_process_emptied_are_named_with_all_that_it_wrote(run_action, stored, tmp_path):
+    run_action("rotation_record", state="opened", environment="demo")
+    record = Record(str(tmp_path / "records"), "r1")
+    written_while_stopped(record)
+    emptied(record)
+    error = run_action("rotation_record", state="completed", rotation_id="r1")["error"]
+    assert error["code"] == "E_VALUES_WRITTEN"
+    assert error["what"].endswith(": t.c:1, t.c:2; emptied (E_VALUES_EMPTIED): t.c:2"), error["what"]
+    assert '"key_rotation_repair": ["t.c:1", "t.c:2"]' in error["todo"]
+
+
+def test_values_that_another_process_emptied_while_the_application_served_are_named(run_action, stored, tmp_path):
+    run_action("rotation_record", state="opened", environment="demo")
+    emptied(Record(str(tmp_path / "records"), "r1"))
+    error = run_action("rotation_record", state="completed", rotation_id="r1")["error"]
+    assert (error["code"], error["what"].endswith(": t.c:2")) == ("E_VALUES_EMPTIED", True)
 
 
 def test_a_rollback_is_closed_with_the_task_that_failed(
