@@ -74,7 +74,7 @@ class VerifiedRecord:
         if self.problems:
             return f"{self.rotation_id}: {'; '.join(problem.found for problem in self.problems)}"
         vouched = self.signed or not any(note.kind == "unchecked" for note in self.notes)
-        seen = "whole" if vouched else "nothing speaks for it, and nothing against it"
+        seen = "whole" if vouched else "consistent, but nothing proves that it is complete"
         whole = [f"{seen}, {self.lines} lines, {self.signed} of them signed"] if self.lines else []
         return f"{self.rotation_id}: {'; '.join([*whole, *notes])}"
 
