@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..module_utils._destinations import destinations
@@ -45,12 +46,12 @@ class ActionModule(HostAction):
         return result
 
 
-def _name(process: dict[str, Any]) -> str:
+def _name(process: Mapping[str, Any]) -> str:
     """What a process is called by; a pod has no pid."""
     return f"{process['name']} (pid {process['pid']})" if process["pid"] else str(process["name"])
 
 
-def _told(stale: list[dict[str, Any]], total: int) -> dict[str, Any]:
+def _told(stale: Sequence[Mapping[str, Any]], total: int) -> TaskResult:
     """What the error says of the processes: each with why, and what to type."""
     todo = "; ".join(dict.fromkeys(each["todo"] for each in stale))
     return {

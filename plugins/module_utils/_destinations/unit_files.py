@@ -27,6 +27,19 @@ SECONDS = 30.0
 
 
 @dataclass(frozen=True)
+class Setter:
+    """A file that sets a variable, and how."""
+
+    file: str
+    how: Mapping[str, Any]
+
+    @property
+    def destination(self) -> Mapping[str, Any]:
+        """As an operator would write it."""
+        return {"file": self.file, **self.how}
+
+
+@dataclass(frozen=True)
 class UnitFiles:
     """A unit as systemctl shows it: its own name, its user, and the files that may set its variables.
 
@@ -66,15 +79,15 @@ class UnitFiles:
             return f"cannot be changed by {users.own_name()}: the unit runs as {self.user}"
         return ""
 
-    def setters(self, name: str) -> list[dict[str, Any]]:
-        """The destination of each file that sets the variable, as an operator would write it, in their order.
+    def setters(self, name: str) -> list[Setter]:
+        """Each file that sets the variable, in their order.
 
         One that takes it away again counts as well. Raises E_UNIT_VARIABLE where that cannot be known.
         """
         return [*self._unit_setters(name), *self._file_setters(name)]
 
-    def _unit_setters(self, name: str) -> list[dict[str, Any]]:
-        setters: list[dict[str, Any]] = []
+    def _unit_setters(self, name: str) -> list[Setter]:
+        setters: list[Setter] = []
         remover = ""
         for file in self.unit_files:
             effects = [*unit_lines.effects(self._known_text(file, name), name)]
@@ -83,17 +96,17 @@ class UnitFiles:
             last = [effect for effect in effects if effect in (Effect.SETS, Effect.CLEARS)][-1:]
             if last == [Effect.SETS] or (last and setters):
                 path = ["Service", "Environment", name]
-                setters.append({"file": file, "format": "unit", "path": path, "exported": True})
+                setters.append(Setter(file, {"format": "unit", "path": path, "exported": True}))
         if remover:
             raise UnitVariable(unit=self.id, name=name, found=f"is taken away by UnsetEnvironment= in {remover}")
         return setters
 
-    def _file_setters(self, name: str) -> Iterator[dict[str, Any]]:
+    def _file_setters(self, name: str) -> Iterator[Setter]:
         for pattern, may_be_missing in self.environment_files.items():
             for file in expanded(pattern):
                 try:
                     if editor.looks_set(file, name, "systemd"):
-                        yield {"file": file, "dialect": "systemd"}
+                        yield Setter(file, {"dialect": "systemd"})
                 except RotationError as exc:
                     if not may_be_missing or not isinstance(exc, EnvMissing) or _hides_files(pattern):
                         raise self._unknown(name, file) from None
@@ -119,7 +132,7 @@ def _text(file: str) -> str:
 
 
 def find(units: Sequence[str], name: str) -> Mapping[str, Any]:
-    """The one destination from which all of these units take the variable.
+    """The one destination from which all of these units take the variable, as an operator would write it.
 
     Raises E_SERVICE_MISSING, E_UNIT_VARIABLE or E_UNIT_SHARED.
     """
@@ -127,20 +140,20 @@ def find(units: Sequence[str], name: str) -> Mapping[str, Any]:
     places = [_place(unit, name) for unit in found]
     for unit, place in zip(found[1:], places[1:]):
         if place != places[0]:
-            told = f"is set in {place['file']}, and for {found[0].id} in {places[0]['file']}"
+            told = f"is set in {place.file}, and for {found[0].id} in {places[0].file}"
             raise UnitVariable(unit=unit.id, name=name, found=told)
-    refuse_shared(found, places[0]["file"], lambda unit: unit.files)
-    return places[0]
+    refuse_shared(found, places[0].file, lambda unit: unit.files)
+    return places[0].destination
 
 
-def _place(unit: UnitFiles, name: str) -> dict[str, Any]:
+def _place(unit: UnitFiles, name: str) -> Setter:
     if found := unit.why_not_ours:
         raise UnitVariable(unit=unit.id, name=name, found=found)
     places = unit.setters(name)
     if not places:
         raise UnitVariable(unit=unit.id, name=name, found="is not set by it in a readable file")
     if len(places) > 1:
-        files = ", and overridden in ".join(place["file"] for place in places)
+        files = ", and overridden in ".join(place.file for place in places)
         raise UnitVariable(unit=unit.id, name=name, found=f"is set in {files}")
     return places[0]
 

@@ -13,8 +13,8 @@ import re
 import shutil
 import time
 from collections import Counter
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 from .._errors.application import CommandFailed, CommandTimedOut
 from .._errors.options import InvalidOption
@@ -116,8 +116,16 @@ def refuse_unrunnable(commands: Sequence[Sequence[str]], project_dir: str, purpo
             )
 
 
-def run(commands: Sequence[Sequence[str]], project_dir: str, seconds: int) -> list[dict[str, Any]]:
-    """Each command of an operator in the project's folder; its program, exit code and seconds. Nothing else of it.
+class EndedCommand(NamedTuple):
+    """Its arguments and its output are its own."""
+
+    program: str
+    rc: int
+    seconds: float
+
+
+def run(commands: Sequence[Sequence[str]], project_dir: str, seconds: int) -> list[EndedCommand]:
+    """Each command of an operator in the project's folder.
 
     Raises E_COMMAND at the first that does not end with 0 within so many ``seconds``.
     """
@@ -128,7 +136,7 @@ def run(commands: Sequence[Sequence[str]], project_dir: str, seconds: int) -> li
         program = os.path.basename(argv[0])
         if rc:
             raise CommandFailed(number=number, found=child_processes.format_failure(rc, seconds, program))
-        done.append({"program": program, "rc": rc, "seconds": round(time.monotonic() - begun, 1)})
+        done.append(EndedCommand(program, rc, round(time.monotonic() - begun, 1)))
     return done
 
 
@@ -156,12 +164,12 @@ def _run_in_fork(name: str, seconds: float, **options: Any) -> tuple[int, str]:
     return said
 
 
-def _tell(pipe: Any, name: str, options: dict[str, Any]) -> None:
+def _tell(pipe: Any, name: str, options: Mapping[str, Any]) -> None:
     os.setsid()
     pipe.send(_called(name, options))
 
 
-def _called(name: str, options: dict[str, Any]) -> tuple[int, str]:
+def _called(name: str, options: Mapping[str, Any]) -> tuple[int, str]:
     from django.core.management import CommandError, call_command
 
     said, rc = io.StringIO(), 0

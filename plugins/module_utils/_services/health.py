@@ -16,7 +16,7 @@ import urllib.error
 import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import quote, urlsplit
 
 from .._errors.option_names import variable_of
@@ -43,8 +43,13 @@ class HealthCheck:
     answer_patience: float = 10
 
 
-def wait(check: HealthCheck, patience: float) -> dict[str, Any]:
-    """The first answer of status 200 to 299, as its ``status`` and the ``seconds`` it took.
+class Answer(NamedTuple):
+    status: int
+    seconds: float  # it took
+
+
+def wait(check: HealthCheck, patience: float) -> Answer:
+    """The first answer of status 200 to 299.
 
     Raises E_OPTION for what is no address, or has a password, headers that HTTP cannot carry and a file that is not
     there, and E_HEALTH after ``patience`` seconds: an answer that streams without end is a failure.
@@ -57,7 +62,7 @@ def wait(check: HealthCheck, patience: float) -> dict[str, Any]:
         begun = time.monotonic()
         status, found = _request(address, sent, check.ca_file, check.answer_patience)
         if 200 <= status < 300:
-            return {"status": status, "seconds": round(time.monotonic() - begun, 3)}
+            return Answer(status, round(time.monotonic() - begun, 3))
         if time.monotonic() > end:
             raise HealthCheckFailed(url=without_query(check.url), found=found, seconds=f"{patience:.0f}")
         time.sleep(POLL)

@@ -12,7 +12,6 @@ import datetime
 import os
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from .._destinations import key_files, unit_files
 from .._engine.crypto.key_set import KeySet
@@ -20,6 +19,7 @@ from .._errors.base import RotationError
 from .._errors.services import ProcessRead
 from .._system import users
 from . import processes, units
+from .key_verdict import KeyVerdict
 from .processes import Process
 
 CLOCKS = (
@@ -64,8 +64,8 @@ class KeyChange:
     also_read: Collection[str] = ()  # those of them that an application may read in the same file by itself
     credentials: Mapping[str, str] = field(default_factory=dict)  # keys that are credentials of systemd: their names
 
-    def judged(self, there: Mapping[int, Process], process: Process) -> dict[str, Any] | None:
-        """The process with its key id where that is known, and why it is stale; None where it has ended meanwhile.
+    def check(self, there: Mapping[int, Process], process: Process) -> KeyVerdict | None:
+        """Which keys the process has, and why it is stale; None where it has ended meanwhile.
 
         Raises E_PROCESS_READ, where one that hides its environment may not pass.
         """
@@ -73,40 +73,48 @@ class KeyChange:
             environment = self._read_environment(process)
         except processes.GONE:
             return None
-        exported, hidden, replaced = environment.exported, environment.hidden, environment.replaced
-        origin = processes.origin(there, process)
-        started, orphan = origin.started, False
-        if origin.forked and not self.accept_orphans:  # from what is gone, and may have been older
-            began = process.service and units.Unit(process.service).began
-            started, orphan = (min(started, began), False) if began else (started, True)
-        if replaced:
-            recreate = f"recreate the container of {process.name}: it is not enough to restart it"
-            reason, todo = (
-                f"it sees {replaced} as it was before it was replaced, by a mount of that file alone",
-                recreate,
-            )
-        else:
-            reason, todo = self._stale(process, started, environment, orphan)
-            if not reason and environment.missing and started > self.at + CLOCKS:
-                reason, todo = self._missing(there, process, environment.missing)
-            if not reason and environment.lacking:
-                reason = f"systemd gave it no credential {', '.join(environment.lacking)}"
-                todo = f"let its unit give it (LoadCredential=), then {process.restart}"
-        known = not self.to_come and (not reason or (started > self.at + CLOCKS and not (hidden or orphan or replaced)))
+        started, orphan = self._started(there, process)
+        older = started <= self.at + CLOCKS
+        reason, todo = self._why_stale(there, process, environment, started, orphan)
+        unsure = environment.hidden or orphan or environment.replaced
+        known = not self.to_come and (not reason or not (older or unsure))
         known = known and not (environment.missing or environment.lacking)  # it has them from elsewhere, or not at all
-        return {
-            "pid": process.pid,
-            "name": process.name,
-            "unit": next(iter(process.units[::-1]), ""),
-            "started": _time(started),
-            "exported": list(exported),
-            "hidden": hidden,
-            "key_id": KeySet({**self.keys.values, **environment.keys}).key_id if known else "",
-            "older": started <= self.at + CLOCKS,
-            "stale": bool(reason),
-            "reason": reason,
-            "todo": todo,
-        }
+        return KeyVerdict(
+            pid=process.pid,
+            name=process.name,
+            unit=next(iter(process.units[::-1]), ""),
+            started=_time(started),
+            exported=list(environment.exported),
+            hidden=environment.hidden,
+            key_id=KeySet({**self.keys.values, **environment.keys}).key_id if known else "",
+            older=older,
+            reason=reason,
+            todo=todo,
+        )
+
+    def _started(self, there: Mapping[int, Process], process: Process) -> tuple[float, bool]:
+        """Since when its keys count, and whether what it was forked from is gone, and may have been older."""
+        origin = processes.origin(there, process)
+        if not origin.forked or self.accept_orphans:
+            return origin.started, False
+        began = process.service and units.Unit(process.service).began
+        return (min(origin.started, began), False) if began else (origin.started, True)
+
+    def _why_stale(
+        self, there: Mapping[int, Process], process: Process, environment: _Environment, started: float, orphan: bool
+    ) -> tuple[str, str]:
+        """Why it is stale, and what to type; nothing where it is not."""
+        if environment.replaced:
+            recreate = f"recreate the container of {process.name}: it is not enough to restart it"
+            seen = f"it sees {environment.replaced} as it was before it was replaced, by a mount of that file alone"
+            return seen, recreate
+        reason, todo = self._stale(process, started, environment, orphan)
+        if not reason and environment.missing and started > self.at + CLOCKS:
+            reason, todo = self._missing(there, process, environment.missing)
+        if not reason and environment.lacking:
+            reason = f"systemd gave it no credential {', '.join(environment.lacking)}"
+            todo = f"let its unit give it (LoadCredential=), then {process.restart}"
+        return reason, todo
 
     def _read_environment(self, process: Process) -> _Environment:
         """What it was started with. Raises E_PROCESS_READ, where one that hides its environment may not pass."""

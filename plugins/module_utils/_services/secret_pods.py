@@ -11,16 +11,16 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator
-from typing import Any
 
 from .._destinations.secret_destination import SecretDestination, seconds
 from .._system.kubernetes_api import ApiPath, Json
+from .key_verdict import KeyVerdict
 
 ENDED = ("Succeeded", "Failed")
 ROLLED_OUT = ("deployment", "statefulset", "daemonset")
 
 
-def judge(place: SecretDestination, key_id: str) -> list[dict[str, Any]]:
+def judge(place: SecretDestination, key_id: str) -> list[KeyVerdict]:
     """Each pod that uses a Secret, as a process is judged; without a key ID before a switch. Raises E_KUBERNETES_*."""
     secret, at = place.secret, place.changed_at
     path = ApiPath(f"/api/v1/namespaces/{secret.namespace}/pods", f"the pods of {secret.namespace}")
@@ -33,7 +33,7 @@ def _phase(pod: Json) -> str:
     return (pod.get("status") or {}).get("phase") or ""
 
 
-def _judged(pod: Json, place: SecretDestination, at: float, key_id: str) -> dict[str, Any]:
+def _judged(pod: Json, place: SecretDestination, at: float, key_id: str) -> KeyVerdict:
     metadata = pod["metadata"]
     created = metadata["creationTimestamp"]
     is_older = not at or seconds(created) <= at
@@ -41,19 +41,15 @@ def _judged(pod: Json, place: SecretDestination, at: float, key_id: str) -> dict
     owner, name = _owner(pod), metadata["name"]
     words = ["rollout", "restart", owner] if owner.partition("/")[0] in ROLLED_OUT else ["delete", "pod", name]
     restart = place.secret.cluster.kubectl("-n", place.secret.namespace, *words)
-    return {
-        "pid": 0,
-        "name": f"pod {name}",
-        "unit": owner,
-        "started": f"{created[:10]} {created[11:19]} UTC",
-        "exported": [],
-        "hidden": False,
-        "key_id": "" if stale else key_id,
-        "older": is_older,
-        "stale": stale,
-        "reason": f"it is older than the last change of {place.place}" if stale else "",
-        "todo": shlex.join(restart) if stale else "",
-    }
+    return KeyVerdict(
+        name=f"pod {name}",
+        unit=owner,
+        started=f"{created[:10]} {created[11:19]} UTC",
+        key_id="" if stale else key_id,
+        older=is_older,
+        reason=f"it is older than the last change of {place.place}" if stale else "",
+        todo=shlex.join(restart) if stale else "",
+    )
 
 
 def _owner(pod: Json) -> str:

@@ -51,7 +51,7 @@ def judge_processes(task: HostTask) -> ModuleResult:
     )
     there = processes.snapshot()
     asked = _select_processes(params, there)
-    judged = {pid: switch.judged(there, there[pid]) for pid in sorted(set().union(*asked.values()))}
+    judged = {pid: switch.check(there, there[pid]) for pid in sorted(set().union(*asked.values()))}
     found = {pid: each for pid, each in judged.items() if each}
     for what, pids in asked.items():
         if not pids & set(found) and (params["absent"] == "refuse" or _runs(what)):  # what has just ended shows nothing
@@ -62,7 +62,7 @@ def judge_processes(task: HostTask) -> ModuleResult:
         for pod in secret_pods.judge(place, "" if to_come else keys.key_id)
     ]
     key_id = {} if to_come else {"key_id": keys.key_id}
-    return {"changed": False, "processes": [*found.values(), *pods], **key_id}
+    return {"changed": False, "processes": [each.as_result() for each in (*found.values(), *pods)], **key_id}
 
 
 def _runs(what: str) -> bool:

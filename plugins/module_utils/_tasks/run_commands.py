@@ -13,4 +13,5 @@ def run_commands(task: HostTask) -> ModuleResult:
     params = task.params
     commands.refuse_unrunnable(params["commands"], params["project_dir"], params["purpose"])
     asked = [] if task.check_mode else params["commands"]
-    return {"changed": False, "commands": commands.run(asked, params["project_dir"], params["timeout"])}
+    ended = commands.run(asked, params["project_dir"], params["timeout"])
+    return {"changed": False, "commands": [each._asdict() for each in ended]}

@@ -15,4 +15,4 @@ def wait_for_health(task: HostTask) -> ModuleResult:
         params["url"], params["host"], params["headers"], params["ca_file"], params["answer_timeout"]
     )
     answer = health.wait(check, params["timeout"])
-    return {"changed": False, "answer": answer}
+    return {"changed": False, "answer": answer._asdict()}

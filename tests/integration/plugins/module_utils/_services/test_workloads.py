@@ -115,13 +115,13 @@ def test_a_pod_that_is_older_than_the_last_change_has_the_previous_keys(
     keys = [{"name": "K", "destination": {"secret": "app-keys", "namespace": NAMESPACE, "kubeconfig": kubeconfig}}]
     (place,) = destinations.secrets(keys)
     before = secret_pods.judge(place, "")
-    assert [(pod["unit"], pod["stale"], pod["key_id"]) for pod in before] == [("deployment/web", False, "")] * 2
+    assert [(pod.unit, pod.stale, pod.key_id) for pod in before] == [("deployment/web", False, "")] * 2
     wait_for_a_new_second()
     destination.write(destinations.changes("", keys, {"K": "CANARY-new"}, "dotenv"))
     stale = secret_pods.judge(place, "0123456789abcdef")
-    assert [(pod["stale"], pod["key_id"]) for pod in stale] == [(True, "")] * 2
+    assert [(pod.stale, pod.key_id) for pod in stale] == [(True, "")] * 2
     restart = f"kubectl --kubeconfig={kubeconfig} -n prod rollout restart deployment/web"
-    assert {pod["todo"] for pod in stale} == {restart}
+    assert {pod.todo for pod in stale} == {restart}
     wait_for_a_new_second()
     web = workload("deployment/web")
     units.stop(web, 30)
@@ -129,7 +129,7 @@ def test_a_pod_that_is_older_than_the_last_change_has_the_previous_keys(
     there = cluster.objects[f"{SECRETS}/app-keys"]  # a change of something else does not count
     cluster.put(f"{SECRETS}/app-keys", {**there, "metadata": {**there["metadata"], "labels": {"a": "b"}}})
     found = secret_pods.judge(place, "0123456789abcdef")
-    assert [(pod["stale"], pod["key_id"], pod["todo"]) for pod in found] == [(False, "0123456789abcdef", "")] * 2
+    assert [(pod.stale, pod.key_id, pod.todo) for pod in found] == [(False, "0123456789abcdef", "")] * 2
 
 
 def test_a_pod_of_which_it_is_not_known_is_stale(cluster: Cluster, kubeconfig: str) -> None:
@@ -139,6 +139,6 @@ def test_a_pod_of_which_it_is_not_known_is_stale(cluster: Cluster, kubeconfig: s
     cluster.objects[f"{SECRETS}/app-keys"]["metadata"]["managedFields"] = []
     keys = [{"name": "K", "destination": {"secret": "app-keys", "namespace": NAMESPACE, "kubeconfig": kubeconfig}}]
     (judged,) = secret_pods.judge(destinations.secrets(keys)[0], "0123456789abcdef")
-    assert (judged["stale"], f"delete pod {pod['metadata']['name']}" in judged["todo"]) == (True, True)
+    assert (judged.stale, f"delete pod {pod['metadata']['name']}" in judged.todo) == (True, True)
     pod["status"]["phase"] = "Succeeded"
     assert secret_pods.judge(destinations.secrets(keys)[0], "0123456789abcdef") == []

@@ -118,8 +118,8 @@ def test_of_a_command_its_program_code_and_time_are_told_and_nothing_else(tmp_pa
     argv = ["/bin/sh", "-c", "echo CANARY; echo CANARY >&2; test -f manage.py"]
     (tmp_path / "manage.py").touch()
     (done,) = commands.run([argv], str(tmp_path), 5)
-    assert set(done) == {"program", "rc", "seconds"}
-    assert (done["program"], done["rc"]) == ("sh", 0)
+    assert set(done._asdict()) == {"program", "rc", "seconds"}
+    assert (done.program, done.rc) == ("sh", 0)
     assert capfd.readouterr() == ("", "")
 
 

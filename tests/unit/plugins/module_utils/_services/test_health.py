@@ -52,8 +52,8 @@ def url(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 def test_the_first_good_answer_ends_the_wait(url):
     Handler.answers = [500, 503, 204]
     found = health.wait(health.HealthCheck(url, "food.example.org"), 10)
-    assert found["status"] == 204
-    assert 0 <= found["seconds"] < 5
+    assert found.status == 204
+    assert 0 <= found.seconds < 5
     assert Handler.hosts[-1] == "food.example.org"
 
 
@@ -135,7 +135,7 @@ def test_a_server_is_known_by_the_certificates_that_are_given_and_by_no_others(m
     threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
     Handler.answers = [200]
     url = f"https://127.0.0.1:{server.server_port}/"
-    assert health.wait(health.HealthCheck(url, ca_file=str(certificate)), 0)["status"] == 200
+    assert health.wait(health.HealthCheck(url, ca_file=str(certificate)), 0).status == 200
     with pytest.raises(RotationError, match=r"E_HEALTH: .*no answer"):
         health.wait(health.HealthCheck(url), 0)
     server.shutdown()
@@ -204,6 +204,4 @@ def _break_off(server: socket.socket, head: bytes) -> None:
 
 def test_a_long_answer_that_is_quick_is_well(dripping, monkeypatch):
     monkeypatch.setattr(health, "ENOUGH", 1000)
-    assert (
-        health.wait(health.HealthCheck(dripping(HEAD + b"\r\n" + b"." * 1000), answer_patience=30), 0)["status"] == 200
-    )
+    assert health.wait(health.HealthCheck(dripping(HEAD + b"\r\n" + b"." * 1000), answer_patience=30), 0).status == 200

@@ -13,6 +13,7 @@ import pytest
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.key_set import KeySet
 from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import RotationError
 from ansible_collections.tetech.key_rotation.plugins.module_utils._services import processes, units
+from ansible_collections.tetech.key_rotation.plugins.module_utils._services.key_verdict import KeyVerdict
 from ansible_collections.tetech.key_rotation.plugins.module_utils._services.process_staleness import CLOCKS, KeyChange
 
 pytestmark = pytest.mark.skipif(not os.path.exists("/proc/self/stat"), reason="no proc file system")
@@ -28,9 +29,9 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def judged(path):
-    def judge(pid: int, **options: object) -> dict[str, object]:
+    def judge(pid: int, **options: object) -> KeyVerdict | None:
         there = processes.snapshot()
-        found = KeyChange(str(path), path.stat().st_ctime, KEYS, **options).judged(there, there[pid])
+        found = KeyChange(str(path), path.stat().st_ctime, KEYS, **options).check(there, there[pid])
         assert "CANARY" not in repr(found)
         return found
 
@@ -48,33 +49,33 @@ def switch(path: Path) -> None:
 def test_one_that_was_started_after_the_switch_has_the_new_keys(start, judged, path):
     switch(path)
     found = judged(start().pid)
-    assert (found["stale"], found["key_id"], found["exported"]) == (False, KEYS.key_id, [])
-    assert (found["reason"], found["todo"]) == ("", "")
+    assert (found.stale, found.key_id, found.exported) == (False, KEYS.key_id, [])
+    assert (found.reason, found.todo) == ("", "")
 
 
 def test_one_that_was_started_before_the_switch_is_stale(start, judged, path):
     child = start()
     switch(path)
     found = judged(child.pid)
-    assert (found["stale"], found["key_id"]) == (True, "")
-    assert str(path) in found["reason"]
-    assert found["started"] in found["reason"]
-    assert f"stop process {child.pid}" in found["todo"]
+    assert (found.stale, found.key_id) == (True, "")
+    assert str(path) in found.reason
+    assert found.started in found.reason
+    assert f"stop process {child.pid}" in found.todo
 
 
 def test_one_that_was_started_in_the_same_moment_is_stale(start, path):
     child = start()
     there = processes.snapshot()
     started = there[child.pid].started
-    assert KeyChange(str(path), started, KEYS).judged(there, there[child.pid])["stale"] is True
-    assert KeyChange(str(path), started - CLOCKS - 0.001, KEYS).judged(there, there[child.pid])["stale"] is False
+    assert KeyChange(str(path), started, KEYS).check(there, there[child.pid]).stale is True
+    assert KeyChange(str(path), started - CLOCKS - 0.001, KEYS).check(there, there[child.pid]).stale is False
 
 
 def test_a_worker_that_an_old_master_forks_after_the_switch_is_stale(start, tell, judged, path):
     master = start()
     switch(path)
-    assert judged(tell(master, "fork"))["stale"] is True
-    assert judged(tell(master, "exec"))["stale"] is False
+    assert judged(tell(master, "fork")).stale is True
+    assert judged(tell(master, "exec")).stale is False
 
 
 @pytest.mark.parametrize("began", [None, "before", "after"])
@@ -90,9 +91,9 @@ def test_a_worker_whose_old_master_is_gone_counts_from_the_start_of_its_service(
     monkeypatch.setattr(processes.Process, "service", "gunicorn.service" if began else "")
     monkeypatch.setattr(units.Unit, "began", before if began == "before" else time.time())
     found = judged(worker)
-    assert found["stale"] is (began != "after")
-    assert ("orphans: accept" in found["todo"]) is (began is None)
-    assert judged(worker, accept_orphans=True)["stale"] is False
+    assert found.stale is (began != "after")
+    assert ("orphans: accept" in found.todo) is (began is None)
+    assert judged(worker, accept_orphans=True).stale is False
 
 
 def test_one_that_a_shell_has_started_and_left_behind_is_none_of_those(judged, path):
@@ -104,7 +105,7 @@ def test_one_that_a_shell_has_started_and_left_behind_is_none_of_those(judged, p
     try:
         while Path(f"/proc/{pid}/comm").read_text() != "sleep\n":
             time.sleep(0.005)
-        assert judged(pid)["stale"] is False
+        assert judged(pid).stale is False
     finally:
         os.kill(pid, signal.SIGKILL)
 
@@ -128,10 +129,10 @@ def test_a_file_that_a_container_has_mounted_by_itself_stays_the_old_one(path):
         while Path(f"/proc/{child.pid}/comm").read_text() != "sleep\n":
             time.sleep(0.005)
         there = processes.snapshot()
-        found = KeyChange(str(path), path.stat().st_ctime, KEYS).judged(there, there[child.pid])
-        assert (found["stale"], found["key_id"]) == (True, "")
-        assert f"it sees {path} as it was" in found["reason"]
-        assert "recreate the container of sleep" in found["todo"]
+        found = KeyChange(str(path), path.stat().st_ctime, KEYS).check(there, there[child.pid])
+        assert (found.stale, found.key_id) == (True, "")
+        assert f"it sees {path} as it was" in found.reason
+        assert "recreate the container of sleep" in found.todo
         child.kill()
         child.wait()
     finally:
@@ -142,30 +143,30 @@ def test_a_file_that_a_container_has_mounted_by_itself_stays_the_old_one(path):
 def test_an_exported_key_wins_over_the_file_whenever_it_was_started(start, judged, path):
     switch(path)
     found = judged(start(SECRET_KEY=OLD.values["SECRET_KEY"]).pid)
-    assert (found["stale"], found["key_id"], found["exported"]) == (True, OLD.key_id, ["SECRET_KEY"])
-    assert "SECRET_KEY was exported to it" in found["reason"]
-    assert found["todo"].startswith("take SECRET_KEY out of the environment")
+    assert (found.stale, found.key_id, found.exported) == (True, OLD.key_id, ["SECRET_KEY"])
+    assert "SECRET_KEY was exported to it" in found.reason
+    assert found.todo.startswith("take SECRET_KEY out of the environment")
 
 
 def test_the_program_of_an_old_master_inherits_what_the_master_exported(start, tell, judged, path):
     master = start(SECRET_KEY=OLD.values["SECRET_KEY"])
     switch(path)
-    assert judged(tell(master, "exec"))["key_id"] == OLD.key_id
+    assert judged(tell(master, "exec")).key_id == OLD.key_id
 
 
 def test_the_right_keys_exported_are_right(start, judged, path):
     child, part = start(**KEYS.values), start(SECRET_KEY=KEYS.values["SECRET_KEY"])
     switch(path)
     found = judged(child.pid)
-    assert (found["stale"], found["key_id"]) == (False, KEYS.key_id), "all of them: the file was not read"
-    assert found["exported"] == ["SECRET_KEY", "ENCRYPTION_SALT"]
-    assert judged(part.pid)["stale"] is True, "the rest was read from the file as it was"
-    assert judged(start(SECRET_KEY=KEYS.values["SECRET_KEY"]).pid)["stale"] is False
+    assert (found.stale, found.key_id) == (False, KEYS.key_id), "all of them: the file was not read"
+    assert found.exported == ["SECRET_KEY", "ENCRYPTION_SALT"]
+    assert judged(part.pid).stale is True, "the rest was read from the file as it was"
+    assert judged(start(SECRET_KEY=KEYS.values["SECRET_KEY"]).pid).stale is False
 
 
 def test_an_empty_variable_is_an_exported_one(start, judged, path):
     switch(path)
-    assert judged(start(SECRET_KEY="").pid)["stale"] is True
+    assert judged(start(SECRET_KEY="").pid).stale is True
 
 
 def test_one_that_has_overwritten_its_environment_is_not_taken_for_right(start, tell, judged, path):
@@ -175,11 +176,11 @@ def test_one_that_has_overwritten_its_environment_is_not_taken_for_right(start, 
     for each in (before, child):
         tell(each, "hide")
     found = judged(child.pid)
-    assert (found["stale"], found["key_id"], found["exported"]) == (True, "", [])
-    assert "overwritten its environment" in found["reason"]
-    assert "SECRET_KEY, ENCRYPTION_SALT is exported" in found["todo"]
-    assert judged(child.pid, accept_hidden=True)["stale"] is False
-    assert judged(before.pid, accept_hidden=True)["stale"] is True
+    assert (found.stale, found.key_id, found.exported) == (True, "", [])
+    assert "overwritten its environment" in found.reason
+    assert "SECRET_KEY, ENCRYPTION_SALT is exported" in found.todo
+    assert judged(child.pid, accept_hidden=True).stale is False
+    assert judged(before.pid, accept_hidden=True).stale is True
 
 
 def test_a_variable_that_names_the_key_file_leaves_the_file_to_decide(start, judged, path, tmp_path):
@@ -188,11 +189,11 @@ def test_a_variable_that_names_the_key_file_leaves_the_file_to_decide(start, jud
     switch(path)
     files = {"SECRET_KEY": str(tmp_path / "key")}
     found = judged(start(SECRET_KEY=f"{tmp_path}/./key").pid, files=files)
-    assert (found["stale"], found["key_id"], found["exported"]) == (False, KEYS.key_id, [])
-    assert judged(before.pid, files=files)["stale"] is True
+    assert (found.stale, found.key_id, found.exported) == (False, KEYS.key_id, [])
+    assert judged(before.pid, files=files).stale is True
     for other in ("key", f"{tmp_path}/other", ""):
-        assert judged(start(SECRET_KEY=other).pid, files=files)["stale"] is True
-    assert judged(start(ENCRYPTION_SALT=f"{tmp_path}/key").pid, files=files)["stale"] is True
+        assert judged(start(SECRET_KEY=other).pid, files=files).stale is True
+    assert judged(start(ENCRYPTION_SALT=f"{tmp_path}/key").pid, files=files).stale is True
 
 
 def test_before_a_switch_only_what_would_win_over_the_new_file_is_in_its_way(start, tell, judged, path, tmp_path):
@@ -200,19 +201,19 @@ def test_before_a_switch_only_what_would_win_over_the_new_file_is_in_its_way(sta
     tell(hidden, "hide")
     switch(path)
     found = judged(plain.pid, to_come=True)
-    assert (found["stale"], found["key_id"]) == (False, ""), "since when it runs is not asked"
+    assert (found.stale, found.key_id) == (False, ""), "since when it runs is not asked"
     found = judged(exported.pid, to_come=True)
-    assert (found["stale"], found["exported"], found["key_id"]) == (True, ["SECRET_KEY"], "")
-    assert found["reason"] == "SECRET_KEY was exported to it and wins over the file"
-    assert judged(hidden.pid, to_come=True)["stale"] is True
-    assert judged(hidden.pid, to_come=True, accept_hidden=True)["stale"] is False
+    assert (found.stale, found.exported, found.key_id) == (True, ["SECRET_KEY"], "")
+    assert found.reason == "SECRET_KEY was exported to it and wins over the file"
+    assert judged(hidden.pid, to_come=True).stale is True
+    assert judged(hidden.pid, to_come=True, accept_hidden=True).stale is False
     found = judged(exported.pid, to_come=True, exports=["SECRET_KEY"])
-    assert (found["stale"], found["exported"]) == (False, ["SECRET_KEY"]), "a unit's EnvironmentFile"
-    assert judged(exported.pid, to_come=True, exports=["ENCRYPTION_SALT"])["stale"] is True, "of another key"
+    assert (found.stale, found.exported) == (False, ["SECRET_KEY"]), "a unit's EnvironmentFile"
+    assert judged(exported.pid, to_come=True, exports=["ENCRYPTION_SALT"]).stale is True, "of another key"
     other = start(SECRET_KEY="CANARY another")
-    assert judged(other.pid, to_come=True, exports=["SECRET_KEY"])["stale"] is True
+    assert judged(other.pid, to_come=True, exports=["SECRET_KEY"]).stale is True
     named = start(SECRET_KEY=str(tmp_path / "key"))
-    assert judged(named.pid, to_come=True, files={"SECRET_KEY": str(tmp_path / "key")})["stale"] is False
+    assert judged(named.pid, to_come=True, files={"SECRET_KEY": str(tmp_path / "key")}).stale is False
 
 
 def test_one_that_ended_meanwhile_is_left_out(start, path):
@@ -220,7 +221,7 @@ def test_one_that_ended_meanwhile_is_left_out(start, path):
     there = processes.snapshot()
     child.kill()
     child.wait()
-    assert KeyChange(str(path), 0.0, KEYS).judged(there, there[child.pid]) is None
+    assert KeyChange(str(path), 0.0, KEYS).check(there, there[child.pid]) is None
 
 
 def test_one_that_does_not_show_itself_is_an_error_and_not_taken_for_right(as_ordinary_user, path):
@@ -230,7 +231,7 @@ def test_one_that_does_not_show_itself_is_an_error_and_not_taken_for_right(as_or
     def look() -> str:
         there = processes.snapshot()
         with pytest.raises(RotationError) as refused:
-            KeyChange(str(path), 0.0, KEYS).judged(there, there[1])
+            KeyChange(str(path), 0.0, KEYS).check(there, there[1])
         return str(refused.value)
 
     said = as_ordinary_user(look)
@@ -245,8 +246,8 @@ def test_one_that_does_not_show_itself_counts_from_its_start_where_that_is_accep
     def look() -> str:
         there = processes.snapshot()
         moments = (there[1].started - 1, there[1].started + 1)
-        found = [KeyChange(str(path), at, KEYS, accept_hidden=True).judged(there, there[1]) for at in moments]
-        return repr([(each["stale"], each["hidden"], each["key_id"]) for each in found])
+        found = [KeyChange(str(path), at, KEYS, accept_hidden=True).check(there, there[1]) for at in moments]
+        return repr([(each.stale, each.hidden, each.key_id) for each in found])
 
     assert as_ordinary_user(look) == repr([(False, True, KEYS.key_id), (True, True, "")])
 
@@ -260,7 +261,7 @@ def test_what_systemd_reads_from_the_file_itself_is_in_no_way_of_new_keys(start,
 
     def stale(pid: int, files: list[str]) -> bool:
         monkeypatch.setattr(units.Unit, "environment_files", dict.fromkeys(files, False))
-        return KeyChange(str(path), path.stat().st_ctime, KEYS, to_come=True).judged(of_web, of_web[pid])["stale"]
+        return KeyChange(str(path), path.stat().st_ctime, KEYS, to_come=True).check(of_web, of_web[pid]).stale
 
     assert stale(right.pid, [f"{path.parent}/./{path.name}"]) is False
     assert stale(right.pid, [f"{path.parent}/{path.name[:-1]}*"]) is False
@@ -275,24 +276,24 @@ def test_one_that_has_not_what_should_be_exported_to_it_is_not_taken_for_right(s
     options = {"exports": ["SECRET_KEY"], "to_come": moment == "before"}
     without = start(ENCRYPTION_SALT=KEYS.values["ENCRYPTION_SALT"]).pid if moment == "after" else start().pid
     found = judged(without, **options, accept_hidden=True)
-    assert (found["stale"], found["key_id"]) == (True, "")
-    assert found["reason"] == "SECRET_KEY is not in its environment"
-    assert found["todo"].startswith("have SECRET_KEY in the environment that")
+    assert (found.stale, found.key_id) == (True, "")
+    assert found.reason == "SECRET_KEY is not in its environment"
+    assert found.todo.startswith("have SECRET_KEY in the environment that")
     given = judged(start(SECRET_KEY=KEYS.values["SECRET_KEY"]).pid, **options)
-    assert (given["stale"], given["key_id"]) == (False, KEYS.key_id if moment == "after" else "")
+    assert (given.stale, given.key_id) == (False, KEYS.key_id if moment == "after" else "")
 
 
 def test_one_that_may_read_the_file_by_itself_is_never_called_right_without_the_variable(start, judged, path):
     switch(path)
     child, options = start(), {"exports": list(KEYS.values), "also_read": list(KEYS.values)}
     found = judged(child.pid, **options)
-    assert (found["stale"], found["key_id"]) == (True, "")
-    assert found["reason"] == "SECRET_KEY, ENCRYPTION_SALT is not in its environment"
-    assert found["todo"].endswith("where it reads the file by itself, set hidden_environment: accept")
+    assert (found.stale, found.key_id) == (True, "")
+    assert found.reason == "SECRET_KEY, ENCRYPTION_SALT is not in its environment"
+    assert found.todo.endswith("where it reads the file by itself, set hidden_environment: accept")
     found = judged(child.pid, **options, accept_hidden=True)
-    assert (found["stale"], found["key_id"]) == (False, ""), "by its start alone: which keys it has is not known"
+    assert (found.stale, found.key_id) == (False, ""), "by its start alone: which keys it has is not known"
     part = judged(child.pid, exports=list(KEYS.values), also_read=["SECRET_KEY"], accept_hidden=True)
-    assert part["stale"] is True
+    assert part.stale is True
 
 
 def test_a_shell_that_exports_a_key_to_what_it_starts_has_it_not_itself(start, judged, path):
@@ -304,9 +305,9 @@ def test_a_shell_that_exports_a_key_to_what_it_starts_has_it_not_itself(start, j
         while Path(f"/proc/{child}/comm").read_text() != "sleep\n":
             time.sleep(0.005)
         found = judged(shell.pid, exports=["SECRET_KEY"])
-        assert (found["stale"], found["key_id"]) == (False, "")
-        assert judged(child, exports=["SECRET_KEY"])["key_id"] == KEYS.key_id
-        assert judged(shell.pid, exports=list(KEYS.values))["stale"] is True, "nobody has the other one"
+        assert (found.stale, found.key_id) == (False, "")
+        assert judged(child, exports=["SECRET_KEY"]).key_id == KEYS.key_id
+        assert judged(shell.pid, exports=list(KEYS.values)).stale is True, "nobody has the other one"
     finally:
         os.killpg(shell.pid, signal.SIGKILL)
         shell.communicate()
@@ -315,8 +316,8 @@ def test_a_shell_that_exports_a_key_to_what_it_starts_has_it_not_itself(start, j
 def test_one_of_before_a_change_is_not_asked_for_a_variable_that_the_next_start_gives_it(start, judged, path):
     child = start()
     switch(path)
-    assert judged(child.pid, exports=["SECRET_KEY"], to_come=True)["stale"] is False
-    assert "was changed" in judged(child.pid, exports=["SECRET_KEY"])["reason"]
+    assert judged(child.pid, exports=["SECRET_KEY"], to_come=True).stale is False
+    assert "was changed" in judged(child.pid, exports=["SECRET_KEY"]).reason
 
 
 @pytest.fixture
@@ -340,11 +341,11 @@ def test_a_process_has_the_credential_that_systemd_gave_to_it(start, judged, pat
     switch(path)
     variables = given(secret="CANARY-new-key\n")
     found = judged(start(**variables).pid, credentials=CREDENTIAL)
-    assert (found["stale"], found["key_id"]) == (False, KEYS.key_id)
+    assert (found.stale, found.key_id) == (False, KEYS.key_id)
     by_path = judged(start(SECRET_KEY=f"{variables['CREDENTIALS_DIRECTORY']}/secret", **variables).pid)
-    assert by_path["stale"], "a variable of the name wins, unless it names the credential"
+    assert by_path.stale, "a variable of the name wins, unless it names the credential"
     named = start(SECRET_KEY=f"{variables['CREDENTIALS_DIRECTORY']}/secret", **variables).pid
-    assert not judged(named, credentials=CREDENTIAL)["stale"]
+    assert not judged(named, credentials=CREDENTIAL).stale
 
 
 @pytest.mark.parametrize("content", ["CANARY-old-key\n", "CANARY old\nand more"])
@@ -352,8 +353,8 @@ def test_one_that_was_given_another_value_is_stale(start, judged, path, given, c
     switch(path)
     child = start(**given(secret=content))
     found = judged(child.pid, credentials=CREDENTIAL)
-    assert (found["stale"], "gave it the credential secret with another value" in found["reason"]) == (True, True)
-    assert not judged(child.pid, credentials=CREDENTIAL, to_come=True)["stale"]
+    assert (found.stale, "gave it the credential secret with another value" in found.reason) == (True, True)
+    assert not judged(child.pid, credentials=CREDENTIAL, to_come=True).stale
 
 
 def test_one_whose_credential_was_replaced_while_it_ran_is_stale(start, judged, path, given):
@@ -361,7 +362,7 @@ def test_one_whose_credential_was_replaced_while_it_ran_is_stale(start, judged, 
     switch(path)
     given(secret="CANARY-new-key")
     found = judged(child.pid, credentials=CREDENTIAL)
-    assert (found["stale"], "was changed" in found["reason"]) == (True, True)
+    assert (found.stale, "was changed" in found.reason) == (True, True)
 
 
 @pytest.mark.parametrize("to_come", [False, True])
@@ -369,5 +370,5 @@ def test_one_that_was_given_none_is_stale(start, judged, path, given, to_come):
     switch(path)
     for child in (start(), start(**given(other="CANARY"))):
         found = judged(child.pid, credentials=CREDENTIAL, to_come=to_come)
-        assert (found["stale"], "gave it no credential secret" in found["reason"]) == (True, True)
-        assert found["key_id"] == ""
+        assert (found.stale, "gave it no credential secret" in found.reason) == (True, True)
+        assert found.key_id == ""

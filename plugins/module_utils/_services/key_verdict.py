@@ -1,0 +1,34 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is said of the keys that a process or a pod has."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class KeyVerdict:
+    """The ``key_id`` is empty if it is not known. ``older`` is whether it started before the keys were changed,
+    ``hidden`` whether it shows no environment, ``exported`` the keys that are in that. A pod has no ``pid``."""
+
+    name: str
+    unit: str
+    started: str
+    key_id: str
+    older: bool
+    reason: str  # why it is stale; empty if it is not
+    todo: str
+    pid: int = 0
+    exported: Sequence[str] = ()
+    hidden: bool = False
+
+    @property
+    def stale(self) -> bool:
+        return bool(self.reason)
+
+    def as_result(self) -> Mapping[str, Any]:
+        return {**dataclasses.asdict(self), "exported": list(self.exported), "stale": self.stale}
