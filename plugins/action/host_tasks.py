@@ -17,6 +17,7 @@ from ..plugin_utils._host_batch import Part, batch_result, run_parts
 from ..plugin_utils._host_caller import COLLECTION
 from ..plugin_utils._task_types import TaskArguments, TaskResult
 
+LABEL = "name"  # of an entry: by what name its result is found, if not by that of its module
 NOT_SHARED = ("tasks", "calls", "code", "all", "fatal")
 
 
@@ -25,34 +26,39 @@ class ActionModule(RotationAction):
     recorded = False  # each of the modules is
 
     def act(self, options: TaskArguments) -> TaskResult:
-        parts = [self._part(name, own or {}) for entry in options["tasks"] for name, own in entry.items()]
+        parts = [
+            self._part(str(entry.get(LABEL, module)), module, own or {})
+            for entry in options["tasks"]
+            for module, own in entry.items()
+            if module != LABEL
+        ]
         _refuse_twice(part.name for part in parts)
         run_parts(self, parts, all_of_them=options["all"])
         return batch_result(parts, all_of_them=options["all"], fatal=options["fatal"])
 
-    def _part(self, name: str, own: Mapping[str, Any]) -> Part:
-        if name not in WORK:
+    def _part(self, name: str, module: str, own: Mapping[str, Any]) -> Part:
+        if module not in WORK:
             advice = f"Its names are {_listed(WORK)}."
-            raise InvalidOption(name="tasks", found=f"has no module {name}", advice=advice)
-        spec, shared = WORK[name].spec, self._task.args
+            raise InvalidOption(name="tasks", found=f"has no module {module}", advice=advice)
+        spec, shared = WORK[module].spec, self._task.args
         args = {option: value for option, value in shared.items() if option in spec and option not in NOT_SHARED}
         args.update(own)
         task = self._task.copy()
-        task.action = f"{COLLECTION}.{name}"
+        task.action = f"{COLLECTION}.{module}"
         if "check_mode" in args:  # it only looks, whatever the others do
             task.check_mode, task.changed_when = args.pop("check_mode"), [False]
         task.args = args
         action = self.action_of(task)
         if not isinstance(action, HostAction):
-            raise InvalidOption(name="tasks", found=f"cannot run {name}", advice="Give it a task of its own.")
+            raise InvalidOption(name="tasks", found=f"cannot run {module}", advice="Give it a task of its own.")
         action.variables = self.variables
-        return Part(action, args)
+        return Part(name, action, args)
 
 
 def _refuse_twice(names: Iterable[str]) -> None:
     for name, count in Counter(names).items():
         if count > 1:
-            raise InvalidOption(name="tasks", found=f"has {name} more than once", advice="Give it a task of its own.")
+            raise InvalidOption(name="tasks", found=f"has {name} more than once", advice="Give one of them a name.")
 
 
 def _listed(names: Iterable[str]) -> str:

@@ -28,7 +28,7 @@ class ActionModule(KeyAction):
 
     def ask(self, options: TaskArguments) -> TaskArguments | Answered:
         key_generation.check_keys(options["keys"])
-        if options["state"] == "adopted":
+        if options["state"] == "adopted" or self._needs_keys_in_use(options):
             return self.ask_for_keys(options, *ASKED)
         result = self._changed(options)
         for sentence in sentences.kept_by(result):
@@ -36,25 +36,28 @@ class ActionModule(KeyAction):
         return Answered(result)
 
     def judge(self, options: TaskArguments, result: TaskResult) -> TaskResult:
+        if options["state"] == "pending":
+            return self._create(options, None if result.get("failed") else self.opened(result))
         return result if result.get("failed") else self._task_on_store(options).adopt(self.opened(result))
 
+    def _needs_keys_in_use(self, options: TaskArguments) -> bool:
+        """Whether it is the dry run of a new version for an empty store: a real run would have adopted the keys by
+        then."""
+        dry = options["state"] == "pending" and self._task.check_mode and options["env_file"]
+        return bool(dry) and not self.store(options).load().versions
+
     def _changed(self, options: TaskArguments) -> TaskResult:
+        if options["state"] == "pending":
+            return self._create(options, None)
+        return self._task_on_store(options).bring(options["state"])
+
+    def _create(self, options: TaskArguments, in_use: KeySet | None) -> TaskResult:
         task = self._task_on_store(options)
-        if options["state"] != "pending":
-            return task.bring(options["state"])
-        supplied = supplied_values(task.request, options["values_file"], self._loader)
-        return task.create(supplied, lambda: self._keys_in_use(options))
+        return task.create(supplied_values(task.request, options["values_file"], self._loader), in_use)
 
     def _task_on_store(self, options: TaskArguments) -> VersionTask:
         request = VersionRequest.of(options, dry=bool(self._task.check_mode))
         return VersionTask(request, self.store(options), self._records(options))
-
-    def _keys_in_use(self, options: TaskArguments) -> KeySet | None:
-        """The keys in the host's files, if these are known and can be read."""
-        if not options["env_file"]:
-            return None
-        result = self.on_host(self.module, self.ask_for_keys(options, *ASKED))
-        return None if result.get("failed") else self.opened(result)
 
     def would(self, args: TaskArguments, result: TaskResult) -> str:
         return WOULD[args["state"]].format(**result)

@@ -19,6 +19,7 @@ options:
     description:
       - The modules, in order, each as a dictionary with the name of the module, without the collection, and its
         options.
+      - C(name) in such a dictionary names its result in RV(outcomes). A module that is listed twice needs it.
       - A module also gets the options of this task that it knows, which C(module_defaults) can set for a group.
     type: list
     elements: dict
@@ -40,7 +41,8 @@ options:
     default: false
   fatal:
     description:
-      - With O(all=true), error codes with which a module still fails the task.
+      - With O(all=true), error codes with which a module still fails the task, and names in RV(outcomes) of modules
+        that fail it with any error.
     type: list
     elements: str
     default: []
@@ -77,7 +79,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 outcomes:
-  description: The result of each module that ran, by its name.
+  description: The result of each module that ran, by the C(name) of its entry, otherwise by that of the module.
   type: dict
   returned: always
 """

@@ -157,9 +157,10 @@ class RotationAction(HostCaller, abc.ABC):
         """What is to be done once the outcome is recorded."""
         return result
 
-    def in_rotation(self, work: Callable[[], TaskResult]) -> TaskResult:
-        """Do the work. What it did not change itself may have been changed by a step of this run before it."""
-        rotated = "rotation_reencrypted" in self.variables and not self._task.check_mode
+    def in_rotation(self, work: Callable[[], TaskResult], *, after_writes: bool = False) -> TaskResult:
+        """Do the work. What it did not change itself may have been changed by a step of this run before it, or, with
+        ``after_writes``, earlier in the same task."""
+        rotated = (after_writes or "rotation_reencrypted" in self.variables) and not self._task.check_mode
         try:
             result = work()
         except RotationError as exc:

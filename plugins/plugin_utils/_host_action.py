@@ -41,14 +41,14 @@ class HostAction(RotationAction, abc.ABC):
         """The result of the task, from that of the module."""
         return result
 
-    def call(self, asked: TaskArguments) -> HostCall:
-        """The module with its options."""
-        return HostCall(self.module, asked, bool(self._task.check_mode))
+    def call(self, name: str, asked: TaskArguments) -> HostCall:
+        """The module with its options, one of several on the host."""
+        return HostCall(name, self.module, asked, bool(self._task.check_mode))
 
-    def answer(self, options: TaskArguments, ran: HostResults) -> TaskResult:
-        """The result of the task, from what ran on the host."""
+    def answer(self, name: str, options: TaskArguments, ran: HostResults) -> TaskResult:
+        """The result of the task, from what ran on the host by that name."""
         self.times = ran.times
-        return self._judged(options, {**ran.results[self.module], **ran.said})
+        return self._judged(options, {**ran.results[name], **ran.said})
 
     def _judged(self, options: TaskArguments, result: TaskResult) -> TaskResult:
         """The result, without the rows of its findings: a file has them."""

@@ -15,12 +15,15 @@ from ._host_action import Answered, HostAction
 from ._host_calls import HostCall, HostResults
 from ._task_types import TaskArguments, TaskResult
 
+WRITES_VALUES = "django_reencrypt"
+
 
 class Part:
     """One of them: its record entry is its own. It is over when it has a ``result``."""
 
-    def __init__(self, action: HostAction, args: TaskArguments) -> None:
-        self.name = action.module
+    def __init__(self, name: str, action: HostAction, args: TaskArguments) -> None:
+        self.name = name
+        self.module = action.module
         self.action = action
         self.result: TaskResult | None = None
         self._args = args
@@ -40,19 +43,26 @@ class Part:
 
         self._guarded(ask)
 
-    def call(self, progress: str, earlier: Mapping[str, TaskResult]) -> HostCall:
+    def call(self, progress: str, earlier: Sequence[tuple[str, TaskResult]]) -> HostCall:
         """For the host; ``progress`` is the file for those who show how far they are, ``earlier`` what others found in
         another process."""
-        asked = {**self._asked, **WORK[self.name].taken(earlier)}
-        return self.action.call({**asked, "progress": progress} if self.action.shows_progress else asked)
+        asked = {**self._asked, **WORK[self.module].taken(earlier)}
+        return self.action.call(self.name, {**asked, "progress": progress} if self.action.shows_progress else asked)
 
-    def judge(self, ran: HostResults) -> None:
-        """Take what ran on the host, if this did."""
+    def judge(self, ran: HostResults, *, after_writes: bool) -> None:
+        """Take what ran on the host, if this did; ``after_writes`` is whether one before it has written values."""
         if self.name in ran.results:
-            self._guarded(lambda: self._ended(ran))
+            self._guarded(lambda: self._ended(ran, after_writes=after_writes))
 
-    def _ended(self, ran: HostResults) -> TaskResult:
-        result = self.action.in_rotation(lambda: self.action.answer(self._options, ran))
+    @property
+    def has_written(self) -> bool:
+        """Whether it has written values."""
+        return self.module == WRITES_VALUES and bool((self.result or {}).get("changed"))
+
+    def _ended(self, ran: HostResults, *, after_writes: bool) -> TaskResult:
+        result = self.action.in_rotation(
+            lambda: self.action.answer(self.name, self._options, ran), after_writes=after_writes
+        )
         result = self.action.end(self._args, self._options, result)
         self.action.add_sentence(result)
         return result
@@ -92,8 +102,7 @@ def run_parts(batch: RotationAction, parts: Sequence[Part], *, all_of_them: bool
             if part.has_failed and not all_of_them:
                 break
         while (waiting := [part for part in parts if part.result is None]) and not _stopped(parts, all_of_them):
-            earlier = {part.name: part.result for part in parts if part.result and not part.has_failed}
-            _call(batch, _next_call(waiting, all_of_them=all_of_them), earlier, all_of_them=all_of_them)
+            _call(batch, _next_call(waiting, all_of_them=all_of_them), parts, all_of_them=all_of_them)
     except Exception as exc:
         for part in parts:
             if part.result is None:
@@ -122,7 +131,8 @@ def _next_call(waiting: Sequence[Part], *, all_of_them: bool) -> Sequence[Part]:
     return call
 
 
-def _call(batch: RotationAction, call: Sequence[Part], earlier: Mapping[str, TaskResult], *, all_of_them: bool) -> None:
+def _call(batch: RotationAction, call: Sequence[Part], parts: Sequence[Part], *, all_of_them: bool) -> None:
+    earlier = [(part.module, part.result) for part in parts if part.result and not part.has_failed]
     try:
         with batch.progress_line() as progress:
             ran = batch.run_tasks([part.call(progress, earlier) for part in call], all_of_them=all_of_them)
@@ -133,15 +143,20 @@ def _call(batch: RotationAction, call: Sequence[Part], earlier: Mapping[str, Tas
     for part in call[:-1]:  # the last has the rest of the process
         part.action.took = round(ran.seconds.get(part.name, 0.0), 3)
     for part in call:
-        part.judge(ran)
+        part.judge(ran, after_writes=any(each.has_written for each in parts))
 
 
 def batch_result(parts: Sequence[Part], *, all_of_them: bool, fatal: Collection[str]) -> TaskResult:
-    """The result of all of them. Those that all run are judged together afterwards, but for the codes that are
-    ``fatal``."""
+    """The result of all of them. Those that all run are judged together afterwards, but for the codes and names that
+    are ``fatal``."""
     results = {part.name: part.result for part in parts if part.result is not None}
     failed: TaskResult = next(
-        (each for each in results.values() if _has_failed(each, fatal if all_of_them else None)), {}
+        (
+            each
+            for name, each in results.items()
+            if _has_failed(each, fatal if all_of_them and name not in fatal else None)
+        ),
+        {},
     )
     shown: TaskResult = {name: failed[name] for name in ("failed", "msg", "error") if name in failed}
     if warnings := list(dict.fromkeys(each for result in results.values() for each in result.pop("warnings", ()))):

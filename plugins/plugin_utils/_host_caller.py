@@ -38,7 +38,7 @@ class HostCaller(ActionBase):
 
     def on_host(self, module: str, args: TaskArguments) -> TaskResult:
         """Run one of our modules on the host; its result."""
-        ran = self.run_tasks([HostCall(module, args, bool(self._task.check_mode))])
+        ran = self.run_tasks([HostCall(module, module, args, bool(self._task.check_mode))])
         return {**ran.results[module], **ran.said}
 
     def watched(self, module: str, asked: TaskArguments, host: str = "") -> TaskResult:
@@ -70,7 +70,7 @@ class HostCaller(ActionBase):
                 raise NOT_STARTED[result["rc"]](python=python)
             names = " and ".join(call.module for call in calls)
             raise ModuleDied(module=names, rc=result["rc"], changed="See the record for what was done.")
-        return HostResults({call.module: result for call in calls}, {})
+        return HostResults({call.name: result for call in calls}, {})
 
     @contextlib.contextmanager
     def progress_line(self, host: str = "") -> Iterator[str]:

@@ -14,8 +14,9 @@ SAID = ("warnings", "deprecations")  # of the whole process
 
 @dataclass(frozen=True)
 class HostCall:
-    """A module to run on the host, with its options: keys may be among them."""
+    """A module to run on the host, with its options: keys may be among them. Its result is found by ``name``."""
 
+    name: str
     module: str
     options: Mapping[str, Any] = field(repr=False)
     check_mode: bool = False
@@ -23,7 +24,7 @@ class HostCall:
     def as_argument(self) -> dict[str, Any]:
         """The entry in the option ``tasks`` of host_tasks, without the options that are not set."""
         given = {name: value for name, value in self.options.items() if value is not None}
-        return {"name": self.module, "options": given, "check_mode": self.check_mode}
+        return {"name": self.name, "module": self.module, "options": given, "check_mode": self.check_mode}
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ class CallTimes:
 
 @dataclass(frozen=True)
 class HostResults:
-    """The results by module, what the process said of itself, when it ran, and the seconds of each module."""
+    """The results by name, what the process said of itself, when it ran, and the seconds of each module by name."""
 
     results: Mapping[str, dict[str, Any]]
     said: Mapping[str, Any]

@@ -17,6 +17,7 @@ from pathlib import Path
 import psycopg2
 import pytest
 from ansible_collections.tetech.key_rotation.plugins.module_utils._backup import pg_client, restore_proof
+from ansible_collections.tetech.key_rotation.plugins.module_utils._system import atomic_file
 
 from .conftest import Site, kill_group, processes_of
 from .served import Served
@@ -139,6 +140,38 @@ def test_a_module_left_over_from_a_killed_controller_refuses_a_second_run(site: 
 
 
 @pytest.mark.thorough
+def test_a_switch_left_over_from_a_killed_controller_refuses_a_second_run(site: Site) -> None:
+    """From the first value that is re-encrypted to the last one after the switch, no other run may begin."""
+    plain, env = site.read_all(), site.env_file.read_bytes()
+    with stopped_half_way(site) as (process, blocker):
+        first = set(modules(site))
+        with atomic_file.folder_lock(str(site.env_file.parent)):  # the switch waits for it
+            blocker.rollback()
+            deadline = time.monotonic() + 60
+            while first & set(modules(site)):
+                assert time.monotonic() < deadline
+            frozen = processes_of(site)
+            for pid in frozen:
+                os.kill(pid, signal.SIGSTOP)
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+
+        second = site.play("rotate")
+
+        assert second.error() == "E_LOCKED", second.text
+        assert site.env_file.read_bytes() == env
+        for pid in frozen:
+            os.kill(pid, signal.SIGCONT)
+    wait_until_gone(site)
+
+    third = site.play("rotate")
+
+    assert third.code == 0, third.text
+    assert site.read_all() == plain
+    assert len(site.stored()["versions"]) == 2
+
+
+@pytest.mark.thorough
 def test_a_rollback_that_was_killed_is_finished_by_the_same_command(site: Site) -> None:
     plain, env = site.read_all(), site.env_file.read_bytes()
     assert site.play("rotate").code == 0
@@ -172,6 +205,12 @@ def changed(path: Path) -> Callable[[Site], bool]:
     return lambda _: path.exists() and path.read_bytes() != before
 
 
+def written(site: Site) -> Callable[[Site], bool]:
+    """Whether a value of the table that is re-encrypted last is another than when this was asked."""
+    before = site.tokens()["restaurant_restaurant"]
+    return lambda site: site.tokens()["restaurant_restaurant"] != before
+
+
 # The task to be killed in, what must have happened by then (a file written, a module at work), and the way back then.
 MOMENTS: list[tuple[str, Callable[[Site], Callable[[Site], bool]], str]] = [
     (
@@ -182,8 +221,8 @@ MOMENTS: list[tuple[str, Callable[[Site], Callable[[Site], bool]], str]] = [
     ("Dump | Create and verify the backup", lambda site: changed(site.folder / "backups/spring.json"), "nothing"),
     ("Pending | Create the new version", lambda site: changed(site.store), "discard"),
     ("Before | Record how the application reads", lambda site: modules_at_work, "discard"),
-    ("Switch | Write the new keys", lambda site: lambda _: True, "backwards"),
-    ("Switch | Write the new keys", lambda site: changed(site.env_file), "backwards"),
+    ("Re-encrypt | Re-encrypt every value", lambda site: written(site), "backwards"),
+    ("Re-encrypt | Re-encrypt every value", lambda site: changed(site.env_file), "backwards"),
     ("Switch | Make the new version current", lambda site: changed(site.store), "backwards"),
     ("Proof | Check the .env file", lambda site: modules_at_work, "backwards"),
     ("Complete | Close the record", lambda site: lambda _: True, "backwards"),

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 import time
 from collections.abc import Callable
@@ -74,9 +75,19 @@ def reencrypt_values(task: HostTask) -> ModuleResult:
         if refusal:
             failed = refusal.with_changed("All other values were re-encrypted.").as_result()
             return {"changed": True, "failed": True, **failed, "others_rows": _first(run.others)}
+        if until_end := getattr(task, "until_end", None):
+            _stay_the_one_run(run, until_end)
     seconds = time.monotonic() - started
     result = RewriteResult(before, run.work, key_id, seconds, run.others, progress.unwritten).as_result()
     return {**result, "settlements": settlements, **fenced, **more}
+
+
+def _stay_the_one_run(run: Reencryption, until_end: contextlib.ExitStack) -> None:
+    """Share the lock of the run until the process ends: what follows in it may write the keys of these values. Raises
+    E_STOPPED if nobody waits for that any more."""
+    run.stop.refuse_to_go_on()
+    for database, _ in run.application.parts:
+        until_end.enter_context(contextlib.closing(database.another()))
 
 
 def _fence(application: Any, params: TaskParams) -> dict[str, Any]:

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -50,17 +50,21 @@ if TYPE_CHECKING:
 @dataclass(frozen=True)
 class ModuleWork:
     """The work of a module: a function with the name of its file. ``takes`` has by module which of its results are
-    options of this one, where that module ran before it in the same task."""
+    options of this one, or a member of them, where that module ran before it in the same task."""
 
     spec: Spec
     name: str
     needs: Sequence[str] = ("cryptography",)
     takes: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
-    def taken(self, results: Mapping[str, ModuleResult]) -> ModuleResult:
-        """The options that come from the results of modules that ran before."""
-        found = [(results.get(name, {}), option) for name, options in self.takes.items() for option in options]
-        return {option: result[option] for result, option in found if option in result}
+    def taken(self, results: Iterable[tuple[str, ModuleResult]]) -> ModuleResult:
+        """The options that come from the results of modules that ran before, each with the name of its module."""
+        return {
+            option: [result[option]] if self.spec[option]["type"] == "list" else result[option]
+            for module, result in results
+            for option in self.takes.get(module, ())
+            if option in result
+        }
 
     @property
     def do(self) -> Callable[[HostTask], ModuleResult]:
@@ -89,7 +93,9 @@ WORK: Mapping[str, ModuleWork] = {
     "django_plan": ModuleWork(DJANGO_PLAN_MODULE, "make_plan"),
     "django_plan_info": ModuleWork(DJANGO_PLAN_INFO_MODULE, "make_plan"),
     "django_prepare": ModuleWork(DJANGO_PREPARE_MODULE, "prepare_values"),
-    "django_reencrypt": ModuleWork(DJANGO_REENCRYPT_MODULE, "reencrypt_values"),
+    "django_reencrypt": ModuleWork(
+        DJANGO_REENCRYPT_MODULE, "reencrypt_values", takes={"django_reencrypt": ("others",)}
+    ),
     "django_repair": ModuleWork(DJANGO_REPAIR_MODULE, "repair_values"),
     "env_file": ModuleWork(ENV_FILE_MODULE, "set_env_file"),
     "key_version": ModuleWork(KEY_VERSION_MODULE, "read_keys"),

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import json
 import time
@@ -27,13 +28,17 @@ def run_tasks(batch: HostTask) -> ModuleResult:
     began = time.time()
     results: dict[str, ModuleResult] = {}
     seconds: dict[str, float] = {}
-    for asked in json.loads(batch.params["calls"]):
-        started, work = time.monotonic(), WORK[asked["name"]]
-        given = {**asked, "options": {**asked["options"], **work.taken(results)}}
-        result = outcome(given, functools.partial(_do, batch=batch), work.needs)
-        results[asked["name"]], seconds[asked["name"]] = result, time.monotonic() - started
-        if (result.get("failed") or UNDECIDED in result) and not batch.params["all"]:
-            break
+    ran: list[tuple[str, ModuleResult]] = []  # by module
+    with contextlib.ExitStack() as until_end:
+        for asked in json.loads(batch.params["calls"]):
+            started, work = time.monotonic(), WORK[asked["module"]]
+            given = {**asked, "options": {**asked["options"], **work.taken(ran)}}
+            do = functools.partial(_do, batch=batch, until_end=until_end)
+            result = outcome(given, do, work.needs)
+            results[asked["name"]], seconds[asked["name"]] = result, time.monotonic() - started
+            ran.append((asked["module"], result))
+            if (result.get("failed") or UNDECIDED in result) and not batch.params["all"]:
+                break
     changed = any(result.get("changed") for result in results.values())
     return {
         "changed": changed,
@@ -42,29 +47,32 @@ def run_tasks(batch: HostTask) -> ModuleResult:
     }
 
 
-def _do(asked: Mapping[str, Any], batch: HostTask) -> ModuleResult:
-    return WORK[asked["name"]].do(_Task.of(asked, batch))
+def _do(asked: Mapping[str, Any], batch: HostTask, until_end: contextlib.ExitStack) -> ModuleResult:
+    return WORK[asked["module"]].do(_Task.of(asked, batch, until_end))
 
 
 @dataclass
 class _Task:
-    """One of the tasks, as an AnsibleModule would be to its work."""
+    """One of the tasks, as an AnsibleModule would be to its work. ``until_end`` closes what a task leaves open for
+    those that follow it."""
 
     params: TaskParams
     check_mode: bool
     _diff: bool
     no_log_values: set[str]
     batch: HostTask
+    until_end: contextlib.ExitStack
 
     def warn(self, warning: str) -> None:
         self.batch.warn(warning)
 
     @classmethod
-    def of(cls, asked: Mapping[str, Any], batch: HostTask) -> _Task:
+    def of(cls, asked: Mapping[str, Any], batch: HostTask, until_end: contextlib.ExitStack) -> _Task:
         """Raises E_OPTION for options that the module has not; what was given is not shown."""
-        validated = ArgumentSpecValidator(WORK[asked["name"]].spec).validate(asked["options"])
+        validated = ArgumentSpecValidator(WORK[asked["module"]].spec).validate(asked["options"])
         batch.no_log_values.update(validated._no_log_values)
         if validated.error_messages:
-            advice = f"See ansible-doc tetech.key_rotation.{asked['name']}."
-            raise InvalidOption(name=asked["name"], found="has options that do not fit", advice=advice)
-        return cls(validated.validated_parameters, asked["check_mode"], asked["diff"], batch.no_log_values, batch)
+            advice = f"See ansible-doc tetech.key_rotation.{asked['module']}."
+            raise InvalidOption(name=asked["module"], found="has options that do not fit", advice=advice)
+        given = validated.validated_parameters
+        return cls(given, asked["check_mode"], asked["diff"], batch.no_log_values, batch, until_end)

@@ -25,7 +25,7 @@ from .rehearsal_records import rehearsals, staging_records
 
 # The names by which the checklist knows the modules that look at a host.
 OBSERVATION_NAMES = {"key_version": "keys", "process_keys_info": "processes", "checklist_facts": "facts"}
-OTHER_TASKS = ("stops", "services", "health", "pending")  # which are tasks of their own
+OTHER_TASKS = ("stops", "services", "health")  # which are tasks of their own
 
 
 def observe(log: RotationLog, rotation_id: str, options: ChecklistOptions) -> Observations:

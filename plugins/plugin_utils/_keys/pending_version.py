@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ansible.parsing.dataloader import DataLoader
@@ -36,12 +36,12 @@ def supplied_values(request: VersionRequest, path: str | None, loader: DataLoade
 @dataclass(frozen=True)
 class NewVersion:
     """What a rotation wants. ``supplied`` are the operator's own values, ``record`` has the approvals that it used.
-    ``host_keys`` reads the keys in use: on an empty store, a real run would have adopted them by now."""
+    ``in_use`` are the keys of a host: on an empty store, a real run would have adopted them by now."""
 
     request: VersionRequest
     supplied: Mapping[str, str] = field(repr=False)
     record: Record
-    host_keys: Callable[[], KeySet | None]
+    in_use: KeySet | None
 
     def create(self, store: Store) -> Move:
         return move(store, lambda history: self._step(history, store), dry=self.request.dry)
@@ -71,8 +71,8 @@ class NewVersion:
 
     def _rehearse(self, history: History, left: Mapping[str, str] | None) -> str:
         """Raise as ``_add`` would, without making a key."""
-        if not history.versions and (keys := self.host_keys()):
-            history.adopt(keys, self.request.keys)
+        if not history.versions and self.in_use:
+            history.adopt(self.in_use, self.request.keys)
         current = history.stage("current").values if history.versions else key_generation.NONE
         values = left or key_generation.rehearsed(self.request.keys, current, self.supplied, self.request.dialect)
         history.refuse_reused(KeySet(values))

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ...module_utils._destinations import key_generation
@@ -52,11 +52,10 @@ class VersionTask:
         step = functools.partial(key_versions.adopt, request=self.request, keys=keys)
         return as_result(move(self.store, step, dry=self.request.dry))
 
-    def create(self, supplied: Mapping[str, str], host_keys: Callable[[], KeySet | None]) -> TaskResult:
-        """The same for the new version, with the operator's own values, and what reads the keys in use: see
-        ``NewVersion``."""
+    def create(self, supplied: Mapping[str, str], in_use: KeySet | None) -> TaskResult:
+        """The same for the new version, with the operator's own values, and the keys in use: see ``NewVersion``."""
         record = Record(self.records, self.request.rotation_id)
-        created = NewVersion(self.request, supplied, record, host_keys).create(self.store)
+        created = NewVersion(self.request, supplied, record, in_use).create(self.store)
         if not created.changed:
             return as_result(created)
         return {**as_result(created), "generated": key_generation.described(self.request.keys, supplied)}

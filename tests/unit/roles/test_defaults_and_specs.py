@@ -86,8 +86,8 @@ def in_one_process(role: str) -> Iterator[dict[str, Any]]:
     variables_of_role = yaml.safe_load(path.read_text(encoding="utf-8")) if path.is_file() else {}
     for value in variables_of_role.values():
         for entry in value if isinstance(value, list) else [value]:
-            if isinstance(entry, dict) and set(entry) <= MODULES:
-                yield {f"tetech.key_rotation.{name}": given for name, given in entry.items()}
+            if isinstance(entry, dict) and set(entry) - {"name"} <= MODULES:
+                yield {f"tetech.key_rotation.{name}": given for name, given in entry.items() if name != "name"}
 
 
 @functools.cache

@@ -104,6 +104,26 @@ def test_functions_of_the_application_have_a_process_of_their_own(host_tasks, pr
     assert processes == [["postgresql_backup_info"], ["django_census"], ["checklist_facts"]]
 
 
-def test_one_is_not_asked_for_twice(host_tasks, processes):
+def test_one_is_not_asked_for_twice_by_one_name(host_tasks, processes):
     result = host_tasks(ADOPT, ADOPT)
     assert (result["error"]["code"], processes) == ("E_OPTION", [])
+
+
+def test_two_of_one_module_have_names_and_results_of_their_own(host_tasks, processes, tmp_path):
+    other = {"name": "elsewhere", "postgresql_backup_info": {"backup_dir": "/nowhere"}}
+    result = host_tasks({"postgresql_backup_info": {"backup_dir": str(tmp_path)}}, other, all=True)
+    assert processes == [["postgresql_backup_info", "elsewhere"]]
+    assert result["outcomes"]["postgresql_backup_info"]["backups"] == []
+    assert result["outcomes"]["elsewhere"]["error"]["code"] == "E_BACKUP_LIST"
+    failed = host_tasks(other, all=True, fatal=["elsewhere"])
+    assert (failed["failed"], failed["error"]["code"]) == (True, "E_BACKUP_LIST")
+
+
+def test_a_new_version_for_an_empty_store_is_tried_with_the_keys_of_the_host_in_the_same_process(
+    host_tasks, processes, store_path
+):
+    trial = {"name": "pending", "key_version": {"state": "pending", "check_mode": True}}
+    result = host_tasks({"key_version": {"state": "adopted", "check_mode": True}}, trial, all=True)
+    assert processes == [["key_version", "pending"]]
+    assert result["outcomes"]["pending"]["would"].startswith("would make new keys")
+    assert not Path(store_path).exists()

@@ -8,7 +8,7 @@ import pytest
 from ansible_collections.tetech.key_rotation.plugins.module_utils._tasks import registry
 from ansible_collections.tetech.key_rotation.plugins.modules import host_tasks
 
-FOLDER = {"name": "postgresql_backup_info", "check_mode": False, "diff": False}
+FOLDER = {"name": "backups", "module": "postgresql_backup_info", "check_mode": False, "diff": False}
 
 
 @pytest.fixture
@@ -23,15 +23,16 @@ def test_what_a_module_does_is_found_by_its_name_and_named_like_its_file():
 
 def test_each_runs_with_its_own_options_and_one_that_fails_ends_it(run_tasks, tmp_path):
     there, gone = {"backup_dir": str(tmp_path)}, {"backup_dir": str(tmp_path / "gone")}
-    ended = run_tasks({**FOLDER, "options": gone}, {"name": "application_commands", **FOLDER, "options": {}})
-    assert list(ended.result["outcomes"]) == ["postgresql_backup_info"]
-    assert ended.result["outcomes"]["postgresql_backup_info"]["error"]["code"] == "E_BACKUP_LIST"
+    ended = run_tasks({**FOLDER, "options": gone}, {**FOLDER, "name": "then", "options": there})
+    assert list(ended.result["outcomes"]) == ["backups"]
+    assert ended.result["outcomes"]["backups"]["error"]["code"] == "E_BACKUP_LIST"
     assert ended.result["clock"]["began"] <= ended.result["clock"]["ended"]
-    assert run_tasks({**FOLDER, "options": there}).result["outcomes"]["postgresql_backup_info"]["backups"] == []
+    twice = run_tasks({**FOLDER, "options": there}, {**FOLDER, "name": "again", "options": there}).result["outcomes"]
+    assert {name: found["backups"] for name, found in twice.items()} == {"backups": [], "again": []}
 
 
 def test_options_that_do_not_fit_are_not_shown(run_tasks):
-    task = {"name": "env_file", "check_mode": False, "diff": False}
+    task = {"name": "env_file", "module": "env_file", "check_mode": False, "diff": False}
     ended = run_tasks({**task, "options": {"path": "/x", "keys": [], "CANARY": "CANARY", "rotation_id": "r"}})
     failed = ended.result["outcomes"]["env_file"]
     assert (failed["failed"], failed["error"]["code"]) == (True, "E_OPTION")
@@ -42,9 +43,9 @@ def test_what_the_control_node_has_to_decide_ends_it(run_tasks, monkeypatch, tmp
     """The lease of another run: nothing may be done before it is known whether that run is alive."""
     held = {"changed": False, "held": {"alias": "default"}}
     monkeypatch.setattr(registry.ModuleWork, "do", property(lambda work: lambda task: held))
-    lease = {"name": "postgresql_backup_info", **FOLDER, "options": {"backup_dir": str(tmp_path)}}
-    then = {"name": "application_commands", "check_mode": False, "diff": False, "options": {"commands": []}}
-    assert list(run_tasks(lease, then).result["outcomes"]) == ["postgresql_backup_info"]
+    lease = {**FOLDER, "options": {"backup_dir": str(tmp_path)}}
+    then = {**FOLDER, "name": "then", "module": "application_commands", "options": {"commands": []}}
+    assert list(run_tasks(lease, then).result["outcomes"]) == ["backups"]
     assert len(run_tasks(lease, then, all=True).result["outcomes"]) == 2
 
 
@@ -56,7 +57,42 @@ def test_one_takes_what_the_one_before_it_has_found(run_tasks, monkeypatch):
     shared = {"project_dir": "/srv", "env_file": "/srv/.env", "rotation_id": "r", "keys": [{"name": "SECRET_KEY"}]}
     tasks = [("django_census", {}), ("application_reading", {"state": "verified", "written": {}})]
     ended = run_tasks(
-        *({"name": name, "check_mode": False, "diff": False, "options": {**shared, **own}} for name, own in tasks)
+        *(
+            {"name": name, "module": name, "check_mode": False, "diff": False, "options": {**shared, **own}}
+            for name, own in tasks
+        )
     )
     assert list(ended.result["outcomes"]) == ["django_census", "application_reading"], ended.result
     assert (given["meanwhile"], given["written"], given["unwrapped"]) == (census["meanwhile"], census["written"], {})
+
+
+def test_values_written_during_the_switch_are_sought_with_what_the_re_encryption_before_it_knows(
+    run_tasks, monkeypatch
+):
+    others = {"since": {"default": "7"}, "ours": {}, "rows": {}}
+    given: list[object] = []
+
+    def work(task):
+        given.append(task.params["others"])
+        return {"changed": True, "others": others}
+
+    monkeypatch.setattr(registry.ModuleWork, "do", property(lambda _: work))
+    options = {"project_dir": "/srv", "destination": "pending", "rotation_id": "r", "keys": [{"name": "SECRET_KEY"}]}
+    task = {"module": "django_reencrypt", "check_mode": False, "diff": False, "options": options}
+    ended = run_tasks({**task, "name": "django_reencrypt"}, {**task, "name": "settlement"})
+    assert list(ended.result["outcomes"]) == ["django_reencrypt", "settlement"], ended.result
+    assert given == [[], [others]]
+
+
+def test_what_a_task_leaves_open_is_closed_at_the_end_even_if_one_fails(run_tasks, monkeypatch):
+    """The lock of the run, which must last until the keys of the values are written."""
+    seen: list[str] = []
+
+    def work(task):
+        seen.append("task")
+        task.until_end.callback(seen.append, "closed")
+        return {"changed": False, "failed": len(seen) > 1}
+
+    monkeypatch.setattr(registry.ModuleWork, "do", property(lambda _: work))
+    run_tasks(*({**FOLDER, "name": name, "options": {"backup_dir": "/x"}} for name in ("one", "two", "three")))
+    assert seen == ["task", "task", "closed", "closed"]

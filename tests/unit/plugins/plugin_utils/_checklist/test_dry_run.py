@@ -14,10 +14,10 @@ def variables(*, destination: str = "pending", backup_elsewhere: bool = False) -
     switch = {"env_file": {"would": "would set KEY in /srv/.env"}}
     diff = [{"before_header": "/srv/.env"}]
     first = {**switch, "django_census": {"targets": [CENSUS]}, "key_version": {"would": "would adopt the keys"}}
+    first["pending"] = {"would": "would make new keys"}
     one = {
         "__checklist_host": {"outcomes": first if backup_elsewhere else {**first, **backup}, "diff": diff},
         "__checklist_stops": {"would": "would stop web, worker"},
-        "__checklist_pending": {"would": "would make new keys"},
     }
     if backup_elsewhere:
         one["__checklist_backup_host"] = {"outcomes": backup}
