@@ -20,7 +20,7 @@ import os
 import re
 import zlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, BinaryIO, cast
 
@@ -65,7 +65,7 @@ class LogPosition:
 class Files:
     """The log files of this host. ``known`` is what ``places`` gave at the last look, at ``looked`` (Unix time)."""
 
-    def __init__(self, known: Iterable[dict[str, Any]], looked: float, patterns: Patterns) -> None:
+    def __init__(self, known: Iterable[Mapping[str, Any]], looked: float, patterns: Patterns) -> None:
         self._places = [LogPosition(**each) for each in known]
         self._looked = looked
         self._patterns = patterns
@@ -73,7 +73,7 @@ class Files:
         self.missed: list[str] = []  # logs whose last lines may be lost
         self.empty: list[str] = []  # globs that have no file
 
-    def places(self) -> list[dict[str, Any]]:
+    def places(self) -> Sequence[Mapping[str, Any]]:
         """For the memory."""
         return [asdict(place) for place in self._places]
 

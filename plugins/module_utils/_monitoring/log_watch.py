@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, TypedDict
 
 from .._errors.base import RotationError
 from .._errors.monitoring import MonitorLog
@@ -22,6 +22,19 @@ SECONDS = 120.0  # for the journal of one unit
 CLOCK = 2.0  # seconds by which a file's time may be behind ours
 
 
+ErrorCounts = Mapping[str, Mapping[str, int]]  # by log and pattern
+
+
+class LogMemory(TypedDict, total=False):
+    """How far each log was read: what a look leaves for the next one."""
+
+    units: dict[str, str]
+    totals: dict[str, dict[str, int]]
+    asked: list[str]
+    files: Sequence[Mapping[str, Any]]
+    looked: float
+
+
 class Watched:
     """The logs that are looked at. ``memory`` is what the last look left, and is changed for the next one.
 
@@ -29,7 +42,7 @@ class Watched:
     before is begun at its end: only what is written from then on counts.
     """
 
-    def __init__(self, memory: dict[str, Any], patterns: Sequence[str]) -> None:
+    def __init__(self, memory: LogMemory, patterns: Sequence[str]) -> None:
         self._memory = memory
         self._patterns = Patterns(patterns)
         self._units: dict[str, str] = memory.setdefault("units", {})

@@ -4,13 +4,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TypedDict
 
 from .._errors.application import LogErrors, LogUnseen
 from .._errors.base import RotationError
-from .log_watch import Watched
+from .log_watch import ErrorCounts, LogMemory, Watched
 
 
 @dataclass
@@ -23,17 +23,25 @@ class LogWindow:
     usual: Sequence[str] = ()
 
 
-def begun(asked: LogWindow) -> dict[str, Any]:
+class CountedErrors(TypedDict):
+    """``errors`` by log and pattern, what could not be looked at, or not whole, as ``problems``, and what is worth a
+    word as ``notes``."""
+
+    errors: ErrorCounts
+    problems: Sequence[str]
+    notes: Sequence[str]
+
+
+def begun(asked: LogWindow) -> LogMemory:
     """How far each log has been written. Raises E_OPTION for an invalid regular expression."""
-    memory: dict[str, Any] = {}
+    memory: LogMemory = {}
     Watched(memory, asked.patterns).look(asked.files, asked.units, asked.usual)
     return memory
 
 
-def counted(memory: Mapping[str, Any], asked: LogWindow) -> dict[str, Any]:
-    """The counts by source and pattern since then, as ``errors``, what could not be looked at, or not whole, as
-    ``problems``, and what is worth a word as ``notes``."""
-    watched = Watched(dict(memory), asked.patterns)
+def counted(memory: LogMemory, asked: LogWindow) -> CountedErrors:
+    """What was logged since then."""
+    watched = Watched({**memory}, asked.patterns)
     new = watched.look(asked.files, asked.units, asked.usual)
     errors = {
         source: {pattern: count for pattern, count in counts.items() if count}
@@ -44,7 +52,7 @@ def counted(memory: Mapping[str, Any], asked: LogWindow) -> dict[str, Any]:
     return {"errors": errors, "problems": problems, "notes": [f"{glob} has no file" for glob in watched.empty]}
 
 
-def refuse(found: Mapping[str, Any]) -> None:
+def refuse(found: CountedErrors) -> None:
     """Raise E_LOG_ERRORS where something was counted, E_LOG_UNSEEN where that nothing was counted proves nothing."""
     if found["errors"]:
         raise error(found["errors"])
@@ -52,12 +60,12 @@ def refuse(found: Mapping[str, Any]) -> None:
         raise LogUnseen(problems="; ".join(found["problems"]))
 
 
-def error(errors: Mapping[str, Mapping[str, int]]) -> RotationError:
+def error(errors: ErrorCounts) -> RotationError:
     """What was counted, as an error or for a warning."""
     count = sum(sum(counts.values()) for counts in errors.values())
     return LogErrors(count=count, sources="; ".join(_format_errors(errors)))
 
 
-def _format_errors(errors: Mapping[str, Mapping[str, int]]) -> Iterator[str]:
+def _format_errors(errors: ErrorCounts) -> Iterator[str]:
     for source, counts in errors.items():
         yield f"{source}: {', '.join(f'{count:,} with {pattern}' for pattern, count in counts.items())}"

@@ -11,12 +11,14 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import Any, cast
 
 from .._errors.base import RotationError
 from .._errors.monitoring import MonitorDir
 from .._system import atomic_file, users
+from .response_times import Baseline
+from .snapshot_types import SeenBefore
 
 HOME = "~/.local/state/key_rotation/monitoring"
 FORMAT = 1
@@ -31,7 +33,7 @@ class ProbeMemory:
         self.folder = os.path.abspath(os.path.expanduser(folder or os.path.join(HOME, name)))
 
     @contextlib.contextmanager
-    def changed(self, *, kept: bool) -> Iterator[dict[str, Any]]:
+    def changed(self, *, kept: bool) -> Iterator[SeenBefore]:
         """``seen.json`` for the block to change, one look at a time; written where it is ``kept``.
 
         Raises E_MONITOR_DIR where it cannot be read; that it cannot be written is no reason not to look.
@@ -43,16 +45,16 @@ class ProbeMemory:
                     held.enter_context(atomic_file.folder_lock(self.folder))
                 except OSError as exc:
                     raise self._error(exc.strerror) from None
-            seen = self._read("seen.json")
+            seen = cast(SeenBefore, self._read("seen.json"))
             yield seen
             if kept:
                 self._write("seen.json", seen)
 
-    def baseline(self) -> dict[str, Any]:
-        """By what was measured its seconds, and when; empty before the first time. Raises E_MONITOR_DIR."""
+    def baseline(self) -> Baseline:
+        """Empty before the first time. Raises E_MONITOR_DIR."""
         return self._read("baseline.json")
 
-    def keep_baseline(self, baseline: dict[str, Any]) -> None:
+    def keep_baseline(self, baseline: Baseline) -> None:
         """What is compared with from now on. Raises E_MONITOR_DIR."""
         try:
             atomic_file.private_folder(self.folder)
@@ -75,7 +77,7 @@ class ProbeMemory:
             raise self._error(f"{name} is not what this collection wrote")
         return found
 
-    def _write(self, name: str, content: dict[str, Any]) -> None:
+    def _write(self, name: str, content: Mapping[str, Any]) -> None:
         text = json.dumps({"format": FORMAT, **content}, sort_keys=True) + "\n"
         try:
             atomic_file.replace(os.path.join(self.folder, name), text.encode("utf-8"))

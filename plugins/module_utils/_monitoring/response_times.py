@@ -41,6 +41,9 @@ class SameHostOnly(urllib.request.HTTPRedirectHandler):
         """None, whereupon the redirect is an answer like any other that is not good."""
 
 
+Baseline = Mapping[str, Sequence[Any]]  # by what was measured its seconds, when, and where that is from
+
+
 class Measure(TypedDict):
     """What was measured, its seconds, and how many tries had no good answer."""
 
@@ -49,6 +52,16 @@ class Measure(TypedDict):
     tries: int
     errors: int
     error: str
+
+
+class ComparedMeasure(Measure):
+    """With its baseline, the ratio to it, and the ``limit``, the seconds above which it is slow."""
+
+    baseline: float | None
+    baseline_taken: str | None
+    baseline_from: str | None
+    ratio: float | None
+    limit: float | None
 
 
 def of_url(check: HealthCheck, tries: int) -> Measure:
@@ -138,19 +151,26 @@ def _opened(samples: Sequence[tuple[Any, list[Any], list[Any]]], keyring: Any) -
 
 
 def compare(
-    measures: Sequence[Measure], baseline: Mapping[str, Sequence[Any]], slower: float
-) -> tuple[list[dict[str, Any]], list[RotationError]]:
-    """Each measure with its baseline, the ratio to it and the ``limit``, the seconds above which it is slow;
-    E_MONITOR_SLOW or E_MONITOR_ANSWER for those that are bad."""
-    compared: list[dict[str, Any]] = []
+    measures: Sequence[Measure], baseline: Baseline, slower: float
+) -> tuple[list[ComparedMeasure], list[RotationError]]:
+    """Each measure with its baseline, and E_MONITOR_SLOW or E_MONITOR_ANSWER for those that are bad."""
+    compared: list[ComparedMeasure] = []
     problems: list[RotationError] = []
     for measure in measures:
         what, now = measure["what"], measure["seconds"]
         before, taken, origin = (*baseline.get(what, ()), None, None, None)[:3]
         ratio = round(now / before, 2) if now is not None and before else None
         limit = max(before * slower, before + FLOOR.get(what, FLOOR_OF_ANSWERS)) if before else None
-        held = {"baseline": before, "baseline_taken": taken, "baseline_from": origin, "ratio": ratio, "limit": limit}
-        compared.append({**measure, **held})
+        compared.append(
+            {
+                **measure,
+                "baseline": before,
+                "baseline_taken": taken,
+                "baseline_from": origin,
+                "ratio": ratio,
+                "limit": limit,
+            }
+        )
         if measure["errors"]:
             problems.append(
                 MonitorAnswer(

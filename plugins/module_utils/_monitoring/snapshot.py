@@ -16,8 +16,10 @@ from .._backup.database_swap import kept_aside
 from .._destinations import destinations
 from .._engine import rotation
 from .._engine.crypto.key_set import KeySet
+from .._engine.crypto.keyring import Keyring
 from .._engine.discovery.layer_classes import NESTED
 from .._engine.proof import census
+from .._engine.proof.census import Tally
 from .._engine.proof.census_result import CensusResult
 from .._engine.rewrite.throttle import Throttle
 from .._errors.base import RotationError
@@ -33,15 +35,16 @@ from .._system import container_layer
 from .._system.timestamps import now
 from . import metrics, response_times, snapshot_table
 from .active_run import ActiveRun
-from .log_watch import Watched
+from .log_watch import ErrorCounts, Watched
 from .probe_memory import ProbeMemory
-from .response_times import Measure
+from .response_times import Baseline, Measure
+from .snapshot_types import CensusPicture, LogPicture, MonitorPicture, RetireAnswer, RotationFacts, SeenBefore
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 OF_VALUES = ("E_UNREADABLE", "E_PLAINTEXT", "E_NOT_CURRENT")  # wrong where the success rate is below what is asked for
 
 
-def take(params: Mapping[str, Any], *, kept: bool) -> dict[str, Any]:
+def take(params: Mapping[str, Any], *, kept: bool) -> MonitorPicture:
     """Look at the application as ``params`` say (the options of the module monitoring_probe).
 
     Writes nothing unless ``kept``. What is wrong is in ``findings``, each with code, what, todo and next; what a person
@@ -73,11 +76,11 @@ class _Look:
         self._params = params
         self._kept = kept
         self._memory = ProbeMemory(params["memory_dir"], params["project_dir"])
-        self._known: Mapping[str, Any] = {}
-        self._baseline: dict[str, Any] = {}
-        self._held_against: Mapping[str, Any] = {}
+        self._known: RotationFacts = {}
+        self._baseline: Baseline = {}
+        self._held_against: Baseline = {}
         self.measures: list[Measure] = []
-        self.picture: dict[str, Any] = {
+        self.picture: MonitorPicture = {
             "time": now(),
             "kept": kept,
             "project": params["project_dir"],
@@ -87,7 +90,7 @@ class _Look:
             "put_off": "",
         }
 
-    def put_off(self, moment: ActiveRun, why: str) -> dict[str, Any]:
+    def put_off(self, moment: ActiveRun, why: str) -> MonitorPicture:
         """A picture in which nothing is judged."""
         return _put_off(self._params, self.picture, self._memory, moment, why)
 
@@ -175,21 +178,22 @@ def _reachable(urls: Sequence[str]) -> Sequence[str]:
 
 
 def _values(
-    params: Mapping[str, Any], picture: dict[str, Any], measures: list[Measure]
+    params: Mapping[str, Any], picture: MonitorPicture, measures: list[Measure]
 ) -> tuple[list[RotationError], list[str]]:
     """What is wrong with the values, and what of it is tolerated; the census goes to ``picture``, how long a value
     takes to open to ``measures``."""
     try:
-        picture["census"], found, opening = _census(params)
+        values, found, opening = _census(params)
     except RotationError as exc:
         return [exc], []
+    picture["census"] = values
     measures.append(opening)
-    few = (picture["census"]["ratio"] or 0.0) >= params["success"]
+    few = (values["ratio"] or 0.0) >= params["success"]
     tolerated = [problem.what for problem in found if few and problem.code in OF_VALUES]
     return [problem for problem in found if not few or problem.code not in OF_VALUES], tolerated
 
 
-def _unwritten(params: Mapping[str, Any], picture: Mapping[str, Any]) -> list[RotationError]:
+def _unwritten(params: Mapping[str, Any], picture: MonitorPicture) -> list[RotationError]:
     """Write the metrics. That this cannot be is one more finding, and hides no other."""
     try:
         if picture["kept"] and params["metrics_file"]:
@@ -200,22 +204,22 @@ def _unwritten(params: Mapping[str, Any], picture: Mapping[str, Any]) -> list[Ro
 
 
 def _put_off(
-    params: Mapping[str, Any], picture: dict[str, Any], memory: ProbeMemory, moment: ActiveRun, why: str
-) -> dict[str, Any]:
+    params: Mapping[str, Any], picture: MonitorPicture, memory: ProbeMemory, moment: ActiveRun, why: str
+) -> MonitorPicture:
     """A picture in which nothing is judged. Its metrics are those of the last look, as far as they still hold, and what
     the logs have is for the next one."""
     with memory.changed(kept=False) as seen:
         totals, told = seen.get("logs", {}).get("totals", {}), seen.get("told", {})
-        picture.update(rotation=params["rotation"] or seen.get("rotation", {}))
+        picture["rotation"] = params["rotation"] or seen.get("rotation", {})
         picture["last_census"] = _last_census(params, seen)
     picture["logs"] = {"since": None, "new": {}, "totals": totals, "told": told, "unreadable": 0}
-    nothing: dict[str, list[Any]] = {"response": [], "findings": [], "warnings": [], "retire": []}
-    picture.update(nothing, put_off=why, at_work=moment.at_work, census=None, census_asked=False)
+    nothing: MonitorPicture = {"response": [], "findings": [], "warnings": [], "retire": []}
+    picture.update({**nothing, "put_off": why, "at_work": moment.at_work, "census": None, "census_asked": False})
     _unwritten(params, picture)  # the next look tells
     return picture
 
 
-def _last_census(params: Mapping[str, Any], seen: dict[str, Any]) -> dict[str, Any] | None:
+def _last_census(params: Mapping[str, Any], seen: SeenBefore) -> CensusPicture | None:
     """What the last census of this host saw, forgotten where another one tries the values now. Before and after a
     rotation, no host is asked for one."""
     if not (params["census"] or params["looker"] == "rotation"):
@@ -223,15 +227,16 @@ def _last_census(params: Mapping[str, Any], seen: dict[str, Any]) -> dict[str, A
     return seen.get("census")
 
 
-def _baseline(kept: dict[str, Any], known: Mapping[str, Any]) -> dict[str, Any]:
-    """By what was measured its seconds, when, and where that is from. Of decryption what the record of the last
+def _baseline(kept: Baseline, known: RotationFacts) -> Baseline:
+    """What is compared with. Of decryption what the record of the last
     rotation has from before it, unless a newer one was taken."""
     recorded = known.get("opening")
-    newer = recorded and recorded[1] > kept.get(response_times.OPENING, [0, ""])[1]
-    return {**kept, response_times.OPENING: recorded} if newer else kept
+    if recorded and recorded[1] > kept.get(response_times.OPENING, [0, ""])[1]:
+        return {**kept, response_times.OPENING: recorded}
+    return kept
 
 
-def _census(params: Mapping[str, Any]) -> tuple[dict[str, Any], list[RotationError], Measure]:
+def _census(params: Mapping[str, Any]) -> tuple[CensusPicture, list[RotationError], Measure]:
     """Every value of every column, with rests, so that the application has room. Page by page, in no one snapshot:
     what is written meanwhile is seen as it is then, and no vacuum waits for us."""
     throttle = Throttle(**{name: value for name, value in (params["throttle"] or {}).items() if value})
@@ -245,33 +250,12 @@ def _census(params: Mapping[str, Any]) -> tuple[dict[str, Any], list[RotationErr
         aside = kept_aside(database for database, _ in application.parts)
         keyring = application.keyring
         keys: KeySet = refuse_other_source(params, application.started)
-    problems = [*unproved]
-    if params["expected"] and keys.key_id != params["expected"]:
-        problems.append(
-            EnvNotSwitched(
-                path=destinations.described(params["env_file"], params["keys"]),
-                found=keys.key_id,
-                expected=params["expected"],
-            )
-        )
-    judged = [(code, name.__eq__) for name, code in unopened.items()]
-    for code, is_odd in (*judged, ("E_NOT_CURRENT", lambda name: name not in ("current", "empty", *unopened))):
-        count, rows = census.find_odd(tallies, is_odd)
-        if count:
-            about = {"key_id": keyring.key_id("current")} if code == "E_NOT_CURRENT" else {}
-            problems.append(build_error(code, count=count, rows=rows, **about))
-    targets = [
-        {
-            **{name: value for name, value in tally.result.as_result().items() if name != "digest"},
-            "classes": {_class(name, unopened): count for name, count in tally.classes.items()},
-        }
-        for tally in tallies
-    ]
+    problems = [*unproved, *_other_keys(params, keys), *_odd_values(tallies, keyring, unopened)]
     values = sum(count for tally in tallies for name, count in tally.classes.items() if name != "empty")
     current = sum(tally.classes["current"] for tally in tallies)
-    found = {
+    found: CensusPicture = {
         "time": now(),
-        "targets": targets,
+        "targets": [_target(tally, unopened) for tally in tallies],
         "values": values,
         "current": current,
         "ratio": current / values if values else None,
@@ -280,6 +264,29 @@ def _census(params: Mapping[str, Any]) -> tuple[dict[str, Any], list[RotationErr
         "kept_aside": aside,
     }
     return found, problems, opening
+
+
+def _target(tally: Tally, unopened: Collection[str]) -> Mapping[str, Any]:
+    """The counts of a column. Its digest is for who compares plaintexts."""
+    counts = {name: value for name, value in tally.result.as_result().items() if name != "digest"}
+    return {**counts, "classes": {_class(name, unopened): count for name, count in tally.classes.items()}}
+
+
+def _other_keys(params: Mapping[str, Any], keys: KeySet) -> Iterator[RotationError]:
+    """E_ENV_NOT_SWITCHED if the host has other keys than the store."""
+    if params["expected"] and keys.key_id != params["expected"]:
+        place = destinations.described(params["env_file"], params["keys"])
+        yield EnvNotSwitched(path=place, found=keys.key_id, expected=params["expected"])
+
+
+def _odd_values(tallies: Sequence[Tally], keyring: Keyring, unopened: Mapping[str, str]) -> Iterator[RotationError]:
+    """The error of each class of values that is ``unopened``, and E_NOT_CURRENT."""
+    judged = [(code, name.__eq__) for name, code in unopened.items()]
+    for code, is_odd in (*judged, ("E_NOT_CURRENT", lambda name: name not in ("current", "empty", *unopened))):
+        count, rows = census.find_odd(tallies, is_odd)
+        if count:
+            about = {"key_id": keyring.key_id("current")} if code == "E_NOT_CURRENT" else {}
+            yield build_error(code, count=count, rows=rows, **about)
 
 
 def _unproved(application: rotation.Application) -> list[RotationError]:
@@ -299,35 +306,31 @@ def _class(name: str, unopened: Collection[str]) -> str:
     return "not_current" if name in census.UNOPENED and name not in unopened else name
 
 
-def _since(
-    seen: Mapping[str, Any], looker: str, totals: dict[str, dict[str, int]], *, looked_at: Collection[str]
-) -> dict[str, Any]:
+def _since(seen: SeenBefore, looker: str, totals: ErrorCounts, *, looked_at: Collection[str]) -> LogPicture:
     """Counts since the last whole look of the same looker, for the logs ``looked_at``: the timer, a person and the
     rotations each have their own. One who looks for the first time goes on where the others are, but for the rotations:
     what these have seen is shown to nobody."""
     lookers = seen.get("lookers", {})
     others = [last for name, last in lookers.items() if name != "rotation"]
-    first: Mapping[str, Any] = max(others, key=lambda last: str(last["time"]), default={"time": None, "totals": {}})
-    last = lookers.get(looker, first)
+    last = lookers.get(looker) or max(others, key=lambda last: last["time"], default=None)
+    before = last["totals"] if last else {}
     since = {
-        source: {pattern: count - last["totals"].get(source, {}).get(pattern, 0) for pattern, count in counts.items()}
+        source: {pattern: count - before.get(source, {}).get(pattern, 0) for pattern, count in counts.items()}
         for source, counts in totals.items()
         if source in looked_at
     }
-    return {"since": last["time"], "new": since, "totals": totals}
+    return {"since": last["time"] if last else None, "new": since, "totals": totals}
 
 
-def _update_error_times(
-    seen: dict[str, Any], new: Mapping[str, Mapping[str, int]], time: str, tolerated: int
-) -> dict[str, str]:
+def _update_error_times(seen: SeenBefore, new: ErrorCounts, time: str, tolerated: int) -> dict[str, str]:
     """When each log last had more errors than are ``tolerated``: of the first ones ever too, which a counter that was
     not there before does not tell Prometheus."""
-    told: dict[str, str] = seen.setdefault("told", {})
+    told = seen.setdefault("told", {})
     told.update({source: time for source, counts in new.items() if sum(counts.values()) > tolerated})
     return dict(told)
 
 
-def _logs(logs: Mapping[str, Any], tolerated: int) -> Iterator[RotationError]:
+def _logs(logs: LogPicture, tolerated: int) -> Iterator[RotationError]:
     for source, counts in logs["new"].items():
         if sum(counts.values()) > tolerated:
             patterns = ", ".join(f"{count:,} {pattern}" for pattern, count in counts.items() if count)
@@ -340,7 +343,7 @@ def _logs(logs: Mapping[str, Any], tolerated: int) -> Iterator[RotationError]:
 
 
 def _rotation(
-    params: Mapping[str, Any], known: Mapping[str, Any], time: str, died: Mapping[str, Any] | None
+    params: Mapping[str, Any], known: RotationFacts, time: str, died: Mapping[str, Any] | None
 ) -> Iterator[RotationError]:
     """What the store's history says is overdue or left over, the latter only where it was asked just now; and what the
     lease of a run that ``died`` says."""
@@ -373,7 +376,7 @@ def _refuse_thresholds(params: Mapping[str, Any]) -> None:
             raise InvalidOption(name=f"O(monitoring_{name})", found=found, advice=advice)
 
 
-def _warnings(params: Mapping[str, Any], picture: Mapping[str, Any], known: Mapping[str, Any]) -> Iterator[str]:
+def _warnings(params: Mapping[str, Any], picture: MonitorPicture, known: RotationFacts) -> Iterator[str]:
     if not picture["logs"]["new"] and not picture["logs"]["unreadable"]:
         files, units = variable_of("log_files"), variable_of("log_units")
         yield f"no log was looked at: set {files} or {units} to where the application writes its errors"
@@ -386,38 +389,50 @@ def _warnings(params: Mapping[str, Any], picture: Mapping[str, Any], known: Mapp
         yield f"the next rotation is due on {known['due'][:10]}: {(known.get('commands') or {}).get('rotate', '')}"
 
 
-def _retire(params: Mapping[str, Any], known: Mapping[str, Any], picture: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _retire(params: Mapping[str, Any], known: RotationFacts, picture: MonitorPicture) -> list[RetireAnswer]:
     """Of each version that is no longer current: whether it may be destroyed, and if not, why.
 
     The clock that is behind decides: that of this host, or that of the control node, from which the dates are.
     """
-    found, backups = picture["census"], params["backups"].get("backups")
     today = min(picture["time"], known["asked"])
-    answers = []
+    answers: list[RetireAnswer] = []
     for version in known["retirable"]:
-        reasons = []
-        if known.get("open"):
-            reasons.append(f"rotation {known['open']} is open")
+        reasons = [f"rotation {known['open']} is open"] if known.get("open") else []
         if today < version["held_until"]:
             reasons.append(f"it is held until {version['held_until'][:10]}")
-        if found is None or version["stage"] not in found["key_ids"]:
-            reasons.append("no census has looked for its values")
-        else:
-            count = sum(CensusResult.of(target).under(version["stage"]) for target in found["targets"])
-            reasons += [f"{count:,} values are under it"] if count else []
-            reasons += [] if found["whole"] else ["not every value could be tried"]
-            lost = _count(found, census.UNOPENED)
-            reasons += [f"{lost:,} values open under no key, and it may open backups of them"] if lost else []
-        if backups is None:
-            refused = params["backups"].get("error") or {"what": params["backups"].get("msg") or "nobody has asked"}
-            reasons.append(f"which backups need it could not be seen ({refused['what']})")
-        asides = [name for name, key_ids in (found or {}).get("kept_aside", {}).items() if version["key_id"] in key_ids]
-        reasons += [f"the database {', '.join(asides)}, kept aside by a restore, may need it"] if asides else []
-        needing = [one["rotation_id"] for one in backups or () if version["key_id"] in one["key_ids"]]
-        reasons += [f"the backup {', '.join(needing)} needs it"] if needing else []
-        answers.append({**version, "safe": not reasons, "reasons": reasons, "backups": len(backups or ())})
+        found = picture["census"]
+        reasons += [*_needed_by_values(version, found), *_needed_by_copies(version, found, params)]
+        backups = len(params["backups"].get("backups") or ())
+        answer: RetireAnswer = {"safe": not reasons, "reasons": reasons, "backups": backups}
+        answers.append({**version, **answer})
     return answers
 
 
-def _count(found: Mapping[str, Any], classes: Iterable[str]) -> int:
+def _needed_by_values(version: Mapping[str, str], found: CensusPicture | None) -> Iterator[str]:
+    if found is None or version["stage"] not in found["key_ids"]:
+        yield "no census has looked for its values"
+        return
+    if count := sum(CensusResult.of(target).under(version["stage"]) for target in found["targets"]):
+        yield f"{count:,} values are under it"
+    if not found["whole"]:
+        yield "not every value could be tried"
+    if lost := _count(found, census.UNOPENED):
+        yield f"{lost:,} values open under no key, and it may open backups of them"
+
+
+def _needed_by_copies(
+    version: Mapping[str, str], found: CensusPicture | None, params: Mapping[str, Any]
+) -> Iterator[str]:
+    backups = params["backups"].get("backups")
+    if backups is None:
+        refused = params["backups"].get("error") or {"what": params["backups"].get("msg") or "nobody has asked"}
+        yield f"which backups need it could not be seen ({refused['what']})"
+    kept = found.get("kept_aside", {}) if found else {}  # of an earlier version it has none
+    if asides := [name for name, key_ids in kept.items() if version["key_id"] in key_ids]:
+        yield f"the database {', '.join(asides)}, kept aside by a restore, may need it"
+    if needing := [one["rotation_id"] for one in backups or () if version["key_id"] in one["key_ids"]]:
+        yield f"the backup {', '.join(needing)} needs it"
+
+
+def _count(found: CensusPicture, classes: Iterable[str]) -> int:
     return sum(target["classes"].get(name, 0) for target in found["targets"] for name in classes)

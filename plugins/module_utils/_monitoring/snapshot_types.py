@@ -1,0 +1,84 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The documents of monitoring: the picture of one look, and what a host remembers from look to look."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, TypedDict
+
+from .log_watch import ErrorCounts, LogMemory
+from .response_times import ComparedMeasure
+
+RotationFacts = Mapping[str, Any]  # what the key store said of versions and dates; of a task, which has read it
+
+
+class CensusPicture(TypedDict):
+    """``ratio`` is the share of values under the current keys, ``whole`` whether every value could be tried,
+    ``kept_aside`` the key IDs by database that a restore has kept."""
+
+    time: str
+    targets: Sequence[Mapping[str, Any]]
+    values: int
+    current: int
+    ratio: float | None
+    key_ids: Mapping[str, str]
+    whole: bool
+    kept_aside: Mapping[str, Sequence[str]]
+
+
+class LogPicture(TypedDict, total=False):
+    """Errors by log and pattern, ``new`` ones since the last look of the same looker, and when each log last had any
+    (``told``)."""
+
+    since: str | None
+    new: ErrorCounts
+    totals: ErrorCounts
+    told: Mapping[str, str]
+    unreadable: int
+
+
+class RetireAnswer(TypedDict, total=False):
+    """A version of the key store, and whether it may be destroyed; if not, why."""
+
+    key_id: str
+    stage: str
+    held_until: str
+    safe: bool
+    reasons: Sequence[str]
+    backups: int
+
+
+class MonitorPicture(TypedDict, total=False):
+    """What one look saw. Nothing is judged in one that is ``put_off``, which says why."""
+
+    time: str
+    kept: bool
+    project: str
+    success: float
+    census_asked: bool
+    census: CensusPicture | None
+    last_census: CensusPicture | None
+    put_off: str
+    at_work: Any
+    logs: LogPicture
+    rotation: RotationFacts
+    response: Sequence[ComparedMeasure]
+    findings: list[dict[str, str]]
+    warnings: Sequence[str]
+    retire: Sequence[RetireAnswer]
+
+
+class LastLook(TypedDict):
+    time: str
+    totals: ErrorCounts
+
+
+class SeenBefore(TypedDict, total=False):
+    """``seen.json``."""
+
+    logs: LogMemory
+    rotation: RotationFacts
+    census: CensusPicture
+    lookers: dict[str, LastLook]
+    told: dict[str, str]
