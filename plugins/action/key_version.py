@@ -68,7 +68,7 @@ class ActionModule(KeyAction):
     def before(self, record: Record, args: TaskArguments) -> TaskArguments:
         if args["state"] != "destroyed":
             return {}
-        return begin_destruction(args, record, self._records(args), self.store(args))
+        return {**begin_destruction(args, record, self._records(args), self.store(args))}
 
     def after(self, args: TaskArguments, result: TaskResult) -> TaskResult:
         if not self._task.check_mode:

@@ -11,10 +11,11 @@ import shlex
 import signal
 import threading
 from types import TracebackType
-from typing import Any
+from typing import Any, cast
 
 from ansible.utils.display import Display
 
+from ..module_utils._system.progress_file import Numbers
 from ._report import progress_lines
 from ._screen import lines
 
@@ -63,15 +64,15 @@ class ProgressLine(contextlib.AbstractContextManager[None]):
             if numbers and not self._over.is_set():
                 self._show(numbers)
 
-    def _numbers(self) -> dict[str, Any] | None:
+    def _numbers(self) -> Numbers | None:
         """None before the first ones, and where they cannot be read: to watch is never worth an error."""
         with contextlib.suppress(Exception):
             code, text, _ = self._connection.exec_command(self._command, sudoable=False)
             if code == 0 and text:
-                return dict(json.loads(text))
+                return cast(Numbers, json.loads(text))
         return None
 
-    def _show(self, numbers: dict[str, Any]) -> None:
+    def _show(self, numbers: Numbers) -> None:
         self._shown = True
         if lines.by_steps:
             host = f"{self._host}: about " if self._host else ""

@@ -52,6 +52,9 @@ class Head:
         return cls(found[1], int(found[2]), found[3], found[4] or "", found[5] or "")
 
 
+LineContent = dict[str, Any]  # of a line, from its JSON: events.py gives it types
+
+
 @dataclass(frozen=True)
 class Problem:
     """What is wrong with a record, or was not to be checked. ``kind`` is one that verifier.EXIT_CODES has."""
@@ -67,12 +70,12 @@ class RecordLine:
 
     number: int
     raw: bytes
-    content: dict[str, Any] | None
+    content: LineContent | None
     before: str
     end: str
 
     @property
-    def members(self) -> dict[str, Any]:
+    def members(self) -> LineContent:
         return self.content or {}
 
     @functools.cached_property
@@ -165,7 +168,7 @@ def _hash(line: Mapping[str, Any]) -> str:
     return hashlib.sha256(canonical({name: line[name] for name in line if name != "hash"})).hexdigest()
 
 
-def read(raw: bytes) -> dict[str, Any] | None:
+def read(raw: bytes) -> LineContent | None:
     """The event of a line, or None."""
     try:
         line = json.loads(raw)

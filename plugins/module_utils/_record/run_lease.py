@@ -14,10 +14,8 @@ import hashlib
 import json
 import os
 import socket
-from collections.abc import Mapping
-from typing import Any
 
-from .._engine.postgres.lease import SHOWN
+from .._engine.postgres.lease import SHOWN, Holder
 from .._errors.record import RecordWrite
 from .._errors.run import RotationRunning
 from .._system import atomic_file, child_processes
@@ -63,10 +61,10 @@ class Lease:
         if held is not None and held["pid"] != pid and alive(held):
             raise RotationRunning(**{name: held[name] for name in SHOWN})
 
-    def _held(self) -> dict[str, Any] | None:
+    def _held(self) -> Holder | None:
         try:
             with open(self.path, encoding="utf-8") as handle:
-                held: dict[str, Any] = json.load(handle)
+                held: Holder = json.load(handle)
         except (FileNotFoundError, NotADirectoryError, ValueError):
             return None
         except OSError as exc:
@@ -78,7 +76,7 @@ class Lease:
         )
 
 
-def describe_holder(rotation_id: str, pid: int) -> dict[str, Any]:
+def describe_holder(rotation_id: str, pid: int) -> Holder:
     """Who works on which rotation, since now: the run whose ansible-playbook is the process ``pid`` of this machine."""
     return {
         "rotation_id": rotation_id,
@@ -91,12 +89,12 @@ def describe_holder(rotation_id: str, pid: int) -> dict[str, Any]:
     }
 
 
-def alive(held: Mapping[str, Any]) -> bool:
+def alive(held: Holder) -> bool:
     """Whether the run goes on. Of another control node's run nothing can be said but that."""
     return not is_here(held) or (_started(held["pid"]) == held["started"] != "")
 
 
-def is_here(held: Mapping[str, Any]) -> bool:
+def is_here(held: Holder) -> bool:
     """Whether it is a run of this machine."""
     return (held["host"], held.get("machine", _machine())) == (socket.gethostname(), _machine())
 

@@ -153,7 +153,7 @@ class Record:
         events = (event for event in self.decoded() if isinstance(event, RunEvent) and event.is_intent)
         return [event for event in events if event.name == direction]
 
-    def events(self) -> list[dict[str, Any]]:
+    def events(self) -> list[chain.LineContent]:
         """All events so far, oldest first; none where there is no record yet. Raises E_RECORD_WRITE."""
         try:
             found = [json.loads(line) for line in self.text().splitlines()]
@@ -202,7 +202,7 @@ def _last_line(handle: IO[bytes]) -> tuple[bytes, int]:
         span *= 2
 
 
-def _origin() -> dict[str, Any]:
+def _origin() -> Mapping[str, Any]:
     """Who and where from, and when by two clocks: PCI DSS 10.2.2 and 10.6."""
     about = {
         "time": now(),

@@ -8,11 +8,57 @@ import contextlib
 import json
 import os
 import time
+from collections.abc import Sequence
 from types import TracebackType
+from typing import TypedDict, Union, final
 
 from . import atomic_file
 
 EVERY_SECONDS = 1.0
+
+
+@final
+class StepNumbers(TypedDict):
+    """What is being done, and how many bytes or rows of at ``most`` about how many are done."""
+
+    doing: str
+    done: int | None
+    most: int | None
+    unit: str
+    seconds: int
+
+
+class RewritePace(TypedDict):
+    """``seconds_left`` is None while nothing is known of the rate, and while something is waited for."""
+
+    values_per_second: int
+    seconds_left: int | None
+
+
+class ColumnNumbers(RewritePace):
+    """How many values of a column are re-encrypted."""
+
+    column: str
+    done: int
+    total: int
+    retries: int
+
+
+@final
+class RewriteNumbers(RewritePace):
+    """How many values are re-encrypted, in all and by column."""
+
+    rotation_id: str
+    key_id: str
+    done: int
+    total: int
+    retries: int
+    seconds: int
+    waits_for: str
+    targets: Sequence[ColumnNumbers]
+
+
+Numbers = Union[StepNumbers, RewriteNumbers]
 
 
 class ProgressFile(contextlib.AbstractContextManager["ProgressFile"]):
@@ -29,14 +75,15 @@ class ProgressFile(contextlib.AbstractContextManager["ProgressFile"]):
         self.end()
 
     def tell(self, doing: str, done: int | None = None, most: int | None = None, unit: str = "bytes") -> None:
-        """What is being done now, and how many bytes or rows of about how many are done."""
+        """Write what is being done now."""
         moment = time.monotonic()
         if doing != self._doing:
             self._doing, self._begun, self._told = doing, moment, 0.0
         if self._path is None or moment - self._told < EVERY_SECONDS:
             return
         self._told = moment
-        numbers = {"doing": doing, "done": done, "most": most, "unit": unit, "seconds": round(moment - self._begun)}
+        seconds = round(moment - self._begun)
+        numbers: StepNumbers = {"doing": doing, "done": done, "most": most, "unit": unit, "seconds": seconds}
         with contextlib.suppress(OSError):
             atomic_file.replace(self._path, json.dumps(numbers).encode(), mode=0o644)
 

@@ -51,7 +51,7 @@ def _dumped(task: HostTask) -> ModuleResult:
     return {"changed": any(dump["changed"] for dump in made), "dumps": made}
 
 
-def _of_database(task: HostTask, application: Application, order: DumpOrder, place: int) -> dict[str, Any]:
+def _of_database(task: HostTask, application: Application, order: DumpOrder, place: int) -> ModuleResult:
     """The proved dump of one database, or what is to be done for it."""
     from .._backup import dump_rights, restore_proof
     from .._backup.dump import Backup
@@ -117,7 +117,7 @@ def _by_another(task: HostTask) -> ModuleResult:
     one = backup_dump.Backup(params["backup_dir"], params["rotation_id"])
     described = one.known_since(_oldest(params), [params["engine"]])
     changed = described is None
-    of: dict[str, Any] = {}
+    of: ModuleResult = {}
     name = "stanza" if params["engine"] == "pgbackrest" else "snapshot_command"
     if not params[name]:
         raise InvalidOption(name=name, found="is not set", advice=f"Set key_rotation_{name}.")

@@ -69,7 +69,7 @@ def _delete(path: str, task: HostTask) -> None:
         task.warn(f"{path} could not be deleted: {exc.strerror}. It has digests of rows, and no value.")
 
 
-def _remove_fence(databases: Sequence[Any], mine: Any, over: Any, *, dry: bool) -> dict[str, Any]:
+def _remove_fence(databases: Sequence[Any], mine: Any, over: Any, *, dry: bool) -> ModuleResult:
     """Let everybody write again, unless a run that may be alive holds the lease."""
     from .._engine.postgres import lease
     from .._engine.rewrite import fence

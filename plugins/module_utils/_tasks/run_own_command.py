@@ -12,18 +12,19 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from .._errors.application import OwnCommandNeeded, OwnCommandUnseen
 from .._errors.base import RotationError
 from .._system import atomic_file
+from .host_task import ModuleResult
 
 if TYPE_CHECKING:
     from .._engine.proof.census_result import CensusResult
     from .reencrypt_values import Reencryption
 
 
-def forwards(run: Reencryption) -> dict[str, Any]:
+def forwards(run: Reencryption) -> ModuleResult:
     """To the new version. Raises E_OWN_COMMAND_FAILED, E_OWN_COMMAND_UNSEEN, what a census refuses, E_COUNT_CHANGED
     and E_DIGEST_CHANGED."""
     from .._engine.discovery.findings import refuse
@@ -49,7 +50,7 @@ def forwards(run: Reencryption) -> dict[str, Any]:
     return _finish(run, after)
 
 
-def backwards(run: Reencryption) -> dict[str, Any]:
+def backwards(run: Reencryption) -> ModuleResult:
     """To the version before, if the command has brought a value under another one. Raises E_OWN_COMMAND_NEEDED if it
     fails and only it can restore a column, E_COUNT_CHANGED and E_DIGEST_CHANGED."""
     from .._engine.proof import census
@@ -77,7 +78,7 @@ def _run(run: Reencryption) -> None:
         run.application.run_command(run.params["destination"], run.stop.refuse_to_go_on)
 
 
-def _finish(run: Reencryption, after: Sequence[CensusResult], failed: str = "") -> dict[str, Any]:
+def _finish(run: Reencryption, after: Sequence[CensusResult], failed: str = "") -> ModuleResult:
     """The engine does what is left. The name of the command, how much it left, and why it failed, if it did."""
     destination = run.params["destination"]
     left = {column.name: column.not_under(destination) for column in after}

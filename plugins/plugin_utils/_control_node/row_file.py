@@ -8,7 +8,7 @@ import contextlib
 import csv
 import io
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, MutableMapping, Sequence
 from typing import Any
 
 from ...module_utils._errors.discovery import RowFile
@@ -53,7 +53,7 @@ def _text(found: Sequence[Mapping[str, Any]]) -> str:
     return text.getvalue()
 
 
-def tell(result: dict[str, Any], told: str) -> None:
+def tell(result: MutableMapping[str, Any], told: str) -> None:
     """Say in a failed result where all rows are."""
     error = result.get("error")
     if error:

@@ -5,10 +5,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+
+from ...module_utils._system.progress_file import ColumnNumbers, Numbers, RewriteNumbers, StepNumbers
 
 
-def moving(numbers: dict[str, Any]) -> str:
+def moving(numbers: Numbers) -> str:
     """How far a long step is, in one line; of a re-encryption in all, and then with the target in hand."""
     if "doing" in numbers:
         return f"  {_step(numbers)}"
@@ -17,7 +18,7 @@ def moving(numbers: dict[str, Any]) -> str:
     return "; ".join(each)
 
 
-def progress(numbers: dict[str, Any]) -> Iterator[str]:
+def progress(numbers: Numbers) -> Iterator[str]:
     """The same; of a re-encryption with a line for each target that is begun and not done."""
     if "doing" in numbers:
         yield f"  {_step(numbers)}"
@@ -28,12 +29,12 @@ def progress(numbers: dict[str, Any]) -> Iterator[str]:
     yield f"  in all {_share(numbers)}, {_pace(numbers)}"
 
 
-def _step(numbers: dict[str, Any]) -> str:
-    doing, done, most, seconds = (numbers[name] for name in ("doing", "done", "most", "seconds"))
+def _step(numbers: StepNumbers) -> str:
+    doing, done, most, seconds = numbers["doing"], numbers["done"], numbers["most"], numbers["seconds"]
     if done is None:
         return f"{doing}, {_minutes(seconds)}"
     rate = done / max(seconds, 1)
-    if numbers["unit"] == "bytes":
+    if numbers["unit"] == "bytes" and most is not None:
         return f"{doing}: {done / 1e6:,.1f} MB of at most about {most / 1e6:,.1f} MB, {rate / 1e6:,.1f} MB/s"
     if not most or most < done or not rate or not seconds:
         return f"{doing}: {done:,} rows, {rate:,.0f}/s"
@@ -44,14 +45,14 @@ def _minutes(seconds: int) -> str:
     return f"{seconds // 60}:{seconds % 60:02} min"
 
 
-def _share(numbers: dict[str, Any]) -> str:
+def _share(numbers: ColumnNumbers | RewriteNumbers) -> str:
     done, total = numbers["done"], numbers["total"]
     return f"{done:,} of {total:,} values ({100 * done / total if total else 100:.1f} %)"
 
 
-def _pace(numbers: dict[str, Any]) -> str:
-    left = numbers["seconds_left"]
+def _pace(numbers: ColumnNumbers | RewriteNumbers) -> str:
+    left, waits_for = numbers["seconds_left"], numbers.get("waits_for")
     remaining = "time left unknown" if left is None else f"{_minutes(left)} left"
-    if numbers.get("waits_for"):
-        remaining = f"waits for {numbers['waits_for']}"
+    if waits_for:
+        remaining = f"waits for {waits_for}"
     return f"{numbers['values_per_second']:,}/s, {remaining}, {numbers['retries']:,} retries"

@@ -47,7 +47,7 @@ def _moment(result: Mapping[str, Any]) -> str:
     return str(result["backup"]["snapshot"]["time"])
 
 
-def repaired(result: dict[str, Any]) -> Iterator[str]:
+def repaired(result: Mapping[str, Any]) -> Iterator[str]:
     """What was repaired, and each value that was not."""
     for column, count in sorted((result.get("repaired") or {}).items()):
         yield f"  {column}: {count:,} values repaired from the backup"

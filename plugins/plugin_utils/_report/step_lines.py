@@ -4,13 +4,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ...module_utils._monitoring.response_times import milliseconds
 
 
-def census(targets: list[dict[str, Any]]) -> Iterator[str]:
+def census(targets: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     """One line per target: how many values are of which class."""
     names = [f"{target['table']}.{target['column']}" for target in targets]
     width = max(map(len, names), default=0)
@@ -26,7 +26,7 @@ def with_unchanged(target: Mapping[str, Any]) -> dict[str, int]:
     return {**target["classes"], **{name: count for name, count in stay.items() if count}}
 
 
-def reencrypted(result: dict[str, Any]) -> Iterator[str]:
+def reencrypted(result: Mapping[str, Any]) -> Iterator[str]:
     """One line per target: what was re-encrypted of how much; then what it took."""
     targets = [target for target in result.get("targets", []) if target["reencrypted"]] if result.get("work") else []
     names = [f"{target['table']}.{target['column']}" for target in targets]
@@ -46,7 +46,7 @@ def reencrypted(result: dict[str, Any]) -> Iterator[str]:
         yield f"  note: every row of {table} was rewritten: VACUUM ANALYZE it, or leave that to autovacuum"
 
 
-def prepared(result: dict[str, Any]) -> Iterator[str]:
+def prepared(result: Mapping[str, Any]) -> Iterator[str]:
     """One line per column: how many rows are prepared; then which tables are not, and why."""
     names = [f"{column['table']}.{column['column']}" for column in result.get("columns", [])]
     width = max(map(len, names), default=0)
@@ -57,14 +57,14 @@ def prepared(result: dict[str, Any]) -> Iterator[str]:
     yield f"  {result['seconds']} s while the application serves, {result['rows']:,} rows prepared by this run"
 
 
-def share(result: dict[str, Any], host: str) -> Iterator[str]:
+def share(result: Mapping[str, Any], host: str) -> Iterator[str]:
     """What one of several hosts did, in one line."""
     if result.get("work"):
         count, work = sum(target["reencrypted"] for target in result["targets"]), result["work"]
         yield f"  {host}: {count:,} values re-encrypted in {work['seconds']} s, {work['conflicts']:,} rows tried again"
 
 
-def backed_up(dumps: list[dict[str, Any]]) -> Iterator[str]:
+def backed_up(dumps: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     """One line per backup: where it lies and how it is encrypted."""
     for dump in dumps:
         if dump["engine"] != "pg_dump":
@@ -75,7 +75,7 @@ def backed_up(dumps: list[dict[str, Any]]) -> Iterator[str]:
         yield f"  {proof_line(dump['proof'])}"
 
 
-def proof_line(proof: dict[str, Any] | None) -> str:
+def proof_line(proof: Mapping[str, Any] | None) -> str:
     """How a backup was proved."""
     if not proof or proof["kind"] == "none":
         return "not proved by a restore"
@@ -84,14 +84,14 @@ def proof_line(proof: dict[str, Any] | None) -> str:
     return f"proved in {proof['seconds']:.0f} s: restored into {proof['where']}, {same}, {values} opened"
 
 
-def kept_backups(backups: list[dict[str, Any]]) -> Iterator[str]:
+def kept_backups(backups: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     """One line per backup that is kept: of when it is and what it needs."""
     for one in backups:
         needs = ", ".join(one["key_ids"]) or "no keys"
         yield f"  {one['manifest']}: {one['database']} as of {one['snapshot']['time']}, needs {needs}"
 
 
-def versions(found: list[dict[str, Any]]) -> Iterator[str]:
+def versions(found: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     """One line per version of the keys, oldest first."""
     for version in found:
         made = f"made {version['created']} by {version['rotation_id']}"
@@ -99,7 +99,7 @@ def versions(found: list[dict[str, Any]]) -> Iterator[str]:
         yield f"  {version['key_id']}  {version['stage'] or '-':<8}  {version['state']:<14}  {made}{gone}"
 
 
-def reading(picture: dict[str, Any] | None, before: Mapping[str, Any]) -> Iterator[str]:
+def reading(picture: Mapping[str, Any] | None, before: Mapping[str, Any]) -> Iterator[str]:
     """What the application itself reads, in one line, and what no model of it does; how long decryption takes, against
     the picture ``before``."""
     if picture:

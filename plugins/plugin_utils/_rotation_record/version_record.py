@@ -14,14 +14,14 @@ from .._report.accounts import as_plain
 from .record_signing import follows, refuse_changed, refuse_gone, seal, try_to_seal
 
 
-def begin_destruction(args: Mapping[str, Any], record: Record, records: str, store: Store) -> dict[str, Any]:
+def begin_destruction(args: Mapping[str, Any], record: Record, records: str, store: Store) -> Mapping[str, Any]:
     """Look at the record as every run does; what its first line has. Raises E_AUTHORIZATION and E_RECORD_*."""
     refuse_unauthorized(args)
     refuse_gone(records, store)
     return refuse_changed(record, store)
 
 
-def destruction_words(args: Mapping[str, Any]) -> dict[str, Any]:
+def destruction_words(args: Mapping[str, Any]) -> Mapping[str, Any]:
     """Why a version is destroyed and who approved it, as JSON."""
     return as_plain({name: args.get(name) for name in ("reason", "authorization", "operator")})
 

@@ -8,7 +8,7 @@ more: the result keeps those from which, with the message, the others follow.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
 from typing import Any
 
 from ...module_utils._errors.base import address
@@ -18,7 +18,7 @@ TEXTS = ("what", "changed", "todo")
 KEPT = ("code", "changed", "alias")
 
 
-def spell(result: dict[str, Any]) -> None:
+def spell(result: MutableMapping[str, Any]) -> None:
     """Have a failed result name playbooks as they can be typed here, and end with the address of its error."""
     if "msg" in result:
         result["msg"] = spell_playbooks(str(result["msg"]))
@@ -28,7 +28,7 @@ def spell(result: dict[str, Any]) -> None:
         _end_with_address(result, str(error.get("code") or ""))
 
 
-def _end_with_address(result: dict[str, Any], code: str) -> None:
+def _end_with_address(result: MutableMapping[str, Any], code: str) -> None:
     message, ending = str(result.get("msg")), _ending(code)
     if code and message.startswith(f"{code}: ") and not message.endswith(ending):
         result["msg"] = f"{message}{ending}"
@@ -39,7 +39,7 @@ def _ending(code: str) -> str:
     return f" ({address(code)})"
 
 
-def fold(result: dict[str, Any]) -> None:
+def fold(result: MutableMapping[str, Any]) -> None:
     """Leave out what the message says, if it can be found there again."""
     error, message = result.get("error") or {}, str(result.get("msg"))
     kept = {name: error[name] for name in KEPT if name in error}
@@ -47,7 +47,7 @@ def fold(result: dict[str, Any]) -> None:
         result["error"] = kept
 
 
-def unfold(error: Mapping[str, Any], message: str) -> dict[str, Any]:
+def unfold(error: Mapping[str, Any], message: str) -> Mapping[str, Any]:
     """The whole error, from what ``fold`` left of it. Any other one is returned as it is."""
     begin, end = f"{error.get('code')}: ", f". {error.get('changed')} "
     if "what" in error or not message.startswith(begin) or end not in message:

@@ -15,10 +15,10 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from ..._system import atomic_file, metrics_text
 from ..._system.metrics_text import Sample
+from ..._system.progress_file import ColumnNumbers, RewriteNumbers, RewritePace
 from .rewriter import BatchResult
 
 EVERY_SECONDS = 1.0
@@ -37,7 +37,6 @@ METRICS = metrics_text.named(
         "target_seconds_left": ("gauge", "Seconds until one column is done."),
     }
 )
-PACE = ("retries", "values_per_second", "seconds_left")
 
 
 @dataclass(frozen=True)
@@ -117,13 +116,13 @@ class Progress:
             with contextlib.suppress(OSError):
                 os.unlink(self._files.watched)
 
-    def as_document(self) -> dict[str, Any]:
-        """All numbers. Rates are of the time at work, without waits; ``seconds_left`` is None while nothing is known of
-        the rate, and while something is waited for."""
+    def as_document(self) -> RewriteNumbers:
+        """All numbers. Rates are of the time at work, without waits."""
         targets = [self._target(name) for name in {**self._before, **self._totals}]
-        done, total = (sum(target[name] for target in targets) for name in ("done", "total"))
+        done, total = sum(target["done"] for target in targets), sum(target["total"] for target in targets)
         return {
-            **self._ids,
+            "rotation_id": self._ids["rotation_id"],
+            "key_id": self._ids["key_id"],
             "done": done,
             "total": total,
             "retries": self._retried + sum(self._retries.values()),
@@ -144,16 +143,12 @@ class Progress:
             column = {**rotation, "column": target["column"]}
             yield "values_expected", column, target["total"]
             yield "values_done", column, target["done"]
-            for name in PACE:
-                if target[name] is not None:
-                    yield f"target_{name}", column, target[name]
-        for name in PACE:
-            if found[name] is not None:
-                yield name, rotation, found[name]
+            yield from ((f"target_{name}", column, number) for name, number in _known_pace(target))
+        yield from ((name, rotation, number) for name, number in _known_pace(found))
         yield "step_seconds", rotation, found["seconds"]
         yield "waiting", rotation, bool(found["waits_for"])
 
-    def _target(self, name: str) -> dict[str, Any]:
+    def _target(self, name: str) -> ColumnNumbers:
         before = self._before.get(name, NOTHING)
         done = before["done"] + self._done[name]
         total = max(done, before["done"] + self._totals.get(name, 0))  # an old process may write values while we work
@@ -161,7 +156,7 @@ class Progress:
         pace = self._pace(self._done[name], total - done, self._worked() - self._begun.get(name, 0.0))
         return {"column": name, "done": done, "total": total, "retries": retries, **pace}
 
-    def _pace(self, done: int, left: int, seconds: float) -> dict[str, Any]:
+    def _pace(self, done: int, left: int, seconds: float) -> RewritePace:
         rate = done / seconds if seconds > 0 else 0.0
         known = rate and not self._waits_for
         return {"values_per_second": round(rate), "seconds_left": round(left / rate) if known else None}
@@ -178,6 +173,13 @@ class Progress:
                 targets = {each["column"]: {name: int(each[name]) for name in NOTHING} for each in found["targets"]}
                 return targets, int(found["retries"])
         return {}, 0
+
+
+def _known_pace(numbers: ColumnNumbers | RewriteNumbers) -> Iterator[tuple[str, int]]:
+    yield "retries", numbers["retries"]
+    yield "values_per_second", numbers["values_per_second"]
+    if numbers["seconds_left"] is not None:
+        yield "seconds_left", numbers["seconds_left"]
 
 
 def _write(path: str | None, text: str) -> str:
