@@ -5,9 +5,20 @@
 from __future__ import annotations
 
 import errno
+import sys
 
+from .application import PythonPackage
 from .base import RotationError
 from .run import DiskFull, UnexpectedError
+
+
+def in_catalogue(exc: Exception) -> RotationError:
+    """The error of the catalogue that says of any exception what it was."""
+    if isinstance(exc, RotationError):
+        return exc
+    if isinstance(exc, ImportError):
+        return PythonPackage(package=exc.name, python=sys.executable)
+    return internal(exc)
 
 
 def internal(exc: BaseException) -> RotationError:

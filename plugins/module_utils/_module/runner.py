@@ -5,15 +5,12 @@
 from __future__ import annotations
 
 import importlib
-import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from .._errors.application import PythonPackage
-from .._errors.base import RotationError
-from .._errors.unexpected import internal
+from .._errors.unexpected import in_catalogue
 
 
 def run(
@@ -32,17 +29,12 @@ def outcome(task: Any, work: Callable[[Any], dict[str, Any]], needs: Sequence[st
 
     ``needs`` are packages whose imports are guarded further on. The Python of the host itself has none of them.
     """
-    failure: RotationError
     try:
         for package in needs:
             importlib.import_module(package)
         return work(task)
-    except RotationError as exc:
-        failure = exc
-    except ImportError as exc:
-        failure = PythonPackage(package=exc.name, python=sys.executable)
     except Exception as exc:
-        failure = internal(exc)
+        failure = in_catalogue(exc)
     # Outside of any except block: Ansible would add the exception's own text to the result.
     return {"failed": True, **failure.as_result()}
 

@@ -12,15 +12,15 @@ import json
 import os
 import socket
 import sys
+from collections.abc import Mapping
 from typing import Any
 
-from .._errors.application import PythonPackage
 from .._errors.base import RotationError
 from .._errors.options import InvalidOption
-from .._errors.unexpected import internal
+from .._errors.unexpected import in_catalogue
 
 # What the module gets from the control node, and a timer does not.
-WITHOUT_STORE: dict[str, Any] = {
+WITHOUT_STORE: Mapping[str, Any] = {
     "key_sets": {},
     "key_set_ids": {},
     "progress": None,
@@ -41,12 +41,8 @@ def main(path: str) -> int:
         from . import snapshot, snapshot_table
 
         taken = snapshot.take({**_configuration(path), **WITHOUT_STORE}, kept=True)
-    except RotationError as exc:
-        failure = exc
-    except ImportError as exc:
-        failure = PythonPackage(package=exc.name, python=sys.executable)
     except Exception as exc:  # noqa: BLE001  # its text could hold a value
-        failure = internal(exc)
+        failure = in_catalogue(exc)
     if failure is not None:
         print(failure, file=sys.stderr)
         return 2
@@ -55,7 +51,7 @@ def main(path: str) -> int:
     return 1 if taken["findings"] else 0
 
 
-def _configuration(path: str) -> dict[str, Any]:
+def _configuration(path: str) -> Mapping[str, Any]:
     try:
         with open(path, encoding="utf-8") as handle:
             found, about = dict(json.load(handle)), os.fstat(handle.fileno())
