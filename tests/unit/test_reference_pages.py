@@ -10,6 +10,7 @@ import re
 import yaml
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres import catalog, lease
 from ansible_collections.tetech.key_rotation.plugins.module_utils._record import page_checksums, run_lease, writer
+from ansible_collections.tetech.key_rotation.plugins.module_utils._system.state_folder import STATE_FOLDER
 from ansible_collections.tetech.key_rotation.plugins.plugin_utils._checklist import checklist
 
 from .conftest import CHECKOUT
@@ -46,3 +47,6 @@ def test_the_page_of_files_names_what_a_host_remembers():
     for name in ("__key_rotation_stopped_services", "__key_rotation_row_digests"):
         file = values[name].rsplit("/", 1)[1].replace("{{ __key_rotation_project }}", "-PROJECT")
         assert f"`{file}`" in FILES
+    assert values["__key_rotation_state_folder"] == STATE_FOLDER
+    defaults = yaml.safe_load((CHECKOUT / "roles/values/defaults/main.yml").read_text(encoding="utf-8"))
+    assert defaults["key_rotation_backup_dir"] == f"{STATE_FOLDER}/backups"

@@ -22,11 +22,11 @@ from dataclasses import dataclass
 from .._errors.base import RotationError
 from .._errors.destinations import CommandFailed, CommandPrints, CommandProgram, CommandReadback, CommandStamp
 from .._system import atomic_file, child_processes, users
+from .._system.state_folder import STATE_FOLDER
 from .destination import Delivery, Destination, DestinationChange
 
 SECONDS = 120.0  # for one command
 SETTLING, POLL = 10.0, 0.5  # seconds that another host's write may take; pause between two reads
-STAMPS = "~/.local/state/key_rotation"
 SWITCHED = "{name} has its new value."
 KEPT = "{name} still has its previous value."
 RESTORED = "The previous value of {name} was written back and read."
@@ -49,7 +49,7 @@ class KeyCommands:
     def stamp(self) -> str:
         """The file whose time is that of the last write."""
         words = json.dumps([self.name, list(self.read), list(self.write)]).encode("utf-8")
-        return os.path.join(os.path.expanduser(STAMPS), f"written-{hashlib.sha256(words).hexdigest()[:16]}")
+        return os.path.join(os.path.expanduser(STATE_FOLDER), f"written-{hashlib.sha256(words).hexdigest()[:16]}")
 
     def value(self) -> str:
         """What is there. Raises E_COMMAND_FAILED."""

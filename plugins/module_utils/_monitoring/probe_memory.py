@@ -17,10 +17,11 @@ from typing import Any, cast
 from .._errors.base import RotationError
 from .._errors.monitoring import MonitorDir
 from .._system import atomic_file, users
+from .._system.state_folder import STATE_FOLDER
 from .response_times import Baseline
 from .snapshot_types import SeenBefore
 
-HOME = "~/.local/state/key_rotation/monitoring"
+HOME = f"{STATE_FOLDER}/monitoring"
 FORMAT = 1
 
 

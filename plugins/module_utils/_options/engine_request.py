@@ -21,9 +21,8 @@ from .._errors.base import RotationError
 from .._errors.keys import KeyNotGenerated
 from .._errors.run import StateInContainer
 from .._system import container_layer
+from .._system.state_folder import STATE_FOLDER
 from .application_start import read_environment
-
-STATE = "~/.local/state/key_rotation"  # as the roles have it: digests of rows, positions in logs
 
 
 @dataclass(frozen=True)
@@ -98,7 +97,7 @@ def request_of(params: Mapping[str, Any], purpose: Purpose) -> Request:
 
 
 def _refuse_lost_state() -> None:
-    path = os.path.expanduser(STATE)
+    path = os.path.expanduser(STATE_FOLDER)
     if container_layer.is_lost(path):
         raise StateInContainer(path=path)
 

@@ -43,6 +43,7 @@ from ...module_utils._errors.store import (
 from ...module_utils._stores.store import Store
 from ...module_utils._stores.vault_file import VaultFile
 from ...module_utils._system import atomic_file
+from ...module_utils._system.state_folder import STATE_FOLDER
 
 display = Display()
 LOOKUP = "tetech.key_rotation.keys"  # its options are those of the stores
@@ -61,7 +62,6 @@ for _package in PACKAGES.values():
     with contextlib.suppress(Exception):  # open_store tells who needs it; one that is broken harms nobody else
         importlib.import_module(_package)
 VARIABLES = {f"key_rotation_store_{name}" for name in {"type"}.union(*OPTIONS.values())}  # as the lookup has them
-STATE_HOME = "~/.local/state/key_rotation"
 DEFAULT_PASSWORD_FILE = "~/.config/key_rotation/vault_password"
 
 
@@ -93,7 +93,7 @@ def open_store(options: Mapping[str, Any], variables: Mapping[str, Any], loader:
         server = _server_class(kind)
     except ImportError as exc:
         raise StorePackage(type=kind, package=exc.name, python=sys.executable) from None
-    return server(asked, expand(STATE_HOME))
+    return server(asked, expand(STATE_FOLDER))
 
 
 def _server_class(kind: str) -> Callable[[Mapping[str, Any], str], Store]:
@@ -206,7 +206,7 @@ def state_folder(variables: Mapping[str, Any], loader: DataLoader) -> str:
     The folder's name begins with a dot: Ansible reads every other file in an inventory's folder as inventory.
     """
     inventory = _inventory(variables)
-    base = os.path.join(inventory, ".key_rotation") if inventory else expand(STATE_HOME)
+    base = os.path.join(inventory, ".key_rotation") if inventory else expand(STATE_FOLDER)
     project = str(_rendered(variables.get("key_rotation_project_dir"), variables, loader) or "default")
     return os.path.join(base, project.strip("/").replace("-", "--").replace("/", "-"))
 
