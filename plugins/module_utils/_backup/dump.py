@@ -43,7 +43,7 @@ from .._system.task_group import Cancellation
 from .._system.timestamps import now
 from . import age, database_properties, dump_shards, pg_client
 from . import manifest as manifests
-from .manifest import KeptSettings, Manifest
+from .manifest import ArchiveFiles, DumpedData, DumpedServer, KeptSettings, Manifest
 from .pg_client import SnapshotDump, Tools
 
 SUMS = "SHA256SUMS"  # as sha256sum -c reads it
@@ -351,7 +351,7 @@ class _Dumping:
     tools: Tools
     order: DumpOrder
 
-    def into(self, path: str) -> dict[str, Any]:
+    def into(self, path: str) -> DumpedData:
         """Dump into files that begin with ``path``; what the manifest says of the data and of the files."""
         database, progress, most = self.database, self.order.progress, self.database.size()
         with table_contents.exported_snapshot(database) as snapshot:
@@ -361,22 +361,20 @@ class _Dumping:
             )
             told = CombinedProgress(lambda done: progress.tell("dumping", done, most))
             # First: who comes to wait for our locks while it is counted would keep pg_dump from its own.
-            files = self._files(path, source, told)
+            archives, recipients = dump_shards.archives(database, self.order.jobs), self.order.recipients
+            path = f"{path}.dump{'.age' if recipients and len(archives) == 1 else ''}"
+            files = _archived(path, archives, source.archive, recipients, told)
             tables = table_contents.take(database, lambda table: progress.tell(f"counting {table}"))
             return {
                 **files,
+                "path": os.path.basename(path),
                 "snapshot": {"time": snapshot.time, "lsn": snapshot.lsn},
                 "tables": tables,
                 "structure": structure.take(database, before),
             }
 
-    def _files(self, path: str, source: SnapshotDump, told: CombinedProgress) -> dict[str, Any]:
-        archives, recipients = dump_shards.archives(self.database, self.order.jobs), self.order.recipients
-        path = f"{path}.dump{'.age' if recipients and len(archives) == 1 else ''}"
-        return {"path": os.path.basename(path), **_archived(path, archives, source.archive, recipients, told)}
 
-
-def _about(database: Database) -> dict[str, Any]:
+def _about(database: Database) -> DumpedServer:
     """What a manifest says of a database and its server."""
     connection = database.libpq()
     return {
@@ -405,8 +403,8 @@ class CombinedProgress:
 
 def _archived(
     path: str, archives: Mapping[str, Sequence[str]], source: Source, recipients: Sequence[str], told: CombinedProgress
-) -> dict[str, Any]:
-    """The dump at its place, as a manifest describes it: one file, or a folder of several that are dumped at once."""
+) -> ArchiveFiles:
+    """Write one file, or a folder of several that are dumped at once."""
     if dump_shards.WHOLE in archives:
         size, sha256 = _archive(path, partial(source, archives[dump_shards.WHOLE]), recipients, told, Cancellation())
         return {"size": size, "sha256": sha256, "parts": []}

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 from .._errors.backup import BackupList, BackupManifest, BackupUndescribed
 
 if TYPE_CHECKING:
+    from .._engine.postgres.table_contents import TableCount
     from .database_properties import DatabaseProperties  # it needs the driver, a manifest does not
 
 FORMAT = "tetech.key_rotation backup 2"
@@ -57,6 +58,33 @@ class FailedProof(TypedDict):
     code: str
 
 
+class ArchiveFiles(TypedDict):
+    """The dump at its place: one file, or a folder with its ``parts``."""
+
+    size: int
+    sha256: str
+    parts: Sequence[str]
+
+
+class DumpedData(ArchiveFiles):
+    """What a dump has of its database, and where it is."""
+
+    path: str
+    snapshot: SnapshotMoment
+    tables: Mapping[str, TableCount]
+    structure: Mapping[str, Any]
+
+
+class DumpedServer(TypedDict):
+    """The database that was dumped, and its server."""
+
+    database: str
+    server: str
+    server_version: str
+    system_identifier: str | None
+    facts: DatabaseProperties | None
+
+
 @dataclass(frozen=True)
 class Manifest:
     """What a backup is. The names of the fields are those of the document's members."""
@@ -79,7 +107,7 @@ class Manifest:
     parts: Sequence[str] = ()  # the files of a folder, in the order in which they are restored
     encrypted_to: Sequence[str] = ()  # age recipients; without one the dump is not encrypted
     key_ids: Sequence[str] = ()  # versions of the keys without which its rows cannot be read
-    tables: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # {"schema.table": {rows, hash}}
+    tables: Mapping[str, TableCount] = field(default_factory=dict)  # {"schema.table": {rows, hash}}
     structure: Mapping[str, Any] = field(default_factory=dict)  # see _engine/postgres/structure.py
     settings: KeptSettings | None = None
     facts: DatabaseProperties | None = None

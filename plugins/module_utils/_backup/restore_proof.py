@@ -128,8 +128,8 @@ def _opened(
     """What was the same in a copy, and what was opened in it."""
     with restored(source) as (copy, where):
         digest_key = keyring.stages["current"].digest_key
-        rows = Census(copy, targets, keyring, digest_key, leave_alone, source.progress)
-        tallies = rows.take() if kind == "full" else rows.sample()
+        of_copy = Census(copy, targets, keyring, digest_key, leave_alone, source.progress)
+        tallies = of_copy.take() if kind == "full" else of_copy.sample()
         census.refuse_unreadable(tallies)
     tables = source.manifest.tables
     opened = [count for tally in tallies for name, count in tally.classes.items() if name != "empty"]

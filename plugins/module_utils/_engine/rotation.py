@@ -490,7 +490,7 @@ class Application:
 
     def _proposed_keys(
         self, others: Mapping[str, unlisted_keys.OtherKeys], env: Mapping[str, str]
-    ) -> list[dict[str, Any]]:
+    ) -> list[Mapping[str, Any]]:
         """Entries of the option ``keys`` for all under which values are, those of ``others`` included."""
         surveys = [survey for _, survey in self.parts]
         known = [target_survey.settings_of(surveys, self.keyring), *(each.keys for each in others.values())]

@@ -21,7 +21,7 @@ import ssl
 import threading
 import urllib.error
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, TypedDict
 from urllib.parse import urlsplit
 
 import jinja2
@@ -183,7 +183,17 @@ def _environment() -> jinja2.Environment:
     return jinja2.sandbox.SandboxedEnvironment(trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined)
 
 
-def tell(channels: Channels, moment: str, told: RotationState) -> Iterator[dict[str, Any]]:
+class Notification(TypedDict, total=False):
+    """Whom a channel notified, or could not: ``found`` is why not, ``reached`` how many of all were."""
+
+    channel: str
+    about: str
+    to: Any
+    found: str
+    reached: int
+
+
+def tell(channels: Channels, moment: str, told: RotationState) -> Iterator[Notification]:
     """Tell every channel that wants to know of ``moment``; for the record, whom, and what stood against it.
 
     A rotation that failed and was taken back in one run has failed too, and says so only once.
@@ -193,21 +203,23 @@ def tell(channels: Channels, moment: str, told: RotationState) -> Iterator[dict[
     for channel in channels:
         if wanted.isdisjoint(moments(channel)):
             continue
-        result = {"channel": channel["type"], "about": moment}
+        result: Notification = {"channel": channel["type"], "about": moment}
         try:
             _in_time(functools.partial(_send, channel, moment, told, result))
         except Exception as exc:  # noqa: BLE001  # nothing that a hook does may stop a rotation
             result["found"] = _reason(exc)
-            result.update({"reached": len(exc.reached), "to": exc.reached} if isinstance(exc, PartlyRefused) else {})
+            if isinstance(exc, PartlyRefused):
+                result.update({"reached": len(exc.reached), "to": exc.reached})
         yield result
 
 
-def _send(channel: Mapping[str, Any], moment: str, told: RotationState, result: dict[str, Any]) -> None:
+def _send(channel: Mapping[str, Any], moment: str, told: RotationState, result: Notification) -> None:
     result["channel"] = _place(channel)
     if channel.get("ca_cert") and not os.path.exists(channel["ca_cert"]):
         raise NotSent("its ca_cert is not there")
     to = SENDERS[channel["type"]](channel, moment, told, _text(channel, moment, told))
-    result.update({"to": to} if to else {})
+    if to:
+        result["to"] = to
 
 
 def _in_time(send: Callable[[], None]) -> None:
@@ -280,13 +292,13 @@ def _text(channel: Mapping[str, Any], moment: str, told: RotationState) -> str:
     return text
 
 
-def _build_template_values(told: RotationState) -> dict[str, Any]:
+def _build_template_values(told: RotationState) -> Mapping[str, Any]:
     """What a template may ask for, in which every member is there that may be left out."""
     names = {**attributes(told), **attributes(told.schedule), **attributes(told.schedule.next)}
     return {**names, **_filled(told), "act": {**attributes(told.act), **_filled(told.act)}}
 
 
-def _filled(one: RotationState | Run) -> dict[str, Any]:
+def _filled(one: RotationState | Run) -> Mapping[str, Any]:
     failure = one.failure
     return {
         "authorization": {**dict.fromkeys(("who", "ticket"), ""), **one.authorization},

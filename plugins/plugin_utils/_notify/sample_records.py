@@ -6,7 +6,7 @@ anything to tell."""
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ...module_utils._record.events import decode
@@ -47,7 +47,7 @@ DUMP = {
     "proof": None,
 }
 # What else a line may have, by its event; the lines that begin a run are "intent".
-MORE: dict[str, dict[str, Any]] = {
+MORE: Mapping[str, Mapping[str, Any]] = {
     "intent": {
         "approval": {
             "plan_hash": "ab",
@@ -81,7 +81,7 @@ MORE: dict[str, dict[str, Any]] = {
     "django_reencrypt": {"warnings": ["something that a person should know"]},
 }
 STARTED = [{"event": "rotate", "phase": "intent", **SAID}]
-WORKED: list[dict[str, Any]] = [
+WORKED: Sequence[Mapping[str, Any]] = [
     *STARTED,
     {"event": "rotation_checklist", "items": [{"name": "n", "status": "ok", "seen": "s", "todo": ""}]},
     {"event": "postgresql_backup", "dumps": [DUMP]},
@@ -97,7 +97,7 @@ WORKED: list[dict[str, Any]] = [
     {"event": "notification", "channel": "email by h", "about": "started", "to": ["a@b.org"]},
 ]
 # What its record holds when people are notified of each moment.
-EVENTS: dict[str, list[dict[str, Any]]] = {
+EVENTS: Mapping[str, Sequence[Mapping[str, Any]]] = {
     "started": STARTED,
     "completed": [*WORKED, {"event": "rotate", "versions": [{**VERSION, **NOW}]}],
     "failed": [*WORKED, {"event": "rotate", "phase": "failed", "failed_task": "A step", "error": ERROR}],
@@ -124,7 +124,7 @@ class SampleRecord(Record):
         return self._text
 
 
-def _more(event: Mapping[str, Any]) -> dict[str, Any]:
+def _more(event: Mapping[str, Any]) -> Mapping[str, Any]:
     sample = decode(event)
     return MORE.get("intent" if sample.is_intent else sample.name, {})
 

@@ -129,6 +129,15 @@ class ColumnCensus:
         return sum(target.get("left_alone", 0) for target in self.newest)
 
 
+@dataclass(frozen=True)
+class ModelBar:
+    """The values of a model under one key, ``width`` in percent of the largest model."""
+
+    key: str
+    count: int
+    width: float
+
+
 @dataclass
 class Model:
     """The values of one model, with its bars of the chart, in percent of the largest model."""
@@ -148,17 +157,15 @@ class Model:
         return sum(self.after.values())
 
     @property
-    def before_bars(self) -> list[dict[str, Any]]:
+    def before_bars(self) -> list[ModelBar]:
         return self._bars(self.before)
 
     @property
-    def after_bars(self) -> list[dict[str, Any]]:
+    def after_bars(self) -> list[ModelBar]:
         return self._bars(self.after)
 
-    def _bars(self, side: Counter[str]) -> list[dict[str, Any]]:
-        return [
-            {"key": key, "count": count, "width": round(100 * count / self.largest, 2)} for key, count in side.items()
-        ]
+    def _bars(self, side: Counter[str]) -> list[ModelBar]:
+        return [ModelBar(key, count, round(100 * count / self.largest, 2)) for key, count in side.items()]
 
 
 def models(columns: Iterable[ColumnHistory]) -> list[Model]:

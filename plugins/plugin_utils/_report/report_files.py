@@ -97,7 +97,7 @@ def _build_page_values(rotation: RotationState, place: Place) -> dict[str, Any]:
         return {rotation.keys.old: "old", rotation.keys.new: "new"}.get(key, "other")
 
     models = rotation.models
-    keys = {bar["key"] for model in models for bar in (*model.before_bars, *model.after_bars)}
+    keys = {bar.key for model in models for bar in (*model.before_bars, *model.after_bars)}
     proofs = [dump["proof"].get("kind") for dump in rotation.backups if dump.get("proof")]
     due = place.next
     return {

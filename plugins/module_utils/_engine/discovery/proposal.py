@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypedDict
 
 from ..._errors.option_names import variable_of
 
@@ -18,9 +18,18 @@ _TYPES = (
 )
 
 
-def entry(name: str, values: Sequence[bytes]) -> dict[str, Any]:
+class KeyEntry(TypedDict, total=False):
+    """What is proposed of an entry of the option ``keys``."""
+
+    name: str
+    type: str
+    bytes: int
+    keep: int
+
+
+def entry(name: str, values: Sequence[bytes]) -> KeyEntry:
     """The entry for a key with these values, of which the first one writes."""
-    made: dict[str, Any] = {"name": name}
+    made: KeyEntry = {"name": name}
     for kind, pattern in _TYPES:
         if values and all(map(pattern.fullmatch, values)):
             made["type"] = kind
@@ -37,9 +46,9 @@ def line(entries: Iterable[Mapping[str, Any]]) -> str:
     return f"{variable_of('keys')}: [{', '.join(shown) or '{name: ...}'}]"
 
 
-def propose(settings: Mapping[str, Sequence[bytes]], env: Mapping[str, str]) -> list[dict[str, Any]]:
+def propose(settings: Mapping[str, Sequence[bytes]], env: Mapping[str, str]) -> list[KeyEntry]:
     """Entries for ``settings`` (each with its values in the application), by the names that the ``env`` file uses."""
-    found: dict[str, dict[str, Any]] = {}
+    found: dict[str, KeyEntry] = {}
     for name, values in sorted(settings.items()):
         for source in [name] if name in env else _sources(values, env) or [name]:
             parts = [part.strip().encode() for part in env.get(source, "").split(",") if part.strip()]
@@ -50,7 +59,7 @@ def propose(settings: Mapping[str, Sequence[bytes]], env: Mapping[str, str]) -> 
 _DEFAULTS = {"type": "token_urlsafe", "keep": 0, "use": "encryption"}
 
 
-def as_listed(entry: Mapping[str, Any]) -> dict[str, Any]:
+def as_listed(entry: Mapping[str, Any]) -> Mapping[str, Any]:
     """An entry as a person writes it: without what is not set, or is the default."""
     return {
         member: value for member, value in entry.items() if value is not None and _DEFAULTS.get(member, "") != value
@@ -59,12 +68,12 @@ def as_listed(entry: Mapping[str, Any]) -> dict[str, Any]:
 
 def with_listed(
     proposed: Sequence[Mapping[str, Any]], listed: Sequence[Mapping[str, Any]], used: Collection[str]
-) -> list[dict[str, Any]]:
+) -> list[Mapping[str, Any]]:
     """The proposal with the ``listed`` entries that it lacks and that must stay: of keys that are ``used``, or that
     only sign. The application may know such a key under another name, or only in its own functions."""
     names = {entry["name"] for entry in proposed}
     kept = [entry for entry in listed if entry["name"] in used or (proposed and entry.get("use") == "signing")]
-    return [*map(dict, proposed), *(as_listed(entry) for entry in kept if entry["name"] not in names)]
+    return [*proposed, *(as_listed(entry) for entry in kept if entry["name"] not in names)]
 
 
 def _sources(values: Sequence[bytes], env: Mapping[str, str]) -> list[str]:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypedDict
 
 from ..._errors.backup import ContentsDiffer
 from . import sql
@@ -78,13 +78,20 @@ def exported_snapshot(database: Database) -> Iterator[Snapshot]:
         yield Snapshot(name, moment, lsn, locked)
 
 
-def take(database: Database, tell: Callable[[str], None] = lambda _table: None) -> dict[str, dict[str, Any]]:
+class TableCount(TypedDict):
+    """``hash`` is over all rows."""
+
+    rows: int
+    hash: str
+
+
+def take(database: Database, tell: Callable[[str], None] = lambda _table: None) -> dict[str, TableCount]:
     """Count and hash of every table, one aggregate each, in the transaction that is open or one of its own.
 
     ``tell`` hears of each table before it. Raises E_DB, with SQLSTATE 42501 where row-level security hides rows.
     """
     with fixed_settings(database):
-        found = {}
+        found: dict[str, TableCount] = {}
         for schema, name, label, columns in tables(database):
             tell(label)
             row = sql.SQL("ROW({})::text").format(sql.SQL(", ").join(sql.Identifier("t", column) for column in columns))
@@ -96,7 +103,7 @@ def take(database: Database, tell: Callable[[str], None] = lambda _table: None) 
         return {**found, **({LARGE_OBJECTS: objects} if objects["rows"] else {})}
 
 
-def _read_count(rows: list[tuple[Any, ...]]) -> dict[str, Any]:
+def _read_count(rows: list[tuple[Any, ...]]) -> TableCount:
     ((count, digest),) = rows
     return {"rows": count, "hash": digest}
 
