@@ -156,26 +156,13 @@ class Restoration:
             facts = pair.facts()
             like = _like(facts.get(self._name), described.facts)
             if pair.aside in facts:
-                if missing := self.missing(described):
-                    raise RestoreAgain(
-                        database=self._name,
-                        missing=", ".join(missing),
-                        aside=pair.aside,
-                        rotation_id=described.rotation_id,
-                        options=self._options(),
-                    )
-                done: RestoredDatabase = {**self._names, "aside": pair.aside, "under": {}}
-                return {"changed": False, "backup": _select_facts(described), "restored": done, "lost": []}
+                self._refuse_again(pair, described)
+                return _result(described, {**self._names, "aside": pair.aside, "under": {}}, changed=False)
             if like is None:
                 raise RestoreFacts(database=self._name, manifest=one.manifest_of(described))
             if dry:
                 one.refuse_unopened(described, self._params["identity"])
-                return {
-                    "changed": True,
-                    "backup": _select_facts(described),
-                    "restored": {"database": self._name},
-                    "lost": [],
-                }
+                return _result(described, {"database": self._name})
             pair.let_in()
             if not pair.verified(described.sha256 or ""):
                 try:
@@ -185,17 +172,23 @@ class Restoration:
                         pair.drop(pair.copy)
                     raise
             under, lost = self._swap(pair, described, like.get("comment"), swap=swap)
-        done = {**self._names, "under": under}
+        done: RestoredDatabase = {**self._names, "under": under}
         if swap:
             done["aside"] = pair.aside if self._name in facts else None
         else:
             done["copy"] = pair.copy
-        return {
-            "changed": True,
-            "backup": _select_facts(described),
-            "restored": done,
-            "lost": [asdict(one) for one in lost],
-        }
+        return _result(described, done, lost)
+
+    def _refuse_again(self, pair: DatabaseSwap, described: Manifest) -> None:
+        """Raise E_RESTORE_AGAIN if what was restored lacks a table by now."""
+        if missing := self.missing(described):
+            raise RestoreAgain(
+                database=self._name,
+                missing=", ".join(missing),
+                aside=pair.aside,
+                rotation_id=described.rotation_id,
+                options=self._options(),
+            )
 
     def dropped(self, *, dry: bool) -> DropResult:
         """Drop what was kept aside; of a restore that was not finished, the copy."""
@@ -430,6 +423,21 @@ def _under(tallies: list[census.Tally]) -> dict[str, int]:
         for name, count in tally.classes.items():
             found[name] = found.get(name, 0) + count
     return found
+
+
+def _result(
+    described: Manifest,
+    done: RestoredDatabase,
+    lost: Sequence[backup_difference.Difference] = (),
+    *,
+    changed: bool = True,
+) -> RestoreResult:
+    return {
+        "changed": changed,
+        "backup": _select_facts(described),
+        "restored": done,
+        "lost": [asdict(one) for one in lost],
+    }
 
 
 def _select_facts(described: Manifest) -> Mapping[str, Any]:

@@ -14,16 +14,16 @@ from .._errors.services import ProcessNotFound
 from .host_task import HostTask, ModuleResult, TaskParams
 
 if TYPE_CHECKING:
+    from .._engine.crypto.key_set import KeySet
+    from .._services.process_staleness import KeyChange
     from .._services.processes import Process
 
 
 def judge_processes(task: HostTask) -> ModuleResult:
     """Each process that is asked for, with the keys it holds. Raises E_ENV_*, E_OPTION or E_PROCESS_*."""
     from .._destinations import destinations
-    from .._destinations.dialects import DIALECTS
     from .._engine.crypto.key_set import KeySet
     from .._services import processes, secret_pods
-    from .._services.process_staleness import KeyChange
 
     params = task.params
     path, to_come = params["env_file"], params["moment"] == "before"
@@ -32,26 +32,10 @@ def judge_processes(task: HostTask) -> ModuleResult:
         raise EnvNotSwitched(
             path=destinations.described(path, params["keys"]), found=keys.key_id, expected=params["expected"]
         )
-    at = destinations.changed_at(path, params["keys"])
-    accept_hidden = params["hidden_environment"] == "accept"
-    by_reader = not DIALECTS[params["dialect"]].read_by_application
-    places = destinations.exported(params["keys"])
-    of_env_file = destinations.names_of_env_file(params["keys"]) if by_reader else []
-    switch = KeyChange(
-        path,
-        at,
-        keys,
-        accept_hidden,
-        accept_orphans=params["orphans"] == "accept",
-        files=destinations.files(params["keys"]),
-        credentials=destinations.credentials(params["keys"]),
-        to_come=to_come,
-        exports=[*(name for place in places for name in place.names), *of_env_file],
-        also_read=[*(name for place in places if place.is_env_file for name in place.names), *of_env_file],
-    )
+    change = _key_change(params, keys)
     there = processes.snapshot()
     asked = _select_processes(params, there)
-    judged = {pid: switch.check(there, there[pid]) for pid in sorted(set().union(*asked.values()))}
+    judged = {pid: change.check(there, there[pid]) for pid in sorted(set().union(*asked.values()))}
     found = {pid: each for pid, each in judged.items() if each}
     for what, pids in asked.items():
         if not pids & set(found) and (params["absent"] == "refuse" or _runs(what)):  # what has just ended shows nothing
@@ -63,6 +47,29 @@ def judge_processes(task: HostTask) -> ModuleResult:
     ]
     key_id = {} if to_come else {"key_id": keys.key_id}
     return {"changed": False, "processes": [each.as_result() for each in (*found.values(), *pods)], **key_id}
+
+
+def _key_change(params: TaskParams, keys: KeySet) -> KeyChange:
+    """The last change of the keys, or the one that is still to come."""
+    from .._destinations import destinations
+    from .._destinations.dialects import DIALECTS
+    from .._services.process_staleness import KeyChange
+
+    places = destinations.exported(params["keys"])
+    by_reader = not DIALECTS[params["dialect"]].read_by_application
+    of_env_file = destinations.names_of_env_file(params["keys"]) if by_reader else []
+    return KeyChange(
+        params["env_file"],
+        destinations.changed_at(params["env_file"], params["keys"]),
+        keys,
+        params["hidden_environment"] == "accept",
+        accept_orphans=params["orphans"] == "accept",
+        files=destinations.files(params["keys"]),
+        credentials=destinations.credentials(params["keys"]),
+        to_come=params["moment"] == "before",
+        exports=[*(name for place in places for name in place.names), *of_env_file],
+        also_read=[*(name for place in places if place.is_env_file for name in place.names), *of_env_file],
+    )
 
 
 def _runs(what: str) -> bool:

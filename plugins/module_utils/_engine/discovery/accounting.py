@@ -50,15 +50,8 @@ def columns(database: Database, survey: Survey, settled: Settlements) -> list[Fi
     found = Findings()
     fields = _fields(database, survey, known.union(targets, decided))
     for table, members in survey.tables.items():
-        open_columns = [
-            column
-            for column in members
-            if not (table.copy or column.generated or table.label_of(column.name) in known)
-            and (column.type in KINDS or column.type.rpartition(".")[2] in UNWRITTEN)
-        ]
-        if not open_columns:
-            continue
-        for column, values in _read_samples(database, table, open_columns):
+        open_columns = _open_columns(table, members, known)
+        for column, values in _read_samples(database, table, open_columns) if open_columns else ():
             name = table.label_of(column.name)
             if name in targets:
                 values = [survey.without_tokens(targets[name], value) for value in values]
@@ -80,14 +73,29 @@ def columns(database: Database, survey: Survey, settled: Settlements) -> list[Fi
                 found.put("ignored_tokens", name)
             elif judged.verdict == unexplained.UNEXPLAINED:
                 found.put("unexplained", name, found=_format_verdict(judged, values))
+    _put_encoded(found, fields, ignored)
+    survey.findings.drop("ignored", found.columns())
+    survey.findings.drop("digest", found.columns())
+    return unsettled(found.with_text(stops=True), settled)
+
+
+def _open_columns(table: Table, members: Sequence[Column], known: Collection[str]) -> list[Column]:
+    """The columns of a table that may hold ciphertext, and that nothing accounts for."""
+    return [
+        column
+        for column in members
+        if not (table.copy or column.generated or table.label_of(column.name) in known)
+        and (column.type in KINDS or column.type.rpartition(".")[2] in UNWRITTEN)
+    ]
+
+
+def _put_encoded(found: Findings, fields: Mapping[str, model_evidence.ModelEvidence], ignored: Collection[str]) -> None:
+    """Columns whose values their field encodes."""
     for name, each in fields.items():
         if name in ignored:
             found.put("ignored_tokens", name)
         else:
             found.put("encoded", name, field=each.field, found=each.found)
-    survey.findings.drop("ignored", found.columns())
-    survey.findings.drop("digest", found.columns())
-    return unsettled(found.with_text(stops=True), settled)
 
 
 def _accounted(survey: Survey) -> set[str]:
