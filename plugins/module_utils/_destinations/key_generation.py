@@ -15,7 +15,7 @@ import re
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypedDict
 
 from .._engine.crypto import openpgp_pair
 from .._errors.base import word
@@ -161,7 +161,16 @@ def _is_carried(key: Mapping[str, Any], dialect: str, value: str) -> bool:
     return dialects.can_carry(dialect, value)
 
 
-def described(keys: Sequence[Mapping[str, Any]], supplied: Mapping[str, str] = NONE) -> list[dict[str, Any]]:
+class GeneratedKey(TypedDict, total=False):
+    """A key and the source of its randomness; of one that was not supplied, its type and size too."""
+
+    name: str
+    rng: str
+    type: str
+    bits: int
+
+
+def described(keys: Sequence[Mapping[str, Any]], supplied: Mapping[str, str] = NONE) -> list[GeneratedKey]:
     """How ``generate`` makes each value, for the record: PCI DSS 3.7.1."""
     return [
         {"name": key["name"], "rng": "supplied"}

@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, TypedDict
 
 from .._errors.database import TokenTooLong
 from .._errors.option_names import variable_of
@@ -35,6 +35,25 @@ CLASSES = ("current", "previous", "plaintext", "unreadable", "nested", "empty") 
 UNKNOWN_FUNCTIONS = "functions of the application, of which it is not known whether they refuse a wrong key"
 _SECRET_NAME = re.compile(r"secret|token|passw|api_?key|private_?key|encrypt|cipher|credential|ssn|iban", re.IGNORECASE)
 _DJANGO_TABLES = ("auth_user", "django_session", "django_migrations")  # hashed, signed and plain by Django itself
+
+
+class PlannedTarget(TypedDict, total=False):
+    """A target with its counts, if a census was taken. ``reads_several_keys`` may be a setting on which that depends,
+    ``key`` are the columns of the primary key, ``recomputed`` the search columns that follow the values."""
+
+    column: str
+    model: str
+    type: str
+    scheme: str
+    settings: Sequence[str]
+    reads_several_keys: bool | str
+    key: Sequence[str]
+    recomputed: Sequence[str]
+    rows: int
+    classes: Mapping[str, int]
+    left_alone: int
+    plain: int
+    under_later_keys: Mapping[int, int]
 
 
 @dataclass(frozen=True)
@@ -76,7 +95,7 @@ class Plan:
             document["proposed"] = {variable_of("keys"): [dict(key) for key in self.proposed]}
         return {**document, "content_hash": content_hash(document), "hash": plan_hash(document)}
 
-    def _targets(self) -> list[dict[str, Any]]:
+    def _targets(self) -> list[PlannedTarget]:
         counts = {tally.target.name: tally for tally in self.tallies}
         targets = sorted((target for survey in self.surveys for target in survey.found), key=_by_name)
         return [_target(target, counts.get(target.name), self.keyring) for target in targets]
@@ -86,14 +105,14 @@ class Plan:
         findings = (each for survey in self.surveys for each in survey.findings.of(kind))
         return sorted((each.column, each.facts[fact]) for each in findings)
 
-    def _under_other_keys(self) -> list[dict[str, Any]]:
+    def _under_other_keys(self) -> list[Mapping[str, Any]]:
         schemes = {scheme.name: scheme for scheme in self.keyring.tried}
         return [
             {"column": column, "scheme": scheme, "settings": sorted(self.keyring.settings_of(schemes[scheme]))}
             for column, scheme in self._found("fixed", "scheme")
         ]
 
-    def _schemes(self) -> dict[str, Any]:
+    def _schemes(self) -> Mapping[str, Any]:
         """The schemes of all columns, described for people."""
         schemes = {scheme.name: scheme for scheme in self.keyring.tried}
         used = {target.scheme for survey in self.surveys for target in survey.found}
@@ -107,9 +126,9 @@ def _by_name(target: Target) -> str:
     return target.name
 
 
-def _target(target: Target, tally: Tally | None, keyring: Keyring) -> dict[str, Any]:
+def _target(target: Target, tally: Tally | None, keyring: Keyring) -> PlannedTarget:
     scheme = keyring.schemes[target.scheme]
-    described: dict[str, Any] = {
+    described: PlannedTarget = {
         "column": target.name,
         "model": target.model,
         "type": target.type,
@@ -123,14 +142,15 @@ def _target(target: Target, tally: Tally | None, keyring: Keyring) -> dict[str, 
         described["recomputed"] = sorted(recomputed)
     if tally is None:
         return described
-    return {
-        **described,
-        "rows": tally.rows,
-        "classes": {**dict.fromkeys(CLASSES, 0), **dict(sorted(tally.classes.items()))},
-        **({"left_alone": tally.left_alone} if tally.left_alone else {}),
-        **({"plain": tally.plain} if tally.plain else {}),
-        **({"under_later_keys": dict(sorted(tally.later_keys.items()))} if tally.later_keys else {}),
-    }
+    described["rows"] = tally.rows
+    described["classes"] = {**dict.fromkeys(CLASSES, 0), **dict(sorted(tally.classes.items()))}
+    if tally.left_alone:
+        described["left_alone"] = tally.left_alone
+    if tally.plain:
+        described["plain"] = tally.plain
+    if tally.later_keys:
+        described["under_later_keys"] = dict(sorted(tally.later_keys.items()))
+    return described
 
 
 def _reads_several(scheme: Scheme, keyring: Keyring) -> bool | str:

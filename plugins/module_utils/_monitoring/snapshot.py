@@ -38,7 +38,15 @@ from .active_run import ActiveRun
 from .log_watch import ErrorCounts, Watched
 from .probe_memory import ProbeMemory
 from .response_times import Baseline, Measure
-from .snapshot_types import CensusPicture, LogPicture, MonitorPicture, RetireAnswer, RotationFacts, SeenBefore
+from .snapshot_types import (
+    CensusPicture,
+    LogPicture,
+    MonitorPicture,
+    RetirableVersion,
+    RetireAnswer,
+    RotationFacts,
+    SeenBefore,
+)
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 OF_VALUES = ("E_UNREADABLE", "E_PLAINTEXT", "E_NOT_CURRENT")  # wrong where the success rate is below what is asked for
@@ -403,12 +411,11 @@ def _retire(params: Mapping[str, Any], known: RotationFacts, picture: MonitorPic
         found = picture["census"]
         reasons += [*_needed_by_values(version, found), *_needed_by_copies(version, found, params)]
         backups = len(params["backups"].get("backups") or ())
-        answer: RetireAnswer = {"safe": not reasons, "reasons": reasons, "backups": backups}
-        answers.append({**version, **answer})
+        answers.append({**version, "safe": not reasons, "reasons": reasons, "backups": backups})
     return answers
 
 
-def _needed_by_values(version: Mapping[str, str], found: CensusPicture | None) -> Iterator[str]:
+def _needed_by_values(version: RetirableVersion, found: CensusPicture | None) -> Iterator[str]:
     if found is None or version["stage"] not in found["key_ids"]:
         yield "no census has looked for its values"
         return
@@ -421,7 +428,7 @@ def _needed_by_values(version: Mapping[str, str], found: CensusPicture | None) -
 
 
 def _needed_by_copies(
-    version: Mapping[str, str], found: CensusPicture | None, params: Mapping[str, Any]
+    version: RetirableVersion, found: CensusPicture | None, params: Mapping[str, Any]
 ) -> Iterator[str]:
     backups = params["backups"].get("backups")
     if backups is None:

@@ -10,7 +10,29 @@ from typing import Any, TypedDict
 from .log_watch import ErrorCounts, LogMemory
 from .response_times import ComparedMeasure
 
-RotationFacts = Mapping[str, Any]  # what the key store said of versions and dates; of a task, which has read it
+
+class RetirableVersion(TypedDict):
+    key_id: str
+    stage: str
+    held_until: str
+
+
+class RotationFacts(TypedDict, total=False):
+    """What the key store and the records say of versions and dates, and what to type. ``asked`` is when they were
+    asked, ``opening`` what decryption took before the last rotation, when, and where that is from."""
+
+    commands: Mapping[str, str]
+    open: str | None
+    asked: str
+    retirable: Sequence[RetirableVersion]
+    retire: str | None
+    key_id: str
+    created: str
+    origin: str
+    due: str
+    due_soon: str
+    why: str
+    opening: Sequence[Any] | None
 
 
 class CensusPicture(TypedDict):
@@ -38,12 +60,9 @@ class LogPicture(TypedDict, total=False):
     unreadable: int
 
 
-class RetireAnswer(TypedDict, total=False):
-    """A version of the key store, and whether it may be destroyed; if not, why."""
+class RetireAnswer(RetirableVersion):
+    """Whether it may be destroyed, and if not, why."""
 
-    key_id: str
-    stage: str
-    held_until: str
     safe: bool
     reasons: Sequence[str]
     backups: int

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ctypes
 import struct
-from typing import Any
+from typing import TypedDict
 
 TIMEX = "@I4li"  # modes, offset, freq, maxerror, esterror, status: the beginning of struct timex
 ROOM = 512  # bytes; the whole of it takes 208
@@ -26,8 +26,15 @@ def skew(sent: float, began: float, ended: float, received: float) -> float:
     return least if least > 0 else min(most, 0.0)
 
 
-def read_clock() -> dict[str, Any] | None:
-    """Whether the clock is synchronized, then by how much it is off too; None where the system does not tell."""
+class ClockState(TypedDict, total=False):
+    """Whether the clock is synchronized, then by how much it is off too."""
+
+    synced: bool
+    offset_ms: float
+
+
+def read_clock() -> ClockState | None:
+    """None where the system does not tell."""
     told = ctypes.create_string_buffer(ROOM)  # with modes 0 nothing is set
     try:
         state = ctypes.CDLL(None).adjtimex(told)

@@ -8,7 +8,7 @@ import contextlib
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ...module_utils._errors.base import RotationError
 from ...module_utils._record import reader
@@ -22,6 +22,9 @@ from . import superseded_runs
 from .read_rotation import read
 from .rotation_state import RotationState
 from .typed_commands import command
+
+if TYPE_CHECKING:
+    from ...module_utils._monitoring.snapshot_types import RetirableVersion, RotationFacts
 
 COMMANDS = ("verify", "rotate", "monitor", "retire")
 REPAIR = ("-e", "key_rotation_prefer=repair")
@@ -40,9 +43,9 @@ class Probe:
     due_warning_days: int
 
 
-def facts(history: History, probe: Probe, variables: Mapping[str, Any]) -> dict[str, Any]:
+def facts(history: History, probe: Probe, variables: Mapping[str, Any]) -> RotationFacts:
     """The option ``rotation`` of the module."""
-    plain: dict[str, Any] = {
+    plain: RotationFacts = {
         "commands": {
             **{playbook: command(variables, playbook) for playbook in COMMANDS},
             "repair": command(variables, "rollback", REPAIR),
@@ -68,9 +71,10 @@ def facts(history: History, probe: Probe, variables: Mapping[str, Any]) -> dict[
     }
 
 
-def _due(history: History, probe: Probe) -> dict[str, Any]:
+def _due(history: History, probe: Probe) -> RotationFacts:
     """When the current keys are to be replaced, and when to warn of it."""
-    current, due = history.stage("current"), {}
+    current = history.stage("current")
+    due: RotationFacts = {}
     if probe.cryptoperiod_days:
         adopted = current.origin == "adopted"  # made by hand, nobody knows when: due since then
         due["due"] = add_days(current.created, 0 if adopted else probe.cryptoperiod_days)
@@ -114,7 +118,7 @@ def _opening(rotation_id: str, probe: Probe) -> list[Any] | None:
     return [seconds, first.time, f"before rotation {rotation_id}"] if seconds else None
 
 
-def _retirable(history: History, probe: Probe) -> list[dict[str, str]]:
+def _retirable(history: History, probe: Probe) -> list[RetirableVersion]:
     """The versions whose values are kept and that are neither current nor pending."""
     names = {key_id: stage for stage, key_id in history.stages.items()}
     return [

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, TypedDict
 
 from ..application import django_project
 from ..application.key_uses import Use
@@ -239,13 +239,22 @@ def _keys_of_targets(surveys: Sequence[Survey], keyring: Keyring) -> dict[str, s
     }
 
 
+class PlannedKey(TypedDict):
+    """What a key is declared for, the columns under it, and its uses in code."""
+
+    key: str
+    use: str
+    targets: Sequence[str]
+    uses: Sequence[Mapping[str, Any]]
+
+
 def planned_keys(
     surveys: Sequence[Survey],
     keyring: Keyring,
     described: Sequence[Mapping[str, Any]],
     uses: Mapping[str, Sequence[Use]],
-) -> list[dict[str, Any]]:
-    """Each key in the plan: what it is declared for, the targets under it, and its uses in code."""
+) -> list[PlannedKey]:
+    """Each key in the plan."""
     declared = {entry["name"]: entry.get("use") or "encryption" for entry in described}
     under = _keys_of_targets(surveys, keyring)
     return [
@@ -274,7 +283,7 @@ def _format_uses(uses: Sequence[Use]) -> str:
     return "; ".join(words[:USES]) + more or "nothing that was found in code"
 
 
-def _declared(name: str, described: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def _declared(name: str, described: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
     """The entry of a key as a person writes it to declare that it only signs."""
     entry = next((dict(entry) for entry in described if entry["name"] == name), {"name": name})
     return {**proposal.as_listed(entry), "use": "signing"}
