@@ -164,8 +164,10 @@ def test_a_default_is_of_the_type_of_its_variable():
 
 def test_a_default_is_made_of_other_variables_and_of_what_is_made_of_them():
     made = read(VALUES, "vars/main.yml")
-    for value in [*read(VALUES, "defaults/main.yml").values(), *made.values()]:
+    for value in read(VALUES, "defaults/main.yml").values():
         assert read_by(value) <= {*variables(), *made}
+    for value in made.values():
+        assert read_by(value) <= {*variables(), *made, "inventory_hostname", "ansible_play_hosts_all"}
 
 
 def test_nothing_behind_the_colon_of_a_variable_without_a_default_breaks_no_template():
