@@ -31,11 +31,7 @@ def collect_facts(task: HostTask) -> ModuleResult:
         migrations = host_facts.pending_migrations(database.alias for database in databases)
         users = host_facts.secret_key_users(request.key_sets["current"])
         reads = model_reading.beforehand(application.read, application.keyring, params["left_out"])
-        held = [
-            each
-            for database, survey in application.parts
-            for each in cached_tokens.find(database, survey, application.keyring)
-        ]
+        held = [each for part in application.parts for each in cached_tokens.find(*part, application.keyring)]
         django_project.let_go()
         found = {
             "databases": [host_facts.of_database(database) for database in databases],
@@ -58,8 +54,8 @@ def collect_facts(task: HostTask) -> ModuleResult:
             "clear_sessions": lasting_caches.CLEAR_SESSIONS,
             "files": [
                 stored_files.as_fact(each, application.settlements)
-                for database, survey in application.parts
-                for each in stored_files.find(database, survey, application.keyring)
+                for part in application.parts
+                for each in stored_files.find(*part, application.keyring)
             ],
             "versions": django_project.versions(),
             "cores": os.cpu_count() or 1,

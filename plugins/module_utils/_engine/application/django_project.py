@@ -55,15 +55,7 @@ def start(
         if isinstance(known, DjangoSetup):
             raise known
         return known
-    variables = environment().variables_here()
-    module = settings_module or variables.get("DJANGO_SETTINGS_MODULE") or settings_of(project_dir)
-    sys.dont_write_bytecode = True  # a dry run writes nothing, not even a cache
-    os.chdir(project_dir)
-    for folder in (*reversed(variables.get("PYTHONPATH", "").split(os.pathsep)), project_dir):
-        if folder and folder not in sys.path:
-            sys.path.insert(0, folder)
-    os.environ.update(variables)
-    os.environ["DJANGO_SETTINGS_MODULE"] = module
+    _become_the_service(project_dir, settings_module, environment().variables_here())
     started = ApplicationStart(frozenset(os.environ))
     # Django's own sessions are ours too, so that other hosts that look at the same time know them.
     os.environ["PGAPPNAME"] = f"{APPLICATION_NAME}application"
@@ -84,6 +76,18 @@ def start(
     started.watching = False
     _started[project_dir, settings_module] = started
     return started
+
+
+def _become_the_service(project_dir: str, settings_module: str | None, variables: Mapping[str, str]) -> None:
+    """This process has the folder, the variables and the import path that the service gives to the application."""
+    module = settings_module or variables.get("DJANGO_SETTINGS_MODULE") or settings_of(project_dir)
+    sys.dont_write_bytecode = True  # a dry run writes nothing, not even a cache
+    os.chdir(project_dir)
+    for folder in (*reversed(variables.get("PYTHONPATH", "").split(os.pathsep)), project_dir):
+        if folder and folder not in sys.path:
+            sys.path.insert(0, folder)
+    os.environ.update(variables)
+    os.environ["DJANGO_SETTINGS_MODULE"] = module
 
 
 def is_started() -> bool:
