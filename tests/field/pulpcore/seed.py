@@ -2,9 +2,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Fill pulpcore through its own models: what it encrypts, and what stands around that in a real installation."""
 
+import datetime
 import hashlib
 import uuid
 
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import NameOID
 from django.contrib.auth import get_user_model
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.utils import timezone
@@ -17,6 +22,16 @@ ROWS = 40
 def pem(kind, number):
     body = hashlib.sha512(str(number).encode()).hexdigest()
     return f"-----BEGIN {kind}-----\n{body}\n-----END {kind}-----"
+
+
+def certificate(number):
+    """A true one: bytes that are no certificate would be ciphertext."""
+    key = Ed25519PrivateKey.from_private_bytes(hashlib.sha256(str(number).encode()).digest())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"client {number}")])
+    begin = datetime.datetime(2026, 1, 1)
+    built = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
+    built = built.serial_number(number + 1).not_valid_before(begin).not_valid_after(begin.replace(year=2036))
+    return built.sign(key, None).public_bytes(Encoding.PEM).decode()
 
 
 User = get_user_model()
@@ -32,7 +47,7 @@ for n in range(ROWS):
         proxy_username="" if n % 5 == 0 else f"proxy {n}",
         proxy_password=f"proxy password {n}",
         client_key=pem("PRIVATE KEY", n),
-        client_cert=pem("CERTIFICATE", n),
+        client_cert=certificate(n),
         headers=[{"X-Number": str(n)}],
         pulp_labels={"stage": "test"},
     )

@@ -1,11 +1,18 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Random-looking data that is known by its form, its first bytes, or its place: what value_look.py does not count."""
+"""Random-looking texts that are known by their whole form, or by their place: what value_look.py does not count.
+
+A form explains a value only if all of it is consistent with the form: lengths, alphabets, and what is encoded inside.
+"""
 
 from __future__ import annotations
 
+import base64
+import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+
+from . import binary_forms, password_hashes, service_tokens
 
 
 def _any(*patterns: str) -> re.Pattern[str]:
@@ -13,11 +20,7 @@ def _any(*patterns: str) -> re.Pattern[str]:
 
 
 _HEX = r"[\da-fA-F]"
-_CRYPT = r"[./\dA-Za-z]"  # the characters of crypt(5)
 _BASE64 = r"[\w+/.-]"
-# Hashes in crypt(5) and in the PHC string format. Django has some of them after a name of its own.
-_BCRYPT = rf"\$2[abxy]?\$\d\d\${_CRYPT}{{53}}"
-_ARGON2 = rf"\$?argon2\w*\$(?:v=\d+\$)?[mtpkeyidat]+=[\w+/=,]+\${_BASE64}+\${_BASE64}+={{0,2}}"
 # Digests by name, with how many bytes they have.
 _DIGESTS = (
     ("md5", 16),
@@ -27,123 +30,189 @@ _DIGESTS = (
     (r"sha-?(?:2-|3-)?384", 48),
     (r"sha-?(?:2-|3-)?512|blake2b?\w*", 64),
 )
-# Prefixes of tokens and IDs, as the services that make them document them.
-_TOKENS = (
-    r"[spr]k_(?:live|test)_|whsec_|gh[opsur]_|github_pat_|glpat-|xox[abeoprs]-|hv[sbr]\.|dop_v1_|shp\w\w_|npm_|pypi-|"
-    r"ya29\.|AIza|AKIA|ASIA|SG\.|sq0\w+-|EAA"
-)
-_IDS = r"cus|acct|ch|pi|pm|sub|in|evt|price|prod|seti|src|card|tok|req|txn|po|re|si"
-# What an application may put before its own tokens: never the scheme of a URL, or the first part of a path.
-_NOT_ENCRYPTED = r"(?!(?:aes\w*|cipher\w*|crypt\w*|enc|encr\w*|fernet|secrets?)[.:/])"
-
 SIGNED = "signed by Django"
+UUID = "a UUID"
 # Texts: the first pattern that matches a whole value explains it.
 FORMS: tuple[tuple[str, re.Pattern[str]], ...] = (
+    ("a password hash", _any(*password_hashes.PATTERNS)),
+    # django.core.signing: a value, its time in base62, which began with 1 in 2001 and will with 3 in 2057, and an HMAC
+    # of SHA-1 or SHA-256 in base64
+    (SIGNED, _any(r"[\w.@+-]*:[123][\dA-Za-z]{5}:[\w-]{27}(?:[\w-]{16})?")),
     (
-        "a password hash",
+        UUID,  # RFC 9562: with its variant and a version
         _any(
-            # django.contrib.auth.hashers, and a password that cannot be used
-            rf"pbkdf2_\w+\$\d+\$[^$]+\${_BASE64}{{27,86}}={{0,2}}",
-            rf"argon2\w*{_ARGON2}",
-            rf"bcrypt\w*\${_BCRYPT}",
-            rf"scrypt\$\d+\$[^$]+\$\d+\$\d+\${_BASE64}{{43,88}}={{0,2}}",
-            rf"(?:md5|unsalted_md5)\$[^$]*\${_HEX}{{32}}|(?:sha1|unsalted_sha1)\$[^$]*\${_HEX}{{40}}",
-            rf"crypt\${_CRYPT}*\${_CRYPT}{{13}}",
-            r"![A-Za-z0-9]{40}",
-            _BCRYPT,
-            _ARGON2,
-            rf"\$(?:1|apr1)\${_CRYPT}{{0,8}}\${_CRYPT}{{22}}",
-            rf"\$5\$(?:rounds=\d+\$)?{_CRYPT}{{0,16}}\${_CRYPT}{{43}}",
-            rf"\$6\$(?:rounds=\d+\$)?{_CRYPT}{{0,16}}\${_CRYPT}{{86}}",
-            rf"\$g?y\${_CRYPT}+\${_CRYPT}{{1,86}}\${_CRYPT}{{43}}|\$7\${_CRYPT}{{11,97}}\${_CRYPT}{{43}}",
-            rf"\$md5[\w,=]*\${_CRYPT}{{0,16}}\${{1,2}}{_CRYPT}{{22}}|\$sha1\$\d+\${_CRYPT}{{0,64}}\${_CRYPT}{{28}}",
-            rf"\$scrypt\$ln=\d+,r=\d+,p=\d+\${_BASE64}{{0,88}}\${_BASE64}{{43,88}}={{0,2}}",
-            rf"\$pbkdf2(?:-\w+)?\$[\d=il,]+\${_BASE64}{{0,88}}\${_BASE64}{{27,86}}={{0,2}}",
-            # RFC 2307: a digest, and a salt of at most 16 bytes
-            rf"\{{(?:S?SHA\d*|S?MD5)\}}{_BASE64}{{22,108}}={{0,2}}",
-            rf"\{{(?:CRYPT|PBKDF2[\w-]*|ARGON2)\}}(?:{_BCRYPT}|{_ARGON2}|{_CRYPT}{{13}}|[\w$=,.]*\${_BASE64}{{22,86}}={{0,2}})",
-        ),
-    ),
-    # django.core.signing: a value, its time in base62, and an HMAC of SHA-1 or SHA-256 in base64
-    (SIGNED, _any(r"[\w.@+-]*:[\dA-Za-z]{6}:[\w-]{27}(?:[\w-]{16})?")),
-    (
-        "a UUID",  # RFC 9562; without hyphens only with a version and a variant
-        _any(
-            rf"(?:urn:uuid:)?\{{?{_HEX}{{8}}(?:-{_HEX}{{4}}){{3}}-{_HEX}{{12}}\}}?",
+            rf"(?:urn:uuid:)?\{{?{_HEX}{{8}}-{_HEX}{{4}}-[1-8]{_HEX}{{3}}-[89abAB]{_HEX}{{3}}-{_HEX}{{12}}\}}?",
             r"[\da-f]{12}4[\da-f]{3}[89ab][\da-f]{15}",
             r"[\dA-F]{12}4[\dA-F]{3}[89AB][\dA-F]{15}",
             r"01[89a-f][\da-f]{9}7[\da-f]{3}[89ab][\da-f]{15}",
         ),
     ),
-    ("a signed JSON Web Token", _any(r"eyJ[\w-]+\.[\w-]+\.[\w-]*")),  # RFC 7515; an encrypted one has five parts
-    ("a PEM document", _any(r"\s*-----BEGIN (?!ENCRYPTED|PGP MESSAGE|AGE)[A-Z0-9 ]+-----.+")),
-    ("an SSH key", _any(r"(?:ssh-\w+|ecdsa-[\w-]+|sk-[\w@.-]+) AAAA.+")),
     (
         "a named digest",
         _any(
             *(
-                rf"(?:{name})[:=-](?:{_HEX}{{{2 * size}}}|{_BASE64}{{{-(-4 * size // 3)}}}={{0,2}})"
+                rf"(?i:{name})[:=-](?:{_HEX}{{{2 * size}}}|{_BASE64}{{{-(-4 * size // 3)}}}={{0,2}})"
                 for name, size in _DIGESTS
             )
         ),
     ),
-    ("an e-mail address or message ID", _any(r"<?[\w.!#$%&'*+/=?^`{|}~-]+@[\w-]+(?:\.[\w-]+)+>?")),
-    ("a geometry in EWKB", _any(rf"(?:010[1-7]0000[02]0|00[02]000000[1-7]){_HEX}{{16,}}")),
-    ("a key of Open edX", _any(r"(?:[a-z]+-v\d+:|i4x://|lb:|lib:|lct:|ccx-)[\w+@:/.~-]+")),
     (
-        "an address on a network, or a fingerprint",
-        _any(rf"{_HEX}{{0,4}}(?::{_HEX}{{0,4}}){{2,7}}(?:/\d+)?", rf"(?:{_HEX}{{2}}[:-]){{5,31}}{_HEX}{{2}}"),
-    ),
-    ("a URL", _any(rf"{_NOT_ENCRYPTED}[a-zA-Z][\w+.-]{{1,20}}:/?/[^\s]+")),
-    ("a token of another service", _any(rf"(?:{_TOKENS})[\w.-]{{16,}}", r"[\w-]{11,22}:APA91b[\w-]{134}")),
-    # Of at most 24 characters, but for those of a checkout: 12 bytes of nonce and 16 of a tag are more in any encoding.
-    ("an ID of another service", _any(rf"(?:{_IDS})_[A-Za-z0-9]{{14,32}}", r"cs_(?:live|test)_[A-Za-z0-9]{14,80}")),
-    (
-        "a path",  # its first part is a word, or its last one has a suffix
+        "a key of Open edX",
         _any(
-            rf"(?:~|\.{{1,2}}|[A-Za-z]:)?/?{_NOT_ENCRYPTED}[A-Za-z]?[a-z][a-z_.-]+/[^\s]*",
-            r"[^\s]*/[^\s]*[^\s/]\.[a-z][a-z0-9]{1,4}",
+            r"(?:course|library|ccx|block|asset|ccb|aside-(?:usage|def))-v\d+:[\w.~-]+\+[\w+@:/.~-]+",
+            r"(?:i4x://|lb:|lib:|lct:)[\w+@:/.~-]+",
         ),
     ),
+    # An address on a network: six or eight bytes, or eight groups of an address of IPv6 that is in use
+    (
+        "an address on a network",
+        _any(
+            rf"(?:{_HEX}{{2}}[:-]){{5}}(?:{_HEX}{{2}}[:-]{_HEX}{{2}}[:-])?{_HEX}{{2}}",
+            rf"(?i:[23]{_HEX}{{3}}|f[cd]{_HEX}{{2}}|fe80|ff\d\d|0{{1,4}})?(?::{_HEX}{{0,4}}){{1,7}}(?:/\d+)?",
+        ),
+    ),
+    ("a trace of W3C", _any(r"00-[\da-f]{32}-[\da-f]{16}-[\da-f]{2}")),
+    ("an address of Ethereum", _any(r"0x[\da-fA-F]{40}")),
+    ("a token of another service", _any(*service_tokens.TOKENS)),
+    ("an ID of another service", _any(*service_tokens.IDS)),
 )
+# A UUID without regard to its version and variant: a block of AES can be written as one.
+WRITTEN_AS_UUID = _any(rf"(?:urn:uuid:)?\{{?{_HEX}{{8}}(?:-{_HEX}{{4}}){{3}}-{_HEX}{{12}}\}}?")
 # RFC 2397: what is in one is looked at.
 DATA_URI = re.compile(r"data:[\w.+-]*/?[\w.+-]*(?:;[\w.+-]+=[^;,]*)*(?P<base64>;base64)?,(?P<data>.*)", re.DOTALL)
 # Documents that say themselves that they are encrypted.
 ENCRYPTED = _any(r"-----BEGIN (?:ENCRYPTED|PGP MESSAGE|AGE )", r"-----BEGIN [A-Z ]+-----\s+Proc-Type: 4,ENCRYPTED")
-# Bytes, by the first of them. What packed_values.py decompresses is not here: it is looked into.
-MAGICS: tuple[tuple[str, re.Pattern[bytes]], ...] = tuple(
-    (what, re.compile(begins, re.DOTALL))
-    for what, begins in (
-        ("a picture", rb"\x89PNG\r\n|\xff\xd8\xff|GIF8[79]a|RIFF....WEBP|BM....\0\0\0\0|II\*\0|MM\0\*|\0\0\x01\0"),
-        ("a document", rb"%PDF-|PK\x03\x04|\xd0\xcf\x11\xe0\xa1\xb1|\{\\rtf|SQLite format 3\0"),
-        ("compressed data", rb"\x28\xb5\x2f\xfd|\x04\x22\x4d\x18|7z\xbc\xaf\x27\x1c"),
-        ("sound or video", rb"ID3|\xff[\xfb\xf3\xf2]|OggS|fLaC|....ftyp|\x1aE\xdf\xa3|RIFF....(?:WAVE|AVI )"),
-        ("a pickled object", rb"\x80[\x02-\x05](?:\x95.{6}\0\0|[\]\}K-X(cq)])"),
-        ("a certificate or key in DER", rb"\x30\x82..\x30|\x30\x81.\x30"),
-        ("a public key of OpenPGP", rb"\x99[\0-\x03].\x04|\xc6\xc1.\x04"),
-        ("a geometry in EWKB", rb"[\0\x01](?:[\x01-\x07]\0\0[\0\x20]|[\0\x20]\0\0[\x01-\x07])"),
-        ("a font", rb"wOF[F2]|OTTO|ttcf|\0\x01\0\0\0"),
-        ("a program", rb"\x7fELF|MZ.\0|\xca\xfe\xba\xbe|\0asm"),
-        ("Arrow, Parquet or NumPy data", rb"ARROW1|PAR1|\x93NUMPY"),
-    )
+
+
+def form_of(text: str) -> str:
+    """What a text is by its form, checked to its end; empty if it has none."""
+    if len(text.split(None, 1)) > 1:  # of several words
+        return next((what for what, is_one in _OF_WORDS if is_one(text)), "")
+    for what, form in FORMS:
+        if form.fullmatch(text):
+            return what
+    return next((what for what, is_one in _CHECKED if is_one(text)), "")
+
+
+def _unbase64(text: str) -> bytes:
+    joined = "".join(text.split()).rstrip("=").replace("-", "+").replace("_", "/")
+    try:
+        return base64.b64decode(joined + "=" * (-len(joined) % 4), validate=True)
+    except ValueError:  # of other signs, or one too many
+        return b""
+
+
+_JWT = re.compile(r"(eyJ[\w-]+)\.(eyJ[\w-]+)\.[\w-]*")
+
+
+def _is_jwt(text: str) -> bool:
+    """RFC 7515: a header with its algorithm, claims, and a signature. An encrypted one has five parts."""
+    found = _JWT.fullmatch(text)
+    if not found:
+        return False
+    try:
+        header, claims = (json.loads(_unbase64(part)) for part in found.groups())
+    except ValueError:
+        return False
+    return isinstance(claims, dict) and isinstance(header, dict) and "alg" in header and "enc" not in header
+
+
+_PEM = re.compile(r"\s*-----BEGIN (?P<label>[A-Z0-9 ]+)-----(?P<body>.+?)(?P<end>-----END |\Z)", re.DOTALL)
+_OPENSSH = re.compile(rb"openssh-key-v1\0\0\0\0\x04none")
+_OF_DER = re.compile(
+    r"(?:NEW |TRUSTED )?CERTIFICATE(?: REQUEST)?|X509 CRL|PKCS7|(?:(?:RSA |EC |DSA )?(?:PRIVATE|PUBLIC) KEY)|"
+    r"(?:DH|EC|DSA) PARAMETERS"
 )
-# Columns of well-known packages that hold random texts by design, by table and column as their models name them.
-COLUMNS: Mapping[str, str] = {
-    "django_session.session_key": "a session key of Django",
-    "django_session.session_data": "session data of Django, signed",
-    "authtoken_token.key": "a token of Django REST framework",
-    "knox_authtoken.digest": "a digest of django-rest-knox",
-    "oauth2_provider_accesstoken.token": "a token of Django OAuth Toolkit",
-    "oauth2_provider_refreshtoken.token": "a token of Django OAuth Toolkit",
-    "oauth2_provider_grant.code": "a code of Django OAuth Toolkit",
-    "oauth2_provider_application.client_id": "an ID of Django OAuth Toolkit",
-    "otp_static_statictoken.token": "a token of django-otp",
-    "otp_totp_totpdevice.key": "a key of django-otp, unencrypted",
-    "otp_hotp_hotpdevice.key": "a key of django-otp, unencrypted",
-    "account_emailconfirmation.key": "a confirmation key of django-allauth",
-    "socialaccount_socialtoken.token": "a token of another service",
-    "socialaccount_socialtoken.token_secret": "a token of another service",
-    "social_auth_code.code": "a code of python-social-auth",
-    "easy_thumbnails_source.storage_hash": "a digest of easy-thumbnails",
-    "axes_accessattempt.session_hash": "a digest of django-axes",
+
+
+def _is_pem(text: str) -> bool:
+    """A key or certificate that is not encrypted, or what OpenPGP and SSH write."""
+    found = _PEM.match(text)
+    if not found:
+        return False
+    label, data = found["label"], _unbase64(found["body"].rpartition("\n\n")[2])
+    if label == "OPENSSH PRIVATE KEY":
+        return bool(_OPENSSH.match(data))
+    if _OF_DER.fullmatch(label):
+        return binary_forms.is_der(data or _cut(found["body"]), not found["end"])
+    return label in ("PGP PUBLIC KEY BLOCK", "PGP PRIVATE KEY BLOCK", "PGP SIGNATURE", "SSH SIGNATURE")
+
+
+def _cut(body: str) -> bytes:
+    """The bytes of a text in base64 that was cut off."""
+    joined = "".join(body.split())
+    return _unbase64(joined[: len(joined) // 4 * 4])
+
+
+_SSH = re.compile(r"(?P<kind>ssh-\w+|ecdsa-[\w-]+|sk-[\w@.-]+) (?P<data>AAAA[\w+/]+={0,2})(?: .*)?")
+
+
+def _is_ssh(text: str) -> bool:
+    """RFC 4253: the key's kind once more, and numbers, each after its length."""
+    found = _SSH.fullmatch(text)
+    data, place, parts = _unbase64(found["data"]) if found else b"", 0, []
+    while len(data) - place > 0:
+        size = int.from_bytes(data[place : place + 4], "big")
+        parts.append(data[place + 4 : place + 4 + size])
+        place += 4 + size
+    return bool(found and parts and place == len(data) and parts[0] == found["kind"].encode())
+
+
+_IN_BASE64 = re.compile(r"[\w+/=-]+", re.ASCII)
+_BASE83 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz#$%*+,-.:;=?@[]^_{|}~"
+
+
+def _is_blurhash(text: str) -> bool:
+    """Two characters for each component of a picture, of which the first character has the number; some that no base64
+    has."""
+    if not 20 <= len(text) <= 4 + 2 * 81 or not set(text) <= set(_BASE83) or _IN_BASE64.fullmatch(text):
+        return False
+    across, down = _BASE83.index(text[0]) % 9 + 1, _BASE83.index(text[0]) // 9 + 1
+    return len(text) == 4 + 2 * across * down
+
+
+# The curve P-256, on which the public keys of notifications to browsers are: y^2 = x^3 - 3x + b.
+_PRIME = 2**256 - 2**224 + 2**192 + 2**96 - 1
+_B = 0x5AC635D8AA3A93E7B3EBBD55769886BC651D06B0CC53B0F63BCE3C3E27D2604B
+
+
+def _is_point(text: str) -> bool:
+    data = _unbase64(text) if 86 <= len(text) <= 88 and text[0] == "B" else b""
+    if len(data) != 65 or data[0] != 4:
+        return False
+    across, up = int.from_bytes(data[1:33], "big"), int.from_bytes(data[33:], "big")
+    return (up * up - across**3 + 3 * across - _B) % _PRIME == 0
+
+
+_CHECKED: tuple[tuple[str, Callable[[str], bool]], ...] = (
+    ("a signed JSON Web Token", _is_jwt),
+    ("a blurhash", _is_blurhash),
+    ("a public key on P-256", _is_point),
+)
+_OF_WORDS: tuple[tuple[str, Callable[[str], bool]], ...] = (("a PEM document", _is_pem), ("an SSH key", _is_ssh))
+_FOREIGN = ("a token of another service", r"(?!gAAAA)[\w.~|-]+")  # the alphabet of OAuth 2.0, without padding
+_TOOLKIT = r"[\w.~-]+"
+# Columns of well-known packages that hold random texts by design, by table and column as their models name them, with
+# the form of such a text: any other one is judged as in any column.
+COLUMNS: Mapping[str, tuple[str, re.Pattern[str]]] = {
+    place: (what, re.compile(form))
+    for place, (what, form) in {
+        "django_session.session_key": ("a session key of Django", r"[\da-z]{32,40}"),
+        "django_session.session_data": ("session data of Django, signed", r"[\w.-]+:[\dA-Za-z]{6}:[\w-]{27,43}"),
+        "authtoken_token.key": ("a token of Django REST framework", r"[\da-f]{40}"),
+        "knox_authtoken.digest": ("a digest of django-rest-knox", r"[\da-f]{128}"),
+        "oauth2_provider_accesstoken.token": ("a token of Django OAuth Toolkit", _TOOLKIT),
+        "oauth2_provider_refreshtoken.token": ("a token of Django OAuth Toolkit", _TOOLKIT),
+        "oauth2_provider_grant.code": ("a code of Django OAuth Toolkit", _TOOLKIT),
+        "oauth2_provider_application.client_id": ("an ID of Django OAuth Toolkit", r"[\w.-]{40}"),
+        "otp_static_statictoken.token": ("a token of django-otp", r"[a-z2-7]{1,16}"),
+        "otp_totp_totpdevice.key": ("a key of django-otp, unencrypted", r"[\da-f]{40}"),
+        "otp_hotp_hotpdevice.key": ("a key of django-otp, unencrypted", r"[\da-f]{40}"),
+        "account_emailconfirmation.key": ("a confirmation key of django-allauth", r"[\da-z]{64}"),
+        "socialaccount_socialtoken.token": _FOREIGN,
+        "socialaccount_socialtoken.token_secret": _FOREIGN,
+        "social_auth_code.code": ("a code of python-social-auth", r"[\da-f]{32}"),
+        "easy_thumbnails_source.storage_hash": ("a digest of easy-thumbnails", r"[\da-f]{32}"),
+        "axes_accessattempt.session_hash": ("a digest of django-axes", r"[\da-f]{64}"),
+    }.items()
 }

@@ -1,11 +1,15 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Bytes in writings that are no encoding of a whole value: percent signs, lists of numbers in JSON, parts of a URL."""
+"""Bytes in writings that are no encoding of a whole value: percent signs, lists of numbers in JSON, parts of a URL.
+
+And in writings of a whole value that no decoder reads: numbers, groups of digits, Python's own, a text of Latin-1.
+"""
 
 from __future__ import annotations
 
+import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from urllib.parse import unquote_to_bytes
 
 _PERCENT = re.compile(rb"(?:[^%\s]|%[\da-fA-F]{2})*%[\da-fA-F]{2}(?:[^%\s]|%[\da-fA-F]{2})*")
@@ -41,3 +45,74 @@ def url_parts(text: bytes) -> list[bytes]:
         return []
     parts = [unquote_to_bytes(part) for part in _BETWEEN.split(text)]
     return [part for part in parts if len(part) >= _PART]
+
+
+# Writings of a whole value, each by what it is called and how the bytes are read; empty if they are not random by it.
+_SHORTEST = 16  # bytes
+_NUMBER = re.compile(r"[1-9]\d{35,}", re.ASCII)  # but for a few of the highest, the digits of so many bytes
+_RUN = re.compile(r"(\d)\1{3}")  # in one of 15 random numbers; in numbers that people make, zeros in front
+_NUMBERS = re.compile(r"[\[({]?\s*(\d{1,3}(?:(?:\s*[,;|]\s*|\s+|[.:-])\d{1,3}){15,})\s*[\])}]?", re.ASCII)
+_PAIRS = re.compile(r"(?:[\da-f]{2}(?P<one>[ :,_-]))(?:[\da-f]{2}(?P=one)){14,}[\da-f]{2}", re.ASCII | re.IGNORECASE)
+_GROUPS = re.compile(r"[\da-f]{4,16}(?P<one>[ :_-])(?:[\da-f]{4,16}(?P=one))+[\da-f]{2,16}", re.ASCII | re.IGNORECASE)
+_SPELLED = re.compile(r"(?:(?:0x|\\x)[\da-f]{2}[ ,;]*){16,}", re.ASCII | re.IGNORECASE)
+_SHOWN = re.compile(r"""(?:b|bytearray\(b|memoryview\(b)(['"]).*\1\)?""", re.DOTALL)
+_CONTROL = re.compile("[\x01-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
+
+
+def _of_number(text: str) -> bytes:
+    if not _NUMBER.fullmatch(text) or _RUN.search(text) or len(set(text)) < 8:
+        return b""
+    number, digits = 0, text
+    while digits:  # in parts: a long text is more digits than Python reads at once
+        part, digits = digits[:1000], digits[1000:]
+        number = number * 10 ** len(part) + int(part)
+    return number.to_bytes((number.bit_length() + 7) // 8, "big")
+
+
+def _of_numbers(text: str) -> bytes:
+    found = _NUMBERS.fullmatch(text)
+    numbers = [int(number) for number in re.findall(r"\d+", found[1])] if found else []
+    if not numbers or max(numbers) > 255 or looks_listed_by_chance(bytes(numbers)):
+        return b""
+    return bytes(numbers)
+
+
+def _of_spelled(text: str) -> bytes:
+    pairs = re.findall(r"[\da-f]{2}", text.lower().replace("0x", " ")) if _SPELLED.fullmatch(text) else []
+    return bytes.fromhex("".join(pairs))
+
+
+def _shown(text: str) -> bytes:
+    """Bytes as Python shows them."""
+    if not _SHOWN.fullmatch(text):
+        return b""
+    try:
+        found = ast.literal_eval(text.partition("(")[2].rstrip(")") if "(" in text[:12] else text)
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        return b""
+    return found if isinstance(found, bytes) else b""
+
+
+def _of_characters(text: str) -> bytes:
+    """The codes of a text with signs that no text has: a quarter of random bytes are such in Latin-1."""
+    if text.isascii() or max(text) > "\xff" or len(_CONTROL.findall(text)) < 0.1 * len(text):
+        return b""
+    return text.encode("latin-1")
+
+
+WRITINGS: tuple[tuple[str, Callable[[str], bytes]], ...] = (
+    ("a decimal number", _of_number),
+    ("numbers of bytes", _of_numbers),
+    ("hex with signs", _of_spelled),
+    ("Python's writing of bytes", _shown),
+    ("characters of Latin-1", _of_characters),
+)
+
+
+def joined_groups(text: str) -> str:
+    """Hex or base64 without the signs between its bytes or its groups of one length; empty if it has none."""
+    pairs = _PAIRS.fullmatch(text) or _GROUPS.fullmatch(text)
+    groups = text.split(pairs["one"]) if pairs else text.split()
+    if len(groups) < 4 or len(set(map(len, groups[:-1]))) > 1 or len(groups[-1]) > len(groups[0]):
+        return ""
+    return "".join(groups) if sum(map(len, groups)) >= 2 * _SHORTEST or not pairs else ""

@@ -1,6 +1,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is inside compressed and encoded values: JSON in base64, sessions of Django, gzip in a bytea. All is bounded."""
+"""What is inside compressed, encoded and pickled values: JSON in base64, sessions of Django, gzip in a bytea. All is
+bounded."""
 
 from __future__ import annotations
 
@@ -11,9 +12,11 @@ import zlib
 from collections.abc import Callable, Iterator
 
 from ..crypto.wrappers import unbase64
+from . import pickles
 from .column_types import is_document
 from .other_writings import number_lists, percent_decoded, url_parts
 
+LONGEST = 4096  # bytes or characters of a value that are read: the rest of a longer one is not there
 DEPTH = 3  # packed in packed values
 MOST = 1 << 20  # bytes of one value that are unpacked
 MOST_MEMORY = 1 << 26  # bytes that a decompressor may take for itself
@@ -73,12 +76,18 @@ def _of_base64(word: bytes) -> bytes:
 
 
 def document_in(value: str | bytes) -> str:
-    """The JSON document that all of a value stands for, compressed, in base64 or in hex; empty if there is none."""
+    """The JSON document that all of a value stands for, compressed, pickled, in base64 or in hex; empty if there is
+    none."""
     data = value.encode("utf-8", "replace") if isinstance(value, str) else value
+    is_cut = len(value) >= LONGEST
+    if pickled := pickles.document(data, is_cut):
+        return pickled
     for _level in range(DEPTH):
         data = decompressed(data) or _decoded(data)
         if not data:
             return ""
+        if pickled := pickles.document(data, is_cut):
+            return pickled
         try:
             text = data.decode("utf-8")
         except UnicodeDecodeError:

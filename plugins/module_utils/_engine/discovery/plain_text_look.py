@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import re
 
-from . import json_text
-from .known_forms import FORMS
+from . import addresses, json_text
+from .known_forms import form_of
 
 WORDS = "words"  # and what is of a known form, such as an e-mail address or a URL
 NUMBERS = "numbers"
@@ -28,7 +28,7 @@ def look_of(text: str) -> str:
     text = text.strip()
     if json_text.parse(text) is not None:
         return JSON
-    if any(form.fullmatch(text) for _, form in FORMS):
+    if form_of(text) or addresses.form_of(text)[0]:
         return WORDS
     lettered = [each for each in text.split() if _LETTERS.search(each)]
     if not lettered:

@@ -17,18 +17,23 @@ from .column_types import is_document
 from .known_forms import COLUMNS
 from .other_writings import looks_listed_by_chance, number_lists
 from .packed_values import document_in
-from .value_look import ENCODED, Look, Value, look_at
+from .value_look import ENCODED, KNOWN_FORMAT, NOTHING, Look, Value, has_random_word, look_at
 
 PLAIN, EXPLAINED, SPARSE, UNEXPLAINED = "plain", "explained", "sparse", "unexplained"
-ENOUGH = 3  # values that look random, of however many: one in 500 plain ones does by chance
+ENOUGH = 2  # values that look random, of however many: hardly any plain one does by chance
+LIKE_CODE = "base85"  # one more of these: a line of source code can look so
 SHARE = 0.2  # of a column's values that is enough, if they are fewer
+RULE = 0.5  # of a column's values that have a form which explains single values only: then it is what the column holds
+QUOTING = 0.7  # of a column's values with a random word: a program writes such a column, and not people
+FEWEST = 3  # values with a random word
 NAMES = "(name)"  # in place of a member's name: the names themselves
 
 
 @dataclass(frozen=True)
 class Explanation:
     """The verdict on one column: PLAIN, EXPLAINED, SPARSE or UNEXPLAINED, ``what`` it holds, in ``member`` of its
-    documents. SPARSE is what is random in too few values to be sure."""
+    documents. SPARSE is what a person should look at: a random value among many others, or random ones as long as the
+    digests that the column's name may mean."""
 
     verdict: str
     what: str = ""
@@ -45,22 +50,32 @@ _SIZES: dict[str, Callable[[int], int]] = {
     "base32": lambda length: -(-8 * length // 5),
     "base64": lambda length: -(-4 * length // 3),
 }
-# Whole words, or their ends: "research", "hashtag" and "committee" say nothing of the kind.
+# Whole words, or their ends: "research", "hashtag" and "committee" say nothing of the kind. They name the random text
+# itself, and what is encrypted of one is longer.
 _SAYS_DIGEST = re.compile(
-    r"(?:hash|digest|check_?sum|md5|(?:finger|thumb)_?print|hmac|signature)(?:es|ed|s)?(?![a-z])|sha_?\d|"
-    r"(?<![a-z])(?:etag|bidx|blind|search|lookup|commit|revision|nonce)s?(?![a-z])|"
-    r"^(?:id|pk)$|(?:^|_)(?:oid|sid|idx|index|version|cache_key|session_key|trace_id)$",
+    r"(?:hash|digest|check_?sum|md5|(?:finger|thumb)_?print|hmac)(?:es|ed|s)?(?![a-z])|sha_?\d|"
+    r"(?<![a-z])(?:etag|bidx|blind|commit|revision|tx_?id|tx)s?(?![a-z])|^(?:id|pk|oid)$|"
+    r"(?:^|_)(?:cache_key|session_key|trace_id|(?:device|push|apns)_token|message_id)$",
+)
+# These may name the text of which it is a digest, or another meaning of the word: a warning stays.
+_MAY_SAY_DIGEST = re.compile(
+    r"(?<![a-z])(?:signature|nonce|search|lookup|serial)(?:es|ed|s)?(?![a-z])|"
+    r"(?:^|_)(?:oid|sid|idx|index|version|serial_number|auth)$",
 )
 _SAYS_UUID = re.compile(r"[ug]uids?(?![a-z])")
+# Of a single random value among plain ones, the name of its column decides: one secret in a table of settings.
+_SAYS_SECRET = re.compile(
+    r"(?:^|_)(?:value|setting|secret|token|password|passwd|passphrase|pwd|key|credential|config|auth|pin|ssn|iban)s?$"
+)
+_SAYS_POINT = re.compile(r"p256dh$")
+POINT = 65  # bytes of the public key of notifications to a browser
 UUID = 16  # bytes: no other length is explained by that name
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
 
-def _says_digest(name: str, length: int) -> bool:
-    """Whether the name of a column or member says that so many bytes are a digest or random, in snake_case or
-    camelCase."""
-    words = _CAMEL.sub("_", name).lower()
-    return bool(_SAYS_DIGEST.search(words) or (length == UUID and _SAYS_UUID.search(words)))
+def _says(pattern: re.Pattern[str], name: str) -> bool:
+    """Whether the name of a column or member, in snake_case or camelCase, has one of the words."""
+    return bool(pattern.search(_CAMEL.sub("_", name).lower()))
 
 
 def classify(values: Iterable[Any], place: str, *, documents: bool = False) -> Explanation:
@@ -68,9 +83,12 @@ def classify(values: Iterable[Any], place: str, *, documents: bool = False) -> E
 
     ``place`` is its table and column, with a dot. In ``documents`` the members are judged by their names.
     """
-    if place in COLUMNS:
-        return Explanation(EXPLAINED, COLUMNS[place])
     texts: list[Value] = [value if isinstance(value, str) else bytes(value) for value in values]
+    if place in COLUMNS:
+        what, form = COLUMNS[place]
+        texts = [text for text in texts if not (isinstance(text, str) and form.fullmatch(text))]
+        if not texts:
+            return Explanation(EXPLAINED, what)
     inside = [text for text in texts if isinstance(text, str) and (documents or is_document(text))]
     opened = [(text, document_in(text)) for text in texts if text not in inside]
     packed = [document for _, document in opened if document]
@@ -94,17 +112,29 @@ def _judge(values: Sequence[Value], name: str) -> Explanation:
     """The verdict on values of one kind under one name."""
     filled = [value for value in values if value]
     looks = [look_at(value) for value in filled]
-    random = [look for look in looks if look.encoding and not look.known]
-    known = Counter(look.known for look in looks if look.known)
+    is_rule = sum(bool(look.form) for look in looks) >= RULE * len(filled)
+    random = [look for look in looks if look.is_unknown and (is_rule or not look.form)]
     if random:
-        digest = _as_digest(random, name)
-        if digest:
-            return Explanation(EXPLAINED, digest)
-        encoding = Counter(look.encoding for look in random).most_common(1)[0][0]
-        verdict = UNEXPLAINED if len(random) >= min(ENOUGH, SHARE * len(filled)) else SPARSE
-        what = f"{len(random)} of {len(filled)} values look like ciphertext in {encoding}"
-        return Explanation(verdict, what, count=len(random))
+        return _as_digest(random, name) or _judge_random(random, len(filled), name)
+    quoting = [value for value, look in zip(filled, looks) if look == NOTHING and has_random_word(value)]
+    if len(quoting) >= max(FEWEST, QUOTING * len(filled)):
+        what = f"{len(quoting)} of {len(filled)} values have a word that looks like ciphertext"
+        return Explanation(UNEXPLAINED, what, count=len(quoting))
+    known = Counter(look.known or look.form for look in looks if look.known or look.form)
     return Explanation(EXPLAINED, known.most_common(1)[0][0]) if known else Explanation(PLAIN)
+
+
+def _judge_random(random: Sequence[Look], count: int, name: str) -> Explanation:
+    encodings = Counter(look.encoding for look in random)
+    encoding = encodings.most_common(1)[0][0]
+    sure = len(random) - encodings[LIKE_CODE]
+    is_enough = len(random) >= SHARE * count or len(random) >= ENOUGH + 1 or sure >= ENOUGH
+    if sure and (KNOWN_FORMAT in encodings or _says(_SAYS_SECRET, name)):
+        is_enough = True
+    verdict = UNEXPLAINED if is_enough else SPARSE
+    return Explanation(
+        verdict, f"{len(random)} of {count} values look like ciphertext in {encoding}", count=len(random)
+    )
 
 
 def _judge_lists(documents: Iterable[str]) -> Explanation:
@@ -118,31 +148,38 @@ def _judge_lists(documents: Iterable[str]) -> Explanation:
     return Explanation(verdict, what, count=len(random))
 
 
-def _as_digest(random: Sequence[Look], name: str) -> str:
+def _as_digest(random: Sequence[Look], name: str) -> Explanation | None:
     """What fixed-length random values are, if their length and the name of their column say that they are digests."""
     (encoding, size), *others = {(look.encoding, look.size) for look in random}
-    length = next((length for length in DIGESTS if _SIZES.get(encoding, int)(length) == size), 0)
+    lengths = (POINT,) if _says(_SAYS_POINT, name) else DIGESTS
+    length = next((length for length in lengths if _SIZES.get(encoding, int)(length) == size), 0)
     if others or not length:
-        return ""
-    return f"a digest or random ID of {length} bytes" if _says_digest(name, length) else ""
+        return None
+    if length == POINT or _says(_SAYS_DIGEST, name) or (length == UUID and _says(_SAYS_UUID, name)):
+        return Explanation(EXPLAINED, f"a digest or random ID of {length} bytes")
+    if _says(_MAY_SAY_DIGEST, name):
+        what = f"{len(random)} values are as long as a digest of {length} bytes, and as ciphertext can be"
+        return Explanation(SPARSE, what)
+    return None
 
 
-_STRING = re.compile(r'"((?:[^"\\]|\\.)*)"\s*(:)?')
+# A number of a JSON document that is as long as ciphertext, or a text, with the colon where it is a member's name.
+_TEXT = re.compile(r'"((?:[^"\\]|\\.)*)"\s*(:)?|(?<![\w.-])(\d{36,})(?![\w.])')
 _ESCAPE = re.compile(r"\\(?:u([\da-fA-F]{4})|(.))")
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f"}
 
 
 def _members(documents: Iterable[str]) -> Iterator[tuple[str, list[Value]]]:
-    """The texts of JSON documents by the name of the member that each is in. A document may be cut off."""
+    """The texts and long numbers of JSON documents by the name of the member that each is in. One may be cut off."""
     found: dict[str, list[Value]] = {}
     for document in documents:
         name = ""
-        for text, colon in _STRING.findall(document):
+        for text, colon, number in _TEXT.findall(document):
             if colon:
                 name = text
                 found.setdefault(NAMES, []).append(_unescaped(text))
-            elif text:
-                found.setdefault(name, []).append(_unescaped(text))
+            elif text or number:
+                found.setdefault(name, []).append(_unescaped(text or number))
     yield from sorted(found.items())
 
 

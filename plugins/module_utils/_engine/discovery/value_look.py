@@ -22,19 +22,20 @@ import re
 import string
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Union
 
-from . import json_text, plain_text_look
-from .known_forms import DATA_URI, ENCRYPTED, FORMS, MAGICS
-from .other_writings import percent_decoded, url_parts
-from .packed_values import decompressed
+from . import addresses, binary_forms, json_text, pickles, plain_text_look
+from .known_forms import DATA_URI, ENCRYPTED, UUID, WRITTEN_AS_UUID, form_of
+from .other_writings import WRITINGS, joined_groups, percent_decoded, url_parts
+from .packed_values import LONGEST, decompressed
 from .plain_text_look import CODES
 from .signatures import FERNET, identify
 
 SHORTEST = 16  # bytes that a value must have to be judged: a block of AES, or a nonce and a few bytes
 WHOLE = 0.6  # of a value that must be random: a sentence that quotes a token is no ciphertext
 ENCODED = "encoded text"
+KNOWN_FORMAT = "a known format"  # in place of an encoding: of signatures.py
 LOOKED_AT = 20_000  # bytes of what was compressed
 
 Value = Union[str, bytes]
@@ -43,6 +44,8 @@ _RUN = re.compile(r"[A-Za-z0-9+/_-]{16,}={0,2}")
 _HEX = re.compile(r"(?:[\da-f]{2}){8,}|(?:[\dA-F]{2}){8,}", re.ASCII)
 _BASE32 = re.compile(r"(?:[A-Z2-7]{16,}|[a-z2-7]{16,})={0,6}")
 _BASE85 = re.compile(r"[!-~]{20,}")
+_BETWEEN = re.compile(r"[/\\@:?&=#;,.]+")  # the parts of an address
+_PREFIX = re.compile(r"^(?:0x|\\x)(?=[\da-fA-F]+$)")
 _RARE = set("jqxzvkwJQXZVKW")  # letters that are 27 % of random ones, and 5 % of those in English
 _WORDS = re.compile(r"[A-Za-z]?[a-z]{3,}(?![a-z])")
 # The class of each sign that a run can have.
@@ -132,6 +135,7 @@ class Look:
     known: str = ""
     encoding: str = ""
     size: int = 0  # characters or bytes of a value that is random as a whole
+    form: str = ""  # of a random value: it explains some values among others, and no column that has nothing else
 
     @property
     def is_unknown(self) -> bool:
@@ -139,24 +143,44 @@ class Look:
         return bool(self.encoding and not self.known)
 
 
-_NOTHING = Look()
+NOTHING = Look()
 
 
 def look_at(value: Value) -> Look:
     if isinstance(value, bytes):
-        return _look_at_bytes(value)
+        return _look_at_bytes(value, len(value) >= LONGEST)
     text = value.strip()
     if ENCRYPTED.match(text) or identify(text) is not None:
-        return Look(encoding="a known format")
+        return Look(encoding=KNOWN_FORMAT)
     if uri := DATA_URI.fullmatch(text):
         return _look_at_data_uri(uri)
     if decoded := percent_decoded(text.encode("utf-8", "replace")):
         inside = look_at(decoded)
         return Look(encoding=f"percent-encoded {inside.encoding}") if inside.is_unknown else inside
-    for what, form in FORMS:
-        if form.fullmatch(text):
-            return Look(encoding="a URL") if has_known_format(text) else Look(known=what)
-    packed = "".join(text.split()) if _is_wrapped(text) else text
+    if known := form_of(text):
+        return Look(known=known)
+    if WRITTEN_AS_UUID.fullmatch(text):
+        inside = _look_at_run(text.rpartition(":")[2].strip("{}").replace("-", ""), "hex")
+        return replace(inside, form=UUID) if inside.encoding else Look(known=UUID)
+    form, explains = addresses.form_of(text)
+    if form and has_known_format(text):
+        return Look(encoding=KNOWN_FORMAT)
+    if form and explains:
+        return Look(known=form)
+    look = _look_at_writing(text) or _look_at_encoding(text, len(value) >= LONGEST)
+    if not form or look.known:
+        return look
+    is_random = bool(look.encoding) and any(map(_is_random_part, _BETWEEN.split(text)))
+    return replace(look, form=form) if is_random else Look(known=form)
+
+
+def _is_random_part(part: str) -> bool:
+    return len(part) >= _LEAST and bool(_look_at_encoding(part, False).encoding)
+
+
+def _look_at_encoding(text: str, is_cut: bool) -> Look:
+    """A text that is random in one of the encodings that are in use, as a whole or in most of it."""
+    packed = "".join(text.split()) if _is_wrapped(text) else _PREFIX.sub("", text)
     has_words = len(packed.split()) > 1
     for encoding, runs, is_random, density in _TESTS:
         if encoding != "hex" and has_words:
@@ -164,9 +188,38 @@ def look_at(value: Value) -> Look:
         found = [run for run in runs.findall(packed) if is_random(run)]
         size = sum(map(len, found))
         if size * density >= SHORTEST and size >= WHOLE * len(packed):
-            known = _known_inside(found[0], encoding) if len(found) == 1 else ""
+            known = _known_inside(found[0], encoding, is_cut) if len(found) == 1 else ""
             return Look(known, encoding, len(packed.rstrip("=")) if size == len(packed) else 0)
-    return _NOTHING
+    return NOTHING
+
+
+def _look_at_writing(text: str) -> Look | None:
+    """A text that is bytes in another writing, if they are random."""
+    if joined := joined_groups(text):
+        for encoding in ("hex", "base64"):
+            look = _look_at_run(joined, encoding)
+            if look.encoding:
+                return look
+    for writing, read in WRITINGS:
+        if data := read(text):
+            look = _look_at_bytes(data, False)
+            return replace(look, encoding=writing, size=0) if look.is_unknown else look
+    return None
+
+
+def _look_at_run(text: str, encoding: str) -> Look:
+    """A text as one run of an encoding."""
+    for name, runs, is_random, density in _TESTS:
+        if name == encoding and len(text) * density >= SHORTEST and runs.fullmatch(text) and is_random(text):
+            return Look(encoding=encoding, size=len(text.rstrip("=")))
+    return NOTHING
+
+
+def has_random_word(value: Value) -> bool:
+    """Whether a word of a text is random."""
+    text = value if isinstance(value, str) else value.decode("utf-8", "replace")
+    words = text.split()
+    return len(words) > 1 and any(look_at(word).is_unknown for word in words if len(word) >= _LEAST)
 
 
 def has_known_format(text: str) -> bool:
@@ -184,15 +237,17 @@ def _look_at_data_uri(uri: re.Match[str]) -> Look:
     return Look(encoding="a data URI") if look_at(inside).is_unknown else Look(known="a data URI")
 
 
-def _look_at_bytes(data: bytes) -> Look:
+def _look_at_bytes(data: bytes, is_cut: bool) -> Look:
     if _is_text(data):
         return look_at(data.decode("utf-8"))
-    known = _known_bytes(data)
+    known = _known_bytes(data, is_cut)
     if known:
         return Look(known=known)
+    if binary_forms.is_encrypted(data, is_cut):
+        return Look(encoding="an encrypted document")
     if decompressed(data):  # what is known of it would have been said
         return Look(encoding="compressed bytes")
-    return Look(encoding="bytes", size=len(data)) if _is_random_bytes(data) else _NOTHING
+    return Look(encoding="bytes", size=len(data)) if _is_random_bytes(data) else NOTHING
 
 
 def _is_wrapped(text: str) -> bool:
@@ -201,14 +256,14 @@ def _is_wrapped(text: str) -> bool:
     return len(lines) > 1 and len(set(map(len, lines[:-1]))) == 1 and len(lines[0]) >= 60
 
 
-def _known_inside(run: str, encoding: str) -> str:
+def _known_inside(run: str, encoding: str, is_cut: bool) -> str:
     """What an encoded text is, if its bytes are of a known kind, or a text that is not random itself."""
     try:
         data = _DECODED[encoding](run.rstrip("="))
     except (KeyError, ValueError, binascii.Error):
         return ""
     if not _is_text(data):
-        return _known_bytes(data)
+        return _known_bytes(data, is_cut)
     inside = look_at(data.decode("utf-8"))
     return inside.known or ("" if inside.encoding or _TOKEN.search(data) else ENCODED)
 
@@ -220,10 +275,17 @@ def _base64(run: str) -> bytes:
 _DECODED: dict[str, Callable[[str], bytes]] = {"hex": bytes.fromhex, "base64": _base64}
 
 
-def _known_bytes(data: bytes) -> str:
+def _known_bytes(data: bytes, is_cut: bool) -> str:
     if inside := decompressed(data):  # only a stream that decompresses is one, and of plain data
-        return "" if _look_at_bytes(inside[:LOOKED_AT]).is_unknown or _TOKEN.search(inside) else "compressed data"
-    return next((what for what, begins in MAGICS if begins.match(data)), "")
+        return (
+            ""
+            if _look_at_bytes(inside[:LOOKED_AT], len(inside) > LOOKED_AT).is_unknown or _TOKEN.search(inside)
+            else "compressed data"
+        )
+    if pickled := pickles.document(data, is_cut):
+        document = json_text.parse(pickled)
+        return "" if document is None or _is_encrypted_document(document) else "a pickled object"
+    return binary_forms.kind_of(data, is_cut)
 
 
 # A Fernet token with anything around it: under a key that is rotated, it would be unreadable.

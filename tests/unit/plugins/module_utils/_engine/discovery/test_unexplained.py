@@ -7,19 +7,41 @@ from __future__ import annotations
 import ast
 import base64
 import bz2
+import datetime
 import gzip
+import io
 import json
+import pickle
 import pydoc_data.topics
 import random
 import re
+import struct
 import uuid
+import zipfile
 import zlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery import unexplained, value_look
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery import (
+    accounting,
+    packed_values,
+    unexplained,
+    value_look,
+)
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, derive_private_key
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    KeySerializationEncryption,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+)
+from cryptography.x509.oid import NameOID
 
 CHANCE = random.Random(21)
 ENCODINGS: dict[str, Callable[[bytes], Any]] = {
@@ -58,6 +80,27 @@ PLAIN: dict[str, Sequence[str]] = {
     "keys of courses": [f"course-v1:{one.title()}X+{one.upper()}101x+2T2026" for one in WORDS[:500]],
     "Arabic digits": [f"{CHANCE.randrange(10**20):020}".translate(ARABIC) for _ in range(500)],
 }  # fmt: skip
+MADE = random.Random(23)  # of its own: the other values stay as they are
+HEXES = [MADE.randbytes(20).hex() for _ in range(500)]
+PLAIN.update({
+    "media": [f"media/{one[:2]}/{one[2:4]}/{one}.jpg" for one in HEXES],
+    "uploads": [f"uploads/{word}/{word}_{one[:7]}.{('pdf', 'png')[n % 2]}"
+                for n, (word, one) in enumerate(zip(WORDS, HEXES))],
+    "stores by content": [f"artifact/{one[:2]}/{one[2:]}" for one in HEXES],
+    "UUIDs": [str(uuid.UUID(int=MADE.getrandbits(128), version=version)) for _ in range(200) for version in (1, 4, 5)],
+    "folders by UUID": [f"exports/{uuid.UUID(int=MADE.getrandbits(128), version=4)}/report.csv" for _ in range(500)],
+    "digests in URLs": [f"https://cdn.example.org/assets/{one}.css" for one in HEXES],
+    "shares": [", ".join(str(MADE.randrange(100)) for _ in range(MADE.randrange(16, 40))) for _ in range(500)],
+    "coordinates": [" ".join(f"{MADE.uniform(-90, 90):.6f}" for _ in range(10)) for _ in range(500)],
+    "invoices of 44 digits": [
+        f"352401{MADE.randrange(10**14):014}55001{MADE.randrange(99999):09}1{MADE.randrange(10**9):09}"
+        for _ in range(500)
+    ],
+    "account numbers in groups": [re.sub("(....)", r"\1 ", f"DE{MADE.randrange(10**20):020}") for _ in range(500)],
+    "programs": [f"Mozilla/5.0 (X11; Linux x86_64) Chrome/{n % 80 + 60}.0.{n * 7}.0 Safari/537.36" for n in range(500)],
+    "accented": ["".join(MADE.choices("aábcčdďeéěfghiíjklmnňoópqrřsštťuúůvwxyýzž ", k=50)) for _ in range(500)],
+    "hashes": [f"sha256:{MADE.randbytes(32).hex()}" for _ in range(500)],
+})  # fmt: skip
 
 
 @pytest.fixture(autouse=True)
@@ -96,6 +139,10 @@ def test_a_column_is_judged_by_all_of_its_sample() -> None:
             for start in range(0, len(values) - 25, size):
                 found = unexplained.classify(values[start : start + size], "a.b")
                 assert found.verdict != unexplained.UNEXPLAINED
+
+
+def test_a_value_that_was_cut_off_is_known_by_its_length() -> None:
+    assert accounting.LONGEST == packed_values.LONGEST
 
 
 WRITTEN = random.Random(22)  # of its own: the other values stay as they are
@@ -142,17 +189,150 @@ def test_ordinary_values_in_these_writings_stay_quiet(writing: str) -> None:
     assert unexplained.classify(ORDINARY[writing], "a.b").verdict in (unexplained.PLAIN, unexplained.EXPLAINED)
 
 
+DRESSED = random.Random(24)
+TALE = "this secret was stored by the system on {} and is encrypted: {}"
+
+
+def sealed() -> bytes:
+    """A nonce, a tag, and some bytes of AES-GCM."""
+    return DRESSED.randbytes(DRESSED.randrange(29, 70))
+
+
+def urlsafe(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).decode()
+
+
+# Ciphertext with the beginning, the end or the alphabet of something else: how a value is written, and how many of 300
+# single ones count as random. Of what counts only as a column, no single one does.
+DRESSES: dict[str, tuple[Callable[[], Any], float]] = {
+    # the beginning of a known kind of bytes
+    "a version and a key ID": (lambda: b"\x01" + struct.pack(">I", 1) + sealed(), 0.97),
+    "a version and a key ID, little-endian": (lambda: b"\x01" + struct.pack("<I", 1) + sealed(), 0.97),
+    "a version and a key ID before two blocks": (lambda: b"\x01\x01\0\0\0" + DRESSED.randbytes(32), 0.93),
+    "a version and a key ID in hex": (lambda: (b"\x01" + struct.pack("<I", 1) + sealed()).hex(), 0.97),
+    "a version and a key ID in base64": (lambda: urlsafe(b"\0" + struct.pack(">I", 1) + sealed()), 0.93),
+    "two numbers": (lambda: struct.pack(">HI", 1, 1) + sealed(), 0.97),
+    "the number 256": (lambda: struct.pack(">I", 256) + sealed(), 0.97),
+    "DER": (lambda: b"\x30\x82\x01\x50\x30" + DRESSED.randbytes(330), 0.97),
+    "ZIP": (lambda: b"PK\x03\x04" + sealed(), 0.97),
+    "PNG": (lambda: b"\x89PNG\r\n\x1a\n" + sealed(), 0.97),
+    "JPEG": (lambda: b"\xff\xd8\xff\xe0" + sealed(), 0.97),
+    "PDF": (lambda: b"%PDF-1.7\n" + DRESSED.randbytes(90), 0.97),
+    "zstd": (lambda: b"\x28\xb5\x2f\xfd" + sealed(), 0.97),
+    "LZ4": (lambda: b"\x04\x22\x4d\x18" + sealed(), 0.97),
+    "a pickle of bytes": (lambda: pickle.dumps(sealed()), 0.97),
+    "a pickle of parts": (lambda: pickle.dumps({"iv": DRESSED.randbytes(12), "ct": sealed()}), 0.93),
+    "a pickle of base64": (lambda: pickle.dumps({"card": urlsafe(sealed())}), 0.93),
+    "a pickle in base64": (lambda: base64.b64encode(pickle.dumps(sealed())).decode(), 0.97),
+    # the form of another text
+    "tok_ and a block": (lambda: f"tok_{DRESSED.randbytes(16).hex()}", 0.93),
+    "card_ and a block": (lambda: f"card_{DRESSED.randbytes(16).hex()}", 0.93),
+    "a key of Stripe": (lambda: f"sk_live_{urlsafe(sealed()).rstrip('=')}", 0.93),
+    "a token of Facebook": (lambda: urlsafe(b"\x10\0\x01" + sealed()).rstrip("="), 0.93),
+    "a key of Open edX": (lambda: f"enc-v1:{urlsafe(sealed())}", 0.93),
+    "a block as a UUID": (lambda: str(uuid.UUID(bytes=DRESSED.randbytes(16))), 0.8),
+    "a path": (lambda: f"pii/{urlsafe(sealed())}", 0.93),
+    "a path with a version": (lambda: f"sealed/v1/{sealed().hex()}", 0.97),
+    "a suffix": (lambda: f"{base64.b64encode(sealed()).decode()}.enc", 0.8),
+    "a URL of a key": (lambda: f"kms://k1/{urlsafe(sealed())}", 0.93),
+    "a URL of no host": (lambda: f"local:/{urlsafe(sealed())}", 0.93),
+    "a URL of a private host": (lambda: f"https://enc.local/{urlsafe(sealed())}", 0.8),
+    "an e-mail address": (lambda: f"{urlsafe(sealed()).rstrip('=')}@enc.local", 0.93),
+    "a fingerprint of 16 bytes": (lambda: DRESSED.randbytes(16).hex(":"), 0.9),
+    "a fingerprint of 32 bytes": (lambda: DRESSED.randbytes(32).hex(":"), 0.97),
+    "a JSON Web Token": (lambda: "eyJ" + ".".join(urlsafe(sealed())[:36] for _ in range(3)), 0.93),
+    "signed by Django": (lambda: f"k1:abc123:{urlsafe(DRESSED.randbytes(32)).rstrip('=')}", 0.85),
+    # writings that are no encoding
+    "a decimal number": (lambda: str(int.from_bytes(sealed(), "big")), 0.85),
+    "decimal bytes": (lambda: " ".join(map(str, sealed())), 0.97),
+    "decimal bytes with commas": (lambda: ",".join(map(str, sealed())), 0.97),
+    "hex with blanks": (lambda: sealed().hex(" "), 0.97),
+    "hex with hyphens": (lambda: sealed().hex("-").upper(), 0.97),
+    "hex with colons": (lambda: sealed().hex(":"), 0.97),
+    "hex in groups": (lambda: DRESSED.randbytes(48).hex(" ", 4), 0.97),
+    "base64 in groups": (lambda: re.sub("(....)", r"\1 ", base64.b64encode(sealed()).decode()), 0.93),
+    "bytes as Python shows them": (lambda: repr(sealed()), 0.97),
+    "base64 as Python shows it": (lambda: repr(base64.b64encode(sealed())), 0.93),
+    "Latin-1": (lambda: sealed().replace(b"\0", b"\1").decode("latin-1"), 0.93),
+    "a number in JSON": (lambda: json.dumps({"ct": int.from_bytes(sealed(), "big")}), 0.85),
+    "after a sentence": (lambda: TALE.format(f"2026-11-{DRESSED.randrange(10, 30)}", urlsafe(sealed())), 0),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("dress", DRESSES)
+def test_ciphertext_in_the_dress_of_something_else_is_unexplained(dress: str) -> None:
+    DRESSED.seed(dress)
+    write, rate = DRESSES[dress]
+    values = [write() for _ in range(300)]
+    assert sum(map(is_random, values)) >= rate * len(values)
+    for size in (10, 60):
+        found = unexplained.classify(values[:size], "person.data")
+        assert found.verdict == unexplained.UNEXPLAINED
+
+
 def test_a_column_in_which_a_quarter_is_encrypted_is_unexplained() -> None:
     column = [*PLAIN["names"][:18], *(ENCODINGS["hex"](CHANCE.randbytes(40)) for _ in range(6))]
     found = unexplained.classify(column, "a.b")
     assert (found.verdict, found.what) == ("unexplained", "6 of 24 values look like ciphertext in hex")
 
 
-@pytest.mark.parametrize(("count", "verdict"), [(5, "unexplained"), (3, "unexplained"), (1, "sparse"), (0, "plain")])
-def test_few_random_values_among_many_plain_ones_are_enough_from_three_on(count: int, verdict: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "count", "verdict"),
+    [
+        ("body", 5, "unexplained"),
+        ("body", 2, "unexplained"),
+        ("body", 1, "sparse"),
+        ("body", 0, "plain"),
+        ("value", 1, "unexplained"),  # one secret in a table of settings
+        ("smtp_password", 1, "unexplained"),
+        ("apiKey", 1, "unexplained"),
+        ("keyboard", 1, "sparse"),
+    ],
+)
+def test_few_random_values_among_many_plain_ones_are_enough(name: str, count: int, verdict: str) -> None:
+    """Two, or one in a column whose name says that it may hold a secret."""
     column = [*PLAIN["names"][:70], *(ENCODINGS["base64"](CHANCE.randbytes(45)) for _ in range(count))]
-    found = unexplained.classify(column, "a.b")
+    found = unexplained.classify(column, f"a.{name}")
     assert (found.verdict, found.count) == (verdict, count)
+
+
+@pytest.mark.parametrize(
+    "value", [FERNETS[0], "AES.2:1b1a0652fb8d857c62379339:" + "0f" * 40, "vault:v1:" + "aZ3kQ9xYbC" * 4]
+)
+def test_one_value_in_a_known_format_is_enough(value: str) -> None:
+    assert unexplained.classify([*PLAIN["names"][:70], value], "a.body").verdict == unexplained.UNEXPLAINED
+
+
+@pytest.mark.parametrize("name", ["body", "value"])
+def test_plain_columns_do_not_stop_by_chance(name: str) -> None:
+    """No sample of any kind: 225 values are the most that are read of a column."""
+    columns = [values[start : start + 225] for values in PLAIN.values() for start in range(0, len(values), 225)]
+    assert len(columns) > 100
+    found = [unexplained.classify(column, f"a.{name}").verdict for column in columns]
+    assert unexplained.UNEXPLAINED not in found
+
+
+def test_a_form_explains_some_values_of_a_column_and_not_all_of_it() -> None:
+    resets = [f"/reset/MQ/bx8o3r-{digest(16)}/" for _ in range(10)]
+    assert unexplained.classify([*PLAIN["paths"][:60], *resets], "log.path").verdict == unexplained.EXPLAINED
+    assert unexplained.classify(resets, "log.path").verdict == unexplained.UNEXPLAINED
+    blocks = [str(uuid.UUID(bytes=CHANCE.randbytes(16))) for _ in range(10)]
+    assert unexplained.classify([*PLAIN["UUIDs"][:60], *blocks], "a.ref").verdict == unexplained.EXPLAINED
+    assert unexplained.classify(blocks, "a.ref").verdict == unexplained.UNEXPLAINED
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["national_id_search", "ssn_index", "email_lookup", "customer_oid", "content_version", "signature", "nonce"],
+)
+def test_a_name_that_may_mean_a_digest_leaves_a_warning(name: str) -> None:
+    digests = [digest(32) for _ in range(30)]
+    found = unexplained.classify(digests, f"person.{name}")
+    assert (found.verdict, found.count) == ("sparse", 0)
+    assert "as long as a digest of 32 bytes" in found.what
+    assert unexplained.classify([*digests[:-1], digest(48)], f"person.{name}").verdict == unexplained.UNEXPLAINED
+    documents = [json.dumps({name: each}) for each in digests]
+    assert unexplained.classify(documents, "a.b", documents=True).member == name
 
 
 def digest(size: int) -> str:
@@ -162,8 +342,48 @@ def digest(size: int) -> str:
 SIGNED = "eyJfYXV0aF91c2VyX2lkIjoiMSJ9:1sZq3x:" + base64.urlsafe_b64encode(CHANCE.randbytes(32)).decode().rstrip("=")
 HEADER = base64.urlsafe_b64encode(b'{"alg":"HS256","typ":"JWT"}').decode().rstrip("=")
 COMPRESSED = zlib.compress(" ".join(WORDS[:300]).encode())
-PICTURE = base64.b64encode(b"\x89PNG\r\n" + CHANCE.randbytes(90)).decode()
+
+
+def chunk(kind: bytes, data: bytes) -> bytes:
+    """A part of a picture in PNG."""
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
+def picture() -> bytes:
+    head, noise = struct.pack(">IIBBBBB", 8, 8, 8, 2, 0, 0, 0), zlib.compress(CHANCE.randbytes(200))
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", noise) + chunk(b"IEND", b"")
+
+
+PICTURE = base64.b64encode(picture()).decode()
 TOKEN = base64.urlsafe_b64encode(b"\x80\0\0\0\0" + CHANCE.randbytes(84)).decode()
+KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
+CERTIFICATE = (
+    x509.CertificateBuilder()
+    .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "example.org")]))
+    .issuer_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "example.org")]))
+    .public_key(KEY.public_key())
+    .serial_number(7)
+    .not_valid_before(datetime.datetime(2026, 1, 1))
+    .not_valid_after(datetime.datetime(2027, 1, 1))
+    .sign(KEY, None)
+)
+SSH = KEY.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode()
+ON_CURVE = derive_private_key(21, SECP256R1()).public_key()
+POINT = base64.urlsafe_b64encode(ON_CURVE.public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)).decode()
+
+
+def private_key(encryption: KeySerializationEncryption, encoding: Encoding = Encoding.DER) -> bytes:
+    return KEY.private_bytes(encoding, PrivateFormat.PKCS8, encryption)
+
+
+def archive() -> bytes:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as written:
+        written.writestr(zipfile.ZipInfo("notes.bin"), CHANCE.randbytes(300))
+    return file.getvalue()
+
+
+POINTS = struct.pack("<BIIdd", 1, 0x20000001, 4326, 14.42076, 50.08804)
 PEM = f"-----BEGIN {{}}-----\n{base64.encodebytes(CHANCE.randbytes(600)).decode()}-----END {{}}-----\n"
 
 
@@ -175,10 +395,10 @@ PEM = f"-----BEGIN {{}}-----\n{base64.encodebytes(CHANCE.randbytes(600)).decode(
         ("a.password", "!" + "aZ3kQ9xYbC" * 4, "a password hash"),
         ("django_session.session_data", SIGNED, "session data of Django, signed"),
         ("a.b", SIGNED, "signed by Django"),
-        ("a.b", str(uuid.UUID(bytes=CHANCE.randbytes(16))), "a UUID"),
+        ("a.b", str(uuid.UUID(bytes=CHANCE.randbytes(16), version=4)), "a UUID"),
         ("a.b", uuid.UUID(bytes=CHANCE.randbytes(16), version=4).hex, "a UUID"),
         ("a.jwt", f"{HEADER}.{HEADER}.{SIGNED[-43:]}", "a signed JSON Web Token"),
-        ("a.cert", PEM.format("CERTIFICATE", "CERTIFICATE"), "a PEM document"),
+        ("a.cert", CERTIFICATE.public_bytes(Encoding.PEM).decode(), "a PEM document"),
         ("core_artifact.file", f"artifact/{digest(1)}/{digest(31)}", "a path"),
         ("a.link", f"https://s3.example.com/a?X-Amz-Signature={digest(32)}", "a URL"),
         ("a.image", f"sha256:{digest(32)}", "a named digest"),
@@ -194,7 +414,7 @@ PEM = f"-----BEGIN {{}}-----\n{base64.encodebytes(CHANCE.randbytes(600)).decode(
         ("a.stripe", "cus_NffrFeUfNV2HibQ9", "an ID of another service"),
         ("a.b", COMPRESSED, "compressed data"),
         ("a.b", base64.b64encode(COMPRESSED).decode(), "compressed data"),
-        ("a.b", gzip.compress(b"\x89PNG\r\n\x1a\n" + CHANCE.randbytes(200), mtime=0), "compressed data"),
+        ("a.b", gzip.compress(picture(), mtime=0), "compressed data"),
         ("a.b", bz2.compress(b"a text of some words, and of several lines" * 9), "compressed data"),
         ("a.guid", "9f86d081884c7d659a2feaa0c55ad015", "a digest or random ID of 16 bytes"),
         ("a.b", "data:image/png;base64," + PICTURE, "a data URI"),
@@ -211,7 +431,33 @@ PEM = f"-----BEGIN {{}}-----\n{base64.encodebytes(CHANCE.randbytes(600)).decode(
         ("a.b", "$pbkdf2-sha256$29000$aZ3kQ9xYbCaZ3kQ9$" + "aZ3kQ9xYbC" * 4 + "aZ3", "a password hash"),
         ("a.b", "{SSHA}" + base64.b64encode(CHANCE.randbytes(28)).decode(), "a password hash"),
         ("a.b", "sha384-" + base64.b64encode(CHANCE.randbytes(48)).decode(), "a named digest"),
-        ("a.photo", b"\x89PNG\r\n\x1a\n" + CHANCE.randbytes(200), "a picture"),
+        ("a.photo", picture(), "a picture"),
+        ("a.file", archive(), "a document"),
+        ("a.cert", CERTIFICATE.public_bytes(Encoding.DER), "a certificate or key in DER"),
+        ("a.key", private_key(NoEncryption(), Encoding.PEM).decode(), "a PEM document"),
+        ("a.place", POINTS, "a geometry in EWKB"),
+        ("a.place", POINTS.hex().upper(), "a geometry in EWKB"),
+        ("a.key", SSH, "an SSH key"),
+        ("a.key", POINT, "a public key on P-256"),
+        ("push.p256dh", base64.urlsafe_b64encode(b"\x04" + CHANCE.randbytes(64)).decode(),
+         "a digest or random ID of 65 bytes"),
+        ("push.device_token", digest(32), "a digest or random ID of 32 bytes"),
+        ("a.b", "$P$B" + "aZ3kQ9xYbC" * 3, "a password hash"),
+        ("a.b", "$S$D" + "aZ3kQ9xYbC" * 5 + "a", "a password hash"),
+        ("a.b", "*" + digest(20).upper(), "a password hash"),
+        ("a.b", "scrypt:32768:8:1$aZ3kQ9xYbCaZ3kQ9$" + digest(64), "a password hash"),
+        ("a.b", "pbkdf2:sha256:600000$aZ3kQ9xYbCaZ3kQ9$" + digest(32), "a password hash"),
+        ("a.b", f"SCRAM-SHA-256$4096:{PICTURE[-24:-2]}==${'aZ3kQ9xYbC' * 4}aZ3=:{'aZ3kQ9xYbC' * 4}aZ3=",
+         "a password hash"),
+        ("a.b", f"00-{digest(16)}-{digest(8)}-01", "a trace of W3C"),
+        ("a.wallet", f"0x{digest(20)}", "an address of Ethereum"),
+        ("a.tx", f"0x{digest(32)}", "a digest or random ID of 32 bytes"),
+        ("a.b", "SHA256:" + base64.b64encode(CHANCE.randbytes(32)).decode().rstrip("="), "a named digest"),
+        ("a.b", "LEHV6nWB2yk8pyo0adR*.7kCMdnj", "a blurhash"),
+        ("a.fingerprint", CHANCE.randbytes(20).hex(":").upper(), "a digest or random ID of 20 bytes"),
+        ("a.b", "sk_" + "live_51" + "aZ3kQ9xYbC" * 9 + "aZ3kQ9x", "a token of another service"),
+        ("a.b", "gh" + "p_" + "aZ3kQ9xYbC" * 3 + "aZ3kQ9", "a token of another service"),
+        ("otp_totp_totpdevice.key", digest(20), "a key of django-otp, unencrypted"),
         ("a.b", base64.b64encode("Příliš žluťoučký kůň pěl ódy".encode()).decode(), "encoded text"),
     ],
 )  # fmt: skip
@@ -245,6 +491,13 @@ def test_random_data_that_is_known_is_explained(place: str, value: Any, what: st
         ("a.b", "$1$" + base64.b64encode(CHANCE.randbytes(48)).decode()),
         ("a.b", "$argon2id$" + base64.b64encode(CHANCE.randbytes(48)).decode()),
         ("a.b", "md5:" + base64.b64encode(CHANCE.randbytes(48)).decode()),
+        ("users.password", digest(16)),  # an IV and a block, or a block, are as long as such a hash
+        ("users.password", digest(32)),
+        ("otp_totp_totpdevice.key", digest(48)),
+        ("socialaccount_socialtoken.token", base64.b64encode(CHANCE.randbytes(40)).decode()),
+        ("a.cert", PEM.format("CERTIFICATE", "CERTIFICATE")),
+        ("a.key", private_key(BestAvailableEncryption(b"passphrase"))),
+        ("a.tx", f"0x{digest(44)}"),
         ("a.b", "data:application/octet-stream;base64," + base64.b64encode(CHANCE.randbytes(48)).decode()),
         ("a.b", "data:," + digest(48)),
         ("a.b", b"\x1f\x8b\x08" + CHANCE.randbytes(60)),

@@ -80,7 +80,7 @@ def test_ciphertext_of_any_format_looks_encrypted(form, size):
 @pytest.mark.parametrize(
     "value",
     [
-        "sk_" + "live_51H8kX9vQ2mB7nR4tL8wZ3cY6hJ1gF5dS0aPqE",
+        "sk_" + "live_51H8kX9vQ2mB7nR4tL8wZ3cY6hJ1k" + "gF5dS0aPqE" * 7,
         "https://hooks.example.com/services/T024BE7LD/B01H8kX9vQ2/mB7nR4tL8wZ3cY6hJ1gF5dS0",
         "550e8400-e29b-41d4-a716-446655440000",
         "pbkdf2_sha256$600000$aZ3kQ9xY$kX9vQ2mB7nR4tL8wZ3cY6hJ1gF5dS0aPqEkX9vQ2mB7=",

@@ -1,0 +1,94 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""URLs, paths and e-mail addresses. Anything can be written as one, so the form alone explains only some of them.
+
+One with a random part is explained if the rest says what it is: a public host, the suffix of a file, the folders of a
+store by content. Any other is random if most of it is.
+"""
+
+from __future__ import annotations
+
+import re
+
+# What an application may put before its own tokens: never the scheme of a URL, or the first part of a path.
+_NOT_ENCRYPTED = r"(?!(?:aes\w*|cipher\w*|crypt\w*|enc|encr\w*|fernet|secrets?)[.:/])"
+URL, PATH, MAIL = "a URL", "a path", "an e-mail address or message ID"
+_FORMS = (
+    (MAIL, re.compile(r"<?[\w.!#$%&'*+/=?^`{|}~-]+@[\w-]+(?:\.[\w-]+)+>?")),
+    (URL, re.compile(rf"{_NOT_ENCRYPTED}[a-zA-Z][\w+.-]{{1,20}}:/?/[^\s]+")),
+    (
+        PATH,  # its first part is a word, or its last one has a suffix
+        re.compile(
+            rf"(?:~|\.{{1,2}}|[A-Za-z]:)?/?{_NOT_ENCRYPTED}[A-Za-z]?[a-z][a-z_.-]+/[^\s]*|"
+            r"[^\s]*/[^\s]*[^\s/]\.[a-z][a-z0-9]{1,4}",
+        ),
+    ),
+)
+# Schemes with a host; and those of stores, whose parts are often digests.
+_HOSTED = re.compile(r"(?:https?|wss?|ftps?|sftp)://(?:[^/@\s]*@)?(?P<host>[^/:?#\s]+)", re.IGNORECASE)
+_STORED = re.compile(
+    r"(?:s3a?|gs|gcs|wasbs?|abfss?|azure|file|ipfs|git|ssh|docker|oci|magnet|android-app|chrome-extension):/?/",
+    re.IGNORECASE,
+)
+# RFC 2606, 6761, 6762 and 9476: names that no public host has.
+_RESERVED = re.compile(
+    r"(?:^|\.)(?:local|localhost|internal|invalid|test|example|home\.arpa|alt|lan|localdomain)$", re.I
+)
+_LONGEST_ADDRESS = 38  # characters before the at sign: 28 bytes in base64, a nonce of 12 and a tag of 16
+_LONGEST_NAME = 38  # of a file, the same
+# Files, by the suffixes that say what is in one: not .enc, .bin, .v1.
+_FILE = re.compile(
+    r"\.(?:avif|avi|bmp|css|csv|deb|docx?|eps|epub|flac|gif|gz|heic|html?|ico|ics|jpe?g|js|json|log|m4[av]|map|md|mkv|mov|"
+    r"mp[34]|mpe?g|od[pst]|og[agv]|otf|parquet|pdf|php|png|pptx?|psd|py|rpm|rtf|srt|svg|tar|tgz|tiff?|ts|ttf|txt|vtt|wav|"
+    r"web[mp]|whl|woff2?|xlsx?|xml|ya?ml|zip)",
+    re.IGNORECASE,
+)
+_DIGESTS = (32, 40, 56, 64, 96, 128)  # digits
+_HEX = re.compile(r"[\da-f]+|[\dA-F]+")
+_NAMED = re.compile(r"(?:md5|sha-?(?:1|224|256|384|512)|blake\w+)$", re.IGNORECASE)
+
+
+def form_of(text: str) -> tuple[str, bool]:
+    """What form a text has, and whether the form explains it, whatever parts of it look like."""
+    for what, form in _FORMS:
+        if form.fullmatch(text):
+            return what, _EXPLAINS[what](text)
+    return "", False
+
+
+def _is_mail(text: str) -> bool:
+    name, _, host = text.strip("<>").rpartition("@")
+    return not _RESERVED.search(host) and (text.startswith("<") or len(name) < _LONGEST_ADDRESS)
+
+
+def _is_url(text: str) -> bool:
+    found = _HOSTED.match(text)
+    if found:
+        return "." in found["host"] and not _RESERVED.search(found["host"])
+    return bool(_STORED.match(text))
+
+
+def _is_path(text: str) -> bool:
+    *folders, name = re.split(r"[/\\]+", text.rstrip("/"))
+    stem, dot, suffix = name.partition(".")
+    is_digest = _is_digest(folders, stem)
+    is_file = bool(_FILE.fullmatch(f".{suffix.rpartition('.')[2]}")) if dot else False
+    return is_digest or (
+        is_file and (len(stem) < _LONGEST_NAME or (len(stem) in _DIGESTS and bool(_HEX.fullmatch(stem))))
+    )
+
+
+def _is_digest(folders: list[str], name: str) -> bool:
+    """Whether a path is one of a store by content: folders by the first digits of a digest, or named after it."""
+    shards = [folder for folder in folders if len(folder) in (2, 3, 4) and _HEX.fullmatch(folder)]
+    if not _HEX.fullmatch(name) or not folders:
+        return False
+    if _NAMED.match(folders[-1]):
+        return len(name) in _DIGESTS
+    last = folders[-len(shards) :] if shards else []
+    return last == shards != [] and (
+        len(name) in _DIGESTS if name.startswith(shards[0]) else len("".join(shards) + name) in _DIGESTS
+    )
+
+
+_EXPLAINS = {URL: _is_url, PATH: _is_path, MAIL: _is_mail}
