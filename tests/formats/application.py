@@ -11,7 +11,7 @@ import secrets
 import shutil
 import subprocess
 import sys
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -47,17 +47,16 @@ def new_value(kind: str) -> str:
     return secrets.token_hex(32) if kind == "hex" else secrets.token_urlsafe(40)
 
 
-def alone_and_beside(names: Iterable[str], short: Collection[str]) -> list[Any]:
-    """Each name alone and next to an ordinary column; those that are ``short``, next to one, are in every run."""
+ALONE, BESIDE, SAME_KEY = "alone", "beside", "same-key"
+
+
+def placed(names: Iterable[str], short: Collection[tuple[str, str]], places: Sequence[str]) -> list[Any]:
+    """Each name alone, next to an ordinary column under a key of its own, or next to one under the first key of the
+    format; those that are ``short`` are in every run."""
     return [
-        pytest.param(
-            name,
-            ordinary,
-            marks=[] if name in short and ordinary else [pytest.mark.thorough],
-            id=f"{name}-{'beside' if ordinary else 'alone'}",
-        )
+        pytest.param(name, place, marks=[] if (name, place) in short else [pytest.mark.thorough], id=f"{name}-{place}")
         for name in names
-        for ordinary in (False, True)
+        for place in places
     ]
 
 
@@ -65,18 +64,19 @@ class Application:
     """A project with its .env, and a database. ``libraries`` is where `make libraries` installs."""
 
     def __init__(
-        self, folder: Path, database: tuple[str, str], name: str, format_: Any, *, ordinary: bool, libraries: str = ""
+        self, folder: Path, database: tuple[str, str], name: str, format_: Any, place: str, *, libraries: str = ""
     ) -> None:
         self.folder, self.project = folder, folder / "project"
         shutil.copytree(HERE / "project", self.project)
-        self.kinds = {**format_.keys, **({"FIELD_KEY": "fernet"} if ordinary else {})}
+        self.kinds = {**format_.keys, **({"FIELD_KEY": "fernet"} if place == BESIDE else {})}
+        ordinary = {ALONE: "", BESIDE: "FIELD_KEY", SAME_KEY: next(iter(format_.keys))}[place]
         self.keys = {moment: {key: new_value(kind) for key, kind in self.kinds.items()} for moment in ("old", "new")}
         self._rest = {
             "SECRET_KEY": secrets.token_urlsafe(40),
             **{key: new_value("token_urlsafe") for key in ("APP_KEY", "SECOND_KEY")},
             "FIELD_KEY": Fernet.generate_key().decode(),
             "FORMAT": name,
-            "ORDINARY": "yes" if ordinary else "no",
+            "ORDINARY": ordinary,
             "DB_HOST": database[0],
             "DB_NAME": database[1],
         }

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from .application import ORDINARY, ROWS, Application, alone_and_beside, described
+from .application import ALONE, BESIDE, ORDINARY, ROWS, Application, described, placed
 
 LIBRARIES = described("libraries", "LIBRARIES")
 ROTATED = {
@@ -34,7 +34,7 @@ ROTATED = {
     "entirius_crypt",
     "sqlalchemy_utils_fernet",
 }
-SHORT = ("fernetix", "symmetric_fields", "encrypted_json_field", "compliance_shield")
+SHORT = [(name, BESIDE) for name in ("fernetix", "symmetric_fields", "encrypted_json_field", "compliance_shield")]
 # Each key is right, and the library opens each value.
 FALSE_REASONS = {"E_WRONG_KEY", "E_UNREADABLE", "E_INTERNAL"}
 PLAIN = {"dynconfig_some"}  # the only one with values that are not encrypted
@@ -42,17 +42,17 @@ TWO_KEYS = {"compliance_shield"}  # values under each of them; its property encr
 INDEX_KEY = "DJANGO_FERNETIX_INDEX_KEY"  # the only key with no value under it that the engine opens or computes
 
 
-@pytest.mark.parametrize(("name", "ordinary"), alone_and_beside(LIBRARIES, SHORT))
+@pytest.mark.parametrize(("name", "place"), placed(LIBRARIES, SHORT, (ALONE, BESIDE)))
 def test_what_the_plan_says_of_it_is_true(
     name: str,
-    ordinary: bool,
+    place: str,
     database: tuple[str, str],
     tmp_path: Path,
     record_property: Callable[[str, object], None],
 ) -> None:
     tmp_path.chmod(0o755)
     libraries = os.environ.get("KEY_ROTATION_LIBRARIES", "")
-    application = Application(tmp_path, database, name, LIBRARIES[name], ordinary=ordinary, libraries=libraries)
+    application = Application(tmp_path, database, name, LIBRARIES[name], place, libraries=libraries)
     application.work("fill")
     whole = application.work("read")
     assert set(whole.values()) == {ROWS}
@@ -65,7 +65,7 @@ def test_what_the_plan_says_of_it_is_true(
     rotated = not outcome["code"]
     application.use("new" if rotated else "old")
     read = application.work("read")
-    record_property("outcome", row(name, ordinary, planned.returncode, found, outcome["code"], read))
+    record_property("outcome", row(name, place, planned.returncode, found, outcome["code"], read))
     assert read == whole
     assert rotated == (planned.returncode == 0) == (not found) == (name in ROTATED)
     if rotated:
@@ -86,8 +86,7 @@ def stops(plan: Path) -> dict[str, str]:
     return {each["column"] or "-": each["code"] for each in notices if each.get("stops", "code" in each)}
 
 
-def row(name: str, ordinary: bool, code: int, found: dict[str, str], refused: str, read: dict[str, int]) -> str:
+def row(name: str, place: str, code: int, found: dict[str, str], refused: str, read: dict[str, int]) -> str:
     """A line of the table of outcomes."""
-    place = "next to another" if ordinary else "alone"
     plan = f"plan exits {code}" + "".join(f", {each}: {why}" for each, why in found.items())
-    return f"{name:28} {place:16} {refused or 'rotated':20} reads {sum(read.values())}/{ROWS * len(read)}  {plan}"
+    return f"{name:28} {place:9} {refused or 'rotated':20} reads {sum(read.values())}/{ROWS * len(read)}  {plan}"

@@ -12,9 +12,8 @@ for line in Path(__file__).with_name(".env").read_text(encoding="utf-8").splitli
 SECRET_KEY = os.environ["SECRET_KEY"]
 APP_KEY = os.environ["APP_KEY"]
 SECOND_KEY = os.environ["SECOND_KEY"]
-FIELD_KEY = os.environ["FIELD_KEY"]
 FORMAT = os.environ["FORMAT"]
-ORDINARY = os.environ["ORDINARY"] == "yes"
+ORDINARY = os.environ["ORDINARY"]  # the name of its key
 DATABASES = {
     "default": {
         "ENGINE": "django.db.backends.postgresql",

@@ -2,12 +2,15 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Ways in which applications encrypt a text by hand. APP_KEY, SECOND_KEY and SECRET_KEY come from the settings."""
 
+import ast
 import base64
 import hashlib
 import hmac
 import json
 import os
 import pickle
+import re
+import struct
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -131,6 +134,81 @@ add(
     "json",
 )
 add("gcm_bytes", gcm, ungcm, "bytes")
+
+
+# the same in the dress of something else
+def add_after(name: str, begin: bytes) -> None:
+    """Bytes after the beginning of a header or of a known kind of file."""
+    add(f"gcm_after_{name}", lambda text: begin + gcm(text), lambda raw: ungcm(raw[len(begin) :]), "bytes")
+
+
+def add_between(name: str, begin: str, end: str = "", encode: Any = b64u, decode: Any = unb64u) -> None:
+    """Text between a prefix and a suffix."""
+
+    def open_(stored: str) -> str:
+        inside = stored[len(begin) : len(stored) - len(end)]
+        return ungcm(decode(inside + "=" * (-len(inside) % 4) if encode is b64u else inside))
+
+    def seal(text: str) -> str:
+        encoded = encode(gcm(text))
+        return f"{begin}{encoded if isinstance(encoded, str) else encoded.decode().rstrip('=')}{end}"
+
+    add(f"gcm_{name}", seal, open_)
+
+
+add_after("key_id", b"\x01" + struct.pack(">I", 1))
+add_after("key_id_little_endian", b"\x01" + struct.pack("<I", 1))
+add_after("two_numbers", struct.pack(">HI", 1, 1))
+add_after("number_256", struct.pack(">I", 256))
+add_after("der", b"\x30\x82\x01\x50\x30")
+add_after("zip", b"PK\x03\x04")
+add_after("png", b"\x89PNG\r\n\x1a\n")
+add_after("zstd", b"\x28\xb5\x2f\xfd")
+add(
+    "gcm_pickle",
+    lambda text: (lambda raw: pickle.dumps({"iv": raw[:12], "ct": raw[12:]}))(gcm(text)),
+    lambda stored: (lambda found: ungcm(found["iv"] + found["ct"]))(pickle.loads(stored)),
+    "bytes",
+)
+add_between("tok", "tok_", "", bytes.hex, bytes.fromhex)
+add_between("sk_live", "sk_" + "live_")
+add_between("path", "pii/")
+add_between("path_with_version", "sealed/v1/", "", bytes.hex, bytes.fromhex)
+add_between("suffix", "", ".enc")
+add_between("url_of_a_key", "kms://k1/")
+add_between("url_without_host", "local:/")
+add_between("mail", "", "@enc.local")
+add_between("after_a_sentence", "this secret was stored by the system and is encrypted: ")
+add_between("hex_colons", "", "", lambda raw: raw.hex(":"), lambda text: bytes.fromhex(text.replace(":", "")))
+add_between("hex_blanks", "", "", lambda raw: raw.hex(" "), bytes.fromhex)
+add_between("hex_hyphens", "", "", lambda raw: raw.hex("-"), lambda text: bytes.fromhex(text.replace("-", "")))
+add_between("base64_groups", "", "", lambda raw: re.sub("(....)", r"\1 ", b64(raw).decode()), unb64)
+add_between(
+    "decimal",
+    "",
+    "",
+    lambda raw: str(int.from_bytes(b"\x01" + raw, "big")),
+    lambda text: (lambda number: number.to_bytes((number.bit_length() + 7) // 8, "big")[1:])(int(text)),
+)
+add_between("decimal_bytes", "", "", lambda raw: " ".join(map(str, raw)), lambda text: bytes(map(int, text.split())))
+add_between("python", "", "", repr, ast.literal_eval)
+
+
+def _without_zeros(text: str) -> str:
+    """As characters of Latin-1: PostgreSQL has no text with a zero."""
+    raw = b"\0"
+    while b"\0" in raw:
+        raw = gcm(text)
+    return raw.decode("latin-1")
+
+
+add("gcm_latin1", _without_zeros, lambda stored: ungcm(stored.encode("latin-1")))
+add(
+    "gcm_json_number",
+    lambda text: {"ct": int.from_bytes(b"\x01" + gcm(text), "big")},
+    lambda stored: ungcm(stored["ct"].to_bytes((stored["ct"].bit_length() + 7) // 8, "big")[1:]),
+    "json",
+)
 # other ciphers
 add("cbc_base64", *in_base64(block(modes.CBC)), APP_KEY=WORDS)
 add("ctr_base64", *in_base64(block(modes.CTR)), APP_KEY=WORDS)

@@ -2,6 +2,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """One model with the format that the settings name, and one with an ordinary Fernet token."""
 
+import base64
+import hashlib
+import os
+
 from cryptography.fernet import Fernet
 from django.conf import settings
 from django.db import models
@@ -27,6 +31,15 @@ class Note(models.Model):
         self.payload = FORMAT.seal(text)
 
 
+def ordinary() -> Fernet:
+    """Under the key that the settings name, or its SHA-256 if it is no key of Fernet."""
+    key = os.environ[settings.ORDINARY].encode()
+    try:
+        return Fernet(key)
+    except ValueError:
+        return Fernet(base64.urlsafe_b64encode(hashlib.sha256(key).digest()))
+
+
 if settings.ORDINARY:
 
     class Ordinary(models.Model):
@@ -34,8 +47,8 @@ if settings.ORDINARY:
 
         @property
         def name(self):
-            return Fernet(settings.FIELD_KEY).decrypt(self.name_encrypted.encode()).decode()
+            return ordinary().decrypt(self.name_encrypted.encode()).decode()
 
         @name.setter
         def name(self, text):
-            self.name_encrypted = Fernet(settings.FIELD_KEY).encrypt(text.encode()).decode()
+            self.name_encrypted = ordinary().encrypt(text.encode()).decode()
