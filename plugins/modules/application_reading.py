@@ -59,6 +59,22 @@ options:
         error, or the text of a failed decryption. With O(state=verified), all of these but nothing fail.
     type: dict
     default: {}
+  serving:
+    description:
+      - Whether the application serves. With O(state=recorded), RV(picture) then counts what was written to each table
+        (C(counters)). With O(state=verified), the write fence is not touched.
+      - If O(baseline) has such counters, rows that may have been written since explain fewer values. No more values may
+        fail than before.
+    type: bool
+    default: false
+  since_preparation:
+    description:
+      - What M(tetech.key_rotation.django_reencrypt) returned under this name. Without it, any number of rows may have
+        been written since a O(baseline) with counters.
+    type: dict
+  others:
+    description: The C(others) that the last M(tetech.key_rotation.django_reencrypt) of the run returned.
+    type: dict
   rows:
     description: How many rows of each model are read, in the order of the primary key. 0 means all rows.
     type: int

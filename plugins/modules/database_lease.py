@@ -21,9 +21,11 @@ options:
     description:
       - V(acquired) acquires the lease, V(released) releases it.
       - V(fence_removed) removes the write fence that a killed run left behind, and leaves the lease unchanged.
+      - V(fence_opened) removes the write fence of this run before the application is started, after everything has been
+        verified that is verified before. Fails (E_STALE_WRITER) if a process that was not stopped still tries to write.
     type: str
     required: true
-    choices: [acquired, released, fence_removed]
+    choices: [acquired, released, fence_removed, fence_opened]
   half:
     description: Whether V(fence_removed) may let the application write while its values are under several versions.
     type: str

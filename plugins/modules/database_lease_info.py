@@ -14,7 +14,9 @@ description:
     killed leaves both behind.
 options:
   fence:
-    description: With V(refuse), fail if there is a write fence (E_FENCED) or such a table (E_PREPARED_LEFT).
+    description:
+      - With V(refuse), fail if there is a write fence (E_FENCED) or such a table (E_PREPARED_LEFT, or E_PREPARING if
+        the run that prepares is alive).
     type: str
     choices: [refuse, accept]
     default: accept

@@ -46,6 +46,25 @@ options:
         new, or be deleted.
       - Does not work for formats without authentication, because the keys of such a row cannot be determined.
     type: path
+  preparation:
+    description:
+      - The RV(ignore:preparation) that M(tetech.key_rotation.django_prepare) returned with C(state=verified).
+      - A row that is exactly a token which was verified then is counted without being decrypted again. All others are
+        decrypted, and tables that are not prepared.
+    type: dict
+    default: {}
+  reopened:
+    description: With O(preparation), the C(reopened) that M(tetech.key_rotation.django_reencrypt) returned.
+    type: list
+    elements: dict
+    default: []
+  serving:
+    description:
+      - Whether the application serves again. Every value of the columns in O(reopened) is decrypted. The others were,
+        before the application was started.
+      - Rows that were written since O(others) may differ, be new, or be deleted. RV(served) counts them.
+    type: bool
+    default: false
   others:
     description: The C(others) that the last M(tetech.key_rotation.django_reencrypt) of the run returned.
     type: dict
@@ -126,6 +145,10 @@ meanwhile:
       C(deleted). All other rows were verified to be the same.
   type: dict
   returned: success
+served:
+  description: The same as RV(meanwhile), with O(serving=true).
+  type: dict
+  returned: with O(serving=true)
 unwrapped:
   description: For each table how many values of O(baseline) were encrypted twice, as C(unwrapped).
   type: dict

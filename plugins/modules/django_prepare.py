@@ -11,6 +11,7 @@ short_description: Prepare a re-encryption while the application serves
 description:
   - Decrypts every value of a Django application and encrypts it under another version, into the table
     C(tetech_key_rotation_prepared) next to the data, which has ciphertext only. The data is only read.
+  - Refuses before that what M(tetech.key_rotation.django_reencrypt) refuses before its first write.
   - M(tetech.key_rotation.django_reencrypt) with O(ignore:prepared=true) then changes by sets the rows that are still as
     they were, and re-encrypts all others as usual.
   - May be killed at any time and run again. What is prepared already is not prepared again.
@@ -20,7 +21,8 @@ options:
     description:
       - V(prepared) prepares.
       - V(verified) decrypts everything that is prepared in a fresh process that has only the version of O(destination),
-        and fails (E_PREPARED) unless the plaintexts are those of the values that it is for. It then drops the table.
+        and fails (E_PREPARED) unless the plaintexts are those of the values that it is for. It drops the table if it
+        fails.
     type: str
     choices: [prepared, verified]
     default: prepared
@@ -34,6 +36,11 @@ options:
     type: list
     elements: dict
     default: []
+  row_digests:
+    description:
+      - With O(state=prepared), a file on the host for the digest of each row that is prepared, as in
+        M(tetech.key_rotation.django_reencrypt). It contains no values.
+    type: path
   workers:
     description: Number of processes that work at the same time. V(0) means one for each core that the module may use.
     type: int
@@ -68,8 +75,10 @@ EXAMPLES = r"""
 RETURN = r"""
 preparation:
   description:
-    - C(columns) has by column how many rows are prepared, and the keyed digest of the plaintexts of the values that
-      they are for. C(seconds) is how long it took.
+    - C(columns) is a census of the rows as they were when they were prepared, with counts by class, and the keyed
+      digest of all plaintexts. C(seconds) is how long it took.
+    - With O(state=prepared), C(row_digests) is whether the file O(row_digests) has every row.
+    - With O(state=verified), C(last) has for each database the number of the last row that was verified.
     - With O(state=prepared), C(rows) is how many rows this run prepared, and C(excluded) says by table why its rows are
       not prepared. They are re-encrypted in the maintenance window.
   type: dict

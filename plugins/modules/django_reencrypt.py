@@ -102,8 +102,18 @@ options:
     description:
       - Whether to change by sets the rows that M(tetech.key_rotation.django_prepare) has prepared and that are still as
         they were, before the others are re-encrypted one by one.
+      - With O(reverse=true), rows that still have the new values get back by sets those that they had when they were
+        prepared.
     type: bool
     default: false
+  preparation:
+    description:
+      - With O(prepared=true), the RV(ignore:preparation) that M(tetech.key_rotation.django_prepare) returned with
+        C(state=verified), in the same run.
+      - The census then decrypts only rows that are not exactly as they were prepared, and tables that are not prepared.
+        Rows that changed are prepared again.
+    type: dict
+    default: {}
   metrics_file:
     description:
       - A file on the host for the textfile collector of Prometheus' node_exporter, with progress metrics.
@@ -161,6 +171,18 @@ others:
       were re-encrypted.
   type: dict
   returned: success
+reopened:
+  description:
+    - For each target that is prepared, a census of its rows that were not as they were prepared.
+    - Missing if the file O(row_digests) does not have every row. M(tetech.key_rotation.django_census) then has to
+      decrypt every value before the application is started.
+  type: list
+  elements: dict
+  returned: with O(preparation)
+since_preparation:
+  description: By table, how many rows were C(changed), C(inserted) and C(deleted) since they were prepared.
+  type: dict
+  returned: with RV(reopened)
 stale:
   description:
     - By search column, how many of its digests no known recipe derives from their row. They were left unchanged.

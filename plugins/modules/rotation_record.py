@@ -136,6 +136,10 @@ destination:
   description: The stage under which every value is to be at the end.
   type: str
   returned: with O(state=opened)
+in_window:
+  description: Whether the run that is resumed has stopped the application, or may have written a value.
+  type: bool
+  returned: with O(state=opened)
 record:
   description: File of the record.
   type: str

@@ -222,7 +222,12 @@ class RotationAction(HostCaller, abc.ABC):
         """What of the arguments goes into the record."""
         words = ("state", "stage", "destination", "expect_stage")
         found = {name: word(args[name]) for name in words if name in args}
-        return {**found, **{name: args[name] for name in ("key_id", "path", "env_file", "alias") if name in args}}
+        serving = {"serving": True} if args.get("serving") else {}
+        return {
+            **found,
+            **serving,
+            **{name: args[name] for name in ("key_id", "path", "env_file", "alias") if name in args},
+        }
 
     def before(self, record: Record, args: TaskArguments) -> TaskArguments:
         """What else the line has by which an act begins. Raises where it may not begin."""

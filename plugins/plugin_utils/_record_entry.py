@@ -18,6 +18,7 @@ RECORDED = (
     "stages",
     "targets",
     "meanwhile",
+    "served",
     "written_rows",
     "added_rows",
     "differing_rows",

@@ -11,7 +11,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine import preparation
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine import preparation, prepared_census
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.formats import Opened
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.keyring import (
     ApplicationSettings,
@@ -19,7 +19,12 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto
 )
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres import catalog
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres.connection import Database
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.prepared_census import (
+    PreparedCensus,
+    PreparedCounting,
+)
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.proof import census, table_pages
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.proof.census_result import CensusResult
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.rewrite import prepared, rewriter
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.rewrite.concurrent_writers import (
     ConcurrentWrites,
@@ -46,16 +51,17 @@ def small_parts(database: Database, monkeypatch: pytest.MonkeyPatch) -> Iterator
     prepared.drop(database)
 
 
-def rewriting(database: Database, keyring: Keyring, **policy: Any) -> rewriter.Rewriting:
+def rewriting(database: Database, keyring: Keyring, destination: str = "pending", **policy: Any) -> rewriter.Rewriting:
     return rewriter.Rewriting(
-        targets(database), keyring, "pending", policy=rewriter.RewritePolicy(**policy, prepared=True)
+        targets(database), keyring, destination, policy=rewriter.RewritePolicy(**policy, prepared=True)
     )
 
 
 def prepare(database: Database, keyring: Keyring, workers: int = 1) -> int:
     """How many rows were prepared by this call."""
     work = rewriting(database, keyring)
-    contents = prepared.Contents(keyring.key_id("pending"), [prepared.describe(group) for group in work.tables])
+    sources = [prepared.describe(group) for group in work.tables]
+    contents = prepared.Contents(keyring.key_id("pending"), sources, keyring.key_id("current"))
     done: list[int] = []
     crew = Crew(workers, prepared.Preparation(work).batches, database.another, Stop())
     prepared.prepare(database, work, crew, contents, lambda batch: done.append(batch.rewritten))
@@ -63,13 +69,14 @@ def prepare(database: Database, keyring: Keyring, workers: int = 1) -> int:
 
 
 def apply(database: Database, keyring: Keyring, workers: int = 1, **policy: Any) -> tuple[rewriter.Work, int]:
-    """The work by sets, then the ordinary passes: the work, and how many values the latter found left."""
+    """The work by sets, then the ordinary passes: the work, and how many values the latter found left. In the
+    ``policy`` is the ``destination``, too."""
     work, found = rewriter.Work(), rewriting(database, keyring, **policy)
     by_sets = Crew(workers, prepared.SetRewrite(found).batches, database.another, Stop())
-    ours = prepared.apply(database, found, by_sets, work)
+    sets = prepared.apply(database, found, by_sets, work)
     applied = sum(work.values.values())
     crew = Crew(workers, found.batches, database.another, Stop())
-    rewriter.reencrypt(database, found, crew, work, ours)
+    rewriter.reencrypt(database, found, crew, work, sets.ours, sets.done)
     return work, sum(work.values.values()) - applied
 
 
@@ -213,7 +220,7 @@ def test_a_search_column_that_was_filled_since_is_computed_by_the_ordinary_passe
     found = replace(found, targets=searched)
     crew = Crew(1, prepared.SetRewrite(found).batches, database.another, Stop())
 
-    assert prepared.apply(database, found, crew, work) == {}
+    assert prepared.apply(database, found, crew, work) == prepared.SetResult()
     assert classes(database, keyring) == {"current": 50}
 
 
@@ -262,6 +269,11 @@ def opened(database: Database, keyring: Keyring) -> Any:
     return SimpleNamespace(parts=parts, keyring=keyring, accepted=[], progress=progress_file.SILENT)
 
 
+def counted(database: Database, keyring: Keyring) -> list[CensusResult]:
+    """The census of what is prepared, as results hand it on."""
+    return [tally.result for tally in preparation.census(opened(database, keyring), "pending")]
+
+
 @pytest.fixture(scope="module")
 def alone() -> Keyring:
     """What a process has that has only the new keys."""
@@ -275,7 +287,7 @@ def test_a_process_with_only_the_new_keys_proves_what_is_prepared(
     prepare(database, keyring)
     database.execute("UPDATE secrets SET a = NULL WHERE id = 3")  # what the data is now does not count
 
-    columns = preparation.columns(opened(database, keyring), "pending")
+    columns = counted(database, keyring)
 
     assert [(each.column, each.rows) for each in columns] == [("a", 50), ("b", 50)]
     preparation.refuse_unproved(opened(database, alone), "pending", columns)
@@ -287,7 +299,7 @@ def test_what_does_not_have_the_plaintexts_of_its_values_is_refused(
 ) -> None:
     fill(database, keyring, *KEYS[0])
     prepare(database, keyring)
-    columns = preparation.columns(opened(database, keyring), "pending")
+    columns = counted(database, keyring)
     set_new, tokens = f"UPDATE {catalog.PREPARED} SET new[1] =", f"SELECT p.new[1] FROM {catalog.PREPARED} p"
     if wrong == "no row":
         database.execute(f"DELETE FROM {catalog.PREPARED} WHERE row_key = '{{7}}'")
@@ -332,3 +344,164 @@ def test_rows_of_partitions(database: Database, keyring: Keyring) -> None:
     prepared.apply(database, found, Crew(1, prepared.SetRewrite(found).batches, database.another, Stop()), work)
     assert work.by_sets == 40
     assert census.Census(database, parts, keyring, b"k").take()[0].classes == {"pending": 40}
+
+
+def change(database: Database, keyring: Keyring) -> None:
+    """What the application writes between the preparation and the window."""
+    database.execute("UPDATE secrets SET a = %s, b = %s WHERE id = 3", [seal(keyring, "another")] * 2)
+    database.execute("UPDATE secrets SET a = NULL WHERE id = 4")
+    database.execute("DELETE FROM secrets WHERE id = 5")
+    database.execute("INSERT INTO secrets VALUES (1000, %s, NULL)", (seal(keyring, "new"),))
+
+
+def whole_census(database: Database, keyring: Keyring) -> list[CensusResult]:
+    key = keyring.stages["pending"].digest_key
+    return [tally.result for tally in census.Census(database, targets(database), keyring, key).take()]
+
+
+def counting(database: Database, keyring: Keyring) -> PreparedCounting:
+    return PreparedCounting(opened(database, keyring), "pending", keyring.key_id("pending"))
+
+
+def prepared_and_changed(database: Database, keyring: Keyring, alone: Keyring) -> tuple[PreparedCensus, dict[str, int]]:
+    """Rows are prepared and proved, and some of them change: the census before the first write, and the last number."""
+    fill(database, keyring, *KEYS[0])
+    prepare(database, keyring)
+    base = counted(database, keyring)
+    last = preparation.refuse_unproved(opened(database, alone), "pending", base)
+    change(database, keyring)
+    return counting(database, keyring).before(base), last
+
+
+def test_the_census_opens_what_changed_since_and_is_that_of_every_value(
+    database: Database, keyring: Keyring, alone: Keyring
+) -> None:
+    before, _ = prepared_and_changed(database, keyring, alone)
+
+    assert before.results == whole_census(database, keyring)
+    assert sorted(before.keys["secrets"]) == [("1000",), ("3",), ("4",), ("5",)]
+    assert before.changes["secrets"] == {"changed": 2, "inserted": 1, "deleted": 1}
+    assert [(tally.target.column, tally.rows) for tally in before.tallies] == [("a", 3), ("b", 3)]
+
+
+@pytest.mark.parametrize("most", [20_000, 1], ids=["by row", "too many changed"])
+def test_after_the_work_a_process_with_only_the_new_keys_opens_what_is_not_proved_yet(
+    database: Database, keyring: Keyring, alone: Keyring, monkeypatch: pytest.MonkeyPatch, most: int
+) -> None:
+    before, last = prepared_and_changed(database, keyring, alone)
+    work, left = apply(database, keyring, changed=before.keys)
+    assert (left, work.passes) == (0, 0), "rows that changed are prepared again, and nothing is read a second time"
+    assert work.by_sets == sum(work.values.values()) == 50
+    monkeypatch.setattr(prepared_census, "MOST_DIFFERENT", most)
+
+    after = counting(database, alone).after(before.results, before.reopened, last)
+
+    assert after.results == whole_census(database, alone)
+    assert [dict(column.classes) for column in after.results] == [
+        {"pending": 49, "empty": 1},
+        {"pending": 1, "empty": 49},
+    ]
+    census.refuse_difference(before.results, after.results)
+    opened_now = 3 if most > 1 else 50
+    assert [tally.rows for tally in after.tallies] == [opened_now] * 2
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        "another text",
+        "that of another row",
+        "the old keys",
+        "nothing",
+        "no row",
+        "one row more",
+        "changed row",
+        "a row that was gone in place of another one",
+    ],
+)
+def test_a_row_that_is_not_what_it_should_be_is_found_before_the_start(
+    database: Database, keyring: Keyring, alone: Keyring, wrong: str
+) -> None:
+    before, last = prepared_and_changed(database, keyring, alone)
+    ((gone,),) = database.rows(f"SELECT new[1] FROM {catalog.PREPARED} WHERE row_key = '{{5}}'")
+    apply(database, keyring, changed=before.keys)
+    token = {
+        "another text": seal(keyring, "other", "pending"),
+        "that of another row": database.rows("SELECT a FROM secrets WHERE id = 8")[0][0],
+        "the old keys": seal(keyring, "value 7"),
+        "nothing": None,
+        "changed row": seal(keyring, "other", "pending"),
+    }
+    if wrong in ("no row", "a row that was gone in place of another one"):
+        database.execute("DELETE FROM secrets WHERE id = 7")
+    if wrong == "a row that was gone in place of another one":
+        database.execute("INSERT INTO secrets VALUES (5, %s, NULL)", (gone,))
+    elif wrong == "one row more":
+        database.execute("INSERT INTO secrets VALUES (7000, %s, NULL)", (seal(keyring, "more", "pending"),))
+    elif wrong in token:
+        row = 3 if wrong == "changed row" else 7
+        database.execute("UPDATE secrets SET a = %s WHERE id = %s", (token[wrong], row))
+
+    after = counting(database, alone).after(before.results, before.reopened, last)
+
+    unreadable = [each.kind.name for each in census.findings(after.tallies)]
+    assert unreadable == (["unreadable"] if wrong == "the old keys" else [])
+    with pytest.raises(RotationError, match=r"E_DIGEST_CHANGED|E_COUNT_CHANGED"):
+        census.refuse_difference(before.results, after.results)
+
+
+def test_a_value_that_appeared_since_and_that_nothing_opens_is_found_before_the_first_write(
+    database: Database, keyring: Keyring
+) -> None:
+    fill(database, keyring, *KEYS[0])
+    prepare(database, keyring)
+    base = counted(database, keyring)
+    database.execute("UPDATE secrets SET a = overlay(a placing 'xxxxxxxx' from 40) WHERE id = 7")
+
+    before = counting(database, keyring).before(base)
+
+    assert [(each.kind.name, each.column) for each in census.findings(before.tallies)] == [("unreadable", "secrets.a")]
+    with pytest.raises(RotationError, match="E_UNREADABLE"):
+        apply(database, keyring, changed=before.keys)
+    assert classes(database, keyring)["current"] == 49, "nothing was written"
+
+
+def test_what_was_written_since_all_was_done_is_the_only_thing_that_is_read_then(
+    database: Database, keyring: Keyring
+) -> None:
+    fill(database, keyring, *KEYS[0])
+    prepare(database, keyring)
+    base = counted(database, keyring)
+    apply(database, keyring)
+    work, left = apply(database, keyring, settles=True)
+    assert (left, work.passes, work.by_sets) == (0, 0, 0)
+    database.execute("UPDATE secrets SET a = %s WHERE id = 3", (seal(keyring, "late"),))
+
+    settled = counting(database, keyring).before([column.all_under("pending") for column in base], prepared.NEW)
+    assert settled.keys["secrets"] == [("3",)]
+    assert settled.results == whole_census(database, keyring)
+    _, left = apply(database, keyring, settles=True)
+
+    assert left == 1
+    assert classes(database, keyring) == {"pending": 50}
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_the_way_back_is_by_sets_where_a_row_is_what_was_applied(
+    database: Database, keyring: Keyring, alone: Keyring, workers: int
+) -> None:
+    before, _ = prepared_and_changed(database, keyring, alone)
+    was = rows(database)
+    apply(database, keyring, changed=before.keys)
+    fresh = seal(keyring, "written after the start", "pending")
+    database.execute("UPDATE secrets SET a = %s WHERE id = 8", (fresh,))
+    database.execute("INSERT INTO secrets VALUES (2000, %s, NULL)", (fresh,))
+
+    work, left = apply(database, keyring, workers, destination="current")
+
+    assert (work.by_sets, left) == (49, 2), "rows 8 and 2000 are the engine's"
+    assert [row for row in rows(database) if row[0] not in (8, 2000)] == [row for row in was if row[0] != 8]
+    assert classes(database, keyring) == {"current": 50, "empty": 1}
+    for place in (8, 2000):
+        ((token,),) = database.rows("SELECT a FROM secrets WHERE id = %s", (place,))
+        assert keyring.cipher(SCHEME, "current").open(token.encode()).plaintext == b"written after the start"

@@ -4,45 +4,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
 
 from .._errors.values import PreparedDiffers
 from .postgres.connection import Database
 from .proof.census import Census, Tally
+from .proof.census_result import CensusResult
+from .proof.row_digests import EachRow
 from .proof.table_pages import TargetGroup, by_table
 from .rewrite import prepared
 from .rewrite.prepared import NEW, OLD, Contents, Preparation, PreparedRows
 from .rewrite.rewriter import BatchResult, RewritePolicy, Rewriting
 from .rewrite.worker_pool import Crew, Stop
 from .rotation import Application
-
-EMPTY = "empty"  # of the classes of a census
-
-
-@dataclass(frozen=True)
-class PreparedColumn:
-    """What is prepared of one column: in how many rows, and the keyed digest of the plaintexts that the old tokens in
-    these have."""
-
-    table: str
-    column: str
-    scheme: str
-    rows: int
-    digest: str
-
-    @classmethod
-    def all_of(cls, results: Sequence[Mapping[str, Any]]) -> list[PreparedColumn]:
-        """From the results of ``as_result``."""
-        return [cls(**result) for result in results]
-
-    def as_result(self) -> dict[str, Any]:
-        return asdict(self)
-
-    def as_target(self) -> dict[str, str]:
-        """For the option ``targets``."""
-        return {"table": self.table, "column": self.column, "scheme": self.scheme}
 
 
 def excluded(application: Application, schemes: Collection[str]) -> dict[str, str]:
@@ -52,6 +27,15 @@ def excluded(application: Application, schemes: Collection[str]) -> dict[str, st
         for database, group in _groups(application)
     )
     return {table: why for table, why in reasons if why}
+
+
+def bytes_needed(application: Application, schemes: Collection[str]) -> int:
+    """About how many bytes the tables for what can be prepared take, as a sample of the values shows."""
+    return sum(
+        prepared.bytes_needed(database, group)
+        for database, group in _groups(application)
+        if not prepared.obstacle(database, group, application.keyring, schemes)
+    )
 
 
 @dataclass(frozen=True)
@@ -86,32 +70,32 @@ class Preparing:
                 stopped=lambda: self.stop.asked,
             )
             fit = [group for group in rewriting.tables if not prepared.obstacle(database, group, keyring, self.schemes)]
-            contents = Contents(keyring.key_id(self.destination), [prepared.describe(group) for group in fit])
+            sources = [prepared.describe(group) for group in fit]
+            contents = Contents(keyring.key_id(self.destination), sources, keyring.key_id(keyring.base))
             crew = Crew(self.workers, Preparation(rewriting).batches, database.another, self.stop)
             prepared.prepare(database, rewriting, crew, contents, report)
         return done
 
 
-def columns(application: Application, destination: str) -> list[PreparedColumn]:
-    """What is prepared for a destination, by the old tokens."""
-    found = _tallies(application, destination, OLD)
-    return [_column(tally) for tally in found]
+def as_target(column: CensusResult) -> dict[str, str]:
+    """A column of a census for the option ``targets``."""
+    return {"table": column.table, "column": column.column, "scheme": column.scheme}
 
 
-def refuse_unproved(application: Application, destination: str, before: Sequence[PreparedColumn]) -> None:
+def census(application: Application, destination: str, each_row: EachRow | None = None) -> list[Tally]:
+    """What is prepared for a destination, by the old tokens: the census of every row as it was then."""
+    return _tallies(application, destination, OLD, each_row)
+
+
+def refuse_unproved(application: Application, destination: str, before: Sequence[CensusResult]) -> dict[str, int]:
     """Raise E_PREPARED unless every new token opens under the destination alone, and the plaintexts are those of the
-    old tokens."""
-    tallies = _tallies(application, destination, NEW)
-    after = {(tally.target.table.label, tally.target.column): tally for tally in tallies}
+    old tokens. By database, the number of the last row that was looked at."""
+    last = {database.alias: prepared.last_number(database) for database, _ in application.parts}
+    after = {tally.target.name: tally.result for tally in _tallies(application, destination, NEW)}
     for column in before:
-        tally = after.get((column.table, column.column))
-        if tally is None or _column(tally) != column or set(tally.classes) - {destination, EMPTY}:
+        if after.get(column.name) != column.all_under(destination):
             raise PreparedDiffers(table=column.table, column=column.column)
-
-
-def _column(tally: Tally) -> PreparedColumn:
-    target = tally.target
-    return PreparedColumn(target.table.label, target.column, target.scheme, tally.rows, tally.result.digest)
+    return last
 
 
 def _groups(application: Application) -> Iterator[tuple[Database, TargetGroup]]:
@@ -120,7 +104,7 @@ def _groups(application: Application) -> Iterator[tuple[Database, TargetGroup]]:
             yield database, group
 
 
-def _tallies(application: Application, destination: str, side: str) -> list[Tally]:
+def _tallies(application: Application, destination: str, side: str, each_row: EachRow | None = None) -> list[Tally]:
     """A census of one side of what is prepared."""
     keyring, found = application.keyring, []
     key = keyring.stages[destination].digest_key
@@ -130,6 +114,6 @@ def _tallies(application: Application, destination: str, side: str) -> list[Tall
             continue
         source = contents.place(group)
         if source is not None:
-            census = Census(database, group.members, keyring, key, application.accepted, application.progress)
-            found += census.count(group, PreparedRows(database, group, source).pages(side))
+            counting = Census(database, group.members, keyring, key, application.accepted, application.progress)
+            found += counting.count(group, PreparedRows(database, group, source).pages(side), each_row)
     return found

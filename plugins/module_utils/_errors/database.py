@@ -210,13 +210,28 @@ class PreparedLeft(RotationError):
     alias: str
     table: str
     problem = (
-        "database {alias} has the table {table}: a rotation that prepared values is under way, or was killed. It has "
+        "database {alias} has the table {table}: a rotation that prepared values did not end. It has "
         "ciphertext only, and no value needs it"
     )
     remedy = (
         "Run the rotate playbook to resume, or the rollback playbook; both drop it at their end. If no rotation is "
         "open: DROP TABLE {table}"
     )
+
+
+class PreparedInUse(RotationError):
+    code = "E_PREPARING"
+    alias: str
+    rotation_id: str
+    user: str
+    host: str
+    since: str
+    pid: str
+    problem = (
+        "rotation {rotation_id} is in progress in the mode prepared, by {user} on {host} since {since} (process {pid}):"
+        " database {alias} has the values that it prepared"
+    )
+    remedy = "Wait for it to end, then run the same command again."
 
 
 class RowSecurity(RotationError):

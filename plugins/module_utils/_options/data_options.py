@@ -25,7 +25,7 @@ from .shared_options import (
 DATABASE_LEASE: Spec = {
     **APPLICATION,
     **ROTATION,
-    "state": {"type": "str", "required": True, "choices": ["acquired", "released", "fence_removed"]},
+    "state": {"type": "str", "required": True, "choices": ["acquired", "released", "fence_removed", "fence_opened"]},
     "half": {"type": "str", "choices": ["refuse", "accept"], "default": "refuse"},
     "row_digests": {"type": "path"},
 }
@@ -50,6 +50,9 @@ DJANGO_CENSUS: Spec = {
     "baseline": {"type": "list", "elements": "dict", "default": []},
     "unopened": {"type": "str", "choices": ["refused", "as_before"], "default": "refused"},
     "row_digests": {"type": "path"},
+    "preparation": {"type": "dict", "default": {}},
+    "reopened": {"type": "list", "elements": "dict", "default": []},
+    "serving": {"type": "bool", "default": False},
     "others": {"type": "dict"},
     "report_only": {"type": "bool", "default": False},
     "leaving": {"type": "list", "elements": "str"},
@@ -101,6 +104,7 @@ DJANGO_PREPARE: Spec = {
     "state": {"type": "str", "choices": ["prepared", "verified"], "default": "prepared"},
     "destination": {"type": "str", "required": True, "choices": ["current", "pending", "previous"]},
     "columns": {"type": "list", "elements": "dict", "default": []},
+    "row_digests": {"type": "path"},
     "workers": {"type": "int", "default": 0},
 }
 DJANGO_PREPARE_MODULE: Spec = {
@@ -133,6 +137,7 @@ DJANGO_REENCRYPT: Spec = {
     "fence": {"type": "str", "choices": ["auto", "off"], "default": "off"},
     "refuse_writers": {"type": "bool", "default": False},
     "prepared": {"type": "bool", "default": False},
+    "preparation": {"type": "dict", "default": {}},
     "metrics_file": {"type": "path"},
 }
 DJANGO_REENCRYPT_MODULE: Spec = {

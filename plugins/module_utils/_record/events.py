@@ -127,7 +127,8 @@ class CountingEvent(Event):
 class CensusEvent(CountingEvent):
     """``meanwhile`` counts by table the rows that another process wrote, and ``added_rows`` names new ones;
     ``written_rows`` names by column those of which it changed the value; ``sessions`` are those from before the switch
-    that were still connected. ``outside`` are columns that look encrypted and were no part of the rotation."""
+    that were still connected. ``outside`` are columns that look encrypted and were no part of the rotation. After the
+    start, ``served`` counts instead what the application and its users have written since."""
 
     outside: Sequence[Mapping[str, Any]] = ()
     sessions: Sequence[Mapping[str, Any]] = ()
@@ -136,6 +137,12 @@ class CensusEvent(CountingEvent):
     written_rows: Mapping[str, Sequence[str]] = field(default_factory=dict)
     added_rows: Mapping[str, Sequence[str]] = field(default_factory=dict)
     kept_aside: Mapping[str, Any] = field(default_factory=dict)
+    served: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+
+    @property
+    def is_after_start(self) -> bool:
+        """Whether the application served again while it was taken."""
+        return self.asked.get("serving") is True
 
     @property
     def is_proof(self) -> bool:
@@ -255,9 +262,10 @@ class NotificationEvent(Event):
 @dataclass(frozen=True)
 class LeaseEvent(Event):
     """The lease of the databases, which was acquired or released. ``fenced`` is whether a run that died has left its
-    write fence."""
+    write fence, ``fence`` what was found as this run opened its own."""
 
     fenced: bool = False
+    fence: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ TRIES = 5  # to drop the triggers of a fence that refuses nothing any more, and 
 
 
 def change_lease(task: HostTask) -> ModuleResult:
-    """Take the lease of every database, or of none; or give back what is held; or only remove the fence."""
+    """Take the lease of every database, or of none; or give back what is held; or only open or remove the fence."""
     from .._engine.postgres import catalog, lease
     from .._engine.rewrite import fence, prepared
 
@@ -32,6 +32,8 @@ def change_lease(task: HostTask) -> ModuleResult:
             if params["row_digests"]:
                 _delete(params["row_digests"], task)
             return {"changed": bool(ended), "undropped": undropped}
+        if params["state"] == "fence_opened":
+            return _open_fence([database for database in databases if lease.is_held_by(database, mine)])
         if params["state"] == "fence_removed":
             return _remove_fence(databases, mine, over, dry=task.check_mode)
         for database in databases:
@@ -67,6 +69,17 @@ def _delete(path: str, task: HostTask) -> None:
         Path(path).unlink(missing_ok=True)
     except OSError as exc:
         task.warn(f"{path} could not be deleted: {exc.strerror}. It has digests of rows, and no value.")
+
+
+def _open_fence(databases: Sequence[Any]) -> ModuleResult:
+    """All is proved that is before the start: let everybody write again. What cannot be dropped now is when the lease
+    is returned. Raises E_STALE_WRITER if a process that was not stopped waits for just that."""
+    from .._engine.rewrite import fence
+
+    hidden = [who for database in databases for who in fence.refuse_writers(database)]
+    for database in databases:
+        fence.take_down(database)
+    return {"changed": bool(databases), "fence": {"behind_pooler": hidden}}
 
 
 def _remove_fence(databases: Sequence[Any], mine: Any, over: Any, *, dry: bool) -> ModuleResult:

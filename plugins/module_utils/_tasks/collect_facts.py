@@ -47,6 +47,9 @@ def collect_facts(task: HostTask) -> ModuleResult:
             "unprepared": preparation.excluded(application, known_schemes.tried(request.schemes, request.names))
             if params["mode"] == "prepared"
             else None,
+            "prepared_bytes": preparation.bytes_needed(application, known_schemes.tried(request.schemes, request.names))
+            if params["mode"] == "prepared"
+            else 0,
             "reads": reads,
             "caches": [cache.as_fact() for cache in lasting_caches.lasting()],
             "cached_tokens": {each.column: each.count for each in held if not each.sessions},

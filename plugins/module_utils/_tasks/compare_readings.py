@@ -16,14 +16,14 @@ def compare_readings(task: HostTask) -> ModuleResult:
     """The picture, and the first thing that is worse than in the baseline as an error."""
     from .._engine import rotation
     from .._engine.application import django_project
-    from .._engine.proof import damage, model_reading
+    from .._engine.proof import damage, model_reading, write_counters
     from .._engine.proof.reading_types import ApplicationPicture
     from .._monitoring import response_times
     from .._options.engine_request import Purpose, request_of
     from .._services import commands
 
     params = task.params
-    meanwhile = _explained(params)
+    serving = params["serving"] or "counters" in params["baseline"]
     with rotation.open_application(request_of(params, Purpose("reading"))) as application:
         from django.core.management import get_commands
 
@@ -37,7 +37,14 @@ def compare_readings(task: HostTask) -> ModuleResult:
             ).as_result()
 
         left_out = {*params["left_out"], *application.recreated()}
+        parts = [(database, survey.found) for database, survey in application.parts]
+        counters = write_counters.read(parts) if serving and params["state"] == "recorded" else {}
         picture = read(lambda name: name not in left_out)
+        if counters:
+            picture["counters"] = counters
+        meanwhile = _explained(params)
+        for table, count in _written_meanwhile(params, parts).items() if "counters" in params["baseline"] else ():
+            meanwhile[table] = {**meanwhile.get(table, {}), "served": count}
         if others := model_reading.changed(params["baseline"], picture, meanwhile):
             picture["unsteady"] = model_reading.unsteady(picture, read(others.__contains__))
         if params["written"]:
@@ -56,15 +63,32 @@ def compare_readings(task: HostTask) -> ModuleResult:
         except RotationError as exc:  # with all values by name, for the record
             return {"changed": False, "failed": True, "picture": picture, **exc.as_result()}
         model_reading.refuse_worse(params["baseline"], picture, meanwhile, left_out)
-        if hidden := _open(application):
+        if not params["serving"] and (hidden := _open(application)):
             picture["refused_behind_pooler"] = hidden
     return {"changed": False, "picture": picture}
 
 
 def _explained(params: TaskParams) -> dict[str, dict[str, int]]:
     """By table, how many values may be read in another way: others wrote them, or they were encrypted twice before."""
-    tables = [*params["meanwhile"], *params["unwrapped"]]
-    return {name: {**params["meanwhile"].get(name, {}), **params["unwrapped"].get(name, {})} for name in tables}
+    known = [params["meanwhile"], params["unwrapped"]]
+    tables = [name for each in known for name in each]
+    return {name: {what: count for each in known for what, count in each.get(name, {}).items()} for name in tables}
+
+
+def _written_meanwhile(params: TaskParams, parts: Any) -> dict[str, int]:
+    """By table, how many rows may have been written since the baseline, which was read while the application served."""
+    from .._engine.proof import write_counters
+    from .._engine.rewrite.concurrent_writers import ConcurrentWrites
+
+    others = ConcurrentWrites.of([params["others"]] if params["others"] else [])
+    since, changed = params["since_preparation"], {}
+    for database, targets in parts:
+        known = write_counters.changed_since(database, targets, others) if since is not None else {}
+        for label in {target.table.label for target in targets}:
+            before = sum(since.get(label, {}).values()) if since is not None else write_counters.UNKNOWN
+            changed[label] = before + known.get(label, 0)
+    written = write_counters.count_written(params["baseline"]["counters"], write_counters.read(parts), changed)
+    return {table: count for table, count in written.items() if count}
 
 
 def _open(application: Any) -> list[str]:

@@ -10,8 +10,10 @@ from .host_task import HostTask, ModuleResult
 
 
 def find_fence(task: HostTask) -> ModuleResult:
-    """Whether a database refuses what others write, or has prepared values. Raises E_FENCED or E_PREPARED_LEFT unless
-    that is accepted."""
+    """Whether a database refuses what others write, or has prepared values. Raises E_FENCED, or returns
+    E_PREPARED_LEFT with the ``holder`` of the lease, unless that is accepted. Whether that run is alive is known on the
+    control node."""
+    from .._engine.postgres import lease
     from .._engine.postgres.catalog import PREPARED
     from .._engine.rewrite import fence, prepared
 
@@ -24,5 +26,7 @@ def find_fence(task: HostTask) -> ModuleResult:
                     raise DatabaseFenced(alias=database.alias, rotation_id=there.rotation_id, since=there.since)
         left = [database for database in databases if prepared.exists(database)]
         if left and task.params["fence"] == "refuse":
-            raise PreparedLeft(alias=left[0].alias, table=PREPARED)
+            where = {"alias": left[0].alias, "table": PREPARED}
+            holder = lease.read_holder(left[0])
+            return {"changed": False, "failed": True, **PreparedLeft(**where).as_result(), "holder": holder}
     return {"changed": False, "fenced": fenced, "prepared": bool(left)}

@@ -18,25 +18,29 @@ if TYPE_CHECKING:
 
 def prepare_values(task: HostTask) -> ModuleResult:
     """Everything that can be prepared; or the proof of it, by a process that has only the keys of the destination."""
-    from .._engine import rotation
+    from .._engine import preparation, rotation
     from .._engine.crypto import schemes
-    from .._engine.preparation import PreparedColumn
+    from .._engine.discovery.findings import refuse
+    from .._engine.proof.census_result import CensusResult
     from .._options.engine_request import Purpose, request_of
 
     params, started = task.params, time.monotonic()
     if task.check_mode:
         return {"changed": True, "preparation": {}}
     request = request_of(params, Purpose(params["rotation_id"], run=params["run"], step=params["step"]))
-    before = PreparedColumn.all_of(params["columns"])
+    before = CensusResult.all_of(params["columns"])
     if params["state"] == "verified":
+        found: dict[str, Any] = {"columns": params["columns"], "last": {}}
         if before:
-            request = replace(request, targets=[column.as_target() for column in before])
+            request = replace(request, targets=[preparation.as_target(column) for column in before])
             with rotation.open_application(request) as application:
-                _prove(application, params["destination"], before)
-        found: dict[str, Any] = {"columns": params["columns"]}
+                found["last"] = _prove(application, params["destination"], before)
     else:
         with rotation.open_application(request) as application:
             application.refuse_unproved()
+            application.refuse_unaccounted()
+            refuse(application.among_kept())
+            application.refuse_unfit(params["destination"])
             known = schemes.tried(request.schemes, request.names)
             found = _prepared(params, application, known)
     seconds = round(time.monotonic() - started, 1)
@@ -55,20 +59,36 @@ def _prepared(params: TaskParams, application: Application, known: Collection[st
     work = preparation.Preparing(params["destination"], known, policy, params["workers"] or cores(), stop)
     with stop.listening():
         rows = work.run(application)
-    return {
-        "columns": [column.as_result() for column in preparation.columns(application, params["destination"])],
-        "excluded": preparation.excluded(application, known),
-        "rows": rows,
-    }
+    return {**_counted(params, application), "excluded": preparation.excluded(application, known), "rows": rows}
 
 
-def _prove(application: Application, destination: str, before: Any) -> None:
+def _counted(params: TaskParams, application: Application) -> dict[str, Any]:
+    """The census of all rows that are prepared, with the digest of each in a file. What stops a rotation before its
+    first write stops it here."""
+    from .._engine import preparation
+    from .._engine.discovery.findings import refuse
+    from .._engine.proof import census, row_digests
+
+    row_digests.discard(params["row_digests"])
+    destination = params["destination"]
+    with row_digests.recording(params["row_digests"], application.keyring.key_id(destination)) as rows:
+        tallies = preparation.census(application, destination, rows)
+        results = [tally.result for tally in tallies]
+        if rows:
+            rows.end(results)
+        whole = rows is not None and rows.is_whole
+    refuse([*census.findings(tallies), *census.staying_plain(tallies, application.settlements)])
+    refuse(census.left_alone(tallies, application.settlements))
+    return {"columns": [column.as_result() for column in results], "row_digests": whole}
+
+
+def _prove(application: Application, destination: str, before: Any) -> dict[str, int]:
     """Raise E_PREPARED, after which nothing is prepared any more."""
     from .._engine import preparation
     from .._engine.rewrite import prepared
 
     try:
-        preparation.refuse_unproved(application, destination, before)
+        return preparation.refuse_unproved(application, destination, before)
     except PreparedDiffers:
         for database, _ in application.parts:
             prepared.drop(database)

@@ -15,8 +15,9 @@ from .._errors.base import RotationError
 from .host_task import HostTask, ModuleResult, TaskParams
 
 if TYPE_CHECKING:
+    from .._engine.prepared_census import PreparedCensus
     from .._engine.proof.census_result import CensusResult
-
+    from .._engine.proof.row_digests import Recording
 
 SHOWN = 50  # rows of a table that the record names
 
@@ -47,9 +48,10 @@ def reencrypt_values(task: HostTask) -> ModuleResult:
         application.refuse_unproved(params["recorded_columns"])
         fenced = {} if task.check_mode or params["fence"] == "off" else _fence(application, params)
         others = ConcurrentWrites.of(params["others"]) if params["others"] else application.others()
-        before, refusal = CensusResult.all_of(params["examined"] or ()), None
-        if not before:
-            before, refusal = _examined(application, params)
+        examined = Examined(CensusResult.all_of(params["examined"] or ()))
+        if not examined.results:
+            examined = _examined(application, params)
+        before, refusal = examined.results, examined.refusal
         if refusal and not _is_settlement(params):
             raise refusal
         if task.check_mode:
@@ -66,7 +68,7 @@ def reencrypt_values(task: HostTask) -> ModuleResult:
         progress = Progress(params["rotation_id"], totals, files, share.of, key_id)
         progress.tell()
         run = Reencryption(
-            params, application, progress, before, others, share, stops=not (params["reverse"] or refusal)
+            params, application, progress, examined, others, share, stops=not (params["reverse"] or refusal)
         )
         try:
             more = _METHODS[_method(params)](run)
@@ -79,7 +81,24 @@ def reencrypt_values(task: HostTask) -> ModuleResult:
             _stay_the_one_run(run, until_end)
     seconds = time.monotonic() - started
     result = RewriteResult(before, run.work, key_id, seconds, run.others, progress.unwritten).as_result()
-    return {**result, "settlements": settlements, **fenced, **more}
+    return {**result, "settlements": settlements, **fenced, **examined.as_result(), **more}
+
+
+@dataclass
+class Examined:
+    """The census before the first write, and what is refused by it. ``prepared`` if most of it was taken before, and
+    ``traced`` whether the file of row digests has all rows: only then can the rest of the proof wait."""
+
+    results: list[CensusResult]
+    refusal: RotationError | None = None
+    prepared: PreparedCensus | None = None
+    traced: bool = False
+
+    def as_result(self) -> dict[str, Any]:
+        if self.prepared is None or not self.traced:
+            return {}
+        changes = {table: dict(counts) for table, counts in self.prepared.changes.items() if counts}
+        return {"reopened": [column.as_result() for column in self.prepared.reopened], "since_preparation": changes}
 
 
 def _stay_the_one_run(run: Reencryption, until_end: contextlib.ExitStack) -> None:
@@ -110,7 +129,7 @@ def _is_settlement(params: TaskParams) -> bool:
     return bool(params["others"]) and not params["share"] and not params["reverse"] and _method(params) == "direct"
 
 
-def _examined(application: Any, params: TaskParams) -> tuple[list[CensusResult], RotationError | None]:
+def _examined(application: Any, params: TaskParams) -> Examined:
     """The census before the first write, and what is refused by it."""
     from .._engine import rotation
     from .._engine.discovery.findings import refuse
@@ -120,9 +139,12 @@ def _examined(application: Any, params: TaskParams) -> tuple[list[CensusResult],
     known = destination in application.keyring.stages  # not in a dry run before the version is made
     key_id = application.keyring.key_id(destination if known else "current")
     with row_digests.recording(params["row_digests"], key_id) as rows:
-        tallies = application.census(destination if known else "current", each_row=rows)
+        found = _prepared(application, params, rows) if params["preparation"] and not reverse else None
+        tallies = found.tallies if found else application.census(destination if known else "current", each_row=rows)
+        results = found.results if found else [tally.result for tally in tallies]
         if rows:
-            rows.end([tally.result for tally in tallies])
+            rows.end(results)
+        traced = rows is not None and rows.goes_on
     refusal = None
     if reverse:
         application.rehearse(destination, stop_at_unreadable=False)
@@ -130,13 +152,28 @@ def _examined(application: Any, params: TaskParams) -> tuple[list[CensusResult],
         try:
             if not params["others"]:  # the last look before the first write
                 application.refuse_unaccounted()
-            found = [*census.findings(tallies), *application.among_kept()]
-            found += census.staying_plain(tallies, application.settlements)
-            refuse([*found, *census.left_alone(tallies, application.settlements)])
+            refused = [*census.findings(tallies), *application.among_kept()]
+            refused += census.staying_plain(tallies, application.settlements)
+            refuse([*refused, *census.left_alone(tallies, application.settlements)])
             application.refuse_unfit(destination if known else rotation.TRIAL)
         except RotationError as exc:
             refusal = exc
-    return [tally.result for tally in tallies], refusal
+    return Examined(results, refusal, found, traced)
+
+
+def _prepared(application: Any, params: TaskParams, rows: Recording | None) -> PreparedCensus:
+    """The census of the rows that changed since they were prepared, and of all other tables; after the switch, of the
+    rows that changed since they were written."""
+    from .._engine.prepared_census import PreparedCounting
+    from .._engine.proof.census_result import CensusResult
+    from .._engine.rewrite.prepared import NEW, OLD
+
+    destination = params["destination"]
+    base = CensusResult.all_of(params["preparation"]["columns"])
+    counting = PreparedCounting(application, destination, application.keyring.key_id(destination), rows)
+    if params["others"]:
+        return counting.before([column.all_under(destination) for column in base], NEW)
+    return counting.before(base, OLD)
 
 
 @dataclass
@@ -147,7 +184,7 @@ class Reencryption:
     params: TaskParams
     application: Any
     progress: Any
-    census: list[CensusResult]
+    examined: Examined
     others: Any
     share: Any
     stops: bool
@@ -158,6 +195,11 @@ class Reencryption:
 
         self.work, self.stop = Work(report=self.progress.add), Stop()
 
+    @property
+    def census(self) -> list[CensusResult]:
+        """The census before it."""
+        return self.examined.results
+
     def act(self) -> None:
         """Let the engine do all that is left."""
         from .._engine.rewrite.rewriter import RewritePolicy
@@ -167,7 +209,16 @@ class Reencryption:
         params = self.params
         asked = {name: value for name, value in (params["throttle"] or {}).items() if value is not None}
         refuse_unfit(asked)
-        policy = RewritePolicy(self.stops, Throttle(**asked), self.share, self.others, params["prepared"])
+        found = self.examined.prepared
+        policy = RewritePolicy(
+            self.stops,
+            Throttle(**asked),
+            self.share,
+            self.others,
+            params["prepared"],
+            changed=found.keys if found and not params["others"] else {},
+            settles=bool(found and params["others"]),
+        )
         workers = params["workers"] or cores()
         with self.stop.listening():
             self.application.reencrypt(params["destination"], self.work, policy, workers=workers, stop=self.stop)

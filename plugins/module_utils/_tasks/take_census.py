@@ -23,13 +23,18 @@ SHOWN = 50  # rows of a column that the record names
 class Compared:
     """The census that was compared with the baseline, and what differs: how many rows another process wrote by table,
     of which rows it changed the value by column, which ones it added by table, and the rows by column that differ
-    although nobody is known to have written them."""
+    although nobody is known to have written them. ``composed`` are its results if not every value was opened for it."""
 
     tallies: Any
+    composed: list[CensusResult] | None = None
     meanwhile: dict[str, Any] = field(default_factory=dict)
     written: dict[str, list[str]] = field(default_factory=dict)
     added: dict[str, list[str]] = field(default_factory=dict)
     differing: dict[str, list[str]] = field(default_factory=dict)
+
+    @property
+    def results(self) -> list[CensusResult]:
+        return [tally.result for tally in self.tallies] if self.composed is None else self.composed
 
 
 def take_census(task: HostTask) -> ModuleResult:
@@ -49,7 +54,9 @@ def take_census(task: HostTask) -> ModuleResult:
         if params["accounted"]:
             application.refuse_unaccounted()
         aside = kept_aside(database for database, _ in application.parts)
-        compared = Compared(application.census(params["digest_stage"]))
+        if params["serving"]:
+            _leave_out_proved(params, application)
+        compared = _counted(params, application, baseline)
         if not params["report_only"] and params["leaving"] is None:
             try:
                 refuse(application.among_kept(params["expect_stage"] or ""))
@@ -60,7 +67,7 @@ def take_census(task: HostTask) -> ModuleResult:
                 _compare(params, application, compared, baseline)
             except RotationError as exc:  # who reads it asks where the values are
                 failed = {"changed": False, "failed": True, **exc.as_result()}
-                found = {"targets": _targets(compared.tallies), "differing_rows": _first(compared.differing)}
+                found = {"targets": _targets(compared.results), "differing_rows": _first(compared.differing)}
                 return {**failed, **found}
         tallies, written = compared.tallies, compared.written
         if params["rehearsed"] and application.keyring.base == "current":
@@ -69,12 +76,18 @@ def take_census(task: HostTask) -> ModuleResult:
         left = _connected_since_before(params, application)
     return {
         "changed": False,
-        "targets": _targets(tallies),
-        "meanwhile": compared.meanwhile,
-        "unwrapped": _unwrapped(baseline),
-        "written": written,
-        "written_rows": _first(written),
-        "added_rows": _first(compared.added),
+        "targets": _targets([*compared.results, *_proved_before(params, baseline)]),
+        **(
+            {"served": compared.meanwhile}
+            if params["serving"]
+            else {
+                "meanwhile": compared.meanwhile,
+                "unwrapped": _unwrapped(baseline),
+                "written": written,
+                "written_rows": _first(written),
+                "added_rows": _first(compared.added),
+            }
+        ),
         "unopened": _unopened(params, tallies),
         "sessions": left,
         "kept_aside": aside,
@@ -91,8 +104,40 @@ def _first(rows: dict[str, list[str]]) -> dict[str, list[str]]:
     return {name: each[:SHOWN] for name, each in rows.items()}
 
 
-def _targets(tallies: Any) -> list[dict[str, Any]]:
-    return [tally.result.as_result() for tally in tallies]
+def _targets(results: list[CensusResult]) -> list[dict[str, Any]]:
+    return [column.as_result() for column in results]
+
+
+def _counted(params: TaskParams, application: Any, baseline: list[CensusResult]) -> Compared:
+    """Every value is opened, or is exactly a token that such a process has opened while it was prepared."""
+    from .._engine.prepared_census import PreparedCounting
+    from .._engine.proof.census_result import CensusResult
+
+    stage, last = params["digest_stage"], params["preparation"].get("last")
+    if params["serving"] or not last:
+        return Compared(application.census(stage))
+    counting = PreparedCounting(application, stage, application.keyring.key_id(stage))
+    found = counting.after(baseline, CensusResult.all_of(params["reopened"]), last)
+    return Compared(found.tallies, found.results)
+
+
+def _leave_out_proved(params: TaskParams, application: Any) -> None:
+    """After the start, only those columns are counted of which not every value was opened before it."""
+    columns = _columns(params)
+    for _, survey in application.parts:
+        survey.found = [target for target in survey.found if target.name in columns]
+
+
+def _proved_before(params: TaskParams, baseline: list[CensusResult]) -> list[CensusResult]:
+    """The other columns, as they were proved before the start."""
+    columns = _columns(params)
+    others = [column for column in baseline if params["serving"] and column.name not in columns]
+    return [column.all_under(params["digest_stage"]) for column in others]
+
+
+def _columns(params: TaskParams) -> set[str]:
+    """Those that were prepared."""
+    return {f"{column['table']}.{column['column']}" for column in params["reopened"]}
 
 
 def _refuse_outside(params: TaskParams, application: Any, outside: Any) -> None:
@@ -206,21 +251,23 @@ def _compare(params: TaskParams, application: Any, compared: Compared, baseline:
     from .._engine.rewrite.concurrent_writers import ConcurrentWrites
 
     others = ConcurrentWrites.of([params["others"]] if params["others"] else [])
+    whole, columns = baseline, _columns(params)
+    baseline = [column for column in whole if not params["serving"] or column.name in columns]
     differs: RotationError | None = None
     try:
-        census.refuse_difference(baseline, [tally.result for tally in compared.tallies])
+        census.refuse_difference(baseline, compared.results)
     except RotationError as exc:
         differs = exc
-    with row_digests.comparison(params["row_digests"], baseline, others, application.unauthenticated) as rows:
+    with row_digests.comparison(params["row_digests"], whole, others, application.unauthenticated) as rows:
         if rows is None or not (differs or rows.earlier):
             if differs:
                 raise differs
             return
-        compared.tallies = application.census(params["digest_stage"], each_row=rows)
+        compared.tallies, compared.composed = application.census(params["digest_stage"], each_row=rows), None
         looks = rows.looks({column.table for column in baseline})
     _refuse(params, application, compared.tallies, baseline)
     compared.differing = census.differing_rows(baseline, looks)
-    census.refuse_difference(baseline, [tally.result for tally in compared.tallies], looks)
+    census.refuse_difference(baseline, compared.results, looks)
     found = {table: look.as_result() for table, look in looks.items()}
     compared.meanwhile = {table: counts for table, counts in found.items() if any(counts.values())}
     compared.written = _select_written(compared.tallies, looks)

@@ -15,7 +15,6 @@ LAG = 60  # seconds that a replica may be behind before it is said
 FAR_BEHIND = 600  # and with so many it will not catch up while twice as much is written
 # A copy of the database to prove its backup, and the WAL of making it (docs/design/backup.md).
 COPY_PER_BYTE = 1.1 + 1
-PREPARED_PER_BYTE = 2  # the old and the new value of each, next to the data and without WAL
 WAL_PER_BYTE = 3  # a row's new version, its indexes, and a page image after each checkpoint
 
 
@@ -57,8 +56,8 @@ def disk(seen: Observations) -> ChecklistItem:
         todo = "Name the database's host in a group database, or look yourself." * seen.production
         return ChecklistItem("disk", WARN if seen.production else SKIP, summary, todo)
     free = int(seen.df[-1].split()[3]) * 1024
-    copies = 1 + PREPARED_PER_BYTE * any(facts["unprepared"] is not None for facts in seen.facts.values())
-    writing = sum(_wal_bytes(seen, database) + copies * int(database["bytes"]) for database in databases(seen))
+    prepared = max(int(facts["prepared_bytes"]) for facts in seen.facts.values())  # without WAL, and each sees the same
+    writing = prepared + sum(_wal_bytes(seen, database) + int(database["bytes"]) for database in databases(seen))
     need = max(writing, _copying(seen))
     summary = f"{free / 1e6:,.0f} MB are free for {folder}, at most {need / 1e6:,.0f} MB are needed"
     status = OK if free > need else STOP

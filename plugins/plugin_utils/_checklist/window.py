@@ -13,7 +13,9 @@ from ...module_utils._record.events import ROTATE, Event, ServicesEvent
 from .item import OK, SKIP, STOP, WARN, ChecklistItem, Observations, count
 from .rehearsal import when
 
+PREPARING_RATIO = 1.0  # rests while the application serves, for each second of work, as the role rotation has it
 PASSES = 3  # censuses after the first one: the proof, the pass that finds nothing left, and one to spare
+PREPARED_PASSES = 3  # over every value before the stop: it is re-encrypted, counted, and proved
 SLACK = 2  # an estimate is not a promise: the window must hold twice of it
 READINGS = 2  # by the application itself, before and after
 
@@ -114,7 +116,7 @@ def down_for(events: Sequence[Event]) -> float | None:
 
 def _values(seen: Observations) -> float | None:
     """Seconds from the speed measured on the host: to re-encrypt and prove all values, and to read them as the
-    application does."""
+    application does. In the mode prepared, after the backup, of what is still to come."""
     speeds = [facts for facts in seen.facts.values() if facts["speed"]["row"] is not None]
     if not speeds or "targets" not in seen.census:
         return None
@@ -124,12 +126,26 @@ def _values(seen: Observations) -> float | None:
     slowest = max(crypto.values(), default=0.0)
     tables = _largest_by_table(seen.census["targets"])
     most = seen.options.get("application_rows") or float("inf")
-    work = sum(count(target) * crypto.get(target["scheme"], slowest) for target in seen.census["targets"]) / workers
+
+    def work(targets: Sequence[Mapping[str, Any]]) -> float:
+        return float(sum(count(each) * crypto.get(each["scheme"], slowest) for each in targets) / workers)
+
     writing = sum(target["rows"] for target in tables) * row
     reading = sum(min(target["rows"], most) * read.get(target["table"], 0.0) for target in tables)
     reading += read.get(OTHER_MODELS, 0.0)
     rests = 1 + seen.options["throttle"].get("ratio", 0)
-    return float((work * (1 + PASSES) + writing) * rests + reading * READINGS)
+    targets, unprepared = seen.census["targets"], facts["unprepared"]
+    if unprepared is None:
+        return float((work(targets) * (1 + PASSES) + writing) * rests + reading * READINGS)
+    # Prepared, proved and read before; changed by sets; decrypted and read once more after the start.
+    ordinary = work([target for target in targets if target["table"] in unprepared])
+    prepared = work(targets) - ordinary
+    left = (ordinary * (1 + PASSES) + writing) * rests + prepared + reading
+    if seen.options.get("backed_up"):
+        return float(left)
+    return float(
+        left + prepared * PREPARED_PASSES * (1 + seen.options["throttle"].get("ratio", PREPARING_RATIO)) + reading
+    )
 
 
 def _backup(seen: Observations) -> float | None:

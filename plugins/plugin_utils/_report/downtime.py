@@ -20,7 +20,7 @@ from ...module_utils._record.events import (
 from .event_time import seconds
 
 STOPPED, STARTED = "stopped", "started"
-UNFENCED = ("verified", "released", "fence_removed")  # states of steps that remove the write fence
+UNFENCED = ("verified", "released", "fence_removed", "fence_opened")  # states of steps that remove the write fence
 
 
 @dataclass

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ...module_utils._record.events import CensusEvent, CountingEvent, Event, ReencryptionEvent, RunEvent
@@ -74,8 +74,17 @@ class ColumnCensus:
         if isinstance(event, CountingEvent) and event.is_done and event.targets:
             self._count(event, {**stages, **event.key_ids})
         if isinstance(event, CensusEvent) and event.is_proof and not event.is_intent and self.rewriting:
-            self.proof = event if event.is_done else CensusEvent()
+            self.proof = self._proof(event) if event.is_done else CensusEvent()
             self.proof_stages = {**stages, **event.key_ids}
+
+    def _proof(self, event: CensusEvent) -> CensusEvent:
+        """A proof after the start says nothing of who wrote while the application was stopped: the one before does."""
+        if not event.is_after_start:
+            return event
+        before = self.proof
+        return replace(
+            event, meanwhile=before.meanwhile, written_rows=before.written_rows, added_rows=before.added_rows
+        )
 
     def _count(self, event: CountingEvent, stages: Mapping[str, str]) -> None:
         self.newest = event.targets
@@ -115,7 +124,8 @@ class ColumnCensus:
         value that the proving process did not open, such as one that is encrypted twice, was not."""
         if _unopened(proved) or proved.get("digest") is None:
             return False
-        return proved["digest"] == self.digests.get(_name(target)) or target.get("table") in self.proof.meanwhile
+        written = target.get("table") in {*self.proof.meanwhile, *self.proof.served}
+        return written or proved["digest"] == self.digests.get(_name(target))
 
     @property
     def unopened(self) -> int:

@@ -22,7 +22,9 @@ STEPS = {
     "database_lease": "checklist",
     "database_lease released": "finish",
     "django_census": "checklist",
+    "database_lease fence_opened": "verify",
     "django_census proof": "verify",
+    "django_census serving": "verify again",
     "postgresql_backup": "backup",
     "key_version": "keys",
     "key_version current": "switch",
@@ -34,6 +36,8 @@ STEPS = {
     "application_services stopped": "stop",
     "application_sessions": "stop",
     "application_reading recorded": "re-encrypt",
+    "application_reading serving recorded": "prepare",
+    "application_reading serving verified": "verify again",
     "django_reencrypt": "re-encrypt",
     "django_repair": "repair",
     "postgresql_restore": "restore",
@@ -62,6 +66,7 @@ ORDER = (
     "switch",
     "verify",
     "start",
+    "verify again",
     "finish",
 )
 
@@ -89,6 +94,8 @@ class StepTimes:
 
     def _step(self, event: Event) -> str:
         state = "proof" if event.asked.get("expect_stage") else event.state or event.asked.get("stage")
+        if event.asked.get("serving"):
+            state = f"serving {event.state}".strip()
         known = STEPS.get(f"{event.name} {state}") or STEPS.get(event.name)
         return known or next(reversed(self.taken), "checklist")  # that of the step before
 

@@ -28,6 +28,10 @@ TITLES = {ROTATE: "Key rotation", ROLLBACK: "Rollback of"}
 NARROW, WIDE = 72, 118
 LABEL = 13  # columns in front of the text of a row
 NO_BREAK = "\N{NO-BREAK SPACE}"  # in a sentence, where no line may end
+VERIFIED_TWICE = (
+    "before the start each row was compared with what was prepared and verified, or decrypted again; after it every "
+    "prepared value was decrypted again"
+)
 
 
 @dataclass(frozen=True)
@@ -217,17 +221,20 @@ def _copied(texts: Any) -> Iterator[Row]:
 def _times(ending: Ending) -> Iterator[Row]:
     taken = (f"{name} {duration(took)}" for name, took in ending.state.times.whole.items())
     yield Row("time", ", ".join(each.replace(" ", NO_BREAK) for each in taken), whole=False)
-    yield from _prepared(ending.run)
+    yield from _prepared(ending.run, after_start=ending.state.census.proof.is_after_start)
     yield Row("downtime", _downtime(ending.state.downtime), whole=False)
 
 
-def _prepared(run: Run) -> Iterator[Row]:
-    """What was done while the application served, which is no part of the downtime."""
+def _prepared(run: Run, *, after_start: bool) -> Iterator[Row]:
+    """What was done while the application served, which is no part of the downtime. With ``after_start`` a part of the
+    proof was, too."""
     if not run.prepared:
         return
     rows, seconds = (sum(event.preparation.get(name, 0) for event in run.prepared) for name in ("rows", "seconds"))
     used = f"; {run.by_sets:,} values were changed by it" if run.worked else ""
     yield Row("prepared", f"{rows:,} rows in {duration(seconds)}, while the application served{used}", whole=False)
+    if after_start:
+        yield Row("verified", VERIFIED_TWICE, whole=False)
     for table, why in sorted(run.prepared[0].preparation.get("excluded", {}).items()):
         yield Row("", f"{table} was not prepared: {why}", whole=False)
 

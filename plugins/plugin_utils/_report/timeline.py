@@ -42,6 +42,9 @@ STEPS = {
     "django_repair": "Repair from the backup",
     "django_census": "Census",
     "django_census proof": "Proof: by these keys alone",
+    "django_census serving": "Proof: every value again, after the start",
+    "application_reading serving": "The application reads, while it serves",
+    "database_lease fence_opened": "Lease of the databases: writes allowed",
     "process_keys_info": "Processes",
     "monitoring_probe": "Monitoring",
 }
@@ -50,7 +53,7 @@ NO_STEPS = (RunEvent, NotificationEvent)  # which have no intent of their own, o
 
 def step_name(event: Event) -> str:
     """What people call the step that an event is of."""
-    state = "proof" if event.asked.get("expect_stage") else event.state
+    state = "serving" if event.asked.get("serving") else "proof" if event.asked.get("expect_stage") else event.state
     return STEPS.get(f"{event.name} {state}") or STEPS.get(event.name) or event.name.replace("_", " ").capitalize()
 
 

@@ -14,6 +14,7 @@ from ...module_utils._record.events import (
     CensusEvent,
     CommandsEvent,
     Event,
+    LeaseEvent,
     NotificationEvent,
     PictureEvent,
     ReencryptionEvent,
@@ -110,6 +111,8 @@ def _sentences_of(event: Event) -> Iterator[str]:
     elif isinstance(event, PictureEvent):
         yield from sentences.written(event.picture)
         yield from sentences.behind_pooler(event.picture.get("refused_behind_pooler") or ())
+    elif isinstance(event, LeaseEvent):
+        yield from sentences.behind_pooler(event.fence.get("behind_pooler") or ())
     elif isinstance(event, NotificationEvent) and event.is_failed:
         who = "Not everybody" if event.reached else "Nobody"
         yield f"{who} was notified by {event.channel} of the {event.about}: {event.found}"

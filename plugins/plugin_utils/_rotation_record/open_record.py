@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...module_utils._record import page_checksums, sshsig, verifier
-from ...module_utils._record.events import ROTATE
+from ...module_utils._record.events import ROTATE, ReencryptionEvent
 from ...module_utils._record.writer import Record
 from ...module_utils._stores.history import COMPLETED, History
 from ...module_utils._stores.vault_file import VaultFile
@@ -18,6 +18,7 @@ from .._control_node.container import refuse_ephemeral
 from .._control_node.provenance import provenance
 from .._notify import notification
 from .._report import refused_runs, summary_box
+from .._report.read_rotation import read
 from .._screen import lines
 from . import record_fields
 from .plan_permission import PlanPermission, find_permission
@@ -78,7 +79,14 @@ def open_record(log: RotationLog, task: RecordTask) -> RecordResult:
         "resumed": run.resumed,
         "completed": run.completed,
         "destination": run.destination,
+        "in_window": run.resumed and _was_in_window(log, run),
     }
+
+
+def _was_in_window(log: RotationLog, run: Opening) -> bool:
+    """Whether the run that is resumed has stopped the application, or may have written a value."""
+    record = log.record(run.rotation_id)
+    return read(record).downtime.lasts or any(isinstance(event, ReencryptionEvent) for event in record.decoded())
 
 
 def _store_file(log: RotationLog) -> dict[str, str]:

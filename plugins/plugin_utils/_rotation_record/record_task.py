@@ -20,6 +20,7 @@ class RecordResult(TypedDict, total=False):
     resumed: bool
     completed: bool
     destination: str | None
+    in_window: bool
     record: str
     report: str | None
 

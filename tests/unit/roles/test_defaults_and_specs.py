@@ -414,6 +414,7 @@ def test_the_data_is_proved_before_the_application_writes_again():
         ("verification", "main"),
         ("maintenance", "start"),
         ("verification", "running"),
+        ("verification", "serving"),  # once more, of what was prepared
     ]
     assert entries(rotate[0]["block"])[:7] == [
         ("key_rotation", "validate"),  # a wrong variable is no reason to stop in the middle

@@ -43,7 +43,7 @@ from ..postgres.catalog import Table, row_name, word
 from ..postgres.connection import Database
 from ..rewrite.journal import Journal
 from ..rewrite.throttle import Throttle
-from .census_result import CensusResult
+from .census_result import DIGEST_MODULUS, CensusResult
 from .repair_option import format_repair
 from .row_digests import EachRow, TableComparison
 from .table_pages import PAGE_ROWS, Page, PageRequest, TargetGroup, by_table, pages, spans
@@ -51,7 +51,6 @@ from .value_list import format_values
 
 SAMPLE_PARTS = 10
 SHOWN = 12  # in one message
-DIGEST_MODULUS = 1 << 256
 PLAINTEXT = "plaintext"  # the class of a value that does not look encrypted
 OTHER_SCHEME = "other_scheme"  # the class of a value that opens under a key at hand, by another scheme than its column
 KEPT_KEY = "kept_key"  # the class of a value under a key that is not rotated, in a column under keys that are
@@ -200,9 +199,9 @@ class Census:
                 tallies += self._counted(group.members, read)
         return tallies
 
-    def count(self, group: TargetGroup, read: Iterable[Page]) -> list[Tally]:
+    def count(self, group: TargetGroup, read: Iterable[Page], each_row: EachRow | None = None) -> list[Tally]:
         """Class the values of these pages of one table, wherever they are from."""
-        return self._counted(group.members, self._reported(group.table, read))
+        return self._counted(group.members, self._reported(group.table, read), each_row)
 
     def _reported(self, table: Table, read: Iterable[Page]) -> Iterator[Page]:
         """The same pages; how many rows have been read is reported."""

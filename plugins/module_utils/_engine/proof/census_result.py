@@ -5,8 +5,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
+
+EMPTY = "empty"  # the class of NULL and ''
+DIGEST_MODULUS = 1 << 256
 
 
 @dataclass(frozen=True)
@@ -47,5 +50,35 @@ class CensusResult:
         """How many values have to be re-encrypted to come under ``stage``."""
         return sum(count for name, count in self.classes.items() if name not in ("empty", stage))
 
+    def plus(self, other: CensusResult) -> CensusResult:
+        """The same column with more rows."""
+        return self._added(other, 1)
+
+    def minus(self, other: CensusResult) -> CensusResult:
+        """The same column without some of its rows."""
+        return self._added(other, -1)
+
+    def all_under(self, stage: str) -> CensusResult:
+        """The same rows, after every value was brought under one stage."""
+        empty = self.classes.get(EMPTY, 0)
+        counts = {stage: sum(self.classes.values()) - empty, EMPTY: empty}
+        return replace(self, classes={name: count for name, count in counts.items() if count}, layers={})
+
+    def _added(self, other: CensusResult, sign: int) -> CensusResult:
+        return replace(
+            self,
+            rows=self.rows + sign * other.rows,
+            classes=_sum(self.classes, other.classes, sign),
+            layers=_sum(self.layers, other.layers, sign),
+            left_alone=self.left_alone + sign * other.left_alone,
+            plain=self.plain + sign * other.plain,
+            digest=f"{(int(self.digest, 16) + sign * int(other.digest, 16)) % DIGEST_MODULUS:064x}",
+        )
+
     def as_result(self) -> dict[str, Any]:
         return asdict(self)
+
+
+def _sum(counts: Mapping[str, int], others: Mapping[str, int], sign: int) -> dict[str, int]:
+    found = {name: counts.get(name, 0) + sign * others.get(name, 0) for name in {**counts, **others}}
+    return {name: count for name, count in found.items() if count}

@@ -42,6 +42,7 @@ from .reading_types import ApplicationPicture, AttributeReading, ReadingForecast
 from .repair_option import format_repair
 from .round_trips import RoundTrip, try_round_trip
 from .value_list import format_values
+from .write_counters import ANYWHERE
 
 CHUNK = 2000  # rows that Django fetches at once
 SAMPLE = 20  # rows of each model by which it is seen before a rotation whether the application can do all this
@@ -261,7 +262,10 @@ def _pairs(
     was = {_place(reading): reading for reading in _readings(before)}
     for new in after["readings"]:
         old = was.get(_place(new), new)
-        written = sum(meanwhile.get(new["table"], {}).values())
+        # What is made of no encrypted column of its own table may be made of rows of another one.
+        written = sum(
+            meanwhile.get(new["table"] if new["columns"] else ANYWHERE, meanwhile.get(new["table"], {})).values()
+        )
         if _in_parts(old, new):
             written = sum(one[:8] != other[:8] for one, other in zip(old["parts"], new["parts"]))
         yield old, new, written

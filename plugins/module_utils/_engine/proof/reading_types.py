@@ -43,8 +43,10 @@ class RoundTripResult(TypedDict):
 class ApplicationPicture(TypedDict, total=False):
     """All that is read at one time. An ``earlier`` one is that of a rotation before.
 
-    ``unsteady`` are attributes that read in two ways under the same keys, ``written`` pairs of a value that another
-    process wrote and what it reads as, ``check`` and ``verify_encryption`` the counts of what these commands found.
+    One with ``counters`` was taken while the application served: they say by table how many rows had been inserted,
+    updated and deleted. ``unsteady`` are attributes that read in two ways under the same keys, ``written`` pairs of a
+    value that another process wrote and what it reads as, ``check`` and ``verify_encryption`` the counts of what these
+    commands found.
     """
 
     readings: Sequence[AttributeReading]
@@ -57,6 +59,7 @@ class ApplicationPicture(TypedDict, total=False):
     opening: Mapping[str, object]
     refused_behind_pooler: Sequence[str]
     earlier: bool
+    counters: Mapping[str, Sequence[int]]
 
 
 class BrokenRoundTrip(TypedDict):

@@ -58,6 +58,16 @@ class Recording:
             connection.execute("CREATE TABLE rows (place TEXT, name TEXT, digest BLOB)")
             connection.execute("CREATE TABLE earlier (place TEXT, name TEXT)")
 
+    @property
+    def goes_on(self) -> bool:
+        """Whether it is the file that an earlier step made, and nothing of it is missing."""
+        return self._kept and self._good
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether everything could be written."""
+        return self._good
+
     def since(self, alias: str) -> str:
         return ""
 
@@ -70,6 +80,10 @@ class Recording:
                 self._write("INSERT INTO earlier VALUES (?, ?)", differ)
                 rows = [row for before, row in known if before is None]
         self._write("INSERT INTO rows VALUES (?, ?, ?)", rows)
+
+    def forget(self, table: Table, names: Iterable[str]) -> None:
+        """Rows that are not what they were when the file was made: what they are now is yet to come."""
+        self._write("DELETE FROM rows WHERE place = ? AND name = ?", [(table.label, name) for name in names])
 
     def end(self, census: Sequence[CensusResult]) -> None:
         """Say of which census it is."""
@@ -179,6 +193,13 @@ class Comparison:
 
     def _look(self, table: str) -> TableComparison:
         return self._all.setdefault(table, TableComparison(strict=table in self._strict))
+
+
+def discard(path: str | None) -> None:
+    """Have the next recording begin a file of its own."""
+    if path:
+        with contextlib.suppress(OSError):
+            os.unlink(path)
 
 
 @contextlib.contextmanager

@@ -122,6 +122,23 @@ def _statement(request: PageRequest, *, after: bool) -> sql.Composable:
     )
 
 
+def rows_of(database: Database, group: TargetGroup, keys: Sequence[RowText]) -> Iterator[Page]:
+    """The rows that have these keys, page by page; those that are gone are missing."""
+    table, key, members = group
+    query = sql.SQL("SELECT {chosen} FROM {rows} AS t JOIN {listed} ON {same}").format(
+        chosen=sql.SQL(", ").join([*map(_as_text, key.parts), *(target.value for target in members)]),
+        rows=table.rows,
+        listed=sql.SQL(key.listed),
+        same=key.same,
+    )
+    width = len(key.columns)
+    for begin in range(0, len(keys), PAGE_ROWS):
+        columns = [array(column) for column in zip(*keys[begin : begin + PAGE_ROWS])]
+        found = database.rows(query, columns, table=table.label)
+        if found:
+            yield [(row[:width], row[width:]) for row in found]
+
+
 def _where(request: PageRequest, *, after: bool) -> sql.Composable:
     key = request.group.key
     bound = sql.SQL(", ").join(sql.SQL("%s::{}").format(cast) for cast in key.casts)

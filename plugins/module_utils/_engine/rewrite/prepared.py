@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Rows prepared before the window: while the application serves, each row's new tokens are sealed into a table of our
 own next to the data, with the old ones that they are for. In the window, a row that still has these is changed by sets.
+A rollback puts the old ones back by sets, where a row still has the new ones.
 
 The data is not changed before, and what the table says counts only for a row that is as it was: it may be stale, empty
 or gone, and what it does not cover is left to the ordinary passes (rewriter.py). It holds ciphertext only.
@@ -14,16 +15,17 @@ import json
 import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..._errors.base import RotationError
 from ..crypto.keyring import Keyring
+from ..discovery.target_survey import Target
 from ..postgres import catalog, sql
 from ..postgres.catalog import PREPARED as TABLE
 from ..postgres.connection import Database, Yielded, array
-from ..proof.table_pages import PAGE_ROWS, WHOLE, Page, PageRequest, RowText, Span, TargetGroup, pages
+from ..proof.table_pages import PAGE_ROWS, WHOLE, Page, PageRequest, RowText, Span, TargetGroup, pages, rows_of
 from . import rewriter
 from .rewriter import BatchResult, Change, Rewriting, Work
 from .throttle import Pace
@@ -32,23 +34,25 @@ from .worker_pool import Crew
 MOST_ROWS = 10_000  # of one statement; how many it has follows from what the last ones took
 PAUSE_SECONDS = 1.0  # between two tries to drop the table
 OLD, NEW = "old", "new"
+ROW_BYTES = 250  # of a prepared row, besides its values: 210 were measured
+MOST_DIFFERENT = 20_000  # rows of one table that are handed to this process by their keys
 # Nested loops alone: the statistics of a table that was just filled must never lead to a scan of the data.
 _BY_INDEX = "SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off"
 
 
-def obstacle(database: Database, group: TargetGroup, keyring: Keyring, schemes: Collection[str]) -> str:
+def obstacle(database: Database, group: TargetGroup, keyring: Keyring, schemes: Collection[str] | None = None) -> str:
     """Why the rows of a table go the ordinary way, for a person; empty if they can be prepared.
 
-    ``schemes`` are those that a process without the present keys knows too.
+    ``schemes`` are those that a process without the present keys knows too; None after it has proved what is prepared.
     """
     used = [keyring.schemes[target.scheme] for target in group.members]
     if any(scheme.functions for scheme in used):
         return "functions of the application encrypt it"
     if not all(scheme.format.authenticated for scheme in used):
         return "it has values without authentication"
-    if searched := _searched(group):
+    if searched := sorted({each.column for target in group.members for each in target.derived}):
         return f"it has the search columns {', '.join(searched)}"
-    if unknown := sorted({scheme.name for scheme in used} - {*schemes}):
+    if schemes is not None and (unknown := sorted({scheme.name for scheme in used} - {*schemes})):
         return f"only its values tell the scheme {', '.join(unknown)}"
     if triggers := catalog.update_triggers(database, group.table):
         return f"updates of it start the triggers {', '.join(triggers)}"
@@ -57,17 +61,31 @@ def obstacle(database: Database, group: TargetGroup, keyring: Keyring, schemes: 
     return ""
 
 
-def _searched(group: TargetGroup) -> list[str]:
-    """The search columns that are computed from the values of a table."""
-    return sorted({each.column for target in group.members for each in target.derived})
+def bytes_needed(database: Database, group: TargetGroup) -> int:
+    """About how many bytes the prepared rows of a table take: both sides of each, and what PostgreSQL and the two
+    indexes add."""
+    sizes = [sql.SQL("coalesce(pg_column_size({}), 0)").format(sql.Identifier(each.column)) for each in group.members]
+    query = sql.SQL(
+        "SELECT (SELECT count(*) FROM {rows}), (SELECT coalesce(avg(size), 0)::bigint"
+        " FROM (SELECT {size} AS size FROM {rows} LIMIT %s) AS s)"
+    ).format(rows=group.table.rows, size=sql.SQL(" + ").join(sizes))
+    ((rows, size),) = database.rows(query, (PAGE_ROWS,), table=group.table.label)
+    return int(rows * (2 * size + ROW_BYTES))
 
 
 @dataclass(frozen=True)
 class Contents:
-    """What the table is for: tokens of ``key_id``, of these tables (``sources``, known by their places)."""
+    """What the table is for: tokens of ``key_id``, of these tables (``sources``, known by their places). ``base`` is
+    the key ID that everything was under before."""
 
     key_id: str
     sources: Sequence[str]
+    base: str = ""
+
+    def side(self, key_id: str) -> str:
+        """The tokens that the rows are to have under a version: the new ones, or in a rollback the old ones. Empty if
+        the table is for other versions."""
+        return {self.base: OLD, self.key_id: NEW}.get(key_id, "")
 
     def place(self, group: TargetGroup) -> int | None:
         """The place of a table; None if its rows are not in here, or not those of these columns."""
@@ -105,6 +123,14 @@ def read_contents(database: Database) -> Contents | None:
     return None
 
 
+def last_number(database: Database) -> int:
+    """The number of the row that was put down last; 0 without any."""
+    if not exists(database):
+        return 0
+    ((number,),) = database.rows(f"SELECT coalesce(max(number), 0) FROM {TABLE}", table=TABLE)
+    return int(number)
+
+
 def make(database: Database, contents: Contents) -> None:
     """Have a table for just this: one that is for anything else goes. Raises E_DB."""
     with database.gate():
@@ -115,7 +141,7 @@ def make(database: Database, contents: Contents) -> None:
             f" {OLD} text[] NOT NULL, {NEW} text[] NOT NULL, tokens int[] NOT NULL, PRIMARY KEY (source, row_key)"
         )
         comment = sql.SQL(f"COMMENT ON TABLE {TABLE} IS {{}}").format(
-            sql.Literal(json.dumps({"key_id": contents.key_id, "sources": list(contents.sources)}))
+            sql.Literal(json.dumps({**asdict(contents), "sources": list(contents.sources)}))
         )
         with database.transaction("ISOLATION LEVEL READ COMMITTED"):
             database.execute(f"DROP TABLE IF EXISTS {TABLE}", table=TABLE)
@@ -125,6 +151,25 @@ def make(database: Database, contents: Contents) -> None:
             database.execute(f"CREATE UNLOGGED TABLE {TABLE} ({columns}) WITH ({options})", table=TABLE)
             database.execute(f"CREATE INDEX ON {TABLE} (source, number)", table=TABLE)
             database.execute(comment, table=TABLE)
+
+
+class RowDifference(NamedTuple):
+    """A prepared row by its number and its key, and a row of the data by its key. They are one and the same that has
+    changed, or one of them is None: it was added, or is gone."""
+
+    number: int | None
+    prepared: RowText | None
+    key: RowText | None
+
+    @property
+    def what(self) -> str:
+        """What became of the row, as ``row_digests.TableComparison`` counts it."""
+        return "inserted" if self.number is None else "deleted" if self.key is None else "changed"
+
+
+def _bytewise(target: Target) -> str:
+    """How texts are compared: some collations take two tokens for one."""
+    return ' COLLATE "C"' if target.kind.array == "text" else ""
 
 
 @dataclass(frozen=True)
@@ -149,7 +194,7 @@ class PreparedRows:
         return set(rows)
 
     def store(self, changes: Sequence[Change]) -> None:
-        """Put down changes; what was put down for the same rows before is replaced."""
+        """Put down changes; what was put down for the same rows before is replaced, and has another number."""
         counts = [array([str(count) for count in column]) for column in zip(*(change.tokens for change in changes))]
         names = ", ".join(f"v.c{place}" for place in range(len(self.group.members)))
         self.database.execute(
@@ -157,7 +202,7 @@ class PreparedRows:
                 f"INSERT INTO {TABLE} (source, row_key, {OLD}, {NEW}, tokens) SELECT %s, ARRAY[{self._keys('v')}],"
                 f" ARRAY[{self._values('v', 'o')}]::text[], ARRAY[{self._values('v', 'n')}]::text[], ARRAY[{names}]"
                 f" FROM {self._listed('o', 'n', 'c')} ON CONFLICT (source, row_key) DO UPDATE"
-                f" SET {OLD} = EXCLUDED.{OLD}, {NEW} = EXCLUDED.{NEW}, tokens = EXCLUDED.tokens"
+                f" SET {OLD} = EXCLUDED.{OLD}, {NEW} = EXCLUDED.{NEW}, tokens = EXCLUDED.tokens, number = DEFAULT"
             ),
             [
                 self.source,
@@ -168,18 +213,80 @@ class PreparedRows:
             table=TABLE,
         )
 
+    def forget(self, keys: Sequence[RowText]) -> None:
+        """Remove what is prepared of these rows."""
+        key = self.group.key
+        query = (
+            f"DELETE FROM {TABLE} AS p USING {key.listed} WHERE p.source = %s AND p.row_key = ARRAY[{self._keys('v')}]"
+        )
+        for begin in range(0, len(keys), PAGE_ROWS):
+            columns = [array(column) for column in zip(*keys[begin : begin + PAGE_ROWS])]
+            self.database.execute(query, [*columns, self.source], table=TABLE)
+
     def pages(self, side: str) -> Iterator[Page]:
         """All rows page by page, with their values before (``OLD``) or after (``NEW``)."""
-        width, after = len(self.group.key.names), 0
-        values = ", ".join(f"({side})[{n}]::{target.kind.array}" for n, target in enumerate(self.group.members, 1))
-        keys = ", ".join(f"row_key[{n}]" for n in range(1, width + 1))
-        query = (
-            f"SELECT number, {keys}, {values} FROM {TABLE} WHERE source = %s AND number > %s ORDER BY number"
-            f" LIMIT {PAGE_ROWS}"
-        )
+        after = 0
+        query = f"{self._chosen(side)} WHERE source = %s AND number > %s ORDER BY number LIMIT {PAGE_ROWS}"
         while rows := self.database.rows(query, (self.source, after), table=TABLE):
             after = rows[-1][0]
-            yield [(row[1 : width + 1], row[width + 1 :]) for row in rows]
+            yield self._page(rows)
+
+    def pages_of(self, side: str, numbers: Sequence[int]) -> Iterator[Page]:
+        """The same of some rows."""
+        query = f"{self._chosen(side)} WHERE source = %s AND number = ANY(%s::bigint[])"
+        for begin in range(0, len(numbers), PAGE_ROWS):
+            listed = array([str(number) for number in numbers[begin : begin + PAGE_ROWS]])
+            if rows := self.database.rows(query, (self.source, listed), table=TABLE):
+                yield self._page(rows)
+
+    def has_all(self, side: str) -> bool:
+        """Whether every row of the data is exactly one side of what is prepared. Raises E_DB_LOCKED."""
+        with self.database.snapshot([self.group.table.identifier]):
+            return not self.differences(side, added=True, most=0)
+
+    def _chosen(self, side: str) -> str:
+        values = ", ".join(f"({side})[{n}]::{target.kind.array}" for n, target in enumerate(self.group.members, 1))
+        keys = ", ".join(f"row_key[{n}]" for n in range(1, len(self.group.key.names) + 1))
+        return f"SELECT number, {keys}, {values} FROM {TABLE}"
+
+    def _page(self, rows: Sequence[tuple[Any, ...]]) -> Page:
+        width = len(self.group.key.names)
+        return [(row[1 : width + 1], row[width + 1 :]) for row in rows]
+
+    def differences(
+        self, side: str, last: int | None = None, *, added: bool = False, most: int = MOST_DIFFERENT
+    ) -> list[RowDifference]:
+        """Where the data is not exactly one side of what is prepared (up to the number ``last``, if there is one); with
+        ``added``, not what is prepared and gone from the data. One more than ``most`` says that there may be more."""
+        width = len(self.group.key.names)
+        upto = " AND number <= %s" if last is not None else ""
+        differs = [
+            sql.SQL(f"t.v{n} IS DISTINCT FROM (p.{side})[{n + 1}]::{target.kind.array}{_bytewise(target)}")
+            for n, target in enumerate(self.group.members)
+        ]
+        query = sql.SQL(
+            "SELECT p.number, p.row_key, {keys} FROM (SELECT {chosen} FROM {rows} AS t) AS t"
+            f" {'LEFT' if added else 'FULL'} JOIN"
+            f" (SELECT number, row_key, {side} FROM {TABLE} WHERE source = %s{upto}) AS p"
+            " ON p.row_key = ARRAY[{keys}] WHERE p.number IS NULL OR t.k0 IS NULL OR {differs} LIMIT %s"
+        ).format(
+            keys=sql.SQL(", ".join(f"t.k{n}" for n in range(width))),
+            chosen=sql.SQL(", ").join(
+                [sql.SQL(f"{{}}::text AS k{n}").format(part) for n, part in enumerate(self.group.key.parts)]
+                + [
+                    sql.SQL(f"{{}}::{target.kind.array}{_bytewise(target)} AS v{n}").format(target.value)
+                    for n, target in enumerate(self.group.members)
+                ]
+            ),
+            rows=self.group.table.rows,
+            differs=sql.SQL(" OR ").join(differs),
+        )
+        params = [self.source, *([last] if last is not None else []), most + 1]
+        found = self.database.rows(query, params, table=self.group.table.label)
+        return [
+            RowDifference(number, tuple(prepared) if prepared else None, tuple(key) if key[0] is not None else None)
+            for number, prepared, *key in found
+        ]
 
     def parts(self, rows: int) -> list[tuple[int, int]]:
         """The rows in parts of about so many: after one number, up to another."""
@@ -190,29 +297,34 @@ class PreparedRows:
             return []
         return [(begin, min(begin + rows, last)) for begin in range(first, last, rows)]
 
-    def apply(self, after: int, last: int, since: str) -> list[Any]:
-        """Change those rows of a part that are as they were prepared: the transaction (None without any), whether a
+    def apply(self, after: int, last: int, since: str, side: str = NEW) -> list[Any]:
+        """Give those rows of a part one side that are exactly the other: the transaction (None without any), whether a
         trigger put a value back, how many rows, and how many tokens of each target. What another transaction wrote
         from ``since`` on is left alone. Raises Yielded."""
         with self.database.batch():
             self.database.execute(_BY_INDEX)
             params = [self.source, after, last, *([since] if since else [])]
-            return list(self.database.rows(self._apply[bool(since)], params, table=self.group.table.label)[0])
+            update = self._updates[side, bool(since)]
+            return list(self.database.rows(update, params, table=self.group.table.label)[0])
 
     @cached_property
-    def _apply(self) -> dict[bool, str]:
-        return {since: self.database.text(self._update(since=since)) for since in (False, True)}
+    def _updates(self) -> dict[tuple[str, bool], str]:
+        asked = [(side, since) for side in (OLD, NEW) for since in (False, True)]
+        return {(side, since): self.database.text(self._update(side, since=since)) for side, since in asked}
 
-    def _update(self, *, since: bool) -> sql.Composable:
+    def _update(self, side: str, *, since: bool) -> sql.Composable:
         table, key, members = self.group
-        width = len(key.names)
+        width, other = len(key.names), OLD if side == NEW else NEW
         values = ", ".join(
-            f"({side})[{n}]::{target.kind.array} AS {name}{n - 1}"
-            for side, name in ((OLD, "o"), (NEW, "n"))
+            f"({each})[{n}]::{target.kind.array} AS {name}{n - 1}"
+            for each, name in ((other, "o"), (side, "n"))
             for n, target in enumerate(members, 1)
         )
         keys = ", ".join(f"row_key[{n}] AS k{n - 1}" for n in range(1, width + 1))
-        prepared = f"SELECT {keys}, {values}, tokens FROM {TABLE} WHERE source = %s AND number > %s AND number <= %s"
+        prepared = (
+            f"SELECT {keys}, {values}, tokens FROM {TABLE}"
+            f" WHERE source = %s AND number > %s AND number <= %s AND {OLD} IS DISTINCT FROM {NEW}"
+        )
         sums = "".join(f", coalesce(sum(tokens[{n}]), 0)::bigint" for n in range(1, len(members) + 1))
         assign, same, kept = rewriter.compared(members)
         older = " AND NOT age(t.xmin) BETWEEN 0 AND age(%s::xid)" if since else ""
@@ -252,6 +364,12 @@ class PreparedRows:
         ]
 
 
+def whole(rows: Page, changes: Sequence[Change]) -> list[Change]:
+    """The changes, and of all other rows what stays: what is prepared is compared with the whole table."""
+    found = {change.key: change for change in changes}
+    return [found.get(key) or Change(key, tuple(values), tuple(values), (0,) * len(values), {}) for key, values in rows]
+
+
 @dataclass(frozen=True)
 class Preparation:
     """The work before the window on one database."""
@@ -272,9 +390,10 @@ class Preparation:
                 continue
             started = time.monotonic()
             known = prepared.known(page)
-            changes = rewriting.changes(group.members, [row for row in page if row[0] not in known], {})
-            if changes:
-                prepared.store(changes)
+            rows = [row for row in page if row[0] not in known]
+            changes = rewriting.changes(group.members, rows, {})
+            if rows:
+                prepared.store(whole(rows, changes))
             worked = time.monotonic() - started
             pace.took(len(page), worked)
             yield BatchResult(group.table.label, rows=len(page), rewritten=len(changes))
@@ -302,12 +421,14 @@ def prepare(
 
 @dataclass(frozen=True)
 class SetRewrite:
-    """The work by sets in the window on one database."""
+    """The work by sets in the window on one database, or in a rollback."""
 
     rewriting: Rewriting
 
-    def batches(self, database: Database, number: int, source: int, after: int, last: int) -> Iterator[BatchResult]:
-        """Change the rows of a part that are as they were prepared; one BatchResult for each transaction. What gives
+    def batches(
+        self, database: Database, number: int, source: int, side: str, after: int, last: int
+    ) -> Iterator[BatchResult]:
+        """Give the rows of a part one side that are exactly the other; one BatchResult for each transaction. What gives
         way is left to the ordinary passes."""
         rewriting = self.rewriting
         group, throttle = rewriting.tables[number], rewriting.policy.throttle
@@ -319,7 +440,7 @@ class SetRewrite:
             started, until = time.monotonic(), min(last, after + rows)
             batch = BatchResult(group.table.label)
             try:
-                transaction, kept, batch.rewritten, *counts = prepared.apply(after, until, since)
+                transaction, kept, batch.rewritten, *counts = prepared.apply(after, until, since, side)
             except Yielded as yielded:
                 if yielded.slow and until - after > 1:
                     rows = (until - after) // 2
@@ -336,28 +457,58 @@ class SetRewrite:
             yield from rewriting.waits(throttle.rest(database, worked, rewriting.stopped), group.table)
 
 
-def apply(database: Database, rewriting: Rewriting, crew: Crew, work: Work) -> dict[int, list[str]]:
-    """Change by sets whatever was prepared for the destination and is still as it was; ``crew`` does
-    ``SetRewrite.batches``. By table, the transactions that did nothing else: for the ordinary passes, which follow."""
-    contents = read_contents(database)
-    if contents is None or contents.key_id != rewriting.keyring.key_id(rewriting.destination):
-        return {}
-    ours: dict[int, list[str]] = {}
+@dataclass
+class SetResult:
+    """What was done by sets. ``ours`` has by table the transactions that did nothing else, and ``done`` the tables of
+    which every row is exactly what was prepared for the destination: the ordinary passes need not look at them."""
+
+    ours: dict[int, list[str]] = field(default_factory=dict)
+    done: set[int] = field(default_factory=set)
+
+
+def apply(database: Database, rewriting: Rewriting, crew: Crew, work: Work) -> SetResult:
+    """Change by sets whatever was prepared for the destination and is still as it was. In a rollback, what is still as
+    it was changed gets the old tokens, which the ordinary passes look at. ``crew`` does ``SetRewrite.batches``."""
+    result = SetResult()
     try:
-        for number, group in enumerate(rewriting.tables):
-            source = contents.place(group)
-            # Neither may be new since it was prepared.
-            if source is None or _searched(group) or catalog.update_triggers(database, group.table):
+        for number, source, side in _applicable(database, rewriting):
+            group, ours = rewriting.tables[number], result.ours.setdefault(number, [])
+            rows = PreparedRows(database, group, source)
+            if rewriting.policy.settles and rows.has_all(side):
+                result.done.add(number)
                 continue
-            parts = PreparedRows(database, group, source).parts(rewriter.SPAN_ROWS)
+            _prepare_again(rewriting, rows)
+            parts = rows.parts(rewriter.SPAN_ROWS)
             own = [part for turn, part in enumerate(parts) if rewriting.policy.share.has(number + turn)]
-            for batch in crew.batches(database, [(number, source, *part) for part in own]):
+            for batch in crew.batches(database, [(number, source, side, *part) for part in own]):
                 work.add(batch)
                 work.by_sets += batch.values.total()
                 rewriting.policy.others.add(
                     database.alias, group.table.label, batch.transactions + batch.kept, batch.others
                 )
-                ours.setdefault(number, []).extend(batch.transactions)
+                ours += batch.transactions if side == NEW else []
+            if side == NEW and rows.has_all(side):
+                result.done.add(number)
     except RotationError as exc:
         raise rewriting.told(exc, work) from None
-    return ours
+    return result
+
+
+def _prepare_again(rewriting: Rewriting, rows: PreparedRows) -> None:
+    """Prepare rows that have changed since, and forget those that are gone: after that, each row that is prepared is
+    one of the data. What cannot be opened raises, as in an ordinary pass."""
+    group = rows.group
+    keys = rewriting.policy.changed.get(group.table.label, ())
+    rows.forget(keys)
+    for page in rows_of(rows.database, group, keys):
+        rows.store(whole(page, rewriting.changes(group.members, page, {})))
+
+
+def _applicable(database: Database, rewriting: Rewriting) -> Iterator[tuple[int, int, str]]:
+    """The tables of which rows are prepared for the destination: each by its number, with its place and its side."""
+    contents = read_contents(database)
+    side = contents.side(rewriting.keyring.key_id(rewriting.destination)) if contents else ""
+    for number, group in enumerate(rewriting.tables if contents and side else ()):
+        source = contents.place(group) if contents else None
+        if source is not None and not obstacle(database, group, rewriting.keyring):
+            yield number, source, side

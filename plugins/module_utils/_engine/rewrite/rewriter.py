@@ -131,7 +131,9 @@ class RewritePolicy:
     It stops at a value that opens under no key set, unless ``stop_at_unreadable`` is False: a rollback restores all it
     can. ``throttle`` says how much it leaves to the application, and ``share`` which part of the work is this host's.
     ``others`` learns of other writers, and which transactions are not theirs. ``prepared`` is whether rows that were
-    prepared are changed by sets first (prepared.py).
+    prepared are changed by sets first (prepared.py), and ``changed`` names by table rows that were prepared and are not
+    as they were: they are prepared again before. With ``settles`` all was done before, and what was written since is
+    looked for.
     """
 
     stop_at_unreadable: bool = True
@@ -139,6 +141,8 @@ class RewritePolicy:
     share: Share = ALL
     others: ConcurrentWrites = field(default_factory=ConcurrentWrites)
     prepared: bool = False
+    changed: Mapping[str, Sequence[RowText]] = field(default_factory=dict)
+    settles: bool = False
 
 
 @dataclass(frozen=True)
@@ -384,10 +388,15 @@ def _count(sealed: Sequence[tuple[census.PageToken, bytes]], rows: int) -> list[
 
 
 def reencrypt(
-    database: Database, rewriting: Rewriting, crew: Crew, work: Work, ours: Mapping[int, Sequence[str]] = NONE_OF_OURS
+    database: Database,
+    rewriting: Rewriting,
+    crew: Crew,
+    work: Work,
+    ours: Mapping[int, Sequence[str]] = NONE_OF_OURS,
+    done: Collection[int] = (),
 ) -> None:
     """Bring every value that opens under any key set under that of the destination. ``ours`` are transactions by table
-    that did just that, and nobody need look at what they wrote.
+    that did just that, and nobody need look at what they wrote. Tables that are ``done`` have nothing else.
 
     A value that opens under none is never overwritten. What was committed until an error stays, and ``work`` says what
     that is. With a share nothing is said of the rest: who sees the whole table afterwards finds what a lost host left.
@@ -395,7 +404,7 @@ def reencrypt(
     E_DB_BUSY, E_DB_KEPT, E_DB_UNSETTLED, E_DB, E_DB_LOST, E_WORKER or E_STOPPED.
     """
     try:
-        for number in _order(database, rewriting):
+        for number in (number for number in _order(database, rewriting) if number not in done):
             _TablePasses(database, rewriting, number, crew, work, [*ours.get(number, ())]).run()
     except RotationError as exc:
         raise rewriting.told(exc, work) from None

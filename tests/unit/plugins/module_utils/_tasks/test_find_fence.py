@@ -6,12 +6,14 @@ import contextlib
 from types import SimpleNamespace
 
 import pytest
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres import lease
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.rewrite import fence, prepared
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.rewrite.fence import FenceState
 from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import RotationError
 from ansible_collections.tetech.key_rotation.plugins.module_utils._tasks import find_fence
 
 NOTHING = {"changed": False, "fenced": False, "prepared": False}
+HOLDER = {"rotation_id": "2026-spring", "pid": 1}
 LEFT = FenceState("2026-spring", "2026-03-01 03:00:00 UTC")
 
 
@@ -24,6 +26,7 @@ def find(monkeypatch):
         monkeypatch.setattr(find_fence, "databases_of", lambda params, label: contextlib.nullcontext(databases))
         monkeypatch.setattr(fence, "read_fence", lambda database: fences[database.alias])
         monkeypatch.setattr(prepared, "exists", lambda database: database.alias in prepared_in)
+        monkeypatch.setattr(lease, "read_holder", lambda database: HOLDER)
         return find_fence.find_fence(SimpleNamespace(params={"fence": answer}))
 
     return run
@@ -46,5 +49,6 @@ def test_a_fence_that_a_killed_run_left_is_reported_or_an_error(find):
 def test_prepared_values_that_a_killed_run_left_are_reported_or_an_error(find):
     databases = {"default": None, "second": None}
     assert find(databases, "accept", ["second"]) == {**NOTHING, "prepared": True}
-    with pytest.raises(RotationError, match=r"E_PREPARED_LEFT.* second"):
-        find(databases, "refuse", ["second"])
+    found = find(databases, "refuse", ["second"])
+    assert (found["failed"], found["error"]["code"], found["error"]["alias"]) == (True, "E_PREPARED_LEFT", "second")
+    assert found["holder"] == HOLDER, "whether that run is alive is known on the control node"

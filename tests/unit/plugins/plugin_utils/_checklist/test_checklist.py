@@ -57,6 +57,7 @@ FACTS: dict[str, Any] = {
     "speed": {"values": {"profile": 0.0001}, "row": 0.0001, "read": {"profile": 0.00005}},
     "secret_key": {"sessions": "", "logins": False, "packages": [], "fallbacks": 0, "queued": 0, "keys": []},
     "unprepared": None,
+    "prepared_bytes": 0,
     "reads": {"broken": [], "unknown": {}, "of_ciphertext": []},
     "unfenced": [],
     "caches": [],
@@ -750,7 +751,7 @@ def problems(made: dict[str, Any]) -> None:
 
 def test_what_is_prepared_needs_room_next_to_the_data():
     assert "160 MB are needed" in item("disk", lambda _: None).seen
-    assert "240 MB are needed" in item("disk", fact(unprepared={})).seen
+    assert "200 MB are needed" in item("disk", fact(unprepared={}, prepared_bytes=40_000_000)).seen
 
 
 def test_the_table_has_problems_first_and_a_line_each_for_what_was_skipped_and_what_is_well():

@@ -1,0 +1,72 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How many rows the application may have written between two readings of it while it serves.
+
+PostgreSQL counts what is written to each table, and reports it some seconds late. An engine only updates rows with
+targets: there the counters say how many were added and removed, and the rows themselves say which were changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+
+from ..discovery.target_survey import Target
+from ..postgres import catalog, sql
+from ..postgres.connection import Database, array
+from ..rewrite.concurrent_writers import ConcurrentWrites
+from .table_pages import by_table
+
+# By table: rows inserted, updated and deleted since its statistics began; of one with targets, its rows too.
+Counters = Mapping[str, Sequence[int]]
+ANYWHERE = ""  # in place of a table: all of them together
+UNKNOWN = 1 << 62  # rows, of a table whose statistics began again in between
+_QUERY = (
+    "SELECT n.nspname::text, c.relname::text, sum(pg_stat_get_tuples_inserted(p.relid))::bigint,"
+    " sum(pg_stat_get_tuples_updated(p.relid))::bigint, sum(pg_stat_get_tuples_deleted(p.relid))::bigint"
+    " FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace CROSS JOIN LATERAL"
+    " (SELECT c.oid AS relid UNION SELECT relid FROM pg_partition_tree(c.oid)) AS p"
+    " WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND n.nspname !~ '^pg_' GROUP BY 1, 2"
+)
+
+
+def read(parts: Collection[tuple[Database, Sequence[Target]]]) -> dict[str, list[int]]:
+    """The counters of every table of these databases, by its label."""
+    found = {}
+    for database, targets in parts:
+        labels = {(table.schema, table.name): table.label for table in catalog.tables(database)}
+        for schema, name, *counts in database.rows(_QUERY):
+            if (schema, name) in labels:
+                found[labels[schema, name]] = [int(count) for count in counts]
+        for group in by_table(targets):
+            query = sql.SQL("SELECT count(*) FROM {}").format(group.table.rows)
+            rows = int(database.rows(query, table=group.table.label)[0][0])
+            found[group.table.label] = [*found.get(group.table.label, [0, 0, 0]), rows]
+    return found
+
+
+def changed_since(database: Database, targets: Sequence[Target], others: ConcurrentWrites) -> dict[str, int]:
+    """By table, how many rows others have written since the census."""
+    since = others.since.get(database.alias)
+    ours = array([str(one) for one in sorted(others.ours.get(database.alias, ()))])
+    found = {}
+    for group in by_table(targets) if since else ():
+        query = sql.SQL(
+            "SELECT count(*) FROM {} AS t WHERE age(t.xmin) BETWEEN 0 AND age(%s::xid) AND t.xmin <> ALL(%s::xid[])"
+        ).format(group.table.rows)
+        found[group.table.label] = int(database.rows(query, (since, ours), table=group.table.label)[0][0])
+    return found
+
+
+def count_written(before: Counters, after: Counters, changed: Mapping[str, int]) -> dict[str, int]:
+    """By table, at most how many rows were written in between; ``changed`` are those of tables with targets."""
+    found = {}
+    for table, counts in after.items():
+        inserted, updated, deleted, *rows = (now - was for now, was in zip(counts, before.get(table, [0] * 4)))
+        if min(inserted, updated, deleted) < 0:
+            found[table] = UNKNOWN
+        elif table in changed:
+            found[table] = max(inserted + deleted, *map(abs, rows)) + changed[table]
+        else:
+            found[table] = inserted + updated + deleted
+    found[ANYWHERE] = sum(found.values())
+    return found
