@@ -5,6 +5,7 @@
     python engine_run.py CHECKOUT PROJECT_DIR STAGE WORKERS    # re-encrypt everything to the keys of STAGE
     python engine_run.py CHECKOUT PROJECT_DIR STAGE census
     python engine_run.py CHECKOUT PROJECT_DIR STAGE prepared   # prepare everything, then do it by sets
+    python engine_run.py CHECKOUT PROJECT_DIR STAGE stop       # what is left in the stop after that, with both censuses
 
 Starting the application is not measured.
 """
@@ -51,8 +52,10 @@ def measure(project_dir: str, stage: str, what: str) -> dict[str, float]:
 
         vacuum(connection)
         work, before = rewriter.Work(), {}
-        if what == "prepared":
+        if what in ("prepared", "stop"):
             before = prepare(application, stage)
+        if what == "stop":
+            return {**before, **stop(application, stage, rewriter)}
         started, used = time.perf_counter(), processor_seconds()
         if what == "census":
             application.census("current")
@@ -88,6 +91,42 @@ def prepare(application: Any, stage: str) -> dict[str, float]:
     work = preparation.Preparing(stage, known, rewriter.RewritePolicy(), cores(), pool.Stop())
     work.run(application)
     return {"before_seconds": time.perf_counter() - started, "before_processor": processor_seconds() - used}
+
+
+def stop(application: Any, stage: str, rewriter: Any) -> dict[str, float]:
+    """Seconds of what the stop has of the engine in the mode prepared, and of the same in the mode window."""
+    base = "ansible_collections.tetech.key_rotation.plugins.module_utils._engine"
+    counting, preparation, prepared = (
+        import_module(f"{base}.{name}") for name in ("prepared_census", "preparation", "rewrite.prepared")
+    )
+    of_rows = [tally.result for tally in preparation.census(application, stage)]
+    last = preparation.refuse_unproved(application, stage, of_rows)
+    census = counting.PreparedCounting(application, stage, application.keyring.key_id(stage))
+    seconds, began = {}, time.perf_counter()
+
+    def lap(name: str) -> None:
+        nonlocal began
+        seconds[name] = time.perf_counter() - began
+        began = time.perf_counter()
+
+    found = census.before(of_rows)
+    lap("census_before")
+    policy = rewriter.RewritePolicy(prepared=True, changed=found.keys)
+    application.reencrypt(stage, rewriter.Work(), policy, workers=cores())
+    lap("by_sets")
+    census.before([column.all_under(stage) for column in of_rows], prepared.NEW)
+    application.reencrypt(stage, rewriter.Work(), rewriter.RewritePolicy(prepared=True, settles=True))
+    lap("settled")
+    census.after(found.results, found.reopened, last)
+    lap("proof")
+    drop(application)
+    began = time.perf_counter()
+    application.census(stage)
+    lap("window: each census")
+    other = next(name for name in application.keyring.stages if name != stage)
+    application.reencrypt(other, rewriter.Work(), workers=cores())
+    lap("window: re-encryption")
+    return seconds
 
 
 def drop(application: Any) -> None:
