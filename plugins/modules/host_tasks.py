@@ -100,9 +100,10 @@ if TYPE_CHECKING:
 
 def run_tasks(module: AnsibleModule) -> dict[str, Any]:
     """Do the work with the code that came with the task: AnsiballZ has not packed what is imported by name."""
-    if module.params["code"]:
-        code_bundle.install(module.params["code"])
+    compiled = code_bundle.install(module.params["code"]) if module.params["code"] else None
     result: dict[str, Any] = importlib.import_module(f"{code_bundle.PACKAGE}._tasks.run_tasks").run_tasks(module)
+    if compiled and not module.check_mode:  # a dry run writes nothing
+        compiled.save()
     return result
 
 

@@ -17,6 +17,8 @@ from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import ModuleType
 
+from .compiled_code import CompiledCode, path_of
+
 PACKAGE = __name__.rsplit(".", 2)[0]
 
 
@@ -27,15 +29,19 @@ def pack() -> str:
     return base64.b64encode(zlib.compress(json.dumps(files).encode())).decode()
 
 
-def install(packed: str) -> None:
-    """Have what ``pack`` has read imported from memory."""
-    sys.meta_path.insert(0, MemoryImporter(json.loads(zlib.decompress(base64.b64decode(packed)))))
+def install(packed: str) -> CompiledCode:
+    """Have what ``pack`` has read imported from memory, compiled as far as an earlier process has kept it; what is
+    compiled now can be saved."""
+    compiled = CompiledCode(path_of(packed))
+    sys.meta_path.insert(0, MemoryImporter(json.loads(zlib.decompress(base64.b64decode(packed))), compiled))
+    return compiled
 
 
 class MemoryImporter(MetaPathFinder, Loader):
     """Finds and loads the modules of PACKAGE, given the text of each file by its path."""
 
-    def __init__(self, files: Mapping[str, str]) -> None:
+    def __init__(self, files: Mapping[str, str], compiled: CompiledCode) -> None:
+        self._compiled = compiled
         self._files = {_module_name(path): (path, text) for path, text in files.items()}
 
     def find_spec(
@@ -54,9 +60,8 @@ class MemoryImporter(MetaPathFinder, Loader):
         return self._files[name][1]
 
     def exec_module(self, module: ModuleType) -> None:
-        """Compile its file and run that."""
-        path, text = self._files[module.__name__]
-        exec(compile(text, path, "exec", dont_inherit=True), vars(module))  # noqa: S102
+        """Compile its file, if that was not done before, and run that."""
+        exec(self._compiled.code_of(*self._files[module.__name__]), vars(module))  # noqa: S102
 
 
 def _module_name(path: str) -> str:

@@ -11,7 +11,7 @@ import zlib
 from pathlib import Path
 
 import pytest
-from ansible_collections.tetech.key_rotation.plugins.module_utils._module import code_bundle
+from ansible_collections.tetech.key_rotation.plugins.module_utils._module import code_bundle, compiled_code
 from ansible_collections.tetech.key_rotation.plugins.module_utils._tasks.registry import WORK
 from ansible_collections.tetech.key_rotation.plugins.modules import host_tasks
 
@@ -21,6 +21,7 @@ MODULE_UTILS = Path(code_bundle.__file__).parents[1]
 @pytest.fixture
 def install(monkeypatch):
     monkeypatch.setattr(sys, "meta_path", list(sys.meta_path))
+    monkeypatch.setattr(code_bundle, "path_of", lambda packed: "")
 
     def install(**files: str) -> None:
         named = {f"{path.replace('__in__', '/')}.py": text for path, text in files.items()}
@@ -41,7 +42,7 @@ def test_what_was_packed_is_imported_and_compiled_once(install, monkeypatch):
     install(_only_here__in____init__="", _only_here__in__one="from .two import TWO\n", _only_here__in__two="TWO = 2\n")
     compiled = []
     monkeypatch.setitem(
-        vars(code_bundle), "compile", lambda *args, **more: compiled.append(args[1]) or compile(*args, **more)
+        vars(compiled_code), "compile", lambda *args, **more: compiled.append(args[1]) or compile(*args, **more)
     )
     assert importlib.import_module(f"{code_bundle.PACKAGE}._only_here.one").TWO == 2
     assert compiled == ["_only_here/__init__.py", "_only_here/one.py", "_only_here/two.py"]
