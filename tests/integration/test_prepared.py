@@ -25,7 +25,11 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.prepar
 )
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.proof import census, table_pages
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.proof.census_result import CensusResult
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.rewrite import prepared, rewriter
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.rewrite import (
+    prepared,
+    prepared_table,
+    rewriter,
+)
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.rewrite.concurrent_writers import (
     ConcurrentWrites,
 )
@@ -48,7 +52,7 @@ def small_parts(database: Database, monkeypatch: pytest.MonkeyPatch) -> Iterator
     monkeypatch.setattr(prepared, "PAGE_ROWS", 7)
     monkeypatch.setattr(rewriter, "SPAN_ROWS", 20)
     yield
-    prepared.drop(database)
+    prepared_table.drop(database)
 
 
 def rewriting(database: Database, keyring: Keyring, destination: str = "pending", **policy: Any) -> rewriter.Rewriting:
@@ -230,10 +234,10 @@ def test_the_table_is_ours_alone_and_is_dropped(database: Database, keyring: Key
     assert catalog.PREPARED not in {table.name for table in [*catalog.columns(database), *catalog.tables(database)]}
     with contextlib.closing(database.another()) as other, other.transaction("READ ONLY"):
         other.rows(f"SELECT 1 FROM {catalog.PREPARED}")
-        assert not prepared.drop(database), "whoever reads it is not waited for"
-    assert prepared.exists(database)
-    assert prepared.drop(database)
-    assert not prepared.exists(database)
+        assert not prepared_table.drop(database), "whoever reads it is not waited for"
+    assert prepared_table.exists(database)
+    assert prepared_table.drop(database)
+    assert not prepared_table.exists(database)
     _, left = apply(database, keyring)
     assert left == 50, "without it the engine does all"
 
@@ -304,7 +308,7 @@ def test_what_does_not_have_the_plaintexts_of_its_values_is_refused(
     if wrong == "no row":
         database.execute(f"DELETE FROM {catalog.PREPARED} WHERE row_key = '{{7}}'")
     elif wrong == "no table":
-        prepared.drop(database)
+        prepared_table.drop(database)
     elif wrong == "another row":
         database.execute(f"{set_new} ({tokens} WHERE row_key = '{{8}}') WHERE row_key = '{{7}}'")
     else:

@@ -15,7 +15,7 @@ from .._engine.application.model_fields import table_of
 from .._engine.postgres import lease, structure, table_contents
 from .._engine.postgres.connection import Database
 from .._engine.proof import backup_difference, census
-from .._engine.rewrite import fence, prepared
+from .._engine.rewrite import fence, prepared_table
 from .._errors.base import RotationError
 from .._errors.options import InvalidOption
 from .._errors.restore import (
@@ -213,7 +213,7 @@ class Restoration:
             structure.refuse_difference(described.structure, copy)
             lease.forget(copy)  # the run that made the backup held it
             fence.take_down(copy)
-            prepared.drop(copy)
+            prepared_table.drop(copy)
             copy.execute("ANALYZE")
         with self._opened(pair) as application:
             _refuse_unproved(application)

@@ -20,6 +20,16 @@ def start_application(params: Mapping[str, Any]) -> ApplicationStart:
     return django_project.start(*place, environment=read_environment(params))
 
 
+def read_settings(params: Mapping[str, Any]) -> None:
+    """Read the application's settings as its service does, for those who need its databases alone. An engine of a
+    database that needs the applications has them started. Raises what ``django_project.start`` raises."""
+    django_project.read_settings(params["project_dir"], params["settings_module"], read_environment(params))
+    try:
+        django_project.load_backends()
+    except Exception:  # noqa: BLE001  # such as AppRegistryNotReady; what is really wrong, the start raises
+        start_application(params)
+
+
 def read_environment(params: Mapping[str, Any]) -> Callable[[], ProcessEnvironment]:
     """Reads what the service gives to the application."""
     return functools.partial(service_environment.read, params["environment_from"])

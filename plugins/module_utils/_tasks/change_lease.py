@@ -17,16 +17,17 @@ TRIES = 5  # to drop the triggers of a fence that refuses nothing any more, and 
 def change_lease(task: HostTask) -> ModuleResult:
     """Take the lease of every database, or of none; or give back what is held; or only open or remove the fence."""
     from .._engine.postgres import catalog, lease
-    from .._engine.rewrite import fence, prepared
+    from .._engine.rewrite import fence, prepared_table
 
     params = task.params
     mine, over = params["holder"], params["over"]
-    with databases_of(params, params["rotation_id"]) as databases:
+    is_end = params["state"] == "released"  # nothing of the application is looked at any more
+    with databases_of(params, params["rotation_id"], settings_only=is_end) as databases:
         if params["state"] == "released":
             ended = [database for database in databases if lease.is_held_by(database, mine)]
             undropped = [table for database in ended for table in fence.take_down(database, TRIES)]
             for database in ended:
-                if not prepared.drop(database, TRIES):
+                if not prepared_table.drop(database, TRIES):
                     task.warn(f"The table {catalog.PREPARED} could not be dropped: drop it by hand.")
                 lease.give_back(database, mine)
             if params["row_digests"]:
@@ -48,13 +49,14 @@ def change_lease(task: HostTask) -> ModuleResult:
 
 
 @contextlib.contextmanager
-def databases_of(params: Mapping[str, Any], label: str) -> Iterator[Sequence[Any]]:
-    """The databases of the application, connected, without the replicas."""
+def databases_of(params: Mapping[str, Any], label: str, *, settings_only: bool = False) -> Iterator[Sequence[Any]]:
+    """The databases of the application, connected, without the replicas; by its settings alone, or of the application
+    as it starts."""
     from .._engine.application import django_project
     from .._engine.postgres.connection import Database
-    from .._options.application_start import start_application
+    from .._options.application_start import read_settings, start_application
 
-    start_application(params)
+    (read_settings if settings_only else start_application)(params)
     with contextlib.ExitStack() as stack:
         databases = [
             stack.enter_context(contextlib.closing(Database(alias, label, params["direct"].get(alias, {}))))

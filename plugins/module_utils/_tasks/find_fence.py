@@ -15,7 +15,7 @@ def find_fence(task: HostTask) -> ModuleResult:
     control node."""
     from .._engine.postgres import lease
     from .._engine.postgres.catalog import PREPARED
-    from .._engine.rewrite import fence, prepared
+    from .._engine.rewrite import fence, prepared_table
 
     fenced = False
     with databases_of(task.params, "look") as databases:
@@ -24,7 +24,7 @@ def find_fence(task: HostTask) -> ModuleResult:
                 fenced = True
                 if task.params["fence"] == "refuse":
                     raise DatabaseFenced(alias=database.alias, rotation_id=there.rotation_id, since=there.since)
-        left = [database for database in databases if prepared.exists(database)]
+        left = [database for database in databases if prepared_table.exists(database)]
         if left and task.params["fence"] == "refuse":
             where = {"alias": left[0].alias, "table": PREPARED}
             holder = lease.read_holder(left[0])

@@ -85,11 +85,11 @@ def _counted(params: TaskParams, application: Application) -> dict[str, Any]:
 def _prove(application: Application, destination: str, before: Any) -> dict[str, int]:
     """Raise E_PREPARED, after which nothing is prepared any more."""
     from .._engine import preparation
-    from .._engine.rewrite import prepared
+    from .._engine.rewrite import prepared_table
 
     try:
         return preparation.refuse_unproved(application, destination, before)
     except PreparedDiffers:
         for database, _ in application.parts:
-            prepared.drop(database)
+            prepared_table.drop(database)
         raise

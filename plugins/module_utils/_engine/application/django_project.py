@@ -32,6 +32,7 @@ _SETTINGS = re.compile(r"""DJANGO_SETTINGS_MODULE['"]\s*(?:,|\]\s*=)\s*['"](?P<m
 _IDENTITY = "SELECT oid, pg_postmaster_start_time() FROM pg_database WHERE datname = current_database()"
 
 _started: dict[tuple[str, str | None], ApplicationStart | DjangoSetup] = {}  # or why it does not
+_prepared: dict[tuple[str, str | None], ApplicationStart] = {}  # what was seen so far
 
 
 def start(
@@ -55,27 +56,73 @@ def start(
         if isinstance(known, DjangoSetup):
             raise known
         return known
+    started = _prepare(project_dir, settings_module, environment)
+    started.watching = True
+    try:
+        with watching or contextlib.nullcontext(), _swallowed(project_dir):
+            import django
+
+            django.setup()
+    except DjangoSetup as exc:
+        _started[project_dir, settings_module] = exc
+        raise
+    finally:
+        started.watching = False
+    _started[project_dir, settings_module] = started
+    return started
+
+
+def read_settings(
+    project_dir: str,
+    settings_module: str | None,
+    environment: Callable[[], ProcessEnvironment] = ProcessEnvironment,
+) -> None:
+    """Have Django know the settings, and with them the databases, without starting the application. Raises as
+    ``start``."""
+    check_folder(project_dir)
+    if (project_dir, settings_module) in _started:
+        start(project_dir, settings_module)
+        return
+    prepared = _prepare(project_dir, settings_module, environment)
+    prepared.watching = True
+    try:
+        with _swallowed(project_dir):
+            from django.conf import settings
+
+            _ = settings.DATABASES
+    finally:
+        prepared.watching = False
+
+
+def _prepare(
+    project_dir: str, settings_module: str | None, environment: Callable[[], ProcessEnvironment]
+) -> ApplicationStart:
+    """Make this process what the application's own would be before it starts; once, for its settings and its start."""
+    if (project_dir, settings_module) in _prepared:
+        return _prepared[project_dir, settings_module]
     _become_the_service(project_dir, settings_module, environment().variables_here())
-    started = ApplicationStart(frozenset(os.environ))
+    prepared = ApplicationStart(frozenset(os.environ))
     # Django's own sessions are ours too, so that other hosts that look at the same time know them.
     os.environ["PGAPPNAME"] = f"{APPLICATION_NAME}application"
-    sys.addaudithook(started.see)
+    sys.addaudithook(prepared.see)
     try:
-        import django
+        importlib.import_module("django")
     except ImportError:
         raise PythonPackage(package="Django", python=sys.executable) from None
     _keep_out_of_logs()
+    _prepared[project_dir, settings_module] = prepared
+    return prepared
+
+
+@contextlib.contextmanager
+def _swallowed(project_dir: str) -> Iterator[None]:
+    """Nothing that the application prints is shown, and what it raises is E_DJANGO_SETUP."""
     try:
-        with watching or contextlib.nullcontext(), contextlib.redirect_stdout(io.StringIO()):
-            django.setup()
+        with contextlib.redirect_stdout(io.StringIO()):
+            yield
     except (Exception, SystemExit) as exc:
         missing = f" {exc.name}" if isinstance(exc, ImportError) and exc.name else ""
-        failure = DjangoSetup(error=type(exc).__name__ + missing, place=_place(exc, project_dir))
-        _started[project_dir, settings_module] = failure
-        raise failure from None
-    started.watching = False
-    _started[project_dir, settings_module] = started
-    return started
+        raise DjangoSetup(error=type(exc).__name__ + missing, place=_place(exc, project_dir)) from None
 
 
 def _become_the_service(project_dir: str, settings_module: str | None, variables: Mapping[str, str]) -> None:
@@ -91,8 +138,8 @@ def _become_the_service(project_dir: str, settings_module: str | None, variables
 
 
 def is_started() -> bool:
-    """Whether this process has started an application, so that its children have the same keys."""
-    return bool(_started)
+    """Whether this process has read the settings of an application, so that its children have the same keys."""
+    return bool(_prepared)
 
 
 def _keep_out_of_logs() -> None:
@@ -277,6 +324,13 @@ def aliases() -> list[str]:
     if not places:
         raise DatabaseNotPostgresql(alias="default", vendor=connections["default"].vendor)
     return list(places.values())
+
+
+def load_backends() -> None:
+    """Load Django's engine of every database. Raises whatever that raises."""
+    from django.db import connections
+
+    connections.all()
 
 
 def other_databases() -> list[tuple[str, str]]:

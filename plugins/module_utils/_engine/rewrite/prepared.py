@@ -32,7 +32,6 @@ from .throttle import Pace
 from .worker_pool import Crew
 
 MOST_ROWS = 10_000  # of one statement; how many it has follows from what the last ones took
-PAUSE_SECONDS = 1.0  # between two tries to drop the table
 OLD, NEW = "old", "new"
 ROW_BYTES = 250  # of a prepared row, besides its values: 210 were measured
 MOST_DIFFERENT = 20_000  # rows of one table that are handed to this process by their keys
@@ -97,22 +96,6 @@ def describe(group: TargetGroup) -> str:
     """A table with its columns as they are read and written."""
     columns = ", ".join(f"{target.column} {target.type} {target.scheme}" for target in group.members)
     return f"{group.table.regclass} by {', '.join(group.key.columns)}: {columns}"
-
-
-def exists(database: Database) -> bool:
-    """Whether a database has such a table."""
-    return bool(database.rows("SELECT 1 FROM pg_class WHERE oid = to_regclass(%s) AND relkind = 'r'", (TABLE,)))
-
-
-def drop(database: Database, tries: int = 1) -> bool:
-    """Remove the table; whether it is gone. Somebody who reads it, such as a dump, may keep it for a while."""
-    for turn in range(tries):
-        if not exists(database):
-            return True
-        time.sleep(PAUSE_SECONDS if turn else 0)
-        with contextlib.suppress(RotationError, Yielded), database.gate(), database.batch():
-            database.execute(f"DROP TABLE IF EXISTS {TABLE}", table=TABLE)
-    return not exists(database)
 
 
 def read_contents(database: Database) -> Contents | None:

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres import lease
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.rewrite import fence, prepared
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.rewrite import fence, prepared_table
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.rewrite.fence import FenceState
 from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import RotationError
 from ansible_collections.tetech.key_rotation.plugins.module_utils._tasks import find_fence
@@ -25,7 +25,7 @@ def find(monkeypatch):
         databases = [SimpleNamespace(alias=alias) for alias in fences]
         monkeypatch.setattr(find_fence, "databases_of", lambda params, label: contextlib.nullcontext(databases))
         monkeypatch.setattr(fence, "read_fence", lambda database: fences[database.alias])
-        monkeypatch.setattr(prepared, "exists", lambda database: database.alias in prepared_in)
+        monkeypatch.setattr(prepared_table, "exists", lambda database: database.alias in prepared_in)
         monkeypatch.setattr(lease, "read_holder", lambda database: HOLDER)
         return find_fence.find_fence(SimpleNamespace(params={"fence": answer}))
 

@@ -24,6 +24,15 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base i
 try:
     service = json.loads(sys.argv[3])
     module = service.pop("settings_module", None)
+    if service.pop("settings_only", None):
+        django_project.read_settings(sys.argv[2], module, lambda: ProcessEnvironment(service))
+        import django
+        known = dict(django.SAW), "food_ordering.settings" in sys.modules, django_project.is_started()
+        open(os.path.join(sys.argv[2], "ours")).close()
+        started = django_project.start(sys.argv[2], module)
+        files = sorted(os.path.basename(path) for path in started.files)
+        print(json.dumps({"known": known, "saw": sorted(django.SAW), "files": files}))
+        sys.exit()
     django_project.start(sys.argv[2], module, environment=lambda: ProcessEnvironment(service))
     import django
     print(json.dumps({"saw": django.SAW}))
@@ -68,6 +77,20 @@ def test_the_application_starts_as_it_would_by_itself_and_nothing_is_printed(sta
     assert start() == {"saw": {"settings": "food_ordering.settings", "cwd": str(folder), "bytecode": False}}
     assert list((tmp_path / "cache").rglob("django_project*.pyc"))
     assert not [path for path in (tmp_path / "cache").rglob("*.pyc") if str(folder) in str(path)]
+
+
+def test_the_settings_are_read_without_a_start_and_what_is_read_between_the_two_is_not_the_applications(start, folder):
+    (folder / "ours").touch()
+    (folder / "theirs").touch()
+    (folder / "food_ordering" / "settings.py").write_text("open('theirs').close()\nprint('noise')\n")
+    (folder / "django/conf.py").write_text(
+        "import importlib, os\nclass Settings:\n    def __getattr__(self, name):\n"
+        "        return importlib.import_module(os.environ['DJANGO_SETTINGS_MODULE'])\nsettings = Settings()\n"
+    )
+    found = start(service={"settings_only": "yes"})
+    assert found["known"] == [{}, True, True]
+    assert found["saw"] == ["bytecode", "cwd", "settings"]
+    assert ("theirs" in found["files"], "ours" in found["files"]) == (True, False)
 
 
 def test_no_log_of_the_application_is_made_or_written(start, folder):
