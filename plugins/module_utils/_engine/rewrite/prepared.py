@@ -26,7 +26,7 @@ from ..postgres import catalog, sql
 from ..postgres.catalog import PREPARED as TABLE
 from ..postgres.connection import Database, Yielded, array
 from ..proof.table_pages import PAGE_ROWS, WHOLE, Page, PageRequest, RowText, Span, TargetGroup, pages, rows_of
-from . import rewriter
+from . import prepared_table, rewriter
 from .rewriter import BatchResult, Change, Rewriting, Work
 from .throttle import Pace
 from .worker_pool import Crew
@@ -108,7 +108,7 @@ def read_contents(database: Database) -> Contents | None:
 
 def last_number(database: Database) -> int:
     """The number of the row that was put down last; 0 without any."""
-    if not exists(database):
+    if not prepared_table.exists(database):
         return 0
     ((number,),) = database.rows(f"SELECT coalesce(max(number), 0) FROM {TABLE}", table=TABLE)
     return int(number)
