@@ -68,10 +68,17 @@ options:
   others:
     description: The C(others) that the last M(tetech.key_rotation.django_reencrypt) of the run returned.
     type: dict
+  written:
+    description:
+      - Rows by column, as C(table.column), of which another process wrote the value before the O(baseline).
+      - RV(damaged) then has those that the application cannot read, and the ones that were written since.
+    type: dict
   report_only:
     description:
       - Report what is found, and refuse nothing. Values that no version decrypts are counted. Where the application
         takes its keys from is not checked.
+      - With O(row_digests) of an unfinished rotation or rollback, RV(since) says what differs from before its first
+        write.
       - Fails while a step of a rotation or rollback is running. M(tetech.key_rotation.database_lease) reports a run
         that is between two steps.
     type: bool
@@ -157,6 +164,17 @@ written:
   description:
     - For each column, the primary keys of the rows in which another process changed the value since O(baseline).
   type: dict
+  returned: success
+since:
+  description:
+    - With O(report_only=true) and O(row_digests), whether every row is the C(same) as before the first write, and the
+      first C(written_rows) by column and C(added_rows) by table that are not.
+  type: dict
+  returned: success
+damaged:
+  description: With O(written), the values that the application cannot read, each with what it reads in their place.
+  type: list
+  elements: list
   returned: success
 unopened:
   description: With O(unopened=as_before), the C(count) of these values and the first C(rows), if there are any.

@@ -23,6 +23,7 @@ RECORDED = (
     "added_rows",
     "differing_rows",
     "others_rows",
+    "damaged",
     "unopened",
     "needing",
     "outside",

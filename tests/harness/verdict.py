@@ -12,13 +12,16 @@ from dataclasses import dataclass, field
 
 from .application import Run, Unreadable
 
-OF_KEYS = ("E_NOT_CURRENT",)  # errors that name values by their keys: what they name may well be read
+OF_KEYS = (
+    "E_NOT_CURRENT",
+    "E_ROLLBACK_LOSES",
+)  # errors that name values by their keys: what they name may well be read
 # What these name was written by another process, or differs from before, and may well be read.
 OF_WRITES = (
     "E_VALUES_WRITTEN",
     "E_DIGEST_CHANGED",
     "Values that another process changed",
-    "Rows that another process changed",
+    "Rows that another process changed",  # also before a rollback
 )
 OF_WRITES_IN_RECORD = ("written_rows", "differing_rows", "others_rows")  # with the keys of rows by column, or by table
 COUNTED = re.compile(r"acknowledge=\S+")  # not values, but how many of a column
@@ -109,5 +112,6 @@ def names_in(text: str) -> tuple[set[str], set[str]]:
 def written_in(results: str) -> set[str]:
     """Values that records name as written by another process: messages have the first ones only."""
     events = [json.loads(line) for line in results.splitlines()]
-    members = [event.get(member) or {} for event in events for member in OF_WRITES_IN_RECORD]
+    parts = [*events, *((event.get("seen") or {}).get("since") or {} for event in events)]
+    members = [part.get(member) or {} for part in parts for member in OF_WRITES_IN_RECORD]
     return {f"{column}:{row}" for rows in members for column, keys in rows.items() for row in keys}

@@ -53,7 +53,7 @@ def test_a_column_that_came_later_stops_no_rollback_and_no_verification_but_is_n
 
 @pytest.mark.thorough
 def test_what_such_a_column_holds_under_a_version_of_the_rotation_is_found_in_all_of_it(site: Site) -> None:
-    older = token(site)
+    older, plain = token(site), site.read_all()
     assert site.play("rotate").code == 0
     fill(site, MANY)
     rotated = site.env_file.read_bytes()
@@ -67,7 +67,10 @@ def test_what_such_a_column_holds_under_a_version_of_the_rotation_is_found_in_al
     back = site.play("rollback")
     assert (back.code, back.error()) == (20, "E_ROLLBACK_LOSES"), back.text
     assert "notes.secret:777" in back.text
-    assert site.env_file.read_bytes() == rotated
+    assert (site.read_all(), site.env_file.read_bytes()) == (plain, rotated), (
+        "all values are under the keys of the .env"
+    )
+    assert site.play("verify").code == 0, "nothing is left half-way"
 
 
 @pytest.mark.thorough

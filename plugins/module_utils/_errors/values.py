@@ -341,3 +341,19 @@ class SelfCheck(RotationError):
     column: str
     problem = "{table}.{column}: a new token does not decrypt to its plaintext"
     remedy = "Report this with the scheme; stop here."
+
+
+# What a rotation refuses of single values before its first write.
+OF_SINGLE_VALUES = (
+    UnreadableValues,
+    PlaintextValues,
+    PlainUnclear,
+    ValuesOfOtherScheme,
+    ValuesUnderKeptKey,
+    ValuesWithTokens,
+    NestedValues,
+    ValuesOfTwoLayers,
+    ValuesHoldTokens,
+    UnsupportedFormat,
+    ValuesLeftAlone,
+)

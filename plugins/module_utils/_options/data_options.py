@@ -54,6 +54,7 @@ DJANGO_CENSUS: Spec = {
     "reopened": {"type": "list", "elements": "dict", "default": []},
     "serving": {"type": "bool", "default": False},
     "others": {"type": "dict"},
+    "written": {"type": "dict"},
     "report_only": {"type": "bool", "default": False},
     "leaving": {"type": "list", "elements": "str"},
     "acknowledge": {"type": "str", "default": ""},

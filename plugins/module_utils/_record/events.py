@@ -94,6 +94,20 @@ class RunEvent(Event):
     retain_until: Any = None
     pages: str = ""
 
+    @property
+    def is_as_before(self) -> bool:
+        """Whether a rollback found every row as it was before the first write."""
+        return self._since.get("same") is True
+
+    @property
+    def differing(self) -> Mapping[str, Sequence[str]]:
+        """The rows by column or table that a rollback found to differ from before the first write."""
+        return {**(self._since.get("written_rows") or {}), **(self._since.get("added_rows") or {})}
+
+    @property
+    def _since(self) -> Mapping[str, Any]:
+        return (self.seen or {}).get("since") or {}
+
 
 @dataclass(frozen=True)
 class StagesEvent(Event):
@@ -127,8 +141,9 @@ class CountingEvent(Event):
 class CensusEvent(CountingEvent):
     """``meanwhile`` counts by table the rows that another process wrote, and ``added_rows`` names new ones;
     ``written_rows`` names by column those of which it changed the value; ``sessions`` are those from before the switch
-    that were still connected. ``outside`` are columns that look encrypted and were no part of the rotation. After the
-    start, ``served`` counts instead what the application and its users have written since."""
+    that were still connected. ``damaged`` are values that another process wrote and the application cannot read, each
+    with what it reads. ``outside`` are columns that look encrypted and were no part of the rotation. After the start,
+    ``served`` counts instead what the application and its users have written since."""
 
     outside: Sequence[Mapping[str, Any]] = ()
     sessions: Sequence[Mapping[str, Any]] = ()
@@ -136,6 +151,7 @@ class CensusEvent(CountingEvent):
     meanwhile: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     written_rows: Mapping[str, Sequence[str]] = field(default_factory=dict)
     added_rows: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    damaged: Sequence[Sequence[str]] = ()
     kept_aside: Mapping[str, Any] = field(default_factory=dict)
     served: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 

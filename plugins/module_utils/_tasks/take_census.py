@@ -23,7 +23,8 @@ SHOWN = 50  # rows of a column that the record names
 class Compared:
     """The census that was compared with the baseline, and what differs: how many rows another process wrote by table,
     of which rows it changed the value by column, which ones it added by table, and the rows by column that differ
-    although nobody is known to have written them. ``composed`` are its results if not every value was opened for it."""
+    although nobody is known to have written them. ``composed`` are its results if not every value was opened for it,
+    ``since`` what a report found to differ from before the first write."""
 
     tallies: Any
     composed: list[CensusResult] | None = None
@@ -31,6 +32,7 @@ class Compared:
     written: dict[str, list[str]] = field(default_factory=dict)
     added: dict[str, list[str]] = field(default_factory=dict)
     differing: dict[str, list[str]] = field(default_factory=dict)
+    since: dict[str, Any] = field(default_factory=dict)
 
     @property
     def results(self) -> list[CensusResult]:
@@ -65,14 +67,15 @@ def take_census(task: HostTask) -> ModuleResult:
                 if params["accounted"]:
                     _refuse_unsettled(application, compared.tallies)
                 _compare(params, application, compared, baseline)
-            except RotationError as exc:  # who reads it asks where the values are
-                failed = {"changed": False, "failed": True, **exc.as_result()}
-                found = {"targets": _targets(compared.results), "differing_rows": _first(compared.differing)}
-                return {**failed, **found}
+            except RotationError as exc:  # who reads it asks where the values are, and who wrote them
+                _name_written(params, application, compared, baseline)
+                key_ids = {"key_ids": _key_ids(application)}
+                return {"changed": False, "failed": True, **exc.as_result(), **_named(compared), **key_ids}
         tallies, written = compared.tallies, compared.written
         if params["rehearsed"] and application.keyring.base == "current":
             application.refuse_unfit("pending" if "pending" in application.keyring.stages else rotation.TRIAL)
         needing = _needing(params, application, tallies, outside)
+        damaged = _damaged(params, application, written)
         left = _connected_since_before(params, application)
     return {
         "changed": False,
@@ -89,13 +92,62 @@ def take_census(task: HostTask) -> ModuleResult:
             }
         ),
         "unopened": _unopened(params, tallies),
+        "since": compared.since,
+        "damaged": damaged,
         "sessions": left,
         "kept_aside": aside,
-        "key_ids": {stage: application.keyring.key_id(stage) for stage in application.keyring.stages},
+        "key_ids": _key_ids(application),
         "versions": django_project.versions(),
         **({"migrations": migration.list_migrations()} if params["report_only"] else {}),
         "outside": [{"column": each.column, "what": each.what} for each in outside],
         **needing,
+    }
+
+
+def _key_ids(application: Any) -> dict[str, str]:
+    return {stage: application.keyring.key_id(stage) for stage in application.keyring.stages}
+
+
+def _reported(params: TaskParams, application: Any) -> Compared:
+    """The census for a report, and what differs from the one before the first write, as far as the row digests that an
+    unfinished rotation or rollback has left can say."""
+    from .._engine.proof import row_digests
+
+    path, key_ids = params["row_digests"], _key_ids(application)
+    with row_digests.left_over(path, key_ids, application.unauthenticated) as left:
+        if left is None:
+            return Compared(application.census(params["digest_stage"]))
+        stage, rows = left
+        tallies = application.census(stage, each_row=rows)
+        looks = rows.looks({target.table.label for target in application.targets})
+    names = {tally.target.name: (tally.target.table.label, tally.target.column) for tally in tallies}
+    written = {name: looks[table].values.get(column, []) for name, (table, column) in names.items() if table in looks}
+    since = {
+        "same": all(look.is_same for look in looks.values()),
+        "written_rows": _first({name: rows for name, rows in written.items() if rows}),
+        "added_rows": _first({table: look.new for table, look in looks.items() if look.new}),
+    }
+    return Compared(tallies, since=since)
+
+
+def _damaged(params: TaskParams, application: Any, written: dict[str, list[str]]) -> list[list[str]]:
+    """At the end of a rollback, the values that another process wrote and that the application cannot read."""
+    from .._engine.proof import damage
+
+    if params["written"] is None:
+        return []
+    names = {*written, *params["written"]}
+    rows = {name: sorted({*written.get(name, ()), *params["written"].get(name, ())}) for name in names}
+    return [list(each) for each in damage.find_damaged(rows, application.targets, application.keyring)]
+
+
+def _named(compared: Compared) -> dict[str, Any]:
+    """Of a census that was refused: what was counted, and the rows that say why."""
+    return {
+        "targets": _targets(compared.results),
+        "differing_rows": _first(compared.differing),
+        "written_rows": _first(compared.written),
+        "added_rows": _first(compared.added),
     }
 
 
@@ -113,6 +165,8 @@ def _counted(params: TaskParams, application: Any, baseline: list[CensusResult])
     from .._engine.prepared_census import PreparedCounting
     from .._engine.proof.census_result import CensusResult
 
+    if params["report_only"]:
+        return _reported(params, application)
     stage, last = params["digest_stage"], params["preparation"].get("last")
     if params["serving"] or not last:
         return Compared(application.census(stage))
@@ -274,11 +328,34 @@ def _compare(params: TaskParams, application: Any, compared: Compared, baseline:
     compared.added = {table: look.new for table, look in looks.items() if look.new}
 
 
+def _name_written(params: TaskParams, application: Any, compared: Compared, baseline: list[CensusResult]) -> None:
+    """Of a census that was refused before it was compared with its baseline: what another process wrote since. It may
+    have caused the refusal, and may have written values that open and that are not what they were."""
+    from .._engine.proof import row_digests
+    from .._engine.rewrite.concurrent_writers import ConcurrentWrites
+
+    if compared.differing or params["serving"] or not params["others"]:
+        return
+    others = ConcurrentWrites.of([params["others"]])
+    with row_digests.comparison(params["row_digests"], baseline, others, application.unauthenticated) as rows:
+        if rows is None:
+            return
+        application.census(params["digest_stage"], each_row=rows)
+        looks = rows.looks({column.table for column in baseline})
+    compared.written = _select_written(compared.tallies, looks)
+    compared.added = {table: look.new for table, look in looks.items() if look.new}
+
+
 def _select_written(tallies: Any, looks: Any) -> dict[str, list[str]]:
     """By column, as table.column, the rows of which another process changed the value."""
     found = {tally.target.name: (tally.target.table.label, tally.target.column) for tally in tallies}
-    rows = {name: looks[table].values.get(column) for name, (table, column) in found.items() if table in looks}
+    rows = {name: _theirs(looks[table], column) for name, (table, column) in found.items() if table in looks}
     return {name: each for name, each in rows.items() if each}
+
+
+def _theirs(look: Any, column: str) -> list[str]:
+    unexplained = {*look.unexplained_in(column)}
+    return [row for row in look.values.get(column, ()) if row not in unexplained]
 
 
 def _refuse_other_env(params: TaskParams, found: str, expected: str) -> None:

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from ...module_utils._errors.application import RoundTripFailed
+from ...module_utils._errors.values import OF_SINGLE_VALUES
 from .item import OK, SKIP, STOP, WARN, ChecklistItem, Observations, of_result, unseen
 
 
@@ -12,7 +13,7 @@ def census(seen: Observations) -> ChecklistItem:
     """Every value opens, and all of them under one key set."""
     item = of_result("census", seen.census, "targets")
     if item.status != OK:
-        return item
+        return _go_on(item) if seen.is_switched and _is_of_single_values(seen) else item
     classes: dict[str, int] = {}
     for target in seen.census["targets"]:
         for name, number in target["classes"].items():
@@ -30,6 +31,20 @@ def census(seen: Observations) -> ChecklistItem:
         todo = "A rotation was not finished, and this one resumes it; otherwise find who wrote under other keys."
         return ChecklistItem("census", WARN, summary, todo)
     return ChecklistItem("census", OK, f"{summary}: all of them")
+
+
+def _is_of_single_values(seen: Observations) -> bool:
+    return (seen.census.get("error") or {}).get("code") in {each.code for each in OF_SINGLE_VALUES}
+
+
+def _go_on(item: ChecklistItem) -> ChecklistItem:
+    """If the application has the new keys, it cannot read the values that are under the old ones: stopping here would
+    leave it so."""
+    todo = (
+        "The .env file has the new keys, and some values may not: this run goes on, so that the application reads all "
+        f"others. It fails at the end, and rolls back what can be rolled back. {item.todo}"
+    )
+    return ChecklistItem(item.name, WARN, item.seen, todo)
 
 
 def plan(seen: Observations) -> ChecklistItem:

@@ -112,6 +112,12 @@ class Observations:
         }
 
     @property
+    def is_switched(self) -> bool:
+        """Whether this run resumes a rotation that has written the new keys on a host."""
+        files = [results["env_file"] for results in self.hosts.values() if "env_file" in results]
+        return bool(self.options.get("resumed")) and any(file.get("changed") is False for file in files)
+
+    @property
     def values(self) -> int:
         """How many values are to be re-encrypted, as the census counts them."""
         return sum(count(target) for target in self.census.get("targets", []))

@@ -39,7 +39,7 @@ def facts(state: DataState) -> Iterator[str]:
     elif state.under_base:
         yield (
             "The keys of the application and the key store are as before the rotation, and every value is under them. "
-            f"Whether each value is the same is not known: see {state.doubt}."
+            f"{_sameness(state)}"
         )
     if state.values or state.written:
         yield values(state)
@@ -53,6 +53,15 @@ def facts(state: DataState) -> Iterator[str]:
         yield f"The current version in the key store is {state.current}{pending}."
     for host, services in sorted(state.stopped.items()):
         yield f"Still stopped on {host}: {', '.join(services)}."
+
+
+def _sameness(state: DataState) -> str:
+    """What is known of values that were not compared with those before the rotation."""
+    if state.doubt:
+        return f"Whether each value is the same is not known: see {state.doubt}."
+    if state.restored or not (state.values and state.values.proved):
+        return "Whether each value is the same as before the rotation was not compared."
+    return "Each value is as it was when the rollback began: what was written since the rotation began was kept."
 
 
 def values(state: DataState) -> str:

@@ -65,7 +65,9 @@ class DataState:
     """``values`` is None if the last census does not show them, and ``unknown`` says why. With ``written`` a value or
     an .env file was written, or may have been. ``base`` is the key ID that everything was under before the rotation,
     ``current`` and ``pending`` are those of the key store. ``stopped`` are the services by host that nothing has
-    started since. ``doubt`` is the code of the error by which a proof found that values differ."""
+    started since. ``doubt`` is the code of the error by which a proof found that values differ, ``same`` whether what a
+    rollback began with was compared, row by row, with what was before the rotation, ``restored`` whether values were
+    taken from a backup."""
 
     values: Values | None = None
     unknown: str = NEVER
@@ -76,6 +78,8 @@ class DataState:
     base: str = ""
     stopped: Mapping[str, Sequence[str]] = field(default_factory=dict)
     doubt: str = ""
+    same: bool = True
+    restored: bool = False
 
     @property
     def odd(self) -> bool:
@@ -90,7 +94,7 @@ class DataState:
     @property
     def as_before(self) -> bool:
         """Whether every value, the keys of every host and the store are as before the rotation."""
-        return self.under_base and not self.doubt
+        return self.under_base and self.same and not self.restored and not self.doubt
 
     @property
     def under_base(self) -> bool:

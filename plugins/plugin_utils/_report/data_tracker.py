@@ -46,7 +46,8 @@ class DataTracker:
     """``open`` counts the writes that were begun since the last census, ``writes`` those that were begun at all, less
     those that changed nothing. ``nested`` is the most values that a census counted as encrypted twice, ``plain`` by
     column those in plain text when it was first counted. ``before`` is what a host held before the write that is under
-    way, ``doubt`` the code of the error by which a proof found that values differ."""
+    way, ``doubt`` the code of the error by which a proof found that values differ. ``same`` is whether each rollback
+    found every row as it was before the first write, ``restored`` whether values were taken from a backup."""
 
     stages: Mapping[str, str] = field(default_factory=dict)
     base: str = ""
@@ -60,6 +61,8 @@ class DataTracker:
     hosts: dict[str, Host] = field(default_factory=dict)
     before: dict[str, Host] = field(default_factory=dict)
     doubt: str = ""
+    same: bool = True
+    restored: bool = False
 
     def apply(self, event: Event) -> None:
         if event.is_failed and event.error.get("code") in DIFFERENCES:
@@ -85,13 +88,26 @@ class DataTracker:
         current, pending = (self.stages.get(stage, "") for stage in ("current", "pending"))
         hosts, services = dict(self.hosts), dict(stopped or {})
         return DataState(
-            known, unknown, self.writes > 0, hosts, current, pending, self.base, services, doubt=self.doubt
+            known,
+            unknown,
+            self.writes > 0,
+            hosts,
+            current,
+            pending,
+            self.base,
+            services,
+            doubt=self.doubt,
+            same=self.same,
+            restored=self.restored,
         )
 
     def _begin(self, event: RunEvent) -> None:
         """A new run. A rollback looks at everything before it begins, and at the hosts that it can reach."""
-        seen = event.seen
-        if event.name != ROLLBACK or seen is None:
+        if event.name != ROLLBACK:
+            return
+        self.same &= event.is_as_before
+        self.meanwhile |= bool(event.differing)
+        if (seen := event.seen) is None:
             return
         self.hosts = {name: replace(host, reached=False) for name, host in self.hosts.items()}
         for name, key_id in (seen.get("files") or {}).items():
@@ -131,6 +147,7 @@ class DataTracker:
         if event.is_intent:
             self.open += 1
             self.writes += 1
+            self.restored |= isinstance(event, (RepairEvent, RestoreEvent))
         elif self.open and _changed_nothing(event):
             self.open -= 1
             self.writes -= 1

@@ -117,8 +117,19 @@ def of_others(rows: Mapping[str, Sequence[str]]) -> Iterator[str]:
     """If something stopped a re-encryption after the switch: rows by table that another process had written."""
     if named := [f"{table}:{row}" for table, written in sorted(rows.items()) for row in written]:
         yield (
-            f"Rows that another process changed, and that were re-encrypted: {format_values(named)}. Look at their "
+            f"Rows that another process changed: {format_values(named)}. Look at their "
             "encrypted values in the application: a process with other keys may have saved what it could not decrypt."
+        )
+
+
+def since_before(rows: Mapping[str, Sequence[str]]) -> Iterator[str]:
+    """If rows, by column or table, were not as before the first write when a rollback began."""
+    if named := [f"{name}:{row}" for name, each in sorted(rows.items()) for row in each]:
+        yield (
+            f"Rows that another process changed since the rotation first counted them: {format_values(named)}. The "
+            f"rollback kept what it wrote. If users did not write them, run the rollback playbook with "
+            f"{format_repair(named)}: it takes them "
+            "from the backup."
         )
 
 

@@ -119,6 +119,7 @@ def _sentences_of(event: Event) -> Iterator[str]:
     elif isinstance(event, RunEvent):
         for key in event.former_signers:
             yield f"The key that signs records was changed or lost before {event.time}: it was {_print(key)}."
+        yield from sentences.since_before(event.differing)
         if event.resumed:
             yield f"A run that had not ended was resumed at {event.time}."
 

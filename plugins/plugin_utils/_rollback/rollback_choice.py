@@ -108,5 +108,5 @@ def _describe_look(look: RollbackLook, history: History) -> Mapping[str, Any]:
     """What the hosts showed, for the record: the census, and the key ID of each host's files."""
     newest = history.versions[-1].key_id if history.versions else ""
     key_ids = {**history.stages, "rolled back": newest}
-    census = {name: look.census[name] for name in ("targets", "key_ids") if name in look.census}
+    census = {name: look.census[name] for name in ("targets", "key_ids", "since") if name in look.census}
     return {**census, "files": {host: key_ids.get(stage, "") for host, stage in look.files.items()}}

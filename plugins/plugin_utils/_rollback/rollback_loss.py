@@ -11,7 +11,7 @@ from typing import Any
 from ansible.utils.display import Display
 
 from ...module_utils._errors.values import RollbackLoses
-from .._report import data_sentences, data_state
+from .._report import data_state
 from .._task_types import TaskResult
 
 display = Display()
@@ -55,7 +55,6 @@ class RollbackLoss:
         if self._is_back_by_rollback:
             losing = f"To bring back those that another process wrote, stop it and run the same again: {self.rollback}"
         key_ids = self.census["key_ids"]
-        state = data_state.DataState(data_state.read_census(self.census["targets"], key_ids))
         count, rows = (
             sum(each["count"] for each in self._needing),
             [row for each in self._needing for row in each["rows"]],
@@ -66,5 +65,5 @@ class RollbackLoss:
             rows=", ".join(rows) + more,
             key_id=key_ids.get("pending") or key_ids.get("current"),
             losing=losing,
-            changed=f"No .env file was switched back. {data_sentences.values(state)}",
+            changed="No .env file was switched back.",
         )

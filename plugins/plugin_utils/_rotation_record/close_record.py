@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ...module_utils._engine.proof.damage_words import NOTHING
+from ...module_utils._engine.proof.damage_words import NOTHING, build_damaged_error
 from ...module_utils._engine.proof.repair_option import format_repair
 from ...module_utils._engine.proof.value_list import format_values
 from ...module_utils._errors.base import RotationError
@@ -47,8 +47,9 @@ def complete(log: RotationLog, task: RecordTask) -> RecordResult:
 
 
 def roll_back(log: RotationLog, task: RecordTask) -> RecordResult:
-    """The rollback is done. Raises E_UNREADABLE if no key decrypts some values, and E_VALUES_WRITTEN if another process
-    wrote some while the application was stopped, unless a failed task led to it."""
+    """The rollback is done. Unless a failed task led to it, raises E_UNREADABLE if no key decrypts some values,
+    E_VALUES_DAMAGED if another process wrote some that the application cannot read, and E_VALUES_WRITTEN if it wrote
+    some while the application was stopped."""
     if log.controller.check_mode:
         log.controller.display.display(DRY_RUN)
         return {}
@@ -62,6 +63,8 @@ def roll_back(log: RotationLog, task: RecordTask) -> RecordResult:
         exit_code.ask(exit_code.LEFT)
     if not task.failed_task:
         _refuse_unreadable(state)
+        if damaged := build_damaged_error(state.census.proof.damaged):
+            raise damaged.with_changed(f"The rollback is done. {data_sentences.values(state.state)}")
         _refuse_written(state)
     return result
 

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
 from ..._errors.base import RotationError
-from ..._errors.values import SAVE_AGAIN, TAKE_FROM_BACKUP, ValuesOverwritten
+from ..._errors.values import SAVE_AGAIN, TAKE_FROM_BACKUP, ValuesDamaged, ValuesOverwritten
 from .repair_option import format_repair
 from .value_list import format_values
 
@@ -35,6 +35,21 @@ def build_overwritten_error(values: Iterable[tuple[str, str]]) -> RotationError:
     told = ", ".join(f"{count} are {kind}" for kind, count in kinds.items())
     return ValuesOverwritten(
         count=len(found), found=told, rows=format_values([value for _, value in found]), advice=" ".join(_advice(found))
+    )
+
+
+def build_damaged_error(read: Iterable[Sequence[str]]) -> RotationError | None:
+    """The error of values that another process wrote, each with what the application reads in its place; None if it
+    reads all of them."""
+    ways = {value: reads for value, reads in read if reads in DAMAGED}
+    if not ways:
+        return None
+    counts = Counter(ways.values())
+    return ValuesDamaged(
+        count=len(ways),
+        reads=", ".join(f"{count} as {reads}" for reads, count in counts.items()),
+        rows=format_values([*ways]),
+        repair=format_repair([*ways]),
     )
 
 

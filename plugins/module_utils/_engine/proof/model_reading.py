@@ -13,7 +13,6 @@ import difflib
 import io
 import json
 import time
-from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -28,20 +27,17 @@ from ..._errors.application import (
 )
 from ..._errors.base import RotationError
 from ..._errors.option_names import variable_of
-from ..._errors.values import ValuesDamaged
 from ..._system.progress_file import SILENT, ProgressFile
 from ..application.model_fields import column_of, of_models
 from ..crypto.keyring import Keyring
 from ..discovery.findings import KINDS, Finding
 from ..discovery.target_survey import Target
-from .damage_words import DAMAGED
+from .damage_words import build_damaged_error
 from .model_readers import ModelReader, by_model, made_from
 from .of_ciphertext import is_of_ciphertext
 from .read_only import read_only
 from .reading_types import ApplicationPicture, AttributeReading, ReadingForecast, RoundTripResult
-from .repair_option import format_repair
 from .round_trips import RoundTrip, try_round_trip
-from .value_list import format_values
 from .write_counters import ANYWHERE
 
 CHUNK = 2000  # rows that Django fetches at once
@@ -176,15 +172,8 @@ def unsteady(first: ApplicationPicture, second: ApplicationPicture) -> list[str]
 
 def refuse_damaged(read: Sequence[Sequence[str]]) -> None:
     """Raise E_VALUES_DAMAGED for values that another process has changed, and that the application cannot read."""
-    damaged = [value for value, reads in read if reads in DAMAGED]
-    if damaged:
-        ways = Counter(reads for _, reads in read if reads in DAMAGED)
-        raise ValuesDamaged(
-            count=len(damaged),
-            reads=", ".join(f"{count} as {reads}" for reads, count in ways.items()),
-            rows=format_values(damaged),
-            repair=format_repair(damaged),
-        )
+    if damaged := build_damaged_error(read):
+        raise damaged
 
 
 def refuse_worse(

@@ -119,6 +119,10 @@ class TableComparison:
     def as_result(self) -> dict[str, int]:
         return {"changed": self.changed, "inserted": self.inserted, "deleted": self.deleted}
 
+    @property
+    def is_same(self) -> bool:
+        return not (self.changed or self.inserted or self.deleted)
+
     def unexplained_in(self, column: str) -> list[str]:
         """Of the rows that nobody wrote, those of which the value of a column changed."""
         known = set(self.unexplained)
@@ -239,6 +243,23 @@ def comparison(
                 connection = stack.enter_context(contextlib.closing(_connection(path)))
                 if connection.execute("SELECT targets FROM census").fetchall() == [(_identity(baseline),)]:
                     found = Comparison(connection, others, strict)
+        yield found
+
+
+@contextlib.contextmanager
+def left_over(
+    path: str | None, key_ids: Mapping[str, str], strict: Collection[str]
+) -> Iterator[tuple[str, Comparison] | None]:
+    """A look by the file that an unfinished rotation or rollback has left at ``path``, and the stage that keys its
+    digests, of those in ``key_ids``. None without such a file."""
+    found = None
+    with contextlib.ExitStack() as stack:
+        if path and os.path.isfile(path) and not os.path.islink(path):
+            with contextlib.suppress(*ERRORS):
+                connection = stack.enter_context(contextlib.closing(_connection(path)))
+                keys = {key for (key,) in connection.execute("SELECT key FROM census")}
+                stage = next((stage for stage, key_id in key_ids.items() if {key_id} == keys), None)
+                found = (stage, Comparison(connection, ConcurrentWrites(), strict)) if stage else None
         yield found
 
 

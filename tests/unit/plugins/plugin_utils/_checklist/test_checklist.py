@@ -782,3 +782,26 @@ def test_an_item_has_the_name_by_which_it_is_accepted():
 def test_what_was_not_checked_stops_if_the_item_that_explains_it_does_not():
     items = {"hosts": ChecklistItem("hosts", "ok", "1"), "clocks": ChecklistItem("clocks", "skip", "", because="hosts")}
     assert checklist._folded(items)["clocks"].status == "stop"
+
+
+@pytest.mark.parametrize(
+    ("resumed", "switched", "code", "status"),
+    [
+        (True, True, "E_TWO_LAYERS", "warn"),
+        (True, False, "E_TWO_LAYERS", "stop"),
+        (False, True, "E_TWO_LAYERS", "stop"),
+        (True, True, "E_DB_CONNECT", "stop"),
+    ],
+)
+def test_values_stop_no_run_that_resumes_after_the_switch(resumed, switched, code, status):
+    """The application could not read what is under the old keys until somebody has mended the others."""
+
+    def refused(made: dict[str, Any]) -> None:
+        made["census"] = {"failed": True, "error": {"code": code, "what": "2 values: t.c:1, t.c:2", "todo": "Look."}}
+        made["options"]["resumed"] = resumed
+        made["hosts"]["app1"]["env_file"] = {"path": "/app/.env", "changed": not switched}
+        made["hosts"]["app2"]["env_file"] = {"path": "/app/.env", "changed": True}
+
+    found = item("census", refused)
+    assert (found.status, found.seen) == (status, f"{code}: 2 values: t.c:1, t.c:2")
+    assert found.todo.endswith("Look.")

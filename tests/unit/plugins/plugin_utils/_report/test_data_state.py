@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import pytest
@@ -47,10 +47,14 @@ STARTED = [*BEGUN, MADE, *WRITTEN]
 FORTH = [*STARTED, *switched("app1", "pending", NEW), *switched("app2", "pending", NEW)]
 
 
-def looked(**files: str) -> Event:
+AS_IT_WAS = {"same": True, "written_rows": {}, "added_rows": {}}
+
+
+def looked(since: Mapping[str, Any] = AS_IT_WAS, **files: str) -> Event:
     """The line by which a rollback begins."""
     targets = [{"table": "t", "column": "c", "classes": {"pending": 9}}]
-    return event("rollback", "intent", seen={"files": files, "targets": targets, "key_ids": {"pending": NEW}})
+    seen = {"files": files, "targets": targets, "key_ids": {"pending": NEW}, "since": since}
+    return event("rollback", "intent", seen=seen)
 
 
 def tracked(events: Iterable[Event]) -> DataTracker:
@@ -191,6 +195,24 @@ def test_a_rotation_that_was_rolled_back_is_as_before() -> None:
     assert AS_BEFORE not in said(*FORTH, *back[:-2], proof, ended), "app2 has the new version yet"
 
 
+@pytest.mark.parametrize("since", [{}, {"same": False, "written_rows": {"t.c": ["4"]}}])
+def test_only_what_was_compared_with_before_the_rotation_is_as_before(since: Mapping[str, Any]) -> None:
+    back = [*WRITTEN, *switched("app1", "current", OLD), *switched("app2", "current", OLD)]
+    proof = census("current", asked={"expect_stage": "current"})
+    ended = event("key_version", asked={"state": "rolled_back"}, stages={"current": OLD})
+    text = said(*FORTH, looked(since, app1=NEW, app2=NEW), *back, proof, ended)
+    assert AS_BEFORE not in text
+    told = (
+        "Rows that another process wrote during the rotation" if since else "Each value is as it was when the rollback"
+    )
+    assert told in text
+    again = looked(app1=OLD, app2=OLD)  # the rollback's own digests, after one that was interrupted
+    assert AS_BEFORE not in said(*FORTH, looked(since, app1=NEW, app2=NEW), again, *back, proof, ended)
+    restored = event("postgresql_restore", "intent"), event("postgresql_restore")
+    text = said(*FORTH, looked(app1=NEW, app2=NEW), *back, *restored, proof, ended)
+    assert "Whether each value is the same as before the rotation was not compared." in text
+
+
 def test_where_the_keys_are_is_what_was_written() -> None:
     place = "unit shop.service"
     text = said(
@@ -234,7 +256,8 @@ def test_more_plain_text_than_before_is_named_and_is_not_as_before(more: int) ->
 
 
 def test_a_rollback_with_nothing_to_do_knows_what_its_look_saw() -> None:
-    seen = {"files": {"app1": OLD, "app2": OLD}, "targets": census("current").targets, "key_ids": {"current": OLD}}
+    files = {"app1": OLD, "app2": OLD}
+    seen = {"files": files, "targets": census("current").targets, "key_ids": {"current": OLD}, "since": AS_IT_WAS}
     discarded = event("key_version", asked={"state": "discarded"}, stages={"current": OLD})
     assert said(*STARTED, event("rollback", "intent", seen=seen), discarded).startswith(AS_BEFORE)
 

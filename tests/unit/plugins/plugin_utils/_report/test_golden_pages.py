@@ -69,9 +69,8 @@ def rolled_itself_back(play: Play) -> None:
     error = {"code": "E_COMMAND", "what": "check_shop ended with exit code 1", "changed": "Nothing.", "todo": "Fix it."}
     play.begun(**SAID, approval=APPROVAL).prepared().stopped().switched().started()
     play.step("application_commands", "failed", error=error)
-    play.step(
-        "rollback", "intent", takes_itself_back=True, commands=COMMANDS, course="backwards", found="a check failed"
-    )
+    said = {"course": "backwards", "found": "a check failed", "seen": {"since": {"same": True}}}
+    play.step("rollback", "intent", takes_itself_back=True, commands=COMMANDS, **said)
     play.stopped().back().started()
     play.step("rollback", "done", failed_task="Run the application's commands", versions=[VERSION]).signed()
 

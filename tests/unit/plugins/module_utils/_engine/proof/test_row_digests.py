@@ -206,3 +206,22 @@ def test_of_rows_that_nobody_wrote_those_of_a_column_are_named(monkeypatch):
     assert (look.unexplained_in("x"), look.unexplained_in("y")) == (["b"], ["b", "c", "d"])
     look.blame("e")
     assert look.more == 1
+
+
+def test_a_file_that_an_unfinished_rotation_left_is_known_by_its_key(path):
+    with row_digests.recording(path, "k2") as recording:
+        recording.take(TABLE, {"name": BEFORE}, [])
+        recording.end(BASELINE)
+    with row_digests.left_over(path, {"current": "k1"}, ()) as left:
+        assert left is None
+    now = {**BEFORE, "2": 21, "4": 40}
+    with row_digests.left_over(path, {"current": "k1", "pending": "k2"}, ()) as left:
+        stage, rows = left
+        rows.take(TABLE, {"name": now}, [((name,), ("token", None)) for name in now])
+        look = rows.looks(["profile"])["profile"]
+    assert (stage, look.is_same, look.values, look.new) == ("pending", False, {"name": ["2"]}, ["4"])
+    with row_digests.left_over(path, {"pending": "k2"}, ()) as left:
+        left[1].take(TABLE, {"name": BEFORE}, [((name,), ("token", None)) for name in BEFORE])
+        assert left[1].looks(["profile"])["profile"].is_same
+    with row_digests.left_over(None, {"pending": "k2"}, ()) as left:
+        assert left is None
