@@ -7,6 +7,7 @@ from __future__ import annotations
 import base64
 import gzip
 import hashlib
+import hmac
 import importlib
 import json
 import re
@@ -25,6 +26,7 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery import (
     accounting,
     model_evidence,
+    out_of_reach,
     row_samples,
     settlements,
     stored_files,
@@ -92,8 +94,8 @@ def test_a_value_in_another_format_in_a_column_of_tokens_is_no_plain_text(databa
     listed = [f"secrets.a:{number}" for number in range(1, 6)]
     (left,) = census.Census(database, [target], keyring, b"k", leave_alone=listed).take()
     (finding,) = census.left_alone([left], {})
-    assert finding.facts == {"count": 3, "rows": ", ".join(listed[:3])}
-    settled = settlements.parse({name: {"unreadable": "nobody reads it"} for name in listed[:3]})
+    assert finding.facts == {"count": 4, "rows": ", ".join(listed[:4])}, "a key of another service is no words"
+    settled = settlements.parse({name: {"unreadable": "nobody reads it"} for name in listed[:4]})
     assert census.left_alone([left], settled) == []
 
 
@@ -405,7 +407,7 @@ def test_the_same_packings_without_tokens_stop_nothing(database: Database, keyri
     for number in range(3):
         row = (number, token(keyring), *packings(f"a plain word {number}").values())
         database.execute(f"INSERT INTO secrets VALUES ({', '.join(['%s'] * len(row))})", row)
-    assert found(database, keyring) == {}
+    assert set(found(database, keyring)) == {"secrets.signed"}, "of its key nothing is known"
 
 
 STORAGES = """
@@ -469,20 +471,123 @@ def test_files_of_a_storage_of_the_application_s_own_are_named(
         assert f"{place}_storages.Sealed, whose code reads SECRET_KEY" in found[0].what
 
 
-def test_values_that_django_signed_are_named_if_their_key_is_rotated(database: Database, keyring: Keyring) -> None:
+def of_jwt(key: str) -> str:
+    parts = [{"alg": "HS256", "typ": "JWT"}, {"sub": "customer 7", "admin": False}]
+    text = ".".join(base64.urlsafe_b64encode(json.dumps(part).encode()).decode().rstrip("=") for part in parts)
+    signature = hmac.digest(key.encode(), text.encode(), "sha256")
+    return f"{text}.{base64.urlsafe_b64encode(signature).decode().rstrip('=')}"
+
+
+def test_values_that_are_signed_with_a_rotated_key_need_a_decision(database: Database, keyring: Keyring) -> None:
     columns = {
         "link": signing.dumps({"customer": 7}, key="old-secret"),
         "stamped": signing.TimestampSigner(key="old-secret").sign("ada@example.org"),
+        "ticket": of_jwt("old-secret"),
+        "session": of_jwt("the secret of another service"),
         "note": "10:30:00",
     }
-    database.execute("CREATE TABLE secrets (id int PRIMARY KEY, a text, link text, stamped text, note text)")
-    database.execute("INSERT INTO secrets VALUES (1, %s, %s, %s, %s)", (token(keyring), *columns.values()))
-    for ring, named in ((keyring, ["secrets.link", "secrets.stamped"]), (of_another_key(), [])):
+    listed = ", ".join(f"{name} text" for name in columns)
+    database.execute(f"CREATE TABLE secrets (id int PRIMARY KEY, a text, {listed})")
+    database.execute("INSERT INTO secrets VALUES (1, %s, %s, %s, %s, %s, %s)", (token(keyring), *columns.values()))
+    plain = ", ".join(f"({number}, 'words', 'words', 'words', 'words', 'words', 'words')" for number in range(2, 9))
+    database.execute(f"INSERT INTO secrets VALUES {plain}")
+    for ring, named in ((keyring, {"link", "stamped", "ticket"}), (of_another_key(), set())):
         survey = target_survey.find(database, "auto", (), ring)
-        assert accounting.columns(database, survey, {}) == []
-        assert survey.findings.columns("signed") == named
+        stops = accounting.columns(database, survey, {})
+        assert {(each.column, each.kind.code) for each in stops} == {(f"secrets.{name}", "E_SIGNED") for name in named}
+        settled = settlements.parse({f"secrets.{name}": {"unreadable": "signed again"} for name in named})
+        assert accounting.columns(database, survey, settled) == []
 
 
 def of_another_key() -> Keyring:
     keys = KeySet({"FIELD_ENCRYPTION_KEY": base64.urlsafe_b64encode(bytes(32)).decode()})
     return Keyring(schemes.parse("auto"), {"current": keys}, ApplicationSettings({"SECRET_KEY": "old-secret"}.get))
+
+
+OF_AN_EXTENSION = """
+CREATE TYPE ext.citext;
+CREATE FUNCTION ext.citextin(cstring) RETURNS ext.citext AS 'textin' LANGUAGE internal IMMUTABLE STRICT;
+CREATE FUNCTION ext.citextout(ext.citext) RETURNS cstring AS 'textout' LANGUAGE internal IMMUTABLE STRICT;
+CREATE TYPE ext.citext
+ (INPUT = ext.citextin, OUTPUT = ext.citextout, INTERNALLENGTH = VARIABLE, STORAGE = extended, CATEGORY = 'S')
+"""
+
+
+def test_types_that_the_engine_does_not_write_are_judged_too(database: Database, keyring: Keyring) -> None:
+    database.execute("CREATE SCHEMA ext")
+    database.execute(OF_AN_EXTENSION)
+    database.execute("CREATE TYPE ext.sealed AS (street text, code bytea)")
+    columns = {
+        "ref": "uuid",
+        "refs": "uuid[]",
+        "device": "uuid",
+        "mail": "ext.citext",
+        "place": "ext.sealed",
+        "short": "name",
+        "flags": "bit varying",
+        "scan": "oid",
+        "city": "ext.citext",
+    }
+    listed = ", ".join(f"{name} {sql_type}" for name, sql_type in columns.items())
+    database.execute(f"CREATE TABLE secrets (id int PRIMARY KEY, a text, {listed})")
+    for number in range(12):
+        block = str(uuid.UUID(bytes=random_bytes(16, number)))
+        composite = f'(Main street,"\\\\x{random_bytes(40, number).hex()}")'.replace("\\", "\\\\", 1)
+        (large,) = database.rows("SELECT lo_from_bytea(0, %s)", (random_bytes(40, number),))[0]
+        row = (
+            *(number, token(keyring), block, f"{{{block}}}", str(uuid.uuid4())),
+            *(random_bytes(40, number).hex(), composite, random_bytes(24, number).hex()),
+            *("".join(f"{byte:08b}" for byte in random_bytes(40, number)), large, f"city of row {number}"),
+        )
+        database.execute(f"INSERT INTO secrets VALUES ({', '.join(['%s'] * len(row))})", row)
+    try:
+        told = {name.removeprefix("secrets.") for name in found(database, keyring)}
+        assert told == {"ref", "refs", "mail", "place", "short", "flags", "scan"}
+    finally:
+        database.execute("SELECT lo_unlink(scan) FROM secrets")
+        database.execute("DROP SCHEMA ext CASCADE")
+
+
+def test_uuids_by_which_rows_are_named_are_no_ciphertext(database: Database, keyring: Keyring) -> None:
+    """Some applications make them of an MD5."""
+    database.execute("CREATE TABLE secrets (entry uuid PRIMARY KEY, a text, parent uuid REFERENCES secrets)")
+    for number in range(12):
+        row = (str(uuid.UUID(bytes=random_bytes(16, number))), token(keyring))
+        database.execute("INSERT INTO secrets VALUES (%s, %s)", row)
+    database.execute("UPDATE secrets SET parent = entry")
+    assert found(database, keyring) == {}
+
+
+def test_what_is_next_to_tokens_in_an_array_is_judged(database: Database, keyring: Keyring) -> None:
+    database.execute("CREATE TABLE secrets (id int PRIMARY KEY, a text[], b text[])")
+    for number in range(12):
+        other = OWN + random_bytes(40, number).hex()
+        row = (number, [token(keyring), "plain", other], [token(keyring), "plain", "words"])
+        database.execute("INSERT INTO secrets VALUES (%s, %s, %s)", row)
+    assert set(found(database, keyring)) == {"secrets.a"}
+
+
+def test_a_foreign_table_and_what_the_role_may_not_read_need_a_decision(database: Database, keyring: Keyring) -> None:
+    database.execute("CREATE TABLE secrets (id int PRIMARY KEY, a text)")
+    database.execute("INSERT INTO secrets VALUES (1, %s)", (token(keyring),))
+    database.execute(
+        "CREATE FOREIGN DATA WRAPPER nowhere; CREATE SERVER gone FOREIGN DATA WRAPPER nowhere;"
+        " CREATE FOREIGN TABLE partners (id int, token text) SERVER gone; GRANT SELECT ON secrets, partners TO PUBLIC;"
+        " CREATE SCHEMA apart; CREATE TABLE apart.shut (id int, a text);"
+        " DROP ROLE IF EXISTS plain; CREATE ROLE plain; SET ROLE plain"
+    )
+    try:
+        survey = target_survey.find(database, "auto", (), keyring)
+        told = {each.column: each for each in out_of_reach.find(database, survey, {})}
+        assert set(told) == {"partners.token", "apart.shut"}
+        assert "GRANT USAGE ON SCHEMA apart TO plain; GRANT SELECT ON apart.shut TO plain" in told["apart.shut"].todo
+        assert "in a foreign table, and cannot be read now" in told["partners.token"].what
+        for settled in ({"partners.token": {}, "apart.shut": {}}, {"partners.*": {}, "apart.*": {}}):
+            decided = settlements.parse({name: {"not_ours": "another team's"} for name in settled})
+            assert out_of_reach.find(database, survey, decided) == []
+            assert out_of_reach.places(database).issuperset(settled)
+    finally:
+        database.execute(
+            "RESET ROLE; DROP FOREIGN DATA WRAPPER nowhere CASCADE; DROP SCHEMA apart CASCADE; DROP OWNED BY plain;"
+            " DROP ROLE plain"
+        )

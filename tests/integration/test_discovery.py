@@ -29,6 +29,7 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery import (
     findings,
     fingerprint_columns,
+    out_of_reach,
     settlements,
     target_survey,
 )
@@ -766,10 +767,12 @@ def test_a_materialized_view_keeps_old_tokens_and_is_named(database: Database, k
     finally:
         database.execute("DROP MATERIALIZED VIEW copied; DROP MATERIALIZED VIEW never")
     assert names(found) == {"secrets.a"}
-    target_survey.refuse_unproved([found], keyring, "the test")
-    assert "REFRESH MATERIALIZED VIEW" in told["copied.a"]["todo"]
+    with pytest.raises(RotationError, match=r"E_OUT_OF_REACH: copied\.a: a copy .* REFRESH MATERIALIZED VIEW after it"):
+        target_survey.refuse_unproved([found], keyring, "the test")
+    accepted = settlements.parse({"copied.a": {"unreadable": "refreshed after the rotation"}})
+    target_survey.refuse_unproved([found], keyring, "the test", accepted)
     assert "never refreshed" in told["public.never"]["notice"]
-    assert set(told) == {"copied.a", "public.never"}
+    assert set(told) == {"public.never"}
 
 
 def test_a_column_under_an_openpgp_key_pair_is_named_and_stops_the_rotation(
@@ -805,19 +808,27 @@ def test_a_column_too_short_for_a_new_token_stops_a_plan(
 
 @pytest.mark.parametrize(
     ("granted", "told"),
-    [("", ("public.secrets", "table")), ("GRANT SELECT (id) ON secrets TO plain", ("public.secrets.a", "column"))],
+    [
+        ("", ("public.secrets", "table", "GRANT SELECT ON public.secrets TO plain")),
+        (
+            "GRANT SELECT (id) ON secrets TO plain",
+            ("public.secrets.a", "column", "GRANT SELECT (a) ON public.secrets TO plain"),
+        ),
+    ],
 )
-def test_what_the_role_may_not_read_is_told(
-    database: Database, keyring: Keyring, granted: str, told: tuple[str, str]
+def test_what_the_role_may_not_read_stops_with_the_statement_to_type(
+    database: Database, keyring: Keyring, granted: str, told: tuple[str, str, str]
 ) -> None:
     one(database, "text", token(keyring))
     database.execute(f"DROP ROLE IF EXISTS plain; CREATE ROLE plain; {granted}; SET ROLE plain")
     try:
-        found = survey(database, keyring)
-        outside = {notice["column"]: notice["notice"] for notice in left_out(database, found)}
+        (found,) = out_of_reach.find(database, survey(database, keyring), {})
     finally:
         database.execute("RESET ROLE; DROP OWNED BY plain; DROP ROLE plain")
-    assert outside == {told[0]: f"a {told[1]} that this role may not read: not looked at"}
+    name, what, grant = told
+    assert (found.column, found.kind.code) == (name, "E_OUT_OF_REACH")
+    assert found.what.startswith(f"a {what} that this role may not read")
+    assert f"{grant}. " in found.todo
 
 
 def test_two_rows_of_a_composite_key_are_never_one(database: Database) -> None:

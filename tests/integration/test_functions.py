@@ -77,12 +77,16 @@ def decrypt_date(value):
 def encrypt_date(value):
     return encrypt(value.isoformat())
 """
+KEYS = [{"name": "SECRET_KEY"}, {"name": "ENCRYPTION_SALT", "use": "signing"}]
 MANAGER = "core.encryption.EncryptionManager"
 
 
 def extra_vars(functions: dict[str, Any], *columns: tuple[str, str]) -> str:
     targets = [{"table": table, "column": column, "scheme": "own"} for table, column in columns]
-    return json.dumps({"key_rotation_schemes": {"own": {"application": functions}}, "key_rotation_targets": targets})
+    described = {"key_rotation_schemes": {"own": {"application": functions}}, "key_rotation_targets": targets}
+    if functions["decrypt"].startswith("core.odd."):  # which do without the salt
+        described["key_rotation_keys"] = KEYS
+    return json.dumps(described)
 
 
 @pytest.fixture
@@ -394,3 +398,18 @@ def test_no_process_has_the_keys_in_its_environment_or_arguments(odd: Site) -> N
     assert process.wait() == 0, process.stdout.read()
     assert seen > 1_000
     assert len(secrets) == 4
+
+
+def test_a_key_that_the_functions_do_without_is_named(odd: Site) -> None:
+    """It is not under a key because somebody has listed both."""
+    fill(odd, "value", "odd.encrypt(f'text {number}')", rows=3)
+    own = {**json.loads(extra_vars({"decrypt": "core.odd.decrypt", "encrypt": "core.odd.encrypt"}, ("odd", "value")))}
+    del own["key_rotation_keys"]
+    planned = odd.play("plan", "-e", json.dumps(own))
+    assert planned.code == 2, planned.text
+    assert "ENCRYPTION_SALT: is in key_rotation_keys, and no value was found under it" in planned.text
+    assert "SECRET_KEY: is in" not in planned.text
+    refused = odd.play(
+        "rotate", "--check", "-e", json.dumps({**own, "key_rotation_plan": str(odd.folder / "none.yml")})
+    )
+    assert refused.error() == "E_KEY_WITHOUT_VALUE", refused.text

@@ -229,8 +229,8 @@ def left_out(database: Database, survey: Survey) -> None:
         survey.findings.put("blank", column)
     for column, target in survey.plain_indexes():
         survey.findings.put("plain_index", column, target=target)
-    for table, why in catalog.unseen(database):
-        survey.findings.put("unseen", table, why=why)
+    for view in catalog.unfilled(database):
+        survey.findings.put("unseen", view, why="a materialized view that was never refreshed")
     secret_names(survey)
 
 

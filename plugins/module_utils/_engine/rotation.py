@@ -27,6 +27,7 @@ from .discovery import (
     cached_tokens,
     fingerprint_columns,
     listed_rows,
+    out_of_reach,
     proposal,
     settlements,
     shared_values,
@@ -39,7 +40,7 @@ from .discovery.layer_classes import NESTED
 from .discovery.settlements import BY_COMMAND, UNREADABLE, Settlements
 from .postgres import lease
 from .postgres.connection import Database
-from .proof import census, kept_columns, outside
+from .proof import census, function_keys, kept_columns, outside
 from .proof.census import Census
 from .proof.row_digests import EachRow
 from .rewrite import fence, prepared
@@ -134,6 +135,7 @@ class Application:
     command: own_command.OwnCommand | None = None
     command_process: own_command.CommandProcess | None = None  # if it is to run
     trial: KeySet | None = None  # new values that nothing will be under, if there are any
+    _scans: dict[Collection[str], key_uses.Scan] = field(default_factory=dict)
 
     @property
     def targets(self) -> list[target_survey.Target]:
@@ -215,6 +217,21 @@ class Application:
         functions = {name: scheme for name, scheme in self.keyring.schemes.items() if scheme.functions}
         stages = {**self.keyring.stages, TRIAL: self.trial}
         return Keyring(functions, stages, self.keyring.application, self.keyring.base, self.processes)
+
+    def depending_on_keys(self, ignore: Collection[str]) -> list[Finding]:
+        """The attributes of models, but those in ``ignore``, that read another value under new keys although the same
+        is encrypted. Without new values nothing is known."""
+        from .proof import trial_reading
+
+        if self.trial is None or TRIAL not in self.processes:
+            return []
+        proving = {name: scheme for name, scheme in self.keyring.schemes.items() if not scheme.functions}
+        keyring = Keyring(proving, {TRIAL: self.trial}, self.keyring.application, TRIAL)
+        ask = self.processes[TRIAL].opener.read
+        try:
+            return trial_reading.findings(self.read, self.keyring, keyring, ask, ignore)
+        except RotationError as exc:
+            return self._new_keys_refused(exc, TRIAL)
 
     def _new_keys_refused(self, exc: RotationError, destination: str) -> list[Finding]:
         """The finding that the application does not start with new values of its keys. Raises any other error."""
@@ -403,7 +420,11 @@ class Application:
             for table, columns in survey.tables.items()
             for column in columns
         )
-        settlements.refuse_without_place(self.settlements, columns, self.leave_alone)
+        variables = [name for name, one in self.settlements.items() if one.decision == settlements.NOT_A_KEY]
+        places = {*columns, *self.env().keys() & {*variables}}
+        if not places.issuperset(self.settlements):  # few of them are about what was not looked at
+            places |= {name for database, _ in self.parts for name in out_of_reach.places(database)}
+        settlements.refuse_without_place(self.settlements, places, self.leave_alone)
         schemes_of = {target.name: self.keyring.schemes[target.scheme] for target in self.targets}
         untold = {name: settlements.UNMARKED for name, each in schemes_of.items() if not each.marker}
         for name, each in schemes_of.items():
@@ -413,6 +434,7 @@ class Application:
 
     def unaccounted(self) -> list[Finding]:
         """Columns and keys that nothing accounts for, and that no person has settled; others with the keys' values."""
+        self._establish_function_keys()
         found = [
             each
             for database, survey in self.parts
@@ -420,24 +442,46 @@ class Application:
                 *accounting.columns(database, survey, self.settlements),
                 *unsettled(fingerprint_columns.find(database, survey, self.keyring), self.settlements),
                 *unsettled(stored_files.find(database, survey, self.keyring), self.settlements),
+                *out_of_reach.find(database, survey, self.settlements),
             ]
         ]
         surveys = [survey for _, survey in self.parts]
         found += accounting.keys(surveys, self.keyring, self.keys, self.uses)
-        found += shared_values.of_variables(self.keyring, self.env(), self.keys)
+        shared = shared_values.of_variables(self.keyring, self.env(), self.keys, self._uses_of)
+        found += unsettled(shared, self.settlements)
+        if any(each.cut_off for each in self._scans.values()):
+            limits = {"files": key_uses.MOST_FILES, "seconds": int(key_uses.MOST_SECONDS)}
+            found.append(Finding(KINDS["scan_cut_off"], "the application's code", limits))
         return [*found, *shared_values.of_keys(self.keyring, [self.trial] if self.trial else ())]
+
+    def _establish_function_keys(self) -> None:
+        """See which keys the application's own functions decrypt with, once."""
+        singles = {
+            stage.removeprefix(function_keys.SINGLE): pair.opener
+            for stage, pair in self.processes.items()
+            if stage.startswith(function_keys.SINGLE)
+        }
+        if singles and not self.keyring.function_keys:
+            now = self.processes[self.keyring.base].opener
+            self.keyring.function_keys.update(function_keys.established(self.parts, self.keyring, now, singles))
 
     def uses(self) -> dict[str, list[key_uses.Use]]:
         """Who uses each key in code, by its name. It reads the source of the project and its applications."""
         spelled = {name: {name, *self.keyring.settings_fed_by(name)} for name in self.keyring.names}
-        names = set().union(*spelled.values())
-        scanned = key_uses.scan(self.project_dir, names, key_uses.installed_folders()).uses
+        scanned = self._uses_of(set().union(*spelled.values()))
         of_django = {"SECRET_KEY": key_uses.of_django()}
         known = (scanned, self.read_at_start, of_django)
         return {
             key: sorted({use for uses in known for name in settings for use in uses.get(name, ())})
             for key, settings in spelled.items()
         }
+
+    def _uses_of(self, names: Collection[str]) -> Mapping[str, list[key_uses.Use]]:
+        """Who reads these names, by the source of the project and its applications, which is read once for them."""
+        asked = frozenset(names)
+        if asked not in self._scans:
+            self._scans[asked] = key_uses.scan(self.project_dir, asked, key_uses.installed_folders())
+        return self._scans[asked].uses
 
     def plan(
         self,
@@ -452,6 +496,7 @@ class Application:
         """
         surveys = [survey for _, survey in self.parts]
         self._refuse_settlements_without_place()
+        self._establish_function_keys()
         tallies = self.census("current") if counted else []
         others = unlisted_keys.by_column(surveys, env)
         proposed = self._proposed_keys(others, env)
@@ -534,7 +579,8 @@ def open_application(request: Request) -> Iterator[Application]:
     stages = {stage: KeySet(values, request.key_ids.get(stage, "")) for stage, values in request.key_sets.items()}
     with contextlib.ExitStack() as stack:
         trial = {TRIAL: KeySet(request.trial)} if request.trial else {}
-        processes = stack.enter_context(custom_functions.processes(request.place, {**stages, **trial}))
+        singles = _single_changes(request, described)
+        processes = stack.enter_context(custom_functions.processes(request.place, {**stages, **trial, **singles}))
         waiting = _waiting_command(request, stack)
         trace = key_uses.Trace(request.names, request.project_dir) if request.traced else None
         place = request.project_dir, request.settings_module
@@ -544,7 +590,7 @@ def open_application(request: Request) -> Iterator[Application]:
         databases = _connected(request, stack)
         if request.command and len(databases) > 1:
             raise InvalidOption(name="O(method)", found=SEVERAL, advice="Set it to direct.")
-        of_stages = {stage: pair for stage, pair in processes.items() if stage != TRIAL}
+        of_stages = {stage: pair for stage, pair in processes.items() if stage in stages}
         keyring = Keyring(described, stages, _settings(request), request.base, of_stages)
         databases = _locked(request, databases)
         parts = [
@@ -568,6 +614,17 @@ def open_application(request: Request) -> Iterator[Application]:
             waiting,
             trial.get(TRIAL),
         )
+
+
+def _single_changes(request: Request, described: Mapping[str, schemes.Scheme]) -> dict[str, KeySet]:
+    """Key sets in which one key alone is another, for functions of the application: of the next version, or of new
+    values. Not of what the application reads by a command of its own, which does not change for a try."""
+    if not any(scheme.functions for scheme in described.values()):
+        return {}
+    unseen = {entry["name"] for entry in request.keys if "read" in (entry.get("destination") or ())}
+    other = request.trial or request.key_sets.get("pending", {})
+    found = function_keys.key_sets(request.key_sets.get(request.base, {}), other)
+    return {f"{function_keys.SINGLE}{name}": KeySet(keys) for name, keys in found.items() if name not in unseen}
 
 
 def _waiting_command(request: Request, stack: contextlib.ExitStack) -> own_command.CommandProcess | None:

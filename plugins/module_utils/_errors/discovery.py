@@ -23,7 +23,8 @@ class ColumnPlain(RotationError):
     column: str
     problem = "{column} is named as encrypted, and none of its values is a token"
     remedy = (
-        "Encrypt them through the application. If they are to stay unencrypted: O(settlements): "
+        "Look at some of them. If they are ciphertext after all, describe its scheme in O(schemes). If they are plain "
+        "text, encrypt them through the application. If they are to stay unencrypted: O(settlements): "
         '{{"table.column": {{not_ours: "why"}}}}'
     )
 
@@ -82,7 +83,10 @@ class WrongKey(RotationError):
         "{column} is a {field}, and its {tokens} of {tokens} values looked at do not open under {settings}, with which "
         "that library encrypts"
     )
-    remedy = "That is not the key the data is encrypted with: put the right one into {source}."
+    remedy = (
+        "That is not the key the data is encrypted with: put the right one into {source}. If that one is lost, and "
+        'nobody needs the values: O(settlements): {{{column}: {{unreadable: "why"}}}}'
+    )
 
 
 class UnprovedColumn(RotationError):
@@ -225,6 +229,45 @@ class EncodedField(RotationError):
         "If it is under a key of O(keys), describe it in O(schemes) and O(targets). "
         'Otherwise settle it: O(settlements): {{{column}: {{not_ours: "reason"}}}}.'
     )
+
+
+class OutOfReach(RotationError):
+    code = "E_OUT_OF_REACH"
+    column: str
+    why: str
+    advice: str
+    problem = "{column}: {why}"
+    remedy = "{advice}"
+
+
+class SignedValues(RotationError):
+    code = "E_SIGNED"
+    column: str
+    count: int
+    looked_at: int
+    found: str
+    key: str
+    problem = (
+        "{column}: {count} of {looked_at} values looked at are {found} with {key}, which is rotated: they will be "
+        "invalid"
+    )
+    remedy = (
+        "Have the application sign them again after the rotation, or keep the old key valid (SECRET_KEY_FALLBACKS of "
+        'Django). If that is done, or nobody needs them: O(settlements): {{{column}: {{unreadable: "why"}}}}. If they '
+        "are signed with another key, write not_ours in place of unreadable."
+    )
+
+
+class DependsOnKey(RotationError):
+    code = "E_DEPENDS_ON_KEY"
+    column: str
+    columns: str
+    advice: str
+    problem = (
+        "{column} reads another value of the same row under other keys, and the same is stored in {columns}: the "
+        "rotation would change what the application reads, and be rolled back"
+    )
+    remedy = "{advice}"
 
 
 class KeyWithoutValue(RotationError):

@@ -6,6 +6,11 @@ from __future__ import annotations
 
 from .base import RotationError
 
+WRITE_AGAIN = (
+    "Or, if the application reads them decrypted, have it write them again as it does the rest. If it does not, what "
+    "it writes is lost."
+)
+
 
 class ValuesDamaged(RotationError):
     code = "E_VALUES_DAMAGED"
@@ -96,11 +101,14 @@ class ValuesLeftAlone(RotationError):
     code = "E_LEFT_ALONE"
     count: int
     rows: str
-    problem = "{count} values in O(leave_alone) look encrypted, or hold a token: {rows}"
+    problem = (
+        "{count} values in O(leave_alone) look encrypted, hold a token, or are codes or JSON, which ciphertext can be "
+        "too: {rows}"
+    )
     remedy = (
         "If they are under a key that is rotated, they will be unreadable after it. If that is accepted, say so of "
         'each: O(settlements): {{"table.column:key": {{unreadable: "why"}}}}. If they are under none of the '
-        "keys, write not_ours in place of unreadable."
+        "keys, or you have seen that they are plain text, write not_ours in place of unreadable."
     )
 
 
@@ -110,8 +118,8 @@ class ValuesOfOtherScheme(RotationError):
     rows: str
     problem = "{count} values are under another key than the rest of their column, or in another format: {rows}"
     remedy = (
-        "A rotation would leave them unreadable. Have the application write them again as it does the rest, or "
-        "describe its own functions, which open both, in O(schemes)."
+        "A rotation would leave them unreadable. Describe the application's own functions, which open both, in "
+        f"O(schemes). {WRITE_AGAIN}"
     )
 
 
@@ -121,9 +129,9 @@ class ValuesUnderKeptKey(RotationError):
     rows: str
     problem = "{count} values are under a key that is not rotated, and the rest of their column is: {rows}"
     remedy = (
-        "A rotation leaves them unchanged. Have the application write them again as it does the rest. If it reads "
-        "both, list them in O(leave_alone), and settle each: O(settlements): "
-        '{{"table.column:key": {{not_ours: "why"}}}}'
+        "A rotation leaves them unchanged. If the application reads both, list them in O(leave_alone), and settle "
+        'each: O(settlements): {{"table.column:key": {{not_ours: "why"}}}}. '
+        f"{WRITE_AGAIN}"
     )
 
 
@@ -138,8 +146,9 @@ class ValuesUnderRotatedKey(RotationError):
         "which stays: {rows}"
     )
     remedy = (
-        "The rotation would leave them unreadable. Have the application write all values of the column again under one "
-        "key: that of O(keys), and the column is rotated, or {kept}. If nobody needs the values, accept that of the "
+        "The rotation would leave them unreadable. If the application reads all values of the column decrypted, have "
+        "it write them again under one key: that of O(keys), and the column is rotated, or {kept}. If it does not, "
+        "what it writes is lost. If nobody needs the values, accept that of the "
         'column: O(settlements): {{"table.column": {{unreadable: "why"}}}}; of a value, list it in O(leave_alone) '
         'and settle "table.column:key".'
     )
@@ -154,8 +163,8 @@ class ValuesWithTokens(RotationError):
         "around it, or without its padding: {rows}"
     )
     remedy = (
-        "A rotation would leave that token under the old keys, and unreadable. Have the application write these values "
-        "again as it does the rest, or describe its own functions, which read and write all of them, in O(schemes). If "
+        "A rotation would leave that token under the old keys, and unreadable. Describe the application's own "
+        f"functions, which read and write all of them, in O(schemes). {WRITE_AGAIN} If "
         "nobody needs them, list them in O(leave_alone), and accept of each that no key will open it: O(settlements): "
         '{{"table.column:key": {{unreadable: "why"}}}}'
     )
@@ -168,10 +177,10 @@ class UnreadableValues(RotationError):
     problem = "{count} values open under no known key: {rows}"
     remedy = (
         "If a backup has them, the rollback playbook with -e O(prefer)=repair restores them. If their key is "
-        "known, name it in O(keys). If they only look encrypted, encrypt them through the application. If nobody needs "
-        "them, delete them; or list them in "
-        "O(leave_alone), and accept of each that no key will open it: O(settlements): "
-        '{{"table.column:key": {{unreadable: "why"}}}}'
+        "known, name it in O(keys). Do not save them again before: an application that gives back what it cannot "
+        "decrypt encrypts it a second time. If nobody needs them, list them in O(leave_alone), and accept of each that "
+        'no key will open it: O(settlements): {{"table.column:key": {{unreadable: "why"}}}}. If you have seen that '
+        "they are plain text, write not_ours in place of unreadable."
     )
 
 
@@ -182,7 +191,8 @@ class PlaintextValues(RotationError):
     problem = "{count} values do not look encrypted: {rows}"
     remedy = (
         "Look at these rows: numbers, JSON and codes can be ciphertext too, and what is under a key that is rotated "
-        "would be lost. If they are plain text, encrypt them through the application. If plain text is normal in the "
+        "would be lost. Only if you have seen that they are plain text, encrypt them through the application: "
+        "ciphertext would be encrypted twice. If plain text is normal in the "
         'column, settle it: O(settlements): {{"table.column": {{mixed: "why"}}}}, and plain text stays while what is '
         "encrypted is rotated; the reason must name numbers, JSON and codes if some look like these. If only some are "
         "to stay unencrypted, list them in O(leave_alone)."
@@ -201,8 +211,8 @@ class PlainUnclear(RotationError):
     remedy = (
         "Look at these rows. What is under a key that is rotated would be lost. If all of them are plain text, say so "
         "in the reason of the settlement, which must have the word {look}: O(settlements): "
-        '{{{column}: {{mixed: "why, and {look} are plain text"}}}}. What is ciphertext must be encrypted again through '
-        "the application, or have its scheme in O(schemes)."
+        '{{{column}: {{mixed: "why, and {look} are plain text"}}}}. What is ciphertext needs its scheme in '
+        "O(schemes)."
     )
 
 

@@ -46,6 +46,7 @@ def _reading_notices(application: Application, left_out: Collection[str]) -> Ite
 
     try:
         found = model_reading.planned(application.read, application.keyring, left_out)
+        found += application.depending_on_keys(left_out)
     except RotationError as exc:
         yield {"column": "the application", "notice": exc.what, "todo": exc.todo, "code": exc.code}
         return

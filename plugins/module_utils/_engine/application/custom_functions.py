@@ -69,6 +69,15 @@ class ApplicationProcess:
         """A digest of a setting, or a field's salt, under this key set. Raises what starting the application raises."""
         return bytes(self.call("setting", name, None))
 
+    def read(self, questions: Any) -> Any:
+        """What attributes of rows read under this key set (row_question.py). Raises what starting the application
+        raises."""
+        return self.call("read", "what its models read", questions)
+
+    def attempt(self, functions: Functions, token: bytes, frame: bytes) -> bytes:
+        """A digest of what one call of the function that decrypts gives, or that it raises."""
+        return bytes(self.call("attempt", functions.decrypt, argument_of(functions, token), _context(frame)))
+
     def refusal(self, function: str, found: str) -> RotationError:
         """The error that says what a function did."""
         return FunctionFailed(function=function, key_id=self._keys.key_id, found=found)
@@ -168,7 +177,12 @@ class FunctionCipher(SingleTokenCipher):
         return bytes(sealer.call("seal", self.functions.encrypt, plaintext, context))
 
     def _argument(self, token: bytes) -> Any:
-        return token if self.functions.binary else token.decode("utf-8", "replace")
+        return argument_of(self.functions, token)
+
+
+def argument_of(functions: Functions, token: bytes) -> Any:
+    """A token as the functions take it."""
+    return token if functions.binary else token.decode("utf-8", "replace")
 
 
 def frame_of(context: Mapping[str, Any]) -> bytes:

@@ -9,10 +9,12 @@ are known, and from damaged copies of them, which lines a function runs when it 
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import re
 import secrets
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -22,6 +24,7 @@ Decrypt = Callable[[Any, Context], Any]
 Way = frozenset[tuple[str, str, int]]  # the lines that a call has run: file, function, line; below 0 where one raised
 CHANGED = 8  # characters of a token that are changed at a time
 ECHOED = 16  # characters of a token that are found again in what was made of it
+PART = 6  # the same, if the texts of all failures have so many of their tokens
 _RUN = re.compile(r"[0-9A-Za-z+/_-]+")
 
 
@@ -53,6 +56,7 @@ class FunctionReader:
         self._errors: list[Any] = []  # what damaged tokens of different values gave alike
         self._reads: set[Way] = set()
         self._fails: set[Way] = set()
+        self._parts: list[int] = []  # characters of its token that each text of a failure has in a row
         self._swallows = False  # whether anything but an exception comes of a token that cannot be read
         self._settled: dict[bytes, bool] = {}  # by digest of the token: a cache may hide the way of the next call
 
@@ -81,6 +85,7 @@ class FunctionReader:
             if not same(known, value):
                 self._errors += [text for text in texts if _among(text, others) and not _among(text, self._errors)]
         self._failures.append((value, texts))
+        self._parts += [_common(result.value, token) for token, result in failed if not result.raised]
         self._swallows |= any(not result.raised for _, result in failed)
 
     @property
@@ -88,6 +93,12 @@ class FunctionReader:
         """Whether what comes of such a token depends on the token."""
         texts = [text for _, texts in self._failures for text in texts]
         return any(not same(text, texts[0]) for text in texts)
+
+    def _echoes_a_part(self, value: Any, token: Any) -> bool:
+        """Whether it has as much of the token as each text of a failure has: no way tells these from reads if the
+        function decrypts in a thread that was there before."""
+        least = min(self._parts, default=0)
+        return least >= PART and _common(value, token) >= least
 
     def read(self, token: Any, context: Context = (), *, final: bool = False) -> Verdict:
         """Whether the function reads a token. ``final`` is after the round trip of a token that was in doubt."""
@@ -107,7 +118,7 @@ class FunctionReader:
         return verdict
 
     def _judge(self, token: Any, result: Result) -> Verdict:
-        if result.raised or echoes(result.value, token):
+        if result.raised or echoes(result.value, token) or self._echoes_a_part(result.value, token):
             return UNREAD
         as_reads, as_fails = result.way in self._reads, result.way in self._fails
         if self._swallows and as_fails and not as_reads:
@@ -133,25 +144,42 @@ class FunctionReader:
         return bool(result.way) and result.way not in ways and raised <= frozenset().union(*self._reads)
 
 
-def _call(function: Decrypt, token: Any, context: Context, *, traced: bool = True) -> Result:
-    lines: set[tuple[str, str, int]] = set()
+class _Tracer:
+    """The lines that one call at a time runs, in threads of its own too. A thread that a call has started, as that of a
+    pool, goes on to be traced; one that was there before is, from Python 3.12 on."""
 
-    def see(frame: Any, event: str, _: Any) -> Any:
+    def __init__(self) -> None:
+        self.lines: set[tuple[str, str, int]] = set()
+
+    def see(self, frame: Any, event: str, _: Any) -> Any:
         line = -frame.f_lineno if event == "exception" else frame.f_lineno
-        lines.add((frame.f_code.co_filename, frame.f_code.co_name, line))
-        return see
+        self.lines.add((frame.f_code.co_filename, frame.f_code.co_name, line))
+        return self.see
 
-    before = sys.gettrace()
-    if traced:
-        sys.settrace(see)
-    try:
-        raised, value = False, function(token, context)
-    except Exception:
-        raised, value = True, None
-    finally:
-        if traced:
+    @contextlib.contextmanager
+    def tracing(self) -> Iterator[None]:
+        before, of_threads = sys.gettrace(), getattr(threading, "_trace_hook", None)
+        of_all: Callable[[Any], None] = getattr(threading, "settrace_all_threads", threading.settrace)
+        self.lines = set()
+        of_all(self.see)
+        sys.settrace(self.see)
+        try:
+            yield
+        finally:
+            of_all(of_threads)
             sys.settrace(before)
-    return Result(raised, value, frozenset(lines))
+
+
+_TRACER = _Tracer()
+
+
+def _call(function: Decrypt, token: Any, context: Context, *, traced: bool = True) -> Result:
+    with _TRACER.tracing() if traced else contextlib.nullcontext():
+        try:
+            raised, value = False, function(token, context)
+        except Exception:
+            raised, value = True, None
+    return Result(raised, value, frozenset(_TRACER.lines if traced else ()))
 
 
 def same(one: Any, other: Any) -> bool:
@@ -174,6 +202,18 @@ def echoes(value: Any, token: Any) -> bool:
     half = (begin + end) // 2  # tokens of one second begin alike, and one may be in another
     parts = [sought[place : place + ECHOED] for place in range(half, end - ECHOED + 1, ECHOED)]
     return any(part in found for part in parts)
+
+
+def _common(value: Any, token: Any) -> int:
+    """How many characters of a token a text has in a row; up to ECHOED are counted."""
+    if not isinstance(value, (str, bytes, bytearray, memoryview)):
+        return 0
+    found, sought = _bytes(value), _bytes(token)
+    most = 0
+    for start in range(len(sought)):
+        while most < ECHOED and start + most < len(sought) and sought[start : start + most + 1] in found:
+            most += 1
+    return most
 
 
 def _bytes(value: Any) -> bytes:

@@ -80,11 +80,17 @@ class Opener:
     def __init__(self) -> None:
         self.failure: RotationError | None = None
         self._readers: dict[str, function_verdicts.FunctionReader] = {}
+        self._reads = False  # whether it has read attributes
 
     def answer(self, verb: str, path: str, argument: Any, context: function_verdicts.Context = ()) -> tuple[Any, ...]:
         """("done", result), ("refused", why), or ("failed", code, where) of an error of the catalogue."""
         if self.failure is not None:
             return "failed", self.failure.code, self.failure.where
+        if verb == "read":
+            try:
+                return "done", self._read(argument)
+            except Exception as exc:
+                return "refused", f"raised {type(exc).__name__}"
         if verb == "setting":
             value = model_fields.salt_of(path) if "." in path else django_project.setting(path)
             return "done", hashlib.sha256(repr(value).encode("utf-8")).digest()
@@ -96,12 +102,23 @@ class Opener:
             more = f" and {', '.join(name for name, _ in context)}" if context else " alone"
             return "refused", f"does not take one value{more}, as a method does that is named without its object"
         try:
+            if verb == "attempt":
+                return "done", attempt(function, argument, context)
             if verb == "seal":
                 return "done", as_bytes(call(function, revived(argument), context))
             reader = self._readers.setdefault(path, function_verdicts.FunctionReader(functools.partial(call, function)))
             return "done", getattr(self, f"_{verb}")(reader, argument, context)
         except Exception as exc:
             return "refused", f"raised {type(exc).__name__}"
+
+    def _read(self, questions: Any) -> Any:
+        """What attributes read under these keys, and no cache keeps it."""
+        from ..proof import row_question
+
+        if not self._reads:
+            row_question.forget_caches()
+            self._reads = True
+        return row_question.answer_all(questions)
 
     @staticmethod
     def _learn(
@@ -141,6 +158,15 @@ def call(function: Callable[..., Any], value: Any, context: function_verdicts.Co
     if _binds(function, context):
         return function(value, **dict(context))
     return function(value, *(told for _, told in context))
+
+
+def attempt(function: Callable[..., Any], value: Any, context: function_verdicts.Context) -> bytes:
+    """A digest of what a function gives, or that it raises."""
+    try:
+        told = call(function, value, context)
+    except Exception as exc:
+        told = type(exc)
+    return hashlib.sha256(f"{type(told)} {told!r}".encode("utf-8", "surrogatepass")).digest()
 
 
 def preserved(value: Any) -> bytes:

@@ -58,6 +58,7 @@ class Keyring:
         self.application = application
         self._feeds, self._texts = application.feeds, application.texts
         self._processes = processes or {}
+        self.function_keys: dict[str, set[str]] = {}  # by scheme, what the application's functions were seen to need
         self.schemes: dict[str, Scheme] = {}
         self.fixed: dict[str, Scheme] = {}
         self._ciphers: dict[str, dict[str, Cipher]] = {}
@@ -184,12 +185,13 @@ class Keyring:
     def keys_of(self, schemes: Iterable[str], settings: Iterable[str] = ()) -> set[str]:
         """The keys that tokens of these schemes may depend on, and those that feed these settings.
 
-        What the application's own functions depend on is not known: it may be any key.
+        What the application's own functions depend on may be any key, unless it was seen which they need.
         """
         described = [self.schemes[name] for name in set(schemes)]
-        if any(scheme.functions for scheme in described):
-            return self.names
-        found = set(settings).union(*map(self.settings_of, described))
+        by_functions = [self.function_keys.get(each.name, self.names) for each in described if each.functions]
+        found = set(settings).union(
+            *by_functions, *(self.settings_of(each) for each in described if not each.functions)
+        )
         return self.names & found.union(*(self._feeds.get(name, ()) for name in found))
 
     def settings_fed_by(self, key: str) -> set[str]:

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any, TypedDict
 
@@ -12,13 +11,12 @@ from ..application import django_project
 from ..application.key_uses import Use
 from ..crypto.keyring import Keyring
 from ..crypto.unusable_key import sample_value
-from ..postgres import sql
-from ..postgres.catalog import Column, Table
+from ..postgres import catalog, sql
+from ..postgres.catalog import LARGE_OBJECT, UUIDS, Column, Table
 from ..postgres.connection import Database
-from . import model_evidence, proposal, row_samples, shared_values, unexplained, value_look
-from .column_types import KINDS, ArrayCodec, JsonCodec
+from . import judged_types, model_evidence, proposal, row_samples, shared_values, signed_values, unexplained, value_look
+from .column_types import KINDS, JsonCodec
 from .findings import Finding, Findings, unsettled
-from .known_forms import SIGNED
 from .settlements import DECISIONS, Settlements
 from .signatures import identify
 from .target_survey import Survey
@@ -29,28 +27,23 @@ CANDIDATES = 50  # the same of values that have a long word, such as few rows of
 FEW_DIGESTS = 3  # of fewer values as long as a digest, the notice is enough: an object may be named after its content
 KEEP_OR_FIT = "Take it out of O(keys) to keep its value, or give it a type, and bytes, that make such a value."
 SHORTEST = value_look.SHORTEST  # bytes: shorter values are never judged
-LONGEST = 4096  # bytes or characters that are read of a value
-LONGEST_DOCUMENT = 20_000
 # Regular expressions of PostgreSQL: a long word of an encoding, and a URL or UUID, which does not count.
 LONG_WORD = "[A-Za-z0-9+/_-]{20}"
 KNOWN_WORD = "^([a-z][a-z0-9+.-]*://|[0-9a-f]{8}-[0-9a-f]{4}-)"
-# Types that the engine does not write, and that may still hold ciphertext.
-UNWRITTEN = ("bytea[]", "json[]", "jsonb[]", "citext[]", "character[]", "hstore", "xml")
-# What such a value holds, in PostgreSQL's text of it: bytes in hex, or words.
-_WORDS = re.compile(rf'\\\\x([\da-f]+)|([^\s{{}}<>",\\]{{{SHORTEST},}})')
 
 
 def columns(database: Database, survey: Survey, settled: Settlements) -> list[Finding]:
     """Findings about the columns that the survey left open: encoded by their field, or unexplained ciphertext."""
-    targets = {target.name: target for target in survey.found if isinstance(target.kind, JsonCodec)}
+    targets = {target.name: target for target in survey.found if not target.kind.whole}
     ignored = {*survey.findings.columns("ignored")}
     decided = {name for name, one in settled.items() if one.decision in DECISIONS}
     known = _accounted(survey).difference(targets, ignored)
     digests = {*survey.findings.columns("digest")}
     found = Findings()
     fields = _fields(database, survey, known.union(targets, decided))
+    row_keys = catalog.keys_of_rows(database)
     for table, members in survey.tables.items():
-        open_columns = _open_columns(table, members, known)
+        open_columns = _open_columns(table, members, known, row_keys)
         for column, values in _read_samples(database, table, open_columns) if open_columns else ():
             name = table.label_of(column.name)
             if name in targets:
@@ -63,12 +56,13 @@ def columns(database: Database, survey: Survey, settled: Settlements) -> list[Fi
             judged = unexplained.classify(
                 values, f"{table.name}.{column.name}", documents=isinstance(KINDS.get(column.type), JsonCodec)
             )
+            if signed := signed_values.find(survey, values):
+                found.put("signed", name, count=signed.number, looked_at=len(values), found=signed.by, key=signed.key)
+                continue
             if name in fields or (name in digests and judged.count < FEW_DIGESTS):
                 continue
             if judged.verdict == unexplained.SPARSE:
                 survey.findings.put("sparse", name, found=_format_verdict(judged, values))
-            elif judged.what == SIGNED and survey.rotates("SECRET_KEY"):
-                survey.findings.put("signed", name)
             elif judged.verdict == unexplained.UNEXPLAINED and name in ignored:
                 found.put("ignored_tokens", name)
             elif judged.verdict == unexplained.UNEXPLAINED:
@@ -79,13 +73,16 @@ def columns(database: Database, survey: Survey, settled: Settlements) -> list[Fi
     return unsettled(found.with_text(stops=True), settled)
 
 
-def _open_columns(table: Table, members: Sequence[Column], known: Collection[str]) -> list[Column]:
+def _open_columns(
+    table: Table, members: Sequence[Column], known: Collection[str], row_keys: Collection[tuple[str, str, str]]
+) -> list[Column]:
     """The columns of a table that may hold ciphertext, and that nothing accounts for."""
     return [
         column
         for column in members
         if not (table.copy or column.generated or table.label_of(column.name) in known)
-        and (column.type in KINDS or column.type.rpartition(".")[2] in UNWRITTEN)
+        and judged_types.is_judged(column)
+        and not (column.type in UUIDS and (table.schema, table.name, column.name) in row_keys)
     ]
 
 
@@ -131,17 +128,14 @@ def _read_samples(database: Database, table: Table, columns: Sequence[Column]) -
     asked = sql.SQL(", ").join(_build_sample_query(table, column, row_samples.Size(*found)) for column in columns)
     for row in database.rows(sql.SQL("SELECT {}").format(asked), table=table.label):
         for column, values in zip(columns, row):
-            yield column, _values(column, values)
+            yield column, judged_types.values(column, values)
 
 
 def _build_sample_query(table: Table, column: Column, size: row_samples.Size) -> sql.Composable:
     """SQL for the values, each row's once."""
-    if column.type == "bytea":
-        read, length = f"encode(substring({{column}} for {LONGEST}), 'hex')", "octet_length({column})"
-    else:
-        kind = KINDS.get(column.type)
-        longest = LONGEST if kind and not isinstance(kind, (JsonCodec, ArrayCodec)) else LONGEST_DOCUMENT
-        read, length = f"left({{column}}::text, {longest})", "octet_length({column}::text)"
+    if column.type == LARGE_OBJECT:
+        return sql.SQL("ARRAY({})").format(judged_types.large_objects(column, table.rows, SAMPLE))
+    read, length = judged_types.expression(column)
     name = sql.Identifier("t", column.name)
     rows = row_samples.RowSource(
         sql.SQL(f"t.tableoid, t.ctid, {read} AS value").format(column=name),
@@ -159,20 +153,6 @@ def _is_candidate(read: sql.Composable) -> sql.Composable:
     """SQL for whether a text has a long word with a digit, of which nothing is known."""
     names = {"read": read, "word": sql.Literal(LONG_WORD), "known": sql.Literal(KNOWN_WORD)}
     return sql.SQL("{read} ~ {word} AND {read} ~ '[0-9]' AND {read} !~* {known}").format(**names)
-
-
-def _values(column: Column, read: Sequence[str]) -> list[Any]:
-    if column.type == "bytea":
-        return [bytes.fromhex(value) for value in read]
-    if column.type not in KINDS:
-        return [_word(*found) for value in read for found in _WORDS.findall(value)]
-    if isinstance(KINDS[column.type], ArrayCodec):
-        return [member for value in read for member in value.strip("{}").replace('"', "").split(",")]
-    return list(read)
-
-
-def _word(data: str, text: str) -> str | bytes:
-    return text or bytes.fromhex(data[: len(data) // 2 * 2])
 
 
 def keys(

@@ -17,7 +17,7 @@ from ..._errors.catalogue import CATALOGUE, build_error
 from ..._errors.discovery import SeveralFindings
 from ..._errors.option_names import spell_options
 from .listed_rows import ListedRows, as_results
-from .settlements import BY_COMMAND, DECISIONS, UNREADABLE, UNUSED_KEY_ID, Settlements
+from .settlements import BY_COMMAND, DECISIONS, NOT_A_KEY, UNREADABLE, UNUSED_KEY_ID, Settlements
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ _ROWS = (
     stop("unwritable", "E_COLUMN_TYPE", DECISIONS),
     stop("format", "E_FORMAT", DECISIONS, is_closed=True),
     stop("unproved", "E_UNPROVED", DECISIONS, is_closed=True),
-    stop("wrong_key", "E_WRONG_KEY", is_closed=True),
+    stop("wrong_key", "E_WRONG_KEY", (UNREADABLE,), is_closed=True),
     stop("silent", "E_FIELD_UNPROVED", DECISIONS, is_closed=True),
     stop("plain", "E_COLUMN_PLAIN", DECISIONS, is_closed=True),
     stop("keyless", "E_TABLE_KEY", (UNREADABLE,)),
@@ -64,11 +64,14 @@ _ROWS = (
     stop("tied", "E_COLUMN_TIED"),
     stop("encoded", "E_FIELD_ENCODED"),
     stop("unexplained", "E_UNEXPLAINED"),
+    stop("copy", "E_OUT_OF_REACH", (UNREADABLE,)),
+    stop("out_of_reach", "E_OUT_OF_REACH", DECISIONS),
+    stop("signed", "E_SIGNED", DECISIONS),
     stop("token_packed", "E_TOKEN_PACKED", (UNREADABLE, BY_COMMAND)),
     stop("files_under_key", "E_FILES_UNDER_KEY", DECISIONS),
     stop("key_fingerprint", "E_KEY_FINGERPRINT", (UNUSED_KEY_ID, BY_COMMAND)),
     stop("made_of_keys", "E_MADE_OF_KEYS"),
-    stop("shared_value", "E_SHARED_VALUE"),
+    stop("shared_value", "E_SHARED_VALUE", (NOT_A_KEY,)),
     stop("new_keys_refused", "E_NEW_KEYS_REFUSED"),
     stop("other_keys", "E_OTHER_KEYS"),
     stop("key_missing", "E_ENV_KEY_MISSING"),
@@ -112,9 +115,20 @@ _ROWS = (
         "Check that they hold no token under these keys: a token inside stays under the old keys.",
     ),
     stop("round_trip", "E_ROUND_TRIP"),
+    stop("depends_on_key", "E_DEPENDS_ON_KEY"),
     stop("no_targets", "E_NO_TARGETS"),
     stop("key_without_value", "E_KEY_WITHOUT_VALUE"),
     stop("key_type_unfit", "E_KEY_TYPE_UNFIT"),
+    warn(
+        "shared_word",
+        "{found}, has the value of {key}, a plain word. {key} gets a new value, and {column} keeps it",
+        "Nothing was found that encrypts with {column}. If something does, what is under it would be lost.",
+    ),
+    warn(
+        "scan_cut_off",
+        "the search for uses of the keys ended at its limit of {files} files or {seconds} seconds",
+        "Uses in the rest are not in the plan: search the code for the names of the keys.",
+    ),
     warn(
         "own_command",
         "a management command of the application, which may rotate its keys itself",
@@ -130,11 +144,6 @@ _ROWS = (
         "ignored",
         "in O(ignore)",
         "It stays unchanged: check that nothing in it is under the keys that are to be rotated.",
-    ),
-    warn(
-        "copy",
-        "a copy of tokens in a materialized view",
-        "REFRESH MATERIALIZED VIEW after the rotation, or drop it: it keeps tokens under the old keys.",
     ),
     warn(
         "digest",
@@ -163,7 +172,7 @@ _ROWS = (
     warn(
         "unseen",
         "{why}: not looked at",
-        "Check whether it holds tokens. If it does, rotate as a role that may read and write them.",
+        "It holds nothing now. Look again once it does.",
     ),
     warn(
         "other_database",
@@ -206,12 +215,6 @@ _ROWS = (
         "its files are read and written by {storage}, which is not one of Django's own: files are not rotated",
         "Check whether it encrypts them. If it does, and under a key that is rotated, have the application re-encrypt "
         "them: they cannot be read otherwise.",
-    ),
-    warn(
-        "signed",
-        "has values that Django signed with SECRET_KEY, which is rotated: they will be invalid",
-        "Check what reads them. If SECRET_KEY_FALLBACKS keeps the old key, they stay valid. Otherwise have the "
-        "application sign them again after the rotation.",
     ),
     warn(
         "session_tokens",

@@ -13,6 +13,7 @@ import datetime
 import decimal
 import io
 import json
+import uuid
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -20,11 +21,14 @@ from typing import Any
 from ..application import model_fields
 from ..postgres import sql
 from . import row_samples, unexplained
+from .value_look import ENCODED
 
 SAMPLE = 5  # stored values that a field reads of the first rows, and of the last ones
 BETWEEN = 15  # from all over the table
 # Values that have no form of their own: if they differ from what is stored, the field has decoded it.
-_SIMPLE = (str, bytes, memoryview, bool, int, float, decimal.Decimal, datetime.date, datetime.time)
+_SIMPLE = (str, bytes, memoryview, bool, int, float, decimal.Decimal, datetime.date, datetime.time, uuid.UUID)
+# Explanations of a stored text that is another writing of what is read.
+_WRITINGS = (ENCODED, "compressed data", "a pickled object", "a data URI")
 # Attributes by which value objects keep the text that is stored: enumerations, files, phone numbers, countries, keys.
 _TEXTS = ("value", "name", "raw_input", "code", "key", "zone", "pk", "amount", "hex", "pattern", "raw", "source")
 # Packages whose fields store a plain form of what they read, under no key, by the first part of their class's path.
@@ -199,6 +203,9 @@ def _is_explained(stored: Any, read: Any) -> bool:
     if not isinstance(stored, (str, bytes, memoryview)):
         return not isinstance(read, _SIMPLE)
     found = unexplained.classify([stored if isinstance(stored, str) else bytes(stored)], "")
-    return found.verdict == unexplained.EXPLAINED or (
-        found.verdict == unexplained.PLAIN and not isinstance(read, _SIMPLE)
-    )
+    if not isinstance(read, _SIMPLE):
+        return found.verdict in (unexplained.EXPLAINED, unexplained.PLAIN)
+    if found.verdict != unexplained.EXPLAINED:
+        return False
+    # The form of a text, such as a path or a token, does not explain that the field reads another one.
+    return not isinstance(stored, str) or found.what in _WRITINGS or _even(stored) in _even(_text(read))

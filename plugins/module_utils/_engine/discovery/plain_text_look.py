@@ -36,6 +36,13 @@ def look_of(text: str) -> str:
     return WORDS if 2 * sum(map(len, filter(_is_word, lettered))) > sum(map(len, lettered)) else CODES
 
 
+def is_wordy(text: str) -> bool:
+    """Whether most letters and digits of a text are in words, which ciphertext in no encoding is."""
+    runs = re.split(r"[\W_]+", text)
+    bare = sum(map(len, runs))
+    return bare > 0 and 2 * sum(len(run) for run in runs if run.isalpha() and len(run) > 1 and _is_cased(run)) > bare
+
+
 def _is_word(text: str) -> bool:
     """Whether all letters of a text are of words, and no digits are between them."""
     bare = text.strip("'\"()[].,;:!?")

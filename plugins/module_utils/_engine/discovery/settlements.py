@@ -22,6 +22,7 @@ TWO_LAYERS = "two_layers"  # the application encrypts twice by design, and both 
 MIXED = "mixed"  # plain text next to tokens is normal in this column: it stays, and the tokens are rotated
 UNUSED_KEY_ID = "unused_key_id"  # the application does not read an ID that is computed from a key: it stays as it is
 BY_COMMAND = "by_command"  # the application's own command recreates the whole column
+NOT_A_KEY = "not_a_key"  # of a variable: nothing encrypts with it, though it has the value of a key
 DECISIONS = (NOT_OURS, UNREADABLE, BY_COMMAND)
 # Why a format cannot tell plain text from a token.
 UNAUTHENTICATED = "without authentication, which cannot tell plain text from a token"
@@ -59,7 +60,7 @@ def parse(described: Any) -> dict[str, Settlement]:
 
 
 def _settlement(name: str, decided: Any) -> Settlement:
-    known = (*DECISIONS, *OF_TARGETS)
+    known = (*DECISIONS, *OF_TARGETS, NOT_A_KEY)
     if not isinstance(decided, Mapping) or len(decided) != 1 or next(iter(decided)) not in known:
         raise InvalidSettlement(name=name, found=f"is not one of {', '.join(known)} with its reason")
     ((decision, reason),) = decided.items()

@@ -8,14 +8,17 @@ its value, the application can no longer read what it encrypted.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import combinations
 from typing import Any
 
+from ..application import encrypting_code
+from ..application.key_uses import Use
 from ..crypto.key_set import KeySet, split_list
 from ..crypto.keyring import Keyring
 from . import proposal
 from .findings import KINDS, Finding
+from .plain_text_look import is_wordy
 
 REMOVE = "If nothing reads {name}, remove it."
 LIST_BOTH = f"If the application encrypts with it, list both, and they get one new value: {{line}}. {REMOVE}"
@@ -27,6 +30,9 @@ PART_THEM = (
 ONE_TYPE = "Both must get one new value: give them the same type, bytes and keep in O(keys), and no values file."
 READ_IT = f"Have the application read it from {{key}}, or from a variable that O(keys) lists too. {REMOVE}"
 
+NOT_A_KEY = ' If nothing encrypts with it: O(settlements): {{{name}: {{not_a_key: "why"}}}}'
+WORD = 24  # characters of a plain word, at most: keys are longer
+
 OWN = ("destination", "use")  # members of a listed key that another one need not have
 
 
@@ -35,19 +41,40 @@ def parts_of(value: str) -> set[str]:
     return {value, *value.split(","), *split_list(value)} - {""}
 
 
-def of_variables(keyring: Keyring, env: Mapping[str, str], keys: Sequence[Mapping[str, Any]]) -> Iterator[Finding]:
-    """Variables of the ``env`` file that are not among the ``keys``, as a person lists these."""
+def of_variables(
+    keyring: Keyring,
+    env: Mapping[str, str],
+    keys: Sequence[Mapping[str, Any]],
+    uses: Callable[[Collection[str]], Mapping[str, Sequence[Use]]],
+) -> Iterator[Finding]:
+    """Variables of the ``env`` file that are not among the ``keys``, as a person lists these. ``uses`` says who reads
+    each in code. A plain word, such as the name of an environment, is only named, unless code that encrypts reads it.
+    """
     rotated = keyring.stages[keyring.base].values
     listed = {entry["name"]: proposal.as_listed(entry) for entry in keys}
+    what = "a variable of the env file"
     for name in sorted(env.keys() - keyring.names):
         for key, value in rotated.items():
-            if env[name] == value:
+            shared = parts_of(env[name]) & parts_of(value)
+            if not shared:
+                continue
+            not_a_key = NOT_A_KEY.format(name=name)
+            if all(map(_is_word, shared)):
+                encrypts = any(encrypting_code.is_named_so(use) for use in uses([name]).get(name, ()))
+                advice = PART_THEM.format(name=name, key=key) + not_a_key
+                word = Finding(KINDS["shared_word"], name, {"found": what, "key": key})
+                yield _finding(name, what, key, advice) if encrypts else word
+            elif env[name] == value:
                 entry = listed.get(key, {"name": key})
                 twin = {member: value for member, value in entry.items() if member not in OWN}
                 line = proposal.line([entry, {**twin, "name": name}])
-                yield _finding(name, "a variable of the env file", key, LIST_BOTH.format(name=name, line=line))
-            elif parts_of(env[name]) & parts_of(value):
-                yield _finding(name, "a variable of the env file", key, PART_THEM.format(name=name, key=key))
+                yield _finding(name, what, key, LIST_BOTH.format(name=name, line=line) + not_a_key)
+            else:
+                yield _finding(name, what, key, PART_THEM.format(name=name, key=key) + not_a_key)
+
+
+def _is_word(text: str) -> bool:
+    return len(text) <= WORD and is_wordy(text)
 
 
 def of_keys(keyring: Keyring, others: Iterable[KeySet]) -> Iterator[Finding]:

@@ -11,7 +11,10 @@ import re
 from dataclasses import dataclass
 
 _FUNCTIONS = "describe the application's own functions in O(schemes) (application: decrypt, encrypt)"
-_FOREIGN = "It is not under a key of O(keys). Settle the column in the plan, with this reason."
+_FOREIGN = (
+    "By its look it is under a key of that system. If it is under none of O(keys), settle the column, with this "
+    "reason. If the application itself makes it with one of them, " + _FUNCTIONS + "."
+)
 
 
 @dataclass(frozen=True)
@@ -48,7 +51,8 @@ SIGNATURES = (
     Signature(
         "aes_1",
         "in the format AES.1 of DefectDojo: AES-OFB without authentication, which nothing can prove",
-        "Save the value again through the application, which writes AES.2; or " + _FUNCTIONS + ".",
+        _FUNCTIONS[0].upper() + _FUNCTIONS[1:] + ". Or, if the application reads it decrypted, have it save the value "
+        "again, as AES.2. If it does not, what it saves is lost.",
         _looks(rb"AES\.1:[\da-fA-F]{32}:(?:[\da-fA-F]{2})+\Z"),
     ),
     Signature(

@@ -24,7 +24,7 @@ from ..crypto.openpgp_pair import PAIR_BEGIN, is_under_key_pair
 from ..crypto.schemes import Scheme
 from ..crypto.wrappers import Armor
 from ..postgres import catalog, sql
-from ..postgres.catalog import UUIDS, Column, RowKey, Table, word
+from ..postgres.catalog import BITS, LARGE_OBJECT, UUIDS, Column, RowKey, Table, word
 from ..postgres.connection import Database, array
 from . import proposal, search_columns, signatures
 from .column_types import FERNETS, IN_TEXT, KINDS, SHORTEST, WRITTEN, ColumnCodec, JsonCodec, is_document
@@ -64,7 +64,13 @@ IN_TEXT_LOOK = " as a whole, and some have a token under a key that is rotated i
 IN_TEXT_ADVICE = (
     "The rotation would leave that token unreadable: describe how the application writes it in O(schemes). "
 )
+COPY = {
+    "why": "a copy of tokens in a materialized view, which a rotation leaves under the old keys",
+    "advice": "Drop it before the rotation. Or REFRESH MATERIALIZED VIEW after it: if it is accepted that nothing in "
+    'it can be read until then, O(settlements): {"table.column": {unreadable: "why"}}.',
+}
 IN_JSON = ("json", "jsonb")
+NO_TEXT = (*UUIDS, *BITS, LARGE_OBJECT)  # types in whose text no token is
 _AS_TEXT = ColumnCodec("text", read="{}::text")  # of a type that the engine does not write
 # Regular expressions of PostgreSQL (POSIX advanced), of the text of a column: whether it may be a JSON document, and
 # whether that has a text which is not empty and no member's name. All before such a text is matched string by string.
@@ -220,7 +226,7 @@ class _ColumnSample(NamedTuple):
 
     @property
     def looks_encrypted(self) -> bool:
-        return any(map(_looks_like_a_token, self.pieces))
+        return any(map(looks_like_a_token, self.pieces))
 
 
 class ClosedColumn(NamedTuple):
@@ -270,7 +276,7 @@ class Survey:
     def look(self, table: Table, column: Column) -> None:
         """Decide on one column by a sample of its values."""
         name = table.label_of(column.name)
-        if column.generated or column.type in UUIDS:  # the first follows the column that it is made of
+        if column.generated or column.type in NO_TEXT:  # the first follows the column that it is made of
             return
         if column.name in lasting_caches.COLUMNS and self.is_cache(table):
             self.findings.put("cached", name)
@@ -284,7 +290,7 @@ class Survey:
             self.findings.put("paired", name)
         elif table.copy:
             if sample.scheme in self._keyring.schemes or sample.looks_encrypted:
-                self.findings.put("copy", name)
+                self.findings.put("copy", name, **COPY)
         elif sample.scheme in self._keyring.fixed:
             self.findings.put("fixed", name, scheme=sample.scheme)
             self._fixed(table, sample.column, sample.scheme)
@@ -304,6 +310,10 @@ class Survey:
         """Whether a setting is one of the keys at hand, or fed by one."""
         return any(setting in {name, *self._keyring.settings_fed_by(name)} for name in self._keyring.names)
 
+    def keys(self) -> Iterator[tuple[str, str]]:
+        """The keys at hand by their names, of every version."""
+        return (pair for key_set in self._keyring.stages.values() for pair in key_set.values.items())
+
     def is_sessions(self, table: Table) -> bool:
         """Whether it is a table of Django's sessions."""
         return {column.name for column in self.tables[table]}.issuperset(lasting_caches.SESSION_COLUMNS)
@@ -320,7 +330,7 @@ class Survey:
             return
         name = table.label_of(column.name)
         if table.copy:
-            self.findings.put("copy", name)
+            self.findings.put("copy", name, **COPY)
         else:
             self.findings.put("unwritable", name, type=column.type, types=", ".join(WRITTEN))
 
@@ -400,7 +410,7 @@ class Survey:
             pieces = (piece for value in samples for piece in _pieces(held, value))
             if scheme in self._keyring.schemes:
                 kind = "ignored_open"
-            elif scheme is None and any(map(_looks_like_a_token, pieces)):
+            elif scheme is None and any(map(looks_like_a_token, pieces)):
                 kind = "ignored_tokens"
         self.findings.put(kind, table.label_of(column.name))
 
@@ -676,10 +686,10 @@ def _as_it_holds(column: Column, samples: Sequence[Any], *, named: bool, markers
     seen = replace(column, type=IN_TEXT.get(column.type, column.type))
     leaves = [leaf for document in documents for leaf in _pieces(seen, document)]
     begins = any(leaf.startswith(tuple(markers)) for leaf in leaves)
-    return seen if (named and documents) or begins or any(map(_looks_like_a_token, leaves)) else column
+    return seen if (named and documents) or begins or any(map(looks_like_a_token, leaves)) else column
 
 
-def _looks_like_a_token(piece: bytes) -> bool:
+def looks_like_a_token(piece: bytes) -> bool:
     return bool(_AROUND.match(piece) or _WORD.search(piece)) or piece.startswith(Armor.HEAD)
 
 

@@ -22,8 +22,9 @@ OPAQUE = (
     "boolean[]",
     "tsvector",
     "date[]",
-    "oid",
 )
+BITS = ("bit", "bit varying")
+LARGE_OBJECT = "oid"  # a column of this type may refer to large objects
 UUIDS = ("uuid", "uuid[]")  # they hold no token; a digest they may hold
 JOURNAL = "tetech_key_rotation_journal"  # our own table, see journal.py
 PREPARED = "tetech_key_rotation_prepared"  # the same, see prepared.py
@@ -87,12 +88,13 @@ class Table:
 
 @dataclass(frozen=True)
 class Column:
-    """One column: its SQL type, and the number of characters it holds (None: no limit)."""
+    """One column: its SQL type, the number of characters it holds (None: no limit), and PostgreSQL's category of it."""
 
     name: str
     type: str
     limit: int | None
     generated: bool
+    category: str = ""
 
 
 @dataclass(frozen=True)
@@ -168,20 +170,24 @@ _HELD = (
     "FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_attribute a ON a.attrelid = c.oid"
     " JOIN pg_type t ON t.oid = a.atttypid"
     f" CROSS JOIN LATERAL ({_BASE}) AS b"
-    " WHERE c.relkind IN ('r', 'p', 'm') AND c.relispopulated AND NOT c.relispartition"
+    ' WHERE c.relkind = ANY(%s::"char"[]) AND c.relispopulated AND NOT c.relispartition'
     " AND a.attnum > 0 AND NOT a.attisdropped"
     " AND n.nspname <> 'information_schema' AND n.nspname !~ '^pg_' AND c.relname <> ALL(%s)"
-    " AND (t.typcategory IN ('S', 'U', 'A', 'C') OR t.oid = 'jsonb'::regtype)"
+    " AND (t.typcategory IN ('S', 'U', 'A', 'C', 'V') OR b.oid IN ('jsonb'::regtype, 'oid'::regtype))"
     " AND format_type(t.oid, NULL) <> ALL(%s)"
 )
 
 
-def columns(database: Database) -> dict[Table, list[Column]]:
+OWN_ROWS = ["r", "p", "m"]  # kinds of relations with rows of this server
+FOREIGN = ["f"]
+
+
+def columns(database: Database, kinds: Sequence[str] = tuple(OWN_ROWS)) -> dict[Table, list[Column]]:
     """Every column that may hold text, bytes, a document or a digest in every table of every schema that this role may
     read.
 
     System schemas aside. A domain has the type it is based on. A partition is left out: its rows are those of
-    the partitioned table. So is a foreign table: its rows are another server's.
+    the partitioned table. So is a foreign table, if its kind is not asked for: its rows are another server's.
     """
     found: dict[Table, list[Column]] = {}
     rows = database.rows(
@@ -190,10 +196,10 @@ def columns(database: Database) -> dict[Table, list[Column]]:
         " format_type(b.oid, NULL),"
         " CASE WHEN b.oid IN ('varchar'::regtype, 'bpchar'::regtype)"
         " THEN nullif(greatest(a.atttypmod, b.typmod, 4) - 4, 0) END,"
-        " a.attgenerated <> ''"
+        " a.attgenerated <> '', t.typcategory::text"
         f" {_HELD} AND has_schema_privilege(n.oid, 'USAGE') AND has_column_privilege(c.oid, a.attnum, 'SELECT')"
         " ORDER BY 1, 2, a.attnum",
-        (OUR_TABLES, list(OPAQUE)),
+        (list(kinds), OUR_TABLES, list(OPAQUE)),
     )
     for schema, name, visible, partitioned, guarded, copy, *column in rows:
         table = Table(schema, name, visible, database.alias, partitioned, guarded, copy)
@@ -201,22 +207,43 @@ def columns(database: Database) -> dict[Table, list[Column]]:
     return found
 
 
-def unseen(database: Database) -> list[tuple[str, str]]:
-    """Tables and columns that ``columns`` leaves out although they may hold tokens: name, and why. System schemas
-    aside."""
+def keys_of_rows(database: Database) -> set[tuple[str, str, str]]:
+    """Schema, table and name of each column in a primary or foreign key: it names a row, or refers to one."""
+    query = (
+        "SELECT n.nspname::text, c.relname::text, a.attname::text FROM pg_constraint o"
+        " JOIN pg_class c ON c.oid = o.conrelid JOIN pg_namespace n ON n.oid = c.relnamespace"
+        " JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = ANY(o.conkey) WHERE o.contype IN ('p', 'f')"
+    )
+    return {(schema, table, column) for schema, table, column in database.rows(query)}
+
+
+def unfilled(database: Database) -> list[str]:
+    """Materialized views that were never refreshed, and hold nothing."""
+    found = database.rows(
+        "SELECT n.nspname || '.' || c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
+        " WHERE NOT c.relispopulated AND n.nspname <> 'information_schema' AND n.nspname !~ '^pg_' ORDER BY 1"
+    )
+    return [name for (name,) in found]
+
+
+def unreadable(database: Database) -> list[tuple[str, str, str]]:
+    """Tables and columns that ``columns`` leaves out, since this role may not read them: the name, what it is, and the
+    statement that lets the role read it. System schemas aside."""
     return database.rows(
-        "SELECT n.nspname || '.' || c.relname, CASE WHEN c.relkind = 'f' THEN 'a foreign table'"
-        " WHEN NOT c.relispopulated THEN 'a materialized view that was never refreshed'"
-        " ELSE 'a table that this role may not read' END"
+        "SELECT n.nspname || '.' || c.relname, 'a table', CASE WHEN has_schema_privilege(n.oid, 'USAGE') THEN ''"
+        " ELSE format('GRANT USAGE ON SCHEMA %%I TO %%I; ', n.nspname, current_user) END"
+        " || format('GRANT SELECT ON %%I.%%I TO %%I', n.nspname, c.relname, current_user)"
         " FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
         " WHERE c.relkind IN ('r', 'p', 'm', 'f') AND NOT c.relispartition"
-        " AND n.nspname <> 'information_schema' AND n.nspname !~ '^pg_'"
-        " AND (c.relkind = 'f' OR NOT c.relispopulated OR NOT has_schema_privilege(n.oid, 'USAGE')"
-        " OR NOT has_any_column_privilege(c.oid, 'SELECT'))"
-        " UNION ALL SELECT n.nspname || '.' || c.relname || '.' || a.attname, 'a column that this role may not read'"
+        " AND n.nspname <> 'information_schema' AND n.nspname !~ '^pg_' AND c.relname <> ALL(%s)"
+        " AND (NOT has_schema_privilege(n.oid, 'USAGE') OR NOT has_any_column_privilege(c.oid, 'SELECT'))"
+        " AND NOT EXISTS (SELECT FROM pg_depend d"
+        " WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')"
+        " UNION ALL SELECT n.nspname || '.' || c.relname || '.' || a.attname, 'a column',"
+        " format('GRANT SELECT (%%I) ON %%I.%%I TO %%I', a.attname, n.nspname, c.relname, current_user)"
         f" {_HELD} AND has_schema_privilege(n.oid, 'USAGE') AND has_any_column_privilege(c.oid, 'SELECT')"
         " AND NOT has_column_privilege(c.oid, a.attnum, 'SELECT') ORDER BY 1",
-        (OUR_TABLES, list(OPAQUE)),
+        (OUR_TABLES, [*OWN_ROWS, *FOREIGN], OUR_TABLES, list(OPAQUE)),
     )
 
 

@@ -293,7 +293,7 @@ class Census:
         value_class = why_unopened(token, target, self.keyring)
         if f"{target.name}:{row}" in self.leave_alone:
             tally.left_alone += 1
-            if value_class != PLAINTEXT:
+            if value_class != PLAINTEXT or _is_unclear(token):
                 tally.unsettled.append(row)
             return False
         if value_class == PLAINTEXT:
@@ -359,7 +359,7 @@ def look(
     tokens = target.kind.find(values, marker)
     key_ids = [known.get((target.name, rows[row])) for row, _, _ in tokens] if known else None
     texts = [token for _, _, token in tokens]
-    frames = _frames(target, rows, values, tokens, keyring.context_of(target.scheme))
+    frames = frames_of(target, rows, values, tokens, keyring.context_of(target.scheme))
     opened = keyring.stages_of(target.scheme, texts, key_ids, frames)
     around = _without_foreign(target, keyring, texts, opened)
     found = [PageToken(row, place, token, inside) for (row, place, token), inside in zip(tokens, opened)]
@@ -406,7 +406,7 @@ def _without_foreign(
     return around
 
 
-def _frames(
+def frames_of(
     target: Target,
     rows: Sequence[str],
     values: Sequence[Any],
@@ -468,6 +468,13 @@ def why_unopened(token: bytes, target: Target, keyring: Keyring) -> str:
 def _held_in(stored: bytes, target: Target, keyring: Keyring) -> set[str]:
     """The stages of tokens in what is stored: between other text, or with blanks in them."""
     return set().union(*holding(keyring, [target.scheme], [stored, b"".join(stored.split())]).values())
+
+
+def _is_unclear(token: bytes) -> bool:
+    """Whether what does not look encrypted is neither words nor numbers: ciphertext can look like codes and JSON."""
+    text = token.decode("utf-8", "replace")
+    look = plain_text_look.look_of(text)
+    return look != plain_text_look.NUMBERS and not (look == plain_text_look.WORDS and plain_text_look.is_wordy(text))
 
 
 def stays_plain(token: bytes, target: Target, keyring: Keyring) -> bool:

@@ -2,13 +2,15 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """By which attributes the application's own models are read: all that may depend on a key.
 
-These are the encrypted columns, the properties and descriptors made from them, and every field that is not a plain
-field of Django. What a plain field reads is what is stored, so that no key can change it.
+These are the encrypted columns, the properties and descriptors made from them, every field that is not a plain field of
+Django, and the attributes whose code looks like encryption and reads plain fields. What a plain field reads is what is
+stored, so that no key can change it.
 """
 
 from __future__ import annotations
 
 import binascii
+import contextlib
 import hashlib
 import hmac
 import inspect
@@ -16,9 +18,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..application import encrypting_code
 from ..application.model_fields import column_of, table_of
 from ..crypto.keyring import Keyring
 from ..discovery.column_types import SHORTEST
+from ..discovery.plain_text_look import is_wordy
 from ..discovery.target_survey import Target
 from .reading_types import AttributeReading
 from .row_tokens import HIDDEN, RowTokens
@@ -36,7 +40,8 @@ class ModelReader:
     ``targets`` are the columns that are rotated and that it is made from, ``columns`` the attributes that hold what is
     stored. Without targets a rotation changes nothing that it reads: then what is stored is digested next to that.
     ``tokens`` are the values that have one in them, of which some are ``within`` others, as in a JSON document. One
-    that is ``of_ciphertext`` reads other values with other tokens of the same plaintexts.
+    that is ``of_ciphertext`` reads other values with other tokens of the same plaintexts. One that is ``sought`` only
+    looks like encryption by its code: it counts if some row stores what is neither words nor shown by it.
     """
 
     model: Any
@@ -46,11 +51,13 @@ class ModelReader:
     keyring: Keyring | None = field(default=None, repr=False)
     targets: tuple[Target, ...] = ()
     columns: tuple[str, ...] = ()
+    sought: bool = False
     read: int = 0
     failed: int = 0
     tokens: int = 0
     within: bool = False
     of_ciphertext: bool = False
+    hides: bool = False
     sample: Any = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
@@ -96,6 +103,7 @@ class ModelReader:
         text = text_of(value, stored)
         token = self.is_token(value) or stored.has(value)
         self._add(str(instance.pk), HIDDEN if token else text, self._stored_text(instance))
+        self.hides = self.hides or (self.sought and self._hides(instance, text))
         if failed:
             self.failed += 1
         elif token or stored.seen:
@@ -119,6 +127,15 @@ class ModelReader:
             value = getattr(instance, f"{STORED}{column.attname}", None)
             if value is not None:
                 yield column, target, value
+
+    def _hides(self, instance: Any, text: str) -> bool:
+        """Whether a row stores what may be encrypted, and reads as something else."""
+        stored = (getattr(instance, f"{STORED}{name}", None) for name in self.columns)
+        return any(each not in (None, "") and each not in text and not is_wordy(each) for each in stored)
+
+    def has_value(self, instance: Any) -> bool:
+        """Whether any of its columns stores something in a row."""
+        return any(getattr(instance, f"{STORED}{name}", None) not in (None, "", b"") for name in self.columns)
 
     def _stored_text(self, instance: Any) -> str:
         """All that is stored in its columns in one row."""
@@ -144,7 +161,7 @@ class ModelReader:
     def compares(self) -> bool:
         """Whether it reads anything but tokens. A field of other columns reads what it reads."""
         if not self.targets:
-            return True
+            return self.hides or not self.sought
         if isinstance(self.sample, (str, bytes, memoryview)):
             return not self._opens(self.sample)
         if self.tokens and self.sample is None:
@@ -199,9 +216,22 @@ def by_model(targets: Sequence[Target], keyring: Keyring | None, key: bytes) -> 
         if connections[routed].vendor == "postgresql":
             aliases.setdefault(routed)
         for alias in aliases:
+            if _is_copy(model, alias):  # it is read again once somebody has refreshed it
+                continue
             here = {name: [each for each in found if each.table.alias == alias] for name, found in ours.items()}
             if readers := _readers(model, alias, {name: found for name, found in here.items() if found}, keyring, key):
                 yield readers
+
+
+def _is_copy(model: Any, alias: str) -> bool:
+    """Whether a model is of a materialized view: a rotation leaves what it holds under the old keys."""
+    from django.db import Error, connections
+
+    with contextlib.suppress(Error), connections[alias].cursor() as cursor:
+        quoted = connections[alias].ops.quote_name(model._meta.db_table)
+        cursor.execute("SELECT relkind = 'm' FROM pg_class WHERE oid = to_regclass(%s)", [quoted])
+        return bool((cursor.fetchone() or [False])[0])
+    return False
 
 
 def _targets_of(column: Any, targets: Sequence[Target]) -> list[Target]:
@@ -223,11 +253,14 @@ def _readers(
     for column in targets:
         for name in made_from(model, column):
             made.setdefault(name, []).append(column)
+    sought = {name: read for name, read in encrypting_code.of_model(model).items() if name not in made}
+    made.update(sought)
     found = []
     for name, columns in made.items():
         held = [column for column in columns if column in rotated]
         members = tuple(target for column in held for target in rotated[column])
-        found.append(ModelReader(model, alias, name, key, keyring, members, tuple(held or columns)))
+        read = tuple(held or columns)
+        found.append(ModelReader(model, alias, name, key, keyring, members, read, sought=name in sought))
     return found
 
 

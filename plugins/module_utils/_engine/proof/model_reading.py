@@ -234,12 +234,12 @@ def _advice(after: ApplicationPicture, lost: Sequence[str], others: Sequence[str
     if missed:
         yield MISSED.format(", ".join(missed))
     if made:
-        yield OF_CIPHERTEXT.format(_leave_out(made))
+        yield OF_CIPHERTEXT.format(format_ignored(made))
     if left := [name for name in others if name not in (*missed, *made)]:
         yield OTHERWISE.format(", ".join(left))
 
 
-def _leave_out(names: Sequence[str]) -> str:
+def format_ignored(names: Sequence[str]) -> str:
     option = json.dumps({variable_of("application_ignore"): list(names)})
     return f"leave it out: -e '{option}'. "
 
@@ -318,7 +318,7 @@ def _read(readers: Sequence[ModelReader], rows: int, progress: ProgressFile) -> 
             for reader in readers:
                 reader.take(instance)
                 if any(each.connection.info.transaction_status == IN_ERROR for each in held):
-                    raise ApplicationWrites(name=reader.full_name, advice=_leave_out([reader.full_name]))
+                    raise ApplicationWrites(name=reader.full_name, advice=format_ignored([reader.full_name]))
             progress.tell(f"reading {model._meta.label} as the application does", done, wanted, "rows")
     return wanted, most
 
@@ -345,6 +345,12 @@ def _query(readers: Sequence[ModelReader]) -> Any:
     """Rows with what is stored in all columns that are read."""
     stored = {name: expression for reader in readers for name, expression in reader.stored_columns()}
     return readers[0].model._base_manager.using(readers[0].alias).order_by("pk").annotate(**stored)
+
+
+def instances_of(readers: Sequence[ModelReader], rows: int) -> Iterator[Any]:
+    """The first rows of a model with what is stored in all columns that are read. Nothing can be written meanwhile."""
+    with _refusals(readers[0].model), contextlib.redirect_stdout(io.StringIO()), read_only(readers[0].alias):
+        yield from _instances(_query(readers), min(rows, int(_query(readers)[:rows].count())))
 
 
 def _instances(query: Any, left: int) -> Iterator[Any]:

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import base64
+import concurrent.futures
 import contextlib
 import functools
 import hashlib
@@ -23,7 +24,7 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.applic
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.function_names import Functions
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.tokens import Opened
 from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.application import FunctionFailed
-from cryptography.fernet import Fernet
+from cryptography.fernet import Fernet, InvalidToken
 
 OLD, NEW, LOST = b"old", b"new", b"lost"  # keys
 ERROR = "[Decryption Error]"
@@ -332,3 +333,25 @@ def test_a_token_in_a_token_is_no_echo():
     assert not function_verdicts.echoes(inner, outer)
     for echo in (outer, f"? {outer}", outer[9:], outer[len(outer) // 2 :], outer.encode()):
         assert function_verdicts.echoes(echo, outer)
+
+
+@pytest.mark.parametrize("ready", [False, True], ids=["a thread of the call", "a thread that was there before"])
+def test_a_function_that_decrypts_in_a_thread_reads_no_token_of_another_key(ready):
+    """Its error text has a few characters of the token, which differ from token to token."""
+    known, other = Fernet(Fernet.generate_key()), Fernet(Fernet.generate_key())
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        if ready:
+            pool.submit(bool).result()
+
+        def inner(token):
+            try:
+                return known.decrypt(token.encode()).decode()
+            except InvalidToken:
+                return f"[cannot decrypt {token[20:28]}]"
+
+        reader = function_verdicts.FunctionReader(lambda token, context: pool.submit(inner, token).result())
+        for cipher, learn in ((known, reader.learn), (other, reader.learn_foreign)):
+            for number in range(2):
+                learn(f"probe {number}", cipher.encrypt(f"probe {number}".encode()).decode())
+        assert not reader.read(other.encrypt(b"secret").decode()).read
+        assert reader.read(known.encrypt(b"good").decode()) == function_verdicts.Verdict(True, "good")

@@ -204,7 +204,7 @@ def test_one_code_for_several_columns_stays_that_code(target):
         target_survey.refuse_unproved([survey(ring, *columns, found=[target])], ring, "/.env")
     assert refused.value.code == "E_COLUMN_PLAIN"
     assert refused.value.what.startswith("2 findings: profile.a_encrypted is named as encrypted")
-    assert str(refused.value).count("Encrypt them through the application") == 1
+    assert str(refused.value).count("encrypt them through the application") == 1
 
 
 LIBRARY = "encrypted_model_fields.fields.EncryptedCharField"

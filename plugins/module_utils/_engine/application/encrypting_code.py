@@ -1,0 +1,193 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which attributes of a model run code that looks like encryption, and which plain columns that code reads.
+
+The code is followed from the attribute's getter through functions of the application, by the names in it. Nothing is
+called. What is found is only read and compared: a wrong guess costs the reading of a few values.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+import sys
+import sysconfig
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from types import CodeType, FunctionType, ModuleType
+from typing import Any
+
+from .key_uses import Use
+
+MOST = 200  # functions that are followed from one attribute
+_SAYS = re.compile(
+    r"(?i:(?:en|de)crypt|cipher|fernet|pgp|unseal|detokeni|secret_?box|hmac|vault|keyring)"
+    r"|(?i:(?:^|_)(?:aes|des|fpe|ff[13]|kms|nacl|sealed?|sign(?:er|ing|ed)?)(?:_|$))|AES"
+)
+_SAYS_KEY = re.compile(r"SECRET|KEY|SALT")  # a setting that code reads
+# Packages that encrypt or sign, by the first part of their names.
+_PACKAGES = {"cryptography", "Crypto", "Cryptodome", "nacl", "hmac", "jwt", "itsdangerous", "gnupg", "pgpy", "ff3"}
+_OF_DJANGO = ("django.core.signing", "django.utils.crypto")
+_STDLIB = sysconfig.get_paths()["stdlib"]
+
+
+@dataclass
+class CodeReach:
+    """What code comes to: the ``names`` and texts in it, and whether it looks like encryption."""
+
+    names: set[str] = field(default_factory=set)
+    encrypts: bool = False
+
+
+def of_model(model: Any) -> dict[str, list[str]]:
+    """The plain columns that are read by each attribute of a model whose code looks like encryption. Not those by which
+    rows are named or joined, nor dates and flags."""
+    columns = {
+        name: column.attname
+        for column in model._meta.concrete_fields
+        for name in (column.attname, column.name)
+        if _may_be_encrypted(column)
+    }
+    if not columns:
+        return {}
+    found = {}
+    for name, member in members(model):
+        getter = _getter(member)
+        if getter is None:
+            continue
+        reach = of_function(getter, model, member)
+        read = sorted({columns[each] for each in reach.names & {*columns}})
+        if reach.encrypts and read and name not in columns:
+            found[name] = read
+    return found
+
+
+def is_named_so(use: Use) -> bool:
+    """Whether a use of a setting is in a file or function that is named as if it encrypts."""
+    return bool(_SAYS.search(use.file) or _SAYS.search(use.function))
+
+
+def members(model: Any) -> Iterator[tuple[str, Any]]:
+    """The members of a model's own classes, each name once. Those of a parent with a table of its own are the parent's,
+    and Django's read what it stores."""
+    parents = tuple(model._meta.parents) if hasattr(model, "_meta") else ()
+    names: set[str] = set()
+    for cls in model.__mro__:
+        if any(issubclass(parent, cls) for parent in parents) or _is_of_django(cls.__module__):
+            continue
+        for name, member in vars(cls).items():
+            if name not in names and name != "pk":
+                names.add(name)
+                yield name, member
+
+
+def _may_be_encrypted(column: Any) -> bool:
+    from django.db import models
+
+    kinds = (models.BooleanField, models.DateField, models.DurationField, models.TimeField, models.FileField)
+    return not (column.primary_key or column.is_relation or isinstance(column, kinds))
+
+
+def _getter(member: Any) -> FunctionType | None:
+    """The function that runs when an attribute is read; that of a descriptor only if its class is the application's."""
+    found = getattr(member, "fget", None) or getattr(member, "func", None)
+    if found is None and hasattr(type(member), "__get__") and not isinstance(member, FunctionType):
+        found = inspect.getattr_static(type(member), "__get__")
+    found = inspect.unwrap(found) if callable(found) else None
+    return found if isinstance(found, FunctionType) and _is_own(found) else None
+
+
+def of_function(function: FunctionType, owner: Any, member: Any = None) -> CodeReach:
+    """What a function comes to, and all that it calls by name. ``member`` is the descriptor that it belongs to."""
+    found = CodeReach()
+    own = getattr(member, "__dict__", None)
+    if isinstance(own, dict):
+        found.names |= {value for value in own.values() if isinstance(value, str)}
+    waiting, seen = [function], set[CodeType]()
+    while waiting and len(seen) < MOST:
+        each = waiting.pop()
+        if each.__code__ in seen:
+            continue
+        seen.add(each.__code__)
+        names = set(_names_in(each.__code__))
+        found.names |= names
+        identifiers = {name for name in names if name.replace(".", "_").isidentifier()}
+        if any(map(_SAYS.search, identifiers)) or ("settings" in names and any(map(_SAYS_KEY.search, identifiers))):
+            found.encrypts = True
+        for value in _values_of(each, identifiers, owner):
+            if _is_of_encryption(value):
+                found.encrypts = True
+            waiting += _functions_of(value, identifiers)
+    return found
+
+
+def _names_in(code: CodeType) -> Iterator[str]:
+    """All names and texts of code, that of functions within it included."""
+    yield from code.co_names
+    yield from code.co_freevars
+    for constant in code.co_consts:
+        if isinstance(constant, str):
+            yield constant
+        elif isinstance(constant, tuple):
+            yield from (each for each in constant if isinstance(each, str))
+        elif isinstance(constant, CodeType):
+            yield from _names_in(constant)
+
+
+def _values_of(function: FunctionType, names: set[str], owner: Any) -> Iterator[Any]:
+    """What the names in a function stand for: in its module, in its closure, in the model, and in modules it names."""
+    cells = dict(zip(function.__code__.co_freevars, function.__closure__ or ()))
+    for name in names:
+        value = function.__globals__.get(name)
+        if name in cells:
+            try:
+                value = cells[name].cell_contents
+            except ValueError:  # not set yet
+                value = None
+        if value is None:
+            value = sys.modules.get(name)
+        if value is None:
+            value = inspect.getattr_static(owner, name, None)
+        if isinstance(value, ModuleType):
+            yield from (member for member in map(vars(value).get, names) if member is not None)
+        if value is not None:
+            yield value
+
+
+def _functions_of(value: Any, names: set[str]) -> Iterator[FunctionType]:
+    """The application's functions that a value stands for: itself, or methods of these names."""
+    if isinstance(value, (staticmethod, classmethod)):
+        value = value.__func__
+    if isinstance(value, property):
+        value = value.fget
+    if isinstance(value, ModuleType):
+        return
+    if isinstance(value, FunctionType):
+        found: list[Any] = [value]
+    else:
+        cls = value if isinstance(value, type) else type(value)
+        wanted = {*names, "__init__", "__call__", "__get__"}
+        found = [member for each in cls.__mro__ for name, member in vars(each).items() if name in wanted]
+        found = [getattr(each, "fget", None) or getattr(each, "__func__", each) for each in found]
+    for each in found:
+        inner = inspect.unwrap(each) if callable(each) else each
+        if isinstance(inner, FunctionType) and _is_own(inner):
+            yield inner
+
+
+def _is_of_encryption(value: Any) -> bool:
+    module = value.__name__ if isinstance(value, ModuleType) else getattr(value, "__module__", None)
+    if not isinstance(module, str):
+        module = type(value).__module__
+    return module.partition(".")[0] in _PACKAGES or module.startswith(_OF_DJANGO)
+
+
+def _is_own(function: FunctionType) -> bool:
+    """Whether a function is of the application or a package of its own, not of Django or Python."""
+    path = function.__code__.co_filename
+    of_python = path.startswith(_STDLIB) and "site-packages" not in path
+    return not of_python and not path.startswith("<frozen") and not _is_of_django(function.__module__)
+
+
+def _is_of_django(module: Any) -> bool:
+    return str(module).partition(".")[0] == "django"

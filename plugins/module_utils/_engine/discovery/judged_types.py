@@ -1,0 +1,91 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How values of each SQL type are read to be judged: as texts, bytes, or the words in the server's text of them.
+
+Numbers and dates cannot be judged by their look: what the application reads of them is compared (model_readers.py).
+"""
+
+from __future__ import annotations
+
+import re
+import time
+import uuid
+from collections.abc import Sequence
+
+from ..postgres import sql
+from ..postgres.catalog import BITS, LARGE_OBJECT, UUIDS, Column
+from .column_types import KINDS, ArrayCodec, JsonCodec
+from .value_look import SHORTEST, Value
+
+LONGEST = 4096  # bytes or characters that are read of a value
+LONGEST_DOCUMENT = 20_000
+# Types that the engine does not write, and that may still hold ciphertext.
+UNWRITTEN = ("bytea[]", "json[]", "jsonb[]", "citext[]", "character[]", "name[]", "hstore", "xml", *UUIDS)
+CATEGORIES = ("S", "C", "V")  # of PostgreSQL: texts such as name and citext, composite types, bits
+# What such a value holds, in PostgreSQL's text of it: bytes in hex, or words.
+_WORDS = re.compile(rf'\\\\x([\da-f]+)|([^\s{{}}()<>",\\]{{{SHORTEST},}})')
+# The objects that this role may read, of those that a column refers to.
+LARGE_OBJECTS = (
+    f"SELECT encode(lo_get({{column}}, 0, {LONGEST}), 'hex') AS value"
+    " FROM (SELECT DISTINCT {column} FROM {rows} AS t LIMIT {most}) AS t"
+    " JOIN pg_largeobject_metadata AS m ON m.oid = {column} WHERE pg_has_role(m.lomowner, 'USAGE') OR EXISTS"
+    " (SELECT FROM aclexplode(m.lomacl) AS a WHERE a.privilege_type = 'SELECT'"
+    " AND (a.grantee = 0 OR pg_has_role(a.grantee, 'USAGE')))"
+)
+# Of a time in milliseconds, by which a ULID begins.
+_FIRST, _LAST = (int(time.mktime((year, 1, 1, 0, 0, 0, 0, 1, 0)) * 1000) for year in (2000, 2050))
+
+
+def is_judged(column: Column) -> bool:
+    """Whether values of a column can be judged by their look."""
+    return (
+        column.type in KINDS
+        or column.category in CATEGORIES
+        or column.type == LARGE_OBJECT
+        or column.type.rpartition(".")[2] in UNWRITTEN
+    )
+
+
+def expression(column: Column) -> tuple[str, str]:
+    """SQL for a value as it is read, and for its length."""
+    if column.type == "bytea":
+        return f"encode(substring({{column}} for {LONGEST}), 'hex')", "octet_length({column})"
+    kind = KINDS.get(column.type)
+    longest = LONGEST if kind and not isinstance(kind, (JsonCodec, ArrayCodec)) else LONGEST_DOCUMENT
+    return f"left({{column}}::text, {longest})", "octet_length({column}::text)"
+
+
+def large_objects(column: Column, rows: sql.Composable, most: int) -> sql.Composable:
+    """SQL for the beginnings of some large objects of a column."""
+    name = sql.Identifier("t", column.name)
+    return sql.SQL(LARGE_OBJECTS).format(column=name, rows=rows, most=sql.verbatim(str(most)))
+
+
+def values(column: Column, read: Sequence[str]) -> list[Value]:
+    """The values that were read, or their parts."""
+    if column.type in ("bytea", LARGE_OBJECT):
+        return [bytes.fromhex(value) for value in read]
+    if column.type in BITS:
+        return [int(value, 2).to_bytes(-(-len(value) // 8), "big") for value in read]
+    if column.type in UUIDS:
+        return [_of_uuid(member) for value in read for member in _members(value) if member not in ("", "NULL")]
+    if isinstance(KINDS.get(column.type), ArrayCodec):
+        return [member for value in read for member in _members(value)]
+    if column.type in KINDS or column.category == "S":
+        return list(read)
+    return [_word(*found) for value in read for found in _WORDS.findall(value)]
+
+
+def _members(value: str) -> list[str]:
+    return value.strip("{}").replace('"', "").split(",")
+
+
+def _word(data: str, text: str) -> Value:
+    return text or bytes.fromhex(data[: len(data) // 2 * 2])
+
+
+def _of_uuid(text: str) -> Value:
+    """A UUID as a text, if it says of itself what it is; otherwise its bytes."""
+    found = uuid.UUID(text)
+    known = found.variant == uuid.RFC_4122 and 1 <= (found.version or 0) <= 8
+    return text if known or found.int in (0, (1 << 128) - 1) or _FIRST < found.int >> 80 < _LAST else found.bytes

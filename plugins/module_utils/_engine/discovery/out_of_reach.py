@@ -1,0 +1,95 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a rotation cannot look at or rewrite: what the role may not read, and ciphertext in foreign tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ..._errors.base import RotationError
+from ..postgres import catalog, sql
+from ..postgres.catalog import Column, Table
+from ..postgres.connection import Database
+from . import judged_types, unexplained
+from .findings import KINDS, Finding
+from .settlements import Settlements
+from .target_survey import Survey, looks_like_a_token
+from .value_look import SHORTEST
+
+SAMPLE = 50  # values of a column of a foreign table
+PATIENCE = "10s"  # with the server that has it
+SETTLE = (
+    'If nothing in it is under a key that is rotated: O(settlements): {{{column}: {{not_ours: "why"}}}}. '
+    'If nobody needs what is: {{unreadable: "why"}}'
+)
+GRANT = "Let it be looked at: {grant}. "
+OF_SCHEMA = ", or all of a schema as schema.*"
+ELSEWHERE = "Its rows are another server's, and are not rotated: rotate them there, with the application stopped. "
+
+
+def find(database: Database, survey: Survey, settled: Settlements) -> list[Finding]:
+    """Each with what to do, but those that a person has settled, by themselves or by their schema."""
+    return [
+        each
+        for each in [*_not_readable(database), *_foreign(database, survey)]
+        if not any(name in settled and settled[name].decision in each.kind.settled_by for name in _names(each.column))
+    ]
+
+
+def places(database: Database) -> set[str]:
+    """The names by which a settlement may be about one of these."""
+    labels = [table.label_of(column.name) for table, columns in _of_others(database).items() for column in columns]
+    return {
+        name for column in [*labels, *(name for name, *_ in catalog.unreadable(database))] for name in _names(column)
+    }
+
+
+def _names(column: str) -> tuple[str, str]:
+    return column, f"{column.partition('.')[0]}.*"
+
+
+def _not_readable(database: Database) -> Iterator[Finding]:
+    for name, what, grant in catalog.unreadable(database):
+        why = f"{what} that this role may not read: nobody knows whether a key that is rotated is needed for it"
+        advice = GRANT.format(grant=grant) + SETTLE.format(column=name) + OF_SCHEMA + "."
+        yield Finding(KINDS["out_of_reach"], name, {"why": why, "advice": advice})
+
+
+def _of_others(database: Database) -> dict[Table, list[Column]]:
+    found = catalog.columns(database, catalog.FOREIGN)
+    return {table: [each for each in columns if judged_types.is_judged(each)] for table, columns in found.items()}
+
+
+def _foreign(database: Database, survey: Survey) -> Iterator[Finding]:
+    for table, columns in _of_others(database).items():
+        for column in columns:
+            name = table.label_of(column.name)
+            if why := _what_is_in(database, survey, table, column):
+                advice = ELSEWHERE + SETTLE.format(column=name) + "."
+                yield Finding(KINDS["out_of_reach"], name, {"why": f"in a foreign table, {why}", "advice": advice})
+
+
+def _what_is_in(database: Database, survey: Survey, table: Table, column: Column) -> str:
+    """What keeps a column from being passed over; empty if it looks plain."""
+    read, length = (
+        sql.SQL(each).format(column=sql.Identifier("t", column.name)) for each in judged_types.expression(column)
+    )
+    query = sql.SQL("SELECT {read} FROM {rows} AS t WHERE {length} >= {least} LIMIT {most}").format(
+        read=read,
+        rows=table.identifier,
+        length=length,
+        least=sql.Literal(SHORTEST),
+        most=sql.Literal(SAMPLE),
+    )
+    try:
+        with database.transaction("READ ONLY"):
+            database.execute(f"SET LOCAL statement_timeout = '{PATIENCE}'")
+            found = [value for (value,) in database.rows(query, table=table.label)]
+    except RotationError:
+        return "and cannot be read now"
+    values = judged_types.values(column, found)
+    pieces = [value.encode("utf-8") if isinstance(value, str) else value for value in values]
+    if any(map(looks_like_a_token, pieces)) or survey.holding(values):
+        return "with what looks like tokens"
+    judged = unexplained.classify(values, f"{table.name}.{column.name}", documents=column.type in ("json", "jsonb"))
+    return judged.what if judged.verdict == unexplained.UNEXPLAINED else ""

@@ -1,0 +1,167 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which attributes read another value under other keys, although their columns hold the same: found before a rotation.
+
+A few rows are read in this process, and in one of the application under keys that are thrown away. Tokens are sealed
+again for each of them, so that what decrypts reads the same. What then differs is made with a key by code of the
+application: it decrypts a column that nobody listed, or it signs or hashes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..crypto.keyring import Keyring
+from ..crypto.unusable_key import UnusableKey
+from ..discovery.findings import KINDS, Finding
+from ..discovery.target_survey import Target
+from .model_readers import ModelReader, by_model
+from .model_reading import format_ignored, instances_of
+from .row_question import Answer, RowQuestion, answer_all
+from .row_tokens import RowTokens
+
+ROWS = 3  # with a value, of each attribute
+LOOKED_AT = 20  # rows in which these are looked for
+UNLISTED = (
+    "If it decrypts, its values would be lost: describe their scheme in O(schemes) and O(targets), or let the "
+    "application's own command re-encrypt them (O(method)=command). "
+)
+SIGNS = "If it signs or hashes, what it made before will not be valid: have it made again after the rotation, and "
+
+Ask = Callable[[Sequence[RowQuestion]], Sequence[Answer]]
+
+
+@dataclass
+class TrialReadings:
+    """What was read of the attributes: those that read the same under both keys, and those that did not."""
+
+    same: list[ModelReader] = field(default_factory=list)
+    other: list[ModelReader] = field(default_factory=list)
+
+
+def findings(
+    targets: Sequence[Target], keyring: Keyring, trial: Keyring, ask: Ask, ignore: Collection[str]
+) -> list[Finding]:
+    """One finding for each attribute that depends on a key, but those in ``ignore``. ``trial`` has the keys of the
+    process that ``ask`` asks, under the stage that is not in ``keyring``."""
+    compared = TrialReadings()
+    for known in by_model(targets, keyring, b""):
+        readers = [reader for reader in known if reader.full_name not in ignore]
+        asked: list[RowQuestion] = []
+        read: list[tuple[Answer, Answer]] = []
+        with contextlib.suppress(Exception):  # a model that cannot be read is reported by those who read all of it
+            asked, read = _read_here(readers, keyring, trial)
+        if asked:
+            _compare(readers, read, ask(asked), compared)
+    opened = {target.scheme for reader in compared.same for target in reader.targets}
+    return [_finding(reader) for reader in compared.other if _is_established(reader, opened)]
+
+
+def _is_established(reader: ModelReader, opened: set[str]) -> bool:
+    """Whether another attribute shows that the same plaintexts are read: the process may not have the keys."""
+    if reader.targets:
+        return {target.scheme for target in reader.targets} <= opened
+    return reader.compares
+
+
+def _finding(reader: ModelReader) -> Finding:
+    columns = ", ".join(target.name for target in reader.targets) or _columns(reader)
+    advice = ("" if reader.targets else UNLISTED) + SIGNS + format_ignored([reader.full_name])
+    return Finding(KINDS["depends_on_key"], reader.full_name, {"columns": columns, "advice": advice})
+
+
+def _columns(reader: ModelReader) -> str:
+    from ..application.model_fields import column_of
+
+    fields = [each for each in reader.model._meta.concrete_fields if each.attname in reader.columns]
+    return ", ".join(f"{reader.table}.{column_of(each)}" for each in fields)
+
+
+def _read_here(
+    readers: Sequence[ModelReader], keyring: Keyring, trial: Keyring
+) -> tuple[list[RowQuestion], list[tuple[Answer, Answer]]]:
+    """Questions about a few rows of one model for the process under other keys, and what is read of each row here, by
+    two tokens of the same."""
+    rows = list(_rows(readers))
+    held = {target.name: target for reader in readers for target in reader.targets}
+    out_of_reach = {name for name, target in held.items() if _is_out_of_reach(target, keyring, trial)}
+    names = [reader.name for reader in readers if not {target.name for target in reader.targets} & out_of_reach]
+    here = [[_question(readers, row, names, keyring, out_of_reach) for row in rows] for _ in range(2)]
+    asked = [_question(readers, row, names, trial, out_of_reach) for row in rows]
+    return asked, list(zip(*map(answer_all, here)))
+
+
+def _compare(
+    readers: Sequence[ModelReader],
+    read: Sequence[tuple[Answer, Answer]],
+    other: Sequence[Answer],
+    compared: TrialReadings,
+) -> None:
+    """Compare what was read of one model. What reads other values with other tokens, or at another time, tells nothing;
+    nor does what raises here, or what decrypts and raises there: it may be that this could not be tried."""
+    for reader in readers:
+        steady = [
+            (one[reader.name], there.get(reader.name))
+            for (one, two), there in zip(read, other)
+            if reader.name in one and one[reader.name] == two.get(reader.name)
+        ]
+        if any(here != there and (there is not None or not reader.targets) for here, there in steady):
+            compared.other.append(reader)
+        elif steady and all(there is not None for _, there in steady):
+            compared.same.append(reader)
+
+
+def _rows(readers: Sequence[ModelReader]) -> Iterator[Any]:
+    """Some rows of a model, so that there are a few with a value of each attribute."""
+    found = dict.fromkeys((reader.name for reader in readers), 0)
+    for row in instances_of(readers, LOOKED_AT):
+        holding = [reader for reader in readers if found[reader.name] < ROWS and reader.has_value(row)]
+        for reader in holding:
+            found[reader.name] += 1
+            reader.take(row)
+        if holding:
+            yield row
+
+
+def _is_out_of_reach(target: Target, keyring: Keyring, trial: Keyring) -> bool:
+    """Whether its tokens cannot be sealed for both: a function may take the row into account, and what Django makes of
+    an array is not known."""
+    if keyring.schemes[target.scheme].functions or target.type.endswith("[]") or target.scheme not in trial.schemes:
+        return True
+    return isinstance(trial.cipher(target.scheme, next(iter(trial.stages))), UnusableKey)
+
+
+def _question(
+    readers: Sequence[ModelReader], row: Any, names: Sequence[str], keyring: Keyring, out_of_reach: Collection[str]
+) -> RowQuestion:
+    """The question about one row, with tokens that are sealed under the first stage of a keyring."""
+    held: dict[str, Any] = {}
+    tokens = KeyedTokens(keyring)
+    for reader in readers:
+        for column, target, stored in reader.stored(row):
+            if target.name not in out_of_reach and column.attname not in held:
+                held[column.attname] = _sealed_again(reader, target, stored, keyring)
+                tokens.add(target, held[column.attname])
+    first = readers[0]
+    return RowQuestion(first.model._meta.label, first.alias, row.pk, names, held, tokens.texts)
+
+
+class KeyedTokens(RowTokens):
+    """The tokens of one row, as texts for a process that has not these keys."""
+
+    @property
+    def texts(self) -> list[bytes]:
+        return list(self._may_be)
+
+
+def _sealed_again(reader: ModelReader, target: Target, stored: Any, keyring: Keyring) -> Any:
+    """A stored value with a token of the keyring's destination in place of each that opens."""
+    opener = reader.keyring or keyring
+    found = target.kind.tokens(stored, opener.schemes[target.scheme].marker)
+    opened = [(token, one) for token, one in zip(found, opener.stages_of(target.scheme, found)) if one is not None]
+    destination = next(iter(keyring.stages))
+    fresh = [keyring.cipher(target.scheme, destination).seal(inside) for _, (_, inside) in opened]
+    return target.kind.put(stored, [token for token, _ in opened], fresh) if opened else stored

@@ -1,0 +1,124 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Attributes that depend on a key are named by the plan: what decrypts a column that nobody listed, what signs."""
+
+from __future__ import annotations
+
+import pytest
+
+from .conftest import Site
+
+MODELS = '''
+import hashlib, hmac, secrets, uuid
+from django.core import signing
+from core.encryption import EncryptionManager
+
+
+def pad(length):
+    return hashlib.sha256(settings.SECRET_KEY.encode()).digest()[:length]
+
+
+def open_number(number):
+    return number ^ int.from_bytes(pad(7), "big")
+
+
+def open_uuid(found):
+    return uuid.UUID(bytes=bytes(a ^ b for a, b in zip(found.bytes, pad(16))))
+
+
+class Holder(models.Model):
+    """Beside one encrypted column: numbers and UUIDs that properties decrypt, and properties that sign and hash."""
+
+    _email_encrypted = models.TextField()
+    _card = models.BigIntegerField()
+    _ref = models.UUIDField()
+    public_id = models.UUIDField()
+    city = models.TextField()
+
+    class Meta:
+        db_table, managed = "customer_holder", False
+
+    @property
+    def email(self):
+        return EncryptionManager.decrypt(self._email_encrypted)
+
+    @property
+    def card(self):
+        return open_number(self._card)
+
+    @property
+    def ref(self):
+        return open_uuid(self._ref)
+
+    @property
+    def unsubscribe(self):
+        return signing.Signer().sign(EncryptionManager.decrypt(self._email_encrypted))
+
+    @property
+    def etag(self):
+        return hashlib.md5(self._email_encrypted.encode()).hexdigest()
+
+    @property
+    def nonce(self):
+        return EncryptionManager.decrypt(self._email_encrypted) + secrets.token_hex(8)
+
+    @property
+    def link(self):
+        return signing.Signer().sign(str(self.public_id))
+
+    @property
+    def city_code(self):
+        return hmac.new(settings.SECRET_KEY.encode(), self.city.encode(), "sha256").hexdigest()
+
+    @property
+    def label(self):
+        return f"{self.city} {self.public_id}"
+'''
+FILL = """
+import uuid
+from django.db import connection
+from customer.models import EncryptionManager, open_number, open_uuid
+with connection.cursor() as cursor:
+    for number in range(12):
+        row = (number, EncryptionManager.encrypt(f"ada{number}@example.org"), open_number(4111000011110000 + number),
+               str(open_uuid(uuid.uuid4())), str(uuid.uuid4()), "Graz")
+        cursor.execute("INSERT INTO customer_holder VALUES (%s, %s, %s, %s, %s, %s)", row)
+"""
+
+
+@pytest.fixture
+def holders(site: Site) -> Site:
+    """The example with one more model."""
+    path = site.project / "customer/models.py"
+    path.write_text(path.read_text(encoding="utf-8") + MODELS, encoding="utf-8")
+    site.sql(
+        "CREATE TABLE customer_holder (id int PRIMARY KEY, _email_encrypted text, _card bigint, _ref uuid,"
+        " public_id uuid, city text)"
+    )
+    filled = site.manage("shell", "--command", FILL)
+    assert filled.code == 0, filled.text
+    return site
+
+
+def test_attributes_that_depend_on_a_key_are_in_the_plan_and_stop_a_rotation_without_one(holders: Site) -> None:
+    """A UUID that is one block of ciphertext is unexplained as well."""
+    names = [f"customer.Holder.{name}" for name in ("card", "ref", "unsubscribe")]
+    planned = holders.play("plan")
+    assert planned.code == 2, planned.text
+    stops = [line.split() for line in planned.text.splitlines() if line.strip().startswith("STOP")]
+    assert {line[1].rstrip(":") for line in stops} == {*names, "customer_holder._ref"}, planned.text
+    assert "customer_holder._ref: 12 of 12" in planned.text or "values look like ciphertext in bytes" in planned.text
+    assert planned.text.count("(E_DEPENDS_ON_KEY)") >= len(names)
+    for name in names:
+        assert f'{{"key_rotation_application_ignore": ["{name}"]}}' in " ".join(planned.text.split())
+    settled = {"customer_holder._ref": {"not_ours": "a test"}}
+    holders.write_inventory(key_rotation_settlements=settled, key_rotation_plan=str(holders.folder / "no plan.yml"))
+
+    before = holders.read_all()
+    rotated = holders.play("rotate", "-e", '{"key_rotation_application_ignore": ["customer.Holder.unsubscribe"]}')
+    print(rotated.text)
+    assert (rotated.code != 0, rotated.error()) == (True, "E_APPLICATION_READS"), rotated.text
+    assert "customer.Holder.card (12 values" in rotated.text
+    assert "customer.Holder.ref (12 values" in rotated.text
+    assert "customer.Holder.label" not in rotated.text
+    assert holders.read_all() == before
