@@ -72,7 +72,7 @@ options:
         The reason must have the word numbers, JSON or codes for plain text that looks so.
       - V(by_command) says that O(command) recreates the column, such as a fingerprint under a derived key.
       - V(unused_key_id) says that the application does not read an ID that is computed from a key.
-      - V(not_a_key) says of a variable with the value of a key that nothing encrypts with it. The name is the variable's.
+      - V(not_a_key) says of a variable, by its name, that nothing encrypts with it although it has the value of a key.
       - What the role may not read is settled as V(schema.table), or V(schema.*) for all of a schema.
     type: dict
     default: {}
