@@ -52,6 +52,7 @@ def test_the_plan_shows_every_bad_value_by_its_class_and_fails_until_none_is_lef
     assert ready.code == 0, ready.text
     assert "next: ansible-playbook rotate.yml -i" in ready.text
     assert ready.text.count("next") == 1
+    assert "settlements" not in ready.text + site.inventory.read_text(encoding="utf-8"), "nothing is left to settle"
 
 
 PUT_TOKENS = """

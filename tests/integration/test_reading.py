@@ -580,6 +580,29 @@ def test_what_is_made_of_a_column_under_a_key_that_stays_is_read_before_and_afte
     model_reading.refuse_worse(before, read())  # what others write is no false alarm
 
 
+def test_a_materialized_view_is_not_read_for_it_keeps_old_tokens_until_it_is_refreshed(
+    app: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from django.apps import apps
+    from django.db import models
+
+    class Viewed(models.Model):
+        id = models.IntegerField(primary_key=True)
+        hidden = type(app.Shop._meta.get_field("hidden"))()
+
+        class Meta:
+            app_label, db_table, managed = "reading", "reading_viewed", False
+
+    monkeypatch.setattr(apps, "get_models", lambda **about: [app.Shop, Viewed])
+    app.database.execute("CREATE MATERIALIZED VIEW reading_viewed AS SELECT id, hidden FROM reading_shop")
+    try:
+        names = {one["name"] for one in picture(app)["readings"]}
+    finally:
+        app.database.execute("DROP MATERIALIZED VIEW reading_viewed")
+    assert "reading.Shop.hidden" in names
+    assert "reading.Viewed.hidden" not in names
+
+
 def test_ten_thousand_rows_are_read_in_seconds(app: Any) -> None:
     """A table of an application that has one field of its own, and no encrypted column."""
     app.database.execute(

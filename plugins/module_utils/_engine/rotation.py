@@ -449,9 +449,6 @@ class Application:
         found += accounting.keys(surveys, self.keyring, self.keys, self.uses)
         shared = shared_values.of_variables(self.keyring, self.env(), self.keys, self._uses_of)
         found += unsettled(shared, self.settlements)
-        if any(each.cut_off for each in self._scans.values()):
-            limits = {"files": key_uses.MOST_FILES, "seconds": int(key_uses.MOST_SECONDS)}
-            found.append(Finding(KINDS["scan_cut_off"], "the application's code", limits))
         return [*found, *shared_values.of_keys(self.keyring, [self.trial] if self.trial else ())]
 
     def _establish_function_keys(self) -> None:
@@ -482,6 +479,13 @@ class Application:
         if asked not in self._scans:
             self._scans[asked] = key_uses.scan(self.project_dir, asked, key_uses.installed_folders())
         return self._scans[asked].uses
+
+    def _cut_off(self) -> list[Finding]:
+        """That a search for uses of the keys ended at one of its limits."""
+        if not any(each.cut_off for each in self._scans.values()):
+            return []
+        limits = {"files": key_uses.MOST_FILES, "seconds": int(key_uses.MOST_SECONDS)}
+        return [Finding(KINDS["scan_cut_off"], "the application's code", limits)]
 
     def plan(
         self,
@@ -517,11 +521,13 @@ class Application:
         found += census.staying_plain(tallies, self.settlements)
         found += census.notable(tallies)
         found += self._commands()
+        uses = self.uses()
+        found += self._cut_off()
         if counted and not any(each.kind.stops for each in found):
             self.rehearse(TRIAL)
         around = [*plan.other_databases(), *plan.caches()]
         notices = [*around, *(each.as_notice() for each in found), *self._notices()]
-        keys = accounting.planned_keys(surveys, self.keyring, self.keys, self.uses())
+        keys = accounting.planned_keys(surveys, self.keyring, self.keys, uses)
         asked = (self.settlements, keys, proposed, self.leave_alone)
         listed = listed_rows.as_results(each.listed for each in found)
         return plan.Plan(surveys, tallies, self.keyring, notices, *asked, listed, self.command)

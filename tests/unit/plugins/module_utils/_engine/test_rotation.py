@@ -219,3 +219,13 @@ def test_a_plan_of_nothing_is_made_and_says_why_it_is_not_ready(monkeypatch):
     assert made["ready"] is False
     assert [notice["code"] for notice in made["notices"]] == ["E_NO_TARGETS", "E_ENV_KEY_MISSING"]
     assert made["targets"] == []
+
+
+@pytest.mark.parametrize(("limit", "named"), [(5000, []), (0, ["the application's code"])])
+def test_a_search_of_the_code_that_ended_at_its_limit_is_in_the_plan(tmp_path, monkeypatch, limit, named):
+    (tmp_path / "code.py").write_text("from django.conf import settings\nKEY = settings.SECRET_KEY\n")
+    monkeypatch.setattr(rotation.key_uses, "MOST_FILES", limit)
+    monkeypatch.setattr(rotation.key_uses, "installed_folders", dict)
+    application = rotation.Application([], None, (), "", None, {}, project_dir=str(tmp_path))
+    assert len(application._uses_of({"SECRET_KEY"})) == (not named)
+    assert [each.column for each in application._cut_off()] == named

@@ -2,8 +2,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import uuid
+
 import pytest
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery import settlements
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery import (
+    findings,
+    model_evidence,
+    settlements,
+)
 from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import RotationError
 
 
@@ -59,3 +65,24 @@ def test_plain_text_may_be_settled_only_where_a_token_tells_itself():
     assert caught.value.code == "E_SETTLEMENT"
     with pytest.raises(RotationError, match=r"a\.b:7 is a value, and mixed is decided of a column"):
         settlements.parse({"a.b:7": {"mixed": "x"}})
+
+
+@pytest.mark.parametrize(("decision", "left"), [("unreadable", 0), ("not_ours", 1)])
+def test_a_column_under_a_key_that_is_lost_may_stay_unreadable(decision, left):
+    found = [findings.Finding(findings.KINDS["wrong_key"], "shop.note")]
+    assert len(findings.unsettled(found, settlements.parse({"shop.note": {decision: "its key is lost"}}))) == left
+
+
+CIPHERTEXT = "Zk3vQ9xYbC1hT7mWq2RsUo8LpXe5NfJd"
+
+
+@pytest.mark.parametrize(
+    ("stored", "read", "is_explained"),
+    [
+        (uuid.UUID(int=1 << 100), uuid.UUID(int=2 << 100), False),
+        (f"media/{CIPHERTEXT}", "4111 1111", False),
+        (f"media/{CIPHERTEXT}", f"https://example.com/media/{CIPHERTEXT}", True),
+    ],
+)
+def test_the_form_of_a_value_does_not_explain_that_its_field_reads_another_one(stored, read, is_explained):
+    assert model_evidence._is_explained(stored, read) is is_explained

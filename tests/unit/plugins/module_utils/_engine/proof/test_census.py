@@ -448,3 +448,14 @@ def test_a_row_in_a_format_that_is_known_is_in_one_finding_alone(target):
     assert (told["E_FORMAT"]["count"], told["E_UNREADABLE"]["count"]) == (2, 5)
     name = target.name
     assert told["E_UNREADABLE"]["rows"] == ", ".join(f"{name}:{row}" for row in "13456")
+
+
+@pytest.mark.parametrize(
+    ("value", "named"),
+    [("ada@example.org", 0), ("Ada Lovelace", 0), ("12345", 0), ("5fe01c9a", 1), ('{"a": 1}', 1)],
+)
+def test_a_listed_value_that_is_neither_words_nor_a_number_needs_a_decision(target, two_keys, value, named):
+    taken = census.Census(None, [target], two_keys, b"k", leave_alone=[f"{target.name}:1"])
+    tally = census.Tally(target)
+    taken._count(tally, ["1"], [value], {})
+    assert [len(tally.unsettled), tally.left_alone] == [named, 1]
