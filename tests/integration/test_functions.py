@@ -224,7 +224,7 @@ def test_a_member_of_a_document_beside_what_is_no_token(odd: Site) -> None:
 
 REFUSED = [
     ("a value no key opens", "decrypt", "encrypt", "odd.encrypt('x')", "E_UNREADABLE", "open under no known key"),
-    ("a constant key", "decrypt_constant", "encrypt_constant", "odd.encrypt_constant('x')", "E_FUNCTION", "other keys"),
+    ("no key", "decrypt_constant", "encrypt_constant", "odd.encrypt_constant('x')", "E_KEY_WITHOUT_VALUE", "no value"),
     ("blanks go lost", "decrypt", "encrypt_stripped", "odd.encrypt(' x ')", "E_SELF_CHECK", "odd.value"),
     ("it raises", "decrypt", "encrypt_raises", "odd.encrypt('CANARY')", "E_FUNCTION", "raised RuntimeError"),
     ("a type", "decrypt_date", "encrypt_date", "odd.encrypt('2026-01-01')", "E_FUNCTION", "raised TypeError"),
@@ -272,7 +272,7 @@ def test_functions_that_cannot_use_the_supplied_values_are_refused_before_the_ap
     stored, env = rows(odd), odd.env_file.read_bytes()
     refused = odd.play("rotate", *options, *password)
     assert refused.code != 0
-    assert "E_FUNCTION" in refused.text
+    assert "E_KEY_WITHOUT_VALUE" in refused.text
     assert "Check that the application can use the supplied values" in refused.text
     assert "Report that no service is configured" not in refused.text
     assert (rows(odd), odd.env_file.read_bytes()) == (stored, env)
