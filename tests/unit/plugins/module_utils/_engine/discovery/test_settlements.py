@@ -73,6 +73,7 @@ def test_a_column_under_a_key_that_is_lost_may_stay_unreadable(decision, left):
     assert len(findings.unsettled(found, settlements.parse({"shop.note": {decision: "its key is lost"}}))) == left
 
 
+FILE = "media/9f/86/9f86d081884c7d659a2feaa0c55ad015.jpg"
 CIPHERTEXT = "Zk3vQ9xYbC1hT7mWq2RsUo8LpXe5NfJd"
 
 
@@ -81,7 +82,7 @@ CIPHERTEXT = "Zk3vQ9xYbC1hT7mWq2RsUo8LpXe5NfJd"
     [
         (uuid.UUID(int=1 << 100), uuid.UUID(int=2 << 100), False),
         (f"media/{CIPHERTEXT}", "4111 1111", False),
-        (f"media/{CIPHERTEXT}", f"https://example.com/media/{CIPHERTEXT}", True),
+        (FILE, f"https://example.com/{FILE}", True),
     ],
 )
 def test_the_form_of_a_value_does_not_explain_that_its_field_reads_another_one(stored, read, is_explained):

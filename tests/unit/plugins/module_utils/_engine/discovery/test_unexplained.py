@@ -25,7 +25,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery import (
-    accounting,
+    judged_types,
     packed_values,
     unexplained,
     value_look,
@@ -142,7 +142,7 @@ def test_a_column_is_judged_by_all_of_its_sample() -> None:
 
 
 def test_a_value_that_was_cut_off_is_known_by_its_length() -> None:
-    assert accounting.LONGEST == packed_values.LONGEST
+    assert judged_types.LONGEST == packed_values.LONGEST
 
 
 WRITTEN = random.Random(22)  # of its own: the other values stay as they are
