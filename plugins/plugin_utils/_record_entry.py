@@ -24,6 +24,7 @@ RECORDED = (
     "differing_rows",
     "others_rows",
     "damaged",
+    "since",
     "unopened",
     "needing",
     "outside",

@@ -112,6 +112,7 @@ def names_in(text: str) -> tuple[set[str], set[str]]:
 def written_in(results: str) -> set[str]:
     """Values that records name as written by another process: messages have the first ones only."""
     events = [json.loads(line) for line in results.splitlines()]
-    parts = [*events, *((event.get("seen") or {}).get("since") or {} for event in events)]
+    looks = [look for event in events for look in (event, event.get("seen") or {})]
+    parts = [*events, *(look.get("since") or {} for look in looks)]
     members = [part.get(member) or {} for part in parts for member in OF_WRITES_IN_RECORD]
     return {f"{column}:{row}" for rows in members for column, keys in rows.items() for row in keys}

@@ -169,7 +169,7 @@ def test_the_plan_and_the_checklist_refuse_what_a_role_lacks_for_the_backup(site
     try:
         made = site.play("plan")
         text = " ".join(made.text.split())
-        assert (made.code != 0, made.error()) == (True, "E_DUMP_RIGHT"), made.text
+        assert (made.code != 0, "E_DUMP_RIGHT" in text, "E_OUT_OF_REACH" in text) == (True, True, True), made.text
         grant = f'GRANT SELECT ON TABLE public.of_another TO "{role}"'
         assert grant in text
         refused = site.play("rotate", "--check")

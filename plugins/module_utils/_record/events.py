@@ -66,6 +66,11 @@ class Event:
         return self.phase == FAILED
 
 
+def rows_since(since: Mapping[str, Any]) -> Mapping[str, Sequence[str]]:
+    """The rows by column or table that a census for a report found to differ from before the first write."""
+    return {**(since.get("written_rows") or {}), **(since.get("added_rows") or {})}
+
+
 @dataclass(frozen=True)
 class RunEvent(Event):
     """The beginning or the end of a run that rotates or rolls back. ``seen`` is what a rollback found, ``pages`` the
@@ -102,7 +107,7 @@ class RunEvent(Event):
     @property
     def differing(self) -> Mapping[str, Sequence[str]]:
         """The rows by column or table that a rollback found to differ from before the first write."""
-        return {**(self._since.get("written_rows") or {}), **(self._since.get("added_rows") or {})}
+        return rows_since(self._since)
 
     @property
     def _since(self) -> Mapping[str, Any]:
@@ -152,6 +157,7 @@ class CensusEvent(CountingEvent):
     written_rows: Mapping[str, Sequence[str]] = field(default_factory=dict)
     added_rows: Mapping[str, Sequence[str]] = field(default_factory=dict)
     damaged: Sequence[Sequence[str]] = ()
+    since: Mapping[str, Any] = field(default_factory=dict)
     kept_aside: Mapping[str, Any] = field(default_factory=dict)
     served: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 

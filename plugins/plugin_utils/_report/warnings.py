@@ -21,6 +21,7 @@ from ...module_utils._record.events import (
     RepairEvent,
     RestoreEvent,
     RunEvent,
+    rows_since,
 )
 from ...module_utils._services.commands import REMOVAL
 from . import restore_lines, sentences
@@ -101,6 +102,7 @@ def _sentences_of(event: Event) -> Iterator[str]:
     """What one event says that a person should know."""
     if isinstance(event, CensusEvent):
         yield from sentences.meanwhile(event.meanwhile, event.written_rows)
+        yield from sentences.since_before(rows_since(event.since))
         yield from sentences.unopened(event.unopened)
         yield from sentences.still_connected(event.sessions)
         yield from sentences.outside(event.outside if event.is_proof else ())  # each census of a rollback meets them
