@@ -77,8 +77,11 @@ class Part:
         self.result = {"failed": True, **exc.as_result()}
 
     @property
-    def calls_functions(self) -> bool:
-        """Whether a scheme is functions of the application."""
+    def forks_first(self) -> bool:
+        """Whether processes of the application are forked for it before Django starts: for a scheme that is functions
+        of the application, or for a command of its own."""
+        if self._args.get("method") == "command":
+            return True
         schemes = self._args.get("schemes")
         described = schemes.values() if isinstance(schemes, Mapping) else ()
         return any("application" in each for each in described if isinstance(each, Mapping))
@@ -119,13 +122,13 @@ def _stopped(parts: Sequence[Part], all_of_them: bool) -> bool:
 def _next_call(waiting: Sequence[Part], *, all_of_them: bool) -> Sequence[Part]:
     """Those that can share the next process.
 
-    The processes of an application's own functions are forked before Django starts, so that each starts it under its
-    own keys. What changes something waits for the judgment of what was looked at before it.
+    What forks processes before Django starts, so that each starts it under its own keys, comes first in one. What
+    changes something waits for the judgment of what was looked at before it.
     """
     call = [waiting[0]]
     for part in waiting[1:]:
         guarded = part.action.changes and any(each.action.judged_here for each in call) and not all_of_them
-        if guarded or part.calls_functions or call[-1].calls_functions:
+        if guarded or part.forks_first or call[-1].forks_first:
             break
         call.append(part)
     return call
