@@ -275,9 +275,9 @@ def _read_here(place: ApplicationLocation, keys: Mapping[str, str]) -> list[Mapp
     files = destinations.files(place.keys)
     described = [listed.get(name, {"name": name}) for name in keys]
     found: list[Mapping[str, Any]] = [key for key in described if key["name"] in files]
-    if place.env_file is None or not DIALECTS[place.dialect].read_by_application:
-        return found
     lines = destinations.names_of_env_file(described)
+    if place.env_file is None or not lines or not DIALECTS[place.dialect].read_by_application:
+        return found
     there = editor.read(place.env_file, lines, every=False, dialect=place.dialect)
     return found + [key for key in described if key["name"] in there]
 
