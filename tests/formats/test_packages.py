@@ -74,9 +74,11 @@ def test_what_the_plan_says_of_it_is_true(
         assert FALSE_REASONS.isdisjoint({outcome["code"], *found.values()})
         assert ("E_PLAINTEXT" in found.values()) == (name in PLAIN)
         assert column in found or (INDEX_KEY in found and f"Hashes in {column}_blind_index may" in planned.stdout)
+        attribute = f"notes.Note.{column.rpartition('.')[2]}"
         assert found.keys() <= (
-            {column, "notes.Note.content"} if name in TWO_KEYS else {column, *application.kinds, "-"}
+            {column, "notes.Note.content"} if name in TWO_KEYS else {column, attribute, *application.kinds, "-"}
         )
+        assert found.get(attribute, "E_DEPENDS_ON_KEY") == "E_DEPENDS_ON_KEY"
         assert all(code in planned.stdout for code in found.values())
 
 

@@ -155,7 +155,8 @@ def _examined(application: Any, params: TaskParams) -> Examined:
             refused = [*census.findings(tallies), *application.among_kept()]
             refused += census.staying_plain(tallies, application.settlements)
             refuse([*refused, *census.left_alone(tallies, application.settlements)])
-            application.refuse_unfit(destination if known else rotation.TRIAL)
+            if not params["others"]:
+                application.refuse_unfit(destination if known else rotation.TRIAL)
         except RotationError as exc:
             refusal = exc
     return Examined(results, refusal, found, traced)
