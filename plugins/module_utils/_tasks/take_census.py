@@ -349,13 +349,8 @@ def _name_written(params: TaskParams, application: Any, compared: Compared, base
 def _select_written(tallies: Any, looks: Any) -> dict[str, list[str]]:
     """By column, as table.column, the rows of which another process changed the value."""
     found = {tally.target.name: (tally.target.table.label, tally.target.column) for tally in tallies}
-    rows = {name: _theirs(looks[table], column) for name, (table, column) in found.items() if table in looks}
+    rows = {name: looks[table].theirs(column) for name, (table, column) in found.items() if table in looks}
     return {name: each for name, each in rows.items() if each}
-
-
-def _theirs(look: Any, column: str) -> list[str]:
-    unexplained = {*look.unexplained_in(column)}
-    return [row for row in look.values.get(column, ()) if row not in unexplained]
 
 
 def _refuse_other_env(params: TaskParams, found: str, expected: str) -> None:

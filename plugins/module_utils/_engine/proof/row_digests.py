@@ -128,6 +128,12 @@ class TableComparison:
         known = set(self.unexplained)
         return [name for name in self.values.get(column, ()) if name in known]
 
+    def theirs(self, column: str) -> list[str]:
+        """The rows of which the value of a column changed, but those that nobody is known to have written. Of a table
+        that is ``strict`` all: somebody may have."""
+        unexplained = set() if self.strict else {*self.unexplained}
+        return [name for name in self.values.get(column, ()) if name not in unexplained]
+
     def note(self, name: str, columns: Iterable[str]) -> None:
         """A row, and in which columns its value is another one."""
         for column in columns:

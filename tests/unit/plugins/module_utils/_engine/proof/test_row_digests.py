@@ -225,3 +225,10 @@ def test_a_file_that_an_unfinished_rotation_left_is_known_by_its_key(path):
         assert left[1].looks(["profile"])["profile"].is_same
     with row_digests.left_over(None, {"pending": "k2"}, ()) as left:
         assert left is None
+
+
+@pytest.mark.parametrize(("strict", "theirs"), [((), ["2"]), (("profile",), ["1", "2"])])
+def test_of_a_table_that_cannot_tell_its_keys_every_changed_value_may_be_another_s(path, strict, theirs):
+    record(path)
+    found = look(path, {**BEFORE, "1": 11, "2": 21}, strict=strict)["profile"]
+    assert found.theirs("name") == theirs
