@@ -155,7 +155,7 @@ def _examined(application: Any, params: TaskParams) -> Examined:
             refused = [*census.findings(tallies), *application.among_kept()]
             refused += census.staying_plain(tallies, application.settlements)
             refuse([*refused, *census.left_alone(tallies, application.settlements)])
-            if not params["others"]:
+            if not params["others"]:  # its processes are forked before the application starts
                 application.refuse_unfit(destination if known else rotation.TRIAL)
         except RotationError as exc:
             refusal = exc

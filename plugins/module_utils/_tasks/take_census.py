@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -120,12 +121,10 @@ def _reported(params: TaskParams, application: Any) -> Compared:
         stage, rows = left
         tallies = application.census(stage, each_row=rows)
         looks = rows.looks({target.table.label for target in application.targets})
-    names = {tally.target.name: (tally.target.table.label, tally.target.column) for tally in tallies}
-    written = {name: looks[table].values.get(column, []) for name, (table, column) in names.items() if table in looks}
     since = {
         "same": all(look.is_same for look in looks.values()),
-        "written_rows": _first({name: rows for name, rows in written.items() if rows}),
-        "added_rows": _first({table: look.new for table, look in looks.items() if look.new}),
+        "written_rows": _first(_by_column(tallies, looks, lambda look, column: look.values.get(column, []))),
+        "added_rows": _first(_added(looks)),
     }
     return Compared(tallies, since=since)
 
@@ -325,7 +324,7 @@ def _compare(params: TaskParams, application: Any, compared: Compared, baseline:
     found = {table: look.as_result() for table, look in looks.items()}
     compared.meanwhile = {table: counts for table, counts in found.items() if any(counts.values())}
     compared.written = _select_written(compared.tallies, looks)
-    compared.added = {table: look.new for table, look in looks.items() if look.new}
+    compared.added = _added(looks)
 
 
 def _name_written(params: TaskParams, application: Any, compared: Compared, baseline: list[CensusResult]) -> None:
@@ -343,14 +342,25 @@ def _name_written(params: TaskParams, application: Any, compared: Compared, base
         application.census(params["digest_stage"], each_row=rows)
         looks = rows.looks({column.table for column in baseline})
     compared.written = _select_written(compared.tallies, looks)
-    compared.added = {table: look.new for table, look in looks.items() if look.new}
+    compared.added = _added(looks)
 
 
 def _select_written(tallies: Any, looks: Any) -> dict[str, list[str]]:
     """By column, as table.column, the rows of which another process changed the value."""
+    return _by_column(tallies, looks, lambda look, column: look.theirs(column))
+
+
+def _by_column(tallies: Any, looks: Any, rows_of: Callable[[Any, str], list[str]]) -> dict[str, list[str]]:
+    """By column, as table.column, what ``rows_of`` finds in the look at its table; without columns that have no such
+    rows."""
     found = {tally.target.name: (tally.target.table.label, tally.target.column) for tally in tallies}
-    rows = {name: looks[table].theirs(column) for name, (table, column) in found.items() if table in looks}
+    rows = {name: rows_of(looks[table], column) for name, (table, column) in found.items() if table in looks}
     return {name: each for name, each in rows.items() if each}
+
+
+def _added(looks: Any) -> dict[str, list[str]]:
+    """By table, the rows that are new."""
+    return {table: look.new for table, look in looks.items() if look.new}
 
 
 def _refuse_other_env(params: TaskParams, found: str, expected: str) -> None:

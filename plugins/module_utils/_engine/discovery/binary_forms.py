@@ -296,7 +296,7 @@ def is_geometry(data: bytes, is_cut: bool = False) -> bool:
 
 
 def _geometry_end(data: bytes, place: int, depth: int = 0) -> int:
-    """Where a geometry ends that begins at a place. Raises ValueError if there is none."""
+    """Where a geometry ends that begins at a place. Raises ValueError for anything else."""
     if data[place] > 1 or depth > 4:
         raise ValueError
     order = "<" if data[place] else ">"
