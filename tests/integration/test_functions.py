@@ -14,7 +14,8 @@ from typing import Any
 
 import pytest
 
-from .conftest import ENCRYPTED, Site
+from .conftest import ENCRYPTED, Site, kill_group
+from .test_resume import wait_until_gone
 
 ODD = """
 import base64, datetime, json, os
@@ -173,6 +174,27 @@ def test_true_plaintexts_in_hex_are_no_error_texts(odd: Site) -> None:
     assert rotated.code == 0, rotated.text
     assert read(odd, "value", "decrypt_hex") == before
     assert not {row[1] for row in stored} & {row[1] for row in rows(odd)}
+
+
+def test_a_rotation_that_was_killed_after_the_switch_is_resumed(odd: Site) -> None:
+    """No value is under the keys of before, so an error text is all that they read under any other key."""
+    (odd.project / "core/odd.py").write_text(ODD.replace("2_000_000", "1_000"), encoding="utf-8")
+    fill(odd, "value", 'odd.encrypt(f"value {number}")')
+    own = extra_vars({"decrypt": "core.odd.decrypt", "encrypt": "core.odd.encrypt"}, ("odd", "value"))
+    before, env = read(odd, "value", "decrypt"), odd.env_file.read_bytes()
+    process = odd.start("rotate", "-e", own)
+    deadline = time.monotonic() + 300
+    while odd.env_file.read_bytes() == env:
+        assert process.poll() is None, process.communicate()[0]
+        assert time.monotonic() < deadline
+    kill_group(process)
+    wait_until_gone(odd)
+
+    again = odd.play("rotate", "-e", own)
+
+    assert again.code == 0, again.text
+    assert len(odd.stored()["versions"]) == 2
+    assert read(odd, "value", "decrypt") == before
 
 
 @pytest.mark.thorough

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from .base import RotationError
+from .discovery import KeyWithoutValue
 
 WRITE_AGAIN = (
     "Or, if the application reads them decrypted, have it write them again as it does the rest. If it does not, what "
@@ -353,8 +354,9 @@ class SelfCheck(RotationError):
     remedy = "Report this with the scheme; stop here."
 
 
-# What a rotation refuses of single values before its first write.
-OF_SINGLE_VALUES = (
+# What a rotation refuses of values before its first write, and what other processes that write can bring about later.
+OF_VALUES = (
+    KeyWithoutValue,
     UnreadableValues,
     PlaintextValues,
     PlainUnclear,

@@ -4,8 +4,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from ...module_utils._errors.application import RoundTripFailed
-from ...module_utils._errors.values import OF_SINGLE_VALUES
+from ...module_utils._errors.values import OF_VALUES
 from .item import OK, SKIP, STOP, WARN, ChecklistItem, Observations, of_result, unseen
 
 
@@ -13,7 +16,7 @@ def census(seen: Observations) -> ChecklistItem:
     """Every value opens, and all of them under one key set."""
     item = of_result("census", seen.census, "targets")
     if item.status != OK:
-        return _go_on(item) if seen.is_switched and _is_of_single_values(seen) else item
+        return _go_on(item) if seen.is_switched and _is_of_values(seen.census) else item
     classes: dict[str, int] = {}
     for target in seen.census["targets"]:
         for name, number in target["classes"].items():
@@ -33,8 +36,10 @@ def census(seen: Observations) -> ChecklistItem:
     return ChecklistItem("census", OK, f"{summary}: all of them")
 
 
-def _is_of_single_values(seen: Observations) -> bool:
-    return (seen.census.get("error") or {}).get("code") in {each.code for each in OF_SINGLE_VALUES}
+def _is_of_values(refused: Mapping[str, Any]) -> bool:
+    """Whether the error of this result, and each finding that it is made of, is about values."""
+    codes = {each["code"] for each in refused.get("findings", ())} or {(refused.get("error") or {}).get("code")}
+    return codes <= {each.code for each in OF_VALUES}
 
 
 def _go_on(item: ChecklistItem) -> ChecklistItem:

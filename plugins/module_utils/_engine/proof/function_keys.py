@@ -7,10 +7,11 @@ A key is established if a function, under another value of it, raises or gives s
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 
 from ..._errors.base import RotationError
-from ..application.custom_functions import ApplicationProcess
+from ..application.custom_functions import ApplicationProcess, FunctionCipher
 from ..crypto.key_set import split_list
 from ..crypto.keyring import Keyring
 from ..discovery.target_survey import Survey, Target
@@ -41,14 +42,17 @@ def established(
     now: ApplicationProcess,
     singles: Mapping[str, ApplicationProcess],
 ) -> dict[str, set[str]]:
-    """By scheme, the keys that its tokens depend on. Of a scheme without a token nothing is known, and of a key under
-    whose other value the application gives no answer."""
+    """By scheme, the keys that its tokens depend on. Of a scheme without a token that opens under the keys of before
+    nothing is known, and of a key under whose other value the application gives no answer."""
     found: dict[str, set[str]] = {}
     for database, survey in parts:
         for target in survey.found:
-            functions = keyring.schemes[target.scheme].functions
-            tried = list(_tokens(database, target, keyring)) if functions else []
-            if not functions or not tried:
+            cipher = keyring.cipher(target.scheme, keyring.base)
+            if not isinstance(cipher, FunctionCipher):
+                continue
+            functions = cipher.functions
+            tried = [each for each in _tokens(database, target, keyring) if _opens(cipher, *each)]
+            if not tried:
                 continue
             kept = found.setdefault(target.scheme, set())
             for name, process in singles.items():
@@ -64,6 +68,13 @@ def established(
                     kept.add(name)
             kept |= keyring.names - {*singles}
     return found
+
+
+def _opens(cipher: FunctionCipher, token: bytes, frame: bytes) -> bool:
+    """Whether it is under the keys of before: of one that is not, the functions give an error text under any keys."""
+    with contextlib.suppress(RotationError):
+        return cipher.open_at(token, frame) is not None
+    return False
 
 
 def _tokens(database: Database, target: Target, keyring: Keyring) -> Iterator[tuple[bytes, bytes]]:

@@ -785,19 +785,23 @@ def test_what_was_not_checked_stops_if_the_item_that_explains_it_does_not():
 
 
 @pytest.mark.parametrize(
-    ("resumed", "switched", "code", "status"),
+    ("resumed", "switched", "code", "findings", "status"),
     [
-        (True, True, "E_TWO_LAYERS", "warn"),
-        (True, False, "E_TWO_LAYERS", "stop"),
-        (False, True, "E_TWO_LAYERS", "stop"),
-        (True, True, "E_DB_CONNECT", "stop"),
+        (True, True, "E_TWO_LAYERS", [], "warn"),
+        (True, True, "E_KEY_WITHOUT_VALUE", ["E_KEY_WITHOUT_VALUE"], "warn"),
+        (True, True, "E_FINDINGS", ["E_UNREADABLE", "E_KEY_WITHOUT_VALUE"], "warn"),
+        (True, True, "E_FINDINGS", ["E_UNREADABLE", "E_NO_TARGETS"], "stop"),
+        (True, False, "E_TWO_LAYERS", [], "stop"),
+        (False, True, "E_TWO_LAYERS", [], "stop"),
+        (True, True, "E_DB_CONNECT", [], "stop"),
     ],
 )
-def test_values_stop_no_run_that_resumes_after_the_switch(resumed, switched, code, status):
+def test_values_stop_no_run_that_resumes_after_the_switch(resumed, switched, code, findings, status):
     """The application could not read what is under the old keys until somebody has mended the others."""
 
     def refused(made: dict[str, Any]) -> None:
         made["census"] = {"failed": True, "error": {"code": code, "what": "2 values: t.c:1, t.c:2", "todo": "Look."}}
+        made["census"] |= {"findings": [{"code": each} for each in findings]} if findings else {}
         made["options"]["resumed"] = resumed
         made["hosts"]["app1"]["env_file"] = {"path": "/app/.env", "changed": not switched}
         made["hosts"]["app2"]["env_file"] = {"path": "/app/.env", "changed": True}
