@@ -106,9 +106,16 @@ options:
   rehearsed:
     description:
       - Also fail if the application could not be rotated to new keys, as M(tetech.key_rotation.django_reencrypt) would
-        before its first write. This tries the pending version, or new values that are then discarded.
+        before its first write. This tries the pending version, or new values that are then discarded. A few rows are
+        read under these too, and nothing that the application makes of them may depend on the keys.
     type: bool
     default: false
+  left_out:
+    description: With O(rehearsed), fields and properties that are not read, as for
+      M(tetech.key_rotation.application_reading).
+    type: list
+    elements: str
+    default: []
   sessions_allowed:
     description: C(application_name) of database sessions of the application's role that hold no key, for RV(sessions).
     type: list

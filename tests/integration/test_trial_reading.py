@@ -114,11 +114,15 @@ def test_attributes_that_depend_on_a_key_are_in_the_plan_and_stop_a_rotation_wit
     settled = {"customer_holder._ref": {"not_ours": "a test"}}
     holders.write_inventory(key_rotation_settlements=settled, key_rotation_plan=str(holders.folder / "no plan.yml"))
 
-    before = holders.read_all()
-    rotated = holders.play("rotate", "-e", '{"key_rotation_application_ignore": ["customer.Holder.unsubscribe"]}')
-    print(rotated.text)
-    assert (rotated.code != 0, rotated.error()) == (True, "E_APPLICATION_READS"), rotated.text
-    assert "customer.Holder.card (12 values" in rotated.text
-    assert "customer.Holder.ref (12 values" in rotated.text
-    assert "customer.Holder.label" not in rotated.text
-    assert holders.read_all() == before
+    before, keys = holders.read_all(), holders.env_file.read_bytes()
+    ignored = ("-e", '{"key_rotation_application_ignore": ["customer.Holder.unsubscribe"]}')
+    for words in (("rotate", "--check"), ("rotate",)):
+        refused = holders.play(*words, *ignored)
+        assert (refused.code != 0, refused.error()) == (True, "E_DEPENDS_ON_KEY"), refused.text
+        assert "Nothing was changed." in refused.text
+        shown = " ".join(refused.text.split())
+        assert "customer.Holder.card reads another value" in shown
+        assert "customer.Holder.ref reads another value" in shown
+        assert "customer.Holder.label reads" not in shown
+        assert "customer.Holder.unsubscribe reads" not in shown
+        assert (holders.read_all(), holders.env_file.read_bytes()) == (before, keys)

@@ -75,6 +75,7 @@ def take_census(task: HostTask) -> ModuleResult:
         tallies, written = compared.tallies, compared.written
         if params["rehearsed"] and application.keyring.base == "current":
             application.refuse_unfit("pending" if "pending" in application.keyring.stages else rotation.TRIAL)
+            refuse(application.depending_on_keys(params["left_out"]))
         needing = _needing(params, application, tallies, outside)
         damaged = _damaged(params, application, written)
         left = _connected_since_before(params, application)
