@@ -61,6 +61,9 @@ SCHEMES = {
     "raw": {"format": "aes_cbc_hmac", "key": RAW, "signing_key": RAW},
     "gcm": {"format": "aes_gcm", "key": RAW},
     "gcm_text": {"format": "aes_gcm_nonce_first", "key": RAW},
+    "gcm_enc": {"format": "aes_gcm_nonce_first", "key": RAW, "prefix": "enc$"},
+    "gcm_v1": {"format": "aes_gcm_nonce_first", "key": RAW, "prefix": "v1$"},
+    "gcm_colons": {"format": "aes_gcm_nonce_first", "key": RAW, "prefix": "enc::"},
     "ecb": {"format": "aes_ecb", "key": RAW, "base64": True},
 }
 STAGES = {"current": key_set(1), "pending": key_set(2), "older-7": key_set(7)}
@@ -75,8 +78,12 @@ COLUMNS = [
     ("raw", "bytea"),
     ("gcm", "bytea"),
     ("gcm_text", "text"),
+    ("gcm_enc", "text"),
+    ("gcm_v1", "json"),
+    ("gcm_colons", "text"),
     ("plain", "text[]"),
 ]
+MARKED = ("gcm_enc", "gcm_v1", "gcm_colons")
 VALUE = b"a value, \xc3\xa9"
 
 
@@ -157,6 +164,25 @@ def test_every_combination_of_versions_becomes_one_token_and_the_digest_stays(
         assert after.layers == {}
         assert inside(database, held, keyring, destination) == {VALUE}
         census.refuse_difference([before.result], [after.result])
+
+
+@pytest.mark.parametrize("text", [b"", b"1234", VALUE, b"a" * 40], ids=len)
+@pytest.mark.parametrize("scheme", MARKED)
+def test_short_values_behind_a_prefix_are_unwrapped_and_stop_if_their_version_is_gone(
+    database: Database, scheme: str, text: bytes
+) -> None:
+    everything, keyring = keyring_of("current", "pending", "older-7"), keyring_of("current", "pending")
+    nested = [sealed(everything, scheme, ("current", stage), text) for stage in ("pending", "older-7")]
+    fill(database, "text", nested)
+    held = target(database, scheme)
+    assert take(database, held, everything).classes == {"nested": 2}
+    tally = take(database, held, keyring)
+    assert tally.classes == {"nested": 1, "nested_unreadable": 1}
+    with pytest.raises(RotationError) as stopped:
+        census.refuse_unreadable([tally])
+    assert (stopped.value.code, stopped.value.where["rows"]) == ("E_NESTED", "secrets.a:1")
+    rewrite(database, [held], everything, "pending")
+    assert inside(database, held, everything, "pending") == {text}
 
 
 def refused(database: Database, held: target_survey.Target, keyring: Keyring, code: str, rows: str) -> census.Tally:
@@ -384,7 +410,10 @@ def test_a_token_in_another_writing_that_no_process_with_other_keys_made_stops(
     assert (tally.classes, tally.layers) == ({"token_inside": 1}, dict.fromkeys(("current", stage), 1))
 
 
-@pytest.mark.parametrize(("scheme", "sql_type"), [("raw", "bytea"), ("gcm", "bytea"), ("gcm_text", "text")])
+@pytest.mark.parametrize(
+    ("scheme", "sql_type"),
+    [("raw", "bytea"), ("gcm", "bytea"), ("gcm_text", "text"), *((each, "text") for each in MARKED)],
+)
 @pytest.mark.parametrize("writing", ["repr", "hex", "base64", "upper hex of PostgreSQL"])
 def test_a_token_of_bytes_or_without_a_mark_in_another_writing_is_unwrapped(
     database: Database, keyring: Keyring, scheme: str, sql_type: str, writing: str

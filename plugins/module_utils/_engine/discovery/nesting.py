@@ -31,7 +31,8 @@ from .column_types import FERNETS, SHORTEST
 from .layer_classes import NESTED_UNREADABLE, TOKEN_INSIDE, TWO_LAYERS
 from .token_texts import FERNET, has, long_words, may_be_written, signs, tokens_in, writings
 
-SHORTEST_MARKED = 60  # bytes of any token that begins with a marker: AES.2: has 63, Fernet's frame 73
+SHORTEST_FRAME = 60  # bytes of any token that begins as Fernet's do, which has 73, in any writing but base64 twice
+SHORTEST_BODY = 28  # bytes after a short prefix: a nonce and a tag
 MOST_TRIED = 1 << 25  # bytes of possible tokens in one text: each is authenticated under every key
 BATCH = 1 << 20  # bytes of them that are tried at once
 LEAST = 5  # bytes of a marker that no text begins with by chance
@@ -93,10 +94,11 @@ def unwrapped(
     _peel(keyring, scheme, peeled, label, wrapped=wrapped, one_layer=one_layer)
     _hold(keyring, scheme, [one for one in peeled.values() if not one.kept and not one.problem], label)
     unread = swallows_errors(name)  # a library that raises has no process save a token as a text
+    begins = [begin for begin in (label, _own_marker(scheme)) if begin]
     found = {}
     for place, value in peeled.items():
         problem = value.problem or (TOKEN_INSIDE if value.held else "")
-        if not problem and unread and not value.kept and _is_shaped(value.text, label):
+        if not problem and unread and not value.kept and _is_shaped(value.text, begins):
             problem = NESTED_UNREADABLE
         if len(value.stages) > 1 or problem or value.unsearched:
             inside = scheme.with_text(value.outer, value.text) if len(value.stages) > 1 else value.outer
@@ -107,9 +109,11 @@ def unwrapped(
 def _suspects(keyring: Keyring, scheme: Scheme, opened: Sequence[tuple[str, Opened] | None], label: bytes) -> list[int]:
     """The places whose plaintext has something of a token. It is asked of every value: by the length at first, then of
     all at once."""
-    asked = signs(frozenset([*_markers(inner_schemes(keyring)), *([label] if label else [])]))
+    markers = _markers(inner_schemes(keyring))
+    asked = signs(frozenset([*markers, *([label] if label else [])]))
     unmarked = _is_unmarked(scheme)
-    least = SHORTEST if unmarked else 0 if scheme.functions else SHORTEST_MARKED
+    frames = all(marker.startswith(KNOWN) for marker in markers) and not unmarked
+    least = 0 if scheme.functions else SHORTEST_FRAME if frames else SHORTEST
     places = [place for place, one in enumerate(opened) if one is not None and len(one[1].plaintext) >= least]
     texts = [(place, one[1].plaintext) for place in places if (one := opened[place]) is not None]
     some = has(b"\n".join([text for _, text in texts]), asked)
@@ -148,7 +152,8 @@ def inner_schemes(keyring: Keyring) -> list[Scheme]:
 
 def looks_nested(keyring: Keyring, text: bytes) -> bool:
     """Whether a plaintext looks like a token, of a scheme at hand or of another system."""
-    return bare(text).startswith(_markers(inner_schemes(keyring))) and _is_shaped(text, b"")
+    markers = _markers(inner_schemes(keyring))
+    return bare(text).startswith(markers) and _is_shaped(text, [each for each in markers if not _is_frame(each)])
 
 
 def bare(text: bytes) -> bytes:
@@ -166,14 +171,25 @@ def _label(scheme: Scheme, tokens: Sequence[bytes]) -> bytes:
     return found[0] if found and all(token.startswith(found[0]) for token in tokens) else b""
 
 
+def _own_marker(scheme: Scheme) -> bytes:
+    """What the tokens of a scheme begin with, if that is not what Fernet's begin with."""
+    return b"" if scheme.functions or not scheme.format.authenticated or _is_frame(scheme.marker) else scheme.marker
+
+
+def _is_frame(marker: bytes) -> bool:
+    return marker.startswith(KNOWN)
+
+
 def _is_unmarked(scheme: Scheme) -> bool:
-    """Whether its tokens prove themselves, and nothing shows one before it is decrypted."""
+    """Whether its tokens prove themselves, and nothing that no text begins with shows one before it is decrypted."""
     return not scheme.functions and scheme.format.authenticated and len(scheme.marker) < LEAST
 
 
 def _may_be_bare(scheme: Scheme, text: bytes) -> bool:
-    """Whether a text may be a token of a scheme without a marker: base64, alone or after a colon, or bytes that are no
-    text."""
+    """Whether a text may be a token of a scheme without a marker, or with a short one: base64, alone or after a colon,
+    or bytes that are no text."""
+    if scheme.marker:
+        return scheme.marker in text and len(text) >= SHORTEST
     if scheme.text:
         return len(text) >= SHORTEST and bool(unbase64(text.rpartition(b":")[2]))
     if text.isascii() or len(text) < SHORTEST:
@@ -232,7 +248,7 @@ def _plain(text: bytes) -> tuple[bytes, ...]:
 
 def _hold(keyring: Keyring, own: Scheme, left: Sequence[_Peeled], label: bytes) -> None:
     """Find the tokens of keys that are rotated in the texts that are left, between other text."""
-    markers = [*_markers(inner_schemes(keyring)), *([label] if label else [])]
+    markers = {each for each in (*_markers(inner_schemes(keyring)), label, _own_marker(own)) if each}
     for words in _batches(_words(left, markers, unmarked=_is_unmarked(own))):
         for scheme in _candidates(keyring, own):
             if scheme.name in keyring.schemes:
@@ -240,7 +256,7 @@ def _hold(keyring: Keyring, own: Scheme, left: Sequence[_Peeled], label: bytes) 
                     left[place].held.add(stage)
 
 
-def _words(left: Sequence[_Peeled], markers: Sequence[bytes], *, unmarked: bool) -> Iterator[tuple[int, bytes]]:
+def _words(left: Sequence[_Peeled], markers: Collection[bytes], *, unmarked: bool) -> Iterator[tuple[int, bytes]]:
     """What may be a token in the texts, each with the place of its text, up to a bound of work for each text."""
     for place, one in enumerate(left):
         size = 0
@@ -289,20 +305,30 @@ def _fits(scheme: Scheme, own: Scheme, text: bytes, label: bytes) -> bool:
         return text.startswith(scheme.marker)
     if scheme.functions:
         return text.startswith((*KNOWN, label) if label else KNOWN)
-    return scheme is own and scheme.format.authenticated and _may_be_bare(scheme, text)
+    if scheme is not own or not scheme.format.authenticated:
+        return False
+    return text.startswith(scheme.marker) if scheme.marker else _may_be_bare(scheme, text)
 
 
-def _is_shaped(text: bytes, label: bytes) -> bool:
-    """Whether a text is whole as a token is, in any writing, and not only begins like one."""
-    return any(_is_token_like(form, label) for form in writings(text))
+def _is_shaped(text: bytes, begins: Collection[bytes]) -> bool:
+    """Whether a text is whole as a token is, in any writing, and not only begins like one. ``begins`` are what tokens
+    begin with, besides Fernet's."""
+    return any(_is_token_like(form, begins) for form in writings(text))
 
 
-def _is_token_like(text: bytes, label: bytes) -> bool:
-    if label and text.startswith(label):
-        return len(text) >= len(label) + SHORTEST and bool(_WORD.fullmatch(text))
+def _is_token_like(text: bytes, begins: Collection[bytes]) -> bool:
+    if any(text.startswith(begin) and _is_body(text[len(begin) :], begin) for begin in begins):
+        return True
     for begin in KNOWN:
         place = text.find(begin, 0, 64)
         if place >= 0:
             raw = unbase64(text[place:].partition(b"$")[0])
             return is_fernet_frame(raw if begin == FERNET else unbase64(raw))
     return False
+
+
+def _is_body(body: bytes, begin: bytes) -> bool:
+    """Whether this may follow what a token begins with: after a few signs, which a text may have too, base64 alone."""
+    if len(begin) >= LEAST:
+        return len(body) >= SHORTEST and (not begin.isascii() or bool(_WORD.fullmatch(body)))
+    return len(unbase64(body)) >= SHORTEST_BODY
