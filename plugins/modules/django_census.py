@@ -110,6 +110,10 @@ options:
         read under these too, and nothing that the application makes of them may depend on the keys.
     type: bool
     default: false
+  supplied:
+    description: With O(rehearsed), new values come from a file. Only what no new value would change is tried.
+    type: bool
+    default: false
   left_out:
     description: With O(rehearsed), fields and properties that are not read, as for
       M(tetech.key_rotation.application_reading).

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from .conftest import Site
@@ -116,7 +118,10 @@ def test_attributes_that_depend_on_a_key_are_in_the_plan_and_stop_a_rotation_wit
 
     before, keys = holders.read_all(), holders.env_file.read_bytes()
     ignored = ("-e", '{"key_rotation_application_ignore": ["customer.Holder.unsubscribe"]}')
-    for words in (("rotate", "--check"), ("rotate",)):
+    supplied = holders.folder / "new.vault.yml"
+    supplied.write_bytes(holders.vault().encrypt(json.dumps({"SECRET_KEY": "supplied-by-the-operator-7" * 3})))
+    values = ("-e", f"key_rotation_values_file={supplied}", "--vault-password-file", str(holders.password))
+    for words in (("rotate", "--check"), ("rotate",), ("rotate", "--check", *values), ("rotate", *values)):
         refused = holders.play(*words, *ignored)
         assert (refused.code != 0, refused.error()) == (True, "E_DEPENDS_ON_KEY"), refused.text
         assert "Nothing was changed." in refused.text

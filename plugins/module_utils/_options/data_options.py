@@ -60,6 +60,7 @@ DJANGO_CENSUS: Spec = {
     "acknowledge": {"type": "str", "default": ""},
     "accounted": {"type": "bool", "default": False},
     "rehearsed": {"type": "bool", "default": False},
+    "supplied": {"type": "bool", "default": False},
     "left_out": {"type": "list", "elements": "str", "default": []},
     "sessions_allowed": {"type": "list", "elements": "str", "default": []},
 }

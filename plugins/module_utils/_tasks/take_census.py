@@ -74,8 +74,7 @@ def take_census(task: HostTask) -> ModuleResult:
                 return {"changed": False, "failed": True, **exc.as_result(), **_named(compared), **key_ids}
         tallies, written = compared.tallies, compared.written
         if params["rehearsed"] and application.keyring.base == "current":
-            application.refuse_unfit("pending" if "pending" in application.keyring.stages else rotation.TRIAL)
-            refuse(application.depending_on_keys(params["left_out"]))
+            _rehearse(params, application)
         needing = _needing(params, application, tallies, outside)
         damaged = _damaged(params, application, written)
         left = _connected_since_before(params, application)
@@ -104,6 +103,21 @@ def take_census(task: HostTask) -> ModuleResult:
         "outside": [{"column": each.column, "what": each.what} for each in outside],
         **needing,
     }
+
+
+def _rehearse(params: TaskParams, application: Any) -> None:
+    """Raise what would stop a rotation under new keys. That the application does not start with values which nobody has
+    supplied says nothing of those that a person has."""
+    from .._engine.discovery.findings import refuse
+    from .._engine.rotation import TRIAL
+
+    found = application.depending_on_keys(params["left_out"])
+    if params["supplied"]:
+        found += application.made_of_keys()
+        found = [each for each in found if each.kind.name != "new_keys_refused"]
+    else:
+        application.refuse_unfit("pending" if "pending" in application.keyring.stages else TRIAL)
+    refuse(found)
 
 
 def _key_ids(application: Any) -> dict[str, str]:
