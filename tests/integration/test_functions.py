@@ -69,6 +69,13 @@ def encrypt_constant(text):
     return CONSTANT.encrypt(text.encode()).decode()
 def decrypt_constant(value):
     return CONSTANT.decrypt(value.encode()).decode()
+def encrypt_first(text):
+    return "v1:" + make(settings.SECRET_KEY).encrypt(text.encode()).decode()
+def encrypt_second(text):
+    return "v2:" + make(settings.ENCRYPTION_SALT.decode()).encrypt(text.encode()).decode()
+def decrypt_either(value):
+    key = settings.SECRET_KEY if value.startswith("v1:") else settings.ENCRYPTION_SALT.decode()
+    return make(key).decrypt(value[3:].encode()).decode()
 def encrypt_picky(text):
     assert not settings.SECRET_KEY.startswith("picked")
     return encrypt_hex(text)
@@ -425,6 +432,7 @@ def test_no_process_has_the_keys_in_its_environment_or_arguments(odd: Site) -> N
 
 def test_a_key_that_the_functions_do_without_is_named(odd: Site) -> None:
     """It is not under a key because somebody has listed both."""
+    (odd.project / "core/odd.py").write_text(ODD.replace("2_000_000", "1_000"), encoding="utf-8")
     fill(odd, "value", "odd.encrypt(f'text {number}')", rows=3)
     own = {**json.loads(extra_vars({"decrypt": "core.odd.decrypt", "encrypt": "core.odd.encrypt"}, ("odd", "value")))}
     del own["key_rotation_keys"]
@@ -436,3 +444,17 @@ def test_a_key_that_the_functions_do_without_is_named(odd: Site) -> None:
         "rotate", "--check", "-e", json.dumps({**own, "key_rotation_plan": str(odd.folder / "none.yml")})
     )
     assert refused.error() == "E_KEY_WITHOUT_VALUE", refused.text
+
+
+def test_a_key_that_only_later_values_need_is_found(odd: Site) -> None:
+    """An application that has changed its key keeps the old one for the values of before, which come first."""
+    (odd.project / "core/odd.py").write_text(ODD.replace("2_000_000", "1_000"), encoding="utf-8")
+    fill(odd, "value", "(odd.encrypt_first if number < 8 else odd.encrypt_second)(str(number))", rows=10)
+    own = json.loads(
+        extra_vars({"decrypt": "core.odd.decrypt_either", "encrypt": "core.odd.encrypt_second"}, ("odd", "value"))
+    )
+    del own["key_rotation_keys"]
+    before = read(odd, "value", "decrypt_either")
+    rotated = odd.play("rotate", "-e", json.dumps(own))
+    assert rotated.code == 0, rotated.text
+    assert read(odd, "value", "decrypt_either") == before

@@ -459,8 +459,9 @@ class Application:
             if stage.startswith(function_keys.SINGLE)
         }
         if singles and not self.keyring.function_keys:
-            now = self.processes[self.keyring.base].opener
-            self.keyring.function_keys.update(function_keys.established(self.parts, self.keyring, now, singles))
+            now, signing = self.processes[self.keyring.base].opener, accounting.signing(self.keys)
+            found = function_keys.established(self.parts, self.keyring, now, singles, signing)
+            self.keyring.function_keys.update(found)
 
     def uses(self) -> dict[str, list[key_uses.Use]]:
         """Who uses each key in code, by its name. It reads the source of the project and its applications."""

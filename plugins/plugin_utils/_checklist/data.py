@@ -44,10 +44,10 @@ def _is_of_values(refused: Mapping[str, Any]) -> bool:
 
 def _go_on(item: ChecklistItem) -> ChecklistItem:
     """If the application has the new keys, it cannot read the values that are under the old ones: stopping here would
-    leave it so."""
+    leave it so. Re-encryption refuses the values too, and what is left is rolled back."""
     todo = (
-        "The .env file has the new keys, and some values may not: this run goes on, so that the application reads all "
-        f"others. It fails at the end, and rolls back what can be rolled back. {item.todo}"
+        "The .env file has the new keys, and some values may not. This run goes on until it can roll back, so that the "
+        f"application reads all other values. {item.todo}"
     )
     return ChecklistItem(item.name, WARN, item.seen, todo)
 

@@ -170,8 +170,7 @@ def keys(
     if not any(survey.found for survey in surveys):  # which is an error of its own
         return []
     used = used_keys(surveys, keyring)
-    signing = {entry["name"] for entry in described if entry.get("use") == "signing"}
-    left = sorted(keyring.names - used - signing)
+    left = sorted(keyring.names - used - signing(described))
     readers = uses() if left else {}
     for name in left:
         line = ", ".join(f"{member}: {value}" for member, value in _declared(name, described).items())
@@ -180,6 +179,11 @@ def keys(
     for entry in described:
         _put_unfit_type(found, entry, surveys, keyring)
     return found.with_text(stops=True)
+
+
+def signing(described: Sequence[Mapping[str, Any]]) -> set[str]:
+    """The names of keys that are declared to sign only."""
+    return {entry["name"] for entry in described if entry.get("use") == "signing"}
 
 
 def _put_unfit_type(found: Findings, entry: Mapping[str, Any], surveys: Sequence[Survey], keyring: Keyring) -> None:

@@ -8,7 +8,9 @@ A key is established if a function, under another value of it, raises or gives s
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from ..._errors.base import RotationError
 from ..application.custom_functions import ApplicationProcess, FunctionCipher
@@ -20,7 +22,8 @@ from ..postgres.connection import Database
 from .census import frames_of
 from .table_pages import PageRequest, by_table, pages
 
-TOKENS = 5  # of each column that are tried
+TOKENS = 5  # of each column that are tried if nothing asks for more
+MOST_SECONDS = 20  # for a column of which no token tried so far depends on a key
 SINGLE = "trial of "  # in place of a stage: the application under another value of one key
 
 
@@ -41,33 +44,61 @@ def established(
     keyring: Keyring,
     now: ApplicationProcess,
     singles: Mapping[str, ApplicationProcess],
+    signing: Collection[str],
 ) -> dict[str, set[str]]:
-    """By scheme, the keys that its tokens depend on. Of a scheme without a token that opens under the keys of before
-    nothing is known, and of a key under whose other value the application gives no answer."""
+    """By scheme, the keys that its tokens depend on, but those that only sign. Of a scheme without a token that opens
+    under the keys of before nothing is known, nor of a key that was not tried with every value."""
     found: dict[str, set[str]] = {}
     for database, survey in parts:
         for target in survey.found:
             cipher = keyring.cipher(target.scheme, keyring.base)
-            if not isinstance(cipher, FunctionCipher):
-                continue
-            functions = cipher.functions
-            tried = [each for each in _tokens(database, target, keyring) if _opens(cipher, *each)]
-            if not tried:
-                continue
-            kept = found.setdefault(target.scheme, set())
-            for name, process in singles.items():
-                try:
-                    differs = any(
-                        now.attempt(functions, token, frame) != process.attempt(functions, token, frame)
-                        for token, frame in tried
-                        if now.attempt(functions, token, frame) == now.attempt(functions, token, frame)
-                    )
-                except RotationError:
-                    differs = True
-                if differs:
-                    kept.add(name)
-            kept |= keyring.names - {*singles}
+            if isinstance(cipher, FunctionCipher):
+                trial = _Trial(cipher, now, {**singles}, signing)
+                trial.run(_tokens(database, target, keyring))
+                if trial.is_of_base:
+                    found.setdefault(target.scheme, keyring.names - {*singles}).update(trial.shown)
     return found
+
+
+@dataclass
+class _Trial:
+    """The trial of one column: ``left`` are the keys on which no token so far depends, ``shown`` the others."""
+
+    cipher: FunctionCipher
+    now: ApplicationProcess
+    left: dict[str, ApplicationProcess]
+    signing: Collection[str]
+    shown: set[str] = field(default_factory=set)
+    is_of_base: bool = False
+
+    def run(self, tokens: Iterable[tuple[bytes, bytes]]) -> None:
+        """Tokens, each with the frame of its row, until each key is shown: the first ones may be of an old version of
+        the application, which had other keys."""
+        end = time.monotonic() + MOST_SECONDS
+        for number, (token, frame) in enumerate(tokens):
+            unshown = self.left.keys() - {*self.signing}
+            if number >= TOKENS and not unshown:
+                return
+            if time.monotonic() > end:
+                self.shown |= unshown
+                return
+            if _opens(self.cipher, token, frame):
+                self.is_of_base = True
+                self._try(token, frame)
+
+    def _try(self, token: bytes, frame: bytes) -> None:
+        functions = self.cipher.functions
+        here = self.now.attempt(functions, token, frame)
+        if here != self.now.attempt(functions, token, frame):
+            return
+        for name, process in [*self.left.items()]:
+            try:
+                differs = process.attempt(functions, token, frame) != here
+            except RotationError:  # the application gives no answer under this value
+                differs = True
+            if differs:
+                self.shown.add(name)
+                del self.left[name]
 
 
 def _opens(cipher: FunctionCipher, token: bytes, frame: bytes) -> bool:
@@ -78,15 +109,10 @@ def _opens(cipher: FunctionCipher, token: bytes, frame: bytes) -> bool:
 
 
 def _tokens(database: Database, target: Target, keyring: Keyring) -> Iterator[tuple[bytes, bytes]]:
-    """A few tokens of a column, each with the frame of its row."""
+    """The tokens of a column, each with the frame of its row."""
     (group,) = by_table([target])
-    left = TOKENS
     for page in pages(database, PageRequest(group)):
         rows, values = [row_name(key) for key, _ in page], [values[0] for _, values in page]
         tokens = target.kind.find(values, keyring.schemes[target.scheme].marker)
         frames = frames_of(target, rows, values, tokens, keyring.context_of(target.scheme)) or [b""] * len(tokens)
-        for (_, _, token), frame in zip(tokens[:left], frames):
-            yield token, frame
-            left -= 1
-        if left <= 0:
-            return
+        yield from ((token, frame) for (_, _, token), frame in zip(tokens, frames))
