@@ -216,7 +216,8 @@ class Application:
             return None
         functions = {name: scheme for name, scheme in self.keyring.schemes.items() if scheme.functions}
         stages = {**self.keyring.stages, TRIAL: self.trial}
-        return Keyring(functions, stages, self.keyring.application, self.keyring.base, self.processes)
+        processes = {stage: self.processes[stage] for stage in stages if stage in self.processes}
+        return Keyring(functions, stages, self.keyring.application, self.keyring.base, processes)
 
     def depending_on_keys(self, ignore: Collection[str]) -> list[Finding]:
         """The attributes of models, but those in ``ignore``, that read another value under new keys although the same
