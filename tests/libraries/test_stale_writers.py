@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 from harness.application import application
 from harness.conditions import FENCED, SERVES, STOPPED, Conditions
-from harness.ends import ENDS
+from harness.ends import ENDS, kill, switched
 from harness.project.libraries import OWN, SEVEN
+from harness.project.writers import ERROR_TEXT
 from harness.verdict import judge, rows_of_table
 
 
@@ -74,3 +75,26 @@ def test_every_value_is_read_or_the_run_fails_and_names_it(
         record_property("outcome", row)
     wrong = [each.shown() for each in verdicts if not each.right]
     assert not wrong, "\n".join([*wrong, run.text[-6000:]])
+
+
+SAVE = "from safe import models; row = models.{model}.objects.get(pk=8); row.other = {value!r}; row.save()"
+
+
+@pytest.mark.thorough
+@pytest.mark.timeout(1200)
+@pytest.mark.parametrize(
+    ("kind", "value", "code"),
+    [("fixed_text", ERROR_TEXT, "E_VALUES_DAMAGED"), ("none", None, "E_VALUES_EMPTIED")],
+)
+def test_what_was_saved_over_one_value_before_a_rollback_ends_it_with_an_error(
+    kind: str, value: str | None, code: str, host: str, tmp_path: Path
+) -> None:
+    """A single value that another process lost is enough, if nothing else shows what it did."""
+    with application(tmp_path, host, ("food_ordering",), SERVES) as app:
+        app.write_inventory()
+        kill(app, switched(app))
+        model = f"food_ordering_{kind}".title().replace("_", "")
+        app.python("manage.py", "shell", "--command", SAVE.format(model=model, value=value))
+        run = app.play("rollback")
+        assert (run.code != 0, code in run.text) == (True, True), run.text[-6000:]
+        assert f"food_ordering_{kind}._other_encrypted:8" in run.text.split(code)[1], run.text[-6000:]

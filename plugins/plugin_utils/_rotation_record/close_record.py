@@ -42,14 +42,14 @@ def complete(log: RotationLog, task: RecordTask) -> RecordResult:
     result, state = _finish(log, record)
     emptied = _emptied(state)
     _refuse_written(state, emptied)
-    _refuse_emptied(emptied)
+    _refuse_emptied(emptied, "rotation")
     return result
 
 
 def roll_back(log: RotationLog, task: RecordTask) -> RecordResult:
     """The rollback is done. Unless a failed task led to it, raises E_UNREADABLE if no key decrypts some values,
-    E_VALUES_DAMAGED if another process wrote some that the application cannot read, and E_VALUES_WRITTEN if it wrote
-    some while the application was stopped."""
+    E_VALUES_DAMAGED if another process wrote some that the application cannot read, E_VALUES_WRITTEN if it wrote some
+    while the application was stopped, and E_VALUES_EMPTIED if it emptied some."""
     if log.controller.check_mode:
         log.controller.display.display(DRY_RUN)
         return {}
@@ -65,7 +65,9 @@ def roll_back(log: RotationLog, task: RecordTask) -> RecordResult:
         _refuse_unreadable(state)
         if damaged := build_damaged_error(state.census.proof.damaged):
             raise damaged.with_changed(f"The rollback is done. {data_sentences.values(state.state)}")
-        _refuse_written(state)
+        emptied = [value for value, reads in state.census.proof.damaged if reads == NOTHING]
+        _refuse_written(state, emptied)
+        _refuse_emptied(emptied, "rollback")
     return result
 
 
@@ -110,11 +112,11 @@ def _emptied(state: RotationState) -> list[str]:
     return [value for value, reads in state.watched.reading.get("written") or [] if reads == NOTHING]
 
 
-def _refuse_emptied(emptied: Sequence[str]) -> None:
-    """Raise E_VALUES_EMPTIED for such values: the rotation stays, and a person has to look at them."""
+def _refuse_emptied(emptied: Sequence[str], what: str) -> None:
+    """Raise E_VALUES_EMPTIED for such values: what was done stays, and a person has to look at them."""
     if emptied:
         raise ValuesEmptied(
-            changed="The rotation is completed, and all other values are proved.",
+            changed=f"The {what} is completed, and all other values are proved.",
             count=len(emptied),
             rows=format_values(emptied),
             repair=format_repair(emptied),

@@ -282,10 +282,18 @@ def _made_from(member: Any, attribute: str) -> bool:
     """Whether reading it reads the attribute, as its code or its members say. Nothing is called to find out."""
     getter = getattr(member, "fget", None) or getattr(member, "func", None)
     if inspect.isfunction(getter):
-        code = getter.__code__
-        return attribute in code.co_names or attribute in code.co_consts
+        return any(isinstance(name, str) and name == attribute for name in _names_in(getter))
     own = getattr(member, "__dict__", None)
     return hasattr(type(member), "__get__") and isinstance(own, dict) and attribute in map(str, own.values())
+
+
+def _names_in(function: Any) -> Iterator[Any]:
+    """What the code of a function names, and what was handed to it by a function that made it."""
+    yield from (*function.__code__.co_names, *function.__code__.co_consts)
+    yield from (*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values())
+    for cell in function.__closure__ or ():
+        with contextlib.suppress(ValueError):  # it is empty
+            yield cell.cell_contents
 
 
 def _is_plain(model: Any, column: Any) -> bool:

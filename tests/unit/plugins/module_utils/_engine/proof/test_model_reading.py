@@ -314,9 +314,18 @@ class Descriptor:
         raise AssertionError("nothing is called to find out")
 
 
+def decrypted(column: str) -> property:
+    def read(self: Any) -> str:
+        return getattr(self, column)
+
+    return property(read)
+
+
 class Person:
     _name = ""
     phone = Descriptor("_phone")
+    tax_number = decrypted("_tax_number")
+    account = property(lambda self, column="_account": getattr(self, column))
     other = Descriptor("_other")
 
     @property
@@ -332,6 +341,15 @@ class Person:
         raise AssertionError("nothing is called to find out")
 
 
-@pytest.mark.parametrize(("column", "made"), [("_name", ["name"]), ("_phone", ["phone", "shown"]), ("_email", [])])
+@pytest.mark.parametrize(
+    ("column", "made"),
+    [
+        ("_name", ["name"]),
+        ("_phone", ["phone", "shown"]),
+        ("_tax_number", ["tax_number"]),
+        ("_account", ["account"]),
+        ("_email", []),
+    ],
+)
 def test_attributes_that_are_made_from_a_column_are_found_by_their_code(column, made):
     assert model_readers.made_from(Person, column) == made
