@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from harness.application import application
-from harness.conditions import FENCED, SERVES, STOPPED, Conditions
+from harness.conditions import FENCED, PREPARED, SERVES, STOPPED, Conditions
 from harness.ends import ENDS, kill, switched
 from harness.project.libraries import OWN, SEVEN
 from harness.project.writers import ERROR_TEXT
@@ -51,6 +51,7 @@ SHORT = (
 CASES = [
     *(Case(libraries, end) for libraries in APPLICATIONS for end in ENDS),
     *(Case(libraries, end, how) for libraries in WITHOUT_FENCE for end in ENDS_UNFENCED for how in (SERVES, STOPPED)),
+    *(Case(TOGETHER, end, PREPARED) for end in ENDS),
 ]
 CASES += [case for case in SHORT if case not in CASES]
 
