@@ -1,7 +1,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What keeps the stale writer from writing: the fence, or nothing, next to an application that is stopped or serves; and
-how the run goes about it."""
+"""What keeps the stale writer from writing: the fence, or nothing, next to an application that is stopped or serves;
+and how the run goes about it."""
 
 from __future__ import annotations
 

@@ -21,7 +21,8 @@ OF_WRITES = (
     "E_VALUES_WRITTEN",
     "E_DIGEST_CHANGED",
     "Values that another process changed",
-    "Rows that another process changed",  # also before a rollback
+    "Rows that another process changed",
+    "Rows that changed since the rotation first counted them",
 )
 OF_WRITES_IN_RECORD = ("written_rows", "differing_rows", "others_rows")  # with the keys of rows by column, or by table
 COUNTED = re.compile(r"acknowledge=\S+")  # not values, but how many of a column
@@ -101,7 +102,7 @@ def row_of(name: str) -> str:
 def names_in(text: str) -> tuple[set[str], set[str]]:
     """Values by the name that the collection gives them: those that cannot be read, and those that were written by
     another process. Those that are only said to be under other keys are neither."""
-    sentences = "|".join(OF_WRITES[-2:])
+    sentences = "|".join(OF_WRITES[-3:])
     parts = re.split(rf"\b(E_[A-Z_]+\b|{sentences})", COUNTED.sub("", " ".join(text.split())))
     told = list(zip(["", *parts[1::2]], parts[::2]))
     unreadable = " ".join(part for about, part in told if about not in OF_KEYS + OF_WRITES)

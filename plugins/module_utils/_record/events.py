@@ -10,7 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from typing import Any
+from typing import Any, NamedTuple
+
+from .._errors.run import NotRun
 
 INTENT, DONE, FAILED = "intent", "done", "failed"
 
@@ -65,10 +67,24 @@ class Event:
     def is_failed(self) -> bool:
         return self.phase == FAILED
 
+    @property
+    def was_run(self) -> bool:
+        """Whether it is no part of a process in which another one failed before it."""
+        return bool(self.error.get("code") != NotRun.code)
 
-def rows_since(since: Mapping[str, Any]) -> Mapping[str, Sequence[str]]:
-    """The rows by column or table that a census for a report found to differ from before the first write."""
-    return {**(since.get("written_rows") or {}), **(since.get("added_rows") or {})}
+
+class SinceBefore(NamedTuple):
+    """How the rows differ from before the first write: whether all are the ``same`` (None if they were not compared),
+    those whose value changed by column, and the new ones by table."""
+
+    same: bool | None
+    changed: Mapping[str, Sequence[str]]
+    new: Mapping[str, Sequence[str]]
+
+    @classmethod
+    def of(cls, found: Mapping[str, Any]) -> SinceBefore:
+        """As a census for a report has it."""
+        return cls(found.get("same"), found.get("written_rows") or {}, found.get("added_rows") or {})
 
 
 @dataclass(frozen=True)
@@ -100,18 +116,9 @@ class RunEvent(Event):
     pages: str = ""
 
     @property
-    def is_as_before(self) -> bool:
-        """Whether a rollback found every row as it was before the first write."""
-        return self._since.get("same") is True
-
-    @property
-    def differing(self) -> Mapping[str, Sequence[str]]:
-        """The rows by column or table that a rollback found to differ from before the first write."""
-        return rows_since(self._since)
-
-    @property
-    def _since(self) -> Mapping[str, Any]:
-        return (self.seen or {}).get("since") or {}
+    def since_before(self) -> SinceBefore:
+        """What a rollback found as it began."""
+        return SinceBefore.of((self.seen or {}).get("since") or {})
 
 
 @dataclass(frozen=True)

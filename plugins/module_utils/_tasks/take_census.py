@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from .._errors.base import RotationError
 from .._errors.env_file import EnvNotSwitched
 from .host_task import HostTask, ModuleResult, TaskParams
+from .second_look import SecondLook, second_look
 
 if TYPE_CHECKING:
     from .._engine.postgres.session_types import DatabaseSession
@@ -61,17 +62,19 @@ def take_census(task: HostTask) -> ModuleResult:
             _leave_out_proved(params, application)
         compared = _counted(params, application, baseline)
         if not params["report_only"] and params["leaving"] is None:
-            try:
-                refuse(application.among_kept(params["expect_stage"] or ""))
-                _refuse_outside(params, application, outside)
-                _refuse(params, application, compared.tallies, baseline)
-                if params["accounted"]:
-                    _refuse_unsettled(application, compared.tallies)
-                _compare(params, application, compared, baseline)
-            except RotationError as exc:  # who reads it asks where the values are, and who wrote them
-                _name_written(params, application, compared, baseline)
-                key_ids = {"key_ids": _key_ids(application)}
-                return {"changed": False, "failed": True, **exc.as_result(), **_named(compared), **key_ids}
+            judged = [column for column in baseline if not params["serving"] or column.name in _columns(params)]
+            with second_look(params, application, baseline, judged) as look:
+                try:
+                    refuse(application.among_kept(params["expect_stage"] or ""))
+                    _refuse_outside(params, application, outside)
+                    _refuse(params, application, compared.tallies, baseline, look)
+                    if params["accounted"]:
+                        _refuse_unsettled(application, compared.tallies)
+                    _compare(params, application, compared, judged, look)
+                except RotationError as exc:  # who reads it asks where the values are, and who wrote them
+                    _name_written(params, compared, look)
+                    key_ids = {"key_ids": _key_ids(application)}
+                    return {"changed": False, "failed": True, **exc.as_result(), **_named(compared), **key_ids}
         tallies, written = compared.tallies, compared.written
         if params["rehearsed"] and application.keyring.base == "current":
             _rehearse(params, application)
@@ -228,9 +231,12 @@ def _needing(params: TaskParams, application: Any, tallies: Any, outside: Any) -
     return {"needing": [*found, *application.needing_outside(outside, params["leaving"])]}
 
 
-def _refuse(params: TaskParams, application: Any, tallies: Any, baseline: list[CensusResult]) -> None:
-    """Raise where the data, the env file or the application is not what it should be."""
-    from .._engine.proof import census
+def _refuse(
+    params: TaskParams, application: Any, tallies: Any, baseline: list[CensusResult], look: SecondLook | None
+) -> None:
+    """Raise where the data, the env file or the application is not what it should be; E_VALUES_OVERWRITTEN if the rows
+    say that another process wrote what does not open."""
+    from .._engine.proof import census, damage
     from .._options.engine_request import refuse_other_source
 
     if params["unopened"] == "as_before":
@@ -241,7 +247,8 @@ def _refuse(params: TaskParams, application: Any, tallies: Any, baseline: list[C
     try:
         census.refuse_unreadable(tallies, classes)
     except RotationError:
-        _refuse_overwritten(params, application, classes, baseline)
+        if look:
+            damage.refuse_overwritten(census.beyond(look.tallies, baseline), classes, look.looks)
         raise
     keys = refuse_other_source(params, application.started)
     if params["expect_stage"]:
@@ -257,21 +264,6 @@ def _refuse_unsettled(application: Any, tallies: Any) -> None:
 
     stays = census.staying_plain(tallies, application.settlements)
     refuse([*stays, *census.left_alone(tallies, application.settlements)])
-
-
-def _refuse_overwritten(
-    params: TaskParams, application: Any, classes: tuple[str, ...], baseline: list[CensusResult]
-) -> None:
-    """Raise E_VALUES_OVERWRITTEN if the rows say that another process wrote what does not open."""
-    from .._engine.proof import census, damage, row_digests
-    from .._engine.rewrite.concurrent_writers import ConcurrentWrites
-
-    others = ConcurrentWrites.of([params["others"]] if params["others"] else [])
-    with row_digests.comparison(params["row_digests"], baseline, others, application.unauthenticated) as rows:
-        if rows is not None:
-            tallies = application.census(params["digest_stage"], each_row=rows)
-            looks = rows.looks({column.table for column in baseline})
-            damage.refuse_overwritten(census.beyond(tallies, baseline), classes, looks)
 
 
 def _connected_since_before(params: TaskParams, application: Any) -> list[DatabaseSession]:
@@ -312,52 +304,38 @@ def _unopened(params: TaskParams, tallies: Any) -> dict[str, Any]:
     return {"count": count, "rows": rows} if count and params["unopened"] == "as_before" else {}
 
 
-def _compare(params: TaskParams, application: Any, compared: Compared, baseline: list[CensusResult]) -> None:
+def _compare(
+    params: TaskParams, application: Any, compared: Compared, baseline: list[CensusResult], look: SecondLook | None
+) -> None:
     """Compare it with the baseline: the digests of all, otherwise every row. Raises if a value differs that no other
     process wrote."""
-    from .._engine.proof import census, row_digests
-    from .._engine.rewrite.concurrent_writers import ConcurrentWrites
+    from .._engine.proof import census
 
-    others = ConcurrentWrites.of([params["others"]] if params["others"] else [])
-    whole, columns = baseline, _columns(params)
-    baseline = [column for column in whole if not params["serving"] or column.name in columns]
     differs: RotationError | None = None
     try:
         census.refuse_difference(baseline, compared.results)
     except RotationError as exc:
         differs = exc
-    with row_digests.comparison(params["row_digests"], whole, others, application.unauthenticated) as rows:
-        if rows is None or not (differs or rows.earlier):
-            if differs:
-                raise differs
-            return
-        compared.tallies, compared.composed = application.census(params["digest_stage"], each_row=rows), None
-        looks = rows.looks({column.table for column in baseline})
-    _refuse(params, application, compared.tallies, baseline)
-    compared.differing = census.differing_rows(baseline, looks)
-    census.refuse_difference(baseline, compared.results, looks)
-    found = {table: look.as_result() for table, look in looks.items()}
+    if look is None or not (differs or look.has_earlier):
+        if differs:
+            raise differs
+        return
+    compared.tallies, compared.composed = look.tallies, None
+    _refuse(params, application, compared.tallies, baseline, look)
+    compared.differing = census.differing_rows(baseline, look.looks)
+    census.refuse_difference(baseline, compared.results, look.looks)
+    found = {table: each.as_result() for table, each in look.looks.items()}
     compared.meanwhile = {table: counts for table, counts in found.items() if any(counts.values())}
-    compared.written = _select_written(compared.tallies, looks)
-    compared.added = _added(looks)
+    compared.written = _select_written(compared.tallies, look.looks)
+    compared.added = _added(look.looks)
 
 
-def _name_written(params: TaskParams, application: Any, compared: Compared, baseline: list[CensusResult]) -> None:
+def _name_written(params: TaskParams, compared: Compared, look: SecondLook | None) -> None:
     """Of a census that was refused before it was compared with its baseline: what another process wrote since. It may
     have caused the refusal, and may have written values that open and that are not what they were."""
-    from .._engine.proof import row_digests
-    from .._engine.rewrite.concurrent_writers import ConcurrentWrites
-
-    if compared.differing or params["serving"] or not params["others"]:
-        return
-    others = ConcurrentWrites.of([params["others"]])
-    with row_digests.comparison(params["row_digests"], baseline, others, application.unauthenticated) as rows:
-        if rows is None:
-            return
-        application.census(params["digest_stage"], each_row=rows)
-        looks = rows.looks({column.table for column in baseline})
-    compared.written = _select_written(compared.tallies, looks)
-    compared.added = _added(looks)
+    if look and params["others"] and not (compared.differing or params["serving"]):
+        compared.written = _select_written(compared.tallies, look.looks)
+        compared.added = _added(look.looks)
 
 
 def _select_written(tallies: Any, looks: Any) -> dict[str, list[str]]:

@@ -105,8 +105,9 @@ class DataTracker:
         """A new run. A rollback looks at everything before it begins, and at the hosts that it can reach."""
         if event.name != ROLLBACK:
             return
-        self.same &= event.is_as_before
-        self.meanwhile |= bool(event.differing)
+        since = event.since_before
+        self.same &= since.same is True
+        self.meanwhile |= bool(since.changed or since.new)
         if (seen := event.seen) is None:
             return
         self.hosts = {name: replace(host, reached=False) for name, host in self.hosts.items()}

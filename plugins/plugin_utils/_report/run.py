@@ -92,7 +92,7 @@ class Run:
         self.accounts.apply(event)
         self.nodes |= {event.control_node} - {""}
         self.timeline.apply(event)
-        if event.host:
+        if event.host and event.was_run:
             self.hosts.pop(event.host, None)
             self.hosts[event.host] = event.error.get("code", "")
         if isinstance(event, KeyEvent if self.direction == RETIRE else RunEvent):
@@ -243,7 +243,8 @@ def _begin(direction: str, event: Event, given: Mapping[str, Any]) -> Run:
 
 def stops(event: Event) -> bool:
     """Whether it ends a run: that nobody was notified, or that a left copy could not be dropped, does not."""
-    return event.is_failed and not isinstance(event, NotificationEvent) and event.state != "cleared"
+    counts = event.is_failed and event.was_run and event.state != "cleared"
+    return counts and not isinstance(event, NotificationEvent)
 
 
 def _changes(event: Event) -> bool:

@@ -10,6 +10,7 @@ from typing import Any
 from ...module_utils._engine.postgres.sessions import format_session
 from ...module_utils._engine.proof.repair_option import format_repair
 from ...module_utils._engine.proof.value_list import format_values
+from ...module_utils._record.events import SinceBefore
 from . import data_state
 from .step_lines import unsteady
 
@@ -122,14 +123,17 @@ def of_others(rows: Mapping[str, Sequence[str]]) -> Iterator[str]:
         )
 
 
-def since_before(rows: Mapping[str, Sequence[str]]) -> Iterator[str]:
-    """If rows, by column or table, were not as before the first write when a rollback began."""
-    if named := [f"{name}:{row}" for name, each in sorted(rows.items()) for row in each]:
+def since_before(found: SinceBefore) -> Iterator[str]:
+    """If rows were not as before the first write when a rollback began."""
+    values, new = ([f"{name}:{row}" for name, each in sorted(rows.items()) for row in each] for rows in found[1:])
+    if values or new:
+        repair = (
+            f" If users did not write them, run the rollback playbook with {format_repair(values)}: it takes them from "
+            "the backup."
+        ) * bool(values)
         yield (
-            f"Rows that another process changed since the rotation first counted them: {format_values(named)}. The "
-            f"rollback kept what it wrote. If users did not write them, run the rollback playbook with "
-            f"{format_repair(named)}: it takes them "
-            "from the backup."
+            "Rows that changed since the rotation first counted them, and not by it: "
+            f"{format_values([*values, *new])}. The rollback kept what was written.{repair}"
         )
 
 

@@ -21,7 +21,7 @@ from ...module_utils._record.events import (
     RepairEvent,
     RestoreEvent,
     RunEvent,
-    rows_since,
+    SinceBefore,
 )
 from ...module_utils._services.commands import REMOVAL
 from . import restore_lines, sentences
@@ -57,7 +57,7 @@ class Warnings:
         self.run += isinstance(event, RunEvent) and event.is_intent
         if event.syslog is False:
             self.no_syslog[event.control_node] += 1
-        if event.is_failed and not isinstance(event, NO_STEPS):
+        if event.is_failed and event.was_run and not isinstance(event, NO_STEPS):
             code, what = event.error.get("code", "failed"), event.error.get("what", "")
             text = f"{step_name(event)}: {code}: {what}".rstrip(": ")
             self.notes.append(Note(text, self.run, True, event.error.get("what")))
@@ -102,7 +102,7 @@ def _sentences_of(event: Event) -> Iterator[str]:
     """What one event says that a person should know."""
     if isinstance(event, CensusEvent):
         yield from sentences.meanwhile(event.meanwhile, event.written_rows)
-        yield from sentences.since_before(rows_since(event.since))
+        yield from sentences.since_before(SinceBefore.of(event.since))
         yield from sentences.unopened(event.unopened)
         yield from sentences.still_connected(event.sessions)
         yield from sentences.outside(event.outside if event.is_proof else ())  # each census of a rollback meets them
@@ -121,7 +121,7 @@ def _sentences_of(event: Event) -> Iterator[str]:
     elif isinstance(event, RunEvent):
         for key in event.former_signers:
             yield f"The key that signs records was changed or lost before {event.time}: it was {_print(key)}."
-        yield from sentences.since_before(event.differing)
+        yield from sentences.since_before(event.since_before)
         if event.resumed:
             yield f"A run that had not ended was resumed at {event.time}."
 

@@ -128,6 +128,10 @@ class ModelReader:
             if value is not None:
                 yield column, target, value
 
+    def unset(self, instance: Any) -> list[str]:
+        """The encrypted columns that store nothing in one row."""
+        return [each.attname for each, _ in self._held if getattr(instance, f"{STORED}{each.attname}", None) is None]
+
     def _hides(self, instance: Any, text: str) -> bool:
         """Whether a row stores what may be encrypted, and reads as something else."""
         stored = (getattr(instance, f"{STORED}{name}", None) for name in self.columns)

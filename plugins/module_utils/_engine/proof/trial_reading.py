@@ -51,11 +51,14 @@ def findings(
     for known in by_model(targets, keyring, b""):
         readers = [reader for reader in known if reader.full_name not in ignore]
         asked: list[RowQuestion] = []
-        read: list[tuple[Answer, Answer]] = []
+        here: list[list[RowQuestion]] = []
         with contextlib.suppress(Exception):  # a model that cannot be read is reported by those who read all of it
-            asked, read = _read_here(readers, keyring, trial)
+            asked, here = _questions(readers, keyring, trial)
         if asked:
-            _compare(readers, read, ask(asked), compared)
+            before = [answer_all(questions) for questions in here]
+            there = ask(asked)
+            after = answer_all(here[0])  # the application serves: what a user changes meanwhile depends on no key
+            _compare(readers, list(zip(*before, after)), there, compared)
     opened = {target.scheme for reader in compared.same for target in reader.targets}
     return [_finding(reader) for reader in compared.other if _is_established(reader, opened)]
 
@@ -80,23 +83,23 @@ def _columns(reader: ModelReader) -> str:
     return ", ".join(f"{reader.table}.{column_of(each)}" for each in fields)
 
 
-def _read_here(
+def _questions(
     readers: Sequence[ModelReader], keyring: Keyring, trial: Keyring
-) -> tuple[list[RowQuestion], list[tuple[Answer, Answer]]]:
-    """Questions about a few rows of one model for the process under other keys, and what is read of each row here, by
-    two tokens of the same."""
+) -> tuple[list[RowQuestion], list[list[RowQuestion]]]:
+    """Questions about a few rows of one model for the process under other keys, and for this one, twice, with other
+    tokens of the same."""
     rows = list(_rows(readers))
     held = {target.name: target for reader in readers for target in reader.targets}
     out_of_reach = {name for name, target in held.items() if _is_out_of_reach(target, keyring, trial)}
     names = [reader.name for reader in readers if not {target.name for target in reader.targets} & out_of_reach]
     here = [[_question(readers, row, names, keyring, out_of_reach) for row in rows] for _ in range(2)]
     asked = [_question(readers, row, names, trial, out_of_reach) for row in rows]
-    return asked, list(zip(*map(answer_all, here)))
+    return asked, here
 
 
 def _compare(
     readers: Sequence[ModelReader],
-    read: Sequence[tuple[Answer, Answer]],
+    read: Sequence[tuple[Answer, ...]],
     other: Sequence[Answer],
     compared: TrialReadings,
 ) -> None:
@@ -105,8 +108,8 @@ def _compare(
     for reader in readers:
         steady = [
             (one[reader.name], there.get(reader.name))
-            for (one, two), there in zip(read, other)
-            if reader.name in one and one[reader.name] == two.get(reader.name)
+            for (one, *again), there in zip(read, other)
+            if reader.name in one and all(one[reader.name] == each.get(reader.name) for each in again)
         ]
         if any(here != there and (there is not None or not reader.targets) for here, there in steady):
             compared.other.append(reader)
@@ -141,6 +144,7 @@ def _question(
     held: dict[str, Any] = {}
     tokens = KeyedTokens(keyring)
     for reader in readers:
+        held.update(dict.fromkeys(reader.unset(row)))  # a user may give it a value, under the keys of now
         for column, target, stored in reader.stored(row):
             if target.name not in out_of_reach and column.attname not in held:
                 held[column.attname] = _sealed_again(reader, target, stored, keyring)

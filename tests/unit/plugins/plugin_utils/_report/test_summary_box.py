@@ -262,3 +262,12 @@ def test_what_was_prepared_is_no_part_of_the_downtime_and_what_was_not_is_named(
     assert rows(play, "prepared") == [said]
     assert "shop was not prepared: it has the search columns bidx" in wide(play)
     assert not rows(completed(play), "prepared"), "a run that prepared nothing does not say so"
+
+
+def test_a_run_failed_for_what_failed_and_not_for_what_was_not_run_after_it(play):
+    error = {"code": "E_DIGEST_CHANGED", "what": "the decrypted data changed"}
+    play.begun().prepared().switched().step("django_census", "failed", error=error)
+    play.step("application_reading", "failed", error={"code": "E_NOT_RUN", "what": "it was not run"})
+    play.step("rotate", "failed", failed_task="Proof")
+    assert rows(play, "failed")[:1] == ["failed E_DIGEST_CHANGED: the decrypted data changed."]
+    assert "E_NOT_RUN" not in wide(play)

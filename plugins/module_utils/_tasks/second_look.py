@@ -1,0 +1,58 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Every row next to what it was before the first write, by the row digests of then."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from .host_task import TaskParams
+
+if TYPE_CHECKING:
+    from .._engine.proof.census import Tally
+    from .._engine.proof.census_result import CensusResult
+    from .._engine.proof.row_digests import Comparison, TableComparison
+
+
+class SecondLook:
+    """Reads every value once more, when one of those who need it asks first."""
+
+    def __init__(self, application: Any, rows: Comparison, stage: str, tables: set[str]) -> None:
+        self._application, self._rows, self._stage, self._tables = application, rows, stage, tables
+
+    @property
+    def has_earlier(self) -> bool:
+        """Whether an interrupted run found rows that others had written."""
+        return bool(self._rows.earlier)
+
+    @property
+    def tallies(self) -> list[Tally]:
+        """The census that it takes."""
+        return self._taken[0]
+
+    @property
+    def looks(self) -> dict[str, TableComparison]:
+        """What differs, by table."""
+        return self._taken[1]
+
+    @cached_property
+    def _taken(self) -> tuple[list[Tally], dict[str, TableComparison]]:
+        tallies = list(self._application.census(self._stage, each_row=self._rows))
+        return tallies, self._rows.looks(self._tables)
+
+
+@contextmanager
+def second_look(
+    params: TaskParams, application: Any, whole: Sequence[CensusResult], baseline: Sequence[CensusResult]
+) -> Iterator[SecondLook | None]:
+    """The look at the tables of ``baseline``; None without row digests of the ``whole`` census before."""
+    from .._engine.proof import row_digests
+    from .._engine.rewrite.concurrent_writers import ConcurrentWrites
+
+    others = ConcurrentWrites.of([params["others"]] if params["others"] else [])
+    with row_digests.comparison(params["row_digests"], whole, others, application.unauthenticated) as rows:
+        tables = {column.table for column in baseline}
+        yield None if rows is None else SecondLook(application, rows, params["digest_stage"], tables)
