@@ -224,15 +224,22 @@ def discard(path: str | None) -> None:
             os.unlink(path)
 
 
+def of_preparation(key: str) -> str:
+    """The id of a ``key`` for a file that is made while the application serves, so that users go on to write its rows.
+    Only who knows from what is prepared which ones they wrote can continue it."""
+    return f"{key} prepared"
+
+
 @contextlib.contextmanager
-def recording(path: str | None, key: str = "") -> Iterator[Recording | None]:
+def recording(path: str | None, key: str = "", continues: str = "") -> Iterator[Recording | None]:
     """A new file at ``path``, for its owner alone; the same one if it has digests under this ``key``, given by its id:
-    a rotation that was interrupted left it. None if there can be none: the work continues without it."""
+    a rotation that was interrupted left it. With ``continues``, the file has to have that id until now. None if there
+    can be none: the work continues without it."""
     made = None
     with contextlib.ExitStack() as stack:
         if path:
             with contextlib.suppress(*ERRORS):
-                kept = _left_over(path, key)
+                kept = _left_over(path, continues or key)
                 if not kept:
                     _make(path)
                 made = Recording(stack.enter_context(contextlib.closing(_connection(path))), key, kept=kept)

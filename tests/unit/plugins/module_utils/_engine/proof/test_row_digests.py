@@ -306,3 +306,22 @@ def test_a_file_that_was_left_with_other_columns_says_nothing_of_what_is_as_befo
         recording.end(BASELINE)
     with row_digests.left_over(path, {"pending": "k2"}, (), columns) as left:
         assert left is None
+
+
+def test_what_is_prepared_is_continued_only_by_who_says_so(path):
+    """Until the application is stopped, its users write the rows."""
+    prepared, edited = row_digests.of_preparation("key"), {"name": {**NAMES, "1": 11}}
+    recorded(path, {"name": NAMES}, key=prepared)
+    with row_digests.left_over(path, {"pending": "key"}, (), COLUMNS) as left:
+        assert left is None
+    assert recorded(path, edited) == []
+    assert recorded(path, {"name": NAMES}) == ["1"], "from here on it is the census of before the first write"
+
+    recorded(path, {"name": NAMES}, key=row_digests.of_preparation("key 2"))
+    with row_digests.recording(path, "key 2", row_digests.of_preparation("key 2")) as recording:
+        assert recording.goes_on
+        recording.forget(TABLE, ["1"])
+        recording.take(TABLE, {"name": {"1": 11}}, [])
+        recording.end(BASELINE)
+    assert recorded(path, edited, key="key 2") == []
+    assert recorded(path, {"name": NAMES}, key="key 2") == ["1"]
