@@ -40,6 +40,8 @@ options:
     description:
       - With O(state=prepared), a file on the host for the digest of each row that is prepared, as in
         M(tetech.key_rotation.django_reencrypt). It contains no values.
+      - Users may change these rows until the application is stopped. Only a M(tetech.key_rotation.django_reencrypt)
+        with the result of this module continues the file; any other one begins it again.
     type: path
   workers:
     description: Number of processes that work at the same time. V(0) means one for each core that the module may use.

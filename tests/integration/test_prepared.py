@@ -7,6 +7,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -23,8 +24,9 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.prepar
     PreparedCensus,
     PreparedCounting,
 )
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.proof import census, table_pages
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.proof import census, row_digests, table_pages
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.proof.census_result import CensusResult
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.proof.row_digests import EachRow
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.rewrite import (
     prepared,
     prepared_table,
@@ -358,9 +360,9 @@ def change(database: Database, keyring: Keyring) -> None:
     database.execute("INSERT INTO secrets VALUES (1000, %s, NULL)", (seal(keyring, "new"),))
 
 
-def whole_census(database: Database, keyring: Keyring) -> list[CensusResult]:
-    key = keyring.stages["pending"].digest_key
-    return [tally.result for tally in census.Census(database, targets(database), keyring, key).take()]
+def whole_census(database: Database, keyring: Keyring, each_row: EachRow | None = None) -> list[CensusResult]:
+    found = census.Census(database, targets(database), keyring, keyring.stages["pending"].digest_key)
+    return [tally.result for tally in found.take(each_row=each_row)]
 
 
 def counting(database: Database, keyring: Keyring) -> PreparedCounting:
@@ -386,6 +388,36 @@ def test_the_census_opens_what_changed_since_and_is_that_of_every_value(
     assert sorted(before.keys["secrets"]) == [("1000",), ("3",), ("4",), ("5",)]
     assert before.changes["secrets"] == {"changed": 2, "inserted": 1, "deleted": 1}
     assert [(tally.target.column, tally.rows) for tally in before.tallies] == [("a", 3), ("b", 3)]
+
+
+@pytest.mark.parametrize("then", ["by row", "too many changed", "another column has a value"])
+def test_of_what_users_changed_since_nobody_is_said_to_have_written_it(
+    database: Database, keyring: Keyring, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, then: str
+) -> None:
+    fill(database, keyring, *KEYS[0])
+    prepare(database, keyring)
+    path, key = str(tmp_path / "rows"), keyring.key_id("pending")
+    with row_digests.recording(path, row_digests.of_preparation(key)) as rows:
+        assert rows is not None
+        base = [tally.result for tally in preparation.census(opened(database, keyring), "pending", rows)]
+        rows.end(base)
+    change(database, keyring)
+    if then == "too many changed":
+        monkeypatch.setattr(prepared_census, "MOST_DIFFERENT", 1)
+    elif then == "another column has a value":
+        base = base[:1]
+
+    with row_digests.recording(path, key, row_digests.of_preparation(key)) as rows:
+        assert rows is not None
+        before = replace(counting(database, keyring), each_row=rows).before(base).results
+        rows.end(before)
+
+    assert before == whole_census(database, keyring)
+    with row_digests.comparison(path, before, ConcurrentWrites(), ()) as seen:
+        assert seen is not None
+        whole_census(database, keyring, seen)
+        assert seen.looks(["secrets"])["secrets"] == row_digests.TableComparison(same=50)
+        assert seen.earlier == set()
 
 
 @pytest.mark.parametrize("most", [20_000, 1], ids=["by row", "too many changed"])

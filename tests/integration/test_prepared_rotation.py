@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -132,6 +133,7 @@ def test_a_failure_before_the_window_leaves_nothing_prepared(site: Site) -> None
 # Between two steps of the window, and between the start and the proof that comes after it.
 TASKS = {
     "before the stop": "Stop | Stop the services that use the keys",
+    "before the first write": "Before | Record how the application reads its values",
     "between apply and switch": "Re-encrypt | Re-encrypt every value",
     "between the proof and the start": "Proof | Let the application write again",
     "after the start": "Serving | Decrypt every value that was prepared",
@@ -168,7 +170,8 @@ def test_killed_between_two_steps_it_is_resumed_or_rolled_back_with_what_users_w
     if serves:
         assert served.reads() == answered
         assert site.manage("shell", "--verbosity=0", "--command", NEW_PROFILE).code == 0
-    assert (moment == "before the stop") == (len(changed_rows(site, tokens)) == 0), "and then it is changed"
+    unwritten = moment in ("before the stop", "before the first write")
+    assert unwritten == (len(changed_rows(site, tokens)) == 0), "and then it is changed"
 
     after = site.play(then, *PREPARED, "-e", "key_rotation_backup_max_age=0")
 
@@ -301,5 +304,55 @@ def test_what_fails_after_the_start_is_rolled_back_by_itself(site: Site, served:
     back = steps(site, "django_reencrypt")[2]["work"]
     assert back["by_sets"] == values - sum(map(bool, row[1:])), "all but the row that was written again"
     assert (served.up(), served.reads()) == (["web", "worker"], answered)
+    assert not is_left(site)
+    assert site.play("verify").code == 0
+
+
+EDITS = """
+from customer.models import UserProfile
+first, second = UserProfile.objects.order_by("pk")[40:42]
+first.full_name = "Edited by a user"
+first.save()
+second.phone_number = ""
+second.save()
+"""
+
+
+def edited_until_the_stop(site: Site, served: Served) -> dict[str, list[list[object]]]:
+    """Have users edit two values after the preparation, until the first service is stopped; what is read after that."""
+    entries = served.entries()
+    edit = f"cd {site.project} && {{ test -e edited || {shlex.join(command(site, EDITS))}; }} && touch edited"
+    for entry in entries:
+        entry["stop"] = ["/bin/sh", "-c", f"{edit} && {shlex.join(entry['stop'])}"]
+    site.write_inventory(
+        key_rotation_services=entries, key_rotation_services_settle=1, key_rotation_health_url=served.profile
+    )
+    expected = site.read_all()
+    assert expected["profiles"][41][2] != ""
+    expected["profiles"][40][1], expected["profiles"][41][2] = "Edited by a user", ""
+    return expected
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("then", ["rotate", "rollback"])
+@pytest.mark.parametrize(
+    "moment", ["before the first write", "between apply and switch", "between the proof and the start"]
+)
+def test_killed_in_the_window_it_takes_nothing_that_users_edited_before_for_another_process_s(
+    site: Site, served: Served, moment: str, then: str
+) -> None:
+    expected, tokens = edited_until_the_stop(site, served), site.tokens()
+    assert killed(site, moment)
+    wait_until_gone(site)
+    assert (site.project / "edited").exists()
+    assert served.up() == []
+    assert (moment == "before the first write") == (len(changed_rows(site, tokens)) == 2), "the two edits alone"
+
+    after = site.play(then, *PREPARED, "-e", "key_rotation_backup_max_age=0")
+
+    assert after.code == 0, after.text
+    assert "another process" not in after.text, after.text
+    assert site.read_all() == expected
+    assert sorted(served.up()) == ["web", "worker"]
     assert not is_left(site)
     assert site.play("verify").code == 0

@@ -55,6 +55,8 @@ class PreparedCounting:
         for database, group in _groups(self.application):
             rows = self._rows(database, group, known)
             if rows is None or not self._count_before(census, rows, side, known):
+                if isinstance(self.each_row, Recording):
+                    self.each_row.forget_all(group.table)
                 self._whole(census, database, group)
         return census
 

@@ -71,7 +71,8 @@ def _counted(params: TaskParams, application: Application) -> dict[str, Any]:
 
     row_digests.discard(params["row_digests"])
     destination = params["destination"]
-    with row_digests.recording(params["row_digests"], application.keyring.key_id(destination)) as rows:
+    key = row_digests.of_preparation(application.keyring.key_id(destination))
+    with row_digests.recording(params["row_digests"], key) as rows:
         tallies = preparation.census(application, destination, rows)
         results = [tally.result for tally in tallies]
         if rows:

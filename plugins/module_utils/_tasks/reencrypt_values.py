@@ -138,13 +138,15 @@ def _examined(application: Any, params: TaskParams) -> Examined:
     destination, reverse = params["destination"], params["reverse"]
     known = destination in application.keyring.stages  # not in a dry run before the version is made
     key_id = application.keyring.key_id(destination if known else "current")
-    with row_digests.recording(params["row_digests"], key_id) as rows:
-        found = _prepared(application, params, rows) if params["preparation"] and not reverse else None
+    is_prepared = bool(params["preparation"]) and not reverse
+    continues = row_digests.of_preparation(key_id) if is_prepared else key_id
+    with row_digests.recording(params["row_digests"], key_id, continues) as rows:
+        found = _prepared(application, params, rows) if is_prepared else None
         tallies = found.tallies if found else application.census(destination if known else "current", each_row=rows)
         results = found.results if found else [tally.result for tally in tallies]
-        if rows:
-            rows.end(results)
         traced = rows is not None and rows.goes_on
+        if rows and (traced or found is None):  # of what is prepared, a file that begins here has only what was opened
+            rows.end(results)
     refusal = None
     if reverse:
         application.rehearse(destination, stop_at_unreadable=False)

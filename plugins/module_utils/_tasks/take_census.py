@@ -133,7 +133,8 @@ def _reported(params: TaskParams, application: Any) -> Compared:
     from .._engine.proof import row_digests
 
     path, key_ids = params["row_digests"], _key_ids(application)
-    with row_digests.left_over(path, key_ids, application.unauthenticated) as left:
+    columns = {target.name for target in application.targets}
+    with row_digests.left_over(path, key_ids, application.unauthenticated, columns) as left:
         if left is None:
             return Compared(application.census(params["digest_stage"]))
         stage, rows = left

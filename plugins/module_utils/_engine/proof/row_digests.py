@@ -15,7 +15,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from ..postgres.catalog import Table
+from ..postgres.catalog import Table, word
 from ..rewrite.concurrent_writers import ConcurrentWrites
 from .census_result import CensusResult
 from .table_pages import Page
@@ -47,14 +47,16 @@ class Recording:
     """Writes the file while a census is taken, which a full disk does not stop. It is good once ``end`` was reached.
 
     If an interrupted rotation is resumed, the file is ``kept``: it still holds the digests from before its first write.
-    Rows that differ by now were written by others ``earlier``: the engine had changed no plaintext.
+    Rows that differ by now were written by others ``earlier``: the engine had changed no plaintext. A table with other
+    encrypted columns than then begins again: the digests of its rows are not of the same values.
     """
 
     def __init__(self, connection: sqlite3.Connection, key: str, *, kept: bool = False) -> None:
         self._connection, self._key, self._kept = connection, key, kept
         self._good = True
+        self._columns = _recorded(connection) if kept else {}
         if not kept:
-            connection.execute("CREATE TABLE census (targets TEXT, key TEXT)")
+            connection.execute("CREATE TABLE census (targets TEXT, columns TEXT, key TEXT)")
             connection.execute("CREATE TABLE rows (place TEXT, name TEXT, digest BLOB)")
             connection.execute("CREATE TABLE earlier (place TEXT, name TEXT)")
 
@@ -72,6 +74,10 @@ class Recording:
         return ""
 
     def take(self, table: Table, sums: Sums, page: Page) -> None:
+        columns = list(map(word, sums))
+        if self._kept and self._columns.get(table.label) != columns:
+            self.forget_all(table)
+            self._columns[table.label] = columns
         rows = [(table.label, name, digests) for name, digests in _by_row(sums).items()]
         if self._kept:
             with contextlib.suppress(*ERRORS):
@@ -85,10 +91,15 @@ class Recording:
         """Rows that are not what they were when the file was made: what they are now is yet to come."""
         self._write("DELETE FROM rows WHERE place = ? AND name = ?", [(table.label, name) for name in names])
 
+    def forget_all(self, table: Table) -> None:
+        """The same of every row of a table."""
+        for sql in ("DELETE FROM rows WHERE place = ?", "DELETE FROM earlier WHERE place = ?"):
+            self._write(sql, [(table.label,)])
+
     def end(self, census: Sequence[CensusResult]) -> None:
         """Say of which census it is."""
         self._write("DELETE FROM census WHERE ?", [(True,)])
-        self._write("INSERT INTO census VALUES (?, ?)", [(_identity(census), self._key)])
+        self._write("INSERT INTO census VALUES (?, ?, ?)", [(_identity(census), _columns(census), self._key)])
         with contextlib.suppress(*ERRORS):
             self._connection.commit()
 
@@ -166,6 +177,7 @@ class Comparison:
     def __init__(self, connection: sqlite3.Connection, others: ConcurrentWrites, strict: Collection[str]) -> None:
         self._connection, self._others, self._strict = connection, others, strict
         self._all: dict[str, TableComparison] = {}
+        self._columns = _recorded(connection)
         self.earlier = set(connection.execute("SELECT place, name FROM earlier"))
         _index(connection)
 
@@ -175,19 +187,19 @@ class Comparison:
     def take(self, table: Table, sums: Sums, page: Page) -> None:
         look = self._look(table.label)
         known, told = self._others.rows.get(table.label, ()), bool(self.since(table.alias))
-        for (name, digests), (_, values) in zip(_by_row(sums).items(), page):
+        columns = self._columns.get(table.label, ())
+        compared = {column: rows for column, rows in sums.items() if word(column) in columns} or sums
+        for (name, digests), (_, values) in zip(_by_row(compared).items(), page):
             before = _digest_of(self._connection, table.label, name)
             if before is None:
                 look.inserted += 1
                 if any(values[: len(sums)]) and len(look.new) < NAMED:  # without a value, no key can be wrong for it
                     look.new.append(name)
-            elif before == digests:
+            elif not (differ := _differing(columns, before, compared, digests)):
                 look.same += 1
             else:
                 look.changed += 1
-                look.note(
-                    name, [column for column, *both in zip(sums, _each(before), _each(digests)) if len({*both}) > 1]
-                )
+                look.note(name, differ)
                 theirs = name in known or (table.label, name) in self.earlier
                 theirs = theirs or (told and self._others.wrote(table.alias, values[-1]))
                 if look.strict or not theirs:
@@ -212,15 +224,22 @@ def discard(path: str | None) -> None:
             os.unlink(path)
 
 
+def of_preparation(key: str) -> str:
+    """The id of a ``key`` for a file that is made while the application serves, so that users go on to write its rows.
+    Only who knows from what is prepared which ones they wrote can continue it."""
+    return f"{key} prepared"
+
+
 @contextlib.contextmanager
-def recording(path: str | None, key: str = "") -> Iterator[Recording | None]:
+def recording(path: str | None, key: str = "", continues: str = "") -> Iterator[Recording | None]:
     """A new file at ``path``, for its owner alone; the same one if it has digests under this ``key``, given by its id:
-    a rotation that was interrupted left it. None if there can be none: the work continues without it."""
+    a rotation that was interrupted left it. With ``continues``, the file has to have that id until now. None if there
+    can be none: the work continues without it."""
     made = None
     with contextlib.ExitStack() as stack:
         if path:
             with contextlib.suppress(*ERRORS):
-                kept = _left_over(path, key)
+                kept = _left_over(path, continues or key)
                 if not kept:
                     _make(path)
                 made = Recording(stack.enter_context(contextlib.closing(_connection(path))), key, kept=kept)
@@ -254,10 +273,10 @@ def comparison(
 
 @contextlib.contextmanager
 def left_over(
-    path: str | None, key_ids: Mapping[str, str], strict: Collection[str]
+    path: str | None, key_ids: Mapping[str, str], strict: Collection[str], columns: Collection[str]
 ) -> Iterator[tuple[str, Comparison] | None]:
     """A look by the file that an unfinished rotation or rollback has left at ``path``, and the stage that keys its
-    digests, of those in ``key_ids``. None without such a file."""
+    digests, of those in ``key_ids``. None without such a file of just these ``columns``, each as table.column."""
     found = None
     with contextlib.ExitStack() as stack:
         if path and os.path.isfile(path) and not os.path.islink(path):
@@ -265,6 +284,8 @@ def left_over(
                 connection = stack.enter_context(contextlib.closing(_connection(path)))
                 keys = {key for (key,) in connection.execute("SELECT key FROM census")}
                 stage = next((stage for stage, key_id in key_ids.items() if {key_id} == keys), None)
+                recorded = {f"{table}.{column}" for table, each in _recorded(connection).items() for column in each}
+                stage = stage if recorded == {*columns} else None
                 found = (stage, Comparison(connection, ConcurrentWrites(), strict)) if stage else None
         yield found
 
@@ -300,11 +321,33 @@ def _identity(census: Sequence[CensusResult]) -> str:
     return json.dumps(sorted([column.table, column.column, column.digest] for column in census))
 
 
+def _columns(census: Sequence[CensusResult]) -> str:
+    """By table, its columns in the order of the digests of a row."""
+    columns: dict[str, list[str]] = {}
+    for column in census:
+        columns.setdefault(column.table, []).append(column.column)
+    return json.dumps(columns)
+
+
+def _recorded(connection: sqlite3.Connection) -> dict[str, list[str]]:
+    """The same of a census that is in a file; nothing if that was not ended."""
+    row = connection.execute("SELECT columns FROM census").fetchone()
+    return json.loads(row[0]) if row else {}
+
+
 def _by_row(sums: Sums) -> dict[str, bytes]:
     """The digests of all columns of each row, one after the other."""
     rows = next(iter(sums.values()), {})
     columns = [list(map(_short, column.values())) for column in sums.values()]
     return dict(zip(rows, map(b"".join, zip(*columns))))
+
+
+def _differing(columns: Iterable[str], before: bytes, compared: Iterable[str], now: bytes) -> list[str]:
+    """Which of the ``compared`` columns has another digest in a row, of which a file has the digests of ``columns``."""
+    if before == now:
+        return []
+    was = dict(zip(columns, _each(before)))
+    return [column for column, digest in zip(compared, _each(now)) if was.get(word(column)) != digest]
 
 
 def _each(digests: bytes) -> list[bytes]:

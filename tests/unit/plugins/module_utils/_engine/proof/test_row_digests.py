@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres import catalog
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres.catalog import Table
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.proof import row_digests
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.proof.census_result import CensusResult
@@ -17,6 +18,7 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.rewrit
 
 TABLE = Table("public", "profile", True)
 BASELINE = [CensusResult(table="profile", column="name", digest="aa", rows=3)]
+COLUMNS = ["profile.name"]
 BEFORE = {"1": 10, "2": 20, "3": 1 << 255}
 OTHERS = ConcurrentWrites({"default": "100"}, {"default": {101, 102}}, {"profile": {"2"}})
 
@@ -86,10 +88,11 @@ def test_another_rotation_writes_a_new_file(path):
 
 def test_a_value_that_differs_is_named_by_its_column_and_row(path):
     columns = {"name": {"1": 10, "2": 20}, "phone": {"1": 30, "2": 40}}
+    baseline = [*BASELINE, replace(BASELINE[0], column="phone")]
     with row_digests.recording(path) as recording:
         recording.take(TABLE, columns, [])
-        recording.end(BASELINE)
-    with row_digests.comparison(path, BASELINE, OTHERS, ()) as comparison:
+        recording.end(baseline)
+    with row_digests.comparison(path, baseline, OTHERS, ()) as comparison:
         page = [((name,), ("token", "token", "300")) for name in ("1", "2")]
         comparison.take(TABLE, {"name": {"1": 10, "2": 99}, "phone": {"1": 0, "2": 99}}, page)
         found = comparison.looks(["profile"])["profile"]
@@ -212,18 +215,18 @@ def test_a_file_that_an_unfinished_rotation_left_is_known_by_its_key(path):
     with row_digests.recording(path, "k2") as recording:
         recording.take(TABLE, {"name": BEFORE}, [])
         recording.end(BASELINE)
-    with row_digests.left_over(path, {"current": "k1"}, ()) as left:
+    with row_digests.left_over(path, {"current": "k1"}, (), COLUMNS) as left:
         assert left is None
     now = {**BEFORE, "2": 21, "4": 40}
-    with row_digests.left_over(path, {"current": "k1", "pending": "k2"}, ()) as left:
+    with row_digests.left_over(path, {"current": "k1", "pending": "k2"}, (), COLUMNS) as left:
         stage, rows = left
         rows.take(TABLE, {"name": now}, [((name,), ("token", None)) for name in now])
         look = rows.looks(["profile"])["profile"]
     assert (stage, look.is_same, look.values, look.new) == ("pending", False, {"name": ["2"]}, ["4"])
-    with row_digests.left_over(path, {"pending": "k2"}, ()) as left:
+    with row_digests.left_over(path, {"pending": "k2"}, (), COLUMNS) as left:
         left[1].take(TABLE, {"name": BEFORE}, [((name,), ("token", None)) for name in BEFORE])
         assert left[1].looks(["profile"])["profile"].is_same
-    with row_digests.left_over(None, {"pending": "k2"}, ()) as left:
+    with row_digests.left_over(None, {"pending": "k2"}, (), COLUMNS) as left:
         assert left is None
 
 
@@ -232,3 +235,93 @@ def test_of_a_table_that_cannot_tell_its_keys_every_changed_value_may_be_another
     record(path)
     found = look(path, {**BEFORE, "1": 11, "2": 21}, strict=strict)["profile"]
     assert found.theirs("name") == theirs
+
+
+def recorded(path, rows, *, key="key", baseline=None):
+    """A census of a table by column; the rows that were found to differ from those of an earlier one."""
+    results = [replace(BASELINE[0], column=catalog.word(column)) for column in rows]
+    with row_digests.recording(path, key) as recording:
+        recording.take(TABLE, rows, [])
+        recording.end(baseline or results)
+    with row_digests.comparison(path, baseline or results, OTHERS, ()) as comparison:
+        return sorted(name for _, name in comparison.earlier)
+
+
+NAMES = {"1": 10, "2": 20}
+PHONES = {"1": 30, "2": 40}
+BOTH = {"name": NAMES, "the.phone": PHONES}  # the second of which is written in quotes
+
+
+@pytest.mark.parametrize(
+    ("first", "second"), [({"the.phone": PHONES}, BOTH), (BOTH, {"the.phone": PHONES}), (BOTH, {"name": NAMES})]
+)
+def test_a_table_with_other_encrypted_columns_than_before_begins_again(path, first, second):
+    """By an option, or by the first value in a column: nobody has written its rows."""
+    assert recorded(path, first) == []
+    assert recorded(path, second) == []
+    now = {column: {**rows, "2": 99} for column, rows in second.items()}
+    baseline = [replace(BASELINE[0], column=catalog.word(column)) for column in second]
+    with row_digests.comparison(path, baseline, ConcurrentWrites(), ()) as comparison:
+        comparison.take(TABLE, now, [((name,), ("token",)) for name in NAMES])
+        found = comparison.looks(["profile"])["profile"]
+    assert (found.same, found.values, found.unexplained) == (1, {column: ["2"] for column in second}, ["2"])
+
+
+def test_of_a_table_that_begins_again_nothing_is_excused_by_what_others_wrote_before(path):
+    assert recorded(path, {"name": NAMES}) == []
+    assert recorded(path, {"name": {**NAMES, "1": 11}}) == ["1"]
+    assert recorded(path, BOTH) == []
+
+
+def test_a_table_that_was_left_out_for_one_run_begins_again(path):
+    elsewhere = [replace(BASELINE[0], table="restaurant")]
+    recorded(path, {"the.phone": PHONES})
+    with row_digests.recording(path, "key") as recording:
+        recording.end(elsewhere)
+    assert recorded(path, BOTH) == []
+
+
+def test_with_the_same_columns_it_is_known_what_others_wrote(path):
+    assert recorded(path, BOTH) == []
+    assert recorded(path, {**BOTH, "the.phone": {**PHONES, "2": 41}}) == ["2"]
+
+
+@pytest.mark.parametrize("now", [BOTH, {"name": NAMES, "the.phone": {**PHONES, "1": 99}}])
+def test_a_column_that_has_its_first_value_since_hides_no_other_difference(path, now):
+    baseline = [BASELINE[0]]
+    recorded(path, {"name": NAMES}, baseline=baseline)
+    with row_digests.comparison(path, baseline, ConcurrentWrites(), ()) as comparison:
+        comparison.take(TABLE, now, [((name,), ("token", "token")) for name in NAMES])
+        assert comparison.looks(["profile"])["profile"] == row_digests.TableComparison(same=2)
+    with row_digests.comparison(path, baseline, ConcurrentWrites(), ()) as comparison:
+        comparison.take(TABLE, {**now, "name": {**NAMES, "2": 99}}, [((name,), ("token", "token")) for name in NAMES])
+        found = comparison.looks(["profile"])["profile"]
+    assert (found.same, found.values, found.unexplained) == (1, {"name": ["2"]}, ["2"])
+
+
+@pytest.mark.parametrize("columns", [[], ["profile.name", "profile.phone"], ["profile.phone"], ["restaurant.name"]])
+def test_a_file_that_was_left_with_other_columns_says_nothing_of_what_is_as_before(path, columns):
+    with row_digests.recording(path, "k2") as recording:
+        recording.take(TABLE, {"name": BEFORE}, [])
+        recording.end(BASELINE)
+    with row_digests.left_over(path, {"pending": "k2"}, (), columns) as left:
+        assert left is None
+
+
+def test_what_is_prepared_is_continued_only_by_who_says_so(path):
+    """Until the application is stopped, its users write the rows."""
+    prepared, edited = row_digests.of_preparation("key"), {"name": {**NAMES, "1": 11}}
+    recorded(path, {"name": NAMES}, key=prepared)
+    with row_digests.left_over(path, {"pending": "key"}, (), COLUMNS) as left:
+        assert left is None
+    assert recorded(path, edited) == []
+    assert recorded(path, {"name": NAMES}) == ["1"], "from here on it is the census of before the first write"
+
+    recorded(path, {"name": NAMES}, key=row_digests.of_preparation("key 2"))
+    with row_digests.recording(path, "key 2", row_digests.of_preparation("key 2")) as recording:
+        assert recording.goes_on
+        recording.forget(TABLE, ["1"])
+        recording.take(TABLE, {"name": {"1": 11}}, [])
+        recording.end(BASELINE)
+    assert recorded(path, edited, key="key 2") == []
+    assert recorded(path, {"name": NAMES}, key="key 2") == ["1"]
