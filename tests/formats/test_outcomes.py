@@ -61,7 +61,7 @@ def test_it_is_rotated_right_or_refused_by_name_with_a_true_reason(
         if name in SIGNED and place == ALONE:
             assert "E_NO_TARGETS" in outcome["message"]
             return
-        keys = FORMATS[name].keys  # of which the ordinary column has the first
+        keys = [*FORMATS[name].keys]  # of which the ordinary column has the first
         idle = keys[1:] if place == SAME_KEY else keys
         named = {COLUMN, *(f"E_KEY_WITHOUT_VALUE: {key}" for key in idle)}
         assert any(each in outcome["message"] for each in named)
