@@ -67,7 +67,7 @@ class PreparedCounting:
         group = rows.group
         with rows.database.snapshot([group.table.identifier]):
             found = rows.differences(side)
-            if len(found) > MOST_DIFFERENT:
+            if len(found) > MOST_DIFFERENT or not self._is_whole(rows, found, known[group.members[0].name].rows):
                 return False
             stale = [each.number for each in found if each.number is not None]
             self._forget(group, found)
@@ -79,6 +79,14 @@ class PreparedCounting:
             known[tally.target.name].minus(gone.result).plus(tally.result) for gone, tally in zip(was, now)
         ]
         return True
+
+    def _is_whole(self, rows: PreparedRows, found: Sequence[RowDifference], prepared_rows: int) -> bool:
+        """Whether all rows are still prepared that were: a crash of the server empties such a table, and then every row
+        looks as if it were added."""
+        counts = Counter(each.what for each in found)
+        if not counts["inserted"]:
+            return True
+        return _count(rows) == prepared_rows + counts["inserted"] - counts["deleted"]
 
     def after(
         self, before: Sequence[CensusResult], reopened: Sequence[CensusResult], last: Mapping[str, int]
@@ -111,8 +119,7 @@ class PreparedCounting:
         table = rows.group.table
         with rows.database.snapshot([table.identifier]):
             found = rows.differences(NEW, proved, added=True)
-            ((count,),) = rows.database.rows(sql.SQL("SELECT count(*) FROM {}").format(table.rows), table=table.label)
-            if len(found) > MOST_DIFFERENT or count - len(found) != expected:
+            if len(found) > MOST_DIFFERENT or _count(rows) - len(found) != expected:
                 return None
             return self._opened(census, rows, [each.key for each in found if each.key is not None])
 
@@ -151,3 +158,10 @@ class PreparedCounting:
 
 def _groups(application: Application) -> Iterable[tuple[Database, TargetGroup]]:
     return ((database, group) for database, survey in application.parts for group in by_table(survey.found))
+
+
+def _count(rows: PreparedRows) -> int:
+    """How many rows the table has now."""
+    table = rows.group.table
+    ((count,),) = rows.database.rows(sql.SQL("SELECT count(*) FROM {}").format(table.rows), table=table.label)
+    return int(count)

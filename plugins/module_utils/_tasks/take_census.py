@@ -347,7 +347,7 @@ def _select_written(tallies: Any, looks: Any) -> dict[str, list[str]]:
 def _by_column(tallies: Any, looks: Any, rows_of: Callable[[Any, str], list[str]]) -> dict[str, list[str]]:
     """By column, as table.column, what ``rows_of`` finds in the look at its table; without columns that have no such
     rows."""
-    found = {tally.target.name: (tally.target.table.label, tally.target.column) for tally in tallies}
+    found = {tally.target.name: (tally.target.table.label, tally.result.column) for tally in tallies}
     rows = {name: rows_of(looks[table], column) for name, (table, column) in found.items() if table in looks}
     return {name: each for name, each in rows.items() if each}
 

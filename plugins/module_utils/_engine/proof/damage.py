@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 from ..crypto.keyring import Keyring
 from ..discovery.target_survey import Target
+from ..postgres.catalog import word
 from . import census
 from .damage_words import NOTHING, RAISES, TEXT, TOKEN, build_overwritten_error
 from .model_readers import ModelReader, by_model
@@ -67,7 +68,7 @@ def refuse_overwritten(
     theirs = [
         (value_class, f"{target.name}:{row}")
         for value_class, target, row in odd
-        if target.table.label in looks and looks[target.table.label].is_theirs(target.column, row)
+        if target.table.label in looks and looks[target.table.label].is_theirs(word(target.column), row)
     ]
     if theirs and len(theirs) == sum(tally.classes[value_class] for tally in tallies for value_class in classes):
         raise build_overwritten_error(theirs)

@@ -199,7 +199,7 @@ class Comparison:
                 look.same += 1
             else:
                 look.changed += 1
-                look.note(name, differ)
+                look.note(name, map(word, differ))
                 theirs = name in known or (table.label, name) in self.earlier
                 theirs = theirs or (told and self._others.wrote(table.alias, values[-1]))
                 if look.strict or not theirs:
