@@ -111,7 +111,7 @@ def test_who_comes_late_leaves_the_work_of_who_was_first(site: Site) -> None:
     plain, other = site.read_all(), Elsewhere(site)
     late = other.start()
     assert late.stdout is not None
-    assert any("Host | Check the host, its database" in line for line in late.stdout)
+    assert any("Checklist | Show the preflight checklist" in line for line in late.stdout)
     os.killpg(late.pid, signal.SIGSTOP)
     first = site.play("rotate")
     assert first.code == 0, first.text
