@@ -625,13 +625,12 @@ def open_application(request: Request) -> Iterator[Application]:
 
 
 def _single_changes(request: Request, described: Mapping[str, schemes.Scheme]) -> dict[str, KeySet]:
-    """Key sets in which one key alone is another, for functions of the application: of the next version, or of new
-    values. Not of what the application reads by a command of its own, which does not change for a try."""
+    """Key sets in which one key alone is another, for functions of the application, if new values are tried. Not of
+    what the application reads by a command of its own, which does not change for a try."""
     if not any(scheme.functions for scheme in described.values()):
         return {}
     unseen = {entry["name"] for entry in request.keys if "read" in (entry.get("destination") or ())}
-    other = request.trial or request.key_sets.get("pending", {})
-    found = function_keys.key_sets(request.key_sets.get(request.base, {}), other)
+    found = function_keys.key_sets(request.key_sets.get(request.base, {}), request.trial)
     return {f"{function_keys.SINGLE}{name}": KeySet(keys) for name, keys in found.items() if name not in unseen}
 
 

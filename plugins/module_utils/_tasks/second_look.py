@@ -22,6 +22,7 @@ class SecondLook:
 
     def __init__(self, application: Any, rows: Comparison, stage: str, tables: set[str]) -> None:
         self._application, self._rows, self._stage, self._tables = application, rows, stage, tables
+        self.has_failed = False
 
     @property
     def has_earlier(self) -> bool:
@@ -40,8 +41,11 @@ class SecondLook:
 
     @cached_property
     def _taken(self) -> tuple[list[Tally], dict[str, TableComparison]]:
+        self.has_failed = True
         tallies = list(self._application.census(self._stage, each_row=self._rows))
-        return tallies, self._rows.looks(self._tables)
+        looks = self._rows.looks(self._tables)
+        self.has_failed = False
+        return tallies, looks
 
 
 @contextmanager

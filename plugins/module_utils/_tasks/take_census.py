@@ -113,8 +113,11 @@ def _rehearse(params: TaskParams, application: Any) -> None:
     supplied says nothing of those that a person has."""
     from .._engine.discovery.findings import refuse
     from .._engine.rotation import TRIAL
+    from .._options.engine_request import refuse_other_source
 
-    found = application.depending_on_keys(params["left_out"])
+    # After the switch this process has the new keys: it does not read what is under the keys of before.
+    has_base = refuse_other_source(params, application.started).key_id == application.keyring.key_id("current")
+    found = application.depending_on_keys(params["left_out"]) if has_base else []
     if params["supplied"]:
         found += application.made_of_keys()
         found = [each for each in found if each.kind.name != "new_keys_refused"]
@@ -334,7 +337,7 @@ def _compare(
 def _name_written(params: TaskParams, compared: Compared, look: SecondLook | None) -> None:
     """Of a census that was refused before it was compared with its baseline: what another process wrote since. It may
     have caused the refusal, and may have written values that open and that are not what they were."""
-    if look and params["others"] and not (compared.differing or params["serving"]):
+    if look and params["others"] and not (look.has_failed or compared.differing or params["serving"]):
         compared.written = _select_written(compared.tallies, look.looks)
         compared.added = _added(look.looks)
 

@@ -42,7 +42,7 @@ def complete(log: RotationLog, task: RecordTask) -> RecordResult:
     result, state = _finish(log, record)
     emptied = _emptied(state)
     _refuse_written(state, emptied)
-    _refuse_emptied(emptied, "rotation")
+    _refuse_emptied(emptied, "The rotation is completed, and all other values are proved.")
     return result
 
 
@@ -63,11 +63,12 @@ def roll_back(log: RotationLog, task: RecordTask) -> RecordResult:
         exit_code.ask(exit_code.LEFT)
     if not task.failed_task:
         _refuse_unreadable(state)
+        done = f"The rollback is done. {data_sentences.values(state.state)}"
         if damaged := build_damaged_error(state.census.proof.damaged):
-            raise damaged.with_changed(f"The rollback is done. {data_sentences.values(state.state)}")
+            raise damaged.with_changed(done)
         emptied = [value for value, reads in state.census.proof.damaged if reads == NOTHING]
         _refuse_written(state, emptied)
-        _refuse_emptied(emptied, "rollback")
+        _refuse_emptied(emptied, done)
     return result
 
 
@@ -112,11 +113,11 @@ def _emptied(state: RotationState) -> list[str]:
     return [value for value, reads in state.watched.reading.get("written") or [] if reads == NOTHING]
 
 
-def _refuse_emptied(emptied: Sequence[str], what: str) -> None:
+def _refuse_emptied(emptied: Sequence[str], changed: str) -> None:
     """Raise E_VALUES_EMPTIED for such values: what was done stays, and a person has to look at them."""
     if emptied:
         raise ValuesEmptied(
-            changed=f"The {what} is completed, and all other values are proved.",
+            changed=changed,
             count=len(emptied),
             rows=format_values(emptied),
             repair=format_repair(emptied),

@@ -172,8 +172,12 @@ def _label(scheme: Scheme, tokens: Sequence[bytes]) -> bytes:
 
 
 def _own_marker(scheme: Scheme) -> bytes:
-    """What the tokens of a scheme begin with, if that is not what Fernet's begin with."""
-    return b"" if scheme.functions or not scheme.format.authenticated or _is_frame(scheme.marker) else scheme.marker
+    """What the tokens of a scheme begin with, if that is not what Fernet's begin with, and can be looked for in a text:
+    a few bytes of no text stand in every other one."""
+    marker = scheme.marker
+    if scheme.functions or not scheme.format.authenticated or _is_frame(marker):
+        return b""
+    return marker if len(marker) >= LEAST or marker.isascii() else b""
 
 
 def _is_frame(marker: bytes) -> bool:
@@ -188,8 +192,8 @@ def _is_unmarked(scheme: Scheme) -> bool:
 def _may_be_bare(scheme: Scheme, text: bytes) -> bool:
     """Whether a text may be a token of a scheme without a marker, or with a short one: base64, alone or after a colon,
     or bytes that are no text."""
-    if scheme.marker:
-        return scheme.marker in text and len(text) >= SHORTEST
+    if marker := _own_marker(scheme):
+        return marker in text and len(text) >= SHORTEST
     if scheme.text:
         return len(text) >= SHORTEST and bool(unbase64(text.rpartition(b":")[2]))
     if text.isascii() or len(text) < SHORTEST:
@@ -248,7 +252,7 @@ def _plain(text: bytes) -> tuple[bytes, ...]:
 
 def _hold(keyring: Keyring, own: Scheme, left: Sequence[_Peeled], label: bytes) -> None:
     """Find the tokens of keys that are rotated in the texts that are left, between other text."""
-    markers = {each for each in (*_markers(inner_schemes(keyring)), label, _own_marker(own)) if each}
+    markers = dict.fromkeys(each for each in (*_markers(inner_schemes(keyring)), label, _own_marker(own)) if each)
     for words in _batches(_words(left, markers, unmarked=_is_unmarked(own))):
         for scheme in _candidates(keyring, own):
             if scheme.name in keyring.schemes:
@@ -307,7 +311,7 @@ def _fits(scheme: Scheme, own: Scheme, text: bytes, label: bytes) -> bool:
         return text.startswith((*KNOWN, label) if label else KNOWN)
     if scheme is not own or not scheme.format.authenticated:
         return False
-    return text.startswith(scheme.marker) if scheme.marker else _may_be_bare(scheme, text)
+    return text.startswith(scheme.marker) and _may_be_bare(scheme, text)
 
 
 def _is_shaped(text: bytes, begins: Collection[bytes]) -> bool:

@@ -24,6 +24,7 @@ from .row_digests import TableComparison
 
 ALIKE = 3  # tokens of functions that are broken: a text that all of them give is not in any of them
 CHUNK = 500  # rows asked for at once
+_STORED = "tetech_key_rotation_stored"  # what a row has in the column, by this name
 
 
 class DamagedValue(NamedTuple):
@@ -91,9 +92,22 @@ def _of_column(reader: ModelReader, rows: Sequence[str], keyring: Keyring) -> It
     plain = reader.model._base_manager.using(reader.alias)
     for start in range(0, len(rows), CHUNK):
         page = {reader.model._meta.pk.to_python(row): row for row in rows[start : start + CHUNK]}
-        for instance in plain.filter(pk__in=list(page)).only("pk"):
-            if reads := _reads(reader, reader.value(instance), failing):
+        for instance in plain.filter(pk__in=list(page)).annotate(**{_STORED: _raw(reader)}).only("pk"):
+            reads = _reads(reader, reader.value(instance), failing)
+            if reads and (reads != NOTHING or _is_empty(reader, getattr(instance, _STORED), keyring)):
                 yield f"{target.name}:{page[instance.pk]}", reads
+
+
+def _is_empty(reader: ModelReader, stored: Any, keyring: Keyring) -> bool:
+    """Whether nothing is encrypted in a column. Only of what decrypts a column itself it is known that it gives what is
+    in it: other attributes may be made of a value, and be empty."""
+    if reader.name in reader.columns or stored in (None, "", b""):
+        return True
+    target = reader.targets[0]
+    scheme = keyring.schemes[target.scheme]
+    tokens = target.kind.tokens(_plain(stored), scheme.marker)
+    opened = [one for one in keyring.stages_of(target.scheme, tokens) if one is not None]
+    return any(not scheme.text_of(inside) for _, inside in opened)
 
 
 def _reads(reader: ModelReader, value: Any, failing: str | bytes | None) -> str:

@@ -23,7 +23,8 @@ from .census import frames_of
 from .table_pages import PageRequest, by_table, pages
 
 TOKENS = 5  # of each column that are tried if nothing asks for more
-MOST_SECONDS = 20  # for a column of which no token tried so far depends on a key
+MOST_CLOSED = 100  # that do not open, before one that does: a rotation was interrupted, and all are under new keys
+MOST_SECONDS = 20  # after these, for a column of which none depends on a key that nothing else needs
 SINGLE = "trial of "  # in place of a stage: the application under another value of one key
 
 
@@ -46,14 +47,17 @@ def established(
     singles: Mapping[str, ApplicationProcess],
     signing: Collection[str],
 ) -> dict[str, set[str]]:
-    """By scheme, the keys that its tokens depend on, but those that only sign. Of a scheme without a token that opens
-    under the keys of before nothing is known, nor of a key that was not tried with every value."""
+    """By scheme, the keys that its tokens depend on. Of a scheme without a token that opens under the keys of before
+    nothing is known. Keys that are ``signing`` are not looked for."""
     found: dict[str, set[str]] = {}
+    others = {target.scheme for _, survey in parts for target in survey.found}
+    others = {name for name in others if not keyring.schemes[name].functions}
     for database, survey in parts:
         for target in survey.found:
             cipher = keyring.cipher(target.scheme, keyring.base)
             if isinstance(cipher, FunctionCipher):
-                trial = _Trial(cipher, now, {**singles}, signing)
+                known = {*signing, *keyring.keys_of(others), *found.get(target.scheme, ())}
+                trial = _Trial(cipher, now, {**singles}, known)
                 trial.run(_tokens(database, target, keyring))
                 if trial.is_of_base:
                     found.setdefault(target.scheme, keyring.names - {*singles}).update(trial.shown)
@@ -62,29 +66,30 @@ def established(
 
 @dataclass
 class _Trial:
-    """The trial of one column: ``left`` are the keys on which no token so far depends, ``shown`` the others."""
+    """The trial of one column: ``left`` are the keys on which no token so far depends, ``shown`` the others. Those that
+    are ``known`` need not be shown."""
 
     cipher: FunctionCipher
     now: ApplicationProcess
     left: dict[str, ApplicationProcess]
-    signing: Collection[str]
+    known: Collection[str]
     shown: set[str] = field(default_factory=set)
     is_of_base: bool = False
 
     def run(self, tokens: Iterable[tuple[bytes, bytes]]) -> None:
         """Tokens, each with the frame of its row, until each key is shown: the first ones may be of an old version of
         the application, which had other keys."""
-        end = time.monotonic() + MOST_SECONDS
+        end, tried = 0.0, 0
         for number, (token, frame) in enumerate(tokens):
-            unshown = self.left.keys() - {*self.signing}
-            if number >= TOKENS and not unshown:
+            if tried >= TOKENS and (not self.left.keys() - {*self.known} or time.monotonic() > end):
                 return
-            if time.monotonic() > end:
-                self.shown |= unshown
+            if number >= MOST_CLOSED and not tried:
                 return
             if _opens(self.cipher, token, frame):
-                self.is_of_base = True
+                self.is_of_base, tried = True, tried + 1
                 self._try(token, frame)
+            if tried == TOKENS and not end:
+                end = time.monotonic() + MOST_SECONDS
 
     def _try(self, token: bytes, frame: bytes) -> None:
         functions = self.cipher.functions
