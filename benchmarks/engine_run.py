@@ -130,9 +130,9 @@ def stop(application: Any, stage: str, rewriter: Any) -> dict[str, float]:
 
 
 def drop(application: Any) -> None:
-    prepared = import_module("ansible_collections.tetech.key_rotation.plugins.module_utils._engine.rewrite.prepared")
+    engine = "ansible_collections.tetech.key_rotation.plugins.module_utils._engine"
     for database, _ in application.parts:
-        prepared.drop(database)
+        import_module(f"{engine}.rewrite.prepared_table").drop(database)
 
 
 def modules() -> list[Any]:

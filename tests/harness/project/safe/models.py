@@ -62,7 +62,10 @@ def by_a_property(library: Any, kind: Kind) -> dict[str, Any]:
 
         return property(read, lambda self, value: setattr(self, column, EncryptionManager.encrypt(value)))
 
-    columns = {f"_{name}_encrypted": library.field() for name in SECRETS}
+    def flaw(self: Any) -> str | None:
+        return None if EncryptionManager.decrypt(self._other_encrypted) else "missing"
+
+    columns = {f"_{name}_encrypted": library.field() for name in SECRETS} | {"flaw": property(flaw)}
     return {**columns, **{name: attribute(f"_{name}_encrypted") for name in SECRETS}, "manager": EncryptionManager}
 
 
