@@ -93,15 +93,23 @@ def _of_column(reader: ModelReader, rows: Sequence[str], keyring: Keyring) -> It
     for start in range(0, len(rows), CHUNK):
         page = {reader.model._meta.pk.to_python(row): row for row in rows[start : start + CHUNK]}
         for instance in plain.filter(pk__in=list(page)).annotate(**{_STORED: _raw(reader)}).only("pk"):
-            reads = _reads(reader, reader.value(instance), failing)
-            if reads and (reads != NOTHING or _is_empty(reader, getattr(instance, _STORED), keyring)):
+            if reads := _judge(reader, instance, failing, keyring):
                 yield f"{target.name}:{page[instance.pk]}", reads
 
 
+def _judge(reader: ModelReader, instance: Any, failing: str | bytes | None, keyring: Keyring) -> str:
+    """In which way the attribute of a row reads no value; empty if it reads one. Where nothing is stored, no decryption
+    failed."""
+    reads, stored = _reads(reader, reader.value(instance), failing), getattr(instance, _STORED)
+    if reads and stored in (None, "", b""):
+        return NOTHING
+    return "" if reads == NOTHING and not _is_empty(reader, stored, keyring) else reads
+
+
 def _is_empty(reader: ModelReader, stored: Any, keyring: Keyring) -> bool:
-    """Whether nothing is encrypted in a column. Only of what decrypts a column itself it is known that it gives what is
-    in it: other attributes may be made of a value, and be empty."""
-    if reader.name in reader.columns or stored in (None, "", b""):
+    """Whether an attribute that reads nothing shows that nothing is encrypted: what is made of a value may be empty by
+    design."""
+    if reader.name in reader.columns:
         return True
     target = reader.targets[0]
     scheme = keyring.schemes[target.scheme]
