@@ -131,8 +131,9 @@ def stop(application: Any, stage: str, rewriter: Any) -> dict[str, float]:
 
 def drop(application: Any) -> None:
     engine = "ansible_collections.tetech.key_rotation.plugins.module_utils._engine"
+    prepared_table = import_module(f"{engine}.rewrite.prepared_table")
     for database, _ in application.parts:
-        import_module(f"{engine}.rewrite.prepared_table").drop(database)
+        prepared_table.drop(database)
 
 
 def modules() -> list[Any]:

@@ -62,7 +62,8 @@ def take_census(task: HostTask) -> ModuleResult:
             _leave_out_proved(params, application)
         compared = _counted(params, application, baseline)
         if not params["report_only"] and params["leaving"] is None:
-            judged = [column for column in baseline if not params["serving"] or column.name in _columns(params)]
+            columns = _columns(params)
+            judged = [column for column in baseline if not params["serving"] or column.name in columns]
             with second_look(params, application, baseline, judged) as look:
                 try:
                     refuse(application.among_kept(params["expect_stage"] or ""))

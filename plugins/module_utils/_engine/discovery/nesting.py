@@ -112,7 +112,7 @@ def _suspects(keyring: Keyring, scheme: Scheme, opened: Sequence[tuple[str, Open
     markers = _markers(inner_schemes(keyring))
     asked = signs(frozenset([*markers, *([label] if label else [])]))
     unmarked = _is_unmarked(scheme)
-    frames = all(marker.startswith(KNOWN) for marker in markers) and not unmarked
+    frames = all(map(_is_frame, markers)) and not unmarked
     least = 0 if scheme.functions else SHORTEST_FRAME if frames else SHORTEST
     places = [place for place, one in enumerate(opened) if one is not None and len(one[1].plaintext) >= least]
     texts = [(place, one[1].plaintext) for place in places if (one := opened[place]) is not None]

@@ -50,14 +50,13 @@ def established(
     """By scheme, the keys that its tokens depend on. Of a scheme without a token that opens under the keys of before
     nothing is known. Keys that are ``signing`` are not looked for."""
     found: dict[str, set[str]] = {}
-    others = {target.scheme for _, survey in parts for target in survey.found}
-    others = {name for name in others if not keyring.schemes[name].functions}
+    schemes = {target.scheme for _, survey in parts for target in survey.found}
+    needed = {*signing, *keyring.keys_of(name for name in schemes if not keyring.schemes[name].functions)}
     for database, survey in parts:
         for target in survey.found:
             cipher = keyring.cipher(target.scheme, keyring.base)
             if isinstance(cipher, FunctionCipher):
-                known = {*signing, *keyring.keys_of(others), *found.get(target.scheme, ())}
-                trial = _Trial(cipher, now, {**singles}, known)
+                trial = _Trial(cipher, now, {**singles}, needed | found.get(target.scheme, set()))
                 trial.run(_tokens(database, target, keyring))
                 if trial.is_of_base:
                     found.setdefault(target.scheme, keyring.names - {*singles}).update(trial.shown)
