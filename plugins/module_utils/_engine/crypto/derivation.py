@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import functools
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from itertools import product
@@ -159,6 +160,7 @@ def data_protection(secret: bytes, use: bytes) -> bytes:
     return hkdf_sha256(base64.urlsafe_b64decode(master), salt, info)
 
 
+@functools.lru_cache(maxsize=1024)  # slow on purpose, and a process makes several keyrings of the same keys
 def pbkdf2_sha256(secret: bytes, salt: bytes, *, iterations: int, length: int = 32) -> bytes:
     """PBKDF2-HMAC-SHA256 (RFC 8018)."""
     return hashlib.pbkdf2_hmac("sha256", secret, salt, iterations, length)

@@ -138,6 +138,16 @@ def test_pbkdf2_makes_as_many_bytes_as_it_is_told():
     assert made.hex() == "348c89dbcbd32b2f32d814b8116e84cf2b17347ebc1800181c4e2a1fb8dd53e1c635518c7dac47e9"
 
 
+def test_pbkdf2_derives_a_key_once(monkeypatch):
+    derived = []
+    monkeypatch.setattr(hashlib, "pbkdf2_hmac", lambda *given: derived.append(given) or b"key")
+
+    for salt in (b"one", b"other", b"one"):
+        derivation.pbkdf2_sha256(b"derived once", salt, iterations=7)
+
+    assert [given[2] for given in derived] == [b"one", b"other"]
+
+
 def test_hkdf_gives_the_published_vectors():
     # RFC 5869, test cases 1 (salt and info) and 3 (neither)
     first = derivation.hkdf_sha256(b"\x0b" * 22, bytes(range(13)), bytes(range(0xF0, 0xFA)), length=42)
