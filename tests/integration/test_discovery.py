@@ -1024,7 +1024,7 @@ def test_what_functions_of_the_application_write_may_have_an_id_of_the_key(
 ) -> None:
     """They write the ID of the new key."""
     kid = hashlib.sha256(b"old-secret").hexdigest()[:8]
-    one(database, "text", f"{kid}:{token(keyring)}")
+    one(database, "text", f"{kid}:{token(keyring)}", f"{kid}:{token(keyring, 'another value')}")
     found = survey(database, keyring)
     (target,) = found.found
     own = Scheme("own", {"application": {"decrypt": "core.decrypt", "encrypt": "core.encrypt"}})
@@ -1078,3 +1078,15 @@ def test_tokens_that_two_columns_share_are_named_by_both(database: Database, key
     (told,) = [each for each in left_out(database, survey(database, keyring)) if "copies" in each["notice"]]
     assert told["column"] == "secrets.a"
     assert told["notice"].startswith("has 3 tokens that are copies of those in secrets.copied")
+
+
+def test_a_format_without_a_mark_is_found_behind_values_of_a_lost_key(database):
+    scheme = {"format": "aes_gcm_hex", "key": {"derive": "sha256", "secret": "SECRET_KEY"}}
+    described = schemes.parse({"own": scheme})
+    ring = Keyring(described, {"current": KeySet({"SECRET_KEY": "s" * 40})}, ApplicationSettings({}.get))
+    lost = Keyring(described, {"current": KeySet({"SECRET_KEY": "x" * 40})}, ApplicationSettings({}.get))
+    sealed = [
+        each.cipher("own", "current").seal(Opened(b"123-45-6789")).decode() for each in [lost] * 60 + [ring] * 300
+    ]
+    one(database, "text", *sealed)
+    assert names(survey(database, ring)) == {"secrets.a"}

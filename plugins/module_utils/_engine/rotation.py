@@ -179,11 +179,15 @@ class Application:
         ]
 
     def among_kept(self, expected: str = "") -> list[Finding]:
-        """Values under keys that are rotated, and not under the ``expected`` stage, in columns whose own keys stay."""
+        """Values under keys that are rotated, and not under the ``expected`` stage, in columns whose own keys stay, or
+        that a person has set aside."""
         return [
             finding
             for database, survey in self.parts
-            for finding in kept_columns.findings(database, survey.fixed, self.keyring, self.settlements, expected)
+            for finding in [
+                *kept_columns.findings(database, survey.fixed, self.keyring, self.settlements, expected),
+                *outside.set_aside(database, survey, self.keyring, expected),
+            ]
         ]
 
     def refuse_unfit(self, destination: str = TRIAL) -> None:
@@ -391,7 +395,7 @@ class Application:
             found += self.unaccounted()
         may_pass = recorded and any(survey.found for survey in surveys)
         parts = self.parts if may_pass else ()
-        tried = {name for database, survey in parts for name in outside.tried(database, survey, self.keyring)}
+        tried = {name for _, survey in parts for name in outside.tried(survey, self.keyring)}
         outside_of_it = tried.difference(recorded)
         passed = [each for each in found if each.kind.is_closed and each.column in outside_of_it]
         refuse(each for each in found if each not in passed)

@@ -21,7 +21,7 @@ class TargetMissed(RotationError):
 class ColumnPlain(RotationError):
     code = "E_COLUMN_PLAIN"
     column: str
-    problem = "{column} is named as encrypted, and none of its values is a token"
+    problem = "{column} is named as encrypted, and none of the values looked at is a token"
     remedy = (
         "Look at some of them. If they are ciphertext after all, describe its scheme in O(schemes). If they are plain "
         "text, encrypt them through the application. If they are to stay unencrypted: O(settlements): "
@@ -108,7 +108,7 @@ class UnprovedField(RotationError):
     code = "E_FIELD_UNPROVED"
     column: str
     field: str
-    problem = "{column} is a {field}, and none of its values opens under a known scheme"
+    problem = "{column} is a {field}, and none of the values looked at opens under a known scheme"
     remedy = f"Describe its scheme in O(schemes). {NOT_OURS}"
 
 
@@ -216,6 +216,19 @@ class UnexplainedColumn(RotationError):
     remedy = (
         "If it is under a key of O(keys), describe it in O(schemes) and O(targets). "
         'Otherwise settle it: O(settlements): {{{column}: {{not_ours: "reason"}}}}.'
+    )
+
+
+class SetAsideOpen(RotationError):
+    code = "E_SET_ASIDE_OPEN"
+    column: str
+    count: int
+    rows: str
+    by: str
+    problem = "{column} is left out by {by}, and {count} of its values are under keys that are rotated: {rows}"
+    remedy = (
+        "The rotation would leave them unreadable. Take the column out of {by}: what opens is rotated, and the rest is "
+        'named. If nobody needs these values: O(settlements): {{"table.column": {{unreadable: "why"}}}}'
     )
 
 

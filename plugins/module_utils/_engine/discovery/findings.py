@@ -60,6 +60,7 @@ _ROWS = (
     stop("keyless", "E_TABLE_KEY", (UNREADABLE,)),
     stop("ignored_open", "E_IGNORED_OPEN", (UNREADABLE,)),
     stop("ignored_tokens", "E_IGNORED_TOKENS", DECISIONS),
+    stop("set_aside_open", "E_SET_ASIDE_OPEN", (UNREADABLE,)),
     stop("guarded", "E_ROW_SECURITY"),
     stop("tied", "E_COLUMN_TIED"),
     stop("encoded", "E_FIELD_ENCODED"),

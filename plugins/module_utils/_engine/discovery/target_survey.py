@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -13,7 +12,6 @@ from itertools import combinations
 from typing import Any, NamedTuple
 
 from ..._errors.base import RotationError
-from ..._errors.database import TableKey
 from ..._errors.options import InvalidScheme, InvalidTarget
 from ..application import django_project, lasting_caches, model_fields
 from ..crypto.derivation import members
@@ -230,7 +228,7 @@ class _ColumnSample(NamedTuple):
 
 
 class ClosedColumn(NamedTuple):
-    """A column of which nothing opens, as it holds some of its values."""
+    """A column that is no target, as it holds some of its values."""
 
     table: Table
     column: Column
@@ -254,7 +252,8 @@ class Survey:
         self.fixed: list[Target] = []  # columns under keys that are not rotated
         self.findings = Findings()
         self.missing: dict[int, tuple[str, str]] = {}
-        self.closed: list[ClosedColumn] = []  # columns that look encrypted, and of which nothing opens
+        self.closed: list[ClosedColumn] = []  # columns of which nothing opens
+        self.ignored: list[ClosedColumn] = []  # columns that a person left out
         self.unopened: dict[str, list[bytes]] = {}  # by column, tokens that nothing opens
         self.inside: dict[str, list[bytes]] = {}  # by column, plaintexts that are such tokens
         self.besides: dict[str, set[str]] = {}  # by target, schemes that open what its own does not
@@ -300,6 +299,10 @@ class Survey:
             self._samples[name] = {*sample.pieces}
         else:
             self._look_at_unopened(table, sample)
+
+    def decision(self, column: str) -> str:
+        """How a person has settled a column; empty if nobody has."""
+        return self.settled[column].decision if column in self.settled else ""
 
     def is_cache(self, table: Table) -> bool:
         """Whether it is the table of a database cache."""
@@ -379,10 +382,8 @@ class Survey:
 
     def _fixed(self, table: Table, column: Column, scheme: str) -> None:
         """Keep a column whose own keys stay: its plaintexts may hold tokens under keys that are rotated."""
-        with contextlib.suppress(TableKey):
-            key = catalog.row_key(self._database, table)
-            held = Target(table, column.name, column.type, scheme, table.label, key, column.limit, kept=True)
-            self.fixed.append(held)
+        key = catalog.reading_key(self._database, table)
+        self.fixed.append(Target(table, column.name, column.type, scheme, table.label, key, column.limit, kept=True))
 
     def _other_schemes(self, scheme: str, pieces: Sequence[bytes]) -> set[str]:
         """The schemes at hand by which tokens open that the scheme of their column does not open."""
@@ -406,6 +407,7 @@ class Survey:
         if column.type in KINDS and not column.generated:
             samples = self._sampled(table, column, every=False)
             held = self._as_it_holds(column, samples)
+            self.ignored.append(ClosedColumn(table, held))
             scheme = _proved(samples, held, self._keyring, ())
             pieces = (piece for value in samples for piece in _pieces(held, value))
             if scheme in self._keyring.schemes:
@@ -417,8 +419,7 @@ class Survey:
     def _held_as(self, table: Table, column: Column, scheme: str, pieces: Sequence[bytes]) -> PlaintextRule:
         """What the plaintexts of a column are, as a person settled it, otherwise by its first values in the order of
         its key: an UPDATE does not change which these are."""
-        name = table.label_of(column.name)
-        decision = self.settled[name].decision if name in self.settled else ""
+        decision = self.decision(table.label_of(column.name))
         if decision == ONE_LAYER:
             return PlaintextRule(scheme)
         found = PlaintextRule(scheme)
@@ -487,9 +488,10 @@ class Survey:
         return samples
 
     def _at_large(self, table: Table, column: Column) -> Iterator[Any]:
-        """More values that begin as tokens do, from all over the column, and as many of each beginning."""
-        for begin in sorted(self._begins(column) - {b""}):
-            yield from _samples(self._database, table, column, {begin}, at_large=True)
+        """More values that begin as tokens do, from all over the column, and as many of each beginning; of any values,
+        where a token may begin with anything."""
+        for begin in sorted(self._begins(column)):
+            yield from _samples(self._database, table, column, {begin} - {b""}, at_large=True)
 
     def _as_it_holds(self, column: Column, samples: Sequence[Any]) -> Column:
         named = any(scheme.json_members for scheme in self._keyring.tried)

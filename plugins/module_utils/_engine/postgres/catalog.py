@@ -133,6 +133,10 @@ class RowKey:
         )
 
 
+# Where a row is (PostgreSQL's ddl-system-columns): names the rows of a table without a key, for one reading of it.
+PLACE = RowKey(("tableoid", "ctid"), ("oid", "tid"))
+
+
 def row_name(key: Sequence[str]) -> str:
     """A row's key as one word, and no other row's."""
     if len(key) == 1:
@@ -368,3 +372,11 @@ def row_key(database: Database, table: Table) -> RowKey:
         raise TableKey(table=table.label)
     names, types = found[0]
     return RowKey(tuple(names), tuple(types))
+
+
+def reading_key(database: Database, table: Table) -> RowKey:
+    """What names the rows of ``table`` for one reading of all of them: its key, or the place of each row."""
+    try:
+        return row_key(database, table)
+    except TableKey:
+        return PLACE

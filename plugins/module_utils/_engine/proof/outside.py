@@ -1,10 +1,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Columns that look encrypted, of which nothing opens, and that are no part of a rotation: what a rollback needs to
-know of them.
+"""Columns that are no part of a rotation, as nothing in them opens or a person has set them aside: whether a value in
+them opens after all under a version that the application is about to lose.
 
-That nothing opens was decided by a sample. Whether a value opens under a version that the application is about to lose
-is asked of all of them.
+That nothing opens was decided by a sample. Here every value is asked.
 """
 
 from __future__ import annotations
@@ -12,14 +11,14 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from typing import Any
 
-from ..._errors.base import RotationError
 from ..crypto.keyring import Keyring
 from ..crypto.schemes import Scheme
-from ..discovery.listed_rows import EXAMPLES
+from ..discovery.findings import Finding
+from ..discovery.settlements import NOT_OURS, UNREADABLE
 from ..discovery.target_survey import ClosedColumn, Survey, Target
 from ..postgres import catalog
 from ..postgres.connection import Database
-from .census import Census, Tally
+from .census import Census, Rows, Tally, findings_of_rows
 
 OUTSIDE = "outside"  # in place of a class of the census
 
@@ -30,22 +29,41 @@ def needing(
     """Of these columns, those with values that open under one of the stages, with the first rows; as census.needing."""
     for closed in survey.closed:
         if closed.name in columns:
-            tallies = list(_tallies(database, closed, keyring)) if stages else []
-            rows = dict.fromkeys(
-                row for tally in tallies for stage in stages for row in tally.examples.get(stage, ())[:EXAMPLES]
-            )
-            count = max((sum(tally.classes[stage] for stage in stages) for tally in tallies), default=0)
-            if count:
-                named = [f"{closed.name}:{row}" for row in rows]
-                yield {"column": closed.name, "class": OUTSIDE, "count": max(count, len(named)), "rows": named}
+            for target, rows in _found(database, closed, keyring, stages):
+                named = [f"{target.name}:{row}" for row in rows.first]
+                yield {"column": target.name, "class": OUTSIDE, "count": rows.count, "rows": named}
 
 
-def tried(database: Database, survey: Survey, keyring: Keyring) -> set[str]:
-    """The columns of which every value can be asked, by each scheme that the targets of this database have. Those of a
-    table without a key cannot be: its rows are not read page by page."""
+def set_aside(database: Database, survey: Survey, keyring: Keyring, expected: str = "") -> Iterator[Finding]:
+    """What a person has set aside although some values are under these keys, and not under the ``expected`` stage."""
+    not_ours = [closed for closed in survey.closed if survey.decision(closed.name) == NOT_OURS]
+    ignored = [closed for closed in survey.ignored if survey.decision(closed.name) != UNREADABLE]
+    stages = [stage for stage in keyring.stages if stage != expected]
+    for by, columns in (("O(settlements)", not_ours), ("O(ignore)", ignored)):
+        for closed in columns:
+            for target, rows in _found(database, closed, keyring, stages):
+                yield from findings_of_rows("set_aside_open", target, rows, {"by": by})
+
+
+def tried(survey: Survey, keyring: Keyring) -> set[str]:
+    """The columns of which every value can be asked, by each scheme that the targets of this database have."""
     if not all(_tells(keyring.schemes[target.scheme]) for target in survey.found):
         return set()
-    return {closed.name for closed in survey.closed if _row_key(database, closed.table) is not None}
+    return {closed.name for closed in survey.closed}
+
+
+def _found(
+    database: Database, closed: ClosedColumn, keyring: Keyring, stages: Collection[str]
+) -> list[tuple[Target, Rows]]:
+    """The rows with values under one of the stages, by the scheme by which most are; nothing if there are none."""
+    tallies = list(_tallies(database, closed, keyring)) if stages else []
+    found = [(tally.target, _under(stages, tally)) for tally in tallies]
+    return sorted((each for each in found if each[1].count), key=lambda each: each[1].count)[-1:]
+
+
+def _under(stages: Collection[str], tally: Tally) -> Rows:
+    rows = dict.fromkeys(row for stage in stages for row in tally.examples.get(stage, ()))
+    return Rows(sum(tally.classes[stage] for stage in stages), list(rows))
 
 
 def _tells(scheme: Scheme) -> bool:
@@ -53,19 +71,10 @@ def _tells(scheme: Scheme) -> bool:
     return scheme.format.authenticated and not scheme.functions and not scheme.json_members
 
 
-def _row_key(database: Database, table: catalog.Table) -> catalog.RowKey | None:
-    try:
-        return catalog.row_key(database, table)
-    except RotationError:
-        return None
-
-
 def _tallies(database: Database, closed: ClosedColumn, keyring: Keyring) -> Iterator[Tally]:
     """The census of one column by each scheme that shows whether it opens a value."""
     table, column = closed
-    key = _row_key(database, table)
-    if key is None:
-        return
+    key = catalog.reading_key(database, table)
     for name, scheme in keyring.schemes.items():
         if _tells(scheme) and (scheme.text or column.type == "bytea"):
             target = Target(table, column.name, column.type, name, table.label, key, column.limit)

@@ -71,6 +71,7 @@ class Part:
         self.alias = "default"
         self.found = found.get("found", [])
         self.fixed = []
+        self.closed = self.ignored = []
         self.tables = {}
         self.unopened = {}
         self.inside = found.get("inside", {})

@@ -1,0 +1,82 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Columns that a person has set aside, of which a few values are under the rotated keys, on a real PostgreSQL."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Sequence
+
+import pytest
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto import schemes
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.key_set import KeySet
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.keyring import (
+    ApplicationSettings,
+    Keyring,
+)
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.tokens import Opened
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery import settlements, target_survey
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres.connection import Database
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.proof import kept_columns, outside
+from cryptography.fernet import Fernet
+
+OURS = {"FIELD_ENCRYPTION_KEY": base64.urlsafe_b64encode(b"k" * 32).decode()}
+STRANGE = Fernet(Fernet.generate_key())
+NOT_OURS = settlements.parse({"secrets.a": {"not_ours": "tokens of another service"}})
+MANY = 3000  # more than any sample looks at
+
+
+@pytest.fixture
+def ring() -> Keyring:
+    return Keyring(schemes.parse("auto"), {"current": KeySet(OURS)}, ApplicationSettings({"SECRET_KEY": "stays"}.get))
+
+
+def seal(ring: Keyring, scheme: str = "django_encrypted_model_fields") -> str:
+    return ring.cipher(scheme, "current").seal(Opened(b"123-45-6789", 1_700_000_000)).decode()
+
+
+def strange() -> str:
+    return STRANGE.encrypt(b"of another service").decode()
+
+
+def fill(database: Database, values: Sequence[str], key: str = "PRIMARY KEY") -> None:
+    database.execute(f"CREATE TABLE secrets (id int {key}, a text)")
+    for number, value in enumerate(values):
+        database.execute("INSERT INTO secrets VALUES (%s, %s)", (number, value))
+
+
+def set_aside(database: Database, ring: Keyring, expected: str = "") -> list[tuple[str, str, object]]:
+    survey = target_survey.find(database, "auto", (), ring, NOT_OURS)
+    found = outside.set_aside(database, survey, ring, expected)
+    return [(each.kind.code, each.column, each.facts["count"]) for each in found]
+
+
+@pytest.mark.parametrize("key", ["PRIMARY KEY", ""])
+def test_one_value_of_thousands_stops_what_is_settled_as_not_ours(database: Database, ring: Keyring, key: str) -> None:
+    fill(database, [*(strange() for _ in range(MANY)), seal(ring)], key)
+    assert set_aside(database, ring) == [("E_SET_ASIDE_OPEN", "secrets.a", 1)]
+    assert set_aside(database, ring, expected="current") == []
+
+
+def test_without_such_a_value_it_stays_aside(database: Database, ring: Keyring) -> None:
+    fill(database, [strange() for _ in range(30)])
+    assert set_aside(database, ring) == []
+
+
+def test_one_value_of_thousands_stops_what_is_ignored_until_its_loss_is_accepted(
+    database: Database, ring: Keyring
+) -> None:
+    fill(database, [*(strange() for _ in range(MANY)), seal(ring)])
+    for decision, count in (("not_ours", 1), ("unreadable", 0)):
+        settled = settlements.parse({"secrets.a": {decision: "a test"}})
+        survey = target_survey.find(database, "auto", ["secrets.a"], ring, settled)
+        assert len(list(outside.set_aside(database, survey, ring))) == count
+
+
+def test_a_table_without_a_key_whose_first_values_are_under_a_key_that_stays_is_read_to_its_end(
+    database: Database, ring: Keyring
+) -> None:
+    fill(database, [*(seal(ring, "sha256_of_secret_key") for _ in range(MANY)), seal(ring)], key="")
+    survey = target_survey.find(database, "auto", (), ring)
+    (found,) = kept_columns.findings(database, survey.fixed, ring)
+    assert (found.kind.code, found.facts["count"]) == ("E_MIXED_KEYS", 1)
