@@ -246,7 +246,8 @@ def test_a_member_of_a_document_beside_what_is_no_token(odd: Site) -> None:
     listed = [{"table": "odd", "column": "value", "scheme": "own"}]
     before = rows(odd)
 
-    rotated = odd.play("rotate", "-e", json.dumps({"key_rotation_schemes": own, "key_rotation_targets": listed}))
+    described = {"key_rotation_schemes": own, "key_rotation_targets": listed, "key_rotation_keys": KEYS}
+    rotated = odd.play("rotate", "-e", json.dumps(described))
 
     assert rotated.code == 0, rotated.text
     now = rows(odd)
