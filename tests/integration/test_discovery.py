@@ -12,6 +12,7 @@ import sys
 import types
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -730,16 +731,29 @@ def test_of_swapped_models_the_one_in_use_is_walked(database: Database, keyring:
         database.execute("DROP TABLE swapping_customer; DROP TABLE IF EXISTS swapping_owner")
 
 
-def test_a_database_of_another_kind_is_told(django: Any, swapping: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_encrypted_field_in_a_database_of_another_kind_stops_once_it_has_a_value(
+    django: Any, swapping: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     from django.db import connections, router
 
-    other = {**connections["default"].settings_dict, "ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}
-    monkeypatch.setitem(connections.settings, "other", other)
-    monkeypatch.setattr(router, "db_for_write", lambda model, **hints: "other")
+    sqlite = {"ENGINE": "django.db.backends.sqlite3", "NAME": str(tmp_path / "legacy.sqlite3")}
+    monkeypatch.setitem(connections.settings, "legacy", {**connections["default"].settings_dict, **sqlite})
+    monkeypatch.setattr(router, "db_for_write", lambda model, **hints: "legacy")
     monkeypatch.setattr("django.conf.settings.DATABASES", connections.settings)
     (notice,) = plan.other_databases()
-    assert notice["column"] == "other:swapping_customer.later, swapping_customer.secret"
-    assert notice["notice"] == "a database of sqlite: not looked at"
+    assert (notice["column"], notice["notice"]) == ("DATABASES[legacy]", "a database of sqlite: not looked at")
+    assert out_of_reach.in_other_databases({}) == []
+
+    with connections["legacy"].cursor() as cursor:
+        cursor.execute("CREATE TABLE swapping_customer (id int, secret text, later text)")
+        assert out_of_reach.in_other_databases({}) == []
+        cursor.execute("INSERT INTO swapping_customer VALUES (1, 'gAAAAAB', NULL)")
+    (found,) = out_of_reach.in_other_databases({})
+    assert (found.kind.code, found.column) == ("E_OUT_OF_REACH", "legacy:swapping_customer.secret")
+    settled = settlements.parse({found.column: {"not_ours": "under a key of its own"}})
+    assert out_of_reach.in_other_databases(settled) == []
+    assert out_of_reach.places_of_other_kinds() == {found.column}
+    connections["legacy"].close()
 
 
 def test_two_aliases_that_spell_one_server_in_two_ways_are_one_database(

@@ -16,7 +16,7 @@ from typing import Any, TypedDict
 
 from .._errors.database import TokenTooLong
 from .._errors.option_names import variable_of
-from .application import django_project, lasting_caches, model_fields
+from .application import django_project, lasting_caches
 from .application.own_command import OwnCommand
 from .crypto.keyring import Keyring
 from .crypto.known_schemes import READ_SEVERAL
@@ -235,10 +235,9 @@ def left_out(database: Database, survey: Survey) -> None:
 
 
 def other_databases() -> Iterator[dict[str, str]]:
-    """Databases of the application that are of another kind, with the fields that encrypt in them."""
+    """Databases of the application that are of another kind, and are not looked at."""
     for alias, vendor in django_project.other_databases():
-        names = sorted(f"{table}.{column}" for table, column in model_fields.encrypting([alias]))
-        yield Finding(KINDS["other_database"], f"{alias}:" + ", ".join(names), {"vendor": vendor}).as_notice()
+        yield Finding(KINDS["other_database"], f"DATABASES[{alias}]", {"vendor": vendor}).as_notice()
 
 
 def caches() -> Iterator[dict[str, str]]:

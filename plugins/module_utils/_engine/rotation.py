@@ -429,6 +429,7 @@ class Application:
         places = {*columns, *self.env().keys() & {*variables}}
         if not places.issuperset(self.settlements):  # few of them are about what was not looked at
             places |= {name for database, _ in self.parts for name in out_of_reach.places(database)}
+            places |= out_of_reach.places_of_other_kinds()
         settlements.refuse_without_place(self.settlements, places, self.leave_alone)
         schemes_of = {target.name: self.keyring.schemes[target.scheme] for target in self.targets}
         untold = {name: settlements.UNMARKED for name, each in schemes_of.items() if not each.marker}
@@ -450,6 +451,7 @@ class Application:
                 *out_of_reach.find(database, survey, self.settlements),
             ]
         ]
+        found += out_of_reach.in_other_databases(self.settlements)
         surveys = [survey for _, survey in self.parts]
         found += accounting.keys(surveys, self.keyring, self.keys, self.uses)
         shared = shared_values.of_variables(self.keyring, self.env(), self.keys, self._uses_of)

@@ -344,6 +344,22 @@ def other_databases() -> list[tuple[str, str]]:
     ]  # that is Django's dummy
 
 
+def may_have_values(alias: str, table: str, column: str) -> bool:
+    """Whether a column of a database of any kind has a value, or cannot be asked."""
+    from django.db import Error, connections
+
+    connection = connections[alias]
+    quoted_table, quoted_column = map(connection.ops.quote_name, (table, column))
+    try:
+        with connection.cursor() as cursor:
+            if table not in connection.introspection.table_names(cursor):
+                return False
+            cursor.execute(f"SELECT 1 FROM {quoted_table} WHERE {quoted_column} IS NOT NULL")
+            return cursor.fetchone() is not None
+    except Error:
+        return True
+
+
 def let_go() -> None:
     """Close what the application itself has opened to its databases while it started."""
     from django.db import connections
