@@ -188,6 +188,13 @@ damaged:
   type: list
   elements: list
   returned: success
+doubtful:
+  description:
+    - With O(accounted=true), columns that stop nothing and of which some values may be under a key that is rotated.
+      Each has C(column), C(what) and C(todo).
+  type: list
+  elements: dict
+  returned: success
 unopened:
   description: With O(unopened=as_before), the C(count) of these values and the first C(rows), if there are any.
   type: dict

@@ -129,7 +129,7 @@ def test_what_a_lost_host_leaves_undone_is_made_up_for(site: Site, two: Two, end
     text = " ".join(outcome.text.split())
     if end == "stopped":
         assert (outcome.code != 0, outcome.error()) == (True, "E_STOPPED"), text
-        assert "Run the same command again to go on" in text
+        assert "Run the same command again to resume it" in text
         assert site.tokens()["customer_userprofile"] != tokens["customer_userprofile"], "and nothing is rolled back"
         outcome = site.play("rotate")
     assert outcome.code == 0, outcome.text

@@ -52,6 +52,7 @@ from .rewrite.worker_pool import Crew, Stop
 
 NOTHING: Mapping[str, str] = MappingProxyType({})
 SEVERAL = "is command, whose work is one transaction, and the application has several databases"
+DOUBTFUL = ("sparse", "digest")  # kinds of findings
 TRIAL = "trial"  # in place of a stage: the application under new values that are thrown away
 
 
@@ -457,6 +458,10 @@ class Application:
         shared = shared_values.of_variables(self.keyring, self.env(), self.keys, self._uses_of)
         found += unsettled(shared, self.settlements)
         return [*found, *shared_values.of_keys(self.keyring, [self.trial] if self.trial else ())]
+
+    def doubtful(self) -> list[Finding]:
+        """What ``unaccounted`` has seen that stops nothing, and may be under a key that is rotated."""
+        return [each for _, survey in self.parts for each in survey.findings.of(*DOUBTFUL)]
 
     def _establish_function_keys(self) -> None:
         """See which keys the application's own functions decrypt with, once."""

@@ -57,9 +57,8 @@ class ValuesWritten(RotationError):
     advice: str
     problem = "another process wrote encrypted values of {count} rows while the application was stopped: {rows}"
     remedy = (
-        "Those that are not empty open under the current keys. Whether somebody meant what is in them, only a person "
-        "can tell. Find that process and stop it: it is not in O(services), and may hold other keys. Look at these "
-        "values in the application. {advice}"
+        "Whether somebody meant what is in them, only a person can tell. Find that process and stop it: it is not in "
+        "O(services), and may hold other keys. Look at these values in the application. {advice}"
     )
 
 

@@ -30,7 +30,7 @@ def reencrypt_values(task: HostTask) -> ModuleResult:
     from .._engine.rewrite.concurrent_writers import ConcurrentWrites
     from .._engine.rewrite.rewrite_progress import Progress, ProgressFiles
     from .._engine.rewrite.rewrite_result import RewriteResult, reencrypted
-    from .._engine.rewrite.rewriter import Share
+    from .._engine.rewrite.rewriter import Share, changed
     from .._options.engine_request import Purpose, request_of
 
     params = task.params
@@ -75,7 +75,7 @@ def reencrypt_values(task: HostTask) -> ModuleResult:
         finally:
             progress.end()
         if refusal:
-            failed = refusal.with_changed("All other values were re-encrypted.").as_result()
+            failed = refusal.with_changed(changed(run.work, key_id)).as_result()
             return {"changed": True, "failed": True, **failed, "others_rows": _first(run.others)}
         if until_end := getattr(task, "until_end", None):
             _stay_the_one_run(run, until_end)

@@ -81,6 +81,7 @@ def take_census(task: HostTask) -> ModuleResult:
             _rehearse(params, application)
         needing = _needing(params, application, tallies, outside)
         damaged = _damaged(params, application, written)
+        doubtful = [each.as_result() for each in application.doubtful()] if params["accounted"] else []
         left = _connected_since_before(params, application)
     return {
         "changed": False,
@@ -99,6 +100,7 @@ def take_census(task: HostTask) -> ModuleResult:
         "unopened": _unopened(params, tallies),
         "since": compared.since,
         "damaged": damaged,
+        "doubtful": doubtful,
         "sessions": left,
         "kept_aside": aside,
         "key_ids": _key_ids(application),

@@ -11,6 +11,8 @@ from ...module_utils._errors.application import RoundTripFailed
 from ...module_utils._errors.values import OF_VALUES
 from .item import OK, SKIP, STOP, WARN, ChecklistItem, Observations, of_result, unseen
 
+SHOWN = 3  # columns in which values may be under a rotated key
+
 
 def census(seen: Observations) -> ChecklistItem:
     """Every value opens, and all of them under one key set."""
@@ -33,6 +35,11 @@ def census(seen: Observations) -> ChecklistItem:
     if set(classes) - {"current"}:
         todo = "A rotation was not finished, and this one resumes it; otherwise find who wrote under other keys."
         return ChecklistItem("census", WARN, summary, todo)
+    if doubtful := seen.census.get("doubtful"):
+        what = "; ".join(f"{each['column']}: {each['what']}" for each in doubtful[:SHOWN])
+        more = f"; and {len(doubtful) - SHOWN} more, which the plan shows" if len(doubtful) > SHOWN else ""
+        todo = " ".join(dict.fromkeys(each["todo"] for each in doubtful[:SHOWN]))
+        return ChecklistItem("census", WARN, f"{summary}: all of them. {what}{more}", todo)
     return ChecklistItem("census", OK, f"{summary}: all of them")
 
 

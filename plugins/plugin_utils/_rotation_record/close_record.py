@@ -42,7 +42,7 @@ def complete(log: RotationLog, task: RecordTask) -> RecordResult:
     result, state = _finish(log, record)
     emptied = _emptied(state)
     _refuse_written(state, emptied)
-    _refuse_emptied(emptied, "The rotation is completed, and all other values are proved.")
+    _refuse_emptied(emptied, f"The rotation is completed. {data_sentences.values(state.state)}")
     return result
 
 

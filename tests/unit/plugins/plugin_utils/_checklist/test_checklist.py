@@ -198,6 +198,11 @@ def rehearsal(**values: Any) -> Callable[[dict[str, Any]], None]:
     return lambda made: made.update(rehearsals=[{**REHEARSAL, **values}])
 
 
+def doubtful(*columns: str) -> Callable[[dict[str, Any]], None]:
+    found = [{"column": column, "what": "a few", "todo": "Check."} for column in columns]
+    return lambda made: made["census"].update(doubtful=found)
+
+
 def census(**classes: int) -> Callable[[dict[str, Any]], None]:
     return lambda made: made["census"]["targets"][0].update(classes=classes)
 
@@ -307,6 +312,7 @@ WRONG: list[tuple[str, Callable[[dict[str, Any]], Any], str, str]] = [
     ("authorized", option(reason="", authorization=None), "stop", "key_rotation_reason and no key_rotation_auth"),
     ("census", lambda made: made.update(census=ERROR), "stop", "E_WRONG_KEY"),
     ("census", census(current=5, pending=3), "warn", "90,005 current, 3 pending"),
+    ("census", doubtful("t.a", "t.b", "t.c", "t.d"), "warn", "t.a: a few; t.b: a few; t.c: a few; and 1 more"),
     ("plan", lambda made: made.update(plan=ERROR), "stop", "E_WRONG_KEY"),
     ("plan", lambda made: made.update(plan={"path": "p"}), "warn", "none was made"),
     ("plan", option(approved="ff" * 32), "stop", "the plan with the hash ffffffffffffffff was approved"),
