@@ -29,6 +29,7 @@ SHORT = (
     ("gcm_bytes", BESIDE),
     ("gcm_after_key_id", SAME_KEY),
     ("gcm_path", SAME_KEY),
+    ("gcm_parts_in_two_encodings", SAME_KEY),
     ("fernet_sha256", SAME_KEY),
     ("fernet_twice", BESIDE),
 )

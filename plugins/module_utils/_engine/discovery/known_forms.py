@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import json
 import re
+import string
 from collections.abc import Callable, Mapping
 
 from . import binary_forms, password_hashes, service_tokens
@@ -158,16 +159,18 @@ def _is_ssh(text: str) -> bool:
     return bool(found and parts and place == len(data) and parts[0] == found["kind"].encode())
 
 
-_IN_BASE64 = re.compile(r"[\w+/=-]+", re.ASCII)
-_BASE83 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz#$%*+,-.:;=?@[]^_{|}~"
+_DIGITS_83 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz#$%*+,-.:;=?@[]^_{|}~"
+_BASE83, _BASE64_SIGNS = frozenset(_DIGITS_83), frozenset(f"{string.ascii_letters}{string.digits}+/=_-")
 
 
 def _is_blurhash(text: str) -> bool:
-    """Two characters for each component of a picture, of which the first character has the number; some that no base64
-    has."""
-    if not 20 <= len(text) <= 4 + 2 * 81 or not set(text) <= set(_BASE83) or _IN_BASE64.fullmatch(text):
+    """Two characters for each component of a picture, of which the first character has the number. Some kinds are not
+    of base64, and the longer it is the more, where an application has one between its own parts."""
+    if not 20 <= len(text) <= 4 + 2 * 81 or not _BASE83.issuperset(text):
         return False
-    across, down = _BASE83.index(text[0]) % 9 + 1, _BASE83.index(text[0]) // 9 + 1
+    if len(_BASE83.intersection(text) - _BASE64_SIGNS) < len(text) // 20:
+        return False
+    across, down = _DIGITS_83.index(text[0]) % 9 + 1, _DIGITS_83.index(text[0]) // 9 + 1
     return len(text) == 4 + 2 * across * down
 
 

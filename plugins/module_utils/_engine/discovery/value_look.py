@@ -45,6 +45,7 @@ _HEX = re.compile(r"(?:[\da-f]{2}){8,}|(?:[\dA-F]{2}){8,}", re.ASCII)
 _BASE32 = re.compile(r"(?:[A-Z2-7]{16,}|[a-z2-7]{16,})={0,6}")
 _BASE85 = re.compile(r"[!-~]{20,}")
 _BETWEEN = re.compile(r"[/\\@:?&=#;,.]+")  # the parts of an address
+_SIGNS = re.compile(r"[^\w\s+/=-]+", re.ASCII)  # between parts that have an encoding each
 _PREFIX = re.compile(r"^(?:0x|\\x)(?=[\da-fA-F]+$)")
 _RARE = set("jqxzvkwJQXZVKW")  # letters that are 27 % of random ones, and 5 % of those in English
 _WORDS = re.compile(r"[A-Za-z]?[a-z]{3,}(?![a-z])")
@@ -127,6 +128,8 @@ _TESTS: tuple[tuple[str, re.Pattern[str], Callable[[str], bool], float], ...] = 
     ("base85", _BASE85, _is_random_base85, 4 / 5),
 )
 
+_DENSITIES = {encoding: density for encoding, _, _, density in _TESTS}
+
 
 @dataclass(frozen=True)
 class Look:
@@ -190,7 +193,28 @@ def _look_at_encoding(text: str, is_cut: bool) -> Look:
         if size * density >= SHORTEST and size >= WHOLE * len(packed):
             known = _known_inside(found[0], encoding, is_cut) if len(found) == 1 else ""
             return Look(known, encoding, len(packed.rstrip("=")) if size == len(packed) else 0)
-    return NOTHING
+    return NOTHING if has_words else _look_at_parts(packed, is_cut)
+
+
+def _look_at_parts(text: str, is_cut: bool) -> Look:
+    """A text of parts in several encodings, such as an IV in hex and what is encrypted in base64."""
+    parts = [part for part in _SIGNS.split(text) if len(part) >= SHORTEST]
+    if len(parts) < 2 or sum(map(len, parts)) < WHOLE * len(text):
+        return NOTHING
+    names = [_encoding_of(part, is_cut) for part in parts]
+    encodings = [name for name in _DENSITIES if name in names]
+    random = [(len(part), _DENSITIES[name] * len(part)) for name, part in zip(names, parts) if name]
+    characters, size = map(sum, zip((0, 0), *random))
+    is_random = size >= SHORTEST and characters >= WHOLE * len(text)
+    return Look(encoding=" and ".join(encodings)) if is_random else NOTHING
+
+
+def _encoding_of(part: str, is_cut: bool) -> str:
+    """The encoding in which a part is random, with nothing known in it; empty if there is none."""
+    for encoding, runs, is_random, _ in _TESTS:
+        if encoding != "base85" and runs.fullmatch(part) and is_random(part):  # which has the signs between parts too
+            return "" if _known_inside(part, encoding, is_cut) else encoding
+    return ""
 
 
 def _look_at_writing(text: str) -> Look | None:

@@ -121,6 +121,13 @@ add(
     lambda text: (lambda raw: f"{raw[:12].hex()}:{raw[12:-16].hex()}:{raw[-16:].hex()}")(gcm(text)),
     lambda stored: ungcm(b"".join(map(bytes.fromhex, stored.split(":")))),
 )
+add(
+    "gcm_parts_in_two_encodings",
+    lambda text: (lambda raw: f"{raw[:12].hex()}:{raw[-16:].hex()}:{b64(raw[12:-16]).decode()}")(gcm(text)),
+    lambda stored: (lambda nonce, tag, sealed: ungcm(bytes.fromhex(nonce) + unb64(sealed) + bytes.fromhex(tag)))(
+        *stored.split(":")
+    ),
+)
 add("gcm_v1_dot", lambda text: "v1." + b64u(gcm(text)).decode(), lambda stored: ungcm(unb64u(stored[3:])))
 add(
     "gcm_json_text",

@@ -9,6 +9,7 @@ import base64
 import bz2
 import datetime
 import gzip
+import hashlib
 import io
 import json
 import pickle
@@ -57,6 +58,12 @@ ENCODINGS: dict[str, Callable[[bytes], Any]] = {
     "base64_twice": lambda data: base64.b64encode(base64.urlsafe_b64encode(data)).decode(),
     "after_a_prefix": lambda data: f"enc:v1:{base64.b64encode(data).decode()}",
     "separated": lambda data: f"AES.2:{data[:12].hex()}:{data[12:].hex()}",
+    "an_iv_in_hex": lambda data: f"{data[:16].hex()}:{base64.b64encode(data[16:]).decode()}",
+    "a_salt_and_an_iv_in_hex": lambda data: (
+        f"{data[:8].hex()}${data[8:20].hex()}${base64.b64encode(data[20:] + data[:20]).decode()}"
+    ),
+    "a_digest_in_hex": lambda data: f"{hashlib.sha256(data).hexdigest()}:{base64.b64encode(data).decode()}",
+    "a_nonce_in_base64": lambda data: f"{base64.urlsafe_b64encode(data[:12]).decode()}.{data[12:].hex()}",
     "base85": lambda data: base64.b85encode(data).decode(),
     "ascii85": lambda data: base64.a85encode(data).decode(),
 }
@@ -139,6 +146,25 @@ def test_a_column_is_judged_by_all_of_its_sample() -> None:
             for start in range(0, len(values) - 25, size):
                 found = unexplained.classify(values[start : start + size], "a.b")
                 assert found.verdict != unexplained.UNEXPLAINED
+
+
+@pytest.mark.parametrize("sign", ":$,;|.~")
+@pytest.mark.parametrize("name", ["card_number", "iban", "content_hash"])
+def test_parts_in_two_encodings_are_ciphertext_as_those_in_one(sign: str, name: str) -> None:
+    """An IV, a salt or an HMAC in hex, and what is encrypted in base64."""
+    for in_hex, in_base64 in (((16,), 16), ((16,), 32), ((12,), 24), ((16, 12), 48), ((32,), 32), ((32,), 64)):
+        for size in (3, 25):
+            sealed = [base64.b64encode(CHANCE.randbytes(in_base64)).decode() for _ in range(size)]
+            column = [sign.join(["v1", *map(digest, in_hex), each]) for each in sealed]
+            assert unexplained.classify(column, f"person.{name}").verdict == unexplained.UNEXPLAINED
+
+
+def test_parts_that_hold_plain_text_are_no_ciphertext() -> None:
+    texts = [base64.b64encode(f"a cursor of page {n}, by the name".encode()).decode() for n in range(20)]
+    column = [f"{text}--{digest(20)}.{n}" for n, text in enumerate(texts)]
+    assert unexplained.classify(column, "a.cursor").verdict in (unexplained.PLAIN, unexplained.EXPLAINED)
+    signed = [f"{digest(20)}.{text}" for text in texts]
+    assert unexplained.classify(signed, "a.cursor").verdict in (unexplained.PLAIN, unexplained.EXPLAINED)
 
 
 def test_a_value_that_was_cut_off_is_known_by_its_length() -> None:
