@@ -193,27 +193,26 @@ _CHECKED: tuple[tuple[str, Callable[[str], bool]], ...] = (
     ("a public key on P-256", _is_point),
 )
 _OF_WORDS: tuple[tuple[str, Callable[[str], bool]], ...] = (("a PEM document", _is_pem), ("an SSH key", _is_ssh))
-_FOREIGN = ("a token of another service", r"(?!gAAAA)[\w.~|-]+")  # the alphabet of OAuth 2.0, without padding
-_TOOLKIT = r"[\w.~-]+"
+_TOOLKIT = r"[A-Za-z\d]{30}"  # generate_token of oauthlib
+_NO_HEX = r"(?=[\da-f]*[g-z])"  # as a text of other letters too can be only by chance
 # Columns of well-known packages that hold random texts by design, by table and column as their models name them, with
-# the form of such a text: any other one is judged as in any column.
+# the form of such a text: any other one is judged as in any column. The tokens that django-allauth stores are not among
+# them: they are whatever a service gives, and applications encrypt them by hand.
 COLUMNS: Mapping[str, tuple[str, re.Pattern[str]]] = {
     place: (what, re.compile(form))
     for place, (what, form) in {
-        "django_session.session_key": ("a session key of Django", r"[\da-z]{32,40}"),
+        "django_session.session_key": ("a session key of Django", rf"{_NO_HEX}[\da-z]{{32,40}}"),
         "django_session.session_data": ("session data of Django, signed", r"[\w.-]+:[\dA-Za-z]{6}:[\w-]{27,43}"),
         "authtoken_token.key": ("a token of Django REST framework", r"[\da-f]{40}"),
         "knox_authtoken.digest": ("a digest of django-rest-knox", r"[\da-f]{128}"),
         "oauth2_provider_accesstoken.token": ("a token of Django OAuth Toolkit", _TOOLKIT),
         "oauth2_provider_refreshtoken.token": ("a token of Django OAuth Toolkit", _TOOLKIT),
         "oauth2_provider_grant.code": ("a code of Django OAuth Toolkit", _TOOLKIT),
-        "oauth2_provider_application.client_id": ("an ID of Django OAuth Toolkit", r"[\w.-]{40}"),
+        "oauth2_provider_application.client_id": ("an ID of Django OAuth Toolkit", r"[A-Za-z\d]{40}"),
         "otp_static_statictoken.token": ("a token of django-otp", r"[a-z2-7]{1,16}"),
         "otp_totp_totpdevice.key": ("a key of django-otp, unencrypted", r"[\da-f]{40}"),
         "otp_hotp_hotpdevice.key": ("a key of django-otp, unencrypted", r"[\da-f]{40}"),
-        "account_emailconfirmation.key": ("a confirmation key of django-allauth", r"[\da-z]{64}"),
-        "socialaccount_socialtoken.token": _FOREIGN,
-        "socialaccount_socialtoken.token_secret": _FOREIGN,
+        "account_emailconfirmation.key": ("a confirmation key of django-allauth", rf"{_NO_HEX}[\da-z]{{64}}"),
         "social_auth_code.code": ("a code of python-social-auth", r"[\da-f]{32}"),
         "easy_thumbnails_source.storage_hash": ("a digest of easy-thumbnails", r"[\da-f]{32}"),
         "axes_accessattempt.session_hash": ("a digest of django-axes", r"[\da-f]{64}"),

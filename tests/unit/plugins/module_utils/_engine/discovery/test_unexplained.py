@@ -484,6 +484,11 @@ PEM = f"-----BEGIN {{}}-----\n{base64.encodebytes(CHANCE.randbytes(600)).decode(
         ("a.b", "sk_" + "live_51" + "aZ3kQ9xYbC" * 9 + "aZ3kQ9x", "a token of another service"),
         ("a.b", "gh" + "p_" + "aZ3kQ9xYbC" * 3 + "aZ3kQ9", "a token of another service"),
         ("otp_totp_totpdevice.key", digest(20), "a key of django-otp, unencrypted"),
+        ("oauth2_provider_accesstoken.token", "aZ3kQ9xYbC" * 3, "a token of Django OAuth Toolkit"),
+        ("oauth2_provider_accesstoken.token", f"{HEADER}.{HEADER}.{SIGNED[-43:]}", "a signed JSON Web Token"),
+        ("oauth2_provider_application.client_id", "aZ3kQ9xYbC" * 4, "an ID of Django OAuth Toolkit"),
+        ("account_emailconfirmation.key", "az3kq9xybc" * 6 + "az3k", "a confirmation key of django-allauth"),
+        ("socialaccount_socialtoken.token", "gh" + "o_" + "aZ3kQ9xYbC" * 3 + "aZ3kQ9", "a token of another service"),
         ("a.b", base64.b64encode("Příliš žluťoučký kůň pěl ódy".encode()).decode(), "encoded text"),
     ],
 )  # fmt: skip
@@ -538,6 +543,23 @@ def test_random_data_that_is_known_is_explained(place: str, value: Any, what: st
 )
 def test_ciphertext_is_not_explained_by_its_look(place: str, value: Any) -> None:
     assert unexplained.classify([value] * 3, place).verdict == unexplained.UNEXPLAINED
+
+
+@pytest.mark.parametrize("size", [28, 32, 40, 48, 64])
+@pytest.mark.parametrize("encoding", ["hex", "bare_base64"])
+def test_the_place_of_a_token_does_not_explain_that_it_is_encrypted(size: int, encoding: str) -> None:
+    """As applications encrypt what django-allauth and Django OAuth Toolkit store: a service's token has its own form."""
+    for place in (
+        "socialaccount_socialtoken.token",
+        "socialaccount_socialtoken.token_secret",
+        "oauth2_provider_accesstoken.token",
+        "oauth2_provider_refreshtoken.token",
+        "oauth2_provider_grant.code",
+        "oauth2_provider_application.client_id",
+        "account_emailconfirmation.key",
+    ):
+        sealed = [ENCODINGS[encoding](CHANCE.randbytes(size)) for _ in range(10)]
+        assert unexplained.classify(sealed, place).verdict == unexplained.UNEXPLAINED
 
 
 def test_members_of_documents_are_judged_by_their_names() -> None:
