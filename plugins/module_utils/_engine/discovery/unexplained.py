@@ -54,9 +54,15 @@ _SIZES: dict[str, Callable[[int], int]] = {
 # itself, and what is encrypted of one is longer.
 _SAYS_DIGEST = re.compile(
     r"(?:hash|digest|check_?sum|md5|(?:finger|thumb)_?print|hmac)(?:es|ed|s)?(?![a-z])|sha_?\d|"
-    r"(?<![a-z])(?:etag|bidx|blind|commit|revision|tx_?id|tx)s?(?![a-z])|^(?:id|pk|oid)$|"
+    r"(?<![a-z])(?:bidx|blind)s?(?![a-z])",
+)
+# These name an ID, which an application may encrypt, and what it then stores is longer.
+_SAYS_ID = re.compile(
+    r"(?<![a-z])(?:etag|commit|revision|tx_?id|tx)s?(?![a-z])|^(?:id|pk|oid)$|"
     r"(?:^|_)(?:cache_key|session_key|trace_id|(?:device|push|apns)_token|message_id)$",
 )
+IDS = (16, 20, 32)  # bytes of them: MD5, SHA-1, SHA-256, the token of a device
+LONG_IDS = (48, 64)  # hardly any: a warning stays
 # These may name the text of which it is a digest, or another meaning of the word: a warning stays.
 _MAY_SAY_DIGEST = re.compile(
     r"(?<![a-z])(?:signature|nonce|search|lookup|serial)(?:es|ed|s)?(?![a-z])|"
@@ -155,9 +161,14 @@ def _as_digest(random: Sequence[Look], name: str) -> Explanation | None:
     length = next((length for length in lengths if _SIZES.get(encoding, int)(length) == size), 0)
     if others or not length:
         return None
-    if length == POINT or _says(_SAYS_DIGEST, name) or (length == UUID and _says(_SAYS_UUID, name)):
+    if (
+        length == POINT
+        or _says(_SAYS_DIGEST, name)
+        or (length in IDS and _says(_SAYS_ID, name))
+        or (length == UUID and _says(_SAYS_UUID, name))
+    ):
         return Explanation(EXPLAINED, f"a digest or random ID of {length} bytes")
-    if _says(_MAY_SAY_DIGEST, name):
+    if _says(_MAY_SAY_DIGEST, name) or (length in LONG_IDS and _says(_SAYS_ID, name)):
         what = f"{len(random)} values are as long as a digest of {length} bytes, and as ciphertext can be"
         return Explanation(SPARSE, what)
     return None

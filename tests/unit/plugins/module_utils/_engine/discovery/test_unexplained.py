@@ -361,6 +361,19 @@ def test_a_name_that_may_mean_a_digest_leaves_a_warning(name: str) -> None:
     assert unexplained.classify(documents, "a.b", documents=True).member == name
 
 
+@pytest.mark.parametrize(
+    "name", ["push_token", "deviceToken", "apns_token", "message_id", "session_key", "etag", "id", "revision"]
+)
+@pytest.mark.parametrize(
+    ("size", "verdict"),
+    [(16, "explained"), (20, "explained"), (28, "unexplained"), (32, "explained"), (48, "sparse"), (64, "sparse")],
+)
+def test_a_name_of_an_id_explains_only_as_many_bytes_as_an_id_has(name: str, size: int, verdict: str) -> None:
+    """64 bytes are an IV and an encrypted UUID of 36 characters."""
+    column = [digest(size) for _ in range(30)]
+    assert unexplained.classify(column, f"phone.{name}").verdict == verdict
+
+
 def digest(size: int) -> str:
     return CHANCE.randbytes(size).hex()
 
@@ -548,7 +561,7 @@ def test_ciphertext_is_not_explained_by_its_look(place: str, value: Any) -> None
 @pytest.mark.parametrize("size", [28, 32, 40, 48, 64])
 @pytest.mark.parametrize("encoding", ["hex", "bare_base64"])
 def test_the_place_of_a_token_does_not_explain_that_it_is_encrypted(size: int, encoding: str) -> None:
-    """As applications encrypt what django-allauth and Django OAuth Toolkit store: a service's token has its own form."""
+    """As applications encrypt what django-allauth and Django OAuth Toolkit store: a service's own has a form."""
     for place in (
         "socialaccount_socialtoken.token",
         "socialaccount_socialtoken.token_secret",
