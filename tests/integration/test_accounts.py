@@ -34,6 +34,7 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discov
 )
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres.connection import Database
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.proof import census
+from cryptography.fernet import Fernet
 from django.core import signing
 
 from .conftest import Site
@@ -497,6 +498,77 @@ def test_values_that_are_signed_with_a_rotated_key_need_a_decision(database: Dat
         assert {(each.column, each.kind.code) for each in stops} == {(f"secrets.{name}", "E_SIGNED") for name in named}
         settled = settlements.parse({f"secrets.{name}": {"unreadable": "signed again"} for name in named})
         assert accounting.columns(database, survey, settled) == []
+
+
+SENTENCE = "invited by Ada, who pays for both"
+
+
+@pytest.mark.parametrize("text", ["https://example.org/invite?user=1", SENTENCE, '{"user":1,"role":"admin"}'])
+def test_a_signature_proves_its_key_whatever_is_signed(database: Database, keyring: Keyring, text: str) -> None:
+    """By the default salts of Django, under a rotated key; what a key that stays has signed is not asked about."""
+    signers = {
+        "plain": signing.Signer(key="{}"),
+        "timed": signing.TimestampSigner(key="{}"),
+        "parted": signing.Signer(key="{}", sep="|"),
+        "older": signing.Signer(key="{}", algorithm="sha1"),
+        "dumped": signing.TimestampSigner(key="{}", salt="django.core.signing"),
+        "own_salt": signing.TimestampSigner(key="{}", salt="invitations"),
+        "own_bare": signing.Signer(key="{}", salt="invitations"),
+    }
+    listed = ", ".join(f"{name} text" for name in signers)
+    database.execute(f"CREATE TABLE secrets (id int PRIMARY KEY, a text, {listed})")
+    for signer in signers.values():
+        signer.key = "old-secret"
+    for number in range(3):
+        row = (number, token(keyring), *(signer.sign(f"{text}{number}") for signer in signers.values()))
+        database.execute(f"INSERT INTO secrets VALUES ({', '.join(['%s'] * len(row))})", row)
+
+    def stops(ring: Keyring) -> dict[str, str]:
+        survey = target_survey.find(database, "auto", (), ring)
+        return {each.column.partition(".")[2]: each.kind.code for each in accounting.columns(database, survey, {})}
+
+    of_its_own = "E_SIGNED" if text.startswith("https") else "E_UNEXPLAINED"  # a random word or member
+    assert stops(keyring) == {**dict.fromkeys(signers, "E_SIGNED"), "own_bare": of_its_own}
+    left = {"own_salt", *(() if text.startswith("https") else ("own_bare",))}
+    assert stops(of_another_key()) == dict.fromkeys(left, "E_UNEXPLAINED"), "of its salt nothing tells the key"
+
+
+def test_a_value_that_a_rotated_field_key_has_signed_is_not_explained_by_its_form(database: Database) -> None:
+    ring = of_another_key()
+    (key,) = ring.stages["current"].values.values()
+    columns = {
+        "by_key": signing.dumps({"customer": 7}, key=key),
+        "own_salt": signing.dumps({"customer": 7}, key=key, salt="of its own"),
+        "by_secret_key": signing.dumps({"customer": 7}, key="old-secret"),
+    }
+    listed = ", ".join(f"{name} text" for name in columns)
+    database.execute(f"CREATE TABLE secrets (id int PRIMARY KEY, a text, {listed})")
+    token = Fernet(key).encrypt(b"a value").decode()
+    database.execute("INSERT INTO secrets VALUES (1, %s, %s, %s, %s)", (token, *columns.values()))
+    survey = target_survey.find(database, "auto", (), ring)
+    stops = {each.column: each for each in accounting.columns(database, survey, {})}
+    assert {name: each.kind.code for name, each in stops.items()} == {
+        "secrets.by_key": "E_SIGNED",
+        "secrets.own_salt": "E_UNEXPLAINED",
+    }
+    assert "signed by Django with FIELD_ENCRYPTION_KEY, which is rotated" in stops["secrets.by_key"].what
+
+
+def test_what_ends_like_a_signature_and_is_of_another_form_is_not_called_signed(
+    database: Database, keyring: Keyring
+) -> None:
+    database.execute("CREATE TABLE secrets (id int PRIMARY KEY, a text, session text, digest text, link text)")
+    for number in range(3):
+        digest = base64.urlsafe_b64encode(random_bytes(32, number)).decode().rstrip("=")
+        row = (
+            number,
+            token(keyring),
+            of_jwt(f"another secret {number}"),
+            f"sha256:{digest}",
+            f"https://a.org/{digest}",
+        )
+        database.execute("INSERT INTO secrets VALUES (%s, %s, %s, %s, %s)", row)
+    assert found(database, keyring) == {}
 
 
 def of_another_key() -> Keyring:

@@ -53,11 +53,17 @@ def columns(database: Database, survey: Survey, settled: Settlements) -> list[Fi
                 continue
             if name in decided:
                 continue
+            if signed := signed_values.find(survey, values):
+                _put_signed(found, name, signed, len(values))
+                continue
+            values = signed_values.without_kept(survey, values)
             judged = unexplained.classify(
                 values, f"{table.name}.{column.name}", documents=isinstance(KINDS.get(column.type), JsonCodec)
             )
-            if signed := signed_values.find(survey, values):
-                found.put("signed", name, count=signed.number, looked_at=len(values), found=signed.by, key=signed.key)
+            is_explained = judged.verdict != unexplained.UNEXPLAINED
+            signed = signed_values.find_unproved(survey, values, is_explained=is_explained)
+            if signed and (signed.key or not survey.is_sessions(table)):  # which have a salt of their class
+                _put_signed(found, name, signed, len(values))
                 continue
             if name in fields or (name in digests and judged.count < FEW_DIGESTS):
                 continue
@@ -84,6 +90,13 @@ def _open_columns(
         and judged_types.is_judged(column)
         and not (column.type in UUIDS and (table.schema, table.name, column.name) in row_keys)
     ]
+
+
+def _put_signed(found: Findings, name: str, signed: signed_values.Signed, looked_at: int) -> None:
+    if signed.key:
+        found.put("signed", name, count=signed.number, looked_at=looked_at, found=signed.by, key=signed.key)
+    else:
+        found.put("unexplained", name, found=f"{signed.number} of {looked_at} values are {signed.by}")
 
 
 def _put_encoded(found: Findings, fields: Mapping[str, model_evidence.ModelEvidence], ignored: Collection[str]) -> None:

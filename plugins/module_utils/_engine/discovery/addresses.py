@@ -12,7 +12,7 @@ import re
 
 # What an application may put before its own tokens: never the scheme of a URL, or the first part of a path.
 _NOT_ENCRYPTED = r"(?!(?:aes\w*|cipher\w*|crypt\w*|enc|encr\w*|fernet|secrets?)[.:/])"
-URL, PATH, MAIL = "a URL", "a path", "an e-mail address or message ID"
+FORMS = URL, PATH, MAIL = "a URL", "a path", "an e-mail address or message ID"
 _FORMS = (
     (MAIL, re.compile(r"<?[\w.!#$%&'*+/=?^`{|}~-]+@[\w-]+(?:\.[\w-]+)+>?")),
     (URL, re.compile(rf"{_NOT_ENCRYPTED}[a-zA-Z][\w+.-]{{1,20}}:/?/[^\s]+")),

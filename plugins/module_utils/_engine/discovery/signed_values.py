@@ -1,50 +1,152 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Values that are signed with a key that is rotated: by Django, as their form says, or as JSON Web Tokens, which prove
-it."""
+"""Values that are signed with a key that is rotated: by Django, or as JSON Web Tokens.
+
+Under a salt that Django brings, a signature proves the key, whatever is signed: a URL, a sentence or JSON. Under a salt
+of the application's own only the form tells that something is signed, and nothing tells with which key.
+"""
 
 from __future__ import annotations
 
 import base64
 import contextlib
+import hashlib
 import hmac
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
-from .known_forms import FORMS, SIGNED
+from . import addresses
 from .target_survey import Survey
+from .value_look import look_at
 
 SECRET_KEY = "SECRET_KEY"
-_BY_DJANGO = next(form for what, form in FORMS if what == SIGNED)
 _JWT = re.compile(r"(eyJ[\w-]+\.[\w-]+)\.([\w-]{43,86})", re.ASCII)
 _HASHES = {43: "sha256", 64: "sha384", 86: "sha512"}  # by the length of a signature (RFC 7518, section 3.2)
+# django.core.signing: a value, a sign that no base64 has, and an HMAC in base64, of SHA-1 by Django before 3.1. Before
+# it may be the same sign and the time in base62, which began with 1 in 2001 and will with 3 in 2057.
+_SIGNATURE = re.compile(r"([^\w=^`\\\[\]-])([\w-]{27}|[\w-]{43})\Z", re.ASCII)
+_TIME = re.compile(r"[123][\dA-Za-z]{5}\Z", re.ASCII)
+_ALGORITHMS = {27: "sha1", 43: "sha256"}
+_LONGEST = 1 + max(_ALGORITHMS)
+_COOKIE = b"django.http.cookies"  # before the key of a signed cookie
+# The salts that are in Django, and in packages that sign with one of their own.
+_SALTS = (
+    (b"", "django.core.signing"),
+    (b"", "django.core.signing.Signer"),
+    (b"", "django.core.signing.TimestampSigner"),
+    (_COOKIE, "django.core.signing.get_cookie_signer"),
+    (b"", "django.contrib.sessions.SessionStore"),
+    (b"", "django.contrib.sessions.backends.signed_cookies"),
+    (b"", "django.contrib.messages"),
+    (b"", "account"),
+    (b"", "registration"),
+)
 
 
 class Signed(NamedTuple):
-    """How many values, what they are, and which key signed them."""
+    """How many values, what they are, and which key signed them; empty if that is not known."""
 
     number: int
     by: str
     key: str
 
 
+class _Signature(NamedTuple):
+    """A text that ends like a signature of Django, taken apart."""
+
+    text: str
+    signed: str
+    sign: str
+    signature: str
+
+    @property
+    def is_timed(self) -> bool:
+        value, sign, time = self.signed.rpartition(self.sign)
+        return bool(sign and value and _TIME.fullmatch(time))
+
+    @property
+    def looks_bare(self) -> bool:
+        """Whether a text of another form, or of none, has a signature without a time after it."""
+        known = look_at(self.text).known
+        return self.sign == ":" and known in ("", *addresses.FORMS) and look_at(self.signature).is_unknown
+
+
+class _Signers:
+    """Keys, with each salt that is known."""
+
+    def __init__(self, keys: Iterable[bytes]) -> None:
+        salted = [f"{salt}signer".encode() + before + key for key in keys for before, salt in _SALTS]
+        self._derived = {
+            algorithm: [hashlib.new(algorithm, each).digest() for each in salted] for algorithm in _ALGORITHMS.values()
+        }
+
+    def made(self, one: _Signature) -> bool:
+        algorithm, text = _ALGORITHMS[len(one.signature)], one.signed.encode("utf-8", "replace")
+        made = _unbase64(one.signature)
+        return any(hmac.compare_digest(hmac.digest(key, text, algorithm), made) for key in self._derived[algorithm])
+
+
 def find(survey: Survey, values: Sequence[Any]) -> Signed | None:
-    """The signed ones of a column's values, if there are any under a key that is rotated."""
-    texts = [value for value in values if isinstance(value, str)]
-    by_django = [text for text in texts if _BY_DJANGO.fullmatch(text)] if survey.rotates(SECRET_KEY) else []
-    if by_django:
-        return Signed(len(by_django), "signed by Django, as they look,", SECRET_KEY)
+    """The values that a rotated key has signed, as their signatures prove."""
+    texts = _texts(values)
+    signatures = list(_signatures(texts))
     tokens = [found for text in texts if (found := _JWT.fullmatch(text))]
-    for name, key in survey.keys() if tokens else ():
-        count = sum(_is_signed(found, key.encode("utf-8")) for found in tokens)
-        if count:
+    for name, key in survey.keys() if signatures or tokens else ():
+        signers = _Signers([key.encode("utf-8")])
+        if count := sum(map(signers.made, signatures)):
+            return Signed(count, "signed by Django", name)
+        if count := sum(_is_signed(found, key.encode("utf-8")) for found in tokens):
             return Signed(count, "JSON Web Tokens that are signed", name)
     return None
 
 
+def find_unproved(survey: Survey, values: Sequence[Any], *, is_explained: bool) -> Signed | None:
+    """The values that look signed: with an unknown salt, or with an unknown key.
+
+    ``is_explained`` is whether the column does not look encrypted otherwise: a signature without a time looks like
+    ciphertext after a prefix.
+    """
+    signatures = list(_signatures(_texts(values)))
+    rotates = survey.rotates(SECRET_KEY)
+    left = [each for each in signatures if each.is_timed]
+    if rotates and is_explained and not left and 2 * len(signatures) >= len(values):  # the rule in the column
+        left = [each for each in signatures if each.looks_bare]
+    if not left:
+        return None
+    if rotates:
+        return Signed(len(left), "signed by Django, as they look,", SECRET_KEY)
+    return Signed(len(left), "signed as Django does, with a key or salt that is not known", "")
+
+
+def without_kept(survey: Survey, values: Sequence[Any]) -> list[Any]:
+    """The values without the signatures that a key made which is not rotated."""
+    signatures = {each.text: each for each in _signatures(_texts(values))}
+    if not signatures:
+        return [*values]
+    signers = _Signers(survey.kept_keys())
+    bare = {text: each.signed for text, each in signatures.items() if signers.made(each)}
+    return [bare.get(value.strip(), value) if isinstance(value, str) else value for value in values]
+
+
+def _texts(values: Iterable[Any]) -> list[str]:
+    return [value.strip() for value in values if isinstance(value, str)]
+
+
+def _signatures(texts: Iterable[str]) -> Iterator[_Signature]:
+    for text in texts:
+        found = _SIGNATURE.search(text, max(len(text) - _LONGEST, 0))
+        if found:
+            yield _Signature(text, text[: found.start()], found[1], found[2])
+
+
+def _unbase64(text: str) -> bytes:
+    with contextlib.suppress(ValueError):
+        return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+    return b""
+
+
 def _is_signed(token: re.Match[str], key: bytes) -> bool:
-    with contextlib.suppress(ValueError, KeyError):
-        signature = base64.urlsafe_b64decode(token[2] + "=" * (-len(token[2]) % 4))
-        return hmac.compare_digest(hmac.digest(key, token[1].encode("ascii"), _HASHES[len(token[2])]), signature)
-    return False
+    algorithm = _HASHES.get(len(token[2]))
+    made = hmac.digest(key, token[1].encode("ascii"), algorithm) if algorithm else b""
+    return bool(made) and hmac.compare_digest(made, _unbase64(token[2]))

@@ -238,6 +238,9 @@ class ClosedColumn(NamedTuple):
         return self.table.label_of(self.column.name)
 
 
+_SAYS_KEY = re.compile(r"KEY|SECRET|SALT|TOKEN|PASSWORD")  # a setting with which an application may sign
+
+
 class Survey:
     """One walk over a database: ``found`` are the targets, ``findings`` what else is said of columns and tables, and
     ``missing`` the targets that a person listed and that are not here, by their place in the list."""
@@ -316,6 +319,14 @@ class Survey:
     def keys(self) -> Iterator[tuple[str, str]]:
         """The keys at hand by their names, of every version."""
         return (pair for key_set in self._keyring.stages.values() for pair in key_set.values.items())
+
+    def kept_keys(self) -> Iterator[bytes]:
+        """The values of settings that stay, and with which the application may sign."""
+        rotated = {name for key in self._keyring.names for name in (key, *self._keyring.settings_fed_by(key))}
+        secrets = self._keyring.secrets(self._keyring.base)
+        names = {name for name in secrets if _SAYS_KEY.search(name)} | {"SECRET_KEY", "SECRET_KEY_FALLBACKS"}
+        for name in sorted(names - rotated):
+            yield from members(self._keyring.application(name)) or members(secrets.get(name))
 
     def is_sessions(self, table: Table) -> bool:
         """Whether it is a table of Django's sessions."""

@@ -15,6 +15,7 @@ import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import parse_qsl, urlencode
 
 from cryptography.fernet import Fernet, MultiFernet
 from cryptography.hazmat.decrepit.ciphers.modes import CFB
@@ -420,6 +421,18 @@ add(
     lambda text: signing.Signer().sign(text),
     lambda stored: signing.Signer().unsign(stored),
     SECRET_KEY=WORDS,
+)
+add(
+    "signed_url",
+    lambda text: signing.Signer().sign(f"https://example.org/invite?{urlencode({'name': text})}"),
+    lambda stored: parse_qsl(signing.Signer().unsign(stored).partition("?")[2])[0][1],
+    SECRET_KEY=WORDS,
+)
+add(
+    "signed_by_a_key_of_fields",
+    lambda text: signing.dumps(text, key=settings.APP_KEY),
+    lambda stored: signing.loads(stored, key=settings.APP_KEY),
+    APP_KEY=WORDS,
 )
 add(
     "xor_base64",
