@@ -162,6 +162,77 @@ def test_a_field_that_encrypts_only_in_later_rows_is_evidence(
         assert len(found) <= 2 * model_evidence.SAMPLE + model_evidence.BETWEEN, "the field reads a few values"
 
 
+class LazySecret:
+    """A value object of an application, which decrypts when somebody asks."""
+
+    def __init__(self, raw: str) -> None:
+        self.raw = raw
+
+    def reveal(self) -> str:
+        return Fernet(bytes(32)).decrypt(self.raw.encode()).decode()
+
+
+class HeldSecret:
+    def __init__(self, raw: str) -> None:
+        self.source, self.by = raw, Fernet(base64.urlsafe_b64encode(bytes(32)))
+
+    def __str__(self) -> str:
+        return self.source
+
+
+class LateText(str):
+    """The stored text itself, with a property that decrypts it."""
+
+    @property
+    def plain(self) -> str:
+        return decipher(self)
+
+
+class Phone(LateText):
+    plain = property(lambda self: self.removeprefix("+"))
+
+
+def decipher(text: str) -> str:
+    return text[::-1]
+
+
+@pytest.mark.parametrize(
+    ("made", "stored", "is_evidence"),
+    [
+        (LazySecret, "12:ab09ff31", True),
+        (HeldSecret, "12:ab09ff31", True),
+        (LateText, "12:ab09ff31", True),
+        (LazySecret, "an entry of before, in words", False),
+        (LazySecret, "https://example.org/entries/7", False),
+        (Phone, "+420123456789", False),
+    ],
+)
+def test_an_object_with_the_stored_text_that_decrypts_later_is_evidence(
+    database: Database, made: type, stored: str, is_evidence: bool
+) -> None:
+    from django.apps import apps
+    from django.db import connection, models
+
+    class Lazy(models.TextField):
+        def from_db_value(self, value: str, *_about: Any) -> Any:
+            return made(value)
+
+    apps.all_models.pop("evidence", None)
+
+    class Secret(models.Model):
+        note = Lazy()
+
+        class Meta:
+            app_label, db_table, managed = "evidence", "secrets", False
+
+    database.execute("CREATE TABLE secrets (id int PRIMARY KEY, note text)")
+    database.execute("INSERT INTO secrets VALUES (1, %s)", (stored,))
+    with connection.cursor() as cursor:
+        found = {each.found for each in model_evidence._of_field(Secret._meta.get_field("note"), "default", cursor)}
+    connection.close()
+    assert found == ({"reads an object whose code looks like encryption"} if is_evidence else set())
+
+
 def test_a_view_is_evidence_by_its_first_rows(database: Database) -> None:
     from django.db import connection, models
 

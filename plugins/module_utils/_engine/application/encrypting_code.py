@@ -14,6 +14,7 @@ import sys
 import sysconfig
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cache
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
@@ -65,6 +66,22 @@ def of_model(model: Any) -> dict[str, list[str]]:
 def is_named_so(use: Use) -> bool:
     """Whether a use of a setting is in a file or function that is named as if it encrypts."""
     return bool(_SAYS.search(use.file) or _SAYS.search(use.function))
+
+
+def is_in(value: Any) -> bool:
+    """Whether a value has something that encrypts, or a method that comes to such code, as one that decrypts lazily."""
+    held = [each for each in getattr(value, "__dict__", {}).values() if not isinstance(each, str)]
+    cls: Any = type(value)
+    return any(_is_of_encryption(each) for each in held) or _class_encrypts(cls)
+
+
+@cache
+def _class_encrypts(cls: Any) -> bool:
+    found = [getattr(each, "fget", None) or getattr(each, "func", None) or each for _, each in members(cls)]
+    functions = [inspect.unwrap(each) for each in (getattr(each, "__func__", each) for each in found) if callable(each)]
+    return any(
+        of_function(each, cls).encrypts for each in functions if isinstance(each, FunctionType) and _is_own(each)
+    )
 
 
 def members(model: Any) -> Iterator[tuple[str, Any]]:

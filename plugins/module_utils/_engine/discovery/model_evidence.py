@@ -18,9 +18,10 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ..application import model_fields
+from ..application import encrypting_code, model_fields
 from ..postgres import sql
-from . import row_samples, unexplained
+from . import addresses, row_samples, unexplained
+from .plain_text_look import is_wordy
 from .value_look import ENCODED
 
 SAMPLE = 5  # stored values that a field reads of the first rows, and of the last ones
@@ -121,6 +122,8 @@ def _of_field(field: Any, alias: str, cursor: Any) -> Iterator[ModelEvidence]:
             continue
         if read is None:
             yield ModelEvidence(path, "reads nothing where a value is stored")
+        elif encrypting_code.is_in(read) and not _is_plain(_text(value)):
+            yield ModelEvidence(path, "reads an object whose code looks like encryption")
         elif not _is_same(value, read) and not _is_explained(value, read):
             yield ModelEvidence(path, "reads another value than the stored one")
 
@@ -158,6 +161,11 @@ def _read(field: Any, alias: str, stored: Any) -> Any:
     with contextlib.suppress(Exception):  # a descriptor or a signal may need the whole row: the converters count then
         return getattr(field.model.from_db(alias, [field.attname], [value]), field.attname)
     return value
+
+
+def _is_plain(text: str) -> bool:
+    """Whether a stored text is of words, or an address that explains itself: nothing is left to decrypt in it."""
+    return is_wordy(text) or addresses.form_of(text)[1]
 
 
 def _is_same(stored: Any, read: Any) -> bool:
