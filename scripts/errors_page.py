@@ -31,6 +31,7 @@ In the entries, words in capitals stand for what the message names. `key_rotatio
 DEPENDS = "what the message says: it depends on what was found."
 MARKDOWN = re.compile(r"([\\*<\[\]|])")
 VARIABLE = re.compile(r"\bkey_rotation_[a-z_]*[a-z](?:=[a-z]+)?")
+BY_COUNT = re.compile(r"[|/].*")
 PLAIN = re.compile(r"[a-z]+ ")  # the first word of a sentence, unless it is a command
 
 
@@ -62,9 +63,11 @@ def entry(error: Any) -> Iterator[str]:
 def shown(text: str) -> str:
     """A text of the catalogue as Markdown, with a word in capitals for each field."""
     parts = []
-    for literal, field, _spec, _conversion in string.Formatter().parse(text):
+    for literal, field, spec, _conversion in string.Formatter().parse(text):
         parts.append(MARKDOWN.sub(r"\\\1", spell_options(literal)))
-        if field:
+        if field and "/" not in str(spec):
             parts.append(f"*{field.replace('_', ' ').upper()}*")
+        if by_count := BY_COUNT.search(str(spec)):  # a page has the plural
+            parts.append(by_count[0].replace("|", " ").replace("/", ""))
     written = re.sub(r"(?<=[A-Z]\*)(?=[\w*])", " ", "".join(parts))
     return VARIABLE.sub(r"`\g<0>`", written)

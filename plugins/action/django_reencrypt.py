@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from ansible.utils.display import Display
 
+from ..module_utils._errors.counts import counted
 from ..plugin_utils._host_action import Answered, HostAction
 from ..plugin_utils._host_shares import take_shares
 from ..plugin_utils._report import sentences, step_lines
@@ -20,7 +21,7 @@ class ActionModule(HostAction):
     shows_progress = True
 
     def would(self, args: TaskArguments, result: TaskResult) -> str:
-        return f"re-encrypt {sum(target['reencrypted'] for target in result['targets']):,} values"
+        return f"re-encrypt {counted(sum(target['reencrypted'] for target in result['targets']), 'value')}"
 
     def ask(self, args: TaskArguments) -> TaskArguments | Answered:
         if failure := take_shares(args):

@@ -78,7 +78,7 @@ CASES: list[tuple[str, Callable[[Site], object], str, str]] = [
         "a row opens under no key",
         _unreadable,
         "E_UNREADABLE",
-        "1 values open under no known key: restaurant_restaurant._email_encrypted:7",
+        "1 value opens under no known key: restaurant_restaurant._email_encrypted:7",
     ),
     ("plaintext", _plaintext, "E_PLAINTEXT", "values do not look encrypted: restaurant_restaurant._email_encrypted:7"),
     ("no token anywhere", _no_token, "E_NO_TARGETS", "no column of"),
@@ -331,7 +331,7 @@ def test_a_listed_row_is_left_alone_and_the_rest_is_rotated(site: Site) -> None:
     refused = site.play("rotate", "--check")
     assert refused.error() == "E_LEFT_ALONE"
     said = " ".join(refused.text.split())
-    assert "1 values in key_rotation_leave_alone look encrypted, hold a token, or are codes or JSON, which " in said
+    assert "1 value in key_rotation_leave_alone looks encrypted, holds a token, or is a code or JSON, which " in said
     assert f"can be too: {row}" in said
     settled = {row: {"unreadable": "nobody needs the address"}}
     site.write_inventory(key_rotation_leave_alone=[row], key_rotation_settlements=settled)

@@ -489,10 +489,10 @@ def test_a_trigger_that_keeps_old_tokens_is_named(database: Database, keyring: K
     targets = survey(database, keyring).found
     try:
         with pytest.raises(
-            RotationError, match=r"E_DB_KEPT: secrets: 1 rows .*: harmless, it keeps\..*DISABLE TRIGGER"
+            RotationError, match=r"E_DB_KEPT: secrets: 1 row is .*: harmless, it keeps\..*DISABLE TRIGGER"
         ) as told:
             rewrite(database, targets, keyring, "pending")
-        assert "1 values were re-encrypted" in str(told.value)
+        assert "1 value was re-encrypted" in str(told.value)
         database.execute('ALTER TABLE secrets DISABLE TRIGGER "it keeps"')
         assert rewrite(database, targets, keyring, "pending").values == {"secrets.a": 1}
     finally:
@@ -1091,7 +1091,7 @@ def test_tokens_that_two_columns_share_are_named_by_both(database: Database, key
     database.execute("UPDATE secrets SET copied = a, own = %s", (token(keyring, "another"),))
     (told,) = [each for each in left_out(database, survey(database, keyring)) if "copies" in each["notice"]]
     assert told["column"] == "secrets.a"
-    assert told["notice"].startswith("has 3 tokens that are copies of those in secrets.copied")
+    assert told["notice"].startswith("has copies of tokens in secrets.copied, 3 among the values looked at")
 
 
 def test_a_format_without_a_mark_is_found_behind_values_of_a_lost_key(database):

@@ -258,7 +258,7 @@ def test_locked_rows_are_given_way_to_and_named(
     fill(database, keyring, "id int PRIMARY KEY", "%s", rows=4)
     other.execute("BEGIN")
     other.execute("SELECT 1 FROM secrets WHERE id = 2 FOR UPDATE")
-    with pytest.raises(RotationError, match=r"E_DB_BUSY: secrets: 1 rows are locked .* 3 values were re-encrypted"):
+    with pytest.raises(RotationError, match=r"E_DB_BUSY: secrets: 1 row is locked .* 3 values were re-encrypted"):
         run(database, keyring)
     assert classes(database, keyring) == {"pending": 3, "current": 1}
     other.execute("ROLLBACK")
@@ -305,7 +305,7 @@ def test_a_row_that_stays_locked_for_a_while_is_waited_for(
             other.execute("ROLLBACK")
 
     run(database, keyring, report=report)
-    assert "1 rows that others have locked" in waits
+    assert "1 row that others have locked" in waits
     assert classes(database, keyring) == {"pending": 4}
 
 

@@ -327,7 +327,7 @@ def losing(odd: Site) -> str:
     said = " ".join(failed.text.split())
     _, new = [version["key_id"] for version in odd.stored()["versions"]]
     assert failed.code == 20, failed.text
-    assert f"E_ROLLBACK_LOSES: 1 values may need the version {new}" in said
+    assert f"E_ROLLBACK_LOSES: 1 value may need the version {new}" in said
     assert "no longer hold: odd.value:99." in said
     assert f"Of 21 values, 20 open under version {new} and 1 open under no known version." in said
     assert f"The .env file on app holds version {new}. The current version in the key store is {new}." in said
@@ -394,7 +394,7 @@ def test_a_rollback_goes_on_without_the_values_that_are_acknowledged_by_name_and
     said = " ".join(back.text.split())
     assert back.code == 21, back.text
     assert f"Of 21 values, 20 open under version {old} and 1 open under no known version." in said
-    assert "E_UNREADABLE: 1 values open under no known key: odd.value:99" in said
+    assert "E_UNREADABLE: 1 value opens under no known key: odd.value:99" in said
     assert odd.env_file.read_bytes() == env
     assert read(odd, "value", "decrypt") == before
 

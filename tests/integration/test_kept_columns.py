@@ -122,7 +122,7 @@ def test_a_value_under_a_key_that_stays_is_named_as_such_among_those_under_a_rot
     (held,) = target_survey.find(database, "auto", (), keyring).found
     (tally,) = census.Census(database, [held], keyring, b"k").take()
     assert tally.classes == {"current": 1, "kept_key": 1}
-    with pytest.raises(RotationError, match=r"E_KEPT_KEY: 1 values .* secrets\.a:1\. .* unchanged"):
+    with pytest.raises(RotationError, match=r"E_KEPT_KEY: 1 value is .* secrets\.a:1\. .* unchanged"):
         census.refuse_unreadable([tally])
     with pytest.raises(RotationError, match="E_KEPT_KEY"):
         rewrite(database, [held], keyring, "pending")

@@ -155,7 +155,7 @@ def test_faking_a_foreign_rotation_never_marks_the_applications_own_migrations(s
     outcome = site.play("rotate", *MIGRATION, *ACCEPTED)
 
     assert (warned.code != 0, warned.error()) == (True, "E_CHECKLIST")
-    assert "1 are pending: core.0002_own" in warned.text
+    assert "1 is pending: core.0002_own" in warned.text
     assert outcome.code != 0
     assert outcome.error() == "E_MIGRATION"
     assert "core.0002_own" in outcome.text

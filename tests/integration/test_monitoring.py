@@ -73,7 +73,7 @@ def test_one_bad_value_among_many_is_named_by_table_and_primary_key(site: Site) 
 
     assert outcome.code != 0
     text = " ".join(outcome.text.split())
-    assert f"E_UNREADABLE: 1 values open under no known key: customer_userprofile._phone_number_encrypted:{pk}" in text
+    assert f"E_UNREADABLE: 1 value opens under no known key: customer_userprofile._phone_number_encrypted:{pk}" in text
     inventory = os.path.relpath(site.inventory, PLAYBOOKS)
     assert f"then type ansible-playbook rollback.yml -i {inventory} -e key_rotation_prefer=repair" in text
     assert flipped not in outcome.text
@@ -228,7 +228,7 @@ def test_the_program_of_the_timer_needs_the_env_file_alone(site: Site) -> None:
     site.sql("CREATE TABLE saved AS SELECT * FROM restaurant_restaurant")
     stray = look()
     assert (stray.code, stray.error()) == (1, "E_TABLE_KEY")
-    assert "WRONG       E_NOT_CURRENT: 1 values" in stray.text
+    assert "WRONG       E_NOT_CURRENT: 1 value is" in stray.text
     numbers = metrics.read_text(encoding="utf-8")
     assert f'key_rotation_census_failed{{project="{site.project}"}} 1\n' in numbers
     site.sql("DROP TABLE saved")

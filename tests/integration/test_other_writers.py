@@ -250,6 +250,6 @@ def test_an_idle_session_from_before_the_switch_is_named_in_the_end(site: Site) 
         pid = idle.get_backend_pid()
     assert done.code == 0, done.text
     ended = " ".join(done.text[done.text.index("COMPLETED") :].split())
-    assert "WARNING 1 sessions from before the .env file was switched were still connected" in ended
+    assert "WARNING 1 session from before the .env file was switched was still connected" in ended
     assert "a client on the database's own host (application_name a shell, role postgres), idle, connected" in ended
     assert f", backend {pid}." in ended

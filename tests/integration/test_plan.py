@@ -26,9 +26,9 @@ def test_the_plan_shows_every_bad_value_by_its_class_and_fails_until_none_is_lef
     assert made.code == 2, made.text
     for words in (
         "E_PLAN_NOT_READY",
-        "_email_encrypted: 1 values open under no known key: restaurant_restaurant._email_encrypted:7 (E_UNREADABLE)",
-        "1 values do not look encrypted: restaurant_restaurant._email_encrypted:8 (by their look: words 1) (E_PLAIN",
-        "1 values do not look encrypted: customer_userprofile._phone_number_encrypted:3 (by their look: words 1) (E_PL",
+        "_email_encrypted: 1 value opens under no known key: restaurant_restaurant._email_encrypted:7 (E_UNREADABLE)",
+        "1 value does not look encrypted: restaurant_restaurant._email_encrypted:8 (by their look: words 1) (E_PLAIN",
+        "1 value does not look encrypted: customer_userprofile._phone_number_encrypted:3 (by their look: words 1) (E_P",
         "3 findings stop a rotation",
         "next: ansible-playbook plan.yml -i",
     ):
@@ -107,7 +107,7 @@ def test_a_key_of_the_env_file_that_opens_what_the_listed_keys_do_not_is_propose
     made = site.play("plan")
     text = " ".join(made.text.split())
     assert made.code == 2, made.text
-    assert "billing_partner.note: 1 columns hold tokens, and all open under PARTNER_KEY" in text
+    assert "billing_partner.note: 1 column holds tokens, and all open under PARTNER_KEY" in text
     assert "nothing known opens" not in text
     assert "- name: PARTNER_KEY type: fernet" in text
     assert key.decode() not in made.text

@@ -391,13 +391,13 @@ def test_values_that_open_under_no_key_come_from_the_backup_where_their_rows_are
 
     assert (back.code != 0, back.error()) == (True, "E_UNREADABLE"), back.text
     assert "Course repair: 2 values open under no version, and there is a backup of" in back.text
-    assert f"{name}: 1 values repaired from the backup" in back.text
+    assert f"{name}: 1 value repaired from the backup" in back.text
     assert f"{name}:{second} is left: other columns of its row were changed since the backup" in back.text
     kept = (site.folder / "backups/spring.replaced.jsonl").read_text().splitlines()
     assert [json.loads(line)["value"] for line in kept] == [f"{name}:{first}"]
     assert base64.b64decode(json.loads(kept[0])["base64"]).decode() == ruined
     assert "ROLLED BACK" in back.text, "all else has gone back"
-    warned = f"WARNING 1 values are unencrypted or open under no known key, and stay unchanged: {name}:{second}"
+    warned = f"WARNING 1 value is unencrypted or opens under no known key, and stays unchanged: {name}:{second}"
     assert warned in " ".join(back.text.split())
     assert site.env_file.read_bytes() == env
     assert list(site.stored()["stages"]) == ["current"]

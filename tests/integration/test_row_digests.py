@@ -195,7 +195,7 @@ def test_what_was_odd_at_the_census_already_is_nobody_else_s_doing(
     database.execute(WRITE, (ODD["plaintext"], 3))
     rotation = Rotation(database, keyring, str(tmp_path / "rows"))
     rotation.other.close()
-    with pytest.raises(RotationError, match=r"E_PLAINTEXT: 1 values do not look encrypted: secrets\.a:3"):
+    with pytest.raises(RotationError, match=r"E_PLAINTEXT: 1 value does not look encrypted: secrets\.a:3"):
         rotation.rewrite()
 
 

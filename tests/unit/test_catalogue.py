@@ -88,6 +88,15 @@ def test_the_fields_of_an_error_are_what_its_texts_name():
         assert not named(error) & {"code", "problem", "remedy", "changed", "where", "what", "todo", "args"}, code
 
 
+COUNTED = "values|rows|columns|tables|findings|checks|records|lines|sessions|processes|statements|passes|hours|days"
+# Of a share the noun is always in the plural: 1 of 34 lines.
+PLURAL = re.compile(rf"(?<!\}} of )\{{\w+\}} (?:{COUNTED})\b")
+
+
+def test_a_count_says_its_noun_in_the_right_number():
+    assert [code for code, error in CATALOGUE.items() if PLURAL.search(f"{error.problem}. {error.remedy}")] == []
+
+
 def test_an_error_is_in_plain_english():
     assert [code for code, error in CATALOGUE.items() if DIALECT.search(f"{error.problem}. {error.remedy}")] == []
 

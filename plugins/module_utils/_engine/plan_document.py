@@ -19,6 +19,7 @@ SINCE = ("left_alone", "command")  # parts that a plan of an earlier version has
 PARTS = (*COMPARED, "notices")
 COUNTS = ("rows", "classes", "under_later_keys", "left_alone", "plain")
 SHOWN = 12  # findings of one message
+# In the hash, no number counts: a notice has no noun or verb that changes with one.
 _NUMBER = re.compile(r"\d[\d,.]*")
 
 

@@ -65,7 +65,10 @@ class LogErrors(RotationError):
     code = "E_LOG_ERRORS"
     count: int
     sources: str
-    problem = "{count} lines that report failed decryption were logged since the application was started: {sources}"
+    problem = (
+        "{count:line that reports|lines that report} failed decryption {count:was/were} logged since the application "
+        "was started: {sources}"
+    )
     remedy = (
         "Read them there. If they have nothing to do with the keys, set O(verification_log_errors) to "
         "warn, or correct O(log_patterns)."
@@ -191,7 +194,8 @@ class OwnCommandUnseen(RotationError):
     command: str
     count: int
     problem = (
-        "{count} values are under the new version already, and this host has no note of the census before {command} ran"
+        "{count:value is|values are} under the new version already, and this host has no note of the census before "
+        "{command} ran"
     )
     remedy = (
         "Run again on the host on which it ran, the first one of that run. Otherwise run the rollback playbook, and "

@@ -73,8 +73,8 @@ class ApprovalOld(RotationError):
     code = "E_APPROVAL_OLD"
     principal: str
     time: str
-    hours: str
-    problem = "the approval of {principal} is of {time}, and counts for {hours} hours"
+    hours: float
+    problem = "the approval of {principal} is of {time}, and counts for {hours:hour|hours}"
     remedy = "Have the plan approved again, or check whether the clocks are right."
 
 

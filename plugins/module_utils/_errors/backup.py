@@ -175,9 +175,7 @@ class ContentsDiffer(RotationError):
     table: str
     expected: str
     found: str
-    problem = (
-        "{table} of the restored copy is not what the backup's snapshot had: {expected} rows then, {found} in the copy"
-    )
+    problem = "{table} of the restored copy is not what the backup's snapshot had: {expected} then, {found} in the copy"
     remedy = "Move the backup away with its manifest, then run the same command again."
 
 
@@ -187,7 +185,8 @@ class StructureDiffers(RotationError):
     place: str
     count: int
     problem = (
-        "the backup's snapshot and the restored copy differ: {name} is in {place} alone ({count} such differences)"
+        "the backup's snapshot and the restored copy differ: {name} is in {place} alone "
+        "({count:such difference|such differences})"
     )
     remedy = "Move the backup away with its manifest, then run the same command again."
 

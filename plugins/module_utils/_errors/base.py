@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from .counts import fill
 from .option_names import spell_options
 
 if TYPE_CHECKING:
@@ -38,8 +39,8 @@ class FilledError(Exception):
         self.changed = changed
         self.__dict__.update(fields)
         self.where = fields
-        self.what = spell_options(self.problem.format(**fields))
-        self.todo = spell_options(self.remedy.format(**fields))
+        self.what = spell_options(fill(self.problem, **fields))
+        self.todo = spell_options(fill(self.remedy, **fields))
         super().__init__(str(self))
 
     def __str__(self) -> str:

@@ -73,7 +73,7 @@ class RowsLocked(RotationError):
     code = "E_DB_BUSY"
     table: str
     rows: int
-    problem = "{table}: {rows} rows are locked by other transactions, and stayed locked"
+    problem = "{table}: {rows:row is|rows are} locked by other transactions, and stayed locked"
     remedy = (
         "See who holds them (SELECT pid, usename, state, xact_start FROM pg_stat_activity ORDER BY xact_start), then "
         "run the same command again."
@@ -110,7 +110,7 @@ class StaleWriter(RotationError):
     sessions: str
     problem = (
         "a process that was not stopped keeps trying to write encrypted values (database {alias}): the fence refused "
-        "{count} statements, of {sessions}"
+        "{count:statement|statements}, of {sessions}"
     )
     remedy = (
         "It has the keys with which it was started, and would damage its rows without the fence. Stop it, or name it "
@@ -138,7 +138,7 @@ class RowsUnsettled(RotationError):
     code = "E_DB_UNSETTLED"
     table: str
     passes: int
-    problem = "{table}: rows are still being written under the old keys after {passes} passes"
+    problem = "{table}: rows are still being written under the old keys after {passes:pass|passes}"
     remedy = "Stop the application's processes (they hold the old keys), then run the same command again."
 
 
@@ -149,8 +149,8 @@ class RowsKeptByTrigger(RotationError):
     passes: int
     triggers: str
     problem = (
-        "{table}: {rows} rows are still under the old keys after {passes} passes, and an update fires these triggers: "
-        "{triggers}"
+        "{table}: {rows:row is|rows are} still under the old keys after {passes:pass|passes}, and an update fires "
+        "these triggers: {triggers}"
     )
     remedy = (
         "See whether one returns NULL, puts the old value back or copies it into a row of this table, and disable it "

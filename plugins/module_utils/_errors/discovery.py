@@ -59,7 +59,7 @@ class NoTargets(RotationError):
     code = "E_NO_TARGETS"
     tables: int
     schemes: str
-    problem = "no column of {tables} tables holds a token of the schemes {schemes}"
+    problem = "no column of {tables:table|tables} holds a token of the schemes {schemes}"
     remedy = "Check O(project_dir) and its database, or describe the scheme in O(schemes)."
 
 
@@ -68,7 +68,7 @@ class OtherKeys(RotationError):
     count: int
     settings: str
     line: str
-    problem = "{count} columns hold tokens, and all open under {settings}, which O(keys) does not feed"
+    problem = "{count:column holds|columns hold} tokens, and all open under {settings}, which O(keys) does not feed"
     remedy = "List the keys to rotate: {line}"
 
 
@@ -299,7 +299,7 @@ class KeyWithoutValue(RotationError):
 class SeveralFindings(RotationError):
     code = "E_FINDINGS"
     count: int
-    problem = "{count} findings stop the rotation"
+    problem = "{count:finding stops|findings stop} the rotation"
     remedy = "Do what is said of each, then run the same command again."
 
 
@@ -316,7 +316,7 @@ class PlanNotReady(RotationError):
     path: str
     count: int
     found: str
-    problem = "the plan {path} has {count} findings that stop a rotation: {found}"
+    problem = "the plan {path} has {count:finding that stops|findings that stop} a rotation: {found}"
     remedy = (
         "Do what it says of each: change the data or an option, or settle the column in O(settlements). Then create "
         "the plan again with the plan playbook."

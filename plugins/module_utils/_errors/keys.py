@@ -153,7 +153,7 @@ class VersionHeld(RotationError):
     key_id: str
     until: str
     days: int
-    problem = "the version {key_id} is held until {until}, {days} days after the rotation that replaced it"
+    problem = "the version {key_id} is held until {until}, {days:day|days} after the rotation that replaced it"
     remedy = "Retire it then. Until then a rollback needs it: -e O(hold_days)=0 gives it up."
 
 
@@ -162,7 +162,7 @@ class VersionUsed(RotationError):
     column: str
     count: int
     key_id: str
-    problem = "{column}: {count} values are under the version {key_id}"
+    problem = "{column}: {count:value is|values are} under the version {key_id}"
     remedy = "Roll its rotation back, or rotate once more, and take the census again."
 
 

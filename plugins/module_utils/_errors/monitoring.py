@@ -9,11 +9,11 @@ from .base import RotationError
 
 class MonitoringFindings(RotationError):
     code = "E_MONITOR"
-    count: str
+    count: int
     findings: str
     advice: str
     commands: str
-    problem = "{count}: {findings}"
+    problem = "{count:finding|findings}: {findings}"
     remedy = "{advice} Then type: {commands}"
 
 
@@ -62,7 +62,7 @@ class MonitorLogErrors(RotationError):
     count: int
     since: str
     patterns: str
-    problem = "{source}: {count} lines report failed decryption since {since} ({patterns})"
+    problem = "{source}: {count:line reports|lines report} failed decryption since {since} ({patterns})"
     remedy = (
         "A process that was started before the switch has the old keys: restart it. The census says which values do "
         "not open."

@@ -80,5 +80,5 @@ class InvalidOptions(RotationError):
     code = "E_OPTIONS"
     count: int
     problems: str
-    problem = "{count} variables are wrong"
+    problem = "{count:variable is|variables are} wrong"
     remedy = "Correct them:{problems}"

@@ -121,7 +121,7 @@ class RecordNoKey(RotationError):
     store: str
     count: int
     signers: str
-    problem = "{store} holds no key that signs records, and {count} records are signed, by {signers}"
+    problem = "{store} holds no key that signs records, and {count:record is|records are} signed, by {signers}"
     remedy = (
         "Correct O(store). If it was changed, or has lost the key, the next rotation lists these as former "
         "keys. Until then, name the public keys, which are next to the records, in O(former_signers)."

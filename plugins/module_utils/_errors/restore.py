@@ -71,7 +71,7 @@ class RestoreLoss(RotationError):
     rotation_id: str
     options: str
     acknowledge: str
-    problem = "{count} rows written since the backup of {time} would be lost ({tables})"
+    problem = "{count:row|rows} written since the backup of {time} would be lost ({tables})"
     remedy = (
         "Run the restore playbook with -e O(id)={rotation_id}{options} -e O(restore_drop)=true, "
         "which drops the copy; or, if that loss is to be, with -e O(id)={rotation_id}{options} -e "

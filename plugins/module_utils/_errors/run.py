@@ -181,5 +181,5 @@ class ChecksFailed(RotationError):
     count: int
     codes: str
     command: str
-    problem = "{count} checks failed, which the table above lists: {codes}"
+    problem = "{count:check|checks} failed, which the table above lists: {codes}"
     remedy = "Type {command}"

@@ -158,7 +158,9 @@ class SessionsOpen(RotationError):
     count: int
     seconds: float
     sessions: str
-    problem = "{count} sessions of the application are still open after {seconds} seconds: {sessions}"
+    problem = (
+        "{count:session|sessions} of the application {count:is/are} still open after {seconds} seconds: {sessions}"
+    )
     remedy = (
         "List the service that opened them in O(services), or stop it by hand, then run the same command "
         "again. If a session does not use the keys, add its application_name to O(sessions_allowed)."

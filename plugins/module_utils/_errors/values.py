@@ -20,7 +20,7 @@ class ValuesDamaged(RotationError):
     rows: str
     repair: str
     problem = (
-        "another process changed {count} values since the rotation began, and the application cannot read them "
+        "another process changed {count:value|values} since the rotation began, and the application cannot read them "
         "({reads}): {rows}"
     )
     remedy = (
@@ -46,7 +46,7 @@ class ValuesOverwritten(RotationError):
     found: str
     rows: str
     advice: str
-    problem = "another process changed {count} values since the rotation began, and {found}: {rows}"
+    problem = "another process changed {count:value|values} since the rotation began, and {found}: {rows}"
     remedy = "Stop that process: it may hold other keys. {advice}"
 
 
@@ -55,7 +55,7 @@ class ValuesWritten(RotationError):
     count: int
     rows: str
     advice: str
-    problem = "another process wrote encrypted values of {count} rows while the application was stopped: {rows}"
+    problem = "another process wrote encrypted values of {count:row|rows} while the application was stopped: {rows}"
     remedy = (
         "Whether somebody meant what is in them, only a person can tell. Find that process and stop it: it is not in "
         "O(services), and may hold other keys. Look at these values in the application. {advice}"
@@ -67,7 +67,7 @@ class ValuesEmptied(RotationError):
     count: int
     rows: str
     repair: str
-    problem = "another process emptied {count} values since the rotation began: {rows}"
+    problem = "another process emptied {count:value|values} since the rotation began: {rows}"
     remedy = (
         "A process that cannot decrypt may have saved that; so may a person. If nobody meant it, stop that process, "
         "and take the values from the backup: run the rollback playbook with {repair}"
@@ -80,7 +80,7 @@ class RollbackLoses(RotationError):
     key_id: str
     rows: str
     losing: str
-    problem = "{count} values may need the version {key_id}, which the .env file would no longer hold: {rows}"
+    problem = "{count:value|values} may need the version {key_id}, which the .env file would no longer hold: {rows}"
     remedy = (
         "Both versions stay in the key store. To keep the new version, run the rotate playbook. To take the values "
         "from the backup, run the rollback playbook with -e O(prefer)=repair. {losing}"
@@ -93,7 +93,7 @@ class UnsupportedFormat(RotationError):
     count: int
     description: str
     advice: str
-    problem = "{column}: {count} values are {description}"
+    problem = "{column}: {count:value is|values are} {description}"
     remedy = "{advice}"
 
 
@@ -102,8 +102,8 @@ class ValuesLeftAlone(RotationError):
     count: int
     rows: str
     problem = (
-        "{count} values in O(leave_alone) look encrypted, hold a token, or are codes or JSON, which ciphertext can be "
-        "too: {rows}"
+        "{count:value|values} in O(leave_alone) {count:looks/look} encrypted, {count:holds/hold} a token, or "
+        "{count:is a code/are codes} or JSON, which ciphertext can be too: {rows}"
     )
     remedy = (
         "If they are under a key that is rotated, they will be unreadable after it. If that is accepted, say so of "
@@ -116,7 +116,10 @@ class ValuesOfOtherScheme(RotationError):
     code = "E_OTHER_SCHEME"
     count: int
     rows: str
-    problem = "{count} values are under another key than the rest of their column, or in another format: {rows}"
+    problem = (
+        "{count:value is|values are} under another key than the rest of {count:its/their} column, or in another "
+        "format: {rows}"
+    )
     remedy = (
         "A rotation would leave them unreadable. Describe the application's own functions, which open both, in "
         f"O(schemes). {WRITE_AGAIN}"
@@ -127,7 +130,10 @@ class ValuesUnderKeptKey(RotationError):
     code = "E_KEPT_KEY"
     count: int
     rows: str
-    problem = "{count} values are under a key that is not rotated, and the rest of their column is: {rows}"
+    problem = (
+        "{count:value is|values are} under a key that is not rotated, and the rest of {count:its/their} column is: "
+        "{rows}"
+    )
     remedy = (
         "A rotation leaves them unchanged. If the application reads both, list them in O(leave_alone), and settle "
         'each: O(settlements): {{"table.column:key": {{not_ours: "why"}}}}. '
@@ -142,8 +148,8 @@ class ValuesUnderRotatedKey(RotationError):
     rows: str
     kept: str
     problem = (
-        "{column}: {count} values are under keys that are rotated, and the first ones of the column under {kept}, "
-        "which stays: {rows}"
+        "{column}: {count:value is|values are} under keys that are rotated, and the first ones of the column under "
+        "{kept}, which stays: {rows}"
     )
     remedy = (
         "The rotation would leave them unreadable. If the application reads all values of the column decrypted, have "
@@ -159,8 +165,8 @@ class ValuesWithTokens(RotationError):
     count: int
     rows: str
     problem = (
-        "{count} values are not tokens, and have a token of a known version in them, with text or blanks in or "
-        "around it, or without its padding: {rows}"
+        "{count:value is not a token, and has|values are not tokens, and have} a token of a known version in "
+        "{count:it/them}, with text or blanks in or around it, or without its padding: {rows}"
     )
     remedy = (
         "A rotation would leave that token under the old keys, and unreadable. Describe the application's own "
@@ -174,7 +180,7 @@ class UnreadableValues(RotationError):
     code = "E_UNREADABLE"
     count: int
     rows: str
-    problem = "{count} values open under no known key: {rows}"
+    problem = "{count:value opens|values open} under no known key: {rows}"
     remedy = (
         "If a backup has them, the rollback playbook with -e O(prefer)=repair restores them. If their key is "
         "known, name it in O(keys). Do not save them again before: an application that gives back what it cannot "
@@ -188,7 +194,7 @@ class PlaintextValues(RotationError):
     code = "E_PLAINTEXT"
     count: int
     rows: str
-    problem = "{count} values do not look encrypted: {rows}"
+    problem = "{count:value does|values do} not look encrypted: {rows}"
     remedy = (
         "Look at these rows: numbers, JSON and codes can be ciphertext too, and what is under a key that is rotated "
         "would be lost. Only if you have seen that they are plain text, encrypt them through the application: "
@@ -206,7 +212,8 @@ class PlainUnclear(RotationError):
     look: str
     rows: str
     problem = (
-        "{column}: {count} values would stay as plain text, and ciphertext can look like them too ({look}): {rows}"
+        "{column}: {count:value|values} would stay as plain text, and ciphertext can look like {count:it/them} too "
+        "({look}): {rows}"
     )
     remedy = (
         "Look at these rows. What is under a key that is rotated would be lost. If all of them are plain text, say so "
@@ -220,7 +227,7 @@ class NestedValues(RotationError):
     code = "E_NESTED"
     count: int
     rows: str
-    problem = "{count} values are encrypted twice, and the token inside opens under no key at hand: {rows}"
+    problem = "{count:value is|values are} encrypted twice, and the token inside opens under no key at hand: {rows}"
     remedy = (
         "Stop the process that wrote them: it has other keys. If a backup has the values, the rollback playbook with "
         "-e O(prefer)=repair restores them. If an entry is a token of another system that was stored on "
@@ -234,7 +241,10 @@ class ValuesOfTwoLayers(RotationError):
     code = "E_TWO_LAYERS"
     count: int
     rows: str
-    problem = "{count} values are encrypted twice, by design or by accident, which they do not show: {rows}"
+    problem = (
+        "{count:value is|values are} encrypted twice, by design or by accident, which {count:it does/they do} not "
+        "show: {rows}"
+    )
     remedy = (
         "Find out whether the application decrypts them twice. If it does, settle the column: "
         'O(settlements): {{table.column: {{two_layers: "why"}}}}, and both layers are rotated. If it reads '
@@ -247,8 +257,8 @@ class ValuesHoldTokens(RotationError):
     count: int
     rows: str
     problem = (
-        "{count} values have a token of a known version in their plaintext, between other text or in another writing "
-        "such as hex: {rows}"
+        "{count:value has|values have} a token of a known version in {count:its/their} plaintext, between other text "
+        "or in another writing such as hex: {rows}"
     )
     remedy = (
         "If a process with other keys wrote them, stop it; if a backup has the values, the rollback playbook with "
@@ -264,7 +274,7 @@ class ValuesEncryptedTwice(RotationError):
     code = "E_ENCRYPTED_TWICE"
     count: int
     rows: str
-    problem = "{count} values are encrypted twice, so the application reads a token: {rows}"
+    problem = "{count:value is|values are} encrypted twice, so the application reads a token: {rows}"
     remedy = (
         "Stop the process that wrote them: it has other keys. Then run the rollback playbook with "
         "-e O(prefer)=repair. It writes each value as one token under the current keys; so does the next "
@@ -277,7 +287,7 @@ class ValuesNotCurrent(RotationError):
     count: int
     key_id: str
     rows: str
-    problem = "{count} values are not under the keys {key_id}: {rows}"
+    problem = "{count:value is|values are} not under the keys {key_id}: {rows}"
     remedy = (
         "A process writes under other keys, or a rotation is not finished. Stop what is connected to the database "
         "and is not one of the services, start it again with the keys of the env file, and run the rotate playbook."
@@ -290,7 +300,7 @@ class CountChanged(RotationError):
     column: str
     before: int
     after: int
-    problem = "{table}.{column}: {before} values before, {after} after"
+    problem = "{table}.{column}: {before:value|values} before, {after} after"
     remedy = "Rows were added or removed meanwhile: stop the application's processes, then run the same command again."
 
 
@@ -301,7 +311,9 @@ class PlainChanged(RotationError):
     before: int
     after: int
     rows: str
-    problem = "{table}.{column}: {before} values were plain text when the rotation began, and {after} are{rows}"
+    problem = (
+        "{table}.{column}: {before:value was|values were} plain text when the rotation began, and {after} are{rows}"
+    )
     remedy = (
         "If there are more, something decrypted values meanwhile and stored what it read: find it and stop it, and "
         "have the application save these values again. If there are fewer, something encrypted them. Then run the same "
@@ -327,7 +339,7 @@ class ScanIncomplete(RotationError):
     alias: str
     seen: int
     count: int
-    problem = "{table} of DATABASES[{alias}]: the pass saw {seen} rows and the table has {count}"
+    problem = "{table} of DATABASES[{alias}]: the pass saw {seen:row|rows} and the table has {count}"
     remedy = "This is a bug: report it with the table's key."
 
 

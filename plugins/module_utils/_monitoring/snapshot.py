@@ -24,6 +24,7 @@ from .._engine.proof.census_result import CensusResult
 from .._engine.rewrite.throttle import Throttle
 from .._errors.base import RotationError
 from .._errors.catalogue import build_error
+from .._errors.counts import counted
 from .._errors.env_file import EnvNotSwitched
 from .._errors.monitoring import MonitorLogErrors, MonitorOpen, MonitorOverdue
 from .._errors.option_names import variable_of
@@ -420,11 +421,11 @@ def _needed_by_values(version: RetirableVersion, found: CensusPicture | None) ->
         yield "no census has looked for its values"
         return
     if count := sum(CensusResult.of(target).under(version["stage"]) for target in found["targets"]):
-        yield f"{count:,} values are under it"
+        yield f"{counted(count, 'value is', 'values are')} under it"
     if not found["whole"]:
         yield "not every value could be tried"
     if lost := _count(found, census.UNOPENED):
-        yield f"{lost:,} values open under no key, and it may open backups of them"
+        yield f"{counted(lost, 'value opens', 'values open')} under no key, and it may open backups with such values"
 
 
 def _needed_by_copies(

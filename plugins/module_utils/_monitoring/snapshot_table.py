@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence, Sized
 from typing import Any
 
 from .._errors.base import RotationError
+from .._errors.counts import counted
 from .._errors.monitoring import MonitoringFindings
 from .response_times import OPENING, milliseconds
 
@@ -54,7 +55,7 @@ def _verdict(picture: Mapping[str, Any], findings: Sized) -> str:
 
 
 def _count(count: int) -> str:
-    return f"{count} findings" if count > 1 else "1 finding" if count else "all is well"
+    return counted(count, "finding") if count else "all is well"
 
 
 def table(looks: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
@@ -90,7 +91,7 @@ def build_findings_error(findings: Sequence[Mapping[str, str]]) -> RotationError
     """One error for all findings, with each command once."""
     commands = dict.fromkeys(finding["next"] for finding in findings if finding["next"])
     return MonitoringFindings(
-        count=_count(len(findings)),
+        count=len(findings),
         findings="; ".join(f"{finding['code']}: {finding['what']}" for finding in findings),
         advice=" ".join(dict.fromkeys(finding["todo"] for finding in findings)),
         commands=" and ".join(commands),
@@ -165,6 +166,10 @@ def _rotation(picture: Mapping[str, Any]) -> Iterator[str]:
         if not version["safe"]:
             yield f"  retire      {version['key_id']} ({version['stage']}): not yet, {'; '.join(version['reasons'])}"
             continue
-        looked = f"{version['backups']} backups looked at" if version["backups"] else "no backup was found to look at"
+        looked = (
+            f"{counted(version['backups'], 'backup')} looked at"
+            if version["backups"]
+            else "no backup was found to look at"
+        )
         yield f"  retire      {version['key_id']} ({version['stage']}) may go, nothing needs it ({looked}):"
         yield f"              {known['commands']['retire']}"

@@ -22,6 +22,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from .._errors.base import RotationError
+from .._errors.counts import counted
 from .._errors.record import RecordWrite
 from . import chain, line_signing, page_checksums, sshsig
 from .approval import MADE_OF, ApprovalEvidence
@@ -75,7 +76,7 @@ class VerifiedRecord:
             return f"{self.rotation_id}: {'; '.join(problem.found for problem in self.problems)}"
         vouched = self.signed or not any(note.kind == "unchecked" for note in self.notes)
         seen = "whole" if vouched else "consistent, but nothing proves that it is complete"
-        whole = [f"{seen}, {self.lines} lines, {self.signed} of them signed"] if self.lines else []
+        whole = [f"{seen}, {counted(self.lines, 'line')}, {self.signed} of them signed"] if self.lines else []
         return f"{self.rotation_id}: {'; '.join([*whole, *notes])}"
 
 
@@ -376,7 +377,9 @@ def _not_kept(record: StoredRecord, ours: Sequence[AnchoredHead]) -> Iterator[Pr
     if not lines:
         yield Problem("unchecked", "it has no line")
     elif not chain.chained(record.lines):
-        yield Problem("unchecked", f"{lines} lines of an earlier version that made no chain: nothing to check")
+        yield Problem(
+            "unchecked", f"{counted(lines, 'line')} of an earlier version that made no chain: nothing to check"
+        )
     elif kept < record.signed:
         yield Problem("unchecked", f"nothing here has seen its end: that it was cut behind line {kept} would not show")
     elif not record.signed and record.rotation_id != REFUSED:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import datetime
 
+from ...module_utils._errors.counts import counted
 from .database_capacity import databases
 from .item import OK, STOP, WARN, ChecklistItem, Observations, of_result
 from .rehearsal import when
@@ -49,7 +50,8 @@ def proved(seen: Observations) -> ChecklistItem:
         return ChecklistItem(
             "rollback_plan",
             WARN,
-            f"{len(kinds)} earlier backups were restored and compared, this one will not be",
+            f"{counted(len(kinds), 'earlier backup was', 'earlier backups were')} restored and compared, "
+            "this one will not be",
             todo,
         )
     return ChecklistItem(
@@ -61,4 +63,4 @@ _TODO = "Set key_rotation_backup_proof to full or sample."
 
 
 def _age(age: datetime.timedelta) -> str:
-    return f"{age.days} days" if age >= RECENT else f"{age.total_seconds() / 3600:.0f} hours"
+    return counted(age.days, "day") if age >= RECENT else counted(round(age.total_seconds() / 3600), "hour")

@@ -4,7 +4,11 @@
 
 from __future__ import annotations
 
+from ...module_utils._errors.counts import fill
 from .item import OK, STOP, WARN, ChecklistItem, Observations, unseen
+
+HELD = "{count:entry|entries} of {column} {count:holds/hold} tokens under the keys that are rotated"
+HELD_IN_SESSIONS = "{count:session|sessions} in {column} {count:holds/hold} such tokens"
 
 
 def lasting(seen: Observations) -> ChecklistItem:
@@ -20,10 +24,8 @@ def lasting(seen: Observations) -> ChecklistItem:
         return ChecklistItem(item, OK, "none outlives the processes")
     caches = ", ".join(f"cache `{alias}` ({kind})" for alias, kind in found)
     parts = [f"{caches}: outlives the processes, and what it holds under the old keys is not rotated"] if found else []
-    parts += [
-        f"{count} entries of {column} hold tokens under the keys that are rotated" for column, count in held.items()
-    ]
-    parts += [f"{count} sessions in {column} hold such tokens" for column, count in sessions.items()]
+    parts += [fill(HELD, column=column, count=count) for column, count in held.items()]
+    parts += [fill(HELD_IN_SESSIONS, column=column, count=count) for column, count in sessions.items()]
     advice = list(dict.fromkeys(found.values()))
     if sessions:
         commands = dict.fromkeys(facts["clear_sessions"] for facts in seen.facts.values())

@@ -8,6 +8,7 @@ import dataclasses
 import textwrap
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
+from ...module_utils._errors.counts import counted
 from ...module_utils._errors.options import InvalidOption
 from ...module_utils._errors.run import ChecklistFailed
 from . import (
@@ -160,15 +161,15 @@ def _rest(items: Sequence[ChecklistItem]) -> Iterator[str]:
     if skipped:
         yield from _wrapped(f"  {MARKS[SKIP]}  ", f"not configured or not checked: {', '.join(skipped)}")
     fine = sum(item.status == OK for item in items)
-    yield f"  {MARKS[OK]}  {fine} {'check is' if fine == 1 else 'checks are'} fine"
+    yield f"  {MARKS[OK]}  {counted(fine, 'check is', 'checks are')} fine"
 
 
 def summary(items: Sequence[ChecklistItem]) -> str:
     """How many items stand how, in a sentence."""
     counts = {status: sum(item.status == status for item in items) for status in MARKS}
     words = {OK: "fine", WARN: "with a warning", SKIP: "skipped", STOP: "in the way"}
-    counted = ", ".join(f"{counts[status]} {what}" for status, what in words.items() if counts[status])
-    return f"{len(items)} checks: {counted}"
+    by_status = ", ".join(f"{counts[status]} {what}" for status, what in words.items() if counts[status])
+    return f"{counted(len(items), 'check')}: {by_status}"
 
 
 def _wrapped(begin: str, text: str) -> list[str]:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ...module_utils._errors.application import RoundTripFailed
+from ...module_utils._errors.counts import counted
 from ...module_utils._errors.values import OF_VALUES
 from .item import OK, SKIP, STOP, WARN, ChecklistItem, Observations, of_result, unseen
 
@@ -85,7 +86,9 @@ def migrations(seen: Observations) -> ChecklistItem:
     if not pending:
         return ChecklistItem("migrations", OK, "none is pending")
     status = STOP if seen.options["method"] == "migration" else WARN
-    summary = f"{len(pending)} are pending: {', '.join(pending[:3])}{' ...' if len(pending) > 3 else ''}"
+    summary = (
+        f"{counted(len(pending), 'is', 'are')} pending: {', '.join(pending[:3])}{' ...' if len(pending) > 3 else ''}"
+    )
     return ChecklistItem("migrations", status, summary, "Finish the deployment (manage.py migrate), or undo it.")
 
 

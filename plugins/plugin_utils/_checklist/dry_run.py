@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ...module_utils._engine.proof.census_result import CensusResult
+from ...module_utils._errors.counts import counted
 from .observe import results_by_host
 
 
@@ -47,4 +48,4 @@ def _preparation(facts: Mapping[str, Any]) -> Iterator[str]:
 def _reencryption(census: Mapping[str, Any], variables: Mapping[str, Any]) -> Iterator[str]:
     columns = CensusResult.all_of(census.get("targets", ()))
     if values := sum(column.not_under(variables["record_opened"]["destination"]) for column in columns):
-        yield f"would re-encrypt {values:,} values"
+        yield f"would re-encrypt {counted(values, 'value')}"

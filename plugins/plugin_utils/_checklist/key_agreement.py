@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ...module_utils._errors.counts import counted
 from .._report.sentences import NOBODY_LOOKS
 from . import source_code
 from .item import OK, SKIP, STOP, WARN, ChecklistItem, Observations, of_result, unseen, worst
@@ -28,7 +29,7 @@ def agree(seen: Observations) -> ChecklistItem:
             )
         )
     items += source_code.literals(seen)
-    return worst("keys", items, f"env file and store agree on {len(seen.hosts)} hosts")
+    return worst("keys", items, f"env file and store agree on {counted(len(seen.hosts), 'host')}")
 
 
 def store(seen: Observations) -> ChecklistItem:

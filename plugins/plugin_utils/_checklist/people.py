@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from ...module_utils._errors.counts import counted
 from .._notify.notification import STARTED, moments
 from .._plans.plan_approval import words
 from .item import OK, SKIP, STOP, ChecklistItem, Observations
@@ -27,7 +28,11 @@ def notified(seen: Observations) -> ChecklistItem:
     first = [way for way in ways if STARTED in moments(way)]
     if not ways and not seen.production:
         return ChecklistItem("notified", SKIP, "key_rotation_notify is not set")
-    summary = f"{len(first)} ways to tell people when it starts, {len(ways)} later" if ways else "nobody is notified"
+    summary = (
+        f"{counted(len(first), 'way')} to tell people when it starts, {len(ways)} later"
+        if ways
+        else "nobody is notified"
+    )
     if first or not seen.production:
         return ChecklistItem("notified", OK, summary)
     todo = "Set key_rotation_notify, with started; or tell the team yourself, and add notified to key_rotation_accept."

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import datetime
 
+from ...module_utils._errors.counts import counted
 from .item import OK, SKIP, STOP, ChecklistItem, Observations
 
 NAME = "rehearsal"
@@ -39,10 +40,16 @@ def rehearsed(seen: Observations) -> ChecklistItem:
     limit = seen.options["rehearsal_max_days"]
     if age > limit:
         return ChecklistItem(
-            NAME, status, f"{newest['rotation_id']} is {age:.0f} days old, and at most {limit} are allowed", todo
+            NAME,
+            status,
+            f"{newest['rotation_id']} is {counted(round(age), 'day')} old, and at most {limit} are allowed",
+            todo,
         )
     return ChecklistItem(
-        NAME, OK, f"{newest['rotation_id']} in staging, {age:.0f} days ago, same plan and collection {seen.collection}"
+        NAME,
+        OK,
+        f"{newest['rotation_id']} in staging, {counted(round(age), 'day')} ago, same plan and collection "
+        f"{seen.collection}",
     )
 
 

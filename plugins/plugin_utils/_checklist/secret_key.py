@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from ...module_utils._engine.fact_types import SIGNERS, SecretKeyUsers
+from ...module_utils._errors.counts import counted
 from .item import OK, STOP, WARN, ChecklistItem, Observations, unseen
 
 SESSIONS = {
@@ -26,7 +27,9 @@ def other_users(seen: Observations) -> ChecklistItem:
     if known.isdisjoint(setting["name"] for setting in seen.options["settings"]):
         return ChecklistItem(name, OK, "SECRET_KEY is not rotated")
     if queued := max(one.get("queued") or 0 for one in found):
-        summary = f"{queued} tasks of django-q2 wait, and none of them could be read"
+        summary = (
+            f"{counted(queued, 'task of django-q2 waits', 'tasks of django-q2 wait')}, and none of them could be read"
+        )
         return ChecklistItem(name, STOP, summary, "Let the queue run empty, and pause its schedules.")
     ends = list(dict.fromkeys(end for one in found for end in _ends(one)))
     if not ends:

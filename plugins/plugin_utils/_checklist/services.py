@@ -9,6 +9,7 @@ from typing import Any, cast
 
 from ...module_utils._engine.crypto.known_schemes import swallows_errors
 from ...module_utils._engine.postgres.session_types import HeldSession
+from ...module_utils._errors.counts import counted
 from .item import OK, SKIP, STOP, WARN, ChecklistItem, Observations, of_result, unseen, worst
 
 SHOWN = 5
@@ -63,7 +64,7 @@ def sessions(seen: Observations) -> ChecklistItem:
         return ChecklistItem("sessions", OK, "nobody is connected to the database as the application")
     if not unknown:
         return ChecklistItem(
-            "sessions", OK, f"{len(known)} sessions, all of services that are stopped for the rotation"
+            "sessions", OK, f"{counted(len(known), 'session')}, all of services that are stopped for the rotation"
         )
     shown = "; ".join(_format_session(session) for session in unknown[:SHOWN]) + (
         "; ..." if len(unknown) > SHOWN else ""
@@ -96,9 +97,8 @@ def fence(seen: Observations) -> ChecklistItem:
     todo = _CLOSE[off]
     if not unknown or not silent:
         return ChecklistItem("fence", SKIP if off else WARN, reasons, todo * (not off))
-    summary = (
-        f"{reasons}. {len(unknown)} sessions are of no service that is stopped, and values of {', '.join(silent)} "
-    )
+    strangers = counted(len(unknown), "session is", "sessions are")
+    summary = f"{reasons}. {strangers} of no service that is stopped, and values of {', '.join(silent)} "
     summary += "read under other keys may be saved damaged, without an error"
     return ChecklistItem("fence", STOP if seen.production else WARN, summary, f"{todo} {_STRANGERS}")
 
@@ -126,7 +126,7 @@ def health(seen: Observations) -> ChecklistItem:
         todo = "Set key_rotation_health_url: without it a service that does not work under the new keys is not noticed."
         return ChecklistItem("health", status, "key_rotation_health_url is not set", todo * (status == WARN))
     items = [_health(seen, host, result) for host, result in asked.items()]
-    return worst("health", items, f"it answers on {len(asked)} hosts")
+    return worst("health", items, f"it answers on {counted(len(asked), 'host')}")
 
 
 def _health(seen: Observations, host: str, result: Mapping[str, Any]) -> ChecklistItem:

@@ -8,6 +8,7 @@ import datetime
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ...module_utils._errors.counts import counted
 from ...module_utils._errors.run import WindowTooShort
 from ...module_utils._record.events import ROTATE, Event, ServicesEvent
 from .item import OK, SKIP, STOP, WARN, ChecklistItem, Observations, count
@@ -68,7 +69,7 @@ def estimate(seen: Observations) -> tuple[float | None, str]:
     values = _values(seen)
     if values is None:
         return None, "how long it takes could not be measured"
-    told = f"{seen.values:,} values take {_about(values)}, as measured on {SAMPLED}"
+    told = f"{counted(seen.values, 'value takes', 'values take')} {_about(values)}, as measured on {SAMPLED}"
     if any(seen.options["throttle"].get(name) for name in WAITS):
         told += ", and as long as it waits for others"
     down = seen.options.get("down_for") or 0.0

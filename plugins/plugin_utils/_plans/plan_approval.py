@@ -70,7 +70,7 @@ def verified(
     _refuse_own(approval, operator, _names_with_a_key_of(approval.principal, str(signers)))
     age = datetime.datetime.now(datetime.timezone.utc) - approval.moment
     if not -AHEAD <= age.total_seconds() <= max_hours * 3600:
-        raise ApprovalOld(principal=approval.principal, time=approval.time, hours=f"{max_hours:g}")
+        raise ApprovalOld(principal=approval.principal, time=approval.time, hours=max_hours)
     return evidence
 
 

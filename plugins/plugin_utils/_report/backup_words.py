@@ -7,6 +7,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from ...module_utils._errors.counts import counted
+
 LINES = {
     "engine": "Made by",
     "database": "Database",
@@ -32,8 +34,8 @@ def _proved(proof: Mapping[str, Any]) -> str:
         return "none: it was not restored, only read to its end"
     try:
         return (
-            f"{proof['kind']}: restored into {proof['where']} at {proof['time']}, {proof['rows']:,} rows of "
-            f"{proof['tables']} tables the same, {proof['tokens']:,} encrypted values opened"
+            f"{proof['kind']}: restored into {proof['where']} at {proof['time']}, {counted(proof['rows'], 'row')} of "
+            f"{counted(proof['tables'], 'table')} the same, {counted(proof['tokens'], 'encrypted value')} opened"
         )
     except (KeyError, ValueError):
         return _text(proof)

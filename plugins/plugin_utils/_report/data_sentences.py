@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from ...module_utils._errors.counts import counted
 from .data_state import DataState, Host, Values
 
 # What is said of values of a class that is no version; the census of a later release may have others.
@@ -84,16 +85,18 @@ def _versions(state: DataState) -> str:
     if len(found.under) == 1 and not found.odd:
         ((key_id, count),) = found.under.items()
         if not found.left_alone:
-            return f"All {count:,} values open under version {key_id}{proof}."
+            return f"All {counted(count, 'value')} open under version {key_id}{proof}."
         return f"{count:,} of {found.total:,} values open under version {key_id}{proof}; {_left_alone(found)}."
-    parts = [f"{count:,} open under version {key_id}" for key_id, count in sorted(found.under.items())]
+    parts = [
+        f"{counted(count, 'opens', 'open')} under version {key_id}" for key_id, count in sorted(found.under.items())
+    ]
     parts += [f"{count:,} {CLASSES.get(name, f'are {name}')}" for name, count in sorted(found.odd.items())]
     parts += [_left_alone(found)] * bool(found.left_alone)
-    return f"Of {found.total:,} values, {_join_words(parts)}."
+    return f"Of {counted(found.total, 'value')}, {_join_words(parts)}."
 
 
 def _plain(count: int) -> str:
-    return "1 value is plain text and stays so" if count == 1 else f"{count:,} values are plain text and stay so"
+    return counted(count, "value is plain text and stays so", "values are plain text and stay so")
 
 
 def _format_counts(counts: Mapping[str, int]) -> str:
@@ -102,7 +105,7 @@ def _format_counts(counts: Mapping[str, int]) -> str:
 
 
 def _left_alone(found: Values) -> str:
-    return f"{found.left_alone:,} {'was' if found.left_alone == 1 else 'were'} left alone as asked"
+    return f"{counted(found.left_alone, 'was', 'were')} left alone as asked"
 
 
 def places(state: DataState) -> Iterator[str]:

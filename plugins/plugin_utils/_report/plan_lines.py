@@ -10,6 +10,7 @@ from typing import Any
 
 import yaml
 
+from ...module_utils._errors.counts import counted
 from .step_lines import with_unchanged
 
 WIDTH = 118  # of a line of advice
@@ -32,7 +33,7 @@ def plan(made: Mapping[str, Any], path: str, rows: str = "") -> Iterator[str]:
     stops = sum("code" in notice for notice in made["notices"])
     yield f"  plan  {path}, hash {made['hash']}"
     if stops:
-        yield f"        {stops} findings stop a rotation"
+        yield f"        {counted(stops, 'finding stops', 'findings stop')} a rotation"
 
 
 def _columns(made: Mapping[str, Any]) -> Iterator[str]:

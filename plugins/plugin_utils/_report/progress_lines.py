@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ...module_utils._errors.counts import counted
 from ...module_utils._system.progress_file import ColumnNumbers, Numbers, RewriteNumbers, StepNumbers
 
 
@@ -37,7 +38,7 @@ def _step(numbers: StepNumbers) -> str:
     if numbers["unit"] == "bytes" and most is not None:
         return f"{doing}: {done / 1e6:,.1f} MB of at most about {most / 1e6:,.1f} MB, {rate / 1e6:,.1f} MB/s"
     if not most or most < done or not rate or not seconds:
-        return f"{doing}: {done:,} rows, {rate:,.0f}/s"
+        return f"{doing}: {counted(done, 'row')}, {rate:,.0f}/s"
     return f"{doing}: {done:,} of about {most:,} rows, {rate:,.0f}/s, {_minutes(round((most - done) / rate))} left"
 
 
@@ -55,4 +56,4 @@ def _pace(numbers: ColumnNumbers | RewriteNumbers) -> str:
     remaining = "time left unknown" if left is None else f"{_minutes(left)} left"
     if waits_for:
         remaining = f"waits for {waits_for}"
-    return f"{numbers['values_per_second']:,}/s, {remaining}, {numbers['retries']:,} retries"
+    return f"{numbers['values_per_second']:,}/s, {remaining}, {counted(numbers['retries'], 'retry', 'retries')}"

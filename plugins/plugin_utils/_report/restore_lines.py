@@ -8,6 +8,7 @@ import contextlib
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
+from ...module_utils._errors.counts import counted
 from ...module_utils._record.events import RepairEvent, RestoreEvent
 from .typed_commands import command
 
@@ -50,7 +51,7 @@ def _moment(result: Mapping[str, Any]) -> str:
 def repaired(result: Mapping[str, Any]) -> Iterator[str]:
     """What was repaired, and each value that was not."""
     for column, count in sorted((result.get("repaired") or {}).items()):
-        yield f"  {column}: {count:,} values repaired from the backup"
+        yield f"  {column}: {counted(count, 'value')} repaired from the backup"
     for one in result.get("left") or []:
         yield f"  {one['value']} is left: {one['reason']}"
     if result.get("kept"):

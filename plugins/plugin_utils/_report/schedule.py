@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ...module_utils._errors.counts import counted
 from ...module_utils._record.events import ROTATE, RunEvent
 from .event_time import moment, moment_of
 from .key_stages import KeyStages
@@ -90,5 +91,5 @@ def _due(facts: Facts, period: int) -> Due:
         return Due(ended, True, why)
     since = made or (ended if completed else None)
     not_new = "" if completed or in_use else ", which this one did not renew"
-    why = f"{period} days after the keys in use were made{not_new}"
+    why = f"{counted(period, 'day')} after the keys in use were made{not_new}"
     return Due(since + period * DAY if since and period else None, False, why)

@@ -10,6 +10,7 @@ from typing import Any
 from ...module_utils._engine.postgres.sessions import format_session
 from ...module_utils._engine.proof.repair_option import format_repair
 from ...module_utils._engine.proof.value_list import format_values
+from ...module_utils._errors.counts import counted, fill
 from ...module_utils._record.events import SinceBefore
 from . import data_state
 from .step_lines import unsteady
@@ -31,8 +32,11 @@ def reencryption(result: Mapping[str, Any]) -> Iterator[str]:
     """What a re-encryption has met, and has done its work in spite of."""
     yield from behind_pooler((result.get("fence") or {}).get("behind_pooler") or ())
     if result.get("lost_workers"):
-        lost = f"{result['lost_workers']} worker processes were killed, and others did their work"
-        yield f"{lost}. See the kernel's log: where memory was short, set key_rotation_workers to less."
+        yield fill(
+            "{count:worker process was|worker processes were} killed, and others did {count:its/their} work. See the "
+            "kernel's log: where memory was short, set key_rotation_workers to less.",
+            count=result["lost_workers"],
+        )
     if failed := (result.get("command") or {}).get("failed"):
         yield f"{failed} The engine has restored every encrypted value. What only the command makes stays."
     if result.get("unwritten"):
@@ -55,8 +59,9 @@ def kept_by(result: Mapping[str, Any]) -> Iterator[str]:
 def unopened(left: Mapping[str, Any]) -> Iterator[str]:
     """If a census has let values pass that no key opens. ``left`` has their count and rows."""
     if left:
-        what = "values are unencrypted or open under no known key, and stay unchanged"
-        yield f"{left.get('count', 0):,} {what}: {left.get('rows')}"
+        is_left = "value is unencrypted or opens under no known key, and stays unchanged"
+        are_left = "values are unencrypted or open under no known key, and stay unchanged"
+        yield f"{counted(left.get('count', 0), is_left, are_left)}: {left.get('rows')}"
 
 
 def outside(found: Sequence[Mapping[str, Any]]) -> Iterator[str]:
@@ -71,10 +76,12 @@ def still_connected(left: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     if left:
         more = f"; and {len(left) - SHOWN} more" if len(left) > SHOWN else ""
         listed = "; ".join(map(format_session, left[:SHOWN])) + more
-        yield (
-            f"{len(left):,} sessions from before the .env file was switched were still connected when the values were "
-            f"proved: {listed}. What holds them may have other keys: restart "
-            "it, or name it in key_rotation_sessions_allowed if it has none."
+        yield fill(
+            "{count:session|sessions} from before the .env file was switched {count:was/were} still connected when the "
+            "values were proved: {listed}. What holds {count:it/them} may have other keys: restart it, or name it in "
+            "key_rotation_sessions_allowed if it has none.",
+            count=len(left),
+            listed=listed,
         )
 
 
@@ -82,18 +89,23 @@ def nested(counts: Mapping[str, int]) -> Iterator[str]:
     """If values were encrypted twice before a re-encryption, which wrote each as one token: ``counts`` by column."""
     if counts:
         where = ", ".join(f"{count:,} in {name}" for name, count in sorted(counts.items()))
-        yield (
-            f"{sum(counts.values()):,} values were encrypted twice, and are one token now ({where}). A process with "
-            "other keys wrote them: find it and restart it."
+        yield fill(
+            "{count:value was|values were} encrypted twice, and {count:is/are} one token now ({where}). A process with "
+            "other keys wrote {count:it/them}: find it and restart it.",
+            count=sum(counts.values()),
+            where=where,
         )
 
 
 def stale(counts: Mapping[str, int]) -> Iterator[str]:
     """For each search column the digests that nothing explains."""
     for column, count in sorted(counts.items()):
-        yield (
-            f"{count:,} digests in {column} stay: none of the ways in which others there are computed had made them of "
-            "their row. Have the application recreate them, or searches by them may find nothing."
+        yield fill(
+            "{count:digest|digests} in {column} {count:stays/stay}: none of the ways in which others there are "
+            "computed had made {count:it/them} of {count:its/their} row. Have the application recreate "
+            "{count:it/them}, or searches by {count:it/them} may find nothing.",
+            count=count,
+            column=column,
         )
 
 
@@ -101,11 +113,14 @@ def meanwhile(tables: Mapping[str, Mapping[str, int]], rows: Mapping[str, Sequen
     """For each table in which other processes wrote during a run; ``rows`` are those whose values they changed, by
     column."""
     for table, counts in sorted(tables.items()):
-        counted = ", ".join(f"{count:,} {what}" for what, count in counts.items() if count)
-        yield (
-            f"{sum(counts.values()):,} rows of {table} were written by another process meanwhile ({counted}). What it "
+        by_kind = ", ".join(f"{count:,} {what}" for what, count in counts.items() if count)
+        yield fill(
+            "{count:row|rows} of {table} {count:was/were} written by another process meanwhile ({by_kind}). What it "
             "wrote is under the same keys as all else, and all other rows are the same, row by row. Find that process, "
-            "and restart it: it may hold other keys. If a trigger wrote them, there is nothing to do."
+            "and restart it: it may hold other keys. If a trigger wrote {count:it/them}, there is nothing to do.",
+            count=sum(counts.values()),
+            table=table,
+            by_kind=by_kind,
         )
     if named := [f"{column}:{row}" for column, written in sorted(rows.items()) for row in written]:
         yield (
@@ -141,9 +156,9 @@ def more_plain(counts: Mapping[str, int]) -> Iterator[str]:
     """For each column that has more values in plain text than when they were counted before."""
     for column, count in counts.items():
         yield (
-            f"{column} has {count:,} more values in plain text than the last rotation counted. If they were encrypted, "
-            "something decrypted them and stored what it read: find it and stop it, and have the application save "
-            "these values again."
+            f"{column} has {counted(count, 'more value')} in plain text than the last rotation counted. If they were "
+            "encrypted, something decrypted them and stored what it read: find it and stop it, and have the "
+            "application save these values again."
         )
 
 
@@ -153,7 +168,12 @@ def written(picture: Mapping[str, Any] | None) -> Iterator[str]:
     for value, reads in (picture or {}).get("written") or ():
         by_way.setdefault(str(reads), []).append(str(value))
     for reads, values in sorted(by_way.items()):
-        yield f"{len(values):,} values that another process changed are read as {reads}: {format_values(values)}"
+        yield fill(
+            "{count:value|values} that another process changed {count:is/are} read as {reads}: {values}",
+            count=len(values),
+            reads=reads,
+            values=format_values(values),
+        )
 
 
 def behind_pooler(sessions: Sequence[str]) -> Iterator[str]:
@@ -161,9 +181,9 @@ def behind_pooler(sessions: Sequence[str]) -> Iterator[str]:
     if sessions:
         more = f"; and {len(sessions) - SHOWN} more" if len(sessions) > SHOWN else ""
         yield (
-            f"The write fence refused statements of {len(sessions):,} sessions behind a pooler, and none while we "
-            f"waited for another: {'; '.join(sessions[:SHOWN])}{more}. Whether their process still runs, the database "
-            "cannot tell. Find it among the pooler's clients, and restart it: it may have other keys."
+            f"The write fence refused statements of {counted(len(sessions), 'session')} behind a pooler, and none "
+            f"while we waited for another: {'; '.join(sessions[:SHOWN])}{more}. Whether their process still runs, the "
+            "database cannot tell. Find it among the pooler's clients, and restart it: it may have other keys."
         )
 
 
@@ -187,7 +207,7 @@ def no_syslog(missed: Mapping[str, int], total: int) -> Iterator[str]:
 
 def left_alone(count: int) -> Iterator[str]:
     if count:
-        yield f"{count:,} values were left alone as asked: no known key opens them."
+        yield f"{counted(count, 'value was', 'values were')} left alone as asked: no known key opens them."
 
 
 def unwatched(checks: Iterable[Mapping[str, Any]]) -> Iterator[str]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from ...module_utils._errors.counts import counted
 from ...module_utils._monitoring.response_times import milliseconds
 
 
@@ -17,7 +18,7 @@ def census(targets: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     for name, target in zip(names, targets):
         classes = with_unchanged(target)
         counts = ", ".join(f"{count:,} {found}" for found, count in sorted(classes.items(), key=lambda item: -item[1]))
-        yield f"  {name:<{width}}  {target['rows']:>9,} rows: {counts or 'none'}"
+        yield f"  {name:<{width}}  {counted(target['rows'], 'row'):>14}: {counts or 'none'}"
 
 
 def with_unchanged(target: Mapping[str, Any]) -> dict[str, int]:
@@ -32,14 +33,17 @@ def reencrypted(result: Mapping[str, Any]) -> Iterator[str]:
     names = [f"{target['table']}.{target['column']}" for target in targets]
     width = max(map(len, names), default=0)
     for name, target in zip(names, targets):
-        yield f"  {name:<{width}}  {target['rows']:>9,} rows: {target['reencrypted']:,} values re-encrypted"
+        done = counted(target["reencrypted"], "value")
+        yield f"  {name:<{width}}  {counted(target['rows'], 'row'):>14}: {done} re-encrypted"
     if result.get("work") and not targets:
         yield "  nothing was left under other keys"
     elif targets:
         work = result["work"]
-        yield f"  {work['seconds']} s, {work['passes']} passes over tables, {work['conflicts']:,} rows tried again"
+        passes, again = counted(work["passes"], "pass", "passes"), counted(work["conflicts"], "row")
+        yield f"  {work['seconds']} s, {passes} over tables, {again} tried again"
         if work.get("by_sets"):
-            yield f"  {work['by_sets']:,} of these values were prepared before the application was stopped"
+            by_sets = counted(work["by_sets"], "of these values was", "of these values were")
+            yield f"  {by_sets} prepared before the application was stopped"
     if command := result.get("command"):
         yield f"  by the application's own command {command['name']}; the engine re-encrypted {command['left']:,} more"
     for table in result.get("vacuum", []):
@@ -51,17 +55,18 @@ def prepared(result: Mapping[str, Any]) -> Iterator[str]:
     names = [f"{column['table']}.{column['column']}" for column in result.get("columns", [])]
     width = max(map(len, names), default=0)
     for name, column in zip(names, result.get("columns", [])):
-        yield f"  {name:<{width}}  {column['rows']:>9,} rows prepared"
+        yield f"  {name:<{width}}  {counted(column['rows'], 'row'):>14} prepared"
     for table, why in result.get("excluded", {}).items():
         yield f"  {table}: not prepared, since {why}"
-    yield f"  {result['seconds']} s while the application serves, {result['rows']:,} rows prepared by this run"
+    yield f"  {result['seconds']} s while the application serves, {counted(result['rows'], 'row')} prepared by this run"
 
 
 def share(result: Mapping[str, Any], host: str) -> Iterator[str]:
     """What one of several hosts did, in one line."""
     if result.get("work"):
-        count, work = sum(target["reencrypted"] for target in result["targets"]), result["work"]
-        yield f"  {host}: {count:,} values re-encrypted in {work['seconds']} s, {work['conflicts']:,} rows tried again"
+        work, again = result["work"], counted(result["work"]["conflicts"], "row")
+        done = counted(sum(target["reencrypted"] for target in result["targets"]), "value")
+        yield f"  {host}: {done} re-encrypted in {work['seconds']} s, {again} tried again"
 
 
 def backed_up(dumps: Sequence[Mapping[str, Any]]) -> Iterator[str]:
@@ -70,7 +75,9 @@ def backed_up(dumps: Sequence[Mapping[str, Any]]) -> Iterator[str]:
         if dump["engine"] != "pg_dump":
             yield f"  {dump['engine']} {dump['path']}, described in {dump['manifest']}"
             continue
-        sealed = f"encrypted to {len(dump['encrypted_to'])} recipients" if dump["encrypted_to"] else "unencrypted"
+        sealed = (
+            f"encrypted to {counted(len(dump['encrypted_to']), 'recipient')}" if dump["encrypted_to"] else "unencrypted"
+        )
         yield f"  {dump['path']}: {dump['size']:,} bytes, {sealed}"
         yield f"  {proof_line(dump['proof'])}"
 
@@ -79,8 +86,8 @@ def proof_line(proof: Mapping[str, Any] | None) -> str:
     """How a backup was proved."""
     if not proof or proof["kind"] == "none":
         return "not proved by a restore"
-    values = f"{proof['tokens']:,} encrypted values{' of a sample' if proof['kind'] == 'sample' else ''}"
-    same = f"{proof['rows']:,} rows of {proof['tables']} tables the same"
+    values = f"{counted(proof['tokens'], 'encrypted value')}{' of a sample' if proof['kind'] == 'sample' else ''}"
+    same = f"{counted(proof['rows'], 'row')} of {counted(proof['tables'], 'table')} the same"
     return f"proved in {proof['seconds']:.0f} s: restored into {proof['where']}, {same}, {values} opened"
 
 
@@ -103,8 +110,9 @@ def reading(picture: Mapping[str, Any] | None, before: Mapping[str, Any]) -> Ite
     """What the application itself reads, in one line, and what no model of it does; how long decryption takes, against
     the picture ``before``."""
     if picture:
-        read = sum(each["read"] for each in picture["readings"])
-        yield f"  the application itself reads {read:,} values by {len(picture['readings'])} attributes of its models"
+        read = counted(sum(each["read"] for each in picture["readings"]), "value")
+        by = counted(len(picture["readings"]), "attribute")
+        yield f"  the application itself reads {read} by {by} of its models"
         for column in picture["unread"]:
             yield f"  {column}: no attribute of a model is seen to decrypt it"
         yield from opening(picture, before)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...module_utils._errors.base import address
+from ...module_utils._errors.counts import counted
 from ...module_utils._errors.run import ChecklistFailed
 from ...module_utils._record.events import ROLLBACK, ROTATE, RepairEvent
 from . import data_sentences, data_state, restore_lines, sentences
@@ -231,8 +232,10 @@ def _prepared(run: Run, *, after_start: bool) -> Iterator[Row]:
     if not run.prepared:
         return
     rows, seconds = (sum(event.preparation.get(name, 0) for event in run.prepared) for name in ("rows", "seconds"))
-    used = f"; {run.by_sets:,} values were changed by it" if run.worked else ""
-    yield Row("prepared", f"{rows:,} rows in {duration(seconds)}, while the application served{used}", whole=False)
+    used = f"; {counted(run.by_sets, 'value was', 'values were')} changed by it" if run.worked else ""
+    yield Row(
+        "prepared", f"{counted(rows, 'row')} in {duration(seconds)}, while the application served{used}", whole=False
+    )
     if after_start:
         yield Row("verified", VERIFIED_TWICE, whole=False)
     for table, why in sorted(run.prepared[0].preparation.get("excluded", {}).items()):

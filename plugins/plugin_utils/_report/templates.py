@@ -14,6 +14,7 @@ from typing import Any
 
 import jinja2
 
+from ...module_utils._errors.counts import counted
 from .event_time import day, duration
 from .wording import in_order, one_line
 
@@ -48,7 +49,13 @@ def _environment() -> jinja2.Environment:
         finalize=lambda value: "" if value is None else value,
     )
     environment.filters.update(
-        thousands=lambda number: f"{number:,}", duration=duration, bytes=_bytes, moment=_moment, day=day, md=_md
+        thousands=lambda number: f"{number:,}",
+        counted=counted,
+        duration=duration,
+        bytes=_bytes,
+        moment=_moment,
+        day=day,
+        md=_md,
     )
     return environment
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Required, TypedDict
 
+from ...module_utils._errors.counts import counted, fill
 from ...module_utils._stores.history import ROLLED_BACK, History
 
 # Classes of the census that no version restores: what does not open, or holds a token that cannot be unwrapped.
@@ -16,6 +17,8 @@ UNREADABLE = ("unreadable", "nested_unreadable", "token_inside", "token_in_text"
 # SQLSTATEs by which PostgreSQL says that a table or its pages are not what they should be (its Appendix A): data and
 # index corrupted, undefined table and column, system and io error.
 RUINED = ("XX001", "XX002", "42P01", "42703", "58000", "58030")
+UNREADABLE_STAY = "{count:value opens|values open} under no version and {count:stays as it is/stay as they are}"
+REPAIRABLE = "{count:value opens|values open} under no version, and there is a backup of {backup}"
 
 
 class RollbackStrategy(NamedTuple):
@@ -113,11 +116,15 @@ class StrategyRule(NamedTuple):
 
 
 def _mixed(found: Situation) -> str:
-    parts = [f"{found.written:,} values are under the keys of rotation {found.rotation_id}"] * bool(found.written)
-    parts += [f"{found.older:,} values are under older keys than those before"] * bool(found.older)
+    parts = [
+        f"{counted(found.written, 'value is', 'values are')} under the keys of rotation {found.rotation_id}"
+    ] * bool(found.written)
+    parts += [f"{counted(found.older, 'value is', 'values are')} under older keys than those before"] * bool(
+        found.older
+    )
     parts += [f"the keys of {', '.join(found.elsewhere)} are not those before"] * bool(found.elsewhere)
     parts += [f"the rotation made the migration {found.migration}"] * bool(found.migration)
-    parts += [f"{found.unreadable:,} values open under no version and stay as they are"] * bool(found.unreadable)
+    parts += [fill(UNREADABLE_STAY, count=found.unreadable)] * bool(found.unreadable)
     return ", and ".join(parts) or "the store says that the rotation was switched"
 
 
@@ -158,12 +165,14 @@ RULES = (
     StrategyRule(
         "repair",
         lambda found: found.unreadable and found.backup and "repair" not in found.done,
-        lambda found: f"{found.unreadable:,} values open under no version, and there is a backup of {found.backup}",
+        lambda found: fill(REPAIRABLE, count=found.unreadable, backup=found.backup),
     ),
     StrategyRule(
         "repair",
         lambda found: found.prefer == "repair" and found.named and found.backup and "repair" not in found.done,
-        lambda found: f"{found.named:,} values were named, and there is a backup of {found.backup}",
+        lambda found: (
+            f"{counted(found.named, 'value was', 'values were')} named, and there is a backup of {found.backup}"
+        ),
     ),
     StrategyRule(
         "settle",

@@ -12,6 +12,7 @@ from typing import Any
 from ansible import constants as C
 from ansible.utils.display import Display
 
+from ...module_utils._errors.counts import counted
 from .._report import step_lines
 from .._report.typed_commands import spell_playbooks
 
@@ -68,7 +69,7 @@ def format_census(targets: Iterable[Mapping[str, Any]]) -> str:
             if count and name != "empty":
                 classes[name] = classes.get(name, 0) + count
     found = ", ".join(f"{count:,} {name}" for name, count in sorted(classes.items(), key=lambda each: -each[1]))
-    return f"{sum(classes.values()):,} values in {columns} {'column' if columns == 1 else 'columns'}: {found or 'none'}"
+    return f"{counted(sum(classes.values()), 'value')} in {counted(columns, 'column')}: {found or 'none'}"
 
 
 def _unexpected(target: Mapping[str, Any]) -> bool:

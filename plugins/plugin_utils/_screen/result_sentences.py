@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from ...module_utils._errors.counts import counted
 from .._report import step_lines
 from .lines import format_census
 
@@ -22,13 +23,12 @@ def _reencrypted(result: Result) -> str:
     count = sum(target["reencrypted"] for target in result["targets"])
     if not count:
         return "no value was left under other keys"
-    return f"{count:,} values re-encrypted in {result['work']['seconds']} s"
+    return f"{counted(count, 'value')} re-encrypted in {result['work']['seconds']} s"
 
 
 def _planned(result: Result) -> str:
     plan = result["plan"]
-    columns = len(plan["targets"])
-    return f"{columns} {'column' if columns == 1 else 'columns'} to rotate, plan {plan['hash'][:16]}"
+    return f"{counted(len(plan['targets']), 'column')} to rotate, plan {plan['hash'][:16]}"
 
 
 def _backed_up(result: Result) -> str:
@@ -48,11 +48,11 @@ def _started(result: Result) -> str:
 
 
 def _processes(result: Result) -> str:
-    return f"{len(result['processes'])} processes checked"
+    return f"{counted(len(result['processes']), 'process', 'processes')} checked"
 
 
 def _records(result: Result) -> str:
-    return f"{len(result['records'])} records verified"
+    return f"{counted(len(result['records']), 'record')} verified"
 
 
 def _sessions(result: Result) -> str:
@@ -86,7 +86,7 @@ SENTENCES: dict[tuple[str, str], Sentence] = {
     ("key_version", "rolled_back"): lambda result: f"version {result['key_id']} is current again in the store",
     ("key_version_info", ""): _held,
     ("postgresql_backup", "present"): _backed_up,
-    ("postgresql_backup_info", ""): lambda result: f"{len(result['backups'])} retained backups",
+    ("postgresql_backup_info", ""): lambda result: f"{counted(len(result['backups']), 'retained backup')}",
     ("process_keys_info", ""): _processes,
     ("rotation_record_info", ""): _records,
 }

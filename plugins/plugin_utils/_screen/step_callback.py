@@ -19,6 +19,7 @@ from ansible.playbook.task_include import TaskInclude
 from ansible.plugins.callback import CallbackBase
 
 from ...module_utils._errors.base import address
+from ...module_utils._errors.counts import counted
 from . import lines
 from .moving_line import MovingLine, attended
 from .naming import step_of
@@ -105,7 +106,7 @@ class StepCallback(CallbackBase):
 
     def v2_runner_retry(self, result: Any) -> None:
         left = result.result["retries"] - result.result["attempts"]
-        self._note = f"{result.task.get_name()}, {left} tries left"
+        self._note = f"{result.task.get_name()}, {counted(left, 'try', 'tries')} left"
 
     def v2_on_file_diff(self, result: Any) -> None:
         for one in result.result.get("results", [result.result]) if result.task.loop else [result.result]:

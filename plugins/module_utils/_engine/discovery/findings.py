@@ -14,6 +14,7 @@ from typing import Any
 
 from ..._errors.base import NOTHING_CHANGED, RotationError
 from ..._errors.catalogue import CATALOGUE, build_error
+from ..._errors.counts import counted, fill
 from ..._errors.discovery import SeveralFindings
 from ..._errors.option_names import spell_options
 from .listed_rows import ListedRows, as_results
@@ -89,12 +90,12 @@ _ROWS = (
     stop("token_inside", "E_TOKEN_INSIDE"),
     warn(
         "nested",
-        "{count} values are encrypted twice, so the application reads a token: {rows}",
+        "encrypted twice, so the application reads a token: {count} of the values, {rows}",
         "A process with other keys wrote them: find it and restart it. The rotation writes each as one token.",
     ),
     warn(
         "loose",
-        "{count} values have a token with blanks, line breaks or signs that are not of urlsafe base64: {rows}",
+        "a token with blanks, line breaks or signs that are not of urlsafe base64, in {count} of the values: {rows}",
         "Check that the application reads them: some libraries refuse them, as the next Fernet of cryptography will. "
         "Each is re-encrypted in its canonical form. Only blanks around it stay.",
     ),
@@ -106,12 +107,12 @@ _ROWS = (
     ),
     warn(
         "stays_plain",
-        "{count} values stay as plain text, by their look {look}: {rows}",
+        "plain text that stays so, and by its look is {look}: {count} of the values, {rows}",
         "Look at some of these rows: if one is ciphertext after all, it stays under the old keys, and will be lost.",
     ),
     warn(
         "unsearched",
-        "{count} values hold too much text that begins like a token, and were not searched for tokens to their end: "
+        "too much text that begins like a token, and was not searched for tokens to its end, in {count} of the values: "
         "{rows}",
         "Check that they hold no token under these keys: a token inside stays under the old keys.",
     ),
@@ -165,7 +166,7 @@ _ROWS = (
     ),
     warn(
         "same_tokens",
-        "has {count} tokens that are copies of those in {other}, among the values looked at. Each is encrypted again "
+        "has copies of tokens in {other}, {count} among the values looked at. Each is encrypted again "
         "by itself: after the rotation no two are the same",
         "Check that the application finds no row of the one by a token of the other: it would find none. Copies that "
         "it only reads, as in a history of rows, stay readable.",
@@ -243,11 +244,11 @@ class Finding:
 
     @property
     def what(self) -> str:
-        return spell_options(self.kind.what.format(column=self.column, **self.facts))
+        return spell_options(fill(self.kind.what, column=self.column, **self.facts))
 
     @property
     def todo(self) -> str:
-        return spell_options(self.kind.todo.format(column=self.column, **self.facts))
+        return spell_options(fill(self.kind.todo, column=self.column, **self.facts))
 
     def as_notice(self) -> dict[str, str]:
         """As the plan has it: with its code if it stops."""
@@ -324,8 +325,8 @@ class FindingsError(RotationError):
             whats = [f"{error.code}: {error.what}" for error in errors]
             todos = [f"{error.code}: {error.todo}" for error in errors]
         more = len(self.findings) - len(errors)
-        counted = f"{len(self.findings)} findings: " if len(self.findings) > 1 else ""
-        self.what = counted + "; ".join(whats) + (f"; and {more} more, which the plan playbook shows" if more else "")
+        number = f"{counted(len(self.findings), 'finding')}: " if len(self.findings) > 1 else ""
+        self.what = number + "; ".join(whats) + (f"; and {more} more, which the plan playbook shows" if more else "")
         self.todo = " ".join(dict.fromkeys(todos))
         self.args = (str(self),)
 

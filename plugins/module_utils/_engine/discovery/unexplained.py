@@ -169,7 +169,7 @@ def _as_digest(random: Sequence[Look], name: str) -> Explanation | None:
     ):
         return Explanation(EXPLAINED, f"a digest or random ID of {length} bytes")
     if _says(_MAY_SAY_DIGEST, name) or (length in LONG_IDS and _says(_SAYS_ID, name)):
-        what = f"{len(random)} values are as long as a digest of {length} bytes, and as ciphertext can be"
+        what = f"as long as a digest of {length} bytes, and as ciphertext can be: {len(random)} of the values"
         return Explanation(SPARSE, what)
     return None
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any, TypedDict
 
 from ..._errors.backup import ContentsDiffer
+from ..._errors.counts import counted
 from . import sql
 from .connection import Database, array
 
@@ -127,5 +128,8 @@ def refuse_difference(expected: Contents, found: Contents) -> None:
     """Raise E_CONTENTS where two databases do not hold the same rows, with the first table that differs."""
     for table in sorted({*expected, *found}):
         if expected.get(table) != found.get(table):
-            rows = [str(side[table]["rows"]) if table in side else "no such table" for side in (expected, found)]
-            raise ContentsDiffer(table=table, expected=rows[0], found=rows[1])
+            raise ContentsDiffer(table=table, expected=_rows(expected, table), found=_rows(found, table))
+
+
+def _rows(contents: Contents, table: str) -> str:
+    return counted(contents[table]["rows"], "row") if table in contents else "no such table"

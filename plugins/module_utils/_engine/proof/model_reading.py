@@ -26,6 +26,7 @@ from ..._errors.application import (
     VerifyEncryption,
 )
 from ..._errors.base import RotationError
+from ..._errors.counts import counted
 from ..._errors.option_names import variable_of
 from ..._system.progress_file import SILENT, ProgressFile
 from ..application.model_fields import column_of, of_models
@@ -300,7 +301,7 @@ def _as_well(old: AttributeReading, new: AttributeReading, written: int, waverin
 def _counts(reading: AttributeReading) -> str:
     failed = f", {reading['failed']:,} not" if reading["failed"] else ""
     tokens = f", {reading['tokens']:,} of them as tokens" if reading["tokens"] else ""
-    return f"{reading['read']:,} values{tokens}{failed}"
+    return f"{counted(reading['read'], 'value')}{tokens}{failed}"
 
 
 def _read(readers: Sequence[ModelReader], rows: int, progress: ProgressFile) -> tuple[int, int]:

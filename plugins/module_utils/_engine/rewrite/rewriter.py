@@ -18,6 +18,7 @@ from typing import Any, NamedTuple, Union
 
 from ..._errors.base import RotationError
 from ..._errors.catalogue import build_error
+from ..._errors.counts import counted
 from ..._errors.database import RowsKeptByTrigger, RowsLocked, RowsUnsettled, TokenTooLong
 from ..._errors.values import SelfCheck
 from ..crypto.keyring import Keyring
@@ -415,8 +416,8 @@ def changed(work: Work, key_id: str, *, exact: bool = True) -> str:
     count = sum(work.values.values())
     if exact and not count:
         return "No value was changed."
-    values = f"{count} values" if exact else f"{count} values or some more"
-    return f"{values} were re-encrypted to the keys {key_id}; the store has every version."
+    values = counted(count, "value was", "values were") if exact else f"{counted(count, 'value')} or some more were"
+    return f"{values} re-encrypted to the keys {key_id}; the store has every version."
 
 
 def _order(database: Database, rewriting: Rewriting) -> list[int]:
@@ -520,7 +521,9 @@ class _TablePasses:
         if back_off.over:
             raise RowsLocked(table=self._table.label, rows=yielded)
         for _ in back_off.wait():
-            self.work.report(BatchResult(self._table.label, waits_for=f"{yielded} rows that others have locked"))
+            self.work.report(
+                BatchResult(self._table.label, waits_for=f"{counted(yielded, 'row')} that others have locked")
+            )
             self.crew.refuse_to_go_on()
 
 

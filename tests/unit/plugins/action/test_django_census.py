@@ -60,7 +60,7 @@ def test_more_plain_text_than_before_is_a_warning_with_its_column(
     monkeypatch.setattr(django_census, "recorded_plain", lambda *_: {"t.c": plain})
     about = {"outside": "report"} if recorded else {"baseline": [before]}
     run_action("django_census", project_dir="/srv/app", **about)
-    assert [sentence[:42] for sentence in said] == ["t.c has 1 more values in plain text than t"] * warned
+    assert [sentence[:42] for sentence in said] == ["t.c has 1 more value in plain text than th"] * warned
 
 
 def test_a_census_that_is_refused_shows_where_the_values_are_on_the_screen_alone(

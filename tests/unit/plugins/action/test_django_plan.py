@@ -187,7 +187,7 @@ def test_a_plan_that_something_stops_is_written_and_fails_with_all_of_it(make, h
     host.finds(document(ready=False, notices=[STOPPING]))
     done = make()
     assert (done["failed"], done["error"]["code"], done["findings"]) == (True, "E_PLAN_NOT_READY", [STOPPING])
-    assert "1 findings" in done["msg"]
+    assert "1 finding that stops" in done["msg"]
     assert str(path) in done["msg"]
     assert yaml.safe_load(path.read_text(encoding="utf-8"))["ready"] is False
 

@@ -424,7 +424,7 @@ def test_a_pending_version_is_not_discarded_while_a_value_is_under_it_or_nobody_
 ):
     used = version("discarded", census=census(current=6, pending=1), check=check)
     assert code(used) == "E_VERSION_USED"
-    assert "profile.phone: 1 values" in used["msg"]
+    assert "profile.phone: 1 value is" in used["msg"]
     elsewhere = {**census(), "key_ids": {"current": "0" * 16}}
     for looked in (None, {}, elsewhere):
         assert code(version("discarded", census=looked, check=check)) == "E_OPTION"
@@ -489,7 +489,7 @@ def test_a_version_that_something_needs_is_not_destroyed(
     ]
     needed = version("destroyed", "r2", check=check, key_id=old_keys.key_id, census=census(), kept_backups=backups)
     assert code(needed) == "E_VERSION_NEEDED"
-    assert "1 retained backups need it: /backups/r0.json" in needed["msg"], "each backup is named"
+    assert "1 retained backup needs it: /backups/r0.json" in needed["msg"], "each backup is named"
     aside = {"before_r1_app": [new_keys.key_id, old_keys.key_id]}
     kept = version("destroyed", "r2", check=check, key_id=old_keys.key_id, census={**census(), "kept_aside": aside})
     assert code(kept) == "E_VERSION_NEEDED"

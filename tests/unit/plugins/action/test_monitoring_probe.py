@@ -27,7 +27,7 @@ EMPTY = {
 BAD = [
     {
         "code": "E_UNREADABLE",
-        "what": "1 values open under no known key: t.c:7",
+        "what": "1 value opens under no known key: t.c:7",
         "todo": "Restore.",
         "next": "verify it",
     },
@@ -173,7 +173,7 @@ def test_what_is_wrong_fails_the_task_with_all_of_it_and_each_command_once(look,
     _, result = look([*BAD, BAD[0]])
     assert result["failed"]
     assert result["error"]["code"] == "E_MONITOR"
-    assert "3 findings: E_UNREADABLE: 1 values open under no known key: t.c:7; E_MONITOR_OVERDUE" in result["msg"]
+    assert "3 findings: E_UNREADABLE: 1 value opens under no known key: t.c:7; E_MONITOR_OVERDUE" in result["msg"]
     assert result["msg"].endswith("Restore. Rotate. Then type: verify it and rotate it (docs/errors.md#e_monitor)")
 
 

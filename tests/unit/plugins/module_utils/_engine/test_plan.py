@@ -6,6 +6,7 @@ import copy
 import datetime
 import hashlib
 import json
+import string
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
@@ -19,7 +20,7 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto
     Keyring,
 )
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.schemes import Scheme
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.findings import KINDS
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.findings import KINDS, Finding
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.search_columns import (
     SearchColumnRecipe,
 )
@@ -229,6 +230,18 @@ def test_counts_are_not_in_the_hash(made, surveys, targets, ring):
     assert one["targets"] != other["targets"]
     assert one["hash"] == other["hash"]
     assert made["content_hash"] == one["content_hash"]
+
+
+@pytest.mark.parametrize(
+    "kind", [kind for kind in KINDS.values() if not kind.stops and kind.what], ids=lambda kind: kind.name
+)
+def test_no_warning_has_another_hash_because_one_row_became_two(made, kind):
+    fields = {name for text in (kind.what, kind.todo) for _, name, _, _ in string.Formatter().parse(text) if name}
+    one, two = (
+        {**made, "notices": [Finding(kind, "a.b", dict.fromkeys(fields - {"column"}, count)).as_notice()]}
+        for count in (1, 2)
+    )
+    assert plan_document.plan_hash(one) == plan_document.plan_hash(two)
 
 
 @pytest.mark.parametrize("change", [{"column": "a.c"}, {"code": "E_UNPROVED"}, {"notice": "another one"}, None])

@@ -56,7 +56,7 @@ def picture() -> dict[str, Any]:
         ],
         "findings": [
             {"code": "E_UNREADABLE",
-             "what": "1 values open under no known key: customer_userprofile._address_encrypted:77",
+             "what": "1 value opens under no known key: customer_userprofile._address_encrypted:77",
              "todo": "Restore it.", "next": "ansible-playbook verify.yml -i production"},
             {"code": "E_PLAINTEXT", "what": "w", "todo": "t", "next": "ansible-playbook verify.yml -i production"},
         ],

@@ -248,7 +248,7 @@ def test_a_version_that_nothing_needs_may_go(params):
         ({"open": "r3"}, census(current=5), "rotation r3 is open"),
         ({}, census(current=5, previous=2), "2 values are under it"),
         ({}, inside(census(current=5, nested=2)), "2 values are under it"),
-        ({}, census(current=5, unreadable=1), "1 values open under no key"),
+        ({}, census(current=5, unreadable=1), "1 value opens under no key"),
         ({}, {**census(current=5), "whole": False}, "not every value could be tried"),
         ({}, {**census(), "key_ids": {"current": "c" * 16}}, "no census has looked"),
         ({}, {**census(current=5), "kept_aside": {"before_r1_food": [PREVIOUS]}}, "the database before_r1_food, kept"),
@@ -361,7 +361,7 @@ def test_values_that_do_not_open_are_tolerated_up_to_the_rate_that_was_asked_for
     monkeypatch.setattr(snapshot, "_census", lambda params: (seen, [bad], opening))
     taken = snapshot.take({**params, "census": True, "success": success}, kept=False)
     assert codes(taken) == found
-    assert sum(note == "tolerated: 1 values open under no known key: t.c:7" for note in taken["warnings"]) == noted
+    assert sum(note == "tolerated: 1 value opens under no known key: t.c:7" for note in taken["warnings"]) == noted
 
 
 @pytest.mark.parametrize(("looker", "repeated"), [("playbook", False), ("timer", False), ("rotation", True)])

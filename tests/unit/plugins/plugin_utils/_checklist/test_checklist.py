@@ -292,7 +292,7 @@ WRONG: list[tuple[str, Callable[[dict[str, Any]], Any], str, str]] = [
         "stop",
         "a sample; with the steps around them, all of it takes 53 s to 98 s, and the backup about 90 s",
     ),
-    ("rollback_plan", option(backup_proof="none"), "warn", "1 earlier backups were restored"),
+    ("rollback_plan", option(backup_proof="none"), "warn", "1 earlier backup was restored"),
     ("rollback_plan", option(backup_engine="pgbackrest"), "warn", "this one will not be"),
     (
         "rollback_plan",
@@ -390,7 +390,7 @@ WRONG: list[tuple[str, Callable[[dict[str, Any]], Any], str, str]] = [
         "stop",
         "E_ROUND_TRIP: a text through the application's own people.Person.name does not give back",
     ),
-    ("migrations", fact(migrations=["core.0002_more"]), "warn", "1 are pending: core.0002_more"),
+    ("migrations", fact(migrations=["core.0002_more"]), "warn", "1 is pending: core.0002_more"),
     (
         "migrations",
         lambda made: (fact(migrations=["core.0002_more"])(made), option(method="migration")(made)),

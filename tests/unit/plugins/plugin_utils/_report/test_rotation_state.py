@@ -983,4 +983,4 @@ def test_values_that_another_process_damaged_are_named_on_the_pages_of_a_run_tha
     play.begun().prepared().switched().step("application_reading", "failed", error=error, picture={"written": written})
     page = play.rolled_back().page()
     assert "2 values that another process changed are read as a token: people.name:1, people.phone:7" in page
-    assert "1 values that another process changed are read as nothing: people.name:2" in page
+    assert "1 value that another process changed is read as nothing: people.name:2" in page

@@ -217,7 +217,7 @@ def test_what_failed_is_said_with_its_cure_and_the_command_to_type(play, directi
 
 def test_a_run_that_the_plan_stopped_names_the_plan_playbook_and_not_itself(play):
     error = {"code": "E_CHECKLIST", "what": "1 of 26 checks", "todo": "Do it."}
-    items = [{"name": "plan", "status": "stop", "seen": "E_PLAN_NOT_READY: the plan p has 1 findings", "todo": "Do."}]
+    items = [{"name": "plan", "status": "stop", "seen": "E_PLAN_NOT_READY: the plan p has 1 finding", "todo": "Do."}]
     play.begun().step("rotation_checklist", "failed", items=items, error=error).step("rotate", "failed", error=error)
     assert rows(play, "next") == ["next ansible-playbook plan.yml"]
 

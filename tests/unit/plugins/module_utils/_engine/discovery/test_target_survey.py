@@ -171,7 +171,7 @@ def test_a_survey_that_is_not_good_enough_is_refused_though_there_are_targets(ta
     ("findings", "code", "named"),
     [
         ([("unproved", "profile.name", TOKENS)], "E_UNPROVED", "/srv/app/.env"),
-        ([], "E_NO_TARGETS", "1 tables"),
+        ([], "E_NO_TARGETS", "1 table "),
         ([("plain", "profile.name_encrypted")], "E_NO_TARGETS", "field"),
     ],
 )

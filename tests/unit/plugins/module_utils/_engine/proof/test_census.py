@@ -225,9 +225,9 @@ def test_every_column_and_class_of_values_under_no_key_is_in_one_error_with_its_
     error = refusal(census.refuse_unreadable, [name, phone])
     assert error.code == "E_FINDINGS"
     for part in (
-        "E_UNREADABLE: 1 values",
+        "E_UNREADABLE: 1 value opens",
         "profile.name:4",
-        "E_PLAINTEXT: 1 values",
+        "E_PLAINTEXT: 1 value does",
         "profile.name:5",
         "profile.phone:9",
     ):

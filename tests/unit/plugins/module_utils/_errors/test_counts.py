@@ -1,0 +1,36 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import pytest
+from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.counts import counted, fill
+
+
+@pytest.mark.parametrize(
+    ("count", "words", "expected"),
+    [
+        (0, ("value",), "0 values"),
+        (1, ("value",), "1 value"),
+        (1200, ("value",), "1,200 values"),
+        (1, ("entry", "entries"), "1 entry"),
+        (2, ("entry", "entries"), "2 entries"),
+        (1.0, ("hour",), "1 hour"),
+        (24.0, ("hour",), "24 hours"),
+        (1.5, ("hour",), "1.5 hours"),
+    ],
+)
+def test_a_count_has_its_noun_in_the_right_number(count, words, expected):
+    assert counted(count, *words) == expected
+
+
+@pytest.mark.parametrize(
+    ("count", "expected"),
+    [(1, "t: 1 value opens under its key (100%)"), (1000, "t: 1,000 values open under their key (100%)")],
+)
+def test_a_text_goes_by_the_count_in_it(count, expected):
+    text = "{table}: {count:value opens|values open} under {count:its/their} key ({share:.0%})"
+    assert fill(text, table="t", count=count, share=1) == expected
+
+
+def test_a_field_is_put_in_unchanged():
+    assert fill("{found} and {{found}}", found="{count:a|b} 1/2") == "{count:a|b} 1/2 and {found}"
