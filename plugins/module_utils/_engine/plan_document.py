@@ -29,8 +29,8 @@ def stops(made: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 
 def format_stops(made: Mapping[str, Any]) -> str:
-    """The columns of these notices with their codes, for a message."""
-    found = [f"{notice['column']} ({notice['code']})" for notice in stops(made)]
+    """The columns of these notices with their codes, for a message; the code alone of what is about no column."""
+    found = [f"{each['column']} ({each['code']})" if each["column"] else each["code"] for each in stops(made)]
     return ", ".join(found[:SHOWN]) + (f" and {len(found) - SHOWN} more" if len(found) > SHOWN else "")
 
 
