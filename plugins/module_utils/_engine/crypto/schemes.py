@@ -6,12 +6,12 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import cached_property
 from itertools import product
 from typing import Any
 
-from ..._errors.base import RotationError
+from ..._errors.base import RotationError, word
 from ..._errors.options import InvalidScheme
 from . import derivation
 from .aes_cbc import pad, unpad
@@ -27,6 +27,7 @@ AROUND = {"prefix": str, "base64": bool, "armor": bool, "nested": bool}
 UNKNOWN = Format(Cipher, keys=(), authenticated=False)
 IN_DOCUMENTS = "json_members"  # names of the members of JSON documents in which its tokens are
 INSIDE = "inside"  # the scheme of the tokens that its plaintexts are, if the application encrypts twice by design
+FUNCTIONS = ("decrypt", "encrypt")
 MEMBERS = {"format", *ROLES, *AROUND, "hash_salt", IN_DOCUMENTS, INSIDE}
 
 
@@ -276,11 +277,16 @@ def _check_inside(name: str, members: Mapping[str, Any], refuse: Any) -> None:
 
 def _check_functions(members: Mapping[str, Any], refuse: Any) -> None:
     described = members["application"]
-    if set(members) - {IN_DOCUMENTS} != {"application"} or not isinstance(described, Mapping):
-        raise refuse("has something besides application, or no mapping there")
-    if not {"decrypt", "encrypt"} <= set(described) <= {"decrypt", "encrypt", "binary", "context"}:
-        raise refuse("has other members in application than decrypt, encrypt, binary and context")
-    for name in ("decrypt", "encrypt"):
+    if others := sorted(map(word, set(members) - {IN_DOCUMENTS, "application"})):
+        raise refuse(f"has {', '.join(others)} besides application")
+    if not isinstance(described, Mapping):
+        raise refuse("has an application that is not a mapping")
+    taken = [each.name for each in fields(Functions)]
+    if unknown := sorted(map(word, set(described) - {*taken})):
+        raise refuse(f"has {', '.join(unknown)} in application, which takes {', '.join(taken)}")
+    if missing := [name for name in FUNCTIONS if name not in described]:
+        raise refuse(f"has no {' and no '.join(missing)} in application")
+    for name in FUNCTIONS:
         if not isinstance(described[name], str) or "." not in described[name]:
             raise refuse(f"has an application.{name} that is no dotted path of a function")
     if not isinstance(described.get("binary", False), bool):
