@@ -10,7 +10,7 @@ import re
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -92,16 +92,25 @@ def _kill_module(site: Site) -> None:
         if str(site.project / ".venv/bin/python") in line and "sh -c" not in line and "manage.py" not in line
     ]
     assert ours
-    for process in ours:
-        os.kill(process, signal.SIGKILL)
+    _send(signal.SIGKILL, ours)
+
+
+def _kill_controller(process: subprocess.Popen[str]) -> None:
+    """SIGKILL for ansible-playbook alone: what it started is left."""
+    process.kill()
+    process.wait()
+
+
+def _send(number: signal.Signals, pids: Iterable[int]) -> None:
+    for pid in pids:
+        os.kill(pid, number)
 
 
 @pytest.mark.thorough
 def test_a_module_ends_when_its_controller_was_killed(site: Site) -> None:
     plain = site.read_all()
     with stopped_half_way(site) as (process, blocker):
-        os.kill(process.pid, signal.SIGKILL)
-        process.wait()
+        _kill_controller(process)
         wait_until_gone(site)
         blocker.rollback()
 
@@ -116,10 +125,8 @@ def test_a_module_left_over_from_a_killed_controller_refuses_a_second_run(site: 
     plain = site.read_all()
     with stopped_half_way(site) as (process, blocker):
         frozen = processes_of(site)
-        for pid in frozen:
-            os.kill(pid, signal.SIGSTOP)
-        os.kill(process.pid, signal.SIGKILL)
-        process.wait()
+        _send(signal.SIGSTOP, frozen)
+        _kill_controller(process)
 
         second = site.play("rotate")
 
@@ -127,8 +134,7 @@ def test_a_module_left_over_from_a_killed_controller_refuses_a_second_run(site: 
         assert second.error() == "E_LOCKED"
         assert "Nothing was changed." in second.text
         assert len(site.stored()["versions"]) == 2
-        for pid in frozen:
-            os.kill(pid, signal.SIGCONT)
+        _send(signal.SIGCONT, frozen)
         blocker.rollback()
     wait_until_gone(site)
 
@@ -151,17 +157,14 @@ def test_a_switch_left_over_from_a_killed_controller_refuses_a_second_run(site: 
             while first & set(modules(site)):
                 assert time.monotonic() < deadline
             frozen = processes_of(site)
-            for pid in frozen:
-                os.kill(pid, signal.SIGSTOP)
-        os.kill(process.pid, signal.SIGKILL)
-        process.wait()
+            _send(signal.SIGSTOP, frozen)
+        _kill_controller(process)
 
         second = site.play("rotate")
 
         assert second.error() == "E_LOCKED", second.text
         assert site.env_file.read_bytes() == env
-        for pid in frozen:
-            os.kill(pid, signal.SIGCONT)
+        _send(signal.SIGCONT, frozen)
     wait_until_gone(site)
 
     third = site.play("rotate")

@@ -196,7 +196,7 @@ def keys(
 
 def signing(described: Sequence[Mapping[str, Any]]) -> set[str]:
     """The names of keys that are declared to sign only."""
-    return {entry["name"] for entry in described if entry.get("use") == "signing"}
+    return {entry["name"] for entry in described if proposal.signs_only(entry)}
 
 
 def _put_unfit_type(found: Findings, entry: Mapping[str, Any], surveys: Sequence[Survey], keyring: Keyring) -> None:

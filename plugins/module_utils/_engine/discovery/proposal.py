@@ -59,6 +59,11 @@ def propose(settings: Mapping[str, Sequence[bytes]], env: Mapping[str, str]) -> 
 _DEFAULTS = {"type": "token_urlsafe", "keep": 0, "use": "encryption"}
 
 
+def signs_only(entry: Mapping[str, Any]) -> bool:
+    """Whether a listed key is declared to encrypt nothing."""
+    return entry.get("use") == "signing"
+
+
 def as_listed(entry: Mapping[str, Any]) -> Mapping[str, Any]:
     """An entry as a person writes it: without what is not set, or is the default."""
     return {
@@ -72,7 +77,7 @@ def with_listed(
     """The proposal with the ``listed`` entries that it lacks and that must stay: of keys that are ``used``, or that
     only sign. The application may know such a key under another name, or only in its own functions."""
     names = {entry["name"] for entry in proposed}
-    kept = [entry for entry in listed if entry["name"] in used or (proposed and entry.get("use") == "signing")]
+    kept = [entry for entry in listed if entry["name"] in used or (proposed and signs_only(entry))]
     return [*proposed, *(as_listed(entry) for entry in kept if entry["name"] not in names)]
 
 

@@ -16,7 +16,7 @@ from ..crypto.fernet import HEADER
 from ..crypto.fernet import SHORTEST as FRAME
 from ..crypto.formats import FORMATS
 from ..crypto.wrappers import Armor, unbase64
-from .column_types import FERNETS
+from .column_types import FERNETS, SHORTEST
 
 DEPTH = 4  # writings of writings
 LONGEST_RUN = 4096  # characters of one word whose beginnings are tried too
@@ -27,7 +27,6 @@ _RANDOM = {
     FERNET: (HEADER * 4 // 3, FRAME * 4 // 3, 24),
     FORMATS["aes_cbc_hmac"].marker: (HEADER, FRAME, 14),
 }
-SHORTEST = 24  # characters of any token: 16 bytes in base64
 _SURE = 6  # bytes of base64 in the middle of a word that no text has by chance
 _QUOTED = re.compile(rb"b?(?P<quote>['\"])(?P<text>.*)(?P=quote)", re.DOTALL)  # of Python and JSON
 _ESCAPE = re.compile(rb"\\(?:x(?P<hex>[\da-fA-F]{2})|(?P<letter>[\\'\"nrt]))")
