@@ -607,14 +607,11 @@ def open_application(request: Request) -> Iterator[Application]:
         if request.command:
             request.command.refuse_unfit(request.keys)
         databases = _connected(request, stack)
-        if request.command and len(databases) > 1:
-            raise InvalidOption(name="O(method)", found=SEVERAL, advice="Set it to direct.")
         of_stages = {stage: pair for stage, pair in processes.items() if stage in stages}
         keyring = Keyring(described, stages, _settings(request), request.base, of_stages)
-        databases = _locked(request, databases)
         parts = [
             (database, target_survey.find(database, request.targets, request.ignore, keyring, settled))
-            for database in databases
+            for database in _locked(request, databases)
         ]
         yield Application(
             parts,
@@ -659,10 +656,14 @@ def _refuse_invalid_rows(leave_alone: Sequence[str]) -> None:
 
 
 def _connected(request: Request, stack: contextlib.ExitStack) -> list[Database]:
-    """A connection to each database of the request, which ends with the ``stack``."""
+    """A connection to each database of the request, which ends with the ``stack``. Raises E_OPTION if they are too
+    many for the application's own command."""
     aliases = request.aliases or django_project.aliases()
     databases = (Database(alias, request.label, request.direct.get(alias, {})) for alias in aliases)
-    return [stack.enter_context(contextlib.closing(database)) for database in databases]
+    connected = [stack.enter_context(contextlib.closing(database)) for database in databases]
+    if request.command and len(connected) > 1:
+        raise InvalidOption(name="O(method)", found=SEVERAL, advice="Set it to direct.")
+    return connected
 
 
 def _settings(request: Request) -> ApplicationSettings:

@@ -8,7 +8,7 @@ import contextlib
 import functools
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from .._destinations import destinations, editor, key_generation
@@ -51,22 +51,11 @@ def request_of(params: Mapping[str, Any], purpose: Purpose) -> Request:
     """The request; without versions from the store, the keys are those of the env file, as ``current``. Raises
     E_STATE_IN_CONTAINER, and what reading the keys raises."""
     _refuse_lost_state()
-    key_sets = params["key_sets"]
-    keys_from = "the key store"
-    found: Mapping[str, str] = {}
-    if not key_sets:
-        found = destinations.read(
-            params["env_file"], params["keys"], every=purpose.every_key, dialect=params["dialect"]
-        )
-        key_sets = {"current": found}
-        keys_from = destinations.described(params["env_file"], params["keys"])
-    else:
-        with contextlib.suppress(RotationError):  # a copy of the application elsewhere may have no such file
-            found = destinations.read(params["env_file"], params["keys"], every=False, dialect=params["dialect"])
+    at_hand = _keys_at_hand(params, every=purpose.every_key)
     return Request(
         project_dir=params["project_dir"],
         settings_module=params["settings_module"],
-        key_sets=key_sets,
+        key_sets=at_hand.key_sets,
         key_ids=params["key_set_ids"],
         schemes=params["schemes"],
         targets=params["targets"],
@@ -77,7 +66,7 @@ def request_of(params: Mapping[str, Any], purpose: Purpose) -> Request:
         run=purpose.run,
         step=purpose.step,
         leased=purpose.leased,
-        keys_from=keys_from,
+        keys_from=at_hand.keys_from,
         base=params["base"],
         env_file=params["env_file"],
         dialect=params["dialect"],
@@ -85,15 +74,35 @@ def request_of(params: Mapping[str, Any], purpose: Purpose) -> Request:
         aliases=purpose.aliases,
         key_files=destinations.files(params["keys"]),
         keys=params["keys"],
-        file_keys=found,
+        file_keys=at_hand.in_files,
         env=functools.partial(_everything, params["env_file"], params["dialect"]),
         traced=purpose.traced,
         progress=params["progress"],
         service_environment=read_environment(params),
-        trial=_trial(params, key_sets) if purpose.tried else {},
+        trial=_trial(params, at_hand.key_sets) if purpose.tried else {},
         command=OwnCommand.of(params.get("command")),
         runs_command=purpose.runs_command,
     )
+
+
+@dataclass(frozen=True)
+class KeysAtHand:
+    """The key sets by stage, where they are from, and what the env file and key files hold."""
+
+    key_sets: Mapping[str, Mapping[str, str]] = field(repr=False)
+    keys_from: str
+    in_files: Mapping[str, str] = field(repr=False)
+
+
+def _keys_at_hand(params: Mapping[str, Any], *, every: bool) -> KeysAtHand:
+    env_file, keys, dialect = params["env_file"], params["keys"], params["dialect"]
+    if not params["key_sets"]:
+        found = destinations.read(env_file, keys, every=every, dialect=dialect)
+        return KeysAtHand({"current": found}, destinations.described(env_file, keys), found)
+    found = {}
+    with contextlib.suppress(RotationError):  # a copy of the application elsewhere may have no such file
+        found = destinations.read(env_file, keys, every=False, dialect=dialect)
+    return KeysAtHand(params["key_sets"], "the key store", found)
 
 
 def _refuse_lost_state() -> None:

@@ -6,65 +6,94 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
-from typing import Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from .._errors.base import RotationError
 from .host_task import HostTask, ModuleResult, TaskParams
+
+if TYPE_CHECKING:
+    from .._engine.proof.reading_types import ApplicationPicture
 
 
 def compare_readings(task: HostTask) -> ModuleResult:
     """The picture, and the first thing that is worse than in the baseline as an error."""
     from .._engine import rotation
     from .._engine.application import django_project
-    from .._engine.proof import damage, model_reading, write_counters
-    from .._engine.proof.reading_types import ApplicationPicture
-    from .._monitoring import response_times
     from .._options.engine_request import Purpose, request_of
     from .._services import commands
 
     params = task.params
-    serving = params["serving"] or "counters" in params["baseline"]
     with rotation.open_application(request_of(params, Purpose("reading"))) as application:
         from django.core.management import get_commands
 
         if params["state"] == "recorded" and params["fence"] == "auto":
             application.close(params["rotation_id"])
-
-        def read(wanted: Callable[[str], bool]) -> ApplicationPicture:
-            scope = model_reading.ReadingScope(bytes.fromhex(params["digest_key"]), params["rows"], wanted)
-            return model_reading.of_application(
-                application.read, application.keyring, scope, application.progress
-            ).as_result()
-
-        left_out = {*params["left_out"], *application.recreated()}
-        parts = [(database, survey.found) for database, survey in application.parts]
-        counters = write_counters.read(parts) if serving and params["state"] == "recorded" else {}
-        picture = read(lambda name: name not in left_out)
-        if counters:
-            picture["counters"] = counters
-        meanwhile = _explained(params)
-        for table, count in _written_meanwhile(params, parts).items() if "counters" in params["baseline"] else ():
-            meanwhile[table] = {**meanwhile.get(table, {}), "served": count}
-        if others := model_reading.changed(params["baseline"], picture, meanwhile):
-            picture["unsteady"] = model_reading.unsteady(picture, read(others.__contains__))
-        if params["written"]:
-            picture["written"] = [
-                list(one) for one in damage.find_damaged(params["written"], application.targets, application.keyring)
-            ]
-        picture["opening"] = response_times.of_opening(application)
+        reading = _read(params, application)
+        picture = reading.picture
         known = get_commands()
         django_project.let_go()  # before this process is forked
     picture["check"] = commands.check(params["timeout"])
     if "verify_encryption" in known:
         picture["verify_encryption"] = commands.verify_encryption(params["timeout"])
     if params["state"] == "verified":
-        try:
-            model_reading.refuse_damaged(picture.get("written", ()))
-        except RotationError as exc:  # with all values by name, for the record
-            return {"changed": False, "failed": True, "picture": picture, **exc.as_result()}
-        model_reading.refuse_worse(params["baseline"], picture, meanwhile, left_out)
-        if not params["serving"] and (hidden := _open(application)):
-            picture["refused_behind_pooler"] = hidden
+        return _judge(params, application, reading)
+    return {"changed": False, "picture": picture}
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What was read, which attributes were left out of it, and how many values of each table may be read in another
+    way than before, by why."""
+
+    picture: ApplicationPicture
+    left_out: set[str]
+    meanwhile: dict[str, dict[str, int]]
+
+
+def _read(params: TaskParams, application: Any) -> Reading:
+    """Everything that the application reads; what differs from the baseline is read twice."""
+    from .._engine.proof import damage, model_reading, write_counters
+    from .._monitoring import response_times
+
+    def read(wanted: Callable[[str], bool]) -> ApplicationPicture:
+        scope = model_reading.ReadingScope(bytes.fromhex(params["digest_key"]), params["rows"], wanted)
+        return model_reading.of_application(
+            application.read, application.keyring, scope, application.progress
+        ).as_result()
+
+    left_out = {*params["left_out"], *application.recreated()}
+    parts = [(database, survey.found) for database, survey in application.parts]
+    serving = params["serving"] or "counters" in params["baseline"]
+    counters = write_counters.read(parts) if serving and params["state"] == "recorded" else {}
+    picture = read(lambda name: name not in left_out)
+    if counters:
+        picture["counters"] = counters
+    meanwhile = _explained(params)
+    for table, count in _written_meanwhile(params, parts).items() if "counters" in params["baseline"] else ():
+        meanwhile[table] = {**meanwhile.get(table, {}), "served": count}
+    if others := model_reading.changed(params["baseline"], picture, meanwhile):
+        picture["unsteady"] = model_reading.unsteady(picture, read(others.__contains__))
+    if params["written"]:
+        picture["written"] = [
+            list(one) for one in damage.find_damaged(params["written"], application.targets, application.keyring)
+        ]
+    picture["opening"] = response_times.of_opening(application)
+    return Reading(picture, left_out, meanwhile)
+
+
+def _judge(params: TaskParams, application: Any, reading: Reading) -> ModuleResult:
+    """Raise what is worse than in the baseline. If nothing is, the application may write again."""
+    from .._engine.proof import model_reading
+
+    picture = reading.picture
+    try:
+        model_reading.refuse_damaged(picture.get("written", ()))
+    except RotationError as exc:  # with all values by name, for the record
+        return {"changed": False, "failed": True, "picture": picture, **exc.as_result()}
+    model_reading.refuse_worse(params["baseline"], picture, reading.meanwhile, reading.left_out)
+    if not params["serving"] and (hidden := _open(application)):
+        picture["refused_behind_pooler"] = hidden
     return {"changed": False, "picture": picture}
 
 

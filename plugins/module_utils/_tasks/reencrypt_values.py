@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from .._engine.prepared_census import PreparedCensus
     from .._engine.proof.census_result import CensusResult
     from .._engine.proof.row_digests import Recording
+    from .._engine.rewrite.concurrent_writers import ConcurrentWrites
+    from .._engine.rewrite.rewrite_progress import Progress
+    from .._engine.rewrite.rewriter import Share
+    from .._options.engine_request import Purpose
 
 SHOWN = 50  # rows of a table that the record names
 
@@ -28,23 +32,13 @@ def reencrypt_values(task: HostTask) -> ModuleResult:
     from .._engine import rotation
     from .._engine.proof.census_result import CensusResult
     from .._engine.rewrite.concurrent_writers import ConcurrentWrites
-    from .._engine.rewrite.rewrite_progress import Progress, ProgressFiles
-    from .._engine.rewrite.rewrite_result import RewriteResult, reencrypted
-    from .._engine.rewrite.rewriter import Share, changed
-    from .._options.engine_request import Purpose, request_of
+    from .._engine.rewrite.rewrite_result import RewriteResult
+    from .._engine.rewrite.rewriter import changed
+    from .._options.engine_request import request_of
 
     params = task.params
-    destination = params["destination"]
     started = time.monotonic()
-    run_id = "" if task.check_mode else params["run"] or secrets.token_hex(8)
-    purpose = Purpose(
-        params["rotation_id"],
-        run=run_id,
-        step=params["step"],
-        tried=task.check_mode,
-        runs_command=_method(params) == "command" and not task.check_mode,
-    )
-    with rotation.open_application(request_of(params, purpose)) as application:
+    with rotation.open_application(request_of(params, _purpose(task))) as application:
         application.refuse_unproved(params["recorded_columns"])
         fenced = {} if task.check_mode or params["fence"] == "off" else _fence(application, params)
         others = ConcurrentWrites.of(params["others"]) if params["others"] else application.others()
@@ -55,33 +49,57 @@ def reencrypt_values(task: HostTask) -> ModuleResult:
         if refusal and not _is_settlement(params):
             raise refusal
         if task.check_mode:
-            targets = reencrypted(before, lambda column: column.not_under(destination))
-            changes = any(target["reencrypted"] for target in targets)
-            return {"changed": changes, "targets": targets, "others": others.as_result()}
+            return _would(before, others, params["destination"])
         settlements = [settlement.as_planned() for settlement in application.settlements.values()]
-        share = Share(**(params["share"] or {}))
-        # After the shares of all hosts nothing should be left.
-        left = before if params["share"] or not params["examined"] else []
-        totals = {column.name: column.not_under(destination) for column in left}
-        files = ProgressFiles(params["progress"], params["metrics_file"])
-        key_id = application.keyring.key_id(destination)
-        progress = Progress(params["rotation_id"], totals, files, share.of, key_id)
-        progress.tell()
-        run = Reencryption(
-            params, application, progress, examined, others, share, stops=not (params["reverse"] or refusal)
-        )
-        try:
-            more = _METHODS[_method(params)](run)
-        finally:
-            progress.end()
+        key_id = application.keyring.key_id(params["destination"])
+        run = _begin(params, application, examined, others)
+        more = run.complete()
         if refusal:
             failed = refusal.with_changed(changed(run.work, key_id)).as_result()
             return {"changed": True, "failed": True, **failed, "others_rows": _first(run.others)}
         if until_end := getattr(task, "until_end", None):
             _stay_the_one_run(run, until_end)
     seconds = time.monotonic() - started
-    result = RewriteResult(before, run.work, key_id, seconds, run.others, progress.unwritten).as_result()
+    result = RewriteResult(before, run.work, key_id, seconds, run.others, run.progress.unwritten).as_result()
     return {**result, "settlements": settlements, **fenced, **examined.as_result(), **more}
+
+
+def _purpose(task: HostTask) -> Purpose:
+    from .._options.engine_request import Purpose
+
+    params = task.params
+    return Purpose(
+        params["rotation_id"],
+        run="" if task.check_mode else params["run"] or secrets.token_hex(8),
+        step=params["step"],
+        tried=task.check_mode,
+        runs_command=_method(params) == "command" and not task.check_mode,
+    )
+
+
+def _would(before: list[CensusResult], others: ConcurrentWrites, destination: str) -> ModuleResult:
+    """The result of a dry run."""
+    from .._engine.rewrite.rewrite_result import reencrypted
+
+    targets = reencrypted(before, lambda column: column.not_under(destination))
+    changes = any(target["reencrypted"] for target in targets)
+    return {"changed": changes, "targets": targets, "others": others.as_result()}
+
+
+def _begin(params: TaskParams, application: Any, examined: Examined, others: ConcurrentWrites) -> Reencryption:
+    """The re-encryption with its progress, which is shown from now on."""
+    from .._engine.rewrite.rewrite_progress import Progress, ProgressFiles
+    from .._engine.rewrite.rewriter import Share
+
+    destination = params["destination"]
+    share = Share(**(params["share"] or {}))
+    # After the shares of all hosts nothing should be left.
+    left = examined.results if params["share"] or not params["examined"] else []
+    totals = {column.name: column.not_under(destination) for column in left}
+    files = ProgressFiles(params["progress"], params["metrics_file"])
+    progress = Progress(params["rotation_id"], totals, files, share.of, application.keyring.key_id(destination))
+    progress.tell()
+    return Reencryption(params, application, progress, examined, others, share)
 
 
 @dataclass
@@ -182,15 +200,14 @@ def _prepared(application: Any, params: TaskParams, rows: Recording | None) -> P
 @dataclass
 class Reencryption:
     """One re-encryption by any method: where progress goes, the census before it, other writers, this host's share,
-    whether it stops at a value that does not open, and what was done."""
+    and what was done."""
 
     params: TaskParams
     application: Any
-    progress: Any
+    progress: Progress
     examined: Examined
-    others: Any
-    share: Any
-    stops: bool
+    others: ConcurrentWrites
+    share: Share
 
     def __post_init__(self) -> None:
         from .._engine.rewrite.rewriter import Work
@@ -203,6 +220,13 @@ class Reencryption:
         """The census before it."""
         return self.examined.results
 
+    def complete(self) -> ModuleResult:
+        """Do it by its method, and end the progress. Returns what the result has of that method alone."""
+        try:
+            return _METHODS[_method(self.params)](self)
+        finally:
+            self.progress.end()
+
     def act(self) -> None:
         """Let the engine do all that is left."""
         from .._engine.rewrite.rewriter import RewritePolicy
@@ -214,7 +238,7 @@ class Reencryption:
         refuse_unfit(asked)
         found = self.examined.prepared
         policy = RewritePolicy(
-            self.stops,
+            not (params["reverse"] or self.examined.refusal),  # whether it stops at a value that does not open
             Throttle(**asked),
             self.share,
             self.others,

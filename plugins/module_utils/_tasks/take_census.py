@@ -7,6 +7,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from .._errors.base import RotationError
@@ -15,6 +16,8 @@ from .host_task import HostTask, ModuleResult, TaskParams
 from .second_look import SecondLook, second_look
 
 if TYPE_CHECKING:
+    from .._engine.crypto.key_set import KeySet
+    from .._engine.discovery.findings import Finding
     from .._engine.postgres.session_types import DatabaseSession
     from .._engine.proof.census_result import CensusResult
 
@@ -41,12 +44,35 @@ class Compared:
         return [tally.result for tally in self.tallies] if self.composed is None else self.composed
 
 
+@dataclass(frozen=True)
+class CensusTask:
+    """One census: what is asked, the application, the census before, and the findings of columns outside of the
+    rotation."""
+
+    params: TaskParams
+    application: Any
+    baseline: list[CensusResult]
+    outside: list[Finding]
+
+    @cached_property
+    def keys(self) -> KeySet:
+        """The keys of the env file. Raises E_ENV_* unless the application has its keys from there."""
+        from .._options.engine_request import refuse_other_source
+
+        return refuse_other_source(self.params, self.application.started)
+
+    @property
+    def judged(self) -> list[CensusResult]:
+        """Of the census before, the columns that this one counts."""
+        columns = _columns(self.params)
+        return [column for column in self.baseline if not self.params["serving"] or column.name in columns]
+
+
 def take_census(task: HostTask) -> ModuleResult:
     """Open the application, class every value, and hold it against what was expected."""
     from .._backup.database_swap import kept_aside
     from .._engine import migration, rotation
     from .._engine.application import django_project
-    from .._engine.discovery.findings import refuse
     from .._engine.proof.census_result import CensusResult
     from .._options.engine_request import Purpose, request_of
 
@@ -54,72 +80,82 @@ def take_census(task: HostTask) -> ModuleResult:
     baseline = CensusResult.all_of(params["baseline"])
     purpose = Purpose("census", run=params["run"], leased=False, tried=params["rehearsed"])
     with rotation.open_application(request_of(params, purpose)) as application:
-        outside = application.refuse_unproved(params["recorded_columns"])
+        asked = CensusTask(params, application, baseline, application.refuse_unproved(params["recorded_columns"]))
         if params["accounted"]:
             application.refuse_unaccounted()
         aside = kept_aside(database for database, _ in application.parts)
         if params["serving"]:
             _leave_out_proved(params, application)
         compared = _counted(params, application, baseline)
-        if not params["report_only"] and params["leaving"] is None:
-            columns = _columns(params)
-            judged = [column for column in baseline if not params["serving"] or column.name in columns]
-            with second_look(params, application, baseline, judged) as look:
-                try:
-                    refuse(application.among_kept(params["expect_stage"] or ""))
-                    _refuse_outside(params, application, outside)
-                    _refuse(params, application, compared.tallies, baseline, look)
-                    if params["accounted"]:
-                        _refuse_unsettled(application, compared.tallies)
-                    _compare(params, application, compared, judged, look)
-                except RotationError as exc:  # who reads it asks where the values are, and who wrote them
-                    _name_written(params, compared, look)
-                    key_ids = {"key_ids": _key_ids(application)}
-                    return {"changed": False, "failed": True, **exc.as_result(), **_named(compared), **key_ids}
-        tallies, written = compared.tallies, compared.written
+        if refused := _hold_against(asked, compared):
+            return refused
         if params["rehearsed"] and application.keyring.base == "current":
-            _rehearse(params, application)
-        needing = _needing(params, application, tallies, outside)
-        damaged = _damaged(params, application, written)
-        doubtful = [each.as_result() for each in application.doubtful()] if params["accounted"] else []
-        left = _connected_since_before(params, application)
+            _rehearse(asked)
+        ended = {
+            **_needing(asked, compared.tallies),
+            "damaged": _damaged(params, application, compared.written),
+            "doubtful": [each.as_result() for each in application.doubtful()] if params["accounted"] else [],
+            "sessions": _connected_since_before(params, application),
+        }
     return {
         "changed": False,
         "targets": _targets([*compared.results, *_proved_before(params, baseline)]),
-        **(
-            {"served": compared.meanwhile}
-            if params["serving"]
-            else {
-                "meanwhile": compared.meanwhile,
-                "unwrapped": _unwrapped(baseline),
-                "written": written,
-                "written_rows": _first(written),
-                "added_rows": _first(compared.added),
-            }
-        ),
-        "unopened": _unopened(params, tallies),
+        **_differences(asked, compared),
+        "unopened": _unopened(params, compared.tallies),
         "since": compared.since,
-        "damaged": damaged,
-        "doubtful": doubtful,
-        "sessions": left,
         "kept_aside": aside,
         "key_ids": _key_ids(application),
         "versions": django_project.versions(),
         **({"migrations": migration.list_migrations()} if params["report_only"] else {}),
-        "outside": [{"column": each.column, "what": each.what} for each in outside],
-        **needing,
+        "outside": [{"column": each.column, "what": each.what} for each in asked.outside],
+        **ended,
     }
 
 
-def _rehearse(params: TaskParams, application: Any) -> None:
+def _hold_against(asked: CensusTask, compared: Compared) -> ModuleResult | None:
+    """A result that fails if the data is not what was expected, and None if it is, or if nothing was expected."""
+    from .._engine.discovery.findings import refuse
+
+    params, application = asked.params, asked.application
+    if params["report_only"] or params["leaving"] is not None:
+        return None
+    with second_look(params, application, asked.baseline, asked.judged) as look:
+        try:
+            refuse(application.among_kept(params["expect_stage"] or ""))
+            _refuse_outside(asked)
+            _refuse(asked, compared.tallies, asked.baseline, look)
+            if params["accounted"]:
+                _refuse_unsettled(application, compared.tallies)
+            _compare(asked, compared, look)
+        except RotationError as exc:  # who reads it asks where the values are, and who wrote them
+            _name_written(params, compared, look)
+            key_ids = {"key_ids": _key_ids(application)}
+            return {"changed": False, "failed": True, **exc.as_result(), **_named(compared), **key_ids}
+    return None
+
+
+def _differences(asked: CensusTask, compared: Compared) -> ModuleResult:
+    """What other processes wrote since the census before."""
+    if asked.params["serving"]:
+        return {"served": compared.meanwhile}
+    return {
+        "meanwhile": compared.meanwhile,
+        "unwrapped": _unwrapped(asked.baseline),
+        "written": compared.written,
+        "written_rows": _first(compared.written),
+        "added_rows": _first(compared.added),
+    }
+
+
+def _rehearse(asked: CensusTask) -> None:
     """Raise what would stop a rotation under new keys. That the application does not start with values which nobody has
     supplied says nothing of those that a person has."""
     from .._engine.discovery.findings import refuse
     from .._engine.rotation import TRIAL
-    from .._options.engine_request import refuse_other_source
 
+    params, application = asked.params, asked.application
     # After the switch this process has the new keys: it does not read what is under the keys of before.
-    has_base = refuse_other_source(params, application.started).key_id == application.keyring.key_id("current")
+    has_base = asked.keys.key_id == application.keyring.key_id("current")
     found = application.depending_on_keys(params["left_out"]) if has_base else []
     if params["supplied"]:
         found += application.made_of_keys()
@@ -218,34 +254,33 @@ def _columns(params: TaskParams) -> set[str]:
     return {f"{column['table']}.{column['column']}" for column in params["reopened"]}
 
 
-def _refuse_outside(params: TaskParams, application: Any, outside: Any) -> None:
+def _refuse_outside(asked: CensusTask) -> None:
     """Raise the findings of columns outside of the rotation that hold values under another version than the expected
     one."""
     from .._engine.discovery.findings import refuse
 
-    others = set(application.keyring.stages) - {params["expect_stage"]}
-    columns = {each["column"] for each in application.needing_outside(outside, others)}
-    refuse(each for each in outside if each.column in columns)
+    others = set(asked.application.keyring.stages) - {asked.params["expect_stage"]}
+    columns = {each["column"] for each in asked.application.needing_outside(asked.outside, others)}
+    refuse(each for each in asked.outside if each.column in columns)
 
 
-def _needing(params: TaskParams, application: Any, tallies: Any, outside: Any) -> dict[str, Any]:
+def _needing(asked: CensusTask, tallies: Any) -> ModuleResult:
     """The values that may need a version that is about to leave the env file; the action judges them."""
     from .._engine.proof import census
 
-    if params["leaving"] is None:
+    leaving = asked.params["leaving"]
+    if leaving is None:
         return {}
-    found = census.needing(tallies, application.keyring, params["leaving"])
-    return {"needing": [*found, *application.needing_outside(outside, params["leaving"])]}
+    found = census.needing(tallies, asked.application.keyring, leaving)
+    return {"needing": [*found, *asked.application.needing_outside(asked.outside, leaving)]}
 
 
-def _refuse(
-    params: TaskParams, application: Any, tallies: Any, baseline: list[CensusResult], look: SecondLook | None
-) -> None:
+def _refuse(asked: CensusTask, tallies: Any, baseline: list[CensusResult], look: SecondLook | None) -> None:
     """Raise where the data, the env file or the application is not what it should be; E_VALUES_OVERWRITTEN if the rows
     say that another process wrote what does not open."""
     from .._engine.proof import census, damage
-    from .._options.engine_request import refuse_other_source
 
+    params, application = asked.params, asked.application
     if params["unopened"] == "as_before":
         tallies = census.beyond(tallies, baseline)
     # With the expected keys alone, a damaged value looks like one that was written under other keys.
@@ -257,7 +292,7 @@ def _refuse(
         if look:
             damage.refuse_overwritten(census.beyond(look.tallies, baseline), classes, look.looks)
         raise
-    keys = refuse_other_source(params, application.started)
+    keys = asked.keys
     if params["expect_stage"]:
         census.refuse_nested(tallies)
         census.refuse_other_than(params["expect_stage"], tallies, application.keyring)
@@ -311,13 +346,12 @@ def _unopened(params: TaskParams, tallies: Any) -> dict[str, Any]:
     return {"count": count, "rows": rows} if count and params["unopened"] == "as_before" else {}
 
 
-def _compare(
-    params: TaskParams, application: Any, compared: Compared, baseline: list[CensusResult], look: SecondLook | None
-) -> None:
+def _compare(asked: CensusTask, compared: Compared, look: SecondLook | None) -> None:
     """Compare it with the baseline: the digests of all, otherwise every row. Raises if a value differs that no other
     process wrote."""
     from .._engine.proof import census
 
+    baseline = asked.judged
     differs: RotationError | None = None
     try:
         census.refuse_difference(baseline, compared.results)
@@ -328,7 +362,7 @@ def _compare(
             raise differs
         return
     compared.tallies, compared.composed = look.tallies, None
-    _refuse(params, application, compared.tallies, baseline, look)
+    _refuse(asked, compared.tallies, baseline, look)
     compared.differing = census.differing_rows(baseline, look.looks)
     census.refuse_difference(baseline, compared.results, look.looks)
     found = {table: each.as_result() for table, each in look.looks.items()}
