@@ -82,7 +82,7 @@ def apply(database: Database, keyring: Keyring, workers: int = 1, **policy: Any)
     sets = prepared.apply(database, found, by_sets, work)
     applied = sum(work.values.values())
     crew = Crew(workers, found.batches, database.another, Stop())
-    rewriter.reencrypt(database, found, crew, work, sets.ours, sets.done)
+    rewriter.reencrypt(database, found, crew, work, sets)
     return work, sum(work.values.values()) - applied
 
 
@@ -226,7 +226,7 @@ def test_a_search_column_that_was_filled_since_is_computed_by_the_ordinary_passe
     found = replace(found, targets=searched)
     crew = Crew(1, prepared.SetRewrite(found).batches, database.another, Stop())
 
-    assert prepared.apply(database, found, crew, work) == prepared.SetResult()
+    assert prepared.apply(database, found, crew, work) == rewriter.SetResult()
     assert classes(database, keyring) == {"current": 50}
 
 

@@ -22,7 +22,7 @@ from .postgres import sql
 from .postgres.catalog import row_name
 from .postgres.connection import Database, Yielded, array
 from .proof.backup_difference import inside, rest_of
-from .proof.census import look, stays_plain
+from .proof.census import ColumnPage, look, stays_plain
 from .proof.table_pages import Page, PageRequest, RowText, TargetGroup, by_table, pages
 from .rewrite.rewriter import Change, compare_and_set
 
@@ -85,7 +85,7 @@ class RepairScope:
                 continue  # such a format cannot tell
             rows = [row_name(key) for key, _ in page]
             values = [values[place] for _, values in page]
-            for token in look(target, rows, values, self.keyring, {}):
+            for token in look(ColumnPage(target, rows, values), self.keyring, {}):
                 lost = token.opened is None and token.token.startswith(scheme.marker)
                 lost = lost and not stays_plain(token.token, target, self.keyring)
                 if (lost or token.problem) and not token.is_accepted(target, rows[token.row], self.leave_alone):
@@ -189,7 +189,7 @@ class _TableRepair:
 
     def _value_reason(self, place: int, row: _Row, then: _Row, *, named: bool) -> str:
         target, keyring = self.group.members[place], self.scope.keyring
-        tokens = look(target, [""], [then.values[place]], keyring, {})
+        tokens = look(ColumnPage(target, [""], [then.values[place]]), keyring, {})
         if not tokens or any(token.opened is None or token.problem for token in tokens):
             return "opens under no key in the backup either"
         if named or _around(target, row.values[place], keyring) == _around(target, then.values[place], keyring):

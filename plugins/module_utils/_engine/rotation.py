@@ -283,9 +283,9 @@ class Application:
                 survey.found, self.keyring, destination, self.accepted, policy, stopped=lambda: stop.asked
             )
             by_sets = Crew(workers, prepared.SetRewrite(rewriting).batches, database.another, stop)
-            sets = prepared.apply(database, rewriting, by_sets, work) if policy.prepared else prepared.SetResult()
+            sets = prepared.apply(database, rewriting, by_sets, work) if policy.prepared else None
             crew = Crew(workers, rewriting.batches, database.another, stop)
-            reencrypt(database, rewriting, crew, work, sets.ours, sets.done)
+            reencrypt(database, rewriting, crew, work, sets)
             work.lost += by_sets.lost + crew.lost
 
     def run_command(self, destination: str, look: Callable[[], None]) -> None:

@@ -146,7 +146,8 @@ def _opened(samples: Sequence[tuple[Any, list[Any], list[Any]]], keyring: Any) -
     while True:
         began, count = time.process_time(), 0
         for target, rows, values in samples:
-            count += len(census.look(target, [row_name(row) for row in rows], values, keyring, {}))
+            page = census.ColumnPage(target, [row_name(row) for row in rows], values)
+            count += len(census.look(page, keyring, {}))
         yield time.process_time() - began, count
 
 

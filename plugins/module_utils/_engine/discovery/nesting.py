@@ -70,20 +70,25 @@ class _Peeled:
     unsearched: bool = False
 
 
+class NestingDecision(NamedTuple):
+    """What a person decided of the values of a column: at the places ``wrapped``, a token in another writing is
+    accepted, which is not unwrapped; with ``one_layer`` every token inside is there by accident."""
+
+    wrapped: Container[int] = ()
+    one_layer: bool = False
+
+
+UNDECIDED = NestingDecision()
+
+
 def unwrapped(
     keyring: Keyring,
     name: str,
     tokens: Sequence[bytes],
     opened: Sequence[tuple[str, Opened] | None],
-    *,
-    wrapped: Container[int] = (),
-    one_layer: bool = False,
+    decided: NestingDecision = UNDECIDED,
 ) -> dict[int, Inner]:
-    """The nested ones among the ``opened`` tokens of the scheme ``name``, by their place.
-
-    In those ``wrapped`` a person has accepted a token in another writing, which is not unwrapped. With ``one_layer`` a
-    person has settled that every token inside is there by accident.
-    """
+    """The nested ones among the ``opened`` tokens of the scheme ``name``, by their place."""
     scheme = keyring.schemes[name]
     label = _label(scheme, tokens)
     places = _suspects(keyring, scheme, opened, label)
@@ -91,7 +96,7 @@ def unwrapped(
         return {}
     outers = {place: one for place in places if (one := opened[place]) is not None}
     peeled = {place: _Peeled(inside, scheme.text_of(inside), (stage,)) for place, (stage, inside) in outers.items()}
-    _peel(keyring, scheme, peeled, label, wrapped=wrapped, one_layer=one_layer)
+    _peel(keyring, scheme, peeled, label, decided)
     _hold(keyring, scheme, [one for one in peeled.values() if not one.kept and not one.problem], label)
     unread = swallows_errors(name)  # a library that raises has no process save a token as a text
     begins = [begin for begin in (label, _own_marker(scheme)) if begin]
@@ -205,15 +210,7 @@ def _may_be_bare(scheme: Scheme, text: bytes) -> bool:
     return False
 
 
-def _peel(
-    keyring: Keyring,
-    own: Scheme,
-    peeled: Mapping[int, _Peeled],
-    label: bytes,
-    *,
-    wrapped: Container[int],
-    one_layer: bool,
-) -> None:
+def _peel(keyring: Keyring, own: Scheme, peeled: Mapping[int, _Peeled], label: bytes, decided: NestingDecision) -> None:
     """Open each text as a token as often as it is one that may be unwrapped."""
     left = dict(peeled)
     while left:
@@ -221,7 +218,7 @@ def _peel(
         forms = [
             (place, form)
             for place, one in left.items()
-            for form in (_plain(one.text) if place in wrapped else writings(one.text))
+            for form in (_plain(one.text) if place in decided.wrapped else writings(one.text))
         ]
         for scheme in _candidates(keyring, own):
             rest = [(place, form) for place, form in forms if place not in again]
@@ -231,7 +228,7 @@ def _peel(
                     continue
                 if scheme.name in keyring.fixed:
                     one.kept = True
-                elif one_layer or _is_damage(own, scheme, one.stages[-1], inside[0]):
+                elif decided.one_layer or _is_damage(own, scheme, one.stages[-1], inside[0]):
                     one.stages += (inside[0], *_within(scheme, inside))
                     one.text = scheme.text_of(inside[1])
                     again[place] = one

@@ -21,7 +21,7 @@ from ..discovery.target_survey import Target
 from ..postgres import sql
 from ..postgres.catalog import Table, row_key, tables
 from ..postgres.connection import Database
-from .census import look
+from .census import ColumnPage, look
 
 PAGE = 2000
 Row = tuple[Any, ...]  # hash of the key, hash of what no key changes, values of the targets
@@ -135,7 +135,7 @@ def inside(target: Target, values: Sequence[Any], keyring: Keyring) -> list[Any]
     no key set as it is."""
     marker = keyring.schemes[target.scheme].marker
     found: dict[int, list[bytes]] = {}
-    for token in look(target, [""] * len(values), values, keyring, {}):
+    for token in look(ColumnPage(target, [""] * len(values), values), keyring, {}):
         found.setdefault(token.row, []).append(b"=" + token.opened[1].plaintext if token.opened else token.token)
     return [
         _alike(target, value, found[row], marker) if row in found else value or None for row, value in enumerate(values)

@@ -34,7 +34,7 @@ from ..discovery.column_types import JsonCodec
 from ..discovery.findings import KINDS, Finding, refuse
 from ..discovery.layer_classes import NESTED, NESTED_UNREADABLE, TOKEN_INSIDE, TWO_LAYERS
 from ..discovery.listed_rows import EXAMPLES, LISTED, ListedRows
-from ..discovery.nesting import holding, unwrapped
+from ..discovery.nesting import NestingDecision, holding, unwrapped
 from ..discovery.settlements import Settlements
 from ..discovery.signatures import Signature
 from ..discovery.target_survey import Target
@@ -246,7 +246,7 @@ class Census:
     ) -> None:
         """Count the values of one column, those of ``rows``. What they add to the digest is put into ``sums``."""
         tally.rows += len(rows)
-        tokens = look(tally.target, rows, values, self.keyring, known, self.leave_alone)
+        tokens = look(ColumnPage(tally.target, rows, values), self.keyring, known, self.leave_alone)
         for number in sorted(set(range(len(rows))) - {token.row for token in tokens}):
             tally.add("empty", rows[number])
         loose = self.keyring.schemes[tally.target.scheme].format.loose
@@ -346,20 +346,24 @@ class PageToken(NamedTuple):
         return f"{target.name}:{row}" in leave_alone or (self.problem in INSIDES and target.name in leave_alone)
 
 
+class ColumnPage(NamedTuple):
+    """The values of one column in a page of rows: one for each row, which may be without a name."""
+
+    target: Target
+    rows: Sequence[str]
+    values: Sequence[Any]
+
+
 def look(
-    target: Target,
-    rows: Sequence[str],
-    values: Sequence[Any],
-    keyring: Keyring,
-    known: Mapping[tuple[str, str], str],
-    leave_alone: Collection[str] = (),
+    page: ColumnPage, keyring: Keyring, known: Mapping[tuple[str, str], str], leave_alone: Collection[str] = ()
 ) -> list[PageToken]:
-    """Open every token in ``values`` of one column, those of ``rows``. ``known`` is what the journal says."""
+    """Open every token in a page of one column. ``known`` is what the journal says."""
+    target, rows, values = page
     marker = keyring.schemes[target.scheme].marker
     tokens = target.kind.find(values, marker)
     key_ids = [known.get((target.name, rows[row])) for row, _, _ in tokens] if known else None
     texts = [token for _, _, token in tokens]
-    frames = frames_of(target, rows, values, tokens, keyring.context_of(target.scheme))
+    frames = frames_of(page, tokens, keyring.context_of(target.scheme))
     opened = keyring.stages_of(target.scheme, texts, key_ids, frames)
     around = _without_foreign(target, keyring, texts, opened)
     found = [PageToken(row, place, token, inside) for (row, place, token), inside in zip(tokens, opened)]
@@ -368,7 +372,8 @@ def look(
         for place, (row, _, _) in enumerate(tokens if leave_alone else ())
         if target.name in leave_alone or f"{target.name}:{rows[row]}" in leave_alone
     }
-    inners = unwrapped(keyring, target.scheme, texts, opened, wrapped=accepted, one_layer=target.one_layer)
+    decided = NestingDecision(accepted, target.one_layer)
+    inners = unwrapped(keyring, target.scheme, texts, opened, decided)
     for place, inner in inners.items():
         # What cannot be read to its end keeps its inside, and is under the stage of its outer layer.
         stage = NESTED if len(inner.stages) > 1 else inner.stages[0]
@@ -406,15 +411,10 @@ def _without_foreign(
     return around
 
 
-def frames_of(
-    target: Target,
-    rows: Sequence[str],
-    values: Sequence[Any],
-    tokens: Sequence[tuple[int, int, bytes]],
-    context: Sequence[str],
-) -> list[bytes] | None:
+def frames_of(page: ColumnPage, tokens: Sequence[tuple[int, int, bytes]], context: Sequence[str]) -> list[bytes] | None:
     """What functions of the application receive about the row of each token; None if they ask for nothing, or if it is
     not known which row it is: then they open nothing."""
+    target, rows, values = page
     if not context or "" in rows:
         return None
     number = len(target.key.types) == 1 and target.key.types[0] in INTEGERS

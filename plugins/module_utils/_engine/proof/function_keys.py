@@ -19,7 +19,7 @@ from ..crypto.keyring import Keyring
 from ..discovery.target_survey import Survey, Target
 from ..postgres.catalog import row_name
 from ..postgres.connection import Database
-from .census import frames_of
+from .census import ColumnPage, frames_of
 from .table_pages import PageRequest, by_table, pages
 
 TOKENS = 5  # of each column that are tried if nothing asks for more
@@ -118,5 +118,5 @@ def _tokens(database: Database, target: Target, keyring: Keyring) -> Iterator[tu
     for page in pages(database, PageRequest(group)):
         rows, values = [row_name(key) for key, _ in page], [values[0] for _, values in page]
         tokens = target.kind.find(values, keyring.schemes[target.scheme].marker)
-        frames = frames_of(target, rows, values, tokens, keyring.context_of(target.scheme)) or [b""] * len(tokens)
-        yield from ((token, frame) for (_, _, token), frame in zip(tokens, frames))
+        frames = frames_of(ColumnPage(target, rows, values), tokens, keyring.context_of(target.scheme))
+        yield from ((token, frame) for (_, _, token), frame in zip(tokens, frames or [b""] * len(tokens)))

@@ -15,7 +15,7 @@ import json
 import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -27,7 +27,7 @@ from ..postgres.catalog import PREPARED as TABLE
 from ..postgres.connection import Database, Yielded, array
 from ..proof.table_pages import PAGE_ROWS, WHOLE, Page, PageRequest, RowText, Span, TargetGroup, pages, rows_of
 from . import prepared_table, rewriter
-from .rewriter import BatchResult, Change, Rewriting, Work
+from .rewriter import BatchResult, Change, Rewriting, SetResult, Work
 from .throttle import Pace
 from .worker_pool import Crew
 
@@ -409,11 +409,11 @@ class SetRewrite:
     rewriting: Rewriting
 
     def batches(
-        self, database: Database, number: int, source: int, side: str, after: int, last: int
+        self, database: Database, number: int, source: int, side: str, part: tuple[int, int]
     ) -> Iterator[BatchResult]:
         """Give the rows of a part one side that are exactly the other; one BatchResult for each transaction. What gives
         way is left to the ordinary passes."""
-        rewriting = self.rewriting
+        rewriting, (after, last) = self.rewriting, part
         group, throttle = rewriting.tables[number], rewriting.policy.throttle
         prepared = PreparedRows(database, group, source)
         since = rewriting.policy.others.since.get(database.alias, "")
@@ -440,15 +440,6 @@ class SetRewrite:
             yield from rewriting.waits(throttle.rest(database, worked, rewriting.stopped), group.table)
 
 
-@dataclass
-class SetResult:
-    """What was done by sets. ``ours`` has by table the transactions that did nothing else, and ``done`` the tables of
-    which every row is exactly what was prepared for the destination: the ordinary passes need not look at them."""
-
-    ours: dict[int, list[str]] = field(default_factory=dict)
-    done: set[int] = field(default_factory=set)
-
-
 def apply(database: Database, rewriting: Rewriting, crew: Crew, work: Work) -> SetResult:
     """Change by sets whatever was prepared for the destination and is still as it was. In a rollback, what is still as
     it was changed gets the old tokens, which the ordinary passes look at. ``crew`` does ``SetRewrite.batches``."""
@@ -463,7 +454,7 @@ def apply(database: Database, rewriting: Rewriting, crew: Crew, work: Work) -> S
             _prepare_again(rewriting, rows)
             parts = rows.parts(rewriter.SPAN_ROWS)
             own = [part for turn, part in enumerate(parts) if rewriting.policy.share.has(number + turn)]
-            for batch in crew.batches(database, [(number, source, side, *part) for part in own]):
+            for batch in crew.batches(database, [(number, source, side, part) for part in own]):
                 work.add(batch)
                 work.by_sets += batch.values.total()
                 rewriting.policy.others.add(

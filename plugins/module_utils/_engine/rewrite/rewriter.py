@@ -13,7 +13,6 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
-from types import MappingProxyType
 from typing import Any, NamedTuple, Union
 
 from ..._errors.base import RotationError
@@ -69,7 +68,6 @@ class Share(NamedTuple):
 
 
 ALL = Share()
-NONE_OF_OURS: Mapping[int, Sequence[str]] = MappingProxyType({})
 
 
 @dataclass
@@ -306,7 +304,8 @@ class Rewriting:
         another format than its column's, in that."""
         left, opened = [], []
         apart: list[tuple[census.PageToken, bytes]] = []
-        for token in census.look(target, rows, values, self.keyring, known, self.leave_alone):
+        page = census.ColumnPage(target, rows, values)
+        for token in census.look(page, self.keyring, known, self.leave_alone):
             if token.opened is None:
                 if census.stays_plain(token.token, target, self.keyring):
                     continue
@@ -388,25 +387,28 @@ def _count(sealed: Sequence[tuple[census.PageToken, bytes]], rows: int) -> list[
     return counts
 
 
-def reencrypt(
-    database: Database,
-    rewriting: Rewriting,
-    crew: Crew,
-    work: Work,
-    ours: Mapping[int, Sequence[str]] = NONE_OF_OURS,
-    done: Collection[int] = (),
-) -> None:
-    """Bring every value that opens under any key set under that of the destination. ``ours`` are transactions by table
-    that did just that, and nobody need look at what they wrote. Tables that are ``done`` have nothing else.
+@dataclass
+class SetResult:
+    """What was done by sets, before the ordinary passes. ``ours`` has by table the transactions that did nothing else,
+    and nobody need look at what they wrote; ``done`` the tables of which every row is exactly what was prepared for the
+    destination."""
+
+    ours: dict[int, list[str]] = field(default_factory=dict)
+    done: set[int] = field(default_factory=set)
+
+
+def reencrypt(database: Database, rewriting: Rewriting, crew: Crew, work: Work, sets: SetResult | None = None) -> None:
+    """Bring every value that opens under any key set under that of the destination, but for what was done by ``sets``.
 
     A value that opens under none is never overwritten. What was committed until an error stays, and ``work`` says what
     that is. With a share nothing is said of the rest: who sees the whole table afterwards finds what a lost host left.
     Raises E_UNREADABLE, E_PLAINTEXT, E_NESTED, E_TOKEN_INSIDE, E_VALUES_OVERWRITTEN, E_TOKEN_TOO_LONG, E_SELF_CHECK,
     E_DB_BUSY, E_DB_KEPT, E_DB_UNSETTLED, E_DB, E_DB_LOST, E_WORKER or E_STOPPED.
     """
+    sets = sets or SetResult()
     try:
-        for number in (number for number in _order(database, rewriting) if number not in done):
-            _TablePasses(database, rewriting, number, crew, work, [*ours.get(number, ())]).run()
+        for number in (number for number in _order(database, rewriting) if number not in sets.done):
+            _TablePasses(database, rewriting, number, crew, work, [*sets.ours.get(number, ())]).run()
     except RotationError as exc:
         raise rewriting.told(exc, work) from None
 
