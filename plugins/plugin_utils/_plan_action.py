@@ -5,10 +5,9 @@
 from __future__ import annotations
 
 import abc
-from collections.abc import Mapping, Sequence
-from typing import Any
 
 from ..module_utils._destinations import destinations
+from ..module_utils._engine.crypto.key_entry import KeyEntries
 from ..module_utils._options.shared_options import KEYS
 from ._host_action import Answered, HostAction
 from ._keys import listed_keys, other_keys
@@ -43,9 +42,9 @@ class PlanAction(HostAction, abc.ABC):
         """They are listed next to the plan."""
 
     @staticmethod
-    def _listed(args: TaskArguments) -> Sequence[Mapping[str, Any]]:
+    def _listed(args: TaskArguments) -> KeyEntries:
         """The keys as the operator lists them."""
-        listed: Sequence[Mapping[str, Any]] = args.get("keys") or KEYS["keys"]["default"]
+        listed: KeyEntries = args.get("keys") or KEYS["keys"]["default"]
         return listed
 
     @abc.abstractmethod

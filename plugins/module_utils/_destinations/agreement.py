@@ -6,14 +6,14 @@ as the next rotation will."""
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
+from .._engine.crypto.key_entry import KeyEntries
 from . import destinations
 
 KeySets = Mapping[str, Mapping[str, str]]  # the values of each stage
 
 
-def agrees(found: Mapping[str, str], key_sets: KeySets, keys: Sequence[Mapping[str, Any]], base: str) -> bool:
+def agrees(found: Mapping[str, str], key_sets: KeySets, keys: KeyEntries, base: str) -> bool:
     """Whether the files hold the current values of all keys that the store and ``found`` both have.
 
     While a rotation is open, each file may hold the values of any stage.
@@ -27,9 +27,7 @@ def agrees(found: Mapping[str, str], key_sets: KeySets, keys: Sequence[Mapping[s
     return bool(found.keys() & current.keys()) and each_file_is_staged(found, staged, keys)
 
 
-def each_file_is_staged(
-    found: Mapping[str, str], staged: Sequence[Mapping[str, str]], keys: Sequence[Mapping[str, Any]]
-) -> bool:
+def each_file_is_staged(found: Mapping[str, str], staged: Sequence[Mapping[str, str]], keys: KeyEntries) -> bool:
     """Whether each file holds the values of one of these versions: keys in several files are switched file by file."""
     return all(any(_same(found, values, names) for values in staged) for names in destinations.together(keys))
 

@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from .._engine.crypto.key_entry import DestinationOptions
 from . import dialects
 from .config_file import FORMATS, PYTHON, format_of
 from .config_formats import CONFIG_FORMATS
@@ -40,7 +41,8 @@ def find_wrong(destination: Any) -> str:
 
 
 def _find_wrong_unit(destination: Mapping[str, Any]) -> str:
-    if not all(isinstance(unit, str) and unit for unit in units_of(destination)):
+    units = destination["unit"]
+    if not all(isinstance(unit, str) and unit for unit in ([units] if isinstance(units, str) else units)):
         return "with a unit that is not a name or a list of names"
     if not {*destination} <= {"unit", "credential", "encrypt"} or ("encrypt" in destination) > (
         "credential" in destination
@@ -111,7 +113,7 @@ def can_carry(destination: Any, value: str) -> bool:
     return not set(refused) & set(value)
 
 
-def units_of(destination: Mapping[str, Any]) -> Sequence[str]:
+def units_of(destination: DestinationOptions) -> Sequence[str]:
     """The units of a destination."""
     units: str | Sequence[str] = destination["unit"]
     return [units] if isinstance(units, str) else units
@@ -124,7 +126,7 @@ def is_in_source(destination: Any) -> bool:
     return format_of(destination["file"], destination.get("format")) == PYTHON
 
 
-def path_of(name: str, destination: Mapping[str, Any]) -> str | Sequence[str]:
+def path_of(name: str, destination: DestinationOptions) -> str | Sequence[str]:
     """The path of a key in its file: its own name if none is given."""
     return destination.get("path") or name
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from typing import Any
 
+from .._engine.crypto.key_entry import DestinationOptions, KeyEntries, KeyEntry, destination_of
 from .._errors.options import InvalidOption
 from . import editor, unit_credentials, unit_files
 from .command_destination import CommandDestination, KeyCommands
@@ -23,10 +23,8 @@ from .key_files import KeyFile
 from .secret_destination import SecretDestination, SecretPlace
 from .unit_credentials import CredentialSource
 
-Keys = Sequence[Mapping[str, Any]]
 
-
-def of(env_file: str | None, keys: Keys, dialect: str = "dotenv") -> list[Destination]:
+def of(env_file: str | None, keys: KeyEntries, dialect: str = "dotenv") -> list[Destination]:
     """Every place that has keys, the env file first. Raises E_ENV_PATH, and E_OPTION if one file is named twice: each
     key would overwrite the other."""
     found = _build(env_file, keys, dialect)
@@ -34,32 +32,34 @@ def of(env_file: str | None, keys: Keys, dialect: str = "dotenv") -> list[Destin
     return found
 
 
-def _build(env_file: str | None, keys: Keys, dialect: str) -> list[Destination]:
+def _build(env_file: str | None, keys: KeyEntries, dialect: str) -> list[Destination]:
     lines = names_of_env_file(keys)
     found: list[Destination] = [EnvLines(env_file, lines, dialect)] if env_file and lines else []
-    own = {key["name"]: _resolved(key["name"], key["destination"]) for key in keys if key.get("destination")}
+    own = {key["name"]: _resolved(key) for key in keys if key.get("destination")}
     found += [KeyFile(_expanded(path), name) for name, path in own.items() if isinstance(path, str)]
+    members = {name: each for name, each in own.items() if isinstance(each, Mapping)}
     found += [
         CommandDestination(KeyCommands(name, each["read"], each["write"]))
-        for name, each in own.items()
-        if isinstance(each, Mapping) and each.get("write")
+        for name, each in members.items()
+        if each.get("write")
     ]
-    of_files = {name: each for name, each in own.items() if isinstance(each, Mapping) and each.get("file")}
+    of_files = {name: each for name, each in members.items() if each.get("file")}
     other_lines = {name: each for name, each in of_files.items() if each.get("dialect")}
     found += _other_lines(other_lines)
-    found += _secrets({name: each for name, each in own.items() if isinstance(each, Mapping) and each.get("secret")})
+    found += _secrets({name: each for name, each in members.items() if each.get("secret")})
     found += _credentials({name: each for name, each in own.items() if isinstance(each, CredentialSource)})
     return found + _config_files({name: each for name, each in of_files.items() if name not in other_lines})
 
 
-def _resolved(name: str, destination: Any) -> Any:
+def _resolved(key: KeyEntry) -> str | DestinationOptions | CredentialSource | None:
     """A destination on this host: of a unit, the file from which it takes the variable or the credential."""
-    if not isinstance(destination, Mapping) or not destination.get("unit"):
-        return destination
+    destination = destination_of(key)
+    if not destination.get("unit"):
+        return key.get("destination")
     units = units_of(destination)
     if destination.get("credential"):
         return unit_credentials.find(units, destination["credential"], tuple(destination.get("encrypt") or ()))
-    return unit_files.find(units, name)
+    return unit_files.find(units, key["name"])
 
 
 def _credentials(sources: Mapping[str, CredentialSource]) -> list[Destination]:
@@ -70,7 +70,7 @@ def _credentials(sources: Mapping[str, CredentialSource]) -> list[Destination]:
     return [CredentialDestination(file, of_file) for file, of_file in files.items()]
 
 
-def _secrets(destinations: Mapping[str, Mapping[str, Any]]) -> list[Destination]:
+def _secrets(destinations: Mapping[str, DestinationOptions]) -> list[Destination]:
     """Each Secret of Kubernetes once, with all its keys."""
     secrets: dict[SecretPlace, dict[str, str]] = {}
     for name, each in destinations.items():
@@ -78,7 +78,7 @@ def _secrets(destinations: Mapping[str, Mapping[str, Any]]) -> list[Destination]
     return [SecretDestination(secret, entries) for secret, entries in secrets.items()]
 
 
-def _other_lines(destinations: Mapping[str, Mapping[str, Any]]) -> list[Destination]:
+def _other_lines(destinations: Mapping[str, DestinationOptions]) -> list[Destination]:
     """Each env file once, with all its keys."""
     files: dict[tuple[str, str], list[str]] = {}
     for name, each in destinations.items():
@@ -86,7 +86,7 @@ def _other_lines(destinations: Mapping[str, Mapping[str, Any]]) -> list[Destinat
     return [EnvLines(_expanded(file), names, dialect) for (file, dialect), names in files.items()]
 
 
-def _config_files(destinations: Mapping[str, Mapping[str, Any]]) -> list[Destination]:
+def _config_files(destinations: Mapping[str, DestinationOptions]) -> list[Destination]:
     """Each file once, with all its keys."""
     files: dict[tuple[str, str, Delivery], dict[str, str | Sequence[str]]] = {}
     for name, each in destinations.items():
@@ -101,7 +101,7 @@ def _expanded(path: str) -> str:
     return os.path.expanduser(os.path.expandvars(path))
 
 
-def read(env_file: str | None, keys: Keys, *, every: bool = True, dialect: str = "dotenv") -> dict[str, str]:
+def read(env_file: str | None, keys: KeyEntries, *, every: bool = True, dialect: str = "dotenv") -> dict[str, str]:
     """The values of all keys. Without ``every``, those that an env file does not set are left out, as long as one is.
     Raises E_ENV_*, E_KEY_LINE or E_OPTION."""
     places = of(env_file, keys, dialect)
@@ -110,58 +110,56 @@ def read(env_file: str | None, keys: Keys, *, every: bool = True, dialect: str =
     return {name: value for place in places for name, value in place.read(every=every).items()}
 
 
-def names_of_env_file(keys: Keys) -> list[str]:
+def names_of_env_file(keys: KeyEntries) -> list[str]:
     """The keys that the env file sets."""
     return [key["name"] for key in keys if not key.get("destination")]
 
 
-def files(keys: Keys) -> dict[str, str]:
+def files(keys: KeyEntries) -> dict[str, str]:
     """The keys that the application reads in another file than the env file, and these files."""
     return {name: place.path for place in _delivered(keys, Delivery.FILE) if place.path for name in place.names}
 
 
-def config_files(keys: Keys) -> dict[str, str]:
+def config_files(keys: KeyEntries) -> dict[str, str]:
     """Those of ``files`` that are no key files."""
     return files([key for key in keys if isinstance(key.get("destination"), Mapping)])
 
 
-def overriding(keys: Keys) -> dict[str, str]:
+def overriding(keys: KeyEntries) -> dict[str, str]:
     """The variables of the environment whose defaults the keys are in a Python module, each with that file."""
     places = [place for place in _delivered(keys, Delivery.FILE) if isinstance(place, ConfigFile)]
     return {variable: place.path for place in places for variable in place.variables()}
 
 
-def exported(keys: Keys) -> list[Destination]:
+def exported(keys: KeyEntries) -> list[Destination]:
     """The places other than the env file that are read into the environment of the application when it starts."""
     return _delivered(keys, Delivery.ENVIRONMENT)
 
 
-def credentials(keys: Keys) -> dict[str, str]:
+def credentials(keys: KeyEntries) -> dict[str, str]:
     """The keys that the application reads in credentials of systemd, and the names of these."""
-    own = {key["name"]: key.get("destination") for key in keys}
-    return {
-        name: each["credential"] for name, each in own.items() if isinstance(each, Mapping) and "credential" in each
-    }
+    own = {key["name"]: destination_of(key) for key in keys}
+    return {name: each["credential"] for name, each in own.items() if "credential" in each}
 
 
-def credential_contents(keys: Keys, values: Mapping[str, str]) -> dict[str, bytes]:
+def credential_contents(keys: KeyEntries, values: Mapping[str, str]) -> dict[str, bytes]:
     """The content of each credential with these values of the keys. Raises as ``read``."""
     places = [place for place in _delivered(keys, Delivery.CREDENTIAL) if isinstance(place, CredentialDestination)]
     return {name: content for place in places for name, content in place.contents(values).items()}
 
 
-def secrets(keys: Keys) -> list[SecretDestination]:
+def secrets(keys: KeyEntries) -> list[SecretDestination]:
     """The Secrets of Kubernetes that have keys."""
     return [place for place in exported(keys) if isinstance(place, SecretDestination)]
 
 
-def _delivered(keys: Keys, delivery: Delivery) -> list[Destination]:
+def _delivered(keys: KeyEntries, delivery: Delivery) -> list[Destination]:
     """The places other than the env file that the application has its keys from in this way."""
     own = _build(None, [key for key in keys if key.get("destination")], "dotenv")
     return [place for place in own if place.delivery == delivery]
 
 
-def together(keys: Keys) -> list[list[str]]:
+def together(keys: KeyEntries) -> list[list[str]]:
     """The names of the keys that each place has. These are always switched at once."""
     of_units, others = _of_units(keys)
     return [
@@ -170,38 +168,38 @@ def together(keys: Keys) -> list[list[str]]:
     ]
 
 
-def _of_units(keys: Keys) -> tuple[list[Mapping[str, Any]], list[Mapping[str, Any]]]:
+def _of_units(keys: KeyEntries) -> tuple[list[KeyEntry], list[KeyEntry]]:
     """The keys of units, of which only the host knows where they are, and the others."""
-    of_units = [key for key in keys if isinstance(key.get("destination"), Mapping) and key["destination"].get("unit")]
+    of_units = [key for key in keys if destination_of(key).get("unit")]
     return of_units, [key for key in keys if key not in of_units]
 
 
-def described(env_file: str | None, keys: Keys) -> str:
+def described(env_file: str | None, keys: KeyEntries) -> str:
     """The places as a person calls them. Here nothing need be known of the host."""
     _, others = _of_units(keys)
     places = [place.place for place in _build(env_file, others, "dotenv")]
-    units = [f"unit {unit}" for key in keys if key not in others for unit in units_of(key["destination"])]
+    units = [f"unit {unit}" for key in keys if key not in others for unit in units_of(destination_of(key))]
     return ", ".join(dict.fromkeys([*places, *units]))
 
 
-def changes(env_file: str, keys: Keys, values: Mapping[str, str], dialect: str) -> list[DestinationChange]:
+def changes(env_file: str, keys: KeyEntries, values: Mapping[str, str], dialect: str) -> list[DestinationChange]:
     """The change of each place that would change. Raises as ``read``."""
     found = (place.change(values) for place in of(env_file, keys, dialect))
     return [change for change in found if change]
 
 
-def refuse_unwritable(env_file: str, keys: Keys) -> None:
+def refuse_unwritable(env_file: str, keys: KeyEntries) -> None:
     """Raise E_ENV_WRITE where one of the places could not be rewritten later."""
     for place in of(env_file, keys):
         place.refuse_unwritable()
 
 
-def changed_at(env_file: str, keys: Keys) -> float:
+def changed_at(env_file: str, keys: KeyEntries) -> float:
     """When the last of the places was changed. Raises OSError."""
     return max(place.changed_at for place in of(env_file, keys))
 
 
-def paths(env_file: str | None, keys: Keys) -> list[str]:
+def paths(env_file: str | None, keys: KeyEntries) -> list[str]:
     """Every file that keys are in. Raises as ``of``."""
     return [place.path for place in of(env_file, keys) if place.path]
 

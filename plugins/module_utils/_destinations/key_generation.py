@@ -13,11 +13,12 @@ import base64
 import os
 import re
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, TypedDict
 
 from .._engine.crypto import openpgp_pair
+from .._engine.crypto.key_entry import KeyEntries, KeyEntry
 from .._errors.base import word
 from .._errors.keys import KeyDialect, KeyNotGenerated, KeyWeak
 from .._errors.options import InvalidKeySpec, UnknownKeyType
@@ -58,7 +59,7 @@ NONE: Mapping[str, str] = MappingProxyType({})
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")  # POSIX, Base Definitions 8.1
 
 
-def check_keys(keys: Sequence[Mapping[str, Any]]) -> None:
+def check_keys(keys: KeyEntries) -> None:
     """Raise E_KEY_SPEC or E_KEY_TYPE where ``keys`` (each {name, type, bytes, keep}) is not as the design says."""
     if not keys:
         raise InvalidKeySpec(index=0, found="is missing")
@@ -85,7 +86,7 @@ def check_keys(keys: Sequence[Mapping[str, Any]]) -> None:
             raise InvalidKeySpec(index=index, found="has the destination of an earlier one")
 
 
-def _place(key: Mapping[str, Any]) -> Any:
+def _place(key: KeyEntry) -> Any:
     """What two keys may not have in common."""
     place = key.get("destination")
     if isinstance(place, Mapping) and not place.get("write"):
@@ -95,7 +96,7 @@ def _place(key: Mapping[str, Any]) -> Any:
 
 
 def generate(
-    keys: Sequence[Mapping[str, Any]],
+    keys: KeyEntries,
     current: Mapping[str, str] = NONE,
     supplied: Mapping[str, str] = NONE,
     dialect: str = "dotenv",
@@ -125,12 +126,12 @@ def generate(
     return made
 
 
-def _likeness(key: Mapping[str, Any], current: Mapping[str, str]) -> tuple[Any, ...]:
+def _likeness(key: KeyEntry, current: Mapping[str, str]) -> tuple[Any, ...]:
     return current.get(key["name"]), _type(key), key.get("bytes"), key.get("keep") or 0
 
 
 def rehearsed(
-    keys: Sequence[Mapping[str, Any]], current: Mapping[str, str], supplied: Mapping[str, str], dialect: str
+    keys: KeyEntries, current: Mapping[str, str], supplied: Mapping[str, str], dialect: str
 ) -> dict[str, str]:
     """Raise as ``generate`` would, and make nothing. What it would give for the keys that are ``supplied``."""
     _refuse_unmade(keys, supplied)
@@ -138,14 +139,14 @@ def rehearsed(
     return {name: stand_ins[name] for name in supplied}
 
 
-def _refuse_unmade(keys: Sequence[Mapping[str, Any]], supplied: Mapping[str, str]) -> None:
+def _refuse_unmade(keys: KeyEntries, supplied: Mapping[str, str]) -> None:
     """Raise E_KEY_NOT_MADE where a value that is not made here is not there."""
     for key in keys:
         if _type(key) == OPENPGP and key["name"] not in supplied:
             raise KeyNotGenerated(name=key["name"])
 
 
-def _generate_value(key: Mapping[str, Any], dialect: str) -> str:
+def _generate_value(key: KeyEntry, dialect: str) -> str:
     """A new value of the key's type. Of Django's, django-environ takes one in fifty, with $ first, for a name."""
     kind = _type(key)
     while True:
@@ -154,7 +155,7 @@ def _generate_value(key: Mapping[str, Any], dialect: str) -> str:
             return value
 
 
-def _is_carried(key: Mapping[str, Any], dialect: str, value: str) -> bool:
+def _is_carried(key: KeyEntry, dialect: str, value: str) -> bool:
     """Whether the place of a key gives this value back."""
     if key.get("destination"):
         return destination_options.can_carry(key["destination"], value)
@@ -170,7 +171,7 @@ class GeneratedKey(TypedDict, total=False):
     bits: int
 
 
-def described(keys: Sequence[Mapping[str, Any]], supplied: Mapping[str, str] = NONE) -> list[GeneratedKey]:
+def described(keys: KeyEntries, supplied: Mapping[str, str] = NONE) -> list[GeneratedKey]:
     """How ``generate`` makes each value, for the record: PCI DSS 3.7.1."""
     return [
         {"name": key["name"], "rng": "supplied"}
@@ -180,13 +181,11 @@ def described(keys: Sequence[Mapping[str, Any]], supplied: Mapping[str, str] = N
     ]
 
 
-def _bits(key: Mapping[str, Any]) -> int:
+def _bits(key: KeyEntry) -> int:
     return BITS.get(_type(key)) or 8 * (key.get("bytes") or BYTES[_type(key)])
 
 
-def check_supplied(
-    keys: Sequence[Mapping[str, Any]], supplied: Mapping[str, str], path: str, dialect: str = "dotenv"
-) -> None:
+def check_supplied(keys: KeyEntries, supplied: Mapping[str, str], path: str, dialect: str = "dotenv") -> None:
     """Raise E_KEY_WEAK unless each value of the file ``path`` is as good as one made here. Never shows a value."""
     kinds = {key["name"]: _type(key) for key in keys}
     lines = destinations.names_of_env_file(keys)
@@ -221,10 +220,10 @@ def _check_pairs(supplied: Mapping[str, str], path: str) -> None:
             raise KeyWeak(name=name, path=path, found="is one half of a pair without the other")
 
 
-def fits(key: Mapping[str, Any], value: str) -> bool:
+def fits(key: KeyEntry, value: str) -> bool:
     """Whether a value is one of this key's type, where that can be seen of it."""
     return all(re.fullmatch(pattern, value) for pattern, _ in DEMANDS.get(_type(key), ()))
 
 
-def _type(key: Mapping[str, Any]) -> str:
+def _type(key: KeyEntry) -> str:
     return key.get("type") or "token_urlsafe"

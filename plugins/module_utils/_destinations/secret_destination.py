@@ -14,9 +14,9 @@ import datetime
 import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 from urllib.parse import quote
 
+from .._engine.crypto.key_entry import DestinationOptions
 from .._errors.base import RotationError
 from .._errors.kubernetes import KubernetesConflict, KubernetesOwner, KubernetesReadback, KubernetesSecret
 from .._system.kubernetes_api import ApiPath, Cluster, Json
@@ -49,7 +49,7 @@ class SecretPlace:
     name: str
 
     @classmethod
-    def of(cls, destination: Mapping[str, Any]) -> SecretPlace:
+    def of(cls, destination: DestinationOptions) -> SecretPlace:
         """The Secret of a destination, as an operator writes it."""
         kubeconfig = os.path.expanduser(destination.get("kubeconfig") or "")
         cluster = Cluster(kubeconfig, destination.get("context") or "")

@@ -12,8 +12,8 @@ import glob
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
+from .._engine.crypto.key_entry import DestinationOptions
 from .._errors.base import RotationError
 from .._errors.destinations import UnitShared, UnitVariable
 from .._errors.env_file import EnvMissing
@@ -31,12 +31,12 @@ class Setter:
     """A file that sets a variable, and how."""
 
     file: str
-    how: Mapping[str, Any]
+    how: DestinationOptions
 
     @property
-    def destination(self) -> Mapping[str, Any]:
+    def destination(self) -> DestinationOptions:
         """As an operator would write it."""
-        return {"file": self.file, **self.how}
+        return {**self.how, "file": self.file}
 
 
 @dataclass(frozen=True)
@@ -131,7 +131,7 @@ def _text(file: str) -> str:
         return ""
 
 
-def find(units: Sequence[str], name: str) -> Mapping[str, Any]:
+def find(units: Sequence[str], name: str) -> DestinationOptions:
     """The one destination from which all of these units take the variable, as an operator would write it.
 
     Raises E_SERVICE_MISSING, E_UNIT_VARIABLE or E_UNIT_SHARED.

@@ -18,9 +18,11 @@ from .._errors.database import TokenTooLong
 from .._errors.option_names import variable_of
 from .application import django_project, lasting_caches
 from .application.own_command import OwnCommand
+from .crypto.key_entry import KeyEntries
 from .crypto.keyring import Keyring
 from .crypto.known_schemes import READ_SEVERAL
 from .crypto.schemes import Scheme
+from .discovery.accounting import PlannedKey
 from .discovery.findings import KINDS, Finding
 from .discovery.settlements import Settlements
 from .discovery.target_survey import Survey, Target
@@ -69,8 +71,8 @@ class Plan:
     keyring: Keyring
     notices: Iterable[Mapping[str, str]]
     settlements: Settlements = field(default_factory=dict)
-    keys: Sequence[Mapping[str, Any]] = ()
-    proposed: Sequence[Mapping[str, Any]] = ()
+    keys: Sequence[PlannedKey] = ()
+    proposed: KeyEntries = ()
     leave_alone: Sequence[str] = ()
     listed: Sequence[Mapping[str, Any]] = ()  # all rows of the findings, for a file of their own
     command: OwnCommand | None = None

@@ -20,6 +20,7 @@ from . import plan
 from .application import custom_functions, django_project, key_uses, key_worker, own_command
 from .application.process_environment import ProcessEnvironment
 from .crypto import schemes
+from .crypto.key_entry import KeyEntries, KeyEntry
 from .crypto.key_set import KeySet
 from .crypto.keyring import ApplicationSettings, Keyring
 from .discovery import (
@@ -82,7 +83,7 @@ class Request:
     )  # by alias: host and port of the server itself
     aliases: Sequence[str] = ()  # the databases to open; all that there are without it
     key_files: Mapping[str, str] = field(default_factory=dict)  # keys that are read in another file: their paths
-    keys: Sequence[Mapping[str, Any]] = ()  # as the operator lists them
+    keys: KeyEntries = ()  # as the operator lists them
     file_keys: Mapping[str, str] = field(default_factory=dict, repr=False)  # what the env file and key files hold now
     env: Callable[[], Mapping[str, str]] = dict  # reads every name that the env file sets
     traced: bool = False  # whether to note who reads the keys while the application starts
@@ -129,7 +130,7 @@ class Application:
     processes: Mapping[str, custom_functions.ProcessPair]
     progress: ProgressFile = SILENT
     settlements: Settlements = field(default_factory=dict)
-    keys: Sequence[Mapping[str, Any]] = ()
+    keys: KeyEntries = ()
     project_dir: str = ""
     read_at_start: Mapping[str, Collection[key_uses.Use]] = field(default_factory=dict)
     env: Callable[[], Mapping[str, str]] = dict  # as of the request
@@ -552,9 +553,7 @@ class Application:
             found.put("by_command" if self.command else "own_command", name)
         return found.with_text(stops=False)
 
-    def _proposed_keys(
-        self, others: Mapping[str, unlisted_keys.OtherKeys], env: Mapping[str, str]
-    ) -> list[Mapping[str, Any]]:
+    def _proposed_keys(self, others: Mapping[str, unlisted_keys.OtherKeys], env: Mapping[str, str]) -> list[KeyEntry]:
         """Entries of the option ``keys`` for all under which values are, those of ``others`` included."""
         surveys = [survey for _, survey in self.parts]
         known = [target_survey.settings_of(surveys, self.keyring), *(each.keys for each in others.values())]

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, TypedDict, cast
 
+from .._engine.crypto.key_entry import KeyEntries, without_unset
 from .._engine.crypto.key_set import KeySet, split_list
 from .._errors.approval import ApprovalUsed
 from .._errors.base import word
@@ -52,7 +53,7 @@ class Version:
     outcome: str | None  # completed, or rolled back
     values: Mapping[str, str] = field(repr=False)
     destroyed: str | None = None  # when
-    listed: Sequence[Mapping[str, Any]] = ()  # its keys as the operator listed them, each {name, destination, type}
+    listed: KeyEntries = ()  # its keys as the operator listed them, each {name, destination, type}
 
     @property
     def keys(self) -> KeySet:
@@ -79,7 +80,7 @@ class VersionDocument(TypedDict):
     outcome: str | None
     values: Mapping[str, str]
     destroyed: str | None
-    listed: Sequence[Mapping[str, Any]]
+    listed: KeyEntries
 
 
 class _WholeDocument(TypedDict):
@@ -201,7 +202,7 @@ class History:
             return None
         return newest.rotation_id
 
-    def adopt(self, keys: KeySet, listed: Sequence[Mapping[str, Any]] = ()) -> Version:
+    def adopt(self, keys: KeySet, listed: KeyEntries = ()) -> Version:
         """Take the application's own keys as the first version; or in the place of one that has ``other_list`` of them,
         and then a rollback to the previous version is not possible.
 
@@ -217,7 +218,7 @@ class History:
             version = Version(keys.key_id, place, "adopted", "active", now(), COMPLETED, dict(keys.values))
             self.versions.append(version)
         version.state = "active"
-        version.listed = _entries(listed)
+        version.listed = [*map(without_unset, listed)]
         self.stages["current"] = version.key_id
         return version
 
@@ -228,7 +229,7 @@ class History:
         listed_anew = bool(same) and set(current) != set(keys.values)
         return listed_anew and not self.open_rotation and all(current[name] == keys.values[name] for name in same)
 
-    def add_pending(self, keys: KeySet, rotation_id: str, listed: Sequence[Mapping[str, Any]] = ()) -> Version:
+    def add_pending(self, keys: KeySet, rotation_id: str, listed: KeyEntries = ()) -> Version:
         """Put a new version next to the current one. Raises E_KEY_REUSED, E_STORE_STAGE without a current one."""
         self.stage("current")
         self.refuse_reused(keys)
@@ -240,7 +241,7 @@ class History:
             now(),
             None,
             dict(keys.values),
-            listed=_entries(listed),
+            listed=[*map(without_unset, listed)],
         )
         self.versions.append(version)
         self.stages["pending"] = version.key_id
@@ -383,11 +384,6 @@ class History:
             "key_set_ids": {stage: version.key_id for stage, version in named.items()},
             "base": self.base,
         }
-
-
-def _entries(listed: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """Keys as an operator lists them, without what was left out."""
-    return [{name: value for name, value in entry.items() if value is not None} for entry in listed]
 
 
 def are_values(found: Any) -> bool:

@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypedDict, cast
 
+from ...module_utils._engine.crypto.key_entry import KeyEntries
+
 OK, WARN, STOP = "ok", "warn", "stop"
 SKIP = "skip"  # not configured or not checked, so nobody knows that it is well
 
@@ -40,7 +42,7 @@ class ChecklistOptions(TypedDict, total=False):
     authorization: Any
     notify: Any
     window: Mapping[str, Any] | None
-    settings: Sequence[Mapping[str, Any]]
+    settings: KeyEntries
     hosts: Sequence[str]
     services: Sequence[Mapping[str, Any]]
     database_dir: str

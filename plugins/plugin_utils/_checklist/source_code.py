@@ -4,10 +4,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from ...module_utils._destinations import destination_options
+from ...module_utils._engine.crypto.key_entry import KeyEntry, destination_of
 from .item import WARN, ChecklistItem, Observations
 
 CODE = "A key in source code is in its history and in every copy of it"
@@ -18,16 +16,16 @@ def literals(seen: Observations) -> list[ChecklistItem]:
     keys = [key for key in seen.options["settings"] if destination_options.is_in_source(key.get("destination"))]
     if not keys:
         return []
-    places = ", ".join(f"{key['name']} in {key['destination']['file']}" for key in keys)
+    places = ", ".join(f"{key['name']} in {destination_of(key)['file']}" for key in keys)
     moves = "; ".join(f"- {_path(key)} = ... + {_path(key)} = {_from_environment(key)}" for key in keys)
     return [ChecklistItem("keys", WARN, f"{CODE}: {places}", f"Move it to the environment, then rotate it: {moves}")]
 
 
-def _path(key: Mapping[str, Any]) -> str:
-    path = destination_options.path_of(key["name"], key["destination"])
+def _path(key: KeyEntry) -> str:
+    path = destination_options.path_of(key["name"], destination_of(key))
     return path if isinstance(path, str) else ".".join(path)
 
 
-def _from_environment(key: Mapping[str, Any]) -> str:
+def _from_environment(key: KeyEntry) -> str:
     value = f'os.environ["{key["name"]}"]'
     return f'{value}.split(",")' if key.get("keep") else value

@@ -5,11 +5,12 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from ...module_utils._destinations import agreement, destinations
+from ...module_utils._engine.crypto.key_entry import KeyEntries
 from ...module_utils._engine.crypto.key_set import KeySet
 from ...module_utils._errors.env_file import EnvNotSwitched
 from ...module_utils._errors.keys import KeysNotProved
@@ -26,7 +27,7 @@ class KeyFiles:
     """The environment file of a host, and which keys are in it or have a file of their own."""
 
     env_file: str
-    keys: Sequence[Mapping[str, Any]]
+    keys: KeyEntries
     dialect: str
 
     @property

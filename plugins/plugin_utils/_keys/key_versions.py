@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any
 
+from ...module_utils._engine.crypto.key_entry import KeyEntries
 from ...module_utils._engine.crypto.key_set import KeySet
 from ...module_utils._errors.base import RotationError
 from ...module_utils._errors.counts import counted
@@ -32,7 +33,7 @@ SHOWN = 10  # backups in a message
 class VersionRequest:
     """What is asked of the store: the options of ``key_version``, and whether the run is dry."""
 
-    keys: Sequence[Mapping[str, Any]]
+    keys: KeyEntries
     rotation_id: str
     dialect: str
     dry: bool

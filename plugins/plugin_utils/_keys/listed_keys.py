@@ -4,16 +4,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from typing import Any
+from collections.abc import Collection, Sequence
 
+from ...module_utils._engine.crypto.key_entry import KeyEntries
 from ...module_utils._errors.keys import KeyUnlisted
 from ...module_utils._stores.history import History
 
-Entries = Sequence[Mapping[str, Any]]  # each {name, destination, type}
 
-
-def recorded(history: History, keys: Entries) -> Entries:
+def recorded(history: History, keys: KeyEntries) -> KeyEntries:
     """The keys of the current version, whatever is listed today; of an empty store those that are.
 
     Each has its entry in ``keys``, otherwise the one with which it was rotated.
@@ -25,7 +23,7 @@ def recorded(history: History, keys: Entries) -> Entries:
     return [listed.get(name, {"name": name}) for name in current.values]
 
 
-def refuse_unlisted(history: History, keys: Entries, former: Collection[str]) -> None:
+def refuse_unlisted(history: History, keys: KeyEntries, former: Collection[str]) -> None:
     """Raise E_KEY_UNLISTED if a key was rotated, and is neither listed any more nor among the ``former`` ones.
 
     While a rotation is open, its keys cannot be given up.

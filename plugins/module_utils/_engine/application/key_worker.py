@@ -27,6 +27,7 @@ from typing import Any
 from ..._destinations import destinations, editor
 from ..._destinations.dialects import DIALECTS
 from ..._errors.base import RotationError
+from ..crypto.key_entry import KeyEntries, KeyEntry
 from . import django_project, function_verdicts, model_fields
 from .process_environment import ProcessEnvironment
 
@@ -41,7 +42,7 @@ class ApplicationLocation:
     settings_module: str | None
     env_file: str | None
     dialect: str
-    keys: Sequence[Mapping[str, Any]]  # as the operator lists them
+    keys: KeyEntries  # as the operator lists them
     service_environment: Callable[[], ProcessEnvironment] = ProcessEnvironment  # reads what the service gives to it
 
     def exported(self, keys: Mapping[str, str]) -> dict[str, str]:
@@ -269,12 +270,12 @@ def use_keys(place: ApplicationLocation, keys: Mapping[str, str]) -> None:
     builtins.open = io.open = opened
 
 
-def _read_here(place: ApplicationLocation, keys: Mapping[str, str]) -> list[Mapping[str, Any]]:
+def _read_here(place: ApplicationLocation, keys: Mapping[str, str]) -> list[KeyEntry]:
     """Those of ``keys`` that the application itself reads in a file, as the operator lists them."""
     listed = {key["name"]: key for key in place.keys}
     files = destinations.files(place.keys)
-    described = [listed.get(name, {"name": name}) for name in keys]
-    found: list[Mapping[str, Any]] = [key for key in described if key["name"] in files]
+    described: list[KeyEntry] = [listed.get(name, {"name": name}) for name in keys]
+    found = [key for key in described if key["name"] in files]
     lines = destinations.names_of_env_file(described)
     if place.env_file is None or not lines or not DIALECTS[place.dialect].read_by_application:
         return found

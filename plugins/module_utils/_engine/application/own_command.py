@@ -27,6 +27,7 @@ from ..._errors.application import OwnCommandFailed, OwnCommandUnknown
 from ..._errors.base import RotationError
 from ..._errors.catalogue import build_error
 from ..._errors.options import InvalidOption
+from ..crypto.key_entry import KeyEntries
 from ..crypto.key_set import split_list
 from ..postgres.connection import OUR_SETTING, OURS
 from . import django_project, key_worker, process_environment
@@ -65,7 +66,7 @@ class OwnCommand:
         """The command in the plan, where each entry has a ``column``."""
         return {"column": self.name, "arguments": list(self.arguments), "new_keys": dict(self.new_keys)}
 
-    def refuse_unfit(self, keys: Sequence[Mapping[str, Any]]) -> None:
+    def refuse_unfit(self, keys: KeyEntries) -> None:
         """Raise E_OWN_COMMAND_UNKNOWN unless the application, which has started, has this command, and E_OPTION for one
         of ``keys``, as the operator lists them, that it would get in no way that is known."""
         from django.core.management import get_commands

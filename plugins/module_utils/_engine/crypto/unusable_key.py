@@ -6,9 +6,9 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable, Mapping
-from typing import Any
 
 from ..._errors.keys import KeyUnusable
+from .key_entry import KeyEntry
 from .tokens import Opened, SingleTokenCipher
 
 # As plugin_utils/_services/key_generation.py generates them, but always the same value.
@@ -20,7 +20,7 @@ SAMPLES: Mapping[str, Callable[[int | None], str]] = {
 }
 
 
-def sample_value(entry: Mapping[str, Any]) -> str | None:
+def sample_value(entry: KeyEntry) -> str | None:
     """A value of the type of a key; None if values of the type are not generated here."""
     make = SAMPLES.get(entry.get("type") or "token_urlsafe")
     return make(entry.get("bytes")) if make else None

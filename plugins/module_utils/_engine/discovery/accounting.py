@@ -9,6 +9,7 @@ from typing import Any, TypedDict
 
 from ..application import django_project
 from ..application.key_uses import Use
+from ..crypto.key_entry import KeyEntries, KeyEntry
 from ..crypto.keyring import Keyring
 from ..crypto.unusable_key import sample_value
 from ..postgres import catalog, sql
@@ -171,7 +172,7 @@ def _is_candidate(read: sql.Composable) -> sql.Composable:
 def keys(
     surveys: Sequence[Survey],
     keyring: Keyring,
-    described: Sequence[Mapping[str, Any]],
+    described: KeyEntries,
     uses: Callable[[], Mapping[str, Sequence[Use]]],
 ) -> list[Finding]:
     """Findings about keys that no target depends on and that are not declared to sign only, and about keys of a type
@@ -194,12 +195,12 @@ def keys(
     return found.with_text(stops=True)
 
 
-def signing(described: Sequence[Mapping[str, Any]]) -> set[str]:
+def signing(described: KeyEntries) -> set[str]:
     """The names of keys that are declared to sign only."""
     return {entry["name"] for entry in described if proposal.signs_only(entry)}
 
 
-def _put_unfit_type(found: Findings, entry: Mapping[str, Any], surveys: Sequence[Survey], keyring: Keyring) -> None:
+def _put_unfit_type(found: Findings, entry: KeyEntry, surveys: Sequence[Survey], keyring: Keyring) -> None:
     """Put down a key of which a new value would make no key for a target under it."""
     name, value = entry["name"], sample_value(entry)
     if value is None or name not in keyring.names:
@@ -248,7 +249,7 @@ class PlannedKey(TypedDict):
 def planned_keys(
     surveys: Sequence[Survey],
     keyring: Keyring,
-    described: Sequence[Mapping[str, Any]],
+    described: KeyEntries,
     uses: Mapping[str, Sequence[Use]],
 ) -> list[PlannedKey]:
     """Each key in the plan."""
@@ -280,7 +281,8 @@ def _format_uses(uses: Sequence[Use]) -> str:
     return "; ".join(words[:USES]) + more or "nothing that was found in code"
 
 
-def _declared(name: str, described: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
+def _declared(name: str, described: KeyEntries) -> KeyEntry:
     """The entry of a key as a person writes it to declare that it only signs."""
-    entry = next((dict(entry) for entry in described if entry["name"] == name), {"name": name})
+    undeclared: KeyEntry = {"name": name}
+    entry = next((entry for entry in described if entry["name"] == name), undeclared)
     return {**proposal.as_listed(entry), "use": "signing"}

@@ -6,9 +6,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import Any, TypedDict
+from typing import cast
 
 from ..._errors.option_names import variable_of
+from ..crypto.key_entry import KeyEntries, KeyEntry, without_unset
 
 # Of a value, the type of a key that generates another one like it. Any other type is the default one.
 _TYPES = (
@@ -16,15 +17,6 @@ _TYPES = (
     ("hex", re.compile(rb"(?:[0-9a-f]{2}){32,}")),
     ("openpgp", re.compile(rb"-----BEGIN PGP .*", re.DOTALL)),
 )
-
-
-class KeyEntry(TypedDict, total=False):
-    """What is proposed of an entry of the option ``keys``."""
-
-    name: str
-    type: str
-    bytes: int
-    keep: int
 
 
 def entry(name: str, values: Sequence[bytes]) -> KeyEntry:
@@ -40,7 +32,7 @@ def entry(name: str, values: Sequence[bytes]) -> KeyEntry:
     return made
 
 
-def line(entries: Iterable[Mapping[str, Any]]) -> str:
+def line(entries: Iterable[KeyEntry]) -> str:
     """The entries as one line of YAML."""
     shown = ["{" + ", ".join(f"{name}: {value}" for name, value in each.items()) + "}" for each in entries]
     return f"{variable_of('keys')}: [{', '.join(shown) or '{name: ...}'}]"
@@ -59,21 +51,18 @@ def propose(settings: Mapping[str, Sequence[bytes]], env: Mapping[str, str]) -> 
 _DEFAULTS = {"type": "token_urlsafe", "keep": 0, "use": "encryption"}
 
 
-def signs_only(entry: Mapping[str, Any]) -> bool:
+def signs_only(entry: KeyEntry) -> bool:
     """Whether a listed key is declared to encrypt nothing."""
     return entry.get("use") == "signing"
 
 
-def as_listed(entry: Mapping[str, Any]) -> Mapping[str, Any]:
+def as_listed(entry: KeyEntry) -> KeyEntry:
     """An entry as a person writes it: without what is not set, or is the default."""
-    return {
-        member: value for member, value in entry.items() if value is not None and _DEFAULTS.get(member, "") != value
-    }
+    given = without_unset(entry)
+    return cast("KeyEntry", {member: value for member, value in given.items() if _DEFAULTS.get(member, "") != value})
 
 
-def with_listed(
-    proposed: Sequence[Mapping[str, Any]], listed: Sequence[Mapping[str, Any]], used: Collection[str]
-) -> list[Mapping[str, Any]]:
+def with_listed(proposed: KeyEntries, listed: KeyEntries, used: Collection[str]) -> list[KeyEntry]:
     """The proposal with the ``listed`` entries that it lacks and that must stay: of keys that are ``used``, or that
     only sign. The application may know such a key under another name, or only in its own functions."""
     names = {entry["name"] for entry in proposed}

@@ -10,10 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import combinations
-from typing import Any
+from typing import cast
 
 from ..application import encrypting_code
 from ..application.key_uses import Use
+from ..crypto.key_entry import KeyEntries, KeyEntry
 from ..crypto.key_set import KeySet, split_list
 from ..crypto.keyring import Keyring
 from . import proposal
@@ -44,7 +45,7 @@ def parts_of(value: str) -> set[str]:
 def of_variables(
     keyring: Keyring,
     env: Mapping[str, str],
-    keys: Sequence[Mapping[str, Any]],
+    keys: KeyEntries,
     uses: Callable[[Collection[str]], Mapping[str, Sequence[Use]]],
 ) -> Iterator[Finding]:
     """Variables of the ``env`` file that are not among the ``keys``, as a person lists these. ``uses`` says who reads
@@ -66,7 +67,7 @@ def of_variables(
                 yield _finding(name, what, key, advice) if encrypts else word
             elif env[name] == value:
                 entry = listed.get(key, {"name": key})
-                twin = {member: value for member, value in entry.items() if member not in OWN}
+                twin = cast("KeyEntry", {member: value for member, value in entry.items() if member not in OWN})
                 line = proposal.line([entry, {**twin, "name": name}])
                 yield _finding(name, what, key, LIST_BOTH.format(name=name, line=line) + not_a_key)
             else:
