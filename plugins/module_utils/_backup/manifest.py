@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from typing import TYPE_CHECKING, Any, TypedDict
 
+from .._engine.postgres.structure import Structure
 from .._errors.backup import BackupList, BackupManifest, BackupUndescribed
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ class DumpedData(ArchiveFiles):
     path: str
     snapshot: SnapshotMoment
     tables: Mapping[str, TableCount]
-    structure: Mapping[str, Any]
+    structure: Structure
 
 
 class DumpedServer(TypedDict):
@@ -108,7 +109,7 @@ class Manifest:
     encrypted_to: Sequence[str] = ()  # age recipients; without one the dump is not encrypted
     key_ids: Sequence[str] = ()  # versions of the keys without which its rows cannot be read
     tables: Mapping[str, TableCount] = field(default_factory=dict)  # {"schema.table": {rows, hash}}
-    structure: Mapping[str, Any] = field(default_factory=dict)  # see _engine/postgres/structure.py
+    structure: Structure = field(default_factory=Structure)
     settings: KeptSettings | None = None
     facts: DatabaseProperties | None = None
     proof: Proof | None = None

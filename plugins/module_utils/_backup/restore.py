@@ -32,7 +32,7 @@ from .._options.engine_request import Purpose, request_of
 from . import dump, manifest, pg_client
 from .database_properties import DatabaseProperties
 from .database_swap import DatabaseSwap
-from .manifest import Manifest
+from .manifest import Manifest, SnapshotMoment
 
 NO_VALUES = ("E_NO_TARGETS", "E_OTHER_KEYS")  # by which a look ends that has found nothing wrong, and no value
 
@@ -48,18 +48,29 @@ class RestoredDatabase(TypedDict, total=False):
     under: Mapping[str, int]
 
 
+class BackupFacts(TypedDict, total=False):
+    """What a person reads of a backup; nothing if there is none."""
+
+    rotation_id: str
+    snapshot: SnapshotMoment
+    path: str
+    size: int
+    sha256: str | None
+    key_ids: Sequence[str]
+
+
 class RestoreResult(TypedDict):
     """Of the ``backup`` the facts that a person reads. ``lost`` are rows of tables."""
 
     changed: bool
-    backup: Mapping[str, Any]
+    backup: BackupFacts
     restored: RestoredDatabase
     lost: list[Mapping[str, Any]]
 
 
 class DropResult(TypedDict):
     changed: bool
-    backup: Mapping[str, Any]
+    backup: BackupFacts
     dropped: list[str]
     sought: list[str]
 
@@ -68,7 +79,7 @@ class FoundBackup(TypedDict):
     """By alias: tables that the database in use lacks, of the backup and of the models, and the copies left over."""
 
     changed: bool
-    backup: Mapping[str, Any]
+    backup: BackupFacts
     missing: Mapping[str, Sequence[str]]
     gone: Mapping[str, Sequence[str]]
     copies: Mapping[str, Mapping[str, str]]
@@ -440,6 +451,12 @@ def _result(
     }
 
 
-def _select_facts(described: Manifest) -> Mapping[str, Any]:
-    document = described.as_document()
-    return {name: document[name] for name in ("rotation_id", "snapshot", "path", "size", "sha256", "key_ids")}
+def _select_facts(described: Manifest) -> BackupFacts:
+    return {
+        "rotation_id": described.rotation_id,
+        "snapshot": described.snapshot,
+        "path": described.path,
+        "size": described.size,
+        "sha256": described.sha256,
+        "key_ids": described.key_ids,
+    }

@@ -56,6 +56,13 @@ class DatabaseFacts(TypedDict):
     sees_replicas: bool
 
 
+class SchemeSpeed(TypedDict):
+    """Seconds for one value by scheme, and for one row that is written (None: not known)."""
+
+    values: dict[str, float]
+    row: float | None
+
+
 class SecretKeyUsers(TypedDict, total=False):
     """What signs with SECRET_KEY, and how many tasks wait in a queue of such (None: not known). ``keys`` are
     the current keys whose value the setting has."""

@@ -16,7 +16,7 @@ from typing import Any
 from .._errors.base import RotationError
 from .crypto.keyring import Keyring
 from .crypto.tokens import Opened
-from .fact_types import SIGNERS, DatabaseFacts, SecretKeyUsers
+from .fact_types import SIGNERS, DatabaseFacts, SchemeSpeed, SecretKeyUsers
 from .migration import NAME
 from .postgres.connection import Database
 
@@ -77,7 +77,7 @@ def _or_none(database: Database, sql: str) -> Any:
     return found[0][0] if found else None
 
 
-def speed(database: Database, keyring: Keyring, schemes: Sequence[str]) -> dict[str, Any]:
+def speed(database: Database, keyring: Keyring, schemes: Sequence[str]) -> SchemeSpeed:
     """Seconds for one value by scheme, made and opened by one process, and for one row written. Nothing stays.
 
     The rows are those of a temporary table, in a transaction that is rolled back. Without the right to make one, what

@@ -40,9 +40,10 @@ from .discovery.findings import KINDS, Finding, Findings, refuse, unsettled
 from .discovery.layer_classes import NESTED
 from .discovery.settlements import BY_COMMAND, UNREADABLE, Settlements
 from .postgres import lease
-from .postgres.connection import Database
+from .postgres.connection import Database, Direct
 from .proof import census, function_keys, kept_columns, outside
 from .proof.census import Census
+from .proof.census_result import RowsNeeding
 from .proof.row_digests import EachRow
 from .rewrite import fence, prepared
 from .rewrite.concurrent_writers import ConcurrentWrites
@@ -78,9 +79,7 @@ class Request:
     base: str = "current"  # the stage everything was under when the open rotation began
     env_file: str | None = None
     dialect: str = "dotenv"
-    direct: Mapping[str, Mapping[str, Any]] = field(
-        default_factory=dict
-    )  # by alias: host and port of the server itself
+    direct: Mapping[str, Direct] = field(default_factory=dict)  # by alias
     aliases: Sequence[str] = ()  # the databases to open; all that there are without it
     key_files: Mapping[str, str] = field(default_factory=dict)  # keys that are read in another file: their paths
     keys: KeyEntries = ()  # as the operator lists them
@@ -403,7 +402,7 @@ class Application:
         refuse(each for each in found if each not in passed)
         return passed
 
-    def needing_outside(self, found: Collection[Finding], stages: Collection[str]) -> list[dict[str, Any]]:
+    def needing_outside(self, found: Collection[Finding], stages: Collection[str]) -> list[RowsNeeding]:
         """Of the columns outside of a rotation that were ``found``, those with values under one of these stages."""
         columns = {each.column for each in found}
         return [

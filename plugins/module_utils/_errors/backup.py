@@ -195,8 +195,8 @@ class SequenceDiffers(RotationError):
     code = "E_SEQUENCE"
     sequence: str
     found: int
-    low: str
-    high: str
+    low: int
+    high: int
     problem = (
         "sequence {sequence} is at {found} in the restored copy, and was between {low} and {high} during the backup"
     )

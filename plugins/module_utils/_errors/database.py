@@ -165,7 +165,7 @@ class DatabaseLocked(RotationError):
     user: str
     host: str
     since: str
-    pid: str
+    pid: int
     problem = "rotation {holder} runs on this database as {user} from {host} since {since} (backend {pid})"
     remedy = "Wait for it to end. If it is dead: SELECT pg_terminate_backend({pid})"
 

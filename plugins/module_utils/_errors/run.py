@@ -135,7 +135,7 @@ class RotationRunning(RotationError):
     user: str
     host: str
     since: str
-    pid: str
+    pid: int
     problem = "rotation {rotation_id} is being worked on by {user} on {host} since {since} (process {pid})"
     remedy = "Wait for it to end, then run the same command again."
 

@@ -18,6 +18,7 @@ from .._engine import rotation
 from .._engine.crypto.key_set import KeySet
 from .._engine.crypto.keyring import Keyring
 from .._engine.discovery.layer_classes import NESTED
+from .._engine.postgres.lease import Holder
 from .._engine.proof import census
 from .._engine.proof.census import Tally
 from .._engine.proof.census_result import CensusResult
@@ -127,7 +128,7 @@ class _Look:
         self.picture["response"] = compared
         return slow
 
-    def overdue(self, watched: Watched, died: Mapping[str, Any] | None) -> list[RotationError]:
+    def overdue(self, watched: Watched, died: Holder | None) -> list[RotationError]:
         """What the logs say, and what of the rotation is overdue or left over."""
         return [
             *_logs(self.picture["logs"], self._params["log_errors"]),
@@ -352,7 +353,7 @@ def _logs(logs: LogPicture, tolerated: int) -> Iterator[RotationError]:
 
 
 def _rotation(
-    params: Mapping[str, Any], known: RotationFacts, time: str, died: Mapping[str, Any] | None
+    params: Mapping[str, Any], known: RotationFacts, time: str, died: Holder | None
 ) -> Iterator[RotationError]:
     """What the store's history says is overdue or left over, the latter only where it was asked just now; and what the
     lease of a run that ``died`` says."""

@@ -15,7 +15,7 @@ import json
 import os
 import socket
 
-from .._engine.postgres.lease import SHOWN, Holder
+from .._engine.postgres.lease import Holder
 from .._errors.record import RecordWrite
 from .._errors.run import RotationRunning
 from .._system import atomic_file, child_processes
@@ -59,7 +59,13 @@ class Lease:
         """Raise E_RUNNING unless the run of ``pid`` holds the lease, or nobody alive does."""
         held = self._held()
         if held is not None and held["pid"] != pid and alive(held):
-            raise RotationRunning(**{name: held[name] for name in SHOWN})
+            raise RotationRunning(
+                rotation_id=held["rotation_id"],
+                user=held["user"],
+                host=held["host"],
+                since=held["since"],
+                pid=held["pid"],
+            )
 
     def _held(self) -> Holder | None:
         try:

@@ -5,11 +5,11 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from .host_task import HostTask, ModuleResult
+from .host_task import HostTask, ModuleResult, TaskParams
 
 TRIES = 5  # to drop the triggers of a fence that refuses nothing any more, and what was prepared
 
@@ -49,7 +49,7 @@ def change_lease(task: HostTask) -> ModuleResult:
 
 
 @contextlib.contextmanager
-def databases_of(params: Mapping[str, Any], label: str, *, settings_only: bool = False) -> Iterator[Sequence[Any]]:
+def databases_of(params: TaskParams, label: str, *, settings_only: bool = False) -> Iterator[Sequence[Any]]:
     """The databases of the application, connected, without the replicas; by its settings alone, or of the application
     as it starts."""
     from .._engine.application import django_project

@@ -57,7 +57,7 @@ def _sessions(databases: Sequence[Database], params: TaskParams) -> list[HeldSes
     return processes.with_holders(sessions.list_sessions(databases, params["sessions_allowed"]))
 
 
-def _of_django(application: Application, request: Request, params: TaskParams) -> tuple[dict[str, Any], Any]:
+def _of_django(application: Application, request: Request, params: TaskParams) -> tuple[ModuleResult, Any]:
     """What is asked of Django before it lets the databases go, and how fast the application reads a value."""
     from .._engine import host_facts
     from .._engine.proof import model_reading
@@ -70,7 +70,7 @@ def _of_django(application: Application, request: Request, params: TaskParams) -
     }, read
 
 
-def _held_in_caches(application: Application) -> dict[str, Any]:
+def _held_in_caches(application: Application) -> ModuleResult:
     """The caches that outlive the processes, and what they and the sessions hold under the old keys."""
     from .._engine.application import lasting_caches
     from .._engine.discovery import cached_tokens
@@ -84,7 +84,7 @@ def _held_in_caches(application: Application) -> dict[str, Any]:
     }
 
 
-def _preparation(application: Application, request: Request, *, wanted: bool) -> dict[str, Any]:
+def _preparation(application: Application, request: Request, *, wanted: bool) -> ModuleResult:
     """The tables that cannot be prepared, with why, and how many bytes what is prepared needs."""
     from .._engine import preparation
     from .._engine.crypto import schemes

@@ -112,7 +112,7 @@ class Examined:
     prepared: PreparedCensus | None = None
     traced: bool = False
 
-    def as_result(self) -> dict[str, Any]:
+    def as_result(self) -> ModuleResult:
         if self.prepared is None or not self.traced:
             return {}
         changes = {table: dict(counts) for table, counts in self.prepared.changes.items() if counts}
@@ -127,7 +127,7 @@ def _stay_the_one_run(run: Reencryption, until_end: contextlib.ExitStack) -> Non
         until_end.enter_context(contextlib.closing(database.another()))
 
 
-def _fence(application: Any, params: TaskParams) -> dict[str, Any]:
+def _fence(application: Any, params: TaskParams) -> ModuleResult:
     """Keep other sessions from writing, before any value is looked at."""
     from .._engine.rewrite import fence
 

@@ -10,11 +10,11 @@ import functools
 import json
 import os
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from .._errors.restore import BackupNotFound, RestoreEngine
-from .host_task import HostTask, ModuleResult
+from .host_task import HostTask, ModuleResult, TaskParams
 
 if TYPE_CHECKING:
     from .._backup.dump import Backup
@@ -54,7 +54,7 @@ def repair_values(task: HostTask) -> ModuleResult:
     return {"changed": changed, "repaired": dict(repaired), "left": left, "kept": kept.path if repaired else ""}
 
 
-def _backup(params: Mapping[str, Any], alias: str) -> tuple[Backup, Manifest]:
+def _backup(params: TaskParams, alias: str) -> tuple[Backup, Manifest]:
     """The backup of a database, and its manifest. Raises E_BACKUP_NONE, E_RESTORE_ENGINE."""
     from .._backup import dump
 
@@ -66,7 +66,7 @@ def _backup(params: Mapping[str, Any], alias: str) -> tuple[Backup, Manifest]:
     return one, described
 
 
-def _copied(stack: contextlib.ExitStack, params: Mapping[str, Any], database: Any) -> Any:
+def _copied(stack: contextlib.ExitStack, params: TaskParams, database: Any) -> Any:
     """The copy of the backup, where proofs are made; by the ``admin``, if one is named."""
     from .._backup import pg_client, restore_proof
     from .._engine.postgres.connection import Database

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from .._errors.base import RotationError
 from .._errors.env_file import EnvNotSwitched
@@ -24,6 +24,15 @@ if TYPE_CHECKING:
 SHOWN = 50  # rows of a column that the record names
 
 
+class SinceFirstWrite(TypedDict, total=False):
+    """Whether the data is the ``same`` as before the first write, and the first rows that are not, by column and by
+    table."""
+
+    same: bool
+    written_rows: dict[str, list[str]]
+    added_rows: dict[str, list[str]]
+
+
 @dataclass
 class Compared:
     """The census that was compared with the baseline, and what differs: how many rows another process wrote by table,
@@ -33,11 +42,11 @@ class Compared:
 
     tallies: Any
     composed: list[CensusResult] | None = None
-    meanwhile: dict[str, Any] = field(default_factory=dict)
+    meanwhile: dict[str, dict[str, int]] = field(default_factory=dict)
     written: dict[str, list[str]] = field(default_factory=dict)
     added: dict[str, list[str]] = field(default_factory=dict)
     differing: dict[str, list[str]] = field(default_factory=dict)
-    since: dict[str, Any] = field(default_factory=dict)
+    since: SinceFirstWrite = field(default_factory=lambda: SinceFirstWrite())
 
     @property
     def results(self) -> list[CensusResult]:
@@ -182,7 +191,7 @@ def _reported(params: TaskParams, application: Any) -> Compared:
         stage, rows = left
         tallies = application.census(stage, each_row=rows)
         looks = rows.looks({target.table.label for target in application.targets})
-    since = {
+    since: SinceFirstWrite = {
         "same": all(look.is_same for look in looks.values()),
         "written_rows": _first(_by_column(tallies, looks, lambda look, column: look.values.get(column, []))),
         "added_rows": _first(_added(looks)),
@@ -201,7 +210,7 @@ def _damaged(params: TaskParams, application: Any, written: dict[str, list[str]]
     return [list(each) for each in damage.find_damaged(rows, application.targets, application.keyring)]
 
 
-def _named(compared: Compared) -> dict[str, Any]:
+def _named(compared: Compared) -> ModuleResult:
     """Of a census that was refused: what was counted, and the rows that say why."""
     return {
         "targets": _targets(compared.results),
@@ -216,7 +225,7 @@ def _first(rows: dict[str, list[str]]) -> dict[str, list[str]]:
     return {name: each[:SHOWN] for name, each in rows.items()}
 
 
-def _targets(results: list[CensusResult]) -> list[dict[str, Any]]:
+def _targets(results: list[CensusResult]) -> list[ModuleResult]:
     return [column.as_result() for column in results]
 
 
@@ -338,7 +347,7 @@ def _unwrapped(baseline: list[CensusResult]) -> dict[str, dict[str, int]]:
     return found
 
 
-def _unopened(params: TaskParams, tallies: Any) -> dict[str, Any]:
+def _unopened(params: TaskParams, tallies: Any) -> ModuleResult:
     """Those that were let pass."""
     from .._engine.proof import census
 

@@ -4,12 +4,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from ansible.utils.display import Display
 
+from ...module_utils._engine.proof.census_result import RowsNeeding
 from ...module_utils._errors.values import RollbackLoses
 from .._report import data_state
 from .._task_types import TaskResult
@@ -38,7 +38,7 @@ class RollbackLoss:
         return {**self.census, "failed": True, **self._error().as_result()}
 
     @property
-    def _needing(self) -> Sequence[Mapping[str, Any]]:
+    def _needing(self) -> Sequence[RowsNeeding]:
         return self.census.get("needing") or ()
 
     @property

@@ -16,7 +16,7 @@ import time
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import FrameType
-from typing import Any
+from typing import Any, TypedDict
 
 MOST_FILES = 5000  # that are opened
 MOST_SECONDS = 20.0
@@ -34,6 +34,15 @@ OF_DJANGO: tuple[tuple[str, str, str, str], ...] = (
 )
 
 
+class PlannedUse(TypedDict):
+    """A use in a plan."""
+
+    file: str
+    line: int
+    function: str
+    what: str
+
+
 @dataclass(frozen=True, order=True)
 class Use:
     """One place that reads a key: file, line and function (empty in the body of a module), and how it is known."""
@@ -43,7 +52,7 @@ class Use:
     function: str
     what: str
 
-    def as_planned(self) -> dict[str, Any]:
+    def as_planned(self) -> PlannedUse:
         return {"file": self.file, "line": self.line, "function": self.function, "what": self.what}
 
     def __str__(self) -> str:

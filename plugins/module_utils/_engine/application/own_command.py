@@ -21,7 +21,7 @@ import signal
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypedDict
 
 from ..._errors.application import OwnCommandFailed, OwnCommandUnknown
 from ..._errors.base import RotationError
@@ -29,7 +29,7 @@ from ..._errors.catalogue import build_error
 from ..._errors.options import InvalidOption
 from ..crypto.key_entry import KeyEntries
 from ..crypto.key_set import split_list
-from ..postgres.connection import OUR_SETTING, OURS
+from ..postgres.connection import OUR_SETTING, OURS, Direct
 from . import django_project, key_worker, process_environment
 
 LOOK_SECONDS = 0.5  # between two looks at a wish to stop
@@ -39,6 +39,14 @@ HOW = (
 )
 _NAME = re.compile(r"(rotate|regenerate|rekey|reencrypt|re_encrypt|rewrap)", re.IGNORECASE)
 _SUBJECT = re.compile(r"key|secret|encrypt", re.IGNORECASE)
+
+
+class PlannedCommand(TypedDict):
+    """The command in a plan, in which it is called a column as the entries of all parts are."""
+
+    column: str
+    arguments: list[str]
+    new_keys: dict[str, str]
 
 
 @dataclass(frozen=True)
@@ -62,7 +70,7 @@ class OwnCommand:
             raise InvalidOption(name="O(command)", found="has no name", advice="Set it, such as name: rotate-db-key.")
         return cls(described["name"], tuple(described.get("arguments") or ()), dict(described.get("new_keys") or {}))
 
-    def as_planned(self) -> dict[str, Any]:
+    def as_planned(self) -> PlannedCommand:
         """The command in the plan, where each entry has a ``column``."""
         return {"column": self.name, "arguments": list(self.arguments), "new_keys": dict(self.new_keys)}
 
@@ -106,7 +114,7 @@ class CommandProcess:
         self,
         place: key_worker.ApplicationLocation,
         command: OwnCommand,
-        direct: Mapping[str, Mapping[str, Any]],
+        direct: Mapping[str, Direct],
     ) -> None:
         if django_project.is_started():
             raise RuntimeError("a process of the application was forked after Django had started")
@@ -162,7 +170,7 @@ def _joined(value: str, others: Iterator[str]) -> str:
 def _serve(
     place: key_worker.ApplicationLocation,
     command: OwnCommand,
-    direct: Mapping[str, Mapping[str, Any]],
+    direct: Mapping[str, Direct],
     connection: Any,
     other: Any,
 ) -> None:
@@ -186,7 +194,7 @@ def _end_with(connection: Any) -> None:
 def _outcome(
     place: key_worker.ApplicationLocation,
     command: OwnCommand,
-    direct: Mapping[str, Mapping[str, Any]],
+    direct: Mapping[str, Direct],
     values: CommandValues,
 ) -> tuple[Any, ...]:
     try:
@@ -220,7 +228,7 @@ def _number(code: Any) -> int:
     return code if isinstance(code, int) else 1
 
 
-def _claim_sessions(direct: Mapping[str, Mapping[str, Any]]) -> None:
+def _claim_sessions(direct: Mapping[str, Direct]) -> None:
     """The fence lets the sessions of the command pass. They go to the servers themselves, past a pooler, where such a
     setting would become that of another session."""
     from django.db import connections

@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any, TypedDict
 
 from ..application import django_project
-from ..application.key_uses import Use
+from ..application.key_uses import PlannedUse, Use
 from ..crypto.key_entry import KeyEntries, KeyEntry
 from ..crypto.keyring import Keyring
 from ..crypto.unusable_key import sample_value
@@ -243,7 +243,7 @@ class PlannedKey(TypedDict):
     key: str
     use: str
     targets: Sequence[str]
-    uses: Sequence[Mapping[str, Any]]
+    uses: Sequence[PlannedUse]
 
 
 def planned_keys(

@@ -14,7 +14,7 @@ import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Union
 
 from ..._errors.base import RotationError
 from ..._errors.database import (
@@ -120,7 +120,8 @@ SEE_ROW = (
     "The same row would stop it again: see the server's log for the row, and for the constraint or the trigger that "
     "refuses it, and fix one of them. Then run the same command again."
 )
-NOWHERE: Mapping[str, Any] = {}
+Direct = Mapping[str, Union[str, int]]  # parameters of libpq for the server itself, past a pooler
+NOWHERE: Direct = {}
 
 
 class Yielded(Exception):
@@ -156,10 +157,10 @@ class Session(NamedTuple):
     since: str
     ours: bool
 
-    def as_where(self) -> dict[str, Any]:
-        """For E_LOCKED."""
+    def as_error(self) -> DatabaseLocked:
+        """That it is of another run."""
         rotation = self.application.replace(APPLICATION_NAME, "")
-        return {"holder": rotation, "user": self.user, "host": self.host, "since": self.since, "pid": self.pid}
+        return DatabaseLocked(holder=rotation, user=self.user, host=self.host, since=self.since, pid=self.pid)
 
 
 def array(elements: Sequence[str | None]) -> str:
@@ -194,7 +195,7 @@ def _unpooled(wrapper: Any) -> Any:
     return alone
 
 
-def _of_django(connection: Any, direct: Mapping[str, Any]) -> dict[str, Any]:
+def _of_django(connection: Any, direct: Direct) -> dict[str, Any]:
     """The application's own parameters, without those that belong to another role or service than ``direct`` names."""
     others = {"service": ("host", "port", "user", "password"), "user": ("password",)}
     without = {name for given, names in others.items() if direct.get(given) for name in names}
@@ -226,7 +227,7 @@ class Patience:
 class Database:
     """A connection in autocommit mode. Every error of the driver becomes one of the catalogue, without its text."""
 
-    def __init__(self, alias: str, label: str, direct: Mapping[str, Any] = NOWHERE) -> None:
+    def __init__(self, alias: str, label: str, direct: Direct = NOWHERE) -> None:
         from django.db import connections
 
         self.alias = alias
@@ -248,7 +249,7 @@ class Database:
             self._raw = self._django.get_new_connection(params)
         except self._errors as exc:  # of a failed connection libpq has no SQLSTATE, only words in the server's language
             if _PASSWORD.search(str(exc)):
-                role = direct.get("user") or settings["USER"]
+                role = str(direct.get("user") or settings["USER"])
                 raise DatabasePasswordRefused(alias=alias, place=where, role=role) from None
             raise DatabaseConnectFailed(alias=alias, place=where, error=type(exc).__name__) from None
         self._raw.autocommit = True
@@ -475,7 +476,7 @@ class Database:
         while (other := self._enter(run, step)) is not None:
             patience = STEP_SECONDS if other.ours else LOCK_SECONDS
             if time.monotonic() > asked + patience:
-                raise DatabaseLocked(**other.as_where())
+                raise other.as_error()
             time.sleep(0.05)
 
     def _enter(self, run: str, step: str) -> Session | None:

@@ -11,11 +11,10 @@ from __future__ import annotations
 import contextlib
 import json
 import time
-from collections.abc import Mapping
-from typing import Any
+from typing import TypedDict
 
 from ..._errors.base import RotationError
-from ..._errors.database import DatabaseLeased, DatabaseLocked, LeaseNotCreated
+from ..._errors.database import DatabaseLeased, LeaseNotCreated
 from .connection import FORBIDDEN, LOCK_SECONDS, Database, Yielded
 
 TABLE = "tetech_key_rotation_lease"  # the same in a database
@@ -24,17 +23,26 @@ TABLE = "tetech_key_rotation_lease"  # the same in a database
 SHOWN = ("rotation_id", "user", "host", "since", "pid")
 
 
-def run_name(held: Mapping[str, Any]) -> str:
+class Holder(TypedDict, total=False):
+    """A run that holds a lease, as the table and the file have it: that of an earlier version may lack members."""
+
+    rotation_id: str
+    user: str
+    host: str
+    machine: str
+    pid: int
+    started: str
+    since: str
+
+
+def run_name(held: Holder) -> str:
     """One word for a run, the same in all its steps and no other run's."""
     return " ".join(str(held.get(member, "")) for member in ("host", "machine", "pid", "started"))
 
 
-def build_leased_error(alias: str, held: Mapping[str, Any]) -> RotationError:
+def build_leased_error(alias: str, held: Holder) -> RotationError:
     """E_LEASED: another run holds the lease of a database."""
-    return DatabaseLeased(alias=alias, table=TABLE, **{name: held.get(name, "unknown") for name in SHOWN})
-
-
-Holder = Mapping[str, Any]
+    return DatabaseLeased(alias=alias, table=TABLE, **{name: str(held.get(name, "unknown")) for name in SHOWN})
 
 
 def take(database: Database, mine: Holder, over: Holder | None = None) -> Holder | None:
@@ -53,7 +61,7 @@ def take(database: Database, mine: Holder, over: Holder | None = None) -> Holder
         if not session:
             return held
         if time.monotonic() > asked + LOCK_SECONDS:
-            raise DatabaseLocked(**session.as_where())
+            raise session.as_error()
         time.sleep(0.05)
 
 
@@ -90,7 +98,8 @@ def read_holder(database: Database) -> Holder | None:
     if not _exists(database):
         return None
     rows = database.rows(f"SELECT holder FROM {TABLE}", table=TABLE)
-    return dict(json.loads(rows[0][0])) if rows else None
+    held: Holder | None = json.loads(rows[0][0]) if rows else None
+    return held
 
 
 def refuse_other(database: Database, run: str) -> None:

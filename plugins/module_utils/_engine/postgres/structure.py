@@ -8,7 +8,7 @@ Names alone, since PostgreSQL may write a definition in other words once it has 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TypedDict
 
 from ..._errors.backup import SequenceDiffers, StructureDiffers
 from . import sql
@@ -68,9 +68,15 @@ WHERE NOT s.seqcycle AND c.relpersistence <> 't' AND has_table_privilege(c.oid, 
 Places = Mapping[str, int]
 
 
-def take(database: Database, before: Places) -> dict[str, Any]:
-    """``names`` of all that there is, and of each of ``sequences`` the places between which it was since ``before``: no
-    snapshot holds a sequence."""
+class Structure(TypedDict, total=False):
+    """``names`` of all that there is, and of each of ``sequences`` the places between which it was."""
+
+    names: list[str]
+    sequences: dict[str, list[int]]
+
+
+def take(database: Database, before: Places) -> Structure:
+    """The structure now, with where each sequence was since ``before``: no snapshot holds a sequence."""
     now = places(database)
     with fixed_settings(database):
         names = [name for query, about in NAMES.items() for (name,) in database.rows(_ours(query, *about))]
@@ -93,7 +99,7 @@ def _ours(query: str, catalog: str, oid: str, relation: str) -> str:
     return query.format(ours=OURS % {"catalog": f"'{catalog}'", "oid": oid, "relation": relation})
 
 
-def refuse_difference(expected: Mapping[str, Any], copy: Database) -> None:
+def refuse_difference(expected: Structure, copy: Database) -> None:
     """Raise E_STRUCTURE or E_SEQUENCE where the restored copy is not what ``take`` found, with the first difference."""
     at = places(copy)
     found = {*take(copy, at)["names"]}

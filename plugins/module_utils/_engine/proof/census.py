@@ -43,7 +43,7 @@ from ..postgres.catalog import Table, row_name, word
 from ..postgres.connection import Database
 from ..rewrite.journal import Journal
 from ..rewrite.throttle import Throttle
-from .census_result import DIGEST_MODULUS, CensusResult
+from .census_result import DIGEST_MODULUS, CensusResult, RowsNeeding
 from .repair_option import format_repair
 from .row_digests import EachRow, TableComparison
 from .table_pages import PAGE_ROWS, Page, PageRequest, TargetGroup, by_table, pages, spans
@@ -618,7 +618,7 @@ def refuse_other_than(stage: str, tallies: Sequence[Tally], keyring: Keyring) ->
         raise ValuesNotCurrent(count=count, rows=rows, key_id=keyring.key_id(stage))
 
 
-def needing(tallies: Sequence[Tally], keyring: Keyring, leaving: Collection[str]) -> list[dict[str, Any]]:
+def needing(tallies: Sequence[Tally], keyring: Keyring, leaving: Collection[str]) -> list[RowsNeeding]:
     """The values that an application may be unable to read once it loses the versions of the ``leaving`` stages, by
     column and class, with the first rows of each.
 
@@ -638,27 +638,22 @@ def needing(tallies: Sequence[Tally], keyring: Keyring, leaving: Collection[str]
         return name in leaving if name in keyring.stages else bool(leaving) and name != "empty"
 
     return [
-        {
-            "column": tally.target.name,
-            "class": name,
-            "count": count,
-            "rows": [f"{tally.target.name}:{row}" for row in tally.examples.get(name, ())[:EXAMPLES]],
-        }
+        _needing(tally, name, count, tally.examples.get(name, ()))
         for tally in tallies
         for name, count in tally.classes.items()
         if count and needs(tally, name)
     ] + [
-        {
-            "column": tally.target.name,
-            "class": value_class,
-            "count": rows.count,
-            "rows": [f"{tally.target.name}:{row}" for row in rows.first[:EXAMPLES]],
-        }
+        _needing(tally, name, rows.count, rows.first)
         for tally in tallies
-        for value_class, by_stage in ((OTHER_SCHEME, tally.others), (TOKEN_IN_TEXT, tally.in_text))
+        for name, by_stage in ((OTHER_SCHEME, tally.others), (TOKEN_IN_TEXT, tally.in_text))
         for stage, rows in by_stage.items()
         if stage in (*leaving, NESTED)
     ]
+
+
+def _needing(tally: Tally, name: str, count: int, rows: Sequence[str]) -> RowsNeeding:
+    column = tally.target.name
+    return {"column": column, "class": name, "count": count, "rows": [f"{column}:{row}" for row in rows[:EXAMPLES]]}
 
 
 def find_odd(tallies: Sequence[Tally], is_odd: Callable[[str], bool]) -> tuple[int, str]:

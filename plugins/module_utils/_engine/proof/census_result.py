@@ -4,12 +4,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
-from typing import Any
+from typing import Any, TypedDict
 
 EMPTY = "empty"  # the class of NULL and ''
 DIGEST_MODULUS = 1 << 256
+
+
+# Values of one column and class that may need a version that is about to leave, with the first of their rows.
+RowsNeeding = TypedDict("RowsNeeding", {"column": str, "class": str, "count": int, "rows": Sequence[str]})
 
 
 @dataclass(frozen=True)

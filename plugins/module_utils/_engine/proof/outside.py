@@ -9,7 +9,6 @@ That nothing opens was decided by a sample. Here every value is asked.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from typing import Any
 
 from ..crypto.keyring import Keyring
 from ..crypto.schemes import Scheme
@@ -19,13 +18,14 @@ from ..discovery.target_survey import ClosedColumn, Survey, Target
 from ..postgres import catalog
 from ..postgres.connection import Database
 from .census import Census, Rows, Tally, findings_of_rows
+from .census_result import RowsNeeding
 
 OUTSIDE = "outside"  # in place of a class of the census
 
 
 def needing(
     database: Database, survey: Survey, keyring: Keyring, columns: Collection[str], stages: Collection[str]
-) -> Iterator[dict[str, Any]]:
+) -> Iterator[RowsNeeding]:
     """Of these columns, those with values that open under one of the stages, with the first rows; as census.needing."""
     for closed in survey.closed:
         if closed.name in columns:

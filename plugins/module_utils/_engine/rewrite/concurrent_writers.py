@@ -9,13 +9,21 @@ since, and then bears a transaction of ours.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TypedDict
 
 from ..postgres.connection import Database
 
 MOST = 10_000  # rows of one table that are kept by name: more of them were not left running, they were never stopped
+
+
+class ConcurrentWritesResult(TypedDict):
+    """What one step tells the next one; transactions as the first and the last of each span."""
+
+    since: dict[str, str]
+    ours: dict[str, list[list[int]]]
+    rows: dict[str, list[str]]
 
 
 @dataclass
@@ -28,7 +36,7 @@ class ConcurrentWrites:
     rows: dict[str, set[str]] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, results: Iterable[Mapping[str, Any]]) -> ConcurrentWrites:
+    def of(cls, results: Iterable[ConcurrentWritesResult]) -> ConcurrentWrites:
         """All that the results of several steps know, from ``as_result``."""
         known = cls()
         for result in results:
@@ -46,7 +54,7 @@ class ConcurrentWrites:
         """Before a census: all transactions that are not over yet, and all that will begin, are later than it."""
         return cls(since={database.alias: database.oldest_running() for database in databases})
 
-    def as_result(self) -> dict[str, Any]:
+    def as_result(self) -> ConcurrentWritesResult:
         """For the next step; our transactions as spans, since most of them follow each other."""
         return {
             "since": self.since,
