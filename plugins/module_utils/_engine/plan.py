@@ -58,6 +58,14 @@ class PlannedTarget(TypedDict, total=False):
     under_later_keys: Mapping[int, int]
 
 
+class ColumnUnderOtherKeys(TypedDict):
+    """A column whose values are under settings that the listed keys do not feed."""
+
+    column: str
+    scheme: str
+    settings: list[str]
+
+
 @dataclass(frozen=True)
 class Plan:
     """The targets of an application by its databases, with the counts of a census if there is one.
@@ -107,7 +115,7 @@ class Plan:
         findings = (each for survey in self.surveys for each in survey.findings.of(kind))
         return sorted((each.column, each.facts[fact]) for each in findings)
 
-    def _under_other_keys(self) -> list[Mapping[str, Any]]:
+    def _under_other_keys(self) -> list[ColumnUnderOtherKeys]:
         schemes = {scheme.name: scheme for scheme in self.keyring.tried}
         return [
             {"column": column, "scheme": scheme, "settings": sorted(self.keyring.settings_of(schemes[scheme]))}

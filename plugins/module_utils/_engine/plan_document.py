@@ -13,6 +13,8 @@ from typing import Any
 from .._errors.option_names import variable_of
 from .plan_notices import TO_BE_READ
 
+PlanDocument = Mapping[str, Any]  # as YAML has it: people may have edited it
+Notice = Mapping[str, str]  # column, notice, todo, and a code if it stops
 FORMAT = 1
 COMPARED = ("targets", "under_other_keys", "empty_fields", "settlements", "left_alone", "command")
 SINCE = ("left_alone", "command")  # parts that a plan of an earlier version has not
@@ -23,18 +25,18 @@ SHOWN = 12  # findings of one message
 _NUMBER = re.compile(r"\d[\d,.]*")
 
 
-def stops(made: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+def stops(made: PlanDocument) -> list[Notice]:
     """The notices of a plan that stop a rotation."""
     return [notice for notice in made["notices"] if "code" in notice]
 
 
-def format_stops(made: Mapping[str, Any]) -> str:
+def format_stops(made: PlanDocument) -> str:
     """The columns of these notices with their codes, for a message; the code alone of what is about no column."""
     found = [f"{each['column']} ({each['code']})" if each["column"] else each["code"] for each in stops(made)]
     return ", ".join(found[:SHOWN]) + (f" and {len(found) - SHOWN} more" if len(found) > SHOWN else "")
 
 
-def plan_hash(made: Mapping[str, Any]) -> str:
+def plan_hash(made: PlanDocument) -> str:
     """SHA-256 over what a person approves: what is planned, and what the plan says of it."""
     found = sorted(
         {(each["column"], each.get("code", ""), _NUMBER.sub("#", each["notice"])) for each in made["notices"]}
@@ -42,7 +44,7 @@ def plan_hash(made: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps([content_hash(made), found]).encode("utf-8")).hexdigest()
 
 
-def content_hash(made: Mapping[str, Any]) -> str:
+def content_hash(made: PlanDocument) -> str:
     """SHA-256 over what is planned alone, without the counts: a rotation, and its rehearsal, keep to it."""
     targets = [{name: value for name, value in target.items() if name not in COUNTS} for target in made["targets"]]
     parts = [made[part] for part in COMPARED[1:] if part not in SINCE]
@@ -81,7 +83,7 @@ _CALLED = {
 }
 
 
-def difference(approved: Mapping[str, Any], made: Mapping[str, Any]) -> list[str]:
+def difference(approved: PlanDocument, made: PlanDocument) -> list[str]:
     """What is in one plan and not in the other, in words a person reads.
 
     Of notices, those of the catalogue that nobody has read: a trigger that is disabled for the rotation is no longer

@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from .postgres import sql
 from .postgres.catalog import row_name
@@ -142,7 +141,7 @@ class PreparedCounting:
             names = [row_name(each.prepared) for each in found if each.prepared is not None]
             self.each_row.forget(group.table, names)
 
-    def _rows(self, database: Database, group: TargetGroup, known: Mapping[str, Any]) -> PreparedRows | None:
+    def _rows(self, database: Database, group: TargetGroup, known: Mapping[str, CensusResult]) -> PreparedRows | None:
         """What is prepared of a table; None if that is nothing, or not of all these columns."""
         contents = prepared.read_contents(database)
         source = contents.place(group) if contents and contents.key_id == self.key_id else None

@@ -8,13 +8,13 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
 from .._errors.monitoring import MonitorMetrics
 from .._errors.options import InvalidOption
 from .._system import atomic_file, metrics_text
 from .._system.metrics_text import Sample
+from .snapshot_types import MonitorPicture
 
 # name: (type, help)
 METRICS = metrics_text.named(
@@ -47,7 +47,7 @@ METRICS = metrics_text.named(
 )
 
 
-def write(path: str, picture: Mapping[str, Any]) -> None:
+def write(path: str, picture: MonitorPicture) -> None:
     """The picture as the ``.prom`` file ``path``, in one step, readable by all. Raises E_OPTION, E_MONITOR_METRICS."""
     if not path.endswith(".prom"):
         raise InvalidOption(
@@ -61,12 +61,12 @@ def write(path: str, picture: Mapping[str, Any]) -> None:
         raise MonitorMetrics(path=path, reason=exc.strerror) from None
 
 
-def text(picture: Mapping[str, Any]) -> str:
+def text(picture: MonitorPicture) -> str:
     """The picture in the text format, each metric with its help."""
     return metrics_text.text(METRICS, _samples(picture))
 
 
-def _samples(picture: Mapping[str, Any]) -> Iterator[Sample]:
+def _samples(picture: MonitorPicture) -> Iterator[Sample]:
     """Every number of the picture."""
     project = {"project": picture["project"]}
     # Before, after and in the middle of a rotation the last one is repeated, with its own time.
@@ -93,6 +93,7 @@ def _samples(picture: Mapping[str, Any]) -> Iterator[Sample]:
             yield "seconds", what, measure["seconds"]
         if measure["baseline"] is not None:
             yield "baseline_seconds", what, measure["baseline"]
+        if measure["limit"] is not None:
             yield "slow_seconds", what, measure["limit"]
     for source, counts in picture["logs"]["totals"].items():
         for pattern, count in counts.items():
@@ -100,9 +101,10 @@ def _samples(picture: Mapping[str, Any]) -> Iterator[Sample]:
     for source, told in picture["logs"]["told"].items():
         yield "log_errors_timestamp_seconds", {**project, "source": source}, seconds(told)
     yield "logs_unreadable", project, picture["logs"]["unreadable"]
-    for name in ("created", "due", "due_soon", "retire"):
-        if rotation.get(name):
-            yield f"{name}_timestamp_seconds", project, seconds(rotation[name])
+    dates = {name: rotation.get(name) for name in ("created", "due", "due_soon", "retire")}
+    for name, time in dates.items():
+        if time:
+            yield f"{name}_timestamp_seconds", project, seconds(str(time))
 
 
 def seconds(time: str) -> float:

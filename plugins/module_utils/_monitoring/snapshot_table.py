@@ -6,12 +6,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence, Sized
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .._errors.base import RotationError
 from .._errors.counts import counted
 from .._errors.monitoring import MonitoringFindings
 from .response_times import OPENING, milliseconds
+
+if TYPE_CHECKING:
+    from .snapshot_types import MonitorPicture, RotationFacts
 
 # The command to type, by which it is mended or after it was; for all others it is that of monitor.
 NEXT = {
@@ -24,13 +27,13 @@ NEXT = {
 }
 
 
-def as_finding(problem: RotationError, known: Mapping[str, Any]) -> dict[str, str]:
+def as_finding(problem: RotationError, known: RotationFacts) -> dict[str, str]:
     """What is wrong as a picture has it, with the command to type, of those that are ``known``."""
     command = (known.get("commands") or {}).get(NEXT.get(problem.code, "monitor"), "")
     return {"code": problem.code, "what": problem.what, "todo": problem.todo, "next": command}
 
 
-def lines(picture: Mapping[str, Any], host: str) -> Iterator[str]:
+def lines(picture: MonitorPicture, host: str) -> Iterator[str]:
     """The report, line by line."""
     findings = picture["findings"]
     yield f"Monitoring of {picture['project']} on {host} at {picture['time']}: {_verdict(picture, findings)}"
@@ -50,7 +53,7 @@ def lines(picture: Mapping[str, Any], host: str) -> Iterator[str]:
         yield f"  then type   {command}"
 
 
-def _verdict(picture: Mapping[str, Any], findings: Sized) -> str:
+def _verdict(picture: MonitorPicture, findings: Sized) -> str:
     return "put off" if picture.get("put_off") else _count(len(findings))
 
 
@@ -98,7 +101,7 @@ def build_findings_error(findings: Sequence[Mapping[str, str]]) -> RotationError
     )
 
 
-def _decryption(picture: Mapping[str, Any]) -> Iterator[str]:
+def _decryption(picture: MonitorPicture) -> Iterator[str]:
     census = picture["census"]
     if census is None:
         yield "  decryption  " + ("could not be tried" if picture["census_asked"] else "not tried on this host")
@@ -126,7 +129,7 @@ def percent(ratio: float) -> str:
     return f"{100 * ratio:.{digits}f} %"
 
 
-def _response(picture: Mapping[str, Any]) -> Iterator[str]:
+def _response(picture: MonitorPicture) -> Iterator[str]:
     for measure in picture["response"]:
         engine = f"per value by the engine, of the first {measure['tries']:,}"
         unit = engine if measure["what"] == OPENING else f"median of {measure['tries']}"
@@ -135,19 +138,19 @@ def _response(picture: Mapping[str, Any]) -> Iterator[str]:
             taken = f"the baseline from {_from(picture)}"
             against = taken if measure["seconds"] is not None else "no baseline"
         else:
-            taken = measure["baseline_taken"][:16].replace("T", " ")
+            taken = str(measure["baseline_taken"])[:16].replace("T", " ")
             origin = f" from {measure['baseline_from']}" if measure.get("baseline_from") else ""
             against = f"baseline {milliseconds(measure['baseline'])} of {taken}{origin}"
             against += f", ratio {measure['ratio']}" if measure["ratio"] is not None else ""
         yield f"  response    {measure['what']}: {now} ({against})"
 
 
-def _from(picture: Mapping[str, Any]) -> str:
+def _from(picture: MonitorPicture) -> str:
     """When what is begun by this look begins: a dry run remembers nothing."""
     return "now on" if picture.get("kept", True) else "the first look on that is no dry run"
 
 
-def _logs(picture: Mapping[str, Any]) -> Iterator[str]:
+def _logs(picture: MonitorPicture) -> Iterator[str]:
     logs = picture["logs"]
     none = f"none since {logs['since']}" if logs["since"] else f"not looked at before, watched from {_from(picture)}"
     for source, counts in logs["new"].items():
@@ -155,7 +158,7 @@ def _logs(picture: Mapping[str, Any]) -> Iterator[str]:
         yield f"  log errors  {source}: " + (f"{errors} since {logs['since'] or 'the first look'}" if errors else none)
 
 
-def _rotation(picture: Mapping[str, Any]) -> Iterator[str]:
+def _rotation(picture: MonitorPicture) -> Iterator[str]:
     known = picture["rotation"]
     if not known.get("key_id"):
         yield "  keys        the key store has no version yet: when the next rotation is due is not known"

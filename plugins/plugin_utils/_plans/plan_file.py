@@ -18,7 +18,7 @@ from ...module_utils._system import atomic_file
 from .._keys.key_store import path_from_inventory, state_folder
 
 HEAD = "# What a key rotation would re-encrypt. Made by tetech.key_rotation; rotate.yml keeps to it.\n"
-Plan = Mapping[str, Any]
+Plan = plan_document.PlanDocument
 
 
 @dataclass(frozen=True)

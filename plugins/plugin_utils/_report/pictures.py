@@ -7,12 +7,15 @@ from __future__ import annotations
 import datetime
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from ...module_utils._monitoring import snapshot_table
 from ...module_utils._record.events import Event, PictureEvent, ReadingEvent
 from .event_time import moment
 from .step_lines import opening
+
+if TYPE_CHECKING:
+    from ...module_utils._monitoring.snapshot_types import MonitorPicture
 
 
 @dataclass(frozen=True)
@@ -42,7 +45,7 @@ class Pictures:
 
     def _lines(self, event: PictureEvent) -> list[str]:
         if not isinstance(event, ReadingEvent):
-            return list(snapshot_table.lines(event.picture, event.host))
+            return list(snapshot_table.lines(cast("MonitorPicture", event.picture), event.host))
         lines = [f"{event.host}:{line}" for line in opening(event.picture, self.before)]
         self.before = self.before or event.picture
         return lines

@@ -47,7 +47,15 @@ ORDER BY 1, 2
 COUNT = "SELECT count(*), coalesce(sum(('x' || left(md5({row}), 16))::bit(64)::bigint), 0)::text FROM {source}"
 LARGE_OBJECTS = "pg_largeobject"  # their name among the tables
 
-Contents = Mapping[str, Mapping[str, Any]]  # {"schema.table": {"rows": int, "hash": str}}
+
+class TableCount(TypedDict):
+    """``hash`` is over all rows."""
+
+    rows: int
+    hash: str
+
+
+Contents = Mapping[str, TableCount]  # by "schema.table"
 
 
 @dataclass(frozen=True)
@@ -77,13 +85,6 @@ def exported_snapshot(database: Database) -> Iterator[Snapshot]:
         )
         ((name, moment, lsn),) = database.rows(query)
         yield Snapshot(name, moment, lsn, locked)
-
-
-class TableCount(TypedDict):
-    """``hash`` is over all rows."""
-
-    rows: int
-    hash: str
 
 
 def take(database: Database, tell: Callable[[str], None] = lambda _table: None) -> dict[str, TableCount]:
