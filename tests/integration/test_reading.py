@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import base64
 import copy
+import datetime
 import hashlib
 import json
 import re
@@ -444,6 +445,76 @@ def test_what_is_made_of_the_ciphertext_itself_is_known_beforehand_and_only_coun
     connectors.database.execute("UPDATE secrets SET _phone = 'no token' WHERE id = 7")
     with pytest.raises(RotationError, match=r"Tagged\.both \(39 values, 1 not, and 40 values before\)"):
         model_reading.refuse_worse(before, picture(connectors, of_tokens))
+
+
+def days_since(born: datetime.date) -> int:
+    return (datetime.date.today() - born).days
+
+
+def test_what_depends_on_the_date_is_known_beforehand_and_only_counted(
+    app: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A rotation may cross midnight, or be resumed on another day."""
+    from django.apps import apps
+    from django.db import models
+    from django.utils import timezone
+
+    monkeypatch.undo()  # a new model clears the caches of the registry
+    encrypted = type(app.Person._meta.get_field("first"))
+
+    class Born(models.Model):
+        id = models.IntegerField(primary_key=True)
+        first, last = encrypted(), encrypted()
+        time = models.TextField(db_column="nick")
+
+        class Meta:
+            app_label, db_table, managed = "reading", "secrets", False
+
+        @property
+        def age(self) -> int:
+            return days_since(datetime.date.fromisoformat(self.first))
+
+        @property
+        def days_left(self) -> int:
+            return (timezone.now().date() - datetime.date.fromisoformat(self.first)).days
+
+        @property
+        def seconds_left(self) -> float:
+            import time
+
+            return time.time() - len(self.first)
+
+        @property
+        def shown(self) -> str:
+            return f"{self.time} {self.first} {datetime.date(2000, 1, 1)} {datetime.datetime.fromtimestamp(0).time()}"
+
+    monkeypatch.setattr(apps, "get_models", lambda **about: [Born])
+    dates = {number: datetime.date(1980, 1, 1 + number % 28).isoformat() for number in range(ROWS)}
+    for number, date in dates.items():
+        app.database.execute("DELETE FROM secrets WHERE id = %s", (number,))
+        Born(number, date, "last", "nick").save(force_insert=True)
+    targets = target_survey.find(app.database, "auto", (), app.keyring).found
+    dated = [f"reading.Born.{name}" for name in ("age", "days_left", "seconds_left")]
+    assert model_reading.beforehand(targets, ring("current"), ())["dated"] == dated
+    noted = {each.column: each.kind.name for each in model_reading.planned(targets, ring("current"), ())}
+    assert noted == dict.fromkeys(dated, "dated"), "they stop nothing"
+
+    before = picture(app)
+    rewrite(app.database, targets, app.keyring, "pending")
+    app.key.secret = "new-secret"
+    tomorrow = type("date", (datetime.date,), {"today": classmethod(lambda cls: datetime.date(2999, 1, 1))})
+    monkeypatch.setattr(datetime, "date", tomorrow)
+    monkeypatch.setattr(timezone, "now", lambda: datetime.datetime(2999, 1, 1))
+    after = picture(app)
+
+    digests = [{one["name"]: one["digest"] for one in each["readings"]} for each in (before, after)]
+    assert {name for name, digest in digests[0].items() if digests[1][name] != digest} == set(dated)
+    assert model_reading.changed(before, after) == []
+    model_reading.refuse_worse(before, after)
+
+    app.database.execute("UPDATE secrets SET first = 'no token' WHERE id = 7")
+    with pytest.raises(RotationError, match=r"Born\.age \(39 values, 1 not, and 40 values before\)"):
+        model_reading.refuse_worse(before, picture(app))
 
 
 def test_a_text_in_place_of_other_tokens_is_no_sign_that_an_attribute_is_made_of_ciphertext(connectors: Any) -> None:

@@ -111,6 +111,9 @@ def reads(seen: Observations) -> ChecklistItem:
         return ChecklistItem(
             "application", STOP, "; ".join(f"{error.code}: {error.what}" for error in broken.values()), todo
         )
-    made = sorted({name for each in found for name in each["of_ciphertext"]})
-    noted = f"; made of ciphertext, so that only its values are counted: {', '.join(made)}" if made else ""
-    return ChecklistItem("application", OK, f"what it encrypts it reads, on every host{noted}")
+    counted = {"of_ciphertext": "made of ciphertext", "dated": "made of the date or the time"}
+    by_kind = {words: sorted({name for each in found for name in each[kind]}) for kind, words in counted.items()}
+    noted = [
+        f"; {words}, so that only its values are counted: {', '.join(made)}" for words, made in by_kind.items() if made
+    ]
+    return ChecklistItem("application", OK, f"what it encrypts it reads, on every host{''.join(noted)}")

@@ -8,11 +8,13 @@ called. What is found is only read and compared: a wrong guess costs the reading
 
 from __future__ import annotations
 
+import dis
+import functools
 import inspect
 import re
 import sys
 import sysconfig
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from types import CodeType, FunctionType, ModuleType
@@ -30,14 +32,27 @@ _SAYS_KEY = re.compile(r"SECRET|KEY|SALT")  # a setting that code reads
 _PACKAGES = {"cryptography", "Crypto", "Cryptodome", "nacl", "hmac", "jwt", "itsdangerous", "gnupg", "pgpy", "ff3"}
 _OF_DJANGO = ("django.core.signing", "django.utils.crypto")
 _STDLIB = sysconfig.get_paths()["stdlib"]
+# What tells the time, by its module: functions, and class methods of the module's classes.
+_CLOCKS: Mapping[str, set[str]] = {
+    "time": {"time", "time_ns", "localtime", "gmtime", "strftime"},
+    "datetime": {"now", "today", "utcnow"},
+    "django.utils.timezone": {"now", "localdate"},
+    "django.utils.timesince": {"timesince", "timeuntil"},
+    "django.contrib.humanize.templatetags.humanize": {"naturalday", "naturaltime"},
+    "arrow": {"now", "utcnow"},
+    "arrow.api": {"now", "utcnow"},
+    "pendulum": {"now", "today", "tomorrow", "yesterday"},
+}
 
 
 @dataclass
 class CodeReach:
-    """What code comes to: the ``names`` and texts in it, and whether it looks like encryption."""
+    """What code comes to: the ``names`` and texts in it, whether it looks like encryption, and whether the
+    application's own code in it tells the time."""
 
     names: set[str] = field(default_factory=set)
     encrypts: bool = False
+    dated: bool = False
 
 
 def of_model(model: Any) -> dict[str, list[str]]:
@@ -61,6 +76,13 @@ def of_model(model: Any) -> dict[str, list[str]]:
         if reach.encrypts and read and name not in columns:
             found[name] = read
     return found
+
+
+def is_dated(model: Any, name: str) -> bool:
+    """Whether an attribute of a model may read another value at another time, by its code: an age, days left."""
+    member = inspect.getattr_static(model, name, None)
+    getter = _getter(member)
+    return getter is not None and of_function(getter, model, member).dated
 
 
 def is_named_so(use: Use) -> bool:
@@ -131,6 +153,7 @@ def of_function(function: FunctionType, owner: Any, member: Any = None) -> CodeR
         identifiers = {name for name in names if name.replace(".", "_").isidentifier()}
         if any(map(_SAYS.search, identifiers)) or ("settings" in names and any(map(_SAYS_KEY.search, identifiers))):
             found.encrypts = True
+        found.dated = found.dated or _tells_time(each, identifiers)
         for value in _values_of(each, identifiers, owner):
             if _is_of_encryption(value):
                 found.encrypts = True
@@ -197,6 +220,33 @@ def _is_of_encryption(value: Any) -> bool:
     if not isinstance(module, str):
         module = type(value).__module__
     return module.partition(".")[0] in _PACKAGES or module.startswith(_OF_DJANGO)
+
+
+def _tells_time(function: FunctionType, names: set[str]) -> bool:
+    """Whether code of the application looks at the clock. Packages do so for the age of a token or a cache: what they
+    decrypt is the same at any time."""
+    if "site-packages" in function.__code__.co_filename or "dist-packages" in function.__code__.co_filename:
+        return False
+    loaded = (function.__globals__.get(name) or sys.modules.get(name) for name in _loaded(function.__code__))
+    for value in loaded:
+        members = map(vars(value).get, names) if isinstance(value, ModuleType) else ()
+        if any(_is_clock(each, names) for each in (value, *members)):
+            return True
+    return False
+
+
+@functools.cache
+def _loaded(code: CodeType) -> frozenset[str]:
+    """The globals and modules that code uses. Its other names are those of attributes, which may be the same."""
+    inner = (constant for constant in code.co_consts if isinstance(constant, CodeType))
+    own = {str(each.argval) for each in dis.get_instructions(code) if each.opname in ("LOAD_GLOBAL", "IMPORT_NAME")}
+    return frozenset(own.union(*map(_loaded, inner)))
+
+
+def _is_clock(value: Any, names: set[str]) -> bool:
+    """Whether a value tells the time: a function that does, or a class with such a method that is named."""
+    clocks = _CLOCKS.get(str(getattr(value, "__module__", None)), set())
+    return bool(clocks & (names if isinstance(value, type) else {str(getattr(value, "__name__", ""))}))
 
 
 def _is_own(function: FunctionType) -> bool:

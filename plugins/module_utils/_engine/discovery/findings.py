@@ -213,6 +213,13 @@ _ROWS = (
         "It differs after the rotation. If something outside the database keeps it, such as an ETag, renew that.",
     ),
     warn(
+        "dated",
+        "depends on the date or the time by its code, as an age does: the rotation compares how many values it reads, "
+        "and not which",
+        "Nothing, if it does. If its code only measures time, compare some of its values before and after the "
+        "rotation.",
+    ),
+    warn(
         "files",
         "its files are read and written by {storage}, which is not one of Django's own: files are not rotated",
         "Check whether it encrypts them. If it does, and under a key that is rotated, have the application re-encrypt "

@@ -41,7 +41,8 @@ class ModelReader:
     stored. Without targets a rotation changes nothing that it reads: then what is stored is digested next to that.
     ``tokens`` are the values that have one in them, of which some are ``within`` others, as in a JSON document. One
     that is ``of_ciphertext`` reads other values with other tokens of the same plaintexts. One that is ``sought`` only
-    looks like encryption by its code: it counts if some row stores what is neither words nor shown by it.
+    looks like encryption by its code: it counts if some row stores what is neither words nor shown by it. What is
+    ``dated`` may read another value at another time.
     """
 
     model: Any
@@ -52,6 +53,7 @@ class ModelReader:
     targets: tuple[Target, ...] = ()
     columns: tuple[str, ...] = ()
     sought: bool = False
+    dated: bool = False
     read: int = 0
     failed: int = 0
     tokens: int = 0
@@ -198,6 +200,8 @@ class ModelReader:
         }
         if self.of_ciphertext:
             reading["of_ciphertext"] = True
+        if self.dated:
+            reading["dated"] = True
         if self.targets:
             reading["digest"] = self._digest.hexdigest()
         else:
@@ -264,7 +268,8 @@ def _readers(
         held = [column for column in columns if column in rotated]
         members = tuple(target for column in held for target in rotated[column])
         read = tuple(held or columns)
-        found.append(ModelReader(model, alias, name, key, keyring, members, read, sought=name in sought))
+        dated = encrypting_code.is_dated(model, name)
+        found.append(ModelReader(model, alias, name, key, keyring, members, read, name in sought, dated))
     return found
 
 

@@ -140,12 +140,13 @@ def speed(targets: Sequence[Target], rows: int, ignore: Collection[str] = ()) ->
 
 def beforehand(targets: Sequence[Target], keyring: Keyring, ignore: Collection[str]) -> ReadingForecast:
     """What would roll a rotation back, whatever it did: round trips that are not ``well`` already, by some rows, and
-    names in ``ignore`` that are ``unknown``, each with the names that are near it. And what it does not compare."""
+    names in ``ignore`` that are ``unknown``, each with the names that are near it. And what is only counted."""
     known = [reader.full_name for readers in by_model(targets, None, b"") for reader in readers]
     reading = of_application(targets, keyring, ReadingScope(b"", SAMPLE, lambda name: name not in ignore))
     return {
         "broken": [{"name": trip.name, "found": trip.outcome} for trip in reading.round_trips if trip.failed],
         "of_ciphertext": [each["name"] for each in reading.readings if each.get("of_ciphertext")],
+        "dated": [each["name"] for each in reading.readings if each.get("dated")],
         "unknown": {name: difflib.get_close_matches(name, known) for name in ignore if name not in known},
     }
 
@@ -154,7 +155,8 @@ def planned(targets: Sequence[Target], keyring: Keyring, ignore: Collection[str]
     """What ``beforehand`` finds, as the plan has it."""
     found = beforehand(targets, keyring, ignore)
     broken = [Finding(KINDS["round_trip"], trip["name"], {**trip}) for trip in found["broken"]]
-    return broken + [Finding(KINDS["of_ciphertext"], name) for name in found["of_ciphertext"]]
+    counted: tuple[Literal["of_ciphertext", "dated"], ...] = ("of_ciphertext", "dated")
+    return broken + [Finding(KINDS[kind], name) for kind in counted for name in found[kind]]
 
 
 def changed(before: ApplicationPicture, after: ApplicationPicture, meanwhile: Meanwhile = NOBODY) -> list[str]:
@@ -278,7 +280,7 @@ def _in_parts(old: AttributeReading, new: AttributeReading) -> bool:
 def _same(old: AttributeReading, new: AttributeReading) -> bool:
     """Whether the same is read, as far as a rotation does not change it; of a column that is not encrypted, wherever
     the same is stored."""
-    if old.get("of_ciphertext"):
+    if old.get("of_ciphertext") or old.get("dated") or new.get("dated"):
         return True
     if _in_parts(old, new):
         return all(one == other or one[:8] != other[:8] for one, other in zip(old["parts"], new["parts"]))

@@ -26,10 +26,12 @@ class AttributeReading(CountedReading, total=False):
     """One attribute: with a ``digest`` if a column that it reads is encrypted, otherwise with those of ``parts`` of the
     table, each of what is stored and of what is read.
 
-    What is made ``of_ciphertext`` itself differs after every rotation: only its counts are compared."""
+    What is made ``of_ciphertext`` itself differs after every rotation, and what is ``dated`` the next day: only the
+    counts of these are compared."""
 
     digest: str
     of_ciphertext: bool
+    dated: bool
     parts: Sequence[str]
 
 
@@ -71,8 +73,9 @@ class BrokenRoundTrip(TypedDict):
 
 class ReadingForecast(TypedDict):
     """What would roll a rotation back, whatever it did: ``unknown`` names have those that are near them. And what is
-    not compared, since it is made ``of_ciphertext``."""
+    only counted, since it is made ``of_ciphertext`` or ``dated``."""
 
     broken: Sequence[BrokenRoundTrip]
     of_ciphertext: Sequence[str]
+    dated: Sequence[str]
     unknown: Mapping[str, Sequence[str]]

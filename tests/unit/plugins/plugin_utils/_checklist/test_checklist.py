@@ -58,7 +58,7 @@ FACTS: dict[str, Any] = {
     "secret_key": {"sessions": "", "logins": False, "packages": [], "fallbacks": 0, "queued": 0, "keys": []},
     "unprepared": None,
     "prepared_bytes": 0,
-    "reads": {"broken": [], "unknown": {}, "of_ciphertext": []},
+    "reads": {"broken": [], "unknown": {}, "of_ciphertext": [], "dated": []},
     "unfenced": [],
     "caches": [],
     "cached_tokens": {},
@@ -380,7 +380,14 @@ WRONG: list[tuple[str, Callable[[dict[str, Any]], Any], str, str]] = [
     ),
     (
         "application",
-        fact(reads={"broken": [], "unknown": {"people.Person.agee": ["people.Person.age"]}, "of_ciphertext": []}),
+        fact(
+            reads={
+                "broken": [],
+                "unknown": {"people.Person.agee": ["people.Person.age"]},
+                "of_ciphertext": [],
+                "dated": [],
+            }
+        ),
         "stop",
         "key_rotation_application_ignore has people.Person.agee, which no model",
     ),
@@ -480,10 +487,12 @@ def test_an_item_says_what_is_in_the_way_and_what_to_do(name, change, status, sh
     assert found.todo
 
 
-def test_what_is_made_of_ciphertext_is_named_and_stops_nothing():
-    found = item("application", fact(reads={"broken": [], "unknown": {}, "of_ciphertext": ["people.Person.etag"]}))
+def test_what_is_made_of_ciphertext_or_of_the_date_is_named_and_stops_nothing():
+    counted = {"of_ciphertext": ["people.Person.etag"], "dated": ["people.Person.age"]}
+    found = item("application", fact(reads={"broken": [], "unknown": {}, **counted}))
     assert found.status == "ok"
     assert "made of ciphertext, so that only its values are counted: people.Person.etag" in found.seen
+    assert "made of the date or the time, so that only its values are counted: people.Person.age" in found.seen
 
 
 def test_a_large_database_is_dumped_by_several_and_one_that_is_not_restored_here_needs_no_copy():

@@ -225,8 +225,9 @@ def test_all_that_is_read_otherwise_is_told_at_once_and_only_what_is_made_of_cip
     assert "ab" not in refused.value.what.split(), "no digest"
 
 
-def test_what_was_made_of_ciphertext_before_is_only_counted():
-    before = picture(readings=[{**NAME, "of_ciphertext": True}])
+@pytest.mark.parametrize("kind", ["of_ciphertext", "dated"])
+def test_what_was_made_of_ciphertext_or_of_the_date_before_is_only_counted(kind):
+    before = picture(readings=[{**NAME, kind: True}])
     model_reading.refuse_worse(before, picture(readings=[{**NAME, "digest": "cd"}]))
     for worse in ({"read": 4}, {"failed": 1}, {"tokens": 1}):
         with pytest.raises(RotationError, match="E_APPLICATION_READS"):
