@@ -651,6 +651,41 @@ def test_what_is_made_of_a_column_under_a_key_that_stays_is_read_before_and_afte
     model_reading.refuse_worse(before, read())  # what others write is no false alarm
 
 
+def test_what_a_proxy_has_besides_its_model_is_read_with_the_rows_of_that(
+    app: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from django.apps import apps
+
+    monkeypatch.undo()  # a new model clears the caches of the registry
+
+    class SecurePerson(app.Person):  # type: ignore[misc, name-defined]
+        class Meta:
+            app_label, proxy = "reading", True
+
+        @property
+        def plain(self) -> str:
+            return fernet(app.key.secret).decrypt(self.nick.encode()).decode()
+
+    monkeypatch.setattr(apps, "get_models", lambda **about: [app.Person, SecurePerson])
+    app.database.execute("UPDATE secrets SET nick = NULL")
+    for number in range(ROWS):
+        token = app.keyring.cipher("own", "current").seal(Opened(b"%d" % number)).decode()
+        app.database.execute("UPDATE secrets SET nick = %s WHERE id = %s", (token, number))
+    before = picture(app)
+    counted = {one["name"]: one["read"] for one in before["readings"] if "SecurePerson" in one["name"]}
+    assert counted == {"reading.SecurePerson.plain": ROWS}, "and nothing that its model has"
+    targets = found_in(app)
+    rewrite(app.database, targets, app.keyring, "pending")
+    app.key.secret = "new-secret"
+    model_reading.refuse_worse(before, picture(app))
+
+    strange = fernet("strange").encrypt(b"x").decode()
+    app.database.execute("UPDATE secrets SET nick = %s WHERE id = 7", (strange,))
+    assert ("secrets.nick:7", damage_words.RAISES) in damage.find_damaged({"secrets.nick": ["7"]}, targets, app.keyring)
+    with pytest.raises(RotationError, match=r"E_APPLICATION_READS: .*SecurePerson\.plain \(39 values, 1 not"):
+        model_reading.refuse_worse(before, picture(app))
+
+
 def test_a_materialized_view_is_not_read_for_it_keeps_old_tokens_until_it_is_refreshed(
     app: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

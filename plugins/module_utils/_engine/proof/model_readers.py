@@ -210,13 +210,13 @@ class ModelReader:
 
 
 def by_model(targets: Sequence[Target], keyring: Keyring | None, key: bytes) -> Iterator[list[ModelReader]]:
-    """The readers of each model in each database, if there are any. Some of the ``targets`` may be columns under keys
-    that are kept."""
+    """The readers of each model in each database, if there are any; of a proxy, those of what it has besides its model.
+    Some of the ``targets`` may be columns under keys that are kept."""
     from django.apps import apps
     from django.db import connections, router
 
     for model in apps.get_models(include_auto_created=True):
-        if model._meta.proxy or model._meta.swapped or (not model._meta.managed and not model._meta.db_table):
+        if model._meta.swapped or (not model._meta.managed and not model._meta.db_table):
             continue
         ours = {each.attname: _targets_of(each, targets) for each in model._meta.concrete_fields}
         routed = router.db_for_read(model)
