@@ -144,6 +144,11 @@ def row_name(key: Sequence[str]) -> str:
     return ",".join([part.replace("\\", "\\\\").replace(",", "\\,") for part in key])
 
 
+def key_of(name: str) -> list[str]:
+    """The parts of a key, from what ``row_name`` makes of several."""
+    return [re.sub(r"\\(.)", r"\1", part) for part in re.findall(r"(?:^|,)((?:[^\\,]|\\.)*)", name, re.DOTALL)]
+
+
 def tables(database: Database) -> list[Table]:
     """Every table that has rows of its own or of its partitions, but those that an extension brings, and ours."""
     rows = database.rows(

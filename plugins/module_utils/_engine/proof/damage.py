@@ -11,20 +11,23 @@ from __future__ import annotations
 
 import contextlib
 import io
+import itertools
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ..crypto.keyring import Keyring
 from ..discovery.target_survey import Target
-from ..postgres.catalog import word
+from ..postgres.catalog import key_of, word
 from . import census
 from .damage_words import NOTHING, RAISES, TEXT, TOKEN, build_overwritten_error
 from .model_readers import ModelReader, by_model
 from .row_digests import TableComparison
 
+_HOLDERS = (dict, list, tuple, set, frozenset)
 ALIKE = 3  # tokens of functions that are broken: a text that all of them give is not in any of them
 CHUNK = 500  # rows asked for at once
 _STORED = "tetech_key_rotation_stored"  # what a row has in the column, by this name
+_PLACE = "tetech_key_rotation_place"  # of a row among those that are asked for
 
 
 class DamagedValue(NamedTuple):
@@ -39,17 +42,16 @@ def find_damaged(
 ) -> list[DamagedValue]:
     """Of values that another process changed, those that the application cannot read, or reads as nothing.
 
-    ``written`` has the keys of the rows by column, as table.column. Of a table whose rows are named by another key than
-    the primary key of its model nothing is known.
+    ``written`` has the keys of the rows by column, as table.column.
     """
     from .read_only import read_only
 
     found: dict[str, str] = {}
     for readers in by_model(targets, keyring, b""):
-        own = [reader for reader in readers if _is_of_one(reader, written) and _has_key(reader)]
+        own = [reader for reader in readers if _is_of_one(reader, written)]
         if not own:
             continue
-        with contextlib.redirect_stdout(io.StringIO()), read_only(own[0].alias):
+        with contextlib.redirect_stdout(io.StringIO()), read_only(own[0].alias, own[0].model):
             for reader in own:
                 for value, reads in _of_column(reader, written[reader.targets[0].name], keyring):
                     found.setdefault(value, reads)
@@ -80,27 +82,45 @@ def _is_of_one(reader: ModelReader, written: Mapping[str, Sequence[str]]) -> boo
     return len(reader.targets) == 1 and reader.targets[0].name in written
 
 
-def _has_key(reader: ModelReader) -> bool:
-    return reader.targets[0].key.columns == (reader.model._meta.pk.column,)
-
-
 def _of_column(reader: ModelReader, rows: Sequence[str], keyring: Keyring) -> Iterator[tuple[str, str]]:
     """The odd ones among the values of one column, as one attribute reads them. Nothing if it does not decrypt."""
     target, failing = reader.targets[0], _failing(reader, keyring)
     if reader.name in reader.columns and not hasattr(reader.field, "from_db_value"):
         return
-    plain = reader.model._base_manager.using(reader.alias)
     for start in range(0, len(rows), CHUNK):
-        page = {reader.model._meta.pk.to_python(row): row for row in rows[start : start + CHUNK]}
-        for instance in plain.filter(pk__in=list(page)).annotate(**{_STORED: _raw(reader)}).only("pk"):
+        page = rows[start : start + CHUNK]
+        for instance in _instances(reader, page):
             if reads := _judge(reader, instance, failing, keyring):
-                yield f"{target.name}:{page[instance.pk]}", reads
+                yield f"{target.name}:{page[getattr(instance, _PLACE) - 1]}", reads
+
+
+def _instances(reader: ModelReader, rows: Sequence[str]) -> Any:
+    """The rows by the key of the table, which may be another one than the primary key of the model."""
+    from django.db import connections
+    from django.db.models import BooleanField, IntegerField
+    from django.db.models.expressions import RawSQL
+
+    key = reader.targets[0].key  # the statement has names of the catalogue alone, in quotes: hence no S611
+    names = [key_of(row) if len(key.columns) > 1 else [row] for row in rows]
+    values = [list(part) for part in zip(*names)]
+    quote = connections[reader.alias].ops.quote_name
+    table = quote(_field(reader).model._meta.db_table)
+    same = " AND ".join(
+        f"{table}.{quote(column)} = v.{name}::{sql_type}".replace("%", "%%")
+        for column, name, sql_type in zip(key.columns, key.names, key.types)
+    )
+    listed = f"unnest({', '.join(['%s::text[]'] * len(values))}) WITH ORDINALITY AS v({', '.join(key.names)}, place)"
+    there = RawSQL(f"(EXISTS (SELECT FROM {listed} WHERE {same}))", values, BooleanField())  # noqa: S611
+    place = RawSQL(f"(SELECT v.place FROM {listed} WHERE {same})", values, IntegerField())  # noqa: S611
+    every = reader.model._base_manager.using(reader.alias)
+    return every.filter(there).annotate(**{_PLACE: place, _STORED: _raw(reader)}).only("pk")
 
 
 def _judge(reader: ModelReader, instance: Any, failing: str | bytes | None, keyring: Keyring) -> str:
     """In which way the attribute of a row reads no value; empty if it reads one. Where nothing is stored, no decryption
     failed."""
-    reads, stored = _reads(reader, reader.value(instance), failing), getattr(instance, _STORED)
+    stored = getattr(instance, _STORED)
+    reads = _reads(reader, reader.value(instance), failing, _handed_on(reader, stored, keyring))
     if reads and stored in (None, "", b""):
         return NOTHING
     return "" if reads == NOTHING and not _is_empty(reader, stored, keyring) else reads
@@ -118,9 +138,27 @@ def _is_empty(reader: ModelReader, stored: Any, keyring: Keyring) -> bool:
     return any(not scheme.text_of(inside) for _, inside in opened)
 
 
-def _reads(reader: ModelReader, value: Any, failing: str | bytes | None) -> str:
+def _handed_on(reader: ModelReader, stored: Any, keyring: Keyring) -> set[bytes]:
+    """The tokens of a document or an array that open: the application may hand them on as they are stored."""
+    target = reader.targets[0]
+    if target.kind.whole or not stored:
+        return set()
+    tokens = target.kind.tokens(stored, keyring.schemes[target.scheme].marker)
+    return {token for token, one in zip(tokens, keyring.stages_of(target.scheme, tokens)) if one is not None}
+
+
+def _reads(reader: ModelReader, value: Any, failing: str | bytes | None, handed_on: set[bytes]) -> str:
+    """Of a document or an array the first leaf that is not read. An empty one in a document is as people write it."""
     if isinstance(value, type) and issubclass(value, Exception):
         return RAISES
+    if not isinstance(value, _HOLDERS):
+        return _reads_leaf(reader, value, failing)
+    found = {_reads_leaf(reader, leaf, failing) for leaf in _leaves(value) if _as_bytes(leaf) not in handed_on}
+    ways = (TOKEN, TEXT, NOTHING) if reader.targets[0].type.endswith("[]") else (TOKEN, TEXT)
+    return next((way for way in ways if way in found), "")
+
+
+def _reads_leaf(reader: ModelReader, value: Any, failing: str | bytes | None) -> str:
     if value in (None, "", b""):
         return NOTHING
     text = _plain(value)
@@ -129,11 +167,27 @@ def _reads(reader: ModelReader, value: Any, failing: str | bytes | None) -> str:
     return TEXT if text is not None and text == failing else ""
 
 
+def _leaves(value: Any) -> Iterator[Any]:
+    """What is in a document or an array, names of members included; any other value itself."""
+    if isinstance(value, dict):
+        value = [*value, *value.values()]
+    if isinstance(value, _HOLDERS):
+        for each in value:
+            yield from _leaves(each)
+    else:
+        yield value
+
+
 def _plain(value: Any) -> str | bytes | None:
     """A text, or the bytes of a bytea column, which drivers wrap; None if it is neither."""
     if isinstance(value, (bytearray, memoryview)):
         return bytes(value)
     return value if isinstance(value, (str, bytes)) else None
+
+
+def _as_bytes(value: Any) -> bytes:
+    text = _plain(value)
+    return text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text or b""
 
 
 def _failing(reader: ModelReader, keyring: Keyring) -> str | bytes | None:
@@ -145,34 +199,74 @@ def _failing(reader: ModelReader, keyring: Keyring) -> str | bytes | None:
         return None
     stored = (
         reader.model._base_manager.using(reader.alias)
-        .exclude(**{f"{_name_of(reader)}__isnull": True})
-        .values_list(_raw(reader), flat=True)[:CHUNK]
+        .exclude(**{f"{_field(reader).name}__isnull": True})
+        .values_list(_as_held(reader), flat=True)[:CHUNK]
     )
-    different = {_plain(each): each for each in stored}.values()
-    broken = [each for each in map(_broken, different) if each is not None]
-    tried = broken[: ALIKE if scheme.functions else 1]
-    texts = {_read_broken(reader, each) for each in tried}
+    different = {tuple(each) if isinstance(each, list) else _plain(each): each for each in stored}.values()
+    broken = ((each, _break(reader, each, keyring)) for each in different)
+    whole = reader.targets[0].kind.whole
+    wanted = 1 if whole and not scheme.functions else ALIKE
+    tried = list(itertools.islice((pair for pair in broken if pair[1] is not None), wanted))
+    texts = {_read_broken(reader, *each) for each in tried}
+    texts -= set() if whole else {None}  # what is in one of the documents may be such a text already
     return texts.pop() if len(texts) == 1 and (len(tried) == ALIKE or not scheme.functions) else None
 
 
-def _read_broken(reader: ModelReader, broken: Any) -> str | bytes | None:
+def _read_broken(reader: ModelReader, stored: Any, broken: Any) -> str | bytes | None:
+    """The text that is read in place of a broken token; of a document, the one that is not read of it as it is."""
+    whole = reader.targets[0].kind.whole
+    texts = _texts_of(reader, broken) - {_plain(broken)} - (set() if whole else _texts_of(reader, stored))
+    if not whole:
+        held = [each for each in (broken if isinstance(broken, list) else [broken]) if each]
+        texts = {text for text in texts if isinstance(text, str) and not any(text in each for each in held)}
+    return texts.pop() if len(texts) == 1 else None
+
+
+def _texts_of(reader: ModelReader, stored: Any) -> set[Any]:
+    """All that is read of a stored value, as texts; nothing if it raises."""
     try:
-        text = _plain(_read_stored(reader, broken))
+        value = _read_stored(reader, stored)
     except Exception:
-        return None
-    return text if text and text != _plain(broken) else None
+        return set()
+    return {text for text in map(_plain, _leaves(value)) if text}
 
 
-def _name_of(reader: ModelReader) -> str:
-    column = reader.columns[0]
-    return str(next(each.name for each in reader.model._meta.concrete_fields if each.attname == column))
+def _break(reader: ModelReader, stored: Any, keyring: Keyring) -> Any:
+    """A value as the driver has it, with its token broken, or the first one in it that opens; None if it has none."""
+    target = reader.targets[0]
+    if target.kind.whole:
+        return _broken(stored)
+    members = stored if isinstance(stored, list) else [stored]
+    for place, member in enumerate(members):
+        for token in target.kind.tokens(member, keyring.schemes[target.scheme].marker) if member else ():
+            other = _broken_text(token.decode("utf-8"))
+            if other is not None and keyring.stage_of(target.scheme, token) is not None:
+                fresh = target.kind.put(member, [token], [other.encode("utf-8")])
+                return [*members[:place], fresh, *members[place + 1 :]] if members is stored else fresh
+    return None
+
+
+def _field(reader: ModelReader) -> Any:
+    """That of the one column that it is made from."""
+    return next(each for each in reader.model._meta.concrete_fields if each.attname == reader.columns[0])
+
+
+def _as_held(reader: ModelReader) -> Any:
+    """What is stored in its column as the driver gives it to the field: of an array, its members."""
+    from django.contrib.postgres.fields import ArrayField
+    from django.db.models import F, TextField
+    from django.db.models.functions import Cast
+
+    if reader.targets[0].type.endswith("[]"):
+        return Cast(F(_field(reader).name), ArrayField(TextField()))
+    return _raw(reader)
 
 
 def _raw(reader: ModelReader) -> Any:
     from django.db.models import BinaryField, F, TextField
     from django.db.models.functions import Cast
 
-    return Cast(F(_name_of(reader)), BinaryField() if reader.targets[0].type == "bytea" else TextField())
+    return Cast(F(_field(reader).name), BinaryField() if reader.targets[0].type == "bytea" else TextField())
 
 
 def _broken(token: Any) -> Any:
@@ -205,6 +299,6 @@ def _broken_text(text: str) -> str | None:
 def _read_stored(reader: ModelReader, stored: Any) -> Any:
     from django.db import connections
 
-    if reader.name in reader.columns:
-        return reader.field.from_db_value(stored, None, connections[reader.alias])
-    return getattr(reader.model(**{reader.columns[0]: stored}), reader.name)
+    convert = getattr(_field(reader), "from_db_value", None)
+    held = convert(stored, None, connections[reader.alias]) if convert else stored
+    return held if reader.name in reader.columns else getattr(reader.model(**{reader.columns[0]: held}), reader.name)

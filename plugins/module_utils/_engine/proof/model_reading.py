@@ -314,7 +314,7 @@ def _read(readers: Sequence[ModelReader], rows: int, progress: ProgressFile) -> 
     server end the transaction, whether it passes that error on or not.
     """
     model, alias = readers[0].model, readers[0].alias
-    with _refusals(model), contextlib.redirect_stdout(io.StringIO()), read_only(alias) as held:
+    with _refusals(model), contextlib.redirect_stdout(io.StringIO()), read_only(alias, model) as held:
         most = int(model._base_manager.using(alias).count())
         wanted = min(most, rows) if rows else most
         for done, instance in enumerate(_instances(_query(readers), wanted)):
@@ -335,7 +335,7 @@ def reads_inner(
     for table, stored in of_models(aliases):
         if table not in tables or column_of(stored) != column:
             continue
-        with contextlib.suppress(Exception), read_only(next(iter(aliases))):
+        with contextlib.suppress(Exception), read_only(next(iter(aliases)), stored.model):
             for instance in stored.model._base_manager.using(next(iter(aliases))).order_by("pk")[:rows]:
                 for name in (stored.attname, *made_from(stored.model, stored.attname)):
                     with contextlib.suppress(Exception):
@@ -352,7 +352,8 @@ def _query(readers: Sequence[ModelReader]) -> Any:
 
 def instances_of(readers: Sequence[ModelReader], rows: int) -> Iterator[Any]:
     """The first rows of a model with what is stored in all columns that are read. Nothing can be written meanwhile."""
-    with _refusals(readers[0].model), contextlib.redirect_stdout(io.StringIO()), read_only(readers[0].alias):
+    first = readers[0]
+    with _refusals(first.model), contextlib.redirect_stdout(io.StringIO()), read_only(first.alias, first.model):
         yield from _instances(_query(readers), min(rows, int(_query(readers)[:rows].count())))
 
 

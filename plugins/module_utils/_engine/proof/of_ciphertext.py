@@ -31,7 +31,11 @@ def is_of_ciphertext(reader: ModelReader, keyring: Keyring) -> bool:
     """
     if not reader.targets or any(_is_out_of_reach(target, keyring) for target in reader.targets):
         return False
-    with contextlib.redirect_stdout(io.StringIO()), read_only(reader.alias), contextlib.suppress(Exception):
+    with (
+        contextlib.redirect_stdout(io.StringIO()),
+        read_only(reader.alias, reader.model),
+        contextlib.suppress(Exception),
+    ):
         return any(_shows_it(reader, row, keyring) for row in _rows(reader))
     return False
 

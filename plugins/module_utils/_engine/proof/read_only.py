@@ -10,12 +10,14 @@ from typing import Any
 
 
 @contextlib.contextmanager
-def read_only(alias: str) -> Iterator[list[Any]]:
+def read_only(alias: str, model: Any = None) -> Iterator[list[Any]]:
     """Transactions that cannot write: in the database of this alias, and in all others of the application that answer,
-    where an attribute may keep a log of who has read. The connections."""
+    where an attribute may keep a log of who has read. The connections. Of a ``model``, Django reads every row."""
     from django.db import DatabaseError, connections, transaction
 
     with contextlib.ExitStack() as stack:
+        if model is not None:
+            stack.enter_context(_every_row(model))
         held = []
         for each in [alias, *(name for name in connections if name != alias)]:
             if connections[each].vendor != "postgresql":
@@ -31,3 +33,19 @@ def read_only(alias: str) -> Iterator[list[Any]]:
         finally:
             for connection in held:  # a commit would run what an attribute has put off until one, outside of it
                 connection.set_rollback(True)
+
+
+@contextlib.contextmanager
+def _every_row(model: Any) -> Iterator[None]:
+    """Have the base manager of a model, by which Django loads a deferred column too, hide no rows: the application's
+    own may, as for soft deletion, or raise outside of a request. A rotation rewrites those rows as well."""
+    from django.db.models import Manager
+
+    options = model._meta
+    own, plain = options.base_manager, Manager()
+    plain.model, plain.name, plain.auto_created = model, "_base_manager", True
+    options.__dict__["base_manager"] = plain
+    try:
+        yield
+    finally:
+        options.__dict__["base_manager"] = own

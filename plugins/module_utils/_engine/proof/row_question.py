@@ -50,8 +50,13 @@ def answer_all(questions: Sequence[RowQuestion]) -> list[Answer]:
 
 def answer(question: RowQuestion) -> Answer:
     """What the attributes read in this process, as digests."""
-    with contextlib.suppress(Exception), contextlib.redirect_stdout(io.StringIO()), read_only(question.alias):
-        instance = _instance(question)
+    from django.apps import apps
+
+    with contextlib.suppress(Exception), contextlib.ExitStack() as stack:
+        model = apps.get_model(question.model)
+        stack.enter_context(contextlib.redirect_stdout(io.StringIO()))
+        stack.enter_context(read_only(question.alias, model))
+        instance = _instance(model, question)
         read = {name: _read(instance, name, question.tokens) for name in question.names}
         return {name: digest for name, digest in read.items() if digest is not None}
     return {}
@@ -68,12 +73,10 @@ def forget_caches() -> None:
         caches[alias] = DummyCache("", {})
 
 
-def _instance(question: RowQuestion) -> Any:
+def _instance(model: Any, question: RowQuestion) -> Any:
     """The row as an instance that loads a column when it is read, but for those that are held."""
-    from django.apps import apps
     from django.db import connections
 
-    model = apps.get_model(question.model)
     instance = model._base_manager.using(question.alias).only("pk").get(pk=question.row)
     for column in model._meta.concrete_fields:
         if column.attname in question.held:
