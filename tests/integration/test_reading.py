@@ -23,7 +23,7 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto
     ApplicationSettings,
     Keyring,
 )
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery import target_survey
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery import model_evidence, target_survey
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres.connection import Database
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.proof import (
     damage,
@@ -684,6 +684,47 @@ def test_what_a_proxy_has_besides_its_model_is_read_with_the_rows_of_that(
     assert ("secrets.nick:7", damage_words.RAISES) in damage.find_damaged({"secrets.nick": ["7"]}, targets, app.keyring)
     with pytest.raises(RotationError, match=r"E_APPLICATION_READS: .*SecurePerson\.plain \(39 values, 1 not"):
         model_reading.refuse_worse(before, picture(app))
+
+
+@pytest.fixture
+def tenant(app: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Database]:
+    """A database of a tenant, with the table of one of the models. Outside of a request its router names the default
+    one."""
+    from django.db import connections
+
+    app.database.execute("CREATE DATABASE engine_tenant")
+    described = {**connections["default"].settings_dict, "NAME": "engine_tenant"}
+    monkeypatch.setitem(connections.settings, "tenant", described)
+    monkeypatch.setattr("django.conf.settings.DATABASES", connections.settings)
+    opened = Database("tenant", "test")
+    opened.execute("CREATE TABLE reading_shop (id int PRIMARY KEY, name text, phone text, price text, hidden text)")
+    for number in range(ROWS):
+        opened.execute("INSERT INTO reading_shop VALUES (%s, 'shop', '+1', '2', %s)", (number, str(number)))
+    yield opened
+    opened.close()
+    connections["tenant"].close()
+    del connections["tenant"]
+    app.database.execute("DROP DATABASE engine_tenant WITH (FORCE)")
+
+
+def test_a_model_is_of_every_database_that_has_its_table(app: Any, tenant: Database) -> None:
+    surveyed = target_survey.find(tenant, "auto", (), app.keyring)
+    names = {(name, column) for name in ("secrets", "reading_shop") for column in ("hidden", "first")}
+    evidence = model_evidence.of_fields(surveyed.model_tables, names)
+    assert evidence[("reading_shop", "hidden")].found == "reads another value than the stored one"
+    assert ("secrets", "first") not in evidence, "that table is not in this database"
+    assert surveyed.findings.columns("empty") == []
+    tenant.execute("ALTER TABLE reading_shop ADD first text; ALTER TABLE reading_shop RENAME TO secrets")
+    assert "tenant:secrets.first" in target_survey.find(tenant, "auto", (), app.keyring).findings.columns("empty")
+    tenant.execute("ALTER TABLE secrets RENAME TO reading_shop")
+
+    before = picture(app, lambda name: "Shop" in name)
+    assert {one["name"]: one["read"] for one in before["readings"]} == {
+        f"{alias}reading.Shop.{name}": ROWS for alias in ("", "tenant:") for name in ("phone", "price", "hidden")
+    }
+    app.key.secret = "new-secret"
+    with pytest.raises(RotationError, match=r"E_APPLICATION_READS: .*tenant:reading\.Shop\.hidden \(40 values, and 40"):
+        model_reading.refuse_worse(before, picture(app, lambda name: "Shop" in name))
 
 
 def test_a_materialized_view_is_not_read_for_it_keeps_old_tokens_until_it_is_refreshed(

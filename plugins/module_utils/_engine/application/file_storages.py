@@ -32,11 +32,11 @@ class FileStorage:
     reads: str = ""  # the name of the key
 
 
-def of_models(aliases: Collection[str], keys: Collection[str]) -> Iterator[tuple[tuple[str, str], FileStorage]]:
+def of_models(there: model_fields.ModelTables, keys: Collection[str]) -> Iterator[tuple[tuple[str, str], FileStorage]]:
     """The columns of files that such a class reads or writes, by table and column. ``keys`` are names of keys."""
     from django.db.models import FileField
 
-    for table, field in model_fields.of_models(aliases):
+    for table, field in model_fields.of_models(there):
         for handler in _classes(field) if isinstance(field, FileField) else ():
             own = [each for each in handler.__mro__ if each.__module__.partition(".")[0] not in PLAIN]
             if any(_METHODS & {*vars(each)} for each in own):

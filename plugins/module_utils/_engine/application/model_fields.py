@@ -4,37 +4,63 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Collection, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from ..crypto.known_schemes import KNOWN_SCHEMES
+from .django_project import same_database
 
 # Classes of encrypting fields, in any library: no such column may be passed over in silence.
 # The name of a package such as cryptowallet says nothing of the kind.
 _ENCRYPTING = re.compile(r"(?i:(?:en|de)crypt|cipher|fernet|pgp)|(?i:crypt)(?!o(?!graph|fields?)[a-z])")
 
 
-def relations(aliases: Collection[str]) -> Iterator[tuple[tuple[str, str], tuple[str, str]]]:
-    """The columns that a relation of the models joins, each as table and column: with or without a constraint."""
-    from django.apps import apps
-    from django.db import router
+@dataclass(frozen=True)
+class ModelTables:
+    """The tables of one database, by all names that models may have for them; without names, nobody has looked."""
 
-    for model in apps.get_models(include_auto_created=True):
-        for field in model._meta.local_fields if router.db_for_write(model) in aliases else ():
+    alias: str
+    names: Collection[str] | None = None
+
+
+def relations(there: ModelTables) -> Iterator[tuple[tuple[str, str], tuple[str, str]]]:
+    """The columns that a relation of the models joins, each as table and column: with or without a constraint."""
+    for model in _models(there):
+        for field in model._meta.local_fields:
             for own, other in getattr(field, "related_fields", ()):
                 yield (table_of(own.model), column_of(own)), (table_of(other.model), column_of(other))
 
 
-def of_models(aliases: Collection[str]) -> Iterator[tuple[str, Any]]:
-    """Every concrete field of every model in the database of these aliases, with the table as the model names it."""
+def of_models(there: ModelTables) -> Iterator[tuple[str, Any]]:
+    """Every concrete field of every model that has a table in a database, with the table as the model names it."""
+    for model in _models(there):
+        for field in model._meta.local_concrete_fields:
+            yield table_of(model), field
+
+
+def _models(there: ModelTables) -> Iterator[Any]:
+    """The models of these tables. A router may send a model to a database of each tenant: it is asked only if several
+    models have one table, or if the tables are not known."""
     from django.apps import apps
+
+    found: dict[str, list[Any]] = {}
+    for model in apps.get_models(include_auto_created=True):
+        if not model._meta.proxy and (there.names is None or table_of(model) in there.names):
+            found.setdefault(table_of(model), []).append(model)
+    for models in found.values():
+        routed = [model for model in models if _is_routed_to(model, there.alias)]
+        yield from routed if routed or there.names is None else models
+
+
+def _is_routed_to(model: Any, alias: str) -> bool:
     from django.db import router
 
-    for model in apps.get_models(include_auto_created=True):
-        if not model._meta.proxy and router.db_for_write(model) in aliases:
-            for field in model._meta.local_concrete_fields:
-                yield table_of(model), field
+    with contextlib.suppress(Exception):  # the application's own code: it may need a request
+        return router.db_for_write(model) in same_database(alias)
+    return False
 
 
 def table_of(model: Any) -> str:
@@ -47,13 +73,13 @@ def column_of(field: Any) -> str:
     return str(field.column).removeprefix('"').removesuffix('"')
 
 
-def own_schemes(aliases: Collection[str]) -> dict[tuple[str, str], dict[str, Any]]:
+def own_schemes(there: ModelTables) -> dict[tuple[str, str], dict[str, Any]]:
     """Schemes of fields that may have been given a key of their own (``key=``), by table and column.
 
     Such a key is in the code and does not rotate. django-cryptography still signs with SECRET_KEY.
     """
     found: dict[tuple[str, str], dict[str, Any]] = {}
-    for table, field in of_models(aliases):
+    for table, field in of_models(there):
         known = _unauthenticated(field)
         if isinstance(getattr(field, "key", None), bytes) and hasattr(field, "ttl"):
             signing_key = {"derive": "raw", "secret": "SECRET_KEY"}
@@ -72,9 +98,9 @@ def _own(key: bytes) -> dict[str, Any]:
     return {"derive": "raw", "secret": {"bytes": key}}
 
 
-def unauthenticated(aliases: Collection[str]) -> dict[tuple[str, str], str]:
+def unauthenticated(there: ModelTables) -> dict[tuple[str, str], str]:
     """The scheme of each field whose values prove nothing, by table and column: only the model tells what they are."""
-    known = {(table, column_of(field)): _unauthenticated(field) for table, field in of_models(aliases)}
+    known = {(table, column_of(field)): _unauthenticated(field) for table, field in of_models(there)}
     return {place: found[0] for place, found in known.items() if found is not None}
 
 
@@ -102,10 +128,10 @@ def _is_hash(field: Any) -> bool:
     return hasattr(field, "encrypted_field_name") or (hasattr(field, "original") and hasattr(field, "get_encrypt_sql"))
 
 
-def hash_columns(aliases: Collection[str], keys: Collection[str]) -> dict[tuple[str, str], str]:
+def hash_columns(there: ModelTables, keys: Collection[str]) -> dict[tuple[str, str], str]:
     """Columns of which the model says what they hash, and with none of these keys, by table and column: the field that
     has the salt, as ``salt_of`` takes it, or nothing."""
-    known = ((table, field) for table, field in of_models(aliases) if _is_hash(field) and _salt(field) not in keys)
+    known = ((table, field) for table, field in of_models(there) if _is_hash(field) and _salt(field) not in keys)
     return {
         (table, column_of(field)): str(field) if hasattr(field, "encrypted_field_name") else ""
         for table, field in known
@@ -120,10 +146,10 @@ def salt_of(name: str) -> Any:
     return _salt(apps.get_model(model)._meta.get_field(field))
 
 
-def encrypting(aliases: Collection[str]) -> dict[tuple[str, str], str]:
+def encrypting(there: ModelTables) -> dict[tuple[str, str], str]:
     """Columns of fields whose class, or an ancestor of it outside Django, says that it encrypts: the class's name."""
     found = {}
-    for table, field in of_models(aliases):
+    for table, field in of_models(there):
         for ancestor in type(field).__mro__:
             if not ancestor.__module__.startswith("django.") and _ENCRYPTING.search(
                 f"{ancestor.__module__} {ancestor.__name__}"

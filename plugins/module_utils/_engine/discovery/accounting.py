@@ -7,7 +7,6 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any, TypedDict
 
-from ..application import django_project
 from ..application.key_uses import PlannedUse, Use
 from ..crypto.key_entry import KeyEntries, KeyEntry
 from ..crypto.keyring import Keyring
@@ -122,10 +121,10 @@ def _fields(database: Database, survey: Survey, known: Collection[str]) -> dict[
         (spelled, column.name): table.label_of(column.name)
         for table, columns in survey.tables.items()
         for column in columns
-        for spelled in (table.name, table.modelled)
+        for spelled in table.names
         if table.label_of(column.name) not in known and not table.copy
     }
-    found = model_evidence.of_fields(database.alias, django_project.same_database(database.alias), places)
+    found = model_evidence.of_fields(survey.model_tables, places)
     return {places[place]: each for place, each in found.items()}
 
 

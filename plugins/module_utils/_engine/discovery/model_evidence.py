@@ -72,17 +72,15 @@ class ModelEvidence:
 
 
 def of_fields(
-    alias: str, aliases: Collection[str], wanted: Collection[tuple[str, str]]
+    there: model_fields.ModelTables, wanted: Collection[tuple[str, str]]
 ) -> dict[tuple[str, str], ModelEvidence]:
-    """The evidence of the fields of these ``wanted`` columns, by table and column as the model names them.
-
-    ``alias`` is the database, ``aliases`` are all of Django's names for it.
-    """
+    """The evidence of the fields of these ``wanted`` columns, by table and column as the model names them."""
     from django.db import connections, transaction
 
+    alias = there.alias
     own = {
         (table, model_fields.column_of(field)): field
-        for table, field in model_fields.of_models(aliases)
+        for table, field in model_fields.of_models(there)
         if (table, model_fields.column_of(field)) in wanted and _is_own(field)
     }
     if not own:

@@ -59,7 +59,7 @@ def _of_other_kinds() -> dict[str, str]:
     return {
         Table("", table, visible=True, alias=alias).label_of(column): OTHER_KIND.format(field=field, vendor=vendor)
         for alias, vendor in django_project.other_databases()
-        for (table, column), field in sorted(model_fields.encrypting([alias]).items())
+        for (table, column), field in sorted(model_fields.encrypting(model_fields.ModelTables(alias)).items())
         if django_project.may_have_values(alias, table, column)
     }
 

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from ..application import django_project, file_storages
+from ..application import file_storages
 from ..crypto.keyring import Keyring
 from ..postgres.connection import Database
 from .findings import Finding, Findings, unsettled
@@ -16,11 +16,11 @@ def find(database: Database, survey: Survey, keyring: Keyring) -> list[Finding]:
     """Those that stop, since the code of the storage reads a key that is rotated, and those that a person should know
     of."""
     keys = keyring.names.union(*(keyring.settings_fed_by(name) for name in keyring.names))
-    places = dict(file_storages.of_models(django_project.same_database(database.alias), keys))
+    places = dict(file_storages.of_models(survey.model_tables, keys))
     found = Findings()
     for table, columns in survey.tables.items():
         for column in columns:
-            storage = places.get((table.modelled, column.name)) or places.get((table.name, column.name))
+            storage = next(filter(None, (places.get((name, column.name)) for name in table.names)), None)
             if storage and not table.copy:
                 kind = "files_under_key" if storage.reads else "files"
                 found.put(kind, table.label_of(column.name), storage=storage.path, key=storage.reads)

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from ..._errors.base import RotationError
 from ..._errors.options import InvalidScheme, InvalidTarget
-from ..application import django_project, lasting_caches, model_fields
+from ..application import lasting_caches, model_fields
 from ..crypto.derivation import members
 from ..crypto.key_fingerprints import KeyFingerprints
 from ..crypto.keyring import Keyring
@@ -262,18 +262,19 @@ class Survey:
         self.besides: dict[str, set[str]] = {}  # by target, schemes that open what its own does not
         for label in sorted({table.label for table in self.tables if table.guarded}):
             self.findings.put("guarded", label)
-        aliases = django_project.same_database(database.alias)
+        there = model_fields.ModelTables(database.alias, {name for table in self.tables for name in table.names})
+        self.model_tables = there
         self._models = {
-            table: field.model._meta.label for table, field in reversed(list(model_fields.of_models(aliases)))
+            table: field.model._meta.label for table, field in reversed(list(model_fields.of_models(there)))
         }
         self._caches = lasting_caches.tables()
-        self._own = model_fields.own_schemes(aliases)
-        self._unauthenticated = model_fields.unauthenticated(aliases)
-        self._encrypting = model_fields.encrypting(aliases)
-        self._relations = list(model_fields.relations(aliases))
+        self._own = model_fields.own_schemes(there)
+        self._unauthenticated = model_fields.unauthenticated(there)
+        self._encrypting = model_fields.encrypting(there)
+        self._relations = list(model_fields.relations(there))
         self._samples: dict[str, set[bytes]] = {}  # by target, tokens of it
         keys = {value for key_set in keyring.stages.values() for value in key_set.values.values()}
-        self._hashes = model_fields.hash_columns(aliases, keys)
+        self._hashes = model_fields.hash_columns(there, keys)
 
     def look(self, table: Table, column: Column) -> None:
         """Decide on one column by a sample of its values."""
@@ -469,10 +470,10 @@ class Survey:
         """What the column's plaintexts are as a rule."""
         from ..proof.model_reading import reads_inner  # which reads targets
 
-        aliases, tables = django_project.same_database(self._database.alias), (table.modelled, table.name)
+        there = model_fields.ModelTables(self._database.alias, table.names)
 
         def reads(tokens: set[str]) -> bool:
-            return not settled and reads_inner(aliases, tables, column.name, tokens, SAMPLE)
+            return not settled and reads_inner(there, column.name, tokens, SAMPLE)
 
         found = rule(self._keyring, scheme, pieces, reads)
         if found.foreign and not settled:
@@ -542,7 +543,7 @@ class Survey:
 
     def _related(self, table: Table, column: str) -> Iterator[tuple[str, str]]:
         """The columns that a relation of the models joins with this one, and what to do about it."""
-        own = {(name, column) for name in (table.modelled, table.name)}
+        own = {(name, column) for name in table.names}
         ends = ((one, other) for pair in self._relations for one, other in (pair, pair[::-1]))
         for other in sorted({other for one, other in ends if one in own}):
             what, todo = _RELATED
@@ -685,7 +686,7 @@ def _qualified(table: Table) -> str:
 
 def _of_place(known: Mapping[Any, Any], table: Table, column: Column | None = None) -> Any:
     """What the models say of a table or a column: by the name that they use for it, or of any schema (a tenant's)."""
-    for name in (table.modelled, table.name):
+    for name in table.names:
         place = name if column is None else (name, column.name)
         if place in known:
             return known[place]

@@ -71,6 +71,11 @@ class Table:
         return self.name if self.visible else f"{self.schema}.{self.name}"
 
     @property
+    def names(self) -> tuple[str, str]:
+        """How models may call it: as ``modelled``, or without the schema, as one of each tenant's."""
+        return self.modelled, self.name
+
+    @property
     def regclass(self) -> str:
         """The table as PostgreSQL's to_regclass() takes it, as a parameter."""
         return f"{_quoted(self.schema)}.{_quoted(self.name)}"

@@ -18,7 +18,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..application import encrypting_code
+from ..application import django_project, encrypting_code
 from ..application.model_fields import column_of, table_of
 from ..crypto.keyring import Keyring
 from ..discovery.column_types import SHORTEST
@@ -30,6 +30,7 @@ from .value_text import text_of
 
 PARTS = 32  # of the rows of a table, each with a digest of its own
 PART = 1 << 32  # values of such a digest
+_COPY = "m"  # a materialized view: it keeps what is under the old keys, and is read once somebody has refreshed it
 STORED = "tetech_key_rotation_"  # a column of our queries
 
 
@@ -213,33 +214,30 @@ def by_model(targets: Sequence[Target], keyring: Keyring | None, key: bytes) -> 
     """The readers of each model in each database, if there are any; of a proxy, those of what it has besides its model.
     Some of the ``targets`` may be columns under keys that are kept."""
     from django.apps import apps
-    from django.db import connections, router
 
     for model in apps.get_models(include_auto_created=True):
         if model._meta.swapped or (not model._meta.managed and not model._meta.db_table):
             continue
         ours = {each.attname: _targets_of(each, targets) for each in model._meta.concrete_fields}
-        routed = router.db_for_read(model)
-        aliases = {target.table.alias: None for found in ours.values() for target in found}
-        if connections[routed].vendor == "postgresql":
-            aliases.setdefault(routed)
-        for alias in aliases:
-            if _is_copy(model, alias):  # it is read again once somebody has refreshed it
+        aliases = {target.table.alias for found in ours.values() for target in found}
+        for alias in dict.fromkeys([*aliases, *django_project.aliases()]):
+            kind = _kind_of_table(model, alias)
+            if kind == _COPY or (not kind and alias not in aliases):
                 continue
             here = {name: [each for each in found if each.table.alias == alias] for name, found in ours.items()}
             if readers := _readers(model, alias, {name: found for name, found in here.items() if found}, keyring, key):
                 yield readers
 
 
-def _is_copy(model: Any, alias: str) -> bool:
-    """Whether a model is of a materialized view: a rotation leaves what it holds under the old keys."""
+def _kind_of_table(model: Any, alias: str) -> str:
+    """What the table of a model is in a database, as PostgreSQL has it; empty if it is not there."""
     from django.db import Error, connections
 
     with contextlib.suppress(Error), connections[alias].cursor() as cursor:
         quoted = connections[alias].ops.quote_name(model._meta.db_table)
-        cursor.execute("SELECT relkind = 'm' FROM pg_class WHERE oid = to_regclass(%s)", [quoted])
-        return bool((cursor.fetchone() or [False])[0])
-    return False
+        cursor.execute("SELECT relkind::text FROM pg_class WHERE oid = to_regclass(%s)", [quoted])
+        return str((cursor.fetchone() or [""])[0])
+    return ""
 
 
 def _targets_of(column: Any, targets: Sequence[Target]) -> list[Target]:

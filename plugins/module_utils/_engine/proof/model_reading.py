@@ -29,7 +29,7 @@ from ..._errors.base import RotationError
 from ..._errors.counts import counted
 from ..._errors.option_names import variable_of
 from ..._system.progress_file import SILENT, ProgressFile
-from ..application.model_fields import column_of, of_models
+from ..application.model_fields import ModelTables, column_of, of_models
 from ..crypto.keyring import Keyring
 from ..discovery.findings import KINDS, Finding
 from ..discovery.target_survey import Target
@@ -326,17 +326,15 @@ def _read(readers: Sequence[ModelReader], rows: int, progress: ProgressFile) -> 
     return wanted, most
 
 
-def reads_inner(
-    aliases: Collection[str], tables: Collection[str], column: str, tokens: Collection[str], rows: int
-) -> bool:
+def reads_inner(there: ModelTables, column: str, tokens: Collection[str], rows: int) -> bool:
     """Whether all that the application reads of a column, in its first rows, are these inner tokens themselves: it does
     not decrypt them. A property that is made from the column counts, as in ``of_application``."""
     found: set[bool] = set()
-    for table, stored in of_models(aliases):
-        if table not in tables or column_of(stored) != column:
+    for _, stored in of_models(there):
+        if column_of(stored) != column:
             continue
-        with contextlib.suppress(Exception), read_only(next(iter(aliases)), stored.model):
-            for instance in stored.model._base_manager.using(next(iter(aliases))).order_by("pk")[:rows]:
+        with contextlib.suppress(Exception), read_only(there.alias, stored.model):
+            for instance in stored.model._base_manager.using(there.alias).order_by("pk")[:rows]:
                 for name in (stored.attname, *made_from(stored.model, stored.attname)):
                     with contextlib.suppress(Exception):
                         value = getattr(instance, name)

@@ -263,8 +263,7 @@ def test_tokens_under_other_keys_alone_are_told_with_their_settings():
     assert "2 columns hold tokens, and all open under FIELD_KEY" in str(refused.value)
 
 
-def test_plaintexts_that_are_tokens_under_no_key_at_hand_are_kept_for_the_proposal(monkeypatch):
-    monkeypatch.setattr(target_survey.django_project, "same_database", lambda alias: [alias])
+def test_plaintexts_that_are_tokens_under_no_key_at_hand_are_kept_for_the_proposal():
     ring = keyring("field")
     lost = Keyring(schemes.parse({"field": FIELD}), {"current": KeySet({"FIELD_KEY": "lost"})}, nothing_set)
     inner = lost.cipher("field", "current").seal(INSIDE)
