@@ -54,6 +54,7 @@ class Reading:
 def _read(params: TaskParams, application: Any) -> Reading:
     """Everything that the application reads; what differs from the baseline is read twice."""
     from .._engine.proof import damage, model_reading, write_counters
+    from .._engine.proof.model_readers import is_left_out
     from .._monitoring import response_times
 
     def read(wanted: Callable[[str], bool]) -> ApplicationPicture:
@@ -66,7 +67,7 @@ def _read(params: TaskParams, application: Any) -> Reading:
     parts = [(database, survey.found) for database, survey in application.parts]
     serving = params["serving"] or "counters" in params["baseline"]
     counters = write_counters.read(parts) if serving and params["state"] == "recorded" else {}
-    picture = read(lambda name: name not in left_out)
+    picture = read(lambda name: not is_left_out(name, left_out))
     if counters:
         picture["counters"] = counters
     meanwhile = _explained(params)

@@ -117,15 +117,14 @@ def _accounted(survey: Survey) -> set[str]:
 
 def _fields(database: Database, survey: Survey, known: Collection[str]) -> dict[str, model_evidence.ModelEvidence]:
     """The evidence of the models' fields, by the column's name."""
-    places = {
-        (spelled, column.name): table.label_of(column.name)
+    places = [
+        (table, column.name)
         for table, columns in survey.tables.items()
         for column in columns
-        for spelled in table.names
         if table.label_of(column.name) not in known and not table.copy
-    }
+    ]
     found = model_evidence.of_fields(survey.model_tables, places)
-    return {places[place]: each for place, each in found.items()}
+    return {table.label_of(column): each for (table, column), each in found.items()}
 
 
 def _format_verdict(judged: unexplained.Explanation, values: Sequence[Any]) -> str:

@@ -19,7 +19,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..application import encrypting_code, model_fields
+from ..application.tenant_schemas import use_schema
 from ..postgres import sql
+from ..postgres.catalog import Table
 from . import addresses, row_samples, unexplained
 from .plain_text_look import is_wordy
 from .value_look import ENCODED
@@ -72,24 +74,30 @@ class ModelEvidence:
 
 
 def of_fields(
-    there: model_fields.ModelTables, wanted: Collection[tuple[str, str]]
-) -> dict[tuple[str, str], ModelEvidence]:
-    """The evidence of the fields of these ``wanted`` columns, by table and column as the model names them."""
+    there: model_fields.ModelTables, wanted: Collection[tuple[Table, str]]
+) -> dict[tuple[Table, str], ModelEvidence]:
+    """The evidence of the fields of these ``wanted`` columns; of a model in schemas of tenants, in each of them."""
     from django.db import connections, transaction
 
     alias = there.alias
+    fields = {
+        (name, model_fields.column_of(field)): field for name, field in model_fields.of_models(there) if _is_own(field)
+    }
     own = {
-        (table, model_fields.column_of(field)): field
-        for table, field in model_fields.of_models(there)
-        if (table, model_fields.column_of(field)) in wanted and _is_own(field)
+        (table, column): (fields[name, column], "" if name == table.modelled else table.schema)
+        for table, column in wanted
+        for name in reversed(table.names)
+        if (name, column) in fields
     }
     if not own:
         return {}
     found = {}
-    with transaction.atomic(using=alias), connections[alias].cursor() as cursor:
-        cursor.execute("SET TRANSACTION READ ONLY")
-        for place, field in own.items():
-            evidence = next(_of_field(field, alias, cursor), None)
+    with transaction.atomic(using=alias):
+        with connections[alias].cursor() as cursor:
+            cursor.execute("SET TRANSACTION READ ONLY")
+        for place, (field, schema) in own.items():
+            with use_schema(connections[alias], schema), connections[alias].cursor() as cursor:
+                evidence = next(_of_field(field, alias, cursor), None)
             if evidence is not None:
                 found[place] = evidence
     connections[alias].close()

@@ -470,10 +470,8 @@ class Survey:
         """What the column's plaintexts are as a rule."""
         from ..proof.model_reading import reads_inner  # which reads targets
 
-        there = model_fields.ModelTables(self._database.alias, table.names)
-
         def reads(tokens: set[str]) -> bool:
-            return not settled and reads_inner(there, column.name, tokens, SAMPLE)
+            return not settled and reads_inner(table, column.name, tokens, SAMPLE)
 
         found = rule(self._keyring, scheme, pieces, reads)
         if found.foreign and not settled:

@@ -44,14 +44,12 @@ def find_damaged(
 
     ``written`` has the keys of the rows by column, as table.column.
     """
-    from .read_only import read_only
-
     found: dict[str, str] = {}
     for readers in by_model(targets, keyring, b""):
         own = [reader for reader in readers if _is_of_one(reader, written)]
         if not own:
             continue
-        with contextlib.redirect_stdout(io.StringIO()), read_only(own[0].alias, own[0].model):
+        with contextlib.redirect_stdout(io.StringIO()), own[0].read_only():
             for reader in own:
                 for value, reads in _of_column(reader, written[reader.targets[0].name], keyring):
                     found.setdefault(value, reads)

@@ -14,7 +14,7 @@ import contextlib
 import hashlib
 import hmac
 import inspect
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,6 +24,8 @@ from ..crypto.keyring import Keyring
 from ..discovery.column_types import SHORTEST
 from ..discovery.plain_text_look import is_wordy
 from ..discovery.target_survey import Target
+from ..postgres.catalog import Table
+from .read_only import read_only
 from .reading_types import AttributeReading
 from .row_tokens import HIDDEN, RowTokens
 from .value_text import text_of
@@ -31,6 +33,14 @@ from .value_text import text_of
 PARTS = 32  # of the rows of a table, each with a digest of its own
 PART = 1 << 32  # values of such a digest
 _COPY = "m"  # a materialized view: it keeps what is under the old keys, and is read once somebody has refreshed it
+# The tables of a name: the one that is found by it, and those of other schemas.
+_KINDS = (
+    "SELECT CASE WHEN c.oid = asked.oid THEN '' ELSE n.nspname::text END, c.relkind::text"
+    " FROM (SELECT to_regclass(%s) AS oid, %s AS name) AS asked, pg_class c"
+    " JOIN pg_namespace n ON n.oid = c.relnamespace"
+    " WHERE c.oid = asked.oid OR (c.relname = asked.name AND c.relkind IN ('r', 'p', 'v', 'm', 'f')"
+    " AND NOT c.relispartition AND n.nspname <> 'information_schema' AND n.nspname !~ '^pg_') ORDER BY 1"
+)
 STORED = "tetech_key_rotation_"  # a column of our queries
 
 
@@ -55,6 +65,7 @@ class ModelReader:
     columns: tuple[str, ...] = ()
     sought: bool = False
     dated: bool = False
+    schema: str = ""  # of a tenant
     read: int = 0
     failed: int = 0
     tokens: int = 0
@@ -73,13 +84,24 @@ class ModelReader:
 
     @property
     def full_name(self) -> str:
-        """As an operator calls it."""
-        return f"{'' if self.alias == 'default' else f'{self.alias}:'}{self.model._meta.label}.{self.name}"
+        """As an operator calls it: in one database, and in one schema."""
+        schema = f"{self.schema}." if self.schema else ""
+        return f"{'' if self.alias == 'default' else f'{self.alias}:'}{schema}{self.name_in_models}"
+
+    @property
+    def name_in_models(self) -> str:
+        """The same in all databases and schemas."""
+        return f"{self.model._meta.label}.{self.name}"
 
     @property
     def table(self) -> str:
         """The table in which others may write what it reads."""
-        return self.targets[0].table.label if self.targets else table_of(self.model)
+        schema = f"{self.schema}." if self.schema else ""
+        return self.targets[0].table.label if self.targets else f"{schema}{table_of(self.model)}"
+
+    def read_only(self) -> contextlib.AbstractContextManager[list[Any]]:
+        """A transaction in which its rows are read, and nothing can be written. The connections."""
+        return read_only(self.alias, self.model, self.schema)
 
     def value(self, instance: Any) -> Any:
         """What it reads of one instance; the class of an exception if it raises one."""
@@ -218,37 +240,55 @@ def by_model(targets: Sequence[Target], keyring: Keyring | None, key: bytes) -> 
     for model in apps.get_models(include_auto_created=True):
         if model._meta.swapped or (not model._meta.managed and not model._meta.db_table):
             continue
-        ours = {each.attname: _targets_of(each, targets) for each in model._meta.concrete_fields}
-        aliases = {target.table.alias for found in ours.values() for target in found}
-        for alias in dict.fromkeys([*aliases, *django_project.aliases()]):
-            kind = _kind_of_table(model, alias)
-            if kind == _COPY or (not kind and alias not in aliases):
+        ours: dict[tuple[str, str], dict[str, list[Target]]] = {}
+        for each in model._meta.concrete_fields:
+            for target in _targets_of(each, targets):
+                place = target.table.alias, _schema_in(target.table, each.model)
+                ours.setdefault(place, {}).setdefault(each.attname, []).append(target)
+        kinds = {
+            (alias, schema): kind
+            for alias in django_project.aliases()
+            for schema, kind in _kinds_of_table(model, alias).items()
+        }
+        for place in dict.fromkeys([*ours, *kinds]):
+            if kinds.get(place) == _COPY:
                 continue
-            here = {name: [each for each in found if each.table.alias == alias] for name, found in ours.items()}
-            if readers := _readers(model, alias, {name: found for name, found in here.items() if found}, keyring, key):
+            if readers := _readers(model, place, ours.get(place, {}), keyring, key):
                 yield readers
 
 
-def _kind_of_table(model: Any, alias: str) -> str:
-    """What the table of a model is in a database, as PostgreSQL has it; empty if it is not there."""
+def is_left_out(name: str, ignore: Collection[str]) -> bool:
+    """Whether an attribute is in ``ignore``: by its full name, or as app.Model.name, for all databases and schemas."""
+    return name in ignore or ".".join(name.rpartition(":")[2].split(".")[-3:]) in ignore
+
+
+def _kinds_of_table(model: Any, alias: str) -> dict[str, str]:
+    """What the table of a model is in a database, as PostgreSQL has it, by the schema; without one, the table that is
+    found outside of a request."""
     from django.db import Error, connections
 
     with contextlib.suppress(Error), connections[alias].cursor() as cursor:
-        quoted = connections[alias].ops.quote_name(model._meta.db_table)
-        cursor.execute("SELECT relkind::text FROM pg_class WHERE oid = to_regclass(%s)", [quoted])
-        return str((cursor.fetchone() or [""])[0])
-    return ""
+        cursor.execute(_KINDS, [connections[alias].ops.quote_name(model._meta.db_table), table_of(model)])
+        return dict(cursor.fetchall())
+    return {}
 
 
 def _targets_of(column: Any, targets: Sequence[Target]) -> list[Target]:
-    place = (table_of(column.model), column_of(column))
-    return [target for target in targets if (target.table.modelled, target.column) == place]
+    name = table_of(column.model)
+    return [target for target in targets if name in target.table.names and target.column == column_of(column)]
+
+
+def _schema_in(table: Table, model: Any) -> str:
+    """The schema in which a table is a model's; empty if its name is enough."""
+    return "" if table.modelled == table_of(model) else table.schema
 
 
 def _readers(
-    model: Any, alias: str, targets: dict[str, list[Target]], keyring: Keyring | None, key: bytes
+    model: Any, place: tuple[str, str], targets: dict[str, list[Target]], keyring: Keyring | None, key: bytes
 ) -> list[ModelReader]:
-    """Each attribute once, from however many encrypted columns it is made; of those that are rotated, if one is."""
+    """Of a model in a place, a database and a schema, each attribute once, from however many encrypted columns it is
+    made; of those that are rotated, if one is."""
+    alias, schema = place
     rotated = {name: [each for each in found if not each.kept] for name, found in targets.items()}
     rotated = {name: found for name, found in rotated.items() if found}
     made: dict[str, list[str]] = {
@@ -267,7 +307,7 @@ def _readers(
         members = tuple(target for column in held for target in rotated[column])
         read = tuple(held or columns)
         dated = encrypting_code.is_dated(model, name)
-        found.append(ModelReader(model, alias, name, key, keyring, members, read, name in sought, dated))
+        found.append(ModelReader(model, alias, name, key, keyring, members, read, name in sought, dated, schema))
     return found
 
 

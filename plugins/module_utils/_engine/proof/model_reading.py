@@ -33,8 +33,9 @@ from ..application.model_fields import ModelTables, column_of, of_models
 from ..crypto.keyring import Keyring
 from ..discovery.findings import KINDS, Finding
 from ..discovery.target_survey import Target
+from ..postgres.catalog import Table
 from .damage_words import build_damaged_error
-from .model_readers import ModelReader, by_model, made_from
+from .model_readers import ModelReader, by_model, is_left_out, made_from
 from .of_ciphertext import is_of_ciphertext
 from .read_only import read_only
 from .reading_types import ApplicationPicture, AttributeReading, ReadingForecast, RoundTripResult
@@ -101,9 +102,11 @@ def of_application(
         try:
             _read(readers, scope.rows, progress)
         except RotationError as exc:
-            if exc.code != "E_APPLICATION_MODEL" or any(reader.targets for reader in readers):
+            here = not readers[0].schema and any(reader.targets for reader in readers)
+            if exc.code != "E_APPLICATION_MODEL" or here:
                 raise
-            continue  # a table that the application cannot read holds nothing that a rotation could change for it
+            # What the application cannot read, a rotation cannot change for it; in a schema there may be an old copy.
+            continue
         for reader in readers:
             if not reader.compares:
                 continue
@@ -125,7 +128,7 @@ def speed(targets: Sequence[Target], rows: int, ignore: Collection[str] = ()) ->
     """
     found: dict[str, float] = {OTHERS: 0.0}
     for known in by_model(targets, None, b"speed"):
-        readers = [reader for reader in known if reader.full_name not in ignore]
+        readers = [reader for reader in known if not is_left_out(reader.full_name, ignore)]
         encrypted = next((reader for reader in readers if reader.targets), None)
         begun = time.monotonic()
         with contextlib.suppress(*([] if encrypted or not readers else [RotationError])):
@@ -141,8 +144,9 @@ def speed(targets: Sequence[Target], rows: int, ignore: Collection[str] = ()) ->
 def beforehand(targets: Sequence[Target], keyring: Keyring, ignore: Collection[str]) -> ReadingForecast:
     """What would roll a rotation back, whatever it did: round trips that are not ``well`` already, by some rows, and
     names in ``ignore`` that are ``unknown``, each with the names that are near it. And what is only counted."""
-    known = [reader.full_name for readers in by_model(targets, None, b"") for reader in readers]
-    reading = of_application(targets, keyring, ReadingScope(b"", SAMPLE, lambda name: name not in ignore))
+    read = [reader for readers in by_model(targets, None, b"") for reader in readers]
+    known = list(dict.fromkeys(name for reader in read for name in (reader.full_name, reader.name_in_models)))
+    reading = of_application(targets, keyring, ReadingScope(b"", SAMPLE, lambda name: not is_left_out(name, ignore)))
     return {
         "broken": [{"name": trip.name, "found": trip.outcome} for trip in reading.round_trips if trip.failed],
         "of_ciphertext": [each["name"] for each in reading.readings if each.get("of_ciphertext")],
@@ -211,7 +215,7 @@ def _refuse_other_readings(
     }
     there = {reading["name"] for reading in after["readings"]}
     for old in _readings(before):
-        if old["name"] not in there and old["name"] not in ignore and (old["read"] or old["failed"]):
+        if old["name"] not in there and not is_left_out(old["name"], ignore) and (old["read"] or old["failed"]):
             wrong[old["name"]] = f"nothing, and {_counts(old)} before"
     if not wrong:
         return
@@ -314,7 +318,7 @@ def _read(readers: Sequence[ModelReader], rows: int, progress: ProgressFile) -> 
     server end the transaction, whether it passes that error on or not.
     """
     model, alias = readers[0].model, readers[0].alias
-    with _refusals(model), contextlib.redirect_stdout(io.StringIO()), read_only(alias, model) as held:
+    with _refusals(model), contextlib.redirect_stdout(io.StringIO()), readers[0].read_only() as held:
         most = int(model._base_manager.using(alias).count())
         wanted = min(most, rows) if rows else most
         for done, instance in enumerate(_instances(_query(readers), wanted)):
@@ -326,15 +330,16 @@ def _read(readers: Sequence[ModelReader], rows: int, progress: ProgressFile) -> 
     return wanted, most
 
 
-def reads_inner(there: ModelTables, column: str, tokens: Collection[str], rows: int) -> bool:
+def reads_inner(table: Table, column: str, tokens: Collection[str], rows: int) -> bool:
     """Whether all that the application reads of a column, in its first rows, are these inner tokens themselves: it does
     not decrypt them. A property that is made from the column counts, as in ``of_application``."""
     found: set[bool] = set()
-    for _, stored in of_models(there):
+    schema = "" if table.visible else table.schema
+    for _, stored in of_models(ModelTables(table.alias, table.names)):
         if column_of(stored) != column:
             continue
-        with contextlib.suppress(Exception), read_only(there.alias, stored.model):
-            for instance in stored.model._base_manager.using(there.alias).order_by("pk")[:rows]:
+        with contextlib.suppress(Exception), read_only(table.alias, stored.model, schema):
+            for instance in stored.model._base_manager.using(table.alias).order_by("pk")[:rows]:
                 for name in (stored.attname, *made_from(stored.model, stored.attname)):
                     with contextlib.suppress(Exception):
                         value = getattr(instance, name)
@@ -351,7 +356,7 @@ def _query(readers: Sequence[ModelReader]) -> Any:
 def instances_of(readers: Sequence[ModelReader], rows: int) -> Iterator[Any]:
     """The first rows of a model with what is stored in all columns that are read. Nothing can be written meanwhile."""
     first = readers[0]
-    with _refusals(first.model), contextlib.redirect_stdout(io.StringIO()), read_only(first.alias, first.model):
+    with _refusals(first.model), contextlib.redirect_stdout(io.StringIO()), first.read_only():
         yield from _instances(_query(readers), min(rows, int(_query(readers)[:rows].count())))
 
 

@@ -16,7 +16,6 @@ from typing import Any
 from ..crypto.keyring import Keyring
 from ..discovery.target_survey import Target
 from .model_readers import ModelReader
-from .read_only import read_only
 from .row_tokens import RowTokens
 from .value_text import text_of
 
@@ -31,11 +30,7 @@ def is_of_ciphertext(reader: ModelReader, keyring: Keyring) -> bool:
     """
     if not reader.targets or any(_is_out_of_reach(target, keyring) for target in reader.targets):
         return False
-    with (
-        contextlib.redirect_stdout(io.StringIO()),
-        read_only(reader.alias, reader.model),
-        contextlib.suppress(Exception),
-    ):
+    with contextlib.redirect_stdout(io.StringIO()), reader.read_only(), contextlib.suppress(Exception):
         return any(_shows_it(reader, row, keyring) for row in _rows(reader))
     return False
 

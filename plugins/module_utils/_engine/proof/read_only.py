@@ -8,16 +8,18 @@ import contextlib
 from collections.abc import Iterator
 from typing import Any
 
+from ..application.tenant_schemas import use_schema
+
 
 @contextlib.contextmanager
-def read_only(alias: str, model: Any = None) -> Iterator[list[Any]]:
+def read_only(alias: str, model: Any, schema: str = "") -> Iterator[list[Any]]:
     """Transactions that cannot write: in the database of this alias, and in all others of the application that answer,
-    where an attribute may keep a log of who has read. The connections. Of a ``model``, Django reads every row."""
+    where an attribute may keep a log of who has read. The connections. Of a ``model``, Django reads every row, in the
+    table of a tenant's ``schema``."""
     from django.db import DatabaseError, connections, transaction
 
     with contextlib.ExitStack() as stack:
-        if model is not None:
-            stack.enter_context(_every_row(model))
+        stack.enter_context(_every_row(model))
         held = []
         for each in [alias, *(name for name in connections if name != alias)]:
             if connections[each].vendor != "postgresql":
@@ -29,7 +31,8 @@ def read_only(alias: str, model: Any = None) -> Iterator[list[Any]]:
                     cursor.execute("SET LOCAL idle_in_transaction_session_timeout = 0")  # others have nothing to do
                 held.append(connections[each])
         try:
-            yield held
+            with use_schema(connections[alias], schema):
+                yield held
         finally:
             for connection in held:  # a commit would run what an attribute has put off until one, outside of it
                 connection.set_rollback(True)

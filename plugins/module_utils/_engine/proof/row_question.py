@@ -31,6 +31,7 @@ class RowQuestion:
     names: Sequence[str]
     held: Mapping[str, Any] = field(default_factory=dict, repr=False)
     tokens: Sequence[bytes] = field(default=(), repr=False)
+    schema: str = ""  # of a tenant
 
 
 class KnownTokens(RowTokens):
@@ -55,7 +56,7 @@ def answer(question: RowQuestion) -> Answer:
     with contextlib.suppress(Exception), contextlib.ExitStack() as stack:
         model = apps.get_model(question.model)
         stack.enter_context(contextlib.redirect_stdout(io.StringIO()))
-        stack.enter_context(read_only(question.alias, model))
+        stack.enter_context(read_only(question.alias, model, question.schema))
         instance = _instance(model, question)
         read = {name: _read(instance, name, question.tokens) for name in question.names}
         return {name: digest for name, digest in read.items() if digest is not None}

@@ -18,7 +18,7 @@ from ..crypto.keyring import Keyring
 from ..crypto.unusable_key import UnusableKey
 from ..discovery.findings import KINDS, Finding
 from ..discovery.target_survey import Target
-from .model_readers import ModelReader, by_model
+from .model_readers import ModelReader, by_model, is_left_out
 from .model_reading import format_ignored, instances_of
 from .row_question import Answer, RowQuestion, answer_all
 from .row_tokens import RowTokens
@@ -49,7 +49,7 @@ def findings(
     process that ``ask`` asks, under the stage that is not in ``keyring``."""
     compared = TrialReadings()
     for known in by_model(targets, keyring, b""):
-        readers = [reader for reader in known if reader.full_name not in ignore]
+        readers = [reader for reader in known if not is_left_out(reader.full_name, ignore)]
         asked: list[RowQuestion] = []
         here: list[list[RowQuestion]] = []
         with contextlib.suppress(Exception):  # a model that cannot be read is reported by those who read all of it
@@ -150,7 +150,7 @@ def _question(
                 held[column.attname] = _sealed_again(reader, target, stored, keyring)
                 tokens.add(target, held[column.attname])
     first = readers[0]
-    return RowQuestion(first.model._meta.label, first.alias, row.pk, names, held, tokens.texts)
+    return RowQuestion(first.model._meta.label, first.alias, row.pk, names, held, tokens.texts, first.schema)
 
 
 class KeyedTokens(RowTokens):

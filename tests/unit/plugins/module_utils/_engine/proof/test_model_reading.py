@@ -267,7 +267,7 @@ class Reading:
     compares = decrypts = True
 
     def __init__(self, name: str) -> None:
-        self.full_name = name
+        self.full_name = self.name_in_models = name
         self.targets = [type("Target", (), {"name": "person._name"})]
 
     def as_result(self) -> dict[str, Any]:
