@@ -58,6 +58,7 @@ DOMAINS = {
         "django_prepare",
         "django_reencrypt",
         "django_repair",
+        "django_sessions",
     ),
     "key": ("env_file", "key_version", "key_version_info", "process_keys_info"),
     "monitoring": ("monitoring_probe", "monitoring_program", "monitoring_summary"),

@@ -59,6 +59,10 @@ options:
     type: str
     choices: [auto, "off"]
     default: auto
+  sessions:
+    description: What becomes of the users' sessions, C(resign) or C(drop). Empty if nothing is done about them.
+    type: str
+    default: ""
   backup_proof:
     description: The proof of the backup, V(full), V(sample) or V(none).
     type: str

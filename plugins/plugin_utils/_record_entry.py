@@ -38,6 +38,7 @@ RECORDED = (
     "picture",
     "services",
     "sessions",
+    "logins",
     "fence",
     "fenced",
     "undropped",

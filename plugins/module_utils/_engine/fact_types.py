@@ -65,7 +65,7 @@ class SchemeSpeed(TypedDict):
 
 class SecretKeyUsers(TypedDict, total=False):
     """What signs with SECRET_KEY, and how many tasks wait in a queue of such (None: not known). ``keys`` are
-    the current keys whose value the setting has."""
+    the current keys whose value the setting has. ``not_resigned`` is why the sessions cannot be signed again."""
 
     sessions: str
     logins: bool
@@ -73,3 +73,4 @@ class SecretKeyUsers(TypedDict, total=False):
     fallbacks: int
     queued: int | None
     keys: Sequence[str]
+    not_resigned: str

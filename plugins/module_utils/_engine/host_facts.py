@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from .._errors.base import RotationError
+from .application import stored_sessions
 from .crypto.keyring import Keyring
 from .crypto.tokens import Opened
 from .fact_types import SIGNERS, DatabaseFacts, SchemeSpeed, SecretKeyUsers
@@ -157,6 +158,7 @@ def secret_key_users(values: Mapping[str, str]) -> SecretKeyUsers:
         "fallbacks": fallbacks,
         "queued": _queued(),
         "keys": [name for name, value in values.items() if settings.SECRET_KEY in (value, value.split(",")[0])],
+        "not_resigned": stored_sessions.why_not_resigned(),
     }
 
 

@@ -216,3 +216,16 @@ class MigrationFailed(RotationError):
     error: str
     problem = "manage.py {command} failed: {error}"
     remedy = "Run it by hand to see the cause, then run the same command again."
+
+
+class SessionsKept(RotationError):
+    code = "E_SESSIONS_KEPT"
+    why: str
+    problem = "the users' sessions cannot be signed again: {why}"
+    remedy = "Set O(sessions) to fallbacks, or leave it out: then everybody is logged out."
+
+
+class SigningKeyUnknown(RotationError):
+    code = "E_SIGNING_KEY"
+    problem = "the setting SECRET_KEY has no value of the keys that are rotated, so no session can be signed again"
+    remedy = "Leave O(sessions) out, or list in O(keys) the key of which the application makes SECRET_KEY."

@@ -19,6 +19,7 @@ from .shared_options import (
     RESTORING,
     RESTORING_INTERNAL,
     ROTATION,
+    STORE,
     THROTTLE,
 )
 
@@ -167,4 +168,16 @@ DJANGO_REPAIR_MODULE: Spec = {
     **KEYS_INTERNAL,
     **RESTORING_INTERNAL,
     "run": {"type": "str", "default": ""},
+}
+DJANGO_SESSIONS: Spec = {
+    **APPLICATION,
+    **STORE,
+    **ROTATION,
+    "state": {"type": "str", "required": True, "choices": ["resigned", "dropped", "returned"]},
+}
+DJANGO_SESSIONS_MODULE: Spec = {
+    **DJANGO_SESSIONS,
+    "key_sets": {"type": "dict", "default": {}, "no_log": True},
+    "run": {"type": "str", "default": ""},
+    "step": {"type": "str", "default": ""},
 }

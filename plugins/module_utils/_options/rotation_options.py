@@ -85,6 +85,7 @@ ROTATION_CHECKLIST: Spec = {
     "database_dir": {"type": "str", "default": "/var/lib/postgresql"},
     "method": {"type": "str", "default": "direct"},
     "fence": {"type": "str", "choices": ["auto", "off"], "default": "auto"},
+    "sessions": {"type": "str", "default": ""},
     "backup_proof": {"type": "str", "default": "full"},
     "backup_engine": {"type": "str", "default": "pg_dump"},
     "backup_jobs": {"type": "int", "default": 0},

@@ -202,6 +202,13 @@ class PreparationEvent(Event):
 
 
 @dataclass(frozen=True)
+class LoginsEvent(Event):
+    """Users' sessions that were signed again or deleted: ``logins`` has how many of each kind."""
+
+    logins: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class RepairEvent(Event):
     """Values that were taken from a backup."""
 
@@ -328,6 +335,7 @@ KINDS: dict[str, type[Event]] = {
     "django_reencrypt": ReencryptionEvent,
     "django_prepare": PreparationEvent,
     "django_repair": RepairEvent,
+    "django_sessions": LoginsEvent,
     "postgresql_restore": RestoreEvent,
     "postgresql_backup": BackupEvent,
     "env_file": EnvFileEvent,

@@ -171,6 +171,12 @@ class History:
         return self.stage("pending" if "pending" in self.stages else "current")
 
     @property
+    def last_change(self) -> tuple[Version, Version]:
+        """The versions before and after the last rotation. Raises E_STORE_STAGE."""
+        before, after = ("current", "pending") if "pending" in self.stages else ("previous", "current")
+        return self.stage(before), self.stage(after)
+
+    @property
     def open_rotation(self) -> str | None:
         """The rotation that made a version and is not closed yet."""
         return next((version.rotation_id for version in self.versions if version.outcome is None), None)

@@ -32,6 +32,7 @@ from .._options.data_options import (
     DJANGO_PREPARE_MODULE,
     DJANGO_REENCRYPT_MODULE,
     DJANGO_REPAIR_MODULE,
+    DJANGO_SESSIONS_MODULE,
 )
 from .._options.key_options import (
     ENV_FILE_MODULE,
@@ -97,6 +98,7 @@ WORK: Mapping[str, ModuleWork] = {
         DJANGO_REENCRYPT_MODULE, "reencrypt_values", takes={"django_reencrypt": ("others",)}
     ),
     "django_repair": ModuleWork(DJANGO_REPAIR_MODULE, "repair_values"),
+    "django_sessions": ModuleWork(DJANGO_SESSIONS_MODULE, "change_logins"),
     "env_file": ModuleWork(ENV_FILE_MODULE, "set_env_file"),
     "key_version": ModuleWork(KEY_VERSION_MODULE, "read_keys"),
     "key_version_info": ModuleWork(KEY_VERSION_INFO_MODULE, "read_keys"),

@@ -56,6 +56,7 @@ CHECKS: dict[str, Callable[[Observations], ChecklistItem]] = {
     "clocks": hosts.clocks,
     "versions": hosts.versions,
     "secret_key": secret_key.other_users,
+    "logins": secret_key.logins,
     "caches": caches.lasting,
     "files": files.storages,
 }

@@ -50,6 +50,7 @@ class ChecklistOptions(TypedDict, total=False):
     throttle: Mapping[str, Any]
     workers: int
     fence: str
+    sessions: str
     application_rows: int
     backup_proof: str
     backup_engine: str

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from ...module_utils._engine.fact_types import SIGNERS, SecretKeyUsers
+from ...module_utils._errors.application import SessionsKept
 from ...module_utils._errors.counts import counted
 from .item import OK, STOP, WARN, ChecklistItem, Observations, unseen
 
@@ -17,29 +18,60 @@ SESSIONS = {
 }
 
 
+# What key_rotation_sessions keeps: the sessions of the table, or all that honors SECRET_KEY_FALLBACKS.
+RESIGN, DROP = "resign", "drop"
+UNSET = "Where this is routine, and no leak, key_rotation_sessions can keep the users logged in."
+
+
 def other_users(seen: Observations) -> ChecklistItem:
     """Tasks of django-q2 that wait would be lost: stop. Anything else that ends is said."""
     name = "secret_key"
     if not seen.facts:
         return unseen(name)
-    found: list[SecretKeyUsers] = [facts["secret_key"] for facts in seen.facts.values()]
-    known = {"SECRET_KEY"}.union(*(one.get("keys", ()) for one in found))
-    if known.isdisjoint(setting["name"] for setting in seen.options["settings"]):
+    if not _is_rotated(seen):
         return ChecklistItem(name, OK, "SECRET_KEY is not rotated")
+    found = _users(seen)
     if queued := max(one.get("queued") or 0 for one in found):
         summary = (
             f"{counted(queued, 'task of django-q2 waits', 'tasks of django-q2 wait')}, and none of them could be read"
         )
         return ChecklistItem(name, STOP, summary, "Let the queue run empty, and pause its schedules.")
-    ends = list(dict.fromkeys(end for one in found for end in _ends(one)))
+    chosen = seen.options.get("sessions", "")
+    ends = list(dict.fromkeys(end for one in found for end in _ends(one, chosen)))
     if not ends:
         return ChecklistItem(name, OK, "nothing here is seen to sign with it")
-    kept = "Where this is routine, and no leak, the old key in SECRET_KEY_FALLBACKS keeps the sessions."
-    return ChecklistItem(name, WARN, "; ".join(ends), f"Tell the users. {kept}")
+    return ChecklistItem(name, WARN, "; ".join(ends), "Tell the users." if chosen else f"Tell the users. {UNSET}")
 
 
-def _ends(found: SecretKeyUsers) -> list[str]:
-    ends = [SESSIONS[found["sessions"]]] if found.get("sessions") in SESSIONS else []
+def logins(seen: Observations) -> ChecklistItem:
+    """What key_rotation_sessions does, if it can."""
+    name, chosen = "logins", seen.options.get("sessions", "")
+    if not chosen:
+        return ChecklistItem(name, OK, "key_rotation_sessions is not set")
+    if not seen.facts:
+        return unseen(name)
+    if not _is_rotated(seen):
+        return ChecklistItem(name, OK, "SECRET_KEY is not rotated, and every session stays")
+    if chosen == DROP:
+        return ChecklistItem(name, OK, "every session in the database is deleted after the switch")
+    obstacles = list(dict.fromkeys(one["not_resigned"] for one in _users(seen) if one.get("not_resigned")))
+    if obstacles:
+        advice = "Leave key_rotation_sessions out: then everybody is logged out."
+        return ChecklistItem(name, STOP, f"{SessionsKept.code}: {'; '.join(obstacles)}", advice)
+    return ChecklistItem(name, OK, "the sessions in the database are signed again, and nobody is logged out")
+
+
+def _users(seen: Observations) -> list[SecretKeyUsers]:
+    return [facts["secret_key"] for facts in seen.facts.values()]
+
+
+def _is_rotated(seen: Observations) -> bool:
+    known = {"SECRET_KEY"}.union(*(one.get("keys", ()) for one in _users(seen)))
+    return not known.isdisjoint(setting["name"] for setting in seen.options["settings"])
+
+
+def _ends(found: SecretKeyUsers, chosen: str) -> list[str]:
+    ends = [SESSIONS[found["sessions"]]] if found.get("sessions") in SESSIONS and chosen != RESIGN else []
     ends += ["links to reset a password end"] if found.get("logins") else []
     for package in found.get("packages", []):
         kept, what = SIGNERS[package]

@@ -18,6 +18,7 @@ from ...module_utils._record.events import (
     EnvFileEvent,
     Event,
     KeyEvent,
+    LoginsEvent,
     NotificationEvent,
     PreparationEvent,
     ReencryptionEvent,
@@ -71,6 +72,7 @@ class Run:
     reencrypted: int = 0
     by_sets: int = 0  # of these, how many as they had been prepared
     prepared: list[PreparationEvent] = field(default_factory=list)
+    logins: list[LoginsEvent] = field(default_factory=list)
     after: list[Event] = field(default_factory=list)
 
     def apply(self, event: Event) -> None:
@@ -111,6 +113,8 @@ class Run:
             self.reencrypted += sum(target.get("reencrypted", 0) for target in event.targets)
         if isinstance(event, PreparationEvent) and event.is_done:
             self.prepared.append(event)
+        if isinstance(event, LoginsEvent) and event.is_done and event.logins:
+            self.logins.append(event)
         if isinstance(event, RestoreEvent) and event.swapped:
             self.restored = event
 

@@ -16,6 +16,15 @@ from . import data_state
 from .step_lines import unsteady
 
 SHOWN = 12  # sessions of one sentence
+# What became of users' sessions, by the kind of engine/application/stored_sessions.py.
+LOGINS = {
+    "resigned": "signed again under the new key",
+    "already": "signed under it already",
+    "dropped": "deleted",
+    "unopened": "that the former key does not open",
+    "written": "that the application wrote meanwhile",
+}
+ENDED_LOGINS = ("unopened", "written")
 NOBODY_LOOKS = "no unit in key_rotation_services, none in key_rotation_processes: nobody looks at their keys"
 
 
@@ -41,6 +50,17 @@ def reencryption(result: Mapping[str, Any]) -> Iterator[str]:
         yield f"{failed} The engine has restored every encrypted value. What only the command makes stays."
     if result.get("unwritten"):
         yield f"The numbers for Prometheus could not be written: {result['unwritten']}."
+
+
+def logins(counts: Mapping[str, int]) -> str:
+    """What became of the users' sessions."""
+    return ", ".join(f"{count:,} {LOGINS[name]}" for name, count in counts.items() if name in LOGINS)
+
+
+def logins_left(counts: Mapping[str, int]) -> Iterator[str]:
+    """If sessions were not signed again: whose they are is not known."""
+    if left := {name: count for name, count in counts.items() if name in ENDED_LOGINS}:
+        yield f"Sessions that end with the former key: {logins(left)}."
 
 
 def reading(picture: Mapping[str, Any] | None) -> Iterator[str]:

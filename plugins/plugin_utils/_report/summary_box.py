@@ -118,6 +118,8 @@ def _rows(ending: Ending) -> Iterator[Row]:
     yield from _keys(ending)
     yield from _data(ending)
     yield from _times(ending)
+    for event in ending.run.logins:
+        yield Row("sessions", sentences.logins(event.logins), whole=False)
     yield from _backups(ending.state)
     if ending.store:
         yield Row("store", ending.store)

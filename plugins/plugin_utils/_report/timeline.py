@@ -40,6 +40,7 @@ STEPS = {
     "django_prepare verified": "Preparation: by new keys alone",
     "django_reencrypt": "Re-encryption",
     "django_repair": "Repair from the backup",
+    "django_sessions": "Sessions of users",
     "django_census": "Census",
     "django_census proof": "Proof: by these keys alone",
     "django_census serving": "Proof: every value again, after the start",

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ...module_utils._errors.counts import counted
-from .._report import step_lines
+from .._report import sentences, step_lines
 from .lines import format_census
 
 Result = Mapping[str, Any]
@@ -77,6 +77,7 @@ SENTENCES: dict[tuple[str, str], Sentence] = {
     ("django_plan", ""): _planned,
     ("django_plan_info", ""): _planned,
     ("django_reencrypt", ""): _reencrypted,
+    ("django_sessions", ""): lambda result: sentences.logins(result["logins"]) or "there is no session in the database",
     ("env_file", "present"): lambda result: f"version {result['key_id']} is in {result['path']}",
     ("key_version", "adopted"): lambda result: f"the keys of the application are version {result['key_id']}",
     ("key_version", "current"): lambda result: f"version {result['key_id']} is current in the store",

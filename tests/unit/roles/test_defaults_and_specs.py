@@ -412,6 +412,7 @@ def test_the_data_is_proved_before_the_application_writes_again():
         ("verification", "before"),
         ("rotation", "main"),
         ("verification", "main"),
+        ("rotation", "sessions"),
         ("maintenance", "start"),
         ("verification", "running"),
         ("verification", "serving"),  # once more, of what was prepared

@@ -48,12 +48,13 @@ def columns(database: Database, survey: Survey, settled: Settlements) -> list[Fi
             name = table.label_of(column.name)
             if name in targets:
                 values = [survey.without_tokens(targets[name], value) for value in values]
-            if not survey.is_sessions(table) and (count := survey.holding(values)):
+            sessions = survey.is_sessions(table)  # the checklist says what becomes of them
+            if not sessions and (count := survey.holding(values)):
                 found.put("token_packed", name, count=count, looked_at=len(values))
                 continue
             if name in decided:
                 continue
-            if signed := signed_values.find(survey, values):
+            if not sessions and (signed := signed_values.find(survey, values)):
                 _put_signed(found, name, signed, len(values))
                 continue
             values = signed_values.without_kept(survey, values)
@@ -62,7 +63,7 @@ def columns(database: Database, survey: Survey, settled: Settlements) -> list[Fi
             )
             is_explained = judged.verdict != unexplained.UNEXPLAINED
             signed = signed_values.find_unproved(survey, values, is_explained=is_explained)
-            if signed and (signed.key or not survey.is_sessions(table)):  # which have a salt of their class
+            if signed and not sessions:  # which have a salt of their class
                 _put_signed(found, name, signed, len(values))
                 continue
             if name in fields or (name in digests and judged.count < FEW_DIGESTS):

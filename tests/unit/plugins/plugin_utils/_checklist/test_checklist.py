@@ -471,6 +471,12 @@ WRONG: list[tuple[str, Callable[[dict[str, Any]], Any], str, str]] = [
         "everybody is logged out, and what their sessions hold is lost; links to reset a password end; rest_",
     ),
     (
+        "logins",
+        both(option(sessions="resign"), fact(secret_key={"not_resigned": "SESSION_ENGINE is file"})),
+        "stop",
+        "E_SESSIONS_KEPT: SESSION_ENGINE is file",
+    ),
+    (
         "secret_key",
         fact(secret_key={"sessions": "", "logins": False, "packages": ["django_q"], "queued": 12}),
         "stop",
@@ -668,7 +674,7 @@ def test_what_follows_from_wrong_keys_is_said_once():
     for name in ("census", "backup"):
         assert (items[name].status, items[name].seen, items[name].todo) == ("skip", "not checked: see keys", "")
     assert items["keys"].seen == "E_ENV_KEY_MISSING: .env: A is not set (not checked because of this: backup, census)"
-    with pytest.raises(RotationError, match=r"E_CHECKLIST: 1 of 29 checks stop the rotation: keys\. Nothing"):
+    with pytest.raises(RotationError, match=r"E_CHECKLIST: 1 of 30 checks stop the rotation: keys\. Nothing"):
         checklist.refuse(list(items.values()))
     lines = " ".join(" ".join(checklist.table(list(items.values()))).split())
     assert "not configured or not checked: " not in lines, "what a failed item names is not said again"
@@ -743,7 +749,7 @@ def test_all_that_stops_is_said_at_once():
 
     items = checklist.judge_items(seen(change), [])
     assert len(items) == len(checklist.CHECKS)
-    with pytest.raises(RotationError, match=r"E_CHECKLIST: 2 of 29 checks .*: rehearsal, wal\.") as refused:
+    with pytest.raises(RotationError, match=r"E_CHECKLIST: 2 of 30 checks .*: rehearsal, wal\.") as refused:
         checklist.refuse(items)
     assert "Nothing was changed." in str(refused.value)
     assert refused.value.todo.startswith("Do what the checklist says")
@@ -776,15 +782,15 @@ def test_the_table_has_problems_first_and_a_line_each_for_what_was_skipped_and_w
     assert starts == ["STOP", "warn", "skip", "ok"]
     assert lines[0].split()[1:4] == ["wal", "archiving", "of"]
     assert lines[1].strip().startswith("-> Mend the archiving")
-    assert lines[-2:] == ["  skip  not configured or not checked: rehearsal", "  ok    26 checks are fine"]
+    assert lines[-2:] == ["  skip  not configured or not checked: rehearsal", "  ok    27 checks are fine"]
     assert max(map(len, lines)) <= 120
-    assert checklist.summary(items) == "29 checks: 26 fine, 1 with a warning, 1 skipped, 1 in the way"
+    assert checklist.summary(items) == "30 checks: 27 fine, 1 with a warning, 1 skipped, 1 in the way"
 
 
 def test_the_whole_table_has_a_line_for_each_item_problems_first():
     lines = list(checklist.table(checklist.judge_items(seen(problems), []), whole=True))
     starts = [line[2:6].strip() for line in lines if not line.startswith("   ")]
-    assert starts == ["STOP", "warn", "skip", *["ok"] * 26]
+    assert starts == ["STOP", "warn", "skip", *["ok"] * 27]
 
 
 def test_an_item_has_the_name_by_which_it_is_accepted():

@@ -1,0 +1,37 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""django_sessions on the controller: hand the host the keys before and after, and say what became of the logins."""
+
+from __future__ import annotations
+
+from ansible.utils.display import Display
+
+from ..module_utils._record.events import LoginsEvent
+from ..plugin_utils._host_action import Answered, HostAction
+from ..plugin_utils._report import sentences
+from ..plugin_utils._task_types import TaskArguments, TaskResult
+
+display = Display()
+
+
+class ActionModule(HostAction):
+    def ask(self, args: TaskArguments) -> TaskArguments | Answered:
+        returns = args["state"] == "returned"
+        if returns and not self._were_resigned(args):
+            return Answered({"changed": False})
+        history = self.store(args).load()
+        asked = {name: value for name, value in args.items() if name not in ("store", "record_dir")}
+        if args["state"] != "dropped":
+            before, after = (dict(version.values) for version in history.last_change)
+            asked["key_sets"] = {"old": after, "new": before} if returns else {"old": before, "new": after}
+        return {**asked, "run": self.run_name(), "step": str(self._task._uuid)}
+
+    def _were_resigned(self, args: TaskArguments) -> bool:
+        """Also by a run that was killed meanwhile."""
+        events = self.record(args).decoded()
+        return any(isinstance(event, LoginsEvent) and event.state == "resigned" for event in events)
+
+    def judge(self, args: TaskArguments, result: TaskResult) -> TaskResult:
+        for sentence in sentences.logins_left(result.get("logins", {})):
+            display.warning(sentence)
+        return result

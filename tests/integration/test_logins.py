@@ -1,0 +1,199 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""key_rotation_sessions: who is logged in to the application over HTTP stays so, or does not, as promised."""
+
+from __future__ import annotations
+
+import http.cookiejar
+import json
+import urllib.parse
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from .conftest import Site
+from .served import Served
+
+# A login, who it is, what the session holds, and whether a link to reset a password works.
+ACCOUNTS = """
+from django.contrib.auth import authenticate, get_user_model, login
+from django.contrib.auth.tokens import default_token_generator
+from django.http import JsonResponse
+from django.urls import path
+
+from food_ordering.urls import urlpatterns
+
+
+def enter(request):
+    user = authenticate(request, username="ada", password=request.GET["password"])
+    login(request, user)
+    request.session["cart"] = [7, "k\\u00e4se"]
+    return who(request)
+
+
+def who(request):
+    return JsonResponse({"user": request.user.get_username(), "cart": request.session.get("cart")})
+
+
+def reset(request):
+    user = get_user_model().objects.get(username="bea")  # a login would end her link
+    return JsonResponse({"works": default_token_generator.check_token(user, request.GET["token"])})
+
+
+urlpatterns = [*urlpatterns, path("enter/", enter), path("who/", who), path("reset/", reset)]
+"""
+SETTINGS = '\nROOT_URLCONF = "food_ordering.accounts"\n'
+CACHED = """
+SESSION_ENGINE = "django.contrib.sessions.backends.cached_db"
+CACHES = {"default": {"BACKEND": "django.core.cache.backends.filebased.FileBasedCache", "LOCATION": CACHE}}
+"""
+COOKIES = '\nSESSION_ENGINE = "django.contrib.sessions.backends.signed_cookies"\n'
+PASSWORD = "a password of the test"
+NEW_USERS = f"""
+from django.contrib.auth.models import User
+for name in ("ada", "bea"):
+    User.objects.create_user(name, password="{PASSWORD}")
+"""
+RESET = (
+    "from django.contrib.auth.models import User; from django.contrib.auth.tokens import default_token_generator as t;"
+    "print('TOKEN' + t.make_token(User.objects.get(username='bea')))"
+)
+ADA, NOBODY = {"user": "ada", "cart": [7, "käse"]}, {"user": "", "cart": None}
+RESIGN, DROP = ("-e", "key_rotation_sessions=resign"), ("-e", "key_rotation_sessions=drop")
+
+
+class Browser:
+    """Keeps its cookies, as a person's browser does."""
+
+    def __init__(self, served: Served) -> None:
+        self.served = served
+        jar = urllib.request.HTTPCookieProcessor(http.cookiejar.CookieJar())
+        self._opener = urllib.request.build_opener(jar)
+
+    def get(self, page: str, **asked: str) -> Any:
+        address = f"http://127.0.0.1:{self.served.port}/{page}/?{urllib.parse.urlencode(asked)}"
+        with self._opener.open(address, timeout=10) as answer:
+            return json.load(answer)
+
+    def enter(self) -> Any:
+        return self.get("enter", password=PASSWORD)
+
+    def who(self) -> Any:
+        return self.get("who")
+
+
+@pytest.fixture
+def engine() -> str:
+    """More settings, of the sessions."""
+    return ""
+
+
+@pytest.fixture
+def browser(site: Site, engine: str, tmp_path: Path) -> Any:
+    """Of Ada, who is logged in to the application."""
+    (site.project / "food_ordering/accounts.py").write_text(ACCOUNTS, encoding="utf-8")
+    settings = site.project / "food_ordering/settings.py"
+    more = SETTINGS + engine.replace("CACHE}", f'"{tmp_path / "cache"}"}}')
+    settings.write_text(settings.read_text(encoding="utf-8") + more, encoding="utf-8")
+    assert site.manage("shell", "--verbosity=0", "--command", NEW_USERS).code == 0
+    served = Served(site)
+    served.order("start")
+    served.wait()
+    site.write_inventory(key_rotation_services=served.entries(), key_rotation_services_settle=1)
+    made = Browser(served)
+    assert made.enter() == ADA == made.who()
+    yield made
+    served.order("stop")
+
+
+def reset_token(site: Site) -> str:
+    return site.manage("shell", "--verbosity=0", "--command", RESET).text.partition("TOKEN")[2].strip()
+
+
+def sessions(site: Site) -> int:
+    return site.sql("SELECT count(*) FROM django_session")[0][0]
+
+
+def test_without_the_variable_everybody_is_logged_out(site: Site, browser: Browser) -> None:
+    done = site.play("rotate")
+    assert done.code == 0, done.text
+    browser.served.wait()
+    assert browser.who() == NOBODY
+    assert "key_rotation_sessions can keep the users logged in" in " ".join(done.text.split())
+
+
+@pytest.mark.parametrize("engine", ["", CACHED], ids=["db", "cached_db"])
+def test_resign_keeps_the_login_through_the_rotation_and_its_rollback(site: Site, browser: Browser) -> None:
+    token = reset_token(site)
+    assert browser.get("reset", token=token) == {"works": True}
+    site.sql("INSERT INTO django_session VALUES ('forged', 'bm9uZQ:1:x', now() + interval '1 day')")
+
+    done = site.play("rotate", *RESIGN)
+
+    assert done.code == 0, done.text
+    text = " ".join(done.text.split())
+    assert "sessions 1 signed again under the new key, 1 that the former key does not open" in text, done.text
+    assert site.sql("SELECT session_data FROM django_session WHERE session_key = 'forged'") == [("bm9uZQ:1:x",)]
+    browser.served.wait()
+    assert browser.who() == ADA
+    assert browser.get("reset", token=token) == {"works": False}
+    late = Browser(browser.served)
+    assert late.enter() == ADA
+
+    back = site.play("rollback")
+
+    assert back.code == 0, back.text
+    browser.served.wait()
+    assert (browser.who(), late.who()) == (ADA, ADA)
+    assert browser.get("reset", token=token) == {"works": True}
+
+
+def test_a_rotation_that_fails_after_it_signed_the_sessions_again_gives_them_back(site: Site, browser: Browser) -> None:
+    failed = site.play("rotate", *RESIGN, "-e", '{"key_rotation_verification_commands": [["false"]]}')
+    assert failed.code != 0
+    assert "was rolled back" in failed.text, failed.text
+    browser.served.wait()
+    assert browser.who() == ADA
+    (record,) = (site.folder / "records").glob("*/record.jsonl")
+    lines = [json.loads(line) for line in record.read_text().splitlines()]
+    done = [line for line in lines if line["event"] == "django_sessions" and line["phase"] == "done"]
+    assert [(line["asked"]["state"], line["logins"]) for line in done] == [
+        ("resigned", {"resigned": 1}),
+        ("returned", {"resigned": 1}),
+    ]
+
+
+def test_a_login_that_a_new_password_has_ended_is_not_brought_back(site: Site, browser: Browser) -> None:
+    change = (
+        "from django.contrib.auth.models import User; u = User.objects.get(username='ada'); u.set_password('other')"
+    )
+    assert site.manage("shell", "--verbosity=0", "--command", f"{change}; u.save()").code == 0
+    assert site.play("rotate", *RESIGN).code == 0
+    browser.served.wait()
+    assert browser.who()["user"] == ""
+
+
+@pytest.mark.parametrize("engine", ["", CACHED], ids=["db", "cached_db"])
+def test_drop_deletes_every_session(site: Site, browser: Browser) -> None:
+    assert sessions(site) == 1
+    done = site.play("rotate", *DROP)
+    assert done.code == 0, done.text
+    assert "sessions 1 deleted" in " ".join(done.text.split())
+    assert sessions(site) == 0
+    browser.served.wait()
+    assert browser.who() == NOBODY
+
+
+@pytest.mark.parametrize("engine", [COOKIES], ids=["signed_cookies"])
+def test_resign_is_refused_before_anything_is_changed_where_the_sessions_are_in_no_table(
+    site: Site, browser: Browser
+) -> None:
+    before = site.env_file.read_bytes()
+    refused = site.play("rotate", *RESIGN)
+    assert refused.code != 0
+    text = " ".join(refused.text.split())
+    assert "E_SESSIONS_KEPT: SESSION_ENGINE is django.contrib.sessions.backends.signed_cookies" in text, refused.text
+    assert site.env_file.read_bytes() == before
+    assert browser.who() == ADA
