@@ -60,7 +60,8 @@ options:
     choices: [auto, "off"]
     default: auto
   sessions:
-    description: What becomes of the users' sessions, C(resign) or C(drop). Empty if nothing is done about them.
+    description:
+      - What becomes of the users' sessions, C(fallbacks), C(resign) or C(drop). Empty if nothing is done about them.
     type: str
     default: ""
   backup_proof:

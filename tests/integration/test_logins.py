@@ -50,6 +50,10 @@ SESSION_ENGINE = "django.contrib.sessions.backends.cached_db"
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.filebased.FileBasedCache", "LOCATION": CACHE}}
 """
 COOKIES = '\nSESSION_ENGINE = "django.contrib.sessions.backends.signed_cookies"\n'
+LISTED = """
+import os
+SECRET_KEY_FALLBACKS = [key for key in os.getenv("SECRET_KEY_FALLBACKS", "").split(",") if key]
+"""
 PASSWORD = "a password of the test"
 NEW_USERS = f"""
 from django.contrib.auth.models import User
@@ -61,6 +65,7 @@ RESET = (
     "print('TOKEN' + t.make_token(User.objects.get(username='bea')))"
 )
 ADA, NOBODY = {"user": "ada", "cart": [7, "käse"]}, {"user": "", "cart": None}
+FALLBACKS = ("-e", "key_rotation_sessions=fallbacks")
 RESIGN, DROP = ("-e", "key_rotation_sessions=resign"), ("-e", "key_rotation_sessions=drop")
 
 
@@ -194,6 +199,71 @@ def test_resign_is_refused_before_anything_is_changed_where_the_sessions_are_in_
     refused = site.play("rotate", *RESIGN)
     assert refused.code != 0
     text = " ".join(refused.text.split())
-    assert "E_SESSIONS_KEPT: SESSION_ENGINE is django.contrib.sessions.backends.signed_cookies" in text, refused.text
+    assert "E_SESSIONS_KEPT: the users' sessions cannot be signed again: SESSION_ENGINE is django.contrib.sessions.backends.signed_cookies" in text, refused.text
     assert site.env_file.read_bytes() == before
+    assert browser.who() == ADA
+
+
+def fallbacks(site: Site) -> list[str]:
+    (line,) = [line for line in site.env_file.read_text().splitlines() if line.startswith("SECRET_KEY_FALLBACKS=")]
+    return [key for key in line.partition("=")[2].strip("'").split(",") if key]
+
+
+@pytest.mark.parametrize("engine", [LISTED], ids=["listed"])
+def test_fallbacks_keep_all_that_the_old_key_signed_until_it_is_retired(site: Site, browser: Browser) -> None:
+    with site.env_file.open("a", encoding="utf-8") as handle:
+        handle.write("SECRET_KEY_FALLBACKS=a-key-of-the-operator-that-is-of-no-version\n")
+    own, old, token = fallbacks(site), site.env_values()["SECRET_KEY"], reset_token(site)
+    away = Browser(browser.served)
+    assert away.enter() == ADA
+
+    done = site.play("rotate", *FALLBACKS)
+
+    assert done.code == 0, done.text
+    assert fallbacks(site) == [old, *own]
+    assert old not in done.text
+    browser.served.wait()
+    assert (browser.who(), browser.get("reset", token=token)) == (ADA, {"works": True})
+    assert site.play("verify").code == 0
+    held = site.play("retire")
+    assert held.error() == "E_VERSION_NEEDED", held.text
+    assert fallbacks(site) == [old, *own], "what is refused has taken nothing out"
+
+    for backup in (site.folder / "backups").iterdir():
+        backup.unlink()
+    retired = site.play("retire", "-e", "key_rotation_hold_days=0")
+
+    assert retired.code == 0, retired.text
+    assert fallbacks(site) == own
+    browser.served.order("stop")
+    browser.served.order("start")
+    browser.served.wait()
+    assert browser.who() == ADA, "who came meanwhile has a session under the new key"
+    assert (away.who(), browser.get("reset", token=token)) == (NOBODY, {"works": False})
+
+
+@pytest.mark.parametrize("engine", [LISTED], ids=["listed"])
+def test_a_rollback_takes_the_key_that_is_current_again_out_of_the_fallbacks(site: Site, browser: Browser) -> None:
+    with site.env_file.open("a", encoding="utf-8") as handle:
+        handle.write("SECRET_KEY_FALLBACKS=\n")
+    before = site.env_file.read_bytes()
+    failed = site.play("rotate", *FALLBACKS, "-e", '{"key_rotation_verification_commands": [["false"]]}')
+    assert "was rolled back" in failed.text, failed.text
+    assert fallbacks(site) == []
+    assert site.env_values()["SECRET_KEY"].encode() in before
+    browser.served.wait()
+    assert browser.who() == ADA
+
+
+def test_fallbacks_are_refused_with_the_lines_to_add_where_the_application_does_not_read_them(
+    site: Site, browser: Browser
+) -> None:
+    refused = site.play("rotate", *FALLBACKS)
+    assert "E_FALLBACKS_NOT_READ" in refused.text
+    assert "the env file has no line SECRET_KEY_FALLBACKS=" in " ".join(refused.text.split())
+    site.env_file.write_text(site.env_file.read_text() + "SECRET_KEY_FALLBACKS=\n", encoding="utf-8")
+    refused = site.play("rotate", *FALLBACKS)
+    text = " ".join(refused.text.split())
+    assert "no code of the project reads the variable SECRET_KEY_FALLBACKS" in text, refused.text
+    assert 'SECRET_KEY_FALLBACKS = [key for key in os.getenv("SECRET_KEY_FALLBACKS", "").split(",") if key]' in text
     assert browser.who() == ADA

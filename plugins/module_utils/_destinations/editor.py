@@ -61,6 +61,7 @@ ADVICE = {
 LEFT = "{private} holds the keys that were to be written, and could not be taken away: delete it."
 FS_IOC_GETFLAGS = 0x80086601  # linux/fs.h, as the flags are: that of a file and the letter that chattr(1) has for it
 FLAGS = {0x10: ("immutable", "i"), 0x20: ("append-only", "a")}
+MAY_BE_EMPTY = {"SECRET_KEY_FALLBACKS"}  # a list of keys that are in use no more
 HIDDEN_BY = (
     "'export', an indent, quotes or blanks around the name, no '=' or a backslash at the end of the line before hide it"
 )
@@ -174,7 +175,7 @@ def assignments(text: str, names: Sequence[str], path: str, dialect: str = "dote
         if name not in found:
             line_to_set = proposal.line({"name": known} for known in found)
             raise EnvKeyMissing(path=path, name=name, line=line_to_set, listed=listed_by(names))
-        if not found[name].value:
+        if not found[name].value and name not in MAY_BE_EMPTY:
             raise EnvKeyEmpty(path=path, line=found[name].line, name=name)
     return found
 

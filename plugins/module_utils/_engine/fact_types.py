@@ -65,7 +65,8 @@ class SchemeSpeed(TypedDict):
 
 class SecretKeyUsers(TypedDict, total=False):
     """What signs with SECRET_KEY, and how many tasks wait in a queue of such (None: not known). ``keys`` are
-    the current keys whose value the setting has. ``not_resigned`` is why the sessions cannot be signed again."""
+    the current keys whose value the setting has. ``not_resigned`` is why the sessions cannot be signed again,
+    ``not_kept`` why the old key cannot be one of SECRET_KEY_FALLBACKS."""
 
     sessions: str
     logins: bool
@@ -74,3 +75,4 @@ class SecretKeyUsers(TypedDict, total=False):
     queued: int | None
     keys: Sequence[str]
     not_resigned: str
+    not_kept: str

@@ -229,3 +229,13 @@ class SigningKeyUnknown(RotationError):
     code = "E_SIGNING_KEY"
     problem = "the setting SECRET_KEY has no value of the keys that are rotated, so no session can be signed again"
     remedy = "Leave O(sessions) out, or list in O(keys) the key of which the application makes SECRET_KEY."
+
+
+class FallbacksNotRead(RotationError):
+    code = "E_FALLBACKS_NOT_READ"
+    why: str
+    problem = "the application cannot keep the old SECRET_KEY valid: {why}"
+    remedy = (
+        "Add the line SECRET_KEY_FALLBACKS= to O(env_file), and to the settings: SECRET_KEY_FALLBACKS = [key for key "
+        'in os.getenv("SECRET_KEY_FALLBACKS", "").split(",") if key]. Or set O(sessions) to resign.'
+    )

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from .option_spec import Spec
-from .shared_options import KEYS, KEYS_INTERNAL, NAMED_KEYS, RECORD, RECORDED, ROTATION
+from .shared_options import APPLICATION, KEYS, KEYS_INTERNAL, NAMED_KEYS, RECORD, RECORDED, ROTATION, STORE
 
 ENV_FILE: Spec = {
     **NAMED_KEYS,
@@ -82,4 +82,21 @@ PROCESS_KEYS_INFO: Spec = {
 PROCESS_KEYS_INFO_MODULE: Spec = {
     **PROCESS_KEYS_INFO,
     "expected": {"type": "str"},
+}
+SECRET_KEY_FALLBACKS: Spec = {
+    **APPLICATION,
+    **STORE,
+    **ROTATION,
+    "state": {"type": "str", "required": True, "choices": ["present", "absent"]},
+    "key_id": {"type": "str", "no_log": False},
+    "env_file": {"type": "path"},
+    "dialect": {
+        "type": "str",
+        "choices": ["dotenv", "django-environ", "systemd", "shell", "compose", "python-decouple"],
+        "default": "dotenv",
+    },
+}
+SECRET_KEY_FALLBACKS_MODULE: Spec = {
+    **SECRET_KEY_FALLBACKS,
+    "values": {"type": "dict", "default": {}, "no_log": True},
 }

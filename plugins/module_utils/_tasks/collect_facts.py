@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from .host_task import HostTask, ModuleResult, TaskParams
+from .set_fallbacks import why_unread
 
 if TYPE_CHECKING:
     from .._engine.postgres.connection import Database
@@ -65,7 +66,7 @@ def _of_django(application: Application, request: Request, params: TaskParams) -
     read = model_reading.speed(application.read, host_facts.SAMPLE, params["left_out"])
     return {
         "migrations": host_facts.pending_migrations(database.alias for database, _ in application.parts),
-        "secret_key": host_facts.secret_key_users(request.key_sets["current"]),
+        "secret_key": {**host_facts.secret_key_users(request.key_sets["current"]), "not_kept": why_unread(params)},
         "reads": model_reading.beforehand(application.read, application.keyring, params["left_out"]),
     }, read
 

@@ -39,6 +39,7 @@ from .._options.key_options import (
     KEY_VERSION_INFO_MODULE,
     KEY_VERSION_MODULE,
     PROCESS_KEYS_INFO_MODULE,
+    SECRET_KEY_FALLBACKS_MODULE,
 )
 from .._options.monitoring_options import MONITORING_PROBE_MODULE
 from .._options.option_spec import Spec
@@ -108,4 +109,5 @@ WORK: Mapping[str, ModuleWork] = {
     "postgresql_restore": ModuleWork(POSTGRESQL_RESTORE_MODULE, "restore_database"),
     "postgresql_restore_info": ModuleWork(POSTGRESQL_RESTORE_INFO_MODULE, "find_backup"),
     "process_keys_info": ModuleWork(PROCESS_KEYS_INFO_MODULE, "judge_processes"),
+    "secret_key_fallbacks": ModuleWork(SECRET_KEY_FALLBACKS_MODULE, "set_fallbacks"),
 }

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from ...module_utils._engine.fact_types import SIGNERS, SecretKeyUsers
-from ...module_utils._errors.application import SessionsKept
+from ...module_utils._errors.application import FallbacksNotRead, SessionsKept
 from ...module_utils._errors.counts import counted
 from .item import OK, STOP, WARN, ChecklistItem, Observations, unseen
 
@@ -19,7 +19,12 @@ SESSIONS = {
 
 
 # What key_rotation_sessions keeps: the sessions of the table, or all that honors SECRET_KEY_FALLBACKS.
-RESIGN, DROP = "resign", "drop"
+FALLBACKS, RESIGN, DROP = "fallbacks", "resign", "drop"
+# Why it cannot be done, as a fact of the host; the error; and what is done.
+KEPT = {
+    FALLBACKS: ("not_kept", FallbacksNotRead, "the old key stays valid for what it has signed, until it is retired"),
+    RESIGN: ("not_resigned", SessionsKept, "the sessions in the database are signed again, and nobody is logged out"),
+}
 UNSET = "Where this is routine, and no leak, key_rotation_sessions can keep the users logged in."
 
 
@@ -54,11 +59,12 @@ def logins(seen: Observations) -> ChecklistItem:
         return ChecklistItem(name, OK, "SECRET_KEY is not rotated, and every session stays")
     if chosen == DROP:
         return ChecklistItem(name, OK, "every session in the database is deleted after the switch")
-    obstacles = list(dict.fromkeys(one["not_resigned"] for one in _users(seen) if one.get("not_resigned")))
+    fact, error, done = KEPT[chosen]
+    obstacles = dict.fromkeys(str(one[fact]) for one in _users(seen) if one.get(fact))  # type: ignore[literal-required]
     if obstacles:
-        advice = "Leave key_rotation_sessions out: then everybody is logged out."
-        return ChecklistItem(name, STOP, f"{SessionsKept.code}: {'; '.join(obstacles)}", advice)
-    return ChecklistItem(name, OK, "the sessions in the database are signed again, and nobody is logged out")
+        refusal = error(why="; ".join(obstacles))
+        return ChecklistItem(name, STOP, f"{refusal.code}: {refusal.what}", refusal.todo)
+    return ChecklistItem(name, OK, done)
 
 
 def _users(seen: Observations) -> list[SecretKeyUsers]:
@@ -71,9 +77,11 @@ def _is_rotated(seen: Observations) -> bool:
 
 
 def _ends(found: SecretKeyUsers, chosen: str) -> list[str]:
-    ends = [SESSIONS[found["sessions"]]] if found.get("sessions") in SESSIONS and chosen != RESIGN else []
-    ends += ["links to reset a password end"] if found.get("logins") else []
+    """What ends with the old key, if this is done about the sessions."""
+    ends = [SESSIONS[found["sessions"]]] if found.get("sessions") in SESSIONS and chosen not in KEPT else []
+    ends += ["links to reset a password end"] if found.get("logins") and chosen != FALLBACKS else []
     for package in found.get("packages", []):
-        kept, what = SIGNERS[package]
-        ends.append(f"{package}: {what}{'' if kept else ', with SECRET_KEY_FALLBACKS too'}")
+        honors, what = SIGNERS[package]
+        if not (honors and chosen == FALLBACKS):
+            ends.append(f"{package}: {what}{'' if honors else ', with SECRET_KEY_FALLBACKS too'}")
     return ends

@@ -43,6 +43,7 @@ STEPS = {
     "postgresql_restore": "restore",
     "env_file": "switch",
     "django_sessions": "sessions",
+    "secret_key_fallbacks": "sessions",
     "application_services started": "start",
     "application_health": "start",
     "application_reading": "verify",

@@ -41,6 +41,7 @@ STEPS = {
     "django_reencrypt": "Re-encryption",
     "django_repair": "Repair from the backup",
     "django_sessions": "Sessions of users",
+    "secret_key_fallbacks": "SECRET_KEY_FALLBACKS",
     "django_census": "Census",
     "django_census proof": "Proof: by these keys alone",
     "django_census serving": "Proof: every value again, after the start",

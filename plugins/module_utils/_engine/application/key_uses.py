@@ -23,6 +23,7 @@ MOST_SECONDS = 20.0
 LARGEST = 1_000_000  # bytes of a source file
 # Folders of a project that hold no code of its own.
 _PASSED_OVER = {"node_modules", "__pycache__", "site-packages", "venv", "env", "build", "dist", "static", "media"}
+READS_VARIABLE, ASKS = "reads the variable", "asks"
 # What Django and its own applications do with SECRET_KEY: what it is, and the application that must be installed.
 # Sources: django/core/signing.py, django/utils/crypto.py (salted_hmac), and the modules named here.
 OF_DJANGO: tuple[tuple[str, str, str, str], ...] = (
@@ -51,6 +52,11 @@ class Use:
     line: int
     function: str
     what: str
+
+    @property
+    def is_of_variable(self) -> bool:
+        """Whether the place reads a variable of the environment."""
+        return self.what.startswith((READS_VARIABLE, ASKS))
 
     def as_planned(self) -> PlannedUse:
         return {"file": self.file, "line": self.line, "function": self.function, "what": self.what}
@@ -159,12 +165,12 @@ def _of_node(node: ast.AST) -> Iterator[tuple[str, str]]:
     elif isinstance(node, ast.ImportFrom):
         yield from ((alias.name, "imports the setting") for alias in node.names)
     elif isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Load):
-        yield from ((name, "reads the variable") for name in _texts([node.slice]))
+        yield from ((name, READS_VARIABLE) for name in _texts([node.slice]))
     elif isinstance(node, ast.Call):
         called = node.func.id if isinstance(node.func, ast.Name) else getattr(node.func, "attr", "")
         setting = called in ("getattr", "hasattr")
         asked = node.args[1:2] if setting else node.args[:1]
-        what = "reads the setting" if setting else f"asks {called}() for it"
+        what = "reads the setting" if setting else f"{ASKS} {called}() for it"
         yield from ((name, what) for name in _texts(asked) if called not in ("setattr", "delattr"))
 
 

@@ -45,3 +45,9 @@ def split_list(value: str, *, blanks: bool = False) -> list[str]:
     """The members of a comma list; with the ``blanks`` about them where an application leaves them there."""
     parts = value.split(",")
     return parts if blanks else [part.strip() for part in parts if part.strip()]
+
+
+def signing_name(values: Mapping[str, str]) -> str | None:
+    """The name of the key that is Django's SECRET_KEY, such as DJANGO_SECRET_KEY; None if none or several may be it."""
+    named = [name for name in values if name.endswith("SECRET_KEY")]
+    return "SECRET_KEY" if "SECRET_KEY" in named else named[0] if len(named) == 1 else None

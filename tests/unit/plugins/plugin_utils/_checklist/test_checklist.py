@@ -237,6 +237,23 @@ def test_every_host_is_asked_what_signs_with_the_secret_key():
     assert (item("secret_key", change).status, item("secret_key", change).seen[:2]) == ("stop", "3 ")
 
 
+@pytest.mark.parametrize(
+    ("chosen", "ends"),
+    [
+        ("", "everybody is logged out, and what their sessions hold is lost; links to reset a password end; allauth"),
+        ("drop", "everybody is logged out, and what their sessions hold is lost; links to reset a password end; all"),
+        ("resign", "links to reset a password end; allauth.account: links that confirm an address end; two_factor"),
+        ("fallbacks", "two_factor: remembered devices are asked again, with SECRET_KEY_FALLBACKS too"),
+    ],
+)
+def test_what_ends_with_the_old_key_depends_on_what_is_done_about_the_sessions(chosen, ends):
+    packages = ["allauth.account", "two_factor"]
+    users = fact(secret_key={"sessions": "db", "logins": True, "packages": packages, "queued": 0})
+    found = item("secret_key", both(option(sessions=chosen), users))
+    assert (found.status, found.seen[: len(ends)]) == ("warn", ends)
+    assert ("key_rotation_sessions can keep" in found.todo) == (not chosen)
+
+
 @pytest.mark.parametrize("name", checklist.CHECKS)
 def test_every_item_says_ok_where_all_is_well(name):
     found = item(name)
@@ -474,7 +491,13 @@ WRONG: list[tuple[str, Callable[[dict[str, Any]], Any], str, str]] = [
         "logins",
         both(option(sessions="resign"), fact(secret_key={"not_resigned": "SESSION_ENGINE is file"})),
         "stop",
-        "E_SESSIONS_KEPT: SESSION_ENGINE is file",
+        "E_SESSIONS_KEPT: the users' sessions cannot be signed again: SESSION_ENGINE is file",
+    ),
+    (
+        "logins",
+        both(option(sessions="fallbacks"), fact(secret_key={"not_kept": "no code reads it"})),
+        "stop",
+        "E_FALLBACKS_NOT_READ: the application cannot keep the old SECRET_KEY valid: no code reads it",
     ),
     (
         "secret_key",

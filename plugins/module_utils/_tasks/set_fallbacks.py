@@ -1,0 +1,68 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The variable SECRET_KEY_FALLBACKS of the env file: former values of SECRET_KEY, with which Django still verifies."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .._errors.application import FallbacksNotRead
+from .host_task import HostTask, ModuleResult, TaskParams
+
+NAME = "SECRET_KEY_FALLBACKS"  # of the setting, and of the variable
+NO_LINE = f"the env file has no line {NAME}="
+UNREAD = f"no code of the project reads the variable {NAME}"
+NOT_SET = f"the application, as it starts now, has not the old key in its setting {NAME}"
+
+
+def set_fallbacks(task: HostTask) -> ModuleResult:
+    """Put a key in front of the list, which a fresh start of the application must have; or take keys out of it."""
+    from .._destinations import destination, editor
+
+    params = task.params
+    path, dialect = params["env_file"], params["dialect"]
+    keeps = params["state"] == "present"
+    if not path or not editor.looks_set(path, NAME, dialect):
+        if keeps:
+            raise FallbacksNotRead(why=NO_LINE)
+        return {"changed": False, "path": path}
+    with editor.held([path]):
+        editor.discard_leftover(path)
+        text = editor.read_text(path)
+        before = editor.read(path, [NAME], dialect=dialect)[NAME]
+        after = _changed(before, params)
+        if after != before and not task.check_mode:
+            new_text = editor.rewritten(text, {NAME: after}, path, dialect)
+            destination.write([editor.FileChange(path, text, new_text)])
+    if keeps and not task.check_mode:
+        _refuse_unread(params)
+    return {"changed": after != before, "path": path}
+
+
+def why_unread(params: TaskParams) -> str:
+    """Why no key can be kept for the application; empty if it reads the variable, as its code says."""
+    from .._destinations import editor
+    from .._engine.application import key_uses
+
+    path = params["env_file"]
+    if not path or not editor.looks_set(path, NAME, params["dialect"]):
+        return NO_LINE
+    uses = key_uses.scan(params["project_dir"], [NAME], key_uses.installed_folders()).uses.get(NAME, [])
+    return "" if any(use.is_of_variable for use in uses) else UNREAD
+
+
+def _changed(before: str, params: TaskParams) -> str:
+    listed = [key for key in before.split(",") if key]
+    added, removed = (params["values"].get(name, []) for name in ("add", "remove"))
+    return ",".join([*added, *(key for key in listed if key not in (*added, *removed))])
+
+
+def _refuse_unread(params: TaskParams) -> None:
+    """Raise E_FALLBACKS_NOT_READ unless the setting has every key that was added."""
+    from .._engine.application import django_project
+    from .._options.application_start import read_settings
+
+    read_settings(params)
+    found: Any = django_project.setting(NAME) or ()
+    if not set(params["values"]["add"]) <= set(found):
+        raise FallbacksNotRead(changed=f"{params['env_file']} has the old key in {NAME}.", why=NOT_SET)

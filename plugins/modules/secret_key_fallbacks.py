@@ -1,0 +1,81 @@
+#!/usr/bin/python
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: secret_key_fallbacks
+author: Tetech (@tetech)
+version_added: 0.1.0
+short_description: Keep a former SECRET_KEY valid for what it has signed
+description:
+  - Django verifies sessions, links to reset a password and signed cookies with C(SECRET_KEY), and then with each key of
+    the setting C(SECRET_KEY_FALLBACKS). It signs with C(SECRET_KEY) alone.
+  - Changes the variable C(SECRET_KEY_FALLBACKS) in the environment file of the application, a comma-separated list from
+    which the settings must read the setting of the same name. Leaves every other byte of the file unchanged.
+  - Keys in the list that are not of the store stay.
+options:
+  state:
+    description:
+      - V(present) puts the C(SECRET_KEY) from before the last rotation in front of the list. Fails
+        (E_FALLBACKS_NOT_READ) if the file has no such line, or if the settings of the application do not have the key
+        afterwards.
+      - V(absent) takes a key out of the list. It changes nothing if the file has no such line.
+    type: str
+    required: true
+    choices: [present, absent]
+  key_id:
+    description: With V(absent), the version whose key is taken out. The default is the one before the last rotation.
+    type: str
+  env_file:
+    description: The environment file on the host from which the application reads the variable.
+    type: path
+  dialect:
+    description: The reader of that file, as for M(tetech.key_rotation.env_file).
+    type: str
+    choices: [dotenv, django-environ, systemd, shell, compose, python-decouple]
+    default: dotenv
+  values:
+    description:
+      - The keys to C(add) and to C(remove), sent through a pipe. Set by the action plugin. Not for playbooks. Never
+        logged.
+    type: dict
+    default: {}
+extends_documentation_fragment:
+  - tetech.key_rotation.key_rotation.application
+  - tetech.key_rotation.key_rotation.store
+  - tetech.key_rotation.key_rotation.rotation
+  - tetech.key_rotation.key_rotation.attributes
+"""
+
+EXAMPLES = r"""
+- name: Keep every user logged in
+  tetech.key_rotation.secret_key_fallbacks:
+    state: present
+    env_file: /srv/food_ordering/.env
+    project_dir: /srv/food_ordering
+    rotation_id: "2026-spring"
+  vars:
+    ansible_python_interpreter: /srv/food_ordering/.venv/bin/python
+"""
+
+RETURN = r"""
+path:
+  description: The file.
+  type: str
+  returned: success
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ..module_utils._module.runner import run
+from ..module_utils._options.key_options import SECRET_KEY_FALLBACKS_MODULE
+from ..module_utils._tasks.set_fallbacks import set_fallbacks
+
+
+def main() -> None:
+    run(AnsibleModule(SECRET_KEY_FALLBACKS_MODULE, supports_check_mode=True), set_fallbacks)
+
+
+if __name__ == "__main__":
+    main()
