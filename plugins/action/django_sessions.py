@@ -21,9 +21,8 @@ class ActionModule(HostAction):
             return Answered({"changed": False})
         history = self.store(args).load()
         asked = {name: value for name, value in args.items() if name not in ("store", "record_dir")}
-        if args["state"] != "dropped":
-            before, after = (dict(version.values) for version in history.last_change)
-            asked["key_sets"] = {"old": after, "new": before} if returns else {"old": before, "new": after}
+        before, after = (dict(version.values) for version in history.last_change)
+        asked["key_sets"] = {"old": after, "new": before} if returns else {"old": before, "new": after}
         return {**asked, "run": self.run_name(), "step": str(self._task._uuid)}
 
     def _were_resigned(self, args: TaskArguments) -> bool:

@@ -8,7 +8,7 @@ from ansible.utils.display import Display
 
 from ..module_utils._errors.base import RotationError
 from ..module_utils._options.rotation_options import ROTATION_CHECKLIST
-from ..plugin_utils._checklist import checklist
+from ..plugin_utils._checklist import checklist, compromise
 from ..plugin_utils._checklist.checklist_file import write_checklist
 from ..plugin_utils._checklist.item import checklist_options
 from ..plugin_utils._checklist.observe import observe
@@ -30,6 +30,8 @@ class ActionModule(RecordAction):
     def act(self, options: TaskArguments) -> TaskResult:
         seen = observe(self.log(options), options["rotation_id"], checklist_options(options))
         items = checklist.judge_items(seen, options["accept"])
+        if options["compromised"]:
+            lines.show(list(compromise.what_happens(seen, options["rotation_id"])), "Compromise")
         lines.show(checklist.table(items, whole=Display().verbosity > 0), "Checklist")
         result = {
             "changed": False,
@@ -41,6 +43,8 @@ class ActionModule(RecordAction):
             "environment": options["environment"],
             "msg": checklist.summary(items),
         }
+        if options["compromised"]:
+            result["exposed_backups"] = compromise.exposed_backups(seen, options["rotation_id"])
         if not self._task.check_mode:
             result["path"] = write_checklist(self.record(options), result)
         try:

@@ -21,8 +21,8 @@ options:
     description:
       - V(resigned) signs each session that opens under the keys before the open rotation again under those after it.
         Others are left unchanged and counted. Fails (E_SESSIONS_KEPT) if the sessions are in no table.
-      - V(dropped) deletes every session in the table. Without a table it changes nothing, because nothing under the
-        former key is valid after a switch.
+      - V(dropped) deletes every session in the table if C(SECRET_KEY) was rotated. Without a table it changes nothing,
+        because nothing under the former key is valid after a switch.
       - V(returned) is the rollback of V(resigned). It changes nothing unless the record of the rotation says that its
         sessions were signed again.
     type: str

@@ -67,7 +67,10 @@ options:
     type: int
     default: 0
   compromised:
-    description: With O(state=destroyed), record that the keys were exposed.
+    description:
+      - With O(state=destroyed), record that the keys were exposed.
+      - With O(state=current), mark the version before as compromised. The rollback playbook then refuses to make it
+        current again.
     type: bool
     default: false
   reason:

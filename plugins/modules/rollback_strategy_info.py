@@ -37,6 +37,13 @@ options:
     type: list
     elements: str
     default: []
+  compromised:
+    description:
+      - Whether the rollback may make a version current again that is marked compromised. Otherwise it is refused
+        (E_VERSION_COMPROMISED), unless the rotation failed in this very run.
+    type: str
+    choices: [refuse, accept]
+    default: refuse
   prefer:
     description:
       - V(forwards) to complete an open rotation instead of rolling it back. V(repair) or V(restore) to request that

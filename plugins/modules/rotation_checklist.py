@@ -64,6 +64,10 @@ options:
       - What becomes of the users' sessions, C(fallbacks), C(resign) or C(drop). Empty if nothing is done about them.
     type: str
     default: ""
+  compromised:
+    description: Whether the keys in use are compromised. What will happen is then displayed first.
+    type: bool
+    default: false
   backup_proof:
     description: The proof of the backup, V(full), V(sample) or V(none).
     type: str
@@ -121,6 +125,11 @@ key_ids:
   description: Key IDs of the census by stage.
   type: dict
   returned: always
+exposed_backups:
+  description: With O(compromised=true), the manifests of retained backups that the keys in use open.
+  type: list
+  elements: str
+  returned: with O(compromised=true)
 plan_hash:
   description: Hash of the plan, if there is one.
   type: str

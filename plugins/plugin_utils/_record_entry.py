@@ -50,6 +50,7 @@ RECORDED = (
     "plan_content",
     "collection",
     "environment",
+    "exposed_backups",
     "backup",
     "restored",
     "lost",

@@ -199,7 +199,10 @@ def test_resign_is_refused_before_anything_is_changed_where_the_sessions_are_in_
     refused = site.play("rotate", *RESIGN)
     assert refused.code != 0
     text = " ".join(refused.text.split())
-    assert "E_SESSIONS_KEPT: the users' sessions cannot be signed again: SESSION_ENGINE is django.contrib.sessions.backends.signed_cookies" in text, refused.text
+    assert (
+        "the users' sessions cannot be signed again: SESSION_ENGINE is django.contrib.sessions.backends.signed_cookies"
+        in text
+    ), refused.text
     assert site.env_file.read_bytes() == before
     assert browser.who() == ADA
 
@@ -267,3 +270,51 @@ def test_fallbacks_are_refused_with_the_lines_to_add_where_the_application_does_
     assert "no code of the project reads the variable SECRET_KEY_FALLBACKS" in text, refused.text
     assert 'SECRET_KEY_FALLBACKS = [key for key in os.getenv("SECRET_KEY_FALLBACKS", "").split(",") if key]' in text
     assert browser.who() == ADA
+
+
+COMPROMISE = ("-e", json.dumps({"key_rotation_reason": "compromise: a laptop was stolen"}))
+
+
+def states(site: Site) -> dict[str, str]:
+    return {each["key_id"]: each["state"] for each in site.stored()["versions"]}
+
+
+def test_after_a_compromise_sessions_are_deleted_and_nothing_returns_to_the_old_version(
+    site: Site, browser: Browser
+) -> None:
+    plain = site.read_all()
+    failed = site.play("rotate", *COMPROMISE, "-e", '{"key_rotation_verification_commands": [["false"]]}')
+    assert "was rolled back" in failed.text, failed.text
+    assert "which is compromised, because the values must be under keys that the" in " ".join(failed.text.split())
+    assert site.read_all() == plain
+    leaked = site.stored()["stages"]["current"]
+    assert states(site)[leaked] == "compromised"
+    (earlier,) = (site.folder / "backups").glob("*.json")
+    browser.served.wait()
+    assert browser.enter() == ADA
+    kept = site.play("rotate", *COMPROMISE, *FALLBACKS)
+    assert kept.text.index("The reason is a compromise. This rotation") < kept.text.index("E_SESSIONS_COMPROMISED")
+    assert f"    {earlier}" in kept.text
+
+    done = site.play("rotate", *COMPROMISE)
+
+    assert done.code == 0, done.text
+    box = done.text.rpartition("COMPLETED in")[2]
+    assert "sessions   1 deleted" in box, done.text
+    listed = box.partition("  compromised")[2]
+    rotation_id = site.stored()["versions"][-1]["rotation_id"]
+    assert (str(earlier) in listed, f"backups/{rotation_id}" in listed) == (True, True), box
+    browser.served.wait()
+    assert browser.who() == NOBODY
+    assert states(site)[leaked] == "compromised"
+    env = site.env_file.read_bytes()
+
+    refused = site.play("rollback")
+
+    assert refused.error() == "E_VERSION_COMPROMISED", refused.text
+    assert "-e key_rotation_rollback_compromised=accept" in " ".join(refused.text.split())
+    assert site.env_file.read_bytes() == env
+    back = site.play("rollback", "-e", "key_rotation_rollback_compromised=accept")
+    assert back.code == 0, back.text
+    assert (site.stored()["stages"]["current"], states(site)[leaked]) == (leaked, "compromised")
+    assert site.read_all() == plain

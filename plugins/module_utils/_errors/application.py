@@ -239,3 +239,13 @@ class FallbacksNotRead(RotationError):
         "Add the line SECRET_KEY_FALLBACKS= to O(env_file), and to the settings: SECRET_KEY_FALLBACKS = [key for key "
         'in os.getenv("SECRET_KEY_FALLBACKS", "").split(",") if key]. Or set O(sessions) to resign.'
     )
+
+
+class SessionsCompromised(RotationError):
+    code = "E_SESSIONS_COMPROMISED"
+    chosen: str
+    problem = (
+        "O(reason) is a compromise, and O(sessions) is {chosen}: whoever has the old key can have made a session, "
+        "which would be kept"
+    )
+    remedy = "Leave O(sessions) out: then the sessions are deleted."

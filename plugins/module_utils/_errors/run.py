@@ -183,3 +183,14 @@ class ChecksFailed(RotationError):
     command: str
     problem = "{count:check|checks} failed, which the table above lists: {codes}"
     remedy = "Type {command}"
+
+
+class VersionCompromised(RotationError):
+    code = "E_VERSION_COMPROMISED"
+    key_id: str
+    rotation_id: str
+    problem = "version {key_id}, which rotation {rotation_id} replaced, is compromised, and is not made current again"
+    remedy = (
+        "Rotate again if the application does not work under the new keys. To return to the compromised version still, "
+        "add -e O(rollback_compromised)=accept, and rotate again as soon as you can."
+    )

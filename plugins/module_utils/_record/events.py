@@ -270,6 +270,7 @@ class ChecklistEvent(Event):
     plan_hash: str | None = None
     plan_content: str | None = None
     collection: str | None = None
+    exposed_backups: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -325,6 +326,13 @@ class AttemptEvent(Event):
 
 
 ROTATE, ROLLBACK = "rotate", "rollback"
+
+
+def is_compromise(reason: object) -> bool:
+    """Whether the reason of a rotation says that its keys are compromised: it begins with that word."""
+    return str(reason or "").startswith("compromise")
+
+
 # Every name that a reader knows.
 KINDS: dict[str, type[Event]] = {
     ROTATE: RunEvent,

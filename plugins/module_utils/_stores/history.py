@@ -36,6 +36,7 @@ FORMAT = 1
 COMPLETED = "completed"
 ROLLED_BACK = "rolled back"
 COMPROMISED = "destroyed compromised"
+EXPOSED = "compromised"  # and still in the store, since values or backups may need it
 
 
 @dataclass
@@ -58,6 +59,10 @@ class Version:
     @property
     def keys(self) -> KeySet:
         return KeySet(self.values)
+
+    def enter(self, state: str) -> None:
+        """Change its state. One that is compromised stays so, even if it is in use again."""
+        self.state = EXPOSED if self.state == EXPOSED else state
 
     def refuse_damaged(self, path: str) -> None:
         """Raise E_STORE_DAMAGED where its values are not those that were put under its key id."""
@@ -216,14 +221,14 @@ class History:
         is in nobody's way where the application has others by now.
         """
         if "current" in self.stages:
-            self.stage("current").state = "deactivated"
+            self.stage("current").enter("deactivated")
             self.stages.pop("previous", None)
         version = next((each for each in self.versions if each.key_id == keys.key_id and not each.destroyed), None)
         if version is None:
             place = f"adopted {keys.key_id}"
             version = Version(keys.key_id, place, "adopted", "active", now(), COMPLETED, dict(keys.values))
             self.versions.append(version)
-        version.state = "active"
+        version.enter("active")
         version.listed = [*map(without_unset, listed)]
         self.stages["current"] = version.key_id
         return version
@@ -277,10 +282,14 @@ class History:
 
     def promote(self) -> None:
         """Pending becomes current, current becomes previous."""
-        self.stage("current").state = "deactivated"
-        self.stage("pending").state = "active"
+        self.stage("current").enter("deactivated")
+        self.stage("pending").enter("active")
         self.stages["previous"] = self.stages["current"]
         self.stages["current"] = self.stages.pop("pending")
+
+    def expose(self) -> None:
+        """The version before the last rotation is compromised. Raises E_STORE_STAGE."""
+        self.stage("previous").enter(EXPOSED)
 
     def roll_back(self) -> None:
         """The version before the last rotation is current again; that rotation's version is kept, without a stage."""
@@ -290,9 +299,9 @@ class History:
             left = self.stage("current")
             self.stages["current"] = self.stage("previous").key_id
             del self.stages["previous"]
-        left.state = "deactivated"
+        left.enter("deactivated")
         left.outcome = ROLLED_BACK
-        self.stage("current").state = "active"
+        self.stage("current").enter("active")
 
     def close(self, rotation_id: str) -> None:
         """The rotation is proved: nothing resumes it any more."""
@@ -319,7 +328,7 @@ class History:
                 raise VersionNeeded(key_id=key_id, reason=reason)
         version.values = {}
         version.destroyed = version.destroyed or now()
-        version.state = COMPROMISED if compromised or version.state == COMPROMISED else "destroyed"
+        version.state = COMPROMISED if compromised or version.state in (COMPROMISED, EXPOSED) else "destroyed"
         self.stages = {stage: kept for stage, kept in self.stages.items() if kept != key_id}
         return version
 

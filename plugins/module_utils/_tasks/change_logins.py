@@ -23,13 +23,13 @@ def change_logins(task: HostTask) -> ModuleResult:
         if why:
             raise SessionsKept(why=why)
         alias = stored_sessions.database_alias()
-        keys = None if drops else stored_sessions.signing_keys(**params["key_sets"])
+        keys = stored_sessions.signing_keys(**params["key_sets"])
         if keys is None and not drops:
             raise SigningKeyUnknown()
-        if task.check_mode or alias is None:
+        if task.check_mode or alias is None or keys is None:
             return {"changed": False, "logins": {}}
         with _locked(alias, params) as database:
-            counts = stored_sessions.resign(database, keys) if keys else {"dropped": stored_sessions.drop()}
+            counts = {"dropped": stored_sessions.drop()} if drops else stored_sessions.resign(database, keys)
     finally:
         django_project.let_go()
     changed = bool(counts.get("dropped") or counts.get(stored_sessions.RESIGNED))

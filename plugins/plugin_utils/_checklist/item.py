@@ -51,6 +51,7 @@ class ChecklistOptions(TypedDict, total=False):
     workers: int
     fence: str
     sessions: str
+    compromised: bool
     application_rows: int
     backup_proof: str
     backup_engine: str

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from ...module_utils._engine.fact_types import SIGNERS, SecretKeyUsers
-from ...module_utils._errors.application import FallbacksNotRead, SessionsKept
+from ...module_utils._errors.application import FallbacksNotRead, SessionsCompromised, SessionsKept
 from ...module_utils._errors.counts import counted
 from .item import OK, STOP, WARN, ChecklistItem, Observations, unseen
 
@@ -59,6 +59,9 @@ def logins(seen: Observations) -> ChecklistItem:
         return ChecklistItem(name, OK, "SECRET_KEY is not rotated, and every session stays")
     if chosen == DROP:
         return ChecklistItem(name, OK, "every session in the database is deleted after the switch")
+    if seen.options.get("compromised"):
+        forged = SessionsCompromised(chosen=chosen)
+        return ChecklistItem(name, STOP, f"{forged.code}: {forged.what}", forged.todo)
     fact, error, done = KEPT[chosen]
     obstacles = dict.fromkeys(str(one[fact]) for one in _users(seen) if one.get(fact))  # type: ignore[literal-required]
     if obstacles:

@@ -96,6 +96,8 @@ def promote(history: History, request: VersionRequest) -> str:
     if "current" not in history.stages or history.stage("current").rotation_id != rotation_id:
         _refuse_other_rotation(history.stage("pending").rotation_id, rotation_id)
         history.promote()
+    if request.compromised:
+        history.expose()
     return history.stage("current").key_id
 
 

@@ -83,6 +83,7 @@ class RotationState:
     noted: Warnings = field(default_factory=Warnings)
     dumps: dict[str, dict[str, Any]] = field(default_factory=dict)
     checks: list[dict[str, Any]] = field(default_factory=list)
+    exposed: Sequence[str] = ()  # manifests of backups that compromised keys open
     generated: Sequence[Mapping[str, Any]] = ()
     settings: list[str] = field(default_factory=list)
     hosts: list[str] = field(default_factory=list)
@@ -123,6 +124,8 @@ class RotationState:
                     self.dumps.setdefault(str(dump["path"]), {"size": 0, "sha256": "unknown"}).update(dump)
         if isinstance(event, ChecklistEvent) and event.items and all(isinstance(one, Mapping) for one in event.items):
             self.checks = [{**one, "name": _name_now(one.get("name"))} for one in event.items]
+        if isinstance(event, ChecklistEvent):
+            self.exposed = event.exposed_backups or self.exposed
         if isinstance(event, KeyEvent):
             self.generated = event.generated or self.generated
         if isinstance(event, EnvFileEvent) and event.is_done:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...module_utils._errors.counts import counted
-from ...module_utils._record.events import ROTATE, RunEvent
+from ...module_utils._record.events import ROTATE, RunEvent, is_compromise
 from .event_time import moment, moment_of
 from .key_stages import KeyStages
 from .run import Run
@@ -83,7 +83,7 @@ def _due(facts: Facts, period: int) -> Due:
     made = moment_of(current.get("created"))
     reason = next((run.reason for run in reversed(facts.runs) if run.direction == ROTATE), "")
     in_use = bool(facts.keys.new) and facts.keys.current == facts.keys.new
-    if not completed and str(reason).startswith("compromise"):
+    if not completed and is_compromise(reason):
         stays = "it has not ended, though new keys are in use," if in_use else "the keys in use are those before,"
         return Due(ended, True, f"{stays} and the reason was {reason}", compromised=True)
     if period and made and current.get("origin") == "adopted":

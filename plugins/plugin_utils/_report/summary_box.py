@@ -13,7 +13,7 @@ from typing import Any
 from ...module_utils._errors.base import address
 from ...module_utils._errors.counts import counted
 from ...module_utils._errors.run import ChecklistFailed
-from ...module_utils._record.events import ROLLBACK, ROTATE, RepairEvent
+from ...module_utils._record.events import ROLLBACK, ROTATE, RepairEvent, is_compromise
 from . import data_sentences, data_state, restore_lines, sentences
 from .downtime import Downtime
 from .event_time import day, duration
@@ -121,6 +121,7 @@ def _rows(ending: Ending) -> Iterator[Row]:
     for event in ending.run.logins:
         yield Row("sessions", sentences.logins(event.logins), whole=False)
     yield from _backups(ending.state)
+    yield from _exposed(ending)
     if ending.store:
         yield Row("store", ending.store)
     yield Row("record", ending.state.path)
@@ -259,6 +260,16 @@ def _backups(state: RotationState) -> Iterator[Row]:
         digest = f"SHA-256 {dump['sha256']}" if dump["sha256"] else str(dump.get("engine"))
         yield Row("", f"{dump['size']:,} bytes, {digest}")
         yield Row("", proof_line(dump.get("proof")), whole=False)
+
+
+def _exposed(ending: Ending) -> Iterator[Row]:
+    """The backups that compromised keys open, by file."""
+    if not is_compromise(ending.state.reason):
+        return
+    paths = [*ending.state.exposed, *(str(dump["path"]) for dump in ending.state.backups)]
+    if paths:
+        yield Row("compromised", "The compromised keys open these backups, and every copy of them:", whole=False)
+        yield from (Row("", path) for path in paths)
 
 
 def _warnings(ending: Ending) -> Iterator[Row]:

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...module_utils._errors.restore import RepairBackup
-from ...module_utils._stores.history import History
+from ...module_utils._errors.run import VersionCompromised
+from ...module_utils._stores.history import EXPOSED, History
 from .._report import data_state, restore_lines
 from .._rotation_record.rotation_log import RotationLog
 from .._screen import lines
@@ -18,6 +19,10 @@ from .rollback_look import LookFailed, RollbackLook
 from .rollback_situation import find_situation
 from .rollback_strategy import RollbackStrategy, Situation
 
+RETURNS = (
+    "The rollback returns to version {key_id}, which is compromised, because the values must be under keys that the "
+    "application has. Rotate again as soon as you can."
+)
 WITHOUT_ROTATION = ("restore", "repair", "settle")
 
 
@@ -44,6 +49,7 @@ def choose_rollback(log: RotationLog, look: RollbackLook) -> RollbackChoice:
     _refuse_blind(look, chosen)
     if refusal and chosen.name not in WITHOUT_ROTATION:
         raise refusal
+    _refuse_compromised(log, look, situation, chosen)
     refuse_vain_repair(situation, look.backup, look.rotation_id)
     _refuse_without_backup(log, look, situation, chosen)
     if chosen.name != "restore":
@@ -64,6 +70,19 @@ def choose_rollback(log: RotationLog, look: RollbackLook) -> RollbackChoice:
         seen=_describe_look(look, log.store.load()),
         databases=situation.ruined if chosen.name == "restore" else [],
     )
+
+
+def _refuse_compromised(log: RotationLog, look: RollbackLook, situation: Situation, chosen: RollbackStrategy) -> None:
+    """Raise E_VERSION_COMPROMISED if a person would return to a version that is compromised, and has not said so. The
+    run of a rotation that failed returns to it, since data and keys must agree, and says so."""
+    if chosen.name != "backwards" or situation.destination is None:
+        return
+    version = log.store.load().stage(situation.destination)
+    if version.state != EXPOSED:
+        return
+    if look.compromised != "accept" and not log.lease.of_run(log.controller.pid):
+        raise VersionCompromised(key_id=version.key_id, rotation_id=situation.rotation_id)
+    log.controller.warn(RETURNS.format(key_id=version.key_id))
 
 
 def refuse_vain_repair(situation: Situation, backup: Mapping[str, Any], asked: str | None) -> None:

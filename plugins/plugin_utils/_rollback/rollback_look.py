@@ -31,6 +31,7 @@ class RollbackLook:
     prefer: str
     repair: Sequence[str]
     rotation_id: str | None
+    compromised: str = "refuse"  # whether to return to a version that is
 
     @classmethod
     def of(cls, options: Mapping[str, Any]) -> RollbackLook:

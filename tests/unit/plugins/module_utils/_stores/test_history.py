@@ -67,6 +67,19 @@ def test_a_promotion_moves_both_stages(history, old_keys, new_keys):
     assert history.open_rotation == "r1"
 
 
+def test_a_version_that_is_compromised_stays_so_in_use_replaced_and_destroyed(history, old_keys, third_keys):
+    history.promote()
+    history.expose()
+    assert (history.stage("previous").state, history.stage("current").state) == ("compromised", "active")
+    history.roll_back()
+    assert (history.stage("current").key_id, history.stage("current").state) == (old_keys.key_id, "compromised")
+    history.add_pending(third_keys, "r2")
+    history.promote()
+    assert history.stage("previous").state == "compromised"
+    history.close("r2")
+    assert history.destroy(old_keys.key_id, compromised=False).state == "destroyed compromised"
+
+
 @pytest.mark.parametrize("path", ["pending taken back", "promoted taken back", "completed taken back"])
 def test_a_rollback_makes_the_version_before_current_and_keeps_the_other(at, path, old_keys, new_keys):
     history = at(path)

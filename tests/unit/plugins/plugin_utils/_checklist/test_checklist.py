@@ -495,6 +495,12 @@ WRONG: list[tuple[str, Callable[[dict[str, Any]], Any], str, str]] = [
     ),
     (
         "logins",
+        option(sessions="resign", compromised=True),
+        "stop",
+        "E_SESSIONS_COMPROMISED: key_rotation_reason is a compromise, and key_rotation_sessions is resign",
+    ),
+    (
+        "logins",
         both(option(sessions="fallbacks"), fact(secret_key={"not_kept": "no code reads it"})),
         "stop",
         "E_FALLBACKS_NOT_READ: the application cannot keep the old SECRET_KEY valid: no code reads it",

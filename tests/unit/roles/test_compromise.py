@@ -1,0 +1,52 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which reasons are a compromise: the roles and the reports agree."""
+
+from __future__ import annotations
+
+import pytest
+import yaml
+from ansible.parsing.dataloader import DataLoader
+from ansible.template import Templar, trust_as_template
+from ansible_collections.tetech.key_rotation.plugins.module_utils._record.events import is_compromise
+
+from ..conftest import CHECKOUT
+
+VARS = yaml.safe_load((CHECKOUT / "roles/values/vars/main.yml").read_text(encoding="utf-8"))
+DERIVED = {name: VARS[name] for name in ("__key_rotation_is_compromise", "__key_rotation_sessions")}
+
+
+def templated(name: str, **variables: object) -> object:
+    known = {each: trust_as_template(text) for each, text in DERIVED.items()}
+    return Templar(loader=DataLoader(), variables={**known, **variables}).template(known[name])
+
+
+@pytest.mark.parametrize(
+    ("reason", "expected"),
+    [
+        ("compromise", True),
+        ("compromise: a laptop was stolen", True),
+        ("compromised laptop", True),
+        ("cryptoperiod", False),
+        ("no compromise", False),
+        ("", False),
+        (None, False),
+    ],
+)
+def test_a_reason_that_begins_with_the_word_is_a_compromise(reason, expected):
+    assert is_compromise(reason) is expected
+    assert templated("__key_rotation_is_compromise", key_rotation_reason=reason) is expected
+
+
+@pytest.mark.parametrize(
+    ("chosen", "reason", "done"),
+    [
+        (None, "cryptoperiod", ""),
+        (None, "compromise", "drop"),
+        ("", "compromise", "drop"),
+        ("resign", "cryptoperiod", "resign"),
+        ("resign", "compromise", "resign"),  # which the checklist refuses
+    ],
+)
+def test_after_a_compromise_the_sessions_are_dropped_unless_an_operator_says_otherwise(chosen, reason, done):
+    assert templated("__key_rotation_sessions", key_rotation_sessions=chosen, key_rotation_reason=reason) == done
