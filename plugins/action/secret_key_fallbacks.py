@@ -4,12 +4,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from ..module_utils._engine.crypto.key_set import signing_name
-from ..module_utils._errors.options import InvalidOption
+from ..module_utils._stores.history import Version
 from ..plugin_utils._host_action import Answered, HostAction
 from ..plugin_utils._task_types import TaskArguments, TaskResult
-
-HAS_COMMA = "has a value with a comma in the version {key_id}, which cannot be in a comma-separated list"
 
 
 class ActionModule(HostAction):
@@ -20,15 +20,21 @@ class ActionModule(HostAction):
         if args["state"] == "absent" and not (args.get("key_id") or self._were_kept(args)):
             return Answered({"changed": False})
         history = self.store(args).load()
+        if args["state"] == "present":
+            before, after = history.last_change
+            return self._asked(args, before, add=[before], signing=[after])
         version = history.version(args["key_id"]) if args.get("key_id") else history.last_change[0]
+        return self._asked(args, version, remove=[version])
+
+    @staticmethod
+    def _asked(args: TaskArguments, version: Version, **lists: Sequence[Version]) -> TaskArguments | Answered:
+        """The options of the module, with the SECRET_KEY of each of these versions."""
         name = signing_name(version.values)
-        if name is None:  # SECRET_KEY was not rotated, or the version is destroyed
+        # SECRET_KEY is not rotated, the version is destroyed, or its value can be in no list: the checklist said so.
+        if name is None or "," in version.values[name]:
             return Answered({"changed": False})
-        key = version.values[name]
-        if "," in key:
-            raise InvalidOption(name=name, found=HAS_COMMA.format(key_id=version.key_id), advice="Use resign.")
-        asked = {name: value for name, value in args.items() if name not in ("store", "record_dir", "key_id")}
-        return {**asked, "values": {"add" if args["state"] == "present" else "remove": [key]}}
+        asked = {option: value for option, value in args.items() if option not in ("store", "record_dir", "key_id")}
+        return {**asked, "values": {each: [one.values[name] for one in versions] for each, versions in lists.items()}}
 
     def _were_kept(self, args: TaskArguments) -> bool:
         """Whether the rotation has put a key into the list, or a run that was killed may have."""

@@ -37,8 +37,8 @@ options:
     default: dotenv
   values:
     description:
-      - The keys to C(add) and to C(remove), sent through a pipe. Set by the action plugin. Not for playbooks. Never
-        logged.
+      - The keys to C(add) and to C(remove), and the C(signing) one that replaced them, sent through a pipe. Set by the
+        action plugin. Not for playbooks. Never logged.
     type: dict
     default: {}
 extends_documentation_fragment:

@@ -14,6 +14,7 @@ from .host_task import HostTask, ModuleResult, TaskParams
 def change_logins(task: HostTask) -> ModuleResult:
     """What became of the sessions in the database. A dry run only refuses."""
     from .._engine.application import django_project, stored_sessions
+    from .._engine.crypto.key_set import signing_name
     from .._options.application_start import start_application
 
     params, drops = task.params, task.params["state"] == "dropped"
@@ -24,7 +25,7 @@ def change_logins(task: HostTask) -> ModuleResult:
             raise SessionsKept(why=why)
         alias = stored_sessions.database_alias()
         keys = stored_sessions.signing_keys(**params["key_sets"])
-        if keys is None and not drops:
+        if keys is None and not drops and signing_name(params["key_sets"]["old"]):
             raise SigningKeyUnknown()
         if task.check_mode or alias is None or keys is None:
             return {"changed": False, "logins": {}}

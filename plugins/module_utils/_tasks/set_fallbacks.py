@@ -6,11 +6,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from .._errors.application import FallbacksNotRead
+from .._errors.application import FallbacksNotRead, SigningKeyUnknown
 from .host_task import HostTask, ModuleResult, TaskParams
 
 NAME = "SECRET_KEY_FALLBACKS"  # of the setting, and of the variable
 NO_LINE = f"the env file has no line {NAME}="
+COMMA = "SECRET_KEY has a comma, and cannot be in a comma-separated list"
 UNREAD = f"no code of the project reads the variable {NAME}"
 NOT_SET = f"the application, as it starts now, has not the old key in its setting {NAME}"
 
@@ -42,8 +43,10 @@ def set_fallbacks(task: HostTask) -> ModuleResult:
 def why_unread(params: TaskParams) -> str:
     """Why no key can be kept for the application; empty if it reads the variable, as its code says."""
     from .._destinations import editor
-    from .._engine.application import key_uses
+    from .._engine.application import django_project, key_uses
 
+    if "," in str(django_project.setting("SECRET_KEY")):
+        return COMMA
     path = params["env_file"]
     if not path or not editor.looks_set(path, NAME, params["dialect"]):
         return NO_LINE
@@ -58,11 +61,14 @@ def _changed(before: str, params: TaskParams) -> str:
 
 
 def _refuse_unread(params: TaskParams) -> None:
-    """Raise E_FALLBACKS_NOT_READ unless the setting has every key that was added."""
+    """Raise E_SIGNING_KEY unless the application signs with the new key, E_FALLBACKS_NOT_READ unless it has the old."""
     from .._engine.application import django_project
     from .._options.application_start import read_settings
 
     read_settings(params)
+    changed = f"{params['env_file']} has the old key in {NAME}."
+    if django_project.setting("SECRET_KEY") not in params["values"]["signing"]:
+        raise SigningKeyUnknown(changed=changed)
     found: Any = django_project.setting(NAME) or ()
     if not set(params["values"]["add"]) <= set(found):
-        raise FallbacksNotRead(changed=f"{params['env_file']} has the old key in {NAME}.", why=NOT_SET)
+        raise FallbacksNotRead(changed=changed, why=NOT_SET)

@@ -4,8 +4,9 @@
 
 from __future__ import annotations
 
+from ...module_utils._engine.crypto.key_set import signing_name
 from ...module_utils._engine.fact_types import SIGNERS, SecretKeyUsers
-from ...module_utils._errors.application import FallbacksNotRead, SessionsCompromised, SessionsKept
+from ...module_utils._errors.application import FallbacksNotRead, SessionsCompromised, SessionsKept, SigningKeyUnknown
 from ...module_utils._errors.counts import counted
 from .item import OK, STOP, WARN, ChecklistItem, Observations, unseen
 
@@ -55,6 +56,9 @@ def logins(seen: Observations) -> ChecklistItem:
         return ChecklistItem(name, OK, "key_rotation_sessions is not set")
     if not seen.facts:
         return unseen(name)
+    if chosen in KEPT and _is_unclear(seen, chosen):
+        unknown = SigningKeyUnknown()
+        return ChecklistItem(name, STOP, f"{unknown.code}: {unknown.what}", unknown.todo)
     if not _is_rotated(seen):
         return ChecklistItem(name, OK, "SECRET_KEY is not rotated, and every session stays")
     if chosen == DROP:
@@ -77,6 +81,13 @@ def _users(seen: Observations) -> list[SecretKeyUsers]:
 def _is_rotated(seen: Observations) -> bool:
     known = {"SECRET_KEY"}.union(*(one.get("keys", ()) for one in _users(seen)))
     return not known.isdisjoint(setting["name"] for setting in seen.options["settings"])
+
+
+def _is_unclear(seen: Observations, chosen: str) -> bool:
+    """Whether the key that would be taken for SECRET_KEY, for the list by its name, is not that of the setting."""
+    named = signing_name({setting["name"]: "" for setting in seen.options["settings"]})
+    known = {"SECRET_KEY"}.union(*(one.get("keys", ()) for one in _users(seen)))
+    return named not in known if named else chosen == FALLBACKS and _is_rotated(seen)
 
 
 def _ends(found: SecretKeyUsers, chosen: str) -> list[str]:

@@ -495,6 +495,21 @@ WRONG: list[tuple[str, Callable[[dict[str, Any]], Any], str, str]] = [
     ),
     (
         "logins",
+        option(sessions="resign", settings=[{"name": "JWT_SECRET_KEY"}]),
+        "stop",
+        "E_SIGNING_KEY: the setting SECRET_KEY has no value of the keys that are rotated",
+    ),
+    (
+        "logins",
+        both(
+            option(sessions="fallbacks", settings=[{"name": "SIGNER"}]),
+            fact(secret_key={"keys": ["SIGNER"], "queued": 0}),
+        ),
+        "stop",
+        "E_SIGNING_KEY: the setting SECRET_KEY has no value of the keys that are rotated",
+    ),
+    (
+        "logins",
         option(sessions="resign", compromised=True),
         "stop",
         "E_SESSIONS_COMPROMISED: key_rotation_reason is a compromise, and key_rotation_sessions is resign",
@@ -560,6 +575,9 @@ def test_each_item_is_seen_to_stop_a_rotation():
             lambda made: (fact(secret_key={"queued": 9})(made), option(settings=[{"name": "FIELD_KEY"}])(made)),
             "ok",
         ),
+        ("logins", option(sessions="resign", settings=[{"name": "FIELD_KEY"}]), "ok"),
+        ("logins", option(sessions="fallbacks", settings=[{"name": "FIELD_KEY"}]), "ok"),
+        ("logins", option(sessions="drop"), "ok"),
         ("mode", fact(unprepared={}), "ok"),
         ("fence", option(fence="off"), "skip"),
         ("fence", session(process=None), "ok"),
