@@ -213,6 +213,24 @@ def _is_ogg(data: bytes, is_cut: bool) -> bool:
     return data[4] == 0 and data[5] < 8 and (_ends_at(data, place, is_cut) or data[place : place + 4] == b"OggS")
 
 
+def _is_flac(data: bytes, is_cut: bool) -> bool:
+    """Blocks of metadata up to the last one, and the first frame."""
+    place, is_last = 4, False
+    while not is_last and place + 4 <= len(data):
+        if data[place] & 0x7F > 6:
+            return False
+        is_last = bool(data[place] & 0x80)
+        place += 4 + int.from_bytes(data[place + 1 : place + 4], "big")
+    if place + 2 > len(data):
+        return is_cut
+    return is_last and data[place] == 0xFF and data[place + 1] & 0xFE == 0xF8
+
+
+def _is_matroska(data: bytes, is_cut: bool) -> bool:
+    """What follows its header is a segment."""
+    return data.find(b"\x18\x53\x80\x67", 5, 128) > 0
+
+
 def _is_mp4(data: bytes, is_cut: bool) -> bool:
     place = _number(">I", data, 0)
     follows = data[place + 4 : place + 8]
@@ -341,6 +359,43 @@ def _is_program(data: bytes, is_cut: bool) -> bool:
     return data[60:64] != b"" and data[_number("<I", data, 60) :][:2] == b"PE"
 
 
+def _is_elf(data: bytes, is_cut: bool) -> bool:
+    order, wide = "<" if data[5] == 1 else ">", data[4] == 2
+    header = _number(f"{order}H", data, 52 if wide else 40)
+    return _number(f"{order}I", data, 20) == 1 and header == (64 if wide else 52)
+
+
+def _is_wasm(data: bytes, is_cut: bool) -> bool:
+    """Sections up to its end, each after its size in LEB128."""
+    place = 8
+    while place < len(data):
+        if data[place] > 13:
+            return False
+        size = shift = 0
+        more = True
+        while more:
+            place += 1
+            more, size = data[place] > 127, size | (data[place] & 127) << shift
+            shift += 7
+        place += 1 + size
+    return _ends_at(data, place, is_cut)
+
+
+# Bytes of each kind of constant of a class of Java; a text has its length in front.
+_CONSTANTS = {3: 4, 4: 4, 5: 8, 6: 8, 7: 2, 8: 2, 9: 4, 10: 4, 11: 4, 12: 4, 15: 3, 16: 2, 17: 4, 18: 4, 19: 2, 20: 2}
+
+
+def _is_java(data: bytes, is_cut: bool) -> bool:
+    left, place = _number(">H", data, 8) - 1, 10
+    while left > 0 and place < len(data):
+        kind = data[place]
+        if kind != 1 and kind not in _CONSTANTS:
+            return False
+        left -= 2 if kind in (5, 6) else 1
+        place += 3 + _number(">H", data, place + 1) if kind == 1 else 1 + _CONSTANTS[kind]
+    return is_cut or (left <= 0 and place < len(data))
+
+
 def _is_closed(data: bytes, is_cut: bool) -> bool:
     """Parquet and Arrow files end with what they begin with."""
     return is_cut or data.endswith(data[:4])
@@ -378,18 +433,19 @@ KINDS: tuple[tuple[str, re.Pattern[bytes], Check], ...] = tuple(
         ("sound or video", rb"ID3", _is_id3),
         ("sound or video", rb"\xff[\xfb\xfa]", _is_mpeg),
         ("sound or video", rb"OggS", _is_ogg),
-        ("sound or video", rb"fLaC[\0\x80]\0\0\x22", _any),
+        ("sound or video", rb"fLaC[\0\x80]\0\0\x22", _is_flac),
         ("sound or video", rb"\0\0..ftyp", _is_mp4),
-        ("sound or video", rb"\x1aE\xdf\xa3.{0,60}(?:webm|matroska)", _any),
+        ("sound or video", rb"\x1aE\xdf\xa3.{0,60}(?:webm|matroska)", _is_matroska),
         ("sound or video", rb"RIFF....(?:WAVE|AVI )", _is_riff),
         ("a certificate or key in DER", rb"\x30\x82..[\x02\x30]|\x30\x81.[\x02\x30]|\x30.[\x02\x30]", is_der),
         ("a public key of OpenPGP", rb"\x99[\0-\x0f].\x04|\xc6[\xc0-\xdf].\x04", _is_openpgp),
         ("a geometry in EWKB", rb"[\0\x01]", is_geometry),
         ("a font", rb"wOF[F2]", _is_woff),
         ("a font", rb"OTTO|\0\x01\0\0\0|true\0", _is_font),
-        ("a program", rb"\x7fELF[\x01\x02][\x01\x02]\x01.{1}\0{7}", _any),
+        ("a program", rb"\x7fELF[\x01\x02][\x01\x02]\x01.{1}\0{7}", _is_elf),
         ("a program", rb"MZ", _is_program),
-        ("a program", rb"\xca\xfe\xba\xbe\0\0\0[\x01-\x7f]|\0asm\x01\0\0\0", _any),
+        ("a program", rb"\xca\xfe\xba\xbe\0\0\0[\x01-\x7f]", _is_java),
+        ("a program", rb"\0asm\x01\0\0\0", _is_wasm),
         ("Arrow, Parquet or NumPy data", rb"ARROW1|PAR1", _is_closed),
         ("Arrow, Parquet or NumPy data", rb"\x93NUMPY[\x01-\x03]\0..(?:\0\0)?\{'", _any),
     )

@@ -31,8 +31,10 @@ _DIGESTS = (
     (r"sha-?(?:2-|3-)?384", 48),
     (r"sha-?(?:2-|3-)?512|blake2b?\w*", 64),
 )
+_EDX = r"[\w.~-]{1,37}"
 SIGNED = "signed by Django"
 UUID = "a UUID"
+SERVICE = "a token of another service"
 # Texts: the first pattern that matches a whole value explains it.
 FORMS: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("a password hash", _any(*password_hashes.PATTERNS)),
@@ -60,8 +62,9 @@ FORMS: tuple[tuple[str, re.Pattern[str]], ...] = (
     (
         "a key of Open edX",
         _any(
-            r"(?:course|library|ccx|block|asset|ccb|aside-(?:usage|def))-v\d+:[\w.~-]+\+[\w+@:/.~-]+",
-            r"(?:i4x://|lb:|lib:|lct:)[\w+@:/.~-]+",
+            # An organization, a course and its run, each shorter than a nonce, a tag and any text; then members by name
+            rf"(?:course|library|ccx|block|asset|ccb)-v\d+:{_EDX}(?:\+{_EDX}){{1,2}}(?:\+[a-z]+@[\w@:/.~()-]+)*",
+            rf"i4x://{_EDX}/{_EDX}/\w{{1,30}}/[\w.~@-]{{1,64}}",
         ),
     ),
     # An address on a network: six or eight bytes, or eight groups of an address of IPv6 that is in use
@@ -74,11 +77,13 @@ FORMS: tuple[tuple[str, re.Pattern[str]], ...] = (
     ),
     ("a trace of W3C", _any(r"00-[\da-f]{32}-[\da-f]{16}-[\da-f]{2}")),
     ("an address of Ethereum", _any(r"0x[\da-fA-F]{40}")),
-    ("a token of another service", _any(*service_tokens.TOKENS)),
+    (SERVICE, _any(*service_tokens.TOKENS)),
     ("an ID of another service", _any(*service_tokens.IDS)),
 )
 # A UUID without regard to its version and variant: a block of AES can be written as one.
 WRITTEN_AS_UUID = _any(rf"(?:urn:uuid:)?\{{?{_HEX}{{8}}(?:-{_HEX}{{4}}){{3}}-{_HEX}{{12}}\}}?")
+# A block of AES in hex after a few letters that an application may have chosen too.
+PREFIXED_BLOCK = _any(*service_tokens.PREFIXED_BLOCKS)
 # RFC 2397: what is in one is looked at.
 DATA_URI = re.compile(r"data:[\w.+-]*/?[\w.+-]*(?:;[\w.+-]+=[^;,]*)*(?P<base64>;base64)?,(?P<data>.*)", re.DOTALL)
 # Documents that say themselves that they are encrypted.

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from urllib.parse import unquote_to_bytes
 
 _PERCENT = re.compile(rb"(?:[^%\s]|%[\da-fA-F]{2})*%[\da-fA-F]{2}(?:[^%\s]|%[\da-fA-F]{2})*")
-_LIST = re.compile(r"\[(\s*\d{1,3}(?:\s*,\s*\d{1,3}){15,})\s*(?:\]|\Z)")  # a document may be cut off
+_LIST = re.compile(r"\[(\s*-?\d{1,3}(?:\s*,\s*-?\d{1,3}){15,})\s*(?:\]|\Z)")  # a document may be cut off
 _URL = re.compile(rb"[a-zA-Z][\w+.-]{1,20}:/?/[^\s]+")
 _BETWEEN = re.compile(rb"[/?&=#;,]+")
 _PART = 38  # characters of 28 bytes in base64: a nonce of 12, and a tag of 16
@@ -28,8 +28,19 @@ def number_lists(text: str) -> Iterator[bytes]:
     """The lists of a JSON text that may be bytes."""
     for found in _LIST.finditer(text):
         numbers = [int(number) for number in found[1].split(",")]
-        if max(numbers) < 256:
+        if min(numbers) < 0:
+            yield from filter(None, [_of_signed(numbers)])
+        elif max(numbers) < 256:
             yield bytes(numbers)
+
+
+def _of_signed(numbers: Sequence[int]) -> bytes:
+    """Bytes from -128 to 127, as Java writes them; empty if few are far from zero on both sides, as of differences."""
+    low, high = (sum(far) / len(numbers) for far in zip(*((each < -64, each >= 64) for each in numbers)))
+    if min(numbers) < -128 or max(numbers) > 127 or min(low, high) < 0.06:
+        return b""
+    data = bytes(number & 255 for number in numbers)
+    return b"" if looks_listed_by_chance(data) else data
 
 
 def looks_listed_by_chance(data: bytes) -> bool:
@@ -52,8 +63,12 @@ _SHORTEST = 16  # bytes
 _NUMBER = re.compile(r"[1-9]\d{35,}", re.ASCII)  # but for a few of the highest, the digits of so many bytes
 _RUN = re.compile(r"(\d)\1{3}")  # in one of 15 random numbers; in numbers that people make, zeros in front
 _NUMBERS = re.compile(r"[\[({]?\s*(\d{1,3}(?:(?:\s*[,;|]\s*|\s+|[.:-])\d{1,3}){15,})\s*[\])}]?", re.ASCII)
+_SIGNED = re.compile(r"[\[({]?\s*(-?\d{1,3}(?:(?:\s*[,;|]\s*|\s+)-?\d{1,3}){15,})\s*[\])}]?", re.ASCII)
 _PAIRS = re.compile(r"(?:[\da-f]{2}(?P<one>[ :,_-]))(?:[\da-f]{2}(?P=one)){14,}[\da-f]{2}", re.ASCII | re.IGNORECASE)
 _GROUPS = re.compile(r"[\da-f]{4,16}(?P<one>[ :_-])(?:[\da-f]{4,16}(?P=one))+[\da-f]{2,16}", re.ASCII | re.IGNORECASE)
+_CODES = re.compile(
+    r"(?:[\dA-Z]{4,8}(?P<one>[ :_-]))(?:[\dA-Z]{4,8}(?P=one)){2,}[\dA-Z]{1,8}={0,6}", re.ASCII | re.IGNORECASE
+)
 _SPELLED = re.compile(r"(?:(?:0x|\\x)[\da-f]{2}[ ,;]*){16,}", re.ASCII | re.IGNORECASE)
 _SHOWN = re.compile(r"""(?:b|bytearray\(b|memoryview\(b)(['"]).*\1\)?""", re.DOTALL)
 _CONTROL = re.compile("[\x01-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
@@ -75,6 +90,11 @@ def _of_numbers(text: str) -> bytes:
     if not numbers or max(numbers) > 255 or looks_listed_by_chance(bytes(numbers)):
         return b""
     return bytes(numbers)
+
+
+def _of_signed_numbers(text: str) -> bytes:
+    found = _SIGNED.fullmatch(text) if "-" in text else None
+    return _of_signed([int(number) for number in re.findall(r"-?\d+", found[1])]) if found else b""
 
 
 def _of_spelled(text: str) -> bytes:
@@ -103,6 +123,7 @@ def _of_characters(text: str) -> bytes:
 WRITINGS: tuple[tuple[str, Callable[[str], bytes]], ...] = (
     ("a decimal number", _of_number),
     ("numbers of bytes", _of_numbers),
+    ("signed numbers of bytes", _of_signed_numbers),
     ("hex with signs", _of_spelled),
     ("Python's writing of bytes", _shown),
     ("characters of Latin-1", _of_characters),
@@ -111,7 +132,7 @@ WRITINGS: tuple[tuple[str, Callable[[str], bytes]], ...] = (
 
 def joined_groups(text: str) -> str:
     """Hex or base64 without the signs between its bytes or its groups of one length; empty if it has none."""
-    pairs = _PAIRS.fullmatch(text) or _GROUPS.fullmatch(text)
+    pairs = _PAIRS.fullmatch(text) or _GROUPS.fullmatch(text) or _CODES.fullmatch(text)
     groups = text.split(pairs["one"]) if pairs else text.split()
     if len(groups) < 4 or len(set(map(len, groups[:-1]))) > 1 or len(groups[-1]) > len(groups[0]):
         return ""

@@ -88,6 +88,13 @@ PLAIN: dict[str, Sequence[str]] = {
     "Arabic digits": [f"{CHANCE.randrange(10**20):020}".translate(ARABIC) for _ in range(500)],
 }  # fmt: skip
 MADE = random.Random(23)  # of its own: the other values stay as they are
+
+
+def crockford(data: bytes) -> str:
+    signs = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", "0123456789ABCDEFGHJKMNPQRSTVWXYZ")
+    return base64.b32encode(data).decode().rstrip("=").translate(signs)
+
+
 HEXES = [MADE.randbytes(20).hex() for _ in range(500)]
 PLAIN.update({
     "media": [f"media/{one[:2]}/{one[2:4]}/{one}.jpg" for one in HEXES],
@@ -106,6 +113,18 @@ PLAIN.update({
     "account numbers in groups": [re.sub("(....)", r"\1 ", f"DE{MADE.randrange(10**20):020}") for _ in range(500)],
     "programs": [f"Mozilla/5.0 (X11; Linux x86_64) Chrome/{n % 80 + 60}.0.{n * 7}.0 Safari/537.36" for n in range(500)],
     "accented": ["".join(MADE.choices("aábcčdďeéěfghiíjklmnňoópqrřsštťuúůvwxyýzž ", k=50)) for _ in range(500)],
+    "ULIDs": [f"01{crockford(MADE.randbytes(15))}" for _ in range(500)],
+    "IDs with a prefix": [f"ORD_01{crockford(MADE.randbytes(15))}" for _ in range(500)],
+    "keys of blocks": [f"block-v1:edX+DemoX+2026+type@vertical+block@{one[:32]}" for one in HEXES],
+    "keys of libraries": [f"lb:DemoX:{word}:problem:{uuid.UUID(hex=one[:32])}" for word, one in zip(WORDS, HEXES)],
+    "product keys": ["-".join(crockford(MADE.randbytes(16))[n : n + 5] for n in range(0, 25, 5))
+                     for _ in range(500)],
+    "phone numbers": [f"+420-{MADE.randrange(10**9):09} / {MADE.randrange(10**9):09}" for _ in range(500)],
+    "differences": [",".join(str(MADE.randrange(-40, 41)) for _ in range(24)) for _ in range(500)],
+    "altitudes": [json.dumps([MADE.randrange(-30, 100) for _ in range(30)]) for _ in range(500)],
+    "groups of numbers": ["-".join(f"{MADE.randrange(10**4):04}" for _ in range(8)) for _ in range(500)],
+    "groups of words": ["-".join(MADE.choices([word.lower() for word in WORDS if len(word) == 5], k=6))
+                        for _ in range(500)],
     "hashes": [f"sha256:{MADE.randbytes(32).hex()}" for _ in range(500)],
 })  # fmt: skip
 
@@ -268,6 +287,16 @@ DRESSES: dict[str, tuple[Callable[[], Any], float]] = {
     "a fingerprint of 32 bytes": (lambda: DRESSED.randbytes(32).hex(":"), 0.97),
     "a JSON Web Token": (lambda: "eyJ" + ".".join(urlsafe(sealed())[:36] for _ in range(3)), 0.93),
     "signed by Django": (lambda: f"k1:abc123:{urlsafe(DRESSED.randbytes(32)).rstrip('=')}", 0.85),
+    "a library of Open edX": (lambda: f"lib:{urlsafe(sealed()).rstrip('=')}", 0.93),
+    "a library of Open edX in two parts": (lambda: f"lib:{DRESSED.randbytes(12).hex()}:{urlsafe(sealed())}", 0.93),
+    "a course of Open edX": (lambda: f"course-v1:{base64.b64encode(b'>>>' + sealed()).decode().rstrip('=')}", 0.8),
+    "a key of Mailgun": (lambda: f"key-{DRESSED.randbytes(16).hex()}", 0.9),
+    "a key of Twilio": (lambda: f"SK{DRESSED.randbytes(16).hex()}", 0.9),
+    "FLAC": (lambda: b"fLaC\0\0\0\x22" + sealed(), 0.97),
+    "Matroska": (lambda: b"\x1aE\xdf\xa3webm" + sealed(), 0.97),
+    "ELF": (lambda: b"\x7fELF\x02\x01\x01" + bytes(8) + DRESSED.randbytes(150), 0.97),
+    "WebAssembly": (lambda: b"\0asm\x01\0\0\0" + sealed(), 0.97),
+    "a class of Java": (lambda: b"\xca\xfe\xba\xbe\0\0\0\x34" + sealed(), 0.97),
     # writings that are no encoding
     "a decimal number": (lambda: str(int.from_bytes(sealed(), "big")), 0.85),
     "decimal bytes": (lambda: " ".join(map(str, sealed())), 0.97),
@@ -277,6 +306,11 @@ DRESSES: dict[str, tuple[Callable[[], Any], float]] = {
     "hex with colons": (lambda: sealed().hex(":"), 0.97),
     "hex in groups": (lambda: DRESSED.randbytes(48).hex(" ", 4), 0.97),
     "base64 in groups": (lambda: re.sub("(....)", r"\1 ", base64.b64encode(sealed()).decode()), 0.93),
+    "base32 in groups": (lambda: "-".join(re.findall(".{1,5}", base64.b32encode(sealed()).decode().rstrip("="))), 0.9),
+    "base32 of Crockford": (lambda: crockford(DRESSED.randbytes(16)), 0.9),
+    "base32 of Crockford in groups": (lambda: "-".join(re.findall(".{1,5}", crockford(sealed()))), 0.9),
+    "signed bytes": (lambda: ",".join(str(byte - 256 if byte > 127 else byte) for byte in sealed()), 0.9),
+    "a list of signed bytes": (lambda: json.dumps([byte - 256 if byte > 127 else byte for byte in sealed()]), 0.9),
     "bytes as Python shows them": (lambda: repr(sealed()), 0.97),
     "base64 as Python shows it": (lambda: repr(base64.b64encode(sealed())), 0.93),
     "Latin-1": (lambda: sealed().replace(b"\0", b"\1").decode("latin-1"), 0.93),
