@@ -355,12 +355,13 @@ def _logs(logs: LogPicture, tolerated: int) -> Iterator[RotationError]:
 def _rotation(
     params: Mapping[str, Any], known: RotationFacts, time: str, died: Holder | None
 ) -> Iterator[RotationError]:
-    """What the store's history says is overdue or left over, the latter only where it was asked just now; and what the
+    """What the store's history says is overdue, but to a rotation, or left over, if it was asked just now; and what the
     lease of a run that ``died`` says."""
     open_ones = [known.get("open") if params["rotation"] else None, died["rotation_id"] if died else None]
     for rotation_id in dict.fromkeys(filter(None, open_ones)):
         yield MonitorOpen(rotation_id=rotation_id)
-    if known.get("due") and known["due"] <= time:
+    in_rotation = params["looker"] == "rotation"  # it replaces what is overdue
+    if known.get("due") and known["due"] <= time and not in_rotation:
         adopted, compromise = known.get("origin") == "adopted", known.get("why")
         created = f"an age that nobody knows, adopted on {known['created'][:10]}," if adopted else known["created"]
         created = f"{created} ({compromise})" if compromise else created

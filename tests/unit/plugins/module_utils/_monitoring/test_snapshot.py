@@ -188,6 +188,8 @@ def test_a_look_that_is_not_kept_remembers_nothing(params, tmp_path):
 def test_what_the_store_said_is_remembered_for_the_timer(params):
     overdue = {**KNOWN, "due": "2026-01-02T00:00:00Z", "open": "r9"}
     assert codes(snapshot.take({**params, "rotation": overdue}, kept=True)) == ["E_MONITOR_OPEN", "E_MONITOR_OVERDUE"]
+    in_rotation = {**params, "rotation": overdue, "looker": "rotation"}
+    assert codes(snapshot.take(in_rotation, kept=True)) == ["E_MONITOR_OPEN"], "a rotation replaces what is overdue"
     seen = snapshot.take({**params, "rotation": {}, "looker": "timer"}, kept=True)
     adopted = {**overdue, "origin": "adopted", "created": "2025-03-04T00:00:00Z", "open": None}
     (found,) = snapshot.take({**params, "rotation": adopted}, kept=True)["findings"]
