@@ -256,7 +256,7 @@ def test_a_member_of_a_document_beside_what_is_no_token(odd: Site) -> None:
 
 
 REFUSED = [
-    ("a value no key opens", "decrypt", "encrypt", "odd.encrypt('x')", "E_UNREADABLE", "open under no known key"),
+    ("a value no key opens", "decrypt", "encrypt", "odd.encrypt('x')", "E_UNREADABLE", "opens under no known key"),
     ("no key", "decrypt_constant", "encrypt_constant", "odd.encrypt_constant('x')", "E_KEY_WITHOUT_VALUE", "no value"),
     ("blanks go lost", "decrypt", "encrypt_stripped", "odd.encrypt(' x ')", "E_SELF_CHECK", "odd.value"),
     ("it raises", "decrypt", "encrypt_raises", "odd.encrypt('CANARY')", "E_FUNCTION", "raised RuntimeError"),

@@ -48,7 +48,7 @@ _CLOCKS: Mapping[str, set[str]] = {
 @dataclass
 class CodeReach:
     """What code comes to: the ``names`` and texts in it, whether it looks like encryption, and whether the
-    application's own code in it tells the time."""
+    application's own code in it tells the time, but for what decrypts and all that this calls."""
 
     names: set[str] = field(default_factory=set)
     encrypts: bool = False
@@ -142,9 +142,9 @@ def of_function(function: FunctionType, owner: Any, member: Any = None) -> CodeR
     own = getattr(member, "__dict__", None)
     if isinstance(own, dict):
         found.names |= {value for value in own.values() if isinstance(value, str)}
-    waiting, seen = [function], set[CodeType]()
+    waiting, seen = [(function, False)], set[CodeType]()
     while waiting and len(seen) < MOST:
-        each = waiting.pop()
+        each, is_of_cipher = waiting.pop()
         if each.__code__ in seen:
             continue
         seen.add(each.__code__)
@@ -153,11 +153,12 @@ def of_function(function: FunctionType, owner: Any, member: Any = None) -> CodeR
         identifiers = {name for name in names if name.replace(".", "_").isidentifier()}
         if any(map(_SAYS.search, identifiers)) or ("settings" in names and any(map(_SAYS_KEY.search, identifiers))):
             found.encrypts = True
-        found.dated = found.dated or _tells_time(each, identifiers)
+        found.dated = found.dated or (not is_of_cipher and _tells_time(each, identifiers))
         for value in _values_of(each, identifiers, owner):
             if _is_of_encryption(value):
                 found.encrypts = True
-            waiting += _functions_of(value, identifiers)
+            for called in _functions_of(value, identifiers):  # what decrypts may note when it failed
+                waiting.append((called, is_of_cipher or bool(_SAYS.search(called.__qualname__))))
     return found
 
 
