@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, TypedDict
 
 from ..application.key_uses import PlannedUse, Use
@@ -19,7 +20,7 @@ from .column_types import KINDS, JsonCodec
 from .findings import Finding, Findings, unsettled
 from .settlements import DECISIONS, Settlements
 from .signatures import identify
-from .target_survey import Survey
+from .target_survey import Survey, Target
 
 USES = 6  # of a key in an error; the plan has all of them
 SAMPLE = 25  # values of each column: the first ones that are met, as many of the last ones, and from all over the table
@@ -38,46 +39,64 @@ def columns(database: Database, survey: Survey, settled: Settlements) -> list[Fi
     ignored = {*survey.findings.columns("ignored")}
     decided = {name for name, one in settled.items() if one.decision in DECISIONS}
     known = _accounted(survey).difference(targets, ignored)
-    digests = {*survey.findings.columns("digest")}
-    found = Findings()
     fields = _fields(database, survey, known.union(targets, decided))
+    judge = _Judge(survey, targets, ignored, decided, {*survey.findings.columns("digest")}, fields)
     row_keys = catalog.keys_of_rows(database)
     for table, members in survey.tables.items():
         open_columns = _open_columns(table, members, known, row_keys)
         for column, values in _read_samples(database, table, open_columns) if open_columns else ():
-            name = table.label_of(column.name)
-            if name in targets:
-                values = [survey.without_tokens(targets[name], value) for value in values]
-            sessions = survey.is_sessions(table)  # the checklist says what becomes of them
-            if not sessions and (count := survey.holding(values)):
-                found.put("token_packed", name, count=count, looked_at=len(values))
-                continue
-            if name in decided:
-                continue
-            if not sessions and (signed := signed_values.find(survey, values)):
-                _put_signed(found, name, signed, len(values))
-                continue
-            values = signed_values.without_kept(survey, values)
-            judged = unexplained.classify(
-                values, f"{table.name}.{column.name}", documents=isinstance(KINDS.get(column.type), JsonCodec)
-            )
-            is_explained = judged.verdict != unexplained.UNEXPLAINED
-            signed = signed_values.find_unproved(survey, values, is_explained=is_explained)
-            if signed and not sessions:  # which have a salt of their class
-                _put_signed(found, name, signed, len(values))
-                continue
-            if name in fields or (name in digests and judged.count < FEW_DIGESTS):
-                continue
-            if judged.verdict == unexplained.SPARSE:
-                survey.findings.put("sparse", name, found=_format_verdict(judged, values))
-            elif judged.verdict == unexplained.UNEXPLAINED and name in ignored:
-                found.put("ignored_tokens", name)
-            elif judged.verdict == unexplained.UNEXPLAINED:
-                found.put("unexplained", name, found=_format_verdict(judged, values))
-    _put_encoded(found, fields, ignored)
-    survey.findings.drop("ignored", found.columns())
-    survey.findings.drop("digest", found.columns())
-    return unsettled(found.with_text(stops=True), settled)
+            judge.column(table, column, values)
+    _put_encoded(judge.found, fields, ignored)
+    survey.findings.drop("ignored", judge.found.columns())
+    survey.findings.drop("digest", judge.found.columns())
+    return unsettled(judge.found.with_text(stops=True), settled)
+
+
+@dataclass(frozen=True)
+class _Judge:
+    """Judges columns that a survey left open, by samples of their values. ``targets`` are those that hold tokens among
+    other text, ``ignored`` and ``decided`` those that a person left out or settled, ``digests`` and ``fields`` those of
+    which it is known already what they are."""
+
+    survey: Survey
+    targets: Mapping[str, Target]
+    ignored: Collection[str]
+    decided: Collection[str]
+    digests: Collection[str]
+    fields: Mapping[str, model_evidence.ModelEvidence]
+    found: Findings = field(default_factory=Findings)
+
+    def column(self, table: Table, column: Column, values: Sequence[Any]) -> None:
+        """Put down what is found of one column."""
+        name = table.label_of(column.name)
+        if name in self.targets:
+            values = [self.survey.without_tokens(self.targets[name], value) for value in values]
+        sessions = self.survey.is_sessions(table)  # the checklist says what becomes of them
+        if not sessions and (count := self.survey.holding(values)):
+            self.found.put("token_packed", name, count=count, looked_at=len(values))
+            return
+        if name in self.decided:
+            return
+        if not sessions and (signed := signed_values.find(self.survey, values)):
+            _put_signed(self.found, name, signed, len(values))
+            return
+        values = signed_values.without_kept(self.survey, values)
+        is_document = isinstance(KINDS.get(column.type), JsonCodec)
+        judged = unexplained.classify(values, f"{table.name}.{column.name}", documents=is_document)
+        is_explained = judged.verdict != unexplained.UNEXPLAINED
+        signed = signed_values.find_unproved(self.survey, values, is_explained=is_explained)
+        if signed and not sessions:  # which have a salt of their class
+            _put_signed(self.found, name, signed, len(values))
+        elif name not in self.fields and not (name in self.digests and judged.count < FEW_DIGESTS):
+            self._put_verdict(name, judged, values)
+
+    def _put_verdict(self, name: str, judged: unexplained.Explanation, values: Sequence[Any]) -> None:
+        if judged.verdict == unexplained.SPARSE:
+            self.survey.findings.put("sparse", name, found=_format_verdict(judged, values))
+        elif judged.verdict == unexplained.UNEXPLAINED and name in self.ignored:
+            self.found.put("ignored_tokens", name)
+        elif judged.verdict == unexplained.UNEXPLAINED:
+            self.found.put("unexplained", name, found=_format_verdict(judged, values))
 
 
 def _open_columns(
