@@ -743,11 +743,13 @@ def test_an_encrypted_field_in_a_database_of_another_kind_stops_once_it_has_a_va
     (notice,) = plan.other_databases()
     assert (notice["column"], notice["notice"]) == ("DATABASES[legacy]", "a database of sqlite: not looked at")
     assert out_of_reach.in_other_databases({}) == []
+    assert not (tmp_path / "legacy.sqlite3").exists()
 
     with connections["legacy"].cursor() as cursor:
-        cursor.execute("CREATE TABLE swapping_customer (id int, secret text, later text)")
+        cursor.execute("CREATE TABLE Swapping_Customer (id int, Secret text)")  # `later` is not migrated yet
+        cursor.execute("INSERT INTO swapping_customer VALUES (1, ''), (2, NULL)")
         assert out_of_reach.in_other_databases({}) == []
-        cursor.execute("INSERT INTO swapping_customer VALUES (1, 'gAAAAAB', NULL)")
+        cursor.execute("INSERT INTO swapping_customer VALUES (3, 'gAAAAAB')")
     (found,) = out_of_reach.in_other_databases({})
     assert (found.kind.code, found.column) == ("E_OUT_OF_REACH", "legacy:swapping_customer.secret")
     settled = settlements.parse({found.column: {"not_ours": "under a key of its own"}})

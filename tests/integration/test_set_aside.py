@@ -16,6 +16,7 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto
 )
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.tokens import Opened
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery import settlements, target_survey
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres import catalog
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres.connection import Database
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.proof import kept_columns, outside
 from cryptography.fernet import Fernet
@@ -23,7 +24,13 @@ from cryptography.fernet import Fernet
 OURS = {"FIELD_ENCRYPTION_KEY": base64.urlsafe_b64encode(b"k" * 32).decode()}
 STRANGE = Fernet(Fernet.generate_key())
 NOT_OURS = settlements.parse({"secrets.a": {"not_ours": "tokens of another service"}})
-MANY = 3000  # more than any sample looks at
+MANY = 60  # more than a sample looks at
+
+
+@pytest.fixture(autouse=True)
+def small_samples(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first values alone are looked at: a sample from all over the column may meet the one."""
+    monkeypatch.setattr(target_survey, "AT_LARGE", 0)
 
 
 @pytest.fixture
@@ -52,20 +59,39 @@ def set_aside(database: Database, ring: Keyring, expected: str = "") -> list[tup
 
 
 @pytest.mark.parametrize("key", ["PRIMARY KEY", ""])
-def test_one_value_of_thousands_stops_what_is_settled_as_not_ours(database: Database, ring: Keyring, key: str) -> None:
+def test_one_value_of_many_stops_what_is_settled_as_not_ours(database: Database, ring: Keyring, key: str) -> None:
     fill(database, [*(strange() for _ in range(MANY)), seal(ring)], key)
     assert set_aside(database, ring) == [("E_SET_ASIDE_OPEN", "secrets.a", 1)]
     assert set_aside(database, ring, expected="current") == []
 
 
-def test_without_such_a_value_it_stays_aside(database: Database, ring: Keyring) -> None:
-    fill(database, [strange() for _ in range(30)])
+@pytest.mark.parametrize("written", ["a note, then {}", '{{"ssn": "{}"}}', "v1:{}"])
+def test_a_token_in_a_text_stops_it_too(database: Database, ring: Keyring, written: str) -> None:
+    fill(database, [*(strange() for _ in range(MANY)), written.format(seal(ring))])
+    assert set_aside(database, ring) == [("E_SET_ASIDE_OPEN", "secrets.a", 1)]
+
+
+def test_a_value_that_is_encrypted_twice_stops_it_too(database: Database, ring: Keyring) -> None:
+    twice = ring.cipher("django_encrypted_model_fields", "current").seal(Opened(seal(ring).encode(), 1_700_000_000))
+    fill(database, [*(strange() for _ in range(MANY)), twice.decode()])
+    assert set_aside(database, ring) == [("E_SET_ASIDE_OPEN", "secrets.a", 1)]
+
+
+def test_a_large_table_without_a_key_is_not_read(
+    database: Database, ring: Keyring, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each page would sort all rows that are left."""
+    monkeypatch.setattr(catalog, "MOST_PLACES", MANY)
+    fill(database, [*(strange() for _ in range(MANY)), seal(ring)], key="")
     assert set_aside(database, ring) == []
 
 
-def test_one_value_of_thousands_stops_what_is_ignored_until_its_loss_is_accepted(
-    database: Database, ring: Keyring
-) -> None:
+def test_without_such_a_value_it_stays_aside(database: Database, ring: Keyring) -> None:
+    fill(database, [strange() for _ in range(MANY)])
+    assert set_aside(database, ring) == []
+
+
+def test_one_value_of_many_stops_what_is_ignored_until_its_loss_is_accepted(database: Database, ring: Keyring) -> None:
     fill(database, [*(strange() for _ in range(MANY)), seal(ring)])
     for decision, count in (("not_ours", 1), ("unreadable", 0)):
         settled = settlements.parse({"secrets.a": {decision: "a test"}})

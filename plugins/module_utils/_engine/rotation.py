@@ -180,15 +180,19 @@ class Application:
         ]
 
     def among_kept(self, expected: str = "") -> list[Finding]:
-        """Values under keys that are rotated, and not under the ``expected`` stage, in columns whose own keys stay, or
-        that a person has set aside."""
+        """Values under keys that are rotated, and not under the ``expected`` stage, in columns whose own keys stay."""
         return [
             finding
             for database, survey in self.parts
-            for finding in [
-                *kept_columns.findings(database, survey.fixed, self.keyring, self.settlements, expected),
-                *outside.set_aside(database, survey, self.keyring, expected),
-            ]
+            for finding in kept_columns.findings(database, survey.fixed, self.keyring, self.settlements, expected)
+        ]
+
+    def among_set_aside(self, expected: str = "") -> list[Finding]:
+        """The same in columns that a person has set aside. It may take long, so it is not asked in the downtime."""
+        return [
+            finding
+            for database, survey in self.parts
+            for finding in outside.set_aside(database, survey, self.keyring, expected)
         ]
 
     def refuse_unfit(self, destination: str = TRIAL) -> None:
@@ -529,7 +533,7 @@ class Application:
         unfit = any(each.kind.name == "key_type_unfit" for each in found)  # the application need not start with those
         found += [] if unset or unfit else [*self.made_of_keys(), *self.keyless_digests()]
         found += census.findings(tallies, (*census.UNOPENED, NESTED))
-        found += self.among_kept() if counted else []
+        found += [*self.among_kept(), *self.among_set_aside()] if counted else []
         found += census.left_alone(tallies, self.settlements)
         found += census.staying_plain(tallies, self.settlements)
         found += census.notable(tallies)

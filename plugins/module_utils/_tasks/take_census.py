@@ -130,7 +130,9 @@ def _hold_against(asked: CensusTask, compared: Compared) -> ModuleResult | None:
         return None
     with second_look(params, application, asked.baseline, asked.judged) as look:
         try:
-            refuse(application.among_kept(params["expect_stage"] or ""))
+            expected = params["expect_stage"] or ""
+            aside = [] if params["run"] else application.among_set_aside(expected)  # a run may be in its downtime
+            refuse([*application.among_kept(expected), *aside])
             _refuse_outside(asked)
             _refuse(asked, compared.tallies, asked.baseline, look)
             if params["accounted"]:

@@ -344,17 +344,40 @@ def other_databases() -> list[tuple[str, str]]:
     ]  # that is Django's dummy
 
 
-def may_have_values(alias: str, table: str, column: str) -> bool:
-    """Whether a column of a database of any kind has a value, or cannot be asked."""
+def tables_of(alias: str) -> dict[str, set[str]] | None:
+    """The columns of each table of a database of any kind, by names in lower case; None if it cannot be asked.
+
+    An SQLite file that is missing has none, and is not made.
+    """
     from django.db import Error, connections
 
     connection = connections[alias]
-    quoted_table, quoted_column = map(connection.ops.quote_name, (table, column))
+    if connection.vendor == "sqlite" and not _is_there(str(connection.settings_dict["NAME"])):
+        return {}
     try:
         with connection.cursor() as cursor:
-            if table not in connection.introspection.table_names(cursor):
-                return False
-            cursor.execute(f"SELECT 1 FROM {quoted_table} WHERE {quoted_column} IS NOT NULL")
+            describe = connection.introspection.get_table_description
+            names = connection.introspection.table_names(cursor)
+            return {name.lower(): {column.name.lower() for column in describe(cursor, name)} for name in names}
+    except Error:
+        return None
+
+
+def _is_there(name: str) -> bool:
+    """Whether an SQLite database exists: a file, or one in memory or by a URI."""
+    return ":" in name or os.path.exists(name)
+
+
+def may_have_values(alias: str, table: str, column: str) -> bool:
+    """Whether a column of a database of any kind has a value that is not empty, or cannot be asked."""
+    from django.db import Error, connections
+
+    connection = connections[alias]
+    name, value = map(connection.ops.quote_name, (table, column))
+    filled = f"{value} IS NOT NULL" if connection.vendor == "oracle" else f"{value} <> ''"  # in Oracle '' is NULL
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute(f"SELECT 1 FROM {name} WHERE {filled} {connection.ops.limit_offset_sql(0, 1)}")
             return cursor.fetchone() is not None
     except Error:
         return True

@@ -26,6 +26,13 @@ class ModelTables:
     names: Collection[str] | None = None
 
 
+def tables() -> set[str]:
+    """The tables of all models, as these name them."""
+    from django.apps import apps
+
+    return {table_of(model) for model in apps.get_models(include_auto_created=True)}
+
+
 def relations(there: ModelTables) -> Iterator[tuple[tuple[str, str], tuple[str, str]]]:
     """The columns that a relation of the models joins, each as table and column: with or without a constraint."""
     for model in _models(there):

@@ -59,9 +59,18 @@ def _of_other_kinds() -> dict[str, str]:
     return {
         Table("", table, visible=True, alias=alias).label_of(column): OTHER_KIND.format(field=field, vendor=vendor)
         for alias, vendor in django_project.other_databases()
-        for (table, column), field in sorted(model_fields.encrypting(model_fields.ModelTables(alias)).items())
+        for (table, column), field in _encrypting_in(alias)
         if django_project.may_have_values(alias, table, column)
     }
+
+
+def _encrypting_in(alias: str) -> Iterator[tuple[tuple[str, str], str]]:
+    """The columns of encrypting fields that a database has; if it cannot be asked, those that a router sends there."""
+    tables = django_project.tables_of(alias)
+    names = None if tables is None else {name for name in model_fields.tables() if name.lower() in tables}
+    for (table, column), field in sorted(model_fields.encrypting(model_fields.ModelTables(alias, names)).items()):
+        if tables is None or column.lower() in tables[table.lower()]:
+            yield (table, column), field
 
 
 def places_of_other_kinds() -> set[str]:

@@ -308,6 +308,11 @@ class Survey:
         """How a person has settled a column; empty if nobody has."""
         return self.settled[column].decision if column in self.settled else ""
 
+    def has_mark(self, closed: ClosedColumn, marker: bytes) -> bool:
+        """Whether any value of a column may have a token in it that begins with ``marker``."""
+        begins = {marker} - {b""} | (_FERNETS if marker in _FERNETS else set())
+        return any(True for _ in _samples(self._database, closed.table, closed.column, begins))
+
     def is_cache(self, table: Table) -> bool:
         """Whether it is the table of a database cache."""
         texts = {column.name for column in self.tables[table] if column.type in ("text", "character varying")}
@@ -394,8 +399,9 @@ class Survey:
 
     def _fixed(self, table: Table, column: Column, scheme: str) -> None:
         """Keep a column whose own keys stay: its plaintexts may hold tokens under keys that are rotated."""
-        key = catalog.reading_key(self._database, table)
-        self.fixed.append(Target(table, column.name, column.type, scheme, table.label, key, column.limit, kept=True))
+        if key := catalog.reading_key(self._database, table):
+            held = Target(table, column.name, column.type, scheme, table.label, key, column.limit, kept=True)
+            self.fixed.append(held)
 
     def _other_schemes(self, scheme: str, pieces: Sequence[bytes]) -> set[str]:
         """The schemes at hand by which tokens open that the scheme of their column does not open."""

@@ -140,6 +140,7 @@ class RowKey:
 
 # Where a row is (PostgreSQL's ddl-system-columns): names the rows of a table without a key, for one reading of it.
 PLACE = RowKey(("tableoid", "ctid"), ("oid", "tid"))
+MOST_PLACES = 50_000
 
 
 def row_name(key: Sequence[str]) -> str:
@@ -384,9 +385,14 @@ def row_key(database: Database, table: Table) -> RowKey:
     return RowKey(tuple(names), tuple(types))
 
 
-def reading_key(database: Database, table: Table) -> RowKey:
-    """What names the rows of ``table`` for one reading of all of them: its key, or the place of each row."""
+def reading_key(database: Database, table: Table) -> RowKey | None:
+    """What names the rows of ``table`` for one reading of all of them: its key, or else the place of each row.
+
+    None of a table without a key that has more than MOST_PLACES rows: each page by place sorts all rows that are left.
+    """
     try:
         return row_key(database, table)
     except TableKey:
-        return PLACE
+        query = sql.SQL(f"SELECT count(*) FROM (SELECT FROM {{rows}} LIMIT {MOST_PLACES + 1}) AS t")
+        ((count,),) = database.rows(query.format(rows=table.rows), table=table.label)
+        return PLACE if count <= MOST_PLACES else None

@@ -17,6 +17,7 @@ from ..discovery.settlements import NOT_OURS, UNREADABLE
 from ..discovery.target_survey import ClosedColumn, Survey, Target
 from ..postgres import catalog
 from ..postgres.connection import Database
+from . import census
 from .census import Census, Rows, Tally, findings_of_rows
 from .census_result import RowsNeeding
 
@@ -29,7 +30,7 @@ def needing(
     """Of these columns, those with values that open under one of the stages, with the first rows; as census.needing."""
     for closed in survey.closed:
         if closed.name in columns:
-            for target, rows in _found(database, closed, keyring, stages):
+            for target, rows in _found(database, survey, closed, keyring, stages):
                 named = [f"{target.name}:{row}" for row in rows.first]
                 yield {"column": target.name, "class": OUTSIDE, "count": rows.count, "rows": named}
 
@@ -41,7 +42,7 @@ def set_aside(database: Database, survey: Survey, keyring: Keyring, expected: st
     stages = [stage for stage in keyring.stages if stage != expected]
     for by, columns in (("O(settlements)", not_ours), ("O(ignore)", ignored)):
         for closed in columns:
-            for target, rows in _found(database, closed, keyring, stages):
+            for target, rows in _found(database, survey, closed, keyring, stages):
                 yield from findings_of_rows("set_aside_open", target, rows, {"by": by})
 
 
@@ -53,17 +54,19 @@ def tried(survey: Survey, keyring: Keyring) -> set[str]:
 
 
 def _found(
-    database: Database, closed: ClosedColumn, keyring: Keyring, stages: Collection[str]
+    database: Database, survey: Survey, closed: ClosedColumn, keyring: Keyring, stages: Collection[str]
 ) -> list[tuple[Target, Rows]]:
-    """The rows with values under one of the stages, by the scheme by which most are; nothing if there are none."""
-    tallies = list(_tallies(database, closed, keyring)) if stages else []
-    found = [(tally.target, _under(stages, tally)) for tally in tallies]
+    """The rows with values that need one of the stages, by the scheme by which most do; nothing if none does."""
+    tallies = _tallies(database, survey, closed, keyring) if stages else ()
+    found = [(tally.target, _needing(tally, keyring, stages)) for tally in tallies]
     return sorted((each for each in found if each[1].count), key=lambda each: each[1].count)[-1:]
 
 
-def _under(stages: Collection[str], tally: Tally) -> Rows:
-    rows = dict.fromkeys(row for stage in stages for row in tally.examples.get(stage, ()))
-    return Rows(sum(tally.classes[stage] for stage in stages), list(rows))
+def _needing(tally: Tally, keyring: Keyring, stages: Collection[str]) -> Rows:
+    """Those that open, and those in which a token is between other text."""
+    found = census.needing([tally], keyring, stages)
+    rows = dict.fromkeys(name.removeprefix(f"{tally.target.name}:") for each in found for name in each["rows"])
+    return Rows(sum(each["count"] for each in found), list(rows))
 
 
 def _tells(scheme: Scheme) -> bool:
@@ -71,11 +74,13 @@ def _tells(scheme: Scheme) -> bool:
     return scheme.format.authenticated and not scheme.functions and not scheme.json_members
 
 
-def _tallies(database: Database, closed: ClosedColumn, keyring: Keyring) -> Iterator[Tally]:
-    """The census of one column by each scheme that shows whether it opens a value."""
+def _tallies(database: Database, survey: Survey, closed: ClosedColumn, keyring: Keyring) -> Iterator[Tally]:
+    """The census of one column by each scheme that shows whether it opens a value, and whose mark is in any. Nothing of
+    a large table without a key, whose rows cannot be read page by page."""
     table, column = closed
     key = catalog.reading_key(database, table)
-    for name, scheme in keyring.schemes.items():
-        if _tells(scheme) and (scheme.text or column.type == "bytea"):
+    for name, scheme in keyring.schemes.items() if key else ():
+        fits = _tells(scheme) and (scheme.text or column.type == "bytea")
+        if key and fits and survey.has_mark(closed, scheme.marker):
             target = Target(table, column.name, column.type, name, table.label, key, column.limit)
             yield from Census(database, [target], keyring, b"").take()
