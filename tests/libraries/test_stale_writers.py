@@ -13,7 +13,7 @@ import pytest
 from harness.application import application
 from harness.conditions import FENCED, PREPARED, SERVES, STOPPED, Conditions
 from harness.ends import ENDS, kill, switched
-from harness.project.libraries import OWN, SEVEN
+from harness.project.libraries import LIBRARIES, OWN
 from harness.project.writers import ERROR_TEXT
 from harness.verdict import judge, rows_of_table
 
@@ -35,9 +35,11 @@ class Case:
         return self.end if self.conditions == FENCED else f"{self.end}-{self.conditions.name}"
 
 
-TOGETHER = tuple(each.name for each in SEVEN if each.name != "searchable_fields")  # its module's name is another one's
+TOGETHER = tuple(
+    each.name for each in LIBRARIES if each.name != "searchable_fields"
+)  # its module's name is another one's
 FUNCTIONS = tuple(each.name for each in OWN)
-APPLICATIONS = (TOGETHER, FUNCTIONS, *((each.name,) for each in SEVEN))
+APPLICATIONS = (TOGETHER, FUNCTIONS, *((each.name,) for each in LIBRARIES))
 # Nobody can name what a process writes after the last look: without a fence it has to stop before that.
 ENDS_UNFENCED = [end for end in ENDS if end != "undisturbed"]
 WITHOUT_FENCE = (TOGETHER, FUNCTIONS, ("searchable_fields",))

@@ -1,6 +1,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The seven libraries, and applications with functions of their own: what each needs, and how it keeps a text."""
+"""Seven libraries of PyPI, the example's own manager, and applications with functions of their own.
+
+What each needs, and how it keeps a text.
+"""
 
 from __future__ import annotations
 
@@ -65,6 +68,13 @@ def searchable_fields() -> Any:
     return EncryptedTextField(null=True)
 
 
+def encrypted_text_field() -> Any:
+    """It reads None, and writes that, for what it cannot open."""
+    from encrypted_text_field.models import EncryptedTextField
+
+    return EncryptedTextField(null=True)
+
+
 def food_ordering() -> Any:
     """A plain column: the model's property decrypts it."""
     from django.db import models
@@ -73,7 +83,7 @@ def food_ordering() -> Any:
 
 
 SECRET_KEY = {"name": "SECRET_KEY"}
-SEVEN = (
+LIBRARIES = (
     Library(
         "encrypted_model_fields",
         "django-encrypted-model-fields",
@@ -103,6 +113,13 @@ SEVEN = (
         ({"name": "FIELD_ENCRYPTION_KEYS", "type": "hex", "bytes": 32},),
         lambda env: {"FIELD_ENCRYPTION_KEYS": env["FIELD_ENCRYPTION_KEYS"].split(",")},
         searchable_fields,
+    ),
+    Library(
+        "encrypted_text_field",
+        "encrypted-text-field",
+        ({"name": "ENCRYPTION_KEY", "type": "fernet"},),
+        lambda env: {"ENCRYPTION_KEY": env["ENCRYPTION_KEY"]},
+        encrypted_text_field,
     ),
     Library(
         "food_ordering",
@@ -138,4 +155,4 @@ OWN = (
     own("base64_raises", decrypt="decrypt_base64", encrypt="encrypt_base64"),
     own("base64_text", decrypt="decrypt_base64_or_text", encrypt="encrypt_base64"),
 )
-BY_NAME = {library.name: library for library in (*SEVEN, *OWN)}
+BY_NAME = {library.name: library for library in (*LIBRARIES, *OWN)}
