@@ -7,11 +7,11 @@ DOCUMENTATION = r"""
 module: django_sessions
 author: Tetech (@tetech)
 version_added: 0.1.0
-short_description: Sign users' sessions again, or delete them
+short_description: Sign users' sessions again, or end them
 description:
   - Sessions of C(django.contrib.sessions) that are in a database table are signed under C(SECRET_KEY), and so is the
     login in each. Under another C(SECRET_KEY) everybody is logged out.
-  - Signs each of these sessions again under the new key, so that nobody is logged out, or deletes all of them.
+  - Signs each of these sessions again under the new key, so that nobody is logged out, or ends all of them.
   - Knows the session engines C(db) and C(cached_db) of Django, and those made of them. It removes the same sessions
     from the cache of C(cached_db).
   - Changes a session only if it is still as it was read. May be killed at any time and run again.
@@ -20,9 +20,11 @@ options:
   state:
     description:
       - V(resigned) signs each session that opens under the keys before the open rotation again under those after it.
-        Others are left unchanged and counted. Fails (E_SESSIONS_KEPT) if the sessions are in no table.
-      - V(dropped) deletes every session in the table if C(SECRET_KEY) was rotated. Without a table it changes nothing,
-        because nothing under the former key is valid after a switch.
+        Others are left unchanged and counted. Fails (E_SESSIONS_KEPT) if the sessions are in no table, or if the former
+        key opens none of them.
+      - V(dropped) empties each session that the new key has not signed, and sets its expiry date to now, if
+        C(SECRET_KEY) was rotated. The row stays, because others may refer to it. Without a session engine that has a
+        table it changes nothing, because nothing under the former key is valid after a switch.
       - V(returned) is the rollback of V(resigned). It changes nothing unless the record of the rotation says that its
         sessions were signed again.
     type: str
@@ -65,6 +67,7 @@ logins:
     - How many sessions were C(resigned) or C(dropped).
     - C(already) are signed under the new keys. C(unopened) open under neither key. C(written) were changed by somebody
       else each time. These are left unchanged.
+    - C(cached) may still be in the cache as they were before, because the cache does not answer.
   type: dict
   returned: success
 """

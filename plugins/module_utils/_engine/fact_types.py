@@ -65,8 +65,9 @@ class SchemeSpeed(TypedDict):
 
 class SecretKeyUsers(TypedDict, total=False):
     """What signs with SECRET_KEY, and how many tasks wait in a queue of such (None: not known). ``keys`` are
-    the current keys whose value the setting has. ``not_resigned`` is why the sessions cannot be signed again,
-    ``not_kept`` why the old key cannot be one of SECRET_KEY_FALLBACKS."""
+    those whose value, of any stage, the setting has. ``in_table`` is whether the sessions are rows of a database,
+    ``not_resigned`` why they cannot be signed again, ``not_kept`` why the old key cannot be one of
+    SECRET_KEY_FALLBACKS."""
 
     sessions: str
     logins: bool
@@ -74,5 +75,6 @@ class SecretKeyUsers(TypedDict, total=False):
     fallbacks: int
     queued: int | None
     keys: Sequence[str]
+    in_table: bool
     not_resigned: str
     not_kept: str

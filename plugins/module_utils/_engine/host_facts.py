@@ -137,10 +137,10 @@ def _pending_migrations(alias: str) -> Iterator[str]:
             yield f"{place}{migration.app_label}.{migration.name}"
 
 
-def secret_key_users(values: Mapping[str, str]) -> SecretKeyUsers:
+def secret_key_users(key_sets: Mapping[str, Mapping[str, str]]) -> SecretKeyUsers:
     """What of Django and of known packages signs with SECRET_KEY here, and how many tasks wait in a queue of such.
 
-    ``keys`` are the names of those of ``values``, the current keys, that the setting has: its own, or another one.
+    ``keys`` are the names of those keys whose value of any stage the setting has: its own, or another one.
     """
     from django.apps import apps
     from django.conf import settings
@@ -157,9 +157,14 @@ def secret_key_users(values: Mapping[str, str]) -> SecretKeyUsers:
         ],
         "fallbacks": fallbacks,
         "queued": _queued(),
-        "keys": [name for name, value in values.items() if settings.SECRET_KEY in (value, value.split(",")[0])],
-        "not_resigned": stored_sessions.why_not_resigned(),
+        "keys": list(dict.fromkeys(_names_with(key_sets, settings.SECRET_KEY))),
+        "in_table": stored_sessions.database_alias() is not None,
     }
+
+
+def _names_with(key_sets: Mapping[str, Mapping[str, str]], key: str) -> Iterator[str]:
+    for values in key_sets.values():
+        yield from (name for name, value in values.items() if key in stored_sessions.spellings(value))
 
 
 def _is(installed: str, name: str) -> bool:

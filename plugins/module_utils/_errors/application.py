@@ -248,4 +248,4 @@ class SessionsCompromised(RotationError):
         "O(reason) is a compromise, and O(sessions) is {chosen}: whoever has the old key can have made a session, "
         "which would be kept"
     )
-    remedy = "Leave O(sessions) out: then the sessions are deleted."
+    remedy = "Leave O(sessions) out: then the sessions are ended."

@@ -203,7 +203,7 @@ class PreparationEvent(Event):
 
 @dataclass(frozen=True)
 class LoginsEvent(Event):
-    """Users' sessions that were signed again or deleted: ``logins`` has how many of each kind."""
+    """Users' sessions that were signed again or ended: ``logins`` has how many of each kind."""
 
     logins: Mapping[str, int] = field(default_factory=dict)
 

@@ -1,13 +1,15 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Sign the users' sessions again under the new SECRET_KEY, or delete them."""
+"""Sign the users' sessions again under the new SECRET_KEY, or end them."""
 
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .._errors.application import SessionsKept, SigningKeyUnknown
+from .._errors.base import RotationError
 from .host_task import HostTask, ModuleResult, TaskParams
 
 
@@ -20,21 +22,45 @@ def change_logins(task: HostTask) -> ModuleResult:
     params, drops = task.params, task.params["state"] == "dropped"
     start_application(params)
     try:
-        why = "" if drops else stored_sessions.why_not_resigned()
+        why = "" if drops else stored_sessions.why_not_in_rows()
         if why:
             raise SessionsKept(why=why)
         alias = stored_sessions.database_alias()
         keys = stored_sessions.signing_keys(**params["key_sets"])
-        if keys is None and not drops and signing_name(params["key_sets"]["old"]):
+        if not keys and signing_name(params["key_sets"]["old"]):
             raise SigningKeyUnknown()
-        if task.check_mode or alias is None or keys is None:
+        if task.check_mode or alias is None or not keys:
             return {"changed": False, "logins": {}}
         with _locked(alias, params) as database:
-            counts = {"dropped": stored_sessions.drop()} if drops else stored_sessions.resign(database, keys)
+            change = stored_sessions.drop(database, keys[0].new) if drops else stored_sessions.resign(database, keys)
     finally:
         django_project.let_go()
-    changed = bool(counts.get("dropped") or counts.get(stored_sessions.RESIGNED))
-    return {"changed": changed, "logins": {name: count for name, count in counts.items() if count}}
+    counts = +change
+    changed = bool(counts[stored_sessions.DROPPED] or counts[stored_sessions.RESIGNED])
+    return {"changed": changed, "logins": dict(counts)}
+
+
+def why_not_resigned(params: TaskParams, key_sets: Mapping[str, Mapping[str, str]], names: Sequence[str]) -> str:
+    """Why the sessions of the application cannot be signed again; empty if they can. ``names`` are the keys of which
+    the application makes SECRET_KEY, ``key_sets`` their values of every stage: a resumed run has passed the switch."""
+    from .._engine.application import stored_sessions
+    from .._engine.postgres.connection import Database
+
+    why, alias = stored_sessions.why_not_in_rows(), stored_sessions.database_alias()
+    if why or alias is None or not names:
+        return why
+    values = [keys[name] for keys in key_sets.values() for name in names if name in keys]
+    known = dict.fromkeys(key for value in values for key in stored_sessions.spellings(value))
+    try:
+        with contextlib.closing(Database(alias, "checklist", params["direct"].get(alias, {}))) as database:
+            stored_sessions.refuse_unopened(database, known)
+    except SessionsKept as kept:
+        return kept.why
+    except RotationError as exc:
+        return exc.what
+    except Exception as exc:  # noqa: BLE001 (whatever the application's own model of users raises)
+        return f"reading them ends in {type(exc).__name__}"
+    return ""
 
 
 @contextlib.contextmanager

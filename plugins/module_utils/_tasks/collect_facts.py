@@ -8,6 +8,7 @@ import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from .change_logins import why_not_resigned
 from .host_task import HostTask, ModuleResult, TaskParams
 from .set_fallbacks import why_unread
 
@@ -63,10 +64,15 @@ def _of_django(application: Application, request: Request, params: TaskParams) -
     from .._engine import host_facts
     from .._engine.proof import model_reading
 
+    users = host_facts.secret_key_users(request.key_sets)
     read = model_reading.speed(application.read, host_facts.SAMPLE, params["left_out"])
     return {
         "migrations": host_facts.pending_migrations(database.alias for database, _ in application.parts),
-        "secret_key": {**host_facts.secret_key_users(request.key_sets["current"]), "not_kept": why_unread(params)},
+        "secret_key": {
+            **users,
+            "not_kept": why_unread(params),
+            "not_resigned": why_not_resigned(params, request.key_sets, users["keys"]),
+        },
         "reads": model_reading.beforehand(application.read, application.keyring, params["left_out"]),
     }, read
 

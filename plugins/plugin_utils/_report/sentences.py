@@ -20,11 +20,12 @@ SHOWN = 12  # sessions of one sentence
 LOGINS = {
     "resigned": "signed again under the new key",
     "already": "signed under it already",
-    "dropped": "deleted",
+    "dropped": "ended",
     "unopened": "that the former key does not open",
     "written": "that the application wrote meanwhile",
+    "cached": "that may still be in the cache, which does not answer",
 }
-ENDED_LOGINS = ("unopened", "written")
+ENDED_LOGINS = ("unopened", "written", "cached")
 NOBODY_LOOKS = "no unit in key_rotation_services, none in key_rotation_processes: nobody looks at their keys"
 
 

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The sessions of django.contrib.sessions that are rows of a database: signed again under another key, or deleted.
+"""The sessions of django.contrib.sessions that are rows of a database: signed again under another key, or ended.
 
 A row is ``signing.dumps`` of the session under SECRET_KEY. A login in it has a second signature: ``_auth_user_hash`` is
 an HMAC of the user's password hash (django/contrib/auth/base_user.py). Both change with the key, or the user is logged
@@ -11,24 +11,38 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ..._errors.application import SessionsKept
 from ..postgres import sql
 from ..postgres.connection import Database, Patience, Yielded, array
+from .tenant_schemas import use_schema
 
 PAGE = 500  # sessions in memory at a time
 PASSES = 5  # more over all sessions, as long as somebody else writes some of them
+PAUSE_SECONDS = 0.05  # between two attempts at rows that somebody has locked
 # What a session that is signed again was. ``unopened`` stays as it is, and so does what somebody else has written.
 RESIGNED, ALREADY, UNOPENED, WRITTEN = "resigned", "already", "unopened", "written"
+DROPPED = "dropped"
+CACHED = "cached"  # counted besides: still in the cache, which does not answer
+NO_TABLE = "the database has no table {table}"
+NONE_OPENS = "SECRET_KEY has signed none of those in the database"
+_TABLES = (
+    "SELECT n.nspname::text, c.relname::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
+    " WHERE c.relkind IN ('r', 'p') AND (c.oid = to_regclass(%s) OR %s AND c.relname = %s) ORDER BY 1"
+)
 _PAGE = (
     "SELECT t.session_key, t.session_data FROM {rows} AS t WHERE t.session_key > %s AND t.expire_date > now()"
     " ORDER BY t.session_key LIMIT {most}"
 )
+_RESIGN = "session_data = v.n"
+_END = "session_data = v.n, expire_date = now()"  # the row stays: other tables may refer to it
 _UPDATE = (
-    "UPDATE {rows} AS t SET session_data = v.n FROM unnest(%s::text[], %s::text[], %s::text[]) AS v(k, o, n)"
+    "UPDATE {rows} AS t SET {change} FROM unnest(%s::text[], %s::text[], %s::text[]) AS v(k, o, n)"
     " WHERE t.session_key = v.k AND t.session_data = v.o RETURNING t.session_key"
 )
 
@@ -44,20 +58,26 @@ class SigningKeys:
         return "SigningKeys()"
 
 
-def signing_keys(old: Mapping[str, str], new: Mapping[str, str]) -> SigningKeys | None:
+def spellings(value: str) -> tuple[str, ...]:
+    """What an application may sign with that has this value: all of it, or the first of a comma-separated list."""
+    return tuple(dict.fromkeys((value, value.split(",")[0].strip())))
+
+
+def signing_keys(old: Mapping[str, str], new: Mapping[str, str]) -> list[SigningKeys]:
     """SECRET_KEY of two versions: the key of which the application makes the setting, which has one of both values now.
-    None if no key of both is that. Of a comma-separated list the application signs with the first."""
+    Several if the setting may have been all of the old value, or the first of its list; empty if no key is that."""
     from django.conf import settings
 
     for name in old.keys() & new.keys():
-        keys = SigningKeys(*(values[name].split(",")[0].strip() for values in (old, new)))
-        if settings.SECRET_KEY in (keys.old, keys.new):
-            return keys
-    return None
+        before, after = spellings(old[name]), spellings(new[name])
+        if settings.SECRET_KEY in (*before, *after):
+            key = settings.SECRET_KEY if settings.SECRET_KEY in after else after[0]
+            return [SigningKeys(each, key) for each in before]
+    return []
 
 
-def why_not_resigned() -> str:
-    """Why the sessions of the application cannot be signed again; empty if they can."""
+def why_not_in_rows() -> str:
+    """Why the sessions of the application are no rows that can be signed again; empty if they are."""
     from django.apps import apps
     from django.conf import settings
     from django.contrib.sessions.backends.base import SessionBase
@@ -75,95 +95,173 @@ def why_not_resigned() -> str:
 def database_alias() -> str | None:
     """The database that has the sessions; None if the application keeps none in a table."""
     from django.apps import apps
-    from django.db import connections, router
+    from django.db import router
 
     if not (apps.is_installed("django.contrib.sessions") and _is_stored(_store_class())):
         return None
-    alias = str(router.db_for_write(_model()))
-    return alias if _model()._meta.db_table in connections[alias].introspection.table_names() else None
+    return str(router.db_for_write(_model()))
 
 
-def resign(database: Database, keys: SigningKeys) -> Counter[str]:
+def refuse_unopened(database: Database, known: Collection[str]) -> None:
+    """Open a page of the sessions under the ``known`` keys, and compute its logins, without writing anything.
+
+    Raises E_SESSIONS_KEPT if none opens, E_DB, or what the application's own model of users raises.
+    """
+    store, looked_at, opened = _store_class()(), 0, 0
+    for table in _tables(database):
+        rows = next(_pages(database, table), [])
+        looked_at += len(rows)
+        for key in known:
+            sessions = [session for _, data in rows if (session := _open(store, data, key)) is not None]
+            _rehash(sessions, SigningKeys(key, key))
+            opened += len(sessions)
+    if looked_at and not opened:
+        raise SessionsKept(why=NONE_OPENS)
+
+
+def resign(database: Database, keys: Sequence[SigningKeys]) -> Counter[str]:
     """Sign every session that has not expired again: how many of each kind. One that opens under neither key stays.
 
-    Safe to run again. A rollback does the same with the keys exchanged. Raises E_DB, E_DB_LOST or E_DB_LOCKED.
+    Safe to run again. A rollback does the same with the keys exchanged. Raises E_SESSIONS_KEPT if the old key opens
+    none, E_DB, E_DB_LOST or E_DB_LOCKED.
     """
-    counts = _resign_all(database, keys)
-    for _ in range(PASSES):
-        if not counts[WRITTEN]:
-            break
-        again = _resign_all(database, keys)
-        counts[RESIGNED] += again[RESIGNED]
-        counts[WRITTEN], counts[UNOPENED] = again[WRITTEN], again[UNOPENED]
-    return counts
-
-
-def drop() -> int:
-    """Delete every session, and what refers to it, as Django deletes; how many there were."""
-    objects = _model()._base_manager.using(database_alias())
-    count = 0
-    while keys := list(objects.values_list("pk", flat=True)[:PAGE]):
-        objects.filter(pk__in=keys).delete()
-        forget(keys)
-        count += len(keys)
-    return count
-
-
-def forget(keys: Iterable[str]) -> None:
-    """Take sessions out of the cache in which they are as well: what is there has the hash of the old key."""
-    from django.conf import settings
-    from django.core.cache import caches
-
-    prefix = getattr(_store_class(), "cache_key_prefix", None)
-    if prefix is not None:
-        caches[settings.SESSION_CACHE_ALIAS].delete_many([f"{prefix}{key}" for key in keys])
-
-
-def _resign_all(database: Database, keys: SigningKeys) -> Counter[str]:
     counts: Counter[str] = Counter()
-    for rows in _pages(database):
-        counts.update(_resign_page(database, rows, keys))
+    for table in _tables(database):
+        counts.update(_resign_table(database, table, keys))
+    if set(+counts) == {UNOPENED}:
+        raise SessionsKept(why=NONE_OPENS)
     return counts
 
 
-def _pages(database: Database) -> Iterator[list[tuple[str, str]]]:
-    query = sql.SQL(_PAGE).format(rows=_table(), most=sql.Literal(PAGE))
+def drop(database: Database, key: str) -> Counter[str]:
+    """Empty every session that does not open under this key, and let it expire: how many of each kind.
+
+    By SQL: as Django deletes, rows of the application that refer to a session would go with it. Safe to run again.
+    """
+    counts: Counter[str] = Counter()
+    for table in _tables(database):
+        for rows in _pages(database, table):
+            counts.update(_end_page(database, table, rows, key))
+    return counts
+
+
+def _resign_table(database: Database, table: sql.Composable, keys: Sequence[SigningKeys]) -> Counter[str]:
+    """With the first of these keys that opens a session."""
+    counts: Counter[str] = Counter()
+    for each in keys:
+        counts = _resign_all(database, table, each)
+        for _ in range(PASSES):
+            if not counts[WRITTEN]:
+                break
+            again = _resign_all(database, table, each)
+            counts[RESIGNED] += again[RESIGNED]
+            counts[WRITTEN], counts[UNOPENED] = again[WRITTEN], again[UNOPENED]
+        if counts[RESIGNED]:
+            break
+    return counts
+
+
+def _resign_all(database: Database, table: sql.Composable, keys: SigningKeys) -> Counter[str]:
+    counts: Counter[str] = Counter()
+    for rows in _pages(database, table):
+        counts.update(_resign_page(database, table, rows, keys))
+    return counts
+
+
+def _tables(database: Database) -> Iterator[sql.Composable]:
+    """The table of the sessions, or that of each tenant, while Django is in its schema. Raises E_SESSIONS_KEPT if the
+    database has none."""
+    from django.db import connections
+
+    connection, name = connections[database.alias], _model()._meta.db_table
+    tenants = hasattr(connection, "set_schema")  # of django-tenants; other schemas may be other applications'
+    found = database.rows(_TABLES, (connection.ops.quote_name(name), tenants, name))
+    if not found:
+        raise SessionsKept(why=NO_TABLE.format(table=name))
+    for schema, table in found:
+        with use_schema(connection, schema if tenants else ""):
+            yield sql.Identifier(schema, table)
+
+
+def _pages(database: Database, table: sql.Composable) -> Iterator[list[tuple[str, str]]]:
+    query = sql.SQL(_PAGE).format(rows=table, most=sql.Literal(PAGE))
     last = ""
     while rows := database.rows(query, (last,), table=_model()._meta.db_table):
         last = rows[-1][0]
         yield [(key, data) for key, data in rows]
 
 
-def _resign_page(database: Database, rows: Sequence[tuple[str, str]], keys: SigningKeys) -> Counter[str]:
+def _resign_page(
+    database: Database, table: sql.Composable, rows: Sequence[tuple[str, str]], keys: SigningKeys
+) -> Counter[str]:
     store, counts = _store_class()(), Counter[str]()
     opened: dict[str, dict[str, Any]] = {}
+    left: list[str] = []
     for key, data in rows:
         if _open(store, data, keys.new) is not None:
             counts[ALREADY] += 1
         elif (session := _open(store, data, keys.old)) is None:
-            counts[UNOPENED] += 1
+            left.append(key)
         else:
             opened[key] = session
     _rehash(list(opened.values()), keys)
     with _signing_with(keys.new):
         signed = [(key, data, store.encode(opened[key])) for key, data in rows if key in opened]
-    done = _write(database, signed) if signed else []
-    forget(done)
-    counts.update({RESIGNED: len(done), WRITTEN: len(signed) - len(done)})
+    done = _write(database, table, _RESIGN, signed)
+    # A run that was killed between the two may have left in the cache what is signed already.
+    counts[CACHED] = _forget([key for key, _ in rows if key not in left])
+    counts.update({RESIGNED: len(done), WRITTEN: len(signed) - len(done), UNOPENED: len(left)})
     return counts
 
 
-def _write(database: Database, signed: Sequence[tuple[str, str, str]]) -> list[str]:
-    """Compare and set; the keys of those that were as they had been read."""
-    statement = sql.SQL(_UPDATE).format(rows=_table())
-    columns = [array([row[number] for row in signed]) for number in range(3)]
-    patience = Patience(database, [_table()])
-    while True:
+def _end_page(database: Database, table: sql.Composable, rows: Sequence[tuple[str, str]], key: str) -> Counter[str]:
+    store = _store_class()()
+    ended = [(each, data, "") for each, data in rows if _open(store, data, key) is None]
+    done = _write(database, table, _END, ended)
+    cached = _forget([each for each, _, _ in ended])
+    left = {ALREADY: len(rows) - len(ended), WRITTEN: len(ended) - len(done), CACHED: cached}
+    return Counter({DROPPED: len(done), **left})
+
+
+def _write(
+    database: Database, table: sql.Composable, change: str, sessions: Sequence[tuple[str, str, str]]
+) -> list[str]:
+    """Compare and set; the keys of those that were as they had been read. Fewer at a time while that takes too long."""
+    statement = sql.SQL(_UPDATE).format(rows=table, change=sql.SQL(change))
+    patience = Patience(database, [table])
+    done: list[str] = []
+    most = len(sessions)
+    while sessions:
+        page = sessions[:most]
+        columns = [array([row[number] for row in page]) for number in range(3)]
         try:
-            with database.batch():
-                return [key for (key,) in database.rows(statement, columns, table=_model()._meta.db_table)]
-        except Yielded:
+            with database.batch(several=len(page) > 1):
+                written = [key for (key,) in database.rows(statement, columns, table=_model()._meta.db_table)]
+        except Yielded as yielded:
+            most = max(1, len(page) // 2) if yielded.slow else most
             patience.refuse_to_wait()
+            time.sleep(PAUSE_SECONDS)
+        else:
+            patience.rest()
+            done += written
+            sessions = sessions[len(page) :]
+    return done
+
+
+def _forget(keys: Sequence[str]) -> int:
+    """Take sessions out of the cache in which they are as well, with the hash of the old key: how many it may still
+    have because it does not answer, such as one that is stopped with the application."""
+    from django.conf import settings
+    from django.core.cache import caches
+
+    prefix = getattr(_store_class(), "cache_key_prefix", None)
+    if prefix is None:
+        return 0
+    try:
+        caches[settings.SESSION_CACHE_ALIAS].delete_many([f"{prefix}{key}" for key in keys])
+    except Exception:  # whatever the backend raises
+        return len(keys)
+    return 0
 
 
 def _open(store: Any, data: str, key: str) -> dict[str, Any] | None:
@@ -193,11 +291,21 @@ def _rehash(sessions: Sequence[dict[str, Any]], keys: SigningKeys) -> None:
     if not logins or not hasattr(model, "get_session_auth_hash"):
         return
     ids = [_user_id(model, session[SESSION_KEY]) for session in logins]
-    users = model._base_manager.only("password").in_bulk({each for each in ids if each is not None})
+    users = _users(model).in_bulk({each for each in ids if each is not None})
     before, after = (_hashes(users, key) for key in (keys.old, keys.new))
     for session, user in zip(logins, ids):
         if user in before and constant_time_compare(session[HASH_SESSION_KEY], before[user]):
             session[HASH_SESSION_KEY] = after[user]
+
+
+def _users(model: Any) -> Any:
+    """The users, with as few columns as their hash needs: others may be encrypted. All of it is read beforehand, since
+    a value must not be decrypted while SECRET_KEY is exchanged."""
+    from django.contrib.auth.base_user import AbstractBaseUser
+
+    own = model.get_session_auth_hash is not AbstractBaseUser.get_session_auth_hash
+    has_password = any(field.name == "password" for field in model._meta.concrete_fields)
+    return model._base_manager.only("password") if has_password and not own else model._base_manager
 
 
 def _user_id(model: Any, stored: Any) -> Any:
@@ -243,10 +351,3 @@ def _is_stored(store: Any) -> bool:
 
 def _model() -> Any:
     return _store_class().get_model_class()
-
-
-def _table() -> sql.Composable:
-    from django.db import connections, router
-
-    quote = connections[router.db_for_write(_model())].ops.quote_name
-    return sql.verbatim(quote(_model()._meta.db_table))
