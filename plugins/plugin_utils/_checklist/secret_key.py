@@ -26,6 +26,8 @@ KEPT = {
     FALLBACKS: ("not_kept", FallbacksNotRead, "the old key stays valid for what it has signed, until it is retired"),
     RESIGN: ("not_resigned", SessionsKept, "the sessions in the database are signed again, and nobody is logged out"),
 }
+ENDED = "the sessions in the database that the new key has not signed are ended after the switch"
+NO_ROWS = "no session is in a table of the database, so none is ended there; no login under the old key stays valid"
 UNSET = "Where this is routine, and no leak, key_rotation_sessions can keep the users logged in."
 
 
@@ -56,13 +58,13 @@ def logins(seen: Observations) -> ChecklistItem:
         return ChecklistItem(name, OK, "key_rotation_sessions is not set")
     if not seen.facts:
         return unseen(name)
-    if chosen in KEPT and _is_unclear(seen, chosen):
+    if _is_unclear(seen, chosen):
         unknown = SigningKeyUnknown()
-        return ChecklistItem(name, STOP, f"{unknown.code}: {unknown.what}", unknown.todo)
+        return ChecklistItem(name, STOP if chosen in KEPT else WARN, f"{unknown.code}: {unknown.what}", unknown.todo)
     if not _is_rotated(seen):
         return ChecklistItem(name, OK, "SECRET_KEY is not rotated, and every session stays")
     if chosen == DROP:
-        return ChecklistItem(name, OK, "every session in the database is deleted after the switch")
+        return ChecklistItem(name, OK, ENDED if any(one.get("in_table") for one in _users(seen)) else NO_ROWS)
     if seen.options.get("compromised"):
         forged = SessionsCompromised(chosen=chosen)
         return ChecklistItem(name, STOP, f"{forged.code}: {forged.what}", forged.todo)
@@ -86,7 +88,8 @@ def _is_rotated(seen: Observations) -> bool:
 def _is_unclear(seen: Observations, chosen: str) -> bool:
     """Whether the key that would be taken for SECRET_KEY, for the list by its name, is not that of the setting."""
     named = signing_name({setting["name"]: "" for setting in seen.options["settings"]})
-    known = {"SECRET_KEY"}.union(*(one.get("keys", ()) for one in _users(seen)))
+    # A variable of that name need not be the setting, which may be made of it.
+    known = set().union(*(one.get("keys", ()) for one in _users(seen)))
     return named not in known if named else chosen == FALLBACKS and _is_rotated(seen)
 
 

@@ -20,6 +20,7 @@ HASH = "3f" * 32
 ERROR = {
     "error": {"code": "E_WRONG_KEY", "what": "t.c: 5 of 5 tokens do not open", "todo": "Put the right ones there."}
 }
+SIGNS = ["SECRET_KEY"]  # the key of which the setting is made
 SESSION = {
     "alias": "default",
     "pid": 4711,
@@ -55,7 +56,7 @@ FACTS: dict[str, Any] = {
     "sessions": [SESSION],
     "migrations": [],
     "speed": {"values": {"profile": 0.0001}, "row": 0.0001, "read": {"profile": 0.00005}},
-    "secret_key": {"sessions": "", "logins": False, "packages": [], "fallbacks": 0, "queued": 0, "keys": []},
+    "secret_key": {"sessions": "", "logins": False, "packages": [], "fallbacks": 0, "queued": 0, "keys": SIGNS},
     "unprepared": None,
     "prepared_bytes": 0,
     "reads": {"broken": [], "unknown": {}, "of_ciphertext": [], "dated": []},
@@ -172,6 +173,12 @@ def both(*changes: Callable[[dict[str, Any]], Any]) -> Callable[[dict[str, Any]]
 
 def fact(**values: Any) -> Callable[[dict[str, Any]], None]:
     return lambda made: facts(made).update(values)
+
+
+def derived(made: dict[str, Any]) -> None:
+    """The setting SECRET_KEY is made of the variable, and is not its value."""
+    for host in made["hosts"].values():
+        host["facts"]["facts"]["secret_key"] = {"keys": [], "in_table": True}
 
 
 def database(**values: Any) -> Callable[[dict[str, Any]], None]:
@@ -489,7 +496,7 @@ WRONG: list[tuple[str, Callable[[dict[str, Any]], Any], str, str]] = [
     ),
     (
         "logins",
-        both(option(sessions="resign"), fact(secret_key={"not_resigned": "SESSION_ENGINE is file"})),
+        both(option(sessions="resign"), fact(secret_key={"keys": SIGNS, "not_resigned": "SESSION_ENGINE is file"})),
         "stop",
         "E_SESSIONS_KEPT: the users' sessions cannot be signed again: SESSION_ENGINE is file",
     ),
@@ -510,13 +517,25 @@ WRONG: list[tuple[str, Callable[[dict[str, Any]], Any], str, str]] = [
     ),
     (
         "logins",
+        both(option(sessions="resign"), derived),
+        "stop",
+        "E_SIGNING_KEY: the setting SECRET_KEY has no value of the keys that are rotated",
+    ),
+    (
+        "logins",
+        both(option(sessions="drop"), derived),
+        "warn",
+        "E_SIGNING_KEY: the setting SECRET_KEY has no value of the keys that are rotated",
+    ),
+    (
+        "logins",
         option(sessions="resign", compromised=True),
         "stop",
         "E_SESSIONS_COMPROMISED: key_rotation_reason is a compromise, and key_rotation_sessions is resign",
     ),
     (
         "logins",
-        both(option(sessions="fallbacks"), fact(secret_key={"not_kept": "no code reads it"})),
+        both(option(sessions="fallbacks"), fact(secret_key={"keys": SIGNS, "not_kept": "no code reads it"})),
         "stop",
         "E_FALLBACKS_NOT_READ: the application cannot keep the old SECRET_KEY valid: no code reads it",
     ),
@@ -877,3 +896,13 @@ def test_values_stop_no_run_that_resumes_after_the_switch(resumed, switched, cod
     found = item("census", refused)
     assert (found.status, found.seen) == (status, f"{code}: 2 values: t.c:1, t.c:2")
     assert found.todo.endswith("Look.")
+
+
+@pytest.mark.parametrize(
+    ("in_table", "what"), [(True, "the sessions in the database that"), (False, "no session is in a table of the data")]
+)
+def test_what_drop_ends_depends_on_where_the_sessions_are(in_table, what):
+    change = both(option(sessions="drop"), fact(secret_key={"keys": SIGNS, "in_table": in_table}))
+    found = item("logins", change)
+    assert found.status == "ok"
+    assert found.seen.startswith(what)
