@@ -117,26 +117,39 @@ def test_sessions_that_are_in_another_database_or_in_no_table_are_refused_before
 
 
 @pytest.mark.usefixtures("sessions")
-def test_a_model_of_users_without_a_column_of_passwords_is_read_whole(
-    database: Database, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("has_password", [False, True])
+def test_users_without_a_column_of_passwords_or_with_a_hash_of_their_own_stay_logged_in(
+    database: Database, monkeypatch: pytest.MonkeyPatch, has_password: bool
 ) -> None:
-    from django.contrib.auth import HASH_SESSION_KEY, SESSION_KEY
-    from django.contrib.auth.models import User
-    from django.test import override_settings
-
-    user = User.objects.create(username="ada", password="")
-    monkeypatch.setattr(User._meta, "concrete_fields", [f for f in User._meta.concrete_fields if f.name != "password"])
-    monkeypatch.setattr(User, "get_session_auth_hash", lambda user: f"{user.username} {stored_sessions_key()}")
-    with override_settings(SECRET_KEY=KEYS[0].old):
-        put("session-a", **{SESSION_KEY: str(user.pk), HASH_SESSION_KEY: user.get_session_auth_hash()})
-    assert stored_sessions.resign(database, KEYS)["resigned"] == 1
-    assert read("session-a")[HASH_SESSION_KEY] == f"ada {KEYS[0].new}"
-
-
-def stored_sessions_key() -> str:
     from django.conf import settings
+    from django.contrib.auth import HASH_SESSION_KEY, SESSION_KEY
+    from django.contrib.auth.base_user import AbstractBaseUser
+    from django.db import connection, models
+    from django.test.utils import isolate_apps
 
-    return str(settings.SECRET_KEY)
+    read_under: list[str] = []
+
+    class Encrypted(models.CharField):
+        def from_db_value(self, value: str, *_: Any) -> str:
+            read_under.append(settings.SECRET_KEY)
+            return value
+
+    described = {"get_session_auth_hash": lambda user: user.name} if has_password else {"password": None}
+    named = {"__module__": __name__, "Meta": type("Meta", (), {"app_label": "auth"})}
+    with isolate_apps("django.contrib.auth"):
+        model = type("Member", (AbstractBaseUser,), {**named, "name": Encrypted(max_length=50), **described})
+    with connection.schema_editor() as editor:
+        editor.create_model(model)
+    monkeypatch.setattr("django.contrib.auth.get_user_model", lambda: model)
+    user = model._base_manager.get(pk=model._base_manager.create(name="ada").pk)
+    put("session-a", **{SESSION_KEY: str(user.pk), HASH_SESSION_KEY: user.get_session_auth_hash()})
+    assert why({"current": KEYS[0].old}) == ""
+    monkeypatch.setattr(settings, "SECRET_KEY", KEYS[0].new)  # as after the switch
+    read_under.clear()
+    assert stored_sessions.resign(database, KEYS)["resigned"] == 1
+    assert read("session-a")[HASH_SESSION_KEY] == user.get_session_auth_hash()
+    assert set(read_under) == {KEYS[0].new}, "no value is decrypted while SECRET_KEY is exchanged"
+    database.execute("DROP TABLE auth_member")
 
 
 def test_a_cache_that_fails_does_not_stop_it_and_what_it_may_have_is_counted(sessions: Any, database: Database) -> None:
