@@ -69,8 +69,8 @@ options:
   compromised:
     description:
       - With O(state=destroyed), record that the keys were exposed.
-      - With O(state=current), mark the version before as compromised. The rollback playbook then refuses to make it
-        current again.
+      - With O(state=pending), mark the version that is to be replaced as compromised, from then on. The rollback
+        playbook then refuses to make it current again.
     type: bool
     default: false
   reason:

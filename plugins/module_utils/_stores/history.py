@@ -288,8 +288,8 @@ class History:
         self.stages["current"] = self.stages.pop("pending")
 
     def expose(self) -> None:
-        """The version before the last rotation is compromised. Raises E_STORE_STAGE."""
-        self.stage("previous").enter(EXPOSED)
+        """The version that the open rotation replaces is compromised. Raises E_STORE_STAGE."""
+        self.stage(self.base).enter(EXPOSED)
 
     def roll_back(self) -> None:
         """The version before the last rotation is current again; that rotation's version is kept, without a stage."""

@@ -96,9 +96,14 @@ def promote(history: History, request: VersionRequest) -> str:
     if "current" not in history.stages or history.stage("current").rotation_id != rotation_id:
         _refuse_other_rotation(history.stage("pending").rotation_id, rotation_id)
         history.promote()
-    if request.compromised:
-        history.expose()
     return history.stage("current").key_id
+
+
+def expose(history: History, request: VersionRequest) -> str:
+    """The version that this rotation replaces is compromised."""
+    if history.open_rotation == request.rotation_id:
+        history.expose()
+    return history.stage(history.base).key_id
 
 
 def roll_back(history: History, request: VersionRequest) -> str:

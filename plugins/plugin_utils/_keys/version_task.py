@@ -56,6 +56,8 @@ class VersionTask:
         """The same for the new version, with the operator's own values, and the keys in use: see ``NewVersion``."""
         record = Record(self.records, self.request.rotation_id)
         created = NewVersion(self.request, supplied, record, in_use).create(self.store)
+        if self.request.compromised and not self.request.dry:
+            move(self.store, functools.partial(key_versions.expose, request=self.request), dry=False)
         if not created.changed:
             return as_result(created)
         return {**as_result(created), "generated": key_generation.described(self.request.keys, supplied)}

@@ -49,6 +49,23 @@ def test_an_approval_that_another_control_node_used_first_makes_no_version(versi
     assert code(version("pending", "r3", keys=keys, record_dir=str(tmp_path / "elsewhere"))) == "E_APPROVAL_USED"
 
 
+@pytest.mark.parametrize("where", ["before", "after the switch", "by a run that resumes"])
+def test_the_version_that_leaked_is_marked_as_soon_as_there_is_another(version, adopted, history, where):
+    version("pending", compromised=where == "before")
+    if where == "after the switch":
+        version("current")
+    else:
+        assert (history().stage("current").state == "compromised") is (where == "before")
+    again = version("pending", compromised=True)
+    assert (again["changed"], "generated" in again) == (False, False)
+    assert [each.state == "compromised" for each in history().versions] == [True, False]
+
+
+def test_a_rotation_that_is_completed_marks_nothing_any_more(version, completed, history):
+    version("pending", compromised=True)
+    assert "compromised" not in [each.state for each in history().versions]
+
+
 def test_of_two_hosts_that_ask_for_new_keys_at_once_the_second_finds_those_of_the_first(
     version, adopted, history, new_keys, another_first
 ):

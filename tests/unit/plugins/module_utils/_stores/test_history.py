@@ -68,6 +68,8 @@ def test_a_promotion_moves_both_stages(history, old_keys, new_keys):
 
 
 def test_a_version_that_is_compromised_stays_so_in_use_replaced_and_destroyed(history, old_keys, third_keys):
+    history.expose()
+    assert (history.stage("current").state, history.stage("pending").state) == ("compromised", "pre-activation")
     history.promote()
     history.expose()
     assert (history.stage("previous").state, history.stage("current").state) == ("compromised", "active")
