@@ -189,8 +189,9 @@ class VersionCompromised(RotationError):
     code = "E_VERSION_COMPROMISED"
     key_id: str
     rotation_id: str
-    problem = "version {key_id}, which rotation {rotation_id} replaced, is compromised, and is not made current again"
+    problem = "version {key_id}, which rotation {rotation_id} replaces, is compromised, and nothing goes back under it"
     remedy = (
-        "Rotate again if the application does not work under the new keys. To return to the compromised version still, "
+        "Run the rotate playbook: it finishes this rotation if it is open, and otherwise replaces its keys if the "
+        "application does not work under them. To return to the compromised version still, "
         "add -e O(rollback_compromised)=accept, and rotate again as soon as you can."
     )

@@ -10,7 +10,7 @@ from typing import Any
 
 from ...module_utils._errors.restore import RepairBackup
 from ...module_utils._errors.run import VersionCompromised
-from ...module_utils._stores.history import EXPOSED, History
+from ...module_utils._stores.history import History
 from .._report import data_state, restore_lines
 from .._rotation_record.rotation_log import RotationLog
 from .._screen import lines
@@ -23,6 +23,8 @@ RETURNS = (
     "The rollback returns to version {key_id}, which is compromised, because the values must be under keys that the "
     "application has. Rotate again as soon as you can."
 )
+STAYS = "Version {key_id} stays in use, and is compromised. Rotate again as soon as you can."
+IN_USE_AFTER = {"backwards": RETURNS, "discard": STAYS}
 WITHOUT_ROTATION = ("restore", "repair", "settle")
 
 
@@ -49,11 +51,13 @@ def choose_rollback(log: RotationLog, look: RollbackLook) -> RollbackChoice:
     _refuse_blind(look, chosen)
     if refusal and chosen.name not in WITHOUT_ROTATION:
         raise refusal
-    _refuse_compromised(log, look, situation, chosen)
+    _refuse_compromised(situation, chosen)
     refuse_vain_repair(situation, look.backup, look.rotation_id)
     _refuse_without_backup(log, look, situation, chosen)
     if chosen.name != "restore":
         _warn_of_copies(log, look)
+    if situation.compromised and chosen.name in IN_USE_AFTER:
+        log.controller.warn(IN_USE_AFTER[chosen.name].format(key_id=situation.compromised))
     does = rollback_strategy.DOES[chosen.name].format(
         rotation_id=situation.rotation_id, rotate=log.controller.command("rotate")
     )
@@ -72,17 +76,12 @@ def choose_rollback(log: RotationLog, look: RollbackLook) -> RollbackChoice:
     )
 
 
-def _refuse_compromised(log: RotationLog, look: RollbackLook, situation: Situation, chosen: RollbackStrategy) -> None:
-    """Raise E_VERSION_COMPROMISED if a person would return to a version that is compromised, and has not said so. The
-    run of a rotation that failed returns to it, since data and keys must agree, and says so."""
-    if chosen.name != "backwards" or situation.destination is None:
-        return
-    version = log.store.load().stage(situation.destination)
-    if version.state != EXPOSED:
-        return
-    if look.compromised != "accept" and not log.lease.of_run(log.controller.pid):
-        raise VersionCompromised(key_id=version.key_id, rotation_id=situation.rotation_id)
-    log.controller.warn(RETURNS.format(key_id=version.key_id))
+def _refuse_compromised(situation: Situation, chosen: RollbackStrategy) -> None:
+    """Raise E_VERSION_COMPROMISED if values would go back to a version that is compromised, and nobody has said so:
+    before anything is changed, so already where a restore or a repair could go nowhere else afterwards."""
+    leads_back = chosen.name == "backwards" or (chosen.name in ("restore", "repair") and situation.open)
+    if situation.barred and leads_back:
+        raise VersionCompromised(key_id=situation.compromised, rotation_id=situation.rotation_id)
 
 
 def refuse_vain_repair(situation: Situation, backup: Mapping[str, Any], asked: str | None) -> None:

@@ -6,7 +6,8 @@ from __future__ import annotations
 
 from ...module_utils._errors.base import RotationError
 from ...module_utils._errors.run import RotationRolledBack
-from ...module_utils._stores.history import History
+from ...module_utils._record.events import ROTATE, RunEvent
+from ...module_utils._stores.history import EXPOSED, History
 from .._rotation_record.rotation_log import RotationLog
 from . import rollback_strategy
 from .rollback_look import RollbackLook
@@ -37,7 +38,7 @@ def find_situation(log: RotationLog, look: RollbackLook) -> tuple[Situation, Rot
         _refuse_closed(log, of_store["rotation_id"])
     if of_store["destination"] is None and "rolled back" in look.files.values():
         of_store["rotation_id"] = history.versions[-1].rotation_id
-    return _situation(log, look, of_store), refusal
+    return _situation(log, look, of_store, history), refusal
 
 
 def _warn_of_unknown_keys(log: RotationLog, look: RollbackLook, history: History) -> None:
@@ -58,7 +59,22 @@ def _refuse_closed(log: RotationLog, rotation_id: str) -> None:
         raise changed_nothing(RotationRolledBack(rotation_id=later, earlier=rotation_id), log.folder)
 
 
-def _situation(log: RotationLog, look: RollbackLook, of_store: OfStore) -> Situation:
+def _compromised(history: History, destination: str | None) -> str:
+    """The key ID of the version to go back to, where it is compromised."""
+    version = history.stage(destination) if destination else None
+    return version.key_id if version and version.state == EXPOSED else ""
+
+
+def _takes_itself_back(log: RotationLog) -> bool:
+    """Whether this very run has rotated, and failed. A rollback that a person runs holds the lease as well, once its
+    record is open."""
+    own = log.lease.of_run(log.controller.pid)
+    events = log.record(own).decoded() if own else []
+    begun = [event for event in events if isinstance(event, RunEvent) and event.is_intent]
+    return bool(begun) and (begun[-1].name == ROTATE or begun[-1].takes_itself_back)
+
+
+def _situation(log: RotationLog, look: RollbackLook, of_store: OfStore, history: History) -> Situation:
     rotation_id = of_store["rotation_id"]
     events = log.record(rotation_id).decoded() if rotation_id else []
     return Situation(
@@ -71,4 +87,6 @@ def _situation(log: RotationLog, look: RollbackLook, of_store: OfStore) -> Situa
         prefer=look.prefer,
         named=len(look.repair),
         done=look.done,
+        compromised=_compromised(history, of_store["destination"]),
+        returns=look.compromised == "accept" or _takes_itself_back(log),
     )

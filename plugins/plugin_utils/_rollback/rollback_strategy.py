@@ -51,6 +51,13 @@ class Situation:
     named: int = 0  # values that a person wants from the backup, whatever they are now
     done: Sequence[str] = ()  # courses that this run has gone already
     restored: bool = False  # a database by its backup, as the record of the rotation tells
+    compromised: str = ""  # the key ID of the version to go back to, where it is compromised
+    returns: bool = False  # whether to go back to a compromised version even so
+
+    @property
+    def barred(self) -> bool:
+        """Whether nothing may go back to the keys before."""
+        return bool(self.compromised) and not self.returns
 
     @property
     def unreadable(self) -> int:
@@ -138,8 +145,11 @@ def _to_settle(found: Situation) -> bool:
     """Whether no rotation is to be taken back, but values may be under other keys than the current ones."""
     if found.destination is None:
         return bool(found.done) or found.prefer == "repair"
+    named = found.prefer in ("repair", "restore")
+    if found.open or not (named or found.done):
+        return False
     back = set(found.values) <= {found.destination, "empty", *UNREADABLE}  # the data has gone back already
-    return not found.open and not back and found.prefer in ("repair", "restore")
+    return found.barred or (named and not back)
 
 
 def _restorable(found: Situation) -> bool:

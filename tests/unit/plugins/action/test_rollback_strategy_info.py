@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from typing import Any
 
 import pytest
@@ -11,7 +12,9 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base i
 from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.run import RotationRolledBack
 from ansible_collections.tetech.key_rotation.plugins.module_utils._record import writer as record_module
 from ansible_collections.tetech.key_rotation.plugins.module_utils._record.events import decode_all
+from ansible_collections.tetech.key_rotation.plugins.module_utils._record.run_lease import Lease
 from ansible_collections.tetech.key_rotation.plugins.module_utils._record.writer import Record
+from ansible_collections.tetech.key_rotation.plugins.plugin_utils._keys.key_store import open_store
 from ansible_collections.tetech.key_rotation.plugins.plugin_utils._rollback import rollback_strategy
 from ansible_collections.tetech.key_rotation.plugins.plugin_utils._rollback.rollback_choice import refuse_vain_repair
 from ansible_collections.tetech.key_rotation.plugins.plugin_utils._rollback.rollback_records import (
@@ -158,3 +161,59 @@ def test_keys_of_no_stage_are_told_before_what_fails_because_of_them(run_action,
 def test_without_a_version_in_the_store_no_keys_are_strange(run_action, warned):
     run_action("rollback_strategy_info", census={"targets": []}, files={"web": "other"}, backup={})
     assert not any("has neither the current" in each for each in warned)
+
+
+@pytest.fixture
+def leaked(stored, store_path, loader, tmp_path):
+    """Rotation r1 is completed, and what it replaced is compromised."""
+    with open_store({"path": store_path}, {}, loader).change() as history:
+        history.promote()
+        history.expose()
+        history.close("r1")
+
+
+@pytest.fixture
+def chosen(run_action, warned):
+    """What a rollback chooses while every value is as after the rotation."""
+
+    def choose(**asked: Any) -> str:
+        census = {"targets": [{"table": "t", "column": "c", "classes": {"current": 9}}]}
+        made = run_action("rollback_strategy_info", **{"census": census, "files": {}, "backup": {}, **asked})
+        return made.get("course") or made["error"]["code"]
+
+    return choose
+
+
+def begun(folder: Any, event: str, **said: Any) -> None:
+    """A run that holds the lease, which is this one."""
+    Record(str(folder / "records"), "r1").append(event, "intent", **said)
+    Lease(str(folder / "records")).take("r1", os.getppid())
+
+
+def test_nobody_returns_to_a_compromised_version_but_the_run_that_failed_or_who_says_so(
+    leaked, chosen, warned, tmp_path
+):
+    assert chosen() == "E_VERSION_COMPROMISED"
+    assert chosen(compromised="accept") == "backwards"
+    begun(tmp_path, "rotate")
+    assert chosen() == "backwards"
+    assert len([each for each in warned if "which is compromised" in each]) == 2
+
+
+def test_a_rollback_that_holds_the_lease_after_a_repair_or_a_restore_is_no_run_that_failed(leaked, chosen, tmp_path):
+    begun(tmp_path, "rollback")
+    assert chosen(done=["repair"], prefer="repair") == "settle"
+    assert chosen() == "E_VERSION_COMPROMISED"
+    begun(tmp_path, "rollback", takes_itself_back=True)
+    assert chosen() == "backwards"
+
+
+def test_an_open_rotation_away_from_a_compromised_version_is_not_taken_back_by_a_restore(
+    stored, store_path, loader, chosen, warned
+):
+    with open_store({"path": store_path}, {}, loader).change() as history:
+        history.expose()
+    assert chosen(prefer="restore") == "E_VERSION_COMPROMISED"
+    assert chosen(prefer="restore", compromised="accept") == "restore"
+    assert chosen() == "discard", "no value is under other keys"
+    assert any("stays in use, and is compromised" in each for each in warned)

@@ -15,6 +15,7 @@ HERE, HALF = {"app1": "current", "app2": "current"}, {"app1": "pending", "app2":
 SINCE = {"app1": "current"}
 LOST = {"default": ["public.a"], "other": ["public.b"]}
 NOWHERE = {"rotation_id": "r1", "destination": None}
+LEAKED = {"compromised": "0123456789abcdef"}
 RESTORED = {"prefer": "restore", "done": ["restore"]}
 
 
@@ -57,6 +58,11 @@ RESTORED = {"prefer": "restore", "done": ["restore"]}
         ({**COMPLETED, **RESTORED, "values": {"current": 9}, "files": SINCE}, "settle", ""),
         ({**COMPLETED, **RESTORED, "values": {"older-1": 9}, "files": SINCE}, "settle", ""),
         ({**COMPLETED, "done": ["restore"], "values": {"current": 5, "previous": 4}}, "backwards", "5 values"),
+        ({**COMPLETED, **RESTORED, **LEAKED, "values": {"previous": 9}, "files": SINCE}, "settle", ""),
+        ({**COMPLETED, **RESTORED, **LEAKED, "returns": True, "values": {"previous": 9}}, "backwards", ""),
+        ({**COMPLETED, **LEAKED, "done": ["restore"], "values": {"current": 5, "previous": 4}}, "settle", ""),
+        ({**COMPLETED, **LEAKED, "prefer": "repair", "values": {"previous": 9}, "files": SINCE}, "settle", ""),
+        ({**COMPLETED, **LEAKED, "values": {"current": 9}, "files": SINCE}, "backwards", ""),  # which is refused
         ({**PENDING, **RESTORED, "values": BEFORE, "files": HERE}, "discard", ""),
         ({**PENDING, **RESTORED, "lost": LOST, "values": BEFORE, "files": HERE}, "discard", ""),
         (
