@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from ansible.utils.display import Display
 
+from ..module_utils._errors.application import SessionsCompromised
 from ..module_utils._record.events import LoginsEvent
 from ..plugin_utils._host_action import Answered, HostAction
 from ..plugin_utils._report import sentences
@@ -20,6 +21,8 @@ class ActionModule(HostAction):
         if returns and not self._were_resigned(args):
             return Answered({"changed": False})
         history = self.store(args).load()
+        if args["state"] == "resigned" and history.last_change[0].is_compromised:
+            raise SessionsCompromised(chosen="resign")
         asked = {name: value for name, value in args.items() if name not in ("store", "record_dir")}
         before, after = (dict(version.values) for version in history.last_change)
         asked["key_sets"] = {"old": after, "new": before} if returns else {"old": before, "new": after}

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..module_utils._engine.crypto.key_set import signing_name
+from ..module_utils._errors.application import SessionsCompromised
 from ..module_utils._stores.history import Version
 from ..plugin_utils._host_action import Answered, HostAction
 from ..plugin_utils._task_types import TaskArguments, TaskResult
@@ -22,6 +23,8 @@ class ActionModule(HostAction):
         history = self.store(args).load()
         if args["state"] == "present":
             before, after = history.last_change
+            if before.is_compromised:
+                raise SessionsCompromised(chosen="fallbacks")
             return self._asked(args, before, add=[before], signing=[after])
         version = history.version(args["key_id"]) if args.get("key_id") else history.last_change[0]
         return self._asked(args, version, remove=[version])

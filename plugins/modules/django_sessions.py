@@ -21,7 +21,7 @@ options:
     description:
       - V(resigned) signs each session that opens under the keys before the open rotation again under those after it.
         Others are left unchanged and counted. Fails (E_SESSIONS_KEPT) if the sessions are in no table, or if the former
-        key opens none of them.
+        key opens none of them. Refuses (E_SESSIONS_COMPROMISED) the keys of a version that is marked compromised.
       - V(dropped) empties each session that the new key has not signed, and sets its expiry date to now, if
         C(SECRET_KEY) was rotated. The row stays, because others may refer to it. Without a session engine that has a
         table it changes nothing, because nothing under the former key is valid after a switch.

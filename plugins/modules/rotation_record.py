@@ -140,6 +140,12 @@ in_window:
   description: Whether the run that is resumed has stopped the application, or may have written a value.
   type: bool
   returned: with O(state=opened)
+compromised:
+  description:
+    - Whether the keys that are replaced are compromised. The store has marked their version, or O(reason), of this run
+      or an earlier one of the rotation, has a word that begins with C(compromise).
+  type: bool
+  returned: with O(state=opened)
 record:
   description: File of the record.
   type: str

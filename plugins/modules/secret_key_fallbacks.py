@@ -19,7 +19,7 @@ options:
     description:
       - V(present) puts the C(SECRET_KEY) from before the last rotation in front of the list. Fails
         (E_FALLBACKS_NOT_READ) if the file has no such line, or if the settings of the application do not have the key
-        afterwards.
+        afterwards. Refuses (E_SESSIONS_COMPROMISED) the key of a version that is marked compromised.
       - V(absent) takes a key out of the list. It changes nothing if the file has no such line.
     type: str
     required: true

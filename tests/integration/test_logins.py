@@ -318,7 +318,7 @@ def test_after_a_compromise_sessions_are_deleted_and_nothing_returns_to_the_old_
     browser.served.wait()
     assert browser.enter() == ADA
     kept = site.play("rotate", *COMPROMISE, *FALLBACKS)
-    assert kept.text.index("The reason is a compromise. This rotation") < kept.text.index("E_SESSIONS_COMPROMISED")
+    assert kept.text.index("The keys in use are compromised. This rotation") < kept.text.index("E_SESSIONS_COMPROMISED")
     assert f"    {earlier}" in kept.text
 
     done = site.play("rotate", *COMPROMISE)

@@ -245,7 +245,7 @@ class SessionsCompromised(RotationError):
     code = "E_SESSIONS_COMPROMISED"
     chosen: str
     problem = (
-        "O(reason) is a compromise, and O(sessions) is {chosen}: whoever has the old key can have made a session, "
-        "which would be kept"
+        "the keys that are replaced are compromised, and O(sessions) is {chosen}: whoever has the old key can have "
+        "made a session, which would be kept"
     )
     remedy = "Leave O(sessions) out: then the sessions are ended."

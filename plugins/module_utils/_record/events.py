@@ -8,6 +8,7 @@ event of an unknown name is a plain ``Event``, and an event of a former name or 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any, NamedTuple
@@ -101,6 +102,7 @@ class RunEvent(Event):
     course: str = ""
     found: str = ""
     takes_itself_back: bool = False
+    compromised: bool = False
     seen: Mapping[str, Any] | None = None
     failed_task: str = ""
     versions: Sequence[Any] = ()
@@ -328,9 +330,19 @@ class AttemptEvent(Event):
 ROTATE, ROLLBACK = "rotate", "rollback"
 
 
+# "Key compromise", "COMPROMISED: a laptop", "compromise_known".
+COMPROMISE = re.compile(r"(?:^|[\W_])compromise", re.IGNORECASE)
+
+
 def is_compromise(reason: object) -> bool:
-    """Whether the reason of a rotation says that its keys are compromised: it begins with that word."""
-    return str(reason or "").startswith("compromise")
+    """Whether the reason of a rotation says that its keys are compromised: one of its words begins so."""
+    return COMPROMISE.search(str(reason or "")) is not None
+
+
+def for_compromise(events: Iterable[Event]) -> bool:
+    """Whether a run of this rotation was for a compromise: a later one without the reason does not undo that."""
+    rotated = (event for event in events if isinstance(event, RunEvent) and event.name == ROTATE)
+    return any(event.compromised or is_compromise(event.reason) for event in rotated)
 
 
 # Every name that a reader knows.

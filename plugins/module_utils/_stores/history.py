@@ -60,6 +60,11 @@ class Version:
     def keys(self) -> KeySet:
         return KeySet(self.values)
 
+    @property
+    def is_compromised(self) -> bool:
+        """While it is still in the store."""
+        return self.state == EXPOSED
+
     def enter(self, state: str) -> None:
         """Change its state. One that is compromised stays so, even if it is in use again."""
         self.state = EXPOSED if self.state == EXPOSED else state

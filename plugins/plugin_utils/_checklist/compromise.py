@@ -19,7 +19,7 @@ def exposed_backups(seen: Observations, rotation_id: str) -> list[str]:
 
 def what_happens(seen: Observations, rotation_id: str) -> Iterator[str]:
     """One line each."""
-    yield "  The reason is a compromise. This rotation"
+    yield "  The keys in use are compromised. This rotation"
     yield "  - keeps nothing valid that the old SECRET_KEY signed, and deletes the sessions in the database;"
     yield "  - marks the version in use as compromised: rollback.yml does not return to it without an override;"
     yield "  - returns to it only if this very run fails, and then says so."

@@ -81,11 +81,11 @@ def _due(facts: Facts, period: int) -> Due:
     versions = [one for one in facts.versions if isinstance(one, Mapping)]
     current: Mapping[str, Any] = next((one for one in versions if one.get("stage") == "current"), {})
     made = moment_of(current.get("created"))
-    reason = next((run.reason for run in reversed(facts.runs) if run.direction == ROTATE), "")
+    leaks = [run.reason for run in facts.runs if run.direction == ROTATE and is_compromise(run.reason)]
     in_use = bool(facts.keys.new) and facts.keys.current == facts.keys.new
-    if not completed and is_compromise(reason):
+    if not completed and leaks:
         stays = "it has not ended, though new keys are in use," if in_use else "the keys in use are those before,"
-        return Due(ended, True, f"{stays} and the reason was {reason}", compromised=True)
+        return Due(ended, True, f"{stays} and the reason was {leaks[-1]}", compromised=True)
     if period and made and current.get("origin") == "adopted":
         why = f"the age of the keys in use is not known: they were made by hand, and adopted on {made:%Y-%m-%d}"
         return Due(ended, True, why)

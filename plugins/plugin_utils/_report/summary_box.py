@@ -13,7 +13,7 @@ from typing import Any
 from ...module_utils._errors.base import address
 from ...module_utils._errors.counts import counted
 from ...module_utils._errors.run import ChecklistFailed
-from ...module_utils._record.events import ROLLBACK, ROTATE, RepairEvent, is_compromise
+from ...module_utils._record.events import ROLLBACK, ROTATE, RepairEvent, for_compromise
 from . import data_sentences, data_state, restore_lines, sentences
 from .downtime import Downtime
 from .event_time import day, duration
@@ -264,7 +264,7 @@ def _backups(state: RotationState) -> Iterator[Row]:
 
 def _exposed(ending: Ending) -> Iterator[Row]:
     """The backups that compromised keys open, by file."""
-    if not is_compromise(ending.state.reason):
+    if not for_compromise(ending.state.events):
         return
     paths = [*ending.state.exposed, *(str(dump["path"]) for dump in ending.state.backups)]
     if paths:

@@ -7,7 +7,7 @@ from __future__ import annotations
 from ...module_utils._errors.base import RotationError
 from ...module_utils._errors.run import RotationRolledBack
 from ...module_utils._record.events import ROTATE, RunEvent
-from ...module_utils._stores.history import EXPOSED, History
+from ...module_utils._stores.history import History
 from .._rotation_record.rotation_log import RotationLog
 from . import rollback_strategy
 from .rollback_look import RollbackLook
@@ -62,7 +62,7 @@ def _refuse_closed(log: RotationLog, rotation_id: str) -> None:
 def _compromised(history: History, destination: str | None) -> str:
     """The key ID of the version to go back to, where it is compromised."""
     version = history.stage(destination) if destination else None
-    return version.key_id if version and version.state == EXPOSED else ""
+    return version.key_id if version and version.is_compromised else ""
 
 
 def _takes_itself_back(log: RotationLog) -> bool:

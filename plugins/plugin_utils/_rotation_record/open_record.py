@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...module_utils._record import page_checksums, sshsig, verifier
-from ...module_utils._record.events import ROTATE, ReencryptionEvent
+from ...module_utils._record.events import ROTATE, ReencryptionEvent, for_compromise, is_compromise
 from ...module_utils._record.writer import Record
 from ...module_utils._stores.history import COMPLETED, History
 from ...module_utils._stores.vault_file import VaultFile
@@ -80,6 +80,7 @@ def open_record(log: RotationLog, task: RecordTask) -> RecordResult:
         "completed": run.completed,
         "destination": run.destination,
         "in_window": run.resumed and _was_in_window(log, run),
+        "compromised": _is_compromise(log, task, run, history),
     }
 
 
@@ -87,6 +88,14 @@ def _was_in_window(log: RotationLog, run: Opening) -> bool:
     """Whether the run that is resumed has stopped the application, or may have written a value."""
     record = log.record(run.rotation_id)
     return read(record).downtime.lasts or any(isinstance(event, ReencryptionEvent) for event in record.decoded())
+
+
+def _is_compromise(log: RotationLog, task: RecordTask, run: Opening, history: History) -> bool:
+    """Whether the keys that are replaced are compromised, as any run of this rotation has said, or an earlier one."""
+    if not run.rotates or run.completed:
+        return False
+    is_marked = "current" in history.stages and history.stage(history.base).is_compromised
+    return is_marked or is_compromise(task.reason) or for_compromise(log.record(run.rotation_id).decoded())
 
 
 def _store_file(log: RotationLog) -> dict[str, str]:
@@ -118,6 +127,7 @@ def _begin(log: RotationLog, task: RecordTask, run: Opening, history: History) -
         **_of_control_node(log),
         **task.as_recorded(),
         **(_of_rotation(task, permission) if permission else {}),
+        **({"compromised": True} if _is_compromise(log, task, run, history) else {}),
         **(task.course.as_recorded() if task.course else {}),
         **unsigned,
         **_of_other_records(log),

@@ -21,6 +21,7 @@ class RecordResult(TypedDict, total=False):
     completed: bool
     destination: str | None
     in_window: bool
+    compromised: bool
     record: str
     report: str | None
 

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which reasons are a compromise: the roles and the reports agree."""
+"""Which reasons are a compromise, and what becomes of the sessions."""
 
 from __future__ import annotations
 
@@ -27,26 +27,29 @@ def templated(name: str, **variables: object) -> object:
         ("compromise", True),
         ("compromise: a laptop was stolen", True),
         ("compromised laptop", True),
+        ("compromise_known", True),
+        ("Key Compromise", True),
+        (" COMPROMISE\n", True),
         ("cryptoperiod", False),
-        ("no compromise", False),
+        ("an uncompromising auditor", False),
         ("", False),
         (None, False),
     ],
 )
-def test_a_reason_that_begins_with_the_word_is_a_compromise(reason, expected):
+def test_a_reason_with_a_word_that_begins_so_is_a_compromise(reason, expected):
     assert is_compromise(reason) is expected
-    assert templated("__key_rotation_is_compromise", key_rotation_reason=reason) is expected
 
 
 @pytest.mark.parametrize(
-    ("chosen", "reason", "done"),
+    ("chosen", "compromised", "done"),
     [
-        (None, "cryptoperiod", ""),
-        (None, "compromise", "drop"),
-        ("", "compromise", "drop"),
-        ("resign", "cryptoperiod", "resign"),
-        ("resign", "compromise", "resign"),  # which the checklist refuses
+        (None, False, ""),
+        (None, True, "drop"),
+        ("", True, "drop"),
+        ("resign", False, "resign"),
+        ("resign", True, "resign"),  # which the checklist refuses
     ],
 )
-def test_after_a_compromise_the_sessions_are_dropped_unless_an_operator_says_otherwise(chosen, reason, done):
-    assert templated("__key_rotation_sessions", key_rotation_sessions=chosen, key_rotation_reason=reason) == done
+def test_after_a_compromise_the_sessions_are_dropped_unless_an_operator_says_otherwise(chosen, compromised, done):
+    opened = {"compromised": compromised}
+    assert templated("__key_rotation_sessions", key_rotation_sessions=chosen, record_opened=opened) == done

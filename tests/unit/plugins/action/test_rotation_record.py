@@ -187,6 +187,40 @@ def history_now(store_path, loader):
     return lambda: open_store({"path": store_path}, {}, loader).load()
 
 
+def opened_as_compromise(run_action, **asked) -> bool:
+    return run_action("rotation_record", state="opened", environment="demo", **asked)["compromised"]
+
+
+def test_a_run_that_resumes_with_another_reason_is_for_the_compromise_too(run_action, stored, events):
+    assert opened_as_compromise(run_action, reason="routine") is False
+    assert opened_as_compromise(run_action, reason="Key compromise") is True
+    assert opened_as_compromise(run_action, reason="try again") is True
+    assert opened_as_compromise(run_action) is True
+    assert [event.get("compromised", False) for event in events("r1")] == [False, True, True, True]
+
+
+@pytest.mark.parametrize("step", ["pending", "promoted", "new"])
+def test_a_rotation_away_from_a_version_that_is_marked_is_for_a_compromise(
+    run_action, stored, store_path, loader, events, step
+):
+    with open_store({"path": store_path}, {}, loader).change() as history:
+        history.expose()
+        if step == "promoted":
+            history.promote()
+        if step == "new":
+            history.roll_back()
+    assert opened_as_compromise(run_action, check=True) is True
+    assert opened_as_compromise(run_action) is True
+
+
+@pytest.mark.parametrize(("module", "asked"), [("django_sessions", "resigned"), ("secret_key_fallbacks", "present")])
+def test_nothing_that_a_compromised_version_signed_is_kept(run_action, stored, store_path, loader, module, asked):
+    with open_store({"path": store_path}, {}, loader).change() as history:
+        history.expose()
+    options = {"state": asked, "project_dir": "/nowhere", "rotation_id": "r1"}
+    assert run_action(module, **options)["error"]["code"] == "E_SESSIONS_COMPROMISED"
+
+
 def test_a_new_rotation_is_named_and_its_record_begun_with_why_and_who(run_action, events, capsys):
     result = run_action(
         "rotation_record", state="opened", environment="demo", reason="leak", authorization={"ticket": "OPS-7"}

@@ -531,7 +531,7 @@ WRONG: list[tuple[str, Callable[[dict[str, Any]], Any], str, str]] = [
         "logins",
         option(sessions="resign", compromised=True),
         "stop",
-        "E_SESSIONS_COMPROMISED: key_rotation_reason is a compromise, and key_rotation_sessions is resign",
+        "E_SESSIONS_COMPROMISED: the keys that are replaced are compromised, and key_rotation_sessions is resign",
     ),
     (
         "logins",

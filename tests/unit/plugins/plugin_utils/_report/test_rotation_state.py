@@ -187,6 +187,12 @@ def test_a_compromise_is_not_over_with_a_later_try_that_replaced_the_keys_neithe
     assert "is due <b>now</b>: " not in (tmp_path / "index.html").read_text()
 
 
+def test_a_compromise_is_not_over_with_a_later_run_of_the_same_rotation_for_another_reason(play):
+    play.begun(reason="compromise_known").prepared().step("rotate", "failed")
+    play.begun(reason="try again").switched().rolled_back().step("rollback", "done", versions=[VERSION])
+    assert "the reason was compromise_known" in play.told().schedule.next.due_why
+
+
 def test_the_page_of_the_rotation_that_made_the_keys_knows_of_their_compromise(tmp_path):
     made = Play(tmp_path, "spring").begun().prepared().switched().proved()
     made.step("rotate", "done", versions=[{**VERSION, "key_id": NEW, "origin": "generated"}])
