@@ -6,7 +6,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ...module_utils._errors.counts import counted
 from .item import Observations
+from .secret_key import DROP, is_rotated, users
+
+NOT_ROTATED = (
+    "leaves valid what SECRET_KEY has signed, sessions too, since it is not in key_rotation_keys: add it if it leaked"
+)
+LISTED = "takes the keys of the store out of SECRET_KEY_FALLBACKS, which has {number}: any other in it stays valid"
+# By the session engine.
+STORED = {
+    **dict.fromkeys(("db", "cached_db"), "ends the sessions in the database"),
+    **dict.fromkeys(
+        ("file", "cache"), "ends no session itself: they are not in the database, and no login in them is valid"
+    ),
+    "signed_cookies": "ends no session itself: the users have them, signed with the old key",
+}
 
 
 def exposed_backups(seen: Observations, rotation_id: str) -> list[str]:
@@ -17,10 +32,31 @@ def exposed_backups(seen: Observations, rotation_id: str) -> list[str]:
     return sorted(str(backup["manifest"]) for backup in kept if backup["rotation_id"] != rotation_id)
 
 
+def _of_secret_key(seen: Observations) -> Iterator[str]:
+    """What becomes of what it has signed, as far as the hosts have shown that."""
+    if not seen.facts:
+        yield "does what nobody can say yet with what SECRET_KEY has signed, since no host could be asked"
+        return
+    if is_rotated(seen):
+        yield "keeps nothing valid that the old SECRET_KEY signed"
+        yield from _of_sessions(seen)
+    else:
+        yield NOT_ROTATED
+    if listed := max(one.get("fallbacks", 0) for one in users(seen)):
+        yield LISTED.format(number=counted(listed, "key"))
+
+
+def _of_sessions(seen: Observations) -> Iterator[str]:
+    if seen.options.get("sessions") != DROP:  # which is refused
+        return
+    for engine in sorted({one.get("sessions", "") for one in users(seen)} - {""}):
+        yield STORED.get(engine, f"ends the sessions of {engine} that are in the database, if there are any")
+
+
 def what_happens(seen: Observations, rotation_id: str) -> Iterator[str]:
     """One line each."""
     yield "  The keys in use are compromised. This rotation"
-    yield "  - keeps nothing valid that the old SECRET_KEY signed, and deletes the sessions in the database;"
+    yield from (f"  - {line};" for line in _of_secret_key(seen))
     yield "  - marks the version in use as compromised: rollback.yml does not return to it without an override;"
     yield "  - returns to it only if this very run fails, and then says so."
     if backups := exposed_backups(seen, rotation_id):

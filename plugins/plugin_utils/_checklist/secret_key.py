@@ -36,9 +36,9 @@ def other_users(seen: Observations) -> ChecklistItem:
     name = "secret_key"
     if not seen.facts:
         return unseen(name)
-    if not _is_rotated(seen):
+    if not is_rotated(seen):
         return ChecklistItem(name, OK, "SECRET_KEY is not rotated")
-    found = _users(seen)
+    found = users(seen)
     if queued := max(one.get("queued") or 0 for one in found):
         summary = (
             f"{counted(queued, 'task of django-q2 waits', 'tasks of django-q2 wait')}, and none of them could be read"
@@ -61,27 +61,29 @@ def logins(seen: Observations) -> ChecklistItem:
     if _is_unclear(seen, chosen):
         unknown = SigningKeyUnknown()
         return ChecklistItem(name, STOP if chosen in KEPT else WARN, f"{unknown.code}: {unknown.what}", unknown.todo)
-    if not _is_rotated(seen):
+    if not is_rotated(seen):
         return ChecklistItem(name, OK, "SECRET_KEY is not rotated, and every session stays")
     if chosen == DROP:
-        return ChecklistItem(name, OK, ENDED if any(one.get("in_table") for one in _users(seen)) else NO_ROWS)
+        return ChecklistItem(name, OK, ENDED if any(one.get("in_table") for one in users(seen)) else NO_ROWS)
     if seen.options.get("compromised"):
         forged = SessionsCompromised(chosen=chosen)
         return ChecklistItem(name, STOP, f"{forged.code}: {forged.what}", forged.todo)
     fact, error, done = KEPT[chosen]
-    obstacles = dict.fromkeys(str(one[fact]) for one in _users(seen) if one.get(fact))  # type: ignore[literal-required]
+    obstacles = dict.fromkeys(str(one[fact]) for one in users(seen) if one.get(fact))  # type: ignore[literal-required]
     if obstacles:
         refusal = error(why="; ".join(obstacles))
         return ChecklistItem(name, STOP, f"{refusal.code}: {refusal.what}", refusal.todo)
     return ChecklistItem(name, OK, done)
 
 
-def _users(seen: Observations) -> list[SecretKeyUsers]:
+def users(seen: Observations) -> list[SecretKeyUsers]:
+    """What each host has shown."""
     return [facts["secret_key"] for facts in seen.facts.values()]
 
 
-def _is_rotated(seen: Observations) -> bool:
-    known = {"SECRET_KEY"}.union(*(one.get("keys", ()) for one in _users(seen)))
+def is_rotated(seen: Observations) -> bool:
+    """Whether SECRET_KEY is one of the keys, by its own name or by its value."""
+    known = {"SECRET_KEY"}.union(*(one.get("keys", ()) for one in users(seen)))
     return not known.isdisjoint(setting["name"] for setting in seen.options["settings"])
 
 
@@ -89,8 +91,8 @@ def _is_unclear(seen: Observations, chosen: str) -> bool:
     """Whether the key that would be taken for SECRET_KEY, for the list by its name, is not that of the setting."""
     named = signing_name({setting["name"]: "" for setting in seen.options["settings"]})
     # A variable of that name need not be the setting, which may be made of it.
-    known = set().union(*(one.get("keys", ()) for one in _users(seen)))
-    return named not in known if named else chosen == FALLBACKS and _is_rotated(seen)
+    known = set().union(*(one.get("keys", ()) for one in users(seen)))
+    return named not in known if named else chosen == FALLBACKS and is_rotated(seen)
 
 
 def _ends(found: SecretKeyUsers, chosen: str) -> list[str]:
