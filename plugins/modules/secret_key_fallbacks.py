@@ -21,11 +21,15 @@ options:
         (E_FALLBACKS_NOT_READ) if the file has no such line, or if the settings of the application do not have the key
         afterwards. Refuses (E_SESSIONS_COMPROMISED) the key of a version that is marked compromised.
       - V(absent) takes a key out of the list. It changes nothing if the file has no such line.
+      - V(revoked) takes the keys of every version in the store but the current one out of the list, and warns of what a
+        fresh start of the application then still has in it.
     type: str
     required: true
-    choices: [present, absent]
+    choices: [present, absent, revoked]
   key_id:
-    description: With V(absent), the version whose key is taken out. The default is the one before the last rotation.
+    description:
+      - With V(absent), the version whose key is taken out, with those of older versions that have no stage any more.
+      - The default is the one before the last rotation, alone.
     type: str
   env_file:
     description: The environment file on the host from which the application reads the variable.
@@ -64,6 +68,12 @@ path:
   description: The file.
   type: str
   returned: success
+fallbacks:
+  description:
+    - How many keys the setting still has, C(revoked) ones that the application does not read from the file, and
+      C(others), of no version in the store.
+  type: dict
+  returned: with O(state=revoked), when the setting was read
 """
 
 from ansible.module_utils.basic import AnsibleModule

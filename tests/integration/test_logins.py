@@ -343,3 +343,22 @@ def test_after_a_compromise_sessions_are_deleted_and_nothing_returns_to_the_old_
     assert back.code == 0, back.text
     assert (site.stored()["stages"]["current"], states(site)[leaked]) == (leaked, "compromised")
     assert site.read_all() == plain
+
+
+@pytest.mark.parametrize("engine", [LISTED], ids=["listed"])
+def test_after_a_compromise_no_former_key_stays_valid_in_the_fallbacks(site: Site, browser: Browser) -> None:
+    with site.env_file.open("a", encoding="utf-8") as handle:
+        handle.write("SECRET_KEY_FALLBACKS=a-key-of-the-operator-that-is-of-no-version\n")
+    own, token = fallbacks(site), reset_token(site)
+    assert site.play("rotate", *FALLBACKS).code == 0
+    assert len(fallbacks(site)) == 2
+
+    done = site.play("rotate", *COMPROMISE)
+
+    assert done.code == 0, done.text
+    assert fallbacks(site) == own
+    text = " ".join(done.text.split())
+    assert "out of SECRET_KEY_FALLBACKS, which has 2 keys: any other in it stays valid" in text, done.text
+    assert "SECRET_KEY_FALLBACKS has keys (1) of no version in the store" in text, done.text
+    browser.served.wait()
+    assert (browser.who(), browser.get("reset", token=token)) == (NOBODY, {"works": False})

@@ -87,7 +87,7 @@ SECRET_KEY_FALLBACKS: Spec = {
     **APPLICATION,
     **STORE,
     **ROTATION,
-    "state": {"type": "str", "required": True, "choices": ["present", "absent"]},
+    "state": {"type": "str", "required": True, "choices": ["present", "absent", "revoked"]},
     "key_id": {"type": "str", "no_log": False},
     "env_file": {"type": "path"},
     "dialect": {

@@ -22,22 +22,22 @@ def set_fallbacks(task: HostTask) -> ModuleResult:
 
     params = task.params
     path, dialect = params["env_file"], params["dialect"]
-    keeps = params["state"] == "present"
-    if not path or not editor.looks_set(path, NAME, dialect):
-        if keeps:
-            raise FallbacksNotRead(why=NO_LINE)
-        return {"changed": False, "path": path}
-    with editor.held([path]):
-        editor.discard_leftover(path)
-        text = editor.read_text(path)
-        before = editor.read(path, [NAME], dialect=dialect)[NAME]
-        after = _changed(before, params)
-        if after != before and not task.check_mode:
-            new_text = editor.rewritten(text, {NAME: after}, path, dialect)
-            destination.write([editor.FileChange(path, text, new_text)])
-    if keeps and not task.check_mode:
-        _refuse_unread(params)
-    return {"changed": after != before, "path": path}
+    result: ModuleResult = {"changed": False, "path": path}
+    if path and editor.looks_set(path, NAME, dialect):
+        with editor.held([path]):
+            editor.discard_leftover(path)
+            text = editor.read_text(path)
+            before = editor.read(path, [NAME], dialect=dialect)[NAME]
+            after = _changed(before, params)
+            if after != before and not task.check_mode:
+                new_text = editor.rewritten(text, {NAME: after}, path, dialect)
+                destination.write([editor.FileChange(path, text, new_text)])
+        result["changed"] = after != before
+    elif params["state"] == "present":
+        raise FallbacksNotRead(why=NO_LINE)
+    if params["state"] == "absent" or task.check_mode:
+        return result
+    return {**result, **AFTERWARDS[params["state"]](params)}
 
 
 def why_unread(params: TaskParams) -> str:
@@ -60,7 +60,7 @@ def _changed(before: str, params: TaskParams) -> str:
     return ",".join([*added, *(key for key in listed if key not in (*added, *removed))])
 
 
-def _refuse_unread(params: TaskParams) -> None:
+def _refuse_unread(params: TaskParams) -> ModuleResult:
     """Raise E_SIGNING_KEY unless the application signs with the new key, E_FALLBACKS_NOT_READ unless it has the old."""
     from .._engine.application import django_project
     from .._options.application_start import read_settings
@@ -72,3 +72,18 @@ def _refuse_unread(params: TaskParams) -> None:
     found: Any = django_project.setting(NAME) or ()
     if not set(params["values"]["add"]) <= set(found):
         raise FallbacksNotRead(changed=changed, why=NOT_SET)
+    return {}
+
+
+def _still_valid(params: TaskParams) -> ModuleResult:
+    """How many keys a fresh start of the application has in the list: those that were to leave it, and others."""
+    from .._engine.application import django_project
+    from .._options.application_start import read_settings
+
+    read_settings(params)
+    found: Any = set(django_project.setting(NAME) or ())
+    revoked = found & set(params["values"]["remove"])
+    return {"fallbacks": {"revoked": len(revoked), "others": len(found - revoked)}}
+
+
+AFTERWARDS = {"present": _refuse_unread, "revoked": _still_valid}

@@ -386,7 +386,7 @@ def row_key(database: Database, table: Table) -> RowKey:
 
 
 def reading_key(database: Database, table: Table) -> RowKey | None:
-    """What names the rows of ``table`` for one reading of all of them: its key, or else the place of each row.
+    """What names the rows of ``table`` for one reading of all of them: its key, or the place of each row.
 
     None of a table without a key that has more than MOST_PLACES rows: each page by place sorts all rows that are left.
     """
