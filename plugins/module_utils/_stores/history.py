@@ -225,7 +225,9 @@ class History:
         It is filed under its key id: what a run put aside before it died is found again under the same keys alone, and
         is in nobody's way where the application has others by now.
         """
+        state = "active"
         if "current" in self.stages:
+            state = EXPOSED if self.stage("current").is_compromised else state  # it has the same values
             self.stage("current").enter("deactivated")
             self.stages.pop("previous", None)
         version = next((each for each in self.versions if each.key_id == keys.key_id and not each.destroyed), None)
@@ -233,7 +235,7 @@ class History:
             place = f"adopted {keys.key_id}"
             version = Version(keys.key_id, place, "adopted", "active", now(), COMPLETED, dict(keys.values))
             self.versions.append(version)
-        version.enter("active")
+        version.enter(state)
         version.listed = [*map(without_unset, listed)]
         self.stages["current"] = version.key_id
         return version

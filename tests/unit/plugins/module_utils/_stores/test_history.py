@@ -82,6 +82,15 @@ def test_a_version_that_is_compromised_stays_so_in_use_replaced_and_destroyed(hi
     assert history.destroy(old_keys.key_id, compromised=False).state == "destroyed compromised"
 
 
+def test_compromised_keys_stay_so_where_another_list_of_them_is_adopted(old_keys):
+    history = History("/store")
+    history.adopt(old_keys)
+    history.expose()
+    longer = KeySet({**old_keys.values, "ANOTHER_KEY": "another-value"})
+    assert history.other_list(longer)
+    assert history.adopt(longer).state == "compromised"
+
+
 @pytest.mark.parametrize("path", ["pending taken back", "promoted taken back", "completed taken back"])
 def test_a_rollback_makes_the_version_before_current_and_keeps_the_other(at, path, old_keys, new_keys):
     history = at(path)
