@@ -463,6 +463,22 @@ def test_a_database_that_has_lost_a_table_is_to_be_restored(site: Site) -> None:
 
 
 @pytest.mark.thorough
+def test_what_a_restore_brings_back_goes_under_the_new_keys_if_those_before_are_compromised(site: Site) -> None:
+    plain = site.read_all()
+    assert site.play("rotate", *SPRING, "-e", json.dumps({"key_rotation_reason": "key compromise"})).code == 0
+    stages, env = site.stored()["stages"], site.env_file.read_bytes()
+    assert site.play("rollback").error() == "E_VERSION_COMPROMISED"
+
+    done = site.play("restore", *SPRING, "-e", "key_rotation_restore_acknowledge=0")
+
+    assert done.code == 0, done.text
+    assert "Course settle: no rotation is to be taken back" in done.text
+    assert (site.stored()["stages"], site.env_file.read_bytes()) == (stages, env)
+    assert site.read_all() == plain
+    assert site.play("verify").code == 0
+
+
+@pytest.mark.thorough
 def test_a_database_that_is_gone_comes_back_where_services_hold_it(site: Site, tmp_path: Path) -> None:
     plain, down = site.read_all(), tmp_path / "down"
     commands = {"stop": f"touch {down}", "start": f"rm {down}", "status": f"test ! -e {down}"}
