@@ -326,7 +326,7 @@ def test_after_a_compromise_sessions_are_deleted_and_nothing_returns_to_the_old_
     assert done.code == 0, done.text
     box = done.text.rpartition("COMPLETED in")[2]
     assert "sessions   1 ended" in box, done.text
-    listed = box.partition("  compromised")[2]
+    listed = box.partition("  exposed")[2]
     rotation_id = site.stored()["versions"][-1]["rotation_id"]
     assert (str(earlier) in listed, f"backups/{rotation_id}" in listed) == (True, True), box
     browser.served.wait()

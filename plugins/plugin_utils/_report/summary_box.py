@@ -268,7 +268,7 @@ def _exposed(ending: Ending) -> Iterator[Row]:
         return
     paths = [*ending.state.exposed, *(str(dump["path"]) for dump in ending.state.backups)]
     if paths:
-        yield Row("compromised", "The compromised keys open these backups, and every copy of them:", whole=False)
+        yield Row("exposed", "The compromised keys open these backups, and every copy of them:", whole=False)
         yield from (Row("", path) for path in paths)
 
 
