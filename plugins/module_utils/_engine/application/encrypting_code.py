@@ -23,6 +23,7 @@ from typing import Any
 from .key_uses import Use
 
 MOST = 200  # functions that are followed from one attribute
+MODULES = 3  # that are followed, each within the other: django, utils, timezone
 _SAYS = re.compile(
     r"(?i:(?:en|de)crypt|cipher|fernet|pgp|unseal|detokeni|secret_?box|hmac|vault|keyring)"
     r"|(?i:(?:^|_)(?:aes|des|fpe|ff[13]|kms|nacl|sealed?|sign(?:er|ing|ed)?)(?:_|$))|AES"
@@ -229,11 +230,15 @@ def _tells_time(function: FunctionType, names: set[str]) -> bool:
     if "site-packages" in function.__code__.co_filename or "dist-packages" in function.__code__.co_filename:
         return False
     loaded = (function.__globals__.get(name) or sys.modules.get(name) for name in _loaded(function.__code__))
-    for value in loaded:
-        members = map(vars(value).get, names) if isinstance(value, ModuleType) else ()
-        if any(_is_clock(each, names) for each in (value, *members)):
-            return True
-    return False
+    return any(_is_clock(each, names) for value in loaded for each in _named_in(value, names))
+
+
+def _named_in(value: Any, names: set[str], depth: int = MODULES) -> Iterator[Any]:
+    """A value, and of a module the members of these names, as in ``utils.timezone.now`` or after an import of them."""
+    yield value
+    if isinstance(value, ModuleType) and depth:
+        for member in map(vars(value).get, names):
+            yield from _named_in(member, names, depth - 1)
 
 
 @functools.cache

@@ -214,8 +214,8 @@ _ROWS = (
     ),
     warn(
         "dated",
-        "depends on the date or the time by its code, as an age does: the rotation compares how many values it reads, "
-        "and not which",
+        "depends on the date or the time by its code, as an age does: the rotation compares how many values it fails "
+        "at, and not what it reads",
         "Nothing, if it does. If its code only measures time, compare some of its values before and after the "
         "rotation.",
     ),

@@ -297,6 +297,8 @@ def _as_well(old: AttributeReading, new: AttributeReading, written: int, waverin
     no_worse = unread[1] <= unread[0] and new["failed"] <= old["failed"]  # a token fewer makes up for no failure
     if _in_parts(old, new) and written:
         return wavering or _same(old, new)
+    if old.get("dated") or new.get("dated"):  # what is left of a term is nothing once it is over
+        return new["failed"] <= old["failed"] and new["tokens"] <= old["tokens"]
     if wavering:
         return bool(no_worse)
     if not written:

@@ -26,8 +26,8 @@ class AttributeReading(CountedReading, total=False):
     """One attribute: with a ``digest`` if a column that it reads is encrypted, otherwise with those of ``parts`` of the
     table, each of what is stored and of what is read.
 
-    What is made ``of_ciphertext`` itself differs after every rotation, and what is ``dated`` the next day: only the
-    counts of these are compared."""
+    What is made ``of_ciphertext`` itself differs after every rotation: only its counts are compared. What is ``dated``
+    differs the next day, and may read more or fewer values: only what it fails at, and its tokens, are compared."""
 
     digest: str
     of_ciphertext: bool

@@ -229,9 +229,19 @@ def test_all_that_is_read_otherwise_is_told_at_once_and_only_what_is_made_of_cip
 def test_what_was_made_of_ciphertext_or_of_the_date_before_is_only_counted(kind):
     before = picture(readings=[{**NAME, kind: True}])
     model_reading.refuse_worse(before, picture(readings=[{**NAME, "digest": "cd"}]))
-    for worse in ({"read": 4}, {"failed": 1}, {"tokens": 1}):
+    for worse in ({"failed": 1}, {"tokens": 1}, {"read": 4, "failed": 1}, {"read": 6, "tokens": 1}):
         with pytest.raises(RotationError, match="E_APPLICATION_READS"):
             model_reading.refuse_worse(before, picture(readings=[{**NAME, "digest": "cd", **worse}]))
+
+
+@pytest.mark.parametrize("found", [4, 6])
+def test_a_term_that_ends_at_midnight_may_be_read_of_more_or_fewer_rows(found):
+    """Such as days left, which are none once they are over."""
+    other = picture(readings=[{**NAME, "digest": "cd", "read": found}])
+    model_reading.refuse_worse(picture(readings=[{**NAME, "dated": True}]), other)
+    for before in (NAME, {**NAME, "of_ciphertext": True}):
+        with pytest.raises(RotationError, match="E_APPLICATION_READS"):
+            model_reading.refuse_worse(picture(readings=[before]), other)
 
 
 def test_of_many_attributes_the_first_are_told_and_all_are_in_the_advice():
