@@ -16,6 +16,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.application import encrypting_code
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto import schemes
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.formats import Opened
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.key_set import KeySet
@@ -739,13 +740,57 @@ def test_a_model_is_of_every_database_that_has_its_table(app: Any, tenant: Datab
     assert "tenant:secrets.first" in target_survey.find(tenant, "auto", (), app.keyring).findings.columns("empty")
     tenant.execute("ALTER TABLE secrets RENAME TO reading_shop")
 
-    before = picture(app, lambda name: "Shop" in name)
-    assert {one["name"]: one["read"] for one in before["readings"]} == {
-        f"{alias}reading.Shop.{name}": ROWS for alias in ("", "tenant:") for name in ("phone", "price", "hidden")
-    }
-    app.key.secret = "new-secret"
-    with pytest.raises(RotationError, match=r"E_APPLICATION_READS: .*tenant:reading\.Shop\.hidden \(40 values, and 40"):
-        model_reading.refuse_worse(before, picture(app, lambda name: "Shop" in name))
+
+@pytest.mark.parametrize("routed", ["default", "tenant"])
+def test_what_is_made_of_no_encrypted_column_is_read_where_the_router_sends_the_model(
+    app: Any, tenant: Database, routed: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another database may have a table of the name, and not those that its rows belong to."""
+    from django.db import router
+
+    where = type("Router", (), {"db_for_read": lambda self, model, **hints: routed})()
+    monkeypatch.setattr(router, "routers", [where])
+    names = [f"{'tenant:' if routed == 'tenant' else ''}reading.Shop.{name}" for name in ("phone", "price", "hidden")]
+    read = picture(app, lambda name: "Shop" in name)["readings"]
+    assert {one["name"]: one["read"] for one in read} == dict.fromkeys(names, ROWS)
+
+
+def test_a_model_whose_table_is_in_another_database_alone_is_read_there(app: Any, tenant: Database) -> None:
+    app.database.execute("ALTER TABLE reading_shop RENAME TO reading_kept")
+    try:
+        before = picture(app, lambda name: "Shop" in name)
+        assert {one["name"]: one["read"] for one in before["readings"]} == {
+            f"tenant:reading.Shop.{name}": ROWS for name in ("phone", "price", "hidden")
+        }
+        app.key.secret = "new-secret"
+        with pytest.raises(
+            RotationError, match=r"E_APPLICATION_READS: .*tenant:reading\.Shop\.hidden \(40 values, and 40"
+        ):
+            model_reading.refuse_worse(before, picture(app, lambda name: "Shop" in name))
+    finally:
+        app.database.execute("ALTER TABLE reading_kept RENAME TO reading_shop")
+
+
+def test_old_copies_and_tables_of_other_servers_are_not_read(app: Any) -> None:
+    app.database.execute(
+        "CREATE SCHEMA a_backup; CREATE TABLE a_backup.secrets (LIKE secrets);"
+        " CREATE TABLE a_backup.reading_shop (LIKE reading_shop);"
+        " INSERT INTO a_backup.secrets (id, first, last, worded) SELECT n, 'old', 'old', 'old'"
+        " FROM generate_series(1, 9) n;"
+        " CREATE FOREIGN DATA WRAPPER far; CREATE SERVER far FOREIGN DATA WRAPPER far; CREATE SCHEMA a_far;"
+        " CREATE FOREIGN TABLE a_far.reading_shop (id int, name text, phone text, price text, hidden text) SERVER far"
+    )
+    try:
+        assert {one["name"].split(".")[0] for one in picture(app)["readings"]} == {"reading"}
+        app.database.execute(
+            "ALTER TABLE reading_shop RENAME TO reading_kept; DROP TABLE a_backup.reading_shop;"
+            " CREATE FOREIGN TABLE reading_shop (id int, name text, phone text, price text, hidden text) SERVER far"
+        )
+        found = [reader.full_name for readers in model_readers.by_model(found_in(app), None, b"") for reader in readers]
+        app.database.execute("DROP FOREIGN TABLE reading_shop; ALTER TABLE reading_kept RENAME TO reading_shop")
+        assert not any("Shop" in name for name in found)
+    finally:
+        app.database.execute("DROP SCHEMA a_backup CASCADE; DROP FOREIGN DATA WRAPPER far CASCADE; DROP SCHEMA a_far")
 
 
 @pytest.fixture
@@ -772,9 +817,10 @@ def test_a_model_is_read_in_every_schema_that_has_its_table(app: Any, schemas: l
     assert {each.found for each in evidence.values()} == {"reads another value than the stored one"}
 
     before = picture(app, lambda name: not name.endswith(("hidden", "worded")))
-    names = ["Person.first", "Person.last", "Person.note", "Person.full_name", "Shop.phone", "Shop.price"]
+    names = ["Person.first", "Person.last", "Person.note", "Person.full_name"]
     assert {one["name"]: one["read"] for one in before["readings"]} == {
-        f"{schema}.reading.{name}": ROWS for schema in schemas for name in names
+        **{f"{schema}.reading.{name}": ROWS for schema in schemas for name in names},
+        **{f"tenant 2.reading.{name}": ROWS for name in ("Shop.phone", "Shop.price")},
     }
     assert before["unread"] == []
     assert {trip["outcome"] for trip in before["round_trips"] if trip["name"].endswith("first")} == {"well"}
@@ -798,10 +844,10 @@ def test_a_model_is_read_in_every_schema_that_has_its_table(app: Any, schemas: l
 
 def test_a_column_of_a_tenant_that_nobody_found_is_read_in_its_schema(app: Any, schemas: list[str]) -> None:
     before = picture(app, lambda name: name.endswith("hidden"))
-    assert len(before["readings"]) == len(schemas)
+    assert [one["name"] for one in before["readings"]] == ["tenant 2.reading.Shop.hidden"]
     app.key.secret = "new-secret"
     with pytest.raises(
-        RotationError, match=r"E_APPLICATION_READS: .*tenant_1\.reading\.Shop\.hidden \(40 values, and 40"
+        RotationError, match=r"E_APPLICATION_READS: .*tenant 2\.reading\.Shop\.hidden \(40 values, and 40"
     ):
         model_reading.refuse_worse(before, picture(app, lambda name: name.endswith("hidden")))
     model_reading.refuse_worse(
@@ -809,6 +855,18 @@ def test_a_column_of_a_tenant_that_nobody_found_is_read_in_its_schema(app: Any, 
         picture(app, lambda name: not model_readers.is_left_out(name, ["reading.Shop.hidden"])),
         ignore=["reading.Shop.hidden"],
     )
+
+
+def test_the_code_of_a_model_is_looked_at_once_however_many_schemas_have_its_table(
+    app: Any, schemas: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks: list[Any] = []
+    for name in ("of_model", "is_dated"):
+        own = getattr(encrypting_code, name)
+        monkeypatch.setattr(encrypting_code, name, lambda *about, own=own: looks.append((own, *about)) or own(*about))
+    found = [reader for readers in model_readers.by_model(found_in(app), None, b"") for reader in readers]
+    assert sum(reader.name == "full_name" for reader in found) == len(schemas)
+    assert len(looks) == len({*looks}) > 3
 
 
 def test_a_materialized_view_is_not_read_for_it_keeps_old_tokens_until_it_is_refreshed(

@@ -14,9 +14,10 @@ import contextlib
 import hashlib
 import hmac
 import inspect
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from functools import cache, cached_property, partial
+from typing import Any, NamedTuple
 
 from ..application import django_project, encrypting_code
 from ..application.model_fields import column_of, table_of
@@ -33,15 +34,27 @@ from .value_text import text_of
 PARTS = 32  # of the rows of a table, each with a digest of its own
 PART = 1 << 32  # values of such a digest
 _COPY = "m"  # a materialized view: it keeps what is under the old keys, and is read once somebody has refreshed it
+_FOREIGN = "f"  # the rows of another server
 # The tables of a name: the one that is found by it, and those of other schemas.
 _KINDS = (
     "SELECT CASE WHEN c.oid = asked.oid THEN '' ELSE n.nspname::text END, c.relkind::text"
     " FROM (SELECT to_regclass(%s) AS oid, %s AS name) AS asked, pg_class c"
     " JOIN pg_namespace n ON n.oid = c.relnamespace"
     " WHERE c.oid = asked.oid OR (c.relname = asked.name AND c.relkind IN ('r', 'p', 'v', 'm', 'f')"
-    " AND NOT c.relispartition AND n.nspname <> 'information_schema' AND n.nspname !~ '^pg_') ORDER BY 1"
+    " AND NOT c.relispartition AND n.nspname <> 'information_schema' AND n.nspname !~ '^pg_')"
+    " ORDER BY c.oid <> asked.oid, n.nspname"
 )
 STORED = "tetech_key_rotation_"  # a column of our queries
+_UNREAD = object()
+Place = tuple[str, str]  # the alias of a database, and a schema: empty where a table is found without one
+
+
+class ValueRead(NamedTuple):
+    """What an attribute reads of one instance, the tokens that its columns hold there, and the value as a text."""
+
+    value: Any
+    stored: RowTokens
+    text: str
 
 
 @dataclass
@@ -122,10 +135,19 @@ class ModelReader:
 
     def take(self, instance: Any) -> None:
         """Read it of one instance."""
-        value, stored = self.value(instance), self.stored_tokens(instance)
+        self.count(instance, self.look(instance))
+
+    def look(self, instance: Any, value: Any = _UNREAD) -> ValueRead:
+        """What it reads of one instance, in full: some values ask the database as they are shown."""
+        value = self.value(instance) if value is _UNREAD else value
+        stored = self.stored_tokens(instance)
+        return ValueRead(value, stored, text_of(value, stored))
+
+    def count(self, instance: Any, look: ValueRead) -> None:
+        """Count what it reads of one instance."""
+        value, stored, text = look
         failed = inspect.isclass(value) and issubclass(value, Exception)
         # The application does not decrypt a token that it reads, and a rotation changes it: that it is one counts.
-        text = text_of(value, stored)
         token = self.is_token(value) or stored.has(value)
         self._add(str(instance.pk), HIDDEN if token else text, self._stored_text(instance))
         self.hides = self.hides or (self.sought and self._hides(instance, text))
@@ -234,13 +256,15 @@ class ModelReader:
 
 def by_model(targets: Sequence[Target], keyring: Keyring | None, key: bytes) -> Iterator[list[ModelReader]]:
     """The readers of each model in each database, if there are any; of a proxy, those of what it has besides its model.
-    Some of the ``targets`` may be columns under keys that are kept."""
+    Some of the ``targets`` may be columns under keys that are kept.
+
+    What is made of targets is read wherever they are, all else in one place: other tables of the name may be copies."""
     from django.apps import apps
 
     for model in apps.get_models(include_auto_created=True):
         if model._meta.swapped or (not model._meta.managed and not model._meta.db_table):
             continue
-        ours: dict[tuple[str, str], dict[str, list[Target]]] = {}
+        ours: dict[Place, dict[str, list[Target]]] = {}
         for each in model._meta.concrete_fields:
             for target in _targets_of(each, targets):
                 place = target.table.alias, _schema_in(target.table, each.model)
@@ -250,11 +274,35 @@ def by_model(targets: Sequence[Target], keyring: Keyring | None, key: bytes) -> 
             for alias in django_project.aliases()
             for schema, kind in _kinds_of_table(model, alias).items()
         }
-        for place in dict.fromkeys([*ours, *kinds]):
+        home, code = _home(model, ours, kinds), _ModelCode(model)
+        for place in dict.fromkeys([*ours, *home]):
             if kinds.get(place) == _COPY:
                 continue
-            if readers := _readers(model, place, ours.get(place, {}), keyring, key):
+            here = ours.get(place, {})
+            readers = _readers(code, place, here, keyring, key)
+            if readers := [each for each in readers if place in home or not here.keys().isdisjoint(each.columns)]:
                 yield readers
+
+
+def _home(model: Any, ours: Collection[Place], kinds: Mapping[Place, str]) -> list[Place]:
+    """The place in which the application has the rows of a model: where its router sends it, or the first one that has
+    its table, of its tenants one with targets. None if all are on other servers."""
+    alias = _routed_to(model)
+    places = [place for place in dict.fromkeys([*kinds, *ours]) if kinds.get(place) not in (_COPY, _FOREIGN)]
+    return sorted(places, key=lambda place: (place != (alias, ""), place not in ours, place[0] != alias))[:1]
+
+
+def _routed_to(model: Any) -> str:
+    """The database of a model, by the alias that is ours for it."""
+    from django.db import DEFAULT_DB_ALIAS, router
+
+    alias = str(DEFAULT_DB_ALIAS)
+    with contextlib.suppress(Exception):  # the application's own code: it may need a request
+        alias = str(router.db_for_read(model))
+    with contextlib.suppress(Exception):  # a name that no database has
+        same = django_project.same_database(alias)
+        alias = next(each for each in django_project.aliases() if each in same)
+    return alias
 
 
 def is_left_out(name: str, ignore: Collection[str]) -> bool:
@@ -283,8 +331,26 @@ def _schema_in(table: Table, model: Any) -> str:
     return "" if table.modelled == table_of(model) else table.schema
 
 
+class _ModelCode:
+    """What the code of a model says of its attributes: looked at once, in however many schemas it has a table."""
+
+    def __init__(self, model: Any) -> None:
+        self.model = model
+        self.made_from = cache(partial(made_from, model))
+        self.is_dated = cache(partial(encrypting_code.is_dated, model))
+
+    @cached_property
+    def columns(self) -> list[tuple[str, bool]]:
+        """Each column of its own, and whether what is read of it is what is stored."""
+        return [(column.attname, _is_plain(self.model, column)) for column in self.model._meta.local_concrete_fields]
+
+    @cached_property
+    def sought(self) -> dict[str, list[str]]:
+        return encrypting_code.of_model(self.model)
+
+
 def _readers(
-    model: Any, place: tuple[str, str], targets: dict[str, list[Target]], keyring: Keyring | None, key: bytes
+    code: _ModelCode, place: Place, targets: dict[str, list[Target]], keyring: Keyring | None, key: bytes
 ) -> list[ModelReader]:
     """Of a model in a place, a database and a schema, each attribute once, from however many encrypted columns it is
     made; of those that are rotated, if one is."""
@@ -292,22 +358,20 @@ def _readers(
     rotated = {name: [each for each in found if not each.kept] for name, found in targets.items()}
     rotated = {name: found for name, found in rotated.items() if found}
     made: dict[str, list[str]] = {
-        column.attname: [column.attname]
-        for column in model._meta.local_concrete_fields
-        if column.attname in rotated or not _is_plain(model, column)
+        column: [column] for column, is_plain in code.columns if column in rotated or not is_plain
     }
     for column in targets:
-        for name in made_from(model, column):
+        for name in code.made_from(column):
             made.setdefault(name, []).append(column)
-    sought = {name: read for name, read in encrypting_code.of_model(model).items() if name not in made}
+    sought = {name: read for name, read in code.sought.items() if name not in made}
     made.update(sought)
     found = []
     for name, columns in made.items():
         held = [column for column in columns if column in rotated]
         members = tuple(target for column in held for target in rotated[column])
         read = tuple(held or columns)
-        dated = encrypting_code.is_dated(model, name)
-        found.append(ModelReader(model, alias, name, key, keyring, members, read, name in sought, dated, schema))
+        dated = code.is_dated(name)
+        found.append(ModelReader(code.model, alias, name, key, keyring, members, read, name in sought, dated, schema))
     return found
 
 
