@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import copy
 import datetime
 import hashlib
@@ -536,6 +537,59 @@ def test_what_depends_on_the_date_is_known_beforehand_and_only_counted(
     app.database.execute("UPDATE secrets SET first = 'no token' WHERE id = 7")
     with pytest.raises(RotationError, match=r"Born\.age \(39 values, 1 not, and 40 values before\)"):
         model_reading.refuse_worse(before, picture(app))
+
+
+def test_a_query_that_fails_is_a_failure_of_one_value_and_one_that_writes_is_refused(
+    app: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whether the application says so or not; and whatever was fetched of the rows by then."""
+    from django.apps import apps
+    from django.db import connection, models
+
+    monkeypatch.undo()  # a new model clears the caches of the registry
+    monkeypatch.setattr(model_reading, "CHUNK", 3)
+    encrypted = type(app.Person._meta.get_field("first"))
+
+    def ask(statement: str) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute(statement)
+
+    class Order(models.Model):
+        id = models.IntegerField(primary_key=True)
+        first, last = encrypted(), encrypted()
+
+        class Meta:
+            app_label, db_table, managed = "reading", "secrets", False
+
+        @property
+        def followed(self) -> str:
+            if self.id % 2:
+                ask("SELECT FROM nowhere")
+            return self.first
+
+        @property
+        def swallowed(self) -> str:
+            with contextlib.suppress(Exception):
+                return self.followed
+            return f"nobody {self.first}"
+
+        @property
+        def seen(self) -> str:
+            with contextlib.suppress(Exception):
+                ask("INSERT INTO reading_shop VALUES (1000, '', '', '', '')")
+            return self.first
+
+    monkeypatch.setattr(apps, "get_models", lambda **about: [Order])
+    app.database.execute("UPDATE secrets SET last = 'no token' WHERE id IN (0, 6, 7, 39)")
+    read = picture(app, lambda name: not name.endswith("seen"))["readings"]
+    assert {one["name"].rpartition(".")[2]: (one["read"], one["failed"]) for one in read} == {
+        "first": (ROWS, 0),
+        "last": (ROWS - 4, 4),
+        "followed": (ROWS // 2, ROWS // 2),
+        "swallowed": (ROWS // 2, ROWS // 2),
+    }
+    with pytest.raises(RotationError, match=r"E_APPLICATION_WRITES: .*reading\.Order\.seen"):
+        picture(app)
 
 
 def test_a_text_in_place_of_other_tokens_is_no_sign_that_an_attribute_is_made_of_ciphertext(connectors: Any) -> None:

@@ -37,14 +37,13 @@ from ..postgres.catalog import Table
 from .damage_words import build_damaged_error
 from .model_readers import ModelReader, by_model, is_left_out, made_from
 from .of_ciphertext import is_of_ciphertext
-from .read_only import read_only
+from .read_only import SavepointsOfReading, read_only, sqlstate_of
 from .reading_types import ApplicationPicture, AttributeReading, ReadingForecast, RoundTripResult
 from .round_trips import RoundTrip, try_round_trip
 from .write_counters import ANYWHERE
 
 CHUNK = 2000  # rows that Django fetches at once
 SAMPLE = 20  # rows of each model by which it is seen before a rotation whether the application can do all this
-IN_ERROR = 3  # libpq's PQTRANS_INERROR, as psycopg2 and psycopg tell it
 SHOWN = 5  # attributes of which an error says more than the name
 OTHERS = ""  # in ``speed``, all models without an encrypted column
 LOST = "Not all values of {} are read as before. See its log: it may hold a key that is not in the env file. "
@@ -316,20 +315,33 @@ def _read(readers: Sequence[ModelReader], rows: int, progress: ProgressFile) -> 
     """Every row of one model once, in transactions that cannot write, so that no property can. How many were read, of
     how many.
 
-    Raises E_APPLICATION_MODEL if its table is not as the model says, and E_APPLICATION_WRITES if an attribute has the
-    server end the transaction, whether it passes that error on or not.
+    Raises E_APPLICATION_MODEL if its table is not as the model says, and E_APPLICATION_WRITES if an attribute writes,
+    whether it passes that error on or not. Any other error of PostgreSQL is a value that it fails at.
     """
     model, alias = readers[0].model, readers[0].alias
     with _refusals(model), contextlib.redirect_stdout(io.StringIO()), readers[0].read_only() as held:
         most = int(model._base_manager.using(alias).count())
         wanted = min(most, rows) if rows else most
-        for done, instance in enumerate(_instances(_query(readers), wanted)):
-            for reader in readers:
-                reader.take(instance)
-                if any(each.connection.info.transaction_status == IN_ERROR for each in held):
-                    raise ApplicationWrites(name=reader.full_name, advice=format_ignored([reader.full_name]))
-            progress.tell(f"reading {model._meta.label} as the application does", done, wanted, "rows")
+        savepoints = SavepointsOfReading(held)
+        with savepoints.watch():
+            for done, instance in enumerate(_instances(_query(readers), wanted, savepoints.set)):
+                for reader in readers:
+                    _take(reader, instance, savepoints)
+                progress.tell(f"reading {model._meta.label} as the application does", done, wanted, "rows")
     return wanted, most
+
+
+def _take(reader: ModelReader, instance: Any, savepoints: SavepointsOfReading) -> None:
+    """Read an attribute of one instance, and leave the transactions as they were."""
+    from django.db import DatabaseError
+
+    look = reader.look(instance)
+    if savepoints.are_needed():
+        if savepoints.met_a_write():
+            raise ApplicationWrites(name=reader.full_name, advice=format_ignored([reader.full_name]))
+        savepoints.go_back()
+        look = reader.look(instance, DatabaseError)
+    reader.count(instance, look)
 
 
 def reads_inner(table: Table, column: str, tokens: Collection[str], rows: int) -> bool:
@@ -362,16 +374,18 @@ def instances_of(readers: Sequence[ModelReader], rows: int) -> Iterator[Any]:
         yield from _instances(_query(readers), min(rows, int(_query(readers)[:rows].count())))
 
 
-def _instances(query: Any, left: int) -> Iterator[Any]:
+def _instances(query: Any, left: int, opened: Callable[[], None] = lambda: None) -> Iterator[Any]:
     """So many instances. If a field of a row raises as it is read, all fields of that one are deferred, so that each
-    attribute fails or succeeds by itself."""
+    attribute fails or succeeds by itself. ``opened`` is called whenever another cursor gives rows."""
     from django.db import DatabaseError
 
     last = None
     while left > 0:
         page = query if last is None else query.filter(pk__gt=last)
         try:
-            for instance in page[:left].iterator(chunk_size=CHUNK):
+            for number, instance in enumerate(page[:left].iterator(chunk_size=CHUNK)):
+                if not number:
+                    opened()
                 yield instance
                 left, last = left - 1, instance.pk
             return
@@ -380,6 +394,7 @@ def _instances(query: Any, left: int) -> Iterator[Any]:
         except Exception:
             page = query if last is None else query.filter(pk__gt=last)
         instance = page.only("pk").first()
+        opened()
         yield instance
         left, last = left - 1, instance.pk
 
@@ -391,6 +406,4 @@ def _refusals(model: Any) -> Iterator[None]:
     try:
         yield
     except DatabaseError as exc:  # its text may show a row
-        cause = exc.__cause__
-        sqlstate = getattr(cause, "sqlstate", None) or getattr(cause, "pgcode", None) or "unknown"
-        raise ApplicationModel(model=model._meta.label, sqlstate=sqlstate) from None
+        raise ApplicationModel(model=model._meta.label, sqlstate=sqlstate_of(exc)) from None

@@ -5,10 +5,13 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from ..application.tenant_schemas import use_schema
+
+IN_ERROR = 3  # libpq's PQTRANS_INERROR, as psycopg2 and psycopg tell it
+MAY_NOT_WRITE = "25006"  # PostgreSQL's read_only_sql_transaction
 
 
 @contextlib.contextmanager
@@ -52,3 +55,59 @@ def _every_row(model: Any) -> Iterator[None]:
         yield
     finally:
         options.__dict__["base_manager"] = own
+
+
+class SavepointsOfReading:
+    """Where transactions go back to if an attribute has PostgreSQL end them, and says so or not: so that this is a
+    failure to read one value. Going back closes the cursors that were opened since."""
+
+    def __init__(self, connections: Sequence[Any]) -> None:
+        self._connections = connections
+        self._set: list[tuple[Any, str]] = []
+        self._met: list[str] = []
+
+    @contextlib.contextmanager
+    def watch(self) -> Iterator[None]:
+        """See the errors that Django meets with, which the application may swallow."""
+        with contextlib.ExitStack() as stack:
+            for each in self._connections:
+                stack.enter_context(each.execute_wrapper(self._note))
+            yield
+
+    def set(self) -> None:
+        """Once rows are being fetched, in place of those before."""
+        for connection, name in self._set:
+            connection.savepoint_commit(name)
+        self._set = [(connection, connection.savepoint()) for connection in self._connections]
+
+    def are_needed(self) -> bool:
+        """Whether a transaction has ended since this was asked before."""
+        if any(each.connection.info.transaction_status == IN_ERROR for each in self._connections):
+            return True
+        self._met.clear()
+        return False
+
+    def met_a_write(self) -> bool:
+        """Whether it ended for a statement that writes, or for one that Django has not seen."""
+        return not self._met or MAY_NOT_WRITE in self._met
+
+    def go_back(self) -> None:
+        self._met.clear()
+        for connection, name in self._set:
+            connection.set_rollback(False)  # Django runs nothing in a transaction that is to be rolled back
+            connection.savepoint_rollback(name)
+
+    def _note(self, execute: Callable[..., Any], *statement: Any) -> Any:
+        from django.db import DatabaseError
+
+        try:
+            return execute(*statement)
+        except DatabaseError as exc:
+            self._met.append(sqlstate_of(exc))
+            raise
+
+
+def sqlstate_of(exc: Exception) -> str:
+    """The SQLSTATE of an error of Django's, from psycopg or psycopg2."""
+    cause = exc.__cause__
+    return str(getattr(cause, "sqlstate", None) or getattr(cause, "pgcode", None) or "unknown")
