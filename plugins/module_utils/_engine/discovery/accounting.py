@@ -82,11 +82,15 @@ class _Judge:
             return
         values = signed_values.without_kept(self.survey, values)
         is_document = isinstance(KINDS.get(column.type), JsonCodec)
-        judged = unexplained.classify(values, f"{table.name}.{column.name}", documents=is_document)
+        bare = signed_values.without_timed(values)
+        judged = unexplained.classify(bare, f"{table.name}.{column.name}", documents=is_document)
         is_explained = judged.verdict != unexplained.UNEXPLAINED
-        signed = signed_values.find_unproved(self.survey, values, is_explained=is_explained)
-        if signed and not sessions:  # which have a salt of their class
+        # Sessions have a salt of their class.
+        signed = None if sessions else signed_values.find_unproved(self.survey, values, is_explained=is_explained)
+        if signed and signed.stops:
             _put_signed(self.found, name, signed, len(values))
+        elif signed and is_explained:
+            self.survey.findings.put("sparse", name, found=f"{signed.number} of {len(values)} values are {signed.by}")
         elif name not in self.fields and not (name in self.digests and judged.count < FEW_DIGESTS):
             self._put_verdict(name, judged, values)
 
@@ -113,10 +117,7 @@ def _open_columns(
 
 
 def _put_signed(found: Findings, name: str, signed: signed_values.Signed, looked_at: int) -> None:
-    if signed.key:
-        found.put("signed", name, count=signed.number, looked_at=looked_at, found=signed.by, key=signed.key)
-    else:
-        found.put("unexplained", name, found=f"{signed.number} of {looked_at} values are {signed.by}")
+    found.put("signed", name, count=signed.number, looked_at=looked_at, found=signed.by, key=signed.key)
 
 
 def _put_encoded(found: Findings, fields: Mapping[str, model_evidence.ModelEvidence], ignored: Collection[str]) -> None:

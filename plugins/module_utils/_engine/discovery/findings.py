@@ -189,7 +189,8 @@ _ROWS = (
     warn(
         "sparse",
         "{found}",
-        "Check whether something encrypts them: if it does, and under a key that is rotated, they will be unreadable.",
+        "Check whether something encrypts or signs them: if it does, and with a key that is rotated, they will be "
+        "unreadable or invalid.",
     ),
     warn(
         "foreign",

@@ -10,9 +10,12 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import functools
 import hashlib
 import hmac
 import re
+import string
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -24,9 +27,13 @@ SECRET_KEY = "SECRET_KEY"
 _JWT = re.compile(r"(eyJ[\w-]+\.[\w-]+)\.([\w-]{43,86})", re.ASCII)
 _HASHES = {43: "sha256", 64: "sha384", 86: "sha512"}  # by the length of a signature (RFC 7518, section 3.2)
 # django.core.signing: a value, a sign that no base64 has, and an HMAC in base64, of SHA-1 by Django before 3.1. Before
-# it may be the same sign and the time in base62, which began with 1 in 2001 and will with 3 in 2057.
+# it may be the same sign and the time in base62.
 _SIGNATURE = re.compile(r"([^\w=^`\\\[\]-])([\w-]{27}|[\w-]{43})\Z", re.ASCII)
-_TIME = re.compile(r"[123][\dA-Za-z]{5}\Z", re.ASCII)
+_SIGN = ":"  # of all but few applications: before any other one stand numbers, and slugs and IDs as long after it
+_TIME = re.compile(r"(?=\d*[A-Za-z])[\dA-Za-z]{6}", re.ASCII)
+_BASE62 = f"{string.digits}{string.ascii_uppercase}{string.ascii_lowercase}"
+_LATER = 86_400  # seconds by which a clock may be wrong
+_FIRST_TIME = 1_104_537_600  # 2005, when Django began
 _ALGORITHMS = {27: "sha1", 43: "sha256"}
 _LONGEST = 1 + max(_ALGORITHMS)
 _COOKIE = b"django.http.cookies"  # before the key of a signed cookie
@@ -45,11 +52,15 @@ _SALTS = (
 
 
 class Signed(NamedTuple):
-    """How many values, what they are, and which key signed them; empty if that is not known."""
+    """How many values, what they are, and which key signed them; empty if that is not known, and then none stops."""
 
     number: int
     by: str
     key: str
+
+    @property
+    def stops(self) -> bool:
+        return bool(self.key)
 
 
 class _Signature(NamedTuple):
@@ -61,15 +72,22 @@ class _Signature(NamedTuple):
     signature: str
 
     @property
-    def is_timed(self) -> bool:
-        value, sign, time = self.signed.rpartition(self.sign)
-        return bool(sign and value and _TIME.fullmatch(time))
+    def has_time(self) -> bool:
+        """Whether a time at which Django could sign is in its place."""
+        value, _, stamp = self.signed.rpartition(_SIGN)
+        if self.sign != _SIGN or not (value and _TIME.fullmatch(stamp)):
+            return False
+        return _FIRST_TIME <= _unbase62(stamp) <= time.time() + _LATER
+
+    @property
+    def is_random(self) -> bool:
+        return look_at(self.signature).is_unknown
 
     @property
     def looks_bare(self) -> bool:
         """Whether a text of another form, or of none, has a signature without a time after it."""
         known = look_at(self.text).known
-        return self.sign == ":" and known in ("", *addresses.FORMS) and look_at(self.signature).is_unknown
+        return self.sign == _SIGN and known in ("", *addresses.FORMS) and self.is_random
 
 
 class _Signers:
@@ -102,21 +120,19 @@ def find(survey: Survey, values: Sequence[Any]) -> Signed | None:
 
 
 def find_unproved(survey: Survey, values: Sequence[Any], *, is_explained: bool) -> Signed | None:
-    """The values that look signed: with an unknown salt, or with an unknown key.
+    """The values that look signed, with a salt that is not known: by a SECRET_KEY that is rotated, if they are the
+    rule in the column.
 
     ``is_explained`` is whether the column does not look encrypted otherwise: a signature without a time looks like
     ciphertext after a prefix.
     """
     signatures = list(_signatures(_texts(values)))
-    rotates = survey.rotates(SECRET_KEY)
-    left = [each for each in signatures if each.is_timed]
-    if rotates and is_explained and not left and 2 * len(signatures) >= len(values):  # the rule in the column
-        left = [each for each in signatures if each.looks_bare]
-    if not left:
-        return None
-    if rotates:
-        return Signed(len(left), "signed by Django, as they look,", SECRET_KEY)
-    return Signed(len(left), "signed as Django does, with a key or salt that is not known", "")
+    timed = sum(each.has_time and each.is_random for each in signatures)
+    if survey.rotates(SECRET_KEY) and 2 * len(signatures) >= len(values):
+        number = timed or (sum(each.looks_bare for each in signatures) if is_explained else 0)
+        if number and 2 * number >= len(values):
+            return Signed(number, "signed by Django, as they look,", SECRET_KEY)
+    return Signed(timed, "signed as Django does, with a key or salt that is not known", "") if timed else None
 
 
 def without_kept(survey: Survey, values: Sequence[Any]) -> list[Any]:
@@ -125,7 +141,18 @@ def without_kept(survey: Survey, values: Sequence[Any]) -> list[Any]:
     if not signatures:
         return [*values]
     signers = _Signers(survey.kept_keys())
-    bare = {text: each.signed for text, each in signatures.items() if signers.made(each)}
+    return _without(values, (each for each in signatures.values() if signers.made(each)))
+
+
+def without_timed(values: Sequence[Any]) -> list[Any]:
+    """The values without signatures after a time, if these are such by their look."""
+    timed = [each for each in _signatures(_texts(values)) if each.has_time]
+    are_random = 2 * sum(each.is_random for each in timed) >= len(timed)
+    return _without(values, timed if are_random else ())
+
+
+def _without(values: Sequence[Any], signatures: Iterable[_Signature]) -> list[Any]:
+    bare = {each.text: each.signed for each in signatures}
     return [bare.get(value.strip(), value) if isinstance(value, str) else value for value in values]
 
 
@@ -138,6 +165,10 @@ def _signatures(texts: Iterable[str]) -> Iterator[_Signature]:
         found = _SIGNATURE.search(text, max(len(text) - _LONGEST, 0))
         if found:
             yield _Signature(text, text[: found.start()], found[1], found[2])
+
+
+def _unbase62(text: str) -> int:
+    return functools.reduce(lambda number, sign: 62 * number + _BASE62.index(sign), text, 0)
 
 
 def _unbase64(text: str) -> bytes:
