@@ -34,7 +34,6 @@ _DIGESTS = (
 _EDX = r"[\w.~-]{1,37}"
 SIGNED = "signed by Django"
 UUID = "a UUID"
-SERVICE = "a token of another service"
 # Texts: the first pattern that matches a whole value explains it.
 FORMS: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("a password hash", _any(*password_hashes.PATTERNS)),
@@ -77,13 +76,11 @@ FORMS: tuple[tuple[str, re.Pattern[str]], ...] = (
     ),
     ("a trace of W3C", _any(r"00-[\da-f]{32}-[\da-f]{16}-[\da-f]{2}")),
     ("an address of Ethereum", _any(r"0x[\da-fA-F]{40}")),
-    (SERVICE, _any(*service_tokens.TOKENS)),
+    ("a token of another service", _any(*service_tokens.TOKENS)),
     ("an ID of another service", _any(*service_tokens.IDS)),
 )
 # A UUID without regard to its version and variant: a block of AES can be written as one.
 WRITTEN_AS_UUID = _any(rf"(?:urn:uuid:)?\{{?{_HEX}{{8}}(?:-{_HEX}{{4}}){{3}}-{_HEX}{{12}}\}}?")
-# A block of AES in hex after a few letters that an application may have chosen too.
-PREFIXED_BLOCK = _any(*service_tokens.PREFIXED_BLOCKS)
 # RFC 2397: what is in one is looked at.
 DATA_URI = re.compile(r"data:[\w.+-]*/?[\w.+-]*(?:;[\w.+-]+=[^;,]*)*(?P<base64>;base64)?,(?P<data>.*)", re.DOTALL)
 # Documents that say themselves that they are encrypted.
@@ -201,8 +198,7 @@ _OF_WORDS: tuple[tuple[str, Callable[[str], bool]], ...] = (("a PEM document", _
 _TOOLKIT = r"[A-Za-z\d]{30}"  # generate_token of oauthlib
 _NO_HEX = r"(?=[\da-f]*[g-z])"  # as a text of other letters too can be only by chance
 # Columns of well-known packages that hold random texts by design, by table and column as their models name them, with
-# the form of such a text: any other one is judged as in any column. The tokens that django-allauth stores are not among
-# them: they are whatever a service gives, and applications encrypt them by hand.
+# the form of such a text: any other one is judged as in any column.
 COLUMNS: Mapping[str, tuple[str, re.Pattern[str]]] = {
     place: (what, re.compile(form))
     for place, (what, form) in {
@@ -223,3 +219,15 @@ COLUMNS: Mapping[str, tuple[str, re.Pattern[str]]] = {
         "axes_accessattempt.session_hash": ("a digest of django-axes", r"[\da-f]{64}"),
     }.items()
 }
+# Columns of whatever another service gives, or a generator that the settings name. Some applications encrypt these by
+# hand, and what they store looks the same.
+GIVEN = frozenset(
+    {
+        "oauth2_provider_accesstoken.token",
+        "oauth2_provider_application.client_id",
+        "oauth2_provider_grant.code",
+        "oauth2_provider_refreshtoken.token",
+        "socialaccount_socialtoken.token",
+        "socialaccount_socialtoken.token_secret",
+    }
+)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Callable, Iterator, Sequence
+from operator import mul
 from urllib.parse import unquote_to_bytes
 
 _PERCENT = re.compile(rb"(?:[^%\s]|%[\da-fA-F]{2})*%[\da-fA-F]{2}(?:[^%\s]|%[\da-fA-F]{2})*")
@@ -17,6 +18,9 @@ _LIST = re.compile(r"\[(\s*-?\d{1,3}(?:\s*,\s*-?\d{1,3}){15,})\s*(?:\]|\Z)")  # 
 _URL = re.compile(rb"[a-zA-Z][\w+.-]{1,20}:/?/[^\s]+")
 _BETWEEN = re.compile(rb"[/?&=#;,]+")
 _PART = 38  # characters of 28 bytes in base64: a nonce of 12, and a tag of 16
+_FEWEST_SIGNED = 32  # numbers
+_LISTENED = 256  # numbers that tell whether a list has a rhythm
+_RHYTHM = 0.45  # of what a list has in common with itself, a few places on: 32 random numbers in one of ten cases
 
 
 def percent_decoded(text: bytes) -> bytes:
@@ -25,22 +29,31 @@ def percent_decoded(text: bytes) -> bytes:
 
 
 def number_lists(text: str) -> Iterator[bytes]:
-    """The lists of a JSON text that may be bytes."""
+    """The lists of a JSON text that may be bytes; an empty one for each that has negative numbers and is none."""
     for found in _LIST.finditer(text):
         numbers = [int(number) for number in found[1].split(",")]
         if min(numbers) < 0:
-            yield from filter(None, [_of_signed(numbers)])
+            yield _of_signed(numbers)
         elif max(numbers) < 256:
             yield bytes(numbers)
 
 
 def _of_signed(numbers: Sequence[int]) -> bytes:
-    """Bytes from -128 to 127, as Java writes them; empty if few are far from zero on both sides, as of differences."""
-    low, high = (sum(far) / len(numbers) for far in zip(*((each < -64, each >= 64) for each in numbers)))
-    if min(numbers) < -128 or max(numbers) > 127 or min(low, high) < 0.06:
+    """Bytes from -128 to 127, as Java writes them; empty unless they are spread over all of that, in no rhythm."""
+    if len(numbers) < _FEWEST_SIGNED or not (-128 <= min(numbers) <= -120 and 120 <= max(numbers) <= 127):
+        return b""
+    far, negative = (sum(kind) / len(numbers) for kind in zip(*((abs(each) >= 64, each < 0) for each in numbers)))
+    if not (0.38 < far < 0.62 and 0.35 < negative < 0.65) or _has_rhythm(numbers[:_LISTENED]):
         return b""
     data = bytes(number & 255 for number in numbers)
     return b"" if looks_listed_by_chance(data) else data
+
+
+def _has_rhythm(numbers: Sequence[int]) -> bool:
+    """Whether numbers follow earlier ones, as samples of sound, of a sensor and of pairs do, and random ones do not."""
+    power = sum(number * number for number in numbers)
+    products = (sum(map(mul, numbers, numbers[lag:])) for lag in range(1, len(numbers) // 4 + 1))
+    return any(abs(product) > _RHYTHM * power for product in products)
 
 
 def looks_listed_by_chance(data: bytes) -> bool:
@@ -63,12 +76,9 @@ _SHORTEST = 16  # bytes
 _NUMBER = re.compile(r"[1-9]\d{35,}", re.ASCII)  # but for a few of the highest, the digits of so many bytes
 _RUN = re.compile(r"(\d)\1{3}")  # in one of 15 random numbers; in numbers that people make, zeros in front
 _NUMBERS = re.compile(r"[\[({]?\s*(\d{1,3}(?:(?:\s*[,;|]\s*|\s+|[.:-])\d{1,3}){15,})\s*[\])}]?", re.ASCII)
-_SIGNED = re.compile(r"[\[({]?\s*(-?\d{1,3}(?:(?:\s*[,;|]\s*|\s+)-?\d{1,3}){15,})\s*[\])}]?", re.ASCII)
+_SIGNED = re.compile(r"[\[({]?\s*(-?\d{1,3}(?:(?:\s*[,;|]\s*|\s+)-?\d{1,3}){31,})\s*[\])}]?", re.ASCII)
 _PAIRS = re.compile(r"(?:[\da-f]{2}(?P<one>[ :,_-]))(?:[\da-f]{2}(?P=one)){14,}[\da-f]{2}", re.ASCII | re.IGNORECASE)
 _GROUPS = re.compile(r"[\da-f]{4,16}(?P<one>[ :_-])(?:[\da-f]{4,16}(?P=one))+[\da-f]{2,16}", re.ASCII | re.IGNORECASE)
-_CODES = re.compile(
-    r"(?:[\dA-Z]{4,8}(?P<one>[ :_-]))(?:[\dA-Z]{4,8}(?P=one)){2,}[\dA-Z]{1,8}={0,6}", re.ASCII | re.IGNORECASE
-)
 _SPELLED = re.compile(r"(?:(?:0x|\\x)[\da-f]{2}[ ,;]*){16,}", re.ASCII | re.IGNORECASE)
 _SHOWN = re.compile(r"""(?:b|bytearray\(b|memoryview\(b)(['"]).*\1\)?""", re.DOTALL)
 _CONTROL = re.compile("[\x01-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
@@ -132,7 +142,7 @@ WRITINGS: tuple[tuple[str, Callable[[str], bytes]], ...] = (
 
 def joined_groups(text: str) -> str:
     """Hex or base64 without the signs between its bytes or its groups of one length; empty if it has none."""
-    pairs = _PAIRS.fullmatch(text) or _GROUPS.fullmatch(text) or _CODES.fullmatch(text)
+    pairs = _PAIRS.fullmatch(text) or _GROUPS.fullmatch(text)
     groups = text.split(pairs["one"]) if pairs else text.split()
     if len(groups) < 4 or len(set(map(len, groups[:-1]))) > 1 or len(groups[-1]) > len(groups[0]):
         return ""

@@ -28,15 +28,11 @@ TOKENS = (
     r"sq0[a-z]{3}-(?:[\w-]{22}|[\w-]{43})|EAAA[\w-]{60}",  # Square
     rf"EAA{_BASE62}{{90,300}}",  # Facebook
     rf"sk-{_BASE62}{{20}}T3BlbkFJ{_BASE62}{{20}}|sk-(?:proj|svcacct)-[\w-]+T3BlbkFJ[\w-]+",  # OpenAI
-    rf"(?:AC|AP|CA|CH|IS|ME|MG|MM|PN|RE|SM|US|VA){_HEX}{{32}}",  # IDs of Twilio
+    rf"(?:AC|AP|CA|CH|IS|ME|MG|MM|PN|RE|SK|SM|US|VA){_HEX}{{32}}",  # Twilio
+    rf"key-{_HEX}{{32}}",  # Mailgun
     # notifications to phones
     r"[\w-]{11,22}:APA91b[\w-]{134}",
     r"Expo(?:nent)?PushToken\[[\w-]{22}\]",
-)
-# These explain single values, and no column of which they are the rule.
-PREFIXED_BLOCKS = (
-    rf"SK{_HEX}{{32}}",  # Twilio
-    rf"key-{_HEX}{{32}}",  # Mailgun
 )
 IDS = (
     # Stripe: 14, 16 or 24 characters, which are less than a nonce and a tag; a checkout has more

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from .column_types import is_document
-from .known_forms import COLUMNS
+from .known_forms import COLUMNS, GIVEN
 from .other_writings import looks_listed_by_chance, number_lists
 from .packed_values import document_in
 from .value_look import ENCODED, KNOWN_FORMAT, NOTHING, Look, Value, has_random_word, look_at
@@ -22,6 +22,7 @@ from .value_look import ENCODED, KNOWN_FORMAT, NOTHING, Look, Value, has_random_
 PLAIN, EXPLAINED, SPARSE, UNEXPLAINED = "plain", "explained", "sparse", "unexplained"
 ENOUGH = 2  # values that look random, of however many: hardly any plain one does by chance
 LIKE_CODE = "base85"  # one more of these: a line of source code can look so
+LIKE_ID, LONGEST_ID = "base32", 32  # and of so many characters only a share counts: 3 % of IDs in capitals are such
 SHARE = 0.2  # of a column's values that is enough, if they are fewer
 RULE = 0.5  # of a column's values that have a form which explains single values only: then it is what the column holds
 QUOTING = 0.7  # of a column's values with a random word: a program writes such a column, and not people
@@ -84,11 +85,22 @@ def _says(pattern: re.Pattern[str], name: str) -> bool:
     return bool(pattern.search(_CAMEL.sub("_", name).lower()))
 
 
-def classify(values: Iterable[Any], place: str, *, documents: bool = False) -> Explanation:
+def classify(values: Sequence[Any], place: str, *, documents: bool = False) -> Explanation:
     """What a column holds, by values of it that are not null: texts, bytes, or the texts of JSON documents.
 
     ``place`` is its table and column, with a dot. In ``documents`` the members are judged by their names.
     """
+    found = _classify(values, place, documents)
+    if found.verdict == UNEXPLAINED and place in GIVEN and not any(map(_has_known_format, values)):
+        return replace(found, verdict=SPARSE)
+    return found
+
+
+def _has_known_format(value: Any) -> bool:
+    return look_at(value if isinstance(value, str) else bytes(value)).encoding == KNOWN_FORMAT
+
+
+def _classify(values: Iterable[Any], place: str, documents: bool) -> Explanation:
     texts: list[Value] = [value if isinstance(value, str) else bytes(value) for value in values]
     if place in COLUMNS:
         what, form = COLUMNS[place]
@@ -133,8 +145,9 @@ def _judge(values: Sequence[Value], name: str) -> Explanation:
 def _judge_random(random: Sequence[Look], count: int, name: str) -> Explanation:
     encodings = Counter(look.encoding for look in random)
     encoding = encodings.most_common(1)[0][0]
-    sure = len(random) - encodings[LIKE_CODE]
-    is_enough = len(random) >= SHARE * count or len(random) >= ENOUGH + 1 or sure >= ENOUGH
+    likely = len(random) - sum(look.encoding == LIKE_ID and look.size <= LONGEST_ID for look in random)
+    sure = likely - encodings[LIKE_CODE]
+    is_enough = len(random) >= SHARE * count or likely >= ENOUGH + 1 or sure >= ENOUGH
     if sure and (KNOWN_FORMAT in encodings or _says(_SAYS_SECRET, name)):
         is_enough = True
     verdict = UNEXPLAINED if is_enough else SPARSE
@@ -146,7 +159,7 @@ def _judge_random(random: Sequence[Look], count: int, name: str) -> Explanation:
 def _judge_lists(documents: Iterable[str]) -> Explanation:
     """The verdict on lists of numbers in documents that may be bytes."""
     lists = [data for document in documents for data in number_lists(document)]
-    random = [data for data in lists if look_at(data).is_unknown and not looks_listed_by_chance(data)]
+    random = [data for data in lists if data and look_at(data).is_unknown and not looks_listed_by_chance(data)]
     if not random:
         return Explanation(PLAIN)
     verdict = UNEXPLAINED if len(random) >= min(ENOUGH, SHARE * len(lists)) else SPARSE

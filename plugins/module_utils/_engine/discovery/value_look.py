@@ -26,7 +26,7 @@ from dataclasses import dataclass, replace
 from typing import Union
 
 from . import addresses, binary_forms, json_text, pickles, plain_text_look
-from .known_forms import DATA_URI, ENCRYPTED, PREFIXED_BLOCK, SERVICE, UUID, WRITTEN_AS_UUID, form_of
+from .known_forms import DATA_URI, ENCRYPTED, UUID, WRITTEN_AS_UUID, form_of
 from .other_writings import WRITINGS, joined_groups, percent_decoded, url_parts
 from .packed_values import LONGEST, decompressed
 from .plain_text_look import CODES
@@ -43,11 +43,10 @@ Value = Union[str, bytes]
 _RUN = re.compile(r"[A-Za-z0-9+/_-]{16,}={0,2}")
 _HEX = re.compile(r"(?:[\da-f]{2}){8,}|(?:[\dA-F]{2}){8,}", re.ASCII)
 _BASE32 = re.compile(r"(?:[A-Z2-7]{16,}|[a-z2-7]{16,})={0,6}")
-# Of Crockford, as of 16 bytes on; with a time in front it is a ULID.
-_BASE32_OF_CROCKFORD = re.compile(r"(?<![\dA-Z])(?!0[0-7])[\dA-HJKMNP-TV-Z]{26,}", re.ASCII)
 _BASE85 = re.compile(r"[!-~]{20,}")
 _BETWEEN = re.compile(r"[/\\@:?&=#;,.]+")  # the parts of an address
 _SIGNS = re.compile(r"[^\w\s+/=-]+", re.ASCII)  # between parts that have an encoding each
+_SHORT_CODE = re.compile(r"[A-Za-z\d]{,31}")  # a part that is as often an ID or a token, if no sign says base64
 _PREFIX = re.compile(r"^(?:0x|\\x)(?=[\da-fA-F]+$)")
 _RARE = set("jqxzvkwJQXZVKW")  # letters that are 27 % of random ones, and 5 % of those in English
 _WORDS = re.compile(r"[A-Za-z]?[a-z]{3,}(?![a-z])")
@@ -82,12 +81,6 @@ def _is_random_base32(run: str) -> bool:
     digits = _share(bare, str.isdigit)
     rare = _share(bare, _RARE.__contains__)
     return 0.03 < digits < 0.5 and rare > 0.03 and _changes(bare) > 0.1 and len(set(bare)) >= 10
-
-
-def _is_random_crockford(run: str) -> bool:
-    """Digits are 31 % of random ones, and rare letters 22 %."""
-    rare = _share(run, _RARE.__contains__)
-    return 0.1 < _share(run, str.isdigit) < 0.55 and rare > 0.05 and _changes(run) > 0.2 and len(set(run)) >= 11
 
 
 def _is_random_base64(run: str) -> bool:
@@ -132,7 +125,6 @@ def _is_random_bytes(data: bytes) -> bool:
 _TESTS: tuple[tuple[str, re.Pattern[str], Callable[[str], bool], float], ...] = (
     ("hex", _HEX, _is_random_hex, 1 / 2),
     ("base32", _BASE32, _is_random_base32, 5 / 8),
-    ("base32", _BASE32_OF_CROCKFORD, _is_random_crockford, 5 / 8),
     ("base64", _RUN, _is_random_base64, 3 / 4),
     ("base85", _BASE85, _is_random_base85, 4 / 5),
 )
@@ -174,9 +166,6 @@ def look_at(value: Value) -> Look:
     if WRITTEN_AS_UUID.fullmatch(text):
         inside = _look_at_run(text.rpartition(":")[2].strip("{}").replace("-", ""), "hex")
         return replace(inside, form=UUID) if inside.encoding else Look(known=UUID)
-    if PREFIXED_BLOCK.fullmatch(text):
-        inside = _look_at_run(text[-32:], "hex")
-        return replace(inside, form=SERVICE) if inside.encoding else Look(known=SERVICE)
     form, explains = addresses.form_of(text)
     if form and has_known_format(text):
         return Look(encoding=KNOWN_FORMAT)
@@ -224,6 +213,8 @@ def _look_at_parts(text: str, is_cut: bool) -> Look:
 def _encoding_of(part: str, is_cut: bool) -> str:
     """The encoding in which a part is random, with nothing known in it; empty if there is none."""
     for encoding, runs, is_random, _ in _TESTS:
+        if encoding == "base64" and _SHORT_CODE.fullmatch(part):
+            return ""
         if encoding != "base85" and runs.fullmatch(part) and is_random(part):  # which has the signs between parts too
             return "" if _known_inside(part, encoding, is_cut) else encoding
     return ""
@@ -232,7 +223,7 @@ def _encoding_of(part: str, is_cut: bool) -> str:
 def _look_at_writing(text: str) -> Look | None:
     """A text that is bytes in another writing, if they are random."""
     if joined := joined_groups(text):
-        for encoding in ("hex", "base32", "base64"):
+        for encoding in ("hex", "base64"):
             look = _look_at_run(joined, encoding)
             if look.encoding:
                 return look

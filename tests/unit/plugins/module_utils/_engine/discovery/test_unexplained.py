@@ -290,8 +290,6 @@ DRESSES: dict[str, tuple[Callable[[], Any], float]] = {
     "a library of Open edX": (lambda: f"lib:{urlsafe(sealed()).rstrip('=')}", 0.93),
     "a library of Open edX in two parts": (lambda: f"lib:{DRESSED.randbytes(12).hex()}:{urlsafe(sealed())}", 0.93),
     "a course of Open edX": (lambda: f"course-v1:{base64.b64encode(b'>>>' + sealed()).decode().rstrip('=')}", 0.8),
-    "a key of Mailgun": (lambda: f"key-{DRESSED.randbytes(16).hex()}", 0.9),
-    "a key of Twilio": (lambda: f"SK{DRESSED.randbytes(16).hex()}", 0.9),
     "FLAC": (lambda: b"fLaC\0\0\0\x22" + sealed(), 0.97),
     "Matroska": (lambda: b"\x1aE\xdf\xa3webm" + sealed(), 0.97),
     "ELF": (lambda: b"\x7fELF\x02\x01\x01" + bytes(8) + DRESSED.randbytes(150), 0.97),
@@ -306,11 +304,8 @@ DRESSES: dict[str, tuple[Callable[[], Any], float]] = {
     "hex with colons": (lambda: sealed().hex(":"), 0.97),
     "hex in groups": (lambda: DRESSED.randbytes(48).hex(" ", 4), 0.97),
     "base64 in groups": (lambda: re.sub("(....)", r"\1 ", base64.b64encode(sealed()).decode()), 0.93),
-    "base32 in groups": (lambda: "-".join(re.findall(".{1,5}", base64.b32encode(sealed()).decode().rstrip("="))), 0.9),
-    "base32 of Crockford": (lambda: crockford(DRESSED.randbytes(16)), 0.9),
-    "base32 of Crockford in groups": (lambda: "-".join(re.findall(".{1,5}", crockford(sealed()))), 0.9),
-    "signed bytes": (lambda: ",".join(str(byte - 256 if byte > 127 else byte) for byte in sealed()), 0.9),
-    "a list of signed bytes": (lambda: json.dumps([byte - 256 if byte > 127 else byte for byte in sealed()]), 0.9),
+    "signed bytes": (lambda: ",".join(str(byte - 256 if byte > 127 else byte) for byte in sealed()), 0.4),
+    "a list of signed bytes": (lambda: json.dumps([byte - 256 if byte > 127 else byte for byte in sealed()]), 0.4),
     "bytes as Python shows them": (lambda: repr(sealed()), 0.97),
     "base64 as Python shows it": (lambda: repr(base64.b64encode(sealed())), 0.93),
     "Latin-1": (lambda: sealed().replace(b"\0", b"\1").decode("latin-1"), 0.93),
@@ -572,7 +567,6 @@ def test_random_data_that_is_known_is_explained(place: str, value: Any, what: st
         ("users.password", digest(16)),  # an IV and a block, or a block, are as long as such a hash
         ("users.password", digest(32)),
         ("otp_totp_totpdevice.key", digest(48)),
-        ("socialaccount_socialtoken.token", base64.b64encode(CHANCE.randbytes(40)).decode()),
         ("a.cert", PEM.format("CERTIFICATE", "CERTIFICATE")),
         ("a.key", private_key(BestAvailableEncryption(b"passphrase"))),
         ("a.tx", f"0x{digest(44)}"),
@@ -595,18 +589,19 @@ def test_ciphertext_is_not_explained_by_its_look(place: str, value: Any) -> None
 @pytest.mark.parametrize("size", [28, 32, 40, 48, 64])
 @pytest.mark.parametrize("encoding", ["hex", "bare_base64"])
 def test_the_place_of_a_token_does_not_explain_that_it_is_encrypted(size: int, encoding: str) -> None:
-    """As applications encrypt what django-allauth and Django OAuth Toolkit store: a service's own has a form."""
-    for place in (
-        "socialaccount_socialtoken.token",
-        "socialaccount_socialtoken.token_secret",
-        "oauth2_provider_accesstoken.token",
-        "oauth2_provider_refreshtoken.token",
-        "oauth2_provider_grant.code",
-        "oauth2_provider_application.client_id",
-        "account_emailconfirmation.key",
+    """Some applications encrypt what django-allauth and Django OAuth Toolkit store: if the tokens may be of any form, a
+    note stays."""
+    for place, verdict in (
+        ("socialaccount_socialtoken.token", unexplained.SPARSE),
+        ("socialaccount_socialtoken.token_secret", unexplained.SPARSE),
+        ("oauth2_provider_accesstoken.token", unexplained.SPARSE),
+        ("oauth2_provider_refreshtoken.token", unexplained.SPARSE),
+        ("oauth2_provider_grant.code", unexplained.SPARSE),
+        ("oauth2_provider_application.client_id", unexplained.SPARSE),
+        ("account_emailconfirmation.key", unexplained.UNEXPLAINED),
     ):
         sealed = [ENCODINGS[encoding](CHANCE.randbytes(size)) for _ in range(10)]
-        assert unexplained.classify(sealed, place).verdict == unexplained.UNEXPLAINED
+        assert unexplained.classify(sealed, place).verdict == verdict
 
 
 def test_members_of_documents_are_judged_by_their_names() -> None:
