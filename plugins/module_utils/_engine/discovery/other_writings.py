@@ -29,7 +29,7 @@ def percent_decoded(text: bytes) -> bytes:
 
 
 def number_lists(text: str) -> Iterator[bytes]:
-    """The lists of a JSON text that may be bytes; an empty one for each that has negative numbers and is none."""
+    """The lists of a JSON text that may be bytes; an empty one for each that has negative numbers and does not."""
     for found in _LIST.finditer(text):
         numbers = [int(number) for number in found[1].split(",")]
         if min(numbers) < 0:
