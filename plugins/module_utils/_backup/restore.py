@@ -49,7 +49,7 @@ class RestoredDatabase(TypedDict, total=False):
 
 
 class BackupFacts(TypedDict, total=False):
-    """What a person reads of a backup; nothing if there is none."""
+    """What a person reads of a backup; nothing without a backup."""
 
     rotation_id: str
     snapshot: SnapshotMoment

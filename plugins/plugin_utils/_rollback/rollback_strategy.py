@@ -56,7 +56,7 @@ class Situation:
 
     @property
     def barred(self) -> bool:
-        """Whether nothing may go back to the keys before."""
+        """Whether a return to the previous keys is refused."""
         return bool(self.compromised) and not self.returns
 
     @property

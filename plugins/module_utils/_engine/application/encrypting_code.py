@@ -9,7 +9,6 @@ called. What is found is only read and compared: a wrong guess costs the reading
 from __future__ import annotations
 
 import dis
-import functools
 import inspect
 import re
 import sys
@@ -241,7 +240,7 @@ def _named_in(value: Any, names: set[str], depth: int = MODULES) -> Iterator[Any
             yield from _named_in(member, names, depth - 1)
 
 
-@functools.cache
+@cache
 def _loaded(code: CodeType) -> frozenset[str]:
     """The globals and modules that code uses. Its other names are those of attributes, which may be the same."""
     inner = (constant for constant in code.co_consts if isinstance(constant, CodeType))

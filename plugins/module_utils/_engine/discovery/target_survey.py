@@ -666,8 +666,7 @@ class Survey:
         if not self._keyring.schemes[scheme].text and column.type != "bytea":
             found = f"has tokens of bytes, and {table.label_of(column.name)} is {column.type}"
             raise InvalidScheme(scheme=scheme, found=found)
-        name = table.label_of(column.name)
-        decision = self.settled[name].decision if name in self.settled else ""
+        decision = self.decision(table.label_of(column.name))
         made = Target(table, column.name, column.type, scheme, model, key, column.limit, members=members)
         return replace(made, one_layer=decision == ONE_LAYER, mixed=decision == MIXED)
 

@@ -211,7 +211,7 @@ def _look_at_parts(text: str, is_cut: bool) -> Look:
 
 
 def _encoding_of(part: str, is_cut: bool) -> str:
-    """The encoding in which a part is random, with nothing known in it; empty if there is none."""
+    """The encoding in which a part is random, with nothing known in it; empty if it is random in no encoding."""
     for encoding, runs, is_random, _ in _TESTS:
         if encoding == "base64" and _SHORT_CODE.fullmatch(part):
             return ""
