@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 from .._errors.application import FallbacksNotRead, SigningKeyUnknown
@@ -23,7 +24,7 @@ def set_fallbacks(task: HostTask) -> ModuleResult:
     params = task.params
     path, dialect = params["env_file"], params["dialect"]
     result: ModuleResult = {"changed": False, "path": path}
-    if path and editor.looks_set(path, NAME, dialect):
+    if _has_line(params):
         with editor.held([path]):
             editor.discard_leftover(path)
             text = editor.read_text(path)
@@ -42,16 +43,24 @@ def set_fallbacks(task: HostTask) -> ModuleResult:
 
 def why_unread(params: TaskParams) -> str:
     """Why no key can be kept for the application; empty if it reads the variable, as its code says."""
-    from .._destinations import editor
     from .._engine.application import django_project, key_uses
 
     if "," in str(django_project.setting("SECRET_KEY")):
         return COMMA
-    path = params["env_file"]
-    if not path or not editor.looks_set(path, NAME, params["dialect"]):
+    if not _has_line(params):
         return NO_LINE
     uses = key_uses.scan(params["project_dir"], [NAME], key_uses.installed_folders()).uses.get(NAME, [])
     return "" if any(use.is_of_variable for use in uses) else UNREAD
+
+
+def _has_line(params: TaskParams) -> bool:
+    """Whether the env file sets the variable. An application whose keys are elsewhere may have no such file."""
+    from .._destinations import editor
+    from .._errors.env_file import EnvMissing
+
+    with contextlib.suppress(EnvMissing):
+        return bool(params["env_file"]) and editor.looks_set(params["env_file"], NAME, params["dialect"])
+    return False
 
 
 def _changed(before: str, params: TaskParams) -> str:

@@ -15,7 +15,17 @@ from ..crypto.unusable_key import sample_value
 from ..postgres import catalog, sql
 from ..postgres.catalog import LARGE_OBJECT, UUIDS, Column, Table
 from ..postgres.connection import Database
-from . import judged_types, model_evidence, proposal, row_samples, shared_values, signed_values, unexplained, value_look
+from . import (
+    judged_types,
+    known_forms,
+    model_evidence,
+    proposal,
+    row_samples,
+    shared_values,
+    signed_values,
+    unexplained,
+    value_look,
+)
 from .column_types import KINDS, JsonCodec
 from .findings import Finding, Findings, unsettled
 from .settlements import DECISIONS, Settlements
@@ -80,10 +90,12 @@ class _Judge:
         if not sessions and (signed := signed_values.find(self.survey, values)):
             _put_signed(self.found, name, signed, len(values))
             return
-        values = signed_values.without_kept(self.survey, values)
+        place = f"{table.name}.{column.name}"
+        is_known = place in known_forms.COLUMNS  # by a form with its signature
+        values = values if is_known else signed_values.without_kept(self.survey, values)
         is_document = isinstance(KINDS.get(column.type), JsonCodec)
-        bare = signed_values.without_timed(values)
-        judged = unexplained.classify(bare, f"{table.name}.{column.name}", documents=is_document)
+        bare = values if is_known else signed_values.without_timed(values)
+        judged = unexplained.classify(bare, place, documents=is_document)
         is_explained = judged.verdict != unexplained.UNEXPLAINED
         # Sessions have a salt of their class.
         signed = None if sessions else signed_values.find_unproved(self.survey, values, is_explained=is_explained)
