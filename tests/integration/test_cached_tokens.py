@@ -74,9 +74,16 @@ def test_a_cache_without_tokens_is_not_named(cache: Database, keyring: Keyring) 
     assert list(cached_tokens.find(cache, Survey(), keyring)) == []
 
 
-def test_sessions_that_hold_tokens_are_counted(database: Database, keyring: Keyring) -> None:
+@pytest.mark.parametrize(
+    ("salt", "secret"),
+    [("django.contrib.sessions", "another secret"), ("django.contrib.sessions.SessionStore", "a kept secret")],
+)
+def test_sessions_that_hold_tokens_are_counted(
+    database: Database, keyring: Keyring, monkeypatch: pytest.MonkeyPatch, salt: str, secret: str
+) -> None:
     from django.core import signing
 
+    monkeypatch.setattr(keyring, "application", {"SECRET_KEY": "a kept secret"}.get)
     database.execute("CREATE TABLE secrets (id int PRIMARY KEY, a text)")
     database.execute("INSERT INTO secrets VALUES (1, %s)", (sealed(keyring, "plain", ("current",)).decode(),))
     database.execute(
@@ -85,7 +92,7 @@ def test_sessions_that_hold_tokens_are_counted(database: Database, keyring: Keyr
     try:
         for number in range(5):
             held = {"token": sealed(keyring, "plain", ("current",)).decode()} if number < 2 else {"cart": [number] * 90}
-            data = signing.dumps(held, key="another secret", salt="django.contrib.sessions", compress=True)
+            data = signing.dumps(held, key=secret, salt=salt, compress=True)
             database.execute("INSERT INTO django_session VALUES (%s, %s, now())", (f"key{number}", data))
         survey = target_survey.find(database, "auto", (), keyring)
         (found,) = cached_tokens.find(database, survey, keyring)
