@@ -24,14 +24,15 @@ HARM = {
 # What the libraries themselves do: those that raise are not in it.
 OWN_HARM = {
     "encrypted_model_fields": {ROTTEN},
+    "encrypted_text_field": {"None"},
     "fernet_encrypted_fields": {ROTTEN},
     "food_ordering": {"None"},
     "secured_fields": {ROTTEN},
     "hex_text": {FIXED},
     "base64_text": {FIXED},
 }
-# Functions of an application that return a text in place of an error: a writer of any kind takes it for the value.
-NO_ERROR = ("hex_text", "base64_text")
+# What returns a text or None in place of an error: a writer of any kind takes it for the value.
+NO_ERROR = ("encrypted_text_field", "hex_text", "base64_text")
 
 
 @pytest.mark.parametrize("library", BY_NAME)

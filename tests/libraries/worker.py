@@ -189,7 +189,8 @@ def salts() -> dict[str, Any]:
     """The salt of every field that says what it hashes, as the engine asks for it by the field's name."""
     from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.application import model_fields
 
-    return {name: model_fields.salt_of(name) for name in model_fields.hash_columns(["default"], ()).values()}
+    there = model_fields.ModelTables("default")
+    return {name: model_fields.salt_of(name) for name in model_fields.hash_columns(there, ()).values()}
 
 
 def text(value: str | list[str]) -> str:
