@@ -297,6 +297,32 @@ def test_fallbacks_are_refused_with_the_lines_to_add_where_the_application_does_
     assert browser.who() == ADA
 
 
+AS_JSON = """
+import json, os
+SECRET_KEY_FALLBACKS = json.loads(os.getenv("SECRET_KEY_FALLBACKS") or "[]")
+"""
+
+
+@pytest.mark.parametrize("engine", [AS_JSON], ids=["json"])
+def test_a_line_that_the_settings_cannot_read_with_the_key_is_as_it_was(site: Site, browser: Browser) -> None:
+    own = site.env_file.read_text()
+    site.env_file.write_text(own + "SECRET_KEY_FALLBACKS=[]\n", encoding="utf-8")
+    refused = site.play("rotate", *FALLBACKS, "--check")
+    assert "does not have the keys that the env file lists" in " ".join(refused.text.split()), refused.text
+    site.env_file.write_text(own + "SECRET_KEY_FALLBACKS=\n", encoding="utf-8")
+    before = site.env_file.read_bytes()
+
+    failed = site.play("rotate", *FALLBACKS)
+
+    text = " ".join(failed.text.split())
+    assert "E_FALLBACKS_NOT_READ" in text, failed.text
+    assert "The old key is not in SECRET_KEY_FALLBACKS of" in text, failed.text
+    assert "was rolled back" in text, failed.text
+    assert site.env_file.read_bytes() == before
+    browser.served.wait()
+    assert browser.who() == ADA
+
+
 COMPROMISE = ("-e", json.dumps({"key_rotation_reason": "compromise: a laptop was stolen"}))
 
 

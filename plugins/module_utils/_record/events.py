@@ -332,11 +332,22 @@ ROTATE, ROLLBACK = "rotate", "rollback"
 
 # "Key compromise", "COMPROMISED: a laptop", "compromise_known".
 COMPROMISE = re.compile(r"(?:^|[\W_])compromise", re.IGNORECASE)
+# "Yearly, keys not compromised", "in case of a compromise": what such a sentence means, no pattern can tell.
+_UNCLEAR = re.compile(
+    r"(?:\b(?:no|not|non|nor|never|without|if|unless|whether|in case|against|prevent\w*|avoid\w*)\b|n.t\b)"
+    r"[^.;]*?[\W_]compromise",
+    re.IGNORECASE,
+)
 
 
 def is_compromise(reason: object) -> bool:
     """Whether the reason of a rotation says that its keys are compromised: one of its words begins so."""
     return COMPROMISE.search(str(reason or "")) is not None
+
+
+def is_unclear(reason: object) -> bool:
+    """Whether the reason of a rotation may say that its keys are not compromised, or may be so later."""
+    return _UNCLEAR.search(str(reason or "")) is not None
 
 
 def for_compromise(events: Iterable[Event]) -> bool:

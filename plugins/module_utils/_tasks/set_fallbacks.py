@@ -5,50 +5,72 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .._errors.application import FallbacksNotRead, SigningKeyUnknown
+from .._errors.base import RotationError
 from .host_task import HostTask, ModuleResult, TaskParams
 
 NAME = "SECRET_KEY_FALLBACKS"  # of the setting, and of the variable
 NO_LINE = f"the env file has no line {NAME}="
 COMMA = "SECRET_KEY has a comma, and cannot be in a comma-separated list"
 UNREAD = f"no code of the project reads the variable {NAME}"
+OTHER_LIST = f"its setting {NAME} does not have the keys that the env file lists there, separated by commas"
 NOT_SET = f"the application, as it starts now, has not the old key in its setting {NAME}"
 
 
 def set_fallbacks(task: HostTask) -> ModuleResult:
-    """Put a key in front of the list, which a fresh start of the application must have; or take keys out of it."""
-    from .._destinations import destination, editor
+    """Put a key in front of the list, which a fresh start of the application must have; or take keys out of it.
 
+    A key that the application does not find is taken out again: a line that its settings cannot read would keep it
+    from starting, under whatever keys.
+    """
     params = task.params
-    path, dialect = params["env_file"], params["dialect"]
-    result: ModuleResult = {"changed": False, "path": path}
+    result: ModuleResult = {"changed": False, "path": params["env_file"]}
     if _has_line(params):
-        with editor.held([path]):
-            editor.discard_leftover(path)
-            text = editor.read_text(path)
-            before = editor.read(path, [NAME], dialect=dialect)[NAME]
-            after = _changed(before, params)
-            if after != before and not task.check_mode:
-                new_text = editor.rewritten(text, {NAME: after}, path, dialect)
-                destination.write([editor.FileChange(path, text, new_text)])
-        result["changed"] = after != before
+        result["changed"] = _change_line(params, params["values"], is_dry=task.check_mode)
     elif params["state"] == "present":
         raise FallbacksNotRead(why=NO_LINE)
     if params["state"] == "absent" or task.check_mode:
         return result
-    return {**result, **AFTERWARDS[params["state"]](params)}
+    try:
+        return {**result, **AFTERWARDS[params["state"]](params)}
+    except RotationError as exc:
+        if params["state"] != "present":
+            raise
+        _change_line(params, {"remove": params["values"]["add"]}, is_dry=False)
+        raise exc.with_changed(f"The old key is not in {NAME} of {params['env_file']}.") from None
+
+
+def _change_line(params: TaskParams, wanted: Mapping[str, Sequence[str]], *, is_dry: bool) -> bool:
+    """Rewrite the line with keys to ``add`` and to ``remove``; whether it is another one."""
+    from .._destinations import destination, editor
+
+    path, dialect = params["env_file"], params["dialect"]
+    with editor.held([path]):
+        editor.discard_leftover(path)
+        text = editor.read_text(path)
+        before = editor.read(path, [NAME], dialect=dialect)[NAME]
+        after = _changed(before, wanted)
+        if after != before and not is_dry:
+            new_text = editor.rewritten(text, {NAME: after}, path, dialect)
+            destination.write([editor.FileChange(path, text, new_text)])
+    return after != before
 
 
 def why_unread(params: TaskParams) -> str:
     """Why no key can be kept for the application; empty if it reads the variable, as its code says."""
+    from .._destinations import editor
     from .._engine.application import django_project, key_uses
 
     if "," in str(django_project.setting("SECRET_KEY")):
         return COMMA
     if not _has_line(params):
         return NO_LINE
+    line = editor.read(params["env_file"], [NAME], dialect=params["dialect"])[NAME]
+    if not {*_keys_of(line)} <= {*(django_project.setting(NAME) or ())}:
+        return OTHER_LIST
     uses = key_uses.scan(params["project_dir"], [NAME], key_uses.installed_folders()).uses.get(NAME, [])
     return "" if any(use.is_of_variable for use in uses) else UNREAD
 
@@ -63,9 +85,13 @@ def _has_line(params: TaskParams) -> bool:
     return False
 
 
-def _changed(before: str, params: TaskParams) -> str:
-    listed = [key for key in before.split(",") if key]
-    added, removed = (params["values"].get(name, []) for name in ("add", "remove"))
+def _keys_of(line: str) -> list[str]:
+    return [key for key in line.split(",") if key]
+
+
+def _changed(before: str, wanted: Mapping[str, Sequence[str]]) -> str:
+    listed = _keys_of(before)
+    added, removed = (wanted.get(name, []) for name in ("add", "remove"))
     return ",".join([*added, *(key for key in listed if key not in (*added, *removed))])
 
 
@@ -74,13 +100,15 @@ def _refuse_unread(params: TaskParams) -> ModuleResult:
     from .._engine.application import django_project
     from .._options.application_start import read_settings
 
-    read_settings(params)
-    changed = f"{params['env_file']} has the old key in {NAME}."
+    try:
+        read_settings(params)
+    except RotationError as exc:
+        raise FallbacksNotRead(why=f"it does not start with that key in the line, and says: {exc.what}") from None
     if django_project.setting("SECRET_KEY") not in params["values"]["signing"]:
-        raise SigningKeyUnknown(changed=changed)
+        raise SigningKeyUnknown()
     found: Any = django_project.setting(NAME) or ()
     if not set(params["values"]["add"]) <= set(found):
-        raise FallbacksNotRead(changed=changed, why=NOT_SET)
+        raise FallbacksNotRead(why=NOT_SET)
     return {}
 
 

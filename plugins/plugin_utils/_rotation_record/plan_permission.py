@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ...module_utils._errors.approval import ReasonUnclear
 from ...module_utils._record.approval import Approval, ApprovalEvidence
-from ...module_utils._record.events import ROTATE
+from ...module_utils._record.events import ROTATE, is_unclear
 from ...module_utils._record.writer import Record
 from ...module_utils._stores.store import Store
 from .._keys.key_store import state_folder
@@ -31,10 +32,12 @@ class PlanPermission:
 
 
 def find_permission(log: RotationLog, task: RecordTask, record: Record, *, resumed: bool) -> PlanPermission:
-    """The permission to rotate. Raises E_AUTHORIZATION or E_APPROVAL_* before anything is written.
+    """The permission to rotate. Raises E_AUTHORIZATION, E_REASON_UNCLEAR or E_APPROVAL_* before anything is written.
 
     A rotation that resumes keeps the approval of its record. If that does not hold, it needs another one.
     """
+    if is_unclear(task.reason):
+        raise ReasonUnclear()
     if not resumed:
         plan_approval.refuse_unauthorized(vars(task))
     begun = record.beginnings(ROTATE) if resumed else []

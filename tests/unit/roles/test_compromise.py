@@ -8,7 +8,7 @@ import pytest
 import yaml
 from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar, trust_as_template
-from ansible_collections.tetech.key_rotation.plugins.module_utils._record.events import is_compromise
+from ansible_collections.tetech.key_rotation.plugins.module_utils._record.events import is_compromise, is_unclear
 
 from ..conftest import CHECKOUT
 
@@ -38,6 +38,24 @@ def templated(name: str, **variables: object) -> object:
 )
 def test_a_reason_with_a_word_that_begins_so_is_a_compromise(reason, expected):
     assert is_compromise(reason) is expected
+
+
+@pytest.mark.parametrize(
+    ("reason", "expected"),
+    [
+        ("yearly rotation by policy; keys not compromised", True),
+        ("no compromise, cryptoperiod", True),
+        ("it isn't compromised", True),
+        ("in case of a compromise", True),
+        ("compromise: no laptop is safe", False),
+        ("The laptop is not found. Its keys are compromised", False),
+        ("suspected key compromise", False),
+        ("not an uncompromising auditor", False),
+        (None, False),
+    ],
+)
+def test_a_reason_that_may_deny_a_compromise_is_unclear(reason, expected):
+    assert is_unclear(reason) is expected
 
 
 @pytest.mark.parametrize(
