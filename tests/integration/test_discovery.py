@@ -1106,3 +1106,11 @@ def test_a_format_without_a_mark_is_found_behind_values_of_a_lost_key(database):
     ]
     one(database, "text", *sealed)
     assert names(survey(database, ring)) == {"secrets.a"}
+
+
+def test_a_column_of_empty_bytes_is_not_a_column_of_plain_text(database: Database, keyring: Keyring) -> None:
+    database.execute("CREATE TABLE secrets (id int PRIMARY KEY, a text, name_encrypted bytea)")
+    database.execute("INSERT INTO secrets VALUES (1, %s, ''), (2, NULL, NULL)", (token(keyring),))
+    found = survey(database, keyring)
+    assert names(found) == {"secrets.a"}
+    assert found.findings.columns("plain") == []

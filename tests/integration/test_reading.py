@@ -761,6 +761,37 @@ def test_what_a_proxy_has_besides_its_model_is_read_with_the_rows_of_that(
         model_reading.refuse_worse(before, picture(app))
 
 
+def test_a_property_of_properties_over_columns_of_bytes_is_read(app: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    from django.apps import apps
+    from django.db import models
+
+    monkeypatch.undo()  # a new model clears the caches of the registry
+
+    class Client(models.Model):
+        id = models.IntegerField(primary_key=True)
+        _first = models.BinaryField(db_column="bytes_worded")
+
+        class Meta:
+            app_label, db_table, managed = "reading", "secrets", False
+
+        @property
+        def first(self) -> str:
+            return fernet(app.key.secret).decrypt(bytes(self._first)).decode()
+
+        @property
+        def display_name(self) -> str:
+            return self.first or "nobody"
+
+    monkeypatch.setattr(apps, "get_models", lambda **about: [Client])
+    seal = app.keyring.cipher("own", "current").seal
+    app.database.execute("UPDATE secrets SET bytes_worded = %s", (seal(Opened(b"a name")),))
+    readings = picture(app)["readings"]
+    assert {(one["name"], one["read"]) for one in readings} == {
+        ("reading.Client.first", ROWS),
+        ("reading.Client.display_name", ROWS),
+    }
+
+
 @pytest.fixture
 def tenant(app: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Database]:
     """A database of a tenant, with the table of one of the models. Outside of a request its router names the default

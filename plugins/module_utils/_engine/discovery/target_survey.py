@@ -673,7 +673,8 @@ class Survey:
     def _holds_values(self, table: Table, column: Column, *, document: bool = False) -> bool:
         """Whether any value could be a token. In a ``document`` only its texts could be one."""
         texts = " AND ({column}::text !~ %s OR {column}::text ~ %s)" if document else ""
-        query = f"SELECT 1 FROM {{rows}} AS t WHERE {{column}} IS NOT NULL AND {{column}}::text <> ''{texts} LIMIT 1"
+        # An empty bytea is written so.
+        query = f"SELECT 1 FROM {{rows}} AS t WHERE {{column}}::text NOT IN ('', '\\x'){texts} LIMIT 1"
         found = sql.SQL(query).format(rows=table.rows, column=sql.Identifier("t", column.name))
         return bool(self._database.rows(found, (IS_DOCUMENT, HAS_TEXT) if document else (), table=table.label))
 

@@ -150,7 +150,7 @@ class ModelReader:
         # The application does not decrypt a token that it reads, and a rotation changes it: that it is one counts.
         token = self.is_token(value) or stored.has(value)
         self._add(str(instance.pk), HIDDEN if token else text, self._stored_text(instance))
-        self.hides = self.hides or (self.sought and self._hides(instance, text))
+        self.hides = self.hides or (self.sought and not self.targets and self._hides(instance, text))
         if failed:
             self.failed += 1
         elif token or stored.seen:
