@@ -44,7 +44,8 @@ options:
     description:
       - The columns that hold encrypted values. V(auto) takes every text column of every model that holds a token which
         one of the keys decrypts.
-      - Otherwise a list of dictionaries with V(table), V(column) and V(scheme).
+      - Otherwise a list of dictionaries with V(table), V(column) and V(scheme). With V(auto) as one of its entries,
+        every other column that V(auto) finds is taken too.
     type: raw
     default: auto
   ignore:

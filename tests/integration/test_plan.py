@@ -6,10 +6,13 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import itertools
 import json
 import re
+import textwrap
 
 import pytest
+import yaml
 from cryptography.fernet import Fernet
 
 from .conftest import Site
@@ -118,6 +121,59 @@ def test_a_key_of_the_env_file_that_opens_what_the_listed_keys_do_not_is_propose
     ready = site.play("plan")
     assert ready.code == 0, ready.text
     assert "billing_partner.note" in ready.text
+
+
+# Tokens that look like those of DefectDojo, under a key that is derived in another way. One function of the pair says
+# by what it calls that it decrypts, as there.
+VAULT = """
+import hashlib, os
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from django.conf import settings
+
+def cipher():
+    return AESGCM(hashlib.sha256(b"vault" + settings.SECRET_KEY.encode()).digest())
+
+def vault_encrypt(plaintext):
+    iv = os.urandom(12)
+    return f"AES.2:{iv.hex()}:{cipher().encrypt(iv, plaintext.encode(), None).hex()}"
+
+def prepare_for_view(stored):
+    _, iv, sealed = stored.split(":")
+    return cipher().decrypt(bytes.fromhex(iv), bytes.fromhex(sealed), None).decode()
+"""
+FILL_VAULT = """
+from core.vault import vault_encrypt
+from django.db import connection
+for number in range(5):
+    connection.cursor().execute("INSERT INTO tool VALUES (%s, %s)", [number, vault_encrypt(f"CANARY {number}")])
+"""
+
+
+def test_the_applications_own_functions_are_proposed_for_a_format_that_nothing_known_opens(site: Site) -> None:
+    (site.project / "core/vault.py").write_text(VAULT, encoding="utf-8")
+    site.sql("CREATE TABLE tool (id int PRIMARY KEY, password varchar(900))")
+    filled = site.manage("shell", "--verbosity=0", "--command", FILL_VAULT)
+    assert filled.code == 0, filled.text
+    made = site.play("plan")
+    assert made.code == 2, made.text
+    assert "tool.password (E_FORMAT)" in made.text
+    (path,) = site.folder.rglob("plan.yml")
+    proposed = yaml.safe_load(path.read_text(encoding="utf-8"))["proposed"]
+    functions = {"decrypt": "core.vault.prepare_for_view", "encrypt": "core.vault.vault_encrypt"}
+    assert proposed == {
+        "key_rotation_schemes": {"own": {"application": functions}},
+        "key_rotation_targets": ["auto", {"table": "tool", "column": "password", "scheme": "own"}],
+    }
+    shown = made.text.split("CODE  for columns in an unknown format", 1)[1]
+    pasted = textwrap.dedent("\n".join(itertools.takewhile(re.compile(" {10}").match, shown.splitlines()[1:])))
+    assert yaml.safe_load(pasted) == proposed
+    assert made.text.count("core.vault.prepare_for_view") == 1
+
+    site.write_inventory(**proposed)
+    ready = site.play("plan")
+    assert ready.code == 0, ready.text
+    assert "restaurant_restaurant._email_encrypted" in ready.text, "auto is one of the targets"
+    assert "CANARY" not in made.text + ready.text
 
 
 @pytest.mark.thorough

@@ -71,7 +71,8 @@ class Plan:
     """The targets of an application by its databases, with the counts of a census if there is one.
 
     It is ready if none of its ``notices`` has a code. ``keys`` are those at hand with their uses, ``proposed`` the
-    entries of the option ``keys`` that fit what was found: they are a part of it if they are others.
+    entries of the option ``keys`` that fit what was found: they are a part of it if they are others. ``described`` are
+    variables that describe columns of an unknown format.
     """
 
     surveys: Sequence[Survey]
@@ -84,6 +85,7 @@ class Plan:
     leave_alone: Sequence[str] = ()
     listed: Sequence[Mapping[str, Any]] = ()  # all rows of the findings, for a file of their own
     command: OwnCommand | None = None
+    described: Mapping[str, Any] = field(default_factory=dict)
 
     def as_document(self) -> dict[str, Any]:
         """The plan as a document of plain values, with its hash."""
@@ -101,9 +103,15 @@ class Plan:
             "schemes": self._schemes(),
             "notices": notices,
         }
-        if self.proposed and {key["name"] for key in self.proposed} != self.keyring.names:
-            document["proposed"] = {variable_of("keys"): [dict(key) for key in self.proposed]}
+        if proposed := self._proposed():
+            document["proposed"] = proposed
         return {**document, "content_hash": content_hash(document), "hash": plan_hash(document)}
+
+    def _proposed(self) -> dict[str, Any]:
+        """The variables to put into the inventory."""
+        fits = not self.proposed or {key["name"] for key in self.proposed} == self.keyring.names
+        keys = {} if fits else {variable_of("keys"): [dict(key) for key in self.proposed]}
+        return {**keys, **self.described}
 
     def _targets(self) -> list[PlannedTarget]:
         counts = {tally.target.name: tally for tally in self.tallies}

@@ -118,6 +118,14 @@ class Request:
 
 
 @dataclass(frozen=True)
+class Described:
+    """The options ``schemes`` and ``targets`` as the operator has them."""
+
+    schemes: Any = "auto"
+    targets: Any = "auto"
+
+
+@dataclass(frozen=True)
 class Application:
     """The application opened: its databases with what was found in each, and the ciphers for it."""
 
@@ -136,6 +144,7 @@ class Application:
     command: own_command.OwnCommand | None = None
     command_process: own_command.CommandProcess | None = None  # if it is to run
     trial: KeySet | None = None  # new values that nothing will be under, if there are any
+    described: Described = field(default_factory=Described)
     _scans: dict[Collection[str], key_uses.Scan] = field(default_factory=dict)
 
     @property
@@ -481,7 +490,7 @@ class Application:
 
     def uses(self) -> dict[str, list[key_uses.Use]]:
         """Who uses each key in code, by its name. It reads the source of the project and its applications."""
-        spelled = {name: {name, *self.keyring.settings_fed_by(name)} for name in self.keyring.names}
+        spelled = self._spellings()
         scanned = self._uses_of(set().union(*spelled.values()))
         of_django = {"SECRET_KEY": key_uses.of_django()}
         known = (scanned, self.read_at_start, of_django)
@@ -489,6 +498,10 @@ class Application:
             key: sorted({use for uses in known for name in settings for use in uses.get(name, ())})
             for key, settings in spelled.items()
         }
+
+    def _spellings(self) -> dict[str, set[str]]:
+        """By each key, its name and those of the settings that it feeds."""
+        return {name: {name, *self.keyring.settings_fed_by(name)} for name in self.keyring.names}
 
     def _uses_of(self, names: Collection[str]) -> Mapping[str, list[key_uses.Use]]:
         """Who reads these names, by the source of the project and its applications, which is read once for them."""
@@ -547,7 +560,8 @@ class Application:
         keys = accounting.planned_keys(surveys, self.keyring, self.keys, uses)
         asked = (self.settlements, keys, proposed, self.leave_alone)
         listed = listed_rows.as_results(each.listed for each in found)
-        return plan.Plan(surveys, tallies, self.keyring, notices, *asked, listed, self.command)
+        described = self._proposed_schemes(found)
+        return plan.Plan(surveys, tallies, self.keyring, notices, *asked, listed, self.command, described)
 
     def _commands(self) -> list[Finding]:
         """The command that will re-encrypt, or those of the application that could."""
@@ -564,6 +578,18 @@ class Application:
         proposed = proposal.propose({name: values for each in known for name, values in each.items()}, env)
         listed = [entry for entry in self.keys if entry["name"] in self.keyring.names]  # of those that have a value
         return proposal.with_listed(proposed, listed, accounting.used_keys(surveys, self.keyring))
+
+    def _proposed_schemes(self, found: Sequence[Finding]) -> dict[str, Any]:
+        """The options ``schemes`` and ``targets`` with the columns of an unknown format that were ``found``."""
+        from .application import function_pairs
+        from .discovery import scheme_proposal
+
+        columns = [*scheme_proposal.columns_of(found, [survey for _, survey in self.parts])]
+        if not columns:
+            return {}
+        uses, folders = self._uses_of(set().union(*self._spellings().values())), key_uses.installed_folders()
+        code = function_pairs.find(self.project_dir, folders, uses)
+        return scheme_proposal.propose(columns, code.candidates, self.described.schemes, self.described.targets)
 
     def _notices(self) -> Iterator[dict[str, str]]:
         """What the databases say of the targets, and what a rotation leaves out."""
@@ -631,6 +657,7 @@ def open_application(request: Request) -> Iterator[Application]:
             request.command,
             waiting,
             trial.get(TRIAL),
+            Described(request.schemes, request.targets),
         )
 
 

@@ -15,7 +15,9 @@ class TargetMissed(RotationError):
     code = "E_TARGET_MISSED"
     column: str
     problem = "{column} holds tokens under the keys that are to be rotated, and O(targets) does not list it"
-    remedy = "List it too, or leave O(targets) out. Under new keys the application could not read it."
+    remedy = (
+        "List it too, or write auto as one more entry of O(targets). Under new keys the application could not read it."
+    )
 
 
 class ColumnPlain(RotationError):

@@ -11,23 +11,29 @@ from typing import Any
 import yaml
 
 from ...module_utils._errors.counts import counted
+from ...module_utils._errors.option_names import variable_of
 from .step_lines import with_unchanged
 
 WIDTH = 118  # of a line of advice
 SHOWN = 12  # columns of one finding
+# What a plan may propose, and of which options.
+_PROPOSALS = (
+    ("KEYS  that fit what was found, to put into the inventory:", ("keys",)),
+    (
+        "CODE  for columns in an unknown format. If they are under these keys, put it into the inventory:",
+        ("schemes", "targets"),
+    ),
+)
 
 
 def plan(made: Mapping[str, Any], path: str, rows: str = "") -> Iterator[str]:
-    """The plan for a screen: targets with counts, findings with what to do, and the keys to list.
+    """The plan for a screen: targets with counts, findings with what to do, and what to put into the inventory.
 
     ``rows`` is the file with all rows of the findings, if the lines do not show them all.
     """
     yield from _columns(made)
     yield from _findings(made["notices"])
-    if "proposed" in made:
-        yield "  KEYS  that fit what was found, to put into the inventory:"
-        for text in yaml.safe_dump(made["proposed"], sort_keys=False).splitlines():
-            yield f"          {text}"
+    yield from _proposals(made.get("proposed", {}))
     if rows:
         yield f"  rows  {rows} lists all rows of these findings"
     stops = sum("code" in notice for notice in made["notices"])
@@ -73,3 +79,12 @@ def _findings(notices: Iterable[Mapping[str, str]]) -> Iterator[str]:
             told = ": ".join(filter(None, [shown, what])) + (f" ({code})" if code else "")
             yield ("        " if number else "  STOP  " if code else "  warn  ") + told
         yield from textwrap.wrap(todo, WIDTH, initial_indent=" " * 8, subsequent_indent=" " * 8)
+
+
+def _proposals(proposed: Mapping[str, Any]) -> Iterator[str]:
+    """Each under its title, as YAML to paste."""
+    for title, options in _PROPOSALS:
+        made = {name: proposed[name] for name in map(variable_of, options) if name in proposed}
+        if made:
+            yield f"  {title}"
+            yield from (f"          {text}" for text in yaml.safe_dump(made, sort_keys=False, width=WIDTH).splitlines())

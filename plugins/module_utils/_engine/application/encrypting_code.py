@@ -148,7 +148,7 @@ def of_function(function: FunctionType, owner: Any, member: Any = None) -> CodeR
         if each.__code__ in seen:
             continue
         seen.add(each.__code__)
-        names = set(_names_in(each.__code__))
+        names = set(names_in(each.__code__))
         found.names |= names
         identifiers = {name for name in names if name.replace(".", "_").isidentifier()}
         if any(map(_SAYS.search, identifiers)) or ("settings" in names and any(map(_SAYS_KEY.search, identifiers))):
@@ -162,7 +162,7 @@ def of_function(function: FunctionType, owner: Any, member: Any = None) -> CodeR
     return found
 
 
-def _names_in(code: CodeType) -> Iterator[str]:
+def names_in(code: CodeType) -> Iterator[str]:
     """All names and texts of code, that of functions within it included."""
     yield from code.co_names
     yield from code.co_freevars
@@ -172,7 +172,7 @@ def _names_in(code: CodeType) -> Iterator[str]:
         elif isinstance(constant, tuple):
             yield from (each for each in constant if isinstance(each, str))
         elif isinstance(constant, CodeType):
-            yield from _names_in(constant)
+            yield from names_in(constant)
 
 
 def _values_of(function: FunctionType, names: set[str], owner: Any) -> Iterator[Any]:

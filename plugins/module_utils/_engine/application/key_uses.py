@@ -81,7 +81,7 @@ def scan(project_dir: str, names: Collection[str], folders: Mapping[str, str]) -
     """Who reads one of these ``names`` in the project and in ``folders``: installed packages by their import name."""
     found = Scan()
     end = time.monotonic() + MOST_SECONDS
-    for opened, (path, shown) in enumerate(_sources(project_dir, folders)):
+    for opened, (path, shown) in enumerate(sources(project_dir, folders)):
         if opened >= MOST_FILES or time.monotonic() > end:
             found.cut_off = True
             break
@@ -104,7 +104,7 @@ def installed_folders() -> dict[str, str]:
     }
 
 
-def _sources(project_dir: str, folders: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+def sources(project_dir: str, folders: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     """Every source file once, the project's own first, with the path by which it is shown."""
     seen = set()
     for path in _walk(project_dir):
@@ -130,17 +130,21 @@ def _walk(folder: str) -> Iterator[str]:
 
 def of_file(path: str, shown: str, names: Collection[str]) -> Iterator[tuple[str, Use]]:
     """Each of these names that a source file reads, with where it does."""
+    if tree := parse(path, names):
+        yield from _of_tree(tree, shown, names)
+
+
+def parse(path: str, names: Collection[str] = ("",)) -> ast.Module | None:
+    """A source file that has one of these ``names``; None of any other, and of one that cannot be read."""
     try:
         if os.path.getsize(path) > LARGEST:
-            return
+            return None
         with open(path, encoding="utf-8") as handle:
             text = handle.read()
-        if not any(name in text for name in names):  # most files: parsing is a hundred times as dear
-            return
-        tree = ast.parse(text)
+        # Most files have none: parsing is a hundred times as dear.
+        return ast.parse(text) if any(name in text for name in names) else None
     except (OSError, SyntaxError, ValueError, RecursionError):
-        return
-    yield from _of_tree(tree, shown, names)
+        return None
 
 
 def _of_tree(tree: ast.AST, shown: str, names: Collection[str]) -> Iterator[tuple[str, Use]]:

@@ -19,5 +19,6 @@ class Functions:
     context: Sequence[str] = ()
 
 
+TO_FILL_IN = "?"  # what begins so in a proposal, a person replaces
 # What a function may ask for: the primary key, the table, the column, and in a JSON document the member's name.
 CONTEXT = ("pk", "table", "column", "member")

@@ -16,7 +16,7 @@ from ..._errors.options import InvalidScheme
 from . import derivation
 from .aes_cbc import pad, unpad
 from .formats import FORMATS, Format
-from .function_names import CONTEXT, Functions
+from .function_names import CONTEXT, TO_FILL_IN, Functions
 from .known_schemes import KNOWN_SCHEMES
 from .tokens import Cipher, Opened
 from .wrappers import AnyOf, Armor, Base64, Hashed, Layered, Nested, Prefixed
@@ -244,6 +244,8 @@ def _check(name: str, members: Any) -> None:
     names = members.get(IN_DOCUMENTS, [])
     if not isinstance(names, list) or not all(isinstance(one, str) and one for one in names):
         raise refuse(f"has {IN_DOCUMENTS} that are no list of names")
+    if any(one.startswith(TO_FILL_IN) for one in names):
+        raise refuse(f"has {IN_DOCUMENTS} that are not filled in")
     if "application" in members:
         _check_functions(members, refuse)
         return
@@ -287,8 +289,7 @@ def _check_functions(members: Mapping[str, Any], refuse: Any) -> None:
     if missing := [name for name in FUNCTIONS if name not in described]:
         raise refuse(f"has no {' and no '.join(missing)} in application")
     for name in FUNCTIONS:
-        if not isinstance(described[name], str) or "." not in described[name]:
-            raise refuse(f"has an application.{name} that is no dotted path of a function")
+        _check_path(described[name], name, refuse)
     if not isinstance(described.get("binary", False), bool):
         raise refuse("has an application.binary that is neither true nor false")
     context = described.get("context", [])
@@ -296,6 +297,13 @@ def _check_functions(members: Mapping[str, Any], refuse: Any) -> None:
         raise refuse(f"has an application.context that is not a list of: {', '.join(CONTEXT)}")
     if "member" in context and IN_DOCUMENTS not in members:
         raise refuse(f"asks for the member, and has no {IN_DOCUMENTS}")
+
+
+def _check_path(path: Any, name: str, refuse: Any) -> None:
+    if isinstance(path, str) and path.startswith(TO_FILL_IN):
+        raise refuse(f"has an application.{name} that is not filled in: name the function in place of {TO_FILL_IN}")
+    if not isinstance(path, str) or "." not in path or not all(part.isidentifier() for part in path.split(".")):
+        raise refuse(f"has an application.{name} that is no dotted path of a function")
 
 
 def _check_key(described: Any, role: str, refuse: Any) -> None:

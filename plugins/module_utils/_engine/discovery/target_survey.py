@@ -33,6 +33,7 @@ from .plaintext_rules import PlaintextRule, rule
 from .settlements import MIXED, NONE, ONE_LAYER, TWO_LAYERS, Settlements
 from .signatures import Signature, of_another_format
 
+AUTO = "auto"  # in place of targets, or as one of them: all that are found
 IGNORED = ("ignored", "ignored_open", "ignored_tokens")  # kinds of findings about ignored columns
 SAMPLE = 25  # values tried per column; the census tries them all
 AT_LARGE = 1000  # values tried of each look of a token, where none of the first ones opens and there are more
@@ -115,7 +116,7 @@ class Target:
 def find(
     database: Database, described: Any, ignore: Collection[str], keyring: Keyring, settled: Settlements = NONE
 ) -> Survey:
-    """A survey of the option ``targets``: ``auto``, or a list of {table, column, scheme}.
+    """A survey of the option ``targets``: ``auto``, or a list of {table, column, scheme} and ``auto``.
 
     ``ignore`` are columns, as table.column, that a person found to be somebody else's. Of a target it may be
     ``settled`` how many layers it has. Raises E_TABLE_KEY or E_TARGET; ``refuse_unproved`` says whether the survey is
@@ -123,12 +124,13 @@ def find(
     """
     survey = Survey(database, keyring)
     survey.settled = settled
-    if described == "auto" and any(scheme.functions for scheme in keyring.tried):
+    entries = [AUTO] if described == AUTO else described
+    if not isinstance(entries, list) or not entries:
+        raise InvalidTarget(index=0, found="is missing")
+    if entries.count(AUTO) == len(entries) and any(scheme.functions for scheme in keyring.tried):
         raise InvalidTarget(index=0, found="is missing: functions of the application find no columns")
-    if described != "auto":
-        if not isinstance(described, list) or not described:
-            raise InvalidTarget(index=0, found="is missing")
-        for index, entry in enumerate(described):
+    for index, entry in enumerate(entries):
+        if entry != AUTO:
             survey.take(entry, index)
     listed = {target.name for target in survey.found}
     for table, columns in survey.tables.items():
@@ -138,7 +140,7 @@ def find(
                 survey.leave(table, column)
             elif name not in listed:
                 survey.look(table, column)
-    if described != "auto":
+    if AUTO not in entries:
         for target in survey.found:
             if target.name not in listed:
                 survey.findings.put("missed", target.name)

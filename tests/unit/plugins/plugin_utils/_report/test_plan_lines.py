@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import yaml
 from ansible_collections.tetech.key_rotation.plugins.plugin_utils._report import plan_lines
 
 PLAN = {
@@ -50,6 +51,18 @@ def test_a_plan_that_is_not_ready_says_what_stops_first_and_which_keys_to_list()
     assert lines[6] == "  warn  profile.name: index"
     assert [line.strip() for line in lines[9:12]] == ["key_rotation_keys:", "- name: FIELD_KEY", "type: fernet"]
     assert lines[-1] == "        2 findings stop a rotation"
+
+
+def test_a_plan_shows_the_functions_that_it_proposes_once_and_as_yaml():
+    functions = {"decrypt": "? one of " + ", ".join(f"core.codes.decrypt_{number}" for number in range(9))}
+    proposed = {
+        "key_rotation_schemes": {"own": {"application": functions}},
+        "key_rotation_targets": ["auto", {"table": "tool", "column": "password", "scheme": "own"}],
+    }
+    lines = list(plan_lines.plan({**PLAN, "proposed": proposed}, "/plans/plan.yml"))
+    start = next(number for number, line in enumerate(lines) if line.startswith("  CODE  "))
+    assert yaml.safe_load("\n".join(lines[start + 1 : -1])) == proposed
+    assert "KEYS" not in "\n".join(lines)
 
 
 def test_a_plan_without_a_column_says_so():

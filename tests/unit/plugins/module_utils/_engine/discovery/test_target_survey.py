@@ -64,6 +64,14 @@ def test_a_wrong_target_is_refused_by_its_index_before_the_database_is_asked(ent
     assert (refused.value.code, refused.value.where["index"]) == ("E_TARGET", 3)
 
 
+@pytest.mark.parametrize("described", ["auto", ["auto"], [], "tool.password"])
+def test_functions_of_the_application_need_a_column(described, monkeypatch):
+    monkeypatch.setattr(target_survey, "Survey", lambda *given: SimpleNamespace())
+    functions = SimpleNamespace(tried=[SimpleNamespace(functions=True)])
+    with pytest.raises(RotationError, match="entry 0 is missing"):
+        target_survey.find(None, described, (), functions)
+
+
 def test_a_target_that_is_not_here_is_missing_by_its_index():
     one = survey(keyring())
     one.take({"table": "profile", "column": "Name"}, 3)

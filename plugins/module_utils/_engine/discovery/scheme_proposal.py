@@ -1,0 +1,86 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Schemes and targets for columns that nothing known opens, to paste into an inventory: names of functions, no value.
+
+Nothing is tried here. The next plan opens the values with these functions, and refuses what is not filled in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import count
+from typing import Any, NamedTuple
+
+from ..._errors.option_names import variable_of
+from ..application import model_fields
+from ..application.function_pairs import Candidates
+from ..crypto.function_names import TO_FILL_IN
+from ..crypto.schemes import FUNCTIONS, IN_DOCUMENTS
+from ..postgres.catalog import Column, Table
+from .column_types import KINDS, JsonCodec
+from .findings import Finding
+from .target_survey import AUTO, Survey
+
+# Kinds of findings that say of a column that its values may be under a key, in a format that is not known.
+UNKNOWN_FORMAT = ("format", "unproved", "silent", "encoded", "unexplained", "token_packed")
+_ASKED = {
+    "decrypt": "package.module.function that takes one stored value and returns it decrypted",
+    "encrypt": "package.module.function that takes a decrypted value and returns it as it is stored",
+}
+_ASKED_MEMBERS = "the names of the members that are encrypted"
+
+
+class OpenColumn(NamedTuple):
+    """A column that functions of the application may encrypt, and the field of its model, if it has one."""
+
+    table: Table
+    column: Column
+    field: Any = None
+
+
+def columns_of(found: Iterable[Finding], surveys: Sequence[Survey]) -> Iterator[OpenColumn]:
+    """The columns of these findings in which functions could open and write values."""
+    names = {each.column for each in found if each.kind.name in UNKNOWN_FORMAT}
+    for survey in surveys if names else ():
+        fields = {
+            (name, model_fields.column_of(field)): field for name, field in model_fields.of_models(survey.model_tables)
+        }
+        for table, columns in survey.tables.items():
+            for column in columns:
+                if table.label_of(column.name) in names and column.type in KINDS and not table.copy:
+                    field = next(filter(None, (fields.get((name, column.name)) for name in table.names)), None)
+                    yield OpenColumn(table, column, field)
+
+
+def propose(
+    columns: Iterable[OpenColumn], candidates: Callable[[Any], Candidates], schemes: Any, targets: Any
+) -> dict[str, Any]:
+    """The variables that describe these columns, next to the ``schemes`` and ``targets`` that are listed already.
+    ``candidates`` are the functions for a field."""
+    described = {} if schemes == AUTO else dict(schemes)
+    listed = [AUTO] if targets == AUTO else list(targets)
+    for table, column, field in columns:
+        scheme = _scheme(column, candidates(field))
+        name = next((name for name, each in described.items() if each == scheme), "") or _free_name(described)
+        described[name] = scheme
+        listed.append({"table": table.label, "column": column.name, "scheme": name})
+    return {variable_of("schemes"): described, variable_of("targets"): listed}
+
+
+def _scheme(column: Column, found: Candidates) -> dict[str, Any]:
+    application: dict[str, Any] = {side: _function(side, getattr(found, side)) for side in FUNCTIONS}
+    if column.type == "bytea":
+        application["binary"] = True
+    members = {IN_DOCUMENTS: [f"{TO_FILL_IN} {_ASKED_MEMBERS}"]} if isinstance(KINDS[column.type], JsonCodec) else {}
+    return {"application": application, **members}
+
+
+def _function(side: str, paths: Sequence[str]) -> str:
+    if len(paths) == 1:
+        return paths[0]
+    return f"{TO_FILL_IN} {'one of ' + ', '.join(paths) if paths else _ASKED[side]}"
+
+
+def _free_name(taken: Mapping[str, Any]) -> str:
+    names = (f"own_{number}" if number > 1 else "own" for number in count(1))
+    return next(name for name in names if name not in taken)
