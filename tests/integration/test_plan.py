@@ -176,6 +176,34 @@ def test_the_applications_own_functions_are_proposed_for_a_format_that_nothing_k
     assert "CANARY" not in made.text + ready.text
 
 
+SEARCH = """
+import hmac
+from django.conf import settings
+
+def blind_index(email):
+    return hmac.new(settings.SECRET_KEY.encode(), email.lower().encode(), "sha256").hexdigest()
+"""
+
+
+def test_a_table_of_hashes_alone_is_named_only_if_the_application_hashes_with_a_key(site: Site) -> None:
+    site.sql("CREATE TABLE subscriber (id int PRIMARY KEY, email_hash text, file_hash text)")
+    made = "encode(sha256(n::text::bytea), 'hex'), encode(sha256((n || 'x')::bytea), 'hex')"
+    site.sql(f"INSERT INTO subscriber SELECT n, {made} FROM generate_series(1, 20) AS n")
+    without = site.play("plan")
+    assert without.code == 0, without.text
+    assert "subscriber" not in without.text
+    (site.project / "core/search.py").write_text(SEARCH, encoding="utf-8")
+    named = site.play("plan")
+    assert named.code == 0, named.text
+    text = " ".join(named.text.split())
+    assert "warn subscriber.email_hash: a hash by its name and length" in text
+    assert "SECRET_KEY, which is rotated: core/search.py:6 blind_index" in text
+    assert "subscriber.file_hash" not in text
+    checked = site.play("rotate", "--check", "-v")
+    assert checked.code == 0, checked.text
+    assert "subscriber.email_hash: a hash by its name and length" in " ".join(checked.text.split())
+
+
 @pytest.mark.thorough
 def test_every_row_of_a_finding_is_in_a_file_that_the_message_names(site: Site) -> None:
     site.sql("UPDATE customer_userprofile SET _phone_number_encrypted = 'CANARY ' || id WHERE id <= 50")

@@ -54,7 +54,7 @@ from .rewrite.worker_pool import Crew, Stop
 
 NOTHING: Mapping[str, str] = MappingProxyType({})
 SEVERAL = "is command, whose work is one transaction, and the application has several databases"
-DOUBTFUL = ("sparse", "digest")  # kinds of findings
+DOUBTFUL = ("sparse", "digest", "keyed_hash")  # kinds of findings
 TRIAL = "trial"  # in place of a stage: the application under new values that are thrown away
 
 
@@ -467,6 +467,7 @@ class Application:
         ]
         found += out_of_reach.in_other_databases(self.settlements)
         surveys = [survey for _, survey in self.parts]
+        accounting.put_hashes(surveys, self._hashing)
         found += accounting.keys(surveys, self.keyring, self.keys, self.uses)
         shared = shared_values.of_variables(self.keyring, self.env(), self.keys, self._uses_of)
         found += unsettled(shared, self.settlements)
@@ -490,8 +491,7 @@ class Application:
 
     def uses(self) -> dict[str, list[key_uses.Use]]:
         """Who uses each key in code, by its name. It reads the source of the project and its applications."""
-        spelled = self._spellings()
-        scanned = self._uses_of(set().union(*spelled.values()))
+        spelled, scanned = self._spellings(), self._uses_of_keys()
         of_django = {"SECRET_KEY": key_uses.of_django()}
         known = (scanned, self.read_at_start, of_django)
         return {
@@ -502,6 +502,23 @@ class Application:
     def _spellings(self) -> dict[str, set[str]]:
         """By each key, its name and those of the settings that it feeds."""
         return {name: {name, *self.keyring.settings_fed_by(name)} for name in self.keyring.names}
+
+    def _uses_of_keys(self) -> Mapping[str, list[key_uses.Use]]:
+        """Who reads the keys and the settings that they feed, and who calls what hashes with SECRET_KEY."""
+        return self._uses_of({key_uses.SALTED_HMAC}.union(*self._spellings().values()))
+
+    def _hashing(self) -> dict[str, list[key_uses.Use]]:
+        """Where the application hashes data with each key."""
+        from .application import keyed_hashes
+
+        found = keyed_hashes.find(self.project_dir, key_uses.installed_folders(), self._uses_of_keys())
+        salted = {"SECRET_KEY": {key_uses.SALTED_HMAC}}
+        return {
+            key: sorted(
+                {use for name in names for each in (name, *salted.get(name, ())) for use in found.get(each, ())}
+            )
+            for key, names in sorted(self._spellings().items())
+        }
 
     def _uses_of(self, names: Collection[str]) -> Mapping[str, list[key_uses.Use]]:
         """Who reads these names, by the source of the project and its applications, which is read once for them."""
@@ -587,8 +604,8 @@ class Application:
         columns = [*scheme_proposal.columns_of(found, [survey for _, survey in self.parts])]
         if not columns:
             return {}
-        uses, folders = self._uses_of(set().union(*self._spellings().values())), key_uses.installed_folders()
-        code = function_pairs.find(self.project_dir, folders, uses)
+        uses = {name: uses for name, uses in self._uses_of_keys().items() if name != key_uses.SALTED_HMAC}
+        code = function_pairs.find(self.project_dir, key_uses.installed_folders(), uses)
         return scheme_proposal.propose(columns, code.candidates, self.described.schemes, self.described.targets)
 
     def _notices(self) -> Iterator[dict[str, str]]:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import ast
 import os
-import re
 import sys
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -41,9 +40,6 @@ VERBS = (
     ("dumps", "loads"),
 )
 _NAMED = VERBS[:2]  # verbs that say what a single function does, and what one does that calls it
-# Files that are no code of the application's values, and folders of installed packages.
-_OTHER_CODE = re.compile(r"(?:^|/)(?:tests?/|migrations/|tests?\.py$|conftest\.py$|test_[^/]*$)")
-_PACKAGES = re.compile(r"/(?:site|dist)-packages/")
 
 
 class OwnFunction(NamedTuple):
@@ -108,22 +104,15 @@ def find(project_dir: str, folders: Mapping[str, str], uses: Mapping[str, Sequen
     for use in chain.from_iterable(uses.values()):
         lines.setdefault(use.file, set()).add(use.line)
     modules = {os.path.realpath(path): name for name, path in _loaded_files() if name != "__main__"}
-    found = []
-    for path, shown in key_uses.sources(project_dir, _own(folders)):
-        if shown in lines and not _OTHER_CODE.search(shown) and (tree := key_uses.parse(path)):
-            module = modules.get(os.path.realpath(path)) or _importable(shown)
-            found.append(_of_module(_TopLevel(tree, lines[shown]), module))
+    found = [
+        _of_module(_TopLevel(source.tree, lines[source.shown]), modules.get(source.path) or _importable(source.shown))
+        for source in key_uses.own_sources(project_dir, folders, lines)
+    ]
     return CodeOfKeys(
         sorted(pair for code in found for pair in code.pairs),
         sorted(each for code in found for each in code.encrypt),
         sorted(each for code in found for each in code.decrypt),
     )
-
-
-def _own(folders: Mapping[str, str]) -> dict[str, str]:
-    """Those that are no installed packages, and that of the settings: some applications are such a package."""
-    settings = os.environ.get("DJANGO_SETTINGS_MODULE", "").partition(".")[0]
-    return {name: path for name, path in folders.items() if name == settings or not _PACKAGES.search(path)}
 
 
 def _loaded_files() -> Iterator[tuple[str, str]]:

@@ -11,19 +11,25 @@ from __future__ import annotations
 
 import ast
 import os
+import re
 import sys
 import time
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import FrameType
-from typing import Any, TypedDict
+from typing import Any, NamedTuple, TypedDict
 
 MOST_FILES = 5000  # that are opened
 MOST_SECONDS = 20.0
 LARGEST = 1_000_000  # bytes of a source file
 # Folders of a project that hold no code of its own.
 _PASSED_OVER = {"node_modules", "__pycache__", "site-packages", "venv", "env", "build", "dist", "static", "media"}
+# Files that are no code of the application's values, and folders of installed packages.
+_OTHER_CODE = re.compile(r"(?:^|/)(?:tests?/|migrations/|tests?\.py$|conftest\.py$|test_[^/]*$)")
+_PACKAGES = re.compile(r"/(?:site|dist)-packages/")
 READS_VARIABLE, ASKS = "reads the variable", "asks"
+# Of django.utils.crypto: it hashes with SECRET_KEY, unless it is called with another secret.
+SALTED_HMAC = "salted_hmac"
 # What Django and its own applications do with SECRET_KEY: what it is, and the application that must be installed.
 # Sources: django/core/signing.py, django/utils/crypto.py (salted_hmac), and the modules named here.
 OF_DJANGO: tuple[tuple[str, str, str, str], ...] = (
@@ -81,7 +87,7 @@ def scan(project_dir: str, names: Collection[str], folders: Mapping[str, str]) -
     """Who reads one of these ``names`` in the project and in ``folders``: installed packages by their import name."""
     found = Scan()
     end = time.monotonic() + MOST_SECONDS
-    for opened, (path, shown) in enumerate(sources(project_dir, folders)):
+    for opened, (path, shown) in enumerate(_sources(project_dir, folders)):
         if opened >= MOST_FILES or time.monotonic() > end:
             found.cut_off = True
             break
@@ -104,7 +110,25 @@ def installed_folders() -> dict[str, str]:
     }
 
 
-def sources(project_dir: str, folders: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+class OwnSource(NamedTuple):
+    """A source file of the application: its real path, how it is shown, and what it has."""
+
+    path: str
+    shown: str
+    tree: ast.Module
+
+
+def own_sources(project_dir: str, folders: Mapping[str, str], files: Collection[str]) -> Iterator[OwnSource]:
+    """Those of these ``files``, as they are shown, that are code of the application: of the project, or of ``folders``
+    that are no installed packages but for that of the settings. Tests and migrations are no such code."""
+    settings = os.environ.get("DJANGO_SETTINGS_MODULE", "").partition(".")[0]
+    own = {name: path for name, path in folders.items() if name == settings or not _PACKAGES.search(path)}
+    for path, shown in _sources(project_dir, own):
+        if shown in files and not _OTHER_CODE.search(shown) and (tree := parse(path)):
+            yield OwnSource(os.path.realpath(path), shown, tree)
+
+
+def _sources(project_dir: str, folders: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     """Every source file once, the project's own first, with the path by which it is shown."""
     seen = set()
     for path in _walk(project_dir):
@@ -154,13 +178,13 @@ def _of_tree(tree: ast.AST, shown: str, names: Collection[str]) -> Iterator[tupl
         node, function = waiting.pop()
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
             function = f"{function}.{node.name}".lstrip(".")
-        for name, what in _of_node(node):
+        for name, what in names_read(node):
             if name in names:
                 yield name, Use(shown, getattr(node, "lineno", 0), function, what)
         waiting += [(child, function) for child in ast.iter_child_nodes(node)]
 
 
-def _of_node(node: ast.AST) -> Iterator[tuple[str, str]]:
+def names_read(node: ast.AST) -> Iterator[tuple[str, str]]:
     """The names that a node reads, and how."""
     if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load):
         yield node.attr, "reads the setting"

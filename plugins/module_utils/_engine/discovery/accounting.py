@@ -113,6 +113,8 @@ class _Judge:
             self.found.put("ignored_tokens", name)
         elif judged.verdict == unexplained.UNEXPLAINED:
             self.found.put("unexplained", name, found=_format_verdict(judged, values))
+        elif judged.hashed and name not in self.ignored:
+            self.survey.hashes.append(name)
 
 
 def _open_columns(
@@ -198,6 +200,17 @@ def _is_candidate(read: sql.Composable) -> sql.Composable:
     """SQL for whether a text has a long word with a digit, of which nothing is known."""
     names = {"read": read, "word": sql.Literal(LONG_WORD), "known": sql.Literal(KNOWN_WORD)}
     return sql.SQL("{read} ~ {word} AND {read} ~ '[0-9]' AND {read} !~* {known}").format(**names)
+
+
+def put_hashes(surveys: Sequence[Survey], hashing: Callable[[], Mapping[str, Sequence[Use]]]) -> None:
+    """Put down the columns of hashes, if the application hashes with keys that are rotated: nobody knows which of them
+    it makes so. ``hashing`` says where it does, by the key, which takes a while."""
+    unnamed = [(survey, sorted({*survey.hashes}.difference(survey.findings.columns("digest")))) for survey in surveys]
+    made = {key: uses for key, uses in hashing().items() if uses} if any(columns for _, columns in unnamed) else {}
+    places = _format_uses([use for uses in made.values() for use in uses])
+    for survey, columns in unnamed if made else ():
+        for column in columns:
+            survey.findings.put("keyed_hash", column, keys=", ".join(made), uses=places)
 
 
 def keys(
@@ -299,7 +312,7 @@ def planned_keys(
 
 def _hashes(surveys: Sequence[Survey]) -> str:
     """The columns of hashes that nothing explains: whoever lists a key may rotate the one that they are made with."""
-    columns = sorted({column for survey in surveys for column in survey.findings.columns("digest")})
+    columns = sorted({column for survey in surveys for column in survey.findings.columns("digest", "keyed_hash")})
     if not columns:
         return ""
     return f". Hashes in {', '.join(columns)} may be made with it: once it is rotated, a search by them finds nothing"

@@ -154,6 +154,12 @@ _ROWS = (
         "or searches by it find nothing.",
     ),
     warn(
+        "keyed_hash",
+        "a hash by its name and length, and the application hashes with {keys}, which is rotated: {uses}",
+        "If the column is made so, have the application recreate it after the rotation, or searches by it find "
+        'nothing. If not: O(settlements): {{{column}: {{not_ours: "reason"}}}}.',
+    ),
+    warn(
         "blank",
         "made of an empty value in rows without a token: there it stays under the old keys",
         "Have the application recreate it there after the rotation, or a search for an empty value finds none of "

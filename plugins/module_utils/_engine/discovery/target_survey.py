@@ -259,6 +259,7 @@ class Survey:
         self.missing: dict[int, tuple[str, str]] = {}
         self.closed: list[ClosedColumn] = []  # columns of which nothing opens
         self.ignored: list[ClosedColumn] = []  # columns that a person left out
+        self.hashes: list[str] = []  # columns that are explained as hashes, by their names
         self.unopened: dict[str, list[bytes]] = {}  # by column, tokens that nothing opens
         self.inside: dict[str, list[bytes]] = {}  # by column, plaintexts that are such tokens
         self.besides: dict[str, set[str]] = {}  # by target, schemes that open what its own does not

@@ -40,6 +40,7 @@ class Explanation:
     what: str = ""
     member: str = ""
     count: int = 0  # of the values that nothing explains
+    hashed: bool = False  # whether the name says that they are hashes, as those of a blind index are
 
 
 # Bytes of the digests that are in use: MD5, SHA-1, SHA-224, SHA-256, SHA-384, SHA-512.
@@ -56,6 +57,11 @@ _SIZES: dict[str, Callable[[int], int]] = {
 _SAYS_DIGEST = re.compile(
     r"(?:hash|digest|check_?sum|md5|(?:finger|thumb)_?print|hmac)(?:es|ed|s)?(?![a-z])|sha_?\d|"
     r"(?<![a-z])(?:bidx|blind)s?(?![a-z])",
+)
+# Digests of files and such, which no key makes.
+_OF_CONTENT = re.compile(
+    r"check_?sum|(?<![a-z])(?:file|content|object|body|image|artifact|blob|commit)s?(?![a-z])|"
+    r"^(?:md5|sha_?\d+|(?:finger|thumb)_?print)$"
 )
 # These name an ID, which an application may encrypt, and what it then stores is longer.
 _SAYS_ID = re.compile(
@@ -180,7 +186,8 @@ def _as_digest(random: Sequence[Look], name: str) -> Explanation | None:
         or (length in IDS and _says(_SAYS_ID, name))
         or (length == UUID and _says(_SAYS_UUID, name))
     ):
-        return Explanation(EXPLAINED, f"a digest or random ID of {length} bytes")
+        what = f"a digest or random ID of {length} bytes"
+        return Explanation(EXPLAINED, what, hashed=_says(_SAYS_DIGEST, name) and not _says(_OF_CONTENT, name))
     if _says(_MAY_SAY_DIGEST, name) or (length in LONG_IDS and _says(_SAYS_ID, name)):
         what = f"as long as a digest of {length} bytes, and as ciphertext can be: {len(random)} of the values"
         return Explanation(SPARSE, what)

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import pytest
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine import rotation
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.application import lasting_caches
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.application.key_uses import Use
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto import schemes
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.key_set import KeySet
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.keyring import (
@@ -74,6 +75,7 @@ class Part:
         self.closed = self.ignored = []
         self.tables = {}
         self.unopened = {}
+        self.hashes = found.get("hashes", [])
         self.inside = found.get("inside", {})
         self.besides = found.get("besides", {})
         self.missing = {}
@@ -166,6 +168,41 @@ def test_a_key_that_no_value_is_under_may_be_the_one_of_a_blind_index(target):
     (found,) = rotation.accounting.keys([part], ring, [], dict)
     assert found.column == "INDEX_KEY"
     assert "Hashes in profile.name_bidx may be made with it" in str(found.as_error())
+
+
+HASHING = {"INDEX_KEY": [Use("core/search.py", 7, "index", "hashes with it")], "EU_KEY": []}
+
+
+@pytest.mark.parametrize(("hashing", "named"), [(HASHING, ["users.mail_hash"]), ({"EU_KEY": []}, [])])
+def test_hashes_without_a_token_next_to_them_are_named_if_code_hashes_with_a_key(hashing, named):
+    part = Part(hashes=["users.mail_hash", "profile.name_bidx"])
+    part.findings.put("digest", "profile.name_bidx")
+    rotation.accounting.put_hashes([part], lambda: hashing)
+    found = part.findings.of("keyed_hash")
+    assert [each.column for each in found] == named
+    for each in found:
+        assert each.what.endswith("hashes with INDEX_KEY, which is rotated: core/search.py:7 index (hashes with it)")
+        assert 'key_rotation_settlements: {users.mail_hash: {not_ours: "reason"}}' in each.todo
+    assert [each.column for each in rotation.Application([(part, part)], None, [], "", None, {}).doubtful()] == [
+        "profile.name_bidx",
+        *named,
+    ]
+
+
+def test_without_a_hash_to_name_no_code_is_read():
+    rotation.accounting.put_hashes([Part(hashes=[])], lambda: pytest.fail("read"))
+
+
+def test_what_hashes_with_secret_key_unsaid_counts_as_a_use_of_it(monkeypatch, tmp_path):
+    (tmp_path / "search.py").write_text("def index(mail):\n  return salted_hmac('mail', mail)\n")
+    monkeypatch.setattr(rotation.key_uses, "installed_folders", dict)
+    keys = KeySet({"SECRET_KEY": "CANARY", "INDEX_KEY": "x"})
+    ring = Keyring({}, {"current": keys}, ApplicationSettings(lambda name: None))
+    application = rotation.Application([], ring, [], "", None, {}, project_dir=str(tmp_path))
+    assert {key: list(map(str, uses)) for key, uses in application._hashing().items()} == {
+        "INDEX_KEY": [],
+        "SECRET_KEY": ["search.py:2 index (hashes with it)"],
+    }
 
 
 def test_a_plan_proposes_the_key_of_an_inner_layer_that_the_env_file_has(planned):

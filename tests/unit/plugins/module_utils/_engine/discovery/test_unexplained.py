@@ -535,7 +535,20 @@ PEM = f"-----BEGIN {{}}-----\n{base64.encodebytes(CHANCE.randbytes(600)).decode(
     ],
 )  # fmt: skip
 def test_random_data_that_is_known_is_explained(place: str, value: Any, what: str) -> None:
-    assert unexplained.classify([value] * 3, place) == unexplained.Explanation("explained", what)
+    found = unexplained.classify([value] * 3, place)
+    assert (found.verdict, found.what) == ("explained", what)
+
+
+@pytest.mark.parametrize(
+    ("name", "hashed"),
+    [
+        *((name, True) for name in ("email_hash", "mail_bidx", "phoneDigest", "ssn_hmac", "email_sha256")),
+        *((name, False) for name in ("etag", "checksum", "file_hash", "sha256", "content_md5", "fingerprint", "id")),
+    ],
+)
+def test_hashes_of_values_are_told_from_those_of_content_and_from_ids(name: str, hashed: bool) -> None:
+    found = unexplained.classify([CHANCE.randbytes(32).hex() for _ in range(3)], f"a.{name}")
+    assert (found.verdict, found.hashed) == ("explained", hashed)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,170 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Where the application hashes values with a key, as for a blind index, by its source: nothing is called.
+
+A call counts if a key and other data go into it. The hash of a key, with or without a salt, is another key. A hash that
+is compared at once is of a signature, and one next to a cipher is of a token: neither is in a column of hashes.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from . import key_uses
+from .key_uses import SALTED_HMAC, Use
+
+WITH_SECRET = 3  # arguments of SALTED_HMAC with a secret
+_MODULES = {"hmac", "hashlib"}
+_NAMES = {SALTED_HMAC, "HMAC", "md5", "sha1", "sha224", "sha256", "sha384", "sha512", "blake2b", "blake2s"}
+_OF_OTHER_USE = {"compare_digest", "constant_time_compare", "verify", "encryptor", "decryptor"}
+_NO_DATA = re.compile(r"(?:^|_)(?:cls|salt|nonce|iv|info|key|secret|purpose|context|version)s?$")  # parameters
+_Function = (ast.FunctionDef, ast.AsyncFunctionDef)
+
+
+def find(project_dir: str, folders: Mapping[str, str], uses: Mapping[str, Collection[Use]]) -> dict[str, list[Use]]:
+    """The calls of the project, and of its own ones of ``folders``, that hash with one of the keys whose ``uses`` these
+    are, by the key."""
+    found: dict[str, set[Use]] = {}
+    files = {use.file for each in uses.values() for use in each}
+    for source in key_uses.own_sources(project_dir, folders, files):
+        for key in uses:
+            for line, function in _Module(source.tree, key).hashes():
+                found.setdefault(key, set()).add(Use(source.shown, line, function, "hashes with it"))
+    return {key: sorted(each) for key, each in sorted(found.items())}
+
+
+@dataclass
+class _Module:
+    """A module, with the names in it that stand for ``key``: those of attributes begin with a dot."""
+
+    tree: ast.Module
+    key: str
+    _keys: set[str] = field(default_factory=set)  # everywhere in the module
+    _passed: dict[str, set[str]] = field(default_factory=dict)  # by function, the parameters that receive the key
+
+    def __post_init__(self) -> None:
+        made = [node for name, node in _functions_in(self.tree) if name.endswith("__init__")]
+        # Attributes that an object is made with: they are no data, as those of a model are.
+        self._state = {name for node in made for each in ast.walk(node) for name in _targets(each) if name[0] == "."}
+        self._functions = {node.name: node for node in self.tree.body if isinstance(node, _Function)}
+        size = -1
+        while size != (size := len(self._keys) + sum(map(len, self._passed.values()))):
+            self._learn()
+
+    def hashes(self) -> Iterator[tuple[int, str]]:
+        """The line and the function of each call that hashes other data with the key."""
+        for name, node in _functions_in(self.tree):
+            calls = [each for each in ast.walk(node) if isinstance(each, ast.Call)]
+            hashing = [call for call in calls if _is_hash(call)]
+            if not hashing or any(_called(call) in _OF_OTHER_USE for call in calls):
+                continue
+            taken = [each for call in calls if call in hashing or _called(call) == "update" for each in _taken(call)]
+            keys = self._keys_in(node)
+            data = self._spread(node, {*_data_of(node)} - keys, is_key=False)
+            with_key = any(self._has(each, keys, is_key=True) for each in taken) or self._is_implicit(hashing)
+            if with_key and any(self._has(each, data, is_key=False) for each in taken):
+                yield hashing[0].lineno, name
+
+    def _learn(self) -> None:
+        """Follow the key one step: into variables and attributes, out of functions, and to those that are called."""
+        statements = [node for node in self.tree.body if not isinstance(node, (*_Function, ast.ClassDef))]
+        self._keys |= self._spread(ast.Module(statements, []), self._keys, is_key=True)
+        for name, node in _functions_in(self.tree):
+            keys = self._keys_in(node)
+            self._keys |= {each for each in keys if each.startswith(".")}
+            returned = [each.value for each in ast.walk(node) if isinstance(each, ast.Return) and each.value]
+            if name in self._functions and not _parameters(node):
+                self._keys |= {name for each in returned if self._has(each, keys, is_key=True)}
+            for call in (each for each in ast.walk(node) if isinstance(each, ast.Call)):
+                self._pass_on(call, keys)
+
+    def _pass_on(self, call: ast.Call, keys: Collection[str]) -> None:
+        function = self._functions.get(call.func.id) if isinstance(call.func, ast.Name) else None
+        if function is not None:
+            given = [*zip(_parameters(function), call.args), *((each.arg or "", each.value) for each in call.keywords)]
+            received = {name for name, value in given if self._has(value, keys, is_key=True)}
+            self._passed.setdefault(function.name, set()).update(received)
+
+    def _keys_in(self, node: ast.AST) -> set[str]:
+        passed = self._passed.get(getattr(node, "name", ""), set())
+        return self._spread(node, self._keys | passed, is_key=True)
+
+    def _spread(self, node: ast.AST, names: Collection[str], *, is_key: bool) -> set[str]:
+        """These names, and those to which an expression with one of them is assigned."""
+        found = {*names}
+        assigned = [
+            (_targets(each), each.value) for each in ast.walk(node) if isinstance(each, _ASSIGNING) if each.value
+        ]
+        for _ in assigned:
+            new = {name for targets, value in assigned if self._has(value, found, is_key=is_key) for name in targets}
+            if new <= found:
+                break
+            found |= new
+        return found
+
+    def _has(self, node: ast.AST, names: Collection[str], *, is_key: bool) -> bool:
+        """Whether an expression has one of these names; or reads the key itself, if they are its names."""
+        waiting = [node]
+        while waiting:
+            each = waiting.pop()
+            own = each.id if isinstance(each, ast.Name) else f".{each.attr}" if isinstance(each, ast.Attribute) else ""
+            if own in names or (is_key and self.key in (name for name, _ in key_uses.names_read(each))):
+                return True
+            if is_key or own not in self._state | self._keys:
+                waiting += ast.iter_child_nodes(each)
+        return False
+
+    def _is_implicit(self, hashing: Iterable[ast.Call]) -> bool:
+        calls = (call for call in hashing if self.key == SALTED_HMAC == _called(call))
+        return any(
+            len(call.args) < WITH_SECRET and "secret" not in (each.arg for each in call.keywords) for call in calls
+        )
+
+
+_ASSIGNING = (ast.Assign, ast.AnnAssign, ast.AugAssign, ast.NamedExpr)
+
+
+def _targets(node: ast.AST) -> list[str]:
+    targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
+    parts = [part for each in targets if each for part in ast.walk(each)]
+    return [part.id for part in parts if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store)] + [
+        f".{part.attr}" for part in parts if isinstance(part, ast.Attribute) and isinstance(part.ctx, ast.Store)
+    ]
+
+
+def _functions_in(node: ast.AST, inside: str = "") -> Iterator[tuple[str, ast.AST]]:
+    """Every function of a module and of its classes, by its name with that of the class."""
+    for each in ast.iter_child_nodes(node):
+        if isinstance(each, _Function):
+            yield f"{inside}{each.name}", each
+        elif isinstance(each, ast.ClassDef):
+            yield from _functions_in(each, f"{inside}{each.name}.")
+
+
+def _parameters(node: ast.AST) -> list[str]:
+    taken: ast.arguments = node.args  # type: ignore[attr-defined]
+    return [each.arg for each in (*taken.posonlyargs, *taken.args, *taken.kwonlyargs)]
+
+
+def _data_of(node: ast.AST) -> Iterator[str]:
+    """The names in a function that stand for data: parameters, and what its loops go over."""
+    yield from (name for name in _parameters(node) if not _NO_DATA.search(name))
+    for each in ast.walk(node):
+        if isinstance(each, (ast.For, ast.comprehension)):
+            yield from (part.id for part in ast.walk(each.target) if isinstance(part, ast.Name))
+
+
+def _called(call: ast.Call) -> str:
+    return getattr(call.func, "id", "") or getattr(call.func, "attr", "")
+
+
+def _is_hash(call: ast.Call) -> bool:
+    owner = getattr(call.func, "value", None)
+    return _called(call) in _NAMES or (isinstance(owner, ast.Name) and owner.id in _MODULES - {_called(call)})
+
+
+def _taken(call: ast.Call) -> list[ast.expr]:
+    return [*call.args, *(each.value for each in call.keywords)]
