@@ -25,7 +25,7 @@ LARGEST = 1_000_000  # bytes of a source file
 # Folders of a project that hold no code of its own.
 _PASSED_OVER = {"node_modules", "__pycache__", "site-packages", "venv", "env", "build", "dist", "static", "media"}
 # Files that are no code of the application's values, and folders of installed packages.
-_OTHER_CODE = re.compile(r"(?:^|/)(?:tests?/|migrations/|tests?\.py$|conftest\.py$|test_[^/]*$)")
+_OTHER_CODE = re.compile(r"(?:^|/)(?:(?:unit|\w*_)?(?:tests?|migrations)/|tests?\.py$|conftest\.py$|test_[^/]*$)")
 _PACKAGES = re.compile(r"/(?:site|dist)-packages/")
 READS_VARIABLE, ASKS = "reads the variable", "asks"
 # Of django.utils.crypto: it hashes with SECRET_KEY, unless it is called with another secret.

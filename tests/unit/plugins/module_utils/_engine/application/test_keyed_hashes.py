@@ -101,6 +101,14 @@ def test_what_is_no_hash_of_data_with_a_key(tmp_path, code):
     assert find(tmp_path, code) == []
 
 
-def test_tests_are_no_code_of_the_application(tmp_path):
+@pytest.mark.parametrize(
+    ("name", "counts"),
+    [
+        *((f"shop/{name}", False) for name in ("tests/search.py", "db_migrations/0002_index.py", "test_search.py")),
+        ("unittests/search.py", False),
+        ("contests/search.py", True),
+    ],
+)
+def test_tests_and_migrations_are_no_code_of_the_application(tmp_path, name, counts):
     code = "def index(mail):\n  return hmac.new(settings.INDEX_KEY, mail, 'sha256')"
-    assert find(tmp_path, code, "shop/tests/test_search.py") == []
+    assert bool(find(tmp_path, code, name)) is counts
