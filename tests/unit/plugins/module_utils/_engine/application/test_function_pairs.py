@@ -39,6 +39,11 @@ def find(folder: Path, modules: dict[str, str], packages: dict[str, str] | None 
             "save", "view", id="by what they call",
         ),
         pytest.param(
+            "def tool_encrypt(x): return cipher().encrypt(x)\ndef save(x): return cipher().encrypt(x)\n"
+            "def view(x): return cipher().decrypt(x)",
+            "tool_encrypt", "view", id="a name before what another one calls",
+        ),
+        pytest.param(
             "KEY = settings.FIELD_KEY\ndef encrypt(x): return of(KEY)\ndef decrypt(x, key=None): return of(KEY)",
             "encrypt", "decrypt", id="a key that the module keeps",
         ),
