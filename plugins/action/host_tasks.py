@@ -36,6 +36,9 @@ class ActionModule(RotationAction):
         run_parts(self, parts, all_of_them=options["all"])
         return batch_result(parts, all_of_them=options["all"], fatal=options["fatal"])
 
+    def _tell_dry(self, args: TaskArguments, result: TaskResult) -> None:
+        """Each of the modules has said what it would do."""
+
     def _part(self, name: str, module: str, own: Mapping[str, Any]) -> Part:
         if module not in WORK:
             advice = f"Its names are {_listed(WORK)}."

@@ -8,6 +8,7 @@ from ansible.utils.display import Display
 
 from ..module_utils._errors.base import RotationError
 from ..module_utils._options.rotation_options import ROTATION_CHECKLIST
+from ..module_utils._record.events import is_compromise
 from ..plugin_utils._checklist import checklist, compromise
 from ..plugin_utils._checklist.checklist_file import write_checklist
 from ..plugin_utils._checklist.item import checklist_options
@@ -28,8 +29,10 @@ class ActionModule(RecordAction):
         return result
 
     def act(self, options: TaskArguments) -> TaskResult:
+        if options["planned"]:
+            options = {**options, "compromised": is_compromise(options["reason"])}
         seen = observe(self.log(options), options["rotation_id"], checklist_options(options))
-        items = checklist.judge_items(seen, options["accept"])
+        items = checklist.judge_items(seen, options["accept"], planned=options["planned"])
         if options["compromised"]:
             lines.show(list(compromise.what_happens(seen, options["rotation_id"])), "Compromise")
         lines.show(checklist.table(items, whole=Display().verbosity > 0), "Checklist")

@@ -64,6 +64,12 @@ options:
       - What becomes of the users' sessions, C(fallbacks), C(resign) or C(drop). Empty if nothing is done about them.
     type: str
     default: ""
+  planned:
+    description:
+      - Whether a plan is being made. What the plan shows itself is left out then. What is asked when a rotation starts,
+        such as its window and who approved it, is skipped.
+    type: bool
+    default: false
   compromised:
     description: Whether the keys in use are compromised. What will happen is then displayed first.
     type: bool

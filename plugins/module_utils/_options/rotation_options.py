@@ -87,6 +87,7 @@ ROTATION_CHECKLIST: Spec = {
     "method": {"type": "str", "default": "direct"},
     "fence": {"type": "str", "choices": ["auto", "off"], "default": "auto"},
     "sessions": {"type": "str", "default": ""},
+    "planned": {"type": "bool", "default": False},
     "compromised": {"type": "bool", "default": False},
     "backup_proof": {"type": "str", "default": "full"},
     "backup_engine": {"type": "str", "default": "pg_dump"},

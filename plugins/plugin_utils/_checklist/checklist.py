@@ -77,6 +77,9 @@ ACCEPTABLE = (
     "caches",
     "fence",
 )
+# Of these, a plan shows the first ones itself, and the others are asked when a rotation starts.
+OF_PLAN = ("census", "plan", "runs")
+AT_START = ("rehearsal", "window", "notified", "authorized")
 # What a discovery with the keys of the store finds in an application that has others, or whose store is not its own.
 DISCOVERED = ("E_FIELD_", "E_FINDINGS", "E_NO_TARGETS", "E_OTHER_KEYS", "E_UNEXPLAINED", "E_UNPROVED", "E_WRONG_KEY")
 # An error of the first kind in one item is why others have errors of the second kind.
@@ -89,8 +92,9 @@ MARKS = {STOP: "STOP", WARN: "warn", SKIP: "skip", OK: "ok  "}  # problems first
 WIDTH = 120
 
 
-def judge_items(seen: Observations, accepted: Sequence[str]) -> list[ChecklistItem]:
-    """Every item, in order. One that is accepted by name warns where it would stop. Raises E_OPTION."""
+def judge_items(seen: Observations, accepted: Sequence[str], *, planned: bool = False) -> list[ChecklistItem]:
+    """Every item, in order; for a plan, those that it does not show itself. One that is accepted by name warns where it
+    would stop. Raises E_OPTION."""
     for name in accepted:
         if name not in ACCEPTABLE:
             raise InvalidOption(
@@ -98,9 +102,11 @@ def judge_items(seen: Observations, accepted: Sequence[str]) -> list[ChecklistIt
                 found=f"has {name}, which cannot be accepted",
                 advice=f"These can: {', '.join(ACCEPTABLE)}.",
             )
-    items = {name: check(seen) for name, check in CHECKS.items()}
+    items = {name: check(seen) for name, check in CHECKS.items() if not (planned and name in OF_PLAN)}
+    if planned:
+        items.update({name: ChecklistItem(name, SKIP, "asked when a rotation starts") for name in AT_START})
     for root, codes, consequences in ROOTS:
-        if items[root].seen.startswith(codes):
+        if root in items and items[root].seen.startswith(codes):
             items.update(_consequences(root, consequences, items))
     items = _folded(items)
     return [_accepted(item) if name in accepted else item for name, item in items.items()]

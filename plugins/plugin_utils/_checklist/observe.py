@@ -36,7 +36,7 @@ def observe(log: RotationLog, rotation_id: str, options: ChecklistOptions) -> Ob
     name, first = next(iter(hosts.items()))
     return Observations(
         hosts=hosts,
-        census=first.get("django_census", {}),
+        census=first.get("django_census") or _of_plan(first.get("django_plan", {})),
         plan=first.get("django_plan_info", {}),
         backup=first.get("postgresql_backup", {}),
         kept=first.get("postgresql_backup_info", {}).get("backups") or [],
@@ -59,6 +59,12 @@ def results_by_host(variables: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
         results = {**_outcomes(shown, "host"), **_others(shown), **({} if found else _outcomes(shown, "backup_host"))}
         found[host] = {OBSERVATION_NAMES.get(name, name): result for name, result in results.items()}
     return found
+
+
+def _of_plan(planned: Mapping[str, Any]) -> dict[str, Any]:
+    """The targets of a plan as those of a census."""
+    targets = planned.get("plan", {}).get("targets", ())
+    return {"targets": [{**target, "table": target["column"].rpartition(".")[0]} for target in targets]}
 
 
 def _refuse_unfit(options: ChecklistOptions) -> None:
