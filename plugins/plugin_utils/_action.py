@@ -24,7 +24,7 @@ from ..module_utils._options.shared_options import KEYS, ROTATION
 from ..module_utils._record.rotation_id import checked
 from ..module_utils._record.run_lease import Lease, describe_holder
 from ..module_utils._record.writer import Record
-from ..module_utils._stores.store import Store
+from ..module_utils._stores.store_interface import Store
 from ._host_caller import COLLECTION, HostCaller
 from ._keys import listed_keys
 from ._keys.key_store import LOOKUP, open_store, path_from_inventory, state_folder

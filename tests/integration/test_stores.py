@@ -32,7 +32,7 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base i
 from ansible_collections.tetech.key_rotation.plugins.module_utils._stores import aws_secrets_manager as aws
 from ansible_collections.tetech.key_rotation.plugins.module_utils._stores.history import History
 from ansible_collections.tetech.key_rotation.plugins.module_utils._stores.server import SIGNING
-from ansible_collections.tetech.key_rotation.plugins.module_utils._stores.store import UNKNOWN, Store
+from ansible_collections.tetech.key_rotation.plugins.module_utils._stores.store_interface import UNKNOWN, Store
 from ansible_collections.tetech.key_rotation.plugins.module_utils._system import atomic_file
 from ansible_collections.tetech.key_rotation.plugins.plugin_utils._keys import key_store
 from botocore.client import BaseClient

@@ -28,7 +28,7 @@ from .._errors.store import (
 )
 from .._record import sshsig
 from .history import History, HistoryDocument, Version, are_values
-from .store import UNKNOWN, Store
+from .store_interface import UNKNOWN, Store
 
 SENDABLE = re.compile(r"[!-~]*")  # what HTTP clients put into a header and into no other encoding
 LOOPBACK = ("localhost", "127.0.0.1", "::1")

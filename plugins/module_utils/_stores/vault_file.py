@@ -15,7 +15,7 @@ from .._errors.store import StoreFormat, StorePassword, StoreRead, StoreReadback
 from .._record import sshsig
 from .._system import atomic_file
 from .history import History, HistoryDocument
-from .store import UNKNOWN, Store
+from .store_interface import UNKNOWN, Store
 
 
 class Vault(Protocol):

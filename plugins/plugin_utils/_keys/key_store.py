@@ -40,7 +40,7 @@ from ...module_utils._errors.store import (
     StoreVaultId,
     VaultPasswordFile,
 )
-from ...module_utils._stores.store import Store
+from ...module_utils._stores.store_interface import Store
 from ...module_utils._stores.vault_file import VaultFile
 from ...module_utils._system import atomic_file
 from ...module_utils._system.state_folder import STATE_FOLDER

@@ -17,7 +17,7 @@ from ...module_utils._errors.keys import KeysNotProved, VersionNeeded
 from ...module_utils._errors.options import InvalidOption
 from ...module_utils._errors.run import RotationOpen
 from ...module_utils._stores.history import ROLLED_BACK, History
-from ...module_utils._stores.store import Store
+from ...module_utils._stores.store_interface import Store
 from .host_keys import KeyFiles, refuse_other_keys
 from .listed_keys import refuse_unlisted
 from .retention import refuse_held

@@ -16,7 +16,7 @@ from ...module_utils._errors.run import RotationIdUsed, RotationOpen
 from ...module_utils._record.approval import find_approvals
 from ...module_utils._record.writer import Record
 from ...module_utils._stores.history import ROLLED_BACK, History
-from ...module_utils._stores.store import Store
+from ...module_utils._stores.store_interface import Store
 from .key_store import expand, read_vaulted
 from .key_versions import UNMADE, Move, VersionRequest, move
 

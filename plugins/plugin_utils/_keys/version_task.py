@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from ...module_utils._destinations import key_generation
 from ...module_utils._engine.crypto.key_set import KeySet
 from ...module_utils._record.writer import Record
-from ...module_utils._stores.store import Store
+from ...module_utils._stores.store_interface import Store
 from .._task_types import TaskResult
 from . import key_versions
 from .key_versions import Move, VersionRequest, move

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ...module_utils._stores.history import History
-from ...module_utils._stores.store import Store
+from ...module_utils._stores.store_interface import Store
 from .record_signing import follows
 
 OF_VERSION = ("key_id", "rotation_id", "origin", "state", "created", "outcome", "destroyed")

@@ -12,7 +12,7 @@ from ...module_utils._errors.record import RecordNotFound
 from ...module_utils._record import page_checksums, reader, sshsig, verifier
 from ...module_utils._record.rotation_id import checked
 from ...module_utils._record.writer import Record
-from ...module_utils._stores.store import Store
+from ...module_utils._stores.store_interface import Store
 from .._report import report_files
 from .._report.read_rotation import is_rotation
 from .record_task import RecordResult, RecordTask

@@ -15,7 +15,7 @@ from ...module_utils._errors.record import RecordChanged, RecordGone
 from ...module_utils._record import chain, sshsig, verifier
 from ...module_utils._record.events import ROTATE
 from ...module_utils._record.writer import FILE_NAME, Record, node
-from ...module_utils._stores.store import Store
+from ...module_utils._stores.store_interface import Store
 
 display = Display()
 LOST = "lost"  # a file in the folder of the records

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ...module_utils._record.writer import Record
-from ...module_utils._stores.store import Store
+from ...module_utils._stores.store_interface import Store
 from .._plans.plan_approval import refuse_unauthorized
 from .._report.accounts import as_plain
 from .record_signing import follows, refuse_changed, refuse_gone, seal, try_to_seal

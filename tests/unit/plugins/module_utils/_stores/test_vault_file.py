@@ -14,7 +14,7 @@ from ansible.parsing.dataloader import DataLoader
 from ansible.parsing.vault import VaultLib, VaultSecret
 from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import RotationError
 from ansible_collections.tetech.key_rotation.plugins.module_utils._stores.history import Version
-from ansible_collections.tetech.key_rotation.plugins.module_utils._stores.store import UNKNOWN
+from ansible_collections.tetech.key_rotation.plugins.module_utils._stores.store_interface import UNKNOWN
 from ansible_collections.tetech.key_rotation.plugins.module_utils._stores.vault_file import VaultFile
 from ansible_collections.tetech.key_rotation.plugins.module_utils._system.timestamps import now
 from ansible_collections.tetech.key_rotation.plugins.plugin_utils._keys.key_store import AnsibleVault, open_store

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a key store is to everyone who uses one, wherever it keeps its versions."""
+"""The interface of a key store: the class that each kind of store implements, and that everyone else uses."""
 
 from __future__ import annotations
 
