@@ -12,7 +12,7 @@ from typing import Any
 
 import collection_source
 
-CATALOGUE: dict[str, Any] = collection_source.module("_errors.catalogue").CATALOGUE
+CATALOGUE: dict[str, Any] = collection_source.module("_errors.by_code").CATALOGUE
 spell_options = collection_source.module("_errors.option_names").spell_options
 
 HEAD = """\

@@ -12,7 +12,7 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base i
     RotationError,
     address,
 )
-from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.catalogue import CATALOGUE, build_error
+from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.by_code import CATALOGUE, build_error
 from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.database import ConnectionLost
 
 from .conftest import CHECKOUT

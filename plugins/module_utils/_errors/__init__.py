@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The catalogue of errors: code, what is wrong, what was changed so far, what to do.
 
-``base`` has the base class, ``catalogue`` finds an error by its code; each other file has the errors of one domain.
-To add an error, add a class to its domain.
+To add an error, add a class to the file of its domain. ``base`` has the base class. ``by_code`` lists the errors of all
+domains and finds one by its code.
 Everything may import it. It imports the standard library only.
 """

@@ -24,7 +24,7 @@ from .._engine.proof.census import Tally
 from .._engine.proof.census_result import CensusResult
 from .._engine.rewrite.throttle import Throttle
 from .._errors.base import RotationError
-from .._errors.catalogue import build_error
+from .._errors.by_code import build_error
 from .._errors.counts import counted
 from .._errors.env_file import EnvNotSwitched
 from .._errors.monitoring import MonitorLogErrors, MonitorOpen, MonitorOverdue

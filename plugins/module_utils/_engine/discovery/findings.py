@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..._errors.base import NOTHING_CHANGED, RotationError
-from ..._errors.catalogue import CATALOGUE, build_error
+from ..._errors.by_code import CATALOGUE, build_error
 from ..._errors.counts import counted, fill
 from ..._errors.discovery import SeveralFindings
 from ..._errors.option_names import spell_options

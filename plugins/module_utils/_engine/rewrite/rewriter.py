@@ -16,7 +16,7 @@ from functools import cached_property, lru_cache
 from typing import Any, NamedTuple, Union
 
 from ..._errors.base import RotationError
-from ..._errors.catalogue import build_error
+from ..._errors.by_code import build_error
 from ..._errors.counts import counted
 from ..._errors.database import RowsKeptByTrigger, RowsLocked, RowsUnsettled, TokenTooLong
 from ..._errors.values import SelfCheck

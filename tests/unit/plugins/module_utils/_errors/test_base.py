@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 
 import pytest
-from ansible_collections.tetech.key_rotation.plugins.module_utils._errors import catalogue, unexpected
+from ansible_collections.tetech.key_rotation.plugins.module_utils._errors import by_code, unexpected
 from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.database import ConnectionLost
 from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.env_file import EnvDuplicate, EnvMissing
 
@@ -68,9 +68,9 @@ def test_an_exception_that_was_never_raised_has_no_place():
     assert unexpected.internal(ValueError("CANARY")).what == "unexpected ValueError at unknown"
 
 
-@pytest.mark.parametrize("code", catalogue.CATALOGUE)
+@pytest.mark.parametrize("code", by_code.CATALOGUE)
 def test_each_entry_is_two_texts_without_a_full_stop_too_many(code):
-    what, todo = catalogue.CATALOGUE[code].problem, catalogue.CATALOGUE[code].remedy
+    what, todo = by_code.CATALOGUE[code].problem, by_code.CATALOGUE[code].remedy
     assert code.startswith("E_")
     assert what
     assert not what.endswith(".")
