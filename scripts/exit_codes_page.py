@@ -47,7 +47,7 @@ values are; the application may not read all of them until then |
 
 def page() -> str:
     """The page as Markdown."""
-    run = collection_source.module("_run_end.exit_code", "plugin_utils")
+    run = collection_source.module("_failed_runs.exit_code", "plugin_utils")
     verifier = collection_source.module("_record.verifier")
     codes = sorted([*verifier.EXIT_CODES.values(), *verifier.NOT_CHECKED.values()])
     rows = "".join(f"| {code} | {meaning} |\n" for code, meaning in codes)

@@ -12,10 +12,10 @@ from ..module_utils._options.rotation_options import FINDINGS_SUMMARY
 from ..module_utils._record.events import ROTATE
 from ..plugin_utils._checklist import checklist
 from ..plugin_utils._checklist.item import STOP, ChecklistItem, of_result, worst
+from ..plugin_utils._failed_runs.interrupted_rotation import is_interrupted
 from ..plugin_utils._record_action import RecordAction
 from ..plugin_utils._report.read_rotation import read
 from ..plugin_utils._report.typed_commands import command
-from ..plugin_utils._run_end.interrupted_rotation import is_interrupted
 from ..plugin_utils._screen import lines
 from ..plugin_utils._task_types import TaskArguments, TaskResult
 

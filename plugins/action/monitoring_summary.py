@@ -9,8 +9,8 @@ from typing import Any
 from ..module_utils._errors.monitoring import MonitorHost, MonitorTimer
 from ..module_utils._monitoring import snapshot_table
 from ..plugin_utils._action import RotationAction
+from ..plugin_utils._failed_runs.error_parts import unfold
 from ..plugin_utils._report.typed_commands import command
-from ..plugin_utils._run_end.error_parts import unfold
 from ..plugin_utils._screen import lines
 from ..plugin_utils._task_types import TaskArguments, TaskResult
 

@@ -13,11 +13,11 @@ from ...module_utils._errors.base import RotationError
 from ...module_utils._errors.values import UnreadableValues, ValuesEmptied, ValuesWritten
 from ...module_utils._record.events import ROLLBACK, ROTATE
 from ...module_utils._record.writer import Record
+from .._failed_runs import exit_code
 from .._notify import notification
 from .._report import data_sentences, summary_box
 from .._report.read_rotation import read
 from .._report.rotation_state import RotationState
-from .._run_end import exit_code
 from .._screen import lines
 from . import record_fields
 from .record_pages import write_page

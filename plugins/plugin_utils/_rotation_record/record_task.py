@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any, TypedDict
 
+from .._failed_runs.error_parts import unfold
 from .._report.accounts import as_plain
-from .._run_end.error_parts import unfold
 
 
 class RecordResult(TypedDict, total=False):

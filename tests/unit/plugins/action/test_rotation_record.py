@@ -24,6 +24,7 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._record.writer
 from ansible_collections.tetech.key_rotation.plugins.module_utils._stores.history import History
 from ansible_collections.tetech.key_rotation.plugins.module_utils._system import mounts
 from ansible_collections.tetech.key_rotation.plugins.plugin_utils._control_node import clock, container
+from ansible_collections.tetech.key_rotation.plugins.plugin_utils._failed_runs import error_parts
 from ansible_collections.tetech.key_rotation.plugins.plugin_utils._keys.key_store import open_store
 from ansible_collections.tetech.key_rotation.plugins.plugin_utils._plans import plan_approval
 from ansible_collections.tetech.key_rotation.plugins.plugin_utils._report import report_files
@@ -32,7 +33,6 @@ from ansible_collections.tetech.key_rotation.plugins.plugin_utils._rotation_reco
     rotation_choice,
     run_notice,
 )
-from ansible_collections.tetech.key_rotation.plugins.plugin_utils._run_end import error_parts
 from ansible_collections.tetech.key_rotation.tests.record_fixtures import begun, events, lease  # noqa: F401
 
 HEAD = f"r1 74 {'ab' * 32}"  # of the record that another control node has

@@ -14,9 +14,11 @@ from ansible.utils.context_objects import CLIArgs
 from ansible_collections.tetech.key_rotation.plugins.module_utils._record import chain, verifier
 from ansible_collections.tetech.key_rotation.plugins.module_utils._record.events import Event
 from ansible_collections.tetech.key_rotation.plugins.module_utils._record.writer import Record
+from ansible_collections.tetech.key_rotation.plugins.plugin_utils._failed_runs.interrupted_rotation import (
+    is_interrupted,
+)
 from ansible_collections.tetech.key_rotation.plugins.plugin_utils._report import report_files, summary_box
 from ansible_collections.tetech.key_rotation.plugins.plugin_utils._report.read_rotation import read, reduce
-from ansible_collections.tetech.key_rotation.plugins.plugin_utils._run_end.interrupted_rotation import is_interrupted
 
 ROTATION = "20261127T123439Z-9193"
 OLD, NEW = "11f6a50643cf2827", "4de1d8622c4f9274"

@@ -11,7 +11,7 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base i
 from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.database import DatabaseFenced
 from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.discovery import PlanNotReady
 from ansible_collections.tetech.key_rotation.plugins.plugin_utils import _action
-from ansible_collections.tetech.key_rotation.plugins.plugin_utils._run_end import error_parts
+from ansible_collections.tetech.key_rotation.plugins.plugin_utils._failed_runs import error_parts
 
 FENCED = DatabaseFenced(rotation_id="r", since="03:00", alias="default")
 ERRORS = [

@@ -8,7 +8,7 @@ import os
 from collections.abc import Iterator
 
 import pytest
-from ansible_collections.tetech.key_rotation.plugins.plugin_utils._run_end import exit_code
+from ansible_collections.tetech.key_rotation.plugins.plugin_utils._failed_runs import exit_code
 
 
 @pytest.fixture(autouse=True)

@@ -7,7 +7,7 @@ from __future__ import annotations
 import pytest
 from ansible import context
 from ansible.utils.context_objects import CLIArgs
-from ansible_collections.tetech.key_rotation.plugins.plugin_utils._run_end import next_command
+from ansible_collections.tetech.key_rotation.plugins.plugin_utils._failed_runs import next_command
 
 
 @pytest.mark.parametrize(
