@@ -96,8 +96,8 @@ def prepare(application: Any, stage: str) -> dict[str, float]:
 def stop(application: Any, stage: str, rewriter: Any) -> dict[str, float]:
     """Seconds of what the stop has of the engine in the mode prepared, and of the same in the mode window."""
     base = "ansible_collections.tetech.key_rotation.plugins.module_utils._engine"
-    counting, preparation, prepared = (
-        import_module(f"{base}.{name}") for name in ("prepared_census", "preparation", "rewrite.prepared")
+    counting, preparation, prepared_table = (
+        import_module(f"{base}.{name}") for name in ("prepared_census", "preparation", "rewrite.prepared_table")
     )
     of_rows = [tally.result for tally in preparation.census(application, stage)]
     last = preparation.refuse_unproved(application, stage, of_rows)
@@ -114,7 +114,7 @@ def stop(application: Any, stage: str, rewriter: Any) -> dict[str, float]:
     policy = rewriter.RewritePolicy(prepared=True, changed=found.keys)
     application.reencrypt(stage, rewriter.Work(), policy, workers=cores())
     lap("by_sets")
-    census.before([column.all_under(stage) for column in of_rows], prepared.NEW)
+    census.before([column.all_under(stage) for column in of_rows], prepared_table.NEW)
     application.reencrypt(stage, rewriter.Work(), rewriter.RewritePolicy(prepared=True, settles=True))
     lap("settled")
     census.after(found.results, found.reopened, last)

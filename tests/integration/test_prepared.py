@@ -67,7 +67,7 @@ def prepare(database: Database, keyring: Keyring, workers: int = 1) -> int:
     """How many rows were prepared by this call."""
     work = rewriting(database, keyring)
     sources = [prepared.describe(group) for group in work.tables]
-    contents = prepared.Contents(keyring.key_id("pending"), sources, keyring.key_id("current"))
+    contents = prepared_table.Contents(keyring.key_id("pending"), sources, keyring.key_id("current"))
     done: list[int] = []
     crew = Crew(workers, prepared.Preparation(work).batches, database.another, Stop())
     prepared.prepare(database, work, crew, contents, lambda batch: done.append(batch.rewritten))
@@ -155,7 +155,7 @@ def test_what_was_prepared_for_other_keys_or_columns_is_never_applied(
     else:
         columns = group._replace(members=group.members[:1])
     prepare(database, keyring)
-    prepared.make(database, prepared.Contents(key_id, [prepared.describe(columns)]))
+    prepared_table.create(database, prepared_table.Contents(key_id, [prepared.describe(columns)]))
     assert database.rows(f"SELECT count(*) FROM {catalog.PREPARED}") == [(0,)], "it is made again"
     wrong = rewriter.Change(("1",), (rows(database)[1][1], None), ("wrong", None), (1, 0), {})
     prepared.PreparedRows(database, group, 0).store([wrong])
@@ -258,7 +258,7 @@ def test_bytes_and_documents(database: Database, keyring: Keyring) -> None:
     ]
     found = rewriter.Rewriting(plain, keyring, "pending", policy=rewriter.RewritePolicy(prepared=True))
     before = census.Census(database, plain, keyring, b"k").take()
-    contents = prepared.Contents(keyring.key_id("pending"), [prepared.describe(group) for group in found.tables])
+    contents = prepared_table.Contents(keyring.key_id("pending"), [prepared.describe(group) for group in found.tables])
     crew = Crew(1, prepared.Preparation(found).batches, database.another, Stop())
     prepared.prepare(database, found, crew, contents, lambda batch: None)
     work = rewriter.Work()
@@ -343,7 +343,7 @@ def test_rows_of_partitions(database: Database, keyring: Keyring) -> None:
     parts = [replace(target, table=table) for target in targets(database)]
     others = ConcurrentWrites.from_now([database])
     found = rewriter.Rewriting(parts, keyring, "pending", policy=rewriter.RewritePolicy(others=others, prepared=True))
-    contents = prepared.Contents(keyring.key_id("pending"), [prepared.describe(group) for group in found.tables])
+    contents = prepared_table.Contents(keyring.key_id("pending"), [prepared.describe(group) for group in found.tables])
     crew = Crew(1, prepared.Preparation(found).batches, database.another, Stop())
     prepared.prepare(database, found, crew, contents, lambda batch: None)
     work, others.since["default"] = rewriter.Work(), database.oldest_running()
@@ -515,7 +515,7 @@ def test_what_was_written_since_all_was_done_is_the_only_thing_that_is_read_then
     assert (left, work.passes, work.by_sets) == (0, 0, 0)
     database.execute("UPDATE secrets SET a = %s WHERE id = 3", (seal(keyring, "late"),))
 
-    settled = counting(database, keyring).before([column.all_under("pending") for column in base], prepared.NEW)
+    settled = counting(database, keyring).before([column.all_under("pending") for column in base], prepared_table.NEW)
     assert settled.keys["secrets"] == [("3",)]
     assert settled.results == whole_census(database, keyring)
     _, left = apply(database, keyring, settles=True)

@@ -13,8 +13,9 @@ from .proof.census import Census, Tally
 from .proof.census_result import CensusResult
 from .proof.row_digests import EachRow
 from .proof.table_pages import TargetGroup, by_table
-from .rewrite import prepared
-from .rewrite.prepared import NEW, OLD, Contents, Preparation, PreparedRows
+from .rewrite import prepared, prepared_table
+from .rewrite.prepared import Preparation, PreparedRows
+from .rewrite.prepared_table import NEW, OLD, Contents
 from .rewrite.rewriter import BatchResult, RewritePolicy, Rewriting
 from .rewrite.worker_pool import Crew, Stop
 from .rotation import Application
@@ -90,7 +91,7 @@ def census(application: Application, destination: str, each_row: EachRow | None 
 def refuse_unproved(application: Application, destination: str, before: Sequence[CensusResult]) -> dict[str, int]:
     """Raise E_PREPARED unless every new token opens under the destination alone, and the plaintexts are those of the
     old tokens. By database, the number of the last row that was looked at."""
-    last = {database.alias: prepared.last_number(database) for database, _ in application.parts}
+    last = {database.alias: prepared_table.last_number(database) for database, _ in application.parts}
     after = {tally.target.name: tally.result for tally in _tallies(application, destination, NEW)}
     for column in before:
         if after.get(column.name) != column.all_under(destination):
@@ -109,10 +110,10 @@ def _tallies(application: Application, destination: str, side: str, each_row: Ea
     keyring, found = application.keyring, []
     key = keyring.stages[destination].digest_key
     for database, group in _groups(application):
-        contents = prepared.read_contents(database)
+        contents = prepared_table.read_contents(database)
         if contents is None or contents.key_id != keyring.key_id(destination):
             continue
-        source = contents.place(group)
+        source = contents.place(prepared.describe(group))
         if source is not None:
             counting = Census(database, group.members, keyring, key, application.accepted, application.progress)
             found += counting.count(group, PreparedRows(database, group, source).pages(side), each_row)

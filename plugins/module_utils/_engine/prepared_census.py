@@ -19,8 +19,9 @@ from .proof.census import Census, Tally
 from .proof.census_result import CensusResult
 from .proof.row_digests import EachRow, Recording
 from .proof.table_pages import RowText, TargetGroup, by_table, rows_of
-from .rewrite import prepared
-from .rewrite.prepared import MOST_DIFFERENT, NEW, OLD, PreparedRows, RowDifference
+from .rewrite import prepared, prepared_table
+from .rewrite.prepared import MOST_DIFFERENT, PreparedRows, RowDifference
+from .rewrite.prepared_table import NEW, OLD
 from .rotation import Application
 
 
@@ -143,8 +144,8 @@ class PreparedCounting:
 
     def _rows(self, database: Database, group: TargetGroup, known: Mapping[str, CensusResult]) -> PreparedRows | None:
         """What is prepared of a table; None if that is nothing, or not of all these columns."""
-        contents = prepared.read_contents(database)
-        source = contents.place(group) if contents and contents.key_id == self.key_id else None
+        contents = prepared_table.read_contents(database)
+        source = contents.place(prepared.describe(group)) if contents and contents.key_id == self.key_id else None
         if source is None or not all(target.name in known for target in group.members):
             return None
         return PreparedRows(database, group, source)

@@ -187,7 +187,7 @@ def _prepared(application: Any, params: TaskParams, rows: Recording | None) -> P
     rows that changed since they were written."""
     from .._engine.prepared_census import PreparedCounting
     from .._engine.proof.census_result import CensusResult
-    from .._engine.rewrite.prepared import NEW, OLD
+    from .._engine.rewrite.prepared_table import NEW, OLD
 
     destination = params["destination"]
     base = CensusResult.all_of(params["preparation"]["columns"])

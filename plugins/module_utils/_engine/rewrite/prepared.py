@@ -11,11 +11,10 @@ or gone, and what it does not cover is left to the ordinary passes (rewriter.py)
 from __future__ import annotations
 
 import contextlib
-import json
 import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -27,12 +26,12 @@ from ..postgres.catalog import PREPARED as TABLE
 from ..postgres.connection import Database, Yielded, array
 from ..proof.table_pages import PAGE_ROWS, WHOLE, Page, PageRequest, RowText, Span, TargetGroup, pages, rows_of
 from . import prepared_table, rewriter
+from .prepared_table import NEW, OLD, Contents
 from .rewriter import BatchResult, Change, Rewriting, SetResult, Work
 from .throttle import Pace
 from .worker_pool import Crew
 
 MOST_ROWS = 10_000  # of one statement; how many it has follows from what the last ones took
-OLD, NEW = "old", "new"
 ROW_BYTES = 250  # of a prepared row, besides its values: 210 were measured
 MOST_DIFFERENT = 20_000  # rows of one table that are handed to this process by their keys
 # Nested loops alone: the statistics of a table that was just filled must never lead to a scan of the data.
@@ -72,68 +71,10 @@ def bytes_needed(database: Database, group: TargetGroup) -> int:
     return int(rows * (2 * size + ROW_BYTES))
 
 
-@dataclass(frozen=True)
-class Contents:
-    """What the table is for: tokens of ``key_id``, of these tables (``sources``, known by their places). ``base`` is
-    the key ID that everything was under before."""
-
-    key_id: str
-    sources: Sequence[str]
-    base: str = ""
-
-    def side(self, key_id: str) -> str:
-        """The tokens that the rows are to have under a version: the new ones, or in a rollback the old ones. Empty if
-        the table is for other versions."""
-        return {self.base: OLD, self.key_id: NEW}.get(key_id, "")
-
-    def place(self, group: TargetGroup) -> int | None:
-        """The place of a table; None if its rows are not in here, or not those of these columns."""
-        source = describe(group)
-        return self.sources.index(source) if source in self.sources else None
-
-
 def describe(group: TargetGroup) -> str:
     """A table with its columns as they are read and written."""
     columns = ", ".join(f"{target.column} {target.type} {target.scheme}" for target in group.members)
     return f"{group.table.regclass} by {', '.join(group.key.columns)}: {columns}"
-
-
-def read_contents(database: Database) -> Contents | None:
-    """What the table is for; None without one."""
-    ((comment,),) = database.rows("SELECT obj_description(to_regclass(%s), 'pg_class')", (TABLE,))
-    with contextlib.suppress(TypeError, ValueError):
-        return Contents(**json.loads(comment))
-    return None
-
-
-def last_number(database: Database) -> int:
-    """The number of the row that was put down last; 0 without any."""
-    if not prepared_table.exists(database):
-        return 0
-    ((number,),) = database.rows(f"SELECT coalesce(max(number), 0) FROM {TABLE}", table=TABLE)
-    return int(number)
-
-
-def make(database: Database, contents: Contents) -> None:
-    """Have a table for just this: one that is for anything else goes. Raises E_DB."""
-    with database.gate():
-        if read_contents(database) == contents:
-            return
-        columns = (
-            "source smallint NOT NULL, row_key text[] NOT NULL, number bigint GENERATED ALWAYS AS IDENTITY,"
-            f" {OLD} text[] NOT NULL, {NEW} text[] NOT NULL, tokens int[] NOT NULL, PRIMARY KEY (source, row_key)"
-        )
-        comment = sql.SQL(f"COMMENT ON TABLE {TABLE} IS {{}}").format(
-            sql.Literal(json.dumps({**asdict(contents), "sources": list(contents.sources)}))
-        )
-        with database.transaction("ISOLATION LEVEL READ COMMITTED"):
-            database.execute(f"DROP TABLE IF EXISTS {TABLE}", table=TABLE)
-            # Without WAL: after a crash of the server it is empty, and then what it had is prepared or done again.
-            # Autovacuum would hold it longer than we may wait for a lock to drop it.
-            options = "autovacuum_enabled = off, toast.autovacuum_enabled = off"
-            database.execute(f"CREATE UNLOGGED TABLE {TABLE} ({columns}) WITH ({options})", table=TABLE)
-            database.execute(f"CREATE INDEX ON {TABLE} (source, number)", table=TABLE)
-            database.execute(comment, table=TABLE)
 
 
 class RowDifference(NamedTuple):
@@ -390,9 +331,9 @@ def prepare(
     ``Preparation.batches``. Raises what a rewrite raises that has not written yet."""
     if not contents.sources:
         return
-    make(database, contents)
+    prepared_table.create(database, contents)
     for number, group in enumerate(rewriting.tables):
-        source = contents.place(group)
+        source = contents.place(describe(group))
         if source is not None:
             work = Work(report=report)
             spans = rewriter.patient_spans(database, group, crew, work)
@@ -480,9 +421,9 @@ def _prepare_again(rewriting: Rewriting, rows: PreparedRows) -> None:
 
 def _applicable(database: Database, rewriting: Rewriting) -> Iterator[tuple[int, int, str]]:
     """The tables of which rows are prepared for the destination: each by its number, with its place and its side."""
-    contents = read_contents(database)
+    contents = prepared_table.read_contents(database)
     side = contents.side(rewriting.keyring.key_id(rewriting.destination)) if contents else ""
     for number, group in enumerate(rewriting.tables if contents and side else ()):
-        source = contents.place(group) if contents else None
+        source = contents.place(describe(group)) if contents else None
         if source is not None and not obstacle(database, group, rewriting.keyring):
             yield number, source, side

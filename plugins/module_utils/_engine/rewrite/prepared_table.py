@@ -1,23 +1,85 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The table of prepared rows as a whole, for those who only drop it: a lease is released without the rest of the
-engine."""
+"""The table of prepared rows: its columns, what it is for, and when it is dropped. What is done with its rows is in
+``prepared``, which a lease that only drops the table does not load."""
 
 from __future__ import annotations
 
 import contextlib
+import json
 import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 
 from ..._errors.base import RotationError
+from ..postgres import sql
 from ..postgres.catalog import PREPARED as TABLE
 from ..postgres.connection import Database, Yielded
 
 PAUSE_SECONDS = 1.0  # between two tries to drop the table
+OLD, NEW = "old", "new"  # the two sides of a row: the columns with the tokens before, and the prepared ones
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What the table is for: tokens of ``key_id`` for these tables (``sources``), each known by its place in the list.
+    ``base`` is the key ID that everything was under before."""
+
+    key_id: str
+    sources: Sequence[str]
+    base: str = ""
+
+    def side(self, key_id: str) -> str:
+        """The tokens that the rows are to have under a version: the new ones, or in a rollback the old ones. Empty if
+        the table is for other versions."""
+        return {self.base: OLD, self.key_id: NEW}.get(key_id, "")
+
+    def place(self, source: str) -> int | None:
+        """The place of a table by its description; None if its rows are not in here, or not those of these columns."""
+        return self.sources.index(source) if source in self.sources else None
 
 
 def exists(database: Database) -> bool:
     """Whether a database has such a table."""
     return bool(database.rows("SELECT 1 FROM pg_class WHERE oid = to_regclass(%s) AND relkind = 'r'", (TABLE,)))
+
+
+def read_contents(database: Database) -> Contents | None:
+    """What the table is for; None without one."""
+    ((comment,),) = database.rows("SELECT obj_description(to_regclass(%s), 'pg_class')", (TABLE,))
+    with contextlib.suppress(TypeError, ValueError):
+        return Contents(**json.loads(comment))
+    return None
+
+
+def last_number(database: Database) -> int:
+    """The number of the row that was stored last; 0 without any."""
+    if not exists(database):
+        return 0
+    ((number,),) = database.rows(f"SELECT coalesce(max(number), 0) FROM {TABLE}", table=TABLE)
+    return int(number)
+
+
+def create(database: Database, contents: Contents) -> None:
+    """Create the table for these contents, in place of one that is for others. Raises E_DB."""
+    with database.gate():
+        if read_contents(database) == contents:
+            return
+        columns = (
+            "source smallint NOT NULL, row_key text[] NOT NULL, number bigint GENERATED ALWAYS AS IDENTITY,"
+            f" {OLD} text[] NOT NULL, {NEW} text[] NOT NULL, tokens int[] NOT NULL, PRIMARY KEY (source, row_key)"
+        )
+        comment = sql.SQL(f"COMMENT ON TABLE {TABLE} IS {{}}").format(
+            sql.Literal(json.dumps({**asdict(contents), "sources": list(contents.sources)}))
+        )
+        with database.transaction("ISOLATION LEVEL READ COMMITTED"):
+            database.execute(f"DROP TABLE IF EXISTS {TABLE}", table=TABLE)
+            # Without WAL: after a crash of the server it is empty, and then what it had is prepared or done again.
+            # Autovacuum would hold it longer than we may wait for a lock to drop it.
+            options = "autovacuum_enabled = off, toast.autovacuum_enabled = off"
+            database.execute(f"CREATE UNLOGGED TABLE {TABLE} ({columns}) WITH ({options})", table=TABLE)
+            database.execute(f"CREATE INDEX ON {TABLE} (source, number)", table=TABLE)
+            database.execute(comment, table=TABLE)
 
 
 def drop(database: Database, tries: int = 1) -> bool:
