@@ -8,7 +8,7 @@ import pytest
 from ansible.parsing.vault import VaultLib
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.key_set import KeySet
 from ansible_collections.tetech.key_rotation.plugins.module_utils._stores.vault_file import VaultFile
-from ansible_collections.tetech.key_rotation.plugins.plugin_utils._keys.key_store import open_store
+from ansible_collections.tetech.key_rotation.plugins.plugin_utils._keys.configured_store import open_store
 
 STRONG = "CANARYsupplied0123456789" * 3
 

@@ -22,7 +22,7 @@ from ansible.parsing.dataloader import DataLoader
 from ansible.parsing.vault import VaultSecret
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.key_set import KeySet
 from ansible_collections.tetech.key_rotation.plugins.module_utils._stores.history import History
-from ansible_collections.tetech.key_rotation.plugins.plugin_utils._keys.key_store import open_store
+from ansible_collections.tetech.key_rotation.plugins.plugin_utils._keys.configured_store import open_store
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 NOBODY = 65534

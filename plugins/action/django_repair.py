@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from ..plugin_utils._action import RotationAction
-from ..plugin_utils._keys.key_store import read_identity
+from ..plugin_utils._keys.ansible_vault import read_identity
 from ..plugin_utils._report import restore_lines
 from ..plugin_utils._screen import lines
 from ..plugin_utils._task_types import TaskArguments, TaskResult

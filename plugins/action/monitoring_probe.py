@@ -12,7 +12,7 @@ from ..module_utils._options.monitoring_options import MONITORING_PROBE
 from ..module_utils._record.run_lease import alive
 from ..plugin_utils._action import RotationAction
 from ..plugin_utils._control_node import snapshot_file
-from ..plugin_utils._keys.key_store import expand, state_folder
+from ..plugin_utils._control_node.paths import expand, state_folder
 from ..plugin_utils._report import monitoring_facts
 from ..plugin_utils._report.monitoring_facts import Probe
 from ..plugin_utils._screen import lines

@@ -8,7 +8,7 @@ from typing import Any
 
 from ..module_utils._stores.history import History
 from ..plugin_utils._host_action import HostAction
-from ..plugin_utils._keys.key_store import read_identity
+from ..plugin_utils._keys.ansible_vault import read_identity
 from ..plugin_utils._report import restore_lines, step_lines
 from ..plugin_utils._screen import lines
 from ..plugin_utils._task_types import TaskArguments, TaskResult

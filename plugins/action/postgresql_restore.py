@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from ..module_utils._record.writer import Record
 from ..plugin_utils._action import RotationAction
-from ..plugin_utils._keys.key_store import read_identity
+from ..plugin_utils._keys.ansible_vault import read_identity
 from ..plugin_utils._report import restore_lines
 from ..plugin_utils._rotation_record.record_signing import follows, goes_on_here, refuse_changed
 from ..plugin_utils._rotation_record.recorded_restores import refuse_unknown_restore

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from ..plugin_utils._host_action import HostAction
-from ..plugin_utils._keys.key_store import read_identity
+from ..plugin_utils._keys.ansible_vault import read_identity
 from ..plugin_utils._task_types import TaskArguments
 
 OURS = ("store", "identity_file")  # what stays on the control node

@@ -9,7 +9,7 @@ from ansible.utils.display import Display
 from ..module_utils._options.rotation_options import ROTATION_SETTINGS
 from ..plugin_utils._action import RotationAction
 from ..plugin_utils._control_node import settings
-from ..plugin_utils._keys import key_store
+from ..plugin_utils._keys import configured_store
 from ..plugin_utils._task_types import TaskArguments, TaskResult
 
 display = Display()
@@ -22,7 +22,7 @@ class ActionModule(RotationAction):
     def act(self, options: TaskArguments) -> TaskResult:
         spec = self._loader.load_from_file(settings.SPEC_FILE, cache="none")["argument_specs"]["settings"]["options"]
         hosts = map(self._settings, self.variables["ansible_play_hosts_all"])
-        problems = [each for host in hosts for each in settings.find_problems(spec, key_store.VARIABLES, host)]
+        problems = [each for host in hosts for each in settings.find_problems(spec, configured_store.VARIABLES, host)]
         if options["refuse"]:
             settings.refuse(problems)
         for each in dict.fromkeys(problems):

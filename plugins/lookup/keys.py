@@ -71,7 +71,7 @@ from ansible.plugins.lookup import LookupBase
 from ..module_utils._errors.base import RotationError, address
 from ..module_utils._errors.options import InvalidOption
 from ..module_utils._errors.unexpected import internal
-from ..plugin_utils._keys.key_store import open_store, refuse_unknown, set_options
+from ..plugin_utils._keys.configured_store import open_store, refuse_unknown, set_options
 
 
 def flattened(terms: list[Any]) -> list[Any]:

@@ -25,12 +25,13 @@ from ..module_utils._record.rotation_id import checked
 from ..module_utils._record.run_lease import Lease, describe_holder
 from ..module_utils._record.writer import Record
 from ..module_utils._stores.store_interface import Store
+from ._control_node.paths import path_from_inventory, state_folder
 from ._control_node.task_process import end_with_parent, is_task_process, refuse_debug_settings
 from ._failed_runs import error_parts, exit_code, next_command, unreachable_hosts
 from ._failed_runs.interrupted_rotation import is_interrupted
 from ._host_caller import COLLECTION, HostCaller
 from ._keys import listed_keys
-from ._keys.key_store import LOOKUP, open_store, path_from_inventory, state_folder
+from ._keys.configured_store import LOOKUP, open_store
 from ._record_entry import RecordEntry
 from ._screen import lines
 from ._screen.result_sentences import sentence

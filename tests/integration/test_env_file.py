@@ -24,7 +24,7 @@ from pathlib import Path
 import pytest
 from ansible.parsing.dataloader import DataLoader
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.key_set import KeySet
-from ansible_collections.tetech.key_rotation.plugins.plugin_utils._keys.key_store import open_store
+from ansible_collections.tetech.key_rotation.plugins.plugin_utils._keys.configured_store import open_store
 
 from .conftest import BIN, PLAYBOOKS
 

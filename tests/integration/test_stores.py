@@ -34,7 +34,7 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._stores.histor
 from ansible_collections.tetech.key_rotation.plugins.module_utils._stores.server import SIGNING
 from ansible_collections.tetech.key_rotation.plugins.module_utils._stores.store_interface import UNKNOWN, Store
 from ansible_collections.tetech.key_rotation.plugins.module_utils._system import atomic_file
-from ansible_collections.tetech.key_rotation.plugins.plugin_utils._keys import key_store
+from ansible_collections.tetech.key_rotation.plugins.plugin_utils._keys import configured_store
 from botocore.client import BaseClient
 from botocore.exceptions import ClientError
 from cryptography.hazmat.primitives import hashes, serialization
@@ -76,7 +76,7 @@ class Place:
 
     def open(self, **other: Any) -> Store:
         options = {**self.options, **other}
-        return key_store.open_store(
+        return configured_store.open_store(
             {name: value for name, value in options.items() if value is not None}, {}, self.loader
         )
 
@@ -1553,7 +1553,7 @@ def test_a_package_that_is_missing_is_named_and_asked_for_only_then(kind, packag
         "from ansible.plugins.loader import init_plugin_loader\n"
         f"init_plugin_loader(['{TREE}'])\n"
         "from ansible.parsing.dataloader import DataLoader\n"
-        "from ansible_collections.tetech.key_rotation.plugins.plugin_utils._keys.key_store import open_store\n"
+        "from ansible_collections.tetech.key_rotation.plugins.plugin_utils._keys.configured_store import open_store\n"
         "assert open_store({'path': '/none'}, {}, DataLoader()).load().versions == []\n"
         "try:\n"
         f"    open_store({{'type': '{kind}', 'path': 'p', 'url': 'https://v'}} if '{package}' == 'hvac' else "

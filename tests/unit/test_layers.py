@@ -41,8 +41,8 @@ MODULE_UTILS: dict[str, set[str]] = {
 }
 # The folders of plugins/plugin_utils among themselves. All of them may import all of module_utils.
 PLUGIN_UTILS: dict[str, set[str]] = {
-    "_keys": {"_task_types.py"},
-    "_plans": {"_keys"},
+    "_keys": {"_control_node", "_task_types.py"},
+    "_plans": {"_control_node", "_keys"},
     "_control_node": {"_task_options.py"},
     "_report": {"_keys"},
     "_failed_runs": {"_report"},

@@ -38,7 +38,7 @@ from .._errors.store import (
 from .history import History, HistoryDocument
 from .server import ServerStore, address, in_clear, needed, seconds, sendable, tls_failed
 
-with contextlib.suppress(ImportError):  # key_store.open_store tells it
+with contextlib.suppress(ImportError):  # open_store raises E_STORE_PACKAGE
     import boto3
     from botocore.config import Config
     from botocore.exceptions import (

@@ -39,7 +39,7 @@ from .._system import atomic_file
 from .history import STAGES, History, HistoryDocument
 from .server import ServerStore, address, in_clear, needed, seconds, sendable, tls_failed
 
-with contextlib.suppress(ImportError):  # key_store.open_store tells it
+with contextlib.suppress(ImportError):  # open_store raises E_STORE_PACKAGE
     import hvac
     import requests
     from hvac.exceptions import Forbidden, InvalidPath, InvalidRequest, Unauthorized, VaultError, VaultNotInitialized

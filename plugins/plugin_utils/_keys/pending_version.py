@@ -17,7 +17,8 @@ from ...module_utils._record.approval import find_approvals
 from ...module_utils._record.writer import Record
 from ...module_utils._stores.history import ROLLED_BACK, History
 from ...module_utils._stores.store_interface import Store
-from .key_store import expand, read_vaulted
+from .._control_node.paths import expand
+from .ansible_vault import read_vaulted
 from .key_versions import UNMADE, Move, VersionRequest, move
 
 SAME_AGAIN = "Ask for the same again, or choose another key_rotation_id."

@@ -15,7 +15,7 @@ from ansible.parsing.dataloader import DataLoader
 from ...module_utils._engine import plan_document
 from ...module_utils._errors.discovery import PlanChanged, PlanFile, PlanNotReady
 from ...module_utils._system import atomic_file
-from .._keys.key_store import path_from_inventory, state_folder
+from .._control_node.paths import path_from_inventory, state_folder
 
 HEAD = "# What a key rotation would re-encrypt. Made by tetech.key_rotation; rotate.yml keeps to it.\n"
 Plan = plan_document.PlanDocument

@@ -13,7 +13,7 @@ from ...module_utils._record.approval import Approval, ApprovalEvidence
 from ...module_utils._record.events import ROTATE, is_unclear
 from ...module_utils._record.writer import Record
 from ...module_utils._stores.store_interface import Store
-from .._keys.key_store import state_folder
+from .._control_node.paths import state_folder
 from .._plans import plan_approval
 from .record_task import RecordTask
 from .rotation_log import RotationLog

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from ansible_collections.tetech.key_rotation.plugins.module_utils._record.writer import Record
 from ansible_collections.tetech.key_rotation.plugins.plugin_utils._action import RotationAction
-from ansible_collections.tetech.key_rotation.plugins.plugin_utils._keys.key_store import open_store
+from ansible_collections.tetech.key_rotation.plugins.plugin_utils._keys.configured_store import open_store
 
 KEYS = [{"name": "SECRET_KEY"}, {"name": "ENCRYPTION_SALT"}]
 TEXT = "# ours\nSECRET_KEY={SECRET_KEY}\nENCRYPTION_SALT='{ENCRYPTION_SALT}'"

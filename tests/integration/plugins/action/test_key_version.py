@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.tetech.key_rotation.plugins.module_utils._record import verifier
-from ansible_collections.tetech.key_rotation.plugins.plugin_utils._keys.key_store import open_store
+from ansible_collections.tetech.key_rotation.plugins.plugin_utils._keys.configured_store import open_store
 from ansible_collections.tetech.key_rotation.tests.key_version_fixtures import (  # noqa: F401
     STRONG,
     another_first,

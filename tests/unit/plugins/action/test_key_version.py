@@ -18,8 +18,9 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._stores.histor
 from ansible_collections.tetech.key_rotation.plugins.module_utils._stores.vault_file import VaultFile
 from ansible_collections.tetech.key_rotation.plugins.module_utils._system.timestamps import add_days
 from ansible_collections.tetech.key_rotation.plugins.plugin_utils._keys import retention
+from ansible_collections.tetech.key_rotation.plugins.plugin_utils._keys.ansible_vault import AnsibleVault
+from ansible_collections.tetech.key_rotation.plugins.plugin_utils._keys.configured_store import open_store
 from ansible_collections.tetech.key_rotation.plugins.plugin_utils._keys.host_keys import KeyFiles, refuse_other_keys
-from ansible_collections.tetech.key_rotation.plugins.plugin_utils._keys.key_store import AnsibleVault, open_store
 from ansible_collections.tetech.key_rotation.tests.key_pairs import KeyPair, key_pair
 from ansible_collections.tetech.key_rotation.tests.key_version_fixtures import (  # noqa: F401
     STRONG,

@@ -9,7 +9,7 @@ import pytest
 from ansible_collections.tetech.key_rotation.plugins.action.monitoring_probe import ActionModule
 from ansible_collections.tetech.key_rotation.plugins.module_utils._record import run_lease
 from ansible_collections.tetech.key_rotation.plugins.module_utils._record.writer import Record
-from ansible_collections.tetech.key_rotation.plugins.plugin_utils._keys.key_store import open_store
+from ansible_collections.tetech.key_rotation.plugins.plugin_utils._keys.configured_store import open_store
 
 EMPTY = {
     "time": "2026-11-25T09:00:00Z",

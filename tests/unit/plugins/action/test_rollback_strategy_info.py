@@ -14,7 +14,7 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._record import
 from ansible_collections.tetech.key_rotation.plugins.module_utils._record.events import decode_all
 from ansible_collections.tetech.key_rotation.plugins.module_utils._record.run_lease import Lease
 from ansible_collections.tetech.key_rotation.plugins.module_utils._record.writer import Record
-from ansible_collections.tetech.key_rotation.plugins.plugin_utils._keys.key_store import open_store
+from ansible_collections.tetech.key_rotation.plugins.plugin_utils._keys.configured_store import open_store
 from ansible_collections.tetech.key_rotation.plugins.plugin_utils._rollback import rollback_strategy
 from ansible_collections.tetech.key_rotation.plugins.plugin_utils._rollback.rollback_choice import refuse_vain_repair
 from ansible_collections.tetech.key_rotation.plugins.plugin_utils._rollback.rollback_records import (

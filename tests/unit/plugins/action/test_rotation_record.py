@@ -25,7 +25,7 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._stores.histor
 from ansible_collections.tetech.key_rotation.plugins.module_utils._system import mounts
 from ansible_collections.tetech.key_rotation.plugins.plugin_utils._control_node import clock, container
 from ansible_collections.tetech.key_rotation.plugins.plugin_utils._failed_runs import error_parts
-from ansible_collections.tetech.key_rotation.plugins.plugin_utils._keys.key_store import open_store
+from ansible_collections.tetech.key_rotation.plugins.plugin_utils._keys.configured_store import open_store
 from ansible_collections.tetech.key_rotation.plugins.plugin_utils._plans import plan_approval
 from ansible_collections.tetech.key_rotation.plugins.plugin_utils._report import report_files
 from ansible_collections.tetech.key_rotation.plugins.plugin_utils._rotation_record import (

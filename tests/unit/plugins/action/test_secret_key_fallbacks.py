@@ -13,7 +13,7 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.applic
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.key_set import KeySet
 from ansible_collections.tetech.key_rotation.plugins.module_utils._options import application_start
 from ansible_collections.tetech.key_rotation.plugins.module_utils._tasks.set_fallbacks import set_fallbacks
-from ansible_collections.tetech.key_rotation.plugins.plugin_utils._keys.key_store import open_store
+from ansible_collections.tetech.key_rotation.plugins.plugin_utils._keys.configured_store import open_store
 
 VERSIONS = {f"r{number}": KeySet({"SECRET_KEY": f"secret-of-{number}" * 6}) for number in range(4)}
 FIRST, SECOND, THIRD, FOURTH = (keys.values["SECRET_KEY"] for keys in VERSIONS.values())

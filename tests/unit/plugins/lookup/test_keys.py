@@ -13,7 +13,7 @@ from ansible.parsing.dataloader import DataLoader
 from ansible.parsing.vault import VaultLib, VaultSecret
 from ansible.plugins.loader import lookup_loader
 from ansible_collections.tetech.key_rotation.plugins.doc_fragments.key_store import ModuleDocFragment as key_store_docs
-from ansible_collections.tetech.key_rotation.plugins.plugin_utils._keys import key_store
+from ansible_collections.tetech.key_rotation.plugins.plugin_utils._keys import configured_store
 
 
 @pytest.fixture
@@ -83,7 +83,7 @@ def test_no_credential_is_read_from_ini():
 
 def test_every_option_of_every_store_is_documented():
     documented = set(yaml.safe_load(key_store_docs.DOCUMENTATION)["options"])
-    assert documented == {"type"}.union(*key_store.OPTIONS.values())
+    assert documented == {"type"}.union(*configured_store.OPTIONS.values())
 
 
 def test_every_variable_that_is_documented_begins_as_those_that_are_rendered():
@@ -164,7 +164,7 @@ def test_what_nobody_foresaw_is_told_by_type_and_place_alone(lookup, monkeypatch
     def broken(*args):
         raise ValueError("CANARY")
 
-    monkeypatch.setattr(key_store, "VaultFile", broken)
+    monkeypatch.setattr(configured_store, "VaultFile", broken)
     message = refusal(lookup, "SECRET_KEY")
     assert message.startswith("E_INTERNAL: unexpected ValueError at ")
     assert "CANARY" not in message

@@ -17,7 +17,8 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._stores.histor
 from ansible_collections.tetech.key_rotation.plugins.module_utils._stores.store_interface import UNKNOWN
 from ansible_collections.tetech.key_rotation.plugins.module_utils._stores.vault_file import VaultFile
 from ansible_collections.tetech.key_rotation.plugins.module_utils._system.timestamps import now
-from ansible_collections.tetech.key_rotation.plugins.plugin_utils._keys.key_store import AnsibleVault, open_store
+from ansible_collections.tetech.key_rotation.plugins.plugin_utils._keys.ansible_vault import AnsibleVault
+from ansible_collections.tetech.key_rotation.plugins.plugin_utils._keys.configured_store import open_store
 
 
 def opened(path: str, loader: DataLoader) -> VaultFile:

@@ -9,7 +9,7 @@ from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar, trust_as_template
 from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import RotationError
 from ansible_collections.tetech.key_rotation.plugins.plugin_utils._control_node import settings
-from ansible_collections.tetech.key_rotation.plugins.plugin_utils._keys.key_store import VARIABLES
+from ansible_collections.tetech.key_rotation.plugins.plugin_utils._keys.configured_store import VARIABLES
 
 LOADER = DataLoader()
 SPEC = LOADER.load_from_file(settings.SPEC_FILE)["argument_specs"]["settings"]["options"]

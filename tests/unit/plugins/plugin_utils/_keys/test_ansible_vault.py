@@ -2,20 +2,16 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
-import importlib.util
 import os
 import stat
-import sys
 from pathlib import Path
 
 import pytest
-from ansible.inventory.manager import InventoryManager
 from ansible.parsing.dataloader import DataLoader
 from ansible.parsing.vault import VaultSecret, get_file_vault_secret, parse_vaulttext_envelope
-from ansible.plugins.loader import lookup_loader
-from ansible.template import trust_as_template
 from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import RotationError
-from ansible_collections.tetech.key_rotation.plugins.plugin_utils._keys import key_store
+from ansible_collections.tetech.key_rotation.plugins.plugin_utils._keys import ansible_vault
+from ansible_collections.tetech.key_rotation.plugins.plugin_utils._keys.configured_store import open_store
 
 
 @pytest.fixture
@@ -30,81 +26,10 @@ def refusal(call, *args) -> RotationError:
     return refused.value
 
 
-def test_a_package_that_does_not_load_harms_only_who_has_that_store(monkeypatch, tmp_path, loader):
-    for package in key_store.PACKAGES.values():
-        (tmp_path / f"{package}.py").write_text("raise AttributeError('module has no attribute')\n")
-        monkeypatch.delitem(sys.modules, package, raising=False)
-    monkeypatch.syspath_prepend(tmp_path)
-    spec = importlib.util.spec_from_file_location(f"{key_store.__package__}.another", key_store.__file__)
-    another = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(another)
-    assert another.open_store({"type": "vault_file", "path": "/k.yml"}, {}, loader).path == "/k.yml"
-
-
-@pytest.mark.parametrize(
-    ("options", "variables", "path"),
-    [
-        ({}, {"inventory_dir": "/etc/inventory"}, "/etc/inventory/.key_rotation/default/keys.vault.yml"),
-        (
-            {},
-            {"inventory_dir": "/etc/inventory", "key_rotation_project_dir": "/srv/a"},
-            "/etc/inventory/.key_rotation/srv-a/keys.vault.yml",
-        ),
-        ({"path": "/elsewhere/k.yml"}, {"inventory_dir": "/etc/inventory"}, "/elsewhere/k.yml"),
-        ({"type": "vault_file", "path": "/k.yml"}, {}, "/k.yml"),
-        ({"path": "~/k.yml"}, {}, "{home}/k.yml"),
-        (
-            {},
-            {"inventory_dir": None, "key_rotation_project_dir": "/srv/food ordering/"},
-            "{home}/.local/state/key_rotation/srv-food ordering/keys.vault.yml",
-        ),
-        (
-            {},
-            {"inventory_dir": "None", "key_rotation_project_dir": "/srv/food ordering/"},
-            "{home}/.local/state/key_rotation/srv-food ordering/keys.vault.yml",
-        ),
-        ({}, {}, "{home}/.local/state/key_rotation/default/keys.vault.yml"),
-    ],
-)
-def test_a_store_is_where_it_was_said_or_beside_the_inventory_or_in_the_user_s_folder(
-    options, variables, path, loader, home
-):
-    assert key_store.open_store(options, variables, loader).path == path.format(home=home)
-
-
-@pytest.mark.parametrize("path", ["/keys\0.yml", "/keys\ud800.yml"])
-def test_a_path_that_is_none_is_told(loader, path):
-    refused = refusal(lambda: key_store.open_store({"path": path}, {}, loader))
-    assert refused.code == "E_STORE_NEEDS"
-    assert "path has a NUL, or what is no character" in str(refused)
-
-
-def test_a_relative_path_is_beside_the_inventory_from_wherever_it_is_run(loader, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    assert key_store.open_store({"path": "k.yml"}, {"inventory_dir": "/etc/i"}, loader).path == "/etc/i/k.yml"
-    assert key_store.open_store({"path": "k.yml"}, {}, loader).path == str(tmp_path / "k.yml"), "there is none"
-
-
-@pytest.mark.parametrize(
-    ("options", "code", "named"),
-    [({"type": "keepass"}, "E_STORE_TYPE", "keepass"), ({"file": "/k.yml"}, "E_STORE_OPTION", "file")],
-)
-def test_an_unknown_type_or_option_is_refused_with_what_is_known(options, code, named, loader):
-    error = refusal(key_store.open_store, options, {}, loader)
-    assert error.code == code
-    assert named in error.what
-    assert "vault_file" in error.todo or "password_file" in error.todo
-
-
-def test_a_type_of_a_store_that_may_be_a_key_is_not_shown(loader):
-    error = refusal(key_store.open_store, {"type": "CANARY"}, {}, loader)
-    assert (error.code, error.where["type"]) == ("E_STORE_TYPE", "(not shown)")
-
-
 def test_without_a_vault_password_one_is_made_at_the_first_write_and_said(
     store_path, no_password, home, capsys, old_keys
 ):
-    store = key_store.open_store({"path": store_path}, {}, no_password)
+    store = open_store({"path": store_path}, {}, no_password)
     made = home / ".config" / "key_rotation" / "vault_password"
     assert store.load().versions == []
     assert not made.exists()
@@ -119,12 +44,12 @@ def test_without_a_vault_password_one_is_made_at_the_first_write_and_said(
 
 
 def test_the_password_is_made_once_and_opens_the_store_ever_after(store_path, no_password, home, old_keys, capsys):
-    with key_store.open_store({"path": store_path}, {}, no_password).change() as history:
+    with open_store({"path": store_path}, {}, no_password).change() as history:
         history.adopt(old_keys)
     made = home / ".config" / "key_rotation" / "vault_password"
     password = made.read_bytes()
     capsys.readouterr()
-    with key_store.open_store({"path": store_path}, {}, DataLoader()).change() as history:
+    with open_store({"path": store_path}, {}, DataLoader()).change() as history:
         assert history.stage("current").values == old_keys.values
         history.close("r1")
         history.versions[0].state = "deactivated"
@@ -133,12 +58,12 @@ def test_the_password_is_made_once_and_opens_the_store_ever_after(store_path, no
 
 
 def test_without_the_password_file_the_store_does_not_open(store_path, no_password, home, old_keys):
-    with key_store.open_store({"path": store_path}, {}, no_password).change() as history:
+    with open_store({"path": store_path}, {}, no_password).change() as history:
         history.adopt(old_keys)
     made = home / ".config" / "key_rotation" / "vault_password"
     made.write_text("another\n")
     for found in (f"with {made}: Ansible was started without", f"with {made}, which is missing: Ansible was started"):
-        refused = refusal(key_store.open_store({"path": store_path}, {}, no_password).load)
+        refused = refusal(open_store({"path": store_path}, {}, no_password).load)
         assert (refused.code, found in refused.what) == ("E_STORE_PASSWORD", True), refused.what
         made.unlink(missing_ok=True)
 
@@ -149,10 +74,10 @@ def test_a_store_that_does_not_open_names_the_password_files_that_were_tried(sto
     secret = get_file_vault_secret(str(tmp_path / "other"), loader=other)
     secret.load()
     other.set_vault_secrets([("staging", secret), ("prompted", VaultSecret(b"a third"))])
-    refused = refusal(key_store.open_store({"path": stored}, {}, other).load)
+    refused = refusal(open_store({"path": stored}, {}, other).load)
     tried = f"the vault password of {tmp_path / 'other'} or the vault password of prompted"
     assert refused.what == f"{stored} does not open with {tried}, or is damaged"
-    refused = refusal(key_store.open_store({"path": stored, "password_file": str(tmp_path / "other")}, {}, other).load)
+    refused = refusal(open_store({"path": stored, "password_file": str(tmp_path / "other")}, {}, other).load)
     assert f"with the vault password of {tmp_path / 'other'}, or" in refused.what
 
 
@@ -164,19 +89,19 @@ def test_no_password_file_is_made_where_ansible_has_a_password(stored, home):
 def test_a_password_file_of_the_store_goes_before_ansible_s_passwords(store_path, loader, tmp_path, old_keys):
     (tmp_path / "password").write_text("the store's own\n")
     options = {"path": store_path, "password_file": str(tmp_path / "password")}
-    with key_store.open_store(options, {}, loader).change() as history:
+    with open_store(options, {}, loader).change() as history:
         history.adopt(old_keys)
-    assert refusal(key_store.open_store({"path": store_path}, {}, loader).load).code == "E_STORE_PASSWORD"
+    assert refusal(open_store({"path": store_path}, {}, loader).load).code == "E_STORE_PASSWORD"
     own = DataLoader()
     own.set_vault_secrets([("default", VaultSecret(b"the store's own"))])
-    assert key_store.open_store({"path": store_path}, {}, own).load().versions
+    assert open_store({"path": store_path}, {}, own).load().versions
 
 
 @pytest.mark.parametrize("content", ["", "\n", None], ids=["empty", "blank", "a folder"])
 def test_a_password_file_without_a_password_is_refused(store_path, loader, tmp_path, content, old_keys):
     path = tmp_path / "password"
     path.mkdir() if content is None else path.write_text(content)
-    store = key_store.open_store({"path": store_path, "password_file": str(path)}, {}, loader)
+    store = open_store({"path": store_path, "password_file": str(path)}, {}, loader)
     with pytest.raises(RotationError) as refused, store.change() as history:
         history.adopt(old_keys)
     assert refused.value.code == "E_VAULT_PASSWORD_FILE"
@@ -185,7 +110,7 @@ def test_a_password_file_without_a_password_is_refused(store_path, loader, tmp_p
 
 def test_a_password_file_that_cannot_be_made_is_told(store_path, no_password, home, old_keys):
     (home / ".config").write_text("taken")
-    store = key_store.open_store({"path": store_path}, {}, no_password)
+    store = open_store({"path": store_path}, {}, no_password)
     with pytest.raises(RotationError) as refused, store.change() as history:
         history.adopt(old_keys)
     assert refused.value.code == "E_VAULT_PASSWORD_FILE"
@@ -197,7 +122,7 @@ def test_the_vault_id_chooses_among_several_secrets(store_path, old_keys, vault_
     several = DataLoader()
     several.set_vault_secrets([("dev", VaultSecret(b"one")), ("prod", VaultSecret(b"two"))])
     options = {"path": store_path, **({"vault_id": vault_id} if vault_id else {})}
-    store = key_store.open_store(options, {}, several)
+    store = open_store(options, {}, several)
     with store.change() as history:
         history.adopt(old_keys)
     assert parse_vaulttext_envelope(Path(store_path).read_bytes())[3] == expected
@@ -213,7 +138,7 @@ def several() -> DataLoader:
 
 
 def test_a_vault_id_that_ansible_was_not_started_with_is_told_with_those_it_was(store_path, several, old_keys):
-    store = key_store.open_store({"path": store_path, "vault_id": "staging"}, {}, several)
+    store = open_store({"path": store_path, "vault_id": "staging"}, {}, several)
     with pytest.raises(RotationError) as refused, store.change() as history:
         history.adopt(old_keys)
     assert (refused.value.code, refused.value.where) == (
@@ -238,38 +163,10 @@ def test_a_damaged_file_is_told_and_not_overwritten(stored, loader, third_keys, 
     path = Path(stored)
     path.write_bytes(damage(path.read_bytes()))
     before = path.read_bytes()
-    assert refusal(key_store.open_store({"path": stored}, {}, loader).load).code == "E_STORE_PASSWORD"
-    with pytest.raises(RotationError), key_store.open_store({"path": stored}, {}, loader).change() as history:
+    assert refusal(open_store({"path": stored}, {}, loader).load).code == "E_STORE_PASSWORD"
+    with pytest.raises(RotationError), open_store({"path": stored}, {}, loader).change() as history:
         history.adopt(third_keys)
     assert path.read_bytes() == before
-
-
-def test_ansible_does_not_read_the_store_as_inventory(tmp_path, loader, old_keys):
-    (tmp_path / "hosts.yml").write_text("all: {hosts: {web: {}}}\n")
-    with key_store.open_store({}, {"inventory_dir": str(tmp_path)}, loader).change() as history:
-        history.adopt(old_keys)
-    assert (tmp_path / ".key_rotation" / "default" / "keys.vault.yml").exists()
-    assert stat.S_IMODE((tmp_path / ".key_rotation").stat().st_mode) == 0o700
-    read = InventoryManager(loader=loader, sources=[str(tmp_path)])
-    assert list(read.hosts) == ["web"]
-
-
-@pytest.mark.parametrize(
-    ("variables", "folder"),
-    [
-        ({"inventory_dir": "/etc/inventory"}, "/etc/inventory/.key_rotation/default"),
-        ({"inventory_dir": "/i", "key_rotation_project_dir": "/srv/a"}, "/i/.key_rotation/srv-a"),
-        (
-            {"inventory_dir": "/i", "base": "/srv", "key_rotation_project_dir": trust_as_template("{{ base }}/a")},
-            "/i/.key_rotation/srv-a",
-        ),
-        ({"inventory_dir": "/i", "key_rotation_project_dir": "/srv/b/"}, "/i/.key_rotation/srv-b"),
-        ({"key_rotation_project_dir": "/srv/a"}, "{home}/.local/state/key_rotation/srv-a"),
-        ({}, "{home}/.local/state/key_rotation/default"),
-    ],
-)
-def test_what_outlives_a_run_is_in_one_folder_for_each_application(variables, folder, home, loader):
-    assert key_store.state_folder(variables, loader) == folder.format(home=home)
 
 
 def adopt(store, keys) -> None:
@@ -292,30 +189,30 @@ def test_a_store_stays_under_the_vault_id_that_it_was_made_under(store_path, old
     made, later = DataLoader(), DataLoader()
     made.set_vault_secrets([("prod", secrets["prod"])])
     later.set_vault_secrets([(name, secrets[name]) for name in (first, *(set(secrets) - {first}))])
-    adopt(key_store.open_store({"path": store_path}, {}, made), old_keys)
-    promote_first(key_store.open_store({"path": store_path}, {}, later), new_keys)
+    adopt(open_store({"path": store_path}, {}, made), old_keys)
+    promote_first(open_store({"path": store_path}, {}, later), new_keys)
     assert header(store_path) == b"$ANSIBLE_VAULT;1.2;AES256;prod"
-    assert key_store.open_store({"path": store_path}, {}, made).load().stage("pending").key_id == new_keys.key_id
+    assert open_store({"path": store_path}, {}, made).load().stage("pending").key_id == new_keys.key_id
 
 
 def test_a_store_moves_to_the_vault_id_that_is_asked_for(store_path, several, old_keys, new_keys):
-    adopt(key_store.open_store({"path": store_path, "vault_id": "dev"}, {}, several), old_keys)
-    promote_first(key_store.open_store({"path": store_path, "vault_id": "prod"}, {}, several), new_keys)
+    adopt(open_store({"path": store_path, "vault_id": "dev"}, {}, several), old_keys)
+    promote_first(open_store({"path": store_path, "vault_id": "prod"}, {}, several), new_keys)
     assert header(store_path) == b"$ANSIBLE_VAULT;1.2;AES256;prod"
 
 
 def test_of_two_projects_that_make_the_password_at_once_the_second_takes_the_first_one_s(
     tmp_path, no_password, old_keys, monkeypatch
 ):
-    stores = [key_store.open_store({"path": str(tmp_path / name / "k.yml")}, {}, no_password) for name in "ab"]
-    make = key_store._make_password_file
+    stores = [open_store({"path": str(tmp_path / name / "k.yml")}, {}, no_password) for name in "ab"]
+    make = ansible_vault._make_password_file
 
     def both(path) -> None:
-        monkeypatch.setattr(key_store, "_make_password_file", make)
+        monkeypatch.setattr(ansible_vault, "_make_password_file", make)
         adopt(stores[0], old_keys)
         make(path)
 
-    monkeypatch.setattr(key_store, "_make_password_file", both)
+    monkeypatch.setattr(ansible_vault, "_make_password_file", both)
     adopt(stores[1], old_keys)
     assert [store.load().stage("current").key_id for store in stores] == [old_keys.key_id] * 2
 
@@ -326,14 +223,12 @@ def test_a_dangling_link_in_the_place_of_the_password_file_is_not_written_throug
     place = home / ".config" / "key_rotation" / "vault_password"
     place.parent.mkdir(parents=True)
     place.symlink_to(tmp_path / "unmounted")
-    assert refusal(adopt, key_store.open_store({"path": store_path}, {}, no_password), old_keys).code == (
-        "E_VAULT_PASSWORD_FILE"
-    )
+    assert refusal(adopt, open_store({"path": store_path}, {}, no_password), old_keys).code == ("E_VAULT_PASSWORD_FILE")
     assert (place.is_symlink(), (tmp_path / "unmounted").exists(), os.path.exists(store_path)) == (True, False, False)
 
 
 def test_a_password_file_that_was_named_is_never_made(store_path, no_password, tmp_path, old_keys):
-    store = key_store.open_store({"path": store_path, "password_file": str(tmp_path / "typo")}, {}, no_password)
+    store = open_store({"path": store_path, "password_file": str(tmp_path / "typo")}, {}, no_password)
     assert refusal(adopt, store, old_keys).code == "E_VAULT_PASSWORD_FILE"
     assert not (tmp_path / "typo").exists()
 
@@ -343,33 +238,11 @@ def test_a_password_file_that_is_a_script_is_asked_as_ansible_asks_it(store_path
     script.write_text('#!/bin/sh\n[ "$1 $2" = "--vault-id prod" ] && echo "the password of $2"\n')
     script.chmod(0o700)
     options = {"path": store_path, "password_file": str(script), "vault_id": "prod"}
-    adopt(key_store.open_store(options, {}, no_password), old_keys)
+    adopt(open_store(options, {}, no_password), old_keys)
     own = DataLoader()
     own.set_vault_secrets([("prod", VaultSecret(b"the password of prod"))])
-    assert key_store.open_store({"path": store_path}, {}, own).load().versions
+    assert open_store({"path": store_path}, {}, own).load().versions
 
     script.write_text("#!/bin/sh\necho CANARY >&2\nexit 1\n")
-    error = refusal(key_store.open_store(options, {}, no_password).load)
+    error = refusal(open_store(options, {}, no_password).load)
     assert (error.code, "CANARY" in str(error)) == ("E_VAULT_PASSWORD_FILE", False)
-
-
-def test_variables_of_the_store_may_be_templates_and_look_something_up(loader, tmp_path):
-    (tmp_path / "path").write_text("/looked/up.yml")
-    stores = {"stores": {"prod": {"path": "/p.yml"}}, "key_rotation_store": trust_as_template("{{ stores.prod }}")}
-    lookup = lookup_loader.get("tetech.key_rotation.keys", loader=loader)
-    key_store.set_options(lookup, {}, stores, loader)
-    assert lookup.get_option("store") == {"path": "/p.yml"}
-    assert key_store.open_store({"path": "/other.yml"}, stores, loader).path == "/other.yml"
-    looked_up = trust_as_template(f"{{{{ lookup('ansible.builtin.file', '{tmp_path / 'path'}') }}}}")
-    assert key_store.open_store({}, {"key_rotation_store_path": looked_up}, loader).path == "/looked/up.yml"
-
-
-def test_an_option_of_the_wrong_type_is_named_and_not_shown(loader):
-    for options, variables in (
-        ({"timeout": "CANARY"}, {}),
-        ({}, {"key_rotation_store_timeout": "CANARY"}),
-    ):
-        error = refusal(key_store.open_store, options, variables, loader)
-        assert (error.code, "timeout of key_rotation_store" in error.what, "CANARY" in str(error)) == (
-            "E_OPTION", True, False,
-        )  # fmt: skip

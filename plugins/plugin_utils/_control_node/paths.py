@@ -1,0 +1,43 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Paths on the control node: relative to the inventory, and the folder of an application's state."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from ansible.parsing.dataloader import DataLoader
+from ansible.template import Templar
+
+from ...module_utils._system.state_folder import STATE_FOLDER
+
+
+def state_folder(variables: Mapping[str, Any], loader: DataLoader) -> str:
+    """Where the control node keeps what outlives a run of one application: next to the inventory, or without one in the
+    user's own state folder.
+
+    The folder's name begins with a dot: Ansible reads every other file in an inventory's folder as inventory.
+    """
+    inventory = _inventory(variables)
+    base = os.path.join(inventory, ".key_rotation") if inventory else expand(STATE_FOLDER)
+    templar = Templar(loader=loader, variables=dict(variables))
+    project = str(templar.template(variables.get("key_rotation_project_dir")) or "default")
+    return os.path.join(base, project.strip("/").replace("-", "--").replace("/", "-"))
+
+
+def _inventory(variables: Mapping[str, Any]) -> str:
+    """The folder of the inventory; empty where there is none, as with ``-i localhost,``."""
+    found = str(variables.get("inventory_dir"))  # None, or in ansible-core 2.19 the text of it
+    return found if os.path.isabs(found) else ""
+
+
+def path_from_inventory(path: str, variables: Mapping[str, Any]) -> str:
+    """An absolute path on the control node. A relative one begins at the inventory, wherever a playbook is run."""
+    return os.path.abspath(os.path.join(_inventory(variables), os.path.expanduser(str(path))))
+
+
+def expand(path: str) -> str:
+    """An absolute path without ~."""
+    return os.path.abspath(os.path.expanduser(str(path)))

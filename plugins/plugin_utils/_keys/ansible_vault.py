@@ -1,0 +1,145 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Ansible Vault with the secrets that Ansible was started with: for a key store in a vault file, and for files of the
+operator."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+from collections.abc import Collection
+
+import yaml
+from ansible import constants as C
+from ansible.errors import AnsibleError
+from ansible.parsing.dataloader import DataLoader
+from ansible.parsing.vault import (
+    VaultLib,
+    VaultSecret,
+    get_file_vault_secret,
+    match_encrypt_secret,
+    parse_vaulttext_envelope,
+)
+from ansible.utils.display import Display
+
+from ...module_utils._errors.backup import BackupIdentity
+from ...module_utils._errors.keys import KeyFile
+from ...module_utils._errors.store import StoreVaultId, VaultPasswordFile
+from ...module_utils._system import atomic_file
+from .._control_node.paths import expand
+
+display = Display()
+DEFAULT_PASSWORD_FILE = "~/.config/key_rotation/vault_password"
+
+
+class AnsibleVault:
+    """Encrypt and decrypt with the secrets Ansible was started with.
+
+    Where it was started with none, the secret is a password file of our own, made at the first write.
+    """
+
+    def __init__(self, loader: DataLoader, password_file: str | None, vault_id: str | None) -> None:
+        self._loader = loader
+        self._given = [] if password_file else list(loader._vault.secrets or [])
+        self._password_file = expand(password_file or DEFAULT_PASSWORD_FILE)
+        self._ours = not password_file and not self._given
+        self._vault_id = vault_id
+
+    def encrypt(self, plaintext: bytes, before: bytes | None) -> bytes:
+        """Plaintext in Vault's format: under the vault id asked for, else as ``before``, else under the first one."""
+        if before is not None and not self._vault_id:
+            _, _, secret = VaultLib(self._secrets()).decrypt_and_get_vault_id(before)
+            return bytes(VaultLib([]).encrypt(plaintext, secret, parse_vaulttext_envelope(before)[3]))
+        if self._ours and not os.path.lexists(self._password_file):
+            _make_password_file(self._password_file)
+        known = self._secrets()
+        try:
+            chosen = match_encrypt_secret(known, self._vault_id or C.DEFAULT_VAULT_ENCRYPT_IDENTITY)
+        except AnsibleError:
+            ids = ", ".join(vault_id for vault_id, _ in known)
+            raise StoreVaultId(vault_id=self._vault_id or C.DEFAULT_VAULT_ENCRYPT_IDENTITY, known=ids) from None
+        return bytes(VaultLib(known).encrypt(plaintext, chosen[1], chosen[0]))
+
+    def decrypt(self, text: bytes) -> bytes | None:
+        """The plaintext, or None where no secret opens it."""
+        known = self._secrets()
+        if not known:
+            return None
+        try:
+            return bytes(VaultLib(known).decrypt(text))
+        except AnsibleError:  # a wrong secret, and a damaged file too: Ansible has no one class for the two
+            return None
+
+    def describe(self) -> str:
+        """Where the secrets are from, for a person."""
+        if self._given:
+            files = {vault_id: getattr(secret, "filename", None) for vault_id, secret in self._given}
+            return " or ".join(f"the vault password of {file or vault_id}" for vault_id, file in files.items())
+        if not self._ours:
+            return f"the vault password of {self._password_file}"
+        missing = "" if os.path.lexists(self._password_file) else ", which is missing"
+        return f"{self._password_file}{missing}: Ansible was started without a vault password"
+
+    def _secrets(self) -> list[tuple[str, VaultSecret]]:
+        """Those given, otherwise the password file's. Like Ansible's own, that may be a script that prints it."""
+        if self._given or (self._ours and not os.path.lexists(self._password_file)):
+            return self._given
+        try:
+            secret = get_file_vault_secret(self._password_file, vault_id=self._vault_id, loader=self._loader)
+            secret.load()
+        except AnsibleError:  # its text may hold what a script printed
+            found = "is missing, empty, no file, or a script that fails"
+            raise VaultPasswordFile(path=self._password_file, found=found) from None
+        return [(self._vault_id or C.DEFAULT_VAULT_IDENTITY, secret)]
+
+
+def _make_password_file(path: str) -> None:
+    try:
+        atomic_file.private_folder(os.path.dirname(path))
+        atomic_file.create(path, secrets.token_urlsafe(48).encode() + b"\n")
+    except FileExistsError:
+        return  # another run was first, and its password counts
+    except OSError as exc:
+        raise VaultPasswordFile(path=path, found=f"cannot be made: {exc.strerror}") from None
+    display.warning(
+        f"Ansible was started without a vault password, so one was made in {path}. "
+        "Keep a copy elsewhere: the key store opens with it alone."
+    )
+
+
+def read_vaulted(path: str, names: Collection[str], loader: DataLoader) -> dict[str, str]:
+    """The settings in a YAML file that Ansible Vault encrypted. Raises E_KEY_FILE, which shows ``names`` alone."""
+    content = None
+    with contextlib.suppress(OSError, yaml.YAMLError, ValueError):
+        content = yaml.safe_load(AnsibleVault(loader, None, None).decrypt(atomic_file.read(path)) or b"")
+    if not isinstance(content, dict):
+        found = "is no file of settings that opens with the vault secrets Ansible was started with"
+        raise KeyFile(path=path, found=found)
+    for number, (name, value) in enumerate(content.items(), start=1):
+        if not isinstance(value, str):  # as YAML takes digits, a date or yes
+            which = name if name in names else f"entry {number}"
+            raise KeyFile(path=path, found=f"has a value of {which} that is no text: put it in quotes")
+    return content
+
+
+def read_identity(path: str | None, loader: DataLoader) -> str | None:
+    """The age identity in a file on the control node, which Ansible Vault may have encrypted. Raises
+    E_BACKUP_IDENTITY."""
+    if not path:
+        return None
+    content: bytes | None = None
+    with contextlib.suppress(OSError), open(expand(path), "rb") as handle:
+        content = handle.read()
+    if content is None:
+        raise BackupIdentity(found=f"in {path} cannot be read on the control node")
+    if content.startswith(b"$ANSIBLE_VAULT;"):
+        content = AnsibleVault(loader, None, None).decrypt(content)
+    try:
+        return (content or b"").decode("utf-8") or _no_identity(path)
+    except UnicodeDecodeError:
+        return _no_identity(path)
+
+
+def _no_identity(path: str) -> str:
+    raise BackupIdentity(found=f"in {path} is empty, no text, or under another vault secret")
