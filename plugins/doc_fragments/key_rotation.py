@@ -280,6 +280,18 @@ options:
 """
         + _RECORD_DIR
     )
+    # For modules that write to the databases as a step of the run that holds the lease.
+    RUN = r"""
+options:
+  run:
+    description: The run whose lock all its processes share. Set by the action plugin. Not for playbooks.
+    type: str
+    default: ""
+  step:
+    description: The step of that run. Set by the action plugin. Not for playbooks.
+    type: str
+    default: ""
+"""
     # For modules that request pages of the application.
     REQUESTS = r"""
 options:

@@ -47,20 +47,13 @@ options:
     description: Number of processes that work at the same time. V(0) means one for each core that the module may use.
     type: int
     default: 0
-  run:
-    description: The run whose lock all its processes share. Set by the action plugin. Not for playbooks.
-    type: str
-    default: ""
-  step:
-    description: The step of that run. Set by the action plugin. Not for playbooks.
-    type: str
-    default: ""
 extends_documentation_fragment:
   - tetech.key_rotation.key_rotation.throttle
   - tetech.key_rotation.key_rotation.application
   - tetech.key_rotation.key_rotation.project
   - tetech.key_rotation.key_rotation.keys
   - tetech.key_rotation.key_rotation.rotation
+  - tetech.key_rotation.key_rotation.run
   - tetech.key_rotation.key_rotation.attributes
 """
 

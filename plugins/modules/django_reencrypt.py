@@ -119,14 +119,6 @@ options:
       - A file on the host for the textfile collector of Prometheus' node_exporter, with progress metrics.
       - Its name must end in C(.prom). A JSON file next to it, whose name ends in C(.json), has the same numbers.
     type: path
-  run:
-    description: The run whose lock all its processes share. Set by the action plugin. Not for playbooks.
-    type: str
-    default: ""
-  step:
-    description: The step of that run. Set by the action plugin. Not for playbooks.
-    type: str
-    default: ""
 extends_documentation_fragment:
   - tetech.key_rotation.key_rotation.throttle
   - tetech.key_rotation.key_rotation.outside
@@ -134,6 +126,7 @@ extends_documentation_fragment:
   - tetech.key_rotation.key_rotation.project
   - tetech.key_rotation.key_rotation.keys
   - tetech.key_rotation.key_rotation.rotation
+  - tetech.key_rotation.key_rotation.run
   - tetech.key_rotation.key_rotation.attributes
 """
 

@@ -35,18 +35,11 @@ options:
       - The key sets C(old) and C(new), sent through a pipe. Set by the action plugin. Not for playbooks. Never logged.
     type: dict
     default: {}
-  run:
-    description: The run whose lock to share. Set by the action plugin. Not for playbooks.
-    type: str
-    default: ""
-  step:
-    description: The step of that run. Set by the action plugin. Not for playbooks.
-    type: str
-    default: ""
 extends_documentation_fragment:
   - tetech.key_rotation.key_rotation.application
   - tetech.key_rotation.key_rotation.store
   - tetech.key_rotation.key_rotation.rotation
+  - tetech.key_rotation.key_rotation.run
   - tetech.key_rotation.key_rotation.attributes
 """
 

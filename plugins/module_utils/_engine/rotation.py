@@ -729,7 +729,5 @@ def _locked(request: Request, connected: Sequence[Database]) -> list[Database]:
     if not databases:
         raise DatabaseIsReplica()
     for database in databases if request.run else ():
-        database.lock(request.run, request.step)
-        if request.leased:
-            lease.refuse_other(database, request.run)
+        lease.lock_for_run(database, request.run, request.step, leased=request.leased)
     return databases

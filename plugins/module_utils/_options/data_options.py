@@ -19,6 +19,7 @@ from .shared_options import (
     RESTORING,
     RESTORING_INTERNAL,
     ROTATION,
+    RUN_INTERNAL,
     STORE,
     THROTTLE,
 )
@@ -115,8 +116,7 @@ DJANGO_PREPARE_MODULE: Spec = {
     **DJANGO_PREPARE,
     **PROJECT_INTERNAL,
     **KEYS_INTERNAL,
-    "run": {"type": "str", "default": ""},
-    "step": {"type": "str", "default": ""},
+    **RUN_INTERNAL,
 }
 DJANGO_REENCRYPT: Spec = {
     **THROTTLE,
@@ -149,8 +149,7 @@ DJANGO_REENCRYPT_MODULE: Spec = {
     **OUTSIDE_INTERNAL,
     **PROJECT_INTERNAL,
     **KEYS_INTERNAL,
-    "run": {"type": "str", "default": ""},
-    "step": {"type": "str", "default": ""},
+    **RUN_INTERNAL,
 }
 DJANGO_REPAIR: Spec = {
     **BACKUPS,
@@ -177,7 +176,6 @@ DJANGO_SESSIONS: Spec = {
 }
 DJANGO_SESSIONS_MODULE: Spec = {
     **DJANGO_SESSIONS,
+    **RUN_INTERNAL,
     "key_sets": {"type": "dict", "default": {}, "no_log": True},
-    "run": {"type": "str", "default": ""},
-    "step": {"type": "str", "default": ""},
 }

@@ -131,6 +131,10 @@ ROTATION: Spec = {
     "rotation_id": {"type": "str", "required": True},
     "record_dir": {"type": "path"},
 }
+RUN_INTERNAL: Spec = {
+    "run": {"type": "str", "default": ""},
+    "step": {"type": "str", "default": ""},
+}
 STORE: Spec = {
     "store": {"type": "dict", "default": {}, "no_log": True},
 }

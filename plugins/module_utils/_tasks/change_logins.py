@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from .._errors.application import SessionsKept, SigningKeyUnknown
 from .._errors.base import RotationError
@@ -17,6 +16,8 @@ def change_logins(task: HostTask) -> ModuleResult:
     """What became of the sessions in the database. A dry run only refuses."""
     from .._engine.application import django_project, stored_sessions
     from .._engine.crypto.key_set import signing_name
+    from .._engine.postgres import lease
+    from .._engine.postgres.connection import Database
     from .._options.application_start import start_application
 
     params, drops = task.params, task.params["state"] == "dropped"
@@ -31,7 +32,8 @@ def change_logins(task: HostTask) -> ModuleResult:
             raise SigningKeyUnknown()
         if task.check_mode or alias is None or not keys:
             return {"changed": False, "logins": {}}
-        with _locked(alias, params) as database:
+        with contextlib.closing(Database(alias, params["rotation_id"], params["direct"].get(alias, {}))) as database:
+            lease.lock_for_run(database, params["run"], params["step"])
             change = stored_sessions.drop(database, keys[0].new) if drops else stored_sessions.resign(database, keys)
     finally:
         django_project.let_go()
@@ -61,15 +63,3 @@ def why_not_resigned(params: TaskParams, key_sets: Mapping[str, Mapping[str, str
     except Exception as exc:  # noqa: BLE001 (whatever the application's own model of users raises)
         return f"reading them ends in {type(exc).__name__}"
     return ""
-
-
-@contextlib.contextmanager
-def _locked(alias: str, params: TaskParams) -> Any:
-    """A connection of the run that holds the lease. Raises E_LOCKED or E_LEASED."""
-    from .._engine.postgres import lease
-    from .._engine.postgres.connection import Database
-
-    with contextlib.closing(Database(alias, params["rotation_id"], params["direct"].get(alias, {}))) as database:
-        database.lock(params["run"], params["step"])
-        lease.refuse_other(database, params["run"])
-        yield database

@@ -109,6 +109,14 @@ def refuse_other(database: Database, run: str) -> None:
         raise build_leased_error(database.alias, held)
 
 
+def lock_for_run(database: Database, run: str, step: str, *, leased: bool = True) -> None:
+    """Lock a database for a step of a run, for the life of the connection. Raises E_LOCKED; unless ``leased`` is False,
+    also E_LEASED."""
+    database.lock(run, step)
+    if leased:
+        refuse_other(database, run)
+
+
 def _same(one: Holder, other: Holder) -> bool:
     return run_name(one) == run_name(other)
 
