@@ -21,7 +21,7 @@ from .._engine.discovery.layer_classes import NESTED
 from .._engine.postgres.lease import Holder
 from .._engine.proof import census
 from .._engine.proof.census import Tally
-from .._engine.proof.census_result import CensusResult
+from .._engine.proof.census_result import CensusResult, ColumnCounts
 from .._engine.rewrite.throttle import Throttle
 from .._errors.base import RotationError
 from .._errors.by_code import build_error
@@ -276,9 +276,10 @@ def _census(params: Mapping[str, Any]) -> tuple[CensusPicture, list[RotationErro
     return found, problems, opening
 
 
-def _target(tally: Tally, unopened: Collection[str]) -> Mapping[str, Any]:
-    """The counts of a column. Its digest is for who compares plaintexts."""
-    counts = {name: value for name, value in tally.result.as_result().items() if name != "digest"}
+def _target(tally: Tally, unopened: Collection[str]) -> ColumnCounts:
+    """The counts of a column, without its digest, which only a comparison of plaintexts needs."""
+    counts = tally.result.as_result()
+    del counts["digest"]
     return {**counts, "classes": {_class(name, unopened): count for name, count in tally.classes.items()}}
 
 

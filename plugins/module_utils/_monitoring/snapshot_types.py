@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, TypedDict
 
+from .._engine.proof.census_result import ColumnCounts
 from .log_watch import ErrorCounts, LogMemory
 from .response_times import ComparedMeasure
 
@@ -40,7 +41,7 @@ class CensusPicture(TypedDict):
     ``kept_aside`` the key IDs by database that a restore has kept."""
 
     time: str
-    targets: Sequence[Mapping[str, Any]]
+    targets: Sequence[ColumnCounts]
     values: int
     current: int
     ratio: float | None

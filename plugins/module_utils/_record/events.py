@@ -11,9 +11,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .._errors.run import NotRun
+
+if TYPE_CHECKING:
+    from .._engine.proof.census_result import ColumnCounts
 
 INTENT, DONE, FAILED = "intent", "done", "failed"
 
@@ -147,7 +150,7 @@ class KeyEvent(StagesEvent):
 class CountingEvent(Event):
     """An event with a census: ``targets`` holds the counts of each column, ``key_ids`` the version of each stage."""
 
-    targets: Sequence[Mapping[str, Any]] = ()
+    targets: Sequence[ColumnCounts] = ()
     key_ids: Mapping[str, str] = field(default_factory=dict)
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from .._engine.crypto.key_set import KeySet
     from .._engine.discovery.findings import Finding
     from .._engine.postgres.session_types import DatabaseSession
-    from .._engine.proof.census_result import CensusResult
+    from .._engine.proof.census_result import CensusResult, ColumnCounts
 
 SHOWN = 50  # rows of a column that the record names
 
@@ -227,7 +227,7 @@ def _first(rows: dict[str, list[str]]) -> dict[str, list[str]]:
     return {name: each[:SHOWN] for name, each in rows.items()}
 
 
-def _targets(results: list[CensusResult]) -> list[ModuleResult]:
+def _targets(results: list[CensusResult]) -> list[ColumnCounts]:
     return [column.as_result() for column in results]
 
 

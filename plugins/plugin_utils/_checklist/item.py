@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypedDict, cast
 
 from ...module_utils._engine.crypto.key_entry import KeyEntries
+from ...module_utils._engine.proof.census_result import ColumnCounts
 
 OK, WARN, STOP = "ok", "warn", "stop"
 SKIP = "skip"  # not configured or not checked, so nobody knows that it is well
@@ -127,7 +128,7 @@ class Observations:
         return sum(count(target) for target in self.census.get("targets", []))
 
 
-def count(target: Mapping[str, Any]) -> int:
+def count(target: ColumnCounts) -> int:
     """The values of one target of a census that are not empty."""
     return sum(number for name, number in target["classes"].items() if name != "empty")
 

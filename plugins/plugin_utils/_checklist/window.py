@@ -8,6 +8,7 @@ import datetime
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ...module_utils._engine.proof.census_result import ColumnCounts
 from ...module_utils._errors.counts import counted
 from ...module_utils._errors.run import WindowTooShort
 from ...module_utils._record.events import ROTATE, Event, ServicesEvent
@@ -128,7 +129,7 @@ def _values(seen: Observations) -> float | None:
     tables = _largest_by_table(seen.census["targets"])
     most = seen.options.get("application_rows") or float("inf")
 
-    def work(targets: Sequence[Mapping[str, Any]]) -> float:
+    def work(targets: Sequence[ColumnCounts]) -> float:
         return float(sum(count(each) * crypto.get(each["scheme"], slowest) for each in targets) / workers)
 
     writing = sum(target["rows"] for target in tables) * row
@@ -163,7 +164,7 @@ def _took(backup: Mapping[str, Any], asked: str) -> float:
     return dump + (proof.get("seconds", 0.0) if proof.get("kind") == asked else 0.0)
 
 
-def _largest_by_table(targets: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+def _largest_by_table(targets: Sequence[ColumnCounts]) -> list[ColumnCounts]:
     """One target for each table: its rows are written once for all of its columns."""
     return list({target["table"]: target for target in targets}.values())
 

@@ -11,8 +11,8 @@ import os
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
+from ...module_utils._engine.proof.census_result import ColumnCounts
 from ...module_utils._stores.history import STAGES
 
 OLDER = "older-"  # before the key ID, the name of a version without a stage (History.for_host)
@@ -121,7 +121,7 @@ def odd(classes: Mapping[str, int]) -> dict[str, int]:
     return {name: count for name, count in classes.items() if count and name != EMPTY and not is_version(name)}
 
 
-def count_plain(targets: Iterable[Mapping[str, Any]]) -> dict[str, int]:
+def count_plain(targets: Iterable[ColumnCounts]) -> dict[str, int]:
     """By column, as table.column, how many values are plain text, be that settled or not."""
     return {
         f"{target.get('table')}.{target.get('column')}": (target.get("plain") or 0)
@@ -135,7 +135,7 @@ def count_more(before: Mapping[str, int], after: Mapping[str, int]) -> dict[str,
     return {name: count - before[name] for name, count in sorted(after.items()) if count > before.get(name, count)}
 
 
-def read_census(targets: Iterable[Mapping[str, Any]], key_ids: Mapping[str, str]) -> Values:
+def read_census(targets: Iterable[ColumnCounts], key_ids: Mapping[str, str]) -> Values:
     """The result of a census. ``key_ids`` names the version of each stage that it tried."""
     under: Counter[str] = Counter()
     others: Counter[str] = Counter()

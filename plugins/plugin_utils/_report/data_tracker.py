@@ -6,9 +6,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from ...module_utils._engine.discovery.layer_classes import NESTED
+from ...module_utils._engine.proof.census_result import ColumnCounts
 from ...module_utils._errors.base import NOTHING_CHANGED
 from ...module_utils._record.events import (
     ROLLBACK,
@@ -136,7 +136,7 @@ class DataTracker:
         self.values = replace(found, odd=odd_ones, proved=proved, meanwhile=self.meanwhile, more_plain=more_plain)
         self.open = 0
 
-    def _nest(self, targets: Sequence[Mapping[str, Any]]) -> None:
+    def _nest(self, targets: Sequence[ColumnCounts]) -> None:
         self.plain = {**count_plain(targets), **self.plain}
         self.nested = max(self.nested, sum((target.get("classes") or {}).get(NESTED, 0) for target in targets))
 

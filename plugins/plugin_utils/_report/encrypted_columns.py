@@ -7,12 +7,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
+from ...module_utils._engine.proof.census_result import ColumnCounts
 from ...module_utils._record.events import CensusEvent, CountingEvent, Event, ReencryptionEvent, RunEvent
 from . import data_state
-
-Target = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -56,11 +54,11 @@ class ColumnCensus:
     first: CountingEvent | None = None
     first_stages: Mapping[str, str] = field(default_factory=dict)
     reencrypted: Counter[str] = field(default_factory=Counter)
-    digests: dict[str, Any] = field(default_factory=dict)
+    digests: dict[str, str | None] = field(default_factory=dict)
     rewriting: bool = False
     proof: CensusEvent = field(default_factory=CensusEvent)
     proof_stages: Mapping[str, str] = field(default_factory=dict)
-    newest: Sequence[Target] = ()
+    newest: Sequence[ColumnCounts] = ()
     last: CensusEvent = field(default_factory=CensusEvent)
 
     def apply(self, event: Event, stages: Mapping[str, str]) -> None:
@@ -101,7 +99,7 @@ class ColumnCensus:
             self._column(target, proved.get(_name(target))) for target in (self.first.targets if self.first else ())
         ]
 
-    def _column(self, target: Target, proved: Target | None) -> ColumnHistory:
+    def _column(self, target: ColumnCounts, proved: ColumnCounts | None) -> ColumnHistory:
         newest = target if proved is None else proved
         return ColumnHistory(
             table=target.get("table") or "",
@@ -119,7 +117,7 @@ class ColumnCensus:
             meanwhile=sum(self.proof.meanwhile.get(str(target.get("table")), {}).values()),
         )
 
-    def _is_same(self, target: Target, proved: Target) -> bool:
+    def _is_same(self, target: ColumnCounts, proved: ColumnCounts) -> bool:
         """Whether every plaintext was proved: by the digest of all, or row by row if another process wrote some. A
         value that the proving process did not open, such as one that is encrypted twice, was not."""
         if _unopened(proved) or proved.get("digest") is None:
@@ -191,15 +189,15 @@ def models(columns: Iterable[ColumnHistory]) -> list[Model]:
     return sorted(found.values(), key=lambda model: (-model.before_values, model.name))
 
 
-def _name(target: Target) -> str:
+def _name(target: ColumnCounts) -> str:
     return f"{target.get('table')}.{target.get('column')}"
 
 
-def _unopened(target: Target) -> int:
+def _unopened(target: ColumnCounts) -> int:
     return sum(data_state.odd(target.get("classes") or {}).values())
 
 
-def _count(target: Target, stages: Mapping[str, str]) -> Count:
+def _count(target: ColumnCounts, stages: Mapping[str, str]) -> Count:
     classes = target.get("classes") or {}
     under: Counter[str] = Counter()
     for name, count in classes.items():

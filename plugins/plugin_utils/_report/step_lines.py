@@ -5,13 +5,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ...module_utils._errors.counts import counted
 from ...module_utils._monitoring.response_times import milliseconds
 
+if TYPE_CHECKING:
+    from ...module_utils._engine.proof.census_result import ColumnCounts
 
-def census(targets: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+
+def census(targets: Sequence[ColumnCounts]) -> Iterator[str]:
     """One line per target: how many values are of which class."""
     names = [f"{target['table']}.{target['column']}" for target in targets]
     width = max(map(len, names), default=0)
@@ -21,7 +24,7 @@ def census(targets: Sequence[Mapping[str, Any]]) -> Iterator[str]:
         yield f"  {name:<{width}}  {counted(target['rows'], 'row'):>14}: {counts or 'none'}"
 
 
-def with_unchanged(target: Mapping[str, Any]) -> dict[str, int]:
+def with_unchanged(target: ColumnCounts) -> dict[str, int]:
     """The values of a target by class, and as more classes those that stay as a person decided."""
     stay = {"left alone": target.get("left_alone") or 0, "plain text that stays": target.get("plain") or 0}
     return {**target["classes"], **{name: count for name, count in stay.items() if count}}

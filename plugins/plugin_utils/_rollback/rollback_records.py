@@ -8,6 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from ...module_utils._engine.postgres.catalog import Table
+from ...module_utils._engine.proof.census_result import ColumnCounts
 from ...module_utils._errors.base import RotationError
 from ...module_utils._errors.run import NothingToRollBack, RotationRolledBack
 from ...module_utils._record import reader
@@ -42,7 +43,7 @@ def counted_once(gone: Mapping[str, Sequence[str]], held: Collection[str]) -> di
 def with_values(events: Sequence[Event]) -> set[str]:
     """The tables in which the newest census of a record has counted values."""
     with_counts = (event.targets for event in reversed(events) if isinstance(event, CountingEvent) and event.targets)
-    counted: Sequence[Mapping[str, Any]] = next(with_counts, [])
+    counted: Sequence[ColumnCounts] = next(with_counts, [])
     return {
         str(target["table"])
         for target in counted

@@ -6,8 +6,8 @@ from __future__ import annotations
 
 import hashlib
 import mmap
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 from ansible import constants as C
 from ansible.utils.display import Display
@@ -15,6 +15,9 @@ from ansible.utils.display import Display
 from ...module_utils._errors.counts import counted
 from .._report import step_lines
 from .._report.typed_commands import spell_playbooks
+
+if TYPE_CHECKING:
+    from ...module_utils._engine.proof.census_result import ColumnCounts
 
 display = Display()
 # Set by the callback in the process of ansible-playbook, from which those of all tasks are forked.
@@ -43,10 +46,10 @@ def detail(lines: Iterable[str], title: str) -> None:
         show(lines, title)
 
 
-def census(targets: Sequence[Mapping[str, Any]], *, whole: bool = False) -> None:
+def census(targets: Sequence[ColumnCounts], *, whole: bool = False) -> None:
     """The table of a census. One that is the same as the last one of this run is a line. The callback steps shows what
     needs a look, or the ``whole`` table."""
-    table = list(step_lines.census([dict(target) for target in targets]))
+    table = list(step_lines.census(targets))
     if not table:
         return
     digest = hashlib.sha256("\n".join(table).encode()).digest()
@@ -54,12 +57,12 @@ def census(targets: Sequence[Mapping[str, Any]], *, whole: bool = False) -> None
     if again:
         detail([f"  {format_census(targets)}: the same as in the table above"], "Census")
     elif by_steps and not whole:
-        show(step_lines.census([dict(target) for target in targets if _unexpected(target)]), "Census")
+        show(step_lines.census([target for target in targets if _unexpected(target)]), "Census")
     else:
         show(table, "Census")
 
 
-def format_census(targets: Iterable[Mapping[str, Any]]) -> str:
+def format_census(targets: Iterable[ColumnCounts]) -> str:
     """All values of a census in a line, by class."""
     classes: dict[str, int] = {}
     columns = 0
@@ -72,5 +75,5 @@ def format_census(targets: Iterable[Mapping[str, Any]]) -> str:
     return f"{counted(sum(classes.values()), 'value')} in {counted(columns, 'column')}: {found or 'none'}"
 
 
-def _unexpected(target: Mapping[str, Any]) -> bool:
+def _unexpected(target: ColumnCounts) -> bool:
     return any(count for name, count in target["classes"].items() if name not in EXPECTED)

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
-from typing import Any, TypedDict
+from typing import Any, TypedDict, cast
 
 EMPTY = "empty"  # the class of NULL and ''
 DIGEST_MODULUS = 1 << 256
@@ -14,6 +14,23 @@ DIGEST_MODULUS = 1 << 256
 
 # Values of one column and class that may need a version that is about to leave, with the first of their rows.
 RowsNeeding = TypedDict("RowsNeeding", {"column": str, "class": str, "count": int, "rows": Sequence[str]})
+
+
+class ColumnCounts(TypedDict, total=False):
+    """A ``CensusResult`` as results and records have it. That of an earlier version may lack members. After a
+    re-encryption it has how many values were ``reencrypted``, too."""
+
+    model: str
+    table: str
+    column: str
+    scheme: str
+    rows: int
+    classes: Mapping[str, int]
+    layers: Mapping[str, int]
+    left_alone: int
+    plain: int
+    digest: str
+    reencrypted: int
 
 
 @dataclass(frozen=True)
@@ -79,8 +96,8 @@ class CensusResult:
             digest=f"{(int(self.digest, 16) + sign * int(other.digest, 16)) % DIGEST_MODULUS:064x}",
         )
 
-    def as_result(self) -> dict[str, Any]:
-        return asdict(self)
+    def as_result(self) -> ColumnCounts:
+        return cast(ColumnCounts, asdict(self))
 
 
 def _sum(counts: Mapping[str, int], others: Mapping[str, int], sign: int) -> dict[str, int]:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..proof.census_result import CensusResult
+from ..proof.census_result import CensusResult, ColumnCounts
 from .concurrent_writers import ConcurrentWrites
 from .rewriter import Work
 
@@ -46,6 +46,6 @@ class RewriteResult:
         }
 
 
-def reencrypted(census: Sequence[CensusResult], count: Callable[[CensusResult], int]) -> list[dict[str, Any]]:
+def reencrypted(census: Sequence[CensusResult], count: Callable[[CensusResult], int]) -> list[ColumnCounts]:
     """The columns of a census, each with how many of its values are, or would be, re-encrypted."""
     return [{**column.as_result(), "reencrypted": count(column)} for column in census]
