@@ -8,7 +8,7 @@ A message is filled with names, paths, numbers and key IDs only. No caller ever 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypedDict, TypeVar
 
 from .counts import fill
 from .option_names import spell_options
@@ -25,6 +25,16 @@ NOTHING_CHANGED = "Nothing was changed."
 PAGE = "docs/errors.md"
 _WORD = re.compile(r"[a-z_]{1,30}")
 _Error = TypeVar("_Error", bound="FilledError")
+
+
+class ErrorParts(TypedDict, total=False):
+    """An error as results and records have it. ``alias`` is the database that it is about."""
+
+    code: str
+    what: str
+    changed: str
+    todo: str
+    alias: str
 
 
 @dataclass_transform(kw_only_default=True)

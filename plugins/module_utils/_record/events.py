@@ -13,10 +13,20 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from .._errors.base import ErrorParts
 from .._errors.run import NotRun
 
 if TYPE_CHECKING:
+    from .._engine.postgres.session_types import DatabaseSession
     from .._engine.proof.census_result import ColumnCounts
+    from .._engine.proof.reading_types import ApplicationPicture
+    from .._engine.result_types import FenceOutcome, OutsideColumn, PreparationResult, RewriteWork, UnopenedValues
+
+
+def _empty() -> Any:
+    """No members, of whichever type."""
+    return {}
+
 
 INTENT, DONE, FAILED = "intent", "done", "failed"
 
@@ -38,7 +48,7 @@ class Event:
     login_user: str = ""
     control_node: str = ""
     asked: Mapping[str, Any] = field(default_factory=dict)
-    error: Mapping[str, Any] = field(default_factory=dict)
+    error: ErrorParts = field(default_factory=ErrorParts)
     took: float = 0.0
     changed: bool | None = None
     syslog: bool | None = None
@@ -162,9 +172,9 @@ class CensusEvent(CountingEvent):
     with what it reads. ``outside`` are columns that look encrypted and were no part of the rotation. After the start,
     ``served`` counts instead what the application and its users have written since."""
 
-    outside: Sequence[Mapping[str, Any]] = ()
-    sessions: Sequence[Mapping[str, Any]] = ()
-    unopened: Mapping[str, Any] = field(default_factory=dict)
+    outside: Sequence[OutsideColumn] = ()
+    sessions: Sequence[DatabaseSession] = ()
+    unopened: UnopenedValues = field(default_factory=_empty)
     meanwhile: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     written_rows: Mapping[str, Sequence[str]] = field(default_factory=dict)
     added_rows: Mapping[str, Sequence[str]] = field(default_factory=dict)
@@ -192,8 +202,8 @@ class ReencryptionEvent(CountingEvent):
 
     key_id: str = ""
     stale: Mapping[str, int] | None = None
-    fence: Mapping[str, Any] = field(default_factory=dict)
-    work: Mapping[str, Any] = field(default_factory=dict)
+    fence: FenceOutcome = field(default_factory=_empty)
+    work: RewriteWork = field(default_factory=_empty)
     migration: Any = None
     others_rows: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
@@ -203,7 +213,7 @@ class PreparationEvent(Event):
     """What was prepared while the application served, or the proof of it: how many ``rows`` in this run, how many
     ``seconds`` it took, and by table why it was ``excluded``."""
 
-    preparation: Mapping[str, Any] = field(default_factory=dict)
+    preparation: PreparationResult = field(default_factory=_empty)
 
 
 @dataclass(frozen=True)
@@ -289,6 +299,8 @@ class PictureEvent(Event):
 class ReadingEvent(PictureEvent):
     """What the application itself read."""
 
+    picture: ApplicationPicture = field(default_factory=_empty)
+
 
 @dataclass(frozen=True)
 class NotificationEvent(Event):
@@ -307,7 +319,7 @@ class LeaseEvent(Event):
     write fence, ``fence`` what was found as this run opened its own."""
 
     fenced: bool = False
-    fence: Mapping[str, Any] = field(default_factory=dict)
+    fence: FenceOutcome = field(default_factory=_empty)
 
 
 @dataclass(frozen=True)

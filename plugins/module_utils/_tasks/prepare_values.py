@@ -13,6 +13,7 @@ from .._errors.values import PreparedDiffers
 from .host_task import HostTask, ModuleResult, TaskParams
 
 if TYPE_CHECKING:
+    from .._engine.result_types import PreparationResult
     from .._engine.rotation import Application
 
 
@@ -30,7 +31,7 @@ def prepare_values(task: HostTask) -> ModuleResult:
     request = request_of(params, Purpose(params["rotation_id"], run=params["run"], step=params["step"]))
     before = CensusResult.all_of(params["columns"])
     if params["state"] == "verified":
-        found: ModuleResult = {"columns": params["columns"], "last": {}}
+        found: PreparationResult = {"columns": params["columns"], "last": {}}
         if before:
             request = replace(request, targets=[preparation.as_target(column) for column in before])
             with rotation.open_application(request) as application:
@@ -47,7 +48,7 @@ def prepare_values(task: HostTask) -> ModuleResult:
     return {"changed": bool(found.get("rows")), "preparation": {**found, "seconds": seconds}}
 
 
-def _prepared(params: TaskParams, application: Application, known: Collection[str]) -> ModuleResult:
+def _prepared(params: TaskParams, application: Application, known: Collection[str]) -> PreparationResult:
     from .._engine import preparation
     from .._engine.rewrite.rewriter import RewritePolicy
     from .._engine.rewrite.throttle import Throttle, refuse_unfit
@@ -62,7 +63,7 @@ def _prepared(params: TaskParams, application: Application, known: Collection[st
     return {**_counted(params, application), "excluded": preparation.excluded(application, known), "rows": rows}
 
 
-def _counted(params: TaskParams, application: Application) -> ModuleResult:
+def _counted(params: TaskParams, application: Application) -> PreparationResult:
     """The census of all rows that are prepared, with the digest of each in a file. What stops a rotation before its
     first write stops it here."""
     from .._engine import preparation

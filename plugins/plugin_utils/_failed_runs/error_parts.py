@@ -8,10 +8,10 @@ more: the result keeps those from which, with the message, the others follow.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, MutableMapping
-from typing import Any
+from collections.abc import MutableMapping
+from typing import Any, cast
 
-from ...module_utils._errors.base import address
+from ...module_utils._errors.base import ErrorParts, address
 from .._report.typed_commands import spell_playbooks
 
 TEXTS = ("what", "changed", "todo")
@@ -42,15 +42,15 @@ def _ending(code: str) -> str:
 def fold(result: MutableMapping[str, Any]) -> None:
     """Leave out what the message says, if it can be found there again."""
     error, message = result.get("error") or {}, str(result.get("msg"))
-    kept = {name: error[name] for name in KEPT if name in error}
+    kept = cast(ErrorParts, {name: error[name] for name in KEPT if name in error})
     if "what" in error and unfold(kept, message) == error:
         result["error"] = kept
 
 
-def unfold(error: Mapping[str, Any], message: str) -> Mapping[str, Any]:
+def unfold(error: ErrorParts, message: str) -> ErrorParts:
     """The whole error, from what ``fold`` left of it. Any other one is returned as it is."""
     begin, end = f"{error.get('code')}: ", f". {error.get('changed')} "
     if "what" in error or not message.startswith(begin) or end not in message:
-        return dict(error)
+        return error
     what, _, todo = message.removeprefix(begin).removesuffix(_ending(str(error["code"]))).partition(end)
     return {**error, "what": what, "todo": todo}

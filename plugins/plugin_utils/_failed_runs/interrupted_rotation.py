@@ -4,10 +4,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable
 
-from ...module_utils._errors.base import NOTHING_CHANGED
+from ...module_utils._errors.base import NOTHING_CHANGED, ErrorParts
 from ...module_utils._record.events import (
     EnvFileEvent,
     Event,
@@ -41,6 +40,6 @@ def _belongs_together(event: Event) -> bool:
     return isinstance(event, RunEvent) or (isinstance(event, KeyEvent) and event.state in TOGETHER)
 
 
-def _changed_nothing(error: Mapping[str, Any]) -> bool:
+def _changed_nothing(error: ErrorParts) -> bool:
     """Nothing at all, or nothing but a copy next to the database."""
     return error.get("changed") == NOTHING_CHANGED or error.get("code") == "E_RESTORE_LOSS"

@@ -5,9 +5,9 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 from ...module_utils._monitoring import snapshot_table
 from ...module_utils._record.events import Event, PictureEvent, ReadingEvent
@@ -15,6 +15,7 @@ from .event_time import moment
 from .step_lines import opening
 
 if TYPE_CHECKING:
+    from ...module_utils._engine.proof.reading_types import ApplicationPicture
     from ...module_utils._monitoring.snapshot_types import MonitorPicture
 
 
@@ -29,8 +30,8 @@ class Pictures:
     """``before`` is the first reading, with which later ones are compared, and ``reading`` the newest."""
 
     shown: list[Picture] = field(default_factory=list)
-    before: Mapping[str, Any] = field(default_factory=dict)
-    reading: Mapping[str, Any] = field(default_factory=dict)
+    before: ApplicationPicture | None = None
+    reading: ApplicationPicture | None = None
 
     def apply(self, event: Event) -> None:
         if not isinstance(event, PictureEvent) or not event.picture:
@@ -46,6 +47,6 @@ class Pictures:
     def _lines(self, event: PictureEvent) -> list[str]:
         if not isinstance(event, ReadingEvent):
             return list(snapshot_table.lines(cast("MonitorPicture", event.picture), event.host))
-        lines = [f"{event.host}:{line}" for line in opening(event.picture, self.before)]
+        lines = [f"{event.host}:{line}" for line in opening(event.picture, self.before or {})]
         self.before = self.before or event.picture
         return lines

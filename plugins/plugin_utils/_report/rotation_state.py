@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from ...module_utils._errors.base import ErrorParts
 from ...module_utils._record.chain import Head
 from ...module_utils._record.events import (
     BackupEvent,
@@ -156,7 +157,7 @@ class RotationState:
         return len(self.settled_runs) < len(self.runs)
 
     @property
-    def failure(self) -> Mapping[str, Any]:
+    def failure(self) -> ErrorParts:
         return standing.failure(self.settled_runs)
 
     @property

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ...module_utils._errors.base import ErrorParts
 from ...module_utils._record.events import (
     ROLLBACK,
     ROTATE,
@@ -62,7 +63,7 @@ class Run:
     nodes: set[str] = field(default_factory=set)
     hosts: dict[str, str] = field(default_factory=dict)  # with the code of its newest error, the newest host last
     timeline: Timeline = field(default_factory=Timeline)
-    failure: Mapping[str, Any] = field(default_factory=dict)
+    failure: ErrorParts = field(default_factory=ErrorParts)
     stopped: bool = False  # whether a step failed
     changed: bool = False  # whether it was about to change something
     repaired: bool = False

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ...module_utils._engine.postgres.sessions import format_session
 from ...module_utils._engine.proof.repair_option import format_repair
@@ -14,6 +14,11 @@ from ...module_utils._errors.counts import counted, fill
 from ...module_utils._record.events import SinceBefore
 from . import data_state
 from .step_lines import unsteady
+
+if TYPE_CHECKING:
+    from ...module_utils._engine.postgres.session_types import DatabaseSession
+    from ...module_utils._engine.proof.reading_types import ApplicationPicture
+    from ...module_utils._engine.result_types import OutsideColumn, UnopenedValues
 
 SHOWN = 12  # sessions of one sentence
 # What became of users' sessions, by the kind of engine/application/stored_sessions.py.
@@ -33,7 +38,7 @@ def census(result: Mapping[str, Any], plain_before: Mapping[str, int]) -> Iterat
     """What a census has seen and not refused. ``plain_before`` are the values in plain text of before, by column."""
     plain_now = data_state.count_plain(result.get("targets", ()))
     yield from meanwhile(result.get("meanwhile", {}), result.get("written_rows", {}))
-    yield from unopened(result.get("unopened") or {})
+    yield from unopened(result.get("unopened"))
     yield from outside(result.get("outside") or ())
     yield from more_plain(data_state.count_more(plain_before, plain_now))
 
@@ -64,7 +69,7 @@ def logins_left(counts: Mapping[str, int]) -> Iterator[str]:
         yield f"Sessions that end with the former key: {logins(left)}."
 
 
-def reading(picture: Mapping[str, Any] | None) -> Iterator[str]:
+def reading(picture: ApplicationPicture | None) -> Iterator[str]:
     """What a reading of the application has met."""
     yield from unsteady(picture)
     yield from behind_pooler((picture or {}).get("refused_behind_pooler") or ())
@@ -77,7 +82,7 @@ def kept_by(result: Mapping[str, Any]) -> Iterator[str]:
         yield f"{about}: destroy that too."
 
 
-def unopened(left: Mapping[str, Any]) -> Iterator[str]:
+def unopened(left: UnopenedValues | None) -> Iterator[str]:
     """If a census has let values pass that no key opens. ``left`` has their count and rows."""
     if left:
         is_left = "value is unencrypted or opens under no known key, and stays unchanged"
@@ -85,14 +90,14 @@ def unopened(left: Mapping[str, Any]) -> Iterator[str]:
         yield f"{counted(left.get('count', 0), is_left, are_left)}: {left.get('rows')}"
 
 
-def outside(found: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+def outside(found: Sequence[OutsideColumn]) -> Iterator[str]:
     """For each column that was no part of a rotation, and of which nothing opens."""
     for each in found:
         about = f"{each.get('column')} was not part of this rotation, and stays as it is: look at it"
         yield f"{about} ({each.get('what')})."
 
 
-def still_connected(left: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+def still_connected(left: Sequence[DatabaseSession]) -> Iterator[str]:
     """If sessions from before the switch were still connected at the proof."""
     if left:
         more = f"; and {len(left) - SHOWN} more" if len(left) > SHOWN else ""
@@ -183,7 +188,7 @@ def more_plain(counts: Mapping[str, int]) -> Iterator[str]:
         )
 
 
-def written(picture: Mapping[str, Any] | None) -> Iterator[str]:
+def written(picture: ApplicationPicture | None) -> Iterator[str]:
     """For each way in which values that another process changed are read, other than as values."""
     by_way: dict[str, list[str]] = {}
     for value, reads in (picture or {}).get("written") or ():

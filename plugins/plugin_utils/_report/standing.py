@@ -4,9 +4,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
+from ...module_utils._errors.base import ErrorParts
 from ...module_utils._record.events import ROTATE
 from .run import Run
 
@@ -30,7 +30,7 @@ def status(runs: Sequence[Run]) -> str:
     return COMPLETED if end.name == ROTATE or ended[-1:] == [ROTATE] else ROLLED_BACK
 
 
-def failure(runs: Sequence[Run]) -> Mapping[str, Any]:
+def failure(runs: Sequence[Run]) -> ErrorParts:
     """The error at which the last run stopped, or for which the rotation was rolled back by a later one.
 
     What an earlier run failed at was fixed, and what was completed is not rolled back for an error of its own.

@@ -12,6 +12,8 @@ from ...module_utils._monitoring.response_times import milliseconds
 
 if TYPE_CHECKING:
     from ...module_utils._engine.proof.census_result import ColumnCounts
+    from ...module_utils._engine.proof.reading_types import ApplicationPicture
+    from ...module_utils._engine.result_types import PreparationResult
 
 
 def census(targets: Sequence[ColumnCounts]) -> Iterator[str]:
@@ -53,7 +55,7 @@ def reencrypted(result: Mapping[str, Any]) -> Iterator[str]:
         yield f"  note: every row of {table} was rewritten: VACUUM ANALYZE it, or leave that to autovacuum"
 
 
-def prepared(result: Mapping[str, Any]) -> Iterator[str]:
+def prepared(result: PreparationResult) -> Iterator[str]:
     """One line per column: how many rows are prepared; then which tables are not, and why."""
     names = [f"{column['table']}.{column['column']}" for column in result.get("columns", [])]
     width = max(map(len, names), default=0)
@@ -109,7 +111,7 @@ def versions(found: Sequence[Mapping[str, Any]]) -> Iterator[str]:
         yield f"  {version['key_id']}  {version['stage'] or '-':<8}  {version['state']:<14}  {made}{gone}"
 
 
-def reading(picture: Mapping[str, Any] | None, before: Mapping[str, Any]) -> Iterator[str]:
+def reading(picture: ApplicationPicture | None, before: ApplicationPicture) -> Iterator[str]:
     """What the application itself reads, in one line, and what no model of it does; how long decryption takes, against
     the picture ``before``."""
     if picture:
@@ -121,18 +123,17 @@ def reading(picture: Mapping[str, Any] | None, before: Mapping[str, Any]) -> Ite
         yield from opening(picture, before)
 
 
-def opening(picture: Mapping[str, Any], before: Mapping[str, Any]) -> Iterator[str]:
+def opening(picture: ApplicationPicture, before: ApplicationPicture) -> Iterator[str]:
     """How long the engine takes to open a value, against the same ``before`` the rotation."""
-    now, was = (taken.get("opening") or {} for taken in (picture, before))
-    if now.get("seconds"):
+    now, was = (taken.get("opening") for taken in (picture, before))
+    if now and (seconds := now.get("seconds")):
         against = ""
-        if was.get("seconds"):
-            ratio = now["seconds"] / was["seconds"]
-            against = f"; before the rotation {milliseconds(was['seconds'])}, ratio {ratio:.2f}"
-        yield f"  decryption takes the engine {milliseconds(now['seconds'])} per value, of {now['tries']:,}{against}"
+        if was and (earlier := was.get("seconds")):
+            against = f"; before the rotation {milliseconds(earlier)}, ratio {seconds / earlier:.2f}"
+        yield f"  decryption takes the engine {milliseconds(seconds)} per value, of {now['tries']:,}{against}"
 
 
-def unsteady(picture: Mapping[str, Any] | None) -> Iterator[str]:
+def unsteady(picture: ApplicationPicture | None) -> Iterator[str]:
     """A warning for what the application reads in another way each time."""
     for name in (picture or {}).get("unsteady", ()):
         yield (

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ...module_utils._errors.base import address
+from ...module_utils._errors.base import ErrorParts, address
 from ...module_utils._errors.counts import counted
 from ...module_utils._errors.run import ChecklistFailed
 from ...module_utils._record.events import ROLLBACK, ROTATE, RepairEvent, for_compromise
@@ -75,7 +75,7 @@ class Ending:
         return self.run.outcome != "done"
 
     @property
-    def error(self) -> Mapping[str, Any]:
+    def error(self) -> ErrorParts:
         """What the run failed at, or of a rollback by the run of a rotation, for what that was rolled back."""
         if self.failed:
             return self.run.failure
@@ -234,7 +234,8 @@ def _prepared(run: Run, *, after_start: bool) -> Iterator[Row]:
     proof was, too."""
     if not run.prepared:
         return
-    rows, seconds = (sum(event.preparation.get(name, 0) for event in run.prepared) for name in ("rows", "seconds"))
+    rows = sum(event.preparation.get("rows", 0) for event in run.prepared)
+    seconds = sum(event.preparation.get("seconds", 0) for event in run.prepared)
     used = f"; {counted(run.by_sets, 'value was', 'values were')} changed by it" if run.worked else ""
     yield Row(
         "prepared", f"{counted(rows, 'row')} in {duration(seconds)}, while the application served{used}", whole=False

@@ -16,7 +16,7 @@ from ...module_utils._record.events import (
     Event,
     LeaseEvent,
     NotificationEvent,
-    PictureEvent,
+    ReadingEvent,
     ReencryptionEvent,
     RepairEvent,
     RestoreEvent,
@@ -110,7 +110,7 @@ def _sentences_of(event: Event) -> Iterator[str]:
         yield from sentences.nested(nested_in(event))
         yield from sentences.of_others(event.others_rows)
         yield from sentences.behind_pooler(event.fence.get("behind_pooler") or ())
-    elif isinstance(event, PictureEvent):
+    elif isinstance(event, ReadingEvent):
         yield from sentences.written(event.picture)
         yield from sentences.behind_pooler(event.picture.get("refused_behind_pooler") or ())
     elif isinstance(event, LeaseEvent):

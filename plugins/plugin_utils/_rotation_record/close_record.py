@@ -110,7 +110,8 @@ def _refuse_unreadable(state: RotationState) -> None:
 
 def _emptied(state: RotationState) -> list[str]:
     """The values that another process emptied before the proof, each as table.column:key."""
-    return [value for value, reads in state.watched.reading.get("written") or [] if reads == NOTHING]
+    picture = state.watched.reading or {}
+    return [value for value, reads in picture.get("written") or [] if reads == NOTHING]
 
 
 def _refuse_emptied(emptied: Sequence[str], changed: str) -> None:

@@ -4,17 +4,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING
 
 from ...module_utils._record.events import ReadingEvent, ReencryptionEvent
 from ...module_utils._record.writer import Record
 
+if TYPE_CHECKING:
+    from ...module_utils._engine.proof.reading_types import ApplicationPicture
 
-def earlier_reading(record: Record) -> dict[str, Any] | None:
+
+def earlier_reading(record: Record) -> ApplicationPicture | None:
     """Its picture; empty where none was taken. None where nothing was written, or that picture is proved: the
     application may have run since, and written."""
-    picture: Mapping[str, Any] = {}
+    picture: ApplicationPicture = {}
     written = False
     for event in record.decoded():
         if isinstance(event, ReadingEvent) and event.is_done:
@@ -22,4 +24,4 @@ def earlier_reading(record: Record) -> dict[str, Any] | None:
             picture = {} if proved else picture or event.picture
             written = written and not proved
         written = written or isinstance(event, ReencryptionEvent)
-    return dict(picture) if written else None
+    return picture if written else None

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any, TypedDict
 
+from ...module_utils._errors.base import ErrorParts
 from .._failed_runs.error_parts import unfold
 from .._report.accounts import as_plain
 
@@ -66,7 +67,7 @@ class RecordTask:
     hold_days: int
     cryptoperiod_days: int
     failed_task: str | None
-    error: Mapping[str, Any]
+    error: ErrorParts
     course: RollbackCourse | None
 
     @classmethod

@@ -8,7 +8,7 @@ Source: PostgreSQL, "The Cumulative Statistics System", pg_stat_activity. A role
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, cast
 
 from ..._errors.base import RotationError
@@ -60,7 +60,7 @@ def build_session(alias: str, row: Sequence[Any]) -> DatabaseSession:
     return cast(DatabaseSession, {"alias": alias, **dict(zip(_MEMBERS, row))})
 
 
-def format_session(session: Mapping[str, Any]) -> str:
+def format_session(session: DatabaseSession) -> str:
     """One session for a person, who looks for the client; its backend is a process of PostgreSQL."""
     address, port = session["address"], session.get("port") or -1
     where = f"at {address}{f' port {port}' if port > 0 else ''}" if address else "on the database's own host"

@@ -42,6 +42,13 @@ class RoundTripResult(TypedDict):
     outcome: str
 
 
+class DecryptionTime(TypedDict):
+    """The seconds per value that the engine takes to decrypt (None if nothing could be measured), of how many."""
+
+    seconds: float | None
+    tries: int
+
+
 class ApplicationPicture(TypedDict, total=False):
     """All that is read at one time. An ``earlier`` one is that of a rotation before.
 
@@ -58,7 +65,7 @@ class ApplicationPicture(TypedDict, total=False):
     verify_encryption: Mapping[str, int]
     unsteady: Sequence[str]
     written: Sequence[Sequence[str]]
-    opening: Mapping[str, object]
+    opening: DecryptionTime
     refused_behind_pooler: Sequence[str]
     earlier: bool
     counters: Mapping[str, Sequence[int]]

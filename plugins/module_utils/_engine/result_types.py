@@ -1,0 +1,54 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What steps on the data return, as results and records have it. That of an earlier version may lack members."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, TypedDict
+
+if TYPE_CHECKING:
+    from .proof.census_result import ColumnCounts
+
+
+class OutsideColumn(TypedDict):
+    """A column that looks encrypted and was not part of the rotation, and ``what`` was found in it."""
+
+    column: str
+    what: str
+
+
+class UnopenedValues(TypedDict, total=False):
+    """Values that no key opens and that a census accepted: how many, and some of their ``rows`` as a text."""
+
+    count: int
+    rows: str
+
+
+class FenceOutcome(TypedDict, total=False):
+    """Whether the write fence is ``closed``, why it could not be set by database (``without``), and the sessions behind
+    a pooler that it refused."""
+
+    closed: bool
+    without: Mapping[str, str]
+    behind_pooler: Sequence[str]
+
+
+class RewriteWork(TypedDict, total=False):
+    """What a re-encryption took. ``by_sets`` counts the values that were changed as they had been prepared."""
+
+    passes: int
+    conflicts: int
+    seconds: float
+    by_sets: int
+
+
+class PreparationResult(TypedDict, total=False):
+    """What was prepared, as the option ``preparation`` takes it, or the proof of it."""
+
+    columns: Sequence[ColumnCounts]
+    row_digests: bool
+    excluded: Mapping[str, str]
+    rows: int
+    seconds: float
+    last: Mapping[str, int]
