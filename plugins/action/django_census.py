@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import os
+from typing import TYPE_CHECKING, cast
 
 from ansible.utils.display import Display
 
@@ -15,6 +16,9 @@ from ..plugin_utils._rollback.rollback_loss import RollbackLoss
 from ..plugin_utils._rotation_record.recorded_columns import recorded_columns, recorded_plain
 from ..plugin_utils._screen import lines
 from ..plugin_utils._task_types import TaskArguments, TaskResult
+
+if TYPE_CHECKING:
+    from ..module_utils._engine.result_types import CensusOutcome
 
 display = Display()
 OURS = ("store", "record_dir", "rotation_id")  # of the task, for the controller alone
@@ -43,7 +47,7 @@ class ActionModule(HostAction):
         before = data_state.count_plain(args.get("baseline") or ())
         if args.get("outside") == "report":
             before = recorded_plain(self.store(args).load(), self._records(args))
-        for sentence in sentences.census(result, before):
+        for sentence in sentences.census(cast("CensusOutcome", result), before):
             display.warning(sentence)
         loss = RollbackLoss(result, command(self.variables, "rollback"))
         return loss.judged(str(args.get("acknowledge") or ""))

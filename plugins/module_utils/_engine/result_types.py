@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, TypedDict
 
 if TYPE_CHECKING:
+    from .._errors.base import ErrorParts
     from .proof.census_result import ColumnCounts
 
 
@@ -18,6 +19,15 @@ class OutsideColumn(TypedDict):
     what: str
 
 
+class SinceFirstWrite(TypedDict, total=False):
+    """Whether the data is the ``same`` as before the first write, and the first rows that are not, by column and by
+    table."""
+
+    same: bool
+    written_rows: Mapping[str, Sequence[str]]
+    added_rows: Mapping[str, Sequence[str]]
+
+
 class UnopenedValues(TypedDict, total=False):
     """Values that no key opens and that a census accepted: how many, and some of their ``rows`` as a text."""
 
@@ -26,11 +36,11 @@ class UnopenedValues(TypedDict, total=False):
 
 
 class FenceOutcome(TypedDict, total=False):
-    """Whether the write fence is ``closed``, why it could not be set by database (``without``), and the sessions behind
+    """Whether the write fence is ``closed``, why tables are ``without`` it, and the sessions behind
     a pooler that it refused."""
 
     closed: bool
-    without: Mapping[str, str]
+    without: Sequence[str]
     behind_pooler: Sequence[str]
 
 
@@ -52,3 +62,38 @@ class PreparationResult(TypedDict, total=False):
     rows: int
     seconds: float
     last: Mapping[str, int]
+
+
+class DoubtfulColumn(TypedDict):
+    """A column of which a person should look at the values, ``what`` was found in it and what to do."""
+
+    column: str
+    what: str
+    todo: str
+
+
+class CensusOutcome(TypedDict, total=False):
+    """The result of a census. One that failed has ``msg`` and ``error``, and maybe ``findings``."""
+
+    targets: Sequence[ColumnCounts]
+    key_ids: Mapping[str, str]
+    unopened: UnopenedValues
+    outside: Sequence[OutsideColumn]
+    meanwhile: Mapping[str, Mapping[str, int]]
+    written_rows: Mapping[str, Sequence[str]]
+    since: SinceFirstWrite
+    kept_aside: Mapping[str, Sequence[str]]
+    migrations: Mapping[str, str]
+    doubtful: Sequence[DoubtfulColumn]
+    msg: str
+    error: ErrorParts
+    findings: Sequence[ErrorParts]
+
+
+class SeenBeforeRollback(TypedDict, total=False):
+    """What a rollback saw before it began: of a census, and the key ID in the ``files`` of each host."""
+
+    targets: Sequence[ColumnCounts]
+    key_ids: Mapping[str, str]
+    since: SinceFirstWrite
+    files: Mapping[str, str]

@@ -20,9 +20,9 @@ import os
 import re
 import zlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO, TypedDict, cast
 
 from .log_lines import PIECE, Lines, Patterns
 
@@ -33,6 +33,17 @@ COMPRESSED = (*OPENERS, NOT_IN_PYTHON)
 UNREADABLE = (OSError, EOFError, zlib.error, lzma.LZMAError)
 # What rotations add: `.1`, `-20261126`, `.2026-11-26_10`, `.old`; after the name or before its extension.
 MARK = re.compile(r"(?:[._-]\d[\dTZ._:+-]*|\.old)")
+
+
+class LogPlace(TypedDict):
+    """A ``LogPosition`` in the memory from look to look."""
+
+    path: str
+    source: str
+    device: int
+    inode: int
+    offset: int
+    head: tuple[int, str]
 
 
 @dataclass
@@ -65,7 +76,7 @@ class LogPosition:
 class Files:
     """The log files of this host. ``known`` is what ``places`` gave at the last look, at ``looked`` (Unix time)."""
 
-    def __init__(self, known: Iterable[Mapping[str, Any]], looked: float, patterns: Patterns) -> None:
+    def __init__(self, known: Iterable[LogPlace], looked: float, patterns: Patterns) -> None:
         self._places = [LogPosition(**each) for each in known]
         self._looked = looked
         self._patterns = patterns
@@ -73,9 +84,9 @@ class Files:
         self.missed: list[str] = []  # logs whose last lines may be lost
         self.empty: list[str] = []  # globs that have no file
 
-    def places(self) -> Sequence[Mapping[str, Any]]:
+    def places(self) -> Sequence[LogPlace]:
         """For the memory."""
-        return [asdict(place) for place in self._places]
+        return [cast(LogPlace, asdict(place)) for place in self._places]
 
     def look(self, asked: str, *, fresh: bool, expected: bool = True) -> Iterator[tuple[str, Counter[str]]]:
         """The lines that count, log by log, of a path or glob since the last look. A ``fresh`` one, never looked at

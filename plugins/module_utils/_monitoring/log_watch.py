@@ -10,12 +10,12 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any, TypedDict
+from typing import TypedDict
 
 from .._errors.base import RotationError
 from .._errors.monitoring import MonitorLog
 from . import systemd_journal
-from .log_files import Files
+from .log_files import Files, LogPlace
 from .log_lines import Patterns
 
 SECONDS = 120.0  # for the journal of one unit
@@ -31,7 +31,7 @@ class LogMemory(TypedDict, total=False):
     units: dict[str, str]
     totals: dict[str, dict[str, int]]
     asked: list[str]
-    files: Sequence[Mapping[str, Any]]
+    files: Sequence[LogPlace]
     looked: float
 
 

@@ -20,7 +20,15 @@ if TYPE_CHECKING:
     from .._engine.postgres.session_types import DatabaseSession
     from .._engine.proof.census_result import ColumnCounts
     from .._engine.proof.reading_types import ApplicationPicture
-    from .._engine.result_types import FenceOutcome, OutsideColumn, PreparationResult, RewriteWork, UnopenedValues
+    from .._engine.result_types import (
+        FenceOutcome,
+        OutsideColumn,
+        PreparationResult,
+        RewriteWork,
+        SeenBeforeRollback,
+        SinceFirstWrite,
+        UnopenedValues,
+    )
 
 
 def _empty() -> Any:
@@ -96,7 +104,7 @@ class SinceBefore(NamedTuple):
     new: Mapping[str, Sequence[str]]
 
     @classmethod
-    def of(cls, found: Mapping[str, Any]) -> SinceBefore:
+    def of(cls, found: SinceFirstWrite) -> SinceBefore:
         """As a census for a report has it."""
         return cls(found.get("same"), found.get("written_rows") or {}, found.get("added_rows") or {})
 
@@ -116,16 +124,16 @@ class RunEvent(Event):
     found: str = ""
     takes_itself_back: bool = False
     compromised: bool = False
-    seen: Mapping[str, Any] | None = None
+    seen: SeenBeforeRollback | None = None
     failed_task: str = ""
     versions: Sequence[Any] = ()
     former_signers: Sequence[Any] = ()
     cryptoperiod_days: int = 0
     hold_days: int | None = None
     environment: str = ""
-    commands: Mapping[str, Any] = field(default_factory=dict)
-    tool: Mapping[str, Any] = field(default_factory=dict)
-    clock: Mapping[str, Any] = field(default_factory=dict)
+    commands: Mapping[str, str] = field(default_factory=dict)
+    tool: Mapping[str, str] = field(default_factory=dict)
+    clock: Mapping[str, float] = field(default_factory=dict)
     policy_ref: Any = None
     retain_until: Any = None
     pages: str = ""
@@ -179,8 +187,8 @@ class CensusEvent(CountingEvent):
     written_rows: Mapping[str, Sequence[str]] = field(default_factory=dict)
     added_rows: Mapping[str, Sequence[str]] = field(default_factory=dict)
     damaged: Sequence[Sequence[str]] = ()
-    since: Mapping[str, Any] = field(default_factory=dict)
-    kept_aside: Mapping[str, Any] = field(default_factory=dict)
+    since: SinceFirstWrite = field(default_factory=_empty)
+    kept_aside: Mapping[str, Sequence[str]] = field(default_factory=dict)
     served: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
     @property

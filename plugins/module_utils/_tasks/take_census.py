@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TYPE_CHECKING, Any
 
 from .._errors.base import RotationError
 from .._errors.env_file import EnvNotSwitched
@@ -20,17 +20,9 @@ if TYPE_CHECKING:
     from .._engine.discovery.findings import Finding
     from .._engine.postgres.session_types import DatabaseSession
     from .._engine.proof.census_result import CensusResult, ColumnCounts
+    from .._engine.result_types import SinceFirstWrite
 
 SHOWN = 50  # rows of a column that the record names
-
-
-class SinceFirstWrite(TypedDict, total=False):
-    """Whether the data is the ``same`` as before the first write, and the first rows that are not, by column and by
-    table."""
-
-    same: bool
-    written_rows: dict[str, list[str]]
-    added_rows: dict[str, list[str]]
 
 
 @dataclass
@@ -46,7 +38,7 @@ class Compared:
     written: dict[str, list[str]] = field(default_factory=dict)
     added: dict[str, list[str]] = field(default_factory=dict)
     differing: dict[str, list[str]] = field(default_factory=dict)
-    since: SinceFirstWrite = field(default_factory=lambda: SinceFirstWrite())
+    since: SinceFirstWrite | None = None
 
     @property
     def results(self) -> list[CensusResult]:
@@ -111,7 +103,7 @@ def take_census(task: HostTask) -> ModuleResult:
         "targets": _targets([*compared.results, *_proved_before(params, baseline)]),
         **_differences(asked, compared),
         "unopened": _unopened(params, compared.tallies),
-        "since": compared.since,
+        "since": compared.since or {},
         "kept_aside": aside,
         "key_ids": _key_ids(application),
         "versions": django_project.versions(),

@@ -4,13 +4,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING
 
 from ...module_utils._errors.application import RoundTripFailed
 from ...module_utils._errors.counts import counted
 from ...module_utils._errors.values import OF_VALUES
 from .item import OK, SKIP, STOP, WARN, ChecklistItem, Observations, of_result, unseen
+
+if TYPE_CHECKING:
+    from ...module_utils._engine.result_types import CensusOutcome
 
 SHOWN = 3  # columns in which values may be under a rotated key
 
@@ -44,9 +46,9 @@ def census(seen: Observations) -> ChecklistItem:
     return ChecklistItem("census", OK, f"{summary}: all of them")
 
 
-def _is_of_values(refused: Mapping[str, Any]) -> bool:
+def _is_of_values(refused: CensusOutcome) -> bool:
     """Whether the error of this result, and each finding that it is made of, is about values."""
-    codes = {each["code"] for each in refused.get("findings", ())} or {(refused.get("error") or {}).get("code")}
+    codes = {each["code"] for each in refused.get("findings", ())} or {(refused.get("error") or {}).get("code", "")}
     return codes <= {each.code for each in OF_VALUES}
 
 

@@ -5,11 +5,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ...module_utils._engine.proof.census_result import CensusResult
 from ...module_utils._errors.counts import counted
 from .observe import results_by_host
+
+if TYPE_CHECKING:
+    from ...module_utils._engine.result_types import CensusOutcome
 
 
 def lines(variables: Mapping[str, Any]) -> list[str]:
@@ -45,7 +48,7 @@ def _preparation(facts: Mapping[str, Any]) -> Iterator[str]:
         yield from (f"would not prepare {table}: {why}" for table, why in sorted(unprepared.items()))
 
 
-def _reencryption(census: Mapping[str, Any], variables: Mapping[str, Any]) -> Iterator[str]:
+def _reencryption(census: CensusOutcome, variables: Mapping[str, Any]) -> Iterator[str]:
     columns = CensusResult.all_of(census.get("targets", ()))
     if values := sum(column.not_under(variables["record_opened"]["destination"]) for column in columns):
         yield f"would re-encrypt {counted(values, 'value')}"

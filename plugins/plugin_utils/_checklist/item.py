@@ -7,10 +7,13 @@ from __future__ import annotations
 import datetime
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypedDict, cast
+from typing import TYPE_CHECKING, Any, TypedDict, cast
 
 from ...module_utils._engine.crypto.key_entry import KeyEntries
 from ...module_utils._engine.proof.census_result import ColumnCounts
+
+if TYPE_CHECKING:
+    from ...module_utils._engine.result_types import CensusOutcome
 
 OK, WARN, STOP = "ok", "warn", "stop"
 SKIP = "skip"  # not configured or not checked, so nobody knows that it is well
@@ -91,7 +94,7 @@ class Observations:
     """
 
     hosts: Mapping[str, Mapping[str, Any]]
-    census: Mapping[str, Any]
+    census: CensusOutcome
     plan: Mapping[str, Any]
     backup: Mapping[str, Any]
     lease: Mapping[str, Any]

@@ -11,6 +11,7 @@ from typing import Any
 
 from ...module_utils._engine.crypto.key_entry import KeyEntries
 from ...module_utils._engine.crypto.key_set import KeySet
+from ...module_utils._engine.result_types import CensusOutcome
 from ...module_utils._errors.base import RotationError
 from ...module_utils._errors.counts import counted
 from ...module_utils._errors.keys import KeysNotProved, VersionNeeded
@@ -39,7 +40,7 @@ class VersionRequest:
     dry: bool
     env_file: str = ""
     key_id: str | None = None
-    census: Mapping[str, Any] = field(default_factory=dict)
+    census: CensusOutcome = field(default_factory=CensusOutcome)
     kept_backups: Sequence[Mapping[str, Any]] = ()  # each with the path of its manifest and the key_ids it needs
     hold_days: int = 0
     compromised: bool = False

@@ -4,18 +4,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING
 
 from ...module_utils._engine.proof.census_result import CensusResult
 from ...module_utils._errors.keys import VersionNeeded, VersionUsed
 from ...module_utils._errors.options import InvalidOption
 
+if TYPE_CHECKING:
+    from ...module_utils._engine.result_types import CensusOutcome
+
 ADVICE = "Give the result of django_census, taken with every stage."
-Census = Mapping[str, Any]
 
 
-def refuse_used(census: Census, key_id: str) -> None:
+def refuse_used(census: CensusOutcome, key_id: str) -> None:
     """Raise E_VERSION_USED if a value is under that version, E_OPTION if the census did not look."""
     stages = {of_stage: stage for stage, of_stage in (census.get("key_ids") or {}).items()}
     if key_id not in stages or "targets" not in census:
@@ -26,7 +27,7 @@ def refuse_used(census: Census, key_id: str) -> None:
             raise VersionUsed(column=f"{target['table']}.{target['column']}", count=count, key_id=key_id)
 
 
-def refuse_kept_aside(census: Census, key_id: str) -> None:
+def refuse_kept_aside(census: CensusOutcome, key_id: str) -> None:
     """Raise E_VERSION_NEEDED if a database that a restore has kept aside may need that version, E_OPTION if the census
     did not look."""
     if "kept_aside" not in census:

@@ -50,9 +50,9 @@ class Circumstances:
     """What the newest run that said it has said of its circumstances."""
 
     environment: str = ""
-    commands: Mapping[str, Any] = field(default_factory=dict)
-    tool: Mapping[str, Any] = field(default_factory=dict)
-    clock: Mapping[str, Any] = field(default_factory=dict)
+    commands: Mapping[str, str] = field(default_factory=dict)
+    tool: Mapping[str, str] = field(default_factory=dict)
+    clock: Mapping[str, float] = field(default_factory=dict)
     policy_ref: Any = None
     retain_until: Any = None
     versions: Sequence[Any] = ()
@@ -83,7 +83,7 @@ class RotationState:
     watched: Pictures = field(default_factory=Pictures)
     noted: Warnings = field(default_factory=Warnings)
     dumps: dict[str, dict[str, Any]] = field(default_factory=dict)
-    checks: list[dict[str, Any]] = field(default_factory=list)
+    checks: list[Mapping[str, str]] = field(default_factory=list)
     exposed: Sequence[str] = ()  # manifests of backups that compromised keys open
     generated: Sequence[Mapping[str, Any]] = ()
     settings: list[str] = field(default_factory=list)
@@ -208,15 +208,15 @@ class RotationState:
         return self.said.environment or None
 
     @property
-    def commands(self) -> Mapping[str, Any]:
+    def commands(self) -> Mapping[str, str]:
         return self.said.commands
 
     @property
-    def tool(self) -> Mapping[str, Any]:
+    def tool(self) -> Mapping[str, str]:
         return self.said.tool
 
     @property
-    def clock(self) -> Mapping[str, Any]:
+    def clock(self) -> Mapping[str, float]:
         return self.said.clock
 
     @property
@@ -334,6 +334,6 @@ class RotationState:
         return [*dict.fromkeys(found), *(" ".join(line.split()) for line in untold)]
 
 
-def _name_now(name: object) -> object:
+def _name_now(name: Any) -> Any:
     """The name of a checklist item, which records of an earlier version may have otherwise."""
     return "authorized" if name == "authorised" else name

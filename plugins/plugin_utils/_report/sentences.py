@@ -18,7 +18,7 @@ from .step_lines import unsteady
 if TYPE_CHECKING:
     from ...module_utils._engine.postgres.session_types import DatabaseSession
     from ...module_utils._engine.proof.reading_types import ApplicationPicture
-    from ...module_utils._engine.result_types import OutsideColumn, UnopenedValues
+    from ...module_utils._engine.result_types import CensusOutcome, OutsideColumn, UnopenedValues
 
 SHOWN = 12  # sessions of one sentence
 # What became of users' sessions, by the kind of engine/application/stored_sessions.py.
@@ -34,7 +34,7 @@ ENDED_LOGINS = ("unopened", "written", "cached")
 NOBODY_LOOKS = "no unit in key_rotation_services, none in key_rotation_processes: nobody looks at their keys"
 
 
-def census(result: Mapping[str, Any], plain_before: Mapping[str, int]) -> Iterator[str]:
+def census(result: CensusOutcome, plain_before: Mapping[str, int]) -> Iterator[str]:
     """What a census has seen and not refused. ``plain_before`` are the values in plain text of before, by column."""
     plain_now = data_state.count_plain(result.get("targets", ()))
     yield from meanwhile(result.get("meanwhile", {}), result.get("written_rows", {}))
@@ -236,7 +236,7 @@ def left_alone(count: int) -> Iterator[str]:
         yield f"{counted(count, 'value was', 'values were')} left alone as asked: no known key opens them."
 
 
-def unwatched(checks: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+def unwatched(checks: Iterable[Mapping[str, str]]) -> Iterator[str]:
     """What the checklist has warned of that stays true in the end: whose keys nobody has looked at."""
     for item in checks:
         if (item.get("status"), item.get("seen")) == ("warn", NOBODY_LOOKS):

@@ -87,7 +87,7 @@ class Ending:
         return self.completed or self.run.stays or self.run.is_empty
 
     @property
-    def stopping(self) -> list[Mapping[str, Any]]:
+    def stopping(self) -> list[Mapping[str, str]]:
         """The items of the checklist that stopped the run."""
         stopped = self.failed and self.error.get("code") == ChecklistFailed.code
         return [item for item in self.state.checks if item.get("status") == STOPS] if stopped else []

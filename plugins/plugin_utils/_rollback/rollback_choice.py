@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ...module_utils._errors.restore import RepairBackup
 from ...module_utils._errors.run import VersionCompromised
@@ -18,6 +18,9 @@ from . import rollback_strategy
 from .rollback_look import LookFailed, RollbackLook
 from .rollback_situation import find_situation
 from .rollback_strategy import RollbackStrategy, Situation
+
+if TYPE_CHECKING:
+    from ...module_utils._engine.result_types import SeenBeforeRollback
 
 RETURNS = (
     "The rollback returns to version {key_id}, which is compromised, because the values must be under keys that the "
@@ -39,7 +42,7 @@ class RollbackChoice:
     destination: str | None
     leaving: str | None
     unopened: bool
-    seen: Mapping[str, Any]
+    seen: SeenBeforeRollback
     databases: Sequence[str]
 
 
@@ -122,9 +125,15 @@ def _warn_of_copies(log: RotationLog, look: RollbackLook) -> None:
         log.controller.warn(line)
 
 
-def _describe_look(look: RollbackLook, history: History) -> Mapping[str, Any]:
+def _describe_look(look: RollbackLook, history: History) -> SeenBeforeRollback:
     """What the hosts showed, for the record: the census, and the key ID of each host's files."""
     newest = history.versions[-1].key_id if history.versions else ""
     key_ids = {**history.stages, "rolled back": newest}
-    census = {name: look.census[name] for name in ("targets", "key_ids", "since") if name in look.census}
-    return {**census, "files": {host: key_ids.get(stage, "") for host, stage in look.files.items()}}
+    seen: SeenBeforeRollback = {"files": {host: key_ids.get(stage, "") for host, stage in look.files.items()}}
+    if "targets" in look.census:
+        seen["targets"] = look.census["targets"]
+    if "key_ids" in look.census:
+        seen["key_ids"] = look.census["key_ids"]
+    if "since" in look.census:
+        seen["since"] = look.census["since"]
+    return seen

@@ -6,9 +6,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ...module_utils._record.rotation_id import checked
+
+if TYPE_CHECKING:
+    from ...module_utils._engine.result_types import CensusOutcome
 
 
 class LookFailed(Exception):
@@ -24,7 +27,7 @@ class RollbackLook:
     """The options of rollback_strategy_info. ``census`` and ``backup`` are results of other modules, which may have
     failed; ``files`` has the stage of each host's environment file."""
 
-    census: Mapping[str, Any]
+    census: CensusOutcome
     files: Mapping[str, str]
     backup: Mapping[str, Any]
     done: Sequence[str]

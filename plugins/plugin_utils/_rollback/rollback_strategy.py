@@ -7,10 +7,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Required, TypedDict
+from typing import TYPE_CHECKING, Any, NamedTuple, Required, TypedDict
 
 from ...module_utils._errors.counts import counted, fill
 from ...module_utils._stores.history import ROLLED_BACK, History
+
+if TYPE_CHECKING:
+    from ...module_utils._engine.result_types import CensusOutcome
 
 # Classes of the census that no version restores: what does not open, or holds a token that cannot be unwrapped.
 UNREADABLE = ("unreadable", "nested_unreadable", "token_inside", "token_in_text")
@@ -251,7 +254,7 @@ def of_store(history: History, asked: str | None, left_over: str | None) -> OfSt
     }
 
 
-def of_census(census: Mapping[str, Any], rotation_id: str) -> OfCensus:
+def of_census(census: CensusOutcome, rotation_id: str) -> OfCensus:
     """What a census says; nothing if it failed for another reason than damage of the database."""
     if "targets" not in census:
         error = census.get("error") or {}

@@ -6,11 +6,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from typing import Any, TypedDict
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from ...module_utils._errors.base import ErrorParts
 from .._failed_runs.error_parts import unfold
 from .._report.accounts import as_plain
+
+if TYPE_CHECKING:
+    from ...module_utils._engine.result_types import SeenBeforeRollback
 
 
 class RecordResult(TypedDict, total=False):
@@ -35,7 +38,7 @@ class RollbackCourse:
     name: str
     reason: str
     destination: str | None
-    seen: Mapping[str, Any] | None
+    seen: SeenBeforeRollback | None
 
     @classmethod
     def of(cls, result: Mapping[str, Any]) -> RollbackCourse:
