@@ -4,14 +4,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from ..module_utils._destinations import destinations
 from ..module_utils._errors.services import ProcessExported, ProcessStale
 from ..module_utils._options.key_options import PROCESS_KEYS_INFO
 from ..plugin_utils._host_action import HostAction
 from ..plugin_utils._task_types import TaskArguments, TaskResult
+
+if TYPE_CHECKING:
+    from ..module_utils._services.key_verdict import ProcessKeys
 
 PROCESSES = ("units", "pids", "patterns", "hidden_environment", "orphans", "absent")
 FOR_THE_HOST = ("moment", "env_file", "dialect", *PROCESSES)
@@ -46,12 +49,12 @@ class ActionModule(HostAction):
         return result
 
 
-def _name(process: Mapping[str, Any]) -> str:
+def _name(process: ProcessKeys) -> str:
     """What a process is called by; a pod has no pid."""
     return f"{process['name']} (pid {process['pid']})" if process["pid"] else str(process["name"])
 
 
-def _told(stale: Sequence[Mapping[str, Any]], total: int) -> TaskResult:
+def _told(stale: Sequence[ProcessKeys], total: int) -> TaskResult:
     """What the error says of the processes: each with why, and what to type."""
     todo = "; ".join(dict.fromkeys(each["todo"] for each in stale))
     return {

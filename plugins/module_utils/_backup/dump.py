@@ -24,7 +24,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from functools import partial
-from typing import IO, Any
+from typing import IO
 
 from .._engine.postgres import structure, table_contents
 from .._engine.postgres.connection import Database
@@ -43,7 +43,7 @@ from .._system.task_group import Cancellation
 from .._system.timestamps import now
 from . import age, database_properties, dump_shards, pg_client
 from . import manifest as manifests
-from .manifest import ArchiveFiles, DumpedData, DumpedServer, KeptSettings, Manifest
+from .manifest import ArchiveFiles, DumpedData, DumpedServer, DumpSummary, KeptSettings, Manifest
 from .pg_client import SnapshotDump, Tools
 
 SUMS = "SHA256SUMS"  # as sha256sum -c reads it
@@ -111,14 +111,22 @@ class Backup:
                 self.refuse_damaged_settings(found[-1])
         return found[-1]
 
-    def as_result(self, described: Manifest | None) -> dict[str, Any]:
+    def as_result(self, described: Manifest | None) -> DumpSummary:
         """What of a manifest goes into a result and the record: all but what fills pages. Without one, the paths."""
         if described is None:
             return {"path": os.path.join(self.folder, f"{self.name}.dump"), "manifest": self.manifest}
-        shown = ("alias", "engine", "size", "sha256", "encrypted_to", "key_ids", "snapshot", "proof")
-        document = described.as_document()
-        path = self.path(described) if described.is_dump else described.path
-        return {"path": path, "manifest": self.manifest_of(described), **{name: document[name] for name in shown}}
+        return {
+            "path": self.path(described) if described.is_dump else described.path,
+            "manifest": self.manifest_of(described),
+            "alias": described.alias,
+            "engine": described.engine,
+            "size": described.size,
+            "sha256": described.sha256,
+            "encrypted_to": described.encrypted_to,
+            "key_ids": described.key_ids,
+            "snapshot": described.snapshot,
+            "proof": described.proof,
+        }
 
     def refuse_unusable(self, database_size: int) -> None:
         """Raise E_BACKUP_DIR or E_BACKUP_SPACE before anything is written."""

@@ -86,6 +86,39 @@ class DumpedServer(TypedDict):
     facts: DatabaseProperties | None
 
 
+class DumpSummary(TypedDict, total=False):
+    """What a result and the record have of a manifest, and where both files are. ``changed`` is whether this step made
+    the backup. Before there is a backup, only the paths."""
+
+    path: str
+    manifest: str
+    alias: str
+    engine: str
+    size: int
+    sha256: str | None
+    encrypted_to: Sequence[str]
+    key_ids: Sequence[str]
+    snapshot: SnapshotMoment
+    proof: Proof | None
+    changed: bool
+
+
+class KeptBackup(TypedDict):
+    """A backup in a folder, with the path of its manifest."""
+
+    manifest: str
+    rotation_id: str
+    alias: str
+    database: str
+    engine: str
+    snapshot: SnapshotMoment
+    encrypted_to: Sequence[str]
+    proof: Proof | None
+    key_ids: Sequence[str]
+    begun: str
+    ended: str
+
+
 @dataclass(frozen=True)
 class Manifest:
     """What a backup is. The names of the fields are those of the document's members."""
@@ -128,6 +161,22 @@ class Manifest:
         for name in () if self.is_dump else OF_A_DUMP:
             del members[name]
         return {"format": FORMAT, **members}
+
+    def as_kept(self, path: str) -> KeptBackup:
+        """The backup as results list it. ``path`` is that of the manifest."""
+        return {
+            "manifest": path,
+            "rotation_id": self.rotation_id,
+            "alias": self.alias,
+            "database": self.database,
+            "engine": self.engine,
+            "snapshot": self.snapshot,
+            "encrypted_to": self.encrypted_to,
+            "proof": self.proof,
+            "key_ids": self.key_ids,
+            "begun": self.begun,
+            "ended": self.ended,
+        }
 
     @property
     def is_dump(self) -> bool:

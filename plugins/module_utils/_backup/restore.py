@@ -16,7 +16,7 @@ from .._engine.postgres import lease, structure, table_contents
 from .._engine.postgres.connection import Database
 from .._engine.proof import backup_difference, census
 from .._engine.rewrite import fence, prepared_table
-from .._errors.base import RotationError
+from .._errors.base import ErrorParts, RotationError
 from .._errors.options import InvalidOption
 from .._errors.restore import (
     BackupNotFound,
@@ -83,6 +83,13 @@ class FoundBackup(TypedDict):
     missing: Mapping[str, Sequence[str]]
     gone: Mapping[str, Sequence[str]]
     copies: Mapping[str, Mapping[str, str]]
+
+
+class BackupOutcome(FoundBackup, total=False):
+    """The result of postgresql_restore_info. One that failed has ``msg`` and ``error``."""
+
+    msg: str
+    error: ErrorParts
 
 
 class Restoration:

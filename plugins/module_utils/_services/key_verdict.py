@@ -5,9 +5,24 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TypedDict, cast
+
+
+class ProcessKeys(TypedDict):
+    """A ``KeyVerdict`` as results have it."""
+
+    name: str
+    started: str
+    key_id: str
+    older: bool
+    reason: str
+    todo: str
+    pid: int
+    exported: Sequence[str]
+    hidden: bool
+    stale: bool
 
 
 @dataclass(frozen=True)
@@ -30,5 +45,5 @@ class KeyVerdict:
     def stale(self) -> bool:
         return bool(self.reason)
 
-    def as_result(self) -> Mapping[str, Any]:
-        return {**dataclasses.asdict(self), "exported": list(self.exported), "stale": self.stale}
+    def as_result(self) -> ProcessKeys:
+        return cast(ProcessKeys, {**dataclasses.asdict(self), "exported": list(self.exported), "stale": self.stale})

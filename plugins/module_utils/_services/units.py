@@ -11,8 +11,8 @@ import shlex
 import shutil
 import subprocess
 import time
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, TypedDict
 
 from .._errors.base import RotationError
 from .._errors.options import InvalidOption
@@ -234,7 +234,29 @@ class Unit(Service):
         return shown.stdout.strip()
 
 
-def read_services(entries: Sequence[Mapping[str, Any]]) -> list[Service]:
+class WorkloadEntry(TypedDict, total=False):
+    """The workload of Kubernetes that a service is: ``name`` is KIND/NAME."""
+
+    name: str
+    namespace: str | None
+    context: str | None
+    kubeconfig: str | None
+
+
+class _Commands(TypedDict, total=False):
+    start: Sequence[str] | None
+    stop: Sequence[str] | None
+    status: Sequence[str] | None
+    workload: WorkloadEntry | None
+
+
+class ServiceEntry(_Commands):
+    """An entry of the option ``services``."""
+
+    name: str
+
+
+def read_services(entries: Sequence[ServiceEntry]) -> list[Service]:
     """The services of the option ``services``. Raises E_OPTION."""
     found, wrong = stoppable(entries)
     if wrong:
@@ -242,7 +264,7 @@ def read_services(entries: Sequence[Mapping[str, Any]]) -> list[Service]:
     return found
 
 
-def stoppable(entries: Sequence[Mapping[str, Any]]) -> tuple[list[Service], list[RotationError]]:
+def stoppable(entries: Sequence[ServiceEntry]) -> tuple[list[Service], list[RotationError]]:
     """Those of them that can be stopped, and what is wrong with the entries."""
     found: dict[str, Service] = {}
     wrong: list[RotationError] = []
@@ -266,22 +288,22 @@ def stoppable(entries: Sequence[Mapping[str, Any]]) -> tuple[list[Service], list
     return list(found.values()), wrong
 
 
-def of(entry: Mapping[str, Any]) -> Service:
+def of(entry: ServiceEntry) -> Service:
     """The service of one entry of the option ``services``. Raises E_OPTION or E_WORKLOAD."""
     if entry.get("workload"):
         from .workloads import Workload  # which is a service
 
         return Workload(entry)
-    name, commands = entry["name"], {word: entry.get(word) or [] for word in ("start", "stop", "status")}
-    if not any(commands.values()):
+    name, start, stop, status = entry["name"], entry.get("start"), entry.get("stop"), entry.get("status")
+    if not (start or stop or status):
         return Unit(name)
-    if not commands["start"] or not commands["stop"]:
+    if not start or not stop:
         raise InvalidOption(
             name="O(services)",
             found=f"has only one of start and stop for {name}",
             advice="Give both, each as a list of words, or none for a systemd unit.",
         )
-    return Service(name, **commands)
+    return Service(name, start, stop, status or [])
 
 
 def stop(service: Service, patience: float, note: str | None = None) -> None:

@@ -5,13 +5,12 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
 from urllib.parse import quote
 
 from .._errors.kubernetes import KubernetesConflict, WorkloadUnfit
 from .._system.kubernetes_api import ApiPath, Cluster, Json
-from .units import Service
+from .units import Service, ServiceEntry
 
 REPLICAS = "key-rotation.tetech/replicas"  # the annotation that remembers how many there were
 TRIES = 10  # of a change that a controller overtakes
@@ -22,9 +21,9 @@ UNFIT = f"is not {' or '.join(f'{kind}/NAME' for kind in KINDS)}, whose replicas
 class Workload(Service):
     """A workload of an entry of the option ``services``. Raises E_WORKLOAD, and E_KUBERNETES_* of its cluster."""
 
-    def __init__(self, entry: Mapping[str, Any]) -> None:
+    def __init__(self, entry: ServiceEntry) -> None:
         super().__init__(entry["name"], [], [])
-        described = entry["workload"]
+        described = entry.get("workload") or {}
         kind, _, name = (described.get("name") or "").partition("/")
         if kind not in KINDS or not name:
             raise WorkloadUnfit(place=f"the workload of {self.name}", found=UNFIT)

@@ -9,19 +9,6 @@ import os
 from .._errors.backup import BackupList
 from .host_task import HostTask, ModuleResult
 
-SHOWN = (
-    "rotation_id",
-    "alias",
-    "database",
-    "engine",
-    "snapshot",
-    "encrypted_to",
-    "proof",
-    "key_ids",
-    "begun",
-    "ended",
-)
-
 
 def list_backups(task: HostTask) -> ModuleResult:
     """What the manifests say."""
@@ -33,7 +20,6 @@ def list_backups(task: HostTask) -> ModuleResult:
     if not os.path.isdir(folder):  # on another host, or not mounted: keys may be destroyed by what is said here
         raise BackupList(path=folder, reason="it is not there")
     manifest.refuse_undescribed(folder)
-    documents = {path: described.as_document() for path, described in manifest.in_folder(folder)}
-    found = [{"manifest": path, **{name: document[name] for name in SHOWN}} for path, document in documents.items()]
+    found = [described.as_kept(path) for path, described in manifest.in_folder(folder)]
     needed = sorted({key_id for one in found for key_id in one["key_ids"]})
     return {"changed": False, "backups": found, "key_ids": needed}

@@ -13,7 +13,9 @@ from ...module_utils._engine.crypto.key_entry import KeyEntries
 from ...module_utils._engine.proof.census_result import ColumnCounts
 
 if TYPE_CHECKING:
+    from ...module_utils._backup.manifest import KeptBackup
     from ...module_utils._engine.result_types import CensusOutcome
+    from ...module_utils._services.units import ServiceEntry
 
 OK, WARN, STOP = "ok", "warn", "stop"
 SKIP = "skip"  # not configured or not checked, so nobody knows that it is well
@@ -48,7 +50,7 @@ class ChecklistOptions(TypedDict, total=False):
     window: Mapping[str, Any] | None
     settings: KeyEntries
     hosts: Sequence[str]
-    services: Sequence[Mapping[str, Any]]
+    services: Sequence[ServiceEntry]
     database_dir: str
     method: str
     throttle: Mapping[str, Any]
@@ -103,7 +105,7 @@ class Observations:
     now: datetime.datetime
     collection: str = ""
     rehearsals: Sequence[Rehearsal] = ()
-    kept: Sequence[Mapping[str, Any]] = ()
+    kept: Sequence[KeptBackup] = ()
     versions: Mapping[str, str] = field(default_factory=dict)  # of the control node
 
     @property

@@ -4,13 +4,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from ...module_utils._errors.counts import counted
 from .._report.sentences import NOBODY_LOOKS
 from . import source_code
 from .item import OK, SKIP, STOP, WARN, ChecklistItem, Observations, of_result, unseen, worst
+
+if TYPE_CHECKING:
+    from ...module_utils._services.key_verdict import ProcessKeys
 
 SHOWN = 5
 
@@ -69,7 +72,7 @@ def processes(seen: Observations) -> ChecklistItem:
     return worst("processes", [*items, _older(looked_at)], f"{summary}; {hidden} do not show it" if hidden else summary)
 
 
-def _older(processes: Sequence[Mapping[str, Any]]) -> ChecklistItem:
+def _older(processes: Sequence[ProcessKeys]) -> ChecklistItem:
     """Nobody knows what a process holds that has read the file before its last change; most changes are of no key."""
     older = [f"{each['name']} (pid {each['pid'] or '-'})" for each in processes if each["older"]]
     if not older:

@@ -5,8 +5,8 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 from ...module_utils._engine.proof.census_result import ColumnCounts
 from ...module_utils._errors.counts import counted
@@ -14,6 +14,9 @@ from ...module_utils._errors.run import WindowTooShort
 from ...module_utils._record.events import ROTATE, Event, ServicesEvent
 from .item import OK, SKIP, STOP, WARN, ChecklistItem, Observations, count
 from .rehearsal import when
+
+if TYPE_CHECKING:
+    from ...module_utils._backup.manifest import KeptBackup, Proof
 
 PREPARING_RATIO = 1.0  # rests while the application serves, for each second of work, as the role rotation has it
 PASSES = 3  # censuses after the first one: the proof, the pass that finds nothing left, and one to spare
@@ -152,14 +155,14 @@ def _values(seen: Observations) -> float | None:
 
 def _backup(seen: Observations) -> float | None:
     """Seconds that the last backup of each database took, with its proof where that is asked for again."""
-    newest: dict[str, Mapping[str, Any]] = {}
+    newest: dict[str, KeptBackup] = {}
     for one in sorted(seen.kept, key=lambda one: str(one["snapshot"]["time"])):
         newest[one["alias"]] = one
     return sum(_took(one, seen.options["backup_proof"]) for one in newest.values()) if newest else None
 
 
-def _took(backup: Mapping[str, Any], asked: str) -> float:
-    proof = backup["proof"] or {}
+def _took(backup: KeptBackup, asked: str) -> float:
+    proof: Proof = backup["proof"] or {}
     dump = (when(backup["ended"]) - when(backup["begun"])).total_seconds()
     return dump + (proof.get("seconds", 0.0) if proof.get("kind") == asked else 0.0)
 

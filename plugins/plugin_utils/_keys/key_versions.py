@@ -7,7 +7,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ...module_utils._engine.crypto.key_entry import KeyEntries
 from ...module_utils._engine.crypto.key_set import KeySet
@@ -23,6 +23,9 @@ from .host_keys import KeyFiles, refuse_other_keys
 from .listed_keys import refuse_unlisted
 from .retention import refuse_held
 from .version_use import refuse_kept_aside, refuse_used
+
+if TYPE_CHECKING:
+    from ...module_utils._backup.manifest import KeptBackup
 
 UNMADE = "(made by a real run)"  # the key id that a dry run has not got
 
@@ -41,7 +44,7 @@ class VersionRequest:
     env_file: str = ""
     key_id: str | None = None
     census: CensusOutcome = field(default_factory=CensusOutcome)
-    kept_backups: Sequence[Mapping[str, Any]] = ()  # each with the path of its manifest and the key_ids it needs
+    kept_backups: Sequence[KeptBackup] = ()
     hold_days: int = 0
     compromised: bool = False
     former_keys: Sequence[str] = ()

@@ -5,9 +5,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ...module_utils._errors.counts import counted
+
+if TYPE_CHECKING:
+    from ...module_utils._backup.manifest import Proof
 
 LINES = {
     "engine": "Made by",
@@ -28,7 +31,7 @@ def dump_lines(dump: Mapping[str, Any]) -> Iterator[dict[str, str]]:
             yield {"name": called, "text": _proved(dump[name]) if name == "proof" else _text(dump[name])}
 
 
-def _proved(proof: Mapping[str, Any]) -> str:
+def _proved(proof: Proof) -> str:
     """How a backup was proved, in words; what a later version says otherwise, as it says it."""
     if proof.get("kind") == "none":
         return "none: it was not restored, only read to its end"

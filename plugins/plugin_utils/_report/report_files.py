@@ -98,7 +98,7 @@ def _build_page_values(rotation: RotationState, place: Place) -> dict[str, Any]:
 
     models = rotation.models
     keys = {bar.key for model in models for bar in (*model.before_bars, *model.after_bars)}
-    proofs = [dump["proof"].get("kind") for dump in rotation.backups if dump.get("proof")]
+    proofs = [proof.get("kind") for dump in rotation.backups if (proof := dump.get("proof"))]
     due = place.next
     return {
         **attributes(rotation),

@@ -12,7 +12,7 @@ from __future__ import annotations
 import datetime
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from ...module_utils._errors.base import ErrorParts
 from ...module_utils._record.chain import Head
@@ -41,6 +41,9 @@ from .service_states import Services
 from .step_times import StepTimes
 from .unsigned_lines import Unsigned
 from .warnings import Warnings
+
+if TYPE_CHECKING:
+    from ...module_utils._backup.manifest import DumpSummary
 
 UNKNOWN_TIME = "an unknown time"
 
@@ -82,7 +85,7 @@ class RotationState:
     restores: Restores = field(default_factory=lambda: Restores(""))
     watched: Pictures = field(default_factory=Pictures)
     noted: Warnings = field(default_factory=Warnings)
-    dumps: dict[str, dict[str, Any]] = field(default_factory=dict)
+    dumps: dict[str, DumpSummary] = field(default_factory=dict)
     checks: list[Mapping[str, str]] = field(default_factory=list)
     exposed: Sequence[str] = ()  # manifests of backups that compromised keys open
     generated: Sequence[Mapping[str, Any]] = ()
@@ -122,7 +125,9 @@ class RotationState:
         if isinstance(event, BackupEvent) and event.is_done:
             for dump in event.dumps:
                 if isinstance(dump, Mapping) and dump.get("path"):
-                    self.dumps.setdefault(str(dump["path"]), {"size": 0, "sha256": "unknown"}).update(dump)
+                    self.dumps.setdefault(str(dump["path"]), {"size": 0, "sha256": "unknown"}).update(
+                        cast("DumpSummary", dump)
+                    )
         if isinstance(event, ChecklistEvent) and event.items and all(isinstance(one, Mapping) for one in event.items):
             self.checks = [{**one, "name": _name_now(one.get("name"))} for one in event.items]
         if isinstance(event, ChecklistEvent):
@@ -298,7 +303,7 @@ class RotationState:
         return self.services.not_running
 
     @property
-    def backups(self) -> list[dict[str, Any]]:
+    def backups(self) -> list[DumpSummary]:
         return list(self.dumps.values())
 
     @property

@@ -11,6 +11,7 @@ from ...module_utils._errors.counts import counted
 from ...module_utils._monitoring.response_times import milliseconds
 
 if TYPE_CHECKING:
+    from ...module_utils._backup.manifest import DumpSummary, KeptBackup, Proof
     from ...module_utils._engine.proof.census_result import ColumnCounts
     from ...module_utils._engine.proof.reading_types import ApplicationPicture
     from ...module_utils._engine.result_types import PreparationResult
@@ -74,7 +75,7 @@ def share(result: Mapping[str, Any], host: str) -> Iterator[str]:
         yield f"  {host}: {done} re-encrypted in {work['seconds']} s, {again} tried again"
 
 
-def backed_up(dumps: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+def backed_up(dumps: Sequence[DumpSummary]) -> Iterator[str]:
     """One line per backup: where it lies and how it is encrypted."""
     for dump in dumps:
         if dump["engine"] != "pg_dump":
@@ -87,7 +88,7 @@ def backed_up(dumps: Sequence[Mapping[str, Any]]) -> Iterator[str]:
         yield f"  {proof_line(dump['proof'])}"
 
 
-def proof_line(proof: Mapping[str, Any] | None) -> str:
+def proof_line(proof: Proof | None) -> str:
     """How a backup was proved."""
     if not proof or proof["kind"] == "none":
         return "not proved by a restore"
@@ -96,7 +97,7 @@ def proof_line(proof: Mapping[str, Any] | None) -> str:
     return f"proved in {proof['seconds']:.0f} s: restored into {proof['where']}, {same}, {values} opened"
 
 
-def kept_backups(backups: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+def kept_backups(backups: Sequence[KeptBackup]) -> Iterator[str]:
     """One line per backup that is kept: of when it is and what it needs."""
     for one in backups:
         needs = ", ".join(one["key_ids"]) or "no keys"

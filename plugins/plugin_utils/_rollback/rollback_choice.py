@@ -4,9 +4,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ...module_utils._errors.restore import RepairBackup
 from ...module_utils._errors.run import VersionCompromised
@@ -20,6 +20,7 @@ from .rollback_situation import find_situation
 from .rollback_strategy import RollbackStrategy, Situation
 
 if TYPE_CHECKING:
+    from ...module_utils._backup.restore import BackupOutcome
     from ...module_utils._engine.result_types import SeenBeforeRollback
 
 RETURNS = (
@@ -87,7 +88,7 @@ def _refuse_compromised(situation: Situation, chosen: RollbackStrategy) -> None:
         raise VersionCompromised(key_id=situation.compromised, rotation_id=situation.rotation_id)
 
 
-def refuse_vain_repair(situation: Situation, backup: Mapping[str, Any], asked: str | None) -> None:
+def refuse_vain_repair(situation: Situation, backup: BackupOutcome, asked: str | None) -> None:
     """Raise E_REPAIR_BACKUP if a repair was asked for by name, and no backup was found for it, or none of the rotation
     that was ``asked`` for."""
     wanted = situation.unreadable or situation.named

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ...module_utils._record.rotation_id import checked
 
 if TYPE_CHECKING:
+    from ...module_utils._backup.restore import BackupFacts, BackupOutcome
     from ...module_utils._engine.result_types import CensusOutcome
 
 
@@ -29,7 +30,7 @@ class RollbackLook:
 
     census: CensusOutcome
     files: Mapping[str, str]
-    backup: Mapping[str, Any]
+    backup: BackupOutcome
     done: Sequence[str]
     prefer: str
     repair: Sequence[str]
@@ -51,7 +52,7 @@ class RollbackLook:
         return self.prefer in ("restore", "repair") or bool(self.done)
 
     @property
-    def manifest(self) -> Mapping[str, Any]:
+    def manifest(self) -> BackupFacts:
         """The backup that was found; empty if there is none."""
         return self.backup.get("backup") or {}
 

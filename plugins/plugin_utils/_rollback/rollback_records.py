@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 from ...module_utils._engine.postgres.catalog import Table
 from ...module_utils._engine.proof.census_result import ColumnCounts
@@ -16,8 +16,11 @@ from ...module_utils._record.events import ROLLBACK, ROTATE, CountingEvent, Even
 from ...module_utils._record.writer import Record
 from .._report import read_rotation
 
+if TYPE_CHECKING:
+    from ...module_utils._backup.restore import BackupOutcome
 
-def lost_tables(backup: Mapping[str, Any], events: Sequence[Event]) -> dict[str, list[str]]:
+
+def lost_tables(backup: BackupOutcome, events: Sequence[Event]) -> Mapping[str, Sequence[str]]:
     """By alias, tables that the backup has and the database has not. Without such a backup, those in which the record
     of the rotation has counted values."""
     gone = counted_once(backup.get("gone") or {}, with_values(events))
