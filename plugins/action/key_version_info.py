@@ -41,8 +41,7 @@ class ActionModule(KeyAction):
     def _versions(self, options: TaskArguments) -> TaskResult:
         """Every version without its values, and which one may be destroyed: the one that is named, or the previous."""
         history = self.store(options).load()
-        stages = {key_id: stage for stage, key_id in history.stages.items()}
-        versions = [{**version.described(), "stage": stages.get(version.key_id)} for version in history.versions]
+        versions = history.described()
         lines.show(step_lines.versions(versions), "Key versions")
         chosen = options["key_id"] or history.stages.get("previous", "")
         return _result(history, key_id=chosen, versions=versions)

@@ -74,9 +74,31 @@ class Version:
         if not self.destroyed and self.keys.key_id != self.key_id:
             raise StoreDamaged(path=path, key_id=self.key_id, rotation_id=self.rotation_id)
 
-    def described(self) -> dict[str, str | None]:
-        """All of it but the values, and where each was."""
-        return {name: value for name, value in asdict(self).items() if name not in ("values", "listed")}
+    def described(self, stage: str | None) -> VersionDescription:
+        """All of it but the values, and where each was; with its stage."""
+        return {
+            "key_id": self.key_id,
+            "rotation_id": self.rotation_id,
+            "origin": self.origin,
+            "state": self.state,
+            "created": self.created,
+            "outcome": self.outcome,
+            "destroyed": self.destroyed,
+            "stage": stage,
+        }
+
+
+class VersionDescription(TypedDict):
+    """A version without its values, as results and records have it. The states are those of NIST SP 800-57."""
+
+    key_id: str
+    rotation_id: str
+    origin: str
+    state: str
+    created: str
+    outcome: str | None
+    destroyed: str | None
+    stage: str | None
 
 
 class VersionDocument(TypedDict):
@@ -128,6 +150,11 @@ class History:
     revision: Any = field(default=None, compare=False, repr=False)
     record: dict[str, str] = field(default_factory=dict, repr=False)  # what a store in one file keeps for the record
     approvals: dict[str, str] = field(default_factory=dict)  # by the digest of each that was used, its rotation
+
+    def described(self) -> list[VersionDescription]:
+        """Every version without its values."""
+        stages = {key_id: stage for stage, key_id in self.stages.items()}
+        return [version.described(stages.get(version.key_id)) for version in self.versions]
 
     @classmethod
     def from_document(cls, path: str, document: Any) -> History:

@@ -21,7 +21,7 @@ import ssl
 import threading
 import urllib.error
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, TypedDict
+from typing import Any, Literal, TypedDict, cast
 from urllib.parse import urlsplit
 
 import jinja2
@@ -51,7 +51,31 @@ MEMBERS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
 SECURITY = {"starttls": 587, "tls": 465, "none": 25}
 TEXTS = ("host", "from", "url")
 PATHS = ("ca_cert", "template", "password_file", "url_file", "token_file")
-Channels = Sequence[Mapping[str, Any]]
+# A channel of key_rotation_notify, checked; "from" is no name of Python's.
+Channel = TypedDict(
+    "Channel",
+    {
+        "type": str,
+        "on": Sequence[str],
+        "template": str,
+        "ca_cert": str,
+        "host": str,
+        "port": Any,
+        "security": str,
+        "from": str,
+        "to": Any,
+        "user": Any,
+        "password": Any,
+        "password_file": str,
+        "url": str,
+        "url_file": str,
+        "token": Any,
+        "token_file": str,
+        "headers": Mapping[str, Any],
+    },
+    total=False,
+)
+Channels = Sequence[Channel]
 
 
 class EmptyMessage(Exception):
@@ -82,10 +106,12 @@ def check(channels: Any, placed: Callable[[str], str]) -> Channels:
         mistake = next(_mistakes(channel), None)
         if mistake:
             raise InvalidNotify(index=index, found=mistake)
-    return [
-        {name: placed(str(value)) if name in PATHS and value else value for name, value in channel.items()}
-        for channel in found
-    ]
+    return [_with_places(channel, placed) for channel in found]
+
+
+def _with_places(channel: Mapping[str, Any], placed: Callable[[str], str]) -> Channel:
+    known = {name: placed(str(value)) if name in PATHS and value else value for name, value in channel.items()}
+    return cast(Channel, known)
 
 
 def _restore_names(channel: Any) -> Any:
@@ -145,7 +171,7 @@ def rehearse(channels: Channels) -> None:
             raise InvalidNotify(index=index, found=f"template {mistake}")
 
 
-def _template_mistake(channel: Mapping[str, Any]) -> str | None:
+def _template_mistake(channel: Channel) -> str | None:
     path = channel["template"]
     if not os.path.isfile(path):
         return "is no file"
@@ -213,7 +239,7 @@ def tell(channels: Channels, moment: str, told: RotationState) -> Iterator[Notif
         yield result
 
 
-def _send(channel: Mapping[str, Any], moment: str, told: RotationState, result: Notification) -> None:
+def _send(channel: Channel, moment: str, told: RotationState, result: Notification) -> None:
     result["channel"] = _place(channel)
     if channel.get("ca_cert") and not os.path.exists(channel["ca_cert"]):
         raise NotSent("its ca_cert is not there")
@@ -259,27 +285,28 @@ def _refused(recipients: Mapping[str, int]) -> str:
     return "refused for " + ", ".join(f"{name} ({code})" for name, code in recipients.items())
 
 
-def _place(channel: Mapping[str, Any]) -> str:
+def _place(channel: Channel) -> str:
     """A channel as it may be shown."""
     if channel["type"] == "email":
         return f"email by {channel['host']}"
     return f"{channel['type']} to {urlsplit(_secret(channel, 'url')).hostname}"
 
 
-def _secret(channel: Mapping[str, Any], name: str) -> str:
+def _secret(channel: Channel, name: Literal["password", "url", "token"]) -> str:
     """A member's value, or the first line of the file that its ``_file`` names."""
-    if channel.get(name):
-        return str(channel[name])
-    if not channel.get(f"{name}_file"):
+    given: Mapping[str, Any] = channel
+    if given.get(name):
+        return str(given[name])
+    if not given.get(f"{name}_file"):
         return ""
     try:
-        with open(channel[f"{name}_file"], encoding="utf-8") as handle:
+        with open(given[f"{name}_file"], encoding="utf-8") as handle:
             return handle.readline().strip()
     except OSError as exc:
         raise NotSent(f"its {name}_file cannot be read: {exc.strerror}") from None
 
 
-def _text(channel: Mapping[str, Any], moment: str, told: RotationState) -> str:
+def _text(channel: Channel, moment: str, told: RotationState) -> str:
     """Subject and body, from the channel's own template or ours: the first line is the subject."""
     path = channel.get("template") or TEMPLATE
     with open(path, encoding="utf-8") as handle:
@@ -306,7 +333,7 @@ def _filled(one: RotationState | Run) -> Mapping[str, Any]:
     }
 
 
-def _email(channel: Mapping[str, Any], moment: str, told: RotationState, text: str) -> list[str]:
+def _email(channel: Channel, moment: str, told: RotationState, text: str) -> list[str]:
     """The addresses that the server took it for. Raises PartlyRefused where it did not take it for all."""
     subject, _, body = text.partition("\n")
     to = [channel["to"]] if isinstance(channel["to"], str) else list(map(str, channel["to"]))
@@ -337,12 +364,12 @@ def _email(channel: Mapping[str, Any], moment: str, told: RotationState, text: s
     return reached
 
 
-def _slack(channel: Mapping[str, Any], moment: str, told: RotationState, text: str) -> None:
+def _slack(channel: Channel, moment: str, told: RotationState, text: str) -> None:
     """Its text is markup: of ``<!channel>`` and ``<https://...|words>`` in somebody's words nothing must come."""
     _post(channel, {"text": html.escape(text, quote=False)}, {})
 
 
-def _http(channel: Mapping[str, Any], moment: str, told: RotationState, text: str) -> None:
+def _http(channel: Channel, moment: str, told: RotationState, text: str) -> None:
     names = ("rotation_id", "status", "reason", "environment", "authorization", "values", "reencrypted", "failure")
     keys = {"old": told.keys.old, "new": told.keys.new, "current": told.keys.current}
     act = {"title": told.act.title, "people": told.act.people}
@@ -352,7 +379,7 @@ def _http(channel: Mapping[str, Any], moment: str, told: RotationState, text: st
     _post(channel, about, {**headers, **({"Authorization": f"Bearer {token}"} if token else {})})
 
 
-def _post(channel: Mapping[str, Any], content: Mapping[str, Any], headers: Mapping[str, str]) -> None:
+def _post(channel: Channel, content: Mapping[str, Any], headers: Mapping[str, str]) -> None:
     from ansible.module_utils.urls import open_url  # 40 modules, which no other run needs
 
     url = _secret(channel, "url")

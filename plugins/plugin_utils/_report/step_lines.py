@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from ...module_utils._engine.proof.census_result import ColumnCounts
     from ...module_utils._engine.proof.reading_types import ApplicationPicture
     from ...module_utils._engine.result_types import PreparationResult
+    from ...module_utils._stores.history import VersionDescription
 
 
 def census(targets: Sequence[ColumnCounts]) -> Iterator[str]:
@@ -104,7 +105,7 @@ def kept_backups(backups: Sequence[KeptBackup]) -> Iterator[str]:
         yield f"  {one['manifest']}: {one['database']} as of {one['snapshot']['time']}, needs {needs}"
 
 
-def versions(found: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+def versions(found: Sequence[VersionDescription]) -> Iterator[str]:
     """One line per version of the keys, oldest first."""
     for version in found:
         made = f"made {version['created']} by {version['rotation_id']}"

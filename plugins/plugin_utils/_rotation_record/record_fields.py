@@ -5,14 +5,12 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from ...module_utils._stores.history import History
 from ...module_utils._stores.store_interface import Store
 from .record_signing import follows
-
-OF_VERSION = ("key_id", "rotation_id", "origin", "state", "created", "outcome", "destroyed")
 
 
 def retain_until() -> str:
@@ -22,13 +20,4 @@ def retain_until() -> str:
 
 def end_fields(store: Store, history: History) -> Mapping[str, Any]:
     """What the end of every run says."""
-    return {"versions": _versions(history), "retain_until": retain_until(), **follows(store)}
-
-
-def _versions(history: History) -> Sequence[Mapping[str, Any]]:
-    """What the store knows of each version, without its values. The states are those of NIST SP 800-57."""
-    stages = {key_id: stage for stage, key_id in history.stages.items()}
-    return [
-        {**{name: getattr(version, name) for name in OF_VERSION}, "stage": stages.get(version.key_id)}
-        for version in history.versions
-    ]
+    return {"versions": history.described(), "retain_until": retain_until(), **follows(store)}
