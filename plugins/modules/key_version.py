@@ -22,7 +22,7 @@ options:
         store without a current version, a rotation that was rolled back, and other O(keys) or values than in the first
         call.
       - V(current) makes the pending version current, and the current version previous.
-      - V(rolled_back) makes the version before that of O(rotation_id) current again.
+      - V(rolled_back) makes the version that preceded the one of O(rotation_id) current again.
       - V(discarded) removes the stage of the pending version of O(rotation_id), if O(census) shows that no value is
         under it. Its values are kept, like those of a version that was rolled back.
       - V(destroyed) removes the values of the version O(key_id) from the store. Its key ID, dates and state stay in the

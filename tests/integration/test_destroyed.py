@@ -122,7 +122,7 @@ def test_retire_destroys_the_previous_version_when_no_backup_needs_it(site):
     held = site.play("retire")
     assert (held.code, held.error()) == (2, "E_VERSION_HELD")
     page = site.folder / "records/spring/report.html"
-    assert ("Retire the keys before" in page.read_text(), "E_VERSION_HELD" in page.read_text()) == (True, True)
+    assert ("Retire the previous keys" in page.read_text(), "E_VERSION_HELD" in page.read_text()) == (True, True)
 
     now = ("-e", "key_rotation_hold_days=0")
     files = site.files()
@@ -133,7 +133,7 @@ def test_retire_destroys_the_previous_version_when_no_backup_needs_it(site):
     why = json.dumps({"key_rotation_authorization": {"who": "Zoe", "ticket": "SEC-9"}})
     assert site.play("retire", *now, "-e", why).code == 0
     told = page.read_text()
-    assert ("Retire the keys before" in told, "Zoe, SEC-9" in told) == (False, True)
+    assert ("Retire the previous keys" in told, "Zoe, SEC-9" in told) == (False, True)
     assert f"Retirement of <code>{stages['previous']}</code>" in told
     kept = {version["key_id"]: version for version in site.stored()["versions"]}
     assert (kept[stages["previous"]]["state"], kept[stages["previous"]]["values"]) == ("destroyed", {})

@@ -50,7 +50,7 @@ MAX_BYTES = 1 << 20
 MAX_LINES = 10_000
 RIGHT = "Give {user} the right to write the file and its folder."
 ROOM = "Make room on its file system, or have the quota raised, then run the same command again."
-MEND = "Mend that, then run the same command again."
+FIX = "Fix that, then run the same command again."
 ADVICE = {
     errno.EPERM: RIGHT,
     errno.EACCES: RIGHT,
@@ -354,7 +354,7 @@ def _refused(path: str, exc: OSError) -> RotationError:
 
 def _unwritable(path: str, number: int | None, reason: str | None) -> RotationError:
     """E_ENV_WRITE with what helps against an error of that number."""
-    advice = ADVICE.get(number or 0, MEND).format(user=users.own_name())
+    advice = ADVICE.get(number or 0, FIX).format(user=users.own_name())
     return EnvWrite(path=path, reason=reason, advice=advice)
 
 

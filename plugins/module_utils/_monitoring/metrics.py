@@ -42,7 +42,7 @@ METRICS = metrics_text.named(
             "When the cryptoperiod of the current keys ends; of adopted ones, when they were.",
         ),
         "due_soon_timestamp_seconds": ("gauge", "From when on it is said that this is soon."),
-        "retire_timestamp_seconds": ("gauge", "When the hold of the version before the current one ends."),
+        "retire_timestamp_seconds": ("gauge", "When the hold of the previous version ends."),
     }
 )
 

@@ -79,7 +79,7 @@ def wal(seen: Observations) -> ChecklistItem:
     for database in databases(seen):
         need = _wal_bytes(seen, database)
         if database["archive_fails"]:
-            todo = "Mend the archiving (see pg_stat_archiver): until then WAL fills the disk of the database."
+            todo = "Fix the archiving (see pg_stat_archiver): until then WAL fills the disk of the database."
             items.append(ChecklistItem("wal", STOP, f"archiving of WAL fails on {database['alias']}", todo))
         for slot in database["slots"]:
             limit = database["max_slot_wal_bytes"]

@@ -144,9 +144,7 @@ def of_result(name: str, result: Mapping[str, Any], needs: str, well: str = "") 
     if error:
         return ChecklistItem(name, STOP, f"{error['code']}: {error['what']}", error["todo"])
     if needs not in result:
-        return ChecklistItem(
-            name, STOP, str(result.get("msg", "it was not looked at")), "Mend that, then run it again."
-        )
+        return ChecklistItem(name, STOP, str(result.get("msg", "it was not looked at")), "Fix that, then run it again.")
     return ChecklistItem(name, OK, well)
 
 

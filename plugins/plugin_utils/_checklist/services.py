@@ -71,10 +71,10 @@ def sessions(seen: Observations) -> ChecklistItem:
     )
     summary = f"{len(unknown)} of {len(known) + len(unknown)} sessions are of no unit in key_rotation_services: {shown}"
     if _stay(unknown, seen):
-        todo = "Stop it or list it there; what holds no key is named in key_rotation_sessions_allowed. "
+        todo = "Stop it or list it there; name a session without keys in key_rotation_sessions_allowed. "
         return ChecklistItem("sessions", STOP, summary, f"{todo}{_WAITED}")
     commanded = [service["name"] for service in seen.options["services"] if service.get("stop")]
-    todo = "Stop it before, or list it there."
+    todo = "Stop it first, or list it there."
     if commanded:  # nobody knows which processes are theirs
         theirs = f"It may be of {', '.join(commanded)}: by commands it is stopped anyway."
         todo = f"{theirs} What is of none, stop before, or list there."

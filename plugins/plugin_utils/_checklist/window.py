@@ -45,7 +45,7 @@ def window(seen: Observations) -> ChecklistItem:
     left = (end - seen.now).total_seconds()
     summary = f"{_format_duration(left)} are left; {told}"
     if seconds is None:
-        return ChecklistItem("window", WARN, summary, "See that they are enough.")
+        return ChecklistItem("window", WARN, summary, "Check that this is enough.")
     if seconds * SLACK > left:
         todo = f"Take a longer window: {SLACK} times the estimate is asked for."
         return _unless_down(seen, ChecklistItem("window", STOP, summary, todo))

@@ -26,7 +26,7 @@ WOULD = {
     "adopted": "adopt the keys of the application, {key_id}, as the current version in {store}",
     "pending": "make new keys and put them into {store}",
     "current": "make the new keys current in {store}",
-    "rolled_back": "make the version before current again in {store}",
+    "rolled_back": "make the previous version current again in {store}",
     "discarded": "take the pending version {key_id} back in {store}",
     "destroyed": "destroy the values of the version {key_id} in {store}",
 }

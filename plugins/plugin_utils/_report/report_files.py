@@ -27,7 +27,7 @@ from .unsigned_lines import OWN, Unsigned
 FILES = {"report.html.j2": "report.html", "rotation.log.j2": "rotation.log", "report.md.j2": "report.md"}
 CALENDAR = "reminders.ics"
 LINE = ("time", "host", "stored_as", "phase")  # of an event, in the list of all of them
-KINDS = {"old": "keys before", "new": "new keys", "other": "other"}
+KINDS = {"old": "previous keys", "new": "new keys", "other": "other"}
 
 
 def write(record: Record) -> str:

@@ -54,15 +54,16 @@ def destroyed(rotation: RotationState, others: Rotations) -> bool:
 def no_way_back(rotation: RotationState, others: Rotations) -> str:
     """Why a completed rotation cannot be taken back any more; empty if it can."""
     if destroyed(rotation, others):
-        return "the keys before are destroyed"
+        return "the previous keys are destroyed"
     if any(act.direction == "retire" and act.outcome == "open" for act in rotation.acts):
-        return "a retirement of the keys before was begun, and nothing says how it ended"
+        return "a retirement of the previous keys was started, and nothing says how it ended"
     later = [one for one in others if one.keys.new and _after(one, rotation) and _same_keys(rotation, one)]
     for one in later:
         if one.status in (FAILED, OPEN):
-            return f"{one.rotation_id} came after it and has not ended: that one goes on, or back, first"
+            return f"{one.rotation_id} came after it and has not ended: finish it or roll it back first"
         if one.status == ROLLED_BACK and one.promoted:
-            return f"{one.rotation_id} came after it and was taken back: the store lets go of the keys before those"
+            stageless = "the previous keys no longer have a stage in the store"
+            return f"{one.rotation_id} came after it and was rolled back: {stageless}"
     return ""
 
 

@@ -26,7 +26,7 @@ STEPS = {
     "key_version adopted": "Keys: those in use",
     "key_version pending": "Keys: the new ones",
     "key_version current": "Store: new keys current",
-    "key_version rolled_back": "Store: keys before current",
+    "key_version rolled_back": "Store: previous keys current",
     "key_version_info": "Keys: on every host",
     "application_services stopped": "Maintenance: stop",
     "application_services started": "Maintenance: start",

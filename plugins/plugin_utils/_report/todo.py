@@ -23,14 +23,14 @@ class Item:
 
 def todo(rotation: RotationState, place: Place) -> Iterator[Item]:
     if place.superseded_by:
-        yield Item(f"Superseded by {place.superseded_by}: what is to be done now stands on its page.")
+        yield Item(f"Superseded by {place.superseded_by}: its page says what to do now.")
     if rotation.status == COMPLETED and not place.destroyed:
         yield _retire(rotation)
     yield from (_drop(aside, rotation.commands.get("restore")) for aside in rotation.kept_aside)
     if place.superseded_by:
         return
     if rotation.unopened:
-        yield Item("Bring back or delete what no key opens: the warnings name it.")
+        yield Item("Restore or delete the values that no key opens: the warnings list them.")
     if rotation.status == COMPLETED:
         yield from _completed(rotation, place)
     elif rotation.status == ROLLED_BACK:
@@ -43,21 +43,21 @@ def _retire(rotation: RotationState) -> Item:
     old, day_from = rotation.keys.old, rotation.schedule.retire
     since = f", from {day(day_from)} on" if day_from else ""
     command = naming(rotation.commands.get("retire"), "key_rotation_retire_key_id", old)
-    return _item(f"Retire the keys before ({old}) when nothing needs them any more{since}.", command)
+    return _item(f"Retire the previous keys ({old}) when nothing needs them any more{since}.", command)
 
 
 def _drop(aside: Aside, restore: str | None) -> Item:
     alias = aside.alias if aside.alias != "default" else None
     typed = naming(naming(restore, "key_rotation_id", aside.backup), "key_rotation_restore_alias", alias)
-    text = f"Drop {aside.name}, the database as it was before the restore, when nothing in it is missed:"
+    text = f"Drop {aside.name}, the database from before the restore, when you no longer need anything in it:"
     return _item(text, naming(typed, "key_rotation_restore_drop", "true"))
 
 
 def _completed(rotation: RotationState, place: Place) -> Iterator[Item]:
     if place.no_way_back:
-        yield Item(f"It cannot be taken back: {place.no_way_back}.")
+        yield Item(f"It cannot be rolled back: {place.no_way_back}.")
     else:
-        yield _item("Until then you can go back, keeping what was written since:", _named(rotation, "rollback"))
+        yield _item("Until then you can roll it back and keep what was written since:", _named(rotation, "rollback"))
     if place.next.due:
         yield Item(f"Rotate again by {day(place.next.due)}.")
 
@@ -67,18 +67,18 @@ def _rolled_back(rotation: RotationState, place: Place) -> Iterator[Item]:
     by = f", by {day(due.due)} at the latest, since the keys in use are as old as before" if due.due else ""
     by = f" now: {due.due_why}" if due.due_now else by
     if rotation.not_running:
-        start = "Mend why the application does not run, then start it, with -e key_rotation_maintenance=off:"
+        start = "Fix why the application does not run, then start it with -e key_rotation_maintenance=off:"
         yield _item(start, rotation.commands.get("maintenance"))
-    mend = f"Mend what stopped the rotation, where something did, then begin a new one{by}:"
+    mend = f"Fix what stopped the rotation, if something did, then start a new one{by}:"
     yield _item(mend, rotation.commands.get("rotate"))
 
 
 def _stopped(rotation: RotationState) -> Iterator[Item]:
     if rotation.failure.get("todo"):
         yield Item(rotation.failure["todo"])
-    yield _item("Go on from where it stopped:", _named(rotation, "rotate"))
+    yield _item("Resume where it stopped:", _named(rotation, "rotate"))
     if rotation.keys.new:
-        yield _item("Or go back:", _named(rotation, "rollback"))
+        yield _item("Or roll it back:", _named(rotation, "rollback"))
 
 
 def _named(rotation: RotationState, playbook: str) -> str | None:

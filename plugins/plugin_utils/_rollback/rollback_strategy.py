@@ -209,7 +209,7 @@ RULES = (
         lambda found: (
             found.taken_back == "pending" and not (found.written or found.older or found.elsewhere or found.migration)
         ),
-        lambda found: "no value is under its keys, and every host has the keys before",
+        lambda found: "no value is under its keys, and every host has the previous keys",
     ),
     StrategyRule("backwards", lambda found: True, _mixed),
 )
@@ -220,13 +220,14 @@ DOES = {
     "restore": "restore the backup next to the database, say what would be lost, and swap the two",
     "repair": "write what the backup has for them (if they were not named, only where the rest of their rows is the "
     "same), and then look again",
-    "settle": "bring every value, and every host that was left behind, under the current keys, and prove it",
+    "settle": "re-encrypt every value under the current keys, write them to every host that was left behind, and "
+    "verify this",
     "nothing": "close the record of rotation {rotation_id}, and change no value, no version and no key of the "
     "application",
     "forwards": "stop here, since the rotate playbook finishes it: {rotate}",
     "discard": "take the pending version of rotation {rotation_id} back in the store",
-    "backwards": "bring every value back by the engine, write the keys before to every .env file, prove it, and make "
-    "their version current in the store",
+    "backwards": "restore every value with the engine, write the previous keys to every .env file, verify this, and "
+    "make their version current in the store",
 }
 
 

@@ -330,7 +330,7 @@ def obstacles(database: Database, table: Table, column: str) -> list[tuple[str, 
     ]
     for name in _violated(database, table, column):
         what = f"is in a table with rows that violate the constraint {name}, which is NOT VALID: no UPDATE of them goes"
-        todo = f"Mend those rows, then ALTER TABLE ... VALIDATE CONSTRAINT {name}. Or drop it for the rotation."
+        todo = f"Fix those rows, then ALTER TABLE ... VALIDATE CONSTRAINT {name}. Or drop it for the rotation."
         found.append((what, todo))
     return found
 

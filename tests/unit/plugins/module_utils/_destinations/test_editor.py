@@ -649,7 +649,7 @@ def test_a_write_that_fails_leaves_the_file_and_nothing_beside_it(env_file, tmp_
         (errno.EROFS, "Mount its file system writable"),
         (errno.EACCES, f"Give {pwd.getpwuid(os.geteuid()).pw_name} the right"),
         (errno.EPERM, f"Give {pwd.getpwuid(os.geteuid()).pw_name} the right"),
-        (errno.EIO, "Mend that"),
+        (errno.EIO, "Fix that"),
     ],
 )
 def test_what_to_do_is_told_by_what_the_system_says(env_file, monkeypatch, number, advice):

@@ -683,7 +683,7 @@ def service(phase: str, state: str, time: str) -> dict[str, Any]:
 def test_a_session_that_may_be_of_a_service_with_commands_is_not_told_to_be_listed():
     change = both(session(process=None), option(services=COMMANDS))
     assert f"It may be of {COMMANDS[0]['name']}: by commands" in item("sessions", change).todo
-    assert item("sessions", session(process=None)).todo.startswith("Stop it before, or list it there.")
+    assert item("sessions", session(process=None)).todo.startswith("Stop it first, or list it there.")
 
 
 def test_how_long_a_rotation_had_the_application_down_is_from_its_first_stop_to_its_last_start():
@@ -878,7 +878,7 @@ def test_the_table_has_problems_first_and_a_line_each_for_what_was_skipped_and_w
     starts = [line[2:6].strip() for line in lines if not line.startswith("   ")]
     assert starts == ["STOP", "warn", "skip", "ok"]
     assert lines[0].split()[1:4] == ["wal", "archiving", "of"]
-    assert lines[1].strip().startswith("-> Mend the archiving")
+    assert lines[1].strip().startswith("-> Fix the archiving")
     assert lines[-2:] == ["  skip  not configured or not checked: rehearsal", "  ok    27 checks are fine"]
     assert max(map(len, lines)) <= 120
     assert checklist.summary(items) == "30 checks: 27 fine, 1 with a warning, 1 skipped, 1 in the way"

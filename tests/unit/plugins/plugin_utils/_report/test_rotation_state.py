@@ -156,7 +156,7 @@ def test_keys_of_unknown_age_and_compromised_ones_are_due_now(play, fields, reas
     for text in (*files(play), reminders.read_bytes().decode().replace("\r\n ", "").replace("\\", "")):
         assert why in text
         assert "365 days" not in text
-    assert ("then begin a new one now: " in play.page()) is back
+    assert ("then start a new one now: " in play.page()) is back
     report_files.write_index(str(Path(play.record.path).parent.parent))
     assert "is due <b>now</b>: " in (Path(play.record.path).parent.parent / "index.html").read_text()
     play.step("rotate", "intent", resumed=True).switched().proved()
@@ -174,7 +174,7 @@ def test_a_compromise_is_not_over_with_a_later_try_that_replaced_the_keys_neithe
     for text in files(later):
         assert "the reason was compromise_known, as r1 says" in text.replace("\\", "")
         assert "365 days" not in text
-    assert "then begin a new one now: " in later.page()
+    assert "then start a new one now: " in later.page()
     reminders = (Path(later.record.path).parent / "reminders.ics").read_bytes().decode().replace("\r\n ", "")
     assert "SUMMARY:Rotate the encryption keys now (" in reminders
     report_files.write_index(str(tmp_path))
@@ -356,12 +356,12 @@ def retire(folder: Path, phase: str, **fields: Any) -> None:
 
 def test_what_was_retired_is_not_to_be_done_any_more(play, tmp_path):
     completed(play)
-    assert "Retire the keys before" in play.page()
+    assert "Retire the previous keys" in play.page()
     retire(tmp_path, "failed", error={"code": "E_VERSION_HELD", "what": "it is held", "todo": "Wait"})
-    assert "Retire the keys before" in play.page()
+    assert "Retire the previous keys" in play.page()
     retire(tmp_path, "done")
     page = play.page()
-    assert ("Retire the keys before" in page, "rollback.yml" in page) == (False, False)
+    assert ("Retire the previous keys" in page, "rollback.yml" in page) == (False, False)
     assert [(act.ended, act.authorization["who"]) for act in play.told().acts[1:]] == [
         ("failed", "Zoe"),
         ("retired", "Zoe"),
@@ -667,8 +667,8 @@ def test_what_was_superseded_says_so_and_sends_nobody_to_act_on_another_rotation
     later.step("rotate", "done").page()
     report_files.write_changed(later.record)
     first, *others = todo(play)
-    assert first == "Superseded by r2: what is to be done now stands on its page."
-    assert [item.split(" (")[0] for item in others] == (["Retire the keys before"] if written is completed else [])
+    assert first == "Superseded by r2: its page says what to do now."
+    assert [item.split(" (")[0] for item in others] == (["Retire the previous keys"] if written is completed else [])
     assert not any("Superseded" in item for item in todo(later))
     log, page = (Path(play.record.path).parent / name for name in ("rotation.log", "report.html"))
     assert "Next rotation:   superseded by r2" in log.read_text()
@@ -718,10 +718,10 @@ def retiring(folder: Path) -> None:
         (lambda folder: None, None),
         (later_back, None),
         (later_failed, "r2 came after it and has not ended"),
-        (later_current_and_back, "r2 came after it and was taken back"),
-        (destroyed_elsewhere, "the keys before are destroyed"),
-        (lambda folder: retire(folder, "done"), "the keys before are destroyed"),
-        (retiring, "a retirement of the keys before was begun"),
+        (later_current_and_back, "r2 came after it and was rolled back"),
+        (destroyed_elsewhere, "the previous keys are destroyed"),
+        (lambda folder: retire(folder, "done"), "the previous keys are destroyed"),
+        (retiring, "a retirement of the previous keys was started"),
     ],
 )
 def test_a_way_back_is_promised_only_where_there_is_one(tmp_path, then, said):
@@ -729,9 +729,9 @@ def test_a_way_back_is_promised_only_where_there_is_one(tmp_path, then, said):
     then(tmp_path)
     play.page()
     items = todo(play)
-    assert any("you can go back" in item and "rollback.yml" in item for item in items) is (said is None)
-    assert any(f"It cannot be taken back: {said}" in item for item in items) is (said is not None)
-    assert any("Retire the keys before" in item for item in items) is (said != "the keys before are destroyed")
+    assert any("you can roll it back" in item and "rollback.yml" in item for item in items) is (said is None)
+    assert any(f"It cannot be rolled back: {said}" in item for item in items) is (said is not None)
+    assert any("Retire the previous keys" in item for item in items) is (said != "the previous keys are destroyed")
 
 
 @pytest.mark.parametrize(("written", "back"), [(lambda play: play.begun(), False), (died, True)])
@@ -892,7 +892,7 @@ def test_values_that_no_key_opens_are_not_called_proved(play):
     said = sentence(told)
     assert f"7 open under version {OLD} and 3 open under no known version" in said
     assert "as before" not in said
-    assert "Bring back or delete what no key opens" in play.page()
+    assert "Restore or delete the values that no key opens" in play.page()
     assert all("PASSED" not in text for text in files(play))
 
 
