@@ -47,7 +47,7 @@ class ActionModule(RotationAction):
         lines.show(told, "Services")
 
     def _half_way(self, args: TaskArguments) -> str | None:
-        """The rotation for which nothing is to be started by hand; None for none, or where that is accepted."""
+        """The rotation during which nothing may be started by hand; None without one, or if that is accepted."""
         if (args.get("state"), args.get("rotation_id")) != ("started", BY_HAND) or args.get("half") == "accept":
             return None
         return self.interrupted_rotation(args)

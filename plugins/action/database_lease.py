@@ -49,7 +49,7 @@ class ActionModule(HostAction):
         return result
 
     def _kept(self, result: TaskResult) -> TaskResult:
-        """Even a run that could not release it has ended."""
+        """A run that could not release its lease has ended, too."""
         error = result.get("error", {"code": "", "what": str(result.get("msg"))})
         display.warning(
             f"The lease of the databases was not given back: {error['code']}: {error['what']}. The next run of this "

@@ -76,7 +76,7 @@ def _outcomes(look: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _said(outcomes: Outcomes) -> Iterator[str]:
-    """What the checks said that are well. A backup that is only checked is not there."""
+    """What the successful checks said, without a backup that was only checked."""
     for results in outcomes:
         yield from (result["msg"] for name, result in results.items() if name != BACKUP and "msg" in result)
 

@@ -50,7 +50,7 @@ class ActionModule(HostAction):
 
 
 def _name(process: ProcessKeys) -> str:
-    """What a process is called by; a pod has no pid."""
+    """The name of a process for a person; a pod has no pid."""
     return f"{process['name']} (pid {process['pid']})" if process["pid"] else str(process["name"])
 
 

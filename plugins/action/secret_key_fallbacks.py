@@ -47,7 +47,7 @@ class ActionModule(HostAction):
 
     @staticmethod
     def _former(args: TaskArguments, history: History) -> Sequence[Version]:
-        """The versions whose keys are to be in the list no more."""
+        """The versions whose keys must no longer be in the list."""
         if args["state"] == "revoked":
             return [version for version in history.versions if version.key_id != history.stages.get("current")]
         if not args.get("key_id"):

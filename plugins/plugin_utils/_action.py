@@ -83,7 +83,7 @@ class RotationAction(HostCaller, abc.ABC):
         return result
 
     def _is_judged_later(self) -> bool:
-        """Whether the playbook goes on, and so reads the error."""
+        """Whether the playbook continues, and so reads the error."""
         return bool(self._task.failed_when or self._task.ignore_errors)
 
     def add_sentence(self, result: TaskResult) -> None:
@@ -185,7 +185,7 @@ class RotationAction(HostCaller, abc.ABC):
         return HostLost(changed=unknown, host=host)
 
     def _end_without_hosts(self) -> None:
-        """Where no host is left, nothing of the playbook runs any more: its end on the control node is made here."""
+        """If no host is left, the playbook ends here: what its end does on the control node is done now."""
         args = {name: self._task.args[name] for name in ("record_dir", "store") if self._task.args.get(name)}
         with contextlib.suppress(Exception):  # the host is lost, whatever comes of this
             rotation_id = self.lease(args).of_run(os.getppid())
@@ -204,7 +204,7 @@ class RotationAction(HostCaller, abc.ABC):
             self.action_of(task).run(task_vars=self.variables)
 
     def refuse_other_run(self, args: TaskArguments) -> None:
-        """Raise E_RUNNING where another run works on this application."""
+        """Raise E_RUNNING if another run works on this application."""
         self.lease(args).refuse_other(os.getppid())
 
     def _tell_dry(self, args: TaskArguments, result: TaskResult) -> None:
@@ -231,7 +231,7 @@ class RotationAction(HostCaller, abc.ABC):
         }
 
     def before(self, record: Record, args: TaskArguments) -> TaskArguments:
-        """What else the line has by which an act begins. Raises where it may not begin."""
+        """What else the line has with which an act begins. Raises if it may not begin."""
         return {}
 
     def record(self, args: TaskArguments) -> Record:

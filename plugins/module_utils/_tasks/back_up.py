@@ -29,7 +29,7 @@ def back_up(task: HostTask) -> ModuleResult:
 
 
 def _dumped(task: HostTask) -> ModuleResult:
-    """A dump of each database, or the one that there is."""
+    """A dump of each database, or its existing dump."""
     from .._backup.dump import DumpOrder, settings_files
     from .._engine import rotation
     from .._options.engine_request import Purpose, request_of
@@ -71,7 +71,7 @@ def _of_database(task: HostTask, application: Application, order: DumpOrder, pla
     if not task.check_mode:
         described = described or one.dump(tools, database, order)
         source = restore_proof.RestoreSource(one, described, database, tools, params["identity"], application.progress)
-        # From when on rows may be under new keys: a resumed rotation keeps its backup of before.
+        # From when on rows may be under new keys: a resumed rotation keeps its earlier backup.
         written = "pending" in application.keyring.stages or application.keyring.base != "current"
         with one.proving(described, written=written):
             described = restore_proof.prove(source, survey.found, application.keyring, kind, application.accepted)

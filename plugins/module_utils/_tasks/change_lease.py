@@ -15,7 +15,7 @@ TRIES = 5  # to drop the triggers of a fence that refuses nothing any more, and 
 
 
 def change_lease(task: HostTask) -> ModuleResult:
-    """Take the lease of every database, or of none; or give back what is held; or only open or remove the fence."""
+    """Acquire the lease of every database or of none, release it, or only set or remove the fence."""
     from .._engine.postgres import catalog, lease
     from .._engine.rewrite import fence, prepared_table
 
@@ -66,7 +66,7 @@ def databases_of(params: TaskParams, label: str, *, settings_only: bool = False)
 
 
 def _delete(path: str, task: HostTask) -> None:
-    """A file that stays has no value in it, and is no reason to keep the lease."""
+    """A file that cannot be removed has no value in it, and does not keep the lease from being released."""
     try:
         Path(path).unlink(missing_ok=True)
     except OSError as exc:
@@ -74,8 +74,8 @@ def _delete(path: str, task: HostTask) -> None:
 
 
 def _open_fence(databases: Sequence[Any]) -> ModuleResult:
-    """All is proved that is before the start: let everybody write again. What cannot be dropped now is when the lease
-    is returned. Raises E_STALE_WRITER if a process that was not stopped waits for just that."""
+    """Everything that is verified before the start is: let everybody write again. What cannot be dropped now is dropped
+    when the lease is released. Raises E_STALE_WRITER if a process that was not stopped waits for just that."""
     from .._engine.rewrite import fence
 
     hidden = [who for database in databases for who in fence.refuse_writers(database)]

@@ -85,7 +85,7 @@ def _counted(params: TaskParams, application: Application) -> PreparationResult:
 
 
 def _prove(application: Application, destination: str, before: Any) -> dict[str, int]:
-    """Raise E_PREPARED, after which nothing is prepared any more."""
+    """Verify what is prepared. Raises E_PREPARED, and then drops the tables."""
     from .._engine import preparation
     from .._engine.rewrite import prepared_table
 

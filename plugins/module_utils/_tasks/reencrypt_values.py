@@ -281,7 +281,7 @@ _METHODS: dict[str, Callable[[Reencryption], ModuleResult]] = {
 
 
 def _method(params: TaskParams) -> str:
-    """A rollback takes the way that is there: the command, if one is named, or the migration, if one was made."""
+    """The method of a rollback: the command, if one is named, or the migration, if there is one."""
     if params["reverse"]:
         return "command" if params["command"] else "migration"
     return str(params["method"])

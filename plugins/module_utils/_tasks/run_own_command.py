@@ -51,7 +51,7 @@ def forwards(run: Reencryption) -> ModuleResult:
 
 
 def backwards(run: Reencryption) -> ModuleResult:
-    """To the version before, if the command has brought a value under another one. Raises E_OWN_COMMAND_NEEDED if it
+    """To the previous version, if the command has brought a value under another one. Raises E_OWN_COMMAND_NEEDED if it
     fails and only it can restore a column, E_COUNT_CHANGED and E_DIGEST_CHANGED."""
     from .._engine.proof import census
 
@@ -104,7 +104,7 @@ class CensusNote:
             atomic_file.replace(self._path, text.encode())
 
     def read(self) -> list[CensusResult] | None:
-        """The census of this version; None if there is none here."""
+        """The census of this version; None if this host has no such census."""
         from .._engine.proof.census_result import CensusResult
 
         try:

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Every row next to what it was before the first write, by the row digests of then."""
+"""Every row next to what it was before the first write, by the row digests from that time."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Class every encrypted value, and hold it against what was expected."""
+"""Classify every encrypted value, and compare the result with what was expected."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ class CensusTask:
 
 
 def take_census(task: HostTask) -> ModuleResult:
-    """Open the application, class every value, and hold it against what was expected."""
+    """Open the application, classify every value, and compare the result with what was expected."""
     from .._backup.database_swap import kept_aside
     from .._engine import migration, rotation
     from .._engine.application import django_project
@@ -157,7 +157,7 @@ def _rehearse(asked: CensusTask) -> None:
     from .._engine.rotation import TRIAL
 
     params, application = asked.params, asked.application
-    # After the switch this process has the new keys: it does not read what is under the keys of before.
+    # After the switch this process has the new keys: it does not read what is under the previous keys.
     has_base = asked.keys.key_id == application.keyring.key_id("current")
     found = application.depending_on_keys(params["left_out"]) if has_base else []
     if params["supplied"]:
@@ -342,7 +342,7 @@ def _unwrapped(baseline: list[CensusResult]) -> dict[str, dict[str, int]]:
 
 
 def _unopened(params: TaskParams, tallies: Any) -> ModuleResult:
-    """Those that were let pass."""
+    """The values that no key opens and that were accepted."""
     from .._engine.proof import census
 
     count, rows = census.find_odd(tallies, census.UNOPENED.__contains__)

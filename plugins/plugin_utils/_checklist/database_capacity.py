@@ -29,10 +29,12 @@ def connections(seen: Observations) -> ChecklistItem:
             told.append(f"{database['alias']} has {free} free of {database['connections']['limit']}, {need} are needed")
             if free < need:
                 less = "key_rotation_workers" if need == workers else "key_rotation_backup_jobs"
-                todo = f"Stop what holds them, set {less} to less, or raise max_connections."
+                todo = f"Stop what uses them, set {less} to a lower number, or raise max_connections."
                 items.append(ChecklistItem("connections", STOP, told[-1], todo))
             elif free < need + SPARE:
-                items.append(ChecklistItem("connections", WARN, told[-1], "Set key_rotation_workers to less."))
+                items.append(
+                    ChecklistItem("connections", WARN, told[-1], "Set key_rotation_workers to a lower number.")
+                )
     return worst("connections", items, "; ".join(dict.fromkeys(told))) if told else unseen("connections")
 
 

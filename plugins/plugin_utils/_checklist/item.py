@@ -114,7 +114,7 @@ class Observations:
 
     @property
     def facts(self) -> dict[str, Mapping[str, Any]]:
-        """By host what checklist_facts found, where it could look."""
+        """By host, what checklist_facts found, if it succeeded."""
         return {
             host: results["facts"]["facts"]
             for host, results in self.hosts.items()
@@ -139,7 +139,7 @@ def count(target: ColumnCounts) -> int:
 
 
 def of_result(name: str, result: Mapping[str, Any], needs: str, well: str = "") -> ChecklistItem:
-    """A module that fails where something is wrong, as an item: its error, or what is well where it gave ``needs``."""
+    """A module that fails if something is wrong, as an item: its error, or ``well`` if it returned ``needs``."""
     error = result.get("error")
     if error:
         return ChecklistItem(name, STOP, f"{error['code']}: {error['what']}", error["todo"])

@@ -28,7 +28,7 @@ def state_folder(variables: Mapping[str, Any], loader: DataLoader) -> str:
 
 
 def _inventory(variables: Mapping[str, Any]) -> str:
-    """The folder of the inventory; empty where there is none, as with ``-i localhost,``."""
+    """The folder of the inventory; empty without one, as with ``-i localhost,``."""
     found = str(variables.get("inventory_dir"))  # None, or in ansible-core 2.19 the text of it
     return found if os.path.isabs(found) else ""
 

@@ -48,7 +48,7 @@ def fold(result: MutableMapping[str, Any]) -> None:
 
 
 def unfold(error: ErrorParts, message: str) -> ErrorParts:
-    """The whole error, from what ``fold`` left of it. Any other one is returned as it is."""
+    """The whole error, from what ``fold`` left of it. Any other error is returned unchanged."""
     begin, end = f"{error.get('code')}: ", f". {error.get('changed')} "
     if "what" in error or not message.startswith(begin) or end not in message:
         return error

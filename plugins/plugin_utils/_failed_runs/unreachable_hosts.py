@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Whether every host of a run is lost: Ansible then ends it where it is, without the playbook's own end."""
+"""Whether every host of a run is lost: Ansible then ends it there, without the last steps of the playbook."""
 
 from __future__ import annotations
 

@@ -111,7 +111,7 @@ def expose(history: History, request: VersionRequest) -> str:
 
 
 def roll_back(history: History, request: VersionRequest) -> str:
-    """The version before that of this rotation is current again."""
+    """The version that preceded the one of this rotation is current again."""
     if history.outcome(request.rotation_id) != ROLLED_BACK:
         _refuse_other_rotation(history.last.rotation_id, request.rotation_id)
         history.roll_back()

@@ -24,7 +24,7 @@ EVENT = "attempt"
 
 
 def note(folder: str, seen: str | None, **about: Any) -> Record | None:
-    """Write down a refused try, and give its record; None where it cannot be written, which stops nothing.
+    """Record a refused run, and return its record; None if it cannot be written, which stops nothing.
 
     Where the store has ``seen`` a record and the folder is not there, none is made: it would hide that it is gone.
     """

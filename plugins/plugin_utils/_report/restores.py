@@ -81,7 +81,7 @@ class Restores:
 
     @property
     def untold(self) -> list[Aside]:
-        """What lies aside that no restore has told of."""
+        """The databases that are kept aside and that no restore has reported."""
         return [aside for aside in self.begun.values() if aside.since]
 
     def aside(self, others: Iterable[Restores] = ()) -> list[Aside]:

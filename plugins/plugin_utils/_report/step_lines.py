@@ -77,7 +77,7 @@ def share(result: Mapping[str, Any], host: str) -> Iterator[str]:
 
 
 def backed_up(dumps: Sequence[DumpSummary]) -> Iterator[str]:
-    """One line per backup: where it lies and how it is encrypted."""
+    """One line per backup: where it is and how it is encrypted."""
     for dump in dumps:
         if dump["engine"] != "pg_dump":
             yield f"  {dump['engine']} {dump['path']}, described in {dump['manifest']}"

@@ -205,7 +205,7 @@ def _from_backup(event: Any, ending: Ending) -> Iterator[Row]:
 
 
 def _swapped_and_killed(ending: Ending) -> Iterator[Row]:
-    """The same of a restore whose run was ended directly behind the swap, while that lies aside."""
+    """The same for a restore whose run ended right after the swap, while the former database is kept aside."""
     restores = ending.state.restores
     for aside in restores.untold:
         if aside.name in restores.seen:

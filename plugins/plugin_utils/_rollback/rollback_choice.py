@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How a rotation is rolled back: the strategy for what is known, and what stands against it."""
+"""How a rotation is rolled back: the strategy for what is known, and what prevents it."""
 
 from __future__ import annotations
 

@@ -60,7 +60,7 @@ def _refuse_closed(log: RotationLog, rotation_id: str) -> None:
 
 
 def _compromised(history: History, destination: str | None) -> str:
-    """The key ID of the version to go back to, where it is compromised."""
+    """The key ID of the version to roll back to, if it is compromised."""
     version = history.stage(destination) if destination else None
     return version.key_id if version and version.is_compromised else ""
 

@@ -49,12 +49,12 @@ class Situation:
     lost: Mapping[str, Sequence[str]] = field(default_factory=dict)
     damage: str = ""  # why the census could not be taken, where that is the database's own fault
     damaged: str = ""  # the alias of that database
-    backup: str = ""  # the snapshot's time; empty where there is none
+    backup: str = ""  # the snapshot's time; empty without a backup
     prefer: str = ""
     named: int = 0  # values that a person wants from the backup, whatever they are now
     done: Sequence[str] = ()  # courses that this run has gone already
     restored: bool = False  # a database by its backup, as the record of the rotation tells
-    compromised: str = ""  # the key ID of the version to go back to, where it is compromised
+    compromised: str = ""  # the key ID of the version to roll back to, if it is compromised
     returns: bool = False  # whether to go back to a compromised version even so
 
     @property
@@ -83,7 +83,7 @@ class Situation:
 
     @property
     def written(self) -> int:
-        """Values under the keys that are taken back."""
+        """Values under the keys of the rotation that is rolled back."""
         return self.values.get(self.taken_back or "", 0)
 
     @property
@@ -145,7 +145,7 @@ def _lost(found: Situation) -> list[str]:
 
 
 def _to_settle(found: Situation) -> bool:
-    """Whether no rotation is to be taken back, but values may be under other keys than the current ones."""
+    """Whether there is no rotation to roll back, but values may be under other keys than the current ones."""
     if found.destination is None:
         return bool(found.done) or found.prefer == "repair"
     named = found.prefer in ("repair", "restore")

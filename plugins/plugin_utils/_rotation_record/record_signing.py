@@ -54,7 +54,7 @@ def refuse_gone(folder: str, store: Store) -> None:
 
 
 def _describe_place(head: chain.Head, folder: str, *, here: bool) -> tuple[str, str]:
-    """Where a record was written, as its head says, and what to do where it is not in ``folder``."""
+    """Where a record was written, as its head says, and what to do if it is not in ``folder``."""
     host = f"on this machine, {head.host}," if here else f"on {head.host}" if head.host else "on a machine not named"
     user, _, other = head.place.partition(":")
     if not other:
