@@ -8,6 +8,7 @@ from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.utils.display import Display
 
 from ..module_utils._engine import plan_document
+from ..module_utils._errors.base import BUT_THE_PLAN
 from ..module_utils._errors.discovery import PlanNotReady
 from ..plugin_utils._control_node import row_file
 from ..plugin_utils._plan_action import PlanAction
@@ -18,7 +19,6 @@ from ..plugin_utils._screen import lines
 from ..plugin_utils._task_types import TaskArguments, TaskResult
 
 display = Display()
-WRITTEN = "Nothing was changed but the plan."
 
 
 class ActionModule(PlanAction):
@@ -36,7 +36,7 @@ class ActionModule(PlanAction):
         lines.show(plan_lines.plan(plan, path, shown), "Plan")
         if stopping := plan_document.stops(plan):  # screen and file have the plan: Ansible prints a failed result
             found = plan_document.format_stops(plan)
-            error = PlanNotReady(changed=WRITTEN, path=path, count=len(stopping), found=found)
+            error = PlanNotReady(changed=BUT_THE_PLAN, path=path, count=len(stopping), found=found)
             result.update(failed=True, **error.as_result(), findings=stopping)
             if shown:
                 row_file.tell(result, row_file.format_place(shown))

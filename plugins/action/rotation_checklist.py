@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from ansible.utils.display import Display
 
-from ..module_utils._errors.base import RotationError
+from ..module_utils._errors.base import BUT_THE_PLAN, NOTHING_CHANGED, RotationError
 from ..module_utils._options.rotation_options import ROTATION_CHECKLIST
 from ..module_utils._record.events import is_compromise
 from ..plugin_utils._checklist import checklist, compromise
@@ -51,7 +51,7 @@ class ActionModule(RecordAction):
         if not self._task.check_mode:
             result["path"] = write_checklist(self.record(options), result)
         try:
-            checklist.refuse(items)
+            checklist.refuse(items, BUT_THE_PLAN if options["planned"] else NOTHING_CHANGED)
         except RotationError as exc:
             result.update(failed=True, **exc.as_result())
         return result

@@ -262,10 +262,37 @@ def test_the_plan_and_the_checklist_refuse_what_a_role_lacks_for_the_backup(site
         site.sql(grant)
         assert site.play("plan").code == 0
         unencrypted = site.play("plan", "-e", "key_rotation_environment=staging")
-        assert (unencrypted.code != 0, unencrypted.error()) == (True, "E_BACKUP_UNENCRYPTED"), unencrypted.text
+        assert (unencrypted.code, "E_CHECKLIST: " in unencrypted.text) == (2, True), unencrypted.text
+        assert "STOP  backup         E_BACKUP_UNENCRYPTED" in unencrypted.text
     finally:
         site.set_env("DB_USER", "DB_USER=postgres\n")
         site.sql(f"REASSIGN OWNED BY {role} TO postgres; DROP OWNED BY {role}; DROP ROLE {role}")
+
+
+def test_the_plan_refuses_what_the_checklist_of_a_rotation_would(site: Site) -> None:
+    store = {"type": "vault_file", "password_file": str(site.folder / "no password")}
+    wrong = {
+        "key_rotation_sessions": "fallbacks",
+        "key_rotation_services": [{"name": "no-such-unit"}],
+        "key_rotation_health_url": "http://127.0.0.1:9/",
+        "key_rotation_store": store,
+    }
+    refused = site.play("plan", "-e", json.dumps(wrong))
+    assert (refused.code, "E_CHECKLIST: 4 of" in refused.text) == (2, True), refused.text
+    assert "Nothing was changed but the plan." in refused.text
+    stops = dict(re.findall(r"STOP  (\w+) +(E_\w+)", refused.text))
+    assert stops == {
+        "services": "E_SERVICE_MISSING",
+        "health": "E_HEALTH",
+        "logins": "E_FALLBACKS_NOT_READ",
+        "store": "E_VAULT_PASSWORD_FILE",
+    }, refused.text
+    dry = site.play("rotate", "--check", "-e", json.dumps(wrong))
+    assert dict(re.findall(r"STOP  (\w+) +(E_\w+)", dry.text)) == stops, dry.text
+    assert not (site.folder / "records/plan").exists()
+    assert site.play("plan").code == 0
+    leaked = {"key_rotation_reason": "compromise: a laptop", "key_rotation_sessions": "resign"}
+    assert "E_SESSIONS_COMPROMISED" in site.play("plan", "-e", json.dumps(leaked)).text
 
 
 ATTRIBUTES = """

@@ -21,10 +21,12 @@ class AuthorizationMissing(RotationError):
 class ReasonUnclear(RotationError):
     code = "E_REASON_UNCLEAR"
     problem = (
-        "O(reason) has the word compromise in a sentence that may deny it, and a rotation for a compromise ends "
-        "sessions and gives up the way back to the keys in use"
+        "O(reason) has the word compromise in a sentence that may deny it, and a rotation for a compromise ends the "
+        "users' sessions and marks the keys in use as compromised, for good"
     )
-    remedy = "If the keys are compromised, begin with the word: compromise, and then what happened. Else leave it out."
+    remedy = (
+        "If the keys are compromised, begin with the word: compromise, and then what happened. Otherwise leave it out."
+    )
 
 
 class ApprovalMissing(RotationError):

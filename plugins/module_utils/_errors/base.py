@@ -22,6 +22,7 @@ else:  # Python 3.11 has it, application hosts may be older
 
 
 NOTHING_CHANGED = "Nothing was changed."
+BUT_THE_PLAN = "Nothing was changed but the plan."
 PAGE = "docs/errors.md"
 _WORD = re.compile(r"[a-z_]{1,30}")
 _Error = TypeVar("_Error", bound="FilledError")

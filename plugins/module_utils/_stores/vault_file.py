@@ -30,6 +30,9 @@ class Vault(Protocol):
     def describe(self) -> str:
         """Where the secrets are from, for a person."""
 
+    def refuse_without_password(self) -> None:
+        """Raise E_VAULT_PASSWORD_FILE if nothing could be encrypted."""
+
 
 class VaultFile(Store):
     """A key store in one Vault file, 0600, replaced in one step and read back after every write.
@@ -86,6 +89,7 @@ class VaultFile(Store):
         return found
 
     def unwritable(self) -> str | None:
+        self._vault.refuse_without_password()
         folder = self._folder
         while not os.path.exists(folder):
             folder = os.path.dirname(folder)

@@ -8,6 +8,7 @@ import dataclasses
 import textwrap
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
+from ...module_utils._errors.base import NOTHING_CHANGED
 from ...module_utils._errors.counts import counted
 from ...module_utils._errors.options import InvalidOption
 from ...module_utils._errors.run import ChecklistFailed
@@ -86,7 +87,7 @@ DISCOVERED = ("E_FIELD_", "E_FINDINGS", "E_NO_TARGETS", "E_OTHER_KEYS", "E_UNEXP
 ROOTS = (
     ("runs", ("E_LEASED", "E_LOCKED"), ("E_",)),
     ("keys", ("E_KEYS_DIFFER",), (*DISCOVERED, "E_PLAN_")),
-    ("keys", ("E_",), ("E_ENV_", "E_KEY_", "E_KEYS_", "E_STORE_")),
+    ("keys", ("E_",), ("E_ENV_", "E_KEY_", "E_KEYS_", "E_STORE_", "E_VAULT_")),
 )
 MARKS = {STOP: "STOP", WARN: "warn", SKIP: "skip", OK: "ok  "}  # problems first
 WIDTH = 120
@@ -190,8 +191,10 @@ def _wrapped(begin: str, text: str) -> list[str]:
     ) or [begin]
 
 
-def refuse(items: Sequence[ChecklistItem]) -> None:
+def refuse(items: Sequence[ChecklistItem], changed: str = NOTHING_CHANGED) -> None:
     """Raise E_CHECKLIST with the names of all that stops the rotation: the table has said what is wrong with each."""
     stops = [item for item in items if item.status == STOP]
     if stops:
-        raise ChecklistFailed(count=len(stops), total=len(items), stops=", ".join(item.name for item in stops))
+        raise ChecklistFailed(
+            changed=changed, count=len(stops), total=len(items), stops=", ".join(item.name for item in stops)
+        )

@@ -15,6 +15,7 @@ from ...module_utils._engine.proof.census_result import ColumnCounts
 if TYPE_CHECKING:
     from ...module_utils._backup.manifest import KeptBackup
     from ...module_utils._engine.result_types import CensusOutcome
+    from ...module_utils._errors.base import ErrorParts
     from ...module_utils._services.units import ServiceEntry
 
 OK, WARN, STOP = "ok", "warn", "stop"
@@ -65,7 +66,7 @@ class ChecklistOptions(TypedDict, total=False):
     rehearsal_records: str | None
     rehearsal_max_days: int
     backed_up: bool
-    store_unwritable: str | None
+    store_error: ErrorParts | None
     resumed: bool
     down_for: float | None
     approved: str

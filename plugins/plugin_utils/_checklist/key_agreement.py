@@ -38,9 +38,9 @@ def agree(seen: Observations) -> ChecklistItem:
 def store(seen: Observations) -> ChecklistItem:
     """All hosts have one store. It was read to get here, and nothing is seen that would keep us from writing it."""
     places = {results["keys"]["store"] for results in seen.hosts.values() if "store" in results.get("keys", {})}
-    unwritable = seen.options.get("store_unwritable")
-    if unwritable:
-        return ChecklistItem("store", STOP, unwritable, "Give who runs ansible-playbook the right to write it.")
+    if error := seen.options.get("store_error"):
+        told = ": ".join(filter(None, (error.get("code"), error["what"])))
+        return ChecklistItem("store", STOP, told, error["todo"])
     if len(places) > 1:
         todo = "Their project folders differ: set the path in key_rotation_store to one file for all of them."
         return ChecklistItem("store", STOP, f"the hosts have {len(places)} stores", todo)

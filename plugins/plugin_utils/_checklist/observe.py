@@ -7,12 +7,12 @@ from __future__ import annotations
 import contextlib
 import datetime
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from ansible.release import __version__ as ansible_version
 
 from ...module_utils._engine.rewrite.throttle import refuse_unfit
-from ...module_utils._errors.base import RotationError
+from ...module_utils._errors.base import ErrorParts, RotationError
 from ...module_utils._errors.options import InvalidOption
 from ...module_utils._record import reader
 from ...module_utils._record.writer import Record
@@ -23,6 +23,11 @@ from .approved_plan import approved_plan
 from .item import ChecklistOptions, Observations
 from .rehearsal_records import rehearsals, staging_records
 
+if TYPE_CHECKING:
+    from ...module_utils._engine.proof.census_result import ColumnCounts
+    from ...module_utils._engine.result_types import CensusOutcome
+
+MAY_WRITE = "Give who runs ansible-playbook the right to write it."
 # The names by which the checklist knows the modules that look at a host.
 OBSERVATION_NAMES = {"key_version": "keys", "process_keys_info": "processes", "checklist_facts": "facts"}
 OTHER_TASKS = ("stops", "services", "health")  # which are tasks of their own
@@ -61,10 +66,11 @@ def results_by_host(variables: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     return found
 
 
-def _of_plan(planned: Mapping[str, Any]) -> dict[str, Any]:
+def _of_plan(planned: Mapping[str, Any]) -> CensusOutcome:
     """The targets of a plan as those of a census."""
     targets = planned.get("plan", {}).get("targets", ())
-    return {"targets": [{**target, "table": target["column"].rpartition(".")[0]} for target in targets]}
+    counts = [{**target, "table": target["column"].rpartition(".")[0]} for target in targets]
+    return {"targets": cast("list[ColumnCounts]", counts)}
 
 
 def _refuse_unfit(options: ChecklistOptions) -> None:
@@ -79,7 +85,7 @@ def _completed(log: RotationLog, rotation_id: str, options: ChecklistOptions) ->
     """The options with what the control node knows."""
     return {
         **options,
-        "store_unwritable": _store_unwritable(log),
+        "store_error": _store_error(log),
         "resumed": bool(log.controller.variables.get("record_opened", {}).get("resumed")),
         "down_for": _last_downtime(log.folder),
         "approved": approved_plan(log.record(rotation_id)),
@@ -97,12 +103,13 @@ def _others(shown: Mapping[str, Any]) -> Mapping[str, Any]:
     return {name: result for name, result in results.items() if result and not result.get("skipped")}
 
 
-def _store_unwritable(log: RotationLog) -> str | None:
-    """Why the store cannot be written. The item of the keys says why it cannot be read."""
+def _store_error(log: RotationLog) -> ErrorParts | None:
+    """What is seen against writing the store, without a write."""
     try:
-        return log.store.unwritable()
-    except RotationError:
-        return None
+        reason = log.store.unwritable()
+    except RotationError as exc:
+        return {"code": exc.code, "what": exc.what, "todo": exc.todo}
+    return {"what": reason, "todo": MAY_WRITE} if reason else None
 
 
 def _last_downtime(folder: str) -> float | None:

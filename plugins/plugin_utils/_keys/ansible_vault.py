@@ -71,6 +71,12 @@ class AnsibleVault:
         except AnsibleError:  # a wrong secret, and a damaged file too: Ansible has no one class for the two
             return None
 
+    def refuse_without_password(self) -> None:
+        """Raise E_VAULT_PASSWORD_FILE if nothing could be encrypted. The password file of our own is made when it is
+        needed."""
+        if not self._ours:
+            self._secrets()
+
     def describe(self) -> str:
         """Where the secrets are from, for a person."""
         if self._given:

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The plan is the gate: it asks of a backup what the checklist asks, and names what either refuses."""
+"""The plan is the gate: it checks what the checklist checks, in the same process, and names what either refuses."""
 
 from __future__ import annotations
 
@@ -16,12 +16,14 @@ def read(name: str) -> Any:
     return yaml.safe_load((ROLES / name).read_text(encoding="utf-8"))
 
 
-def test_plan_and_checklist_check_the_same_backup_and_the_plan_judges_it():
-    planned, checked = (read(f"{role}/vars/main.yml") for role in ("plan", "checklist"))
-    assert "__key_rotation_backup_check" in planned["__plan_backup"]["postgresql_backup"]
-    assert "__key_rotation_backup_check" in checked["__checklist_backup"][0]["postgresql_backup"]
-    (block,) = read("plan/tasks/main.yml")
-    columns, elsewhere, judged = block["block"]
-    for task in (columns, elsewhere):
-        assert "__plan_backup" in str(task["tetech.key_rotation.host_tasks"]["tasks"])
-        assert f"{{{{ {task['register']} }}}}" in judged["tetech.key_rotation.findings_summary"]["looks"]
+def test_the_plan_is_written_in_place_of_the_census_and_everything_else_is_checked_as_for_a_rotation():
+    asked, named = read("plan/tasks/main.yml")
+    assert asked["ansible.builtin.import_role"] == {"name": "tetech.key_rotation.checklist"}
+    assert asked["check_mode"] is True
+    assert (asked["vars"]["checklist_is_of_plan"], asked["vars"]["checklist_database"]) == (
+        True,
+        "{{ __plan_database }}",
+    )
+    ((plan,),) = (read("plan/vars/main.yml")["__plan_database"],)
+    assert plan["django_plan"]["check_mode"] == "{{ ansible_check_mode }}", "it alone is written"
+    assert named["ansible.builtin.import_role"]["tasks_from"] == "findings"

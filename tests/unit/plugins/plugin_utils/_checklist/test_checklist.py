@@ -110,7 +110,7 @@ OPTIONS = {
     "backup_engine": "pg_dump",
     "backup_jobs": 0,
     "rehearsal_max_days": 90,
-    "store_unwritable": None,
+    "store_error": None,
     "database_dir": "/var/lib/postgresql",
     "resumed": False,
 }
@@ -372,7 +372,12 @@ WRONG: list[tuple[str, Callable[[dict[str, Any]], Any], str, str]] = [
     ("plan", lambda made: made.update(plan={"path": "p"}), "warn", "none was made"),
     ("plan", option(approved="ff" * 32), "stop", "the plan with the hash ffffffffffffffff was approved"),
     ("plan", lambda made: (option(approved=HASH)(made), made.update(plan={"path": "p"})), "stop", "there is none"),
-    ("store", option(store_unwritable="/keys cannot be written"), "stop", "/keys cannot be written"),
+    (
+        "store",
+        option(store_error={"what": "/keys cannot be written", "todo": "Do it."}),
+        "stop",
+        "/keys cannot be written",
+    ),
     ("store", result("keys", {"store": "/other", "key_id": "8a412057dfd1a7e7"}), "stop", "the hosts have 2 stores"),
     ("keys", result("keys", ERROR), "stop", "E_WRONG_KEY"),
     ("keys", result("keys", {"store": "/keys.vault.yml", "key_id": "00"}), "stop", "2 different sets of keys"),
@@ -870,6 +875,17 @@ def problems(made: dict[str, Any]) -> None:
 def test_what_is_prepared_needs_room_next_to_the_data():
     assert "160 MB are needed" in item("disk", lambda _: None).seen
     assert "200 MB are needed" in item("disk", fact(unprepared={}, prepared_bytes=40_000_000)).seen
+
+
+def test_for_a_plan_what_it_shows_itself_is_left_out_and_what_a_start_is_asked_for_is_skipped():
+    asked = both(lambda made: made.update(census={}, plan={}, lease={}), option(authorization=None, reason=None))
+    items = {item.name: item for item in checklist.judge_items(seen(asked), [], planned=True)}
+    assert not {"census", "plan", "runs"} & {*items}
+    assert {items[name].status for name in ("rehearsal", "window", "notified", "authorized")} == {"skip"}
+    assert not [item for item in items.values() if item.status == "stop"]
+    missing = option(store_error={"code": "E_VAULT_PASSWORD_FILE", "what": "it is missing", "todo": "Make it."})
+    items = {item.name: item for item in checklist.judge_items(seen(both(asked, missing)), [], planned=True)}
+    assert (items["store"].status, items["store"].seen) == ("stop", "E_VAULT_PASSWORD_FILE: it is missing")
 
 
 def test_the_table_has_problems_first_and_a_line_each_for_what_was_skipped_and_what_is_well():
