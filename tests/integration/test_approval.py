@@ -60,7 +60,8 @@ def test_a_plan_is_approved_by_another_person_and_people_are_told(site: Site, ho
     )
     planned = site.play("plan")
     assert planned.code == 0, planned.text
-    script = "\n".join(line.strip() for line in planned.text.splitlines() if line.startswith("      "))
+    shown = planned.text.partition("Checklist:")[0]
+    script = "\n".join(line.strip() for line in shown.splitlines() if line.startswith("      "))
     assert "ssh-keygen -Y sign" in script
 
     refused = site.play("rotate")
