@@ -13,11 +13,13 @@ from typing import Any
 
 import pytest
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine import preparation, prepared_census
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto import schemes
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.formats import Opened
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.keyring import (
     ApplicationSettings,
     Keyring,
 )
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery import target_survey
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres import catalog
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres.connection import Database
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.prepared_census import (
@@ -39,7 +41,18 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.rewrit
 from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import RotationError
 from ansible_collections.tetech.key_rotation.plugins.module_utils._system import progress_file
 
-from .test_engine import NEW, SCHEME, SCHEMES, classes, fill, keyring, targets  # noqa: F401  # a fixture
+from .conftest import rewrite
+from .test_engine import (  # noqa: F401  # a fixture
+    NEW,
+    OLD,
+    SCHEME,
+    SCHEMES,
+    TABLE,
+    classes,
+    fill,
+    keyring,
+    targets,
+)
 
 KEYS = [
     ("id bigint PRIMARY KEY", "%s"),
@@ -92,6 +105,50 @@ def seal(keyring: Keyring, text: str, stage: str = "current") -> str:
 
 def rows(database: Database) -> list[tuple[Any, ...]]:
     return database.rows("SELECT * FROM secrets ORDER BY 1, 2")
+
+
+READ = "SELECT a::text FROM secrets"
+MEMBERS = [None, "", "x,y", "NULL", "two words", 'a "b" \\', "line\nline", '{"a": [1, "b"]}', "{}", "\u00a0ů"]
+
+
+@pytest.mark.parametrize("way", ["ordinary", "prepared"])
+@pytest.mark.parametrize("marked", [True, False])
+@pytest.mark.parametrize(
+    "shape",
+    ["ARRAY[%s, {0}]", "ARRAY[ARRAY[%s, {0}], ARRAY[NULL, {0}]]", "('[-1:{1}]=' || ARRAY[%s, {0}]::text)::text[]"],
+    ids=["flat", "nested", "bounds"],
+)
+def test_every_member_of_an_array_that_is_no_token_stays_as_it_is(
+    database: Database, monkeypatch: pytest.MonkeyPatch, way: str, marked: bool, shape: str
+) -> None:
+    """Without a mark any text may be a token, and a NULL is none."""
+    derived = {"derive": "sha256", "secret": "SECRET_KEY"}
+    scheme = {"format": "aes_gcm_nonce_first", "key": derived, **({"prefix": "enc$"} if marked else {})}
+    known = {"current": OLD, "pending": NEW}
+    keyring = Keyring(schemes.parse({"own": scheme}), known, ApplicationSettings(lambda name: None))
+    old = keyring.cipher("own", "current").seal(Opened(b"value"))
+    others = MEMBERS if marked else [None, ""]
+    value = shape.format(", ".join(["%s"] * len(others)), len(others) - 1)
+    params = (old.decode(), *others * shape.count("{0}"))
+    database.execute("CREATE TABLE secrets (id int PRIMARY KEY, a text[])")
+    database.execute(f"INSERT INTO secrets VALUES (1, {value})", params)
+    held = target_survey.Target(TABLE, "a", "text[]", "own", "Secret", catalog.row_key(database, TABLE), None)
+    (before,), ((was,),) = census.Census(database, [held], keyring, b"k").take(), database.rows(READ)
+    assert before.classes == {"current": 1}
+    census.refuse_unreadable([before])
+    if way == "prepared":
+        monkeypatch.setitem(globals(), "targets", lambda database: [held])
+        assert prepare(database, keyring) == 1
+        assert apply(database, keyring)[1] == 0
+    else:
+        rewrite(database, [held], keyring, "pending")
+    ((now,),) = database.rows(READ)
+    assert was != now
+    (after,) = census.Census(database, [held], keyring, b"k").take()
+    assert after.classes == {"pending": 1}
+    (new,) = held.kind.tokens(now, keyring.schemes["own"].marker)
+    assert now == was.replace(old.decode(), new.decode())
+    census.refuse_difference([before.result], [after.result])
 
 
 @pytest.mark.parametrize(("key", "values"), KEYS)

@@ -17,8 +17,10 @@ SHORTEST = 24  # characters of any token: 16 bytes in base64
 FERNETS = ("gAAAAA", "Z0FBQUFB")  # how a Fernet token begins, and its base64
 # A Fernet token, or its base64, anywhere in a leaf: one that does not open is to be found out, not passed over.
 _LOOKS = re.compile(rf"(?:{'|'.join(FERNETS)})[\w=-]{{60,}}", re.ASCII)
-# A member of an array's text.
-_MEMBER = re.compile(r'[^{},"\\]+')
+# A member of an array's text. All quoted ones are matched, so that none is cut.
+_MEMBER = re.compile(r'"(?P<quoted>(?:[^"\\]|\\.)*)"|(?P<bare>[^{},"\\]+)', re.DOTALL)
+# What PostgreSQL quotes as it writes an array: its spaces are these.
+_QUOTED = re.compile(r'|null|.*[{},"\\ \t\n\r\v\f].*', re.IGNORECASE | re.DOTALL)
 
 
 def _plain(leaf: str) -> str:
@@ -199,19 +201,50 @@ def is_document(text: str) -> bool:
     return True
 
 
-class ArrayCodec(ColumnCodec):
-    """Tokens are members of an array. They are replaced in its text, in which a token needs no quotes."""
-
-    whole = False
+class MemberCodec(JsonTextCodec):
+    """A member of an array is a token if it looks so, or holds tokens as a JSON document."""
 
     def tokens(self, value: Any, marker: bytes) -> list[bytes]:
-        begin = marker.decode("utf-8")
-        members = _MEMBER.findall(value)
-        return [member.encode("utf-8") for member in members if member.startswith(begin) or _LOOKS.search(member)]
+        may_be = value and (value.startswith(marker.decode("utf-8")) or _LOOKS.search(value))
+        return super().tokens(value, marker) if may_be or is_document(value) else []
 
     def put(self, value: Any, old: Sequence[bytes], new: Sequence[bytes]) -> Any:
-        fresh = {before.decode("utf-8"): after.decode("utf-8") for before, after in zip(old, new)}
-        return _MEMBER.sub(lambda found: fresh.get(found[0], found[0]), value)
+        held = value.encode("utf-8")
+        return super().put(value, old, new) if is_document(value) else dict(zip(old, new)).get(held, held).decode()
+
+
+class ArrayCodec(ColumnCodec):
+    """Tokens are in the members of an array. They are replaced in its text: all else stays."""
+
+    whole = False
+    member = MemberCodec("text")
+
+    def tokens(self, value: Any, marker: bytes) -> list[bytes]:
+        return [token for member, _ in _members_of(value) for token in self.member.tokens(member, marker)]
+
+    def put(self, value: Any, old: Sequence[bytes], new: Sequence[bytes]) -> Any:
+        parts, end = [], 0
+        for member, found in _members_of(value):
+            after = self.member.put(member, old, new)
+            if after != member:
+                parts += [value[end : found.start()], _as_member(after)]
+                end = found.end()
+        return "".join([*parts, value[end:]])
+
+
+def _members_of(array: str) -> Iterator[tuple[str, re.Match[str]]]:
+    """The members of an array's text, whatever its depth, without NULL. Before its first brace are its bounds."""
+    for found in _MEMBER.finditer(array, array.index("{")):
+        bare = found["bare"]
+        if bare is None:
+            yield re.sub(r"(?s)\\(.)", r"\1", found["quoted"]), found
+        elif bare.upper() != "NULL":
+            yield bare, found
+
+
+def _as_member(text: str) -> str:
+    """A member as PostgreSQL writes it: in a prepared rotation its text is compared."""
+    return '"' + re.sub(r'(["\\])', r"\\\1", text) + '"' if _QUOTED.fullmatch(text) else text
 
 
 _TYPES: dict[str, ColumnCodec] = {

@@ -16,6 +16,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ..crypto.keyring import Keyring
+from ..discovery.column_types import ArrayCodec
 from ..discovery.target_survey import Target
 from ..postgres.catalog import key_of, word
 from . import census
@@ -235,11 +236,12 @@ def _break(reader: ModelReader, stored: Any, keyring: Keyring) -> Any:
     if target.kind.whole:
         return _broken(stored)
     members = stored if isinstance(stored, list) else [stored]
+    kind = target.kind.member if isinstance(target.kind, ArrayCodec) else target.kind
     for place, member in enumerate(members):
-        for token in target.kind.tokens(member, keyring.schemes[target.scheme].marker) if member else ():
+        for token in kind.tokens(member, keyring.schemes[target.scheme].marker) if member else ():
             other = _broken_text(token.decode("utf-8"))
             if other is not None and keyring.stage_of(target.scheme, token) is not None:
-                fresh = target.kind.put(member, [token], [other.encode("utf-8")])
+                fresh = kind.put(member, [token], [other.encode("utf-8")])
                 return [*members[:place], fresh, *members[place + 1 :]] if members is stored else fresh
     return None
 

@@ -71,7 +71,7 @@ def test_a_document_in_a_text_has_tokens_and_any_other_text_is_one(plain, name):
     [
         ("{gAAAAAold-_==,gAAAAAother==}", [OLD, OTHER], "{gAAAAAnew-_==,gAAAAAother==}"),
         ("{{gAAAAAold-_==},{NULL}}", [OLD], "{{gAAAAAnew-_==},{NULL}}"),
-        ('{"gAAAAAold-_==",NULL,"",x}', [OLD], '{"gAAAAAnew-_==",NULL,"",x}'),
+        ('{"gAAAAAold-_==",NULL,"",x}', [OLD], '{gAAAAAnew-_==,NULL,"",x}'),
         (r'{"a, \"b\" \\",gAAAAAold-_==,gAAAAAold-_==x}', [OLD, OLD + b"x"], None),
         ("[2:3]={gAAAAAold-_==,NULL}", [OLD], "[2:3]={gAAAAAnew-_==,NULL}"),
         ("{}", [], "{}"),
@@ -84,6 +84,39 @@ def test_the_tokens_of_an_array_are_its_members_and_every_other_byte_stays(name,
     new = [NEW if token == OLD else token for token in tokens]
     wanted = expected or r'{"a, \"b\" \\",gAAAAAnew-_==,gAAAAAold-_==x}'
     assert kind.put(text, tokens, new) == wanted
+
+
+@pytest.mark.parametrize("name", ["text[]", "character varying[]"])
+@pytest.mark.parametrize(
+    ("text", "tokens", "expected"),
+    [
+        ("{old,NULL}", [b"old"], "{new,NULL}"),
+        ('{old,"NULL","null",""}', [b"old", b"NULL", b"null"], '{new,"NULL","null",""}'),
+        ('{old,"x,y","{z","two words"}', [b"old", b"x,y", b"{z", b"two words"], '{new,"x,y","{z","two words"}'),
+        (r'{{old,"a \"b\" \\"},{NULL,NULL}}', [b"old", rb'a "b" \ '[:-1]], r'{{new,"a \"b\" \\"},{NULL,NULL}}'),
+        ("[0:1]={old,NULL}", [b"old"], "[0:1]={new,NULL}"),
+        (r'{"{\"a\": \"old\", \"b\": 1}",NULL}', [b"old"], r'{"{\"a\": \"new\", \"b\": 1}",NULL}'),
+    ],
+    ids=["null", "words", "commas", "escapes", "bounds", "document"],
+)
+def test_without_a_marker_every_member_of_an_array_but_null_is_a_whole_token(name, text, tokens, expected):
+    kind = KINDS[name]
+    assert kind.tokens(text, b"") == tokens
+    assert kind.put(text, [b"old"], [b"new"]) == expected
+
+
+@pytest.mark.parametrize(
+    ("member", "written"),
+    [
+        ("a", "a"),
+        ("ů\u00a0", "ů\u00a0"),
+        *((text, f'"{text}"') for text in ("", "NULL", "nuLl", "a,b", "{", "}", "a b", "\t", "\n", "\v", "\f")),
+        ('"', r'"\""'),
+        ("a\\", r'"a\\"'),
+    ],
+)
+def test_a_member_is_written_as_postgresql_does(member, written):
+    assert KINDS["text[]"].put("{old,x}", [b"old"], [member.encode()]) == f"{{{written},x}}"
 
 
 @pytest.mark.parametrize(
