@@ -336,6 +336,51 @@ def test_a_field_that_nobody_named_and_that_reads_other_values_under_the_new_key
     assert "key_rotation_application_ignore" not in str(it.value), "its values would be lost"
 
 
+def test_the_order_of_a_set_is_another_one_in_each_process_and_is_not_compared(
+    app: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order = SimpleNamespace(reverse=False)
+    shown, encrypted = (
+        type(model._meta.get_field(name)) for model, name in ((app.Shop, "phone"), (app.Person, "first"))
+    )
+    decrypt = encrypted.from_db_value
+
+    def of_a_set(text: str) -> list[str]:
+        """As after another hash seed."""
+        return sorted({*text.split()}, reverse=order.reverse)
+
+    def opened(field: Any, value: Any, *about: Any) -> Any:
+        text = decrypt(field, value)
+        return of_a_set(text) if field.name == "last" else text
+
+    monkeypatch.setattr(shown, "from_db_value", lambda field, value, *about: of_a_set(f"tel {value}"))
+    monkeypatch.setattr(encrypted, "from_db_value", opened)
+    monkeypatch.setattr(app.Person, "full_name", property(lambda person: ", ".join(of_a_set(f"{person.first} x"))))
+    names = ("first", "last", "full_name", "phone")
+    before = picture(app, lambda name: name.endswith(names))
+    rotate(app)
+    order.reverse = True
+    after = picture(app, lambda name: name.endswith(names))
+    assert len(after["readings"]) == len(names)
+    model_reading.refuse_worse(before, after)
+    assert model_reading.changed(before, after) == []
+
+    monkeypatch.setattr(app.Person, "full_name", property(lambda person: f"{person.first}!"))
+    assert model_reading.changed(before, picture(app, lambda name: name.endswith(names))) == [
+        "reading.Person.full_name"
+    ]
+
+
+def test_the_characters_of_a_column_itself_are_compared_in_their_order(
+    app: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = picture(app, lambda name: name.endswith("first"))
+    encrypted = type(app.Person._meta.get_field("first"))
+    decrypt = encrypted.from_db_value
+    monkeypatch.setattr(encrypted, "from_db_value", lambda field, value, *about: decrypt(field, value)[::-1])
+    assert model_reading.changed(before, picture(app, lambda name: name.endswith("first"))) == ["reading.Person.first"]
+
+
 def test_what_others_write_meanwhile_in_columns_that_are_not_encrypted_is_no_false_alarm(app: Any) -> None:
     before = picture(app, lambda name: not name.endswith(("hidden", "worded")))
     rotate(app)

@@ -29,7 +29,7 @@ from ..postgres.catalog import Table
 from .read_only import read_only
 from .reading_types import AttributeReading
 from .row_tokens import HIDDEN, RowTokens
-from .value_text import text_of
+from .value_text import is_scalar, text_of
 
 PARTS = 32  # of the rows of a table, each with a digest of its own
 PART = 1 << 32  # values of such a digest
@@ -84,6 +84,7 @@ class ModelReader:
     tokens: int = 0
     within: bool = False
     of_ciphertext: bool = False
+    in_any_order: bool = False
     hides: bool = False
     sample: Any = field(default=None, repr=False)
 
@@ -111,6 +112,11 @@ class ModelReader:
         """The table in which others may write what it reads."""
         schema = f"{self.schema}." if self.schema else ""
         return self.targets[0].table.label if self.targets else f"{schema}{table_of(self.model)}"
+
+    @property
+    def bare(self) -> bool:
+        """Whether it is a column itself, and not what code makes of columns."""
+        return self.name in self.columns
 
     def read_only(self) -> contextlib.AbstractContextManager[list[Any]]:
         """A transaction in which its rows are read, and nothing can be written. The connections."""
@@ -149,7 +155,7 @@ class ModelReader:
         failed = inspect.isclass(value) and issubclass(value, Exception)
         # The application does not decrypt a token that it reads, and a rotation changes it: that it is one counts.
         token = self.is_token(value) or stored.has(value)
-        self._add(str(instance.pk), HIDDEN if token else text, self._stored_text(instance))
+        self._add(str(instance.pk), HIDDEN if token else self._in_order(value, text), self._stored_text(instance))
         self.hides = self.hides or (self.sought and not self.targets and self._hides(instance, text))
         if failed:
             self.failed += 1
@@ -160,6 +166,16 @@ class ModelReader:
         elif value not in (None, ""):
             self.read += 1
             self.sample = value if self.sample is None else self.sample
+
+    def _in_order(self, value: Any, text: str) -> str:
+        """A text as it is if it is that of a column's scalar; of what may come from a set, its characters in order.
+
+        The order of a set is another one in each process. In any order, what decrypts has the same characters, and what
+        a wrong key gives has others; that data itself was changed, the digests of the rows show."""
+        if self.bare and is_scalar(value):
+            return text
+        self.in_any_order = True
+        return "".join(sorted(text))
 
     def stored_tokens(self, instance: Any) -> RowTokens:
         """The tokens that its columns hold in one row."""
@@ -242,7 +258,11 @@ class ModelReader:
             "read": self.read,
             "failed": self.failed,
             "tokens": self.tokens,
+            "bare": self.bare,
+            "tables": list(dict.fromkeys([self.table, *(target.table.label for target in self.targets)])),
         }
+        if self.in_any_order:
+            reading["in_any_order"] = True
         if self.of_ciphertext:
             reading["of_ciphertext"] = True
         if self.dated:

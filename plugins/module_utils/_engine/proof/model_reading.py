@@ -15,7 +15,7 @@ import json
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from ..._errors.application import (
     ApplicationCheck,
@@ -51,6 +51,7 @@ OTHERWISE = (
     "{} gives as many values as before, and other ones. Read the code of each, and one row of it in manage.py shell "
     "before and after a rotation of a copy: what decrypts must give the same. "
 )
+BY_ITSELF = "What is encrypted is read as before. If {} changes by itself (time, order, other rows), {}"
 OF_CIPHERTEXT = "What is made of the ciphertext itself differs after every rotation: {}"
 MISSED = (
     "What is stored in {} is as before, and is read with a key that was rotated: describe its scheme in O(schemes). "
@@ -62,6 +63,16 @@ COMMANDS: Mapping[Literal["check", "verify_encryption"], type[ApplicationCheck] 
     "verify_encryption": VerifyEncryption,
 }
 COUNTS: tuple[Literal["read", "failed", "tokens"], ...] = ("read", "failed", "tokens")
+
+
+class ReadingPair(NamedTuple):
+    """A reading as it was and as it is, and how many rows another process has written of what it reads: also of what is
+    ``elsewhere``, where what code makes of columns may come from."""
+
+    old: AttributeReading
+    new: AttributeReading
+    written: int
+    elsewhere: bool = False
 
 
 @dataclass(frozen=True)
@@ -166,7 +177,7 @@ def changed(before: ApplicationPicture, after: ApplicationPicture, meanwhile: Me
     """The attributes of which as many values are read as before, and others, although nobody wrote in between."""
     return [
         new["name"]
-        for old, new, written in _pairs(before, after, meanwhile)
+        for old, new, written, _ in _pairs(before, after, meanwhile)
         if not written and all(old[count] == new[count] for count in COUNTS) and not _same(old, new)
     ]
 
@@ -208,9 +219,9 @@ def _refuse_other_readings(
     """All attributes that are read in another way are reported at once."""
     wavering = after.get("unsteady", ())
     wrong = {
-        new["name"]: f"{_counts(new)}, and {_counts(old)} before"
-        for old, new, written in _pairs(before, after, meanwhile)
-        if not _as_well(old, new, written, new["name"] in wavering)
+        pair.new["name"]: f"{_counts(pair.new)}, and {_counts(pair.old)} before"
+        for pair in _pairs(before, after, meanwhile)
+        if not _as_well(pair, pair.new["name"] in wavering)
     }
     there = {reading["name"] for reading in after["readings"]}
     for old in _readings(before):
@@ -223,14 +234,17 @@ def _refuse_other_readings(
     others = [name for name in changed(before, after, meanwhile) if name in wrong]
     raise ApplicationReads(
         names=", ".join(told + more),
-        advice="".join(_advice(after, [name for name in wrong if name not in others], others)),
+        advice="".join(_advice(before, after, [name for name in wrong if name not in others], others)),
     )
 
 
-def _advice(after: ApplicationPicture, lost: Sequence[str], others: Sequence[str]) -> Iterator[str]:
+def _advice(
+    before: ApplicationPicture, after: ApplicationPicture, lost: Sequence[str], others: Sequence[str]
+) -> Iterator[str]:
     """What to do about attributes that have ``lost`` values, and about those that read ``others``.
 
-    Leaving one out is advised only if it is established that the application need not decrypt for it.
+    Leaving one out is advised only if it is established that the application need not decrypt for it, or that it
+    decrypts all that it is made from.
     """
     found = {reading["name"]: reading for reading in after["readings"]}
     missed = [name for name in others if "parts" in found[name]]
@@ -243,6 +257,34 @@ def _advice(after: ApplicationPicture, lost: Sequence[str], others: Sequence[str
         yield OF_CIPHERTEXT.format(format_ignored(made))
     if left := [name for name in others if name not in (*missed, *made)]:
         yield OTHERWISE.format(", ".join(left))
+        decrypted = _decrypted(before, after, {*lost, *others})
+        if proved := [name for name in left if _is_made_of(found[name], decrypted)]:
+            yield BY_ITSELF.format(", ".join(proved), format_ignored(proved))
+
+
+def _is_made_of(reading: AttributeReading, decrypted: Collection[str]) -> bool:
+    """Whether code makes an attribute of columns that all are ``decrypted``."""
+    return not reading.get("bare", True) and bool(reading["columns"]) and {*reading["columns"]} <= {*decrypted}
+
+
+def _decrypted(before: ApplicationPicture, after: ApplicationPicture, wrong: Collection[str]) -> set[str]:
+    """The columns that the application is seen to decrypt: all of what it reads of them is as before, by an attribute
+    that is the column, or that encrypts and decrypts. None after an interruption, in which anybody may have written."""
+    if before.get("earlier"):
+        return set()
+    well = {trip["name"] for trip in after["round_trips"] if trip["outcome"] == "well"}
+    return {
+        column
+        for old, new, *_ in _pairs(before, after, NOBODY)
+        if new["name"] not in wrong and (new.get("bare") or new["name"] in well) and _is_proof(old, new)
+        for column in new["columns"]
+    }
+
+
+def _is_proof(old: AttributeReading, new: AttributeReading) -> bool:
+    """Whether values are read, all of them, and as before."""
+    complete = new["read"] and not (new["failed"] or new["tokens"])
+    return bool(complete and old is not new and old.get("digest") == new.get("digest"))
 
 
 def format_ignored(names: Sequence[str]) -> str:
@@ -250,20 +292,19 @@ def format_ignored(names: Sequence[str]) -> str:
     return f"leave it out: -e '{option}'. "
 
 
-def _pairs(
-    before: ApplicationPicture, after: ApplicationPicture, meanwhile: Meanwhile
-) -> Iterator[tuple[AttributeReading, AttributeReading, int]]:
-    """Each reading as it was and as it is, and how many rows another process has written of what it reads."""
+def _pairs(before: ApplicationPicture, after: ApplicationPicture, meanwhile: Meanwhile) -> Iterator[ReadingPair]:
+    """Each reading as it was and as it is, and what was written between them."""
     was = {_place(reading): reading for reading in _readings(before)}
+    anywhere = sum(meanwhile.get(ANYWHERE, {}).values())
     for new in after["readings"]:
         old = was.get(_place(new), new)
-        # What is made of no encrypted column of its own table may be made of rows of another one.
-        written = sum(
-            meanwhile.get(new["table"] if new["columns"] else ANYWHERE, meanwhile.get(new["table"], {})).values()
-        )
-        if _in_parts(old, new):
-            written = sum(one[:8] != other[:8] for one, other in zip(old["parts"], new["parts"]))
-        yield old, new, written
+        own = sum(sum(meanwhile.get(table, {}).values()) for table in new.get("tables", [new["table"]]))
+        if anywhere and not new.get("bare"):  # its code may count the orders of a customer
+            yield ReadingPair(old, new, max(own, anywhere), elsewhere=True)
+        elif _in_parts(old, new):
+            yield ReadingPair(old, new, sum(one[:8] != other[:8] for one, other in zip(old["parts"], new["parts"])))
+        else:
+            yield ReadingPair(old, new, own)
 
 
 def _readings(picture: ApplicationPicture) -> list[AttributeReading]:
@@ -285,16 +326,19 @@ def _same(old: AttributeReading, new: AttributeReading) -> bool:
     the same is stored."""
     if old.get("of_ciphertext") or old.get("dated") or new.get("dated"):
         return True
+    if new.get("in_any_order") and "bare" not in old:  # an earlier version digested the order too
+        return True
     if _in_parts(old, new):
         return all(one == other or one[:8] != other[:8] for one, other in zip(old["parts"], new["parts"]))
     return bool(old.get("digest") == new.get("digest"))
 
 
-def _as_well(old: AttributeReading, new: AttributeReading, written: int, wavering: bool) -> bool:
+def _as_well(pair: ReadingPair, wavering: bool) -> bool:
     """Whether an attribute is read as before; if rows were written meanwhile, no fewer values than those explain."""
+    old, new, written, elsewhere = pair
     unread = [reading["failed"] + reading["tokens"] for reading in (old, new)]
     no_worse = unread[1] <= unread[0] and new["failed"] <= old["failed"]  # a token fewer makes up for no failure
-    if _in_parts(old, new) and written:
+    if _in_parts(old, new) and written and not elsewhere:
         return wavering or _same(old, new)
     if old.get("dated") or new.get("dated"):  # what is left of a term is nothing once it is over
         return new["failed"] <= old["failed"] and new["tokens"] <= old["tokens"]

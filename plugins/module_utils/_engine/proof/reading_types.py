@@ -11,7 +11,7 @@ from typing import TypedDict
 class CountedReading(TypedDict):
     """How many values an attribute gave, how many it failed at, and how many of them are tokens as they are stored.
 
-    ``columns`` are the encrypted ones that it is made from.
+    ``columns`` are the encrypted ones that it is made from. The ``table`` is that of the first one, or of the model.
     """
 
     name: str
@@ -27,9 +27,16 @@ class AttributeReading(CountedReading, total=False):
     table, each of what is stored and of what is read.
 
     What is made ``of_ciphertext`` itself differs after every rotation: only its counts are compared. What is ``dated``
-    differs the next day, and may read more or fewer values: only what it fails at, and its tokens, are compared."""
+    differs the next day, and may read more or fewer values: only what it fails at, and its tokens, are compared.
+
+    One that is ``bare`` is a column itself. All others are made by code, of what is in the ``tables`` of its columns or
+    elsewhere, and of them the characters of a value are digested ``in_any_order``. A record of an earlier version says
+    neither."""
 
     digest: str
+    bare: bool
+    tables: Sequence[str]
+    in_any_order: bool
     of_ciphertext: bool
     dated: bool
     parts: Sequence[str]

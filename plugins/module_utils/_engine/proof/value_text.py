@@ -25,6 +25,11 @@ _PLAIN = (
 _ADDRESS = re.compile(r" at 0x[0-9a-f]+", re.IGNORECASE)
 
 
+def is_scalar(value: Any) -> bool:
+    """Whether a value is one text, number or date: it holds no others, which may come in another order."""
+    return isinstance(value, (*_PLAIN, bytes, bytearray, memoryview))
+
+
 def text_of(value: Any, tokens: RowTokens = NO_TOKENS) -> str:
     """A value with its type, and with a constant in place of the ``tokens`` of its row. An object that keeps one as an
     attribute may decrypt it later: its own text says more."""

@@ -13,6 +13,7 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.proof 
     model_readers,
     model_reading,
     value_text,
+    write_counters,
 )
 from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import RotationError
 
@@ -157,6 +158,86 @@ def test_a_column_that_another_process_may_have_written_is_never_advised_to_be_l
     """Not after an interruption either: since the picture was taken, anybody may have written."""
     after = picture(readings=[{**NAME, "digest": "cd" if before.get("earlier") else "ab"}, {**PHONE, "failed": 5}])
     after["readings"][1]["parts"] = ["0000000100000001", "0000000200000009"]
+    with pytest.raises(RotationError) as refused:
+        model_reading.refuse_worse(before, after)
+    assert "key_rotation_application_ignore" not in str(refused.value)
+
+
+SERVED = {write_counters.ANYWHERE: {"served": 9}, "order": {"served": 9}}
+CARD = {**NAME, "name": "people.Person.card", "bare": False, "tables": ["person", "pet"]}
+MADE = {"of an encrypted column": CARD, "of another one": {**PHONE, "name": "people.Person.hidden", "bare": False}}
+
+
+@pytest.mark.parametrize("made", MADE.values(), ids=MADE)
+def test_while_the_application_serves_what_code_makes_of_columns_may_be_of_any_table(made):
+    """Such as a name and how many orders there are."""
+    other = {"digest": "cd"} if "digest" in made else {"parts": ["0000000100000009", "0000000200000009"]}
+    before, after = picture(readings=[made]), picture(readings=[{**made, **other}])
+    model_reading.refuse_worse(before, after, SERVED)
+    assert model_reading.changed(before, after, SERVED) == []
+    for worse in ({"failed": 1}, {"tokens": 1}):
+        with pytest.raises(RotationError, match="E_APPLICATION_READS"):
+            model_reading.refuse_worse(before, picture(readings=[{**made, **other, **worse}]), SERVED)
+    for meanwhile in ({}, {"order": SERVED["order"]}):
+        with pytest.raises(RotationError, match="E_APPLICATION_READS"):
+            model_reading.refuse_worse(before, after, meanwhile)
+
+
+def test_what_is_written_elsewhere_is_nothing_to_a_column():
+    bare = {**NAME, "bare": True, "tables": ["person"]}
+    with pytest.raises(RotationError, match="E_APPLICATION_READS"):
+        model_reading.refuse_worse(picture(readings=[bare]), picture(readings=[{**bare, "digest": "cd"}]), SERVED)
+
+
+@pytest.mark.parametrize("table", CARD["tables"])
+def test_what_is_made_of_columns_of_two_tables_may_change_with_rows_of_either(table):
+    after = picture(readings=[{**CARD, "digest": "cd"}])
+    model_reading.refuse_worse(picture(readings=[CARD]), after, {table: {"changed": 1}})
+
+
+def test_a_digest_in_any_order_is_not_compared_with_that_of_an_earlier_version():
+    """A record of before an upgrade, in a rotation that is resumed after it."""
+    new = {**CARD, "digest": "cd", "in_any_order": True}
+    old = {name: value for name, value in CARD.items() if name not in ("bare", "tables")}
+    model_reading.refuse_worse(picture(readings=[old]), picture(readings=[new]))
+    with pytest.raises(RotationError, match="E_APPLICATION_READS"):
+        model_reading.refuse_worse(picture(readings=[old]), picture(readings=[{**new, "failed": 1}]))
+    with pytest.raises(RotationError, match="E_APPLICATION_READS"):
+        model_reading.refuse_worse(picture(readings=[{**new, "digest": "ab"}]), picture(readings=[new]))
+
+
+COLUMN = {**NAME, "name": "people.Person._name", "bare": True}
+PROPERTY = {**NAME, "bare": False}
+WELL = [{"name": NAME["name"], "outcome": "well"}]
+
+
+@pytest.mark.parametrize(
+    ("proof", "changes", "advised"),
+    [
+        (COLUMN, {}, True),
+        (PROPERTY, {"round_trips": WELL}, True),
+        (PROPERTY, {"round_trips": []}, False),  # it may say only whether there is a value
+        ({**COLUMN, "columns": ["person._other"]}, {}, False),
+        ({**COLUMN, "tokens": 1}, {}, False),
+        (COLUMN, {"earlier": True}, False),
+        ({**COLUMN, "read": 0}, {}, False),
+    ],
+)
+def test_what_may_change_by_itself_is_advised_to_be_left_out_if_all_that_it_is_made_of_is_read_as_before(
+    proof, changes, advised
+):
+    before = picture(readings=[proof, CARD], **changes)
+    with pytest.raises(RotationError) as refused:
+        model_reading.refuse_worse(before, {**before, "readings": [{**proof}, {**CARD, "digest": "cd"}]})
+    told = str(refused.value)
+    words = "If people.Person.card changes by itself (time, order, other rows), leave it out: -e "
+    assert ("""'{"key_rotation_application_ignore": ["people.Person.card"]}'""" in told) is advised
+    assert (words in told) is advised
+
+
+def test_a_column_that_is_read_otherwise_too_is_no_proof():
+    before = picture(readings=[COLUMN, CARD])
+    after = picture(readings=[{**COLUMN, "digest": "cd"}, {**CARD, "digest": "cd"}])
     with pytest.raises(RotationError) as refused:
         model_reading.refuse_worse(before, after)
     assert "key_rotation_application_ignore" not in str(refused.value)
