@@ -39,10 +39,19 @@ _CLOCKS: Mapping[str, set[str]] = {
     "django.utils.timezone": {"now", "localdate"},
     "django.utils.timesince": {"timesince", "timeuntil"},
     "django.contrib.humanize.templatetags.humanize": {"naturalday", "naturaltime"},
+    "django.template.defaultfilters": {"timesince_filter", "timeuntil_filter"},
+    "humanize.time": {"naturaldate", "naturalday", "naturaltime"},
+    "timeago": {"format"},
     "arrow": {"now", "utcnow"},
     "arrow.api": {"now", "utcnow"},
+    "arrow.arrow": {"now", "utcnow"},
     "pendulum": {"now", "today", "tomorrow", "yesterday"},
+    "pendulum.datetime": {"now", "today", "tomorrow", "yesterday"},
 }
+# Methods of dates that tell how long ago they were, by the package of these dates.
+_AGES = {"humanize": "arrow", "diff_for_humans": "pendulum"}
+_NAMES_GLOBALS = ("LOAD_GLOBAL", "IMPORT_NAME")
+_NAMES_ATTRIBUTES = ("LOAD_ATTR", "LOAD_METHOD")
 
 
 @dataclass
@@ -224,11 +233,14 @@ def _is_of_encryption(value: Any) -> bool:
 
 
 def _tells_time(function: FunctionType, names: set[str]) -> bool:
-    """Whether code of the application looks at the clock. Packages do so for the age of a token or a cache: what they
-    decrypt is the same at any time."""
+    """Whether code of the application looks at the clock, by itself or by what is known to do so. Packages do so too
+    for the age of a token, a cache or a report of an error: what they decrypt is the same at any time."""
     if "site-packages" in function.__code__.co_filename or "dist-packages" in function.__code__.co_filename:
         return False
-    loaded = (function.__globals__.get(name) or sys.modules.get(name) for name in _loaded(function.__code__))
+    if any(_AGES.get(name) in sys.modules for name in _named_by(function.__code__, _NAMES_ATTRIBUTES)):
+        return True
+    named = _named_by(function.__code__, _NAMES_GLOBALS)
+    loaded = (function.__globals__.get(name) or sys.modules.get(name) for name in named)
     return any(_is_clock(each, names) for value in loaded for each in _named_in(value, names))
 
 
@@ -241,11 +253,11 @@ def _named_in(value: Any, names: set[str], depth: int = MODULES) -> Iterator[Any
 
 
 @cache
-def _loaded(code: CodeType) -> frozenset[str]:
-    """The globals and modules that code uses. Its other names are those of attributes, which may be the same."""
-    inner = (constant for constant in code.co_consts if isinstance(constant, CodeType))
-    own = {str(each.argval) for each in dis.get_instructions(code) if each.opname in ("LOAD_GLOBAL", "IMPORT_NAME")}
-    return frozenset(own.union(*map(_loaded, inner)))
+def _named_by(code: CodeType, instructions: tuple[str, ...]) -> frozenset[str]:
+    """The names that these instructions of code use: a global or module, and an attribute, may have the same one."""
+    inner = (_named_by(constant, instructions) for constant in code.co_consts if isinstance(constant, CodeType))
+    own = {str(each.argval) for each in dis.get_instructions(code) if each.opname in instructions}
+    return frozenset(own.union(*inner))
 
 
 def _is_clock(value: Any, names: set[str]) -> bool:

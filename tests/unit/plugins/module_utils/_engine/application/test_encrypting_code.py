@@ -1,0 +1,89 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import importlib.util
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.application import encrypting_code
+
+# Packages that tell the time, each as far as an application names it.
+PACKAGES = {
+    "humanize/__init__.py": "from humanize.time import naturaldate, naturaltime\ndef intcomma(number): return number\n",
+    "humanize/time.py": "def naturaltime(moment): return 'now'\ndef naturaldate(moment): return 'today'\n",
+    "arrow/__init__.py": "from arrow.api import get\nfrom arrow.arrow import Arrow\n",
+    "arrow/api.py": "def get(moment): return moment\n",
+    "arrow/arrow.py": "class Arrow:\n @classmethod\n def utcnow(cls): return cls()\n def humanize(self): return ''\n",
+    "pendulum/__init__.py": "def instance(moment): return moment\ndef now(): return None\n",
+    "timeago/__init__.py": "def format(moment): return 'now'\n",
+    "reporting/__init__.py": "import time\ndef report(error): return time.time()\n",
+}
+MODEL = """
+import humanize, arrow, pendulum, timeago, reporting
+from humanize import naturaltime as ago
+from django.contrib.humanize.templatetags import humanize as filters
+from django.contrib.humanize.templatetags.humanize import naturalday
+from django.utils import timesince as since
+from django.utils.timesince import timeuntil
+
+
+def told(moment):
+    return arrow.get(moment).humanize()
+
+
+class Customer:
+    @property
+    def read(self):
+        {code}
+"""
+TOLD = [
+    "return f'{self.name} {humanize.naturaltime(self.created)}'",
+    "return ago(self.created)",
+    "return humanize.naturaldate(self.created)",
+    "return arrow.get(self.created).humanize(locale='de')",
+    "return arrow.Arrow.utcnow() - self.created",
+    "return self.created.diff_for_humans()",
+    "return [pendulum.instance(each).diff_for_humans() for each in self.orders]",
+    "return timeago.format(self.created)",
+    "return since.timesince(self.created)",
+    "return timeuntil(self.ends)",
+    "return filters.naturaltime(self.created)",
+    "return naturalday(self.created)",
+    "return told(self.created)",
+    "from humanize.time import naturaltime; return naturaltime(self.created)",
+    "from django.template.defaultfilters import timesince_filter; return timesince_filter(self.created)",
+]
+STEADY = [
+    "return f'{self.name} {humanize.intcomma(self.number)}'",
+    "return arrow.get(self.created)",
+    "return pendulum.instance(self.created)",
+    "return self.name if self.name != 'diff_for_humans' else reporting.report(self.name)",
+    "return self.naturaltime",
+]
+
+
+@pytest.fixture
+def packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    folder = tmp_path / "site-packages"
+    for name, source in PACKAGES.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(source, encoding="utf-8")
+    monkeypatch.syspath_prepend(folder)
+    yield tmp_path
+    for name in [name for name in sys.modules if name.partition(".")[0] in {each.split("/")[0] for each in PACKAGES}]:
+        del sys.modules[name]
+
+
+@pytest.mark.parametrize(("code", "dated"), [*((code, True) for code in TOLD), *((code, False) for code in STEADY)])
+def test_how_long_ago_something_was_is_of_the_time_whichever_package_says_it(
+    packages: Path, code: str, dated: bool
+) -> None:
+    """What reports an error looks at the clock too, and what it is called for must not pass for a date."""
+    (packages / "shop.py").write_text(MODEL.format(code=code), encoding="utf-8")
+    spec = importlib.util.spec_from_file_location("shop_of_the_test", packages / "shop.py")
+    shop = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(shop)
+    assert encrypting_code.is_dated(shop.Customer, "read") is dated
