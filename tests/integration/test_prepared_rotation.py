@@ -256,6 +256,39 @@ def test_what_users_wrote_after_the_preparation_and_after_the_start_is_kept_and_
     assert site.play("verify").code == 0
 
 
+MADE = """
+    @property
+    def words(self) -> str:
+        return ", ".join(set(f"{self.address} {self.full_name} of the city".lower().split()))
+
+    @property
+    def card(self) -> str:
+        return f"{self.full_name} (1 of {type(self.user).objects.count()})"
+
+"""
+
+
+def test_what_code_makes_of_columns_in_another_order_or_of_other_rows_rolls_nothing_back(
+    site: Site, served: Served
+) -> None:
+    """Each process has another order of a set, and users come until the stop."""
+    models = site.project / "customer/models.py"
+    models.write_text(models.read_text().replace('or ""\n', f'or ""\n{MADE}', 1))
+    plain = site.read_all()
+    user = "from django.contrib.auth.models import User; User.objects.create(username='late', password='!')"
+
+    done = site.play("rotate", *during(site, user))
+
+    assert done.code == 0, done.text
+    assert site.read_all() == plain
+    pictures = [step["picture"] for step in steps(site, "application_reading")]
+    first, last = ({one["name"]: one for one in picture["readings"]} for picture in (pictures[0], pictures[-1]))
+    words, card = (f"customer.UserProfile.{name}" for name in ("words", "card"))
+    assert first[words]["digest"] == last[words]["digest"]
+    assert first[card]["digest"] != last[card]["digest"], "it was read before that user came"
+    assert not [name for picture in pictures for name in picture.get("unsteady", ())]
+
+
 GARBAGE = """
 from django.db import connection
 with connection.cursor() as cursor:
