@@ -389,7 +389,8 @@ def test_values_that_open_under_no_key_come_from_the_backup_where_their_rows_are
 
     back = site.play("rollback")
 
-    assert (back.code != 0, back.error()) == (True, "E_UNREADABLE"), back.text
+    assert (back.code, back.error()) == (21, "E_NOT_REPAIRED"), back.text
+    assert f'"key_rotation_repair": ["{name}:{second}"]' in back.text
     assert "Course repair: 2 values open under no version, and there is a backup of" in back.text
     assert f"{name}: 1 value repaired from the backup" in back.text
     assert f"{name}:{second} is left: other columns of its row were changed since the backup" in back.text
@@ -408,6 +409,37 @@ def test_values_that_open_under_no_key_come_from_the_backup_where_their_rows_are
     assert site.sql(f"SELECT notes FROM customer_userprofile WHERE id = {third}") == [("kept",)], (
         "kept, as written since"
     )
+
+
+@pytest.mark.thorough
+@pytest.mark.usefixtures("encrypted")
+def test_a_whole_column_that_nothing_opens_comes_from_the_backup_if_all_columns_are_listed(site: Site) -> None:
+    plain = site.read_all()
+    assert site.play("rotate", *SPRING).code == 0
+    events = map(json.loads, (site.folder / "records/spring/record.jsonl").read_text().splitlines())
+    *_, counted = (event["targets"] for event in events if event.get("targets"))
+    columns = [{name: target[name] for name in ("table", "column", "scheme")} for target in counted]
+    lost = "customer_userprofile._full_name_encrypted"
+    site.sql(
+        "UPDATE customer_userprofile SET _full_name_encrypted = overlay(_full_name_encrypted PLACING 'AAAA' FROM 40)"
+        " WHERE _full_name_encrypted <> ''"
+    )
+    option = ("-e", json.dumps({"key_rotation_prefer": "repair", "key_rotation_repair": [f"{lost}:1"]}))
+
+    refused = site.play("rollback", "-e", "key_rotation_prefer=repair")
+    settled = {"key_rotation_settlements": {lost: {"unreadable": "its key is lost"}}}
+    named = site.play("rollback", *option, "-e", json.dumps(settled))
+    listed = {"key_rotation_prefer": "repair", "key_rotation_targets": columns}
+    repaired = site.play("rollback", "-e", json.dumps(listed))
+
+    assert (refused.code, refused.error()) == (2, "E_UNPROVED"), refused.text
+    assert "list all encrypted columns in key_rotation_targets, each with its scheme" in " ".join(refused.text.split())
+    assert (named.code, named.error()) == (2, "E_NOT_REPAIRED"), named.text
+    assert f"{lost}:1 is left: its column is settled as unreadable in key_rotation_settlements" in named.text
+    assert "NOT REPAIRED" in named.text
+    assert repaired.code == 0, repaired.text
+    assert " REPAIRED in " in repaired.text
+    assert site.read_all() == plain
 
 
 @pytest.mark.thorough

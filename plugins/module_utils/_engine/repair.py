@@ -16,7 +16,9 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from .._errors.database import RowsLocked
+from .._errors.option_names import variable_of
 from .crypto.keyring import Keyring
+from .discovery.settlements import Settlements
 from .discovery.target_survey import Target
 from .postgres import sql
 from .postgres.catalog import row_name
@@ -29,11 +31,34 @@ from .rewrite.rewriter import Change, compare_and_set
 TRIES = 20
 
 
+class Reason(NamedTuple):
+    """Why a value cannot be repaired, and whether it is taken from the backup ``by_name``: if a person names it."""
+
+    text: str
+    by_name: bool = False
+
+
+NOT_IN_BACKUP = Reason("is not in the backup")
+OPENS_NOWHERE = Reason("opens under no key in the backup either")
+WRITTEN_MEANWHILE = Reason("was changed meanwhile")
+ROW_CHANGED = Reason("other columns of its row were changed since the backup", by_name=True)
+DOCUMENT_CHANGED = Reason("its document was changed since the backup", by_name=True)
+# Of a value that a person named and that no target has.
+NO_ROW = "there is no such row"
+NO_COLUMN = "there is no such column"
+LIST = f"list all encrypted columns in {variable_of('targets')}, each with its scheme as the plan has it, this one too"
+UNLISTED = f"its column is not among the encrypted columns that were found: {LIST}"
+SETTLED = f"its column is settled as {{}} in {variable_of('settlements')}: take it out there, and {LIST}"
+
+
 class Left(NamedTuple):
-    """A value that was not repaired, as table.column:key, and why."""
+    """A value that was not repaired, as table.column:key, why, whether a person ``named`` it, and whether it is taken
+    ``by_name``."""
 
     value: str
     reason: str
+    named: bool = False
+    by_name: bool = False
 
 
 class Replaced(NamedTuple):
@@ -110,6 +135,19 @@ def repair(
     return done
 
 
+def missing(value: str, targets: Collection[str], columns: Collection[str], settled: Settlements) -> Left:
+    """A value that a person named and that is in no row of the ``targets``, with the reason. ``columns`` are all of the
+    application, each as table.column."""
+    column = next((name for name in columns if value.startswith(f"{name}:")), "")
+    if not column:
+        reason = NO_COLUMN
+    elif column in targets:
+        reason = NO_ROW
+    else:
+        reason = SETTLED.format(settled[column].decision) if column in settled else UNLISTED
+    return Left(value, reason, named=True)
+
+
 def needed(database: Database, targets: Sequence[Target], scope: RepairScope) -> bool:
     """Whether a repair would ask for the copy. Raises E_DB."""
     return any(
@@ -141,7 +179,7 @@ class _TableRepair:
             if change.key in written:
                 self.done.values[self.group.members[place].name] += 1
             else:
-                self.done.left.append(Left(name, "was changed meanwhile"))
+                self.done.left.append(self._left(name, WRITTEN_MEANWHILE))
 
     def _replaced(self, change: Change) -> Iterator[tuple[int, str]]:
         """The column (by its place) and the name of each value that a change replaces."""
@@ -160,41 +198,45 @@ class _TableRepair:
             reason = self._reason(row, then.get(key), bad, named)
             if bad and not reason:
                 yield _change(self.group.members, key, row, then[key], bad)
-            self.done.left += [Left(self._name(place, key), reason) for place in sorted(bad) if reason]
+            self.done.left += [self._left(self._name(place, key), reason) for place in sorted(bad) if reason]
+
+    def _left(self, name: str, reason: Reason) -> Left:
+        return Left(name, reason.text, named=name in self.scope.named, by_name=reason.by_name)
 
     def _name(self, place: int, key: RowText) -> str:
         """A value as table.column:key."""
         return f"{self.group.members[place].name}:{row_name(key)}"
 
-    def _reason(self, row: _Row, then: _Row | None, bad: Collection[int], named: Collection[int]) -> str:
-        """Why a row cannot be repaired; empty if it can. With values that a person ``named``, the rest of it may
+    def _reason(self, row: _Row, then: _Row | None, bad: Collection[int], named: Collection[int]) -> Reason | None:
+        """Why a row cannot be repaired; None if it can. With values that a person ``named``, the rest of it may
         differ."""
         if then is None:
-            return "is not in the backup"
+            return NOT_IN_BACKUP
         if row.rest != then.rest and not named:
-            return "other columns of its row were changed since the backup"
+            return ROW_CHANGED
         for place in range(len(self.group.members)):
             if place in bad:
                 reason = self._value_reason(place, row, then, named=place in named)
             else:
-                reason = "" if named else self._neighbor_reason(place, row, then)
+                reason = None if named else self._neighbor_reason(place, row, then)
             if reason:
                 return reason
-        return ""
+        return None
 
-    def _neighbor_reason(self, place: int, row: _Row, then: _Row) -> str:
+    def _neighbor_reason(self, place: int, row: _Row, then: _Row) -> Reason | None:
         target = self.group.members[place]
         now, before = (inside(target, [side.values[place]], self.scope.keyring)[0] for side in (row, then))
-        return f"{target.column} of its row was changed since the backup" if now != before else ""
+        changed = Reason(f"{target.column} of its row was changed since the backup", by_name=True)
+        return changed if now != before else None
 
-    def _value_reason(self, place: int, row: _Row, then: _Row, *, named: bool) -> str:
+    def _value_reason(self, place: int, row: _Row, then: _Row, *, named: bool) -> Reason | None:
         target, keyring = self.group.members[place], self.scope.keyring
         tokens = look(ColumnPage(target, [""], [then.values[place]]), keyring, {})
         if not tokens or any(token.opened is None or token.problem for token in tokens):
-            return "opens under no key in the backup either"
+            return OPENS_NOWHERE
         if named or _around(target, row.values[place], keyring) == _around(target, then.values[place], keyring):
-            return ""
-        return "its document was changed since the backup"
+            return None
+        return DOCUMENT_CHANGED
 
 
 def _around(target: Target, value: Any, keyring: Keyring) -> Any:

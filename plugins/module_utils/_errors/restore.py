@@ -34,6 +34,20 @@ class RepairBackup(RotationError):
     )
 
 
+class ValuesNotRepaired(RotationError):
+    code = "E_NOT_REPAIRED"
+    count: int
+    rows: str
+    advice: str
+    problem = "{count:value was|values were} not repaired from the backup: {rows}"
+    remedy = (
+        "{advice}If the backup of another rotation has what this one has not, name it with -e O(id). Do not save the "
+        "values again before: an application that gives back what it cannot decrypt encrypts it a second time. If "
+        "nobody needs them, list them in O(leave_alone), and accept of each that no key will open it: O(settlements): "
+        '{{"table.column:key": {{unreadable: "why"}}}}.'
+    )
+
+
 class RestoreRights(RotationError):
     code = "E_RESTORE_RIGHTS"
     user: str

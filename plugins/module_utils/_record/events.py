@@ -233,7 +233,11 @@ class LoginsEvent(Event):
 
 @dataclass(frozen=True)
 class RepairEvent(Event):
-    """Values that were taken from a backup."""
+    """Values that were taken from a backup: how many by column, and each that was left, with the reason, whether a
+    person ``named`` it, and whether it is taken ``by_name``."""
+
+    repaired: Mapping[str, int] = field(default_factory=dict)
+    left: Sequence[Mapping[str, Any]] = ()
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import functools
 import json
 import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from .._errors.restore import BackupNotFound, RestoreEngine
@@ -19,6 +19,8 @@ from .host_task import HostTask, ModuleResult, TaskParams
 if TYPE_CHECKING:
     from .._backup.dump import Backup
     from .._backup.manifest import Manifest
+    from .._engine import repair as work
+    from .._engine.rotation import Application
 
 
 def repair_values(task: HostTask) -> ModuleResult:
@@ -29,7 +31,7 @@ def repair_values(task: HostTask) -> ModuleResult:
 
     params = task.params
     repaired: Counter[str] = Counter()
-    left: list[dict[str, str]] = []
+    left: list[work.Left] = []
     found: set[str] = set()
     kept = _Kept(os.path.join(params["backup_dir"], f"{params['rotation_id']}.replaced.jsonl"))
     with rotation.open_application(
@@ -47,11 +49,29 @@ def repair_values(task: HostTask) -> ModuleResult:
                 done = work.repair(database, copied, survey.found, scope, kept.keep)
             repaired.update(done.values)
             found |= done.named
-            left += [one._asdict() for one in done.left]
-    missing = sorted(set(params["named"]) - found) if not task.check_mode else []
-    left += [{"value": value, "reason": "there is no such row and encrypted column"} for value in missing]
-    changed = bool(repaired) or task.check_mode
-    return {"changed": changed, "repaired": dict(repaired), "left": left, "kept": kept.path if repaired else ""}
+            left += done.left
+        if not task.check_mode:
+            left += _missing(application, set(params["named"]) - found)
+    return {
+        "changed": bool(repaired) or task.check_mode,
+        "repaired": dict(repaired),
+        "left": [one._asdict() for one in left],
+        "kept": kept.path if repaired else "",
+    }
+
+
+def _missing(application: Application, values: Iterable[str]) -> list[work.Left]:
+    """Those that a person named and that were not found, each with the reason."""
+    from .._engine import repair as work
+
+    targets = {target.name for target in application.targets}
+    columns = {
+        table.label_of(column.name)
+        for _, survey in application.parts
+        for table, columns in survey.tables.items()
+        for column in columns
+    }
+    return [work.missing(value, targets, columns, application.settlements) for value in sorted(values)]
 
 
 def _backup(params: TaskParams, alias: str) -> tuple[Backup, Manifest]:

@@ -38,6 +38,7 @@ CALLED = {ROTATE: "Key rotation", ROLLBACK: "Rollback of key rotation", RETIRE: 
 ENDED = {ROTATE: "completed", ROLLBACK: "rolled back", RETIRE: "retired", "open": "not ended", "failed": "failed"}
 # By its course, how a run of the rollback playbook has ended that rolled nothing back.
 STAYING = {"repair": "repaired", "restore": "restored", "settle": "settled"}
+NOT_REPAIRED = "not repaired"
 NOTHING_BACK = "nothing had to be rolled back"
 INHERITED = ("reason", "authorization", "approval")  # by a run that resumes and was given nothing else
 CHANGING = (ServicesEvent, ReencryptionEvent, RepairEvent, EnvFileEvent, KeyEvent, RestoreEvent)
@@ -66,7 +67,7 @@ class Run:
     failure: ErrorParts = field(default_factory=ErrorParts)
     stopped: bool = False  # whether a step failed
     changed: bool = False  # whether it was about to change something
-    repaired: bool = False
+    repairs: list[RepairEvent] = field(default_factory=list)
     rolled_back: bool = False  # whether the store was asked to go back
     restored: RestoreEvent | None = None  # the newest backup that took the place of a database
     worked: bool = False  # whether it re-encrypted
@@ -106,12 +107,13 @@ class Run:
         self._note(event)
 
     def _note(self, event: Event) -> None:
-        self.repaired |= isinstance(event, RepairEvent) and event.is_done
         self.rolled_back |= isinstance(event, KeyEvent) and event.state in ROLLED_BACK
         if isinstance(event, ReencryptionEvent) and event.is_done:
             self.worked |= bool(event.targets)
             self.by_sets += event.work.get("by_sets", 0)
             self.reencrypted += sum(target.get("reencrypted", 0) for target in event.targets)
+        if isinstance(event, RepairEvent) and not event.is_intent:
+            self.repairs.append(event)
         if isinstance(event, PreparationEvent) and event.is_done:
             self.prepared.append(event)
         if isinstance(event, LoginsEvent) and event.is_done and event.logins:
@@ -154,7 +156,26 @@ class Run:
             return NOTHING_BACK
         if how != ROLLBACK or not self.stays:
             return ENDED[how]
-        return STAYING["settle" if self._course == "repair" and not self.repaired else self._course]
+        return self._repair_ended if self._course == "repair" else STAYING[self._course]
+
+    @property
+    def left(self) -> list[Mapping[str, Any]]:
+        """The values that a repair did not take from the backup, each with the reason."""
+        return [each for event in self.repairs for each in event.left if isinstance(each, Mapping)]
+
+    @property
+    def left_by_name(self) -> list[str]:
+        """Of these, those that are taken from the backup if a person names them."""
+        return [str(each["value"]) for each in self.left if each.get("by_name")]
+
+    @property
+    def _repair_ended(self) -> str:
+        """By what was repaired. If no value had to be, all were brought under the current keys."""
+        count, left = sum(sum(event.repaired.values()) for event in self.repairs), len(self.left)
+        if count:
+            return f"{STAYING['repair']} {count:,} of {count + left:,} values" if left else STAYING["repair"]
+        failed = any(event.is_failed for event in self.repairs)
+        return NOT_REPAIRED if left or failed else STAYING["settle"]
 
     @property
     def is_empty(self) -> bool:

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ...module_utils._engine.proof.repair_option import format_repair
 from ...module_utils._errors.base import ErrorParts, address
 from ...module_utils._errors.counts import counted
 from ...module_utils._errors.run import ChecklistFailed
@@ -194,7 +195,7 @@ def _models(ending: Ending) -> Iterator[Row]:
 def _from_backup(event: Any, ending: Ending) -> Iterator[Row]:
     """What a run has taken from a backup, and the command that drops what a restore has kept aside."""
     if isinstance(event, RepairEvent):
-        yield from _copied(restore_lines.repaired({**event.raw, "left": []}))  # which the end names with E_UNREADABLE
+        yield from _copied(restore_lines.repaired({**event.raw, "left": []}))  # which the end names with E_NOT_REPAIRED
         return
     if event.restored.get("copy"):
         return
@@ -298,6 +299,9 @@ def _next(ending: Ending) -> Iterator[Row]:
         yield Row("", "(when that is fixed: it starts the services)", whole=False)
     elif ending.completed:
         yield from _retire(ending)
+    elif run.left_by_name:
+        yield Row("next", f"{ending.command(ROLLBACK)} {format_repair(run.left_by_name)}")
+        yield Row("", "(takes the values that were left from the backup, and nothing else of their rows)", whole=False)
     else:
         yield Row("next", ending.command("verify" if run.stays else ROTATE))
     if ending.stays and not run.is_empty and len(state.keys.stages) != 1:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ...module_utils._errors.option_names import spell_options
 from ...module_utils._errors.restore import RepairBackup
 from ...module_utils._errors.run import VersionCompromised
 from ...module_utils._stores.history import History
@@ -29,6 +30,11 @@ RETURNS = (
 )
 STAYS = "Version {key_id} stays in use, and is compromised. Rotate again as soon as you can."
 IN_USE_AFTER = {"backwards": RETURNS, "discard": STAYS}
+LIST_ALL = spell_options(
+    "If the backup has values that open, list all encrypted columns in O(targets), each with its scheme as the plan "
+    "has it, this one too, and run the same command with that: each value that opens under no key is then taken from "
+    "the backup. Remove O(targets) after it."
+)
 WITHOUT_ROTATION = ("restore", "repair", "settle")
 
 
@@ -107,7 +113,7 @@ def _refuse_blind(look: RollbackLook, chosen: RollbackStrategy) -> None:
     if look.is_shut:
         raise LookFailed(look.backup)
     if not look.counted and chosen.name != "restore":
-        raise LookFailed(look.census)
+        raise LookFailed(look.census, LIST_ALL if look.prefer == "repair" and look.has_unproved else "")
 
 
 def _refuse_without_backup(

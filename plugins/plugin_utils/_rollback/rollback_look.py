@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
+from ...module_utils._errors.discovery import UnprovedColumn, WrongKey
 from ...module_utils._record.rotation_id import checked
 
 if TYPE_CHECKING:
@@ -18,9 +19,14 @@ if TYPE_CHECKING:
 class LookFailed(Exception):
     """A look at the hosts failed, and the choice needs what it would have shown."""
 
-    def __init__(self, look: Mapping[str, Any]) -> None:
+    def __init__(self, look: Mapping[str, Any], advice: str = "") -> None:
+        """``advice`` is what to do first."""
         super().__init__()
-        self.result = {"failed": True, "msg": look.get("msg"), "error": look.get("error")}
+        msg, error = str(look.get("msg")), look.get("error")
+        if error and advice:
+            todo = f"{advice} {error.get('todo')}"
+            msg, error = msg.replace(str(error.get("todo")), todo), {**error, "todo": todo}
+        self.result = {"failed": True, "msg": msg, "error": error}
 
 
 @dataclass(frozen=True)
@@ -60,6 +66,11 @@ class RollbackLook:
     def is_shut(self) -> bool:
         """Whether the failure of an earlier restore keeps everybody out of the database."""
         return (self.backup.get("error") or {}).get("code") == "E_RESTORE_SHUT"
+
+    @property
+    def has_unproved(self) -> bool:
+        """Whether the census failed because nothing opens a whole column."""
+        return any(error.code in str(self.census.get("msg")) for error in (UnprovedColumn, WrongKey))
 
     @property
     def counted(self) -> bool:

@@ -10,6 +10,7 @@ from ...module_utils._engine.proof.damage_words import NOTHING, build_damaged_er
 from ...module_utils._engine.proof.repair_option import format_repair
 from ...module_utils._engine.proof.value_list import format_values
 from ...module_utils._errors.base import RotationError
+from ...module_utils._errors.restore import ValuesNotRepaired
 from ...module_utils._errors.values import UnreadableValues, ValuesEmptied, ValuesWritten
 from ...module_utils._record.events import ROLLBACK, ROTATE
 from ...module_utils._record.writer import Record
@@ -27,6 +28,9 @@ from .rotation_log import RotationLog
 from .run_notice import notify_people
 
 DRY_RUN = "Nothing was written: this was a dry run."
+TAKE_BY_NAME = (
+    "To take {values} from the backup, whatever the rest of the row is now, run the rollback playbook with {repair}. "
+)
 NAMES = {ROTATE: "rotation", ROLLBACK: "rollback"}
 
 
@@ -47,7 +51,8 @@ def complete(log: RotationLog, task: RecordTask) -> RecordResult:
 
 
 def roll_back(log: RotationLog, task: RecordTask) -> RecordResult:
-    """The rollback is done. Unless a failed task led to it, raises E_UNREADABLE if no key decrypts some values,
+    """The rollback is done. Unless a failed task led to it, raises E_NOT_REPAIRED if a repair left values that no key
+    decrypts or that a person named, E_UNREADABLE if no key decrypts some values,
     E_VALUES_DAMAGED if another process wrote some that the application cannot read, E_VALUES_WRITTEN if it wrote some
     while the application was stopped, and E_VALUES_EMPTIED if it emptied some."""
     if log.controller.check_mode:
@@ -62,6 +67,7 @@ def roll_back(log: RotationLog, task: RecordTask) -> RecordResult:
     if state.state.odd:
         exit_code.ask(exit_code.LEFT)
     if not task.failed_task:
+        _refuse_unrepaired(state)
         _refuse_unreadable(state)
         done = f"The rollback is done. {data_sentences.values(state.state)}"
         if damaged := build_damaged_error(state.census.proof.damaged):
@@ -100,6 +106,23 @@ def _finish(log: RotationLog, record: Record) -> tuple[RecordResult, RotationSta
     state = show_summary(log, record, page)
     log.lease.give_back()
     return {"record": record.path, "report": page}, state
+
+
+def _refuse_unrepaired(state: RotationState) -> None:
+    """Raise E_NOT_REPAIRED for values that a repair left, if a person named them or some open under no key still."""
+    left = [each for each in state.act.left if each.get("named") or state.census.last.unopened]
+    if not left:
+        return
+    reasons: dict[str, list[str]] = {}
+    for each in left:
+        reasons.setdefault(str(each["reason"]), []).append(str(each["value"]))
+    by_name = state.act.left_by_name
+    raise ValuesNotRepaired(
+        changed=data_sentences.values(state.state),
+        count=len(left),
+        rows="; ".join(f"{format_values(values)} ({reason})" for reason, values in reasons.items()),
+        advice=TAKE_BY_NAME.format(values=format_values(by_name), repair=format_repair(by_name)) if by_name else "",
+    )
 
 
 def _refuse_unreadable(state: RotationState) -> None:

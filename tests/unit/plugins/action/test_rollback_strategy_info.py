@@ -158,6 +158,25 @@ def test_keys_of_no_stage_are_told_before_what_fails_because_of_them(run_action,
     assert any(each.startswith(sentence) for each in warned) is told
 
 
+@pytest.mark.parametrize(
+    ("code", "prefer", "advised"),
+    [
+        ("E_UNPROVED", "repair", True),
+        ("E_WRONG_KEY", "repair", True),
+        ("E_UNPROVED", "", False),
+        ("E_DB", "repair", False),
+    ],
+)
+def test_a_repair_that_a_lost_column_stops_says_how_to_go_on(run_action, stored, warned, code, prefer, advised):
+    parts = {"code": code, "what": "t.c: nothing opens it", "changed": "Nothing was changed.", "todo": "Name its key."}
+    failed = {"failed": True, "msg": f"{code}: t.c: nothing opens it. Name its key.", "error": parts}
+    result = run_action("rollback_strategy_info", census=failed, files={}, backup={}, prefer=prefer)
+    todo = result["error"]["todo"]
+    assert ("list all encrypted columns in key_rotation_targets" in todo) is advised
+    assert todo in result["msg"]
+    assert todo.endswith("Name its key."), "it is still true"
+
+
 def test_without_a_version_in_the_store_no_keys_are_strange(run_action, warned):
     run_action("rollback_strategy_info", census={"targets": []}, files={"web": "other"}, backup={})
     assert not any("has neither the current" in each for each in warned)

@@ -399,6 +399,32 @@ def test_values_that_another_process_emptied_while_the_application_served_are_na
     assert (error["code"], error["what"].endswith(": t.c:2")) == ("E_VALUES_EMPTIED", True)
 
 
+@pytest.mark.parametrize(
+    ("named", "unopened", "code"), [(True, 0, "E_NOT_REPAIRED"), (False, 1, "E_NOT_REPAIRED"), (False, 0, None)]
+)
+def test_a_rollback_fails_for_each_value_that_a_repair_left(run_action, stored, tmp_path, named, unopened, code):
+    """If a person named it, or some value opens under no key still."""
+    run_action("rotation_record", state="opened", environment="demo", direction="rollback", rotation_id="r1")
+    record = Record(str(tmp_path / "records"), "r1")
+    left = [
+        {"value": "t.c:1", "reason": "its row was changed", "named": named, "by_name": True},
+        {"value": "t.c:2", "reason": "is not in the backup", "named": named, "by_name": False},
+        {"value": "t.c:3", "reason": "is not in the backup", "named": named, "by_name": False},
+    ]
+    record.append("django_repair", "done", host="web", repaired={}, left=left)
+    found = {"unopened": {"count": unopened, "rows": "t.c:1"}} if unopened else {}
+    asked, key_ids = {"expect_stage": "current"}, {"current": "c" * 16}
+    record.append("django_census", "done", targets=[], asked=asked, key_ids=key_ids, host="web", **found)
+    error = run_action("rotation_record", state="rolled_back", rotation_id="r1").get("error", {})
+    assert error.get("code") == code
+    if code:
+        each = "t.c:1 (its row was changed); t.c:2, t.c:3 (is not in the backup)"
+        assert error["what"] == f"3 values were not repaired from the backup: {each}"
+        assert error["todo"].startswith("To take t.c:1 from the backup, whatever the rest of the row is now")
+        option = """-e '{"key_rotation_prefer": "repair", "key_rotation_repair": ["t.c:1"]}'"""
+        assert f"run the rollback playbook with {option}. " in error["todo"]
+
+
 def test_a_rollback_is_closed_with_the_task_that_failed(
     run_action, stored, events, history_now, tmp_path, monkeypatch, capsys
 ):

@@ -232,12 +232,27 @@ def test_a_run_for_the_rows_alone_takes_no_rotation_back(play, course, ended):
         "django_repair", "failed", error={"code": "E_BACKUP_CHECKSUM"}
     )
     told = play.step("rollback", "done").told()
-    assert (told.status, told.acts[-1].ended) == ("completed", "settled"), "nothing was repaired"
+    assert (told.status, told.acts[-1].ended) == ("completed", "not repaired")
 
     told = play.rolled_back(course=course).told()
     assert (told.status, told.acts[-1].ended) == ("rolled back", "rolled back"), "after it, it was"
     told = play.step("rollback", "intent", course="settle").step("rollback", "done").told()
     assert (told.status, told.acts[-1].ended) == ("rolled back", "settled"), "and it stays so"
+
+
+@pytest.mark.parametrize(
+    ("repaired", "left", "ended"),
+    [
+        ({"t.c": 2, "t.d": 1}, 0, "repaired"),
+        ({"t.c": 2, "t.d": 1}, 4, "repaired 3 of 7 values"),
+        ({}, 4, "not repaired"),
+        ({}, 0, "settled"),  # there was nothing to repair
+    ],
+)
+def test_how_a_repair_ended_goes_by_what_was_repaired(play, repaired, left, ended):
+    found = [{"value": f"t.c:{row}", "reason": "is not in the backup"} for row in range(left)]
+    completed(play).step("rollback", "intent", course="repair").step("django_repair", repaired=repaired, left=found)
+    assert play.proved().step("rollback", "done").told().acts[-1].ended == ended
 
 
 def test_each_act_has_its_own_operator_reason_and_authorization(play):

@@ -191,6 +191,16 @@ def test_with_the_current_keys_alone_nothing_is_called_previous(play, stages, ro
     assert (rows(play, "keys"), bool(rows(play, "roll back"))) == ([row], back)
 
 
+def test_after_a_repair_the_box_names_the_values_that_are_taken_by_name(play):
+    left = [{"value": "t.c:1", "reason": "other columns of its row were changed since the backup", "by_name": True}]
+    left.append({"value": "t.c:2", "reason": "is not in the backup"})
+    completed(play).step("rollback", "intent", course="repair").step("django_repair", repaired={}, left=left)
+    text = wide(play.proved(unopened={"count": 2, "rows": "t.c:1, 2"}).step("rollback", "done"))
+    assert "Rollback of r1: NOT REPAIRED in" in text
+    option = """-e '{"key_rotation_prefer": "repair", "key_rotation_repair": ["t.c:1"]}'"""
+    assert f"next ansible-playbook rollback.yml {option} (takes" in text
+
+
 def test_why_nothing_was_repaired_is_a_warning(play):
     error = {"code": "E_BACKUP_CHECKSUM", "what": "r1.dump does not match the SHA-256"}
     completed(play).step("rollback", "intent", course="repair").step("django_repair", "failed", error=error)
