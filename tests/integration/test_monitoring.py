@@ -22,6 +22,7 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._system.timest
 from ansible_collections.tetech.key_rotation.plugins.plugin_utils._control_node.monitor_zipapp import (
     program as made_program,
 )
+from cryptography.fernet import Fernet
 
 from .conftest import ENCRYPTED, PLAYBOOKS, Outcome, Site
 
@@ -224,6 +225,24 @@ def test_the_program_of_the_timer_needs_the_env_file_alone(site: Site) -> None:
     assert f'key_rotation_monitoring_findings{{project="{site.project}"}} 1\n' in numbers
     assert 'column="restaurant_restaurant._email_encrypted",class="not_current"} 1\n' in numbers
     assert 'class="unreadable"' not in numbers
+    # A column in which nothing opens counts too, and is left alone once its loss is accepted.
+    (opening,) = re.findall(r"current keys: ([\d,]+) of", wrong.text)
+    sealed = Fernet(Fernet.generate_key())
+    site.sql("CREATE TABLE lost (id int PRIMARY KEY, a text)")
+    site.sql("INSERT INTO lost VALUES (1, %s), (2, %s)", tuple(sealed.encrypt(b"x").decode() for _ in range(2)))
+    gone = look()
+    total = int(opening.replace(",", "")) + 3
+    assert "E_UNPROVED: lost.a: nothing known opens the 2 of 2" in gone.text
+    assert f"current keys: {opening} of {total:,}\n" in gone.text
+    assert "\n              lost.a: 2 not_current\n" in gone.text
+    asked["settlements"] = {"lost.a": {"unreadable": "its key is lost"}}
+    configuration.write_text(json.dumps(asked), encoding="utf-8")
+    accepted = look()
+    assert f"current keys: {opening} of {total - 2:,}\n" in accepted.text
+    assert "\n              lost.a: 2 left alone\n" in accepted.text
+    site.sql("DROP TABLE lost")
+    asked["settlements"] = {}
+    configuration.write_text(json.dumps(asked), encoding="utf-8")
     # A table that no rotation could change, for it names no row, keeps no look from the others.
     site.sql("CREATE TABLE saved AS SELECT * FROM restaurant_restaurant")
     stray = look()

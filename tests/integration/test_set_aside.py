@@ -91,6 +91,25 @@ def test_without_such_a_value_it_stays_aside(database: Database, ring: Keyring) 
     assert set_aside(database, ring) == []
 
 
+@pytest.mark.parametrize(
+    ("decision", "found"),
+    [
+        ("", [("secrets", "a", MANY, False)]),
+        ("unreadable", [("secrets", "a", MANY, True)]),
+        ("not_ours", []),  # these open elsewhere
+    ],
+)
+def test_every_value_of_a_column_in_which_nothing_opens_is_counted(
+    database: Database, ring: Keyring, decision: str, found: list[tuple[object, ...]]
+) -> None:
+    fill(database, [*(strange() for _ in range(MANY)), ""])
+    database.execute("ALTER TABLE secrets ADD b text")
+    database.execute("UPDATE secrets SET b = %s WHERE id < 3", (seal(ring),))
+    settled = settlements.parse({"secrets.a": {decision: "a test"}} if decision else {})
+    survey = target_survey.find(database, "auto", (), ring, settled)
+    assert [tuple(each) for each in outside.unopened(database, survey)] == found
+
+
 def test_one_value_of_many_stops_what_is_ignored_until_its_loss_is_accepted(database: Database, ring: Keyring) -> None:
     fill(database, [*(strange() for _ in range(MANY)), seal(ring)])
     for decision, count in (("not_ours", 1), ("unreadable", 0)):

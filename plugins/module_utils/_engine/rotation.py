@@ -188,6 +188,10 @@ class Application:
             )
         ]
 
+    def unopened(self) -> list[outside.Unopened]:
+        """The columns that are known to be encrypted and in which nothing opens, with the number of their values."""
+        return [found for database, survey in self.parts for found in outside.unopened(database, survey)]
+
     def among_kept(self, expected: str = "") -> list[Finding]:
         """Values under keys that are rotated, and not under the ``expected`` stage, in columns whose own keys stay."""
         return [

@@ -26,7 +26,7 @@ METRICS = metrics_text.named(
         "values": ("gauge", "Values by column and by what opens them: current, previous, unreadable, ..."),
         "decryption_success_ratio": (
             "gauge",
-            "Values that open under the current keys, of all that hold one.",
+            "Values that open under the current keys, of all that hold one, in columns that nothing opens too.",
         ),
         "decryption_success_threshold": ("gauge", "The ratio below which that is wrong."),
         "seconds": ("gauge", "Median seconds of an answer, or per value that is decrypted."),

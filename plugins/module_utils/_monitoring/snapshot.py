@@ -22,6 +22,7 @@ from .._engine.postgres.lease import Holder
 from .._engine.proof import census
 from .._engine.proof.census import Tally
 from .._engine.proof.census_result import CensusResult, ColumnCounts
+from .._engine.proof.outside import Unopened
 from .._engine.rewrite.throttle import Throttle
 from .._errors.base import RotationError
 from .._errors.by_code import build_error
@@ -257,15 +258,20 @@ def _census(params: Mapping[str, Any]) -> tuple[CensusPicture, list[RotationErro
         unproved = _unproved(application)
         opening = response_times.of_opening(application)
         tallies = application.census("current", throttle)
+        closed = application.unopened()
         aside = kept_aside(database for database, _ in application.parts)
         keyring = application.keyring
         keys: KeySet = refuse_other_source(params, application.started)
     problems = [*unproved, *_other_keys(params, keys), *_odd_values(tallies, keyring, unopened)]
     values = sum(count for tally in tallies for name, count in tally.classes.items() if name != "empty")
+    values += sum(column.values for column in closed if not column.is_accepted)
     current = sum(tally.classes["current"] for tally in tallies)
     found: CensusPicture = {
         "time": now(),
-        "targets": [_target(tally, unopened) for tally in tallies],
+        "targets": [
+            *(_target(tally, unopened) for tally in tallies),
+            *(_closed(column, unopened) for column in closed if column.values),
+        ],
         "values": values,
         "current": current,
         "ratio": current / values if values else None,
@@ -281,6 +287,13 @@ def _target(tally: Tally, unopened: Collection[str]) -> ColumnCounts:
     counts = tally.result.as_result()
     del counts["digest"]
     return {**counts, "classes": {_class(name, unopened): count for name, count in tally.classes.items()}}
+
+
+def _closed(column: Unopened, unopened: Collection[str]) -> Mapping[str, Any]:
+    """The counts of a column in which nothing opens: what a person has accepted is left alone."""
+    left = column.values if column.is_accepted else 0
+    classes = {_class("unreadable", unopened): column.values - left}
+    return {"table": column.table, "column": column.column, "classes": classes, "left_alone": left}
 
 
 def _other_keys(params: Mapping[str, Any], keys: KeySet) -> Iterator[RotationError]:

@@ -9,19 +9,44 @@ That nothing opens was decided by a sample. Here every value is asked.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
+from typing import NamedTuple
 
 from ..crypto.keyring import Keyring
 from ..crypto.schemes import Scheme
+from ..discovery.column_types import KINDS
 from ..discovery.findings import Finding
 from ..discovery.settlements import NOT_OURS, UNREADABLE
 from ..discovery.target_survey import ClosedColumn, Survey, Target
-from ..postgres import catalog
+from ..postgres import catalog, sql
 from ..postgres.connection import Database
 from . import census
 from .census import Census, Rows, Tally, findings_of_rows
 from .census_result import RowsNeeding
 
 OUTSIDE = "outside"  # in place of a class of the census
+ENCRYPTED = ("unproved", "silent", "format")  # kinds of findings of columns whose values are known to be encrypted
+
+
+class Unopened(NamedTuple):
+    """How many values a column has that is known to be encrypted and in which nothing opens, and whether a person has
+    accepted that they stay unreadable."""
+
+    table: str
+    column: str
+    values: int
+    is_accepted: bool
+
+
+def unopened(database: Database, survey: Survey) -> Iterator[Unopened]:
+    """Those columns, but for what a person has settled otherwise: as under none of these keys, or by a command."""
+    encrypted = set(survey.findings.columns(*ENCRYPTED))
+    for table, column in (closed for closed in survey.closed if closed.name in encrypted):
+        decision = survey.decision(table.label_of(column.name))
+        if decision in ("", UNREADABLE):
+            value = sql.SQL(KINDS[column.type].read).format(sql.Identifier("t", column.name))
+            query = sql.SQL("SELECT count(*) FROM {rows} AS t WHERE octet_length({value}) > 0")
+            ((count,),) = database.rows(query.format(rows=table.rows, value=value), table=table.label)
+            yield Unopened(table.label, column.name, count, bool(decision))
 
 
 def needing(
