@@ -94,10 +94,14 @@ class ColumnCensus:
 
     @property
     def columns(self) -> list[ColumnHistory]:
-        proved = {_name(target): target for target in self.proof.targets}
-        return [
-            self._column(target, proved.get(_name(target))) for target in (self.first.targets if self.first else ())
-        ]
+        """Those of the first census, and those that had their first value after it."""
+        first, proved = self._first, {_name(target): target for target in self.proof.targets}
+        later = {name: {**target, "classes": {}} for name, target in proved.items() if name not in first}
+        return [self._column(target, proved.get(name)) for name, target in {**first, **later}.items()]
+
+    @property
+    def _first(self) -> dict[str, Target]:
+        return {_name(target): target for target in (self.first.targets if self.first else ())}
 
     def _column(self, target: ColumnCounts, proved: ColumnCounts | None) -> ColumnHistory:
         newest = target if proved is None else proved
@@ -122,8 +126,9 @@ class ColumnCensus:
         value that the proving process did not open, such as one that is encrypted twice, was not."""
         if _unopened(proved) or proved.get("digest") is None:
             return False
-        written = target.get("table") in {*self.proof.meanwhile, *self.proof.served}
-        return written or proved["digest"] == self.digests.get(_name(target))
+        name, tables = _name(target), {*self.proof.meanwhile, *self.proof.served}
+        is_new = name not in {*self._first, *self.digests}  # it has no earlier plaintext
+        return is_new or target.get("table") in tables or proved["digest"] == self.digests.get(name)
 
     @property
     def unopened(self) -> int:

@@ -240,6 +240,25 @@ def test_a_run_for_the_rows_alone_takes_no_rotation_back(play, course, ended):
     assert (told.status, told.acts[-1].ended) == ("rolled back", "settled"), "and it stays so"
 
 
+@pytest.mark.parametrize("rewritten", [True, False])
+def test_a_column_that_got_its_first_value_after_the_plan_is_in_the_report(play, rewritten):
+    """The page counts what the summary counts, and a value that was written in time is proved by its digest."""
+    late = {**target("current", digest="late"), "column": "late", "classes": {"current": 1, "empty": 8}}
+    play.begun().prepared().switched()
+    if rewritten:
+        play.step("django_reencrypt", targets=[target("current", reencrypted=0), {**late, "reencrypted": 1}])
+    proof = {"asked": {"expect_stage": "current"}, "key_ids": {"current": NEW}}
+    told = play.step("django_census", targets=[target("current"), late], **proof).step("rotate", "done").told()
+    counts = [(each.name, each.before.values, each.after.values) for each in told.targets]
+    assert counts == [("shop_customer.name", 7, 7), ("shop_customer.late", 0, 1)]
+    assert (told.values, told.state.values.total, told.proved) == (8, 8, True)
+    if rewritten:
+        late["digest"] = "another"
+        assert (
+            not play.begun().switched().step("django_census", targets=[target("current"), late], **proof).told().proved
+        )
+
+
 @pytest.mark.parametrize(
     ("repaired", "left", "ended"),
     [
