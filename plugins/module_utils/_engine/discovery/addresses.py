@@ -13,6 +13,14 @@ import re
 # What an application may put before its own tokens: never the scheme of a URL, or the first part of a path.
 _NOT_ENCRYPTED = r"(?!(?:aes\w*|cipher\w*|crypt\w*|enc|encr\w*|fernet|secrets?)[.:/])"
 FORMS = URL, PATH, MAIL = "a URL", "a path", "an e-mail address or message ID"
+# Files, by the suffixes that say what is in one: not .enc, .bin, .v1.
+_SUFFIX = (
+    r"(?:avif|avi|bmp|css|csv|deb|docx?|eps|epub|flac|gif|gz|heic|html?|ico|ics|jpe?g|js|json|log|m4[av]|map|md|mkv|mov|"
+    r"mp[34]|mpe?g|od[pst]|og[agv]|otf|parquet|pdf|php|png|pptx?|psd|py|rpm|rtf|srt|svg|tar|tgz|tiff?|ts|ttf|txt|vtt|wav|"
+    r"web[mp]|whl|woff2?|xlsx?|xml|ya?ml|zip)"
+)
+_DIGESTS = (32, 40, 56, 64, 96, 128)  # digits
+NAMED_BY_DIGEST = rf"(?:{'|'.join(rf'[0-9a-f]{{{digits}}}' for digits in _DIGESTS)})\.{_SUFFIX}"
 _FORMS = (
     (MAIL, re.compile(r"<?[\w.!#$%&'*+/=?^`{|}~-]+@[\w-]+(?:\.[\w-]+)+>?")),
     (URL, re.compile(rf"{_NOT_ENCRYPTED}[a-zA-Z][\w+.-]{{1,20}}:/?/[^\s]+")),
@@ -20,7 +28,7 @@ _FORMS = (
         PATH,  # its first part is a word, or its last one has a suffix
         re.compile(
             rf"(?:~|\.{{1,2}}|[A-Za-z]:)?/?{_NOT_ENCRYPTED}[A-Za-z]?[a-z][a-z_.-]+/[^\s]*|"
-            r"[^\s]*/[^\s]*[^\s/]\.[a-z][a-z0-9]{1,4}",
+            r"[^\s]*/[^\s]*[^\s/]\.[a-z][a-z0-9]{1,4}|" + NAMED_BY_DIGEST,
         ),
     ),
 )
@@ -36,14 +44,7 @@ _RESERVED = re.compile(
 )
 _LONGEST_ADDRESS = 38  # characters before the at sign: 28 bytes in base64, a nonce of 12 and a tag of 16
 _LONGEST_NAME = 38  # of a file, the same
-# Files, by the suffixes that say what is in one: not .enc, .bin, .v1.
-_FILE = re.compile(
-    r"\.(?:avif|avi|bmp|css|csv|deb|docx?|eps|epub|flac|gif|gz|heic|html?|ico|ics|jpe?g|js|json|log|m4[av]|map|md|mkv|mov|"
-    r"mp[34]|mpe?g|od[pst]|og[agv]|otf|parquet|pdf|php|png|pptx?|psd|py|rpm|rtf|srt|svg|tar|tgz|tiff?|ts|ttf|txt|vtt|wav|"
-    r"web[mp]|whl|woff2?|xlsx?|xml|ya?ml|zip)",
-    re.IGNORECASE,
-)
-_DIGESTS = (32, 40, 56, 64, 96, 128)  # digits
+_FILE = re.compile(rf"\.{_SUFFIX}", re.IGNORECASE)
 _HEX = re.compile(r"[\da-f]+|[\dA-F]+")
 _NAMED = re.compile(r"(?:md5|sha-?(?:1|224|256|384|512)|blake\w+)$", re.IGNORECASE)
 

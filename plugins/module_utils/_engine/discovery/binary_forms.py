@@ -410,6 +410,21 @@ _SAY_SO: tuple[tuple[bytes, Check], ...] = (
 )
 
 
+def _is_attestation(data: bytes, is_cut: bool) -> bool:
+    """W3C, Web Authentication: a map of three members in CBOR."""
+    return b"gattStmt" in data and (is_cut or b"hauthData" in data)
+
+
+# RFC 9053 and 8230, in CBOR: the kind of a key, its algorithm, its curve, and its numbers, each after its length.
+_COSE = (
+    rb"\xa5\x01\x02\x03(?:\x26|\x38.)\x20[\x01-\x08]\x21\x58\x20.{32}\x22\x58\x20.{32}",
+    rb"\xa5\x01\x02\x03(?:\x26|\x38.)\x20[\x01-\x08]\x21\x58\x30.{48}\x22\x58\x30.{48}",
+    rb"\xa5\x01\x02\x03(?:\x26|\x38.)\x20[\x01-\x08]\x21\x58\x42.{66}\x22\x58\x42.{66}",
+    rb"\xa4\x01\x01\x03(?:\x27|\x38.)\x20[\x04-\x07]\x21\x58\x20.{32}",
+    rb"\xa4\x01\x03\x03\x39..\x20\x59(?:\x01\0.{256}|\x01\x80.{384}|\x02\0.{512})\x21\x43\x01\0\x01",
+)
+
+
 def _any(data: bytes, is_cut: bool) -> bool:
     return True  # the pattern itself is long enough
 
@@ -438,6 +453,8 @@ KINDS: tuple[tuple[str, re.Pattern[bytes], Check], ...] = tuple(
         ("sound or video", rb"\x1aE\xdf\xa3.{0,60}(?:webm|matroska)", _is_matroska),
         ("sound or video", rb"RIFF....(?:WAVE|AVI )", _is_riff),
         ("a certificate or key in DER", rb"\x30\x82..[\x02\x30]|\x30\x81.[\x02\x30]|\x30.[\x02\x30]", is_der),
+        ("a public key of COSE", rb"(?:%b)\Z" % b"|".join(_COSE), _any),
+        ("an attestation of a passkey", rb"\xa3cfmt", _is_attestation),
         ("a public key of OpenPGP", rb"\x99[\0-\x0f].\x04|\xc6[\xc0-\xdf].\x04", _is_openpgp),
         ("a geometry in EWKB", rb"[\0\x01]", is_geometry),
         ("a font", rb"wOF[F2]", _is_woff),

@@ -23,13 +23,18 @@ def _any(*patterns: str) -> re.Pattern[str]:
 _HEX = r"[\da-fA-F]"
 _BASE64 = r"[\w+/.-]"
 # Digests by name, with how many bytes they have.
-_DIGESTS = (
+DIGESTS = (
     ("md5", 16),
     ("sha-?1", 20),
     (r"sha-?(?:2-|3-|512-)?224", 28),
     (r"sha-?(?:2-|3-|512-)?256|blake2s\w*|blake3", 32),
     (r"sha-?(?:2-|3-)?384", 48),
     (r"sha-?(?:2-|3-)?512|blake2b?\w*", 64),
+)
+# Forsyth-Edwards notation, with or without whose turn it is
+_CHESS = (
+    r"(?:[pnbrqkPNBRQK1-8]{1,8}/){7}[pnbrqkPNBRQK1-8]{1,8}"
+    r"(?: [wb] (?:-|[A-HKQa-hkq]{1,4}) (?:-|[a-h][36])(?: \d+ \d+)?)?"
 )
 _EDX = r"[\w.~-]{1,37}"
 SIGNED = "signed by Django"
@@ -54,7 +59,7 @@ FORMS: tuple[tuple[str, re.Pattern[str]], ...] = (
         _any(
             *(
                 rf"(?i:{name})[:=-](?:{_HEX}{{{2 * size}}}|{_BASE64}{{{-(-4 * size // 3)}}}={{0,2}})"
-                for name, size in _DIGESTS
+                for name, size in DIGESTS
             )
         ),
     ),
@@ -74,6 +79,7 @@ FORMS: tuple[tuple[str, re.Pattern[str]], ...] = (
             rf"(?i:[23]{_HEX}{{3}}|f[cd]{_HEX}{{2}}|fe80|ff\d\d|0{{1,4}})?(?::{_HEX}{{0,4}}){{1,7}}(?:/\d+)?",
         ),
     ),
+    ("a chess position", _any(_CHESS)),
     ("a trace of W3C", _any(r"00-[\da-f]{32}-[\da-f]{16}-[\da-f]{2}")),
     ("an address of Ethereum", _any(r"0x[\da-fA-F]{40}")),
     ("a token of another service", _any(*service_tokens.TOKENS)),
@@ -141,6 +147,12 @@ def _is_pem(text: str) -> bool:
     return label in ("PGP PUBLIC KEY BLOCK", "PGP PRIVATE KEY BLOCK", "PGP SIGNATURE", "SSH SIGNATURE")
 
 
+def body_of(text: str) -> str:
+    """What is inside a PEM document of any one label; of another text, all of it."""
+    found = _PEM.match(text)
+    return found["body"].rpartition("\n\n")[2].strip() if found and "-----BEGIN" not in found["body"] else text
+
+
 def _cut(body: str) -> bytes:
     """The bytes of a text in base64 that was cut off."""
     joined = "".join(body.split())
@@ -150,7 +162,7 @@ def _cut(body: str) -> bytes:
 _SSH = re.compile(r"(?P<kind>ssh-\w+|ecdsa-[\w-]+|sk-[\w@.-]+) (?P<data>AAAA[\w+/]+={0,2})(?: .*)?")
 
 
-def _is_ssh(text: str) -> bool:
+def is_ssh(text: str) -> bool:
     """RFC 4253: the key's kind once more, and numbers, each after its length."""
     found = _SSH.fullmatch(text)
     data, place, parts = _unbase64(found["data"]) if found else b"", 0, []
@@ -194,7 +206,11 @@ _CHECKED: tuple[tuple[str, Callable[[str], bool]], ...] = (
     ("a blurhash", _is_blurhash),
     ("a public key on P-256", _is_point),
 )
-_OF_WORDS: tuple[tuple[str, Callable[[str], bool]], ...] = (("a PEM document", _is_pem), ("an SSH key", _is_ssh))
+_OF_WORDS: tuple[tuple[str, Callable[[str], bool]], ...] = (
+    ("a PEM document", _is_pem),
+    ("an SSH key", is_ssh),
+    ("a chess position", lambda text: bool(re.fullmatch(_CHESS, text))),
+)
 _TOOLKIT = r"[A-Za-z\d]{30}"  # generate_token of oauthlib
 _NO_HEX = r"(?=[\da-f]*[g-z])"  # as a text of other letters too can be only by chance
 # Columns of well-known packages that hold random texts by design, by table and column as their models name them, with
@@ -216,8 +232,20 @@ COLUMNS: Mapping[str, tuple[str, re.Pattern[str]]] = {
         "account_emailconfirmation.key": ("a confirmation key of django-allauth", rf"{_NO_HEX}[\da-z]{{64}}"),
         "social_auth_code.code": ("a code of python-social-auth", r"[\da-f]{32}"),
         "easy_thumbnails_source.storage_hash": ("a digest of easy-thumbnails", r"[\da-f]{32}"),
+        # Of documents, each member by its name
+        "mfa_authenticator.data.secret": ("a secret of django-allauth, unencrypted", r"[A-Z2-7]{32}"),
+        "mfa_authenticator.data.seed": ("a secret of django-allauth, unencrypted", r"[\da-f]{40}|[\da-f]{80}"),
         "axes_accessattempt.session_hash": ("a digest of django-axes", r"[\da-f]{64}"),
     }.items()
+}
+_OF_SENDGRID = ("an ID of another service", re.compile(r"[\w.=+/-]{16,120}"))
+_OF_FORMS = ("a token of Django against forged requests", re.compile(r"[A-Za-z\d]{32}(?:[A-Za-z\d]{32})?"))
+# Members of documents in any column, by names that only they have, in the same way.
+MEMBERS: Mapping[str, tuple[str, re.Pattern[str]]] = {
+    "sg_event_id": _OF_SENDGRID,
+    "sg_message_id": _OF_SENDGRID,
+    "csrfmiddlewaretoken": _OF_FORMS,
+    "csrftoken": _OF_FORMS,
 }
 # Columns of whatever another service gives, or a generator that the settings name. Some applications encrypt these by
 # hand, and what they store looks the same.

@@ -39,6 +39,7 @@ PACKAGES: Mapping[str, str] = {
     "autoslug": "a slug",
     "bitfield": "flags",
     "ckeditor": "rich text",
+    "cloudinary": "a picture",
     "colorfield": "a color",
     "django_countries": "a country",
     "django_enumfield": "an enumeration",

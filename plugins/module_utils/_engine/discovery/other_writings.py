@@ -15,11 +15,16 @@ from urllib.parse import unquote_to_bytes
 
 _PERCENT = re.compile(rb"(?:[^%\s]|%[\da-fA-F]{2})*%[\da-fA-F]{2}(?:[^%\s]|%[\da-fA-F]{2})*")
 _LIST = re.compile(r"\[(\s*-?\d{1,3}(?:\s*,\s*-?\d{1,3}){15,})\s*(?:\]|\Z)")  # a document may be cut off
+_INDEXED = re.compile(r'\{\s*"0"\s*:\s*\d{1,3}(?:\s*,\s*"\d+"\s*:\s*\d{1,3}){15,}\s*\}')  # as JSON has a Uint8Array
+_PLACED = re.compile(r'"(\d+)"\s*:\s*(\d+)')
 _URL = re.compile(rb"[a-zA-Z][\w+.-]{1,20}:/?/[^\s]+")
 _BETWEEN = re.compile(rb"[/?&=#;,]+")
 _PART = 38  # characters of 28 bytes in base64: a nonce of 12, and a tag of 16
 _FEWEST_SIGNED = 32  # numbers
 _LISTENED = 256  # numbers that tell whether a list has a rhythm
+_LOW, _HIGH = 40, 215  # 29 random bytes have one below and one above in 98 of 100 cases
+_CLIPPED = 0.1  # of numbers that are 0 or 255, as those of colors are: of random bytes 1 in 128
+_NOISE = 3  # deviations of what a short list has in common with itself
 _RHYTHM = 0.45  # of what a list has in common with itself, a few places on: 32 random numbers in one of ten cases
 
 
@@ -36,6 +41,10 @@ def number_lists(text: str) -> Iterator[bytes]:
             yield _of_signed(numbers)
         elif max(numbers) < 256:
             yield bytes(numbers)
+    for found in _INDEXED.finditer(text):
+        placed = {int(place): int(number) for place, number in _PLACED.findall(found[0])}
+        if [*placed] == [*range(len(placed))] and max(placed.values()) < 256:
+            yield bytes(placed.values())
 
 
 def _of_signed(numbers: Sequence[int]) -> bytes:
@@ -46,19 +55,28 @@ def _of_signed(numbers: Sequence[int]) -> bytes:
     if not (0.38 < far < 0.62 and 0.35 < negative < 0.65) or _has_rhythm(numbers[:_LISTENED]):
         return b""
     data = bytes(number & 255 for number in numbers)
-    return b"" if looks_listed_by_chance(data) else data
+    return b"" if _is_ordered_or_low(data) else data
 
 
-def _has_rhythm(numbers: Sequence[int]) -> bool:
+def _has_rhythm(numbers: Sequence[int], least: float = _RHYTHM) -> bool:
     """Whether numbers follow earlier ones, as samples of sound, of a sensor and of pairs do, and random ones do not."""
     power = sum(number * number for number in numbers)
     products = (sum(map(mul, numbers, numbers[lag:])) for lag in range(1, len(numbers) // 4 + 1))
-    return any(abs(product) > _RHYTHM * power for product in products)
+    return any(abs(product) > max(least, _RHYTHM) * power for product in products)
 
 
 def looks_listed_by_chance(data: bytes) -> bool:
-    """Whether a list is no ciphertext by its order or its sizes: one of IDs is sorted, and one of shares stays low."""
-    numbers = list(data)
+    """Whether a list is no ciphertext: its numbers are not spread over all bytes, or have an order or a rhythm."""
+    if min(data) > _LOW or max(data) < _HIGH or _is_ordered_or_low(data):
+        return True
+    clipped = sum(number in (0, 255) for number in data)
+    centered = [2 * number - 255 for number in data[:_LISTENED]]
+    return clipped > max(_CLIPPED * len(data), 2) or _has_rhythm(centered, _NOISE / len(centered) ** 0.5)
+
+
+def _is_ordered_or_low(listed: Sequence[int]) -> bool:
+    """Whether numbers are in an order or of a size that is not by chance: IDs are sorted, and shares stay low."""
+    numbers = list(listed)
     high = sum(number > 127 for number in numbers) / len(numbers)
     return numbers in (sorted(numbers), sorted(numbers, reverse=True)) or not 0.25 < high < 0.75
 
@@ -76,6 +94,7 @@ _SHORTEST = 16  # bytes
 _NUMBER = re.compile(r"[1-9]\d{35,}", re.ASCII)  # but for a few of the highest, the digits of so many bytes
 _RUN = re.compile(r"(\d)\1{3}")  # in one of 15 random numbers; in numbers that people make, zeros in front
 _NUMBERS = re.compile(r"[\[({]?\s*(\d{1,3}(?:(?:\s*[,;|]\s*|\s+|[.:-])\d{1,3}){15,})\s*[\])}]?", re.ASCII)
+_ADDRESSES = re.compile(r"\D?(?:\d+\.\d+\.\d+\.\d+(?:\s*[,;|\s-]\s*|\D?\Z))+")  # of IPv4
 _SIGNED = re.compile(r"[\[({]?\s*(-?\d{1,3}(?:(?:\s*[,;|]\s*|\s+)-?\d{1,3}){31,})\s*[\])}]?", re.ASCII)
 _PAIRS = re.compile(r"(?:[\da-f]{2}(?P<one>[ :,_-]))(?:[\da-f]{2}(?P=one)){14,}[\da-f]{2}", re.ASCII | re.IGNORECASE)
 _GROUPS = re.compile(r"[\da-f]{4,16}(?P<one>[ :_-])(?:[\da-f]{4,16}(?P=one))+[\da-f]{2,16}", re.ASCII | re.IGNORECASE)
@@ -97,9 +116,9 @@ def _of_number(text: str) -> bytes:
 def _of_numbers(text: str) -> bytes:
     found = _NUMBERS.fullmatch(text)
     numbers = [int(number) for number in re.findall(r"\d+", found[1])] if found else []
-    if not numbers or max(numbers) > 255 or looks_listed_by_chance(bytes(numbers)):
+    if not numbers or max(numbers) > 255 or _ADDRESSES.fullmatch(text):
         return b""
-    return bytes(numbers)
+    return b"" if looks_listed_by_chance(bytes(numbers)) else bytes(numbers)
 
 
 def _of_signed_numbers(text: str) -> bytes:

@@ -15,13 +15,28 @@ _BASE64 = r"[\w+/.-]"
 _BCRYPT = rf"\$2[abxy]?\$\d\d\${_CRYPT}{{53}}"
 _ARGON2 = rf"\$?argon2\w*\$(?:v=\d+\$)?[mtpkeyidat]+=[\w+/=,]+\${_BASE64}+\${_BASE64}+={{0,2}}"
 
+# A salt, which may be empty, and as much hex as the algorithm makes: also of djangorestframework-api-key, after the
+# beginning of the key.
+_HASHERS = "|".join(
+    rf"{name}\$[^$]{{0,32}}\${_HEX}{{{digits}}}"
+    for name, digits in (
+        ("(?:unsalted_)?md5", 32),
+        ("(?:unsalted_)?sha1", 40),
+        ("sha224", 56),
+        ("sha256", 64),
+        ("sha384", 96),
+        ("sha512", 128),
+    )
+)
+_KEY_ID = r"(?:[A-Za-z\d]{1,16}\.)?"
+
 PATTERNS = (
+    rf"{_KEY_ID}(?:{_HASHERS})",
     # django.contrib.auth.hashers, and a password that cannot be used
-    rf"pbkdf2_\w+\$\d+\$[^$]+\${_BASE64}{{27,86}}={{0,2}}",
-    rf"argon2\w*{_ARGON2}",
+    rf"{_KEY_ID}pbkdf2_\w+\$\d+\$[^$]+\${_BASE64}{{27,86}}={{0,2}}",
+    rf"{_KEY_ID}argon2\w*{_ARGON2}",
     rf"bcrypt\w*\${_BCRYPT}",
     rf"scrypt\$\d+\$[^$]+\$\d+\$\d+\${_BASE64}{{43,88}}={{0,2}}",
-    rf"(?:md5|unsalted_md5)\$[^$]*\${_HEX}{{32}}|(?:sha1|unsalted_sha1)\$[^$]*\${_HEX}{{40}}",
     rf"crypt\${_CRYPT}*\${_CRYPT}{{13}}",
     r"![A-Za-z0-9]{40}",
     # crypt(5), and what is written like it

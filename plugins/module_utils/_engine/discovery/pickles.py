@@ -23,7 +23,7 @@ def document(data: bytes, is_cut: bool = False) -> str:
         for operation, value, place in pickletools.genops(data):
             reached, is_whole = place or 0, operation.name == "STOP" and place == len(data) - 1
             if isinstance(value, (bytes, bytearray)):
-                value = _written(bytes(value))
+                value = written(bytes(value))
             elif not isinstance(value, str) or "UNICODE" not in operation.name:
                 continue
             parts.append(f"{json.dumps(name)}: {json.dumps(value)}")
@@ -35,7 +35,8 @@ def document(data: bytes, is_cut: bool = False) -> str:
     return f"{{{', '.join(parts)}}}"
 
 
-def _written(data: bytes) -> str:
+def written(data: bytes) -> str:
+    """Bytes as a text, or in hex if they are none."""
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError:

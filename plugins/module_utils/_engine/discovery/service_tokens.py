@@ -13,6 +13,7 @@ _BASE62 = r"[A-Za-z0-9]"
 TOKENS = (
     # Stripe: keys of 24 characters, later of 99 that begin with the account; secrets of webhooks, also of others
     rf"[spr]k_(?:live|test)_(?:{_BASE62}{{24}}|51{_BASE62}{{97}})",
+    rf"(?:pi|seti|src)_{_BASE62}{{24}}_secret_{_BASE62}{{24,27}}",
     r"whsec_[A-Za-z0-9+/]{32}(?:[A-Za-z0-9+/]{10,12}={0,2})?",
     rf"gh[opsur]_{_BASE62}{{36}}|github_pat_{_BASE62}{{22}}_{_BASE62}{{59}}",  # GitHub
     r"glpat-[\w-]{20}|glpat-[\w-]{27,300}\.[\da-z]{2}\.[\da-z]{9}",  # GitLab
@@ -39,6 +40,7 @@ IDS = (
     r"(?:acct|card|ch|cus|evt|in|pi|pm|po|price|prod|re|req|seti|si|src|sub|tok|txn)_"
     rf"(?:{_BASE62}{{14}}|{_BASE62}{{16}}|{_BASE62}{{24}})",
     rf"cs_(?:live|test)_[ab]1{_BASE62}{{50,62}}",
+    r"[A-Z]{1,8}[a-z]{0,2}_(?:k[gw]|l[AQ])DO[\w-]{5,100}",  # a node of GitHub: a list in MessagePack
     r"ChIJ[\w-]{23}",  # a place of Google
     r"Qm[1-9A-HJ-NP-Za-km-z]{44}|baf[a-z2-7]{56}",  # IPFS
     r"0[0-7][0-9A-HJKMNP-TV-Z]{24}",  # ULID

@@ -13,20 +13,22 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from . import python_literals, xml_text
 from .column_types import is_document
-from .known_forms import COLUMNS, GIVEN
+from .known_forms import COLUMNS, GIVEN, MEMBERS
 from .other_writings import looks_listed_by_chance, number_lists
 from .packed_values import document_in
-from .value_look import ENCODED, KNOWN_FORMAT, NOTHING, Look, Value, has_random_word, look_at
+from .value_look import ENCODED, KNOWN_FORMAT, NOTHING, Look, Value, has_random_word, is_mostly_random_words, look_at
 
 PLAIN, EXPLAINED, SPARSE, UNEXPLAINED = "plain", "explained", "sparse", "unexplained"
 ENOUGH = 2  # values that look random, of however many: hardly any plain one does by chance
 LIKE_CODE = "base85"  # one more of these: a line of source code can look so
+LISTED = "numbers of bytes"
 LIKE_ID, LONGEST_ID = "base32", 32  # and of so many characters only a share counts: 3 % of IDs in capitals are such
 SHARE = 0.2  # of a column's values that is enough, if they are fewer
 RULE = 0.5  # of a column's values that have a form which explains single values only: then it is what the column holds
 QUOTING = 0.7  # of a column's values with a random word: a program writes such a column, and not people
-FEWEST = 3  # values with a random word
+FEWEST = 3  # values with a random word; of fewer values, all must be such a word for the most part
 NAMES = "(name)"  # in place of a member's name: the names themselves
 
 
@@ -65,10 +67,19 @@ _OF_CONTENT = re.compile(
 )
 # These name an ID, which an application may encrypt, and what it then stores is longer.
 _SAYS_ID = re.compile(
-    r"(?<![a-z])(?:etag|commit|revision|tx_?id|tx)s?(?![a-z])|^(?:id|pk|oid)$|"
-    r"(?:^|_)(?:cache_key|session_key|trace_id|(?:device|push|apns)_token|message_id)$",
+    r"(?<![a-z])(?:e_?tag|sha|commit|revision|tx_?id|tx)s?(?![a-z])|^(?:id|pk|oid)$|"
+    r"(?:^|_)(?:cache_key|session_key|trace_id|(?:device|push|apns)_token|message_id|event_id|in_response_to|raw_?id|credential_id|tree_id)$",
 )
 IDS = (16, 20, 32)  # bytes of them: MD5, SHA-1, SHA-256, the token of a device
+_SAYS_ETAG = re.compile(r"(?:^|_)e_?tags?$")
+_ETAG = re.compile(r'(?:W/)?"?([\da-fA-F]{32,128})(?:-\d{1,5})?"?')  # RFC 9110, and how many parts a store got it in
+# Names of what a service sends, as long as its digests and signatures are: a warning stays.
+_SAYS_SENT: tuple[tuple[re.Pattern[str], tuple[int, ...]], ...] = (
+    (re.compile(r"^(?:before|after)$"), (20,)),  # a commit of Git
+    (re.compile(r"(?<![a-z])(?:signature(?:_value)?|modulus)$"), (256, 384, 512)),  # of RSA
+)
+# Names of numbers that may be any from 0 to 255: a warning stays.
+_SAYS_NUMBERS = re.compile(r"(?:^|_)(?:rgba?|colou?rs?|palettes?|pixels?|ids|order|order_list|samples|waveform)$")
 LONG_IDS = (48, 64)  # hardly any: a warning stays
 # These may name the text of which it is a digest, or another meaning of the word: a warning stays.
 _MAY_SAY_DIGEST = re.compile(
@@ -108,21 +119,16 @@ def _has_known_format(value: Any) -> bool:
 
 def _classify(values: Iterable[Any], place: str, documents: bool) -> Explanation:
     texts: list[Value] = [value if isinstance(value, str) else bytes(value) for value in values]
-    if place in COLUMNS:
-        what, form = COLUMNS[place]
-        texts = [text for text in texts if not (isinstance(text, str) and form.fullmatch(text))]
-        if not texts:
-            return Explanation(EXPLAINED, what)
-    inside = [text for text in texts if isinstance(text, str) and (documents or is_document(text))]
-    opened = [(text, document_in(text)) for text in texts if text not in inside]
+    what, texts = _other_than_known(texts, COLUMNS.get(place))
+    if what and not texts:
+        return Explanation(EXPLAINED, what)
+    written = [(text, _document_of(text, documents) if isinstance(text, str) else "") for text in texts]
+    inside = [document for _, document in written if document]
+    opened = [(text, document_in(text)) for text, document in written if not document]
     packed = [document for _, document in opened if document]
     verdicts = [_judge([text for text, document in opened if not document], place.rpartition(".")[2])]
-    verdicts += (
-        # Names of members are often IDs or digests: they count as such if they are as long.
-        replace(_judge(leaves, "id" if member == NAMES else member or place), member=member)
-        for member, leaves in _members([*inside, *packed])
-    )
-    verdicts.append(_judge_lists([*inside, *packed]))
+    verdicts += (_judge_member(leaves, place, member) for member, leaves in _members([*inside, *packed]))
+    verdicts.append(_judge_lists([*inside, *packed], place))
     if packed:
         verdicts.append(Explanation(EXPLAINED, ENCODED))
     for verdict in (UNEXPLAINED, SPARSE, EXPLAINED):
@@ -132,20 +138,50 @@ def _classify(values: Iterable[Any], place: str, documents: bool) -> Explanation
     return Explanation(PLAIN)
 
 
+def _document_of(text: str, is_one: bool) -> str:
+    """The document that a text is, in JSON or XML; empty if it is none."""
+    return text if is_one or is_document(text) or xml_text.is_document(text) else python_literals.document(text)
+
+
+def _other_than_known(values: list[Value], known: tuple[str, re.Pattern[str]] | None) -> tuple[str, list[Value]]:
+    """What a column or member of a well-known package or service holds, and the values that are not of that form."""
+    if known is None:
+        return "", values
+    what, form = known
+    return what, [value for value in values if not (isinstance(value, str) and form.fullmatch(value))]
+
+
+def _judge_member(values: list[Value], place: str, member: str) -> Explanation:
+    """The verdict on a member of the documents in a column."""
+    what, values = _other_than_known(values, COLUMNS.get(f"{place}.{member}") or MEMBERS.get(member))
+    if what and not values:
+        return Explanation(EXPLAINED, what, member)
+    # Names of members are often IDs or digests: they count as such if they are as long.
+    return replace(_judge(values, "id" if member == NAMES else member or place), member=member)
+
+
 def _judge(values: Sequence[Value], name: str) -> Explanation:
     """The verdict on values of one kind under one name."""
     filled = [value for value in values if value]
+    if _says(_SAYS_ETAG, name):
+        filled = [_bare_etag(value) for value in filled]
     looks = [look_at(value) for value in filled]
     is_rule = sum(bool(look.form) for look in looks) >= RULE * len(filled)
     random = [look for look in looks if look.is_unknown and (is_rule or not look.form)]
     if random:
         return _as_digest(random, name) or _judge_random(random, len(filled), name)
-    quoting = [value for value, look in zip(filled, looks) if look == NOTHING and has_random_word(value)]
-    if len(quoting) >= max(FEWEST, QUOTING * len(filled)):
+    is_random = has_random_word if len(filled) >= FEWEST else is_mostly_random_words
+    quoting = [value for value, look in zip(filled, looks) if look == NOTHING and is_random(value)]
+    if quoting and len(quoting) >= max(min(FEWEST, len(filled)), QUOTING * len(filled)):
         what = f"{len(quoting)} of {len(filled)} values have a word that looks like ciphertext"
         return Explanation(UNEXPLAINED, what, count=len(quoting))
     known = Counter(look.known or look.form for look in looks if look.known or look.form)
     return Explanation(EXPLAINED, known.most_common(1)[0][0]) if known else Explanation(PLAIN)
+
+
+def _bare_etag(value: Value) -> Value:
+    found = _ETAG.fullmatch(value) if isinstance(value, str) else None
+    return found[1] if found else value
 
 
 def _judge_random(random: Sequence[Look], count: int, name: str) -> Explanation:
@@ -154,6 +190,8 @@ def _judge_random(random: Sequence[Look], count: int, name: str) -> Explanation:
     likely = len(random) - sum(look.encoding == LIKE_ID and look.size <= LONGEST_ID for look in random)
     sure = likely - encodings[LIKE_CODE]
     is_enough = len(random) >= SHARE * count or likely >= ENOUGH + 1 or sure >= ENOUGH
+    if encoding == LISTED and _says(_SAYS_NUMBERS, name):
+        is_enough = False
     if sure and (KNOWN_FORMAT in encodings or _says(_SAYS_SECRET, name)):
         is_enough = True
     verdict = UNEXPLAINED if is_enough else SPARSE
@@ -162,13 +200,14 @@ def _judge_random(random: Sequence[Look], count: int, name: str) -> Explanation:
     )
 
 
-def _judge_lists(documents: Iterable[str]) -> Explanation:
+def _judge_lists(documents: Iterable[str], place: str) -> Explanation:
     """The verdict on lists of numbers in documents that may be bytes."""
     lists = [data for document in documents for data in number_lists(document)]
     random = [data for data in lists if data and look_at(data).is_unknown and not looks_listed_by_chance(data)]
     if not random:
         return Explanation(PLAIN)
-    verdict = UNEXPLAINED if len(random) >= min(ENOUGH, SHARE * len(lists)) else SPARSE
+    is_enough = len(random) >= min(ENOUGH, SHARE * len(lists)) and not _says(_SAYS_NUMBERS, place.rpartition(".")[2])
+    verdict = UNEXPLAINED if is_enough else SPARSE
     what = f"{len(random)} of {len(lists)} lists of byte numbers look like ciphertext"
     return Explanation(verdict, what, count=len(random))
 
@@ -176,7 +215,8 @@ def _judge_lists(documents: Iterable[str]) -> Explanation:
 def _as_digest(random: Sequence[Look], name: str) -> Explanation | None:
     """What fixed-length random values are, if their length and the name of their column say that they are digests."""
     (encoding, size), *others = {(look.encoding, look.size) for look in random}
-    lengths = (POINT,) if _says(_SAYS_POINT, name) else DIGESTS
+    sent = next((lengths for says, lengths in _SAYS_SENT if _says(says, name)), ())
+    lengths = (POINT,) if _says(_SAYS_POINT, name) else (*DIGESTS, *sent)
     length = next((length for length in lengths if _SIZES.get(encoding, int)(length) == size), 0)
     if others or not length:
         return None
@@ -188,7 +228,7 @@ def _as_digest(random: Sequence[Look], name: str) -> Explanation | None:
     ):
         what = f"a digest or random ID of {length} bytes"
         return Explanation(EXPLAINED, what, hashed=_says(_SAYS_DIGEST, name) and not _says(_OF_CONTENT, name))
-    if _says(_MAY_SAY_DIGEST, name) or (length in LONG_IDS and _says(_SAYS_ID, name)):
+    if length in sent or _says(_MAY_SAY_DIGEST, name) or (length in LONG_IDS and _says(_SAYS_ID, name)):
         what = f"as long as a digest of {length} bytes, and as ciphertext can be: {len(random)} of the values"
         return Explanation(SPARSE, what)
     return None
@@ -204,6 +244,10 @@ def _members(documents: Iterable[str]) -> Iterator[tuple[str, list[Value]]]:
     """The texts and long numbers of JSON documents by the name of the member that each is in. One may be cut off."""
     found: dict[str, list[Value]] = {}
     for document in documents:
+        if xml_text.is_document(document):
+            for member, text in xml_text.members(document):
+                found.setdefault(member, []).append(text)
+            continue
         name = ""
         for text, colon, number in _TEXT.findall(document):
             if colon:

@@ -25,8 +25,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Union
 
-from . import addresses, binary_forms, json_text, pickles, plain_text_look
-from .known_forms import DATA_URI, ENCRYPTED, UUID, WRITTEN_AS_UUID, form_of
+from . import addresses, binary_forms, json_text, pickles, plain_text_look, quoted_parts, sign_texts
+from .known_forms import DATA_URI, ENCRYPTED, UUID, WRITTEN_AS_UUID, body_of, form_of
 from .other_writings import WRITINGS, joined_groups, percent_decoded, url_parts
 from .packed_values import LONGEST, decompressed
 from .plain_text_look import CODES
@@ -171,7 +171,9 @@ def look_at(value: Value) -> Look:
         return Look(encoding=KNOWN_FORMAT)
     if form and explains:
         return Look(known=form)
-    look = _look_at_writing(text) or _look_at_encoding(text, len(value) >= LONGEST)
+    look = _look_at_writing(text) or _look_at_encoding(body_of(text), len(value) >= LONGEST)
+    if look.is_unknown and (known := sign_texts.kind_of(text, len(value) >= LONGEST)):
+        return Look(known=known)
     if not form or look.known:
         return look
     is_random = bool(look.encoding) and any(map(_is_random_part, _BETWEEN.split(text)))
@@ -192,6 +194,8 @@ def _look_at_encoding(text: str, is_cut: bool) -> Look:
         found = [run for run in runs.findall(packed) if is_random(run)]
         size = sum(map(len, found))
         if size * density >= SHORTEST and size >= WHOLE * len(packed):
+            if has_words and (rest := quoted_parts.without(packed)) != packed:
+                return _look_at_encoding(rest, is_cut)
             known = _known_inside(found[0], encoding, is_cut) if len(found) == 1 else ""
             return Look(known, encoding, len(packed.rstrip("=")) if size == len(packed) else 0)
     return NOTHING if has_words else _look_at_parts(packed, is_cut)
@@ -243,8 +247,20 @@ def _look_at_run(text: str, encoding: str) -> Look:
 
 
 def has_random_word(value: Value) -> bool:
-    """Whether a word of a text is random."""
+    """Whether a word of a text is random, and the text does not explain it."""
     text = value if isinstance(value, str) else value.decode("utf-8", "replace")
+    return _is_any_word_random(text) and _is_any_word_random(quoted_parts.without(text))
+
+
+def is_mostly_random_words(value: Value) -> bool:
+    """Whether random words, which the text does not explain, are most of it."""
+    text = value if isinstance(value, str) else value.decode("utf-8", "replace")
+    words = quoted_parts.without(text).split()
+    random = (word for word in words if len(word) >= _LEAST and look_at(word).is_unknown)
+    return sum(map(len, random)) >= WHOLE * len("".join(text.split()))
+
+
+def _is_any_word_random(text: str) -> bool:
     words = text.split()
     return len(words) > 1 and any(look_at(word).is_unknown for word in words if len(word) >= _LEAST)
 

@@ -247,6 +247,12 @@ def urlsafe(data: bytes) -> str:
     return base64.urlsafe_b64encode(data).decode()
 
 
+XML_ENCRYPTION = (
+    '<?xml version="1.0"?><xenc:EncryptedData xmlns:xenc="http://www.w3.org/2001/04/xmlenc#"'
+    ' Type="http://www.w3.org/2001/04/xmlenc#Content">'
+    '<xenc:EncryptionMethod Algorithm="http://www.w3.org/2001/04/xmlenc#aes256-cbc"/>'
+    "<xenc:CipherData><xenc:CipherValue>{}</xenc:CipherValue></xenc:CipherData></xenc:EncryptedData>"
+)
 # Ciphertext with the beginning, the end or the alphabet of something else: how a value is written, and how many of 300
 # single ones count as random. Of what counts only as a column, no single one does.
 DRESSES: dict[str, tuple[Callable[[], Any], float]] = {
@@ -310,6 +316,25 @@ DRESSES: dict[str, tuple[Callable[[], Any], float]] = {
     "base64 as Python shows it": (lambda: repr(base64.b64encode(sealed())), 0.93),
     "Latin-1": (lambda: sealed().replace(b"\0", b"\1").decode("latin-1"), 0.93),
     "a number in JSON": (lambda: json.dumps({"ct": int.from_bytes(sealed(), "big")}), 0.85),
+    # of Python, XML and JavaScript, and after names
+    "a tuple of bytes": (lambda: str((DRESSED.randbytes(12), sealed())), 0.97),
+    "a tuple of base64": (lambda: str((urlsafe(DRESSED.randbytes(12)), urlsafe(sealed()))), 0.93),
+    "a dict of bytes": (lambda: str({"nonce": DRESSED.randbytes(12), "data": sealed()}), 0.97),
+    "a dict of base64 as bytes": (lambda: str({"nonce": b"x", "data": base64.b64encode(sealed())}), 0.93),
+    "a list of bytes": (lambda: str([DRESSED.randbytes(16), sealed()]), 0.97),
+    "an element of XML": (lambda: f"<Sealed><CipherValue>{urlsafe(sealed())}</CipherValue></Sealed>", 0.93),
+    "XML Encryption": (lambda: XML_ENCRYPTION.format(base64.b64encode(sealed()).decode()), 0.93),
+    "an attribute of XML": (lambda: f'<card version="1" data="{urlsafe(sealed())}"><n>1</n></card>', 0.93),
+    "CDATA": (lambda: f"<card><![CDATA[{base64.b64encode(sealed()).decode()}]]></card>", 0.93),
+    "bytes of JavaScript": (lambda: json.dumps({str(n): byte for n, byte in enumerate(sealed())}), 0.9),
+    "after a word": (lambda: f"aesgcm {base64.b64encode(sealed()).decode()}", 0.93),
+    "after a word in braces": (lambda: f"{{cipher}} {base64.b64encode(sealed()).decode()}", 0.93),
+    "an IV and a text by their names": (
+        lambda: f"iv: {urlsafe(DRESSED.randbytes(16))} ct: {urlsafe(sealed())}", 0.93
+    ),
+    "a label of its own": (
+        lambda: f"-----BEGIN SEALED-----\n{base64.b64encode(sealed()).decode()}\n-----END SEALED-----", 0.93
+    ),
     "after a sentence": (lambda: TALE.format(f"2026-11-{DRESSED.randrange(10, 30)}", urlsafe(sealed())), 0),
 }  # fmt: skip
 

@@ -1,0 +1,54 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Random parts that a longer text explains: digests by their names, public keys of SSH, the
+signatures of mails, pictures and attachments.
+
+What a part holds is looked at where the text only says so: an attachment of no known kind stays.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+
+from . import binary_forms
+from .addresses import NAMED_BY_DIGEST
+from .known_forms import DIGESTS, is_ssh
+
+_HEX = r"[\da-fA-F]"
+_NAMED = re.compile(
+    r"(?<![\w+/-])(?:--hash=)?(?:"
+    + "|".join(
+        rf"(?i:{name})[ :=-]{{1,2}}(?:{_HEX}{{{2 * size}}}|[\w+/.-]{{{-(-4 * size // 3)}}}={{0,2}})"
+        for name, size in (*DIGESTS, ("commit", 20))
+    )
+    + r")(?![\w+/=])"
+)
+# RFC 6376 and 8617: headers of a mail that sign it, with the lines that they go on in
+_SIGNATURES = re.compile(
+    r"^(?:DKIM-Signature|ARC-[A-Za-z-]+|X-[\w-]+|Authentication-Results|Received|References|Message-ID):"
+    r"[^\n]*(?:\n[ \t][^\n]*)*",
+    re.MULTILINE | re.IGNORECASE,
+)
+_MAIL = re.compile(r"\s*(?:[A-Z][\w-]+:[^\n]*\n(?:[ \t][^\n]*\n)*){3}", re.ASCII)
+_LINES = re.compile(r"(?:^[A-Za-z\d+/]{60,}\r?\n)+(?:^[A-Za-z\d+/]*={0,2}\s*$)?", re.MULTILINE)
+_FILE = re.compile(rf"(?<![\w+-]){NAMED_BY_DIGEST}\b")
+_SSH = re.compile(r"(?:ssh-\w+|ecdsa-[\w-]+|sk-[\w@.-]+) AAAA[\w+/]+={0,2}")
+_DATA_URI = re.compile(r"data:[\w.+-]+/[\w.+-]+;base64,([A-Za-z\d+/]+={0,2})")
+
+
+def without(text: str) -> str:
+    """A text without the random parts that it explains."""
+    text = _FILE.sub("", _NAMED.sub("", text))
+    text = _DATA_URI.sub(lambda found: "" if _is_known(found[1]) else found[0], text)
+    text = _SSH.sub(lambda found: "" if is_ssh(found[0]) else found[0], text)
+    if not _MAIL.match(text):
+        return text
+    return _LINES.sub(lambda found: "" if _is_known(found[0]) else found[0], _SIGNATURES.sub("", text))
+
+
+def _is_known(encoded: str) -> bool:
+    """Whether base64, which may be cut off, is a file of a known kind, or a text."""
+    joined = "".join(encoded.split()).rstrip("=")
+    data = base64.b64decode(joined[: len(joined) // 4 * 4])
+    return bool(binary_forms.kind_of(data, True)) or data.isascii()
