@@ -737,3 +737,53 @@ def test_a_foreign_table_and_what_the_role_may_not_read_need_a_decision(database
             "RESET ROLE; DROP FOREIGN DATA WRAPPER nowhere CASCADE; DROP SCHEMA apart CASCADE; DROP OWNED BY plain;"
             " DROP ROLE plain"
         )
+
+
+@pytest.mark.parametrize(
+    "plain",
+    [
+        "'exports/customer_statement_' || lpad(n::text, 6, '0') || '/archive-of-the-year-2024-' || n || '.csv'",
+        "'media/' || substr(md5(n::text), 1, 2) || '/' || md5(n::text) || '.jpg'",
+        "'exports/' || md5(n::text)::uuid || '/report.csv'",
+    ],
+)
+@pytest.mark.parametrize("rows", [400, 6000, 150_000])
+def test_ciphertext_among_very_many_long_words_stops(
+    database: Database, keyring: Keyring, plain: str, rows: int
+) -> None:
+    """The samples are full of ordinary words: the few others are asked for."""
+    database.execute("CREATE TABLE secrets (id int PRIMARY KEY, path text)")
+    sealed = "CASE n %% 300 WHEN 7 THEN 'v1:' || encode(sha512(n::text::bytea), 'base64') ELSE {} END"
+    database.execute(f"INSERT INTO secrets SELECT n, {sealed.format(plain)} FROM generate_series(1, {rows}) AS n", ())
+    database.execute("ANALYZE secrets")
+    assert set(found(database, keyring)) == {"secrets.path"}
+
+
+def test_very_many_long_words_alone_stop_nothing(database: Database, keyring: Keyring) -> None:
+    database.execute("CREATE TABLE secrets (id int PRIMARY KEY, path text, upload text, token text)")
+    database.execute(
+        "INSERT INTO secrets SELECT n, 'exports/customer_statement_' || lpad(n::text, 6, '0') || '/archive-' || n,"
+        " 'uploads/2024/' || encode(sha256(n::text::bytea), 'hex') || '.pdf',"
+        " regexp_replace(md5(n::text), '^(.{8})(.{4}).(.{3}).(.{3})', '\\1-\\2-4\\3-a\\4-')"
+        " FROM generate_series(1, 6000) AS n"
+    )
+    assert found(database, keyring) == {}
+
+
+@pytest.mark.parametrize(
+    "sealed", [random_bytes(45).hex(), base64.b64encode(random_bytes(45)).decode(), [*random_bytes(45)]]
+)
+@pytest.mark.parametrize("sql_type", ["json", "jsonb"])
+def test_what_stands_late_in_a_document_is_judged(
+    database: Database, keyring: Keyring, sealed: Any, sql_type: str
+) -> None:
+    database.execute(f"CREATE TABLE secrets (id int PRIMARY KEY, a {sql_type}, b {sql_type})")
+    notes = [f'a note of "{number}" about https://example.org/articles/{number}' for number in range(1500)]
+    words = {"notes": notes, "slugs": [f"a-slug-of-several-words-{number}" for number in range(500)]}
+    late = {**words, "z_inside": {"card_number_under_our_key": sealed}}
+    for number in range(3):
+        row = (number, json.dumps(late), json.dumps({**words, "zz_sha256": random_bytes(32, number).hex()}))
+        database.execute("INSERT INTO secrets VALUES (%s, %s, %s)", row)
+    told = found(database, keyring)
+    assert set(told) == {"secrets.a"}
+    assert isinstance(sealed, list) or "of the member card_number_under_our_key" in told["secrets.a"]

@@ -40,6 +40,8 @@ KEEP_OR_FIT = "Take it out of O(keys) to keep its value, or give it a type, and 
 SHORTEST = value_look.SHORTEST  # bytes: shorter values are never judged
 # Regular expressions of PostgreSQL: a long word of an encoding, and a URL or UUID, which does not count.
 LONG_WORD = "[A-Za-z0-9+/_-]{20}"
+# Striking words that are ordinary in paths: a UUID, and a file that is named after its content.
+NAMED = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-|[0-9a-f]{32}[.][a-z]|/[0-9a-f]{2}/[0-9a-f]{30}"
 KNOWN_WORD = "^([a-z][a-z0-9+.-]*://|[0-9a-f]{8}-[0-9a-f]{4}-)"
 
 
@@ -185,15 +187,32 @@ def _build_sample_query(table: Table, column: Column, size: row_samples.Size) ->
     read, length = judged_types.expression(column)
     name = sql.Identifier("t", column.name)
     rows = row_samples.RowSource(
-        sql.SQL(f"t.tableoid, t.ctid, {read} AS value").format(column=name),
+        sql.SQL(f"t.tableoid, t.ctid, {judged_types.whole(column)} AS value").format(column=name),
         table.rows,
         sql.SQL(f"{length} >= {SHORTEST}").format(column=name),
     )
     parts = row_samples.parts(size, rows, SAMPLE, SAMPLE)
-    if column.type != "bytea":
-        candidates = rows._replace(where=_is_candidate(sql.SQL(read).format(column=name)))
-        parts += row_samples.parts(size, candidates, CANDIDATES, CANDIDATES)
-    return sql.SQL("ARRAY(SELECT value FROM ({}) AS of_each_row)").format(sql.SQL(" UNION ").join(parts))
+    if column.type == "bytea":
+        return sql.SQL("ARRAY(SELECT value FROM ({}) AS of_each_row)").format(sql.SQL(" UNION ").join(parts))
+    text = sql.SQL(read).format(column=name)
+    candidates = rows._replace(where=_is_candidate(text))
+    met, *more = row_samples.parts(size, candidates, CANDIDATES, CANDIDATES)
+    parts += [sql.SQL("SELECT * FROM met"), *more, _rare(size, candidates, text)]
+    query = "ARRAY(WITH met AS {} SELECT value FROM ({}) AS of_each_row)"
+    return sql.SQL(query).format(met, sql.SQL(" UNION ").join(parts))
+
+
+def _rare(size: row_samples.Size, candidates: row_samples.RowSource, text: sql.Composable) -> sql.Composable:
+    """SQL for striking candidates among many ordinary ones, such as paths: unless those that were met are all."""
+    is_striking = "(SELECT count(*) FROM met) = {most} AND {where} AND {text} ~ {striking} AND {text} !~* {named}"
+    where = sql.SQL(is_striking).format(
+        most=sql.Literal(CANDIDATES),
+        where=candidates.where,
+        text=text,
+        striking=sql.Literal(judged_types.STRIKING),
+        named=sql.Literal(NAMED),
+    )
+    return row_samples.rare(size, candidates._replace(where=where), CANDIDATES)
 
 
 def _is_candidate(read: sql.Composable) -> sql.Composable:

@@ -19,6 +19,11 @@ from .value_look import SHORTEST, Value
 
 LONGEST = 4096  # bytes or characters that are read of a value
 LONGEST_DOCUMENT = 20_000
+# A regular expression of PostgreSQL for what is striking in a word: its letters, capitals and digits change by chance.
+STRIKING = "(?:[a-z]{1,3}[A-Z0-9]{1,4}){4}|(?:[A-F]{1,3}[0-9]{1,4}){5}"
+# Of a longer document, such words of the rest with the names of their members, and its lists of numbers.
+LONGEST_REST, MOST_OF_REST = 250_000, 100
+_REST = rf"""(?:"[^"\\]*"\s*:\s*)?"[^"\\\s]*(?:{STRIKING})[^"\\\s]*"|\[[0-9, ]{{60,}}\]"""
 # Types that the engine does not write, and that may still hold ciphertext.
 UNWRITTEN = ("bytea[]", "json[]", "jsonb[]", "citext[]", "character[]", "name[]", "hstore", "xml", *UUIDS)
 CATEGORIES = ("S", "C", "V")  # of PostgreSQL: texts such as name and citext, composite types, bits
@@ -53,6 +58,19 @@ def expression(column: Column) -> tuple[str, str]:
     kind = KINDS.get(column.type)
     longest = LONGEST if kind and not isinstance(kind, (JsonCodec, ArrayCodec)) else LONGEST_DOCUMENT
     return f"left({{column}}::text, {longest})", "octet_length({column}::text)"
+
+
+def whole(column: Column) -> str:
+    """SQL for a value as it is read, and of a longer document also what may be ciphertext in the rest of it."""
+    read, _ = expression(column)
+    if not isinstance(KINDS.get(column.type), JsonCodec):
+        return read
+    rest = f"substr({{column}}::text, {LONGEST_DOCUMENT + 1}, {LONGEST_REST})"
+    pattern = _REST.replace("{", "{{").replace("}", "}}")
+    words = f"SELECT (regexp_matches({rest}, '{pattern}', 'g'))[1] AS word LIMIT {MOST_OF_REST}"
+    found = f"(SELECT string_agg(word, ', ') FROM ({words}) AS of_rest)"
+    is_long = f"octet_length({{column}}::text) > {LONGEST_DOCUMENT}"
+    return f"CASE WHEN {is_long} THEN concat({found}, ' ', {read}) ELSE {read} END"
 
 
 def large_objects(column: Column, rows: sql.Composable, most: int) -> sql.Composable:

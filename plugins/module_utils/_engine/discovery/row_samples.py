@@ -12,6 +12,7 @@ from typing import NamedTuple
 from ..postgres import sql
 
 LARGE = 2000  # rows from which a table is not read whole for that, but sampled, in about so many of them
+WHOLE = 100_000  # rows up to which all of a table is asked for what is rare, and of a larger one about so many
 LAST_PAGES = 40  # of a table, where new rows and new versions of old ones are
 # Rows as the server reckons (-1: it does not know), pages with those of partitions, and what kind of relation it is.
 SIZE = (
@@ -40,6 +41,14 @@ class RowSource(NamedTuple):
     chosen: sql.Composable
     source: sql.Composable
     where: sql.Composable
+
+
+def rare(size: Size, rows: RowSource, most: int) -> sql.Composable:
+    """SQL for so many of a few rows among very many, which no sample of all would have."""
+    share = min(WHOLE / size.rows, 1) if size.rows > 0 else 1
+    sample = f" TABLESAMPLE SYSTEM ({100 * share:.6f}) REPEATABLE (0)" if share < 1 else ""
+    query = f"(SELECT {{chosen}} FROM {{source}} AS t{sample} WHERE {{where}} LIMIT {most})"
+    return sql.SQL(query).format(**rows._asdict())
 
 
 def parts(size: Size, rows: RowSource, most: int, between: int) -> list[sql.Composable]:
