@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypedDict
 
+from ..application import sealing_code
 from ..application.key_uses import PlannedUse, Use
 from ..crypto.key_entry import KeyEntries, KeyEntry
 from ..crypto.keyring import Keyring
@@ -97,7 +98,8 @@ class _Judge:
         values = values if is_known else signed_values.without_kept(self.survey, values)
         is_document = isinstance(KINDS.get(column.type), JsonCodec)
         bare = values if is_known else signed_values.without_timed(values)
-        judged = unexplained.classify(bare, place, documents=is_document)
+        is_sealed = place in known_forms.GIVEN and sealing_code.is_there(table.names, column.name)
+        judged = unexplained.classify(bare, place, documents=is_document, is_sealed=is_sealed)
         is_explained = judged.verdict != unexplained.UNEXPLAINED
         # Sessions have a salt of their class.
         signed = None if sessions else signed_values.find_unproved(self.survey, values, is_explained=is_explained)

@@ -102,13 +102,14 @@ def _says(pattern: re.Pattern[str], name: str) -> bool:
     return bool(pattern.search(_CAMEL.sub("_", name).lower()))
 
 
-def classify(values: Sequence[Any], place: str, *, documents: bool = False) -> Explanation:
+def classify(values: Sequence[Any], place: str, *, documents: bool = False, is_sealed: bool = False) -> Explanation:
     """What a column holds, by values of it that are not null: texts, bytes, or the texts of JSON documents.
 
     ``place`` is its table and column, with a dot. In ``documents`` the members are judged by their names.
+    ``is_sealed`` says that code encrypts in this place what a service gives, which otherwise a warning is left of.
     """
     found = _classify(values, place, documents)
-    if found.verdict == UNEXPLAINED and place in GIVEN and not any(map(_has_known_format, values)):
+    if found.verdict == UNEXPLAINED and place in GIVEN and not is_sealed and not any(map(_has_known_format, values)):
         return replace(found, verdict=SPARSE)
     return found
 
