@@ -80,7 +80,7 @@ CASES: list[tuple[str, Callable[[Site], object], str, str]] = [
         "E_UNREADABLE",
         "1 value opens under no known key: restaurant_restaurant._email_encrypted:7",
     ),
-    ("plaintext", _plaintext, "E_PLAINTEXT", "1 value does not look encrypted: restaurant_restaurant._email_encrypted:7"),
+    ("plaintext", _plaintext, "E_PLAINTEXT", "does not look encrypted: restaurant_restaurant._email_encrypted:7"),
     ("no token anywhere", _no_token, "E_NO_TARGETS", "no column of"),
     (
         "a migration that was not run",

@@ -289,7 +289,7 @@ def _target(tally: Tally, unopened: Collection[str]) -> ColumnCounts:
     return {**counts, "classes": {_class(name, unopened): count for name, count in tally.classes.items()}}
 
 
-def _closed(column: Unopened, unopened: Collection[str]) -> Mapping[str, Any]:
+def _closed(column: Unopened, unopened: Collection[str]) -> ColumnCounts:
     """The counts of a column in which nothing opens: what a person has accepted is left alone."""
     left = column.values if column.is_accepted else 0
     classes = {_class("unreadable", unopened): column.values - left}

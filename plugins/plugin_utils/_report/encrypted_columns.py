@@ -100,7 +100,7 @@ class ColumnCensus:
         return [self._column(target, proved.get(name)) for name, target in {**first, **later}.items()]
 
     @property
-    def _first(self) -> dict[str, Target]:
+    def _first(self) -> dict[str, ColumnCounts]:
         return {_name(target): target for target in (self.first.targets if self.first else ())}
 
     def _column(self, target: ColumnCounts, proved: ColumnCounts | None) -> ColumnHistory:

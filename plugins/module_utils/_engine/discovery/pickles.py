@@ -36,7 +36,7 @@ def document(data: bytes, is_cut: bool = False) -> str:
 
 
 def written(data: bytes) -> str:
-    """Bytes as a text, or in hex if they are none."""
+    """Bytes as a text, or in hex if they are not UTF-8."""
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError:

@@ -24,7 +24,7 @@ _SMILES = re.compile(
 
 
 def kind_of(text: str, is_cut: bool) -> str:
-    """What a text is; empty if it is none of these."""
+    """What a text is; empty if it is something else."""
     if _is_route(text, is_cut):
         return "a route as an encoded polyline"
     if _SMILES.fullmatch(text) and _SIGNS.search(text) and text.count("(") == text.count(")"):

@@ -140,7 +140,7 @@ def _classify(values: Iterable[Any], place: str, documents: bool) -> Explanation
 
 
 def _document_of(text: str, is_one: bool) -> str:
-    """The document that a text is, in JSON or XML; empty if it is none."""
+    """The document that a text is, in JSON or XML; empty for any other text."""
     return text if is_one or is_document(text) or xml_text.is_document(text) else python_literals.document(text)
 
 
