@@ -96,7 +96,9 @@ class ColumnCensus:
     def columns(self) -> list[ColumnHistory]:
         """Those of the first census, and those that had their first value after it."""
         first, proved = self._first, {_name(target): target for target in self.proof.targets}
-        later = {name: {**target, "classes": {}} for name, target in proved.items() if name not in first}
+        later: dict[str, ColumnCounts] = {
+            name: {**target, "classes": {}} for name, target in proved.items() if name not in first
+        }
         return [self._column(target, proved.get(name)) for name, target in {**first, **later}.items()]
 
     @property
