@@ -851,6 +851,7 @@ def test_two_rows_of_a_composite_key_are_never_one(database: Database) -> None:
     key = {"derive": "sha256", "secret": "SECRET_KEY"}
     described = {"ecb": {"format": "aes_ecb", "key": key, "base64": True}}
     ring = Keyring(schemes.parse(described), {"current": OLD, "pending": NEW}, ApplicationSettings(lambda name: None))
+    database.execute(f"DROP TABLE IF EXISTS {catalog.JOURNAL}")  # of an earlier test
     database.execute("CREATE TABLE secrets (x text, y text, a text, PRIMARY KEY (x, y))")
     rows = [("a,b", "c"), ("a", "b,c"), ("a\\", ",b"), ("a\\,", "b")]
     assert len({catalog.row_name(row) for row in rows}) == 4

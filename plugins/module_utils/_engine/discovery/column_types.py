@@ -242,6 +242,11 @@ def _members_of(array: str) -> Iterator[tuple[str, re.Match[str]]]:
             yield bare, found
 
 
+def members(array: str) -> list[str]:
+    """The members of an array's text, which may be cut off."""
+    return [member for member, _ in _members_of(array)]
+
+
 def _as_member(text: str) -> str:
     """A member as PostgreSQL writes it: in a prepared rotation its text is compared."""
     return '"' + re.sub(r'(["\\])', r"\\\1", text) + '"' if _QUOTED.fullmatch(text) else text

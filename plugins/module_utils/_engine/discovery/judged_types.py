@@ -14,7 +14,7 @@ from collections.abc import Sequence
 
 from ..postgres import sql
 from ..postgres.catalog import BITS, LARGE_OBJECT, UUIDS, Column
-from .column_types import KINDS, ArrayCodec, JsonCodec
+from .column_types import KINDS, ArrayCodec, JsonCodec, members
 from .value_look import SHORTEST, Value
 
 LONGEST = 4096  # bytes or characters that are read of a value
@@ -86,16 +86,13 @@ def values(column: Column, read: Sequence[str]) -> list[Value]:
     if column.type in BITS:
         return [int(value, 2).to_bytes(-(-len(value) // 8), "big") for value in read]
     if column.type in UUIDS:
-        return [_of_uuid(member) for value in read for member in _members(value) if member not in ("", "NULL")]
+        parts = (part for value in read for part in value.strip("{}").split(","))
+        return [_of_uuid(part) for part in parts if part not in ("", "NULL")]
     if isinstance(KINDS.get(column.type), ArrayCodec):
-        return [member for value in read for member in _members(value)]
+        return [member for value in read for member in members(value)]
     if column.type in KINDS or column.category == "S":
         return list(read)
     return [_word(*found) for value in read for found in _WORDS.findall(value)]
-
-
-def _members(value: str) -> list[str]:
-    return value.strip("{}").replace('"', "").split(",")
 
 
 def _word(data: str, text: str) -> Value:

@@ -25,7 +25,17 @@ from ..postgres import catalog, sql
 from ..postgres.catalog import BITS, LARGE_OBJECT, UUIDS, Column, RowKey, Table, word
 from ..postgres.connection import Database, array
 from . import proposal, search_columns, signatures
-from .column_types import FERNETS, IN_TEXT, KINDS, SHORTEST, WRITTEN, ColumnCodec, JsonCodec, is_document
+from .column_types import (
+    FERNETS,
+    IN_TEXT,
+    KINDS,
+    SHORTEST,
+    WRITTEN,
+    ArrayCodec,
+    ColumnCodec,
+    JsonCodec,
+    is_document,
+)
 from .findings import Finding, Findings, refuse, unsettled
 from .nesting import bare, holding
 from .packed_values import unpacked
@@ -524,9 +534,11 @@ class Survey:
         return _FERNETS | markers | ({PAIR_BEGIN} if binary else set())
 
     def without_tokens(self, target: Target, value: Any) -> Any:
-        """A value of a target without its tokens: what else a document holds may be encrypted in another way."""
-        tokens = target.kind.tokens(value, self._keyring.schemes[target.scheme].marker)
-        return target.kind.put(value, tokens, [b""] * len(tokens))
+        """A value of a target, or a member of its array, without its tokens: what else there is in a document may be
+        encrypted in another way."""
+        kind = target.kind.member if isinstance(target.kind, ArrayCodec) else target.kind
+        tokens = kind.tokens(value, self._keyring.schemes[target.scheme].marker)
+        return kind.put(value, tokens, [b""] * len(tokens))
 
     def look_around(self) -> None:
         """What stands about the targets in the database's catalogue."""
