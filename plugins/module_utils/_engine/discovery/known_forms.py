@@ -80,6 +80,7 @@ FORMS: tuple[tuple[str, re.Pattern[str]], ...] = (
         ),
     ),
     ("a chess position", _any(_CHESS)),
+    ("a container image by its digest", _any(rf"[a-z\d./:_-]{{1,200}}@sha256:{_HEX}{{64}}")),
     ("a trace of W3C", _any(r"00-[\da-f]{32}-[\da-f]{16}-[\da-f]{2}")),
     ("an address of Ethereum", _any(r"0x[\da-fA-F]{40}")),
     ("a token of another service", _any(*service_tokens.TOKENS)),
@@ -206,10 +207,13 @@ _CHECKED: tuple[tuple[str, Callable[[str], bool]], ...] = (
     ("a blurhash", _is_blurhash),
     ("a public key on P-256", _is_point),
 )
+# RFC 6376 and 8617: names and values, among them an algorithm
+_DKIM = re.compile(r"(?=[^b]*a=(?:rsa|ed25519)-sha(?:1|256)\s*;)[a-z]{1,3}=[^;]*(?:;\s*[a-z]{1,3}=[^;]*)+;?\s*")
 _OF_WORDS: tuple[tuple[str, Callable[[str], bool]], ...] = (
     ("a PEM document", _is_pem),
     ("an SSH key", is_ssh),
     ("a chess position", lambda text: bool(re.fullmatch(_CHESS, text))),
+    ("a signature of a mail", lambda text: bool(_DKIM.fullmatch(text))),
 )
 _TOOLKIT = r"[A-Za-z\d]{30}"  # generate_token of oauthlib
 _NO_HEX = r"(?=[\da-f]*[g-z])"  # as a text of other letters too can be only by chance
@@ -244,6 +248,7 @@ _OF_FORMS = ("a token of Django against forged requests", re.compile(r"[A-Za-z\d
 MEMBERS: Mapping[str, tuple[str, re.Pattern[str]]] = {
     "sg_event_id": _OF_SENDGRID,
     "sg_message_id": _OF_SENDGRID,
+    "X-Gm-Message-State": ("what Gmail writes in a mail", re.compile(r"[\w+/=-]{16,400}")),
     "csrfmiddlewaretoken": _OF_FORMS,
     "csrftoken": _OF_FORMS,
 }

@@ -1,7 +1,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Random parts that a longer text explains: digests by their names, public keys of SSH, the
-signatures of mails, pictures and attachments.
+"""Random parts that a longer text explains: digests by their names, public keys of SSH, the signatures of mails,
+pictures and attachments.
 
 What a part holds is looked at where the text only says so: an attachment of no known kind stays.
 """
@@ -33,13 +33,19 @@ _SIGNATURES = re.compile(
 _MAIL = re.compile(r"\s*(?:[A-Z][\w-]+:[^\n]*\n(?:[ \t][^\n]*\n)*){3}", re.ASCII)
 _LINES = re.compile(r"(?:^[A-Za-z\d+/]{60,}\r?\n)+(?:^[A-Za-z\d+/]*={0,2}\s*$)?", re.MULTILINE)
 _FILE = re.compile(rf"(?<![\w+-]){NAMED_BY_DIGEST}\b")
+_SUM = re.compile(
+    r"^(?:[\da-f]{32}|[\da-f]{40}|[\da-f]{64}|[\da-f]{128})(?=[ \t]{1,2}\*?[\w./-]*[./][\w./-]+$)", re.MULTILINE
+)
+_NONCE = re.compile(r"'nonce-[\w+/=-]{16,64}'")  # of a policy on content
+_SIGNATURE = re.compile(r"-----BEGIN (?:PGP|SSH) SIGNATURE-----.*?(?:-----END|\Z)", re.DOTALL)
 _SSH = re.compile(r"(?:ssh-\w+|ecdsa-[\w-]+|sk-[\w@.-]+) AAAA[\w+/]+={0,2}")
 _DATA_URI = re.compile(r"data:[\w.+-]+/[\w.+-]+;base64,([A-Za-z\d+/]+={0,2})")
 
 
 def without(text: str) -> str:
     """A text without the random parts that it explains."""
-    text = _FILE.sub("", _NAMED.sub("", text))
+    for known in (_NAMED, _FILE, _SUM, _NONCE, _SIGNATURE):
+        text = known.sub("", text)
     text = _DATA_URI.sub(lambda found: "" if _is_known(found[1]) else found[0], text)
     text = _SSH.sub(lambda found: "" if is_ssh(found[0]) else found[0], text)
     if not _MAIL.match(text):

@@ -24,6 +24,7 @@ TOKENS = (
     rf"npm_{_BASE62}{{36}}",
     r"pypi-AgE(?:IcHlwaS5vcmc|NdGVzdC5weXBpLm9yZw)[\w-]{50,250}",
     r"AIza[\w-]{35}|GOCSPX-[\w-]{28}|ya29\.[\w-]{60,2000}|1//0[\w-]{60,200}",  # Google
+    r"google-site-verification=[\w-]{43}",
     r"(?:AKIA|ASIA)[A-Z2-7]{16}",  # Amazon
     r"SG\.[\w-]{22}\.[\w-]{43}",  # SendGrid
     r"sq0[a-z]{3}-(?:[\w-]{22}|[\w-]{43})|EAAA[\w-]{60}",  # Square

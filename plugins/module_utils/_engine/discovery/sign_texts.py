@@ -1,8 +1,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Texts of letters and signs that look random and have a grammar: routes as encoded polylines, molecules as SMILES.
+"""Texts of letters and signs that look random and have a grammar: encoded polylines, SMILES, and formulas in LaTeX.
 
-A text counts as one only if all of it is: a route must decode to places on earth that lie near each other.
+A text counts as one only if all of it is: a route must decode to places on earth that lie near each other. The commands
+of a formula are long enough.
 """
 
 from __future__ import annotations
@@ -17,6 +18,10 @@ _UNITS = (10**5, 10**6, 10**7)  # of a degree: Google, OSRM and Valhalla, and so
 _NORTH, _EAST = 90, 180
 _PAIR = 2
 _SIGNS = re.compile(r"[=#()\[\]]")  # of a molecule: hex has none
+_LATEX = re.compile(
+    r"\\(?:frac|sqrt|sum|prod|int|lim|cdot|times|left|right|begin|text|math[a-z]+|[aA]lpha|[bB]eta|[gG]amma|[dD]elta|"
+    r"theta|lambda|mu|pi|sigma|phi|omega|infty|partial|leq|geq|neq|approx)(?![a-z])"
+)
 _SMILES = re.compile(
     r"(?:Br?|Cl?|N|O|P|S|F|I|[bcnops]|[-=#$:/\\.()~*]|%?\d|"
     r"\[\d*(?:[A-Z][a-z]?|[bcnops]|se|as|\*)@{0,2}(?:H\d?)?(?:[+-]+\d*)?(?::\d+)?\])+"
@@ -24,12 +29,12 @@ _SMILES = re.compile(
 
 
 def kind_of(text: str, is_cut: bool) -> str:
-    """What a text is; empty if it is something else."""
+    """What a text is; empty if it has no such grammar."""
     if _is_route(text, is_cut):
         return "a route as an encoded polyline"
     if _SMILES.fullmatch(text) and _SIGNS.search(text) and text.count("(") == text.count(")"):
         return "a molecule in SMILES"
-    return ""
+    return "a formula in LaTeX" if _LATEX.search(text) else ""
 
 
 def _is_route(text: str, is_cut: bool) -> bool:

@@ -76,7 +76,7 @@ _ETAG = re.compile(r'(?:W/)?"?([\da-fA-F]{32,128})(?:-\d{1,5})?"?')  # RFC 9110,
 # Names of what a service sends, as long as its digests and signatures are: a warning stays.
 _SAYS_SENT: tuple[tuple[re.Pattern[str], tuple[int, ...]], ...] = (
     (re.compile(r"^(?:before|after)$"), (20,)),  # a commit of Git
-    (re.compile(r"(?<![a-z])(?:signature(?:_value)?|modulus)$"), (256, 384, 512)),  # of RSA
+    (re.compile(r"(?<![a-z])(?:signature(?:_value)?|modulus|sello\w*)$"), (256, 384, 512)),  # of RSA
 )
 # Names of numbers that may be any from 0 to 255: a warning stays.
 _SAYS_NUMBERS = re.compile(r"(?:^|_)(?:rgba?|colou?rs?|palettes?|pixels?|ids|order|order_list|samples|waveform)$")
@@ -140,7 +140,7 @@ def _classify(values: Iterable[Any], place: str, documents: bool) -> Explanation
 
 
 def _document_of(text: str, is_one: bool) -> str:
-    """The document that a text is, in JSON or XML; empty for any other text."""
+    """The document that a text is, in JSON or XML; empty if it is anything else."""
     return text if is_one or is_document(text) or xml_text.is_document(text) else python_literals.document(text)
 
 

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The texts of an XML document by the element or attribute that each is in. HTML, written by people, does not count."""
+"""The texts of an XML document by the element or attribute that each is in. HTML, which people write, is left out."""
 
 from __future__ import annotations
 

@@ -380,6 +380,31 @@ STORED: dict[str, tuple[str, Writer]] = {
         + base64.b64encode(b"\0\0\0\x0bssh-ed25519\0\0\0 " + chance.randbytes(32)).decode(),
     ),
     "settings after a word": ("a.value", lambda chance: f"Europe/Berlin default_{chance.randrange(99)}_of_the_shop"),
+    "images of containers": ("a.image", lambda chance: f"ghcr.io/org/app@sha256:{chance.randbytes(32).hex()}"),
+    "sums of files": (
+        "a.sums", lambda chance: "".join(f"{chance.randbytes(32).hex()}  file-{n}.tar.gz\n" for n in range(3))
+    ),
+    "heads of Git": ("a.log", lambda chance: f"{chance.randbytes(20).hex()}\trefs/heads/main"),
+    "policies on content": (
+        "a.header", lambda chance: f"default-src 'self'; script-src 'nonce-{urlsafe(chance, 16)}' https://example.org"
+    ),
+    "headers of mails": (
+        "a.headers",
+        lambda chance: json.dumps([
+            ["DKIM-Signature", f"v=1; a=rsa-sha256; d=example.org; bh={urlsafe(chance, 32)}; b={urlsafe(chance, 256)}"],
+            ["ARC-Seal", f"i=1; a=rsa-sha256; t=1700000000; b={urlsafe(chance, 256)}"],
+            ["Subject", "Lunch at noon"],
+        ]),
+    ),
+    "signed texts": (
+        "a.text",
+        lambda chance: "-----BEGIN PGP SIGNED MESSAGE-----\nHash: SHA256\n\nHello\n-----BEGIN PGP SIGNATURE-----\n\n"
+        + grouped(urlsafe(chance, 200), 64, "\n") + "\n-----END PGP SIGNATURE-----\n",
+    ),
+    "formulas": (
+        "a.text",
+        lambda chance: r"\frac{a_1+B}{C^{3}}\cdot\sqrt{X_{n}}=\sum_{k=0}^{N}" + of_letters(chance, "abcXYZ^_{}", 6),
+    ),
     "histograms": ("a.hours", lambda chance: json.dumps({str(n): chance.randrange(90) for n in range(24)})),
 }  # fmt: skip
 
