@@ -150,7 +150,7 @@ def _is_pem(text: str) -> bool:
 
 def body_of(text: str) -> str:
     """What is inside a PEM document of any one label; of another text, all of it."""
-    found = _PEM.match(text)
+    found = _PEM.match(text) if text.startswith("-----BEGIN") else None
     return found["body"].rpartition("\n\n")[2].strip() if found and "-----BEGIN" not in found["body"] else text
 
 

@@ -37,6 +37,7 @@ _SUM = re.compile(
     r"^(?:[\da-f]{32}|[\da-f]{40}|[\da-f]{64}|[\da-f]{128})(?=[ \t]{1,2}\*?[\w./-]*[./][\w./-]+$)", re.MULTILINE
 )
 _NONCE = re.compile(r"'nonce-[\w+/=-]{16,64}'")  # of a policy on content
+_COOKIE = re.compile(r"(?<!\w)(?:csrftoken|sessionid)=[A-Za-z\d]{32}(?:[A-Za-z\d]{32})?(?!\w)")  # of Django
 _SIGNATURE = re.compile(r"-----BEGIN (?:PGP|SSH) SIGNATURE-----.*?(?:-----END|\Z)", re.DOTALL)
 _SSH = re.compile(r"(?:ssh-\w+|ecdsa-[\w-]+|sk-[\w@.-]+) AAAA[\w+/]+={0,2}")
 _DATA_URI = re.compile(r"data:[\w.+-]+/[\w.+-]+;base64,([A-Za-z\d+/]+={0,2})")
@@ -44,7 +45,7 @@ _DATA_URI = re.compile(r"data:[\w.+-]+/[\w.+-]+;base64,([A-Za-z\d+/]+={0,2})")
 
 def without(text: str) -> str:
     """A text without the random parts that it explains."""
-    for known in (_NAMED, _FILE, _SUM, _NONCE, _SIGNATURE):
+    for known in (_NAMED, _FILE, _SUM, _NONCE, _COOKIE, _SIGNATURE):
         text = known.sub("", text)
     text = _DATA_URI.sub(lambda found: "" if _is_known(found[1]) else found[0], text)
     text = _SSH.sub(lambda found: "" if is_ssh(found[0]) else found[0], text)

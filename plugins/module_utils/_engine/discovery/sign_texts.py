@@ -20,7 +20,7 @@ _PAIR = 2
 _SIGNS = re.compile(r"[=#()\[\]]")  # of a molecule: hex has none
 _LATEX = re.compile(
     r"\\(?:frac|sqrt|sum|prod|int|lim|cdot|times|left|right|begin|text|math[a-z]+|[aA]lpha|[bB]eta|[gG]amma|[dD]elta|"
-    r"theta|lambda|mu|pi|sigma|phi|omega|infty|partial|leq|geq|neq|approx)(?![a-z])"
+    r"theta|lambda|sigma|phi|omega|infty|partial|approx)(?![a-z])"
 )
 _SMILES = re.compile(
     r"(?:Br?|Cl?|N|O|P|S|F|I|[bcnops]|[-=#$:/\\.()~*]|%?\d|"

@@ -405,6 +405,10 @@ STORED: dict[str, tuple[str, Writer]] = {
         "a.text",
         lambda chance: r"\frac{a_1+B}{C^{3}}\cdot\sqrt{X_{n}}=\sum_{k=0}^{N}" + of_letters(chance, "abcXYZ^_{}", 6),
     ),
+    "cookies": (
+        "a.header",
+        lambda chance: f"csrftoken={of_letters(chance, BASE62, 64)}; Path=/; SameSite=Lax",
+    ),
     "histograms": ("a.hours", lambda chance: json.dumps({str(n): chance.randrange(90) for n in range(24)})),
 }  # fmt: skip
 
