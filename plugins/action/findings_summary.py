@@ -33,6 +33,8 @@ CHECKS = {
     BACKUP: ("backup", "dumps"),
 }
 AFTER = {"plan": (ROTATE, ["--check"])}  # what is typed next if nothing was found, by playbook
+RESUME = "To finish the run that died, type {}"
+AGAIN = "Do what the table says of each, then type {}"
 LEFT = ("E_RECORD_UNSIGNED", "E_FENCED", "E_PREPARED_LEFT")  # by a run that died
 Outcomes = Sequence[Mapping[str, Any]]
 
@@ -48,23 +50,24 @@ class ActionModule(RecordAction):
             if options["playbook"] in AFTER:
                 lines.show([f"  next: {command(self.variables, *AFTER[options['playbook']])}"], "Findings")
             return {"changed": False, "msg": "; ".join(_said(outcomes))}
-        todo = self._next(options, failed)
+        died = self._died(options, failed)
+        todo = command(self.variables, died or options["playbook"])
         if len(failed) == 1:
             lines.show([f"  next: {todo}"], "Findings")
             return {"changed": False, "failed": True, **_error_of(failed[0], outcomes)}
-        lines.show([*checklist.table(items), f"  next: {todo}"], "Findings")
+        lines.show(list(checklist.table(items)), "Findings")
         codes = ", ".join(item.seen.partition(":")[0] for item in failed)
-        error = ChecksFailed(count=len(failed), codes=codes, command=todo)
+        error = ChecksFailed(count=len(failed), codes=codes, advice=(RESUME if died else AGAIN).format(todo))
         return {"changed": False, "failed": True, **error.as_result()}
 
-    def _next(self, options: TaskArguments, failed: Sequence[ChecklistItem]) -> str:
-        """What resumes a run that died; without one, the same checks, after what each finding says."""
+    def _died(self, options: TaskArguments, failed: Sequence[ChecklistItem]) -> str:
+        """The playbook that resumes a run that died; empty without one."""
         left_over = self.lease(options).left_over()
         if left_over:
             record = self.record({**options, "rotation_id": left_over})
             if any(item.seen.startswith(LEFT) for item in failed) or is_interrupted(record.decoded()):
-                return command(self.variables, read(record).act.direction or ROTATE)
-        return command(self.variables, options["playbook"])
+                return read(record).act.direction or ROTATE
+        return ""
 
 
 def _outcomes(look: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -93,7 +93,7 @@ class MonitorOverdue(RotationError):
     created: str
     due: str
     advice: str
-    problem = "the keys {key_id} of {created} were to be rotated by {due}"
+    problem = "the keys {key_id} ({created}) were due to be rotated by {due}"
     remedy = "{advice}"
 
 

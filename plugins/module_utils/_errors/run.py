@@ -180,9 +180,9 @@ class ChecksFailed(RotationError):
     code = "E_CHECKS_FAILED"
     count: int
     codes: str
-    command: str
+    advice: str
     problem = "{count:check|checks} failed, which the table above lists: {codes}"
-    remedy = "Type {command}"
+    remedy = "{advice}"
 
 
 class VersionCompromised(RotationError):

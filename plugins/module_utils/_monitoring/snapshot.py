@@ -377,8 +377,8 @@ def _rotation(
     in_rotation = params["looker"] == "rotation"  # it replaces what is overdue
     if known.get("due") and known["due"] <= time and not in_rotation:
         adopted, compromise = known.get("origin") == "adopted", known.get("why")
-        created = f"an age that nobody knows, adopted on {known['created'][:10]}," if adopted else known["created"]
-        created = f"{created} ({compromise})" if compromise else created
+        created = f"{'age not known, adopted' if adopted else 'created'} on {known['created'][:10]}"
+        created = f"{created}; {compromise}" if compromise else created
         longer = ", or set O(cryptoperiod_days) to what your policy says"
         longer = "" if compromise else longer  # that is over with its keys alone
         where = {"key_id": known["key_id"], "created": created, "due": known["due"]}

@@ -32,6 +32,7 @@ from .reader import StoredRecord, folders, look, names
 from .run_lease import Lease
 from .writer import FILE_NAME, REFUSED, SIGNERS, node
 
+OF_REFUSED = (" (the record of the runs that were refused, which nobody signs)", "")  # what it is, and how it is signed
 ENDS = (ROTATE, ROLLBACK, "retire")
 AFTER_END = (RunEvent, NotificationEvent)  # all that may follow the end of a run
 # What each kind of problem ends `python -m` with, and what it means; 2 is argparse's own.
@@ -76,8 +77,9 @@ class VerifiedRecord:
             return f"{self.rotation_id}: {'; '.join(problem.found for problem in self.problems)}"
         vouched = self.signed or not any(note.kind == "unchecked" for note in self.notes)
         seen = "whole" if vouched else "consistent, but nothing proves that it is complete"
-        whole = [f"{seen}, {counted(self.lines, 'line')}, {self.signed} of them signed"] if self.lines else []
-        return f"{self.rotation_id}: {'; '.join([*whole, *notes])}"
+        of, signed = OF_REFUSED if self.rotation_id == REFUSED else ("", f", {self.signed} of them signed")
+        whole = [f"{seen}, {counted(self.lines, 'line')}{signed}"] if self.lines else []
+        return f"{self.rotation_id}{of}: {'; '.join([*whole, *notes])}"
 
 
 @dataclass(frozen=True)

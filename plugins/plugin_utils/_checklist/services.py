@@ -26,6 +26,10 @@ _IN_WINDOW = "These tables are re-encrypted while the application is stopped, as
 _NO_MODE = "Leave key_rotation_mode out, or set key_rotation_method to direct."
 _STRANGERS = "Or stop those sessions before, and name what they belong to in key_rotation_services."
 _WITHOUT = "What it writes under the old keys is found and rotated; what it reads under new ones it cannot open."
+_REFUSED = (
+    "Until then what it writes to encrypted columns is refused, and its own log says why. If it keeps trying, the run "
+    "ends with E_STALE_WRITER and is rolled back. After the rotation it cannot read the values."
+)
 
 
 def runs(seen: Observations) -> ChecklistItem:
@@ -78,21 +82,18 @@ def sessions(seen: Observations) -> ChecklistItem:
     if commanded:  # nobody knows which processes are theirs
         theirs = f"It may be of {', '.join(commanded)}: by commands it is stopped anyway."
         todo = f"{theirs} What is of none, stop before, or list there."
-    return ChecklistItem("sessions", WARN, summary, f"{todo} {_WITHOUT}")
+    return ChecklistItem("sessions", WARN, summary, f"{todo} {_WITHOUT if _unfenced(seen) else _REFUSED}")
 
 
 def fence(seen: Observations) -> ChecklistItem:
     """No other session can write between stop and start, or nobody is there who would lose a value by it."""
     if not seen.facts:
         return unseen("fence")
-    off = seen.options["fence"] == "off"
-    why = (
-        ["key_rotation_fence is off"] if off else [each for facts in seen.facts.values() for each in facts["unfenced"]]
-    )
+    why = _unfenced(seen)
     if not why:
         return ChecklistItem("fence", OK, "no other session can write to an encrypted column between stop and start")
     reasons = f"other sessions can write between stop and start: {', '.join(dict.fromkeys(why))}"
-    _, unknown = _connected(seen)
+    off, (_, unknown) = seen.options["fence"] == "off", _connected(seen)
     silent = sorted({each["scheme"] for each in seen.census.get("targets", []) if swallows_errors(each["scheme"])})
     todo = _CLOSE[off]
     if not unknown or not silent:
@@ -101,6 +102,13 @@ def fence(seen: Observations) -> ChecklistItem:
     summary = f"{reasons}. {strangers} of no service that is stopped, and values of {', '.join(silent)} "
     summary += "read under other keys may be saved damaged, without an error"
     return ChecklistItem("fence", STOP if seen.production else WARN, summary, f"{todo} {_STRANGERS}")
+
+
+def _unfenced(seen: Observations) -> list[str]:
+    """Why other sessions can write between stop and start; empty if none can."""
+    if seen.options["fence"] == "off":
+        return ["key_rotation_fence is off"]
+    return [each for facts in seen.facts.values() for each in facts["unfenced"]]
 
 
 def mode(seen: Observations) -> ChecklistItem:

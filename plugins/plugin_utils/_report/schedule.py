@@ -87,7 +87,7 @@ def _due(facts: Facts, period: int) -> Due:
         stays = "it has not ended, though new keys are in use," if in_use else "the keys in use are those before,"
         return Due(ended, True, f"{stays} and the reason was {leaks[-1]}", compromised=True)
     if period and made and current.get("origin") == "adopted":
-        why = f"the age of the keys in use is not known: they were made by hand, and adopted on {made:%Y-%m-%d}"
+        why = f"the age of the keys in use is not known, as they were made by hand and adopted on {made:%Y-%m-%d}"
         return Due(ended, True, why)
     since = made or (ended if completed else None)
     not_new = "" if completed or in_use else ", which this one did not renew"

@@ -65,12 +65,12 @@ def _completed(rotation: RotationState, place: Place) -> Iterator[Item]:
 def _rolled_back(rotation: RotationState, place: Place) -> Iterator[Item]:
     due = place.next
     by = f", by {day(due.due)} at the latest, since the keys in use are as old as before" if due.due else ""
-    by = f" now: {due.due_why}" if due.due_now else by
+    by = f" now, because {due.due_why}" if due.due_now else by
     if rotation.not_running:
         start = "Fix why the application does not run, then start it with -e key_rotation_maintenance=off:"
         yield _item(start, rotation.commands.get("maintenance"))
-    mend = f"Fix what stopped the rotation, if something did, then start a new one{by}:"
-    yield _item(mend, rotation.commands.get("rotate"))
+    fix = "Fix what stopped the rotation, then begin" if rotation.failure or rotation.failed_task else "Begin"
+    yield _item(f"{fix} a new rotation{by}:", rotation.commands.get("rotate"))
 
 
 def _stopped(rotation: RotationState) -> Iterator[Item]:

@@ -193,7 +193,7 @@ def test_what_the_store_said_is_remembered_for_the_timer(params):
     seen = snapshot.take({**params, "rotation": {}, "looker": "timer"}, kept=True)
     adopted = {**overdue, "origin": "adopted", "created": "2025-03-04T00:00:00Z", "open": None}
     (found,) = snapshot.take({**params, "rotation": adopted}, kept=True)["findings"]
-    assert "of an age that nobody knows, adopted on 2025-03-04, were to be rotated by" in found["what"]
+    assert "(age not known, adopted on 2025-03-04) were due to be rotated by" in found["what"]
     assert codes(seen) == ["E_MONITOR_OVERDUE"], "what was open then may be closed by now"
     assert seen["findings"][0]["next"] == "ansible-playbook rotate.yml"
     assert seen["retire"] == [], "whether a version may go is asked where the store is"

@@ -434,6 +434,8 @@ def refuse(kept: Kept) -> Record:
 def test_a_run_that_was_refused_leaves_the_rest_whole_and_the_next_run_has_seen_it(kept):
     refused = refuse(kept)
     assert (kept.kinds(), kept.audited()) == ({}, 0)
+    told = str(kept.told()["refused"])
+    assert told == "refused (the record of the runs that were refused, which nobody signs): whole, 1 line"
     head = str(chain.head("refused", refused.text(), node()))
     record = Record(str(kept.folder), "r3")
     record.append("rotate", "intent", follows=kept.anchor, follows_refused=head)

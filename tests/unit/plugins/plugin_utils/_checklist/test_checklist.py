@@ -685,6 +685,16 @@ def service(phase: str, state: str, time: str) -> dict[str, Any]:
     return {"event": "application_services", "phase": phase, "asked": {"state": state}, "time": time}
 
 
+@pytest.mark.parametrize(
+    ("change", "refused"),
+    [(option(fence="auto"), True), (option(fence="off"), False), (fact(unfenced=["the role is no owner of t"]), False)],
+)
+def test_what_becomes_of_the_writes_of_a_stray_session_goes_by_the_fence(change, refused):
+    todo = item("sessions", both(session(process=None), change)).todo
+    assert ("ends with E_STALE_WRITER and is rolled back" in todo) is refused
+    assert ("What it writes under the old keys is found and rotated" in todo) is not refused
+
+
 def test_a_session_that_may_be_of_a_service_with_commands_is_not_told_to_be_listed():
     change = both(session(process=None), option(services=COMMANDS))
     assert f"It may be of {COMMANDS[0]['name']}: by commands" in item("sessions", change).todo

@@ -138,7 +138,7 @@ def test_new_keys_in_use_are_not_called_old_where_the_way_back_failed(play, reas
 @pytest.mark.parametrize(
     ("fields", "reason", "why"),
     [
-        ({"origin": "adopted"}, "cryptoperiod", "made by hand, and adopted on 2020-01-02"),
+        ({"origin": "adopted"}, "cryptoperiod", "is not known, as they were made by hand and adopted on 2020-01-02"),
         ({"origin": "generated"}, "compromise_known", "the reason was compromise_known"),
     ],
 )
@@ -156,7 +156,7 @@ def test_keys_of_unknown_age_and_compromised_ones_are_due_now(play, fields, reas
     for text in (*files(play), reminders.read_bytes().decode().replace("\r\n ", "").replace("\\", "")):
         assert why in text
         assert "365 days" not in text
-    assert ("then start a new one now: " in play.page()) is back
+    assert ("a new rotation now, because " in play.page()) is back
     report_files.write_index(str(Path(play.record.path).parent.parent))
     assert "is due <b>now</b>: " in (Path(play.record.path).parent.parent / "index.html").read_text()
     play.step("rotate", "intent", resumed=True).switched().proved()
@@ -174,7 +174,7 @@ def test_a_compromise_is_not_over_with_a_later_try_that_replaced_the_keys_neithe
     for text in files(later):
         assert "the reason was compromise_known, as r1 says" in text.replace("\\", "")
         assert "365 days" not in text
-    assert "then start a new one now: " in later.page()
+    assert "a new rotation now, because " in later.page()
     reminders = (Path(later.record.path).parent / "reminders.ics").read_bytes().decode().replace("\r\n ", "")
     assert "SUMMARY:Rotate the encryption keys now (" in reminders
     report_files.write_index(str(tmp_path))
@@ -327,7 +327,7 @@ def test_a_rotation_that_took_itself_back_was_approved_by_whom_the_rotation_was(
     told = play.rolled_back().told()
     assert (told.status, told.granted_by) == ("rolled back", "ada@example.org" if by_itself else "")
     page = play.page()
-    assert ("signed by ada@example.org" in page, ": the rollback" in page) == (by_itself, not by_itself)
+    assert ("signed by ada@example.org" in page, "of the rollback: " in page) == (by_itself, not by_itself)
     assert [act.granted_by for act in told.acts] == ["ada@example.org", ""]
 
 
