@@ -42,7 +42,7 @@ class ValuesNotRepaired(RotationError):
     problem = "{count:value was|values were} not repaired from the backup: {rows}"
     remedy = (
         "{advice}If the backup of another rotation has what this one has not, name it with -e O(id). Do not save the "
-        "values again before: an application that gives back what it cannot decrypt encrypts it a second time. If "
+        "values again before that: an application that gives back what it cannot decrypt encrypts it a second time. If "
         "nobody needs them, list them in O(leave_alone), and accept of each that no key will open it: O(settlements): "
         '{{"table.column:key": {{unreadable: "why"}}}}.'
     )
