@@ -4,11 +4,14 @@
 
 from __future__ import annotations
 
+import contextlib
+
 from ansible.utils.display import Display
 
+from ..module_utils._errors.approval import ReasonUnclear
 from ..module_utils._errors.base import BUT_THE_PLAN, NOTHING_CHANGED, RotationError
 from ..module_utils._options.rotation_options import ROTATION_CHECKLIST
-from ..module_utils._record.events import is_compromise
+from ..module_utils._record.events import is_compromise, is_unclear
 from ..plugin_utils._checklist import checklist, compromise
 from ..plugin_utils._checklist.checklist_file import write_checklist
 from ..plugin_utils._checklist.item import checklist_options
@@ -30,7 +33,7 @@ class ActionModule(RecordAction):
 
     def act(self, options: TaskArguments) -> TaskResult:
         if options["planned"]:
-            options = {**options, "compromised": is_compromise(options["reason"])}
+            options = {**options, "compromised": self._will_be_compromise(options)}
         seen = observe(self.log(options), options["rotation_id"], checklist_options(options))
         items = checklist.judge_items(seen, options["accept"], planned=options["planned"])
         if options["compromised"]:
@@ -55,3 +58,14 @@ class ActionModule(RecordAction):
         except RotationError as exc:
             result.update(failed=True, **exc.as_result())
         return result
+
+    def _will_be_compromise(self, options: TaskArguments) -> bool:
+        """Whether a rotation would be one because of a compromise: by its reason, or by the store. Raises
+        E_REASON_UNCLEAR."""
+        if is_unclear(options["reason"]):
+            raise ReasonUnclear(changed=BUT_THE_PLAN)
+        with contextlib.suppress(RotationError):  # which the items say
+            history = self.log(options).store.load()
+            if "current" in history.stages and history.stage(history.base).is_compromised:
+                return True
+        return is_compromise(options["reason"])

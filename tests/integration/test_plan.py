@@ -291,6 +291,9 @@ def test_the_plan_refuses_what_the_checklist_of_a_rotation_would(site: Site) -> 
     assert dict(re.findall(r"STOP  (\w+) +(E_\w+)", dry.text)) == stops, dry.text
     assert not (site.folder / "records/plan").exists()
     assert site.play("plan").code == 0
+    assert site.play("rotate").code == 0
+    again = site.play("plan")
+    assert again.code == 0, again.text
     leaked = {"key_rotation_reason": "compromise: a laptop", "key_rotation_sessions": "resign"}
     assert "E_SESSIONS_COMPROMISED" in site.play("plan", "-e", json.dumps(leaked)).text
 

@@ -361,8 +361,8 @@ ROTATE, ROLLBACK = "rotate", "rollback"
 COMPROMISE = re.compile(r"(?:^|[\W_])compromise", re.IGNORECASE)
 # "Yearly, keys not compromised", "in case of a compromise": what such a sentence means, no pattern can tell.
 _UNCLEAR = re.compile(
-    r"(?:\b(?:no|not|non|nor|never|without|if|unless|whether|in case|against|prevent\w*|avoid\w*)\b|n.t\b)"
-    r"[^.;]*?[\W_]compromise",
+    r"(?:\b(?:no|not|non|none|nor|nothing|nobody|never|cannot|hardly|zero|0|without|if|unless|whether|in case|against|"
+    r"prevent\w*|avoid\w*)\b|n['\u2019]t\b)[^.;:]*?[\W_]compromise",
     re.IGNORECASE,
 )
 

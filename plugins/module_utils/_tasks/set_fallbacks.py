@@ -69,7 +69,10 @@ def why_unread(params: TaskParams) -> str:
     if not _has_line(params):
         return NO_LINE
     line = editor.read(params["env_file"], [NAME], dialect=params["dialect"])[NAME]
-    if not {*_keys_of(line)} <= {*(django_project.setting(NAME) or ())}:
+    listed, found = (
+        {str(key).strip() for key in keys} for keys in (_keys_of(line), django_project.setting(NAME) or ())
+    )
+    if not listed <= found:
         return OTHER_LIST
     uses = key_uses.scan(params["project_dir"], [NAME], key_uses.installed_folders()).uses.get(NAME, [])
     return "" if any(use.is_of_variable for use in uses) else UNREAD

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from ...module_utils._errors.options import InvalidOption
 from ...module_utils._stores.history import ROLLED_BACK, History
 
+PLAN = "plan"  # what a plan has in place of a rotation
+
 
 @dataclass(frozen=True)
 class StageChoice:
@@ -20,7 +22,7 @@ class StageChoice:
 
     def values(self, history: History, names: Sequence[str], *, dry: bool) -> dict[str, str]:
         """The values of these settings. Empty where a dry run has none yet. Raises E_OPTION and E_STORE_*."""
-        if dry and self._is_unmade(history):
+        if dry and (self.rotation_id == PLAN or self._is_unmade(history)):
             return {}
         self._refuse_other_rotation(history)
         version = history.stage(self.stage)

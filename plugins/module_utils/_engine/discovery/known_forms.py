@@ -242,7 +242,7 @@ COLUMNS: Mapping[str, tuple[str, re.Pattern[str]]] = {
         "axes_accessattempt.session_hash": ("a digest of django-axes", r"[\da-f]{64}"),
     }.items()
 }
-_OF_SENDGRID = ("an ID of another service", re.compile(r"[\w.=+/-]{16,120}"))
+_OF_SENDGRID = ("an ID of another service", re.compile(r"[\w-]{22}={0,2}|[\w-]{11,30}={0,2}(?:\.[\w-]+={0,2}){2,8}"))
 _OF_FORMS = ("a token of Django against forged requests", re.compile(r"[A-Za-z\d]{32}(?:[A-Za-z\d]{32})?"))
 # Members of documents in any column, by names that only they have, in the same way.
 MEMBERS: Mapping[str, tuple[str, re.Pattern[str]]] = {

@@ -15,7 +15,7 @@ from urllib.parse import unquote_to_bytes
 
 _PERCENT = re.compile(rb"(?:[^%\s]|%[\da-fA-F]{2})*%[\da-fA-F]{2}(?:[^%\s]|%[\da-fA-F]{2})*")
 _LIST = re.compile(r"\[(\s*-?\d{1,3}(?:\s*,\s*-?\d{1,3}){15,})\s*(?:\]|\Z)")  # a document may be cut off
-_INDEXED = re.compile(r'\{\s*"0"\s*:\s*\d{1,3}(?:\s*,\s*"\d+"\s*:\s*\d{1,3}){15,}\s*\}')  # as JSON has a Uint8Array
+_INDEXED = re.compile(r'\{\s*"0"\s*:\s*\d{1,3}(?:\s*,\s*"\d+"\s*:\s*\d{1,3}){27,}\s*\}')  # as JSON has a Uint8Array
 _PLACED = re.compile(r'"(\d+)"\s*:\s*(\d+)')
 _URL = re.compile(rb"[a-zA-Z][\w+.-]{1,20}:/?/[^\s]+")
 _BETWEEN = re.compile(rb"[/?&=#;,]+")

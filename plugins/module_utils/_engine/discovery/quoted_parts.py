@@ -26,11 +26,14 @@ _NAMED = re.compile(
 )
 # RFC 6376 and 8617: headers of a mail that sign it, with the lines that they go on in
 _SIGNATURES = re.compile(
-    r"^(?:DKIM-Signature|ARC-[A-Za-z-]+|X-[\w-]+|Authentication-Results|Received|References|Message-ID):"
+    r"^(?:DKIM-Signature|ARC-[A-Za-z-]+|Authentication-Results|Received|References|Message-ID|"
+    r"X-(?:Gm-|Google-|MS-|Microsoft-|Forefront-|SG-|SES-|Mailgun-|Spam-|Received|Mailer|Originating)[\w-]*):"
     r"[^\n]*(?:\n[ \t][^\n]*)*",
     re.MULTILINE | re.IGNORECASE,
 )
 _MAIL = re.compile(r"\s*(?:[A-Z][\w-]+:[^\n]*\n(?:[ \t][^\n]*\n)*){3}", re.ASCII)
+_OF_MAIL = re.compile(r"^(?:From|Date|Message-ID|Received|DKIM-Signature|MIME-Version):", re.MULTILINE | re.IGNORECASE)
+_LEAST = 2  # of these, which every mail has
 _LINES = re.compile(r"(?:^[A-Za-z\d+/]{60,}\r?\n)+(?:^[A-Za-z\d+/]*={0,2}\s*$)?", re.MULTILINE)
 _FILE = re.compile(rf"(?<![\w+-]){NAMED_BY_DIGEST}\b")
 _SUM = re.compile(
@@ -49,7 +52,7 @@ def without(text: str) -> str:
         text = known.sub("", text)
     text = _DATA_URI.sub(lambda found: "" if _is_known(found[1]) else found[0], text)
     text = _SSH.sub(lambda found: "" if is_ssh(found[0]) else found[0], text)
-    if not _MAIL.match(text):
+    if not _MAIL.match(text) or len(set(_OF_MAIL.findall(text))) < _LEAST:
         return text
     return _LINES.sub(lambda found: "" if _is_known(found[0]) else found[0], _SIGNATURES.sub("", text))
 

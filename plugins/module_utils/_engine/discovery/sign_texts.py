@@ -32,9 +32,14 @@ def kind_of(text: str, is_cut: bool) -> str:
     """What a text is; empty if it has no such grammar."""
     if _is_route(text, is_cut):
         return "a route as an encoded polyline"
-    if _SMILES.fullmatch(text) and _SIGNS.search(text) and text.count("(") == text.count(")"):
+    if _SMILES.fullmatch(text) and _is_molecule(text):
         return "a molecule in SMILES"
     return "a formula in LaTeX" if _LATEX.search(text) else ""
+
+
+def _is_molecule(text: str) -> bool:
+    """Whether it has atoms, and signs that no code in hex has."""
+    return bool(re.search("[A-Za-z]", text) and _SIGNS.search(text)) and text.count("(") == text.count(")")
 
 
 def _is_route(text: str, is_cut: bool) -> bool:

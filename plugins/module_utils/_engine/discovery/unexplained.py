@@ -68,7 +68,7 @@ _OF_CONTENT = re.compile(
 # These name an ID, which an application may encrypt, and what it then stores is longer.
 _SAYS_ID = re.compile(
     r"(?<![a-z])(?:e_?tag|sha|commit|revision|tx_?id|tx)s?(?![a-z])|^(?:id|pk|oid)$|"
-    r"(?:^|_)(?:cache_key|session_key|trace_id|(?:device|push|apns)_token|message_id|event_id|in_response_to|raw_?id|credential_id|tree_id)$",
+    r"(?:^|_)(?:cache_key|session_key|trace_id|(?:device|push|apns)_token|message_id|event_id|in_response_to|tree_id)$",
 )
 IDS = (16, 20, 32)  # bytes of them: MD5, SHA-1, SHA-256, the token of a device
 _SAYS_ETAG = re.compile(r"(?:^|_)e_?tags?$")
@@ -84,7 +84,7 @@ LONG_IDS = (48, 64)  # hardly any: a warning stays
 # These may name the text of which it is a digest, or another meaning of the word: a warning stays.
 _MAY_SAY_DIGEST = re.compile(
     r"(?<![a-z])(?:signature|nonce|search|lookup|serial)(?:es|ed|s)?(?![a-z])|"
-    r"(?:^|_)(?:oid|sid|idx|index|version|serial_number|auth)$",
+    r"(?:^|_)(?:oid|sid|idx|index|version|serial_number|auth|raw_?id|credential_id)$",
 )
 _SAYS_UUID = re.compile(r"[ug]uids?(?![a-z])")
 # Of a single random value among plain ones, the name of its column decides: one secret in a table of settings.
@@ -149,7 +149,8 @@ def _other_than_known(values: list[Value], known: tuple[str, re.Pattern[str]] | 
     if known is None:
         return "", values
     what, form = known
-    return what, [value for value in values if not (isinstance(value, str) and form.fullmatch(value))]
+    explained = (isinstance(each, str) and form.fullmatch(each) and not _has_known_format(each) for each in values)
+    return what, [value for value, is_explained in zip(values, explained) if not is_explained]
 
 
 def _judge_member(values: list[Value], place: str, member: str) -> Explanation:

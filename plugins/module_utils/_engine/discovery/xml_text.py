@@ -17,6 +17,7 @@ _HTML = re.compile(
 _ELEMENT = re.compile(r"<([A-Za-z_][\w:.-]*)([^<>]*)>([^<]*)")
 _ATTRIBUTE = re.compile(r"""([\w:.-]+)\s*=\s*(?:"([^"]*)"|'([^']*)')""")
 
+_REST = re.compile(r"</[^<>]*>([^<]*)|<!--(.*?)-->", re.DOTALL)  # what stands after an element, and comments
 _ID_PREFIX = re.compile(r"^#?[A-Z]*_(?=[\da-f-]+$)")  # an ID of XML begins with no digit: _9f86, ID_9f86, ONELOGIN_9f86
 
 
@@ -27,7 +28,11 @@ def is_document(text: str) -> bool:
 
 def members(text: str) -> Iterator[tuple[str, str]]:
     """Each name, without its namespace, and its text, without the blanks around it."""
-    for tag, attributes, inside in _ELEMENT.findall(text.replace("<![CDATA[", "").replace("]]>", "")):
+    text = text.replace("<![CDATA[", "").replace("]]>", "")
+    for after, comment in _REST.findall(text):
+        if rest := html.unescape(after or comment).strip():
+            yield "", rest
+    for tag, attributes, inside in _ELEMENT.findall(text):
         for name, double, single in _ATTRIBUTE.findall(attributes):
             yield _bare(name), _ID_PREFIX.sub("", html.unescape(double or single))
         if inside := html.unescape(inside).strip():

@@ -66,7 +66,7 @@ COUNTS: tuple[Literal["read", "failed", "tokens"], ...] = ("read", "failed", "to
 
 
 class ReadingPair(NamedTuple):
-    """A reading as it was and as it is, and how many rows another process has written of what it reads: also of what is
+    """A reading as it was and as it is, and how many rows another process has written of what it reads. It also wrote
     ``elsewhere``, where what code makes of columns may come from."""
 
     old: AttributeReading
@@ -177,8 +177,8 @@ def changed(before: ApplicationPicture, after: ApplicationPicture, meanwhile: Me
     """The attributes of which as many values are read as before, and others, although nobody wrote in between."""
     return [
         new["name"]
-        for old, new, written, _ in _pairs(before, after, meanwhile)
-        if not written and all(old[count] == new[count] for count in COUNTS) and not _same(old, new)
+        for old, new, written, elsewhere in _pairs(before, after, meanwhile)
+        if not (written or elsewhere) and all(old[count] == new[count] for count in COUNTS) and not _same(old, new)
     ]
 
 
@@ -300,7 +300,8 @@ def _pairs(before: ApplicationPicture, after: ApplicationPicture, meanwhile: Mea
         old = was.get(_place(new), new)
         own = sum(sum(meanwhile.get(table, {}).values()) for table in new.get("tables", [new["table"]]))
         if anywhere and not new.get("bare"):  # its code may count the orders of a customer
-            yield ReadingPair(old, new, max(own, anywhere), elsewhere=True)
+            # Of its own columns no fewer values are read: what was written elsewhere is in the values only.
+            yield ReadingPair(old, new, own if new["columns"] else max(own, anywhere), elsewhere=True)
         elif _in_parts(old, new):
             yield ReadingPair(old, new, sum(one[:8] != other[:8] for one, other in zip(old["parts"], new["parts"])))
         else:
@@ -344,7 +345,7 @@ def _as_well(pair: ReadingPair, wavering: bool) -> bool:
         return new["failed"] <= old["failed"] and new["tokens"] <= old["tokens"]
     if wavering:
         return bool(no_worse)
-    if not written:
+    if not (written or elsewhere):
         return all(old[count] == new[count] for count in COUNTS) and _same(old, new)
     return bool(no_worse and new["read"] >= old["read"] - written)
 

@@ -178,6 +178,9 @@ def test_while_the_application_serves_what_code_makes_of_columns_may_be_of_any_t
     for worse in ({"failed": 1}, {"tokens": 1}):
         with pytest.raises(RotationError, match="E_APPLICATION_READS"):
             model_reading.refuse_worse(before, picture(readings=[{**made, **other, **worse}]), SERVED)
+    if made is CARD:  # a property that reads nothing where it cannot decrypt
+        with pytest.raises(RotationError, match="E_APPLICATION_READS"):
+            model_reading.refuse_worse(before, picture(readings=[{**made, **other, "read": 0}]), SERVED)
     for meanwhile in ({}, {"order": SERVED["order"]}):
         with pytest.raises(RotationError, match="E_APPLICATION_READS"):
             model_reading.refuse_worse(before, after, meanwhile)
