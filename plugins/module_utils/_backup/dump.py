@@ -85,7 +85,7 @@ class Backup:
         return max(self.all(), key=lambda one: one.worth, default=None)
 
     def new_name(self, begun: str) -> str:
-        """The name of a manifest that overwrites none: the first one of a rotation is of before its first write."""
+        """The name of a manifest that overwrites no other: the first of a rotation is from before its first write."""
         return f"{self.name}.{re.sub('[-:]', '', begun)}" if self.all() else self.name
 
     def path(self, described: Manifest) -> str:
@@ -179,9 +179,9 @@ class Backup:
 
     @contextlib.contextmanager
     def proving(self, described: Manifest, *, written: bool) -> Iterator[None]:
-        """The block proves a backup: then those before it go, and else it goes itself, where there is another.
+        """The block proves a backup: then those before it go. If it fails, this one goes, if there is another.
 
-        Where rows may have been ``written`` under new keys the first one stays: no other is of before that. So do those
+        If rows may have been ``written`` under new keys, the first one stays: no other is from before that. So do those
         of another engine, which are not here.
         """
         older = [one for one in self.all() if one.name != described.name and one.is_dump]

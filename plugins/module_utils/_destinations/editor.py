@@ -71,7 +71,7 @@ OTHERS = stat.S_IRWXO | stat.S_IWGRP  # the rights that make a mode too loose: m
 
 @dataclass(frozen=True)
 class Assignment:
-    """One line that sets a name: where its value lies and how it is quoted. ``value`` never shows in a repr."""
+    """One line that sets a name: where its value is and how it is quoted. ``value`` never shows in a repr."""
 
     name: str
     line: int

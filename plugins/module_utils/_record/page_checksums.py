@@ -3,7 +3,7 @@
 """What the pages of the records were when they were made: their SHA-256, as ``sha256sum`` writes and checks them.
 
 They are in one file next to the records, signed with the store's key as the records are. The record of which a page was
-made has its sum there too: pages of before its last run cannot be put back with the sums of then.
+made has its sum there too: pages from before its last run cannot be put back with their sums.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class PageChecksums:
         elif names[0] not in self.of and _sum(self.folder, names[0]):
             yield Problem("unchecked", f"nobody has written down what its page was: {SUMS} does not name it")
         elif names[0] in self.of and not self._made_of(rotation_id, lines, ended):
-            yield Problem("page", "its page is of before the end of its last run")
+            yield Problem("page", "its page is from before the end of its last run")
         for name in names:
             yield from self.changed(name)
 

@@ -279,7 +279,7 @@ def _signature(record: StoredRecord, known: bool, trusted: Mapping[str, str]) ->
     if trusted and record.key not in trusted:
         yield Problem("signature", f"it is signed by {signer}, a key that nobody has named")
     elif record.key != " ".join((record.signers or "").split()[2:4]):
-        yield Problem("signature", f"it is signed by another key than {SIGNERS} beside it names")
+        yield Problem("signature", f"it is signed by another key than {SIGNERS} next to it names")
     elif not trusted:
         yield Problem("unchecked", f"the signature is of {signer}, and no key was given to hold that against")
     elif trusted[record.key]:

@@ -141,7 +141,7 @@ def origin(processes: Mapping[int, Process], process: Process) -> Process:
     """The process that was started as the program that this one runs, or the last of those forked from it.
 
     A worker that was only forked has the memory of its parent, settings and all, and counts from its parent's start.
-    Where what it was forked from is gone, another process is its parent now, whose program lies elsewhere in memory.
+    Where what it was forked from is gone, another process is its parent now, whose program is elsewhere in memory.
     """
     while process.forked:
         parent = processes.get(process.parent)

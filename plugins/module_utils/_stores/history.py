@@ -349,7 +349,7 @@ class History:
         return next((version for version in later_ones if version.outcome == COMPLETED), self.stage("current"))
 
     def destroy(self, key_id: str, *, compromised: bool) -> Version:
-        """The values of a version are gone for good; all else of it stays. Raises E_VERSION_*."""
+        """The values of a version are gone for good; the rest of it stays. Raises E_VERSION_*."""
         version = self.version(key_id)
         stage = next((stage for stage in ("current", "pending") if self.stages.get(stage) == key_id), None)
         if stage:

@@ -37,7 +37,7 @@ MOST_SECONDS = 3600
 # What versions of OpenSSL say of an answer without TLS, such as one of plain HTTP.
 NO_TLS = ("wrong version number", "record layer failure")
 ASIDE = "New values lie in the store under this rotation, where the same command finds them again; nothing uses them."
-SIGNING = "record signing"  # where the signing key lies among the values: no rotation's id has a blank
+SIGNING = "record signing"  # where the signing key is among the values: no rotation's id has a blank
 UNSURE = ("E_STORE_DOWN", "E_STORE_CONFLICT")  # a conflict may be with our own write, that came late
 
 

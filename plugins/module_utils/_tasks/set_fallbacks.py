@@ -17,7 +17,7 @@ NO_LINE = f"the env file has no line {NAME}="
 COMMA = "SECRET_KEY has a comma, and cannot be in a comma-separated list"
 UNREAD = f"no code of the project reads the variable {NAME}"
 OTHER_LIST = f"its setting {NAME} does not have the keys that the env file lists there, separated by commas"
-NOT_SET = f"the application, as it starts now, has not the old key in its setting {NAME}"
+NOT_SET = f"the application, as it starts now, does not have the old key in its setting {NAME}"
 
 
 def set_fallbacks(task: HostTask) -> ModuleResult:

@@ -95,7 +95,7 @@ def estimate(seen: Observations) -> tuple[float | None, str]:
 
 SAMPLED = "a sample"
 LEAST = 60.0  # seconds, where no rotation was seen: to stop, switch and start takes its time for one value too
-STEPS = (15.0, 60.0)  # seconds of all else that a run does: 27 were measured for the example
+STEPS = (15.0, 60.0)  # seconds of everything else that a run does: 27 were measured for the example
 OTHER_MODELS = ""  # reading.OTHERS: seconds for all their rows
 WAITS = ("replica_lag", "wal_backlog", "pause_file")  # of the throttle, which nobody can know before
 

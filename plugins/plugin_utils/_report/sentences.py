@@ -35,7 +35,7 @@ NOBODY_LOOKS = "no unit in key_rotation_services, none in key_rotation_processes
 
 
 def census(result: CensusOutcome, plain_before: Mapping[str, int]) -> Iterator[str]:
-    """What a census has seen and not refused. ``plain_before`` are the values in plain text of before, by column."""
+    """What a census has seen and not refused. ``plain_before`` are the earlier values in plain text, by column."""
     plain_now = data_state.count_plain(result.get("targets", ()))
     yield from meanwhile(result.get("meanwhile", {}), result.get("written_rows", {}))
     yield from unopened(result.get("unopened"))

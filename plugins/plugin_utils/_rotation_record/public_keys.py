@@ -17,5 +17,5 @@ def public_keys(named: Sequence[str]) -> Sequence[str]:
             sshsig.fingerprint(key)
         except ValueError:
             advice = "Each is a public key as a record_signers has it: ssh-ed25519 AAAA..."
-            raise InvalidOption(name="former_signers", found="has what is none", advice=advice) from None
+            raise InvalidOption(name="former_signers", found="has what is not a public key", advice=advice) from None
     return [" ".join(key.split()[:2]) for key in named]

@@ -102,7 +102,7 @@ class Keyring:
                 raise cipher.error
 
     def can_use(self, scheme: str, values: Mapping[str, str]) -> bool:
-        """Whether a scheme could make its keys if the keys of before had these ``values`` in their place."""
+        """Whether a scheme could make its keys if the previous keys had these ``values`` in their place."""
         described, before = self.schemes[scheme], next(iter(self.stages.values()))
         if described.functions:
             return True
@@ -127,7 +127,7 @@ class Keyring:
         return bool(self.settings_of(scheme) & {*self._feeds, *self.names})
 
     def settings_of(self, scheme: Scheme) -> set[str]:
-        """The settings that the tokens of a scheme depend on under the keys of before."""
+        """The settings that the tokens of a scheme depend on under the previous keys."""
         return scheme.made_of(next(iter(self._views.values())))
 
     def _view(self, keys: KeySet) -> Settings:
@@ -232,7 +232,7 @@ class Keyring:
     def resealed(self, scheme: str, opened: Sequence[tuple[str, Opened]], destination: str) -> Sequence[bytes | None]:
         """Tokens of ``destination`` with what was in those of other stages; None where it does not come out again.
 
-        Raises E_FUNCTION where the application's functions read one under the keys of before: they have others.
+        Raises E_FUNCTION where the application's functions read one under the previous keys: they have others.
         """
         cipher = self.cipher(scheme, destination)
         insides = [inside for _, inside in opened]

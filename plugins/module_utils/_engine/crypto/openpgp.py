@@ -3,7 +3,7 @@
 """OpenPGP messages under a passphrase (RFC 4880), as PostgreSQL's pgcrypto writes them; packets, as all of OpenPGP is.
 
 Not by pgcrypto itself: a passphrase in an SQL statement ends in the server's log at the first error, and psycopg2 has
-no other way to hand one over. What lies inside the encryption (a literal packet with its type and time, compressed or
+no other way to hand one over. What is inside the encryption (a literal packet with its type and time, compressed or
 not) is one run of bytes here, and goes into the new message as it is.
 """
 

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Schemes: how a token is made from a key set, as data. A format, its keys, and what lies around the token."""
+"""Schemes: how a token is made from a key set, as data. A format, its keys, and what is around the token."""
 
 from __future__ import annotations
 

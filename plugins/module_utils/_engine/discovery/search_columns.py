@@ -306,7 +306,7 @@ def _conclude(
 
 
 def apart(database: Database, table: Table, columns: Sequence[Column]) -> list[str]:
-    """The columns that may hold digests of what lies elsewhere; of what, is not computed."""
+    """The columns that may hold digests of values that are elsewhere; of which, is not computed."""
     columns = [column for column in columns if not column.generated]
     return [
         *_alone(database, table, [column for column in columns if column.type in TYPES]),

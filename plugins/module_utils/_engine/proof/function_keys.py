@@ -47,7 +47,7 @@ def established(
     singles: Mapping[str, ApplicationProcess],
     signing: Collection[str],
 ) -> dict[str, set[str]]:
-    """By scheme, the keys that its tokens depend on. Of a scheme without a token that opens under the keys of before
+    """By scheme, the keys that its tokens depend on. Of a scheme without a token that opens under the previous keys
     nothing is known. Keys that are ``signing`` are not looked for."""
     found: dict[str, set[str]] = {}
     schemes = {target.scheme for _, survey in parts for target in survey.found}
@@ -106,7 +106,7 @@ class _Trial:
 
 
 def _opens(cipher: FunctionCipher, token: bytes, frame: bytes) -> bool:
-    """Whether it is under the keys of before: of one that is not, the functions give an error text under any keys."""
+    """Whether it is under the previous keys: of one that is not, the functions give an error text under any keys."""
     with contextlib.suppress(RotationError):
         return cipher.open_at(token, frame) is not None
     return False

@@ -278,7 +278,8 @@ def by_model(targets: Sequence[Target], keyring: Keyring | None, key: bytes) -> 
     """The readers of each model in each database, if there are any; of a proxy, those of what it has besides its model.
     Some of the ``targets`` may be columns under keys that are kept.
 
-    What is made of targets is read wherever they are, all else in one place: other tables of the name may be copies."""
+    What is made of targets is read wherever they are, everything else in one place: other tables of the name may be
+    copies."""
     from django.apps import apps
 
     for model in apps.get_models(include_auto_created=True):

@@ -154,7 +154,7 @@ def _question(
 
 
 class KeyedTokens(RowTokens):
-    """The tokens of one row, as texts for a process that has not these keys."""
+    """The tokens of one row, as texts for a process that does not have these keys."""
 
     @property
     def texts(self) -> list[bytes]:
