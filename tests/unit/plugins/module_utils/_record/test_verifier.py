@@ -689,7 +689,7 @@ def test_pages_of_before_the_last_run_are_not_put_back_with_the_sums_of_then(pag
     for path, content in before.items():
         path.write_bytes(content)
     assert paged.kinds() == {"r2": ["page"]}
-    assert "its page is of before the end of its last run" in str(paged.told()["r2"])
+    assert "its page is from before the end of its last run" in str(paged.told()["r2"])
 
 
 def test_a_record_that_was_emptied_is_cut(kept):
