@@ -65,7 +65,6 @@ class ActionModule(RecordAction):
         if is_unclear(options["reason"]):
             raise ReasonUnclear(changed=BUT_THE_PLAN)
         with contextlib.suppress(RotationError):  # which the items say
-            history = self.log(options).store.load()
-            if "current" in history.stages and history.stage(history.base).is_compromised:
+            if self.log(options).store.load().is_base_compromised:
                 return True
         return is_compromise(options["reason"])

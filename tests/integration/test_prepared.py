@@ -121,7 +121,7 @@ MEMBERS = [None, "", "x,y", "NULL", "two words", 'a "b" \\', "line\nline", '{"a"
 def test_every_member_of_an_array_that_is_no_token_stays_as_it_is(
     database: Database, monkeypatch: pytest.MonkeyPatch, way: str, marked: bool, shape: str
 ) -> None:
-    """Without a mark any text may be a token, and a NULL is none."""
+    """Without a mark any text may be a token, and a NULL is not one."""
     derived = {"derive": "sha256", "secret": "SECRET_KEY"}
     scheme = {"format": "aes_gcm_nonce_first", "key": derived, **({"prefix": "enc$"} if marked else {})}
     known = {"current": OLD, "pending": NEW}

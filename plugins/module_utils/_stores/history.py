@@ -88,8 +88,8 @@ class Version:
         }
 
 
-class VersionDescription(TypedDict):
-    """A version without its values, as results and records have it. The states are those of NIST SP 800-57."""
+class _VersionFields(TypedDict):
+    """What all forms of a version have. The states are those of NIST SP 800-57."""
 
     key_id: str
     rotation_id: str
@@ -98,20 +98,18 @@ class VersionDescription(TypedDict):
     created: str
     outcome: str | None
     destroyed: str | None
+
+
+class VersionDescription(_VersionFields):
+    """A version without its values, as results and records have it."""
+
     stage: str | None
 
 
-class VersionDocument(TypedDict):
+class VersionDocument(_VersionFields):
     """A version as a store keeps it."""
 
-    key_id: str
-    rotation_id: str
-    origin: str
-    state: str
-    created: str
-    outcome: str | None
     values: Mapping[str, str]
-    destroyed: str | None
     listed: KeyEntries
 
 
@@ -223,6 +221,11 @@ class History:
         """The stage that everything was under when the rotation that is open began; without one, ``current``."""
         switched = self.open_rotation and "pending" not in self.stages and "previous" in self.stages
         return "previous" if switched else "current"
+
+    @property
+    def is_base_compromised(self) -> bool:
+        """Whether the version that everything was under when the rotation began is marked compromised."""
+        return "current" in self.stages and self.stage(self.base).is_compromised
 
     def rotated_by(self, name: str) -> str | None:
         """The last rotation that made a value for this key; None if none did."""

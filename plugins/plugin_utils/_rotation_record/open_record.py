@@ -94,8 +94,8 @@ def _is_compromise(log: RotationLog, task: RecordTask, run: Opening, history: Hi
     """Whether the keys that are replaced are compromised, as any run of this rotation has said, or an earlier one."""
     if not run.rotates or run.completed:
         return False
-    is_marked = "current" in history.stages and history.stage(history.base).is_compromised
-    return is_marked or is_compromise(task.reason) or for_compromise(log.record(run.rotation_id).decoded())
+    is_said = history.is_base_compromised or is_compromise(task.reason)
+    return is_said or for_compromise(log.record(run.rotation_id).decoded())
 
 
 def _store_file(log: RotationLog) -> dict[str, str]:

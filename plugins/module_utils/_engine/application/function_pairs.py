@@ -217,8 +217,8 @@ def _loaded_names(node: ast.AST) -> set[str]:
 
 
 def _called_words(node: ast.AST) -> set[str]:
-    calls = (each.func for each in ast.walk(node) if isinstance(each, ast.Call))
-    return {word for each in calls for word in _words(getattr(each, "id", "") or getattr(each, "attr", ""))}
+    calls = (each for each in ast.walk(node) if isinstance(each, ast.Call))
+    return {word for each in calls for word in _words(key_uses.called_name(each))}
 
 
 def _takes_one(taken: ast.arguments) -> bool:

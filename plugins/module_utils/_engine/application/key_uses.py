@@ -184,6 +184,11 @@ def _of_tree(tree: ast.AST, shown: str, names: Collection[str]) -> Iterator[tupl
         waiting += [(child, function) for child in ast.iter_child_nodes(node)]
 
 
+def called_name(call: ast.Call) -> str:
+    """The name of the function or method that is called; empty if it is called by an expression."""
+    return getattr(call.func, "id", "") or getattr(call.func, "attr", "")
+
+
 def names_read(node: ast.AST) -> Iterator[tuple[str, str]]:
     """The names that a node reads, and how."""
     if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load):
@@ -195,7 +200,7 @@ def names_read(node: ast.AST) -> Iterator[tuple[str, str]]:
     elif isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Load):
         yield from ((name, READS_VARIABLE) for name in _texts([node.slice]))
     elif isinstance(node, ast.Call):
-        called = node.func.id if isinstance(node.func, ast.Name) else getattr(node.func, "attr", "")
+        called = called_name(node)
         setting = called in ("getattr", "hasattr")
         asked = node.args[1:2] if setting else node.args[:1]
         what = "reads the setting" if setting else f"{ASKS} {called}() for it"

@@ -14,7 +14,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from . import key_uses
-from .key_uses import SALTED_HMAC, Use
+from .key_uses import SALTED_HMAC, Use, called_name
 
 WITH_SECRET = 3  # arguments of SALTED_HMAC with a secret
 _MODULES = {"hmac", "hashlib"}
@@ -59,9 +59,11 @@ class _Module:
         for name, node in _functions_in(self.tree):
             calls = [each for each in ast.walk(node) if isinstance(each, ast.Call)]
             hashing = [call for call in calls if _is_hash(call)]
-            if not hashing or any(_called(call) in _OF_OTHER_USE for call in calls):
+            if not hashing or any(called_name(call) in _OF_OTHER_USE for call in calls):
                 continue
-            taken = [each for call in calls if call in hashing or _called(call) == "update" for each in _taken(call)]
+            taken = [
+                each for call in calls if call in hashing or called_name(call) == "update" for each in _taken(call)
+            ]
             keys = self._keys_in(node)
             data = self._spread(node, {*_data_of(node)} - keys, is_key=False)
             with_key = any(self._has(each, keys, is_key=True) for each in taken) or self._is_implicit(hashing)
@@ -118,7 +120,7 @@ class _Module:
         return False
 
     def _is_implicit(self, hashing: Iterable[ast.Call]) -> bool:
-        calls = (call for call in hashing if self.key == SALTED_HMAC == _called(call))
+        calls = (call for call in hashing if self.key == SALTED_HMAC == called_name(call))
         return any(
             len(call.args) < WITH_SECRET and "secret" not in (each.arg for each in call.keywords) for call in calls
         )
@@ -157,13 +159,9 @@ def _data_of(node: ast.AST) -> Iterator[str]:
             yield from (part.id for part in ast.walk(each.target) if isinstance(part, ast.Name))
 
 
-def _called(call: ast.Call) -> str:
-    return getattr(call.func, "id", "") or getattr(call.func, "attr", "")
-
-
 def _is_hash(call: ast.Call) -> bool:
     owner = getattr(call.func, "value", None)
-    return _called(call) in _NAMES or (isinstance(owner, ast.Name) and owner.id in _MODULES - {_called(call)})
+    return called_name(call) in _NAMES or (isinstance(owner, ast.Name) and owner.id in _MODULES - {called_name(call)})
 
 
 def _taken(call: ast.Call) -> list[ast.expr]:

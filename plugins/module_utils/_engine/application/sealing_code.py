@@ -62,7 +62,7 @@ def _receivers(model: Any) -> Iterator[Any]:
 
 
 def _setting(name: str) -> Any:
-    """The class that a setting names; None if there is none."""
+    """The class that a setting names; None if it names no class that can be imported."""
     from django.conf import settings
     from django.utils.module_loading import import_string
 
