@@ -25,8 +25,8 @@ CHANGING = """
 
     @property
     def shown_at(self) -> str:
-        import time
-        return f"{self._full_name_encrypted and self.full_name} {time.time_ns()}"
+        import uuid
+        return f"{self._full_name_encrypted and self.full_name} {uuid.uuid4()}"
 
     @property
     def audited(self) -> str:
