@@ -205,14 +205,16 @@ class CensusEvent(CountingEvent):
 @dataclass(frozen=True)
 class ReencryptionEvent(CountingEvent):
     """``stale`` counts by search column the digests that nothing explains. ``fence`` says whether the write fence is
-    ``closed``, ``migration`` how values that are re-encrypted next to the data get there. ``others_rows`` names by
-    table, if something stopped it after the switch, rows that another process had written."""
+    ``closed``, ``migration`` how values that are re-encrypted next to the data get there, ``settlements`` what a
+    person decided, each with its ``column``, ``decision`` and ``reason``. ``others_rows`` names by table, if something
+    stopped it after the switch, rows that another process had written."""
 
     key_id: str = ""
     stale: Mapping[str, int] | None = None
     fence: FenceOutcome = field(default_factory=_empty)
     work: RewriteWork = field(default_factory=_empty)
     migration: Any = None
+    settlements: Sequence[Mapping[str, str]] = ()
     others_rows: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 

@@ -90,6 +90,7 @@ class RotationState:
     exposed: Sequence[str] = ()  # manifests of backups that compromised keys open
     generated: Sequence[Mapping[str, Any]] = ()
     settings: list[str] = field(default_factory=list)
+    settlements: Sequence[Mapping[str, str]] = ()  # what a person decided, as the newest re-encryption has it
     hosts: list[str] = field(default_factory=list)
     control_nodes: list[str] = field(default_factory=list)
     method: str = "direct"
@@ -136,8 +137,9 @@ class RotationState:
             self.generated = event.generated or self.generated
         if isinstance(event, EnvFileEvent) and event.is_done:
             self.settings = sorted({*self.settings, *event.settings})
-        if isinstance(event, ReencryptionEvent) and event.migration:
-            self.method = "migration"
+        if isinstance(event, ReencryptionEvent):
+            self.method = "migration" if event.migration else self.method
+            self.settlements = event.settlements or self.settlements
         self.hosts = sorted({*self.hosts, event.host} - {""})
         self.control_nodes = sorted({*self.control_nodes, event.control_node} - {""})
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from ...module_utils._engine.discovery.settlements import BY_COMMAND, NOT_OURS, UNREADABLE
 from ...module_utils._engine.postgres.sessions import format_session
 from ...module_utils._engine.proof.repair_option import format_repair
 from ...module_utils._engine.proof.value_list import format_values
@@ -29,6 +30,12 @@ LOGINS = {
     "unopened": "that the former key does not open",
     "written": "that the application wrote meanwhile",
     "cached": "that may still be in the cache, which does not answer",
+}
+# Decisions of a person after which a column or value is not rotated, and not counted.
+NOT_COUNTED = {
+    NOT_OURS: "is under none of the rotated keys",
+    UNREADABLE: "may be unreadable now, which was accepted",
+    BY_COMMAND: "is recreated by the application's own command",
 }
 ENDED_LOGINS = ("unopened", "written", "cached")
 NOBODY_LOOKS = "no unit in key_rotation_services, none in key_rotation_processes: nobody looks at their keys"
@@ -234,6 +241,12 @@ def no_syslog(missed: Mapping[str, int], total: int) -> Iterator[str]:
 def left_alone(count: int) -> Iterator[str]:
     if count:
         yield f"{counted(count, 'value was', 'values were')} left alone as asked: no known key opens them."
+
+
+def not_counted(settlements: Iterable[Mapping[str, str]]) -> list[str]:
+    """What is no part of the count of values because a person decided it, each column with the reason."""
+    found = [each for each in settlements if each.get("decision") in NOT_COUNTED]
+    return [f"{each.get('column')} {NOT_COUNTED[each['decision']]} ({each.get('reason')})" for each in found]
 
 
 def unwatched(checks: Iterable[Mapping[str, str]]) -> Iterator[str]:

@@ -28,6 +28,7 @@ _CODE = re.compile(r"E_[A-Z_]+")
 PLAN_ERRORS = {"E_PLAN_NOT_READY", "E_PLAN_CHANGED", "E_PLAN_FILE"}  # the same command would end with them again
 TITLES = {ROTATE: "Key rotation", ROLLBACK: "Rollback of"}
 NARROW, WIDE = 72, 118
+MOST_DECIDED = 6  # decisions that the box lists
 LABEL = 13  # columns in front of the text of a row
 NO_BREAK = "\N{NO-BREAK SPACE}"  # in a sentence, where no line may end
 VERIFIED_TWICE = (
@@ -173,12 +174,24 @@ def _data(ending: Ending) -> Iterator[Row]:
         return
     yield Row("values", data_sentences.values(state), whole=False)
     yield from _models(ending)
+    yield from _not_counted(ending)
     label = ".env" if all(host.has_env_file for host in state.hosts.values()) else "place"
     for sentence in data_sentences.places(state):
         yield Row(label, sentence, whole=False)
     for event in ending.state.noted.from_backups_of(ending.state.number):
         yield from _from_backup(event, ending)
     yield from _swapped_and_killed(ending)
+
+
+def _not_counted(ending: Ending) -> Iterator[Row]:
+    """The columns and values that a rotation has passed over, because a person decided so."""
+    decided = sentences.not_counted(ending.state.settlements)
+    if not (decided and ending.completed):
+        return
+    yield Row("settled", "not among these values, as a person decided:", whole=False)
+    yield from (Row("", f"* {each}", whole=False) for each in decided[:MOST_DECIDED])
+    if len(decided) > MOST_DECIDED:
+        yield Row("", f"* {len(decided) - MOST_DECIDED} more, which the report lists")
 
 
 def _models(ending: Ending) -> Iterator[Row]:

@@ -90,9 +90,9 @@ class Play:
         self.step("application_services", asked={"state": "started"}, services=["web", "worker"])
         return self.step("application_health")
 
-    def switched(self) -> Play:
+    def switched(self, **fields: Any) -> Play:
         fence = {"closed": True, "without": []}
-        self.step("django_reencrypt", targets=[target("current", reencrypted=7)], fence=fence)
+        self.step("django_reencrypt", targets=[target("current", reencrypted=7)], fence=fence, **fields)
         self.step("env_file", asked={"stage": "pending"}, settings=["SECRET_KEY"], key_id=NEW)
         self.step("django_reencrypt", targets=[target("pending", reencrypted=0)])
         return self.step("key_version", asked={"state": "current"}, stages={"previous": OLD, "current": NEW})

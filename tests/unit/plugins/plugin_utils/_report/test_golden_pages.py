@@ -33,6 +33,11 @@ SAID = {
     "commands": COMMANDS,
 }
 TESTED = {"tool": {"collection": "0.1.0", "sha256": "ab", "ansible_core": "2.19"}, "retain_until": "2027-01-03"}
+SETTLEMENTS = [
+    {"column": "shop_partner.token", "decision": "not_ours", "reason": "the partner's own key"},
+    {"column": "shop_archive.note", "decision": "unreadable", "reason": "nobody needs these notes (SEC-1)"},
+    {"column": "shop_customer.name", "decision": "mixed", "reason": "plain text until 2025"},
+]
 RESTORED = {
     "asked": {"state": "present"},
     "backup": {"rotation_id": "r1", "snapshot": {"time": "2026-01-02T03:04:05Z"}},
@@ -55,7 +60,8 @@ def completed_in_a_window(play: Play) -> None:
         to=["a@b.org"],
         dumps=[{"path": "/only/a/backup/has/some"}],
     )
-    play.step("rotation_checklist", items=items).prepared().stopped().switched().started().proved()
+    play.step("rotation_checklist", items=items).prepared().stopped()
+    play.switched(settlements=SETTLEMENTS).started().proved()
     play.step("rotate", "done", versions=VERSIONS, retain_until="2027-01-03").signed()
     play.step("notification", "failed", about="completed", channel="slack to h", found="URLError")
 

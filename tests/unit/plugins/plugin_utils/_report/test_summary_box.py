@@ -13,7 +13,7 @@ from ansible_collections.tetech.key_rotation.plugins.plugin_utils._report import
 from ansible_collections.tetech.key_rotation.plugins.plugin_utils._report.read_rotation import read
 from ansible_collections.tetech.key_rotation.plugins.plugin_utils._report.sentences import NOBODY_LOOKS
 
-from .stories import DUMP, NEW, OLD, Play, completed, target
+from .stories import DUMP, NEW, OLD, VERSIONS, Play, completed, rolled_back, target
 
 REFUSED = {"code": "E_CHECKLIST", "what": "1 of 26 items stop the rotation"}
 BACKUP = {"rotation_id": "spring", "snapshot": {"time": "2026-11-26T12:00:00Z"}}
@@ -61,6 +61,15 @@ def test_sentences_are_wrapped_and_what_is_typed_or_copied_is_not(play, width, t
     assert max(len(line) for line in lines if not any(each in line for each in whole)) <= fits
     command = "ansible-playbook tetech.key_rotation.rollback -i a-very-long-name-of-an-inventory-that-does-not-fit,"
     assert f"  roll back  {command}" in lines
+
+
+def test_what_a_person_settled_is_not_among_the_values_and_is_readable_again_after_a_rollback(play):
+    settled = [{"column": f"t.c{n}", "decision": "unreadable", "reason": "nobody needs it"} for n in range(9)]
+    play.begun().prepared().switched(settlements=settled).proved().step("rotate", "done", versions=VERSIONS)
+    decided = "may be unreadable now, which was accepted (nobody needs it)"
+    assert f"as a person decided: * t.c0 {decided} * t.c1 {decided}" in wide(play)
+    assert f"* t.c5 {decided} * 3 more, which the report lists" in wide(play)
+    assert "as a person decided" not in wide(rolled_back(play))
 
 
 def test_a_run_that_resumed_shows_what_it_did_itself(play):
