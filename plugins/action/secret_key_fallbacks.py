@@ -4,12 +4,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from ansible.utils.display import Display
 
 from ..module_utils._engine.crypto.key_set import signing_name
 from ..module_utils._errors.application import SessionsCompromised
+from ..module_utils._record.events import FallbacksEvent
 from ..module_utils._stores.history import History, Version
 from ..plugin_utils._host_action import Answered, HostAction
 from ..plugin_utils._task_types import TaskArguments, TaskResult
@@ -25,16 +26,21 @@ LEFT = {
 
 
 class ActionModule(HostAction):
+    _removable: Mapping[str, Mapping[str, str]] = {}  # by its value, which key of which version is to leave the list
+
     def would(self, args: TaskArguments, result: TaskResult) -> str:
         return f"change SECRET_KEY_FALLBACKS in {result['path']}"
 
     def ask(self, args: TaskArguments) -> TaskArguments | Answered:
-        if args["state"] == "absent" and not (args.get("key_id") or self._were_kept(args)):
+        is_return = args["state"] == "absent" and not args.get("key_id")
+        changes = self._changes(args) if is_return else []
+        if is_return and not changes:
             return Answered({"changed": False})
         history = self.store(args).load()
         if args["state"] == "present":
             return self._to_keep(args, *history.last_change)
-        return self._asked(args, remove=_values(self._former(args, history)))
+        self._removable = _keys(self._former(args, history))
+        return self._asked(args, add=_removed_by(changes, history), remove=[*self._removable])
 
     def _to_keep(self, args: TaskArguments, before: Version, after: Version) -> TaskArguments | Answered:
         if before.is_compromised:
@@ -70,13 +76,30 @@ class ActionModule(HostAction):
         for name, sentence in LEFT.items():
             if left.get(name):
                 display.warning(sentence.format(count=left[name], path=result["path"]))
-        return result
+        named = [*self._removable.values()]
+        return {**result, "removed": [named[number] for number in result.get("removed", ())]}
 
-    def _were_kept(self, args: TaskArguments) -> bool:
-        """Whether the rotation has put a key into the list, or a run that was killed may have."""
-        return any(event.name == self.module and event.state == "present" for event in self.record(args).decoded())
+    def _changes(self, args: TaskArguments) -> list[FallbacksEvent]:
+        """What the rotation has done to the list of this host, or a run that was killed may have."""
+        host = self.variables.get("inventory_hostname")
+        found = [event for event in self.record(args).decoded() if isinstance(event, FallbacksEvent)]
+        return [event for event in found if event.host in ("", host) and event.state in ("present", "revoked")]
 
 
-def _values(versions: Sequence[Version]) -> list[str]:
-    """All that may have been SECRET_KEY, whatever the variable is called. What has a comma is in no list."""
-    return sorted({value for version in versions for value in version.values.values() if "," not in value})
+def _keys(versions: Sequence[Version]) -> dict[str, dict[str, str]]:
+    """All that may have been SECRET_KEY, whatever the variable is called, each with its version and name. What has a
+    comma is in no list."""
+    found = {
+        value: {"key_id": version.key_id, "name": name}
+        for version in versions
+        for name, value in version.values.items()
+        if "," not in value
+    }
+    return dict(sorted(found.items()))
+
+
+def _removed_by(changes: Sequence[FallbacksEvent], history: History) -> list[str]:
+    """The keys that a compromise took out of the list, as far as the store still has them."""
+    versions = {version.key_id: version.values for version in history.versions}
+    removed = [(one["key_id"], one["name"]) for event in changes for one in event.removed]
+    return [versions[key_id][name] for key_id, name in dict.fromkeys(removed) if key_id in versions]

@@ -20,7 +20,8 @@ options:
       - V(present) puts the C(SECRET_KEY) from before the last rotation in front of the list. Fails
         (E_FALLBACKS_NOT_READ) if the file has no such line, or if the settings of the application do not have the key
         afterwards. Refuses (E_SESSIONS_COMPROMISED) the key of a version that is marked compromised.
-      - V(absent) takes a key out of the list. It changes nothing if the file has no such line.
+      - V(absent) takes a key out of the list. It changes nothing if the file has no such line. Without O(key_id), puts
+        back what V(revoked) has taken out in this rotation.
       - V(revoked) takes the keys of every version in the store but the current one out of the list, and warns of what a
         fresh start of the application then still has in it.
     type: str
@@ -67,6 +68,12 @@ RETURN = r"""
 path:
   description: The file.
   type: str
+  returned: success
+removed:
+  description:
+    - The keys of the store that were taken out of the list, each as the C(key_id) of its version and its C(name).
+  type: list
+  elements: dict
   returned: success
 fallbacks:
   description:

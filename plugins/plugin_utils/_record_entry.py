@@ -59,6 +59,7 @@ RECORDED = (
     "repaired",
     "left",
     "preparation",
+    "removed",
     "stale",
     "settlements",
     "kept",

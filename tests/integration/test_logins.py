@@ -372,6 +372,23 @@ def test_after_a_compromise_sessions_are_deleted_and_nothing_returns_to_the_old_
 
 
 @pytest.mark.parametrize("engine", [LISTED], ids=["listed"])
+def test_a_failed_rotation_after_a_compromise_puts_former_keys_back_into_the_fallbacks(
+    site: Site, browser: Browser
+) -> None:
+    with site.env_file.open("a", encoding="utf-8") as handle:
+        handle.write("SECRET_KEY_FALLBACKS=a-key-of-the-operator-that-is-of-no-version\n")
+    assert site.play("rotate", *FALLBACKS).code == 0
+    before = fallbacks(site)
+    assert len(before) == 2
+
+    failed = site.play("rotate", *COMPROMISE, "-e", '{"key_rotation_verification_commands": [["false"]]}')
+
+    assert "was rolled back" in failed.text, failed.text
+    assert fallbacks(site) == before
+    assert before[0] not in failed.text
+
+
+@pytest.mark.parametrize("engine", [LISTED], ids=["listed"])
 def test_after_a_compromise_no_former_key_stays_valid_in_the_fallbacks(site: Site, browser: Browser) -> None:
     with site.env_file.open("a", encoding="utf-8") as handle:
         handle.write("SECRET_KEY_FALLBACKS=a-key-of-the-operator-that-is-of-no-version\n")

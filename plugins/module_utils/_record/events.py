@@ -234,6 +234,14 @@ class LoginsEvent(Event):
 
 
 @dataclass(frozen=True)
+class FallbacksEvent(Event):
+    """SECRET_KEY_FALLBACKS was changed. ``removed`` are the keys of the store that were taken out of it, each as the
+    ``key_id`` of its version and its ``name``."""
+
+    removed: Sequence[Mapping[str, str]] = ()
+
+
+@dataclass(frozen=True)
 class RepairEvent(Event):
     """Values that were taken from a backup: how many by column, and each that was left, with the reason, whether a
     person ``named`` it, and whether it is taken ``by_name``."""
@@ -396,6 +404,7 @@ KINDS: dict[str, type[Event]] = {
     "django_prepare": PreparationEvent,
     "django_repair": RepairEvent,
     "django_sessions": LoginsEvent,
+    "secret_key_fallbacks": FallbacksEvent,
     "postgresql_restore": RestoreEvent,
     "postgresql_backup": BackupEvent,
     "env_file": EnvFileEvent,

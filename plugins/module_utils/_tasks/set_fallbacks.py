@@ -21,7 +21,8 @@ NOT_SET = f"the application, as it starts now, does not have the old key in its 
 
 
 def set_fallbacks(task: HostTask) -> ModuleResult:
-    """Put a key in front of the list, which a fresh start of the application must have; or take keys out of it.
+    """Put a key in front of the list, which a fresh start of the application must have; or take keys out of it, and put
+    former ones back. ``removed`` in the result are the positions of those keys to remove that were in the list.
 
     A key that the application does not find is taken out again: a line that its settings cannot read would keep it
     from starting, under whatever keys.
@@ -29,7 +30,7 @@ def set_fallbacks(task: HostTask) -> ModuleResult:
     params = task.params
     result: ModuleResult = {"changed": False, "path": params["env_file"]}
     if _has_line(params):
-        result["changed"] = _change_line(params, params["values"], is_dry=task.check_mode)
+        result.update(_change_line(params, params["values"], is_dry=task.check_mode))
     elif params["state"] == "present":
         raise FallbacksNotRead(why=NO_LINE)
     if params["state"] == "absent" or task.check_mode:
@@ -43,8 +44,8 @@ def set_fallbacks(task: HostTask) -> ModuleResult:
         raise exc.with_changed(f"The old key is not in {NAME} of {params['env_file']}.") from None
 
 
-def _change_line(params: TaskParams, wanted: Mapping[str, Sequence[str]], *, is_dry: bool) -> bool:
-    """Rewrite the line with keys to ``add`` and to ``remove``; whether it is another one."""
+def _change_line(params: TaskParams, wanted: Mapping[str, Sequence[str]], *, is_dry: bool) -> ModuleResult:
+    """Rewrite the line with keys to ``add`` and to ``remove``."""
     from .._destinations import destination, editor
 
     path, dialect = params["env_file"], params["dialect"]
@@ -56,7 +57,9 @@ def _change_line(params: TaskParams, wanted: Mapping[str, Sequence[str]], *, is_
         if after != before and not is_dry:
             new_text = editor.rewritten(text, {NAME: after}, path, dialect)
             destination.write([editor.FileChange(path, text, new_text)])
-    return after != before
+    listed = _keys_of(before)
+    removed = [number for number, key in enumerate(wanted.get("remove", [])) if key in listed]
+    return {"changed": after != before, "removed": removed}
 
 
 def why_unread(params: TaskParams) -> str:
