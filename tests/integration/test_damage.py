@@ -212,3 +212,9 @@ def test_rows_that_the_base_manager_hides_are_read_before_and_after(app: Any, *,
     with pytest.raises(RotationError, match=r"E_APPLICATION_READS: .*Person\.note"):
         model_reading.refuse_worse(before, picture("current"))
     assert app.Person._meta.base_manager.name == "objects", "it is the application's own again"
+
+
+def test_a_model_whose_key_has_several_parts_is_read(app: Any) -> None:
+    scope = model_reading.ReadingScope(DIGEST, wanted=lambda name: "Event" in name)
+    readings = model_reading.of_application(targets_of(app), ring("pending"), scope).as_result()["readings"]
+    assert [(one["name"], one["read"]) for one in readings] == [("damage.Event.note", ROWS)]

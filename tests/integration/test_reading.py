@@ -371,6 +371,45 @@ def test_the_order_of_a_set_is_another_one_in_each_process_and_is_not_compared(
     ]
 
 
+def test_a_row_is_named_by_its_stored_key_whatever_the_application_makes_of_that_under_other_keys(
+    app: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from django.apps import apps
+    from django.db import models
+
+    monkeypatch.undo()  # a new model clears the caches of the registry
+
+    class PublicId:
+        """As libraries that show a number as a text which is made with SECRET_KEY."""
+
+        def __init__(self, number: int) -> None:
+            self.number = number
+
+        def __str__(self) -> str:
+            return hashlib.md5(f"{app.key.secret} {self.number}".encode()).hexdigest()
+
+    class PublicIdField(models.IntegerField):
+        def from_db_value(self, value: Any, *about: Any) -> Any:
+            return PublicId(value)
+
+        def get_prep_value(self, value: Any) -> Any:
+            return value.number if isinstance(value, PublicId) else value
+
+    class Known(models.Model):
+        id = PublicIdField(primary_key=True)
+        first = type(app.Person._meta.get_field("first"))(null=True)
+
+        class Meta:
+            app_label, db_table, managed = "reading", "secrets", False
+
+    monkeypatch.setattr(apps, "get_models", lambda **about: [Known])
+    before = picture(app, lambda name: name.endswith("first"))
+    rotate(app)
+    after = picture(app, lambda name: name.endswith("first"))
+    assert (after["readings"][0]["name"], after["readings"][0]["read"]) == ("reading.Known.first", ROWS)
+    model_reading.refuse_worse(before, after)
+
+
 def test_the_characters_of_a_column_itself_are_compared_in_their_order(
     app: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -45,6 +45,7 @@ _KINDS = (
     " ORDER BY c.oid <> asked.oid, n.nspname"
 )
 STORED = "tetech_key_rotation_"  # a column of our queries
+KEY = f"{STORED}key_"  # one of them with a part of the primary key
 _UNREAD = object()
 Place = tuple[str, str]  # the alias of a database, and a schema: empty where a table is found without one
 
@@ -130,10 +131,13 @@ class ModelReader:
             return type(exc)
 
     def stored_columns(self) -> Iterator[tuple[str, Any]]:
-        """What a query reads besides: its columns as they are stored, each with the name that it has in a row."""
+        """What a query reads besides: its columns and the row's key as they are stored, each with the name that it has
+        in a row."""
         from django.db.models import BinaryField, F, TextField
         from django.db.models.functions import Cast
 
+        for column in self._key_columns:
+            yield f"{KEY}{column.attname}", Cast(F(column.name), TextField())
         binary = {column.attname for column, target in self._held if target.type == "bytea"}
         for name in self.columns:
             column = next(each for each in self.model._meta.concrete_fields if each.attname == name)
@@ -155,7 +159,8 @@ class ModelReader:
         failed = inspect.isclass(value) and issubclass(value, Exception)
         # The application does not decrypt a token that it reads, and a rotation changes it: that it is one counts.
         token = self.is_token(value) or stored.has(value)
-        self._add(str(instance.pk), HIDDEN if token else self._in_order(value, text), self._stored_text(instance))
+        told = HIDDEN if token else self._in_order(value, text)
+        self._add(self._row_key(instance), told, self._stored_text(instance))
         self.hides = self.hides or (self.sought and not self.targets and self._hides(instance, text))
         if failed:
             self.failed += 1
@@ -183,6 +188,16 @@ class ModelReader:
         for _, target, stored in self.stored(instance):
             found.add(target, stored)
         return found
+
+    @cached_property
+    def _key_columns(self) -> list[Any]:
+        """The fields of the primary key, of which Django 5.2 and newer may have several."""
+        meta = self.model._meta
+        return list(getattr(meta, "pk_fields", [meta.pk]))
+
+    def _row_key(self, instance: Any) -> str:
+        """The key of a row as it is stored: what a field reads may be made with a rotated key."""
+        return "\0".join(str(getattr(instance, f"{KEY}{column.attname}")) for column in self._key_columns)
 
     def stored(self, instance: Any) -> Iterator[tuple[Any, Target, Any]]:
         """What is stored in its encrypted columns in one row: the field, the target, the value if there is one."""

@@ -295,9 +295,11 @@ def format_ignored(names: Sequence[str]) -> str:
 def _pairs(before: ApplicationPicture, after: ApplicationPicture, meanwhile: Meanwhile) -> Iterator[ReadingPair]:
     """Each reading as it was and as it is, and what was written between them."""
     was = {_place(reading): reading for reading in _readings(before)}
+    # A column that had its first value meanwhile is one more that an attribute is made from.
+    by_name = {reading["name"]: reading for reading in was.values() if "digest" in reading}
     anywhere = sum(meanwhile.get(ANYWHERE, {}).values())
     for new in after["readings"]:
-        old = was.get(_place(new), new)
+        old = was.get(_place(new)) or (by_name.get(new["name"]) if "digest" in new else None) or new
         own = sum(sum(meanwhile.get(table, {}).values()) for table in new.get("tables", [new["table"]]))
         if anywhere and not new.get("bare"):  # its code may count the orders of a customer
             # Of its own columns no fewer values are read: what was written elsewhere is in the values only.

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import contextlib
 import copy
 import functools
 import subprocess
@@ -81,6 +82,15 @@ def test_the_same_or_better_is_well(after):
 )
 def test_what_is_worse_is_told(after, shown):
     with pytest.raises(RotationError, match=shown):
+        model_reading.refuse_worse(PICTURE, after)
+
+
+@pytest.mark.parametrize(
+    "found", [{}, {"digest": "cd", "read": 0, "failed": 5}, {"digest": "cd"}], ids=["same", "fails", "otherwise"]
+)
+def test_an_attribute_that_is_made_from_one_more_column_than_before_is_compared(found):
+    after = picture(readings=[{**NAME, "columns": [*NAME["columns"], "person._last"], **found}])
+    with pytest.raises(RotationError, match="E_APPLICATION_READS") if found else contextlib.nullcontext():
         model_reading.refuse_worse(PICTURE, after)
 
 
