@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from .._errors.base import RotationError
-from .._errors.destinations import CommandFailed, CommandPrints, CommandProgram, CommandReadback, CommandStamp
+from .._errors.destinations import CommandPrints, CommandProgram, CommandReadback, CommandStamp, KeyCommandFailed
 from .._system import atomic_file, child_processes, users
 from .._system.state_folder import STATE_FOLDER
 from .destination import Delivery, Destination, DestinationChange
@@ -59,11 +59,11 @@ class KeyCommands:
         try:
             text = ended.output.decode("utf-8")
         except UnicodeDecodeError:
-            raise CommandFailed(name=self.name, word="reads", found="prints bytes that are not UTF-8") from None
+            raise KeyCommandFailed(name=self.name, word="reads", found="prints bytes that are not UTF-8") from None
         value = text[:-2] if text.endswith("\r\n") else text[:-1] if text.endswith("\n") else text
         if not value or not value.isprintable():
             found = "prints several lines, or characters that no key has" if value else "prints nothing"
-            raise CommandFailed(name=self.name, word="reads", found=found)
+            raise KeyCommandFailed(name=self.name, word="reads", found=found)
         return value
 
     def put(self, value: str) -> None:
@@ -85,10 +85,10 @@ class KeyCommands:
         if self.value() != value:
             raise CommandReadback(name=self.name)
 
-    def _failure(self, word: str, rc: int) -> CommandFailed:
+    def _failure(self, word: str, rc: int) -> KeyCommandFailed:
         argv = self.read if word == "reads" else self.write
         found = child_processes.format_failure(rc, SECONDS, child_processes.program(argv))
-        return CommandFailed(name=self.name, word=word, found=found)
+        return KeyCommandFailed(name=self.name, word=word, found=found)
 
     @property
     def written_at(self) -> float:

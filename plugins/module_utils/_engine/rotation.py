@@ -591,7 +591,9 @@ class Application:
             found.put("by_command" if self.command else "own_command", name)
         return found.with_text(stops=False)
 
-    def _proposed_keys(self, others: Mapping[str, unlisted_keys.OtherKeys], env: Mapping[str, str]) -> list[KeyEntry]:
+    def _proposed_keys(
+        self, others: Mapping[str, unlisted_keys.UnlistedKeys], env: Mapping[str, str]
+    ) -> list[KeyEntry]:
         """Entries of the option ``keys`` for all under which values are, those of ``others`` included."""
         surveys = [survey for _, survey in self.parts]
         known = [target_survey.settings_of(surveys, self.keyring), *(each.keys for each in others.values())]

@@ -46,7 +46,7 @@ class CommandProgram(RotationError):
     remedy = "Write the command in O(keys) as a list of words, the first of which is a program."
 
 
-class CommandFailed(RotationError):
+class KeyCommandFailed(RotationError):
     code = "E_COMMAND_FAILED"
     name: str
     word: str

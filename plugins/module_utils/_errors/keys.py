@@ -105,7 +105,7 @@ class KeyReused(RotationError):
     remedy = "Let the collection generate the keys."
 
 
-class KeyFile(RotationError):
+class UnusableKeyFile(RotationError):
     code = "E_KEY_FILE"
     path: str
     found: str

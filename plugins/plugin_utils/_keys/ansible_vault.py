@@ -24,7 +24,7 @@ from ansible.parsing.vault import (
 from ansible.utils.display import Display
 
 from ...module_utils._errors.backup import BackupIdentity
-from ...module_utils._errors.keys import KeyFile
+from ...module_utils._errors.keys import UnusableKeyFile
 from ...module_utils._errors.store import StoreVaultId, VaultPasswordFile
 from ...module_utils._system import atomic_file
 from .._control_node.paths import expand
@@ -121,11 +121,11 @@ def read_vaulted(path: str, names: Collection[str], loader: DataLoader) -> dict[
         content = yaml.safe_load(AnsibleVault(loader, None, None).decrypt(atomic_file.read(path)) or b"")
     if not isinstance(content, dict):
         found = "is no file of settings that opens with the vault secrets Ansible was started with"
-        raise KeyFile(path=path, found=found)
+        raise UnusableKeyFile(path=path, found=found)
     for number, (name, value) in enumerate(content.items(), start=1):
         if not isinstance(value, str):  # as YAML takes digits, a date or yes
             which = name if name in names else f"entry {number}"
-            raise KeyFile(path=path, found=f"has a value of {which} that is no text: put it in quotes")
+            raise UnusableKeyFile(path=path, found=f"has a value of {which} that is no text: put it in quotes")
     return content
 
 

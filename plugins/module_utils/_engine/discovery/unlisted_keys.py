@@ -15,14 +15,14 @@ from .value_look import looks_encrypted
 
 
 @dataclass
-class OtherKeys:
+class UnlistedKeys:
     """Keys by name, with their values, and whether what is under them may be tokens under yet another key."""
 
     keys: dict[str, list[bytes]] = field(default_factory=dict)
     nested: bool = False
 
 
-def by_column(surveys: Sequence[Survey], env: Mapping[str, str]) -> dict[str, OtherKeys]:
+def by_column(surveys: Sequence[Survey], env: Mapping[str, str]) -> dict[str, UnlistedKeys]:
     """The keys of the ``env`` file under which the tokens of a column open that nothing at hand opens."""
     unopened = {column: tokens for survey in surveys for column, tokens in survey.unopened.items()}
     found = {column: find_keys(tokens, env) for column, tokens in unopened.items()}
@@ -35,9 +35,9 @@ def of_inner_layers(surveys: Sequence[Survey], env: Mapping[str, str]) -> dict[s
     return find_keys(tokens, env).keys if tokens else {}
 
 
-def find_keys(tokens: Sequence[bytes], env: Mapping[str, str]) -> OtherKeys:
+def find_keys(tokens: Sequence[bytes], env: Mapping[str, str]) -> UnlistedKeys:
     """The keys of the ``env`` file under which some of these tokens open, as applications encrypt by hand."""
-    found = OtherKeys()
+    found = UnlistedKeys()
     for scheme in of_keys(env).values():
         (name,) = scheme.settings
         cipher = scheme.cipher(env.get)
@@ -48,7 +48,7 @@ def find_keys(tokens: Sequence[bytes], env: Mapping[str, str]) -> OtherKeys:
     return found
 
 
-def finding(unproved: Finding, others: OtherKeys, line: str) -> Finding:
+def finding(unproved: Finding, others: UnlistedKeys, line: str) -> Finding:
     """The true reason why a column is unproved. ``line`` lists the keys to rotate.
 
     That these may be kept is not said if the values inside may be under a key that is rotated.
