@@ -37,14 +37,17 @@ class ApplicationProcess:
         self, place: key_worker.ApplicationLocation, keys: KeySet, others: Sequence[ApplicationProcess]
     ) -> None:
         self._keys = keys
-        context = multiprocessing.get_context("fork")
-        ours, theirs = context.Pipe()
-        self._connection = ours
-        inherited = [other._connection for other in others]
-        self._process = context.Process(
-            target=key_worker.serve, args=(place, keys.values, theirs, [ours, *inherited]), daemon=True
-        )
         self._has_other_keys = django_project.is_started()  # those that this process has started with
+        if not self._has_other_keys:  # a fork of it would be of no use
+            self._fork(place, [other._connection for other in others])
+
+    def _fork(self, place: key_worker.ApplicationLocation, inherited: Sequence[Any]) -> None:
+        context = multiprocessing.get_context("fork")
+        self._connection, theirs = context.Pipe()
+        closed = [self._connection, *inherited]
+        self._process = context.Process(
+            target=key_worker.serve, args=(place, self._keys.values, theirs, closed), daemon=True
+        )
         self._process.start()
         theirs.close()
 
@@ -84,6 +87,8 @@ class ApplicationProcess:
 
     def close(self) -> None:
         """End the process."""
+        if self._has_other_keys:
+            return
         self._connection.close()
         self._process.kill()
         self._process.join()
