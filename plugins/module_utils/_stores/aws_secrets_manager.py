@@ -15,6 +15,7 @@ Source: the API reference of AWS Secrets Manager (PutSecretValue, UpdateSecretVe
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import uuid
 from collections.abc import Callable, Iterator, Mapping
@@ -40,6 +41,8 @@ from .server import ServerStore, address, in_clear, needed, seconds, sendable, t
 
 with contextlib.suppress(ImportError):  # open_store raises E_STORE_PACKAGE
     import boto3
+    import botocore.loaders
+    import botocore.session
     from botocore.config import Config
     from botocore.exceptions import (
         BotoCoreError,
@@ -75,6 +78,19 @@ DENIED = ("AccessDenied", "DecryptionFailure", "EncryptionFailure")  # the last 
 DOWN = ("InternalService", "InternalFailure", "Throttling", "ServiceUnavailable", "RequestTimeout")
 
 Answer = dict[str, Any]  # of AWS, from its JSON
+
+
+@functools.cache
+def _service_data(folders: str | None) -> Any:
+    """What botocore knows of AWS: megabytes of JSON, which a process reads once for all stores that it opens."""
+    return botocore.loaders.create_loader(folders)
+
+
+def _open_session(profile: str | None, region: str | None) -> Any:
+    core = botocore.session.get_session()
+    core.set_config_variable("profile", profile)
+    core.register_component("data_loader", _service_data(core.get_config_variable("data_path")))
+    return boto3.session.Session(botocore_session=core, profile_name=profile, region_name=region)
 
 
 class SecretsManager(ServerStore):
@@ -215,7 +231,7 @@ class SecretsManager(ServerStore):
 
     def _connected(self) -> Any:
         options = self._options
-        session = boto3.session.Session(profile_name=options["profile"], region_name=options["region"])
+        session = _open_session(options["profile"], options["region"])
         if credentials := session.get_credentials():
             frozen = credentials.get_frozen_credentials()
             sendable("AWS_ACCESS_KEY_ID", frozen.access_key or "")
