@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import threading
@@ -263,22 +264,31 @@ def test_a_folder_as_inventory_is_not_spoiled_by_what_is_kept_beside_it(site: Si
     assert sorted(path.name for path in kept.iterdir()) == ["keys.vault.yml", "records"]
 
 
+def running_processes() -> set[str]:
+    return set(filter(str.isdigit, os.listdir("/proc")))
+
+
 @contextmanager
 def sampled_processes(keys: dict[str, str]) -> Iterator[set[str]]:
-    """Look at the arguments and environments of all processes all the while; in which of them a key was."""
+    """Look at the arguments and environments of all new processes all the while; in which of them a key was."""
     seen: set[str] = set()
     done = threading.Event()
+    secrets = [key.encode() for key in keys.values()]
 
-    def sample() -> None:
-        while not done.is_set():
-            for path in (path for place in ("cmdline", "environ") for path in Path("/proc").glob(f"[0-9]*/{place}")):
-                with suppress(OSError):
-                    content = path.read_bytes()
-                    seen.update(
-                        f"{path.name} of {path.parent.name}" for key in keys.values() if key.encode() in content
-                    )
+    def look(processes: set[str]) -> None:
+        for path in (f"/proc/{process}/{place}" for process in processes for place in ("cmdline", "environ")):
+            with suppress(OSError), open(path, "rb") as file:
+                content = file.read()
+                seen.update(path for key in secrets if key in content)
 
-    thread = threading.Thread(target=sample)
+    def sample(before: set[str]) -> None:
+        while not done.wait(0.005):
+            now = running_processes()
+            before &= now  # the number of one that has ended can be a new one's
+            look(now - before)
+        look(running_processes())  # those from before may run another program now
+
+    thread = threading.Thread(target=sample, args=[running_processes()])
     thread.start()
     try:
         yield seen
