@@ -132,13 +132,13 @@ def test_what_a_process_under_the_old_keys_writes_is_kept_and_told(site: Site) -
     assert named <= empty, "those that were not when the rotation began"
     text = " ".join(outcome.text.split())
     assert "[WARNING]" in text
-    assert "rows of customer_userprofile were written by another process meanwhile" in text
+    assert "rows of customer_userprofile were written by another process in the meantime" in text
     found = proof(site)["meanwhile"]
     assert list(found) == ["customer_userprofile"]
     assert all(found["customer_userprofile"][what] > 0 for what in ("changed", "inserted", "deleted"))
     (page,) = (site.folder / "records").glob("*/report.md")
     assert ", proved;" in page.read_text()
-    assert "were written by another process meanwhile" in page.read_text()
+    assert "were written by another process in the meantime" in page.read_text()
     assert kept(site) == []
     assert site.play("verify").code == 0
 
@@ -233,7 +233,7 @@ def test_a_process_that_never_ends_takes_the_rotation_back_and_loses_nothing(sit
     assert (outcome.code != 0, outcome.error()) == (True, "E_NOT_CURRENT"), outcome.text
     text = " ".join(outcome.text.split())
     assert "was rolled back" in text
-    assert "rows of customer_userprofile were written by another process meanwhile" in text
+    assert "rows of customer_userprofile were written by another process in the meantime" in text
     assert site.env_file.read_bytes() == env
     assert profiles(site.read_all()) == written(profiles(plain), said)
     assert kept(site) == []

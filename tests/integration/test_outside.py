@@ -37,7 +37,7 @@ def test_a_column_that_came_later_stops_no_rollback_and_no_verification_but_is_n
     plain, env = site.read_all(), site.env_file.read_bytes()
     assert site.play("rotate").code == 0
     fill(site, 3)
-    named = "notes.secret was not part of this rotation, and stays as it is: look at it"
+    named = "notes.secret was not part of this rotation and is unchanged: check it"
 
     assert site.play("plan").error() == "E_UNPROVED"
     verified = site.play("verify")

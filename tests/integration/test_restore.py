@@ -172,7 +172,7 @@ def test_a_whole_database_comes_back_with_all_that_belongs_to_it(hostile: Site) 
     assert "key_rotation_restore_acknowledge=6" in said, "the row that comes back is one of them"
     (copy,) = [name for name in databases(site) if name.startswith("key_rotation_")]
     another_way = " ".join(site.play("rollback", "--check").text.split())
-    assert f"{copy} is the copy of a restore that was not finished" in another_way
+    assert f"{copy} is the copy of an unfinished restore" in another_way
     assert "-e key_rotation_id=spring -e key_rotation_restore_drop=true drops it" in another_way
 
     done = site.play("restore", *SPRING, "-e", "key_rotation_restore_acknowledge=6")
@@ -504,7 +504,7 @@ def test_what_a_restore_brings_back_goes_under_the_new_keys_if_those_before_are_
     done = site.play("restore", *SPRING, "-e", "key_rotation_restore_acknowledge=0")
 
     assert done.code == 0, done.text
-    assert "Course settle: no rotation is to be taken back" in done.text
+    assert "Course settle: there is no rotation to roll back" in done.text
     assert (site.stored()["stages"], site.env_file.read_bytes()) == (stages, env)
     assert site.read_all() == plain
     assert site.play("verify").code == 0

@@ -137,7 +137,7 @@ def test_a_dry_run_says_which_way_it_would_go_and_why_and_changes_nothing(site: 
     said = " ".join(outcome.text.split())
     assert "Course backwards: " in said
     assert "values are under the keys of rotation" in said
-    assert "and the keys of app are not those before. Would restore every value with the engine" in said
+    assert "and the keys of app are not the previous ones. Would restore every value with the engine" in said
     assert (site.files(), site.tokens()) == (before, tokens)
 
 

@@ -120,7 +120,7 @@ def test_the_application_reads_and_writes_the_same_after_a_rotation_and_the_test
     assert outcome.code == 0, outcome.text
     before, after = (event["picture"] for event in events(site, "application_reading"))
     assert after.pop("unsteady") == ["customer.UserProfile.shown_at"]
-    assert "customer.UserProfile.shown_at is read in another way each time" in " ".join(outcome.text.split())
+    assert "customer.UserProfile.shown_at is read differently each time" in " ".join(outcome.text.split())
     for picture in (before, after):
         for part in ("readings", "round_trips"):
             picture[part] = [each for each in picture[part] if not each["name"].endswith("shown_at")]

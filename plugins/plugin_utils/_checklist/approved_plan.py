@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The plan with whose approval a run began."""
+"""The plan that was approved for a run."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from ...module_utils._record.writer import Record
 
 
 def approved_plan(record: Record) -> str:
-    """The hash of the approved plan; empty if an approval was not asked for. Raises E_APPROVAL_MISSING.
+    """The hash of the approved plan; empty if no approval was required. Raises E_APPROVAL_MISSING.
 
-    Only the line by which the last run began can say it, and only with its evidence.
+    Only the line that began the last run counts, and only with the evidence in it.
     """
     begun = next(reversed(record.beginnings(ROTATE)), RunEvent())
     if not begun.approval and not begun.require_approval:
         return ""
-    missing = "what the record holds of its approval is not what was signed"
+    missing = "its approval in the record is not the one that was signed"
     try:
         evidence = ApprovalEvidence.borne_out(begun.approval)
     except FileNotFoundError:

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A backup can be created, and restoring one was tried."""
+"""Checks that a backup can be created, and that restoring one was tried."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PROVED = ("full", "sample")
 
 
 def possible(seen: Observations) -> ChecklistItem:
-    """This rotation can make one; how old the last one is."""
+    """Check that this rotation can create a backup, and show the age of the last one."""
     item = of_result("backup", seen.backup, "dumps")
     if item.status != OK:
         return item
@@ -24,24 +24,30 @@ def possible(seen: Observations) -> ChecklistItem:
     clusters = {each["alias"]: each.get("system_identifier") for each in databases(seen)}
     others = [alias for alias, cluster in clusters.items() if backed_up and cluster and cluster not in backed_up]
     if others:
-        summary = f"the stanza of pgBackRest is that of another cluster than that of {', '.join(others)} in DATABASES"
+        summary = f"the stanza of pgBackRest belongs to another cluster than {', '.join(others)} in DATABASES"
         return ChecklistItem(
             "backup", STOP, summary, "Correct key_rotation_stanza, or set key_rotation_backup_engine to pg_dump."
         )
     times = [when(backup["snapshot"]["time"]) for backup in seen.kept]
     if not times:
-        return ChecklistItem("backup", OK, "one can be made, and will be before anything is changed; there is none yet")
+        return ChecklistItem(
+            "backup", OK, "one can be made, and will be before anything is changed; there is no earlier one"
+        )
     age = seen.now - max(times)
     summary = f"one can be made, and will be before anything is changed; the last one is {_age(age)} old"
     return ChecklistItem("backup", OK, summary)
 
 
 def proved(seen: Observations) -> ChecklistItem:
-    """The rollback plan was tested: a backup was restored and compared, or this one will be before the first write."""
+    """Check that the rollback plan was tested: a backup was restored and compared, or this one will be."""
     kinds = [proof["kind"] for backup in seen.kept if (proof := backup["proof"]) and proof["kind"] in PROVED]
     asked, engine = seen.options["backup_proof"], seen.options["backup_engine"]
     ours = engine == "pg_dump"
-    todo = _TODO if ours else f"Restore one by {engine}'s own command, and compare it; rollback_plan can be accepted."
+    todo = (
+        _TODO
+        if ours
+        else f"Restore one with {engine}'s own command and compare it, or add rollback_plan to key_rotation_accept."
+    )
     if ours and asked in PROVED:
         return ChecklistItem(
             "rollback_plan", OK, f"the backup is restored and compared before the first write (proof: {asked})"

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Caches and sessions that outlive the application's processes, and what they hold under the old keys."""
+"""Checks the caches and sessions that outlive the application's processes, and the tokens in them."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ HELD_IN_SESSIONS = "{count:session|sessions} in {column} {count:holds/hold} such
 
 
 def lasting(seen: Observations) -> ChecklistItem:
-    """Each is named with how to clear it. One that holds tokens stops in production: an object that was cached with
-    them may be saved with them after the rotation."""
+    """Name each lasting cache, and how to clear it. In production, tokens in it stop the rotation: an object that was
+    cached with them may later be saved with them."""
     item = "caches"
     if not seen.facts:
         return unseen(item)
@@ -23,7 +23,7 @@ def lasting(seen: Observations) -> ChecklistItem:
     if not (found or sessions):
         return ChecklistItem(item, OK, "none outlives the processes")
     caches = ", ".join(f"cache `{alias}` ({kind})" for alias, kind in found)
-    parts = [f"{caches}: outlives the processes, and what it holds under the old keys is not rotated"] if found else []
+    parts = [f"{caches}: outlives the processes, and what it has under the old keys is not rotated"] if found else []
     parts += [fill(HELD, column=column, count=count) for column, count in held.items()]
     parts += [fill(HELD_IN_SESSIONS, column=column, count=count) for column, count in sessions.items()]
     advice = list(dict.fromkeys(found.values()))

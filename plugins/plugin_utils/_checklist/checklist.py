@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The checklist of a rotation: which checks there are, the runbook's first, and the table that a person reads."""
+"""The checklist of a rotation: all checks, in order, and the table that people read."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from . import (
 )
 from .item import OK, SKIP, STOP, WARN, ChecklistItem, Observations, unseen
 
-# By the name that key_rotation_accept has for it.
+# By their names in key_rotation_accept.
 CHECKS: dict[str, Callable[[Observations], ChecklistItem]] = {
     "backup": backups.possible,
     "rehearsal": rehearsal.rehearsed,
@@ -61,7 +61,7 @@ CHECKS: dict[str, Callable[[Observations], ChecklistItem]] = {
     "caches": caches.lasting,
     "files": files.storages,
 }
-# What a person may know better. The others protect the data.
+# A person may accept these. The others protect the data.
 ACCEPTABLE = (
     "rehearsal",
     "window",
@@ -78,12 +78,12 @@ ACCEPTABLE = (
     "caches",
     "fence",
 )
-# Of these, a plan shows the first ones itself, and the others are asked when a rotation starts.
+# A plan shows the first ones itself. The second ones are checked when a rotation starts.
 OF_PLAN = ("census", "plan", "runs")
 AT_START = ("rehearsal", "window", "notified", "authorized")
-# What a discovery with the keys of the store finds in an application that has others, or whose store is not its own.
+# Errors of a discovery if the application has other keys than the store.
 DISCOVERED = ("E_FIELD_", "E_FINDINGS", "E_NO_TARGETS", "E_OTHER_KEYS", "E_UNEXPLAINED", "E_UNPROVED", "E_WRONG_KEY")
-# An error of the first kind in one item is why others have errors of the second kind.
+# Error codes of an item (the root), and the codes of other items that only follow from them.
 ROOTS = (
     ("runs", ("E_LEASED", "E_LOCKED"), ("E_",)),
     ("keys", ("E_KEYS_DIFFER",), (*DISCOVERED, "E_PLAN_")),
@@ -94,8 +94,8 @@ WIDTH = 120
 
 
 def judge_items(seen: Observations, accepted: Sequence[str], *, planned: bool = False) -> list[ChecklistItem]:
-    """Every item, in order; for a plan, those that it does not show itself. One that is accepted by name warns where it
-    would stop. Raises E_OPTION."""
+    """Check every item, in order; for a plan, without those that it shows itself. An accepted item warns instead of
+    stopping. Raises E_OPTION for an item that cannot be accepted."""
     for name in accepted:
         if name not in ACCEPTABLE:
             raise InvalidOption(
@@ -116,14 +116,14 @@ def judge_items(seen: Observations, accepted: Sequence[str], *, planned: bool = 
 def _consequences(
     root: str, codes: tuple[str, ...], items: Mapping[str, ChecklistItem]
 ) -> Iterator[tuple[str, ChecklistItem]]:
-    """The items whose error says no more than that of the root."""
+    """The items whose errors only follow from that of the root."""
     for name, item in items.items():
         if name != root and item.status == STOP and item.seen.startswith(codes):
             yield name, unseen(name, because=root)
 
 
 def _folded(items: Mapping[str, ChecklistItem]) -> dict[str, ChecklistItem]:
-    """Each failed item names those that could not be checked because of it; without such a failure, they stop."""
+    """Have each failed item name those that could not be checked because of it. Without such a failure, they stop."""
     folded, behind = dict(items), {name: _root(name, items) for name, item in items.items() if item.because}
     for name, root in behind.items():
         stays = SKIP if items[root].status == STOP else STOP
@@ -147,7 +147,7 @@ def _accepted(item: ChecklistItem) -> ChecklistItem:
 
 
 def table(items: Sequence[ChecklistItem], *, whole: bool = False) -> Iterator[str]:
-    """Problems first, each with what to do; the rest in a line each for what was skipped and what is well.
+    """Problems first, each with what to do, then one line for the skipped items and one for the good ones.
 
     The ``whole`` table has a line for each item.
     """
@@ -164,7 +164,7 @@ def table(items: Sequence[ChecklistItem], *, whole: bool = False) -> Iterator[st
 
 
 def _rest(items: Sequence[ChecklistItem]) -> Iterator[str]:
-    """What was skipped, by name but for what a failed item names already; how many are well."""
+    """The names of skipped items, except those that a failed item lists, and the number of good ones."""
     skipped = [item.name for item in items if item.status == SKIP and not item.because]
     if skipped:
         yield from _wrapped(f"  {MARKS[SKIP]}  ", f"not configured or not checked: {', '.join(skipped)}")
@@ -173,7 +173,7 @@ def _rest(items: Sequence[ChecklistItem]) -> Iterator[str]:
 
 
 def summary(items: Sequence[ChecklistItem]) -> str:
-    """How many items stand how, in a sentence."""
+    """The number of items by status, in a sentence."""
     counts = {status: sum(item.status == status for item in items) for status in MARKS}
     words = {OK: "fine", WARN: "with a warning", SKIP: "skipped", STOP: "in the way"}
     by_status = ", ".join(f"{counts[status]} {what}" for status, what in words.items() if counts[status])
@@ -192,7 +192,7 @@ def _wrapped(begin: str, text: str) -> list[str]:
 
 
 def refuse(items: Sequence[ChecklistItem], changed: str = NOTHING_CHANGED) -> None:
-    """Raise E_CHECKLIST with the names of all that stops the rotation: the table has said what is wrong with each."""
+    """Raise E_CHECKLIST with the names of all items that stop the rotation. The table shows what is wrong with each."""
     stops = [item for item in items if item.status == STOP]
     if stops:
         raise ChecklistFailed(

@@ -15,7 +15,7 @@ from ...module_utils._system import atomic_file
 
 
 def write_checklist(record: Record, result: Mapping[str, Any]) -> str:
-    """Write the result; the path of the file. Raises E_RECORD_WRITE."""
+    """Write the result, and return the path of the file. Raises E_RECORD_WRITE."""
     path = os.path.join(os.path.dirname(record.path), "checklist.json")
     try:
         atomic_file.replace(path, json.dumps(result, indent=2).encode("utf-8") + b"\n")

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a rotation does because the keys in use are compromised, for a person who reads it before anything is done."""
+"""What a rotation does differently if the keys in use are compromised, shown before anything is done."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from .item import Observations
 from .secret_key import DROP, is_rotated, users
 
 NOT_ROTATED = (
-    "leaves valid what SECRET_KEY has signed, sessions too, since it is not in key_rotation_keys: add it if it leaked"
+    "keeps everything valid that SECRET_KEY signed, including sessions, since it is not in key_rotation_keys: add it "
+    "if it leaked"
 )
-LISTED = "takes the keys of the store out of SECRET_KEY_FALLBACKS, which has {number}: any other in it stays valid"
+LISTED = "removes the keys of the store from SECRET_KEY_FALLBACKS, which has {number}: any other one stays valid"
 # By the session engine.
 STORED = {
     **dict.fromkeys(("db", "cached_db"), "ends the sessions in the database"),
@@ -25,17 +26,17 @@ STORED = {
 
 
 def exposed_backups(seen: Observations, rotation_id: str) -> list[str]:
-    """The manifests of the retained backups that the compromised version opens, but for those of this rotation, which
-    its summary lists anyway."""
+    """The manifests of the retained backups that the compromised version opens, except those of this rotation: its
+    summary lists them anyway."""
     key_id = seen.census.get("key_ids", {}).get("previous" if seen.is_switched else "current")
     kept = (backup for backup in seen.kept if key_id in backup.get("key_ids", ()))
     return sorted(str(backup["manifest"]) for backup in kept if backup["rotation_id"] != rotation_id)
 
 
 def _of_secret_key(seen: Observations) -> Iterator[str]:
-    """What becomes of what it has signed, as far as the hosts have shown that."""
+    """What happens to what SECRET_KEY has signed, as far as the hosts reported."""
     if not seen.facts:
-        yield "does what nobody can say yet with what SECRET_KEY has signed, since no host could be asked"
+        yield "has effects on what SECRET_KEY has signed that are not known yet, since no host could be asked"
         return
     if is_rotated(seen):
         yield "keeps nothing valid that the old SECRET_KEY signed"
@@ -54,12 +55,12 @@ def _of_sessions(seen: Observations) -> Iterator[str]:
 
 
 def what_happens(seen: Observations, rotation_id: str) -> Iterator[str]:
-    """One line each."""
+    """The lines about a compromise."""
     yield "  The keys in use are compromised. This rotation"
     yield from (f"  - {line};" for line in _of_secret_key(seen))
     yield "  - marks the version in use as compromised: rollback.yml does not return to it without an override;"
-    yield "  - returns to it only if this very run fails, and then says so."
+    yield "  - returns to it only if this run itself fails, and then says so."
     if backups := exposed_backups(seen, rotation_id):
-        yield f"  The compromised keys open {len(backups)} retained backups, and the one that this run makes:"
+        yield f"  The compromised keys open {len(backups)} retained backups, and the one that this run creates:"
         yield from (f"    {path}" for path in backups)
-    yield "  What was encrypted may have been read: change the secrets among the data too."
+    yield "  The encrypted data may have been read. If it contains secrets, change those too."

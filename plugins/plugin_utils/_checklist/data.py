@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The data is as it should be, and as the plan says."""
+"""Checks that the data is in order and matches the plan."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from .item import OK, SKIP, STOP, WARN, ChecklistItem, Observations, of_result, 
 if TYPE_CHECKING:
     from ...module_utils._engine.result_types import CensusOutcome
 
-SHOWN = 3  # columns in which values may be under a rotated key
+SHOWN = 3  # doubtful columns in one line
 
 
 def census(seen: Observations) -> ChecklistItem:
-    """Every value opens, and all of them under one key set."""
+    """Check that every value opens, and that all of them are under one key set."""
     item = of_result("census", seen.census, "targets")
     if item.status != OK:
         return _go_on(item) if seen.is_switched and _is_of_values(seen.census) else item
@@ -33,10 +33,10 @@ def census(seen: Observations) -> ChecklistItem:
     plain = sum(target.get("plain") or 0 for target in seen.census["targets"])
     summary += f", {plain:,} plain text that stays" if plain else ""
     if classes.get("nested"):
-        todo = "A process with other keys writes: stop it. The rotation writes each nested value as one token."
+        todo = "A process with other keys is writing: stop it. The rotation writes each nested value as one token."
         return ChecklistItem("census", WARN, summary, todo)
     if set(classes) - {"current"}:
-        todo = "A rotation was not finished, and this one resumes it; otherwise find who wrote under other keys."
+        todo = "If a rotation was not finished, this one resumes it. Otherwise find out who wrote under other keys."
         return ChecklistItem("census", WARN, summary, todo)
     if doubtful := seen.census.get("doubtful"):
         what = "; ".join(f"{each['column']}: {each['what']}" for each in doubtful[:SHOWN])
@@ -47,41 +47,44 @@ def census(seen: Observations) -> ChecklistItem:
 
 
 def _is_of_values(refused: CensusOutcome) -> bool:
-    """Whether the error of this result, and each finding that it is made of, is about values."""
+    """Whether the error of this result, and each of its findings, is about values."""
     codes = {each["code"] for each in refused.get("findings", ())} or {(refused.get("error") or {}).get("code", "")}
     return codes <= {each.code for each in OF_VALUES}
 
 
 def _go_on(item: ChecklistItem) -> ChecklistItem:
-    """If the application has the new keys, it cannot read the values that are under the old ones: stopping here would
-    leave it so. Re-encryption refuses the values too, and what is left is rolled back."""
+    """Turn the item into a warning: the application already has the new keys, and stopping here would leave it unable
+    to read values under the old ones. Re-encryption refuses the values too, and the run is rolled back."""
     todo = (
-        "The .env file has the new keys, and some values may not. This run goes on until it can roll back, so that the "
-        f"application reads all other values. {item.todo}"
+        "The .env file has the new keys, but some values may be under the old ones. This run continues until it can "
+        f"roll back, so that the application can read all other values. {item.todo}"
     )
     return ChecklistItem(item.name, WARN, item.seen, todo)
 
 
 def plan(seen: Observations) -> ChecklistItem:
-    """The application is as the approved plan says."""
+    """Check that the application matches the approved plan."""
     item = of_result("plan", seen.plan, "path")
     if item.status != OK:
         return item
     found, approved = seen.plan.get("plan", {}).get("hash", ""), seen.options.get("approved", "")
     if approved not in ("", found):
-        summary = f"the plan with the hash {approved[:16]} was approved, and there is {found[:16] or 'none'}"
-        todo = "Bring back the plan that was approved, or roll back and have the new one approved."
+        summary = f"the plan with the hash {approved[:16]} was approved, but it is now {found[:16] or 'missing'}"
+        todo = "Restore the plan that was approved, or roll back and have the new one approved."
         return ChecklistItem("plan", STOP, summary, todo)
     if "plan" not in seen.plan:
         status = WARN if seen.production else SKIP
         return ChecklistItem(
-            "plan", status, "none was made", "Make one with the plan playbook and have it reviewed." * (status == WARN)
+            "plan",
+            status,
+            "there is no plan",
+            "Create one with the plan playbook and have it reviewed." * (status == WARN),
         )
-    return ChecklistItem("plan", OK, f"the application is as it says, hash {seen.plan['plan']['hash'][:16]}")
+    return ChecklistItem("plan", OK, f"the application matches it, hash {seen.plan['plan']['hash'][:16]}")
 
 
 def migrations(seen: Observations) -> ChecklistItem:
-    """No migration of the application is pending. With the method `migration`, applying ours would apply them too."""
+    """Check that no migration is pending. With the method ``migration``, applying ours would apply the others too."""
     if not seen.facts:
         return unseen("migrations")
     pending = sorted({name for facts in seen.facts.values() for name in facts["migrations"]})
@@ -95,17 +98,17 @@ def migrations(seen: Observations) -> ChecklistItem:
 
 
 def reads(seen: Observations) -> ChecklistItem:
-    """The application's own reading and writing is well before, and what it leaves out is there."""
+    """Check that the application itself can read and write now, and that the names to leave out exist."""
     if not seen.facts:
         return unseen("application")
     found = [facts["reads"] for facts in seen.facts.values()]
     unknown = {name: near for each in found for name, near in each["unknown"].items()}
     if unknown:
         summary = (
-            f"key_rotation_application_ignore has {', '.join(unknown)}, which no model makes of an encrypted column"
+            f"key_rotation_application_ignore has {', '.join(unknown)}, which no model derives from an encrypted column"
         )
         near = dict.fromkeys(name for names in unknown.values() for name in names)  # the nearest first
-        todo = f"Near it there is {', '.join(near)}." if near else "Give each as app.Model.name of a field or property."
+        todo = f"Similar names: {', '.join(near)}." if near else "Write each as app.Model.name of a field or property."
         return ChecklistItem("application", STOP, summary, todo)
     broken = {trip["name"]: RoundTripFailed(**trip) for each in found for trip in each["broken"]}
     if broken:
@@ -113,9 +116,11 @@ def reads(seen: Observations) -> ChecklistItem:
         return ChecklistItem(
             "application", STOP, "; ".join(f"{error.code}: {error.what}" for error in broken.values()), todo
         )
-    counted = {"of_ciphertext": "made of ciphertext", "dated": "made of the date or the time"}
+    counted = {"of_ciphertext": "derived from ciphertext", "dated": "derived from the date or time"}
     by_kind = {words: sorted({name for each in found for name in each[kind]}) for kind, words in counted.items()}
     noted = [
-        f"; {words}, so that only its values are counted: {', '.join(made)}" for words, made in by_kind.items() if made
+        f"; {words}, so only the number of values is compared: {', '.join(made)}"
+        for words, made in by_kind.items()
+        if made
     ]
-    return ChecklistItem("application", OK, f"what it encrypts it reads, on every host{''.join(noted)}")
+    return ChecklistItem("application", OK, f"it can read what it encrypts, on every host{''.join(noted)}")

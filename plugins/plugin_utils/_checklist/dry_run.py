@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a rotation would do, from what the tasks of the checklist have registered."""
+"""What a rotation would do, from the results of the checklist's tasks."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def lines(variables: Mapping[str, Any]) -> list[str]:
-    """One line for each thing, in the order in which a rotation does them. What several hosts would do is once."""
+    """One line per action, in the order of a rotation. What several hosts would do appears once."""
     hosts = results_by_host(variables)
     first: Mapping[str, Any] = next(iter(hosts.values()), {})
     found = [
@@ -32,7 +32,7 @@ def lines(variables: Mapping[str, Any]) -> list[str]:
 
 
 def differences(variables: Mapping[str, Any]) -> list[Any]:
-    """The differences in files that the hosts show with --diff."""
+    """The file differences that the hosts report with --diff."""
     shown = (variables.get("hostvars", {}).get(host, {}) for host in results_by_host(variables))
     found = [each for host in shown for each in host.get("__checklist_host", {}).get("diff", ())]
     return [each for number, each in enumerate(found) if each not in found[:number]]

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Files that the application's own code may encrypt, which no rotation rewrites."""
+"""Checks for files that the application's own code may encrypt: no rotation rewrites them."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from .item import OK, STOP, WARN, ChecklistItem, Observations, unseen
 
 
 def storages(seen: Observations) -> ChecklistItem:
-    """Each column of files whose storage is not one of Django's own. One whose code reads a rotated key stops until a
-    person has settled the column."""
+    """Name each file column whose storage is not one of Django's own. If the storage's code reads a rotated key, it
+    stops the rotation until a person settles the column."""
     item = "files"
     if not seen.facts:
         return unseen(item)

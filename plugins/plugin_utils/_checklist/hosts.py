@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The machines agree on the time, and have versions that this collection is tested with."""
+"""Checks that all hosts were reached, that clocks agree, and that versions are ones that this collection supports."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ import re
 
 from .item import STOP, WARN, ChecklistItem, Observations, of_result, unseen, worst
 
-# With a time to live, Fernet refuses a token from further in the future (cryptography's _MAX_CLOCK_SKEW).
+# Seconds. With a time to live, Fernet refuses a token from further in the future (cryptography's _MAX_CLOCK_SKEW).
 FERNET = 60
-NOTICED = 5  # seconds; more than a look over the network takes
-TESTED = {  # from and to, as README says
+NOTICED = 5  # seconds; more than a check over the network takes
+TESTED = {  # oldest and newest, as in README.md
     "ansible-core": ((2, 19), (2, 21)),
     "python": ((3, 9), (3, 14)),
     "Django": ((4, 2), (6, 99)),
@@ -20,18 +20,18 @@ TESTED = {  # from and to, as README says
 
 
 def looked_at(seen: Observations) -> ChecklistItem:
-    """Every host could be looked at, and none is left out (``--limit``): it would keep the old keys."""
+    """Check that every host was reached, and that ``--limit`` leaves none out: it would keep the old keys."""
     items = [of_result("hosts", results.get("facts", {}), "facts") for results in seen.hosts.values()]
     if left := [host for host in seen.options["hosts"] if host not in seen.hosts]:
-        todo = "Run it without --limit; take a host that is gone out of the inventory."
+        todo = "Run it without --limit. Remove hosts that no longer exist from the inventory."
         items.append(
             ChecklistItem("hosts", STOP, f"{', '.join(left)} would keep the old keys: this run leaves it out", todo)
         )
-    return worst("hosts", items, f"{len(items)} were looked at")
+    return worst("hosts", items, f"{len(items)} were checked")
 
 
 def clocks(seen: Observations) -> ChecklistItem:
-    """Those of the control node, the hosts and the databases."""
+    """Compare the clocks of the hosts and databases with that of the control node."""
     if not seen.facts:
         return unseen("clocks")
     items, most = [], 0.0
@@ -43,14 +43,17 @@ def clocks(seen: Observations) -> ChecklistItem:
                 status = STOP if abs(skew) > FERNET else WARN
                 items.append(
                     ChecklistItem(
-                        "clocks", status, f"that of {place} is {skew:+.0f} s off this machine's", "Set them by NTP."
+                        "clocks",
+                        status,
+                        f"that of {place} is {skew:+.0f} s off this machine's",
+                        "Synchronize them with NTP.",
                     )
                 )
     return worst("clocks", items, f"within {max(most, 1):.0f} s of each other")
 
 
 def versions(seen: Observations) -> ChecklistItem:
-    """Newer than what is tested: warn. Older: stop, since nobody will fix it there."""
+    """Warn about versions that are newer than the tested ones. Stop at older ones: they are not supported."""
     if not seen.facts:
         return unseen("versions")
     items, told = [], {}
@@ -62,11 +65,11 @@ def versions(seen: Observations) -> ChecklistItem:
                 continue
             (least, most), found = TESTED[name], _numbers(version, TESTED[name])
             if found < least:
-                todo = f"Bring it to {_dotted(least)}. Or rehearse it with great care: key_rotation_accept: [versions]."
+                todo = f"Upgrade it to {_dotted(least)}. Or rehearse with great care: key_rotation_accept: [versions]."
                 items.append(ChecklistItem("versions", STOP, f"{name} {version} is too old", todo))
             elif found > most:
                 told_of = f"{name} {version} is newer than what this was tested with"
-                items.append(ChecklistItem("versions", WARN, told_of, "Rehearse it with great care."))
+                items.append(ChecklistItem("versions", WARN, told_of, "Rehearse with great care."))
     return worst("versions", items, ", ".join(f"{name} {version}" for name, version in told.items()))
 
 

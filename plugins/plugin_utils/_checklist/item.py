@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One line of the checklist, and what all checks are given to look at."""
+"""A checklist item, and the observations that all checks receive."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ if TYPE_CHECKING:
     from ...module_utils._services.units import ServiceEntry
 
 OK, WARN, STOP = "ok", "warn", "stop"
-SKIP = "skip"  # not configured or not checked, so nobody knows that it is well
+SKIP = "skip"  # not configured or not checked
 
 
 @dataclass(frozen=True)
 class ChecklistItem:
-    """What was asked, how it stands, what was seen, and what to do if that is not well.
+    """The name of a check, its status, what was seen, and what to do about a problem.
 
-    ``name`` is the word that key_rotation_accept has for it. ``because`` is the item whose failure kept this one from
-    being checked.
+    ``name`` is also its name in key_rotation_accept. ``because`` is the item whose failure kept this one from being
+    checked.
     """
 
     name: str
@@ -41,8 +41,10 @@ class ChecklistItem:
 
 
 class ChecklistOptions(TypedDict, total=False):
-    """The options of rotation_checklist that the checks read. ``backed_up`` says that the backup is done. The control
-    node adds the last four: ``down_for`` is for how many seconds the last rotation had the application stopped."""
+    """The options of rotation_checklist that the checks read. ``backed_up``: the backup is done.
+
+    The control node adds the last four. ``down_for`` is how many seconds the last rotation stopped the application.
+    """
 
     environment: str
     reason: str | None
@@ -73,7 +75,7 @@ class ChecklistOptions(TypedDict, total=False):
 
 
 def checklist_options(given: Mapping[str, Any], *, backed_up: bool = False) -> ChecklistOptions:
-    """Those of the options of a task."""
+    """Select them from the options of a task."""
     known = {name: given[name] for name in ChecklistOptions.__annotations__ if name in given}
     return cast(ChecklistOptions, {**known, "backed_up": backed_up})
 
@@ -89,11 +91,10 @@ class Rehearsal(TypedDict):
 
 @dataclass(frozen=True)
 class Observations:
-    """What the checklist's tasks have found. Results are those of the modules, with ``error`` where one failed.
+    """The results of the checklist's tasks, as the modules returned them, with ``error`` if one failed.
 
-    ``hosts`` has for each host its ``keys``, ``processes``, ``stops`` (what would be stopped), ``services`` (which an
-    earlier run has left stopped),
-    ``health`` and ``facts``. ``kept`` are the manifests of backups.
+    ``hosts`` has for each host its ``keys``, ``processes``, ``stops`` (what would be stopped), ``services`` (what an
+    earlier run left stopped), ``health`` and ``facts``. ``kept`` are the manifests of retained backups.
     """
 
     hosts: Mapping[str, Mapping[str, Any]]
@@ -101,7 +102,7 @@ class Observations:
     plan: Mapping[str, Any]
     backup: Mapping[str, Any]
     lease: Mapping[str, Any]
-    df: Sequence[str]  # what df -Pk (POSIX) says on the database's host; nothing where it was not asked
+    df: Sequence[str]  # output of df -Pk (POSIX) on the database's host; empty if it was not run
     options: ChecklistOptions
     now: datetime.datetime
     collection: str = ""
@@ -115,7 +116,7 @@ class Observations:
 
     @property
     def facts(self) -> dict[str, Mapping[str, Any]]:
-        """By host, what checklist_facts found, if it succeeded."""
+        """The facts of checklist_facts by host, without hosts on which it failed."""
         return {
             host: results["facts"]["facts"]
             for host, results in self.hosts.items()
@@ -130,7 +131,7 @@ class Observations:
 
     @property
     def values(self) -> int:
-        """How many values are to be re-encrypted, as the census counts them."""
+        """How many values the census counted."""
         return sum(count(target) for target in self.census.get("targets", []))
 
 
@@ -140,22 +141,22 @@ def count(target: ColumnCounts) -> int:
 
 
 def of_result(name: str, result: Mapping[str, Any], needs: str, well: str = "") -> ChecklistItem:
-    """A module that fails if something is wrong, as an item: its error, or ``well`` if it returned ``needs``."""
+    """The item for a module that fails if something is wrong: its error, or ``well`` if it returned ``needs``."""
     error = result.get("error")
     if error:
         return ChecklistItem(name, STOP, f"{error['code']}: {error['what']}", error["todo"])
     if needs not in result:
-        return ChecklistItem(name, STOP, str(result.get("msg", "it was not looked at")), "Fix that, then run it again.")
+        return ChecklistItem(name, STOP, str(result.get("msg", "it was not checked")), "Fix that, then run it again.")
     return ChecklistItem(name, OK, well)
 
 
 def unseen(name: str, because: str = "hosts") -> ChecklistItem:
-    """What could not be checked, because another item failed; by default, because no host could be asked."""
+    """The item for what could not be checked, because another item failed; by default, because no host was reached."""
     return ChecklistItem(name, SKIP, f"not checked: see {because}", because=because)
 
 
 def worst(name: str, items: Sequence[ChecklistItem], well: str) -> ChecklistItem:
-    """One item of the hosts' several: what is wrong with any of them, each said once."""
+    """Combine the items of several hosts into one with the worst status. Each problem appears once."""
     for status in (STOP, WARN):
         wrong = [item for item in items if item.status == status]
         if wrong:

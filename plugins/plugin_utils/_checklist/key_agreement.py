@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The env file, the store and the running processes agree on the keys."""
+"""Checks that the .env files, the key store and the running processes agree on the keys."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SHOWN = 5
 
 
 def agree(seen: Observations) -> ChecklistItem:
-    """On every host the env file can be rewritten, and has the keys that the store calls current."""
+    """Check on every host that the .env file can be rewritten and has the current keys of the store."""
     items = [of_result("keys", results.get("keys", {}), "store") for results in seen.hosts.values()]
     items += [
         of_result("keys", results["env_file"], "path") for results in seen.hosts.values() if "env_file" in results
@@ -28,21 +28,21 @@ def agree(seen: Observations) -> ChecklistItem:
     if len(ids) > 1:
         items.append(
             ChecklistItem(
-                "keys", STOP, f"the hosts have {len(ids)} different sets of keys", "Bring the env files together."
+                "keys", STOP, f"the hosts have {len(ids)} different sets of keys", "Give all .env files the same keys."
             )
         )
     items += source_code.literals(seen)
-    return worst("keys", items, f"env file and store agree on {counted(len(seen.hosts), 'host')}")
+    return worst("keys", items, f".env file and store agree on {counted(len(seen.hosts), 'host')}")
 
 
 def store(seen: Observations) -> ChecklistItem:
-    """All hosts have one store. It was read to get here, and nothing is seen that would keep us from writing it."""
+    """Check that all hosts use one store, and that nothing seems to prevent writing it. It has been read by now."""
     places = {results["keys"]["store"] for results in seen.hosts.values() if "store" in results.get("keys", {})}
     if error := seen.options.get("store_error"):
         told = ": ".join(filter(None, (error.get("code"), error["what"])))
         return ChecklistItem("store", STOP, told, error["todo"])
     if len(places) > 1:
-        todo = "Their project folders differ: set the path in key_rotation_store to one file for all of them."
+        todo = "Their project folders differ. Set the path in key_rotation_store to one file for all of them."
         return ChecklistItem("store", STOP, f"the hosts have {len(places)} stores", todo)
     if not places:
         return _without_place(seen)
@@ -50,35 +50,39 @@ def store(seen: Observations) -> ChecklistItem:
 
 
 def _without_place(seen: Observations) -> ChecklistItem:
-    """The store where no host could say that its keys agree with it."""
+    """Check the store if no host could report that its keys agree with it."""
     codes = [(results.get("keys", {}).get("error") or {}).get("code", "") for results in seen.hosts.values()]
-    if any(code.startswith("E_KEYS_") for code in codes):  # they were compared with what the store has
+    if any(code.startswith("E_KEYS_") for code in codes):  # the keys were compared with those of the store
         return ChecklistItem("store", OK, "it was read")
     return unseen("store", because="keys")
 
 
 def processes(seen: Observations) -> ChecklistItem:
-    """No process has a key exported to it, that would win over a new env file, or is older than the one there is."""
+    """Check that no process has a key in its environment, which would override a new .env file, or is older than it."""
     asked = [results["processes"] for results in seen.hosts.values() if "processes" in results]
     if not asked:
         if not seen.options["services"]:
             return ChecklistItem("processes", SKIP, NOBODY_LOOKS)
-        todo = "Name what runs in key_rotation_processes: it shows a stop command that ends well and stops nothing."
+        todo = (
+            "List the processes in key_rotation_processes. This detects a stop command that succeeds but stops nothing."
+        )
         return ChecklistItem("processes", WARN, NOBODY_LOOKS, todo)
     looked_at = [process for result in asked for process in result.get("processes", [])]
     hidden = sum(process["hidden"] for process in looked_at)
-    summary = f"{len(looked_at) - hidden} have no key exported to them that would win over the file"
+    summary = f"{len(looked_at) - hidden} have no key in their environment that would override the file"
     items = [of_result("processes", each, "processes") for each in asked]
-    return worst("processes", [*items, _older(looked_at)], f"{summary}; {hidden} do not show it" if hidden else summary)
+    return worst(
+        "processes", [*items, _older(looked_at)], f"{summary}; {hidden} could not be read" if hidden else summary
+    )
 
 
 def _older(processes: Sequence[ProcessKeys]) -> ChecklistItem:
-    """Nobody knows what a process holds that has read the file before its last change; most changes are of no key."""
+    """Warn about processes older than the file: they may have other keys, though most changes concern no key."""
     older = [f"{each['name']} (pid {each['pid'] or '-'})" for each in processes if each["older"]]
     if not older:
         return ChecklistItem("processes", OK, "")
     names = ", ".join(older[:SHOWN]) + (", ..." if len(older) > SHOWN else "")
-    found = f"{len(older)} of {len(processes)} were started before the env file was last changed: {names}"
+    found = f"{len(older)} of {len(processes)} were started before the .env file was last changed: {names}"
     return ChecklistItem(
-        "processes", WARN, found, "Where a key was changed then, restart them before: they have others."
+        "processes", WARN, found, "If that change concerned a key, restart them first: they have other keys."
     )

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the tasks of the checklist have registered, as the checks see it."""
+"""Collects the results of the checklist's tasks for the checks."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ if TYPE_CHECKING:
     from ...module_utils._engine.proof.census_result import ColumnCounts
     from ...module_utils._engine.result_types import CensusOutcome
 
-MAY_WRITE = "Give who runs ansible-playbook the right to write it."
-# The names by which the checklist knows the modules that look at a host.
+MAY_WRITE = "Allow the account that runs ansible-playbook to write it."
+# The checklist's names for the results of these modules.
 OBSERVATION_NAMES = {"key_version": "keys", "process_keys_info": "processes", "checklist_facts": "facts"}
-OTHER_TASKS = ("stops", "services", "health")  # which are tasks of their own
+OTHER_TASKS = ("stops", "services", "health")  # separate tasks
 
 
 def observe(log: RotationLog, rotation_id: str, options: ChecklistOptions) -> Observations:
-    """What every host has shown, and what the store and the records say. Raises E_OPTION, E_APPROVAL_MISSING."""
+    """Collect what the hosts, the store and the records show. Raises E_OPTION or E_APPROVAL_MISSING."""
     _refuse_unfit(options)
     variables = log.controller.variables
     hosts = results_by_host(variables)
@@ -56,8 +56,8 @@ def observe(log: RotationLog, rotation_id: str, options: ChecklistOptions) -> Ob
 
 
 def results_by_host(variables: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """The result of each module that looked, by host and then by the name that the checklist knows it by. The first
-    host has those of the backup too, wherever they ran."""
+    """The module results by host, then by the checklist's name for them. The first host also has those of the backup,
+    no matter where they ran."""
     found: dict[str, dict[str, Any]] = {}
     for host in variables.get("ansible_play_hosts_all", ()):
         shown = variables.get("hostvars", {}).get(host, {})
@@ -67,7 +67,7 @@ def results_by_host(variables: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
 
 
 def _of_plan(planned: Mapping[str, Any]) -> CensusOutcome:
-    """The targets of a plan as those of a census."""
+    """Convert the targets of a plan to those of a census."""
     targets = planned.get("plan", {}).get("targets", ())
     counts = [{**target, "table": target["column"].rpartition(".")[0]} for target in targets]
     return {"targets": cast("list[ColumnCounts]", counts)}
@@ -82,7 +82,7 @@ def _refuse_unfit(options: ChecklistOptions) -> None:
 
 
 def _completed(log: RotationLog, rotation_id: str, options: ChecklistOptions) -> ChecklistOptions:
-    """The options with what the control node knows."""
+    """Add what the control node knows to the options."""
     return {
         **options,
         "store_error": _store_error(log),
@@ -93,7 +93,7 @@ def _completed(log: RotationLog, rotation_id: str, options: ChecklistOptions) ->
 
 
 def _outcomes(shown: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    """The results of the modules that ran in one process, by module; the failure of the process itself for each."""
+    """The results by module of those that ran in one process. If the process failed, each has its failure."""
     outcomes: Mapping[str, Any] = shown.get(f"__checklist_{name}", {}).get("outcomes", {})
     return outcomes
 
@@ -104,7 +104,7 @@ def _others(shown: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _store_error(log: RotationLog) -> ErrorParts | None:
-    """What is seen against writing the store, without a write."""
+    """Why the store cannot be written, as far as can be seen without writing; None if nothing prevents it."""
     try:
         reason = log.store.unwritable()
     except RotationError as exc:
@@ -113,7 +113,7 @@ def _store_error(log: RotationLog) -> ErrorParts | None:
 
 
 def _last_downtime(folder: str) -> float | None:
-    """Seconds that the last completed rotation of this inventory had the application stopped; None without one."""
+    """How many seconds the last completed rotation of this inventory stopped the application; None without one."""
     for name in sorted(reader.names(folder), reverse=True):
         with contextlib.suppress(RotationError):
             if (seconds := window.down_for(Record(folder, name).decoded())) is not None:

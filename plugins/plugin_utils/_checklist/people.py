@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Who has approved it, and who is notified."""
+"""Checks that somebody authorized the rotation, and that people are notified."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .item import OK, SKIP, STOP, ChecklistItem, Observations
 
 
 def authorized(seen: Observations) -> ChecklistItem:
-    """In production there are a reason and somebody who approved it."""
+    """Check that there is a reason, and somebody who authorized it. Production requires both."""
     reason, who = words(seen.options.get("reason")), words(seen.options.get("authorization"))
     missing = [f"key_rotation_{name}" for name, found in (("reason", reason), ("authorization", who)) if not found]
     if not missing:
@@ -23,17 +23,13 @@ def authorized(seen: Observations) -> ChecklistItem:
 
 
 def notified(seen: Observations) -> ChecklistItem:
-    """Somebody is notified of it."""
+    """Check that somebody is notified. Production requires it."""
     ways = seen.options.get("notify") or []
     first = [way for way in ways if STARTED in moments(way)]
     if not ways and not seen.production:
         return ChecklistItem("notified", SKIP, "key_rotation_notify is not set")
-    summary = (
-        f"{counted(len(first), 'way')} to tell people when it starts, {len(ways)} later"
-        if ways
-        else "nobody is notified"
-    )
+    summary = f"{counted(len(first), 'channel')} when it starts, {len(ways)} later" if ways else "nobody is notified"
     if first or not seen.production:
         return ChecklistItem("notified", OK, summary)
-    todo = "Set key_rotation_notify, with started; or tell the team yourself, and add notified to key_rotation_accept."
+    todo = "Set key_rotation_notify, with started. Or tell the team yourself, and add notified to key_rotation_accept."
     return ChecklistItem("notified", STOP, summary, todo)

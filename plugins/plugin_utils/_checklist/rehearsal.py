@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The same plan was rotated in staging with the same code, and not long ago."""
+"""Checks that the same plan was recently rotated in staging, with the same version of this collection."""
 
 from __future__ import annotations
 
@@ -10,22 +10,20 @@ from ...module_utils._errors.counts import counted
 from .item import OK, SKIP, STOP, ChecklistItem, Observations
 
 NAME = "rehearsal"
-AHEAD = datetime.timedelta(minutes=5)  # of another clock
+AHEAD = datetime.timedelta(minutes=5)  # how far the clock in staging may be ahead
 
 
 def rehearsed(seen: Observations) -> ChecklistItem:
-    """In production without one: stop."""
+    """Check that production was rehearsed. Other environments need no rehearsal."""
     if not seen.production:
-        return ChecklistItem(NAME, SKIP, f"not asked for in {seen.options['environment']}")
+        return ChecklistItem(NAME, SKIP, f"not required in {seen.options['environment']}")
     status, todo = (
         STOP,
         "Rotate staging with this plan and this collection first, or accept it: key_rotation_accept: [rehearsal].",
     )
     content = seen.plan.get("plan", {}).get("content_hash")
     if not content:
-        return ChecklistItem(
-            NAME, status, "there is no plan that a rehearsal could be held against", f"Make the plan. {todo}"
-        )
+        return ChecklistItem(NAME, status, "there is no plan to compare a rehearsal with", f"Create the plan. {todo}")
     past = [each for each in seen.rehearsals if when(each["time"]) <= seen.now + AHEAD]
     same = [each for each in past if each["plan_content"] == content]
     if not same:
@@ -54,5 +52,5 @@ def rehearsed(seen: Observations) -> ChecklistItem:
 
 
 def when(text: str) -> datetime.datetime:
-    """A time as the records have it, or with an offset."""
+    """Parse an ISO 8601 time, in UTC as in the records or with an offset."""
     return datetime.datetime.fromisoformat(text.replace("Z", "+00:00"))

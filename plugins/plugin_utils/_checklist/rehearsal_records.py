@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The completed rotations in staging, by their records."""
+"""Finds the completed rotations in staging by their records."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .item import ChecklistOptions, Rehearsal
 
 
 def staging_records(log: RotationLog, options: ChecklistOptions) -> str:
-    """The folder of staging's records: by default of an inventory of that name, next to this one."""
+    """The folder of staging's records: by default that of the inventory ``staging`` next to this one."""
     if folder := options.get("rehearsal_records"):
         return log.controller.path(folder)
     inventory = str(log.controller.variables.get("inventory_dir"))
@@ -26,17 +26,17 @@ def staging_records(log: RotationLog, options: ChecklistOptions) -> str:
 
 
 def rehearsals(folder: str) -> list[Rehearsal]:
-    """Each completed rotation in staging, by what its last checklist says.
+    """Each completed rotation in staging, with the plan and collection from its last checklist.
 
-    A damaged record does not count, nor one whose lines are not a chain. Its signature is not checked: staging's key is
-    in staging's store.
+    Records that are damaged or whose chain is broken do not count. Signatures are not checked: staging's key is in
+    staging's store.
     """
     whole = (_rehearsal(rotation_id, events) for rotation_id, events in _whole(folder))
     return [rehearsal for rehearsal in whole if rehearsal]
 
 
 def _whole(folder: str) -> Iterator[tuple[str, Sequence[Event]]]:
-    """The rotation and the events of each record that is a whole chain."""
+    """The rotation and the events of each record with an unbroken chain."""
     for path in sorted(glob.glob(os.path.join(glob.escape(folder), "*", FILE_NAME))):
         with contextlib.suppress(RotationError):
             record = reader.look(folder, os.path.basename(os.path.dirname(path)))
@@ -55,6 +55,6 @@ def _rehearsal(rotation_id: str, events: Sequence[Event]) -> Rehearsal | None:
     return {
         "rotation_id": rotation_id,
         "time": closed[-1].time,
-        "plan_content": last.plan_content or last.plan_hash,  # records of an earlier version have the second one only
+        "plan_content": last.plan_content or last.plan_hash,  # records of an earlier version have only the hash
         "collection": last.collection,
     }

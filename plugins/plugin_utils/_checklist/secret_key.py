@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What else depends on SECRET_KEY, and what its rotation does to that (docs/design/django-encryption.md)."""
+"""Checks what else depends on SECRET_KEY, and what rotating it does to that (docs/design/django-encryption.md)."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ SESSIONS = {
 }
 
 
-# What key_rotation_sessions keeps: the sessions of the table, or all that honors SECRET_KEY_FALLBACKS.
+# What key_rotation_sessions does: keep what honors SECRET_KEY_FALLBACKS, keep the sessions in the table, or end them.
 FALLBACKS, RESIGN, DROP = "fallbacks", "resign", "drop"
-# Why it cannot be done, as a fact of the host; the error; and what is done.
+# The fact of a host that says why it cannot be done; the error; and what is done otherwise.
 KEPT = {
     FALLBACKS: ("not_kept", FallbacksNotRead, "the old key stays valid for what it has signed, until it is retired"),
     RESIGN: ("not_resigned", SessionsKept, "the sessions in the database are signed again, and nobody is logged out"),
 }
-ENDED = "the sessions in the database that the new key has not signed are ended after the switch"
-NO_ROWS = "no session is in a table of the database, so none is ended there; no login under the old key stays valid"
-UNSET = "Where this is routine, and no leak, key_rotation_sessions can keep the users logged in."
+ENDED = "the sessions in the database that are not signed with the new key are ended after the switch"
+NO_ROWS = "the database has no session table, so no session is ended there; no login under the old key stays valid"
+UNSET = "If the rotation is routine and the key did not leak, key_rotation_sessions can keep the users logged in."
 
 
 def other_users(seen: Observations) -> ChecklistItem:
-    """Tasks of django-q2 that wait would be lost: stop. Anything else that ends is said."""
+    """Stop if tasks of django-q2 are waiting: they would be lost. Name everything else that ends."""
     name = "secret_key"
     if not seen.facts:
         return unseen(name)
@@ -41,18 +41,18 @@ def other_users(seen: Observations) -> ChecklistItem:
     found = users(seen)
     if queued := max(one.get("queued") or 0 for one in found):
         summary = (
-            f"{counted(queued, 'task of django-q2 waits', 'tasks of django-q2 wait')}, and none of them could be read"
+            f"{counted(queued, 'task of django-q2 is', 'tasks of django-q2 are')} waiting and could no longer be read"
         )
-        return ChecklistItem(name, STOP, summary, "Let the queue run empty, and pause its schedules.")
+        return ChecklistItem(name, STOP, summary, "Let the queue drain, and pause its schedules.")
     chosen = seen.options.get("sessions", "")
     ends = list(dict.fromkeys(end for one in found for end in _ends(one, chosen)))
     if not ends:
-        return ChecklistItem(name, OK, "nothing here is seen to sign with it")
+        return ChecklistItem(name, OK, "nothing was found that signs with it")
     return ChecklistItem(name, WARN, "; ".join(ends), "Tell the users." if chosen else f"Tell the users. {UNSET}")
 
 
 def logins(seen: Observations) -> ChecklistItem:
-    """What key_rotation_sessions does, if it can."""
+    """Check that key_rotation_sessions can do what it says."""
     name, chosen = "logins", seen.options.get("sessions", "")
     if not chosen:
         return ChecklistItem(name, OK, "key_rotation_sessions is not set")
@@ -77,26 +77,26 @@ def logins(seen: Observations) -> ChecklistItem:
 
 
 def users(seen: Observations) -> list[SecretKeyUsers]:
-    """What each host has shown."""
+    """What each host reported."""
     return [facts["secret_key"] for facts in seen.facts.values()]
 
 
 def is_rotated(seen: Observations) -> bool:
-    """Whether SECRET_KEY is one of the keys, by its own name or by its value."""
+    """Whether SECRET_KEY is among the keys, by its name or by its value."""
     known = {"SECRET_KEY"}.union(*(one.get("keys", ()) for one in users(seen)))
     return not known.isdisjoint(setting["name"] for setting in seen.options["settings"])
 
 
 def _is_unclear(seen: Observations, chosen: str) -> bool:
-    """Whether the key that would be taken for SECRET_KEY, for the list by its name, is not that of the setting."""
+    """Whether the key that would be used as SECRET_KEY may not be the value of that setting."""
     named = signing_name({setting["name"]: "" for setting in seen.options["settings"]})
-    # A variable of that name need not be the setting, which may be made of it.
+    # A variable of that name is not necessarily the setting, which may be derived from it.
     known = set().union(*(one.get("keys", ()) for one in users(seen)))
     return named not in known if named else chosen == FALLBACKS and is_rotated(seen)
 
 
 def _ends(found: SecretKeyUsers, chosen: str) -> list[str]:
-    """What ends with the old key, if this is done about the sessions."""
+    """What ends with the old key, given this choice for the sessions."""
     ends = [SESSIONS[found["sessions"]]] if found.get("sessions") in SESSIONS and chosen not in KEPT else []
     ends += ["links to reset a password end"] if found.get("logins") and chosen != FALLBACKS else []
     for package in found.get("packages", []):

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Whatever holds keys is known: who is connected to the database as the application is one of the services."""
+"""Checks that all services that use the keys are known, can be stopped, and answer."""
 
 from __future__ import annotations
 
@@ -13,36 +13,36 @@ from ...module_utils._errors.counts import counted
 from .item import OK, SKIP, STOP, WARN, ChecklistItem, Observations, of_result, unseen, worst
 
 SHOWN = 5
-_WAITED = "Once all is stopped, its session would be waited for, and then the rotation given up."
+_WAITED = "After the stop, the rotation would wait for its session to close, and then fail."
 _NOT_STOPPED = (
-    "Run each status command of key_rotation_services by hand: it ends with 0 while its service is up. List there what "
-    "answers, too: by what is seen now nothing would be stopped."
+    "Run each status command of key_rotation_services by hand: its exit code must be 0 while its service is up. Also "
+    "list there what answers: as things are, nothing would be stopped."
 )
 _CLOSE = {
     False: "Make the role of the application's DATABASES the owner of these tables.",
-    True: "Leave key_rotation_fence out.",
+    True: "Remove key_rotation_fence.",
 }
 _IN_WINDOW = "These tables are re-encrypted while the application is stopped, as with key_rotation_mode: window."
-_NO_MODE = "Leave key_rotation_mode out, or set key_rotation_method to direct."
-_STRANGERS = "Or stop those sessions before, and name what they belong to in key_rotation_services."
-_WITHOUT = "What it writes under the old keys is found and rotated; what it reads under new ones it cannot open."
+_NO_MODE = "Remove key_rotation_mode, or set key_rotation_method to direct."
+_STRANGERS = "Or stop those sessions first, and list what they belong to in key_rotation_services."
+_WITHOUT = "What it writes under the old keys is found and rotated, but it cannot read values under the new keys."
 _REFUSED = (
-    "Until then what it writes to encrypted columns is refused, and its own log says why. If it keeps trying, the run "
-    "ends with E_STALE_WRITER and is rolled back. After the rotation it cannot read the values."
+    "Its writes to encrypted columns are refused, and its own log shows why. If it keeps trying, the run ends with "
+    "E_STALE_WRITER and is rolled back. After the rotation it cannot read the values."
 )
 
 
 def runs(seen: Observations) -> ChecklistItem:
-    """No other run, of whatever control node, works on these databases."""
-    return of_result("runs", seen.lease, "changed", "none works on these databases")
+    """Check that no other run, of any control node, works on these databases."""
+    return of_result("runs", seen.lease, "changed", "no other run works on these databases")
 
 
 def stops(seen: Observations) -> ChecklistItem:
-    """On every host each service can be stopped, as far as that shows without stopping it."""
+    """Check on every host that each service can be stopped, as far as this shows without stopping it."""
     asked = [results["stops"] for results in seen.hosts.values() if "stops" in results]
     if not asked:
         return ChecklistItem(
-            "services", SKIP, "key_rotation_services names none: stop and start the application yourself"
+            "services", SKIP, "key_rotation_services is empty: stop and start the application yourself"
         )
     names = {name for result in asked for name in result.get("services") or ()}
     summary = f"{', '.join(sorted(names))} will be stopped" if names else "none is up"
@@ -50,17 +50,17 @@ def stops(seen: Observations) -> ChecklistItem:
     served = [host for host, results in seen.hosts.items() if _answers_without_services(results)]
     if item.status != OK or not served:
         return item
-    contradiction = f"none is up on {', '.join(served)}, and the application answers there"
+    contradiction = f"none is up on {', '.join(served)}, but the application answers there"
     return ChecklistItem("services", WARN, contradiction, _NOT_STOPPED)
 
 
 def _answers_without_services(results: Mapping[str, Any]) -> bool:
-    """Whether somebody answers on a host on which nothing would be stopped."""
+    """Whether the application answers on a host on which nothing would be stopped."""
     return results.get("stops", {}).get("services") == [] and "answer" in results.get("health", {})
 
 
 def sessions(seen: Observations) -> ChecklistItem:
-    """Each session of the application's role belongs to a service that is stopped for the rotation."""
+    """Check that each session of the application's role belongs to a service that is stopped for the rotation."""
     if not seen.facts:
         return unseen("sessions")
     known, unknown = _connected(seen)
@@ -73,20 +73,22 @@ def sessions(seen: Observations) -> ChecklistItem:
     shown = "; ".join(_format_session(session) for session in unknown[:SHOWN]) + (
         "; ..." if len(unknown) > SHOWN else ""
     )
-    summary = f"{len(unknown)} of {len(known) + len(unknown)} sessions are of no unit in key_rotation_services: {shown}"
+    summary = (
+        f"{len(unknown)} of {len(known) + len(unknown)} sessions belong to no unit in key_rotation_services: {shown}"
+    )
     if _stay(unknown, seen):
-        todo = "Stop it or list it there; name a session without keys in key_rotation_sessions_allowed. "
+        todo = "Stop it or list it there. List a session without keys in key_rotation_sessions_allowed. "
         return ChecklistItem("sessions", STOP, summary, f"{todo}{_WAITED}")
     commanded = [service["name"] for service in seen.options["services"] if service.get("stop")]
     todo = "Stop it first, or list it there."
-    if commanded:  # nobody knows which processes are theirs
-        theirs = f"It may be of {', '.join(commanded)}: by commands it is stopped anyway."
-        todo = f"{theirs} What is of none, stop before, or list there."
+    if commanded:  # their processes are not known
+        theirs = f"It may belong to {', '.join(commanded)}, and is then stopped by command."
+        todo = f"{theirs} Otherwise stop it first, or list it there."
     return ChecklistItem("sessions", WARN, summary, f"{todo} {_WITHOUT if _unfenced(seen) else _REFUSED}")
 
 
 def fence(seen: Observations) -> ChecklistItem:
-    """No other session can write between stop and start, or nobody is there who would lose a value by it."""
+    """Check that no other session can write between stop and start, or that no value would be lost by it."""
     if not seen.facts:
         return unseen("fence")
     why = _unfenced(seen)
@@ -98,21 +100,21 @@ def fence(seen: Observations) -> ChecklistItem:
     todo = _CLOSE[off]
     if not unknown or not silent:
         return ChecklistItem("fence", SKIP if off else WARN, reasons, todo * (not off))
-    strangers = counted(len(unknown), "session is", "sessions are")
-    summary = f"{reasons}. {strangers} of no service that is stopped, and values of {', '.join(silent)} "
-    summary += "read under other keys may be saved damaged, without an error"
+    strangers = counted(len(unknown), "session belongs", "sessions belong")
+    summary = f"{reasons}. {strangers} to no service that is stopped, and values of {', '.join(silent)} "
+    summary += "that are read under other keys may be saved damaged, without an error"
     return ChecklistItem("fence", STOP if seen.production else WARN, summary, f"{todo} {_STRANGERS}")
 
 
 def _unfenced(seen: Observations) -> list[str]:
-    """Why other sessions can write between stop and start; empty if none can."""
+    """The reasons why other sessions can write between stop and start; empty if they cannot."""
     if seen.options["fence"] == "off":
         return ["key_rotation_fence is off"]
     return [each for facts in seen.facts.values() for each in facts["unfenced"]]
 
 
 def mode(seen: Observations) -> ChecklistItem:
-    """When the values are re-encrypted, and which tables cannot be prepared before."""
+    """Show when the values are re-encrypted, and which tables cannot be prepared before the stop."""
     if not seen.facts:
         return unseen("mode")
     unprepared = next((each["unprepared"] for each in seen.facts.values() if each.get("unprepared") is not None), None)
@@ -123,40 +125,40 @@ def mode(seen: Observations) -> ChecklistItem:
     if not unprepared:
         return ChecklistItem("mode", OK, "prepared: every table is prepared while the application serves")
     summary = "; ".join(f"{table}: {why}" for table, why in sorted(unprepared.items()))
-    return ChecklistItem("mode", WARN, f"prepared, but for {summary}", _IN_WINDOW)
+    return ChecklistItem("mode", WARN, f"prepared, except {summary}", _IN_WINDOW)
 
 
 def health(seen: Observations) -> ChecklistItem:
-    """The application answers now: what did not answer before says nothing after."""
+    """Check that the application answers now. Otherwise its health check proves nothing after the rotation."""
     asked = {host: results["health"] for host, results in seen.hosts.items() if "health" in results}
     if not asked:
         status = WARN if seen.options["services"] else SKIP
-        todo = "Set key_rotation_health_url: without it a service that does not work under the new keys is not noticed."
+        todo = "Set key_rotation_health_url. Without it, a service that fails under the new keys goes unnoticed."
         return ChecklistItem("health", status, "key_rotation_health_url is not set", todo * (status == WARN))
     items = [_health(seen, host, result) for host, result in asked.items()]
     return worst("health", items, f"it answers on {counted(len(asked), 'host')}")
 
 
 def _health(seen: Observations, host: str, result: Mapping[str, Any]) -> ChecklistItem:
-    """Of one host. Where a run before this one has stopped its services, it cannot answer, and this one starts them."""
+    """Check one host. If an earlier run stopped its services, it cannot answer: this run starts them."""
     item = of_result("health", result, "answer")
     stopped = seen.hosts[host].get("services", {}).get("services") or []
     if item.status != STOP or not (stopped or seen.options.get("resumed")):
         return item
     if not stopped:
         return ChecklistItem(item.name, WARN, item.seen, item.todo)
-    what = f"{host}: a run before this one has stopped {', '.join(stopped)}, and nobody has started it since"
-    return ChecklistItem(item.name, WARN, what, "This run starts it when the data is proved.")
+    what = f"{host}: an earlier run stopped {', '.join(stopped)}, and nothing has started it since"
+    return ChecklistItem(item.name, WARN, what, "This run starts it after the data has been verified.")
 
 
 class HostSession(HeldSession):
-    """A session with the ``host`` that saw its process, or that saw it first."""
+    """A session with the ``host`` that saw its process, otherwise the first host that saw the session."""
 
     host: str
 
 
 def _sessions(seen: Observations) -> Iterator[HostSession]:
-    """Each once; where its process is seen by one host, as that host tells it."""
+    """Each session once, as reported by the host that sees its process."""
     sessions: dict[tuple[str, int], HostSession] = {}
     for host, facts in seen.facts.items():
         for session in facts["sessions"]:
@@ -188,8 +190,8 @@ def _is_known(session: HostSession, seen: Observations) -> bool:
 
 
 def _stay(unknown: Sequence[HostSession], seen: Observations) -> bool:
-    """Whether one of them will surely be there when all services are stopped: of services that are started and stopped
-    by commands the processes are not known, and neither are those that no host of the play can see."""
+    """Whether one of them will certainly remain after all services are stopped. That is unknown for services with stop
+    commands, whose processes are not known, and for processes that no host of the play can see."""
     services = seen.options["services"]
     by_units = bool(services) and not any(service.get("stop") for service in services)
     return by_units and any(session["process"] for session in unknown)

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Keys that are literals in the source code of the application."""
+"""Checks for keys that are literals in the source code of the application."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from ...module_utils._destinations import destination_options
 from ...module_utils._engine.crypto.key_entry import KeyEntry, destination_of
 from .item import WARN, ChecklistItem, Observations
 
-CODE = "A key in source code is in its history and in every copy of it"
+CODE = "A key in source code is also in its history and in every copy of it"
 
 
 def literals(seen: Observations) -> list[ChecklistItem]:
-    """A warning for keys that are rotated where they are, with how each can move to the environment."""
+    """Warn about keys in source code, with how to move each to the environment."""
     keys = [key for key in seen.options["settings"] if destination_options.is_in_source(key.get("destination"))]
     if not keys:
         return []

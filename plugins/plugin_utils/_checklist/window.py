@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The maintenance window is open, and long enough for what this takes: at the beginning, and before the stop."""
+"""Checks, at the beginning and before the stop, that the maintenance window is open and long enough."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from .rehearsal import when
 if TYPE_CHECKING:
     from ...module_utils._backup.manifest import KeptBackup, Proof
 
-PREPARING_RATIO = 1.0  # rests while the application serves, for each second of work, as the role rotation has it
-PASSES = 3  # censuses after the first one: the proof, the pass that finds nothing left, and one to spare
-PREPARED_PASSES = 3  # over every value before the stop: it is re-encrypted, counted, and proved
-SLACK = 2  # an estimate is not a promise: the window must hold twice of it
+PREPARING_RATIO = 1.0  # seconds of rest per second of work while the application serves, as in the role rotation
+PASSES = 3  # censuses after the first one: the proof, the pass that finds nothing left, and one spare
+PREPARED_PASSES = 3  # over every value before the stop: re-encrypt, count, prove
+SLACK = 2  # the window must hold the estimate this many times
 READINGS = 2  # by the application itself, before and after
 
 
 def window(seen: Observations) -> ChecklistItem:
-    """Outside of it, or where the estimate does not fit twice: stop. Without one in production: warn."""
+    """Stop outside of the window, or if the estimate does not fit twice. Warn if production has no window."""
     seconds, told = estimate(seen)
     limits = seen.options.get("window")
     if not limits:
@@ -47,38 +47,38 @@ def window(seen: Observations) -> ChecklistItem:
     if seconds is None:
         return ChecklistItem("window", WARN, summary, "Check that this is enough.")
     if seconds * SLACK > left:
-        todo = f"Take a longer window: {SLACK} times the estimate is asked for."
+        todo = f"Choose a longer window: {SLACK} times the estimate is required."
         return _unless_down(seen, ChecklistItem("window", STOP, summary, todo))
     return ChecklistItem("window", OK, summary)
 
 
 def too_short(item: ChecklistItem, *, resumed: bool) -> WindowTooShort:
-    """The error for a window that does not hold what is left, after the backup."""
+    """The error, after the backup, for a window that is too short for the rest."""
     so_far = "this run has stopped nothing" if resumed else "nothing was stopped or re-encrypted"
-    changed = f"The backup is made and the new keys are in the store; {so_far}."
+    changed = f"The backup was created and the new keys are in the store; {so_far}."
     return WindowTooShort(changed=changed, seen=item.seen, advice=item.todo)
 
 
 def _unless_down(seen: Observations, item: ChecklistItem) -> ChecklistItem:
-    """The item; only a warning where an earlier run has left the application stopped, which this run starts again."""
+    """Turn the item into a warning if an earlier run left the application stopped: this run starts it again."""
     stopped = {name for results in seen.hosts.values() for name in results.get("services", {}).get("services") or ()}
     if not stopped:
         return item
-    todo = f"{', '.join(sorted(stopped))} are stopped since an earlier run: this one goes on and starts them again."
+    todo = f"An earlier run stopped {', '.join(sorted(stopped))}: this one continues and starts them again."
     return ChecklistItem(item.name, WARN, item.seen, todo)
 
 
 def estimate(seen: Observations) -> tuple[float | None, str]:
-    """Seconds that what is to come takes, and the words for it. Where the backup is made by now, it is not counted."""
+    """The seconds that the rest takes, and a sentence about them. Includes the backup unless it is done."""
     values = _values(seen)
     if values is None:
-        return None, "how long it takes could not be measured"
+        return None, "the duration could not be measured"
     told = f"{counted(seen.values, 'value takes', 'values take')} {_about(values)}, as measured on {SAMPLED}"
     if any(seen.options["throttle"].get(name) for name in WAITS):
-        told += ", and as long as it waits for others"
+        told += ", plus the time that the throttle waits"
     down = seen.options.get("down_for") or 0.0
     if down > values:
-        values, told = down, f"{told}; all of it takes {_format_duration(down)} as the last rotation did"
+        values, told = down, f"{told}; all of it takes {_format_duration(down)}, like the last rotation"
     elif not down:
         low, high = (values + each for each in STEPS)
         values, told = (
@@ -89,20 +89,22 @@ def estimate(seen: Observations) -> tuple[float | None, str]:
         return values, told
     backup = _backup(seen)
     if backup is None:
-        return values, f"{told}; the backup comes on top, and none is kept that shows how long it takes"
-    return values + backup, f"{told}, and the backup {_about(backup)}, as the last one did"
+        return values, f"{told}; the backup comes on top, and no earlier one shows how long it takes"
+    return values + backup, f"{told}, and the backup {_about(backup)}, like the last one"
 
 
 SAMPLED = "a sample"
-LEAST = 60.0  # seconds, where no rotation was seen: to stop, switch and start takes its time for one value too
-STEPS = (15.0, 60.0)  # seconds of everything else that a run does: 27 were measured for the example
+LEAST = 60.0  # seconds without an earlier rotation: stop, switch and start take time even for one value
+STEPS = (15.0, 60.0)  # seconds of all other steps of a run, at least and at most: 27 were measured for the example
 OTHER_MODELS = ""  # reading.OTHERS: seconds for all their rows
-WAITS = ("replica_lag", "wal_backlog", "pause_file")  # of the throttle, which nobody can know before
+WAITS = ("replica_lag", "wal_backlog", "pause_file")  # of the throttle; their duration cannot be estimated
 
 
 def down_for(events: Sequence[Event]) -> float | None:
-    """Seconds from the first stop of a completed rotation's services to their last start, without those in which no run
-    was at work, one having been killed and the next not begun; None where there was none."""
+    """Seconds from the first stop of a completed rotation's services to their last start, or None.
+
+    Times between a run that was killed and the next one do not count.
+    """
     ends = [place for place, event in enumerate(events) if event.name == ROTATE and event.is_done]
     events = events[: ends[-1] + 1] if ends else []  # a rollback may have come days later
     acts = [event for event in events if isinstance(event, ServicesEvent)]
@@ -120,8 +122,8 @@ def down_for(events: Sequence[Event]) -> float | None:
 
 
 def _values(seen: Observations) -> float | None:
-    """Seconds from the speed measured on the host: to re-encrypt and prove all values, and to read them as the
-    application does. In the mode prepared, after the backup, of what is still to come."""
+    """Estimated seconds, by the speed measured on the host, to re-encrypt and prove all values and to read them as the
+    application does. In the mode prepared, and with the backup done, of what remains to be done."""
     speeds = [facts for facts in seen.facts.values() if facts["speed"]["row"] is not None]
     if not speeds or "targets" not in seen.census:
         return None
@@ -142,7 +144,7 @@ def _values(seen: Observations) -> float | None:
     targets, unprepared = seen.census["targets"], facts["unprepared"]
     if unprepared is None:
         return float((work(targets) * (1 + PASSES) + writing) * rests + reading * READINGS)
-    # Prepared, proved and read before; changed by sets; decrypted and read once more after the start.
+    # Prepared, proved and read before the stop, changed by sets, decrypted and read again after the start.
     ordinary = work([target for target in targets if target["table"] in unprepared])
     prepared = work(targets) - ordinary
     left = (ordinary * (1 + PASSES) + writing) * rests + prepared + reading
@@ -154,7 +156,7 @@ def _values(seen: Observations) -> float | None:
 
 
 def _backup(seen: Observations) -> float | None:
-    """Seconds that the last backup of each database took, with its proof where that is asked for again."""
+    """Seconds that the last backup of each database took, including its proof if that is requested again."""
     newest: dict[str, KeptBackup] = {}
     for one in sorted(seen.kept, key=lambda one: str(one["snapshot"]["time"])):
         newest[one["alias"]] = one
@@ -168,7 +170,7 @@ def _took(backup: KeptBackup, asked: str) -> float:
 
 
 def _largest_by_table(targets: Sequence[ColumnCounts]) -> list[ColumnCounts]:
-    """One target for each table: its rows are written once for all of its columns."""
+    """One target per table: its rows are written once for all of its columns."""
     return list({target["table"]: target for target in targets}.values())
 
 

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What happens if a run fails: its exit code, its error as a result, lost hosts, the command to type next.
+"""What happens if a run fails: its exit code, its error as a result, unreachable hosts, the command to type next.
 
 The summary at the end of every run is in ``_report/summary_box.py``.
 The base class of the action plugins imports it. It imports module_utils and the reports.

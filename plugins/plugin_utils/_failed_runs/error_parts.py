@@ -1,9 +1,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The parts of an error in the result of a failed task, and the address at the end of its message.
+"""The parts of an error in the result of a failed task, and the web address at the end of its message.
 
-Ansible prints the message of a failed task, and then its whole result. The parts of the error would be its texts once
-more: the result keeps those from which, with the message, the others follow.
+Ansible prints the message of a failed task, and then its whole result. Not to print the same texts twice, the result
+keeps only the parts that cannot be found in the message.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ KEPT = ("code", "changed", "alias")
 
 
 def spell(result: MutableMapping[str, Any]) -> None:
-    """Have a failed result name playbooks as they can be typed here, and end with the address of its error."""
+    """Write playbooks in a failed result as they can be typed here, and end it with the address of its error."""
     if "msg" in result:
         result["msg"] = spell_playbooks(str(result["msg"]))
     if error := result.get("error"):
@@ -40,7 +40,7 @@ def _ending(code: str) -> str:
 
 
 def fold(result: MutableMapping[str, Any]) -> None:
-    """Leave out what the message says, if it can be found there again."""
+    """Remove the parts of the error that ``unfold`` can find in the message."""
     error, message = result.get("error") or {}, str(result.get("msg"))
     kept = cast(ErrorParts, {name: error[name] for name in KEPT if name in error})
     if "what" in error and unfold(kept, message) == error:
@@ -48,7 +48,7 @@ def fold(result: MutableMapping[str, Any]) -> None:
 
 
 def unfold(error: ErrorParts, message: str) -> ErrorParts:
-    """The whole error, from what ``fold`` left of it. Any other error is returned unchanged."""
+    """Restore the whole error from what ``fold`` left of it. Any other error is returned unchanged."""
     begin, end = f"{error.get('code')}: ", f". {error.get('changed')} "
     if "what" in error or not message.startswith(begin) or end not in message:
         return error

@@ -1,9 +1,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Exit codes of our own: ansible-playbook itself has one, 2, for every failed task.
+"""Specific exit codes for some failures. ansible-playbook itself uses 2 for every failed task.
 
-A task runs in a process that is forked from the one of ansible-playbook. They share one byte, which the second one
-looks at when it exits. Codes that mean something else, such as 99 for Ctrl-C, stay.
+A task runs in a process that is forked from ansible-playbook. The two share one byte, which ansible-playbook reads when
+it exits. Codes with another meaning, such as 99 for Ctrl-C, stay.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-LOSING = 20  # the rollback was refused, since the application would lose values by it
-LEFT = 21  # it was rolled back, and some values open under no version that the application has
-WRITTEN = 22  # it is completed, and another process wrote the values that are listed while the application was stopped
+LOSING = 20  # the rollback was refused, because the application would lose values
+LEFT = 21  # it was rolled back, but some values open under no version that the application has
+WRITTEN = 22  # it is completed, but another process wrote the listed values while the application was stopped
 OF_ERRORS = {"E_ROLLBACK_LOSES": LOSING, "E_VALUES_WRITTEN": WRITTEN}
 FAILURES = range(1, 9)  # ansible-playbook's own: failed 2, unreachable 4, and both (TaskQueueManager.RUN_*)
 _asked = mmap.mmap(-1, 1)
@@ -27,18 +27,18 @@ def ask(code: int) -> None:
 
 
 def ask_for(result: Mapping[str, Any]) -> None:
-    """The same, if the result of a task is an error that has a code of its own."""
+    """The same, if the result of a task is an error with an exit code of its own."""
     if code := OF_ERRORS.get(str((result.get("error") or {}).get("code"))):
         ask(code)
 
 
 def chosen(status: Any) -> Any:
-    """The code to exit with, for the one that ansible-playbook wants to exit with."""
+    """The code to exit with, in place of the one from ansible-playbook."""
     return _asked[0] or status if isinstance(status, int) and status in FAILURES else status
 
 
 def install() -> None:
-    """Have sys.exit of this process look at what its tasks asked for."""
+    """Have sys.exit of this process use the code that its tasks asked for."""
     ansibles = sys.exit
 
     def leave(status: Any = None, /) -> None:

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Whether a rotation stands half way, as its record says: values under both key sets, or others than the .env files."""
+"""Whether a rotation is unfinished by its record: values may be under both key sets, or not match the .env files."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from ...module_utils._record.events import (
 from .._report.data_tracker import NOT_WRITING
 
 WRITES = (ReencryptionEvent, RepairEvent, RestoreEvent, EnvFileEvent)
-TOGETHER = ("current", "rolled_back")  # states of key_version that come when values, hosts and store are proved as one
+TOGETHER = ("current", "rolled_back")  # states of key_version after values, hosts and store were verified to agree
 
 
 def is_interrupted(events: Iterable[Event]) -> bool:
-    """Whether something was written since values, .env files and store last belonged together."""
+    """Whether something was written since values, .env files and store last agreed."""
     open_acts = 0
     for event in events:
         writes = isinstance(event, WRITES) and event.state not in NOT_WRITING
@@ -41,5 +41,5 @@ def _belongs_together(event: Event) -> bool:
 
 
 def _changed_nothing(error: ErrorParts) -> bool:
-    """Nothing at all, or nothing but a copy next to the database."""
+    """Whether nothing was changed, except perhaps a copy next to the database."""
     return error.get("changed") == NOTHING_CHANGED or error.get("code") == "E_RESTORE_LOSS"

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What Ansible leaves unsaid at the end of a run: what to type after Ctrl-C, and exit codes of our own."""
+"""Adds to the end of a run what to type after Ctrl-C, and specific exit codes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .._report.typed_commands import command
 from . import exit_code
 
 TOLD = (
-    "The run was interrupted. What its last step wrote is not known here. To see under which version each value is:\n"
+    "The run was interrupted. What its last step wrote is not known here. To see which version each value is under:\n"
     "  {verify}\n"
     "To resume, run the same command again. To see what a rollback would do:\n"
     "  {rollback}"
@@ -23,7 +23,7 @@ TOLD = (
 
 
 def tell_what_is_next() -> None:
-    """Have it said below Ansible's own line on Ctrl-C. In a process that runs no plays this does nothing."""
+    """Show the next commands below Ansible's own line on Ctrl-C. Does nothing in a process that runs no plays."""
     ansibles: Any = signal.getsignal(signal.SIGINT)
     if not isinstance(getattr(ansibles, "__self__", None), TaskQueueManager):
         return

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Whether every host of a run is lost: Ansible then ends it there, without the last steps of the playbook."""
+"""Whether every host of a run is unreachable. Ansible then ends the run without the last steps of the playbook."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ CODE = "E_HOST_LOST"
 
 
 def all_hosts_unreachable(record: Record, hosts: Collection[str], host: str) -> bool:
-    """Whether with ``host`` the last one of ``hosts`` was lost, by what the record says of the run.
+    """Whether ``host`` is the last of ``hosts`` that became unreachable, according to the record.
 
-    Of several that are lost in one moment, each in a process of its own, only the one that was written last says so.
+    If several are lost at the same time, each in its own process, only the one that was recorded last returns True.
     """
     newest = reduce(record.rotation_id, record.decoded()).act.hosts
     lost = [name for name, code in newest.items() if code == CODE]

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Who did something, and who authorized it: what an operator says, and what the system says of the accounts."""
+"""Who did something and who authorized it: what the operator states, and which accounts the system recorded."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Accounts:
             self.logins.setdefault(event.sudo_user or event.actor, set()).update({event.login_user} - {""})
 
     def people(self, operator: Any = None) -> list[str]:
-        """The ``operator``, if one was named, and otherwise every account."""
+        """The people to name: the ``operator`` if one was given, otherwise every account."""
         if not operator or str(operator) in self.logins:
             named = {str(operator)}
             return [
@@ -34,14 +34,14 @@ class Accounts:
 
 
 def _person(name: str, accounts: set[str], logins: set[str]) -> str:
-    """``alice (as root, login bob)``: who it is said to be, and what the system says."""
+    """``alice (as root, login bob)``: the stated name, then the accounts that the system recorded."""
     parts = [f"as {', '.join(sorted(accounts))}"] if accounts else []
     parts += [f"login {', '.join(sorted(logins))}"] if logins else []
     return f"{name} ({', '.join(parts)})" if parts else name
 
 
 def as_plain(found: Mapping[str, Any]) -> dict[str, Any]:
-    """What an operator says, for a record: YAML knows dates and the like, a line of JSON does not."""
+    """Convert an operator's statement for the record: YAML has dates and other types that JSON lacks."""
     plain: dict[str, Any] = json.loads(json.dumps({name: value for name, value in found.items() if value}, default=str))
     return plain
 
@@ -53,7 +53,7 @@ def granted_by(approval: Any, authorization: Mapping[str, str]) -> str:
 
 
 def authorization(found: Any) -> dict[str, str]:
-    """Who and ticket, and whatever else was given, as text."""
+    """The authorization as text: who, the ticket, and any other field that was given."""
     if isinstance(found, Mapping):
         return {str(name): str(value) for name, value in found.items() if value}
     return {"who": str(found)} if found else {}

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a page says of a backup next to its path, size and digest."""
+"""The lines that a page shows about a backup, after its path, size and digest."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def dump_lines(dump: Mapping[str, Any]) -> Iterator[dict[str, str]]:
 
 
 def _proved(proof: Proof) -> str:
-    """How a backup was proved, in words; what a later version says otherwise, as it says it."""
+    """How a backup was proved, in words. A proof that a later version wrote is shown unchanged."""
     if proof.get("kind") == "none":
         return "none: it was not restored, only read to its end"
     try:

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Reminders for a calendar: when the next rotation is due, and from when on the previous keys can be retired.
+"""Calendar reminders: when the next rotation is due, and the first day on which the previous keys can be retired.
 
 Source: RFC 5545 (3.1 lines and their folding, 3.3.11 text, 3.6.1 events, 3.6.6 alarms, 3.8.1.11 status, 3.8.7.4
 sequence).
@@ -18,10 +18,10 @@ from .schedule import Due
 from .superseded_runs import Place
 from .wording import naming, one_line
 
-FOLD = 75  # octets of a line at most, RFC 5545 section 3.1
+FOLD = 75  # maximum octets in a line, RFC 5545 section 3.1
 ALARM_DAYS = 14
 CONFIRMED, CANCELLED = "CONFIRMED", "CANCELLED"
-EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)  # of a record without a time
+EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)  # for a record without a time
 _SPECIAL = re.compile(r"([\\;,])")
 
 
@@ -34,14 +34,14 @@ class Entry:
 
 
 def reminders(rotation: RotationState, place: Place) -> str | None:
-    """What is due after a rotation, or goes on to be after one that renewed nothing, and what is not any more; None
-    if there is nothing of these.
+    """An iCalendar file with what is due after a rotation, and cancellations of what no longer is. None if empty.
 
-    An entry has the same name in every file of the same keys, so that a newer file takes the place of an older one.
+    An entry has the same UID in every file for the same keys, so that a calendar replaces it when it imports a newer
+    file.
     """
     old, dates, next_due = rotation.keys.old, rotation.schedule, place.next
     first = next((one["key_id"] for one in rotation.versions if isinstance(one, Mapping) and one.get("key_id")), old)
-    named = naming(rotation.commands.get("retire"), "key_rotation_retire_key_id", old)  # others may have come by then
+    named = naming(rotation.commands.get("retire"), "key_rotation_retire_key_id", old)  # by then it may be another
     retire = Entry(f"{old or rotation.rotation_id}-retire", f"Retire the encryption keys {old}", named)
     rotate = Entry(f"{first or rotation.rotation_id}-due", _rotate(next_due), rotation.commands.get("rotate"))
     entries = [
@@ -88,7 +88,7 @@ def _text(value: str) -> str:
 
 
 def _folded(line: str) -> Iterator[str]:
-    """A line in pieces of at most 75 octets, none cut in a character; all but the first begin with a blank."""
+    """Split a line into pieces of at most 75 octets, never inside a character. All but the first begin with a space."""
     piece = ""
     for character in line:
         if len((piece + character).encode("utf-8")) > FOLD:

@@ -1,7 +1,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is where, in sentences. Every statement about the data on a screen, a page, in a log or a message is one of
-them, rendered from a ``DataState``."""
+"""The state of the data in sentences, rendered from a ``DataState``.
+
+Every statement about the data on a screen or page, in a log or in a message comes from here.
+"""
 
 from __future__ import annotations
 
@@ -10,22 +12,22 @@ from collections.abc import Iterator, Mapping, Sequence
 from ...module_utils._errors.counts import counted
 from .data_state import DataState, Host, Values
 
-# What is said of values of a class that is no version; the census of a later release may have others.
+# How to describe the census classes that are not key versions. A later release may add classes.
 CLASSES = {
     "unreadable": "open under no known version",
     "plaintext": "do not look encrypted",
-    "other_scheme": "open in another format than their column's",
-    "token_in_text": "are not tokens, and have one in them",
+    "other_scheme": "open in a format other than their column's",
+    "token_in_text": "are not tokens but contain one",
     "kept_key": "are under a key that is not rotated",
     "nested": "are encrypted twice",
     "two_layers": "are encrypted twice, by design or by accident",
-    "nested_unreadable": "hold a token that opens under no known version",
-    "token_inside": "hold a token between other text",
+    "nested_unreadable": "contain a token that opens under no known version",
+    "token_inside": "contain a token within other text",
 }
 
 
 def sentences(state: DataState, verify: str = "") -> Iterator[str]:
-    """The facts, and the command ``verify`` that shows what is not known."""
+    """The facts. If something is unknown, also the command ``verify``, which shows it."""
     yield from facts(state)
     if state.written and not state.known:
         yield f"To see what is not known, run {verify or 'verify.yml'}."
@@ -45,9 +47,9 @@ def facts(state: DataState) -> Iterator[str]:
     if state.values or state.written:
         yield values(state)
     if state.values and state.values.meanwhile:
-        yield "Rows that another process wrote during the rotation are as it left them."
+        yield "Rows that another process wrote during the rotation were left unchanged."
     if state.values and state.values.unwrapped:
-        yield f"Values that were encrypted twice were written as one token: {state.values.unwrapped:,}."
+        yield f"Values that were encrypted twice and are now a single token: {state.values.unwrapped:,}."
     yield from places(state)
     if state.current:
         pending = f", and {state.pending} is pending" if state.pending else ""
@@ -57,17 +59,17 @@ def facts(state: DataState) -> Iterator[str]:
 
 
 def _sameness(state: DataState) -> str:
-    """What is known of values that were not compared with those before the rotation."""
+    """Whether the values are the same as before the rotation, if the comparison with it is not complete."""
     if state.doubt:
-        return f"Whether each value is the same is not known: see {state.doubt}."
+        return f"It is not known whether each value is the same: see {state.doubt}."
     if state.restored or not (state.values and state.values.proved):
-        return "Whether each value is the same as before the rotation was not compared."
-    return "Each value is as it was when the rollback began: what was written since the rotation began was kept."
+        return "The values were not compared with those from before the rotation."
+    return "Each value is the same as when the rollback began: everything written since the rotation began was kept."
 
 
 def values(state: DataState) -> str:
-    """How many values are under which version, and how many are plain text as settled. Columns with more of it
-    than before are named."""
+    """How many values are under which version, and how many stay plain text. Names the columns with more plain text
+    than before."""
     plain = state.values.plain if state.values else 0
     more = state.values.more_plain if state.values else {}
     found = [_versions(state)] + [f"{_plain(plain)}."] * bool(plain)
@@ -78,7 +80,7 @@ def values(state: DataState) -> str:
 def _versions(state: DataState) -> str:
     found = state.values
     if found is None:
-        return f"Under which version each value is now is not known: {state.unknown}."
+        return f"It is not known which version each value is under: {state.unknown}."
     if not found.total:
         return "There are no encrypted values."
     proof = ", proved by a process that has only this version" if found.proved else ""
@@ -109,7 +111,7 @@ def _left_alone(found: Values) -> str:
 
 
 def places(state: DataState) -> Iterator[str]:
-    """Which version the place of the keys on each host holds, one sentence for all of which the same is known."""
+    """Which version each host has in its .env file or other place of its keys. Hosts that agree share one sentence."""
     groups: dict[Host, list[str]] = {}
     for name, host in sorted(state.hosts.items()):
         groups.setdefault(host, []).append(name)
@@ -117,11 +119,11 @@ def places(state: DataState) -> Iterator[str]:
         where = _join_words(names)
         place = "the .env file" if host.has_env_file else f"the place of the keys ({host.place})"
         if not host.key_id:
-            yield f"Which version {place} on {where} holds is not known."
+            yield f"It is not known which version {place} on {where} holds."
         elif host.reached:
             yield f"T{place[1:]} on {where} holds version {host.key_id}."
         else:
-            yield f"When {where} could last be reached, {place} there held version {host.key_id}."
+            yield f"When {where} was last reached, {place} there held version {host.key_id}."
 
 
 def _join_words(words: Sequence[str]) -> str:

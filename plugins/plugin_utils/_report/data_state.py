@@ -1,8 +1,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is where: the values by version, the .env file of each host, the key store, and the services.
+"""The state of the data and the keys: values by version, the .env file of each host, the key store, the services.
 
-It is known from a record alone: the last census, and the last look at each host. What neither shows is not known.
+It comes from the record alone: the last census, and the last check of each host. Anything else counts as unknown.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from ...module_utils._engine.proof.census_result import ColumnCounts
 from ...module_utils._stores.history import STAGES
 
-OLDER = "older-"  # before the key ID, the name of a version without a stage (History.for_host)
+OLDER = "older-"  # with the key ID after it, the name of a version without a stage (History.for_host)
 EMPTY = "empty"
 PLAINTEXT = "plaintext"
 NEVER = "no census was taken"
@@ -24,11 +24,14 @@ SINCE = "values may have been written since the last census"
 
 @dataclass(frozen=True)
 class Values:
-    """What a census counted. ``under`` holds counts by key ID, ``odd`` by the class of values that no version opens
-    well, ``left_alone`` those that were left alone as asked, ``plain`` those that stay plain text as settled.
-    ``proved`` is whether a process that has only one version opened the others, ``meanwhile`` whether other processes
-    wrote some since the rotation began, ``unwrapped`` how many were encrypted twice before, and are one token now,
-    ``more_plain`` by column how many more are plain text than before."""
+    """The counts of a census.
+
+    ``under`` counts values by key ID, and ``odd`` by class those that no version opens properly. ``left_alone`` counts
+    those left alone on request, ``plain`` those that stay plain text by a settlement. ``proved``: a process with only
+    one version opened all others. ``meanwhile``: other processes wrote some since the rotation began. ``unwrapped``
+    counts those that were encrypted twice and are now one token. ``more_plain`` counts by column how many more are
+    plain text than before.
+    """
 
     under: Mapping[str, int] = field(default_factory=dict)
     odd: Mapping[str, int] = field(default_factory=dict)
@@ -41,14 +44,14 @@ class Values:
 
     @property
     def total(self) -> int:
-        """How many values there are, without the empty ones and those that stay plain text."""
+        """The number of values, not counting empty ones and those that stay plain text."""
         return sum(self.under.values()) + sum(self.odd.values()) + self.left_alone
 
 
 @dataclass(frozen=True)
 class Host:
-    """The version that one host has, as a key ID; empty if not known. ``reached`` is whether the last run could still
-    look. ``place`` is where its keys are; empty until they were written."""
+    """The key ID of the version that a host has, empty if unknown. ``reached``: the last run could reach the host.
+    ``place`` is where its keys are stored, empty until they are written."""
 
     key_id: str = ""
     reached: bool = True
@@ -56,18 +59,20 @@ class Host:
 
     @property
     def has_env_file(self) -> bool:
-        """Whether the keys are in a .env file, as far as is known."""
+        """Whether the keys are in a .env file. True if the place is unknown."""
         return not self.place or os.path.basename(self.place).startswith(".env") or self.place.endswith(".env")
 
 
 @dataclass(frozen=True)
 class DataState:
-    """``values`` is None if the last census does not show them, and ``unknown`` says why. With ``written`` a value or
-    an .env file was written, or may have been. ``base`` is the key ID that everything was under before the rotation,
-    ``current`` and ``pending`` are those of the key store. ``stopped`` are the services by host that nothing has
-    started since. ``doubt`` is the code of the error by which a proof found that values differ, ``same`` whether what a
-    rollback began with was compared, row by row, with what was before the rotation, ``restored`` whether values were
-    taken from a backup."""
+    """The state of the data after a run.
+
+    ``values`` is None if the last census does not show them; ``unknown`` says why. ``written``: a value or an .env file
+    was written, or may have been. ``base`` is the key ID of everything before the rotation; ``current`` and ``pending``
+    are the key IDs of those stages in the key store. ``stopped`` lists by host the services that are still down.
+    ``doubt`` is the code of the error with which a proof found different values. ``same``: each rollback found every
+    row as it was before the rotation. ``restored``: values were taken from a backup.
+    """
 
     values: Values | None = None
     unknown: str = NEVER
@@ -83,7 +88,7 @@ class DataState:
 
     @property
     def odd(self) -> bool:
-        """Whether the last census counted values that no version opens well."""
+        """Whether the last census counted values that no version opens properly."""
         return bool(self.values and self.values.odd)
 
     @property
@@ -107,12 +112,12 @@ class DataState:
 
 
 def is_version(value_class: str) -> bool:
-    """Whether a class of the census is a version: every other one, but for empty values, was not opened by it."""
+    """Whether a census class is a key version. All other classes hold values that were not opened, or are empty."""
     return value_class in STAGES or value_class.startswith(OLDER)
 
 
 def count_opened(classes: Mapping[str, int]) -> int:
-    """How many values of one target were opened by the process that took the census."""
+    """How many values of a target the census opened."""
     return sum(count for name, count in classes.items() if is_version(name))
 
 
@@ -122,7 +127,7 @@ def odd(classes: Mapping[str, int]) -> dict[str, int]:
 
 
 def count_plain(targets: Iterable[ColumnCounts]) -> dict[str, int]:
-    """By column, as table.column, how many values are plain text, be that settled or not."""
+    """How many values are plain text, settled or not, by ``table.column``."""
     return {
         f"{target.get('table')}.{target.get('column')}": (target.get("plain") or 0)
         + ((target.get("classes") or {}).get(PLAINTEXT) or 0)
@@ -131,12 +136,12 @@ def count_plain(targets: Iterable[ColumnCounts]) -> dict[str, int]:
 
 
 def count_more(before: Mapping[str, int], after: Mapping[str, int]) -> dict[str, int]:
-    """By column, how many more there are ``after``. Of a column that was not counted before nothing is known."""
+    """How many more there are ``after``, by column. Columns that were not counted before are left out."""
     return {name: count - before[name] for name, count in sorted(after.items()) if count > before.get(name, count)}
 
 
 def read_census(targets: Iterable[ColumnCounts], key_ids: Mapping[str, str]) -> Values:
-    """The result of a census. ``key_ids`` names the version of each stage that it tried."""
+    """Add up the result of a census. ``key_ids`` names the version of each stage that it tried."""
     under: Counter[str] = Counter()
     others: Counter[str] = Counter()
     left_alone = plain = 0

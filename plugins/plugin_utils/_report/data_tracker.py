@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Follows what is where through the events of a record: each write makes unknown what the next look shows again."""
+"""Tracks the state of the data through the events of a record. After a write it is unknown until the next census."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ from ...module_utils._record.events import (
 from .data_state import NEVER, SINCE, DataState, Host, Values, count_more, count_plain, read_census
 
 WRITERS = (ReencryptionEvent, RepairEvent, RestoreEvent)
-ADOPTED = "adopted"  # the state of key_version that says, as each look does, which version a host's .env file has
+ADOPTED = "adopted"  # with this state, key_version reports which version the .env file of a host has
 NOT_WRITING = ("prepared", "dropped")
 LOST = "E_HOST_LOST"
-# By these a proof says that values are not what they were: a rollback does not undo what another process wrote.
+# With these a proof reports changed values. A rollback does not undo what another process wrote.
 DIFFERENCES = (
     "E_APPLICATION_READS",
     "E_COUNT_CHANGED",
@@ -43,11 +43,13 @@ DIFFERENCES = (
 
 @dataclass
 class DataTracker:
-    """``open`` counts the writes that were begun since the last census, ``writes`` those that were begun at all, less
-    those that changed nothing. ``nested`` is the most values that a census counted as encrypted twice, ``plain`` by
-    column those in plain text when it was first counted. ``before`` is what a host held before the write that is under
-    way, ``doubt`` the code of the error by which a proof found that values differ. ``same`` is whether each rollback
-    found every row as it was before the first write, ``restored`` whether values were taken from a backup."""
+    """What the events so far say about the data.
+
+    ``open`` counts the writes that began since the last census, ``writes`` all of them; those that changed nothing do
+    not count. ``nested`` is the highest number of values that a census counted as encrypted twice. ``plain`` counts by
+    column the values that were plain text at the first count. ``before`` is what a host had before the write that is
+    under way. ``doubt``, ``same`` and ``restored`` are those of ``DataState``.
+    """
 
     stages: Mapping[str, str] = field(default_factory=dict)
     base: str = ""
@@ -71,7 +73,7 @@ class DataTracker:
             self._begin(event)
         elif isinstance(event, StagesEvent) and event.is_done:
             self._store(event)
-        elif isinstance(event, CensusEvent) and event.targets:  # a refusal has counted too
+        elif isinstance(event, CensusEvent) and event.targets:  # a census that fails has counts too
             self._census(event, proved=event.is_proof)
         elif isinstance(event, WRITERS) and event.state not in NOT_WRITING:
             self._write(event)
@@ -82,7 +84,7 @@ class DataTracker:
         self._reach(event)
 
     def state(self, stopped: Mapping[str, Sequence[str]] | None = None) -> DataState:
-        """What is where now. ``stopped`` are the services that are down, by host."""
+        """The current state. ``stopped`` lists the services that are down, by host."""
         known = replace(self.values, unwrapped=self._unwrapped(self.values)) if self.values and not self.open else None
         unknown = "" if known else SINCE if self.values else NEVER
         current, pending = (self.stages.get(stage, "") for stage in ("current", "pending"))
@@ -102,7 +104,7 @@ class DataTracker:
         )
 
     def _begin(self, event: RunEvent) -> None:
-        """A new run. A rollback looks at everything before it begins, and at the hosts that it can reach."""
+        """Begin a new run. A rollback first checks all the data, and every host that it can reach."""
         if event.name != ROLLBACK:
             return
         since = event.since_before
@@ -141,7 +143,7 @@ class DataTracker:
         self.nested = max(self.nested, sum((target.get("classes") or {}).get(NESTED, 0) for target in targets))
 
     def _unwrapped(self, values: Values) -> int:
-        """How many values a write of ours made one token of."""
+        """How many values that were encrypted twice our writes turned into one token."""
         return max(self.nested - values.odd.get(NESTED, 0), 0) if self.writes else 0
 
     def _write(self, event: Event) -> None:
@@ -167,11 +169,11 @@ class DataTracker:
             self.hosts[host] = self.before.get(host, Host())
 
     def _has(self, host: str, key_id: str, place: str = "") -> None:
-        """A host that was looked at, and has this version; where its keys are does not change."""
+        """Note the version that a host was seen to have. The place of its keys does not change."""
         self.hosts[host] = Host(key_id, place=place or self.hosts.get(host, Host()).place)
 
     def _reach(self, event: Event) -> None:
-        """A host that was lost is not there to be looked at; one that answers again is."""
+        """Note whether a host can be reached: a lost host cannot, until it answers again."""
         if event.host in self.hosts and (event.is_done or event.is_failed):
             lost = event.error.get("code") == LOST
             self.hosts[event.host] = replace(self.hosts[event.host], reached=not lost)

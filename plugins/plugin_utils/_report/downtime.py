@@ -1,7 +1,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How long the application did not answer: from the moment the first service was stopped, or the write fence was put
-up, until the last one answered again."""
+"""How long the application did not answer: from the first stop of a service, or the closing of the write fence, until
+the last service answered again."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ UNFENCED = ("verified", "released", "fence_removed", "fence_opened")  # states o
 
 @dataclass
 class Outage:
-    """``last`` is None as long as it lasts. One with no ``hosts`` is that of the write fence alone."""
+    """One outage. ``last`` is None while it lasts. Without ``hosts``, only the write fence was closed."""
 
     first: Event
     last: Event | None = None
     hosts: set[str] = field(default_factory=set)
-    down: set[str] = field(default_factory=set)  # hosts that were stopped and not started since, or do not answer
-    starting: set[str] = field(default_factory=set)  # hosts that were started and have not answered yet
+    down: set[str] = field(default_factory=set)  # hosts that are still stopped or do not answer
+    starting: set[str] = field(default_factory=set)  # hosts that were started but have not answered yet
 
     def stop(self, host: str) -> None:
         self.hosts.add(host)
@@ -54,15 +54,15 @@ class Outage:
             self.last = event
 
     def _up(self, event: Event) -> None:
-        """The outage is over with the last host."""
+        """Mark a host as up. The outage ends with the last one."""
         self.down.discard(event.host)
         self.last = None if self.down else event
 
 
 @dataclass
 class Downtime:
-    """The outages of the newest run. ``intents`` holds by host and name the steps that are under way, ``died`` the
-    re-encryption in which the run before it died."""
+    """The outages of the newest run. ``intents`` are the steps that are under way, by host and name. ``died`` is the
+    re-encryption in which the previous run died."""
 
     outages: list[Outage] = field(default_factory=list)
     intents: dict[tuple[str, str], Event] = field(default_factory=dict)
@@ -86,15 +86,15 @@ class Downtime:
             self.outages[-1].apply(event)
 
     def apply_by_hand(self, event: Event) -> None:
-        """An event of the maintenance playbook, which has a record of its own: it may end what this run left down."""
+        """Apply an event of the maintenance playbook, which has its own record: it may end an outage of this run."""
         if self.lasts and self.outages[-1].first.time <= event.time:
             self.outages[-1].apply(event)
 
     def _begin(self, event: RunEvent) -> None:
-        """What an earlier run stopped and started again is not of this one, unless this is its own rollback.
+        """Drop the outages that an earlier run ended, unless this run is its own rollback.
 
-        One that died in a step has written no outcome: which services it has stopped is not known, and whether it put
-        up its write fence the next run sees.
+        A run that died in a step wrote no outcome. All services of that step count as stopped; whether it closed the
+        write fence is seen by the next run.
         """
         if event.takes_itself_back:
             return
@@ -113,7 +113,7 @@ class Downtime:
 
     @property
     def of_services(self) -> bool:
-        """Whether services were stopped, and not only writes refused."""
+        """Whether services were stopped. Otherwise only writes were refused."""
         return any(outage.hosts for outage in self.outages)
 
     @property
@@ -127,12 +127,12 @@ class Downtime:
 
     @property
     def seconds(self) -> float:
-        """How long those outages took that are over."""
+        """The length of all outages that are over."""
         return sum(seconds(outage.first, outage.last) for outage in self.outages if outage.last)
 
 
 def _stops(event: Event) -> bool:
-    """Also a stop that failed halfway: which services it has stopped is not known."""
+    """Whether it stops the application. A stop that failed halfway counts: it may have stopped any service."""
     if isinstance(event, ServicesEvent):
         halfway = event.is_failed and event.error.get("changed", NOTHING_CHANGED) != NOTHING_CHANGED
         return event.state == STOPPED and (halfway or (event.is_done and bool(event.services)))

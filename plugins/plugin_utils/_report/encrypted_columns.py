@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The columns with encrypted values, before the first re-encryption and as the proof after the last one found them."""
+"""The columns with encrypted values, before the first re-encryption and as the proof after the last one saw them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from . import data_state
 
 @dataclass(frozen=True)
 class Count:
-    """Values of a column, and how many of them are under which key ID, or of which other class."""
+    """The values of a column, by key ID or other class."""
 
     values: int = 0
     under: Mapping[str, int] = field(default_factory=dict)
@@ -24,8 +24,8 @@ class Count:
 
 @dataclass(frozen=True)
 class ColumnHistory:
-    """``after`` is None if nothing proved what was written. ``unopened`` counts the values that no version opens well,
-    ``meanwhile`` the rows of its table that another process wrote."""
+    """``after`` is None if no proof followed the re-encryption. ``unopened`` counts the values that no version opens
+    properly, ``meanwhile`` the rows of the table that another process wrote."""
 
     table: str
     column: str
@@ -48,8 +48,8 @@ class ColumnHistory:
 
 @dataclass
 class ColumnCensus:
-    """``first`` is the first census or the one before the first re-encryption, ``proof`` the one that proved what the
-    last re-encryption wrote, each with the key IDs of its stages. ``last`` is the newest census of the newest run."""
+    """``first`` is the first count of the values, ``proof`` the census that proved the last re-encryption, each with
+    its key IDs by stage. ``last`` is the newest census of the newest run."""
 
     first: CountingEvent | None = None
     first_stages: Mapping[str, str] = field(default_factory=dict)
@@ -62,7 +62,7 @@ class ColumnCensus:
     last: CensusEvent = field(default_factory=CensusEvent)
 
     def apply(self, event: Event, stages: Mapping[str, str]) -> None:
-        """``stages`` are those of the key store when the event was written."""
+        """Apply an event. ``stages`` are those of the key store when it was written."""
         if isinstance(event, RunEvent) and event.is_intent:
             self.last = CensusEvent()
         if isinstance(event, CensusEvent) and event.is_done:
@@ -76,7 +76,8 @@ class ColumnCensus:
             self.proof_stages = {**stages, **event.key_ids}
 
     def _proof(self, event: CensusEvent) -> CensusEvent:
-        """A proof after the start says nothing of who wrote while the application was stopped: the one before does."""
+        """The proof. After the start, it does not show who wrote while the application was stopped; the last one
+        did."""
         if not event.is_after_start:
             return event
         before = self.proof
@@ -94,7 +95,7 @@ class ColumnCensus:
 
     @property
     def columns(self) -> list[ColumnHistory]:
-        """Those of the first census, and those that had their first value after it."""
+        """The columns of the first census, and those that got their first value after it."""
         first, proved = self._first, {_name(target): target for target in self.proof.targets}
         later: dict[str, ColumnCounts] = {
             name: {**target, "classes": {}} for name, target in proved.items() if name not in first
@@ -124,8 +125,10 @@ class ColumnCensus:
         )
 
     def _is_same(self, target: ColumnCounts, proved: ColumnCounts) -> bool:
-        """Whether every plaintext was proved: by the digest of all, or row by row if another process wrote some. A
-        value that the proving process did not open, such as one that is encrypted twice, was not."""
+        """Whether every plaintext was proved: by the digest of them all, or row by row if another process wrote some.
+
+        A value that the proof did not open, such as one that is encrypted twice, is not proved.
+        """
         if _unopened(proved) or proved.get("digest") is None:
             return False
         name, tables = _name(target), {*self.proof.meanwhile, *self.proof.served}
@@ -134,19 +137,19 @@ class ColumnCensus:
 
     @property
     def unopened(self) -> int:
-        """How many values the proof has let pass that no key opens."""
+        """How many values that no key opens the proof accepted."""
         count = self.proof.unopened.get("count")
         return count if isinstance(count, int) else 0
 
     @property
     def left_alone(self) -> int:
-        """How many values are left alone, as the newest census counted."""
+        """How many values the newest census left alone."""
         return sum(target.get("left_alone", 0) for target in self.newest)
 
 
 @dataclass(frozen=True)
 class ModelBar:
-    """The values of a model under one key, ``width`` in percent of the largest model."""
+    """The values of a model under one key. ``width`` is in percent of the largest model."""
 
     key: str
     count: int
@@ -155,7 +158,7 @@ class ModelBar:
 
 @dataclass
 class Model:
-    """The values of one model, with its bars of the chart, in percent of the largest model."""
+    """The values of one model, and its bars in the chart."""
 
     name: str
     before: Counter[str] = field(default_factory=Counter)

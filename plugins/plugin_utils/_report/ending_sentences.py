@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How a rotation ended, and what is where now, in a few sentences that are all rendered from its state."""
+"""How a rotation ended and the state of the data, in a few sentences that are rendered from its state."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from . import data_sentences
 from .rotation_state import RotationState
 from .standing import FAILED, OPEN, ROLLED_BACK
 
-# What is said before the state of the data.
+# What comes before the state of the data.
 BEGINNINGS = {
     FAILED: "It stopped.",
     OPEN: "It has not ended: it is running now, or its run died.",
@@ -33,6 +33,6 @@ def _sentences(rotation: RotationState) -> Iterator[str]:
     if status == OPEN:
         yield RESUME.format(", or roll it back" if rotation.keys.new else "")
     if rotation.restored_to:
-        yield f"The database is its backup of {rotation.restored_to}: what that lost is among the warnings of its page."
+        yield f"The database was restored from its backup of {rotation.restored_to}. The warnings list what was lost."
     if status == ROLLED_BACK and rotation.not_running:
-        yield f"The application does not run: {rotation.not_running}."
+        yield f"The application is not running: {rotation.not_running}."

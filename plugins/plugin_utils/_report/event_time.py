@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""When an event was written, and how long it is from one to another."""
+"""When an event was written, and the time between two events."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def moment(event: Event) -> datetime.datetime | None:
 
 
 def moment_of(text: object) -> datetime.datetime | None:
-    """The time that a record says; None if it is not a time."""
+    """Parse a time of a record (ISO 8601 in UTC, to the second). None if it is not one."""
     try:
         return datetime.datetime.strptime(str(text), "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=datetime.timezone.utc)
     except ValueError:
@@ -23,7 +23,7 @@ def moment_of(text: object) -> datetime.datetime | None:
 
 
 def seconds(first: Event, last: Event) -> float:
-    """How long it took: by the clock that nobody sets, if both were written since one start of one machine."""
+    """The seconds between two events, by the monotonic clock if both were written on one machine since its boot."""
     ticks = last.monotonic_ns - first.monotonic_ns
     began, ended = moment(first), moment(last)
     by_clock = (ended - began).total_seconds() if began and ended else 0.0

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The versions of the key set by stage, as the steps of the key store left them."""
+"""The versions of the key set by stage, as the newest step of the key store left them."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from ...module_utils._record.events import Event, StagesEvent
 
 @dataclass
 class KeyStages:
-    """``stages`` has the key ID of each stage now, ``new`` is the version that this rotation made, and ``promoted``
-    whether that ever was current."""
+    """``stages`` has the key ID of each stage, ``new`` is the version that this rotation created, and ``promoted``
+    whether that was ever current."""
 
     new: str | None = None
     stages: Mapping[str, str] = field(default_factory=dict)

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What store and records say to monitoring: versions, dates, and the commands that a person may have to type."""
+"""The facts for monitoring from the store and the records: versions, dates, and the commands that people may need."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ LAST = "9999-12-31T23:59:59Z"  # later than any date
 
 @dataclass(frozen=True)
 class Probe:
-    """One look at a host, for a rotation or for none. ``records`` is the folder of all records."""
+    """One monitoring check of a host, during a rotation or not. ``records`` is the folder of all records."""
 
     host: str
     rotation_id: str | None
@@ -44,7 +44,7 @@ class Probe:
 
 
 def facts(history: History, probe: Probe, variables: Mapping[str, Any]) -> RotationFacts:
-    """The option ``rotation`` of the module."""
+    """Build the option ``rotation`` of the module monitoring_probe."""
     plain: RotationFacts = {
         "commands": {
             **{playbook: command(variables, playbook) for playbook in COMMANDS},
@@ -72,11 +72,11 @@ def facts(history: History, probe: Probe, variables: Mapping[str, Any]) -> Rotat
 
 
 def _due(history: History, probe: Probe) -> RotationFacts:
-    """When the current keys are to be replaced, and when to warn of it."""
+    """When the current keys must be replaced, and when to warn about it."""
     current = history.stage("current")
     due: RotationFacts = {}
     if probe.cryptoperiod_days:
-        adopted = current.origin == "adopted"  # made by hand, nobody knows when: due since then
+        adopted = current.origin == "adopted"  # created by hand at an unknown time: due at once
         due["due"] = add_days(current.created, 0 if adopted else probe.cryptoperiod_days)
     if compromise := _compromise(current.key_id, probe):
         next_one = compromise.schedule.next
@@ -88,16 +88,16 @@ def _due(history: History, probe: Probe) -> RotationFacts:
 
 
 def _compromise(key_id: str, probe: Probe) -> RotationState | None:
-    """The newest rotation for a compromise that left these keys in use: the store knows of none."""
+    """The newest rotation for a compromise that left these keys in use. Only the records show it, not the store."""
     rotations = []
     for name in reader.names(probe.records):
-        with contextlib.suppress(Exception):  # whatever somebody wrote into one
+        with contextlib.suppress(Exception):  # a record may hold anything
             rotations.append(read(Record(probe.records, name)))
     return superseded_runs.compromised(key_id, [one for one in rotations if one.rotation_id != probe.rotation_id])
 
 
 def _open_rotation(history: History, probe: Probe) -> str | None:
-    """The rotation that is open, unless it is the one that looks, or a run is at work just now."""
+    """The open rotation. None if it is the one that asks, or if a run is at work right now."""
     try:
         Lease(probe.records).refuse_other(os.getppid())
     except RotationError:
@@ -106,10 +106,10 @@ def _open_rotation(history: History, probe: Probe) -> str | None:
 
 
 def _opening(rotation_id: str, probe: Probe) -> list[Any] | None:
-    """What decryption took on this host before that rotation changed anything, when, and where that is from."""
+    """Seconds that decryption took on this host before the rotation changed anything, the time, and the source."""
     try:
         events = Record(probe.records, rotation_id).decoded()
-    except RotationError:  # an adopted version has no rotation, and a record may be elsewhere
+    except RotationError:  # an adopted version has no rotation, and the record may be on another control node
         return None
     first = next((event for event in events if isinstance(event, ReadingEvent) and event.is_done), None)
     if first is None or first.host != probe.host:
@@ -120,7 +120,7 @@ def _opening(rotation_id: str, probe: Probe) -> list[Any] | None:
 
 
 def _retirable(history: History, probe: Probe) -> list[RetirableVersion]:
-    """The versions whose values are kept and that are neither current nor pending."""
+    """The versions that still have their values and are neither current nor pending."""
     names = {key_id: stage for stage, key_id in history.stages.items()}
     return [
         {

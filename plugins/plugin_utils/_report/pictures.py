@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What monitoring and the application's own reading saw, as they say it themselves."""
+"""What monitoring and the application's own reading observed, in the lines that they show."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Picture:
 
 @dataclass
 class Pictures:
-    """``before`` is the first reading, with which later ones are compared, and ``reading`` the newest."""
+    """``before`` is the first reading, which later ones are compared with, and ``reading`` the newest."""
 
     shown: list[Picture] = field(default_factory=list)
     before: ApplicationPicture | None = None
@@ -40,7 +40,7 @@ class Pictures:
             self.reading = event.picture
         try:
             lines = self._lines(event)
-        except (KeyError, TypeError, ValueError, AttributeError):  # of another version
+        except (KeyError, TypeError, ValueError, AttributeError):  # written by another version
             return
         self.shown += [Picture(moment(event), lines)] if lines else []
 

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The plan for a screen."""
+"""The lines that show a plan on the screen."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .step_lines import with_unchanged
 
 WIDTH = 118  # of a line of advice
 SHOWN = 12  # columns of one finding
-# What a plan may propose, and of which options.
+# What a plan may propose: a title, and the options under it.
 _PROPOSALS = (
     ("KEYS  that fit what was found, to put into the inventory:", ("keys",)),
     (
@@ -27,9 +27,9 @@ _PROPOSALS = (
 
 
 def plan(made: Mapping[str, Any], path: str, rows: str = "") -> Iterator[str]:
-    """The plan for a screen: targets with counts, findings with what to do, and what to put into the inventory.
+    """Format a plan: targets with counts, findings with what to do, and what to put into the inventory.
 
-    ``rows`` is the file with all rows of the findings, if the lines do not show them all.
+    ``rows`` is the file with all rows of the findings, if the lines do not show all of them.
     """
     yield from _columns(made)
     yield from _findings(made["notices"])
@@ -67,7 +67,7 @@ def _classes(classes: Mapping[str, int]) -> str:
 
 
 def _findings(notices: Iterable[Mapping[str, str]]) -> Iterator[str]:
-    """Those that stop first, each advice once."""
+    """The findings, those that stop a rotation first, and each piece of advice once."""
     groups: dict[tuple[str, str], dict[str, list[str]]] = {}
     for notice in sorted(notices, key=lambda notice: "code" not in notice):
         whats = groups.setdefault((notice.get("code", ""), notice["todo"]), {})
@@ -82,7 +82,7 @@ def _findings(notices: Iterable[Mapping[str, str]]) -> Iterator[str]:
 
 
 def _proposals(proposed: Mapping[str, Any]) -> Iterator[str]:
-    """Each under its title, as YAML to paste."""
+    """The proposals as YAML to paste, each under its title."""
     for title, options in _PROPOSALS:
         made = {name: proposed[name] for name in map(variable_of, options) if name in proposed}
         if made:

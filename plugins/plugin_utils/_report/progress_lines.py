@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How far a long step is."""
+"""The progress of a long step."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ...module_utils._system.progress_file import ColumnNumbers, Numbers, Rewrit
 
 
 def moving(numbers: Numbers) -> str:
-    """How far a long step is, in one line; of a re-encryption in all, and then with the target in hand."""
+    """The progress of a long step in one line; for a re-encryption its total, then the target that is under way."""
     if "doing" in numbers:
         return f"  {_step(numbers)}"
     in_hand = [target for target in numbers["targets"] if 0 < target["done"] < target["total"]][:1]
@@ -20,7 +20,7 @@ def moving(numbers: Numbers) -> str:
 
 
 def progress(numbers: Numbers) -> Iterator[str]:
-    """The same; of a re-encryption with a line for each target that is begun and not done."""
+    """The same; for a re-encryption with a line for each target that is under way."""
     if "doing" in numbers:
         yield f"  {_step(numbers)}"
         return

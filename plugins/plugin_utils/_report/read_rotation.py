@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Reads the record of a rotation, and of the records next to it what they say of this rotation."""
+"""Reads the record of a rotation, and what the records next to it say about this rotation."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from .unsigned_lines import Unsigned, unsigned
 
 
 def read(record: Record) -> RotationState:
-    """Everything that the views show of one record. Raises E_RECORD_WRITE if it cannot be read."""
+    """Read everything that the views show of a record. Raises E_RECORD_WRITE if it cannot be read."""
     state = reduce(record.rotation_id, record.decoded(), record.path)
     for event in _read_other_record(record, BY_HAND):
         state.services.apply_by_hand(event)
@@ -41,7 +41,7 @@ def reduce(rotation_id: str, events: list[Event], path: str = "") -> RotationSta
 
 
 def is_rotation(record: Record) -> bool:
-    """Whether it is the record of a rotation: of a retirement, and of refused attempts, the pages of others tell."""
+    """Whether it is the record of a rotation. Retirements and refused runs appear on the pages of rotations instead."""
     return any(isinstance(event, RunEvent) and event.is_intent for event in _decoded(record))
 
 
@@ -50,7 +50,7 @@ def _folder(record: Record) -> str:
 
 
 def _decoded(record: Record) -> list[Event]:
-    """Its events; none if it cannot be read, which the index names."""
+    """The events of a record; empty if it cannot be read. The index lists such records."""
     with contextlib.suppress(RotationError):
         return record.decoded()
     return []
@@ -63,7 +63,7 @@ def _read_other_record(record: Record, name: str) -> list[Event]:
 
 
 def _backups(state: RotationState) -> set[str]:
-    """The other rotations whose backups took the place of databases: what drops what was kept is in their records."""
+    """The other rotations whose backups replaced databases: dropping a former database is recorded there."""
     return {aside.backup for aside in state.kept_aside} - {state.rotation_id}
 
 
@@ -75,7 +75,7 @@ def _restores(record: Record, name: str) -> Restores:
 
 
 def _retired(record: Record, state: RotationState) -> Iterator[Record]:
-    """retire.yml keeps a record of its own for each version that it destroys."""
+    """The records of retirements: retire.yml keeps one for each version that it destroys."""
     for key_id in filter(None, (state.keys.old, state.keys.new)):
         yield Record(_folder(record), f"retire-{key_id}")
 

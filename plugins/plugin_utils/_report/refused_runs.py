@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Runs that were refused before they had a record: who tried what, when, and what refused it.
 
-They have their own record, next to those of the rotations: the same chain, and each line in syslog. Nothing waits
-for it, and nothing is signed, since a run that was refused is to change nothing of the store.
+They have their own record, next to those of the rotations: the same chain, and each line in syslog. Its lines are not
+signed, since a run that was refused must not change the store.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from ...module_utils._record.writer import REFUSED, Record, node
 from .accounts import Accounts, authorization
 from .event_time import moment
 
-NAME = REFUSED  # of its record; a rotation of that name would only share it
+NAME = REFUSED  # of the record; a rotation of that name would only share it
 EVENT = "attempt"
 
 
 def note(folder: str, seen: str | None, **about: Any) -> Record | None:
     """Record a refused run, and return its record; None if it cannot be written, which stops nothing.
 
-    Where the store has ``seen`` a record and the folder is not there, none is made: it would hide that it is gone.
+    If the store has ``seen`` a record but the folder is missing, no folder is created: that would hide the loss.
     """
     if seen and not os.path.isdir(folder):
         return None
@@ -39,16 +39,16 @@ def note(folder: str, seen: str | None, **about: Any) -> Record | None:
 
 
 def followed(folder: str) -> dict[str, str]:
-    """For the first line of a run, the head of this record: nobody signs it, and what that has seen is signed."""
+    """The head of this record, for the first line of a run: that line is signed, and so vouches for this record."""
     try:
         text = Record(folder, NAME).text()
-    except RotationError:  # which stands in no way, and verifying says so
+    except RotationError:  # no obstacle here; verification reports it
         return {}
     return {"follows_refused": str(chain.head(NAME, text, node()))} if text else {}
 
 
 def read_refused(record: Record) -> Iterator[Mapping[str, Any]]:
-    """The tries that this record holds, the newest first."""
+    """The refused runs of this record, newest first."""
     for event in reversed(record.decoded()):
         if isinstance(event, AttemptEvent):
             yield _describe_attempt(event)

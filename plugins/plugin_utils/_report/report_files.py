@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The pages that are made of a record: one for a person, a log, Markdown for a ticket, and an index over all."""
+"""The files that are written from a record: a page for people, a log, Markdown for a ticket, and an index of all."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ from .unsigned_lines import OWN, Unsigned
 
 FILES = {"report.html.j2": "report.html", "rotation.log.j2": "rotation.log", "report.md.j2": "report.md"}
 CALENDAR = "reminders.ics"
-LINE = ("time", "host", "stored_as", "phase")  # of an event, in the list of all of them
+LINE = ("time", "host", "stored_as", "phase")  # fields of an event that the list of events shows
 KINDS = {"old": "previous keys", "new": "new keys", "other": "other"}
 
 
 def write(record: Record) -> str:
-    """Write the pages of one record next to it; the path of the page. Raises E_RECORD_WRITE."""
+    """Write the pages of a record next to it, and return the path of the HTML page. Raises E_RECORD_WRITE."""
     return _write(read(record), superseded_runs.others(record))
 
 
 def write_changed(record: Record) -> list[str]:
-    """Rewrite the pages of the other rotations of which it says something, such as that they are superseded.
+    """Rewrite the pages of the other rotations that this record affects, for example because it supersedes them.
 
-    Their ids.
+    Returns their IDs.
     """
     rotation, others = read(record), superseded_runs.others(record)
     changed = list(superseded_runs.changed(rotation, others))
@@ -56,16 +56,16 @@ def _write(rotation: RotationState, others: list[RotationState]) -> str:
 
 
 def write_index(folder: str) -> None:
-    """The page over all rotations in ``folder``, the newest first, those that cannot be read last."""
+    """Write the index of all rotations in ``folder``, newest first, those that cannot be read last."""
     names = sorted(name for name in os.listdir(folder) if os.path.isfile(os.path.join(folder, name, FILE_NAME)))
     refused: list[Mapping[str, Any]] = []
     states: dict[str, RotationState] = {}
     for name in names:
-        with contextlib.suppress(Exception):  # whatever somebody wrote into one: the others have their page
+        with contextlib.suppress(Exception):  # a record may hold anything, and the others still need their page
             record = Record(folder, name)
             states[name] = read(record)
             refused += refused_runs.read_refused(record)
-    rotations = [one for one in states.values() if one.runs]  # and not what retire.yml has destroyed
+    rotations = [one for one in states.values() if one.runs]  # without the records of retire.yml
     rotations.sort(key=lambda one: (str(one.began), one.rotation_id), reverse=True)
     places = [superseded_runs.place(one, [other for other in rotations if other is not one]) for one in rotations]
     due = next((place.next for place in places if place.next.due and not place.superseded_by), None)
@@ -75,7 +75,7 @@ def write_index(folder: str) -> None:
 
 
 def _remind(path: str, reminders: str | None) -> None:
-    """Nothing is to be done after a rotation that another one has superseded, or that ended before it knew any keys."""
+    """Write the reminders. Without any, remove the file: the rotation was superseded, or ended before it had keys."""
     if reminders:
         _put(path, reminders)
     else:
@@ -91,7 +91,7 @@ def _put(path: str, text: str) -> None:
 
 
 def _build_page_values(rotation: RotationState, place: Place) -> dict[str, Any]:
-    """What the templates read: the state, its place among other rotations, and the words that are the pages' own."""
+    """What the templates read: the state, its place among other rotations, and the texts of the pages."""
 
     def kind(key: str) -> str:
         return {rotation.keys.old: "old", rotation.keys.new: "new"}.get(key, "other")
@@ -120,7 +120,7 @@ def _build_page_values(rotation: RotationState, place: Place) -> dict[str, Any]:
 
 
 def _nobody_signed(unsigned: Iterable[Unsigned], number: int) -> str:
-    """How a line of the record is marked, if nobody has signed it."""
+    """The mark of a line of the record that is not signed; empty if it is."""
     ours = [lines for lines in unsigned if lines.of == OWN and number in lines and not lines.expected]
     marks = ["not signed then" if lines.found else "not signed" for lines in ours]
     return marks[-1] if marks else ""

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a restore, a repair or a drop shows on the screen, and what drops the databases that a restore kept aside."""
+"""The lines about a restore, a repair or a drop, and the commands that drop the databases that were kept aside."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .typed_commands import command
 
 
 def format_restore(result: Mapping[str, Any]) -> Iterator[str]:
-    """What a restore has done: the names, what is under which keys, what was lost."""
+    """What a restore did: the names, how many values are under which keys, and what was lost."""
     done = result.get("restored") or {}
     if done.get("copy"):
         yield f"  {done['copy']} is next to {done['database']}, proved: the backup of {_moment(result)}"
@@ -27,8 +27,8 @@ def format_restore(result: Mapping[str, Any]) -> Iterator[str]:
             told = ", ".join(f"{count:,} {name}" for name, count in rows.items() if count) or "not to be counted"
             yield f"  lost       {one['table']}: rows since {told}"
     elif done and result.get("changed") is False:
-        yield "  NOTHING WAS RESTORED NOW: this backup has taken the database's place at an earlier time. To restore it"
-        yield "  once more, drop first what is kept aside: -e key_rotation_restore_drop=true"
+        yield "  NOTHING WAS RESTORED NOW: this backup replaced the database at an earlier time. To restore it again,"
+        yield "  first drop what is kept aside: -e key_rotation_restore_drop=true"
     if done.get("aside"):
         yield aside_line(done["aside"])
 
@@ -38,7 +38,7 @@ def aside_line(name: str) -> str:
 
 
 def dropped(result: Mapping[str, Any]) -> Iterator[str]:
-    """What of a restore was dropped; where nothing was, which names were looked for."""
+    """What was dropped; if nothing was, which names were looked for."""
     yield from (f"  dropped    {name}" for name in result.get("dropped") or ())
     if not result.get("dropped") and result.get("sought"):
         yield f"  nothing to drop: there is no database {', and none '.join(result['sought'])}"
@@ -59,15 +59,15 @@ def repaired(result: Mapping[str, Any]) -> Iterator[str]:
 
 
 def left_copies(copies: Mapping[str, Mapping[str, str]], variables: Mapping[str, Any]) -> Iterator[str]:
-    """Of each copy that a restore has made and not put in the place of a database, what it is and what drops it."""
+    """A line for each copy of a restore that did not replace a database: what it is, and the command that drops it."""
     for alias, found in copies.items():
         for name, rotation_id in found.items():
-            what = f"{name} is the copy of a restore that was not finished. The same restore uses it"
+            what = f"{name} is the copy of an unfinished restore. Running the same restore again uses it"
             yield f"{what}; {drop_command(rotation_id, alias, variables).strip()} drops it."
 
 
 def drop_command(rotation_id: str, alias: str, variables: Mapping[str, Any]) -> str:
-    """The command that drops what a restore has kept aside."""
+    """The command that drops the database that a restore kept aside."""
     options = [f"key_rotation_id={rotation_id}"]
     options += [f"key_rotation_restore_alias={alias}"] if alias != "default" else []
     options.append("key_rotation_restore_drop=true")
@@ -75,8 +75,8 @@ def drop_command(rotation_id: str, alias: str, variables: Mapping[str, Any]) -> 
 
 
 def from_backup(event: RepairEvent | RestoreEvent, aside: Collection[str]) -> Iterator[str]:
-    """What an event took from a backup, what that lost, what of it is ``aside`` still, and what could not be had."""
-    with contextlib.suppress(AttributeError, KeyError, TypeError, ValueError):  # of another version
+    """What an event took from a backup, what was lost by that, what is still ``aside``, and what was not possible."""
+    with contextlib.suppress(AttributeError, KeyError, TypeError, ValueError):  # written by another version
         told: Iterable[str] = ()
         if isinstance(event, RepairEvent):
             told = repaired(dict(event.raw))
@@ -86,10 +86,10 @@ def from_backup(event: RepairEvent | RestoreEvent, aside: Collection[str]) -> It
                 {**event.raw, "restored": {**event.restored, "aside": kept if kept in aside else None}}
             )
         lines = [" ".join(line.split()) for line in told]
-        yield from (line for line in lines if not line.startswith("values "))  # which the census has
+        yield from (line for line in lines if not line.startswith("values "))  # the census shows those
 
 
 def swapped_untold(alias: str, backup: str) -> str:
-    """What a restore has done whose run was ended directly behind the swap."""
+    """What a restore did, if its run was killed right after the swap."""
     done = f"DATABASES[{alias}] is now the backup of {backup}"
-    return f"restored   {done}: an earlier run was ended directly behind the swap"
+    return f"restored   {done}: an earlier run was killed right after the swap"

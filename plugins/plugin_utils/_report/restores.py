@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The databases that a backup has replaced, and what each restore has kept aside of them until somebody drops it."""
+"""The databases that a backup replaced, and the former ones that are kept aside until somebody drops them."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from ...module_utils._record.events import CensusEvent, Event, RestoreEvent
 
 @dataclass(frozen=True)
 class Aside:
-    """The database ``name`` was kept ``since`` the backup of the rotation ``backup`` took its place. It is ``untold``
-    if the run ended directly behind that, so that only a census has seen it."""
+    """The database ``name`` is kept ``since`` the backup of the rotation ``backup`` replaced it. It is ``untold`` if
+    its run was killed right after that, so that only a census shows it."""
 
     name: str
     alias: str
@@ -24,15 +24,15 @@ class Aside:
     untold: bool = False
 
     def is_dropped_by(self, restores: Restores) -> bool:
-        """Whether it was dropped or looked for since: an earlier restore may have had one of the same name."""
+        """Whether it was dropped, or sought in vain, since then. An earlier restore may have used the same name."""
         sought = restores.sought
         return any(self.name == name and self.alias == alias and time >= self.since for name, alias, time in sought)
 
 
 @dataclass
 class Restores:
-    """``kept`` and ``begun`` are by alias, since two servers may have a database of the same name: what restores have
-    kept, and what one keeps that was begun and has not ended. ``sought`` are the names that a drop looked for."""
+    """``kept`` are the databases that restores kept, ``begun`` those that unfinished restores keep, both by alias: two
+    servers may have databases of the same name. ``sought`` are the names that drops looked for."""
 
     rotation_id: str
     kept: dict[tuple[str, str], Aside] = field(default_factory=dict)
@@ -40,10 +40,10 @@ class Restores:
     databases: dict[str, str] = field(default_factory=dict)  # their names by alias
     sought: list[tuple[str, str, str]] = field(default_factory=list)
     backups: set[str] = field(default_factory=set)  # the rotations whose backups were used
-    seen: Mapping[str, object] = field(default_factory=dict)  # the databases aside that the last census met
+    seen: Mapping[str, object] = field(default_factory=dict)  # the databases kept aside that the last census saw
 
     def apply(self, event: Event) -> None:
-        with contextlib.suppress(AttributeError, KeyError, TypeError, ValueError):  # of another version
+        with contextlib.suppress(AttributeError, KeyError, TypeError, ValueError):  # written by another version
             if isinstance(event, RestoreEvent):
                 self._restore(event)
             elif isinstance(event, CensusEvent):
@@ -54,7 +54,7 @@ class Restores:
         self.backups |= {backup} - {""}
         if event.state == "present":
             self._begin(event)
-        for name in (*event.dropped, *event.sought):  # none of which is there now
+        for name in (*event.dropped, *event.sought):  # none of them exists now
             self.kept.pop((name, event.alias), None)
         self.sought += [(name, event.alias, event.time) for name in event.sought]
         done = event.restored
@@ -65,7 +65,7 @@ class Restores:
             self.kept[aside, alias] = Aside(aside, alias, backup, event.time)
 
     def _begin(self, event: RestoreEvent) -> None:
-        """A restore that begins keeps the database under a name that is known beforehand; its end says so itself."""
+        """Note a restore that begins: the name under which it keeps the database is known in advance."""
         self.begun.pop(event.alias, None)
         if event.is_intent and event.alias in self.databases:
             backup = event.asked.get("backup_of", self.rotation_id)
@@ -85,7 +85,7 @@ class Restores:
         return [aside for aside in self.begun.values() if aside.since]
 
     def aside(self, others: Iterable[Restores] = ()) -> list[Aside]:
-        """What nobody has dropped: neither by this record nor by ``others``, those of the backups' own rotations."""
+        """What is not dropped, by this record and by ``others``, the records of the rotations that made the backups."""
         records = [self, *others]
         return [
             aside

@@ -2,9 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The state of one rotation, which every view reads: box, page, log, ticket, calendar, messages.
 
-``apply`` takes the events of its record one by one, and is the only place where a view's facts come from. It passes
-over events that it does not know, so that a record of an earlier or a later version, or one that ends in the middle,
-shows as much as it holds.
+``apply`` takes the events of its record one by one; all facts of a view come from there. It skips events that it does
+not know, so that a record of another version, or one that ends in the middle, shows as much as it holds.
 """
 
 from __future__ import annotations
@@ -50,7 +49,7 @@ UNKNOWN_TIME = "an unknown time"
 
 @dataclass
 class Circumstances:
-    """What the newest run that said it has said of its circumstances."""
+    """The circumstances of a run. Each is from the newest run that recorded it."""
 
     environment: str = ""
     commands: Mapping[str, str] = field(default_factory=dict)
@@ -67,8 +66,11 @@ class Circumstances:
 
 @dataclass
 class RotationState:
-    """Parts, each of which follows one subject through the events, and what follows from several of them. Of records
-    next to this one, ``retirements`` and ``elsewhere`` tell, the restores of the backups' own rotations."""
+    """Parts that each follow one subject through the events, and what follows from several of them.
+
+    ``retirements`` and ``elsewhere`` come from other records: those of retire.yml, and of the rotations whose backups
+    this one restored.
+    """
 
     rotation_id: str
     path: str = ""
@@ -100,7 +102,7 @@ class RotationState:
     head: Head | None = None
 
     def apply(self, event: Event) -> None:
-        """Take one more event of the record, in their order."""
+        """Apply the next event of the record."""
         self.events.append(event)
         if isinstance(event, RunEvent) and event.is_intent:
             self.runs.append(begin(event, self.runs))
@@ -115,7 +117,7 @@ class RotationState:
         self._take(event)
 
     def _follow_data(self, event: Event) -> None:
-        """What a record of another version holds may be unlike anything: what is where is then not known."""
+        """Track the data. A record of another version may hold anything: the state of the data is then unknown."""
         try:
             if self.data:
                 self.data.apply(event)
@@ -145,10 +147,10 @@ class RotationState:
 
     @property
     def number(self) -> int:
-        """That of the newest run."""
+        """The number of the newest run, counted from 1."""
         return len(self.runs)
 
-    # How it stands.
+    # Its status.
 
     @property
     def settled_runs(self) -> Sequence[Run]:
@@ -295,7 +297,7 @@ class RotationState:
 
     @property
     def state(self) -> DataState:
-        """What is where now."""
+        """The current state of the data."""
         if self.data is None:
             return DataState(unknown="the record cannot be read", written=True)
         return self.data.state(self.services.stopped)
@@ -318,7 +320,7 @@ class RotationState:
 
     @property
     def restored_to(self) -> str:
-        """Of when the backup is that the last run put in the place of a database; empty if it did not."""
+        """The time of the backup with which the last run replaced a database; empty if it did not."""
         restored = self._last_settled.restored
         if restored is None:
             return ""
@@ -342,5 +344,5 @@ class RotationState:
 
 
 def _name_now(name: Any) -> Any:
-    """The name of a checklist item, which records of an earlier version may have otherwise."""
+    """The current name of a checklist item: records of an earlier version may spell it differently."""
     return "authorized" if name == "authorised" else name

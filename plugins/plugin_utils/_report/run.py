@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """One run of a playbook that changes something: a rotation, one that resumes, a rollback, or a retirement.
 
-Who did it, when, why, by whose authorization, and how it ended.
+Who ran it, when and why, who authorized it, and how it ended.
 """
 
 from __future__ import annotations
@@ -36,20 +36,20 @@ RETIRE = "retire"
 TITLES = {ROTATE: "Rotation", ROLLBACK: "Rollback", RETIRE: "Retirement"}
 CALLED = {ROTATE: "Key rotation", ROLLBACK: "Rollback of key rotation", RETIRE: "Retirement"}  # in a subject
 ENDED = {ROTATE: "completed", ROLLBACK: "rolled back", RETIRE: "retired", "open": "not ended", "failed": "failed"}
-# By its course, how a run of the rollback playbook has ended that rolled nothing back.
+# By its course, how a run of the rollback playbook ended if it rolled nothing back.
 STAYING = {"repair": "repaired", "restore": "restored", "settle": "settled"}
 NOT_REPAIRED = "not repaired"
 NOTHING_BACK = "nothing had to be rolled back"
-INHERITED = ("reason", "authorization", "approval")  # by a run that resumes and was given nothing else
+INHERITED = ("reason", "authorization", "approval")  # by a run that resumes, unless it was given its own
 CHANGING = (ServicesEvent, ReencryptionEvent, RepairEvent, EnvFileEvent, KeyEvent, RestoreEvent)
-LOOKING = ("adopted", "prepared", "dropped")  # states of these that change nothing in place
+LOOKING = ("adopted", "prepared", "dropped")  # states of these events that change nothing in place
 ROLLED_BACK = ("rolled_back", "discarded")  # states of key_version
 
 
 @dataclass
 class Run:
-    """``first`` began it, ``last`` is its newest event, and ``end`` the newest one of those that say how it ended.
-    ``after`` holds what came after the end: that may be of another day, such as the drop of what a restore kept."""
+    """``first`` began the run, ``last`` is its newest event, and ``end`` the newest one that says how it ended.
+    ``after`` holds the events after the end, perhaps of another day, such as the drop of a former database."""
 
     direction: str = ""
     first: Event = field(default_factory=Event)
@@ -62,17 +62,17 @@ class Run:
     operator: Any = None
     accounts: Accounts = field(default_factory=Accounts)
     nodes: set[str] = field(default_factory=set)
-    hosts: dict[str, str] = field(default_factory=dict)  # with the code of its newest error, the newest host last
+    hosts: dict[str, str] = field(default_factory=dict)  # the code of the newest error by host, the newest host last
     timeline: Timeline = field(default_factory=Timeline)
     failure: ErrorParts = field(default_factory=ErrorParts)
     stopped: bool = False  # whether a step failed
     changed: bool = False  # whether it was about to change something
     repairs: list[RepairEvent] = field(default_factory=list)
-    rolled_back: bool = False  # whether the store was asked to go back
-    restored: RestoreEvent | None = None  # the newest backup that took the place of a database
+    rolled_back: bool = False  # whether the store was asked to roll back
+    restored: RestoreEvent | None = None  # the newest backup that replaced a database
     worked: bool = False  # whether it re-encrypted
     reencrypted: int = 0
-    by_sets: int = 0  # of these, how many as they had been prepared
+    by_sets: int = 0  # how many of these by prepared values
     prepared: list[PreparationEvent] = field(default_factory=list)
     logins: list[LoginsEvent] = field(default_factory=list)
     after: list[Event] = field(default_factory=list)
@@ -127,7 +127,7 @@ class Run:
 
     @property
     def title(self) -> str:
-        return TITLES.get(self.direction, "") + (" goes on" if self.resumed else "")
+        return TITLES.get(self.direction, "") + (" resumed" if self.resumed else "")
 
     @property
     def called(self) -> str:
@@ -143,7 +143,7 @@ class Run:
 
     @property
     def outcome(self) -> str:
-        """``done``, ``failed`` or ``open``. A run that another one rolls back has no end of its own."""
+        """``done``, ``failed`` or ``open``. A run that another one rolls back has no end of its own: it failed."""
         if self.end.is_done or self.end.is_failed:
             return self.end.phase
         return "failed" if self.stopped and self.end.is_intent else "open"
@@ -160,17 +160,17 @@ class Run:
 
     @property
     def left(self) -> list[Mapping[str, Any]]:
-        """The values that a repair did not take from the backup, each with the reason."""
+        """The values that a repair did not take from the backup, with the reasons."""
         return [each for event in self.repairs for each in event.left if isinstance(each, Mapping)]
 
     @property
     def left_by_name(self) -> list[str]:
-        """Of these, those that are taken from the backup if a person names them."""
+        """Those of them that a repair takes from the backup if a person names them."""
         return [str(each["value"]) for each in self.left if each.get("by_name")]
 
     @property
     def _repair_ended(self) -> str:
-        """By what was repaired. If no value had to be, all were brought under the current keys."""
+        """How a repair ended. If no value needed repair, all of them were re-encrypted under the current keys."""
         count, left = sum(sum(event.repaired.values()) for event in self.repairs), len(self.left)
         if count:
             return f"{STAYING['repair']} {count:,} of {count + left:,} values" if left else STAYING["repair"]
@@ -179,14 +179,14 @@ class Run:
 
     @property
     def is_empty(self) -> bool:
-        """Whether a run of the rollback playbook closed a rotation that had ended before it made a version."""
+        """Whether a run of the rollback playbook closed a rotation that had ended before it created a version."""
         if not isinstance(self.end, RunEvent) or not self.end.is_done or self._course != "nothing":
             return False
         return all(version.get("rotation_id") != self.end.raw.get("rotation_id") for version in self.end.versions)
 
     @property
     def stays(self) -> bool:
-        """Whether a run of the rollback playbook was for the rows alone, and the rotation stays as it was before."""
+        """Whether a run of the rollback playbook changed only rows, so that the rotation keeps its status."""
         return self.direction == ROLLBACK and self._course in STAYING and not self.rolled_back
 
     @property
@@ -212,7 +212,7 @@ class Run:
 
     @property
     def course(self) -> str:
-        """Which way a rollback goes, and why."""
+        """The course of a rollback, and why it was taken."""
         first = self.first
         return " because ".join(filter(None, (first.course, first.found))) if isinstance(first, RunEvent) else ""
 
@@ -222,7 +222,7 @@ class Run:
 
     @property
     def took_itself_back(self) -> bool:
-        """Whether it is the rollback by which the run of a rotation ended itself, if that had no end of its own."""
+        """Whether this is the rollback with which a failed rotation ended its own run."""
         back = self.outcome == "done" or (isinstance(self.first, RunEvent) and self.first.takes_itself_back)
         return self.direction == ROLLBACK and bool(self.failed_task) and back
 
@@ -232,7 +232,7 @@ class Run:
 
 
 def begin(event: RunEvent, earlier: Iterable[Run]) -> Run:
-    """The run that this event begins. One that resumes inherits what it was not given again."""
+    """The run that this event begins. If it resumes another one, it inherits what was not given again."""
     run = _begin(event.name, event, event.raw)
     before = next((other for other in reversed(list(earlier)) if other.direction == run.direction), None)
     if run.resumed and before:
@@ -242,7 +242,7 @@ def begin(event: RunEvent, earlier: Iterable[Run]) -> Run:
 
 
 def retirements(events: Iterable[Event]) -> list[Run]:
-    """The attempts to destroy a version, in the record that retire.yml keeps of it."""
+    """The attempts to destroy a version, from the record that retire.yml keeps of it."""
     runs: list[Run] = []
     for event in events:
         if isinstance(event, KeyEvent) and event.state == "destroyed" and event.is_intent:
@@ -253,7 +253,7 @@ def retirements(events: Iterable[Event]) -> list[Run]:
 
 
 def _begin(direction: str, event: Event, given: Mapping[str, Any]) -> Run:
-    """``given`` holds what its operator was asked for."""
+    """``given`` has what the operator stated."""
     run = Run(
         direction,
         first=event,
@@ -268,11 +268,11 @@ def _begin(direction: str, event: Event, given: Mapping[str, Any]) -> Run:
 
 
 def stops(event: Event) -> bool:
-    """Whether it ends a run: that nobody was notified, or that a left copy could not be dropped, does not."""
+    """Whether it stops a run. A failed notification does not, and neither does a copy that could not be dropped."""
     counts = event.is_failed and event.was_run and event.state != "cleared"
     return counts and not isinstance(event, NotificationEvent)
 
 
 def _changes(event: Event) -> bool:
-    """Whether something was about to be changed: neither by a look, nor next to the data, as a restore's copy."""
+    """Whether it begins to change something in place. Reading does not, nor does a copy next to the data."""
     return event.is_intent and isinstance(event, CHANGING) and event.state not in LOOKING

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""When the next rotation is due and why then, and from when on the previous version can be retired."""
+"""When and why the next rotation is due, and the first day on which the previous version can be retired."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Moment = datetime.datetime
 
 @dataclass(frozen=True)
 class Due:
-    """Versions that are compromised, or of which nobody knows how old they are, are to be rotated now."""
+    """When the next rotation is due. Compromised versions, and those of unknown age, must be rotated now."""
 
     due: Moment | None = None
     due_now: bool = False
@@ -32,8 +32,8 @@ class Due:
 
 @dataclass(frozen=True)
 class Schedule:
-    """``retire`` is the day from which on the previous version can be retired, ``not_to_retire`` the one that was
-    promised before that fell away, and ``retired`` the run that retired it. ``changed`` is when any of it changed."""
+    """``retire`` is the first day on which the previous version can be retired, ``not_to_retire`` an announced day that
+    no longer applies, and ``retired`` the run that retired it. ``changed`` is when any of these last changed."""
 
     next: Due
     cryptoperiod_days: int = 0
@@ -46,7 +46,7 @@ class Schedule:
 
 @dataclass(frozen=True)
 class Facts:
-    """What of a rotation decides its dates. ``runs`` are all, ``acts`` those and the retirements."""
+    """The facts of a rotation that decide its dates. ``acts`` are its ``runs`` and the retirements."""
 
     status: str
     ended: Moment | None
@@ -84,12 +84,12 @@ def _due(facts: Facts, period: int) -> Due:
     leaks = [run.reason for run in facts.runs if run.direction == ROTATE and is_compromise(run.reason)]
     in_use = bool(facts.keys.new) and facts.keys.current == facts.keys.new
     if not completed and leaks:
-        stays = "it has not ended, though new keys are in use," if in_use else "the keys in use are those before,"
+        stays = "it has not ended, though new keys are in use," if in_use else "the previous keys are still in use,"
         return Due(ended, True, f"{stays} and the reason was {leaks[-1]}", compromised=True)
     if period and made and current.get("origin") == "adopted":
-        why = f"the age of the keys in use is not known, as they were made by hand and adopted on {made:%Y-%m-%d}"
+        why = f"the age of the keys in use is unknown, since they were created by hand and adopted on {made:%Y-%m-%d}"
         return Due(ended, True, why)
     since = made or (ended if completed else None)
-    not_new = "" if completed or in_use else ", which this one did not renew"
-    why = f"{counted(period, 'day')} after the keys in use were made{not_new}"
+    not_new = "" if completed or in_use else ", which this rotation did not renew"
+    why = f"{counted(period, 'day')} after the keys in use were created{not_new}"
     return Due(since + period * DAY if since and period else None, False, why)

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a person should know besides how it ended, one sentence each: for the screen, the pages and messages."""
+"""What people should know besides how a run ended, in one sentence each: for the screen, the pages and messages."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ if TYPE_CHECKING:
     from ...module_utils._engine.proof.reading_types import ApplicationPicture
     from ...module_utils._engine.result_types import CensusOutcome, OutsideColumn, UnopenedValues
 
-SHOWN = 12  # sessions of one sentence
-# What became of users' sessions, by the kind of engine/application/stored_sessions.py.
+SHOWN = 12  # sessions in one sentence
+# What happened to users' sessions, by the kinds of engine/application/stored_sessions.py.
 LOGINS = {
     "resigned": "signed again under the new key",
     "already": "signed under it already",
     "dropped": "ended",
-    "unopened": "that the former key does not open",
-    "written": "that the application wrote meanwhile",
-    "cached": "that may still be in the cache, which does not answer",
+    "unopened": "not signed with the former key",
+    "written": "written by the application in the meantime",
+    "cached": "perhaps still in the cache, which does not answer",
 }
 # Decisions of a person after which a column or value is not rotated, and not counted.
 NOT_COUNTED = {
@@ -42,7 +42,7 @@ NOBODY_LOOKS = "no unit in key_rotation_services, none in key_rotation_processes
 
 
 def census(result: CensusOutcome, plain_before: Mapping[str, int]) -> Iterator[str]:
-    """What a census has seen and not refused. ``plain_before`` are the earlier values in plain text, by column."""
+    """What a census saw and accepted. ``plain_before`` counts the earlier values in plain text, by column."""
     plain_now = data_state.count_plain(result.get("targets", ()))
     yield from meanwhile(result.get("meanwhile", {}), result.get("written_rows", {}))
     yield from unopened(result.get("unopened"))
@@ -51,46 +51,46 @@ def census(result: CensusOutcome, plain_before: Mapping[str, int]) -> Iterator[s
 
 
 def reencryption(result: Mapping[str, Any]) -> Iterator[str]:
-    """What a re-encryption has met, and has done its work in spite of."""
+    """What a re-encryption encountered although it succeeded."""
     yield from behind_pooler((result.get("fence") or {}).get("behind_pooler") or ())
     if result.get("lost_workers"):
         yield fill(
-            "{count:worker process was|worker processes were} killed, and others did {count:its/their} work. See the "
-            "kernel's log: where memory was short, set key_rotation_workers to less.",
+            "{count:worker process was|worker processes were} killed, and others did {count:its/their} work. Check the "
+            "kernel's log: if memory was short, lower key_rotation_workers.",
             count=result["lost_workers"],
         )
     if failed := (result.get("command") or {}).get("failed"):
-        yield f"{failed} The engine has restored every encrypted value. What only the command makes stays."
+        yield f"{failed} The engine has restored every encrypted value. Other changes by the command remain."
     if result.get("unwritten"):
         yield f"The numbers for Prometheus could not be written: {result['unwritten']}."
 
 
 def logins(counts: Mapping[str, int]) -> str:
-    """What became of the users' sessions."""
+    """What happened to the users' sessions."""
     return ", ".join(f"{count:,} {LOGINS[name]}" for name, count in counts.items() if name in LOGINS)
 
 
 def logins_left(counts: Mapping[str, int]) -> Iterator[str]:
-    """If sessions were not signed again: whose they are is not known."""
+    """If sessions were not signed again. It is not known whose they are."""
     if left := {name: count for name, count in counts.items() if name in ENDED_LOGINS}:
         yield f"Sessions that end with the former key: {logins(left)}."
 
 
 def reading(picture: ApplicationPicture | None) -> Iterator[str]:
-    """What a reading of the application has met."""
+    """What the application's own reading encountered."""
     yield from unsteady(picture)
     yield from behind_pooler((picture or {}).get("refused_behind_pooler") or ())
 
 
 def kept_by(result: Mapping[str, Any]) -> Iterator[str]:
-    """If versions without a stage keep a value of one that was destroyed."""
+    """If versions without a stage still have a value of one that was destroyed."""
     if holders := result.get("kept_by"):
         about = f"The list of {', '.join(holders)}, which has no stage, keeps a value of {result['key_id']}"
         yield f"{about}: destroy that too."
 
 
 def unopened(left: UnopenedValues | None) -> Iterator[str]:
-    """If a census has let values pass that no key opens. ``left`` has their count and rows."""
+    """If a census accepted values that no key opens. ``left`` has their count and rows."""
     if left:
         is_left = "value is unencrypted or opens under no known key, and stays unchanged"
         are_left = "values are unencrypted or open under no known key, and stay unchanged"
@@ -98,9 +98,9 @@ def unopened(left: UnopenedValues | None) -> Iterator[str]:
 
 
 def outside(found: Sequence[OutsideColumn]) -> Iterator[str]:
-    """For each column that was no part of a rotation, and of which nothing opens."""
+    """For each column that was not part of a rotation and of which no value opens."""
     for each in found:
-        about = f"{each.get('column')} was not part of this rotation, and stays as it is: look at it"
+        about = f"{each.get('column')} was not part of this rotation and is unchanged: check it"
         yield f"{about} ({each.get('what')})."
 
 
@@ -111,15 +111,16 @@ def still_connected(left: Sequence[DatabaseSession]) -> Iterator[str]:
         listed = "; ".join(map(format_session, left[:SHOWN])) + more
         yield fill(
             "{count:session|sessions} from before the .env file was switched {count:was/were} still connected when the "
-            "values were proved: {listed}. What holds {count:it/them} may have other keys: restart it, or name it in "
-            "key_rotation_sessions_allowed if it has none.",
+            "values were proved: {listed}. The {count:process/processes} behind {count:it/them} may have other keys: "
+            "restart {count:it/them}, or list {count:it/them} in key_rotation_sessions_allowed if {count:it has/they "
+            "have} none.",
             count=len(left),
             listed=listed,
         )
 
 
 def nested(counts: Mapping[str, int]) -> Iterator[str]:
-    """If values were encrypted twice before a re-encryption, which wrote each as one token: ``counts`` by column."""
+    """If values were encrypted twice before a re-encryption, which wrote each as one token. ``counts`` is by column."""
     if counts:
         where = ", ".join(f"{count:,} in {name}" for name, count in sorted(counts.items()))
         yield fill(
@@ -131,11 +132,11 @@ def nested(counts: Mapping[str, int]) -> Iterator[str]:
 
 
 def stale(counts: Mapping[str, int]) -> Iterator[str]:
-    """For each search column the digests that nothing explains."""
+    """For each search column with digests that could not be explained."""
     for column, count in sorted(counts.items()):
         yield fill(
-            "{count:digest|digests} in {column} {count:stays/stay}: none of the ways in which others there are "
-            "computed had made {count:it/them} of {count:its/their} row. Have the application recreate "
+            "{count:digest|digests} in {column} {count:was/were} left unchanged: {count:it does/they do} not match "
+            "{count:its/their} row in any way in which the others are computed. Have the application recreate "
             "{count:it/them}, or searches by {count:it/them} may find nothing.",
             count=count,
             column=column,
@@ -143,36 +144,36 @@ def stale(counts: Mapping[str, int]) -> Iterator[str]:
 
 
 def meanwhile(tables: Mapping[str, Mapping[str, int]], rows: Mapping[str, Sequence[str]]) -> Iterator[str]:
-    """For each table in which other processes wrote during a run; ``rows`` are those whose values they changed, by
+    """For each table in which other processes wrote during a run. ``rows`` lists the rows whose values they changed, by
     column."""
     for table, counts in sorted(tables.items()):
         by_kind = ", ".join(f"{count:,} {what}" for what, count in counts.items() if count)
         yield fill(
-            "{count:row|rows} of {table} {count:was/were} written by another process meanwhile ({by_kind}). What it "
-            "wrote is under the same keys as all else, and all other rows are the same, row by row. Find that process, "
-            "and restart it: it may hold other keys. If a trigger wrote {count:it/them}, there is nothing to do.",
+            "{count:row|rows} of {table} {count:was/were} written by another process in the meantime ({by_kind}). What "
+            "it wrote is under the same keys as the rest, and all other rows are unchanged. Find that process and "
+            "restart it: it may have other keys. If a trigger wrote {count:it/them}, there is nothing to do.",
             count=sum(counts.values()),
             table=table,
             by_kind=by_kind,
         )
     if named := [f"{column}:{row}" for column, written in sorted(rows.items()) for row in written]:
         yield (
-            f"Values that another process changed: {format_values(named)}. Look at them in the application. If users "
+            f"Values that another process changed: {format_values(named)}. Check them in the application. If users "
             f"did not write them, run the rollback playbook with {format_repair(named)}: it takes them from the backup."
         )
 
 
 def of_others(rows: Mapping[str, Sequence[str]]) -> Iterator[str]:
-    """If something stopped a re-encryption after the switch: rows by table that another process had written."""
+    """If something stopped a re-encryption after the switch: the rows that another process had written, by table."""
     if named := [f"{table}:{row}" for table, written in sorted(rows.items()) for row in written]:
         yield (
-            f"Rows that another process changed: {format_values(named)}. Look at their "
+            f"Rows that another process changed: {format_values(named)}. Check their "
             "encrypted values in the application: a process with other keys may have saved what it could not decrypt."
         )
 
 
 def since_before(found: SinceBefore) -> Iterator[str]:
-    """If rows were not as before the first write when a rollback began."""
+    """If rows had changed since the first write when a rollback began."""
     values, new = ([f"{name}:{row}" for name, each in sorted(rows.items()) for row in each] for rows in found[1:])
     if values or new:
         repair = (
@@ -180,13 +181,13 @@ def since_before(found: SinceBefore) -> Iterator[str]:
             "the backup."
         ) * bool(values)
         yield (
-            "Rows that changed since the rotation first counted them, and not by it: "
+            "Rows that changed since the rotation first counted them, but not through it: "
             f"{format_values([*values, *new])}. The rollback kept what was written.{repair}"
         )
 
 
 def more_plain(counts: Mapping[str, int]) -> Iterator[str]:
-    """For each column that has more values in plain text than when they were counted before."""
+    """For each column with more values in plain text than at the previous count."""
     for column, count in counts.items():
         yield (
             f"{column} has {counted(count, 'more value')} in plain text than the last rotation counted. If they were "
@@ -196,7 +197,7 @@ def more_plain(counts: Mapping[str, int]) -> Iterator[str]:
 
 
 def written(picture: ApplicationPicture | None) -> Iterator[str]:
-    """For each way in which values that another process changed are read, other than as values."""
+    """If values that another process changed are no longer read as values, by what they are read as."""
     by_way: dict[str, list[str]] = {}
     for value, reads in (picture or {}).get("written") or ():
         by_way.setdefault(str(reads), []).append(str(value))
@@ -210,13 +211,13 @@ def written(picture: ApplicationPicture | None) -> Iterator[str]:
 
 
 def behind_pooler(sessions: Sequence[str]) -> Iterator[str]:
-    """If the fence has refused sessions that a pooler lends to its clients, and no more after that."""
+    """If the fence refused sessions of a connection pooler, and none of them tried again."""
     if sessions:
         more = f"; and {len(sessions) - SHOWN} more" if len(sessions) > SHOWN else ""
         yield (
-            f"The write fence refused statements of {counted(len(sessions), 'session')} behind a pooler, and none "
-            f"while we waited for another: {'; '.join(sessions[:SHOWN])}{more}. Whether their process still runs, the "
-            "database cannot tell. Find it among the pooler's clients, and restart it: it may have other keys."
+            f"The write fence refused statements of {counted(len(sessions), 'session')} behind a pooler, and no "
+            f"further ones: {'; '.join(sessions[:SHOWN])}{more}. The database cannot tell whether their process still "
+            "runs. Find it among the pooler's clients and restart it: it may have other keys."
         )
 
 
@@ -225,16 +226,16 @@ def left_behind(why: str) -> Iterator[str]:
     if why:
         yield (
             f"The test record is still there: {why}. Run the command remove of key_rotation_test_record by hand in the "
-            "project's folder, as the owner of the project."
+            "project folder, as the owner of the project."
         )
 
 
 def no_syslog(missed: Mapping[str, int], total: int) -> Iterator[str]:
-    """For each control node without a syslog: what is in the folder and the store is then in no log."""
+    """For each control node without a syslog: no log then backs up what the folder and the store show."""
     for host, count in sorted(missed.items()):
         yield (
-            f"There was no syslog on {host}: the hashes of {count:,} of {total:,} lines of the record went to no "
-            "log. Only the store's head, and the files next to the record, show whether it is whole."
+            f"There was no syslog on {host}: the hashes of {count:,} of {total:,} lines of the record are in no "
+            "log. Only the head in the store, and the files next to the record, show whether it is complete."
         )
 
 
@@ -250,7 +251,7 @@ def not_counted(settlements: Iterable[Mapping[str, str]]) -> list[str]:
 
 
 def unwatched(checks: Iterable[Mapping[str, str]]) -> Iterator[str]:
-    """What the checklist has warned of that stays true in the end: whose keys nobody has looked at."""
+    """The warning of the checklist that is still true at the end: nobody checked the keys of some processes."""
     for item in checks:
         if (item.get("status"), item.get("seen")) == ("warn", NOBODY_LOOKS):
             yield f"{item.get('name')}: {NOBODY_LOOKS}"

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The services of each host: which are down, and why."""
+"""Which services are down on each host, and why."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ class HostStop:
 
 @dataclass
 class Services:
-    """``stops`` holds by host what nothing has started since, ``ended`` why the last start or look there failed.
-    ``were_stopped`` is whether any were down at some moment of the newest run, and none was started by an earlier run
-    that it resumes: then users may have written since the first one."""
+    """``stops`` has by host the services that are still stopped, ``ended`` why the last start or health check failed.
+    ``were_stopped``: services were down during the newest run, and no earlier run that it resumes had started any;
+    otherwise users may have written in between."""
 
     stops: dict[str, HostStop] = field(default_factory=dict)
     were_stopped: bool = False
     ended: dict[str, str] = field(default_factory=dict)
     _run: str = ""  # the newest one: a rotation or a rollback
-    _starts: bool = False  # of services, in the runs of this kind until now
+    _starts: bool = False  # whether the runs of this kind so far started services
     _served: bool = False  # the same, before the newest run
 
     def apply(self, event: Event) -> None:
@@ -48,7 +48,7 @@ class Services:
                 self.were_stopped = not self._served
 
     def apply_by_hand(self, event: Event) -> None:
-        """An event of the maintenance playbook, which has a record of its own: of that, the starts count."""
+        """Apply an event of the maintenance playbook, which has its own record. Only starts count."""
         started = isinstance(event, ServicesEvent) and event.is_done and event.state == STARTED
         stop = self.stops.get(event.host)
         if started and stop and stop.time <= event.time:
@@ -60,5 +60,5 @@ class Services:
 
     @property
     def not_running(self) -> str:
-        """Why the application is not up on some host; empty if it is, or was not started."""
+        """Why the application is not up on some host; empty if it is up, or was not started."""
         return "; ".join(f"{host}: {why}" for host, why in self.ended.items() if why)

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How a rotation stands, by the runs of its record: its status, the error that stopped it, and who approved it."""
+"""The standing of a rotation by its runs: its status, the error that stopped it, and the run that was approved."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ COMPLETED, FAILED, ROLLED_BACK, OPEN = "completed", "failed", "rolled back", "op
 
 
 def settled(runs: Sequence[Run]) -> Sequence[Run]:
-    """The runs without the last rollbacks that stopped before they changed anything: all is as it was before them."""
+    """The runs without the last rollbacks that stopped before they changed anything."""
     while runs and runs[-1].is_refused_rollback:
         runs = runs[:-1]
     return runs
@@ -31,9 +31,9 @@ def status(runs: Sequence[Run]) -> str:
 
 
 def failure(runs: Sequence[Run]) -> ErrorParts:
-    """The error at which the last run stopped, or for which the rotation was rolled back by a later one.
+    """The error that stopped the last run, or because of which a later run rolled the rotation back.
 
-    What an earlier run failed at was fixed, and what was completed is not rolled back for an error of its own.
+    Errors of earlier runs were fixed. If a completed rotation is rolled back, its own errors are not the reason.
     """
     if not runs:
         return {}
@@ -44,7 +44,7 @@ def failure(runs: Sequence[Run]) -> ErrorParts:
 
 
 def deciding(runs: Sequence[Run]) -> Run:
-    """The run that made the rotation what it is. Who approved a repair of single rows is shown with that run."""
+    """The run that decides the status. Repairs of single rows do not; their approval is shown with their own run."""
     settled_rows = runs
     while settled_rows and settled_rows[-1].stays and settled_rows[-1].outcome == "done":
         settled_rows = settled_rows[:-1]
@@ -52,7 +52,7 @@ def deciding(runs: Sequence[Run]) -> Run:
 
 
 def granted(runs: Sequence[Run]) -> Run:
-    """The run whose approval counts: a rotation's own rollback is done with what the rotation was approved by."""
+    """The run whose approval counts. A rotation that rolls itself back does so with its own approval."""
     last = deciding(runs)
     before = runs[runs.index(last) - 1] if last in runs[1:] else Run()
     own = last.took_itself_back and before.direction == ROTATE and before.end.is_intent

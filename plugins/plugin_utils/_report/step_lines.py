@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What single steps show on the screen: tables of a census, backups, versions, what was re-encrypted or read."""
+"""The lines that single steps show on the screen: census, backups, versions, re-encryption, reading."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ def census(targets: Sequence[ColumnCounts]) -> Iterator[str]:
 
 
 def with_unchanged(target: ColumnCounts) -> dict[str, int]:
-    """The values of a target by class, and as more classes those that stay as a person decided."""
+    """The values of a target by class, and as further classes those that stay unchanged because a person decided so."""
     stay = {"left alone": target.get("left_alone") or 0, "plain text that stays": target.get("plain") or 0}
     return {**target["classes"], **{name: count for name, count in stay.items() if count}}
 
 
 def reencrypted(result: Mapping[str, Any]) -> Iterator[str]:
-    """One line per target: what was re-encrypted of how much; then what it took."""
+    """One line per target with how many values were re-encrypted, then how long it took."""
     targets = [target for target in result.get("targets", []) if target["reencrypted"]] if result.get("work") else []
     names = [f"{target['table']}.{target['column']}" for target in targets]
     width = max(map(len, names), default=0)
@@ -43,7 +43,7 @@ def reencrypted(result: Mapping[str, Any]) -> Iterator[str]:
         done = counted(target["reencrypted"], "value")
         yield f"  {name:<{width}}  {counted(target['rows'], 'row'):>14}: {done} re-encrypted"
     if result.get("work") and not targets:
-        yield "  nothing was left under other keys"
+        yield "  no value was under other keys"
     elif targets:
         work = result["work"]
         passes, again = counted(work["passes"], "pass", "passes"), counted(work["conflicts"], "row")
@@ -58,7 +58,7 @@ def reencrypted(result: Mapping[str, Any]) -> Iterator[str]:
 
 
 def prepared(result: PreparationResult) -> Iterator[str]:
-    """One line per column: how many rows are prepared; then which tables are not, and why."""
+    """One line per column with how many rows are prepared, then the tables that are not, and why."""
     names = [f"{column['table']}.{column['column']}" for column in result.get("columns", [])]
     width = max(map(len, names), default=0)
     for name, column in zip(names, result.get("columns", [])):
@@ -69,7 +69,7 @@ def prepared(result: PreparationResult) -> Iterator[str]:
 
 
 def share(result: Mapping[str, Any], host: str) -> Iterator[str]:
-    """What one of several hosts did, in one line."""
+    """One line with what one of several hosts did."""
     if result.get("work"):
         work, again = result["work"], counted(result["work"]["conflicts"], "row")
         done = counted(sum(target["reencrypted"] for target in result["targets"]), "value")
@@ -99,7 +99,7 @@ def proof_line(proof: Proof | None) -> str:
 
 
 def kept_backups(backups: Sequence[KeptBackup]) -> Iterator[str]:
-    """One line per backup that is kept: of when it is and what it needs."""
+    """One line per backup that is kept: its time, and the keys that it needs."""
     for one in backups:
         needs = ", ".join(one["key_ids"]) or "no keys"
         yield f"  {one['manifest']}: {one['database']} as of {one['snapshot']['time']}, needs {needs}"
@@ -114,19 +114,19 @@ def versions(found: Sequence[VersionDescription]) -> Iterator[str]:
 
 
 def reading(picture: ApplicationPicture | None, before: ApplicationPicture) -> Iterator[str]:
-    """What the application itself reads, in one line, and what no model of it does; how long decryption takes, against
-    the picture ``before``."""
+    """One line with what the application itself reads, the columns that none of its models reads, and how long
+    decryption takes, compared with ``before``."""
     if picture:
         read = counted(sum(each["read"] for each in picture["readings"]), "value")
         by = counted(len(picture["readings"]), "attribute")
         yield f"  the application itself reads {read} by {by} of its models"
         for column in picture["unread"]:
-            yield f"  {column}: no attribute of a model is seen to decrypt it"
+            yield f"  {column}: no attribute of a model was found to decrypt it"
         yield from opening(picture, before)
 
 
 def opening(picture: ApplicationPicture, before: ApplicationPicture) -> Iterator[str]:
-    """How long the engine takes to open a value, against the same ``before`` the rotation."""
+    """How long the engine takes to decrypt a value, compared with ``before`` the rotation."""
     now, was = (taken.get("opening") for taken in (picture, before))
     if now and (seconds := now.get("seconds")):
         against = ""
@@ -136,9 +136,9 @@ def opening(picture: ApplicationPicture, before: ApplicationPicture) -> Iterator
 
 
 def unsteady(picture: ApplicationPicture | None) -> Iterator[str]:
-    """A warning for what the application reads in another way each time."""
+    """A warning for values that the application reads differently each time."""
     for name in (picture or {}).get("unsteady", ()):
         yield (
-            f"{name} is read in another way each time, also under the same keys. It proved nothing and was left out, as"
+            f"{name} is read differently each time, even under the same keys. It proves nothing and was left out, as"
             f" with key_rotation_application_ignore: [{name}]."
         )

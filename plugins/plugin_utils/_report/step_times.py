@@ -1,9 +1,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How long each step of the runbook took in one run, with what Ansible does around it: together that is the whole run.
+"""How long each step of the runbook took in one run, including Ansible's own work: they add up to the whole run.
 
-The time between two lines of the record belongs to the step of the later one. The lines of steps that shared a process
-come together at its end, and say what each of them took.
+The time between two lines of the record belongs to the step of the later line. Steps that share a process write their
+lines together at its end; each line then says how long its step took.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from ...module_utils._record.events import Event, NotificationEvent, RunEvent
 from .event_time import seconds
 
-# The step of the runbook by the event, and by what was asked of it.
+# The step of the runbook, by the event and the requested state.
 STEPS = {
     "rotation_checklist": "checklist",
     "checklist_facts": "checklist",
@@ -55,7 +55,7 @@ STEPS = {
 }
 
 
-# As the runbook has them: a run that resumes meets some of them in another order.
+# In the order of the runbook. A run that resumes may take some of them in another order.
 ORDER = (
     "checklist",
     "backup",
@@ -80,7 +80,7 @@ class StepTimes:
 
     taken: dict[str, float] = field(default_factory=dict)
     last: Event | None = None
-    shared: float = 0.0  # of a process whose steps have not all been counted
+    shared: float = 0.0  # seconds of a process, not yet assigned to its steps
 
     def apply(self, event: Event) -> None:
         if isinstance(event, NotificationEvent):
@@ -104,5 +104,5 @@ class StepTimes:
 
     @property
     def whole(self) -> Mapping[str, float]:
-        """In the order of the steps, without those that took less than a tenth of a second."""
+        """Seconds by step in the order of the steps, without those that took less than a tenth of a second."""
         return {name: self.taken[name] for name in ORDER if self.taken.get(name, 0) >= 0.1}

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The summary at the end of a run: what there is now, how long it took, what to know, and what to type next."""
+"""The summary at the end of a run: the result, how long it took, what to know, and what to type next."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ from .typed_commands import command
 
 STOPS = "stop"  # the status of an item of the checklist
 _CODE = re.compile(r"E_[A-Z_]+")
-PLAN_ERRORS = {"E_PLAN_NOT_READY", "E_PLAN_CHANGED", "E_PLAN_FILE"}  # the same command would end with them again
+PLAN_ERRORS = {"E_PLAN_NOT_READY", "E_PLAN_CHANGED", "E_PLAN_FILE"}  # the same command would fail again
 TITLES = {ROTATE: "Key rotation", ROLLBACK: "Rollback of"}
 NARROW, WIDE = 72, 118
 MOST_DECIDED = 6  # decisions that the box lists
-LABEL = 13  # columns in front of the text of a row
-NO_BREAK = "\N{NO-BREAK SPACE}"  # in a sentence, where no line may end
+LABEL = 13  # columns before the text of a row
+NO_BREAK = "\N{NO-BREAK SPACE}"  # no line may break here
 VERIFIED_TWICE = (
     "before the start each row was compared with what was prepared and verified, or decrypted again; after it every "
     "prepared value was decrypted again"
@@ -39,7 +39,7 @@ VERIFIED_TWICE = (
 
 @dataclass(frozen=True)
 class Row:
-    """One line, or a sentence that is wrapped. What is to be typed or copied is never cut: ``whole``."""
+    """One row. A sentence is wrapped; what a person types or copies stays in one line (``whole``)."""
 
     label: str
     text: str
@@ -56,8 +56,8 @@ class Row:
 
 @dataclass(frozen=True)
 class Ending:
-    """What the box is of. ``page`` is the report, ``variables`` are those of the host that shows it, ``store`` is where
-    the keys are kept."""
+    """What the box shows. ``page`` is the path of the report, ``variables`` are those of the host that shows the box,
+    ``store`` is where the keys are kept."""
 
     state: RotationState
     variables: Mapping[str, Any]
@@ -78,14 +78,14 @@ class Ending:
 
     @property
     def error(self) -> ErrorParts:
-        """What the run failed at, or of a rollback by the run of a rotation, for what that was rolled back."""
+        """The error of the run; for a rotation that rolled itself back, the error that led to it."""
         if self.failed:
             return self.run.failure
         return self.state.failure if self.run.took_itself_back else {}
 
     @property
     def stays(self) -> bool:
-        """Whether the rotation is what it was before a rollback."""
+        """Whether the keys of the rotation stay in use."""
         return self.completed or self.run.stays or self.run.is_empty
 
     @property
@@ -96,7 +96,7 @@ class Ending:
 
     @property
     def codes(self) -> set[str]:
-        """Of the error that ended the run, and of the items that stopped it."""
+        """The codes of the error that ended the run, and of the checklist items that stopped it."""
         found = [_CODE.match(str(item.get("seen"))) for item in self.stopping]
         return {str(self.error.get("code")), *(each[0] for each in found if each)}
 
@@ -167,7 +167,7 @@ def _keys(ending: Ending) -> Iterator[Row]:
 
 
 def _data(ending: Ending) -> Iterator[Row]:
-    """What is where now, how many values of each model were opened, and how many this run re-encrypted."""
+    """The state of the data, how many values of each model were opened, and how many this run re-encrypted."""
     state = ending.state.state
     if ending.failed:
         yield Row("data", " ".join(data_sentences.facts(state)), whole=False)
@@ -206,9 +206,9 @@ def _models(ending: Ending) -> Iterator[Row]:
 
 
 def _from_backup(event: Any, ending: Ending) -> Iterator[Row]:
-    """What a run has taken from a backup, and the command that drops what a restore has kept aside."""
+    """What a run took from a backup, and the command that drops the former database."""
     if isinstance(event, RepairEvent):
-        yield from _copied(restore_lines.repaired({**event.raw, "left": []}))  # which the end names with E_NOT_REPAIRED
+        yield from _copied(restore_lines.repaired({**event.raw, "left": []}))  # E_NOT_REPAIRED lists those at the end
         return
     if event.restored.get("copy"):
         return
@@ -219,7 +219,7 @@ def _from_backup(event: Any, ending: Ending) -> Iterator[Row]:
 
 
 def _swapped_and_killed(ending: Ending) -> Iterator[Row]:
-    """The same for a restore whose run ended right after the swap, while the former database is kept aside."""
+    """The same for a restore whose run was killed right after the swap, while the former database is kept aside."""
     restores = ending.state.restores
     for aside in restores.untold:
         if aside.name in restores.seen:
@@ -231,7 +231,7 @@ def _swapped_and_killed(ending: Ending) -> Iterator[Row]:
 
 
 def _copied(texts: Any) -> Iterator[Row]:
-    """Lines that have their label already."""
+    """Rows from lines that already begin with their label."""
     for text in texts:
         yield Row(text[2:LABEL].rstrip(), text[LABEL:]) if text[LABEL - 1 : LABEL] == " " else Row("", text.strip())
 
@@ -244,8 +244,8 @@ def _times(ending: Ending) -> Iterator[Row]:
 
 
 def _prepared(run: Run, *, after_start: bool) -> Iterator[Row]:
-    """What was done while the application served, which is no part of the downtime. With ``after_start`` a part of the
-    proof was, too."""
+    """What was done while the application served, which is not part of the downtime. With ``after_start``, that
+    includes a part of the proof."""
     if not run.prepared:
         return
     rows = sum(event.preparation.get("rows", 0) for event in run.prepared)
@@ -265,7 +265,7 @@ def _downtime(downtime: Downtime) -> str:
         return "none: no service was stopped"
     fenced = "" if downtime.of_services else " (no service was stopped; writes to encrypted columns were refused)"
     if downtime.lasts:
-        return f"since {downtime.began[11:19]} UTC, and it goes on{fenced}"
+        return f"since {downtime.began[11:19]} UTC, and not over yet{fenced}"
     return f"{duration(downtime.seconds)}{fenced}"
 
 
@@ -289,7 +289,7 @@ def _exposed(ending: Ending) -> Iterator[Row]:
 
 def _warnings(ending: Ending) -> Iterator[Row]:
     state = ending.state
-    shown = {ending.error.get("what"), *state.services.ended.values()}  # by other rows
+    shown = {ending.error.get("what"), *state.services.ended.values()}  # in other rows
     found = [*state.noted.of_run(state.number, shown)]
     found += sentences.unwatched(state.checks) if ending.completed else []
     for sentence in dict.fromkeys(found):
@@ -309,12 +309,12 @@ def _next(ending: Ending) -> Iterator[Row]:
         yield from _standing(ending)
     if state.not_running:
         yield Row("next", ending.command("maintenance", ["-e", "key_rotation_maintenance=off"]))
-        yield Row("", "(when that is fixed: it starts the services)", whole=False)
+        yield Row("", "(after you have fixed that: it starts the services)", whole=False)
     elif ending.completed:
         yield from _retire(ending)
     elif run.left_by_name:
         yield Row("next", f"{ending.command(ROLLBACK)} {format_repair(run.left_by_name)}")
-        yield Row("", "(takes the values that were left from the backup, and nothing else of their rows)", whole=False)
+        yield Row("", "(takes the remaining values from the backup, and nothing else of their rows)", whole=False)
     else:
         yield Row("next", ending.command("verify" if run.stays else ROTATE))
     if ending.stays and not run.is_empty and len(state.keys.stages) != 1:
@@ -328,15 +328,15 @@ def _retire(ending: Ending) -> Iterator[Row]:
         return
     yield Row("next", ending.command("retire", ["-e", f"key_rotation_retire_key_id={previous}"]))
     when = f"from {day(since)} on, " if since else ""
-    yield Row("", f"({when}if nothing needs the previous version any more)", whole=False)
+    yield Row("", f"({when}if nothing needs the previous version anymore)", whole=False)
 
 
 def _standing(ending: Ending) -> Iterator[Row]:
-    """The completed rotation that a rollback of a later, empty one leaves unchanged, and what rolls it back."""
+    """The completed rotation that the rollback of a later, empty one left unchanged, and how to roll it back."""
     by_stage = {version.get("stage"): version for version in ending.state.versions if isinstance(version, Mapping)}
     current = by_stage.get("current")
     if current and "previous" in by_stage:
         rotation_id = current["rotation_id"]
-        said = f"Rotation {rotation_id}, completed before, was not rolled back: its keys stay current."
+        said = f"Rotation {rotation_id}, which was completed earlier, was not rolled back: its keys stay current."
         yield Row("stands", said, whole=False)
         yield Row("roll back", ending.command("rollback", ["-e", f"key_rotation_id={rotation_id}"]))

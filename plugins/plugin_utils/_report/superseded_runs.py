@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which rotation of the same keys came after another: what the earlier one's page would say to do is then done."""
+"""Which later rotation of the same keys supersedes another, whose page then has nothing left to do."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Rotations = Sequence[RotationState]
 
 @dataclass(frozen=True)
 class Place:
-    """Where a rotation is among the others of its keys. ``next`` is when the next one is due, as all of them say."""
+    """The place of a rotation among those of the same keys. ``next`` is when the next one is due, considering all."""
 
     superseded_by: str | None
     destroyed: bool
@@ -38,13 +38,13 @@ def place(rotation: RotationState, others: Rotations) -> Place:
 
 
 def superseded_by(rotation: RotationState, others: Rotations) -> str | None:
-    """The newest rotation that was completed after this one, of the same keys; None if there is none."""
+    """The newest rotation of the same keys that was completed after this one; None if there is no such rotation."""
     later = [one for one in others if one.status == COMPLETED and _after(one, rotation) and _same_keys(rotation, one)]
     return max(later, key=_order).rotation_id if later else None
 
 
 def destroyed(rotation: RotationState, others: Rotations) -> bool:
-    """Whether any record, of whatever control node, says that the keys from before this rotation are destroyed."""
+    """Whether any record, of any control node, says that the keys from before this rotation are destroyed."""
     versions = [each for one in (rotation, *others) for each in one.versions if isinstance(each, Mapping)]
     old = rotation.keys.old
     gone = any(each.get("key_id") == old and each.get("destroyed") for each in versions)
@@ -52,11 +52,11 @@ def destroyed(rotation: RotationState, others: Rotations) -> bool:
 
 
 def no_way_back(rotation: RotationState, others: Rotations) -> str:
-    """Why a completed rotation cannot be taken back any more; empty if it can."""
+    """Why a completed rotation can no longer be rolled back; empty if it can."""
     if destroyed(rotation, others):
         return "the previous keys are destroyed"
     if any(act.direction == "retire" and act.outcome == "open" for act in rotation.acts):
-        return "a retirement of the previous keys was started, and nothing says how it ended"
+        return "a retirement of the previous keys was started, and it is not known how it ended"
     later = [one for one in others if one.keys.new and _after(one, rotation) and _same_keys(rotation, one)]
     for one in later:
         if one.status in (FAILED, OPEN):
@@ -68,20 +68,22 @@ def no_way_back(rotation: RotationState, others: Rotations) -> str:
 
 
 def left(rotation: RotationState) -> str | None:
-    """Which keys a rotation has left in use; None if it is not known when that was."""
+    """The key ID that a rotation left in use; None if it is not known when the rotation began."""
     versions = [one for one in rotation.versions if isinstance(one, Mapping) and one.get("stage") == "current"]
     return next((one.get("key_id") for one in versions), rotation.keys.current) if rotation.began else None
 
 
 def compromised(key_id: str | None, others: Rotations) -> RotationState | None:
-    """The newest rotation for a compromise that left these keys in use. That is over with its keys: a later rotation
-    that did not replace them either, for whatever reason it was begun, changes nothing of that."""
+    """The newest rotation for a compromise that left these keys in use.
+
+    The keys stay compromised until they are replaced, also through later rotations for other reasons.
+    """
     ours = [one for one in others if key_id and left(one) == key_id and one.schedule.next.compromised]
     return max((one for one in ours if one.schedule.next.due), key=_order, default=None)
 
 
 def next_due(rotation: RotationState, others: Rotations) -> Due:
-    """When the next rotation is due and why, which another one may say and not this one itself."""
+    """When and why the next rotation is due, by this rotation or another one that found the keys compromised."""
     due = rotation.schedule.next
     other = compromised(left(rotation), others) if rotation.ended and not due.compromised else None
     if other is None:
@@ -91,8 +93,8 @@ def next_due(rotation: RotationState, others: Rotations) -> Due:
 
 
 def changed(rotation: RotationState, others: Rotations) -> Iterator[RotationState]:
-    """The rotations whose pages this one changes: the earlier ones of the same keys, by being completed or by going
-    back; those that restored its backup, since what they kept aside is dropped in its record."""
+    """The rotations whose pages this one changes: earlier ones of the same keys, and those that restored its backup,
+    since the drop of what they kept aside is in its record."""
     for one in others:
         earlier = _after(rotation, one) and _same_keys(one, rotation)
         if earlier or rotation.rotation_id in one.restores.backups:
@@ -100,18 +102,18 @@ def changed(rotation: RotationState, others: Rotations) -> Iterator[RotationStat
 
 
 def others(record: Record) -> list[RotationState]:
-    """The rotations of the records next to this one; not of those that nobody can read, which the index names."""
+    """The rotations of the records next to this one, except records that cannot be read: the index lists those."""
     folder = os.path.dirname(os.path.dirname(record.path))
     found = []
     for name in sorted(os.listdir(folder)):
         if name != record.rotation_id and os.path.isfile(os.path.join(folder, name, FILE_NAME)):
-            with contextlib.suppress(Exception):  # whatever somebody wrote into one
+            with contextlib.suppress(Exception):  # a record may hold anything
                 found.append(read(Record(folder, name)))
     return [one for one in found if one.runs]
 
 
 def _order(rotation: RotationState) -> tuple[str, str]:
-    """Within one second, by the order in which their names are made."""
+    """The sort key of a rotation: its begin, and within one second its ID, which is ordered by time."""
     return f"{rotation.began}", rotation.rotation_id
 
 
@@ -120,7 +122,7 @@ def _after(one: RotationState, other: RotationState) -> bool:
 
 
 def _same_keys(rotation: RotationState, later: RotationState) -> bool:
-    """By the ids of the keys that each knows of; one that failed before it knew any is held against its hosts."""
+    """Whether they share a key ID. A rotation that failed before it knew any is compared by its hosts instead."""
     mine, theirs = _key_ids(rotation), _key_ids(later)
     return bool(mine & theirs) if mine else bool(set(rotation.hosts) & set(later.hosts))
 

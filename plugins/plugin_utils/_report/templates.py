@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Renders the templates of the pages: what they may read, and how numbers, times and the words of others are shown."""
+"""Renders the templates of the pages, and formats numbers, times and foreign text in them."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from ...module_utils._errors.counts import counted
 from .event_time import day, duration
 from .wording import in_order, one_line
 
-HTML = ".html.j2"  # how the name of a template ends whose values are escaped
+HTML = ".html.j2"  # templates with this ending escape their values
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]|~])")
 
 
 def attributes(state: object) -> dict[str, Any]:
-    """Every public attribute of a state by its name, for a template."""
+    """Every public attribute and property of a state by its name, for a template."""
     kind = type(state)
     found = {name for name in vars(state) if not name.startswith("_")}
     found |= {name for name in dir(kind) if isinstance(getattr(kind, name), property) and not name.startswith("_")}
@@ -31,21 +31,21 @@ def attributes(state: object) -> dict[str, Any]:
 
 
 def render(template: str, shown: Mapping[str, Any]) -> str:
-    """Values are escaped in HTML, whatever they hold."""
+    """Render a template. Values are escaped in HTML, whatever they contain."""
     clean = in_order if template.endswith(HTML) else one_line
     return _environment().get_template(template).render(**clean(shown))
 
 
 @functools.cache
 def _environment() -> jinja2.Environment:
-    """It keeps the templates that it has compiled."""
+    """The environment, cached because it keeps its compiled templates."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(os.path.dirname(__file__)),
         autoescape=jinja2.select_autoescape((HTML.lstrip("."),)),
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
-        undefined=jinja2.StrictUndefined,  # what a record may lack is asked for by get()
+        undefined=jinja2.StrictUndefined,  # templates use get() for what a record may lack
         finalize=lambda value: "" if value is None else value,
     )
     environment.filters.update(
@@ -73,5 +73,5 @@ def _moment(moment: datetime.datetime | None) -> str:
 
 
 def _md(text: object) -> str:
-    """Text that Markdown shows as it is, in one line."""
+    """Escape text so that Markdown shows it literally, in one line."""
     return _MARKDOWN.sub(r"\\\1", html.escape(" ".join(str(text).split()), quote=False))

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The steps of a run: what each is called, when it began and ended, and how."""
+"""The steps of a run: the name of each, when it began and ended, and how."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from ...module_utils._record.events import Event, NotificationEvent, RunEvent
 from .event_time import seconds
 
-# What a step is called by people, by event and what was asked of it.
+# The display name of a step, by the event and the requested state.
 STEPS = {
     "rotation_checklist": "Checklist",
     "checklist_facts": "Checklist: the host",
@@ -50,18 +50,18 @@ STEPS = {
     "process_keys_info": "Processes",
     "monitoring_probe": "Monitoring",
 }
-NO_STEPS = (RunEvent, NotificationEvent)  # which have no intent of their own, or are the run itself
+NO_STEPS = (RunEvent, NotificationEvent)  # they have no intent of their own, or are the run itself
 
 
 def step_name(event: Event) -> str:
-    """What people call the step that an event is of."""
+    """The display name of the step to which an event belongs."""
     state = "serving" if event.asked.get("serving") else "proof" if event.asked.get("expect_stage") else event.state
     return STEPS.get(f"{event.name} {state}") or STEPS.get(event.name) or event.name.replace("_", " ").capitalize()
 
 
 @dataclass
 class Step:
-    """Intents with their outcomes. ``waiting`` counts the intents without one."""
+    """A step: its intents and their outcomes. ``waiting`` counts the intents without an outcome."""
 
     name: str
     first: Event
@@ -84,7 +84,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Bar:
-    """A step in the timeline of its run, with where it is there, in percent."""
+    """A step in the chart of its run. ``left`` and ``width`` are in percent of the run."""
 
     name: str
     outcome: str
@@ -95,7 +95,7 @@ class Bar:
 
 @dataclass
 class Timeline:
-    """The steps, oldest first. A step on several hosts at once is one."""
+    """The steps, oldest first. A step that runs on several hosts at once counts as one."""
 
     steps: list[Step] = field(default_factory=list)
 
@@ -105,7 +105,7 @@ class Timeline:
         self._step(step_name(event), event).apply(event)
 
     def _step(self, name: str, event: Event) -> Step:
-        """The step that is under way, or for the outcome of another one that one, or a new one."""
+        """The step of this name: for an intent only the newest step, for an outcome any. Otherwise a new one."""
         known = self.steps[-1:] if event.is_intent else reversed(self.steps)
         for step in known:
             if step.name == name:
@@ -114,7 +114,7 @@ class Timeline:
         return self.steps[-1]
 
     def bars(self, first: Event, total: float) -> Iterator[Bar]:
-        """The steps as a chart has them, of a run that ``first`` began and that took ``total`` seconds."""
+        """The bars of the chart, for a run that ``first`` began and that took ``total`` seconds."""
         for step in self.steps:
             left = min(100 * seconds(first, step.first) / total, 99.0)
             width = min(max(100 * step.seconds / total, 0.6), 100 - left)

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What somebody has to do yet, each with the command to type, which names what it is of."""
+"""What remains to do after a rotation, each item with the command to type."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def _retire(rotation: RotationState) -> Item:
     old, day_from = rotation.keys.old, rotation.schedule.retire
     since = f", from {day(day_from)} on" if day_from else ""
     command = naming(rotation.commands.get("retire"), "key_rotation_retire_key_id", old)
-    return _item(f"Retire the previous keys ({old}) when nothing needs them any more{since}.", command)
+    return _item(f"Retire the previous keys ({old}) when nothing needs them anymore{since}.", command)
 
 
 def _drop(aside: Aside, restore: str | None) -> Item:
@@ -67,7 +67,7 @@ def _rolled_back(rotation: RotationState, place: Place) -> Iterator[Item]:
     by = f", by {day(due.due)} at the latest, since the keys in use are as old as before" if due.due else ""
     by = f" now, because {due.due_why}" if due.due_now else by
     if rotation.not_running:
-        start = "Fix why the application does not run, then start it with -e key_rotation_maintenance=off:"
+        start = "Fix why the application is not running, then start it with -e key_rotation_maintenance=off:"
         yield _item(start, rotation.commands.get("maintenance"))
     fix = "Fix what stopped the rotation, then begin" if rotation.failure or rotation.failed_task else "Begin"
     yield _item(f"{fix} a new rotation{by}:", rotation.commands.get("rotate"))

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The command that runs another playbook of this collection the way this one was started."""
+"""The command that runs another playbook of this collection the way the current one was started."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 
 from ansible import context
 
-# By their names in Ansible's CLIARGS, what else of the command line is typed again.
+# Other options of the command line that are repeated, by their names in Ansible's CLIARGS.
 FLAGS = {"ask_vault_pass": "--ask-vault-pass", "ask_pass": "-k", "become": "-b", "become_ask_pass": "-K"}
 OPTIONS = {
     "remote_user": "-u",
@@ -20,24 +20,24 @@ OPTIONS = {
     "become_user": "--become-user",
     "subset": "--limit",
 }
-# What of the -e options is shown again: places and names, never what might be a secret.
+# The -e options that are repeated: paths and names, never what might be a secret.
 _SAFE_EXTRA = re.compile(
     r"key_rotation_(environment|project_dir|python|user|env_file|settings_module|hosts|plan|record_dir"
     r"|backup_(dir|identity_file|recipients|encrypt)|pg_bindir|method)=\S+|@\S+"
 )
-# A playbook that a text names by its file, as it is in a checkout.
+# A playbook that a text names by its file, as in a checkout.
 _PLAYBOOK = re.compile(
     r"(?<![\w./=-])(?:ansible-playbook )?(rotate|rollback|verify|maintenance|retire|restore|monitor)\.yml\b"
 )
 
 
 def started() -> str:
-    """The playbook that runs, as it was typed."""
+    """The playbook that is running, as it was typed."""
     return str((context.CLIARGS.get("args") or ("rotate.yml",))[0])
 
 
 def command(variables: Mapping[str, Any], playbook: str, options: Iterable[str] = ()) -> str:
-    """The command that runs another playbook of this collection the way this one was started, with more ``options``."""
+    """The command that runs another playbook of this collection as the current one was started, plus ``options``."""
     typed = context.CLIARGS
     words = ["ansible-playbook", _name_other_playbook(started(), playbook)]
     for inventory in typed.get("inventory") or ():
@@ -57,7 +57,7 @@ def command(variables: Mapping[str, Any], playbook: str, options: Iterable[str] 
 
 
 def spell_playbooks(text: str) -> str:
-    """A text with the command for each playbook that it names, if this one was started by its collection name."""
+    """Replace each playbook in a text by its command, if the current one was started by its collection name."""
     if _is_file(started()):
         return text
     return _PLAYBOOK.sub(lambda found: f"ansible-playbook {_name_other_playbook(started(), found[1])}", text)
@@ -68,7 +68,7 @@ def _is_file(playbook: str) -> bool:
 
 
 def _name_other_playbook(started: str, playbook: str) -> str:
-    """The other playbook, by path or, where this one was started by its collection name, by that."""
+    """The other playbook, by path or by collection name, like the one that was started."""
     if _is_file(started):
         return os.path.join(os.path.dirname(started), f"{playbook}.yml")
     return f"{started.rsplit('.', 1)[0]}.{playbook}"

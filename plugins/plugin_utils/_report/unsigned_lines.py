@@ -1,8 +1,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The lines of a record without a signature, or without one when a later run found them, for its pages.
+"""The lines of a record that are not signed, or were not when a later run found them, for the pages.
 
-Verification judges a signature. A page only shows what is stored next to the record.
+Only verification checks signatures. A page shows what is stored next to the record.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ REFUSED_EARLY = "the run was refused before the store had a key that signs recor
 
 @dataclass(frozen=True)
 class Unsigned:
-    """The lines from ``first`` to ``last``. ``found`` is when a later run signed them. ``expected`` means that there
-    was no key to sign them with: the first run was refused before the store had a version."""
+    """The lines from ``first`` to ``last``. ``found`` is when a later run signed them. ``expected``: no key could sign
+    them, since the first run was refused before the store had a version."""
 
     first: int
     last: int
@@ -49,7 +49,7 @@ class Unsigned:
 
 
 def unsigned(record: Record, of: str = OWN) -> Iterator[Unsigned]:
-    """Raises E_RECORD_WRITE if the record cannot be read."""
+    """The unsigned lines of a record. Raises E_RECORD_WRITE if it cannot be read."""
     seen = reader.look(os.path.dirname(os.path.dirname(record.path)), record.rotation_id)
     for line in seen.lines:
         event = line.event
@@ -62,6 +62,6 @@ def unsigned(record: Record, of: str = OWN) -> Iterator[Unsigned]:
 def _part(lines: Sequence[RecordLine], first: int, last: int, of: str, found: str | None = None) -> Unsigned:
     part = [line.event for line in lines[first - 1 : last]]
     ends = [event for event in part if isinstance(event, RunEvent) and not event.is_intent]
-    # Only a run that ends before the store has a version writes this; that such a line is genuine, verification says.
+    # Only a run that ends before the store has a version writes this. Verification checks that such a line is genuine.
     expected = first == 1 and bool(ends) and all(event.raw.get("versions") == [] for event in ends)
     return Unsigned(first, last, of, found, expected and isinstance(part[-1], (RunEvent, NotificationEvent)))

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a person should know besides the failure itself, gathered from the events of a record."""
+"""What people should know besides the failure itself, collected from the events of a record."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from .timeline import NO_STEPS, step_name
 
 @dataclass(frozen=True)
 class Note:
-    """``error`` is what a step ``failed`` at: the page shows that of the run that stopped elsewhere."""
+    """A warning of a run. ``error`` is that of a ``failed`` step: pages show the error that stopped a run elsewhere."""
 
     text: str
     run: int
@@ -40,8 +40,8 @@ class Note:
 
 @dataclass
 class Warnings:
-    """``run`` is the number of the run that is under way. ``stale`` are the digests that stay, on the way that was
-    taken last: each way meets the same ones."""
+    """``run`` is the number of the current run. ``stale`` counts the unexplained digests of the newest re-encryption,
+    forwards or backwards: each direction counts the same ones."""
 
     run: int = 0
     notes: list[Note] = field(default_factory=list)
@@ -75,14 +75,14 @@ class Warnings:
         self.stale.update(event.stale or {})
 
     def texts(self, failure: str | None, aside: Collection[str]) -> Iterator[str]:
-        """All but what ``failure`` says. ``aside`` are the databases that restores have kept."""
+        """All warnings except ``failure``. ``aside`` are the databases that restores keep aside."""
         yield from (note.text for note in self.notes if not note.failed or note.error != failure)
         yield from self._lasting()
         for _, event in self.from_backups:
             yield from restore_lines.from_backup(event, aside)
 
     def of_run(self, run: int, failures: Collection[str | None]) -> Iterator[str]:
-        """Those of one run but what ``failures`` say, and what stays true after it."""
+        """The warnings of one run except ``failures``, and those that are still true after it."""
         notes = (note for note in self.notes if note.run == run)
         yield from (note.text for note in notes if not note.failed or note.error not in failures)
         yield from (*self._lasting(), *self.about_syslog())
@@ -99,13 +99,13 @@ class Warnings:
 
 
 def _sentences_of(event: Event) -> Iterator[str]:
-    """What one event says that a person should know."""
+    """What people should know from one event."""
     if isinstance(event, CensusEvent):
         yield from sentences.meanwhile(event.meanwhile, event.written_rows)
         yield from sentences.since_before(SinceBefore.of(event.since))
         yield from sentences.unopened(event.unopened)
         yield from sentences.still_connected(event.sessions)
-        yield from sentences.outside(event.outside if event.is_proof else ())  # each census of a rollback meets them
+        yield from sentences.outside(event.outside if event.is_proof else ())  # each census of a rollback reports them
     elif isinstance(event, ReencryptionEvent):
         yield from sentences.nested(nested_in(event))
         yield from sentences.of_others(event.others_rows)
@@ -138,4 +138,4 @@ def _print(key: object) -> str:
     try:
         return sshsig.fingerprint(str(key))
     except ValueError:
-        return "none that can be read"
+        return "unreadable"

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Somebody's words, and commands, as every page has them."""
+"""Foreign text and commands, in the form in which every page shows them."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
-_BIDI = re.compile(r"[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")  # they show text in another order than it has
+_BIDI = re.compile(r"[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")  # they change the order in which text is shown
 
 
 def one_line(value: Any) -> Any:
-    """The same without line breaks and control characters in any text: somebody's words must not look like ours."""
+    """Remove line breaks and control characters from every text, so that foreign text cannot look like our own."""
     return _each(_one_line, value)
 
 
 def in_order(value: Any) -> Any:
-    """The same without the characters that change the order in which a text is shown."""
+    """Remove the characters that change the order in which a text is shown from every text."""
     return _each(_in_order, value)
 
 
@@ -35,7 +35,7 @@ def _in_order(text: str) -> str:
 
 
 def _each(changed: Callable[[str], str], value: Any) -> Any:
-    """The same with every text in it changed, names too."""
+    """The value with every text in it changed, including the names of members."""
     if isinstance(value, str):
         return changed(value)
     if value is None or isinstance(value, (int, float, datetime.datetime)):  # most values
@@ -55,7 +55,7 @@ def _each_member(changed: Callable[[str], str], value: Any) -> Any:
 
 
 def naming(command: str | None, option: str, value: str | None) -> str | None:
-    """A command that names what it is of: typed later, it may else act on another rotation."""
+    """Add an option to a command that names its subject: typed later, it might otherwise act on another rotation."""
     if not command or not value:
         return command
     typed, others, rest = command.partition(" (and your other")

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How a rotation is rolled back: the strategy for what is known, and what prevents it."""
+"""Chooses how a rotation is rolled back, and refuses what must not be done."""
 
 from __future__ import annotations
 
@@ -31,16 +31,16 @@ RETURNS = (
 STAYS = "Version {key_id} stays in use, and is compromised. Rotate again as soon as you can."
 IN_USE_AFTER = {"backwards": RETURNS, "discard": STAYS}
 LIST_ALL = spell_options(
-    "If the backup has values that open, list all encrypted columns in O(targets), each with its scheme as the plan "
-    "has it, this one too, and run the same command with that: each value that opens under no key is then taken from "
-    "the backup. Remove O(targets) after it."
+    "If the backup has values that open, list all encrypted columns in O(targets), including this one, each with its "
+    "scheme from the plan, and run the same command again: each value that opens under no key is then taken from the "
+    "backup. Remove O(targets) afterwards."
 )
 WITHOUT_ROTATION = ("restore", "repair", "settle")
 
 
 @dataclass(frozen=True)
 class RollbackChoice:
-    """The course, why it is taken, and what the tasks of the role need of it."""
+    """The course, the reason for it, and what the tasks of the role need to know."""
 
     course: str
     reason: str
@@ -54,8 +54,8 @@ class RollbackChoice:
 
 
 def choose_rollback(log: RotationLog, look: RollbackLook) -> RollbackChoice:
-    """The strategy, which a person is shown. Raises LookFailed if it needs a look that failed, and the refusal if there
-    is no rotation to roll back."""
+    """Choose the strategy, and show it. Raises LookFailed if it depends on a check that failed, and the refusal if
+    there is no rotation to roll back."""
     situation, refusal = find_situation(log, look)
     chosen = rollback_strategy.choose(situation)
     _refuse_blind(look, chosen)
@@ -87,29 +87,32 @@ def choose_rollback(log: RotationLog, look: RollbackLook) -> RollbackChoice:
 
 
 def _refuse_compromised(situation: Situation, chosen: RollbackStrategy) -> None:
-    """Raise E_VERSION_COMPROMISED if values would go back to a version that is compromised, and nobody has said so:
-    before anything is changed, so already where a restore or a repair could go nowhere else afterwards."""
+    """Raise E_VERSION_COMPROMISED if values would return to a compromised version without an override.
+
+    A restore or a repair of an open rotation is refused too, since it could only end there.
+    """
     leads_back = chosen.name == "backwards" or (chosen.name in ("restore", "repair") and situation.open)
     if situation.barred and leads_back:
         raise VersionCompromised(key_id=situation.compromised, rotation_id=situation.rotation_id)
 
 
 def refuse_vain_repair(situation: Situation, backup: BackupOutcome, asked: str | None) -> None:
-    """Raise E_REPAIR_BACKUP if a repair was asked for by name, and no backup was found for it, or none of the rotation
-    that was ``asked`` for."""
+    """Raise E_REPAIR_BACKUP if a repair was requested and no backup was found for it, or none of the rotation ``asked``
+    for."""
     wanted = situation.unreadable or situation.named
     if situation.prefer != "repair" or not wanted or situation.done or situation.backup or "msg" in backup:
         return
     other = "Leave key_rotation_id out: the backup of another rotation may have them."
     elsewhere = "If there is one elsewhere, set key_rotation_backup_dir."
     of = f" of rotation {asked}" if asked else ""
-    goes_back = " A rotation that stands half way goes back by the same command without key_rotation_prefer."
+    goes_back = " The same command without key_rotation_prefer rolls an unfinished rotation back."
     advice = (other if asked else elsewhere) + goes_back * situation.open
     raise RepairBackup(of=of, advice=advice)
 
 
 def _refuse_blind(look: RollbackLook, chosen: RollbackStrategy) -> None:
-    """Raise LookFailed if nobody can reach the database, or if the values that the strategy writes are not known."""
+    """Raise LookFailed if the database is closed to everybody, or if the values that the strategy writes are
+    unknown."""
     if look.is_shut:
         raise LookFailed(look.backup)
     if not look.counted and chosen.name != "restore":
@@ -119,12 +122,12 @@ def _refuse_blind(look: RollbackLook, chosen: RollbackStrategy) -> None:
 def _refuse_without_backup(
     log: RotationLog, look: RollbackLook, situation: Situation, chosen: RollbackStrategy
 ) -> None:
-    """Raise LookFailed if the strategy needs a backup and none could be looked for; otherwise that is a warning."""
+    """Raise LookFailed if the strategy needs a backup and the search for it failed; otherwise that is a warning."""
     if situation.backup or "msg" not in look.backup:
         return
     if chosen.name == "restore" or (situation.prefer == "repair" and not situation.done):
         raise LookFailed(look.backup)
-    log.controller.warn(f"Nobody knows what a backup has of these values: {look.backup['msg']}")
+    log.controller.warn(f"It is not known whether a backup has these values: {look.backup['msg']}")
 
 
 def _warn_of_copies(log: RotationLog, look: RollbackLook) -> None:
@@ -133,7 +136,7 @@ def _warn_of_copies(log: RotationLog, look: RollbackLook) -> None:
 
 
 def _describe_look(look: RollbackLook, history: History) -> SeenBeforeRollback:
-    """What the hosts showed, for the record: the census, and the key ID of each host's files."""
+    """What the hosts reported, for the record: the census, and the key ID of each host's .env file."""
     newest = history.versions[-1].key_id if history.versions else ""
     key_ids = {**history.stages, "rolled back": newest}
     seen: SeenBeforeRollback = {"files": {host: key_ids.get(stage, "") for host, stage in look.files.items()}}

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the hosts showed before a rollback, and what the operator wants."""
+"""What the hosts reported before a rollback, and what the operator wants."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
 
 class LookFailed(Exception):
-    """A look at the hosts failed, and the choice needs what it would have shown."""
+    """A check of the hosts failed, and the choice depends on its result."""
 
     def __init__(self, look: Mapping[str, Any], advice: str = "") -> None:
-        """``advice`` is what to do first."""
+        """``look`` is the failed result. ``advice`` is what to do first."""
         super().__init__()
         msg, error = str(look.get("msg")), look.get("error")
         if error and advice:
@@ -31,8 +31,8 @@ class LookFailed(Exception):
 
 @dataclass(frozen=True)
 class RollbackLook:
-    """The options of rollback_strategy_info. ``census`` and ``backup`` are results of other modules, which may have
-    failed; ``files`` has the stage of each host's environment file."""
+    """The options of rollback_strategy_info. ``census`` and ``backup`` are results of other modules, perhaps failures.
+    ``files`` has the stage of each host's .env file."""
 
     census: CensusOutcome
     files: Mapping[str, str]
@@ -41,7 +41,7 @@ class RollbackLook:
     prefer: str
     repair: Sequence[str]
     rotation_id: str | None
-    compromised: str = "refuse"  # whether to return to a version that is
+    compromised: str = "refuse"  # whether to return to a compromised version: refuse or accept
 
     @classmethod
     def of(cls, options: Mapping[str, Any]) -> RollbackLook:
@@ -49,30 +49,30 @@ class RollbackLook:
 
     @property
     def asked(self) -> str | None:
-        """The rotation that is named. Raises E_OPTION."""
+        """The rotation that the operator named. Raises E_OPTION."""
         return checked(self.rotation_id) if self.rotation_id else None
 
     @property
     def names_backup(self) -> bool:
-        """Whether the name is that of a backup: rows are restored or repaired, or were by this run."""
+        """Whether the name means a backup: rows are restored or repaired, or this run already did so."""
         return self.prefer in ("restore", "repair") or bool(self.done)
 
     @property
     def manifest(self) -> BackupFacts:
-        """The backup that was found; empty if there is none."""
+        """The manifest of the backup that was found; empty if there is no backup."""
         return self.backup.get("backup") or {}
 
     @property
     def is_shut(self) -> bool:
-        """Whether the failure of an earlier restore keeps everybody out of the database."""
+        """Whether a failed restore left the database closed to everybody."""
         return (self.backup.get("error") or {}).get("code") == "E_RESTORE_SHUT"
 
     @property
     def has_unproved(self) -> bool:
-        """Whether the census failed because nothing opens a whole column."""
+        """Whether the census failed because no key opens any value of a column."""
         return any(error.code in str(self.census.get("msg")) for error in (UnprovedColumn, WrongKey))
 
     @property
     def counted(self) -> bool:
-        """Whether the census could be taken."""
+        """Whether the census succeeded."""
         return "targets" in self.census

@@ -19,20 +19,21 @@ display = Display()
 
 @dataclass(frozen=True)
 class RollbackLoss:
-    """What a census has ``needing`` of the keys that a rollback leaves. ``rollback`` is the command to type again."""
+    """A census with the values ``needing`` the keys that a rollback removes. ``rollback`` is the command to type
+    again."""
 
     census: TaskResult
     rollback: str
 
     def judged(self, acknowledged: str) -> TaskResult:
-        """The census, as a failure if values would be lost and are not acknowledged by name and number.
+        """The census, as a failure if values would be lost that are not acknowledged by name and number.
 
-        A value that opens under a version needs no acknowledgment: the same command once more brings it back.
+        Values that open under a version cannot be acknowledged: running the same command again restores them.
         """
         if self.census.get("failed") or not self._needing:
             return self.census
         if acknowledged == self._asked and not self._is_back_by_rollback:
-            going = f"The rollback goes on without {self._asked}, as acknowledged."
+            going = f"The rollback continues without {self._asked}, as acknowledged."
             display.warning(f"{going} Both versions stay in the key store.")
             return self.census
         return {**self.census, "failed": True, **self._error().as_result()}
@@ -51,9 +52,11 @@ class RollbackLoss:
         return any(data_state.is_version(each["class"]) for each in self._needing)
 
     def _error(self) -> RollbackLoses:
-        losing = f"To go back without them, add -e key_rotation_rollback_acknowledge={self._asked}"
+        losing = f"To roll back without them, add -e key_rotation_rollback_acknowledge={self._asked}"
         if self._is_back_by_rollback:
-            losing = f"To bring back those that another process wrote, stop it and run the same again: {self.rollback}"
+            losing = (
+                f"To restore those that another process wrote, stop it and run the same command again: {self.rollback}"
+            )
         key_ids = self.census["key_ids"]
         count, rows = (
             sum(each["count"] for each in self._needing),

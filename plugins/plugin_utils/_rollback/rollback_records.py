@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the records say of a rollback: what was lost, what was restored, and what is rolled back already."""
+"""What the records say for a rollback: what was lost, what was restored, and what is already rolled back."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 
 def lost_tables(backup: BackupOutcome, events: Sequence[Event]) -> Mapping[str, Sequence[str]]:
-    """By alias, tables that the backup has and the database has not. Without such a backup, those in which the record
-    of the rotation has counted values."""
+    """By alias, the tables that the backup has and the database lacks. If the backup does not tell, those in which the
+    record counted values."""
     gone = counted_once(backup.get("gone") or {}, with_values(events))
     return {**gone, **backup.get("missing", {})}
 
@@ -34,8 +34,10 @@ def was_restored(events: Sequence[Event]) -> bool:
 
 
 def counted_once(gone: Mapping[str, Sequence[str]], held: Collection[str]) -> dict[str, list[str]]:
-    """Of the tables that are gone, by alias, those in which a record has counted values, by its names for them: a table
-    of the same name in another database may never have been there."""
+    """Those of the ``gone`` tables, by alias, in which the record counted values (``held``, by its names for them).
+
+    A table of the same name may never have existed in another database.
+    """
     known = {
         alias: [table for table in tables if Table("public", table, visible=True, alias=alias).label in held]
         for alias, tables in gone.items()
@@ -44,7 +46,7 @@ def counted_once(gone: Mapping[str, Sequence[str]], held: Collection[str]) -> di
 
 
 def with_values(events: Sequence[Event]) -> set[str]:
-    """The tables in which the newest census of a record has counted values."""
+    """The tables in which the newest census of a record counted values."""
     with_counts = (event.targets for event in reversed(events) if isinstance(event, CountingEvent) and event.targets)
     counted: Sequence[ColumnCounts] = next(with_counts, [])
     return {
@@ -55,10 +57,10 @@ def with_values(events: Sequence[Event]) -> set[str]:
 
 
 def closed_after(folder: str, rotation_id: str) -> str | None:
-    """The newest rotation of these records, if it is another one and a rollback has ended it.
+    """The newest rotation of these records, if it is another one and a rollback ended it.
 
-    It may not have created a key, so that the store does not know it. The same command, typed again, is not meant for
-    the rotation before it.
+    If it created no key, the store does not know it. Repeating its rollback command is not meant for the rotation
+    before it.
     """
     newest: tuple[str, str, bool] = ("", "", False)
     for name in reader.names(folder):
@@ -71,8 +73,7 @@ def closed_after(folder: str, rotation_id: str) -> str | None:
 
 
 def changed_nothing(refusal: RotationError, folder: str) -> RotationError:
-    """The refusal. If the rotation was rolled back before it wrote a value or a file, the refusal says that there is
-    nothing to roll back."""
+    """The refusal, or one that says that there is nothing to roll back, if the rotation wrote no value and no file."""
     if not isinstance(refusal, RotationRolledBack):
         return refusal
     events = Record(folder, refusal.rotation_id).decoded()
@@ -80,6 +81,6 @@ def changed_nothing(refusal: RotationError, folder: str) -> RotationError:
         return refusal
     return NothingToRollBack(
         found=f"the last attempt, {refusal.rotation_id}, wrote no value and no key of the application, and is closed",
-        advice=f"To take back {refusal.earlier}, which was completed before, name it: "
+        advice=f"To roll back {refusal.earlier}, which was completed before, name it: "
         f"-e key_rotation_id={refusal.earlier}. ",
     )

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is known before a rollback: what the hosts showed, the store, and the records."""
+"""Collects what is known before a rollback, from the hosts, the store and the records."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from .rollback_strategy import OfStore, Situation
 
 UNKNOWN_KEYS = (
     "The .env file of {hosts} has neither the current nor the previous keys of the store {store}: a key was changed by "
-    "hand, key_rotation_keys lists other keys than the store has, or the store is another application's. A rollback "
-    "replaces the keys in the file."
+    "hand, key_rotation_keys lists other keys than the store has, or the store belongs to another application. A "
+    "rollback replaces the keys in the file."
 )
 NO_ROTATION = ("E_NOTHING_TO_ROLL_BACK", "E_PREVIOUS_DESTROYED", "E_ROLLED_BACK")
 
 
 def find_situation(log: RotationLog, look: RollbackLook) -> tuple[Situation, RotationError | None]:
-    """All that is known, and why no rotation can be rolled back, if none can: rows may still be repaired."""
+    """The situation, and why no rotation can be rolled back, if so. Rows may still be repaired then."""
     asked, history = look.asked, log.store.load()
     _warn_of_unknown_keys(log, look, history)
     refusal = None
@@ -48,7 +48,7 @@ def _warn_of_unknown_keys(log: RotationLog, look: RollbackLook, history: History
 
 
 def _of_store(log: RotationLog, look: RollbackLook, asked: str | None, history: History) -> OfStore:
-    """What the store says. A run that has restored or repaired rows holds the lease, maybe without a version."""
+    """What the store says. A run that restored or repaired rows holds the lease, perhaps without a version."""
     own = log.lease.of_run(log.controller.pid) if look.done else None
     return rollback_strategy.of_store(history, None if look.names_backup else asked, own or log.lease.left_over())
 
@@ -66,8 +66,8 @@ def _compromised(history: History, destination: str | None) -> str:
 
 
 def _takes_itself_back(log: RotationLog) -> bool:
-    """Whether this very run has rotated, and failed. A rollback that a person runs holds the lease as well, once its
-    record is open."""
+    """Whether this same run began a rotation that failed. A rollback that a person starts holds the lease as well, once
+    its record is open."""
     own = log.lease.of_run(log.controller.pid)
     events = log.record(own).decoded() if own else []
     begun = [event for event in events if isinstance(event, RunEvent) and event.is_intent]

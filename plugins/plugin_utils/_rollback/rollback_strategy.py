@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which rollback is possible: decided by what is found, never by what somebody believes (docs/design/engine.md)."""
+"""Which rollback is possible, decided by what was found and never by assumptions (docs/design/engine.md)."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from ...module_utils._stores.history import ROLLED_BACK, History
 if TYPE_CHECKING:
     from ...module_utils._engine.result_types import CensusOutcome
 
-# Classes of the census that no version restores: what does not open, or holds a token that cannot be unwrapped.
+# Census classes that no version restores: values that do not open, or contain a token that cannot be unwrapped.
 UNREADABLE = ("unreadable", "nested_unreadable", "token_inside", "token_in_text")
-# SQLSTATEs by which PostgreSQL says that a table or its pages are not what they should be (its Appendix A): data and
-# index corrupted, undefined table and column, system and io error.
+# SQLSTATEs with which PostgreSQL reports a damaged table (Appendix A of its manual): data_corrupted, index_corrupted,
+# undefined_table, undefined_column, system_error, io_error.
 RUINED = ("XX001", "XX002", "42P01", "42703", "58000", "58030")
-UNREADABLE_STAY = "{count:value opens|values open} under no version and {count:stays as it is/stay as they are}"
+UNREADABLE_STAY = "{count:value opens|values open} under no version and {count:stays/stay} unchanged"
 REPAIRABLE = "{count:value opens|values open} under no version, and there is a backup of {backup}"
 
 
 class RollbackStrategy(NamedTuple):
-    """What is to be done, and why, in words that a person reads."""
+    """The name of a course, and the reason for it as people read it."""
 
     name: str
     reason: str
@@ -33,29 +33,31 @@ class RollbackStrategy(NamedTuple):
 
 @dataclass(frozen=True)
 class Situation:
-    """What was seen before anything is done. ``values`` are counts of the census by class, ``files`` the stage that
-    each host's files hold, ``lost`` the tables that the newest backup has and the database has not, by the alias of the
-    database."""
+    """What was found before anything is done.
+
+    ``values`` are the counts of the census by class, and ``files`` is the stage of the .env file by host. ``lost`` are
+    the tables, by alias of the database, that the newest backup has and the database lacks.
+    """
 
     rotation_id: str
-    destination: str | None  # the stage to go back to; None where no rotation has made a version to take back
-    taken_back: str | None = None  # the stage that the rotation made
+    destination: str | None  # the stage to roll back to; None if no rotation created a version
+    taken_back: str | None = None  # the stage of the version that the rotation created
     open: bool = False
     rolled_back: bool = False  # in the store already
-    begun: bool = False  # by a run that died before it made a version
+    begun: bool = False  # by a run that died before it created a version
     values: Mapping[str, int] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)
-    migration: str = ""  # the file of a migration that the rotation made
+    migration: str = ""  # the file of a migration that the rotation created
     lost: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    damage: str = ""  # why the census could not be taken, where that is the database's own fault
+    damage: str = ""  # why the census failed, if the database is damaged
     damaged: str = ""  # the alias of that database
     backup: str = ""  # the snapshot's time; empty without a backup
     prefer: str = ""
     named: int = 0  # values that a person wants from the backup, whatever they are now
-    done: Sequence[str] = ()  # courses that this run has gone already
-    restored: bool = False  # a database by its backup, as the record of the rotation tells
+    done: Sequence[str] = ()  # courses that this run has completed
+    restored: bool = False  # whether the record of the rotation says that a backup replaced a database
     compromised: str = ""  # the key ID of the version to roll back to, if it is compromised
-    returns: bool = False  # whether to go back to a compromised version even so
+    returns: bool = False  # whether to roll back to a compromised version anyway
 
     @property
     def barred(self) -> bool:
@@ -73,7 +75,7 @@ class Situation:
 
     @property
     def elsewhere(self) -> list[str]:
-        """Hosts whose files do not hold the keys to go back to."""
+        """Hosts whose files do not have the keys to roll back to."""
         return [host for host, stage in self.files.items() if stage != self.destination]
 
     @property
@@ -88,8 +90,8 @@ class Situation:
 
     @property
     def older(self) -> int:
-        """Values under older keys than those to go back to, as a backup of long ago brings them: no host has these.
-        Without one they were there before the rotation, and stay."""
+        """Values under older keys than those to roll back to, which a restored old backup can bring: no host has them.
+        Without a restore, such values were there before the rotation, and stay."""
         if not (self.restored or "restore" in self.done):
             return 0
         known = (self.destination, self.taken_back)
@@ -98,7 +100,7 @@ class Situation:
 
 
 class OfStore(TypedDict, total=False):
-    """The members of ``Situation`` that the store knows."""
+    """The members of ``Situation`` that come from the store."""
 
     rotation_id: Required[str]
     destination: Required[str | None]
@@ -109,7 +111,7 @@ class OfStore(TypedDict, total=False):
 
 
 class OfCensus(TypedDict, total=False):
-    """The members of ``Situation`` that a census knows."""
+    """The members of ``Situation`` that come from a census."""
 
     values: Mapping[str, int]
     migration: str
@@ -118,7 +120,7 @@ class OfCensus(TypedDict, total=False):
 
 
 class StrategyRule(NamedTuple):
-    """A course, when it is taken, and why: the first that fits counts."""
+    """A course, when it applies, and why. The first rule that fits counts."""
 
     course: str
     fits: Callable[[Situation], Any]
@@ -129,17 +131,17 @@ def _mixed(found: Situation) -> str:
     parts = [
         f"{counted(found.written, 'value is', 'values are')} under the keys of rotation {found.rotation_id}"
     ] * bool(found.written)
-    parts += [f"{counted(found.older, 'value is', 'values are')} under older keys than those before"] * bool(
+    parts += [f"{counted(found.older, 'value is', 'values are')} under older keys than the previous ones"] * bool(
         found.older
     )
-    parts += [f"the keys of {', '.join(found.elsewhere)} are not those before"] * bool(found.elsewhere)
-    parts += [f"the rotation made the migration {found.migration}"] * bool(found.migration)
+    parts += [f"the keys of {', '.join(found.elsewhere)} are not the previous ones"] * bool(found.elsewhere)
+    parts += [f"the rotation created the migration {found.migration}"] * bool(found.migration)
     parts += [fill(UNREADABLE_STAY, count=found.unreadable)] * bool(found.unreadable)
     return ", and ".join(parts) or "the store says that the rotation was switched"
 
 
 def _lost(found: Situation) -> list[str]:
-    """The tables, with their database where that is not the default one."""
+    """The lost tables, with the alias of their database unless it is the default one."""
     of = {alias: "" if alias == "default" else f" of {alias}" for alias in found.lost}
     return [f"{table}{of[alias]}" for alias, tables in sorted(found.lost.items()) for table in tables]
 
@@ -151,7 +153,7 @@ def _to_settle(found: Situation) -> bool:
     named = found.prefer in ("repair", "restore")
     if found.open or not (named or found.done):
         return False
-    back = set(found.values) <= {found.destination, "empty", *UNREADABLE}  # the data has gone back already
+    back = set(found.values) <= {found.destination, "empty", *UNREADABLE}  # the data is already rolled back
     return found.barred or (named and not back)
 
 
@@ -192,17 +194,19 @@ RULES = (
         lambda found: found.destination is None and found.left_behind,
         lambda found: f"rotation {found.rotation_id} was rolled back without {', '.join(found.left_behind)}",
     ),
-    StrategyRule("settle", _to_settle, lambda found: "no rotation is to be taken back"),
+    StrategyRule("settle", _to_settle, lambda found: "there is no rotation to roll back"),
     StrategyRule(
         "forwards",
         lambda found: found.prefer == "forwards" and found.open,
         lambda found: f"rotation {found.rotation_id} is open, and you prefer to finish it",
     ),
     StrategyRule(
-        "nothing", lambda found: found.rolled_back, lambda found: "it was rolled back, all but the end of its record"
+        "nothing",
+        lambda found: found.rolled_back,
+        lambda found: "it was rolled back, and only the end of its record is missing",
     ),
     StrategyRule(
-        "nothing", lambda found: found.begun, lambda found: "it was ended before it made a key: nothing was written"
+        "nothing", lambda found: found.begun, lambda found: "it ended before it created a key: nothing was written"
     ),
     StrategyRule(
         "discard",
@@ -215,31 +219,31 @@ RULES = (
 )
 
 
-# What each does, for a person.
+# What each course does, as people read it.
 DOES = {
     "restore": "restore the backup next to the database, say what would be lost, and swap the two",
-    "repair": "write what the backup has for them (if they were not named, only where the rest of their rows is the "
-    "same), and then look again",
+    "repair": "write the values from the backup (if they were not named, only if the rest of their rows is the same), "
+    "and then check again",
     "settle": "re-encrypt every value under the current keys, write them to every host that was left behind, and "
     "verify this",
     "nothing": "close the record of rotation {rotation_id}, and change no value, no version and no key of the "
     "application",
     "forwards": "stop here, since the rotate playbook finishes it: {rotate}",
-    "discard": "take the pending version of rotation {rotation_id} back in the store",
+    "discard": "discard the pending version of rotation {rotation_id} in the store",
     "backwards": "restore every value with the engine, write the previous keys to every .env file, verify this, and "
     "make their version current in the store",
 }
 
 
 def choose(found: Situation) -> RollbackStrategy:
-    """The course for what was found: the first of RULES that fits."""
+    """Choose the course for what was found: the first of RULES that fits."""
     return next(RollbackStrategy(rule.course, rule.reason(found)) for rule in RULES if rule.fits(found))
 
 
 def of_store(history: History, asked: str | None, left_over: str | None) -> OfStore:
-    """What the store says of the rotation to roll back.
+    """What the store says about the rotation to roll back.
 
-    ``left_over`` is the rotation of a run that died. If that created no version, the rotation before it stays, unless
+    ``left_over`` is the rotation of a run that died. If it created no version, the rotation before it is kept, unless
     it is ``asked`` for. Raises what History.to_roll_back raises.
     """
     if left_over and asked in (None, left_over):
@@ -256,7 +260,7 @@ def of_store(history: History, asked: str | None, left_over: str | None) -> OfSt
 
 
 def of_census(census: CensusOutcome, rotation_id: str) -> OfCensus:
-    """What a census says; nothing if it failed for another reason than damage of the database."""
+    """What a census says; empty if it failed for a reason other than damage to the database."""
     if "targets" not in census:
         error = census.get("error") or {}
         ruined = error.get("code") == "E_SCAN" or any(f"SQLSTATE {state}" in error.get("what", "") for state in RUINED)

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A run ends with success: the last line of its record, its report, and the summary."""
+"""Ends a successful run: the last line of its record, its report, and the summary."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ NAMES = {ROTATE: "rotation", ROLLBACK: "rollback"}
 
 
 def complete(log: RotationLog, task: RecordTask) -> RecordResult:
-    """The rotation is done: the store closes it. Raises E_VALUES_WRITTEN if another process wrote values while the
-    application was stopped, and otherwise E_VALUES_EMPTIED if it emptied any."""
+    """Close a completed rotation. Raises E_VALUES_WRITTEN if another process wrote values while the application was
+    stopped, and otherwise E_VALUES_EMPTIED if it emptied any."""
     record = log.record(task.rotation_id)
-    record.begun(ROTATE)  # before anything is closed
+    record.begun(ROTATE)  # fails before anything is closed
     with log.store.change() as history:
         history.close(record.rotation_id)
     _append_end(log, record, task, ROTATE)
@@ -51,10 +51,13 @@ def complete(log: RotationLog, task: RecordTask) -> RecordResult:
 
 
 def roll_back(log: RotationLog, task: RecordTask) -> RecordResult:
-    """The rollback is done. Unless a failed task led to it, raises E_NOT_REPAIRED if a repair left values that no key
-    decrypts or that a person named, E_UNREADABLE if no key decrypts some values,
-    E_VALUES_DAMAGED if another process wrote some that the application cannot read, E_VALUES_WRITTEN if it wrote some
-    while the application was stopped, and E_VALUES_EMPTIED if it emptied some."""
+    """Close a rollback.
+
+    Unless a failed task led to it, raises E_NOT_REPAIRED if a repair left values that no key decrypts or that a person
+    named, E_UNREADABLE if no key decrypts some values, E_VALUES_DAMAGED if another process wrote some that the
+    application cannot read, E_VALUES_WRITTEN if it wrote some while the application was stopped, and E_VALUES_EMPTIED
+    if it emptied some.
+    """
     if log.controller.check_mode:
         log.controller.display.display(DRY_RUN)
         return {}
@@ -79,14 +82,15 @@ def roll_back(log: RotationLog, task: RecordTask) -> RecordResult:
 
 
 def seal_and_notify(log: RotationLog, record: Record, moment: str, task: RecordTask) -> None:
-    """Sign the record before anything that may take long or be interrupted, and again with who was notified."""
+    """Sign the record, notify people, which may take long or be interrupted, and sign it again with who was
+    notified."""
     try_to_seal(record, log.store)
     notify_people(log, record, moment, task.notify)
     try_to_seal(record, log.store)
 
 
 def show_summary(log: RotationLog, record: Record, page: str | None) -> RotationState:
-    """The state of a rotation, which a person sees as the summary."""
+    """Show the summary of a rotation, and return its state."""
     state, controller = read(record), log.controller
     ending = summary_box.Ending(state, controller.variables, page, log.store.path)
     lines.show(summary_box.lines(ending, controller.display.columns))
@@ -109,7 +113,7 @@ def _finish(log: RotationLog, record: Record) -> tuple[RecordResult, RotationSta
 
 
 def _refuse_unrepaired(state: RotationState) -> None:
-    """Raise E_NOT_REPAIRED for values that a repair left, if a person named them or some open under no key still."""
+    """Raise E_NOT_REPAIRED for values that a repair left, if a person named them or if no key opens some values."""
     left = [each for each in state.act.left if each.get("named") or state.census.last.unopened]
     if not left:
         return
@@ -126,7 +130,7 @@ def _refuse_unrepaired(state: RotationState) -> None:
 
 
 def _refuse_unreadable(state: RotationState) -> None:
-    """Raise E_UNREADABLE if the last proof has accepted values that no key decrypts: its end is not a success."""
+    """Raise E_UNREADABLE if the last proof accepted values that no key decrypts: that is no success."""
     if left := state.census.last.unopened:
         raise UnreadableValues(changed=data_sentences.values(state.state), **left)
 
@@ -138,7 +142,7 @@ def _emptied(state: RotationState) -> list[str]:
 
 
 def _refuse_emptied(emptied: Sequence[str], changed: str) -> None:
-    """Raise E_VALUES_EMPTIED for such values: what was done stays, and a person has to look at them."""
+    """Raise E_VALUES_EMPTIED for such values. The run stays completed, but a person has to check them."""
     if emptied:
         raise ValuesEmptied(
             changed=changed,
@@ -149,8 +153,8 @@ def _refuse_emptied(emptied: Sequence[str], changed: str) -> None:
 
 
 def _refuse_written(state: RotationState, emptied: Sequence[str] = ()) -> None:
-    """Raise E_VALUES_WRITTEN if another process wrote values while the application was stopped, with those that it
-    ``emptied``. If nothing was stopped, the users of the application may have written them."""
+    """Raise E_VALUES_WRITTEN if another process wrote or ``emptied`` values while the application was stopped. If
+    nothing was stopped, users of the application may have written them."""
     proof = state.census.proof
     changed = [f"{column}:{row}" for column, rows in sorted(proof.written_rows.items()) for row in rows]
     added = [f"{table}:{row}" for table, rows in sorted(proof.added_rows.items()) for row in rows]

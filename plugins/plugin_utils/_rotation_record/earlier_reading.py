@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The application's own reading from before the first write of a rotation that is resumed."""
+"""The application's own reading before the first write, for a rotation that is resumed."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
 
 def earlier_reading(record: Record) -> ApplicationPicture | None:
-    """Its picture; empty where none was taken. None where nothing was written, or that picture is proved: the
-    application may have run since, and written."""
+    """The picture of that reading; empty if there was no reading. None if nothing was written, or if the picture was
+    verified already: the application may have run and written since."""
     picture: ApplicationPicture = {}
     written = False
     for event in record.decoded():

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A run ends with a failure, or was refused; and what was added after its end."""
+"""Ends a run that failed or was refused, and signs what was added after the end of a run."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from .run_notice import notify_people
 
 
 def fail(log: RotationLog, task: RecordTask) -> RecordResult:
-    """The run ends here with a failure, unless what it began was rolled back and closed already."""
+    """End the run with a failure, unless it was already closed, for example by its rollback."""
     if log.controller.check_mode:
         return {}
     if not task.rotation_id:
@@ -49,7 +49,7 @@ def fail(log: RotationLog, task: RecordTask) -> RecordResult:
 
 
 def add(log: RotationLog, task: RecordTask) -> RecordResult:
-    """Sign what was done for a rotation after the end of its last run, and write its report again."""
+    """Sign what was done for a rotation after the end of its last run, and rewrite its report."""
     record, store = log.record(task.rotation_id), log.store
     last = _last_run(record)
     if log.controller.check_mode or last is None or last.is_intent:
@@ -63,8 +63,8 @@ def _last_run(record: Record) -> RunEvent | None:
 
 
 def _seal_added(log: RotationLog, record: Record, history: History) -> bool:
-    """Sign what was added after the end of a run. Without an addition, nothing is signed again, and no other record's
-    head leaves the store. False if the record was changed."""
+    """Sign what was added after the end of a run; returns False if the record was tampered with. If nothing was added,
+    nothing is signed, so that the store keeps its head, which may be of another record."""
     if not history.versions or not goes_on_here(record, log.store):
         return True
     try:
@@ -78,11 +78,11 @@ def _seal_added(log: RotationLog, record: Record, history: History) -> bool:
 
 
 def _note_refused(log: RotationLog, task: RecordTask) -> RecordResult:
-    """Record who has tried what, although the run was refused before it had a record."""
+    """Record who tried what if the run was refused before it had a record."""
     about = {**task.as_recorded(), "failed_task": task.failed_task, "error": task.error}
     record = refused_runs.note(log.folder, _seen_by_store(log), playbook=os.path.basename(started()), **about)
     if record is None:
-        log.controller.warn("That this run was refused could not be recorded.")
+        log.controller.warn("The refusal of this run could not be recorded.")
         return {}
     with contextlib.suppress(RotationError):
         write_index(log, [])
@@ -90,7 +90,7 @@ def _note_refused(log: RotationLog, task: RecordTask) -> RecordResult:
 
 
 def _seen_by_store(log: RotationLog) -> str | None:
-    """The head that the store has. A store that cannot be read, which may have refused the run, has maybe seen one."""
+    """The head in the store. If the store cannot be read, it may have one: then only an existing folder is used."""
     try:
         return log.store.anchor()
     except RotationError:

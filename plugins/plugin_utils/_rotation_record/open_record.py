@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A run begins: which rotation it is, and the first line of its record."""
+"""Begins a run: finds its rotation, and writes the first line of its record."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ from .rotation_choice import NEW, RESUMED, choose_rotation, without_outcome
 from .rotation_log import RotationLog
 from .run_notice import channels, notify_people
 
-COMMANDS = ("rotate", "rollback", "restore", "retire", "verify", "maintenance")  # what the report says to type next
+COMMANDS = ("rotate", "rollback", "restore", "retire", "verify", "maintenance")  # the commands that reports suggest
 
 
 @dataclass(frozen=True)
 class Opening:
-    """A run that begins. ``destination`` is the stage under which every value is to be at its end."""
+    """A run that begins. ``destination`` is the stage that every value must be under when it ends."""
 
     direction: str
     rotation_id: str
@@ -61,7 +61,7 @@ class Opening:
 
 
 def open_record(log: RotationLog, task: RecordTask) -> RecordResult:
-    """Find the rotation of this run, which is the open one or a new one, and begin its record."""
+    """Find the rotation of this run, the open one or a new one, and begin its record."""
     notification.rehearse(channels(log, task.notify))
     refuse_ephemeral({**_store_file(log), "folder of the records": log.folder})
     history = log.store.load()
@@ -85,13 +85,13 @@ def open_record(log: RotationLog, task: RecordTask) -> RecordResult:
 
 
 def _was_in_window(log: RotationLog, run: Opening) -> bool:
-    """Whether the run that is resumed has stopped the application, or may have written a value."""
+    """Whether the run that is resumed stopped the application, or may have written a value."""
     record = log.record(run.rotation_id)
     return read(record).downtime.lasts or any(isinstance(event, ReencryptionEvent) for event in record.decoded())
 
 
 def _is_compromise(log: RotationLog, task: RecordTask, run: Opening, history: History) -> bool:
-    """Whether the keys that are replaced are compromised, as any run of this rotation has said, or an earlier one."""
+    """Whether any run of this rotation, or an earlier rotation, declared the replaced keys compromised."""
     if not run.rotates or run.completed:
         return False
     is_said = history.is_base_compromised or is_compromise(task.reason)
@@ -115,7 +115,7 @@ def _identify(log: RotationLog, task: RecordTask, history: History) -> Opening:
 
 
 def _begin(log: RotationLog, task: RecordTask, run: Opening, history: History) -> None:
-    """Take the lease and write the first line, after everything that may refuse the run."""
+    """Acquire the lease and write the first line, after all checks that may refuse the run."""
     record = log.record(run.rotation_id)
     permission = find_permission(log, task, record, resumed=run.resumed) if run.rotates else None
     unsigned = _refuse_damaged(log, task, record)
@@ -135,14 +135,16 @@ def _begin(log: RotationLog, task: RecordTask, run: Opening, history: History) -
     notify_people(log, record, notification.STARTED, task.notify)
     if history.versions and goes_on_here(record, log.store):
         seal(record, log.store)
-    write_page(log, record)  # the report of an earlier run says how that ended
+    write_page(log, record)  # replaces the report of an earlier run
 
 
 def _refuse_damaged(log: RotationLog, task: RecordTask, record: Record) -> Mapping[str, Any]:
-    """Raise E_RECORD_* if the record cannot be written on. For the first line, what of it nobody has signed: the lines
-    of a run that rolls itself back are its own."""
+    """Raise E_RECORD_* if the record cannot be continued. Returns, for the first line, how many lines are not signed.
+
+    A run that rolls itself back wrote those lines itself.
+    """
     record.refuse_full()
-    record.events()  # the whole of it: later steps read the last line alone
+    record.events()  # read all of it: later steps read only the last line
     unsigned = refuse_changed(record, log.store, public_keys(task.former_signers))
     rolls_itself_back = log.lease.of_run(log.controller.pid) == record.rotation_id
     return {"takes_itself_back": True} if rolls_itself_back else unsigned
@@ -168,14 +170,14 @@ def _of_other_records(log: RotationLog) -> Mapping[str, Any]:
 
 
 def _former_signers(log: RotationLog) -> Mapping[str, Any]:
-    """Who signed the records, if the store has no key that signs them: it is another store, or has lost its key. It is
-    recorded, so that these keys are known later."""
+    """The keys that signed the records, if the store has no signing key: it is another store, or lost its key. They are
+    recorded so that they are known later."""
     if log.store.kept_signing_key() is not None:
         return {}
     signers = verifier.signers(log.folder)
     for key in signers:
         log.controller.warn(
-            f"Records are signed by {sshsig.fingerprint(key)}, and {log.store.path} has no key that signs records: it "
-            "gets a new one. If the store was not changed, find out who took the key away."
+            f"Records are signed by {sshsig.fingerprint(key)}, but {log.store.path} has no key that signs records: it "
+            "gets a new one. If you did not change the store, find out who removed the key."
         )
     return {"former_signers": signers} if signers else {}

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Whether a rotation may begin: who authorized it, and who approved its plan."""
+"""Checks whether a rotation may begin: who authorized it, and who approved its plan."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from .rotation_log import RotationLog
 
 @dataclass(frozen=True)
 class PlanPermission:
-    """The approval of the plan; None if an approval is not required."""
+    """The approval of the plan as ``evidence``; None if no approval is required."""
 
     evidence: ApprovalEvidence | None = None
 
@@ -34,7 +34,7 @@ class PlanPermission:
 def find_permission(log: RotationLog, task: RecordTask, record: Record, *, resumed: bool) -> PlanPermission:
     """The permission to rotate. Raises E_AUTHORIZATION, E_REASON_UNCLEAR or E_APPROVAL_* before anything is written.
 
-    A rotation that resumes keeps the approval of its record. If that does not hold, it needs another one.
+    A rotation that resumes keeps the approval in its record. If that is no longer valid, it needs another one.
     """
     if is_unclear(task.reason):
         raise ReasonUnclear()
@@ -59,9 +59,9 @@ def _verify(log: RotationLog, task: RecordTask, signers: str | None) -> Approval
 
 
 def _use(approval: Approval, store: Store, rotation_id: str) -> None:
-    """Raise E_APPROVAL_USED if another rotation has used it, here or on another control node.
+    """Raise E_APPROVAL_USED if another rotation used the approval, here or on another control node.
 
-    The store remembers an approval with the version that its rotation creates, or now if there is that version.
+    The store remembers the approval when the rotation creates its version, or now if that version exists.
     """
     history = store.load()
     history.refuse_used(approval, rotation_id)

@@ -11,11 +11,11 @@ from ...module_utils._record import sshsig
 
 
 def public_keys(named: Sequence[str]) -> Sequence[str]:
-    """Public keys as a signature has them, without a comment. Raises E_OPTION."""
+    """Check public keys, and remove their comments. Raises E_OPTION."""
     for key in named:
         try:
             sshsig.fingerprint(key)
         except ValueError:
-            advice = "Each is a public key as a record_signers has it: ssh-ed25519 AAAA..."
-            raise InvalidOption(name="former_signers", found="has what is not a public key", advice=advice) from None
+            advice = "Write each as a public key, as in record_signers: ssh-ed25519 AAAA..."
+            raise InvalidOption(name="former_signers", found="has an invalid public key", advice=advice) from None
     return [" ".join(key.split()[:2]) for key in named]

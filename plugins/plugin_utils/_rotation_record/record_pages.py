@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The reports next to the records. A report that cannot be written stops nothing: it can be written again."""
+"""Writes the reports next to the records. A failure is only a warning: a report can be written again."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from .rotation_log import RotationLog
 
 
 def write_page(log: RotationLog, record: Record) -> str | None:
-    """The report of a record, those of other rotations that it changes, and the one of all records."""
+    """Write the report of a record, those of other rotations that it changes, and the index."""
     page, written = _write_alone(log, record), [record.rotation_id]
     try:
         written += report_files.write_changed(record)
@@ -31,20 +31,20 @@ def write_page(log: RotationLog, record: Record) -> str | None:
 
 
 def write_index(log: RotationLog, written: Iterable[str]) -> None:
-    """The report of all records, and the checksums of this and of those of the rotations that were ``written``."""
+    """Write the index of all records, and the checksums of it and of the reports that were ``written``."""
     store = log.store
     try:
         report_files.write_index(log.folder)
     except Exception as exc:  # noqa: BLE001
-        log.controller.warn(f"The page over all records in {log.folder} could not be made: {type(exc).__name__}.")
+        log.controller.warn(f"The index of the records in {log.folder} could not be written: {type(exc).__name__}.")
     try:
         _note_checksums(log, store, written)
     except (OSError, RotationError) as exc:
-        log.controller.warn(f"What the pages in {log.folder} are could not be written down: {exc}")
+        log.controller.warn(f"The checksums of the pages in {log.folder} could not be written: {exc}")
 
 
 def write_reports(log: RotationLog, task: RecordTask) -> RecordResult:
-    """The reports of every record, or of one, again: a run that died has not written any."""
+    """Write the reports of one record or of all again: a run that died wrote no report."""
     asked = task.rotation_id
     records = [Record(log.folder, name) for name in ([checked(asked)] if asked else reader.names(log.folder))]
     if asked and not records[0].events():
@@ -64,8 +64,8 @@ def write_reports(log: RotationLog, task: RecordTask) -> RecordResult:
 def _write_alone(log: RotationLog, record: Record) -> str | None:
     try:
         return report_files.write(record)
-    except Exception as exc:  # noqa: BLE001  # whatever the record of another version holds
-        log.controller.warn(f"The report of {record.path} could not be made: {type(exc).__name__}.")
+    except Exception as exc:  # noqa: BLE001  # a record of another version may hold anything
+        log.controller.warn(f"The report of {record.path} could not be written: {type(exc).__name__}.")
         return None
 
 
@@ -74,4 +74,4 @@ def _note_checksums(log: RotationLog, store: Store, written: Iterable[str]) -> N
     known = verifier.known_keys(log.folder, sshsig.public(key)) if key else []
     if key and not page_checksums.note(log.folder, list(written), key, known):
         sums = f"{log.folder}/{page_checksums.SUMS}"
-        log.controller.warn(f"{sums} was not signed with the key of {store.path}: it is begun again.")
+        log.controller.warn(f"{sums} was not signed with the key of {store.path}, and starts over.")

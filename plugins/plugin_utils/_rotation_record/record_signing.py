@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The ends of a record: whole when a run begins; signed under the store's key when it ends, its head in the store."""
+"""Checks a record when a run begins. When it ends, signs it with the store's key and puts its head into the store."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ LOST = "lost"  # a file in the folder of the records
 
 
 def seal(record: Record, store: Store) -> None:
-    """Sign the record under the store's key, and keep its head in the store."""
+    """Sign the record with the store's key, and keep its head in the store."""
     store.set_anchor(str(record.sign(store.signing_key())))
 
 
 def try_to_seal(record: Record, store: Store) -> None:
-    """The same where nothing is to be undone for want of a signature: that it failed is a warning."""
+    """The same, but a failure is only a warning: a missing signature is no reason to undo anything."""
     try:
         seal(record, store)
     except RotationError as exc:
@@ -35,17 +35,18 @@ def try_to_seal(record: Record, store: Store) -> None:
 
 
 def refuse_gone(folder: str, store: Store) -> None:
-    """Raise E_RECORD_GONE where the store has seen a record, and neither the folder of the records nor, where this
-    control node wrote it, that record is there: a mount may be missing, and a second one would begin next to it.
+    """Raise E_RECORD_GONE if the record whose head the store has, or the folder of the records, is missing.
 
-    That they are lost for good is said in a file that holds the head: verification still reports them as missing.
+    A mount may be missing, and a second set of records would begin. The record itself is required only on the control
+    node that wrote it. A file with the head in it states that records are lost for good; verification still reports
+    them as missing.
     """
     seen = store.anchor()
     if not seen or _said_lost(folder, seen):
         return
     try:
         head = chain.Head.read(seen)
-    except ValueError:  # verifying says so
+    except ValueError:  # verification reports it
         head = chain.Head("", 0, "")
     here = head.host == node()
     if (here and not os.path.isfile(os.path.join(folder, head.rotation_id, FILE_NAME))) or not os.path.isdir(folder):
@@ -54,7 +55,7 @@ def refuse_gone(folder: str, store: Store) -> None:
 
 
 def _describe_place(head: chain.Head, folder: str, *, here: bool) -> tuple[str, str]:
-    """Where a record was written, as its head says, and what to do if it is not in ``folder``."""
+    """Where a record was written, by its head, and what to do if it is not in ``folder``."""
     host = f"on this machine, {head.host}," if here else f"on {head.host}" if head.host else "on a machine not named"
     user, _, other = head.place.partition(":")
     if not other:
@@ -62,7 +63,7 @@ def _describe_place(head: chain.Head, folder: str, *, here: bool) -> tuple[str, 
     where = f"{host} by {user} into {other}"
     if here and other != os.path.abspath(folder):
         option = f"-e key_rotation_record_dir={shlex.quote(other)}"
-        return where, f"Two who rotate on one machine keep one folder of records: add {option}, with rights to it."
+        return where, f"Everyone who rotates on one machine must use the same folder of records: add {option}."
     return where, "Mount that folder, or correct key_rotation_record_dir."
 
 
@@ -75,8 +76,11 @@ def _said_lost(folder: str, seen: str) -> bool:
 
 
 def refuse_changed(record: Record, store: Store, former: Sequence[str] = ()) -> dict[str, int]:
-    """Raise E_RECORD_CHANGED where the record is not as it was written: the next signature would cover what another has
-    made of it. For the first line of a run, how many lines it found that nobody has signed."""
+    """Raise E_RECORD_CHANGED if the record was changed after it was written: the next signature would cover the
+    changes.
+
+    Returns, for the first line of a run, how many lines are not signed.
+    """
     folder, kept = os.path.dirname(os.path.dirname(record.path)), store.kept_signing_key()
     key = sshsig.public(kept) if kept else None
     problems, unsigned = verifier.before_going_on(
@@ -89,14 +93,15 @@ def refuse_changed(record: Record, store: Store, former: Sequence[str] = ()) -> 
 
 
 def goes_on_here(record: Record, store: Store) -> bool:
-    """False where the rotation is in the record of another control node: it began there, or its head is in the store.
+    """Whether this record is the one of the rotation, and not a record of the same rotation on another control node.
 
-    A run that is refused since the other works is to change nothing of it; one that comes to its end seals its own.
+    The other one counts if the rotation began there, or if the store has its head. A run that is refused because the
+    other one is at work must not touch its signature; a run that completes signs its own record.
     """
     begun = any(not event.resumed for event in record.beginnings(ROTATE))
     try:
         head = chain.Head.read(store.anchor())
-    except ValueError:  # there is none
+    except ValueError:  # the store has no head
         return begun
     if head.rotation_id != record.rotation_id:
         return begun
@@ -104,6 +109,6 @@ def goes_on_here(record: Record, store: Store) -> bool:
 
 
 def follows(store: Store) -> dict[str, str]:
-    """The head that the store has: a line of ours holds it too, before it is replaced by another."""
+    """The head in the store, for a line of this record: it is kept there before another head replaces it."""
     head = store.anchor()
     return {"follows": head} if head else {}

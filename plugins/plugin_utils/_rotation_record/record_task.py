@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a task of rotation_record asks for, and what it returns."""
+"""The options and the result of a task of rotation_record."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class RecordResult(TypedDict, total=False):
-    """What a state of rotation_record returns."""
+    """What rotation_record returns, depending on the state."""
 
     msg: str
     rotation_id: str
@@ -32,7 +32,7 @@ class RecordResult(TypedDict, total=False):
 
 @dataclass(frozen=True)
 class RollbackCourse:
-    """The course of a rollback and why it is taken, as rollback_strategy_info returned it."""
+    """The course of a rollback and the reason for it, as rollback_strategy_info returned them."""
 
     rotation_id: str
     name: str
@@ -81,7 +81,7 @@ class RecordTask:
         return cls(**{**given, "course": course, "error": error})
 
     def as_recorded(self) -> Mapping[str, Any]:
-        """What the operator says about this run."""
+        """What the operator stated about this run."""
         return as_plain(
             {
                 "environment": self.environment,

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The columns of the last rotation with their plain text, as its record on this control node has them."""
+"""The columns of the last rotation, and how many of their values are plain text, from its record here."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from .._report.data_state import count_plain
 
 
 def recorded_columns(history: History, records: str) -> list[str]:
-    """Each as table.column. Empty if no rotation made a version, or if ``records`` does not have its record: then no
-    column is known to be outside of it."""
+    """The columns, each as table.column. Empty if no rotation created a version, or if ``records`` has no record of it:
+    then no column is known to be outside of the rotation."""
     return sorted(recorded_plain(history, records))
 
 
 def recorded_plain(history: History, records: str) -> dict[str, int]:
-    """By column, how many values were plain text when the last rotation, or its rollback, last counted them."""
+    """How many values were plain text at the newest count of the last rotation or its rollback, by table.column."""
     made = [version.rotation_id for version in history.versions if version.origin == "generated"]
     if not made:
         return {}

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The restores that the records of a folder have."""
+"""The restores in the records of a folder."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ...module_utils._record.writer import Record
 
 
 def refuse_unknown_restore(folder: str, rotation_id: str) -> None:
-    """Raise E_RESTORE_NONE for an id that no record has, of its own or of a restore: a drop would begin one."""
+    """Raise E_RESTORE_NONE for an ID without a record or a restore. A drop would otherwise begin a record."""
     names = reader.names(folder)
     if rotation_id in names:
         return

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which rotation a run belongs to: the one that is asked for, the open one, or a new one."""
+"""Chooses the rotation of a run: the one that was asked for, the open one, or a new one."""
 
 from __future__ import annotations
 
@@ -24,7 +24,8 @@ class RotationChoice(NamedTuple):
 
 
 def choose_rotation(history: History, direction: str, asked: str | None) -> RotationChoice:
-    """The rotation of this run. Raises E_OPTION, E_ROTATION_OPEN, E_ROTATION_ID_USED, and what a rollback refuses."""
+    """Choose the rotation. Raises E_OPTION, E_ROTATION_OPEN, E_ROTATION_ID_USED, and what History.to_roll_back
+    raises."""
     asked = checked(asked) if asked else None
     if direction == ROLLBACK:
         return RotationChoice(history.to_roll_back(asked), NEW)
@@ -42,7 +43,7 @@ def choose_rotation(history: History, direction: str, asked: str | None) -> Rota
 
 
 def without_outcome(history: History, left_over: str | None) -> str | None:
-    """The rotation of a run that died, if it has not ended: its backup can still be used."""
+    """The rotation of a run that died, unless it has ended. Its backup can still be used."""
     return left_over if left_over and history.outcome(left_over) is None else None
 
 

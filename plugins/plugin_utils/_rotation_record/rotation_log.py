@@ -21,7 +21,7 @@ from .._report.typed_commands import command
 
 @dataclass(frozen=True)
 class Controller:
-    """What the services need of Ansible. ``pid`` is the process of ansible-playbook, which is the run itself."""
+    """What the services need from Ansible. ``pid`` is the process of ansible-playbook, which identifies the run."""
 
     variables: Mapping[str, Any] = field(repr=False)
     loader: DataLoader = field(repr=False)
@@ -30,11 +30,11 @@ class Controller:
     pid: int
 
     def path(self, path: str) -> str:
-        """An absolute path; a relative one starts at the inventory."""
+        """Make a path absolute. A relative one starts at the inventory."""
         return path_from_inventory(path, self.variables)
 
     def command(self, playbook: str) -> str:
-        """The command that runs another playbook the way this one was started."""
+        """The command that runs another playbook the way the current one was started."""
         return command(self.variables, playbook)
 
     def warn(self, text: str) -> None:
@@ -43,7 +43,7 @@ class Controller:
 
 @dataclass(frozen=True)
 class RotationLog:
-    """``folder`` has the records. The store is opened when it is first needed: that may fail."""
+    """``folder`` has the records. The store is opened at the first use, which may fail."""
 
     folder: str
     open_store: Callable[[], Store] = field(repr=False)
@@ -58,5 +58,5 @@ class RotationLog:
         return Lease(self.folder)
 
     def record(self, rotation_id: str | None) -> Record:
-        """The record of a rotation. Raises E_OPTION if that is not a plain name."""
+        """The record of a rotation. Raises E_OPTION if the ID is not a plain name."""
         return Record(self.folder, str(rotation_id))

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""People are notified of a run, and the record says who was."""
+"""Notifies people of a run, and records who was notified."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .rotation_log import RotationLog
 
 
 def channels(log: RotationLog, notify: Any) -> notification.Channels:
-    """Whom to notify, with the paths of files on this control node. Raises E_NOTIFY."""
+    """The channels to notify, with absolute paths on this control node. Raises E_NOTIFY."""
     return notification.check(notify, log.controller.path)
 
 
@@ -24,7 +24,7 @@ def notify_people(log: RotationLog, record: Record, moment: str, notify: Any) ->
         return
     try:
         rotation, asked = read(record), channels(log, notify)
-    except Exception as exc:  # noqa: BLE001  # whatever the record of another version holds
+    except Exception as exc:  # noqa: BLE001  # a record of another version may hold anything
         log.controller.warn(f"Nobody was notified that it has {moment}: {type(exc).__name__}.")
         return
     for result in notification.tell(asked, moment, rotation):
@@ -35,4 +35,4 @@ def notify_people(log: RotationLog, record: Record, moment: str, notify: Any) ->
         try:
             record.append("notification", "failed" if problem else "done", **result)
         except RotationError as exc:
-            log.controller.warn(f"That {result['channel']} was asked to tell people is not in the record: {exc}")
+            log.controller.warn(f"The notification by {result['channel']} is not in the record: {exc}")

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Every record against its chain, its signature, and what the store has seen of it. Verifying creates no key."""
+"""Verifies every record: its chain, its signature, and its head in the store. Never creates a key."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class VerifyTask:
 
 
 def verify_records(log: RotationLog, task: VerifyTask) -> Sequence[VerifiedRecord]:
-    """What was found of each record. Raises E_RECORD_* for the worst of it."""
+    """Verify the records. Raises E_RECORD_* for the worst problem."""
     records = _check(log, task)
     lines.show([f"  {record}" for record in records], "Records")
     for record in records:
@@ -58,8 +58,8 @@ def verify_records(log: RotationLog, task: VerifyTask) -> Sequence[VerifiedRecor
 
 
 def _check(log: RotationLog, task: VerifyTask) -> Sequence[VerifiedRecord]:
-    """What the verifier finds. Raises E_RECORD_NO_KEY or E_RECORD_ANCHOR if the store has lost what signed records
-    need."""
+    """What the verifier finds. Raises E_RECORD_NO_KEY or E_RECORD_ANCHOR if the store lost the key of signed records or
+    their head."""
     store = log.store
     places = [log.folder, *map(log.controller.path, task.other_record_dirs)]
     former = public_keys(task.former_signers)
@@ -84,7 +84,7 @@ def _refuse_broken(log: RotationLog, records: Sequence[VerifiedRecord]) -> None:
 
 
 def _worst(log: RotationLog, broken: Sequence[VerifiedRecord], total: int) -> RotationError:
-    """The error for the worst problem: a copy or a store that was set back may not be tampering."""
+    """The error for the worst problem. An older copy or an older store is not necessarily tampering."""
     problems = "; ".join(map(str, broken))
     kinds = {problem.kind for record in broken for problem in record.problems}
     if kinds == {"stale"}:

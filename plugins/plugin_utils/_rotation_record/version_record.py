@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the record has of a move of versions: the destruction of one is a run of its own, which begins and ends."""
+"""Records changes of versions. The destruction of a version is a run of its own, with a begin and an end."""
 
 from __future__ import annotations
 
@@ -15,21 +15,23 @@ from .record_signing import follows, refuse_changed, refuse_gone, seal, try_to_s
 
 
 def begin_destruction(args: Mapping[str, Any], record: Record, records: str, store: Store) -> Mapping[str, Any]:
-    """Look at the record as every run does; what its first line has. Raises E_AUTHORIZATION and E_RECORD_*."""
+    """Check the record, as every run does, and return the fields of its first line. Raises E_AUTHORIZATION,
+    E_RECORD_*."""
     refuse_unauthorized(args)
     refuse_gone(records, store)
     return refuse_changed(record, store)
 
 
 def destruction_words(args: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Why a version is destroyed and who approved it, as JSON."""
+    """Why a version is destroyed and who authorized it, as JSON types."""
     return as_plain({name: args.get(name) for name in ("reason", "authorization", "operator")})
 
 
 def seal_versions(state: str, result: Mapping[str, Any], record: Record, store: Store) -> None:
-    """Seal what changed the versions with all that the record holds until then.
+    """Sign the record after a change of versions.
 
-    From the first version on there is a key to sign with. The destruction of one is the end of a record, each time.
+    From the first version on, there is a key to sign with. The destruction of a version is recorded every time, even if
+    it changed nothing.
     """
     again = state == "destroyed" and not result.get("failed")
     if not (result.get("changed") or again):

@@ -45,7 +45,9 @@ def test_what_another_process_wrote_is_a_warning_on_the_screen(asked, monkeypatc
     monkeypatch.setattr(django_census.display, "warning", said.append)
     asked(row_digests="~/rows", others={"since": {}})
     (sentence,) = said
-    assert "1,203 rows of profile were written by another process meanwhile (1,200 changed, 3 inserted)" in sentence
+    assert (
+        "1,203 rows of profile were written by another process in the meantime (1,200 changed, 3 inserted)" in sentence
+    )
 
 
 @pytest.mark.parametrize(("plain", "warned"), [(3, False), (2, True), (4, False)])

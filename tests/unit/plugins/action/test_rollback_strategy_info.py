@@ -67,7 +67,7 @@ def test_of_an_attempt_that_wrote_nothing_there_is_nothing_to_roll_back(tmp_path
     told = closed(tmp_path, BEGUN, *BACK)
     assert told.code == "E_NOTHING_TO_ROLL_BACK"
     assert told.what == "the last attempt, r2, wrote no value and no key of the application, and is closed"
-    assert "There is nothing to roll back. To take back r1, which was completed before" in told.todo
+    assert "There is nothing to roll back. To roll back r1, which was completed before" in told.todo
     assert "-e key_rotation_id=r1" in told.todo
 
 
@@ -129,7 +129,9 @@ def test_a_repair_that_no_backup_can_serve_is_refused(prefer, values, backup, do
             refuse_vain_repair(found, looked, None)
         with pytest.raises(RotationError, match=r"E_REPAIR_BACKUP: .* of rotation r1, .* Leave key_rotation_id out"):
             refuse_vain_repair(found, looked, "r1")
-        with pytest.raises(RotationError, match="half way goes back by the same command without key_rotation_prefer"):
+        with pytest.raises(
+            RotationError, match="The same command without key_rotation_prefer rolls an unfinished rotation back"
+        ):
             refuse_vain_repair(dataclasses.replace(found, open=True), looked, None)
     else:
         refuse_vain_repair(found, looked, None)

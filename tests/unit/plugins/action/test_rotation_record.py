@@ -791,7 +791,7 @@ def test_a_second_operator_is_told_where_the_first_one_keeps_the_records(run_act
     user = pwd.getpwuid(os.getuid()).pw_name
     assert result["error"]["code"] == "E_RECORD_GONE"
     assert f"on this machine, {os.uname().nodename}, by {user} into {tmp_path}/records" in result["msg"]
-    assert f"add -e key_rotation_record_dir={tmp_path}/records, with rights to it" in result["msg"]
+    assert f"add -e key_rotation_record_dir={tmp_path}/records." in result["msg"]
 
 
 def test_where_the_records_are_gone_they_begin_anew_only_where_that_is_said(

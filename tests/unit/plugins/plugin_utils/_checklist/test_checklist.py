@@ -218,8 +218,8 @@ def test_processes_that_hide_what_was_exported_to_them_are_counted():
     found = item(
         "processes", result("processes", {"processes": [{"pid": 8, "name": "worker", "hidden": True, "older": False}]})
     )
-    assert (found.status, found.seen.count("do not show it")) == ("ok", 1)
-    assert found.seen == "1 have no key exported to them that would win over the file; 1 do not show it"
+    assert (found.status, found.seen.count("could not be read")) == ("ok", 1)
+    assert found.seen == "1 have no key in their environment that would override the file; 1 could not be read"
     named = item("processes", lambda made: [host.pop("processes") for host in made["hosts"].values()])
     assert "no unit in key_rotation_services" in named.seen
 
@@ -262,7 +262,7 @@ def test_what_ends_with_the_old_key_depends_on_what_is_done_about_the_sessions(c
 
 
 ENDS = "ends the sessions in the database;"
-VALID = "leaves valid what SECRET_KEY has signed, sessions too, since it is not in key_rotation_keys"
+VALID = "keeps everything valid that SECRET_KEY signed, including sessions, since it is not in key_rotation_keys"
 
 
 @pytest.mark.parametrize(
@@ -274,7 +274,7 @@ VALID = "leaves valid what SECRET_KEY has signed, sessions too, since it is not 
         ({"sessions": "cache"}, "ends no session itself: they are not in the database", ENDS),
         ({"sessions": "ours"}, "ends the sessions of ours that are in the database, if there are any;", ENDS),
         ({"sessions": ""}, "keeps nothing valid that the old SECRET_KEY signed;", "session"),
-        ({"fallbacks": 2}, "out of SECRET_KEY_FALLBACKS, which has 2 keys: any other in it stays valid;", VALID),
+        ({"fallbacks": 2}, "from SECRET_KEY_FALLBACKS, which has 2 keys: any other one stays valid;", VALID),
         ({"keys": ["SIGNER"]}, "keeps nothing valid", "SECRET_KEY_FALLBACKS"),
     ],
 )
@@ -319,7 +319,7 @@ WRONG: list[tuple[str, Callable[[dict[str, Any]], Any], str, str]] = [
         "backup",
         lambda made: (database(system_identifier="7")(made), made.update(backup=of_cluster("8"))),
         "stop",
-        "of another cluster than that of default in DATABASES",
+        "belongs to another cluster than default in DATABASES",
     ),
     ("rehearsal", rehearsal(plan_content="other"), "stop", "no completed rotation of this plan"),
     ("rehearsal", lambda made: made.update(rehearsals=[]), "stop", "no completed rotation of this plan"),
@@ -369,9 +369,9 @@ WRONG: list[tuple[str, Callable[[dict[str, Any]], Any], str, str]] = [
     ("census", census(current=5, pending=3), "warn", "90,005 current, 3 pending"),
     ("census", doubtful("t.a", "t.b", "t.c", "t.d"), "warn", "t.a: a few; t.b: a few; t.c: a few; and 1 more"),
     ("plan", lambda made: made.update(plan=ERROR), "stop", "E_WRONG_KEY"),
-    ("plan", lambda made: made.update(plan={"path": "p"}), "warn", "none was made"),
+    ("plan", lambda made: made.update(plan={"path": "p"}), "warn", "there is no plan"),
     ("plan", option(approved="ff" * 32), "stop", "the plan with the hash ffffffffffffffff was approved"),
-    ("plan", lambda made: (option(approved=HASH)(made), made.update(plan={"path": "p"})), "stop", "there is none"),
+    ("plan", lambda made: (option(approved=HASH)(made), made.update(plan={"path": "p"})), "stop", "it is now missing"),
     (
         "store",
         option(store_error={"what": "/keys cannot be written", "todo": "Do it."}),
@@ -386,10 +386,10 @@ WRONG: list[tuple[str, Callable[[dict[str, Any]], Any], str, str]] = [
         "processes",
         result("processes", {"processes": [{"pid": 7, "name": "celery", "hidden": False, "older": True}]}),
         "warn",
-        "1 of 2 were started before the env file was last changed: celery (pid 7)",
+        "1 of 2 were started before the .env file was last changed: celery (pid 7)",
     ),
     ("services", result("stops", ERROR), "stop", "E_WRONG_KEY"),
-    ("services", result("stops", {"services": []}), "warn", "none is up on app2, and the application answers there"),
+    ("services", result("stops", {"services": []}), "warn", "none is up on app2, but the application answers there"),
     ("runs", lambda made: made.update(lease=ERROR), "stop", "E_WRONG_KEY"),
     ("sessions", session(process=None, application_name="nightly"), "warn", "127.0.0.1 as nightly, backend 4711"),
     (
@@ -399,7 +399,7 @@ WRONG: list[tuple[str, Callable[[dict[str, Any]], Any], str, str]] = [
             option(settings=[{"name": "DJANGO_SECRET_KEY"}])(made),
         ),
         "stop",
-        "9 tasks of django-q2 wait",
+        "9 tasks of django-q2 are waiting",
     ),
     (
         "caches",
@@ -421,16 +421,16 @@ WRONG: list[tuple[str, Callable[[dict[str, Any]], Any], str, str]] = [
         "stop",
         "7 sessions in django_session.session_data hold such tokens",
     ),
-    ("sessions", option(services=[]), "warn", "1 of 1 sessions are of no unit in key_rotation_services: gunicorn ("),
+    ("sessions", option(services=[]), "warn", "1 of 1 sessions belong to no unit in key_rotation_services: gunicorn ("),
     ("sessions", session(process=STRAY), "stop", "services: python (process 100 of session-3.scope on app2), b"),
     (
         "sessions",
         lambda made: (session(process=STRAY)(made), option(services=COMMANDS)(made)),
         "warn",
-        "sessions are of no unit",
+        "sessions belong to no unit",
     ),
     ("notified", option(notify=[]), "stop", "nobody is notified"),
-    ("notified", option(notify=[{"on": ["failed"]}]), "stop", "0 ways to tell people when it starts, 1 later"),
+    ("notified", option(notify=[{"on": ["failed"]}]), "stop", "0 channels when it starts, 1 later"),
     ("health", result("health", ERROR), "stop", "E_WRONG_KEY"),
     (
         "health",
@@ -479,7 +479,7 @@ WRONG: list[tuple[str, Callable[[dict[str, Any]], Any], str, str]] = [
         "stop",
         "at most 42,000 MB are needed",
     ),
-    ("disk", lambda made: made.update(df=[]), "warn", "not looked at"),
+    ("disk", lambda made: made.update(df=[]), "warn", "not checked for the database"),
     ("wal", database(archive_fails=True), "stop", "archiving of WAL fails"),
     (
         "wal",
@@ -494,7 +494,7 @@ WRONG: list[tuple[str, Callable[[dict[str, Any]], Any], str, str]] = [
         "replicas",
         lambda made: (database(sees_replicas=False)(made), option(throttle={"replica_lag": 5})(made)),
         "stop",
-        "the role of default may not see how far they are behind: replica_lag would wait for none",
+        "the role of default cannot see how far they are behind: replica_lag would have no effect",
     ),
     ("hosts", option(hosts=["app1", "app2", "app3"]), "stop", "app3 would keep the old keys"),
     ("hosts", result("facts", ERROR), "stop", "E_WRONG_KEY"),
@@ -504,7 +504,7 @@ WRONG: list[tuple[str, Callable[[dict[str, Any]], Any], str, str]] = [
     ("versions", fact(versions={"Django": "3.2.1"}), "stop", "Django 3.2.1 is too old"),
     ("versions", database(server="13.2"), "stop", "PostgreSQL 13.2 is too old"),
     ("versions", database(server="19.0"), "warn", "PostgreSQL 19.0 is newer than what this was tested with"),
-    ("mode", fact(unprepared={"profile": "it has the search columns bidx"}), "warn", "but for profile: it has the"),
+    ("mode", fact(unprepared={"profile": "it has the search columns bidx"}), "warn", "except profile: it has the"),
     ("mode", both(fact(unprepared={}), option(method="command")), "stop", "prepared: the command of"),
     (
         "fence",
@@ -516,13 +516,13 @@ WRONG: list[tuple[str, Callable[[dict[str, Any]], Any], str, str]] = [
         "fence",
         both(fact(unfenced=["the role does not own profile"]), session(process=None)),
         "stop",
-        "values of profile read under other keys may be saved damaged, without an error",
+        "values of profile that are read under other keys may be saved damaged, without an error",
     ),
     (
         "keys",
         option(settings=[{"name": "FIELD_KEY", "keep": 1, "destination": {"file": "/srv/app/settings.py"}}]),
         "warn",
-        "A key in source code is in its history and in every copy of it: FIELD_KEY in /srv/app/settings.py",
+        "A key in source code is also in its history and in every copy of it: FIELD_KEY in /srv/app/settings.py",
     ),
     (
         "secret_key",
@@ -579,7 +579,7 @@ WRONG: list[tuple[str, Callable[[dict[str, Any]], Any], str, str]] = [
         "secret_key",
         fact(secret_key={"sessions": "", "logins": False, "packages": ["django_q"], "queued": 12}),
         "stop",
-        "12 tasks of django-q2 wait",
+        "12 tasks of django-q2 are waiting",
     ),
 ]
 
@@ -596,8 +596,8 @@ def test_what_is_made_of_ciphertext_or_of_the_date_is_named_and_stops_nothing():
     counted = {"of_ciphertext": ["people.Person.etag"], "dated": ["people.Person.age"]}
     found = item("application", fact(reads={"broken": [], "unknown": {}, **counted}))
     assert found.status == "ok"
-    assert "made of ciphertext, so that only its values are counted: people.Person.etag" in found.seen
-    assert "made of the date or the time, so that only its values are counted: people.Person.age" in found.seen
+    assert "derived from ciphertext, so only the number of values is compared: people.Person.etag" in found.seen
+    assert "derived from the date or time, so only the number of values is compared: people.Person.age" in found.seen
 
 
 def test_a_large_database_is_dumped_by_several_and_one_that_is_not_restored_here_needs_no_copy():
@@ -661,8 +661,8 @@ def test_before_the_stop_the_window_need_not_hold_the_backup_any_more():
 def test_the_estimate_has_what_the_application_reads_and_the_backup_where_one_shows_how_long():
     assert "about 28 s" in item("window", fact(speed={**FACTS["speed"], "read": {}})).seen
     assert "about 30 s" in item("window", option(application_rows=20_000)).seen
-    assert "none is kept that shows how long it takes" in item("window", lambda made: made.update(kept=[])).seen
-    assert "the backup about 60 s, as the last one did" in item("window", option(backup_proof="sample")).seen
+    assert "no earlier one shows how long it takes" in item("window", lambda made: made.update(kept=[])).seen
+    assert "the backup about 60 s, like the last one" in item("window", option(backup_proof="sample")).seen
 
 
 def test_the_estimate_of_a_few_values_is_never_nothing():
@@ -674,8 +674,8 @@ def test_the_estimate_of_a_few_values_is_never_nothing():
 
 def test_the_estimate_has_the_rests_of_the_throttle_and_what_stop_and_start_take():
     assert "about 69 s" in item("window", option(throttle={"ratio": 1.1})).seen
-    assert "and as long as it waits for others" in item("window", option(throttle={"pause_file": "/pause"})).seen
-    assert "all of it takes 3 minutes as the last rotation did" in item("window", option(down_for=200.0)).seen
+    assert "plus the time that the throttle waits" in item("window", option(throttle={"pause_file": "/pause"})).seen
+    assert "all of it takes 3 minutes, like the last rotation" in item("window", option(down_for=200.0)).seen
     assert "all of it takes 53 s to 98 s" in item("window", option(services=[])).seen
     half = option(down_for=4000.0)
     assert item("window", half).status == "stop"
@@ -697,7 +697,7 @@ def test_what_becomes_of_the_writes_of_a_stray_session_goes_by_the_fence(change,
 
 def test_a_session_that_may_be_of_a_service_with_commands_is_not_told_to_be_listed():
     change = both(session(process=None), option(services=COMMANDS))
-    assert f"It may be of {COMMANDS[0]['name']}: by commands" in item("sessions", change).todo
+    assert f"It may belong to {COMMANDS[0]['name']}, and is then stopped by command" in item("sessions", change).todo
     assert item("sessions", session(process=None)).todo.startswith("Stop it first, or list it there.")
 
 
@@ -739,7 +739,7 @@ def test_outside_of_the_window_an_application_that_an_earlier_run_has_stopped_is
         result("services", {"changed": True, "services": ["food.service"]})(made)
 
     found = item("window", change)
-    assert (found.status, found.todo.startswith("food.service are stopped since")) == ("warn", True)
+    assert (found.status, found.todo.startswith("An earlier run stopped food.service")) == ("warn", True)
 
 
 def test_a_service_that_a_killed_run_has_left_stopped_need_not_answer():
@@ -757,7 +757,7 @@ def test_a_service_that_a_run_could_not_start_any_more_need_not_answer():
 
     found = item("health", change)
     assert found.status == "warn"
-    assert "has stopped food.service, and nobody has started it since" in found.seen
+    assert "an earlier run stopped food.service, and nothing has started it since" in found.seen
     assert item("health", lambda made: (change(made), result("services", {"services": []})(made))).status == "stop"
 
 
@@ -956,7 +956,7 @@ def test_values_stop_no_run_that_resumes_after_the_switch(resumed, switched, cod
 
 
 @pytest.mark.parametrize(
-    ("in_table", "what"), [(True, "the sessions in the database that"), (False, "no session is in a table of the data")]
+    ("in_table", "what"), [(True, "the sessions in the database that"), (False, "the database has no session table")]
 )
 def test_what_drop_ends_depends_on_where_the_sessions_are(in_table, what):
     change = both(option(sessions="drop"), fact(secret_key={"keys": SIGNS, "in_table": in_table}))

@@ -212,7 +212,7 @@ def test_what_has_started_is_said_and_who_began_that_and_why(told, tmp_path, hoo
     for words in ("a leak", "Ada", "E_PG_DUMP"):
         assert words not in content["text"]
     assert content["act"]["title"] == {"rollback": "Rollback"}.get(
-        direction, "Rotation goes on" if about else "Rotation"
+        direction, "Rotation resumed" if about else "Rotation"
     )
 
 

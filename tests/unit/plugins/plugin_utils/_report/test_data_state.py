@@ -143,7 +143,7 @@ def test_a_run_that_wrote_nothing_says_so_and_what_the_census_saw() -> None:
 def test_after_a_write_no_earlier_census_is_believed() -> None:
     for events in (STARTED, STARTED[:-1]):  # it ended, or was killed
         text = said(*events)
-        assert "Under which version each value is now is not known: values may have been written since" in text
+        assert "It is not known which version each value is under: values may have been written since" in text
         assert text.endswith("To see what is not known, run ansible-playbook verify.yml.")
         assert "as before" not in text
 
@@ -203,14 +203,16 @@ def test_only_what_was_compared_with_before_the_rotation_is_as_before(since: Map
     text = said(*FORTH, looked(since, app1=NEW, app2=NEW), *back, proof, ended)
     assert AS_BEFORE not in text
     told = (
-        "Rows that another process wrote during the rotation" if since else "Each value is as it was when the rollback"
+        "Rows that another process wrote during the rotation"
+        if since
+        else "Each value is the same as when the rollback"
     )
     assert told in text
     again = looked(app1=OLD, app2=OLD)  # the rollback's own digests, after one that was interrupted
     assert AS_BEFORE not in said(*FORTH, looked(since, app1=NEW, app2=NEW), again, *back, proof, ended)
     restored = event("postgresql_restore", "intent"), event("postgresql_restore")
     text = said(*FORTH, looked(app1=NEW, app2=NEW), *back, *restored, proof, ended)
-    assert "Whether each value is the same as before the rotation was not compared." in text
+    assert "The values were not compared with those from before the rotation." in text
 
 
 def test_where_the_keys_are_is_what_was_written() -> None:
@@ -230,7 +232,7 @@ def test_after_a_difference_was_found_nothing_is_as_before(code: str) -> None:
     ended = event("key_version", asked={"state": "rolled_back"}, stages={"current": OLD})
     text = said(*FORTH, differs, *back, census("current"), ended)
     assert AS_BEFORE not in text
-    assert f"Whether each value is the same is not known: see {code}." in text
+    assert f"It is not known whether each value is the same: see {code}." in text
 
 
 def test_what_another_process_wrote_before_the_rollback_is_not_as_before() -> None:
@@ -239,7 +241,7 @@ def test_what_another_process_wrote_before_the_rollback_is_not_as_before() -> No
     ended = event("key_version", asked={"state": "rolled_back"}, stages={"current": OLD})
     text = said(*FORTH, noticed, *back, census("current"), ended)
     assert AS_BEFORE not in text
-    assert "Rows that another process wrote during the rotation are as it left them." in text
+    assert "Rows that another process wrote during the rotation were left unchanged." in text
 
 
 @pytest.mark.parametrize("more", [0, 35])
@@ -266,15 +268,15 @@ def test_of_a_host_that_was_lost_only_the_last_look_is_said() -> None:
     lost = event("key_version", "failed", host="app2", error={"code": "E_HOST_LOST"})
     text = said(*FORTH, lost)
     assert f"The .env file on app1 holds version {NEW}." in text
-    assert f"When app2 could last be reached, the .env file there held version {NEW}." in text
+    assert f"When app2 was last reached, the .env file there held version {NEW}." in text
     text = said(*FORTH, looked(app1=NEW))
-    assert f"When app2 could last be reached, the .env file there held version {NEW}." in text
+    assert f"When app2 was last reached, the .env file there held version {NEW}." in text
     assert "To see what is not known, run" in text
 
 
 def test_a_switch_that_did_not_end_leaves_its_host_unknown() -> None:
     begun = event("env_file", "intent", host="app2", asked={"stage": "pending"})
-    assert "Which version the .env file on app2 holds is not known." in said(*STARTED, begun)
+    assert "It is not known which version the .env file on app2 holds." in said(*STARTED, begun)
     failed = event("env_file", "failed", host="app2", asked={"stage": "pending"}, **UNCHANGED)
     assert f"The .env file on app1 and app2 holds version {OLD}." in said(*STARTED, begun, failed)
     rehearsed = event("env_file", host="app2", asked={"stage": "pending", "state": "prepared"}, key_id=NEW)
@@ -298,7 +300,7 @@ def test_a_value_that_was_encrypted_twice_is_not_as_before_if_it_is_one_token_af
     ended = event("key_version", asked={"state": "rolled_back"}, stages={"current": OLD})
     text = said(*forth, *back, ended)
     assert "as before" not in text
-    assert "Values that were encrypted twice were written as one token: 1,500." in text
+    assert "Values that were encrypted twice and are now a single token: 1,500." in text
 
 
 def test_nothing_is_called_one_token_that_is_encrypted_twice_yet() -> None:

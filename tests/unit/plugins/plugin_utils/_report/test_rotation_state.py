@@ -44,7 +44,7 @@ def test_a_syslog_that_was_not_there_is_a_warning(play, monkeypatch):
     play.begun()
     monkeypatch.setattr(f"{Record.__module__}.SYSLOG", "/nowhere/log")
     play.step("env_file").step("rotate", "done")
-    said = f"There was no syslog on {os.uname().nodename}: the hashes of 3 of 4 lines of the record went to no log."
+    said = f"There was no syslog on {os.uname().nodename}: the hashes of 3 of 4 lines of the record are in no log."
     assert [warning.startswith(said) for warning in play.told().warnings] == [True]
     assert said in play.page()
 
@@ -111,7 +111,7 @@ def test_what_was_rolled_back_is_due_when_the_keys_before_are(play):
     told = play.begun(cryptoperiod_days=100).prepared().switched().rolled_back().told()
     assert (told.schedule.next.due, told.schedule.retire) == (MADE + datetime.timedelta(days=100), None)
     page = play.page()
-    assert "100 days after the keys in use were made, which this one did not renew" in page
+    assert "100 days after the keys in use were created, which this rotation did not renew" in page
     assert "by 11 April 2020 at the latest" in page
     reminders = (Path(play.record.path).parent / "reminders.ics").read_text()
     assert "DTSTART;VALUE=DATE:20200411" in reminders
@@ -121,7 +121,7 @@ def test_what_was_rolled_back_is_due_when_the_keys_before_are(play):
 @pytest.mark.parametrize(
     ("reason", "why"),
     [
-        ("cryptoperiod", "365 days after the keys in use were made"),
+        ("cryptoperiod", "365 days after the keys in use were created"),
         ("compromise_known", "it has not ended, though new keys are in use, and the reason was compromise_known"),
     ],
 )
@@ -138,7 +138,11 @@ def test_new_keys_in_use_are_not_called_old_where_the_way_back_failed(play, reas
 @pytest.mark.parametrize(
     ("fields", "reason", "why"),
     [
-        ({"origin": "adopted"}, "cryptoperiod", "is not known, as they were made by hand and adopted on 2020-01-02"),
+        (
+            {"origin": "adopted"},
+            "cryptoperiod",
+            "is unknown, since they were created by hand and adopted on 2020-01-02",
+        ),
         ({"origin": "generated"}, "compromise_known", "the reason was compromise_known"),
     ],
 )
@@ -182,7 +186,7 @@ def test_a_compromise_is_not_over_with_a_later_try_that_replaced_the_keys_neithe
 
     later.begun(resumed=True).switched().proved()
     later.step("rotate", "done", versions=[{**versions[0], "key_id": NEW}])
-    assert "365 days after the keys in use were made" in later.page()
+    assert "365 days after the keys in use were created" in later.page()
     report_files.write_index(str(tmp_path))
     assert "is due <b>now</b>: " not in (tmp_path / "index.html").read_text()
 
@@ -287,7 +291,7 @@ def test_each_act_has_its_own_operator_reason_and_authorization(play):
     first, second, third = told.acts
     assert [(act.title, act.ended) for act in told.acts] == [
         ("Rotation", "failed"),
-        ("Rotation goes on", "completed"),
+        ("Rotation resumed", "completed"),
         ("Rollback", "rolled back"),
     ]
     assert [act.reason for act in told.acts] == ["cryptoperiod", "cryptoperiod", "it breaks an export"]
@@ -472,7 +476,7 @@ def test_where_another_process_wrote_it_is_proved_row_by_row_and_told(play):
     assert (told.proved, told.targets[0].meanwhile) == (True, 3)
     (warning,) = told.warnings
     assert warning.startswith(
-        "3 rows of shop_customer were written by another process meanwhile (2 changed, 1 deleted)."
+        "3 rows of shop_customer were written by another process in the meantime (2 changed, 1 deleted)."
     )
     assert "but for rows that another process wrote" in play.page()
     for name in ("rotation.log", "report.md"):
@@ -909,7 +913,7 @@ def test_digests_that_were_met_on_the_way_back_again_are_told_once(play):
         for count in counts:
             play.step("django_reencrypt", targets=[], key_id=key_id, stale={column: count} if count else {})
     for text in files(play):
-        assert f"1,234 digests in {column} stay" in text
+        assert f"1,234 digests in {column} were left unchanged" in text
 
 
 def test_values_that_no_key_opens_are_not_called_proved(play):
@@ -971,11 +975,11 @@ def test_a_failure_over_ruined_values_is_not_told_as_if_every_value_opened(play)
     play.begun().prepared().step("django_reencrypt", targets=[target("current", reencrypted=7)])
     said = sentence(play.step("rotate", "failed", error={"code": "E_DB"}).told())
     assert said.startswith(
-        "It stopped. Under which version each value is now is not known: values may have been written"
+        "It stopped. It is not known which version each value is under: values may have been written"
     )
     play.step("rollback", "intent").step("django_reencrypt", "failed", error={"code": "E_UNREADABLE"})
     said = sentence(play.step("rollback", "failed", error={"code": "E_UNREADABLE"}).told())
-    assert said.startswith("The rollback stopped. Under which version each value is now is not known")
+    assert said.startswith("The rollback stopped. It is not known which version each value is under")
 
 
 def test_why_a_rollback_was_refused_is_told_where_its_last_line_does_not_say(play):
@@ -1006,7 +1010,7 @@ def test_a_restore_that_was_ended_directly_behind_its_swap_is_on_the_page_with_w
     play.step("postgresql_restore", asked={**asked, "state": "prepared"}, restored=copy)
     play.step("postgresql_restore", "intent", asked=asked).step("rollback", "intent", commands=COMMANDS)
     play.step("django_census", targets=[], kept_aside={"before_spring_2:shop": []}).page()
-    told = "restored DATABASES[default] is now the backup of spring: an earlier run was ended directly behind the swap"
+    told = "restored DATABASES[default] is now the backup of spring: an earlier run was killed right after the swap"
     assert told not in play.told().warnings
     play.step("django_census", targets=[], kept_aside={"before_spring:shop": []}).step("rollback", "done").page()
     assert told in play.told().warnings

@@ -12,7 +12,7 @@ def test_sessions_that_were_still_connected_at_the_proof_are_named():
     assert told.startswith("13 sessions from before the .env file was switched were still connected")
     client = "a client on the database's own host (application_name a shell, role app), idle, "
     assert f"{client}connected since noon, backend 7; " in told
-    assert "; and 1 more. What holds them may have other keys: restart it" in told
+    assert "; and 1 more. The processes behind them may have other keys: restart them" in told
     assert list(sentences.still_connected([])) == []
 
 

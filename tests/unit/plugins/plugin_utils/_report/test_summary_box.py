@@ -109,7 +109,7 @@ def test_a_rollback_of_an_empty_attempt_says_that_the_rotation_before_still_stan
     empty_attempt(play, ("adopted a", "previous"), ("spring", "current"))
     assert shown(play)[2].startswith(" Rollback of r1: NOTHING HAD TO BE ROLLED BACK in ")
     assert rows(play, "stands", "roll back", "next", "keys") == [
-        "stands Rotation spring, completed before, was not rolled back: its keys stay current.",
+        "stands Rotation spring, which was completed earlier, was not rolled back: its keys stay current.",
         "roll back ansible-playbook tetech.key_rotation.rollback -i localhost, -e key_rotation_id=spring",
         "next ansible-playbook tetech.key_rotation.rotate -i localhost,",
     ]
@@ -182,7 +182,7 @@ def test_a_restore_that_was_ended_directly_behind_the_swap_is_shown(tmp_path, en
         play.record.append("postgresql_restore", "done", host="app1", asked={**asked, "alias": alias})
     play.step("django_census", targets=[], kept_aside={name: [] for name in kept}).step("rollback", "done")
     text = wide(play)
-    said = "restored DATABASES[second] is now the backup of spring: an earlier run was ended directly behind the swap"
+    said = "restored DATABASES[second] is now the backup of spring: an earlier run was killed right after the swap"
     options = "-e key_rotation_id=spring -e key_rotation_restore_alias=second -e key_rotation_restore_drop=true"
     drop = f"aside before_spring:orders, without connections, until you drop it ansible-playbook {options}"
     assert (said in text, drop.replace("playbook", "playbook restore.yml") in text) == (told, told)

@@ -46,5 +46,5 @@ def test_it_goes_on_only_if_exactly_these_values_are_acknowledged(acknowledged, 
 def test_values_that_can_be_brought_back_are_never_given_up():
     result = judged(left(current=2), "t.c:2")
     assert result["error"]["code"] == "E_ROLLBACK_LOSES"
-    assert "run the same again: ansible-playbook rollback.yml" in result["msg"]
+    assert "run the same command again: ansible-playbook rollback.yml" in result["msg"]
     assert "acknowledge" not in result["msg"]

@@ -25,7 +25,7 @@ RESTORED = {"prefer": "restore", "done": ["restore"]}
         ({**PENDING, "values": BEFORE, "files": HERE}, "discard", "no value is under its keys"),
         ({**PENDING, "values": MIXED, "files": HERE}, "backwards", "5 values are under the keys of rotation r1"),
         ({**PENDING, "values": AFTER, "files": HERE}, "backwards", "9 values"),
-        ({**PENDING, "values": BEFORE, "files": HALF}, "backwards", "the keys of app1 are not those before"),
+        ({**PENDING, "values": BEFORE, "files": HALF}, "backwards", "the keys of app1 are not the previous ones"),
         ({**PENDING, "values": BEFORE, "files": {"app1": "several"}}, "backwards", "the keys of app1"),
         ({**PENDING, "values": AFTER, "files": HALF}, "backwards", "9 values"),
         ({**PENDING, "values": BEFORE, "files": HERE, "migration": "0002.py"}, "backwards", "the migration 0002.py"),
@@ -45,7 +45,11 @@ RESTORED = {"prefer": "restore", "done": ["restore"]}
             "3 values open under no version",
         ),
         ({**PENDING, "values": {**MIXED, "unreadable": 3}, "backup": "noon", "done": ["repair"]}, "backwards", "stay"),
-        ({**COMPLETED, "values": {"current": 9}, "files": SINCE, "prefer": "repair"}, "settle", "no rotation is to be"),
+        (
+            {**COMPLETED, "values": {"current": 9}, "files": SINCE, "prefer": "repair"},
+            "settle",
+            "there is no rotation to roll back",
+        ),
         ({**NOWHERE, "values": {"current": 9, "unreadable": 1}, "backup": "noon"}, "repair", "a backup of noon"),
         ({**NOWHERE, "values": {"current": 9, "unreadable": 1}, "done": ["repair"]}, "settle", ""),
         ({**NOWHERE, "values": {"current": 9}, "prefer": "repair"}, "settle", ""),
@@ -73,11 +77,15 @@ RESTORED = {"prefer": "restore", "done": ["restore"]}
         (
             {**PENDING, "values": {"previous": 9}, "files": HERE, "restored": True},
             "backwards",
-            "9 values are under older keys than those",
+            "9 values are under older keys than the previous ones",
         ),
         ({**PENDING, "values": {"current": 5, "previous": 3}, "files": HERE}, "discard", ""),  # rows of a late worker
-        ({"rotation_id": "r2", "destination": None, "begun": True}, "nothing", "before it made a key"),
-        ({"rotation_id": "r1", "destination": None, "rolled_back": True}, "nothing", "all but the end of its record"),
+        ({"rotation_id": "r2", "destination": None, "begun": True}, "nothing", "before it created a key"),
+        (
+            {"rotation_id": "r1", "destination": None, "rolled_back": True},
+            "nothing",
+            "only the end of its record is missing",
+        ),
     ],
 )
 def test_the_course_for_each_state_and_why(found, name, because):
