@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""application_health on the controller: keep the record of it."""
+"""application_health on the control node: record it."""
 
 from __future__ import annotations
 
@@ -18,6 +18,6 @@ class ActionModule(HostAction):
 
     def judge(self, options: TaskArguments, result: TaskResult) -> TaskResult:
         started = (self.variables.get("__maintenance_started") or {}).get("services")
-        if started and "rotation_reencrypted" not in self.variables:  # of a rotation there is more to say
+        if started and "rotation_reencrypted" not in self.variables:  # in a rotation the message has more to say
             self.retell(result, f"{', '.join(started)} was started before.")
         return result

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""application_reading on the controller: hand over the current keys, find the picture of an interrupted rotation."""
+"""application_reading on the control node: send the current keys, or return the picture of an interrupted rotation."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ class ActionModule(HostAction):
         if version is None:
             raise InvalidOption(
                 name="rotation_id",
-                found=f"is {options['rotation_id']}, and the store has no version of it",
-                advice="Make its keys first.",
+                found=f"is {options['rotation_id']}, but the store has no version of it",
+                advice="Create its keys first.",
             )
         current = history.stage("current")
         asked = {name: value for name, value in options.items() if name not in ("store", "record_dir")}

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""application_services on the controller: keep the record of it, and let an emergency stop through at any time."""
+"""application_services on the control node: record it. An emergency stop is possible at any time."""
 
 from __future__ import annotations
 
@@ -47,7 +47,8 @@ class ActionModule(RotationAction):
         lines.show(told, "Services")
 
     def _half_way(self, args: TaskArguments) -> str | None:
-        """The rotation during which nothing may be started by hand; None without one, or if that is accepted."""
+        """The unfinished rotation during which nothing may be started by hand; None without one, or if that is
+        accepted."""
         if (args.get("state"), args.get("rotation_id")) != ("started", BY_HAND) or args.get("half") == "accept":
             return None
         return self.interrupted_rotation(args)

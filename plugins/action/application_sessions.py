@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""application_sessions on the controller: keep the record of it, and show who is left."""
+"""application_sessions on the control node: record it, and show the remaining sessions."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class ActionModule(HostAction):
     changes = False
 
     def refuse_other_run(self, args: TaskArguments) -> None:
-        if args.get("rotation_id") != BY_HAND:  # who stops all in an emergency may see who is left, whatever runs
+        if args.get("rotation_id") != BY_HAND:  # an emergency stop lists the sessions during any other run
             super().refuse_other_run(args)
 
     def ask(self, options: TaskArguments) -> TaskArguments:

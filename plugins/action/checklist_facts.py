@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""checklist_facts on the controller: hand over the keys, and compare the host's clock with this one's."""
+"""checklist_facts on the control node: send the keys, and compare the host's clock with the local one."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""database_lease on the controller: say who this run is, and judge whether the run that holds the lease is dead."""
+"""database_lease on the control node: identify this run, and check whether the run that holds the lease is dead."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ class ActionModule(HostAction):
     def ask(self, args: TaskArguments) -> TaskArguments | Answered:
         self.refuse_other_run(args)
         if args["state"] == "released" and self._task.check_mode:
-            return Answered({"changed": False})  # a dry run has taken none
+            return Answered({"changed": False})  # a dry run has not acquired it
         if args["state"] == "fence_removed" and args.get("half") != "accept" and self.interrupted_rotation(args):
-            return Answered({"changed": False})  # nothing is started then either, see application_services
+            return Answered({"changed": False})  # application_services starts nothing in this case either
         return self._held_by_us(args)
 
     def _held_by_us(self, args: TaskArguments) -> TaskArguments:
@@ -42,18 +42,18 @@ class ActionModule(HostAction):
             result = self.on_host("database_lease", {**self._held_by_us(args), "over": held})
         if undropped := result.get("undropped"):
             display.warning(
-                f"Triggers of the write fence are left on {', '.join(undropped)}, which somebody reads in a long "
-                "transaction. They refuse nothing. The next rotation drops them, and so does the maintenance playbook "
+                f"Triggers of the write fence remain on {', '.join(undropped)}, because a long transaction reads "
+                "these tables. They refuse nothing. The next rotation drops them, and so does the maintenance playbook "
                 "with -e key_rotation_maintenance=off."
             )
         return result
 
     def _kept(self, result: TaskResult) -> TaskResult:
-        """A run that could not release its lease has ended, too."""
+        """Warn about a lease that could not be released: the run has ended anyway."""
         error = result.get("error", {"code": "", "what": str(result.get("msg"))})
         display.warning(
-            f"The lease of the databases was not given back: {error['code']}: {error['what']}. The next run of this "
-            f"control node takes it over; one of another needs DELETE FROM {TABLE}. If the application cannot "
+            f"The database lease was not released: {error['code']}: {error['what']}. The next run on this control node "
+            f"takes it over. Before a run on another one, run DELETE FROM {TABLE}. If the application cannot "
             "write (a key rotation is in progress), run the maintenance playbook with -e key_rotation_maintenance=off"
         )
         return {"changed": False}

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""database_lease_info on the controller: ask the host, and judge whether the run that prepared values is alive."""
+"""database_lease_info on the control node: ask the host, and check whether the run that prepared values is alive."""
 
 from __future__ import annotations
 

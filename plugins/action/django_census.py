@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""django_census on the controller: hand the key sets from the store to the host."""
+"""django_census on the control node: send the key sets from the store to the host."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from ..module_utils._engine.result_types import CensusOutcome
 
 display = Display()
-OURS = ("store", "record_dir", "rotation_id")  # of the task, for the controller alone
+OURS = ("store", "record_dir", "rotation_id")  # what stays on the control node
 
 
 class ActionModule(HostAction):
@@ -29,8 +29,8 @@ class ActionModule(HostAction):
     shows_progress = True
 
     def ask(self, args: TaskArguments) -> TaskArguments:
-        self.judged_here = bool(args.get("leaving"))  # of what a rollback would lose
-        if args.get("report_only"):  # for what is done next: during another run it would say nothing
+        self.judged_here = bool(args.get("leaving"))  # fails if a rollback would lose values
+        if args.get("report_only"):  # during another run, the census would be outdated at once
             self.lease(args).refuse_other(os.getppid())
             args["run"] = self.run_name()
         history = self.store(args).load()
@@ -42,7 +42,7 @@ class ActionModule(HostAction):
         return {**asked, **known, "key_sets": chosen}
 
     def judge(self, args: TaskArguments, result: TaskResult) -> TaskResult:
-        failed = bool(result.get("failed"))  # then the table is on the screen alone: Ansible prints a failed result
+        failed = bool(result.get("failed"))  # then only the screen shows the table: Ansible prints failed results
         lines.census(result.pop("targets", []) if failed else result.get("targets", []), whole=failed)
         before = data_state.count_plain(args.get("baseline") or ())
         if args.get("outside") == "report":

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""django_plan on the controller: write the plan, show it, and fail if a finding stops a rotation."""
+"""django_plan on the control node: write the plan, show it, and fail if a finding stops a rotation."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class ActionModule(PlanAction):
             row_file.write(rows, self.listed)
         shown = rows if self.listed else ""
         lines.show(plan_lines.plan(plan, path, shown), "Plan")
-        if stopping := plan_document.stops(plan):  # screen and file have the plan: Ansible prints a failed result
+        if stopping := plan_document.stops(plan):  # screen and file have the plan: Ansible prints failed results
             found = plan_document.format_stops(plan)
             error = PlanNotReady(changed=BUT_THE_PLAN, path=path, count=len(stopping), found=found)
             result.update(failed=True, **error.as_result(), findings=stopping)

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""django_plan_info on the controller: compare the application with the plan that was approved."""
+"""django_plan_info on the control node: compare the application with the plan that was approved."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ..plugin_utils._plans import plan_file
 from ..plugin_utils._plans.plan_file import Plan
 from ..plugin_utils._task_types import TaskArguments, TaskResult
 
-NO_PLAN = "No plan was approved: the application is taken as it is found."
+NO_PLAN = "There is no plan: the application is accepted as it is now."
 
 
 class ActionModule(PlanAction):

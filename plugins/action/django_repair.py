@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""django_repair on the controller: hand the keys and the age identity to the host, and say what was repaired."""
+"""django_repair on the control node: send the keys and the age identity to the host, and show what was repaired."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ OURS = ("store", "record_dir", "identity_file")  # what stays on the control nod
 
 class ActionModule(RotationAction):
     def would(self, args: TaskArguments, result: TaskResult) -> str:
-        return f"restore a copy of the backup {args['backup']}, and repair from it what can be"
+        return f"restore a copy of the backup {args['backup']}, and repair values from it"
 
     def act(self, args: TaskArguments) -> TaskResult:
         history = self.store(args).load()

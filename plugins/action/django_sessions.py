@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""django_sessions on the controller: hand over the previous and the new keys, and report what became of the logins."""
+"""django_sessions on the control node: send the previous and the new keys, and report what happened to the logins."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class ActionModule(HostAction):
         return {**asked, "run": self.run_name(), "step": str(self._task._uuid)}
 
     def _were_resigned(self, args: TaskArguments) -> bool:
-        """Also if a run did it that was killed afterwards."""
+        """Whether the rotation signed sessions again, perhaps in a run that was killed afterwards."""
         events = self.record(args).decoded()
         return any(isinstance(event, LoginsEvent) and event.state == "resigned" for event in events)
 

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""env_file on the controller: take the values of a stage from the store, and hand them to the host."""
+"""env_file on the control node: send the values of a stage from the store to the host."""
 
 from __future__ import annotations
 

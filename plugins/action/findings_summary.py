@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""findings_summary: what several checks of one playbook have found, together."""
+"""findings_summary: show the findings of several checks of a playbook together."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from ..plugin_utils._screen import lines
 from ..plugin_utils._task_types import TaskArguments, TaskResult
 
 BACKUP = "postgresql_backup"
-# By module what a person calls the check, and what its result has if it is well.
+# By module, the display name of the check, and the key that a successful result has.
 CHECKS = {
     "rotation_record_info": ("records", "records"),
     "host_tasks": ("hosts", "outcomes"),
@@ -32,10 +32,10 @@ CHECKS = {
     "database_lease_info": ("fence", "fenced"),
     BACKUP: ("backup", "dumps"),
 }
-AFTER = {"plan": (ROTATE, ["--check"])}  # what is typed next if nothing was found, by playbook
+AFTER = {"plan": (ROTATE, ["--check"])}  # by playbook, the next command if nothing was found
 RESUME = "To finish the run that died, type {}"
-AGAIN = "Do what the table says of each, then type {}"
-LEFT = ("E_RECORD_UNSIGNED", "E_FENCED", "E_PREPARED_LEFT")  # by a run that died
+AGAIN = "Do what the table says for each, then type {}"
+LEFT = ("E_RECORD_UNSIGNED", "E_FENCED", "E_PREPARED_LEFT")  # what a run that died leaves
 Outcomes = Sequence[Mapping[str, Any]]
 
 
@@ -71,7 +71,7 @@ class ActionModule(RecordAction):
 
 
 def _outcomes(look: Mapping[str, Any]) -> Mapping[str, Any]:
-    """What one call of a host has shown, by module; without any outcome, why."""
+    """The results of one call of a host by module; without any, the call itself, which says why."""
     if look.get("skipped"):
         return {}
     outcomes: Mapping[str, Any] = look.get("outcomes") or {"host_tasks": look}
@@ -79,13 +79,13 @@ def _outcomes(look: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _said(outcomes: Outcomes) -> Iterator[str]:
-    """What the successful checks said, without a backup that was only checked."""
+    """The messages of the successful checks, except the backup, which was only checked."""
     for results in outcomes:
         yield from (result["msg"] for name, result in results.items() if name != BACKUP and "msg" in result)
 
 
 def _items(outcomes: Outcomes) -> Iterator[ChecklistItem]:
-    """What each check has shown, of all hosts together. What follows from the error of another one is not repeated."""
+    """One item per check for all hosts. An item that only follows from the error of another one is left out."""
     errors: list[str] = []
     for module, (name, needs) in CHECKS.items():
         if found := [results[module] for results in outcomes if results.get(module)]:
@@ -97,7 +97,7 @@ def _items(outcomes: Outcomes) -> Iterator[ChecklistItem]:
 
 
 def _error_of(item: ChecklistItem, outcomes: Outcomes) -> TaskResult:
-    """The error of the check that failed, as it was when it did."""
+    """The original error of the check that failed."""
     module, needs = next((module, needs) for module, (name, needs) in CHECKS.items() if name == item.name)
     found = [results[module] for results in outcomes if results.get(module)]
     failed: TaskResult = next(result for result in found if "error" in result or needs not in result)

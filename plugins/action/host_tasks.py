@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""host_tasks on the controller: each module's own action asks and judges, and the host is called once for all."""
+"""host_tasks on the control node: each module's own action prepares and evaluates it; the host is called once."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from ..plugin_utils._host_batch import Part, batch_result, run_parts
 from ..plugin_utils._host_caller import COLLECTION
 from ..plugin_utils._task_types import TaskArguments, TaskResult
 
-LABEL = "name"  # of an entry: by what name its result is found, if not by that of its module
+LABEL = "name"  # in an entry: the name of its result, instead of that of its module
 NOT_SHARED = ("tasks", "calls", "code", "all", "fatal")
 
 
 class ActionModule(RotationAction):
     spec = HOST_TASKS
-    recorded = False  # each of the modules is
+    recorded = False  # each of the modules is recorded
 
     def act(self, options: TaskArguments) -> TaskResult:
         parts = [
@@ -37,7 +37,7 @@ class ActionModule(RotationAction):
         return batch_result(parts, all_of_them=options["all"], fatal=options["fatal"])
 
     def _tell_dry(self, args: TaskArguments, result: TaskResult) -> None:
-        """Each of the modules has said what it would do."""
+        """Nothing: each of the modules has said what it would do."""
 
     def _part(self, name: str, module: str, own: Mapping[str, Any]) -> Part:
         if module not in WORK:
@@ -48,7 +48,7 @@ class ActionModule(RotationAction):
         args.update(own)
         task = self._task.copy()
         task.action = f"{COLLECTION}.{module}"
-        if "check_mode" in args:  # it only looks, whatever the others do
+        if "check_mode" in args:  # it only checks, whatever the others do
             task.check_mode, task.changed_when = args.pop("check_mode"), [False]
         task.args = args
         action = self.action_of(task)

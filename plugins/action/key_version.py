@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""key_version on the controller: create, stage and roll back versions in the store."""
+"""key_version on the control node: create, stage and roll back versions in the store."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ class ActionModule(KeyAction):
         return result if result.get("failed") else self._task_on_store(options).adopt(self.opened(result))
 
     def _needs_keys_in_use(self, options: TaskArguments) -> bool:
-        """Whether it is the dry run of a new version for an empty store: a real run would have adopted the keys by
-        then."""
+        """Whether this is the dry run of a new version in an empty store: a real run would have adopted the keys
+        first."""
         dry = options["state"] == "pending" and self._task.check_mode and options["env_file"]
         return bool(dry) and not self.store(options).load().versions
 

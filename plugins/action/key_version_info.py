@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""key_version_info on the controller: the versions of the store, or the one that a host has."""
+"""key_version_info on the control node: list the versions of the store, or find the one that a host has."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class ActionModule(KeyAction):
     spec = KEY_VERSION_INFO
 
     def is_recorded(self, args: TaskArguments) -> bool:
-        """Only what a host has belongs to a rotation."""
+        """Only the check of a host belongs to a rotation."""
         return bool(args.get("env_file")) and super().is_recorded(args)
 
     def ask(self, options: TaskArguments) -> TaskArguments | Answered:
@@ -39,7 +39,7 @@ class ActionModule(KeyAction):
         return _result(history, key_id=keys.key_id, holds=stage_of(history, keys, self.files(options)))
 
     def _versions(self, options: TaskArguments) -> TaskResult:
-        """Every version without its values, and which one may be destroyed: the one that is named, or the previous."""
+        """Every version without its values, and the one that may be destroyed: the named one, or the previous."""
         history = self.store(options).load()
         versions = history.described()
         lines.show(step_lines.versions(versions), "Key versions")

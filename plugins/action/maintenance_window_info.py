@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""maintenance_window_info: whether the window holds what is left of a rotation, now that the backup is done."""
+"""maintenance_window_info: check after the backup that the window is long enough for the rest of the rotation."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ..plugin_utils._task_types import TaskArguments, TaskResult
 class ActionModule(RecordAction):
     spec = MAINTENANCE_WINDOW_INFO
     recorded = True
-    module = "rotation_checklist"  # the event in the record: it asks for one item of the checklist again
+    module = "rotation_checklist"  # the event in the record: this checks one item of the checklist again
 
     def asked(self, args: TaskArguments) -> TaskResult:
         return {"state": "still_open"}

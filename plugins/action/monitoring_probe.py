@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""monitoring_probe on the controller: what the store knows, what the host finds, and the picture that is kept."""
+"""monitoring_probe on the control node: combine facts of the store with findings of the host, and keep the picture."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class ActionModule(RotationAction):
                 **history.for_host(),
                 "rotation": facts,
                 "expected": facts.get("key_id"),
-                # The pictures of a rotation tell nobody who runs the monitor playbook: they remember on their own.
+                # A rotation and the monitor playbook each remember their own log positions.
                 "looker": "rotation" if options["rotation_id"] else "playbook",
             }
         )
@@ -44,7 +44,7 @@ class ActionModule(RotationAction):
             folder = os.path.join(expand(state_folder(self.variables, self._loader)), "monitoring")
             try:
                 result["report"] = snapshot_file.write(folder, self.variables["inventory_hostname"], picture)
-            except RotationError as exc:  # it hides nothing that was found
+            except RotationError as exc:  # an additional finding, which must not hide the others
                 picture["findings"].append(snapshot_table.as_finding(exc, facts))
         lines.show(snapshot_table.lines(picture, str(self.variables.get("inventory_hostname"))), "Monitoring")
         if picture["findings"] and options["findings"] == "refuse":
@@ -52,7 +52,8 @@ class ActionModule(RotationAction):
         return result
 
     def _picture(self, asked: TaskArguments) -> TaskResult:
-        """What the host found. A run holds it off; of one of this machine, this machine alone can tell that it died."""
+        """What the host found. An active run postpones the checks; only this machine can tell whether its own runs
+        died."""
         result = self.watched(self.module, asked)
         held = result.get("picture", {}).get("at_work")
         return self.watched(self.module, {**asked, "over": held}) if held and not alive(held) else result

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""monitoring_program: ansible.builtin.copy of a file that is made on the spot."""
+"""monitoring_program: build the program, and copy it with ansible.builtin.copy."""
 
 from __future__ import annotations
 

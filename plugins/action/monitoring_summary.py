@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""monitoring_summary: what the role monitoring has registered of each host, as one table and one judgement."""
+"""monitoring_summary: show what the role monitoring registered for each host in one table, and fail with findings."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class ActionModule(RotationAction):
         return {"changed": False, "failed": True, **snapshot_table.build_findings_error(findings).as_result()}
 
     def _look(self, host: str, shown: Any) -> dict[str, Any]:
-        """The ``picture`` of one host, if it gave one, why it did not, and all ``findings``."""
+        """The ``picture`` of one host, if there is one, whether it was ``reached``, and all ``findings``."""
         reached, look, failed = (
             dict(shown.get(f"__monitoring_{name}") or {}) for name in ("reached", "look", "failed")
         )
@@ -39,7 +39,7 @@ class ActionModule(RotationAction):
         elif failed.get("error"):
             findings.append({**unfold(failed["error"], failed["msg"]), "next": self._again()})
         elif not picture:
-            findings.append(self._finding(host, f"cannot be looked at ({_words(failed.get('msg', ''))})"))
+            findings.append(self._finding(host, f"cannot be checked ({_words(failed.get('msg', ''))})"))
         elif failed:
             findings.append(self._finding(host, _words(failed.get("msg", "")), MonitorTimer))
         return {"picture": picture, "reached": lost is None, "findings": findings}
@@ -53,7 +53,7 @@ class ActionModule(RotationAction):
 
 
 def _words(message: str) -> str:
-    """What Ansible says of a host, as part of a sentence. Our own word for one that is lost speaks of rotations."""
+    """Ansible's message about a host, as part of a sentence. Our own message for a lost host is about rotations."""
     if "E_HOST_LOST" in message:
-        return "it was lost in the middle of the look"
+        return "it was lost during the check"
     return " ".join(str(message).removeprefix("Task failed: ").split()).rstrip(":. ")

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""postgresql_backup on the controller: hand the keys and the age identity to the host, and show how far it is."""
+"""postgresql_backup on the control node: send the keys and the age identity to the host, and show the progress."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class ActionModule(HostAction):
 
     def ask(self, args: TaskArguments) -> TaskArguments:
         asked = {name: value for name, value in args.items() if name not in OURS}
-        if args.get("state") == "cleared":  # this needs no key
+        if args.get("state") == "cleared":  # clearing needs no key
             return asked
         history = self.store(args).load()
         if args.get("engine", "pg_dump") != "pg_dump":
@@ -49,7 +49,7 @@ class ActionModule(HostAction):
         return asked if self._task.check_mode else {**asked, "run": self.run_name()}
 
     def _by_another(self, args: TaskArguments, history: History) -> dict[str, Any]:
-        """pgBackRest or a snapshot need no key, and get none: key ids only."""
+        """pgBackRest and snapshots need no keys, and get only key IDs."""
         asked = {name: args[name] for name in ANOTHER if name in args}
         kept = [version.key_id for version in history.versions if not version.destroyed]
         return {**asked, "key_ids": sorted({*(args.get("key_ids") or ()), *kept})}

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""postgresql_backup_info on the controller: show what the host found."""
+"""postgresql_backup_info on the control node: show what the host found."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""postgresql_restore on the controller: hand the keys and the age identity to the host, and say what became of it."""
+"""postgresql_restore on the control node: send the keys and the age identity to the host, and show the outcome."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ class ActionModule(RotationAction):
         return options
 
     def record(self, args: TaskArguments) -> Record:
-        """That of the run which restores: its own rotation may be another than the one whose backup it takes."""
+        """The record of the run that restores. Its rotation may differ from the one whose backup it takes."""
         return super().record({**args, "rotation_id": args.get("recorded_in") or args["rotation_id"]})
 
     def asked(self, args: TaskArguments) -> TaskArguments:
         return {**super().asked(args), "backup_of": args["rotation_id"]}
 
     def before(self, record: Record, args: TaskArguments) -> TaskArguments:
-        """A drop is a run of its own: it looks at its record as every run does, and holds the head that its own
-        replaces in the store, which may be of a later rotation."""
+        """A drop is a run of its own: it checks its record as every run does, and keeps the head that it replaces in
+        the store, which may be of a later rotation."""
         if args.get("state") == "dropped" and record.events():
             store = self.store(args)
             return {**refuse_changed(record, store), **follows(store)} if goes_on_here(record, store) else {}
@@ -41,7 +41,7 @@ class ActionModule(RotationAction):
     def would(self, args: TaskArguments, result: TaskResult) -> str:
         if args.get("state") == "dropped":
             return f"drop {', '.join(result['dropped'])}"
-        return f"put the backup of {result['backup']['snapshot']['time']} in the place of the database in use"
+        return f"replace the database in use with the backup of {result['backup']['snapshot']['time']}"
 
     def act(self, args: TaskArguments) -> TaskResult:
         history = self.store(args).load()

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""postgresql_restore_info on the controller: give the host the versions of the store."""
+"""postgresql_restore_info on the control node: send the versions of the store to the host."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ OURS = ("store", "identity_file")  # what stays on the control node
 
 
 class ActionModule(HostAction):
-    recorded = False  # a look belongs to no rotation yet
+    recorded = False  # this check belongs to no rotation yet
     changes = False
     shows_progress = True
 

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""process_keys_info on the controller: the key ID that processes must have, and one error for all stale ones."""
+"""process_keys_info on the control node: the key ID that processes must have, and one error for all stale ones."""
 
 from __future__ import annotations
 
@@ -50,12 +50,12 @@ class ActionModule(HostAction):
 
 
 def _name(process: ProcessKeys) -> str:
-    """The name of a process for a person; a pod has no pid."""
+    """The display name of a process; a pod has no pid."""
     return f"{process['name']} (pid {process['pid']})" if process["pid"] else str(process["name"])
 
 
 def _told(stale: Sequence[ProcessKeys], total: int) -> TaskResult:
-    """What the error says of the processes: each with why, and what to type."""
+    """The fields of the error: each process with the reason, and what to type."""
     todo = "; ".join(dict.fromkeys(each["todo"] for each in stale))
     return {
         "count": len(stale),

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""rollback_strategy_info: how a rotation is rolled back from where it is."""
+"""rollback_strategy_info: choose how to roll a rotation back from its current state."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""rotation_checklist: judge what the hosts have shown, and say all of it at once."""
+"""rotation_checklist: evaluate what the hosts reported, and show all items at once."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class ActionModule(RecordAction):
     def run(self, tmp: str | None = None, task_vars: Variables | None = None) -> TaskResult:
         result = super().run(tmp, task_vars)
         if result.get("failed"):
-            result.pop("items", None)  # the screen and the record have them: Ansible prints what a failed task returns
+            result.pop("items", None)  # the screen and the record have them: Ansible prints failed results
         return result
 
     def act(self, options: TaskArguments) -> TaskResult:
@@ -60,11 +60,11 @@ class ActionModule(RecordAction):
         return result
 
     def _will_be_compromise(self, options: TaskArguments) -> bool:
-        """Whether a rotation would be one because of a compromise: by its reason, or by the store. Raises
+        """Whether a rotation would be because of a compromise, by its reason or by the store. Raises
         E_REASON_UNCLEAR."""
         if is_unclear(options["reason"]):
             raise ReasonUnclear(changed=BUT_THE_PLAN)
-        with contextlib.suppress(RotationError):  # which the items say
+        with contextlib.suppress(RotationError):  # the items report it
             if self.log(options).store.load().is_base_compromised:
                 return True
         return is_compromise(options["reason"])

@@ -40,7 +40,7 @@ class ActionModule(RecordAction):
         return {"changed": bool(would), "diff": dry_run.differences(self.variables)}
 
     def _validated(self, args: TaskArguments) -> TaskArguments:
-        """A run that was refused is recorded without the options that are wrong: they may be why."""
+        """Drop invalid options of a run that was refused: they may be the reason."""
         if args.get("state") == "failed" and not args.get("rotation_id"):
             args = {name: value for name, value in args.items() if not any(find_wrong({name: self.spec[name]}, args))}
         return super()._validated(args)

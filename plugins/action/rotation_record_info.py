@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""rotation_record_info: whether the records of an application are unchanged since they were written."""
+"""rotation_record_info: verify that the records of an application are unchanged since they were written."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""rotation_settings: every variable of the collection on every host of the play, before anything else is done."""
+"""rotation_settings: check every variable of the collection on every host of the play before anything else."""
 
 from __future__ import annotations
 
@@ -30,7 +30,8 @@ class ActionModule(RotationAction):
         return {"changed": False}
 
     def _settings(self, host: str) -> settings.HostSettings:
-        """Of another host than the task's, its own variables over those of the play and the roles."""
+        """The settings of a host. For another host than the task's, its own variables override those of play and
+        roles."""
         hostvars, here = self.variables["hostvars"], self.variables["inventory_hostname"]
         own, variables = hostvars.raw_get(host), self.variables
         if host != here:

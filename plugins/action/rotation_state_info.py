@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""rotation_state_info: the current state of data and keys, in sentences for the last message of a run."""
+"""rotation_state_info: describe the current state of data and keys, for the last message of a run."""
 
 from __future__ import annotations
 

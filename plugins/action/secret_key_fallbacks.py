@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""secret_key_fallbacks on the controller: hand the host the key of a version that is to stay valid, or no longer."""
+"""secret_key_fallbacks on the control node: send the host the keys that must stay valid, and those that must not."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ..plugin_utils._host_action import Answered, HostAction
 from ..plugin_utils._task_types import TaskArguments, TaskResult
 
 display = Display()
-# What is still valid after the keys of the store were taken out of the list.
+# What is still valid after the keys of the store were removed from the list.
 LEFT = {
     "revoked": "SECRET_KEY_FALLBACKS still has former keys ({count}), which the application does not read from {path}. "
     "What these have signed stays valid: take them out of the settings now.",
@@ -26,7 +26,7 @@ LEFT = {
 
 
 class ActionModule(HostAction):
-    _removable: Mapping[str, Mapping[str, str]] = {}  # by its value, which key of which version is to leave the list
+    _removable: Mapping[str, Mapping[str, str]] = {}  # the keys to remove: value to key ID of the version and name
 
     def would(self, args: TaskArguments, result: TaskResult) -> str:
         return f"change SECRET_KEY_FALLBACKS in {result['path']}"
@@ -46,7 +46,7 @@ class ActionModule(HostAction):
         if before.is_compromised:
             raise SessionsCompromised(chosen="fallbacks")
         name = signing_name(before.values)
-        # SECRET_KEY is not rotated, or its value can be in no list: the checklist said so.
+        # SECRET_KEY is not rotated, or its value cannot be in a list: the checklist said so.
         if name is None or "," in before.values[name]:
             return Answered({"changed": False})
         return self._asked(args, add=[before.values[name]], signing=[after.values[name]])
@@ -60,7 +60,7 @@ class ActionModule(HostAction):
             return [history.last_change[0]]
         asked = history.version(args["key_id"])
         older = history.versions[: history.versions.index(asked)]
-        # What nobody retired before this one: no command would name it any more.
+        # Also older ones that were never retired: no later command would name them.
         return [asked, *(version for version in older if version.key_id not in history.stages.values())]
 
     @staticmethod
@@ -80,15 +80,15 @@ class ActionModule(HostAction):
         return {**result, "removed": [named[number] for number in result.get("removed", ())]}
 
     def _changes(self, args: TaskArguments) -> list[FallbacksEvent]:
-        """What the rotation has done to the list of this host, or a run that was killed may have."""
+        """What the rotation, or a run that was killed, did or may have done to the list of this host."""
         host = self.variables.get("inventory_hostname")
         found = [event for event in self.record(args).decoded() if isinstance(event, FallbacksEvent)]
         return [event for event in found if event.host in ("", host) and event.state in ("present", "revoked")]
 
 
 def _keys(versions: Sequence[Version]) -> dict[str, dict[str, str]]:
-    """All that may have been SECRET_KEY, whatever the variable is called, each with its version and name. What has a
-    comma is in no list."""
+    """The values that may have been SECRET_KEY, whatever the variable is called, with key ID and name. A list cannot
+    contain a value with a comma."""
     found = {
         value: {"key_id": version.key_id, "name": name}
         for version in versions
@@ -99,7 +99,7 @@ def _keys(versions: Sequence[Version]) -> dict[str, dict[str, str]]:
 
 
 def _removed_by(changes: Sequence[FallbacksEvent], history: History) -> list[str]:
-    """The keys that a compromise took out of the list, as far as the store still has them."""
+    """The keys that a rotation for a compromise removed from the list, as far as the store still has them."""
     versions = {version.key_id: version.values for version in history.versions}
     removed = [(one["key_id"], one["name"]) for event in changes for one in event.removed]
     return [versions[key_id][name] for key_id, name in dict.fromkeys(removed) if key_id in versions]

@@ -524,13 +524,13 @@ def test_a_database_that_is_gone_comes_back_where_services_hold_it(site: Site, t
 
     dry = site.play("rollback", "--check")
     assert dry.code == 0, dry.text
-    assert "would put the backup of" in dry.text
+    assert "would replace the database in use" in dry.text
     moment = json.loads((site.folder / "backups/spring.json").read_text())["snapshot"]["time"]
-    assert "was not given back" not in dry.text, "a dry run has taken no lease"
+    assert "lease was not released" not in dry.text, "a dry run has taken no lease"
     refused = site.play("rollback")
     assert (refused.code != 0, refused.error()) == (True, "E_RESTORE_LOSS"), refused.text
     assert f"is the restored copy, proved; {site.database} is still gone." in " ".join(refused.text.split())
-    assert "was not given back" not in refused.text, "none was taken"
+    assert "lease was not released" not in refused.text, "none was taken"
     done = site.play("rollback", "-e", f"key_rotation_restore_acknowledge={moment}")
     assert done.code == 0, done.text
     assert f"{site.database} is now the backup of {moment}" in done.text.split(" Rollback of spring: ROLLED BACK")[1]

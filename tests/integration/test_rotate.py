@@ -191,7 +191,7 @@ def test_one_machine_needs_no_inventory_file(site: Site) -> None:
     )
     password = site.folder / ".config/key_rotation/vault_password"
     assert password.stat().st_mode & 0o777 == 0o600
-    assert "one was made in" in rotated.stderr + rotated.stdout
+    assert "one was created in" in rotated.stderr + rotated.stdout
     assert not list((site.folder / "here").iterdir()), "nothing is kept in the folder one happens to stand in"
     assert play("rollback", "there").returncode == 0
     assert site.read_all() == plain

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Keys on the control node: the configured key store, moves of its versions, a new version, the keys that a host has.
+"""Keys on the control node: the configured key store, changes of its versions, new versions, and the keys of a host.
 
 The stores themselves are in ``module_utils/_stores``.
 Action and lookup plugins, the plans and the record of a run import it. It imports module_utils.

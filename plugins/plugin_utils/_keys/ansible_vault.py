@@ -1,7 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Ansible Vault with the secrets that Ansible was started with: for a key store in a vault file, and for files of the
-operator."""
+"""Encrypts and decrypts with Ansible Vault: a key store in a vault file, and the operator's own files."""
 
 from __future__ import annotations
 
@@ -34,9 +33,9 @@ DEFAULT_PASSWORD_FILE = "~/.config/key_rotation/vault_password"
 
 
 class AnsibleVault:
-    """Encrypt and decrypt with the secrets Ansible was started with.
+    """Encrypt and decrypt with the vault secrets that Ansible was started with.
 
-    Where it was started with none, the secret is a password file of our own, made at the first write.
+    Without any, the secret is a password file of our own, which is created at the first write.
     """
 
     def __init__(self, loader: DataLoader, password_file: str | None, vault_id: str | None) -> None:
@@ -47,7 +46,7 @@ class AnsibleVault:
         self._vault_id = vault_id
 
     def encrypt(self, plaintext: bytes, before: bytes | None) -> bytes:
-        """Plaintext in Vault's format: under the vault id asked for, else as ``before``, else under the first one."""
+        """Encrypt under the configured vault ID, otherwise like ``before``, otherwise under the first secret."""
         if before is not None and not self._vault_id:
             _, _, secret = VaultLib(self._secrets()).decrypt_and_get_vault_id(before)
             return bytes(VaultLib([]).encrypt(plaintext, secret, parse_vaulttext_envelope(before)[3]))
@@ -62,23 +61,22 @@ class AnsibleVault:
         return bytes(VaultLib(known).encrypt(plaintext, chosen[1], chosen[0]))
 
     def decrypt(self, text: bytes) -> bytes | None:
-        """The plaintext, or None where no secret opens it."""
+        """The plaintext, or None if no secret opens it."""
         known = self._secrets()
         if not known:
             return None
         try:
             return bytes(VaultLib(known).decrypt(text))
-        except AnsibleError:  # a wrong secret, and a damaged file too: Ansible has no one class for the two
+        except AnsibleError:  # a wrong secret or a damaged file: Ansible does not distinguish the two
             return None
 
     def refuse_without_password(self) -> None:
-        """Raise E_VAULT_PASSWORD_FILE if nothing could be encrypted. The password file of our own is made when it is
-        needed."""
+        """Raise E_VAULT_PASSWORD_FILE if nothing could be encrypted. Our own password file is created when needed."""
         if not self._ours:
             self._secrets()
 
     def describe(self) -> str:
-        """Where the secrets are from, for a person."""
+        """Where the secrets come from, in words."""
         if self._given:
             files = {vault_id: getattr(secret, "filename", None) for vault_id, secret in self._given}
             return " or ".join(f"the vault password of {file or vault_id}" for vault_id, file in files.items())
@@ -88,7 +86,8 @@ class AnsibleVault:
         return f"{self._password_file}{missing}: Ansible was started without a vault password"
 
     def _secrets(self) -> list[tuple[str, VaultSecret]]:
-        """Those given, otherwise the password file's. Like Ansible's own, that may be a script that prints it."""
+        """Ansible's secrets, otherwise that of the password file, which may be a script that prints it, as in
+        Ansible."""
         if self._given or (self._ours and not os.path.lexists(self._password_file)):
             return self._given
         try:
@@ -109,13 +108,13 @@ def _make_password_file(path: str) -> None:
     except OSError as exc:
         raise VaultPasswordFile(path=path, found=f"cannot be made: {exc.strerror}") from None
     display.warning(
-        f"Ansible was started without a vault password, so one was made in {path}. "
-        "Keep a copy elsewhere: the key store opens with it alone."
+        f"Ansible was started without a vault password, so one was created in {path}. "
+        "Keep a copy elsewhere: only this password opens the key store."
     )
 
 
 def read_vaulted(path: str, names: Collection[str], loader: DataLoader) -> dict[str, str]:
-    """The settings in a YAML file that Ansible Vault encrypted. Raises E_KEY_FILE, which shows ``names`` alone."""
+    """Read settings from a YAML file that Ansible Vault encrypted. Raises E_KEY_FILE, which shows only ``names``."""
     content = None
     with contextlib.suppress(OSError, yaml.YAMLError, ValueError):
         content = yaml.safe_load(AnsibleVault(loader, None, None).decrypt(atomic_file.read(path)) or b"")
@@ -123,15 +122,17 @@ def read_vaulted(path: str, names: Collection[str], loader: DataLoader) -> dict[
         found = "is no file of settings that opens with the vault secrets Ansible was started with"
         raise UnusableKeyFile(path=path, found=found)
     for number, (name, value) in enumerate(content.items(), start=1):
-        if not isinstance(value, str):  # as YAML takes digits, a date or yes
+        if not isinstance(value, str):  # YAML reads digits, a date or yes as another type
             which = name if name in names else f"entry {number}"
             raise UnusableKeyFile(path=path, found=f"has a value of {which} that is no text: put it in quotes")
     return content
 
 
 def read_identity(path: str | None, loader: DataLoader) -> str | None:
-    """The age identity in a file on the control node, which Ansible Vault may have encrypted. Raises
-    E_BACKUP_IDENTITY."""
+    """Read the age identity from a file on the control node, which may be encrypted with Ansible Vault.
+
+    Raises E_BACKUP_IDENTITY.
+    """
     if not path:
         return None
     content: bytes | None = None

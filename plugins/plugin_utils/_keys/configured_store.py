@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The key store that the operator configured: the options of each type, where they are set, and how it is opened."""
+"""Opens the key store that the operator configured. Has the options of each type, and finds where they are set."""
 
 from __future__ import annotations
 
@@ -44,16 +44,16 @@ OPTIONS: dict[str, tuple[str, ...]] = {
 }
 PACKAGES = {"hashi_vault": "hvac", "aws_secrets_manager": "boto3"}
 CLASSES = {"hashi_vault": "HashiVault", "aws_secrets_manager": "SecretsManager"}  # in _stores, in the file of its type
-# Ansible loads us in its own process and forks another for each task: what is here then no task has to load.
+# Ansible loads this file in its own process and forks another one per task: no task then has to load the packages.
 for _package in PACKAGES.values():
-    with contextlib.suppress(Exception):  # open_store tells who needs it; one that is broken harms nobody else
+    with contextlib.suppress(Exception):  # open_store reports it to those who need the package
         importlib.import_module(_package)
-VARIABLES = {f"key_rotation_store_{name}" for name in {"type"}.union(*OPTIONS.values())}  # as the lookup has them
+VARIABLES = {f"key_rotation_store_{name}" for name in {"type"}.union(*OPTIONS.values())}  # the variables of the lookup
 
 
 def open_store(options: Mapping[str, Any], variables: Mapping[str, Any], loader: DataLoader) -> Store:
-    """The store of these options, otherwise of the variable ``key_rotation_store``; what that leaves out comes from
-    variables, environment and ini.
+    """Open the store of these options, otherwise of the variable ``key_rotation_store``. Missing options come from
+    variables, environment and ini file.
 
     Raises E_STORE_TYPE, E_STORE_OPTION, E_STORE_NEEDS, E_STORE_PACKAGE.
     """
@@ -83,7 +83,7 @@ def open_store(options: Mapping[str, Any], variables: Mapping[str, Any], loader:
 
 
 def _server_class(kind: str) -> Callable[[Mapping[str, Any], str], Store]:
-    """The class of a store whose package only those need who use it. Raises ImportError."""
+    """Load the class of a store that needs an extra package. Raises ImportError."""
     importlib.import_module(PACKAGES[kind])
     file = importlib.import_module(f"...module_utils._stores.{kind}", __package__)
     found: Callable[[Mapping[str, Any], str], Store] = getattr(file, CLASSES[kind])
@@ -100,7 +100,8 @@ def refuse_unknown(given: Mapping[str, Any]) -> None:
 
 
 def _read_options(options: Mapping[str, Any], variables: Mapping[str, Any], loader: DataLoader) -> dict[str, Any]:
-    """Every option of every type: Ansible itself looks for them where the doc fragment key_store says."""
+    """Read every option of every type. Ansible itself looks for them in the places that the doc fragment key_store
+    lists."""
     lookup = lookup_loader.get(LOOKUP, loader=loader)
     set_options(lookup, options, variables, loader)
     return {name: lookup.get_option(name) for name in {"store", "type"}.union(*OPTIONS.values())}
@@ -109,7 +110,8 @@ def _read_options(options: Mapping[str, Any], variables: Mapping[str, Any], load
 def set_options(
     lookup: LookupBase, options: Mapping[str, Any], variables: Mapping[str, Any], loader: DataLoader
 ) -> None:
-    """Have Ansible find the lookup's options. Raises E_OPTION, where Ansible's own error would show the value."""
+    """Have Ansible find the lookup's options. Raises E_OPTION instead of Ansible's own error, which would show the
+    value."""
     named = {name: value for name, value in variables.items() if name.startswith("key_rotation_store")}
     given = {"var_options": _rendered(named, variables, loader), "direct": dict(options)}
     refused = False
@@ -128,7 +130,7 @@ def set_options(
 
 
 def _refused(plugin: str, given: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
-    """Which option it is that Ansible does not take, and how it is defined."""
+    """The option that Ansible refuses, and its definition."""
     for name, definition in C.config.get_configuration_definitions("lookup", plugin).items():
         try:
             C.config.get_config_value_and_origin(
@@ -144,5 +146,5 @@ def _refused(plugin: str, given: Mapping[str, Any]) -> tuple[str, Mapping[str, A
 
 
 def _rendered(value: Any, variables: Mapping[str, Any], loader: DataLoader) -> Any:
-    """Variables reach a plugin as they were written: what is a template of the operator's is still one."""
+    """Render the templates in variables, which reach a plugin as they were written."""
     return Templar(loader=loader, variables=dict(variables)).template(value)

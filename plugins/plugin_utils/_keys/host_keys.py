@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The keys in the files of a host: how they get here, and which version of the store they are."""
+"""The keys in the files of a host: how they reach the control node, and which version of the store they are."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from ...module_utils._module.sealed_result import Envelope
 from ...module_utils._stores.history import History
 from . import other_keys
 
-with contextlib.suppress(ImportError):  # ansible-core itself needs it
+with contextlib.suppress(ImportError):  # a dependency of ansible-core
     from cryptography.exceptions import InvalidTag
 
 
 @dataclass(frozen=True)
 class KeyFiles:
-    """The environment file of a host, and which keys are in it or have a file of their own."""
+    """The .env file of a host, and which keys are in it or in a file of their own."""
 
     env_file: str
     keys: KeyEntries
@@ -32,25 +32,25 @@ class KeyFiles:
 
     @property
     def described(self) -> str:
-        """The places as a person calls them."""
+        """The places of the keys, in words."""
         return destinations.described(self.env_file, self.keys)
 
 
 class SealedKeys:
-    """The keys of one host, which come sealed in the result of a module."""
+    """The keys of one host, which arrive sealed in the result of a module."""
 
     def __init__(self, files: KeyFiles) -> None:
         self._files = files
         self._envelope = Envelope()
 
     def request(self) -> dict[str, Any]:
-        """The options of the module, which never gets the store."""
+        """The options of the module. It never gets the store."""
         files = self._files
         asked = {"env_file": files.env_file or None, "keys": files.keys, "dialect": files.dialect}
         return {**asked, "seal_to": self._envelope.address}
 
     def open(self, result: Mapping[str, Any]) -> KeySet:
-        """The keys. Raises E_KEYS_NOT_PROVED if they are not for us."""
+        """Open the sealed keys. Raises E_KEYS_NOT_PROVED if they were sealed for another recipient."""
         try:
             return KeySet(self._envelope.open(result["sealed"]))
         except (InvalidTag, ValueError):
@@ -74,7 +74,7 @@ def refuse_other_stage(history: History, keys: KeySet, files: KeyFiles, stage: s
 
 
 def refuse_other_keys(history: History, keys: KeySet, files: KeyFiles) -> None:
-    """Raise E_KEYS_* unless the files have the current version, or each one a version of an interrupted switch."""
+    """Raise E_KEYS_* unless the files have the current version, or each has a version of an interrupted switch."""
     if keys.key_id == history.stage("current").key_id:
         return
     is_switching = _is_switching(history, keys, files)
@@ -83,7 +83,7 @@ def refuse_other_keys(history: History, keys: KeySet, files: KeyFiles) -> None:
 
 
 def _is_switching(history: History, keys: KeySet, files: KeyFiles) -> bool:
-    """Whether each file has a version of a switch, so that some may have the current and some the pending one."""
+    """Whether each file has a version with a stage, such as some the current and some the pending one."""
     staged = [history.stage(stage).values for stage in history.stages]
     staged = [values for values in staged if set(values) == set(keys.values)]
     return agreement.each_file_is_staged(keys.values, staged, files.keys)

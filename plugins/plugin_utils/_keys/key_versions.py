@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The moves of a store's history. Each looks and acts in one hold of the store, and changes nothing the second time."""
+"""The changes of a store's history. Each one checks and acts while it holds the store, and is idempotent."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from .version_use import refuse_kept_aside, refuse_used
 if TYPE_CHECKING:
     from ...module_utils._backup.manifest import KeptBackup
 
-UNMADE = "(made by a real run)"  # the key id that a dry run has not got
+UNMADE = "(made by a real run)"  # in place of the key ID that only a real run creates
 
 
 SHOWN = 10  # backups in a message
@@ -35,7 +35,7 @@ SHOWN = 10  # backups in a message
 
 @dataclass(frozen=True)
 class VersionRequest:
-    """What is asked of the store: the options of ``key_version``, and whether the run is dry."""
+    """A requested change of the store: the options of ``key_version``, and whether it is a dry run."""
 
     keys: KeyEntries
     rotation_id: str
@@ -62,7 +62,7 @@ class VersionRequest:
 
 @dataclass(frozen=True)
 class Move:
-    """The history after a move, the version that it was about, and the versions that keep a value of it."""
+    """The result of a change: the history, the version that it concerned, and the versions that keep a value of it."""
 
     history: History
     key_id: str
@@ -71,7 +71,8 @@ class Move:
 
 
 def move(store: Store, step: Callable[[History], str], *, dry: bool) -> Move:
-    """Take ``step``, which returns a key ID, so that no other host comes between. A dry run keeps nothing of it."""
+    """Take ``step``, which returns a key ID, while no other host can change the store. A dry run discards the
+    change."""
     with contextlib.nullcontext(store.load()) if dry else store.change() as history:
         history.refuse_damaged()
         before = history.as_document()
@@ -80,7 +81,7 @@ def move(store: Store, step: Callable[[History], str], *, dry: bool) -> Move:
 
 
 def adopt(history: History, request: VersionRequest, keys: KeySet) -> str:
-    """The application's own keys are the current version, or belong to the rotation that is open."""
+    """Make the application's own keys the current version, or check that they belong to the open rotation."""
     proved = request.key_id
     refuse_unlisted(history, request.keys, request.former_keys)
     is_other_list = bool(history.versions) and history.other_list(keys)
@@ -93,7 +94,7 @@ def adopt(history: History, request: VersionRequest, keys: KeySet) -> str:
 
 
 def promote(history: History, request: VersionRequest) -> str:
-    """The pending version of this rotation is current."""
+    """Make the pending version of this rotation current."""
     rotation_id = request.rotation_id
     if request.dry and not history.open_rotation and not history.made_by(rotation_id):
         return UNMADE
@@ -104,14 +105,14 @@ def promote(history: History, request: VersionRequest) -> str:
 
 
 def expose(history: History, request: VersionRequest) -> str:
-    """The version that this rotation replaces is compromised."""
+    """Mark the version that this rotation replaces as compromised."""
     if history.open_rotation == request.rotation_id:
         history.expose()
     return history.stage(history.base).key_id
 
 
 def roll_back(history: History, request: VersionRequest) -> str:
-    """The version that preceded the one of this rotation is current again."""
+    """Make the version before that of this rotation current again."""
     if history.outcome(request.rotation_id) != ROLLED_BACK:
         _refuse_other_rotation(history.last.rotation_id, request.rotation_id)
         history.roll_back()
@@ -119,7 +120,7 @@ def roll_back(history: History, request: VersionRequest) -> str:
 
 
 def discard(history: History, request: VersionRequest) -> str:
-    """The pending version of this rotation, which no value is under, has no stage any more."""
+    """Remove the stage of this rotation's pending version. Refused if a value is under it."""
     version = history.made_by(request.rotation_id)
     if version and version.outcome == ROLLED_BACK:
         return version.key_id
@@ -131,8 +132,10 @@ def discard(history: History, request: VersionRequest) -> str:
 
 
 def destroy(store: Store, request: VersionRequest, records: str) -> Move:
-    """The values of a version that nothing needs are gone; that it existed is remembered. ``records`` is the folder
-    that says since when it is not in use."""
+    """Destroy the values of a version that nothing needs. The history keeps the version.
+
+    ``records`` is the folder of the records, which show since when it is not in use.
+    """
     key_id = request.key_id
     if not key_id:
         raise InvalidOption(name="key_id", found="is not set", advice="Name the version to destroy.")
@@ -149,14 +152,14 @@ def destroy(store: Store, request: VersionRequest, records: str) -> Move:
     done = move(store, step, dry=request.dry)
     if not request.dry:
         try:
-            store.destroy_values(destroyed[-1])  # again, where a run died before it
+            store.destroy_values(destroyed[-1])  # done again if an earlier run died before it
         except RotationError as exc:
             raise exc.with_changed(f"The history calls {key_id} destroyed; its values are still there.") from None
     return Move(done.history, done.key_id, done.changed, sorted(kept_by))
 
 
 def _refuse_needed(history: History, request: VersionRequest, key_id: str, records: str) -> None:
-    """Raise E_VERSION_* if a value, a backup, a database that a restore kept, or the policy needs the version."""
+    """Raise E_VERSION_* if a value, a backup, a database that a restore kept, or the policy requires the version."""
     refuse_used(request.census, key_id)
     if needing := sorted({each["manifest"] for each in request.kept_backups if key_id in each["key_ids"]}):
         more = f" and {len(needing) - SHOWN} more" if len(needing) > SHOWN else ""

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The keys that an operator lists, against those that the store has a version of."""
+"""Compares the keys that an operator lists with those in the store."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from ...module_utils._stores.history import History
 
 
 def recorded(history: History, keys: KeyEntries) -> KeyEntries:
-    """The keys of the current version, whatever is listed today; of an empty store those that are.
+    """The keys of the current version, no matter what is listed now; for an empty store the listed ones.
 
-    Each has its entry in ``keys``, otherwise the one with which it was rotated.
+    Each has its entry from ``keys``, otherwise the one with which it was rotated.
     """
     if "current" not in history.stages:
         return keys
@@ -24,9 +24,9 @@ def recorded(history: History, keys: KeyEntries) -> KeyEntries:
 
 
 def refuse_unlisted(history: History, keys: KeyEntries, former: Collection[str]) -> None:
-    """Raise E_KEY_UNLISTED if a key was rotated, and is neither listed any more nor among the ``former`` ones.
+    """Raise E_KEY_UNLISTED if a key was rotated, and now is neither listed nor among the ``former`` ones.
 
-    While a rotation is open, its keys cannot be given up.
+    While a rotation is open, ``former`` has no effect.
     """
     if "current" not in history.stages:
         return
@@ -46,6 +46,7 @@ def _advice(names: Sequence[str], open_rotation: str | None) -> str:
     if open_rotation:
         return f"Rotation {open_rotation} is open. {again} to finish it, or roll it back with the rollback playbook."
     return (
-        f"{again}. Or stop rotating it: O(former_keys): [{', '.join(names)}]. Its value then stays as it is: leave it "
-        "in the application as long as a value is under it. After the next rotation the last one cannot be rolled back."
+        f"{again}. Or stop rotating it: O(former_keys): [{', '.join(names)}]. Its value then stays unchanged: "
+        "leave it in the application as long as a value is under it. After the next rotation, the last one cannot be "
+        "rolled back."
     )

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The one new version of a rotation: created once, and the same at every later call."""
+"""Creates the new version of a rotation once. Later calls find the same version."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SAME_AGAIN = "Ask for the same again, or choose another key_rotation_id."
 
 
 def supplied_values(request: VersionRequest, path: str | None, loader: DataLoader) -> dict[str, str]:
-    """The values of the operator's file, if there is one. Raises E_KEY_FILE, E_KEY_WEAK."""
+    """Read the values from the operator's file, if there is one. Raises E_KEY_FILE, E_KEY_WEAK."""
     if not path:
         return {}
     names = [key["name"] for key in request.keys]
@@ -36,8 +36,8 @@ def supplied_values(request: VersionRequest, path: str | None, loader: DataLoade
 
 @dataclass(frozen=True)
 class NewVersion:
-    """What a rotation wants. ``supplied`` are the operator's own values, ``record`` has the approvals that it used.
-    ``in_use`` are the keys of a host: on an empty store, a real run would have adopted them by now."""
+    """A requested version. ``supplied`` are the operator's own values, ``record`` has the approvals that were used.
+    ``in_use`` are the keys of a host, which a real run would have adopted into an empty store by now."""
 
     request: VersionRequest
     supplied: Mapping[str, str] = field(repr=False)
@@ -57,7 +57,7 @@ class NewVersion:
             return version.key_id
         if history.open_rotation:
             raise RotationOpen(open_id=history.open_rotation, asked=rotation_id)
-        left = store.read_values(rotation_id)  # what an interrupted run of this rotation put aside
+        left = store.read_values(rotation_id)  # what an interrupted run of this rotation stored
         if left is not None:
             self._refuse_another_request(left)
         return self._rehearse(history, left) if self.request.dry else self._add(history, left)
@@ -71,7 +71,7 @@ class NewVersion:
         return history.add_pending(KeySet(values), rotation_id, keys).key_id
 
     def _rehearse(self, history: History, left: Mapping[str, str] | None) -> str:
-        """Raise as ``_add`` would, without making a key."""
+        """Raise what ``_add`` would raise, without creating a key."""
         if not history.versions and self.in_use:
             history.adopt(self.in_use, self.request.keys)
         current = history.stage("current").values if history.versions else key_generation.NONE
@@ -80,7 +80,7 @@ class NewVersion:
         return UNMADE
 
     def _refuse_another_request(self, values: Mapping[str, str]) -> None:
-        """Raise E_OPTION if the rotation has its version, and the request has other keys or other supplied values."""
+        """Raise E_OPTION if the request has other keys or other supplied values than the rotation's version."""
         keys, rotation_id = self.request.keys, self.request.rotation_id
         if set(values) != {key["name"] for key in keys}:
             problem = f"lists other keys than those that rotation {rotation_id} made"

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The version of a stage whose values an environment file gets."""
+"""Chooses the version whose values are written to a .env file."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from dataclasses import dataclass
 from ...module_utils._errors.options import InvalidOption
 from ...module_utils._stores.history import ROLLED_BACK, History
 
-PLAN = "plan"  # what a plan has in place of a rotation
+PLAN = "plan"  # the rotation ID while a plan is made
 
 
 @dataclass(frozen=True)
 class StageChoice:
-    """The stage that a rotation sets: the version that it created, or for its rollback the previous one."""
+    """The stage to write: the version that the rotation created, or for a rollback the previous one."""
 
     stage: str
     rotation_id: str
 
     def values(self, history: History, names: Sequence[str], *, dry: bool) -> dict[str, str]:
-        """The values of these settings. Empty where a dry run has none yet. Raises E_OPTION and E_STORE_*."""
+        """The values of these settings. Empty in a dry run before the version exists. Raises E_OPTION and E_STORE_*."""
         if dry and (self.rotation_id == PLAN or self._is_unmade(history)):
             return {}
         self._refuse_other_rotation(history)
@@ -30,21 +30,21 @@ class StageChoice:
         if missing := [name for name in names if name not in version.values]:
             raise InvalidOption(
                 name="key_rotation_keys",
-                found=f"lists {missing[0]}, which the store's {self.stage} version has not",
-                advice="List the settings the store was made with.",
+                found=f"lists {missing[0]}, which is not in the store's {self.stage} version",
+                advice="List the settings with which the store was created.",
             )
         return {name: version.values[name] for name in names}
 
     def _is_unmade(self, history: History) -> bool:
-        """Whether a real run would have made the version of that stage by now: a dry run has not."""
+        """Whether only a real run would have created the version of this stage by now."""
         unmade = not history.open_rotation and not history.made_by(self.rotation_id)
         return not history.versions or (self.stage == "pending" and unmade)
 
     def _refuse_other_rotation(self, history: History) -> None:
-        """Raise E_OPTION if the version is of another rotation.
+        """Raise E_OPTION if the version belongs to another rotation.
 
-        Only the last rotation has versions with stages, so that its name is all there is to ask for; once it was
-        rolled back, what is current is what it takes back to.
+        Only the versions of the last rotation have stages, so only its name is accepted. After its rollback, that is
+        the current version.
         """
         version, last = history.stage(self.stage), history.last.rotation_id
         newest = history.versions[-1]
@@ -57,6 +57,6 @@ class StageChoice:
         if newest.outcome == ROLLED_BACK:
             advice = f"Name the last rotation, {newest.rotation_id}, and the current version."
         elif history.last.origin == "adopted":
-            advice = "No rotation was made yet: run the rotate playbook."
-        is_other = f"the {self.stage} version is neither its own nor the one that it takes back to"
+            advice = "There was no rotation yet: run the rotate playbook."
+        is_other = f"the {self.stage} version is neither its own nor the one that it rolls back to"
         raise InvalidOption(name="rotation_id", found=f"is {self.rotation_id}, and {is_other}", advice=advice)

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a task of key_version does with the store, for each state but the one that looks at a host first."""
+"""What a task of key_version does with the store, by state."""
 
 from __future__ import annotations
 
@@ -24,36 +24,36 @@ STEPS = {
 }
 WOULD = {
     "adopted": "adopt the keys of the application, {key_id}, as the current version in {store}",
-    "pending": "make new keys and put them into {store}",
+    "pending": "create new keys in {store}",
     "current": "make the new keys current in {store}",
     "rolled_back": "make the previous version current again in {store}",
-    "discarded": "take the pending version {key_id} back in {store}",
+    "discarded": "discard the pending version {key_id} in {store}",
     "destroyed": "destroy the values of the version {key_id} in {store}",
 }
 
 
 @dataclass(frozen=True)
 class VersionTask:
-    """What is asked of the store. ``records`` is the folder of all records."""
+    """A requested change of a store. ``records`` is the folder of all records."""
 
     request: VersionRequest
     store: Store
     records: str
 
     def bring(self, state: str) -> TaskResult:
-        """Bring the store into the state, which needs no keys from elsewhere; the result of the task."""
+        """Bring the store into a state that needs no keys from outside. Returns the result of the task."""
         if state == "destroyed":
             destroyed = key_versions.destroy(self.store, self.request, self.records)
             return {**as_result(destroyed), "kept_by": list(destroyed.kept_by)}
         return as_result(move(self.store, functools.partial(STEPS[state], request=self.request), dry=self.request.dry))
 
     def adopt(self, keys: KeySet) -> TaskResult:
-        """The same for the keys that a host has."""
+        """The same for the keys of a host, which become the current version."""
         step = functools.partial(key_versions.adopt, request=self.request, keys=keys)
         return as_result(move(self.store, step, dry=self.request.dry))
 
     def create(self, supplied: Mapping[str, str], in_use: KeySet | None) -> TaskResult:
-        """The same for the new version, with the operator's own values, and the keys in use: see ``NewVersion``."""
+        """The same for the new version. For the parameters see ``NewVersion``."""
         record = Record(self.records, self.request.rotation_id)
         created = NewVersion(self.request, supplied, record, in_use).create(self.store)
         if self.request.compromised and not self.request.dry:

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Whether a census shows that something still needs a version."""
+"""Checks whether a census shows that something still needs a version."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ADVICE = "Give the result of django_census, taken with every stage."
 
 
 def refuse_used(census: CensusOutcome, key_id: str) -> None:
-    """Raise E_VERSION_USED if a value is under that version, E_OPTION if the census did not look."""
+    """Raise E_VERSION_USED if a value is under the version, E_OPTION if the census did not try it."""
     stages = {of_stage: stage for stage, of_stage in (census.get("key_ids") or {}).items()}
     if key_id not in stages or "targets" not in census:
         problem = f"does not say how many values are under the version {key_id}"
@@ -28,14 +28,14 @@ def refuse_used(census: CensusOutcome, key_id: str) -> None:
 
 
 def refuse_kept_aside(census: CensusOutcome, key_id: str) -> None:
-    """Raise E_VERSION_NEEDED if a database that a restore has kept aside may need that version, E_OPTION if the census
-    did not look."""
+    """Raise E_VERSION_NEEDED if a database that a restore kept aside may need the version, E_OPTION if the census did
+    not check that."""
     if "kept_aside" not in census:
         problem = "does not say which databases a restore has kept aside"
         raise InvalidOption(name="census", found=problem, advice=ADVICE)
     for name, key_ids in census["kept_aside"].items():
         if key_id in key_ids:
-            alias = "and -e key_rotation_restore_alias=... where it is of another database than the default one"
+            alias = "and -e key_rotation_restore_alias=... for a database other than the default one"
             drop = f"restore.yml with -e key_rotation_id=... (see its name) -e key_rotation_restore_drop=true, {alias}"
             reason = f"the database {name}, which a restore kept aside, may need it; {drop}, drops it"
             raise VersionNeeded(key_id=key_id, reason=reason)

@@ -92,7 +92,7 @@ class RotationState:
     exposed: Sequence[str] = ()  # manifests of backups that compromised keys open
     generated: Sequence[Mapping[str, Any]] = ()
     settings: list[str] = field(default_factory=list)
-    settlements: Sequence[Mapping[str, str]] = ()  # what a person decided, as the newest re-encryption has it
+    settlements: Sequence[Mapping[str, str]] = ()  # what a person decided, from the newest re-encryption
     hosts: list[str] = field(default_factory=list)
     control_nodes: list[str] = field(default_factory=list)
     method: str = "direct"

@@ -245,7 +245,7 @@ def left_alone(count: int) -> Iterator[str]:
 
 
 def not_counted(settlements: Iterable[Mapping[str, str]]) -> list[str]:
-    """What is no part of the count of values because a person decided it, each column with the reason."""
+    """What the count of values leaves out because a person decided so: each column with the reason."""
     found = [each for each in settlements if each.get("decision") in NOT_COUNTED]
     return [f"{each.get('column')} {NOT_COUNTED[each['decision']]} ({each.get('reason')})" for each in found]
 

@@ -184,14 +184,14 @@ def _data(ending: Ending) -> Iterator[Row]:
 
 
 def _not_counted(ending: Ending) -> Iterator[Row]:
-    """The columns and values that a rotation has passed over, because a person decided so."""
+    """The columns and values that a rotation skipped because a person decided so."""
     decided = sentences.not_counted(ending.state.settlements)
     if not (decided and ending.completed):
         return
-    yield Row("settled", "not among these values, as a person decided:", whole=False)
+    yield Row("settled", "not among these values, because a person decided so:", whole=False)
     yield from (Row("", f"* {each}", whole=False) for each in decided[:MOST_DECIDED])
     if len(decided) > MOST_DECIDED:
-        yield Row("", f"* {len(decided) - MOST_DECIDED} more, which the report lists")
+        yield Row("", f"* {len(decided) - MOST_DECIDED} more, listed in the report")
 
 
 def _models(ending: Ending) -> Iterator[Row]:

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The lines that a task shows besides its result, under Ansible's own output and under that of the callback steps."""
+"""The lines that a task shows in addition to its result, with Ansible's own output or with the callback ``steps``."""
 
 from __future__ import annotations
 
@@ -20,35 +20,35 @@ if TYPE_CHECKING:
     from ...module_utils._engine.proof.census_result import ColumnCounts
 
 display = Display()
-# Set by the callback in the process of ansible-playbook, from which those of all tasks are forked.
+# Set by the callback in the process of ansible-playbook, from which all task processes are forked.
 by_steps = False
 # The digest of the last census table, which these processes share.
 _census = mmap.mmap(-1, hashlib.sha256().digest_size)
-EXPECTED = ("current", "empty", "left alone")  # classes of values that need no look
+EXPECTED = ("current", "empty", "left alone")  # classes of values that need no attention
 
 
 def show(lines: Iterable[str], title: str = "") -> None:
-    """What a reader needs under any output.
+    """Show lines that are needed with any kind of output.
 
-    With skipped tasks hidden, Ansible prints the heading of a task below these lines: only then they have a ``title``.
+    If skipped tasks are hidden, Ansible prints the heading of a task below these lines. Only then they get a ``title``.
     """
     shown = list(lines)
     heading = [] if by_steps or C.DISPLAY_SKIPPED_HOSTS else [f"\n{title}:" if title else ""]
-    if shown[:1] == [""] == heading:  # the box begins with an empty line of its own
+    if shown[:1] == [""] == heading:  # the summary box begins with its own empty line
         heading = []
     for line in [*heading, *shown] if shown else ():
         display.display(spell_playbooks(line))
 
 
 def detail(lines: Iterable[str], title: str) -> None:
-    """What the callback steps says in the sentence of the task's result."""
+    """Show lines that the callback ``steps`` does not need, since its sentence about the result says the same."""
     if not by_steps:
         show(lines, title)
 
 
 def census(targets: Sequence[ColumnCounts], *, whole: bool = False) -> None:
-    """The table of a census. One that is the same as the last one of this run is a line. The callback steps shows what
-    needs a look, or the ``whole`` table."""
+    """Show the table of a census, or one line if it is the same as the last one of this run. The callback ``steps``
+    shows only the rows that need attention, or the ``whole`` table."""
     table = list(step_lines.census(targets))
     if not table:
         return
@@ -63,7 +63,7 @@ def census(targets: Sequence[ColumnCounts], *, whole: bool = False) -> None:
 
 
 def format_census(targets: Iterable[ColumnCounts]) -> str:
-    """All values of a census in a line, by class."""
+    """One line with all values of a census by class."""
     classes: dict[str, int] = {}
     columns = 0
     for target in targets:

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The last line of a terminal, which moves while a step works."""
+"""An animated last line of the terminal while a step works."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 
-UNATTENDED = ("CI", "AWX_ISOLATED_DATA_DIR", "JENKINS_URL")  # what CI systems and ansible-runner (AWX) set
+UNATTENDED = ("CI", "AWX_ISOLATED_DATA_DIR", "JENKINS_URL")  # set by CI systems and ansible-runner (AWX)
 FRAMES = "|/-\\"
-PACE = 0.5  # seconds
+PACE = 0.5  # seconds between two frames
 
 
 def attended() -> bool:
-    """Whether a person sits in front of the terminal that standard output is."""
+    """Whether standard output is a terminal that a person is watching."""
     if any(os.environ.get(name) for name in UNATTENDED) or os.environ.get("TERM", "dumb") == "dumb":
         return False
     return sys.stdout.isatty()
 
 
 class MovingLine:
-    """Draws what ``text`` returns, in a thread, until it is closed. Other output goes through ``out_of_the_way``."""
+    """Draws what ``text`` returns, in a thread, until it is closed. Print other output inside ``out_of_the_way``."""
 
     def __init__(self, text: Callable[[], str]) -> None:
         self._text = text
@@ -34,7 +34,7 @@ class MovingLine:
         self._closed = threading.Event()
         self._drawn = False
         self._frames = itertools.cycle(FRAMES)
-        # Python handles signals in the main thread: this one must not be the thread that gets them.
+        # Python handles signals in the main thread: the new thread must not receive them.
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
         try:
             threading.Thread(target=self._move, daemon=True).start()
@@ -48,7 +48,7 @@ class MovingLine:
 
     @contextlib.contextmanager
     def out_of_the_way(self) -> Iterator[None]:
-        """While something else is printed."""
+        """Remove the line while something else is printed."""
         with self._lock:
             self._erase()
             yield
@@ -77,6 +77,6 @@ class MovingLine:
 
     @staticmethod
     def _write(text: str) -> None:
-        """Past Python's buffer, whose lock a task's process must not be forked with."""
+        """Write without Python's buffer: a task process must not be forked while its lock is held."""
         with contextlib.suppress(OSError):
             os.write(sys.stdout.fileno(), text.encode("utf-8", "replace"))

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How a playbook names its steps."""
+"""The names of the steps of a playbook."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ NUMBERED = re.compile(r"Step \d+/\d+: ")
 
 
 def step_of(task: Any) -> str:
-    """The step that a task belongs to: the task, import or block around it named "Step 3/8: ...".
+    """The step to which a task belongs: the task itself, or the import or block around it, named "Step 3/8: ...".
 
-    Without one, the outermost import of a role, by its name in the playbook; outside of roles, the task itself.
+    Otherwise the outermost import of a role, by its name in the playbook; outside of roles, the task itself.
     """
     line = list(_ancestry(task))
     numbered = (str(each.name) for each in line if NUMBERED.match(str(each.name)))

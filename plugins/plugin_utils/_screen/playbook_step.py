@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the tasks of one step said, in a sentence: what was seen or done, and on which host if they differ."""
+"""Collects what the tasks of a step reported, and forms one sentence of it, with host names if the hosts differ."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from typing import Any
 from .naming import NUMBERED
 
 COLLECTION = "tetech.key_rotation."
-SPEAKING = ("debug", "ansible.builtin.debug")  # of Ansible's own actions; "All assertions passed" says nothing
+SPEAKING = ("debug", "ansible.builtin.debug")  # of Ansible's own actions; "All assertions passed" is no news
 
 
 @dataclass
 class PlaybookStep:
-    """``said`` has what each host said, by task; ``failed`` are the hosts on which a task failed, ``ended``
-    has by host the message with which the playbook itself failed."""
+    """``said`` has what each host reported, by task. ``failed`` are the hosts on which a task failed. ``ended`` has by
+    host the message with which the playbook itself failed."""
 
     title: str
     begun: float = field(default_factory=time.monotonic)
@@ -33,7 +33,7 @@ class PlaybookStep:
         return bool(NUMBERED.match(self.title))
 
     def add(self, task: Any, host: str, result: Mapping[str, Any]) -> None:
-        """The result of a task that did not fail. One whose failure is evaluated later says nothing yet."""
+        """Add the result of a task that did not fail. One whose failure is evaluated later does not count yet."""
         ours = task.action.startswith(COLLECTION)
         self.changed = self.changed or bool(result.get("changed"))
         self.ran = self.ran or ours or self.changed
@@ -44,7 +44,7 @@ class PlaybookStep:
             self.said.setdefault(task._uuid, {})[host] = " ".join(message.split())
 
     def sentence(self) -> str:
-        """All of it; each message once."""
+        """All messages, each once."""
         told = (_format_messages(by_host, bool(self.failed - by_host.keys())) for by_host in self.said.values())
         return "; ".join(dict.fromkeys("; ".join(each) for each in told))
 
@@ -53,7 +53,7 @@ class PlaybookStep:
         return _format_messages(self.ended, False)
 
     def line(self) -> str:
-        """Its title, how long it took, and what was said."""
+        """The title of the step, how long it took, and its sentence."""
         sentence = self.sentence()
         return f"{self.title} ({self.took()}){': ' if sentence else ''}{sentence}"
 
@@ -62,7 +62,7 @@ class PlaybookStep:
 
 
 def _format_messages(by_host: Mapping[str, str], named: bool) -> list[str]:
-    """What the hosts said of one task: once if they agree, with names if they differ or if a host failed before."""
+    """The messages of one task: once if all hosts agree, with host names if they differ or if a host failed."""
     messages = dict.fromkeys(by_host[host] for host in sorted(by_host))
     if len(messages) == 1 and not named:
         return list(messages)
@@ -74,7 +74,7 @@ def _names(by_host: Mapping[str, str], message: str) -> str:
 
 
 def duration(seconds: float) -> str:
-    """A time for a person."""
+    """``3.2 s``, ``45 s``, ``2 min 5 s``."""
     if seconds < 9.95:
         return f"{seconds:.1f} s"
     if seconds < 119.5:

@@ -22,7 +22,7 @@ def _counted(result: Result) -> str:
 def _reencrypted(result: Result) -> str:
     count = sum(target["reencrypted"] for target in result["targets"])
     if not count:
-        return "no value was left under other keys"
+        return "no value was under other keys"
     return f"{counted(count, 'value')} re-encrypted in {result['work']['seconds']} s"
 
 
@@ -63,7 +63,7 @@ def _held(result: Result) -> str:
     return f"the application has version {result['key_id']}" if "holds" in result else ""
 
 
-# By action, and by its state where that makes a difference. What has a table of its own has no sentence.
+# By action, and by its state if that makes a difference. Results with a table of their own have no sentence.
 SENTENCES: dict[tuple[str, str], Sentence] = {
     ("application_health", ""): lambda result: "the application answers" if "answer" in result else "",
     ("application_reading", ""): _read,
@@ -95,7 +95,7 @@ DEFAULT_STATES = {"postgresql_backup": "present", "env_file": "present"}
 
 
 def sentence(action: str, state: str, result: Result) -> str:
-    """Empty if there is nothing to say, also because the result of a state has no such fields."""
+    """The sentence about a result. Empty if there is nothing to say, or if the result lacks the fields for it."""
     name = action.rsplit(".", 1)[-1]
     state = state or DEFAULT_STATES.get(name, "")
     say = SENTENCES.get((name, state)) or SENTENCES.get((name, ""))

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The stdout callback that shows a line for each step of a playbook, and every error whole and once."""
+"""The stdout callback that shows one line for each step of a playbook, and every error in full and once."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ from .naming import step_of
 from .playbook_step import PlaybookStep, duration
 
 WIDTH = 120  # at most
-BELOW = " " * 10  # what belongs to the step above
-FAIL = ("fail", "ansible.builtin.fail")  # of a playbook, which says what was shown or what follows from it
+BELOW = " " * 10  # in front of lines that belong to the step above
+FAIL = ("fail", "ansible.builtin.fail")  # the playbook's own end, after an error was shown
 NOT_SHOWN = "The playbook failed without a message."
 
 
 class StepCallback(CallbackBase):
-    """Every line that Ansible prints passes through ``_display_line``, so that none meets the line that moves."""
+    """Every line that Ansible prints passes through ``_display_line``, so that none collides with the moving line."""
 
     CALLBACK_VERSION = 2.0
     CALLBACK_TYPE = "stdout"
@@ -42,21 +42,21 @@ class StepCallback(CallbackBase):
         super().__init__()
         self._begun = time.monotonic()
         self._step: PlaybookStep | None = None
-        self._below: list[str] = []  # what the tasks of the step showed
-        self._note = ""  # how far its task is
-        self._failed: set[str] = set()  # the titles of the play's steps that failed, which are never shown as ok
-        self._items: dict[str, list[Mapping[str, Any]]] = {}  # of the loop, those that failed, by host
-        self._told: set[str] = set()  # the errors that were shown
+        self._below: list[str] = []  # lines that the tasks of the step showed
+        self._note = ""  # the progress of its task
+        self._failed: set[str] = set()  # titles of failed steps of the play, which are never shown as ok
+        self._items: dict[str, list[Mapping[str, Any]]] = {}  # the failed items of a loop, by host
+        self._told: set[str] = set()  # errors that were shown
         self._process = os.getpid()
         self._line: MovingLine | None = None
         self._print = self._display.display
 
     def v2_playbook_on_start(self, playbook: Any) -> None:
-        """From here on, the tasks' own lines come here."""
+        """From here on, the tasks' own lines pass through this callback."""
         lines.by_steps = True
         self._display.display = self._display_line
         self._line = MovingLine(self._moving) if attended() else None
-        atexit.register(self._close)  # Ctrl-C leaves no half line, and what was held back is shown
+        atexit.register(self._close)  # after Ctrl-C, no half line remains and pending lines are shown
 
     def v2_playbook_on_play_start(self, play: Any) -> None:
         self._end_step()
@@ -126,9 +126,9 @@ class StepCallback(CallbackBase):
         self._close()
 
     def _end_step(self) -> None:
-        """The line of the step, and below it what its tasks showed. One in which nothing was to do has none.
+        """Show the line of the step, and below it what its tasks showed. A step with nothing to do has no line.
 
-        A step that failed has its line already: what other tasks and hosts did is below it.
+        A failed step already has its line: what other tasks and hosts did appears below it.
         """
         step, self._step, self._note = self._step, None, ""
         if step and step.failed:
@@ -145,7 +145,7 @@ class StepCallback(CallbackBase):
                 self._tell(_wrapped("  FAILED  ", ending), C.COLOR_ERROR)
 
     def _fail(self, result: Any, found: Sequence[Mapping[str, Any]]) -> None:
-        """Where it failed, what its tasks showed, and each error."""
+        """Show where a task failed, what the tasks of its step showed, and each error."""
         host, task = result.host.get_name(), result.task
         step = self._step
         if step:
@@ -179,7 +179,7 @@ class StepCallback(CallbackBase):
         newline: bool = True,
         **options: Any,
     ) -> None:
-        """A line of Ansible or of a task. In the process of a task, it goes to ours."""
+        """Take a line of Ansible or of a task. A task process passes it on to the main process."""
         if os.getpid() != self._process or log_only:
             self._print(msg, color, stderr, screen_only, log_only, newline, **options)
         elif msg.startswith("\r"):
@@ -207,7 +207,8 @@ class StepCallback(CallbackBase):
                 self._print(line, color, *options, **more)
 
     def _moving(self) -> str:
-        """Nothing after Ctrl-C, at which Ansible gives up its handler: no moving line meets what it prints last."""
+        """The text of the moving line. Empty after Ctrl-C, which resets Ansible's signal handler: its last lines
+        follow."""
         step, interrupted = self._step, signal.getsignal(signal.SIGINT) == signal.SIG_DFL
         return f"{step.title} ({step.took()}): {self._note}" if step and not interrupted else ""
 
@@ -222,7 +223,7 @@ class StepCallback(CallbackBase):
 
 
 def _error(result: Mapping[str, Any]) -> Iterator[str]:
-    """An error of the catalogue in its parts; any other one as its message and what its program printed."""
+    """The parts of an error of the catalogue; for any other error its message and the output of its program."""
     error = result.get("error")
     if isinstance(error, Mapping) and error.get("code"):
         yield from _wrapped(f"{BELOW}{error['code']}  ", str(error.get("what", "")))
@@ -237,7 +238,7 @@ def _error(result: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _wrapped(begin: str, text: str) -> list[str]:
-    """Each line of the text by itself: an error with several findings is a list."""
+    """Wrap each line of the text separately: an error with several findings is a list."""
     width = min(WIDTH, shutil.get_terminal_size((WIDTH, 24)).columns)
     wrapped: list[str] = []
     for line in text.splitlines():

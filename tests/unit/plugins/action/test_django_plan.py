@@ -216,7 +216,7 @@ def test_a_place_that_cannot_be_written_is_told(make, path):
 def test_without_a_plan_the_application_is_taken_as_it_is_found(make, host, path):
     result = make("django_plan_info")
     assert (result["changed"], result.get("failed", False)) == (False, False)
-    assert "No plan was approved" in result["msg"]
+    assert "There is no plan" in result["msg"]
     assert host.asked == []
     assert not path.exists()
 

@@ -511,7 +511,7 @@ def test_a_version_that_something_needs_is_not_destroyed(
     aside = {"before_r1_app": [new_keys.key_id, old_keys.key_id]}
     kept = version("destroyed", "r2", check=check, key_id=old_keys.key_id, census={**census(), "kept_aside": aside})
     assert code(kept) == "E_VERSION_NEEDED"
-    assert "-e key_rotation_restore_alias=... where it is of another database" in kept["msg"]
+    assert "-e key_rotation_restore_alias=... for a database other than the default one" in kept["msg"]
     assert refusal(new_keys, census=census()) == "E_VERSION_NEEDED"
     assert refusal(old_keys, census={"key_ids": census()["key_ids"]}) == "E_OPTION"
     assert code(version("destroyed", "r2", check=check, census=census())) == "E_OPTION"

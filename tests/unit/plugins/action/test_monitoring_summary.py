@@ -30,7 +30,7 @@ def judged(run_action, capsys):
         ({"reached": {"unreachable": True, "msg": "no route"}}, "E_MONITOR_HOST: web cannot be reached (no route)"),
         (
             {"reached": {}, "look": {"unreachable": True, "msg": LOST}},
-            "E_MONITOR_HOST: web cannot be reached (it was lost in the middle of the look)",
+            "E_MONITOR_HOST: web cannot be reached (it was lost during the check)",
         ),
         (
             {"reached": {}, "failed": {"msg": "E_X: no.", "error": {"code": "E_X", "what": "no", "todo": "Mend."}}},
@@ -38,7 +38,7 @@ def judged(run_action, capsys):
         ),
         (
             {"reached": {}, "failed": {"msg": "no sudo", "error": {}}},
-            "E_MONITOR_HOST: web cannot be looked at (no sudo)",
+            "E_MONITOR_HOST: web cannot be checked (no sudo)",
         ),
         ({"reached": {}, "look": {"picture": BAD}}, "E_UNREADABLE: t.c:7"),
     ],

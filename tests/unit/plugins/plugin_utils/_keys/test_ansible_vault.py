@@ -36,7 +36,7 @@ def test_without_a_vault_password_one_is_made_at_the_first_write_and_said(
     with store.change() as history:
         history.adopt(old_keys)
     said = " ".join(capsys.readouterr().err.split())
-    assert "one was made in" in said
+    assert "one was created in" in said
     assert "Keep a copy elsewhere" in said
     assert made.read_text().strip() not in said
     assert len(made.read_text().strip()) == 64

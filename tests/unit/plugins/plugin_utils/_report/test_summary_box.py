@@ -67,9 +67,9 @@ def test_what_a_person_settled_is_not_among_the_values_and_is_readable_again_aft
     settled = [{"column": f"t.c{n}", "decision": "unreadable", "reason": "nobody needs it"} for n in range(9)]
     play.begun().prepared().switched(settlements=settled).proved().step("rotate", "done", versions=VERSIONS)
     decided = "may be unreadable now, which was accepted (nobody needs it)"
-    assert f"as a person decided: * t.c0 {decided} * t.c1 {decided}" in wide(play)
-    assert f"* t.c5 {decided} * 3 more, which the report lists" in wide(play)
-    assert "as a person decided" not in wide(rolled_back(play))
+    assert f"because a person decided so: * t.c0 {decided} * t.c1 {decided}" in wide(play)
+    assert f"* t.c5 {decided} * 3 more, listed in the report" in wide(play)
+    assert "because a person decided so" not in wide(rolled_back(play))
 
 
 def test_a_run_that_resumed_shows_what_it_did_itself(play):
