@@ -13,9 +13,6 @@ class ActionModule(HostAction):
     changes = False
     spec = APPLICATION_HEALTH
 
-    def ask(self, options: TaskArguments) -> TaskArguments:
-        return {name: value for name, value in options.items() if name != "record_dir"}
-
     def judge(self, options: TaskArguments, result: TaskResult) -> TaskResult:
         started = (self.variables.get("__maintenance_started") or {}).get("services")
         if started and "rotation_reencrypted" not in self.variables:  # in a rotation the message has more to say

@@ -18,9 +18,6 @@ class ActionModule(HostAction):
     changes = False
     spec = APPLICATION_LOG_INFO
 
-    def ask(self, options: TaskArguments) -> TaskArguments:
-        return {name: value for name, value in options.items() if name != "record_dir"}
-
     def judge(self, options: TaskArguments, result: TaskResult) -> TaskResult:
         found, host = result.get("logs", {}), self.variables.get("inventory_hostname")
         if found.get("errors"):

@@ -33,9 +33,8 @@ class ActionModule(HostAction):
                 advice="Create its keys first.",
             )
         current = history.stage("current")
-        asked = {name: value for name, value in options.items() if name not in ("store", "record_dir")}
         return {
-            **asked,
+            **self.host_options(options),
             "key_sets": {"current": dict(current.values)},
             "key_set_ids": {"current": current.key_id},
             "base": "current",

@@ -14,6 +14,8 @@ from ..plugin_utils._task_types import TaskArguments, TaskResult
 
 
 class ActionModule(RotationAction):
+    kept_here = ("record_dir",)
+
     def refuse_other_run(self, args: TaskArguments) -> None:
         if args.get("state") != "stopped":
             super().refuse_other_run(args)
@@ -23,7 +25,7 @@ class ActionModule(RotationAction):
         return f"{verb} {', '.join(result['services']) or 'no service'}"
 
     def act(self, args: TaskArguments) -> TaskResult:
-        asked = {name: value for name, value in args.items() if name != "record_dir"}
+        asked = self.host_options(args)
         half_way = self._half_way(args)
         if half_way:
             released = self.on_host("application_services", {**asked, "state": "released"})

@@ -13,13 +13,11 @@ from ..plugin_utils._task_types import TaskArguments, TaskResult
 
 class ActionModule(HostAction):
     changes = False
+    kept_here = ("record_dir",)
 
     def refuse_other_run(self, args: TaskArguments) -> None:
         if args.get("rotation_id") != BY_HAND:  # an emergency stop lists the sessions during any other run
             super().refuse_other_run(args)
-
-    def ask(self, options: TaskArguments) -> TaskArguments:
-        return {name: value for name, value in options.items() if name != "record_dir"}
 
     def judge(self, options: TaskArguments, result: TaskResult) -> TaskResult:
         what = "would wait for" if self._task.check_mode else "still connected:"

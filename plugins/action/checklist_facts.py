@@ -15,8 +15,7 @@ class ActionModule(HostAction):
     spec = CHECKLIST_FACTS
 
     def ask(self, options: TaskArguments) -> TaskArguments:
-        asked = {name: value for name, value in options.items() if name != "store"}
-        return {**asked, **self.store(options).load().for_host()}
+        return {**self.host_options(options), **self.store(options).load().for_host()}
 
     def judge(self, options: TaskArguments, result: TaskResult) -> TaskResult:
         times, facts = self.times, result.get("facts")

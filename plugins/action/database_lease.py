@@ -17,6 +17,8 @@ display = Display()
 
 
 class ActionModule(HostAction):
+    kept_here = ("record_dir",)
+
     def would(self, args: TaskArguments, result: TaskResult) -> str:
         return "let the application write again" if args["state"] == "fence_removed" else super().would(args, result)
 
@@ -29,7 +31,7 @@ class ActionModule(HostAction):
         return self._held_by_us(args)
 
     def _held_by_us(self, args: TaskArguments) -> TaskArguments:
-        asked = {name: value for name, value in args.items() if name != "record_dir"}
+        asked = self.host_options(args)
         holder = run_lease.describe_holder(str(args["rotation_id"]), os.getppid())  # ansible-playbook itself
         return {**asked, "holder": holder}
 

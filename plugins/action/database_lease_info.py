@@ -16,9 +16,6 @@ class ActionModule(HostAction):
     changes = False
     spec = DATABASE_LEASE_INFO
 
-    def ask(self, options: TaskArguments) -> TaskArguments:
-        return options
-
     def judge(self, options: TaskArguments, result: TaskResult) -> TaskResult:
         holder = result.pop("holder", None)
         if not holder or not run_lease.alive(holder):

@@ -21,11 +21,11 @@ if TYPE_CHECKING:
     from ..module_utils._engine.result_types import CensusOutcome
 
 display = Display()
-OURS = ("store", "record_dir", "rotation_id")  # what stays on the control node
 
 
 class ActionModule(HostAction):
     changes = False
+    kept_here = ("store", "record_dir", "rotation_id")
     shows_progress = True
 
     def ask(self, args: TaskArguments) -> TaskArguments:
@@ -38,7 +38,7 @@ class ActionModule(HostAction):
             args["recorded_columns"] = recorded_columns(history, self._records(args))
         known, stages = history.for_host(), args.get("stages")
         chosen = {stage: values for stage, values in known["key_sets"].items() if not stages or stage in stages}
-        asked = {name: value for name, value in args.items() if name not in OURS}
+        asked = self.host_options(args)
         return {**asked, **known, "key_sets": chosen}
 
     def judge(self, args: TaskArguments, result: TaskResult) -> TaskResult:

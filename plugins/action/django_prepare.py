@@ -20,7 +20,7 @@ class ActionModule(HostAction):
         history = self.store(args).load()
         destination = str(args["destination"])
         known = history.for_host()
-        asked = {name: value for name, value in args.items() if name not in ("store", "record_dir")}
+        asked = self.host_options(args)
         if not self._task.check_mode:
             history.stage(destination)  # E_STORE_STAGE before anything starts
             asked.update(run=self.run_name(), step=str(self._task._uuid))

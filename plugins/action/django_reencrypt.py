@@ -29,7 +29,7 @@ class ActionModule(HostAction):
         history = self.store(args).load()
         if args.get("outside") == "report":
             args["recorded_columns"] = recorded_columns(history, self._records(args))
-        asked = {name: value for name, value in args.items() if name not in ("store", "record_dir")}
+        asked = self.host_options(args)
         asked.update(history.for_host())
         if self._task.check_mode:
             return asked

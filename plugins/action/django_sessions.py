@@ -23,7 +23,7 @@ class ActionModule(HostAction):
         history = self.store(args).load()
         if args["state"] == "resigned" and history.last_change[0].is_compromised:
             raise SessionsCompromised(chosen="resign")
-        asked = {name: value for name, value in args.items() if name not in ("store", "record_dir")}
+        asked = self.host_options(args)
         before, after = (dict(version.values) for version in history.last_change)
         asked["key_sets"] = {"old": after, "new": before} if returns else {"old": before, "new": after}
         return {**asked, "run": self.run_name(), "step": str(self._task._uuid)}

@@ -18,18 +18,17 @@ from ..plugin_utils._report.monitoring_facts import Probe
 from ..plugin_utils._screen import lines
 from ..plugin_utils._task_types import TaskArguments, TaskResult
 
-OURS = ("store", "record_dir", "rotation_id", "hold_days", "cryptoperiod_days", "findings")  # not for the host
-
 
 class ActionModule(RotationAction):
     spec = MONITORING_PROBE
+    kept_here = ("store", "record_dir", "rotation_id", "hold_days", "cryptoperiod_days", "findings")
 
     def act(self, options: TaskArguments) -> TaskResult:
         history = self.store(options).load()
         facts = monitoring_facts.facts(history, self._probe(options), self.variables)
         result = self._picture(
             {
-                **{name: value for name, value in options.items() if name not in OURS},
+                **self.host_options(options),
                 **history.for_host(),
                 "rotation": facts,
                 "expected": facts.get("key_id"),

@@ -4,11 +4,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from ..module_utils._stores.history import History
 from ..plugin_utils._host_action import HostAction
-from ..plugin_utils._keys.ansible_vault import read_identity
 from ..plugin_utils._report import restore_lines, step_lines
 from ..plugin_utils._screen import lines
 from ..plugin_utils._task_types import TaskArguments, TaskResult
@@ -25,33 +21,30 @@ ANOTHER = (
     "max_age",
     "backup_dir",
 )
-OURS = ("store", "record_dir", "identity_file")  # what stays on the control node
 
 
 class ActionModule(HostAction):
+    kept_here = ("store", "record_dir", "identity_file")
+    shows_progress = True
+
     def would(self, args: TaskArguments, result: TaskResult) -> str:
         if args.get("state") == "cleared":
             return f"drop {', '.join(result['dropped'])}"
         paths = ", ".join(dump["path"] for dump in result["dumps"] if dump["changed"])
         return f"{'dump' if args.get('engine', 'pg_dump') == 'pg_dump' else 'back up'} the database into {paths}"
 
-    shows_progress = True
-
     def ask(self, args: TaskArguments) -> TaskArguments:
-        asked = {name: value for name, value in args.items() if name not in OURS}
         if args.get("state") == "cleared":  # clearing needs no key
-            return asked
-        history = self.store(args).load()
+            return self.host_options(args)
         if args.get("engine", "pg_dump") != "pg_dump":
-            return self._by_another(args, history)
-        asked.update(history.for_host())
-        asked["identity"] = read_identity(args.get("identity_file"), self._loader)
+            return self._by_another(args)
+        asked = self.options_for_backup(args)
         return asked if self._task.check_mode else {**asked, "run": self.run_name()}
 
-    def _by_another(self, args: TaskArguments, history: History) -> dict[str, Any]:
+    def _by_another(self, args: TaskArguments) -> TaskArguments:
         """pgBackRest and snapshots need no keys, and get only key IDs."""
         asked = {name: args[name] for name in ANOTHER if name in args}
-        kept = [version.key_id for version in history.versions if not version.destroyed]
+        kept = [version.key_id for version in self.store(args).load().versions if not version.destroyed]
         return {**asked, "key_ids": sorted({*(args.get("key_ids") or ()), *kept})}
 
     def judge(self, args: TaskArguments, result: TaskResult) -> TaskResult:

@@ -12,9 +12,7 @@ from ..plugin_utils._task_types import TaskArguments, TaskResult
 
 class ActionModule(HostAction):
     changes = False
-
-    def ask(self, options: TaskArguments) -> TaskArguments:
-        return options
+    kept_here = ()
 
     def judge(self, options: TaskArguments, result: TaskResult) -> TaskResult:
         lines.detail(step_lines.kept_backups(result.get("backups", [])), "Retained backups")

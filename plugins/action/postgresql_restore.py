@@ -6,17 +6,16 @@ from __future__ import annotations
 
 from ..module_utils._record.writer import Record
 from ..plugin_utils._action import RotationAction
-from ..plugin_utils._keys.ansible_vault import read_identity
 from ..plugin_utils._report import restore_lines
 from ..plugin_utils._rotation_record.record_signing import follows, goes_on_here, refuse_changed
 from ..plugin_utils._rotation_record.recorded_restores import refuse_unknown_restore
 from ..plugin_utils._screen import lines
 from ..plugin_utils._task_types import TaskArguments, TaskResult
 
-OURS = ("store", "record_dir", "identity_file", "recorded_in")  # what stays on the control node
-
 
 class ActionModule(RotationAction):
+    kept_here = ("store", "record_dir", "identity_file", "recorded_in")
+
     def _validated(self, args: TaskArguments) -> TaskArguments:
         options = super()._validated(args)
         if options.get("state") == "dropped":
@@ -44,11 +43,7 @@ class ActionModule(RotationAction):
         return f"replace the database in use with the backup of {result['backup']['snapshot']['time']}"
 
     def act(self, args: TaskArguments) -> TaskResult:
-        history = self.store(args).load()
-        asked = {name: value for name, value in args.items() if name not in OURS}
-        asked.update(history.for_host())
-        asked["identity"] = read_identity(args.get("identity_file"), self._loader)
-        result = self.watched("postgresql_restore", asked)
+        result = self.watched("postgresql_restore", self.options_for_backup(args))
         told = restore_lines.dropped if args.get("state") == "dropped" else restore_lines.format_restore
         lines.show(told(result) if not (self._task.check_mode and result.get("dropped")) else (), "Restore")
         return result

@@ -5,18 +5,14 @@
 from __future__ import annotations
 
 from ..plugin_utils._host_action import HostAction
-from ..plugin_utils._keys.ansible_vault import read_identity
 from ..plugin_utils._task_types import TaskArguments
-
-OURS = ("store", "identity_file")  # what stays on the control node
 
 
 class ActionModule(HostAction):
+    kept_here = ("store", "identity_file")
     recorded = False  # this check belongs to no rotation yet
     changes = False
     shows_progress = True
 
     def ask(self, args: TaskArguments) -> TaskArguments:
-        asked = {name: value for name, value in args.items() if name not in OURS}
-        asked.update(self.store(args).load().for_host())
-        return {**asked, "identity": read_identity(args.get("identity_file"), self._loader)}
+        return self.options_for_backup(args)

@@ -26,6 +26,7 @@ LEFT = {
 
 
 class ActionModule(HostAction):
+    kept_here = ("store", "record_dir", "key_id")
     _removable: Mapping[str, Mapping[str, str]] = {}  # the keys to remove: value to key ID of the version and name
 
     def would(self, args: TaskArguments, result: TaskResult) -> str:
@@ -63,13 +64,11 @@ class ActionModule(HostAction):
         # Also older ones that were never retired: no later command would name them.
         return [asked, *(version for version in older if version.key_id not in history.stages.values())]
 
-    @staticmethod
-    def _asked(args: TaskArguments, **values: Sequence[str]) -> TaskArguments | Answered:
+    def _asked(self, args: TaskArguments, **values: Sequence[str]) -> TaskArguments | Answered:
         """The options of the module, with these values."""
         if not any(values.values()):
             return Answered({"changed": False})
-        asked = {option: value for option, value in args.items() if option not in ("store", "record_dir", "key_id")}
-        return {**asked, "values": values}
+        return {**self.host_options(args), "values": values}
 
     def judge(self, args: TaskArguments, result: TaskResult) -> TaskResult:
         left = result.get("fallbacks", {})

@@ -7,7 +7,7 @@ from __future__ import annotations
 import abc
 import contextlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import ClassVar
 
 from ansible.errors import AnsibleConnectionFailure, AnsibleError
@@ -31,6 +31,7 @@ from ._failed_runs import error_parts, exit_code, next_command, unreachable_host
 from ._failed_runs.interrupted_rotation import is_interrupted
 from ._host_caller import COLLECTION, HostCaller
 from ._keys import listed_keys
+from ._keys.ansible_vault import read_identity
 from ._keys.configured_store import LOOKUP, open_store
 from ._record_entry import RecordEntry
 from ._screen import lines
@@ -52,6 +53,7 @@ class RotationAction(HostCaller, abc.ABC):
     _VALID_ARGS: frozenset[str] = frozenset()
     spec: ClassVar[Spec] = {}  # of the task's arguments, where not the host's side alone has one
     recorded = True  # whether the act goes into the record, where the task names a rotation
+    kept_here: ClassVar[Sequence[str]] = ("store", "record_dir")  # options that the host does not get
     took: float = 0.0  # seconds of its own in a process that it shared with others
     _entry: RecordEntry | None = None
 
@@ -95,6 +97,16 @@ class RotationAction(HostCaller, abc.ABC):
     @abc.abstractmethod
     def act(self, args: TaskArguments) -> TaskResult:
         """The work; the result. ``args`` are the task's, as the ``spec`` has them."""
+
+    def host_options(self, options: TaskArguments) -> TaskArguments:
+        """The options without those that stay on the control node."""
+        return {name: value for name, value in options.items() if name not in self.kept_here}
+
+    def options_for_backup(self, options: TaskArguments) -> TaskArguments:
+        """The same for a module that opens a backup: with the key sets of the store, and the age identity."""
+        keys = self.store(options).load().for_host()
+        identity = read_identity(options.get("identity_file"), self._loader)
+        return {**self.host_options(options), **keys, "identity": identity}
 
     def _validated(self, args: TaskArguments) -> TaskArguments:
         """The task's arguments for ``act``. Raises E_OPTION; for what only the host's side knows, that does."""

@@ -33,9 +33,9 @@ class HostAction(RotationAction, abc.ABC):
     judged_here: bool = False  # whether ``judge`` may fail where the module did not
     listed: Sequence[Mapping[str, Any]] = ()  # all rows of the findings that the host returned
 
-    @abc.abstractmethod
     def ask(self, options: TaskArguments) -> TaskArguments | Answered:
         """The options of the module."""
+        return self.host_options(options)
 
     def judge(self, options: TaskArguments, result: TaskResult) -> TaskResult:
         """The result of the task, from that of the module."""

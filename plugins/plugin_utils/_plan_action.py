@@ -15,20 +15,17 @@ from ._plans import plan_file
 from ._plans.plan_file import Plan
 from ._task_types import TaskArguments, TaskResult
 
-# What the host has no use for.
-OURS = ("store", "path", "require_approval", "environment", "recorded_keys", "former_keys")
-
 
 class PlanAction(HostAction, abc.ABC):
     changes = False
     judged_here = True
     shows_progress = True
+    kept_here = ("store", "path", "require_approval", "environment", "recorded_keys", "former_keys")
 
     def ask(self, args: TaskArguments) -> TaskArguments | Answered:
-        asked = {name: value for name, value in args.items() if name not in OURS}
         history = self.store(args).load()
         listed_keys.refuse_unlisted(history, self._listed(args), args.get("former_keys") or ())
-        return {**asked, **history.for_host()}
+        return {**self.host_options(args), **history.for_host()}
 
     def judge(self, args: TaskArguments, result: TaskResult) -> TaskResult:
         if result.get("failed"):

@@ -20,12 +20,22 @@ if TYPE_CHECKING:
 
 def census(targets: Sequence[ColumnCounts]) -> Iterator[str]:
     """One line per target: how many values are of which class."""
-    names = [f"{target['table']}.{target['column']}" for target in targets]
-    width = max(map(len, names), default=0)
-    for name, target in zip(names, targets):
-        classes = with_unchanged(target)
-        counts = ", ".join(f"{count:,} {found}" for found, count in sorted(classes.items(), key=lambda item: -item[1]))
-        yield f"  {name:<{width}}  {counted(target['rows'], 'row'):>14}: {counts or 'none'}"
+    return _by_column([(target, f": {format_classes(with_unchanged(target))}") for target in targets])
+
+
+def format_classes(classes: Mapping[str, int]) -> str:
+    """Counts by class, the largest first."""
+    return (
+        ", ".join(f"{count:,} {name}" for name, count in sorted(classes.items(), key=lambda item: -item[1])) or "none"
+    )
+
+
+def _by_column(columns: Sequence[tuple[Mapping[str, Any], str]]) -> Iterator[str]:
+    """One line per column, with its name and number of rows in front of the text."""
+    named = [(f"{column['table']}.{column['column']}", column["rows"], text) for column, text in columns]
+    width = max((len(name) for name, _, _ in named), default=0)
+    for name, rows, text in named:
+        yield f"  {name:<{width}}  {counted(rows, 'row'):>14}{text}"
 
 
 def with_unchanged(target: ColumnCounts) -> dict[str, int]:
@@ -37,11 +47,7 @@ def with_unchanged(target: ColumnCounts) -> dict[str, int]:
 def reencrypted(result: Mapping[str, Any]) -> Iterator[str]:
     """One line per target with how many values were re-encrypted, then how long it took."""
     targets = [target for target in result.get("targets", []) if target["reencrypted"]] if result.get("work") else []
-    names = [f"{target['table']}.{target['column']}" for target in targets]
-    width = max(map(len, names), default=0)
-    for name, target in zip(names, targets):
-        done = counted(target["reencrypted"], "value")
-        yield f"  {name:<{width}}  {counted(target['rows'], 'row'):>14}: {done} re-encrypted"
+    yield from _by_column([(target, f": {counted(target['reencrypted'], 'value')} re-encrypted") for target in targets])
     if result.get("work") and not targets:
         yield "  no value was under other keys"
     elif targets:
@@ -59,10 +65,7 @@ def reencrypted(result: Mapping[str, Any]) -> Iterator[str]:
 
 def prepared(result: PreparationResult) -> Iterator[str]:
     """One line per column with how many rows are prepared, then the tables that are not, and why."""
-    names = [f"{column['table']}.{column['column']}" for column in result.get("columns", [])]
-    width = max(map(len, names), default=0)
-    for name, column in zip(names, result.get("columns", [])):
-        yield f"  {name:<{width}}  {counted(column['rows'], 'row'):>14} prepared"
+    yield from _by_column([(column, " prepared") for column in result.get("columns", [])])
     for table, why in result.get("excluded", {}).items():
         yield f"  {table}: not prepared, since {why}"
     yield f"  {result['seconds']} s while the application serves, {counted(result['rows'], 'row')} prepared by this run"

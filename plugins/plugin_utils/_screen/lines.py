@@ -71,8 +71,8 @@ def format_census(targets: Iterable[ColumnCounts]) -> str:
         for name, count in step_lines.with_unchanged(target).items():
             if count and name != "empty":
                 classes[name] = classes.get(name, 0) + count
-    found = ", ".join(f"{count:,} {name}" for name, count in sorted(classes.items(), key=lambda each: -each[1]))
-    return f"{counted(sum(classes.values()), 'value')} in {counted(columns, 'column')}: {found or 'none'}"
+    total = f"{counted(sum(classes.values()), 'value')} in {counted(columns, 'column')}"
+    return f"{total}: {step_lines.format_classes(classes)}"
 
 
 def _unexpected(target: ColumnCounts) -> bool:
