@@ -18,7 +18,6 @@ from typing import Any
 
 import pytest
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine import plan
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.application import django_project
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto import schemes
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.key_set import KeySet
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.keyring import (
@@ -756,21 +755,6 @@ def test_an_encrypted_field_in_a_database_of_another_kind_stops_once_it_has_a_va
     assert out_of_reach.in_other_databases(settled) == []
     assert out_of_reach.places_of_other_kinds() == {found.column}
     connections["legacy"].close()
-
-
-def test_two_aliases_that_spell_one_server_in_two_ways_are_one_database(
-    django: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The folder of a socket, with a slash after it and without."""
-    from django.db import connections
-
-    own = connections["default"].settings_dict
-    spellings = {"same": {"HOST": f"{own['HOST']}/"}, "apart": {"NAME": "postgres"}, "gone": {"HOST": "/nowhere"}}
-    for alias, spelled in spellings.items():
-        monkeypatch.setitem(connections.settings, alias, {**own, **spelled})
-    monkeypatch.setattr("django.conf.settings.DATABASES", connections.settings)
-    assert django_project.aliases() == ["default", "apart", "gone"]
-    assert django_project.same_database("same") == ["default", "same"]
 
 
 def test_a_materialized_view_keeps_old_tokens_and_is_named(database: Database, keyring: Keyring) -> None:

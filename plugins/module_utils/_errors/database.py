@@ -25,7 +25,7 @@ class DatabasePasswordRefused(RotationError):
     alias: str
     place: str
     role: str
-    problem = "PostgreSQL for DATABASES[{alias}] at {place} does not accept the password of role {role}"
+    problem = "PostgreSQL for DATABASES[{alias}] at {place} does not accept the password of {role}"
     remedy = "Correct the password with which the application connects. Then run the same command again."
 
 

@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import importlib.metadata
 import io
 import logging
@@ -28,8 +27,6 @@ from ..postgres.connection import APPLICATION_NAME
 from .process_environment import ProcessEnvironment, credential_path
 
 _SETTINGS = re.compile(r"""DJANGO_SETTINGS_MODULE['"]\s*(?:,|\]\s*=)\s*['"](?P<module>[\w.]+)['"]""")
-
-_IDENTITY = "SELECT oid, pg_postmaster_start_time() FROM pg_database WHERE datname = current_database()"
 
 _started: dict[tuple[str, str | None], ApplicationStart | DjangoSetup] = {}  # or why it does not
 _prepared: dict[tuple[str, str | None], ApplicationStart] = {}  # what was seen so far
@@ -313,17 +310,18 @@ def _feeds_of_mapping(
 
 
 def aliases() -> list[str]:
-    """The PostgreSQL databases of the application, each once; an alias that leads to another's database is left out."""
-    from django.conf import settings
+    """The PostgreSQL databases of the application, each once; an alias that leads to another's database is left out.
+
+    A replica is a database of its own here: who writes leaves it out (``Database.is_replica``).
+    """
     from django.db import connections
 
-    places: dict[tuple[str, ...], str] = {}
-    for alias in settings.DATABASES:
-        if connections[alias].vendor == "postgresql":
-            places.setdefault(_place_of(alias), alias)
-    if not places:
+    from . import database_aliases
+
+    found = database_aliases.postgresql_aliases()
+    if not found:
         raise DatabaseNotPostgresql(alias="default", vendor=connections["default"].vendor)
-    return list(places.values())
+    return [alias for alias in found if database_aliases.same_place(alias)[0] == alias]
 
 
 def load_backends() -> None:
@@ -392,43 +390,9 @@ def let_go() -> None:
 
 def same_database(alias: str) -> list[str]:
     """Every alias that leads to the database of this one: models may be routed to any of them."""
-    from django.conf import settings
+    from . import database_aliases
 
-    return [other for other in settings.DATABASES if _place_of(other) == _place_of(alias)]
-
-
-def _place_of(alias: str) -> tuple[str, ...]:
-    """The database that an alias leads to: as it is spelled, or as its server says if another alias has the same name
-    at a host or port that may be the same one in another spelling."""
-    from django.conf import settings
-
-    spelled = _spelled(alias)
-    others = [other for other in map(_spelled, settings.DATABASES) if other[-1] == spelled[-1] and other != spelled]
-    return (_identity(alias, spelled) or spelled) if others else spelled
-
-
-def _spelled(alias: str) -> tuple[str, ...]:
-    from django.db import connections
-
-    described = connections[alias].settings_dict
-    return tuple(str(described[name]) for name in ("HOST", "PORT", "NAME"))
-
-
-@functools.lru_cache
-def _identity(alias: str, spelled: tuple[str, ...]) -> tuple[str, ...]:
-    """What no other database has; nothing if it does not answer, which whoever works on it says. As it is ``spelled``,
-    it is asked once."""
-    from django.db import connections
-
-    with contextlib.suppress(Exception):
-        own = connections[alias].copy()
-        try:
-            with own.cursor() as cursor:
-                cursor.execute(_IDENTITY)
-                return tuple(map(str, cursor.fetchone()))
-        finally:
-            own.close()
-    return ()
+    return database_aliases.same_place(alias)
 
 
 def versions() -> dict[str, str]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import os
 import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -122,6 +123,24 @@ SEE_ROW = (
 )
 Direct = Mapping[str, Union[str, int]]  # parameters of libpq for the server itself, past a pooler
 NOWHERE: Direct = {}
+# The parameters of libpq that say where a database is, with the variables that stand for them (libpq, "Environment
+# Variables").
+PLACE = {
+    "service": "PGSERVICE",
+    "servicefile": "PGSERVICEFILE",
+    "host": "PGHOST",
+    "hostaddr": "PGHOSTADDR",
+    "port": "PGPORT",
+    "dbname": "PGDATABASE",
+    "target_session_attrs": "PGTARGETSESSIONATTRS",
+}
+_SHOWN = ("host", "hostaddr", "port", "dbname")
+# Parameters of the application's own that belong to another place or role than the one that ``Direct`` names.
+_REPLACED = {
+    "service": ("host", "hostaddr", "port", "user", "password"),
+    "host": ("hostaddr",),
+    "user": ("password",),
+}
 
 
 class Yielded(Exception):
@@ -185,7 +204,7 @@ def _format_names(error: Any) -> str:
     return f" ({', '.join(found)})" if found else ""
 
 
-def _unpooled(wrapper: Any) -> Any:
+def unpooled(wrapper: Any) -> Any:
     """Django's connection without its own pool (Django 5.1), which gives any connection that it has, whatever is asked
     for: another database, or another server, would be the application's own."""
     if not wrapper.settings_dict["OPTIONS"].get("pool"):
@@ -195,14 +214,24 @@ def _unpooled(wrapper: Any) -> Any:
     return alone
 
 
-def _of_django(connection: Any, direct: Direct) -> dict[str, Any]:
-    """The application's own parameters, without those that belong to another role or service than ``direct`` names."""
-    others = {"service": ("host", "port", "user", "password"), "user": ("password",)}
-    without = {name for given, names in others.items() if direct.get(given) for name in names}
-    given = connection.get_connection_params()
-    if "database" in given:  # as psycopg2 calls it, and Django before 4.1 with it
-        given["dbname"] = given.pop("database")
-    return {name: value for name, value in given.items() if name not in without}
+def connection_parameters(wrapper: Any, direct: Direct = NOWHERE) -> dict[str, Any]:
+    """What Django connects with, or what leads to the ``direct`` place."""
+    without = {name for given, names in _REPLACED.items() if direct.get(given) for name in names}
+    own = wrapper.get_connection_params()
+    if "database" in own:  # as psycopg2 calls it, and Django before 4.1 with it
+        own["dbname"] = own.pop("database")
+    kept = {name: value for name, value in own.items() if name not in without}
+    return {**kept, **{name: value for name, value in direct.items() if value}}
+
+
+def format_place(parameters: Mapping[str, Any]) -> str:
+    """The place for a person. What a service says is in a file of libpq; what is given with it counts more."""
+    given = {name: parameters.get(name) or os.environ.get(variable) for name, variable in PLACE.items()}
+    if given["service"]:
+        more = [f"{name}={parameters[name]}" for name in _SHOWN if parameters.get(name)]
+        return f"the server of service {given['service']}" + (f" ({', '.join(more)})" if more else "")
+    host = given["host"] or given["hostaddr"] or "the local socket"
+    return f"{host}:{given['port'] or 5432}/{given['dbname'] or ''}"
 
 
 class Patience:
@@ -235,21 +264,18 @@ class Database:
         self._label = label
         self._run: tuple[str, str] | None = None
         self._yields = False
-        self._django = _unpooled(connections[alias])
+        self._django = unpooled(connections[alias])
         if self._django.vendor != "postgresql":
             raise DatabaseNotPostgresql(alias=alias, vendor=self._django.vendor)
         self._errors = self._django.Database.Error
-        settings = self._django.settings_dict
-        host, port = (direct.get(name.lower()) or settings[name] for name in ("HOST", "PORT"))
-        name = direct.get("dbname") or settings["NAME"]
-        where = f"{host or 'the local socket'}:{port or 5432}/{name}"
-        given = {name: value for name, value in direct.items() if value}
-        params = {**CLIENT_KEEPALIVE, **_of_django(self._django, direct), **given}
+        params = {**CLIENT_KEEPALIVE, **connection_parameters(self._django, direct)}
+        where = format_place(params)
         try:
             self._raw = self._django.get_new_connection(params)
         except self._errors as exc:  # of a failed connection libpq has no SQLSTATE, only words in the server's language
             if _PASSWORD.search(str(exc)):
-                role = str(direct.get("user") or settings["USER"])
+                user = params.get("user") or os.environ.get("PGUSER")
+                role = f"role {user}" if user else "its role"
                 raise DatabasePasswordRefused(alias=alias, place=where, role=role) from None
             raise DatabaseConnectFailed(alias=alias, place=where, error=type(exc).__name__) from None
         self._raw.autocommit = True

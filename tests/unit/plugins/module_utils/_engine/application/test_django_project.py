@@ -142,9 +142,15 @@ def test_what_a_version_feeds_counts_more_than_what_the_env_file_feeds(applicati
     assert django_project.feeds(request.running) == {"FIELD_KEYS": ["B"]}
 
 
-def database(vendor: str = "postgresql", **place: Any) -> Any:
-    described = {"HOST": "db", "PORT": "", "NAME": "orders", "TEST": {"MIRROR": None}, **place}
-    return SimpleNamespace(vendor=vendor, settings_dict=described)
+def database(vendor: str = "postgresql", **options: Any) -> Any:
+    """One whose server does not answer."""
+    parameters = {"dbname": "orders", "host": "db", **options}
+    return SimpleNamespace(vendor=vendor, get_connection_params=lambda: parameters)
+
+
+def by_service(name: str, **options: Any) -> Any:
+    """As Django's documentation has it: neither HOST nor NAME."""
+    return SimpleNamespace(vendor="postgresql", get_connection_params=lambda: {"service": name, **options})
 
 
 @pytest.fixture
@@ -162,12 +168,28 @@ def databases(monkeypatch):
     ("connections", "aliases"),
     [
         ({"default": database()}, ["default"]),
-        ({"default": database(), "reports": database(NAME="reports")}, ["default", "reports"]),
+        ({"default": database(), "reports": database(dbname="reports")}, ["default", "reports"]),
         ({"default": database(), "other": database()}, ["default"]),
-        ({"default": database(), "other": database(PORT=5433)}, ["default", "other"]),
+        ({"default": database(), "other": database(port=5433)}, ["default", "other"]),
+        ({"default": database(), "other": database(hostaddr="192.0.2.1")}, ["default", "other"]),
+        ({"default": by_service("main"), "vault": by_service("vault")}, ["default", "vault"]),
+        ({"default": by_service("main"), "vault": by_service("main", dbname="vault")}, ["default", "vault"]),
+        ({"default": by_service("main", user="a"), "vault": by_service("main", user="b")}, ["default", "vault"]),
+        ({"default": by_service("main"), "other": by_service("main")}, ["default"]),
         ({"default": database("sqlite"), "orders": database()}, ["orders"]),
     ],
-    ids=["one", "two", "one by two names", "two servers", "not all of PostgreSQL"],
+    ids=[
+        "one",
+        "two",
+        "one by two names",
+        "two servers",
+        "two addresses",
+        "two services",
+        "two databases by one service",
+        "named as their roles",
+        "one service by two names",
+        "not all of PostgreSQL",
+    ],
 )
 def test_each_postgresql_database_is_named_once(databases, connections, aliases):
     databases(**connections)

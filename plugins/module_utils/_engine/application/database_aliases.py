@@ -1,0 +1,72 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which aliases of Django's DATABASES lead to one PostgreSQL database.
+
+A database is named in many ways: HOST, PORT and NAME, a service of libpq, OPTIONS, the environment. What its server
+says is the same for all of them. Spellings are compared only if a server does not answer.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+
+from ..postgres.connection import PLACE, connection_parameters, unpooled
+
+# Replicas and copies of a cluster have its system identifier, but no two servers were started at the same microsecond.
+_IDENTITY = (
+    "SELECT oid::text, extract(epoch FROM pg_postmaster_start_time())::text FROM pg_database"
+    " WHERE datname = current_database()"
+)
+
+
+def same_place(alias: str) -> list[str]:
+    """Every alias that leads to the same database, in the order of DATABASES. It is one alone for another vendor's."""
+    postgresql = postgresql_aliases()
+    if alias not in postgresql:
+        return [alias]
+    places = _places(postgresql)
+    return [other for other in postgresql if places[other] == places[alias]]
+
+
+def postgresql_aliases() -> list[str]:
+    """Those of DATABASES with an engine for PostgreSQL."""
+    from django.conf import settings
+    from django.db import connections
+
+    return [alias for alias in settings.DATABASES if connections[alias].vendor == "postgresql"]
+
+
+def _places(aliases: list[str]) -> dict[str, tuple[str, ...]]:
+    """Of each alias what no other database has: the word of its server, if there are several aliases. Of a server that
+    does not answer to one, as to a role without its password, the word that it gives to another with its spelling."""
+    spelled = {alias: _spell(alias) for alias in aliases}
+    if len(aliases) == 1:
+        return spelled
+    answers = {alias: _ask(alias, spelled[alias]) for alias in aliases}
+    by_spelling = {spelled[alias]: answers[alias] for alias in aliases if answers[alias]}
+    return {alias: answers[alias] or by_spelling.get(spelled[alias]) or spelled[alias] for alias in aliases}
+
+
+def _spell(alias: str) -> tuple[str, ...]:
+    from django.db import connections
+
+    parameters = connection_parameters(connections[alias])
+    # Without a name it is the database that is named as the role.
+    names = PLACE if parameters.get("dbname") else (*PLACE, "user")
+    return tuple(str(parameters.get(name) or "") for name in names)
+
+
+@functools.lru_cache
+def _ask(alias: str, spelled: tuple[str, ...]) -> tuple[str, ...]:
+    """What the server says; nothing if it does not answer, which whoever works on it says. As it is ``spelled``, it is
+    asked once."""
+    from django.db import connections
+
+    with contextlib.suppress(Exception):
+        wrapper = unpooled(connections[alias])
+        connection = wrapper.get_new_connection(connection_parameters(wrapper))
+        with contextlib.closing(connection), connection.cursor() as cursor:
+            cursor.execute(_IDENTITY)
+            return tuple(cursor.fetchone())
+    return ()

@@ -1,0 +1,116 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Several aliases of DATABASES: each database is rotated, once, by whatever its aliases name it."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine import rotation
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.application import django_project
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres.connection import Database
+from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import RotationError
+
+from .servers import postgresql, replica_of
+
+
+@pytest.fixture
+def place_databases(
+    django: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Iterator[Callable[[dict[str, dict[str, Any]]], None]]:
+    """Aliases next to ``default``, each with what it has of its own. The services are ``engine``, the database of
+    ``default``, and ``apart``, another one on its server."""
+    from django.db import connections
+
+    own = connections["default"].settings_dict
+    names = {"engine": own["NAME"], "apart": "postgres"}
+    services = [f"[{service}]\nhost={own['HOST']}\nuser=postgres\ndbname={name}\n" for service, name in names.items()]
+    (tmp_path / "services").write_text("\n".join(services))
+    monkeypatch.setenv("PGSERVICEFILE", str(tmp_path / "services"))
+    placed: list[str] = []
+
+    def place(aliases: dict[str, dict[str, Any]]) -> None:
+        settings = {alias: {**own, **described} for alias, described in aliases.items()}
+        for alias, described in settings.items():
+            monkeypatch.setitem(connections.settings, alias, described)
+        monkeypatch.setattr("django.conf.settings.DATABASES", {"default": own, **settings})
+        placed.extend(settings)
+
+    yield place
+    for alias in placed:
+        with contextlib.suppress(AttributeError):  # nobody has used it
+            del connections[alias]
+
+
+def by_service(name: str, **more: str) -> dict[str, Any]:
+    """As Django's documentation has it: neither HOST nor NAME."""
+    return {"HOST": "", "NAME": "", "USER": "", "OPTIONS": {"service": name, **more}}
+
+
+def test_two_aliases_that_spell_one_server_in_two_ways_are_one_database(django: Any, place_databases: Any) -> None:
+    """The folder of a socket, with a slash after it and without."""
+    from django.db import connections
+
+    folder = connections["default"].settings_dict["HOST"]
+    place_databases({"same": {"HOST": f"{folder}/"}, "apart": {"NAME": "postgres"}, "gone": {"HOST": "/nowhere"}})
+    assert django_project.aliases() == ["default", "apart", "gone"]
+    assert django_project.same_database("same") == ["default", "same"]
+
+
+def test_two_databases_of_two_services_are_two(django: Any, place_databases: Any) -> None:
+    place_databases({"main": by_service("engine"), "vault": by_service("apart")})
+    assert django_project.aliases() == ["default", "vault"]
+    assert django_project.same_database("vault") == ["vault"]
+
+
+def test_a_database_by_its_name_and_by_a_service_is_one(django: Any, place_databases: Any) -> None:
+    """Whatever gives its name: a service, or one of the OPTIONS."""
+    from django.db import connections
+
+    own = connections["default"].settings_dict
+    by_options = {"HOST": "", "NAME": "other", "OPTIONS": {"host": own["HOST"], "dbname": own["NAME"], "port": "5432"}}
+    place_databases({"reports": by_service("engine"), "options": by_options})
+    assert django_project.aliases() == ["default"]
+    assert django_project.same_database("reports") == ["default", "reports", "options"]
+
+
+def test_the_time_zones_of_two_aliases_do_not_make_two_databases(django: Any, place_databases: Any) -> None:
+    place_databases({"same": {"TIME_ZONE": "Asia/Tokyo", "OPTIONS": {"options": "-c timezone=Asia/Tokyo"}}})
+    assert django_project.aliases() == ["default"]
+
+
+def test_a_role_that_is_not_let_in_is_no_other_database(database: Database, place_databases: Any) -> None:
+    """It leads where the alias with the same spelling leads."""
+    place_databases({"closed": {"USER": "nobody_has_this_name"}})
+    assert django_project.aliases() == ["default"]
+
+
+def test_a_replica_is_no_second_database_and_is_not_written_to(django: Any, place_databases: Any) -> None:
+    """It has the system identifier of its primary, and the same oid and name of the database."""
+    with postgresql("") as primary, replica_of(primary) as replica:
+        at = {"NAME": "postgres", "USER": "postgres"}
+        place_databases(
+            {
+                "follower": {**at, "HOST": str(replica.folder)},
+                "primary": {**at, "HOST": str(primary.folder)},
+                "again": {**at, "HOST": f"{primary.folder}/"},
+            }
+        )
+        assert django_project.aliases() == ["default", "follower", "primary"]
+        assert django_project.same_database("primary") == ["primary", "again"]
+        with contextlib.ExitStack() as stack:
+            opened = [
+                stack.enter_context(contextlib.closing(Database(alias, "t"))) for alias in ("follower", "primary")
+            ]
+            written = rotation._locked(rotation.Request("/srv/app", None, {}), opened)
+        assert [each.alias for each in written] == ["primary"]
+
+
+def test_an_alias_whose_service_does_not_answer_is_named_by_it(place_databases: Any) -> None:
+    place_databases({"vault": by_service("missing")})
+    with pytest.raises(RotationError, match=r"E_DB_CONNECT: .*DATABASES\[vault\] .* the server of service missing: "):
+        Database("vault", "test")
