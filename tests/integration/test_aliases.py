@@ -5,16 +5,22 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from ansible_collections.tetech.key_rotation.plugins.module_utils._backup import pg_client
+from ansible_collections.tetech.key_rotation.plugins.module_utils._backup.restore import Restoration
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine import rotation
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.application import django_project
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres.connection import Database
 from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import RotationError
 
+from .conftest import Site
 from .servers import postgresql, replica_of
 
 
@@ -114,3 +120,84 @@ def test_an_alias_whose_service_does_not_answer_is_named_by_it(place_databases: 
     place_databases({"vault": by_service("missing")})
     with pytest.raises(RotationError, match=r"E_DB_CONNECT: .*DATABASES\[vault\] .* the server of service missing: "):
         Database("vault", "test")
+
+
+@pytest.mark.parametrize(("direct", "name"), [({}, "engine"), ({"dbname": "postgres"}, "postgres")])
+def test_pg_dump_goes_where_the_service_of_an_alias_has_led(
+    place_databases: Any, direct: dict[str, str], name: str
+) -> None:
+    """The service file is named in the environment of the application, which no program is given."""
+    place_databases({"main": by_service("engine")})
+    with contextlib.closing(Database("main", "test", direct)) as database:
+        tools, connection = pg_client.find_tools(None, database.server_major()), database.libpq()
+    argv = [tools.program("pg_dump"), "--schema-only", "--create", "--no-password"]
+    with pg_client.environment(connection) as (given, descriptors):
+        done = subprocess.run(argv, env=given, pass_fds=descriptors, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert f"\n\\connect {name}\n" in done.stdout
+
+
+def test_programs_connect_as_this_process_whatever_it_took_from_its_environment(
+    place_databases: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "passfile").write_text("*:*:*:*:CANARY\n")
+    (tmp_path / "passfile").chmod(0o600)
+    monkeypatch.setenv("PGPASSFILE", str(tmp_path / "passfile"))
+    monkeypatch.setenv("PGSSLMODE", "disable")
+    place_databases({"main": by_service("engine")})
+    with contextlib.closing(Database("main", "test")) as database:
+        connection = database.libpq()
+    assert (connection.password, connection.options["sslmode"]) == ("CANARY", "disable")
+    with pg_client.environment(connection) as (given, _):
+        assert given["HOME"] == os.environ["HOME"], "where libpq looks for certificates"
+        assert "CANARY" not in str(given)
+        assert not {"PGSERVICE", "PGSSLPASSWORD"} & {*given}
+
+
+def test_a_restore_knows_the_name_of_a_database_by_its_service(
+    place_databases: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place_databases({"main": by_service("engine"), "gone": by_service("missing")})
+    named = Restoration({"alias": "main", "rotation_id": "2026-spring", "direct": {}})._name
+    assert named == "engine"
+    gone = Restoration({"alias": "gone", "rotation_id": "2026-spring", "direct": {}})
+    monkeypatch.setattr(gone, "_newest", lambda: SimpleNamespace(database="dumped"))
+    assert gone._name == "dumped"
+
+
+@pytest.mark.thorough
+def test_the_databases_of_two_services_are_rotated_both(site: Site) -> None:
+    """With the same tables, as Django's documentation has a service: the second one was passed over without a word."""
+    vault = f"{site.database[:50]}_vault"
+    with site.admin() as admin:
+        admin.execute(f'CREATE DATABASE "{vault}" TEMPLATE "{site.database}"')
+    names = {"main": site.database, "vault": vault}
+    services = [f"[{service}]\nhost={site.host}\nuser=postgres\ndbname={name}\n" for service, name in names.items()]
+    (site.folder / "services").write_text("\n".join(services))
+    settings = site.project / "food_ordering/settings.py"
+    settings.write_text(
+        f"{settings.read_text()}\nos.environ['PGSERVICEFILE'] = {str(site.folder / 'services')!r}\n"
+        "ENGINE = 'django.db.backends.postgresql'\n"
+        "SERVICES = {'default': 'main', 'vault': 'vault'}\n"
+        "DATABASES = {a: {'ENGINE': ENGINE, 'OPTIONS': {'service': s}} for a, s in SERVICES.items()}\n"
+    )
+    plain, first = site.read_all(), site.database
+    try:
+        outcome = site.play("rotate", "-e", "key_rotation_id=both")
+        assert outcome.code == 0, outcome.text
+        assert "All 780 values open" in outcome.text
+        assert (site.folder / "backups/both.vault.dump").exists()
+        assert site.read_all() == plain
+        text = settings.read_text()
+        settings.write_text(f"{text}\nDATABASES['default'] = DATABASES['vault']\n")
+        assert site.read_all() == plain, "and in the second one"
+        settings.write_text(text)
+        with_new = site.tokens()
+        site.database = vault
+        assert site.tokens() != with_new
+        assert site.play("rollback").code == 0
+        assert site.read_all() == plain
+    finally:
+        site.database = first
+        with site.admin() as admin:
+            admin.execute(f'DROP DATABASE "{vault}" WITH (FORCE)')

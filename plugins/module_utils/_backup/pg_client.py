@@ -137,8 +137,13 @@ def clean_environment() -> dict[str, str]:
 
 @contextlib.contextmanager
 def environment(connection: Libpq) -> Iterator[tuple[dict[str, str], list[int]]]:
-    """libpq's environment, and the descriptors that the program must inherit: its passfile, which has no name."""
+    """libpq's environment, and the descriptors that the program must inherit: its passfile, which has no name.
+
+    The connection has been made by this process: what a service or a passfile says is in it. In the home are the
+    certificates that nobody names.
+    """
     named = {
+        "HOME": os.environ.get("HOME", ""),
         "PGHOST": connection.host,
         "PGPORT": connection.port,
         "PGUSER": connection.user,

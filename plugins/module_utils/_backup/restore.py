@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, TypedDict
@@ -13,7 +14,7 @@ from .._engine import rotation
 from .._engine.application import django_project
 from .._engine.application.model_fields import table_of
 from .._engine.postgres import lease, structure, table_contents
-from .._engine.postgres.connection import Database
+from .._engine.postgres.connection import Database, connection_parameters
 from .._engine.proof import backup_difference, census
 from .._engine.rewrite import fence, prepared_table
 from .._errors.base import ErrorParts, RotationError
@@ -102,7 +103,22 @@ class Restoration:
         self._alias = params["alias"]
         if self._alias not in connections:
             raise InvalidOption(name="alias", found=f"is {self._alias}", advice="Name one of DATABASES.")
-        self._name = str(connections[self._alias].settings_dict["NAME"])
+
+    @functools.cached_property
+    def _name(self) -> str:
+        """The name of the database in use: what DATABASES says, or what a service has led to. If that is gone, it is
+        what was dumped."""
+        from django.db import connections
+
+        if named := connection_parameters(connections[self._alias]).get("dbname"):
+            return str(named)
+        try:
+            with self._database(**self._direct) as used:
+                return used.libpq().database
+        except RotationError:
+            if (newest := self._newest()) is None:
+                raise
+            return newest.database
 
     def described(self) -> Manifest | None:
         """The manifest of the rotation's backup, or of the newest that is proved; None where there is none."""

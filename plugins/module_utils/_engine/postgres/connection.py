@@ -94,17 +94,28 @@ CONNECTIONS = """
         FROM pg_database d WHERE datname = current_database() AND datconnlimit >= 0
     ) AS limits (used, most) ORDER BY most - used LIMIT 1
 """
-# What of Django's OPTIONS libpq takes from the environment as PG + name.
+# What a program of PostgreSQL needs to connect as this process has, beside the place and the role: libpq takes it from
+# the environment as PG + name. No service: it would count more than the place that it has led to.
 LIBPQ_OPTIONS = (
+    "hostaddr",
+    "target_session_attrs",
     "sslmode",
+    "sslnegotiation",
     "sslrootcert",
     "sslcert",
     "sslkey",
     "sslcrl",
-    "sslpassword",
-    "service",
-    "passfile",
-    "target_session_attrs",
+    "sslcrldir",
+    "sslsni",
+    "sslcertmode",
+    "ssl_min_protocol_version",
+    "ssl_max_protocol_version",
+    "channel_binding",
+    "require_auth",
+    "requirepeer",
+    "gssencmode",
+    "gsslib",
+    "krbsrvname",
 )
 CONNECTION_LOST = {"57P01", "57P02", "57P03", "08006", "08003", "08000", "08001"}
 # lock_not_available, deadlock_detected, query_canceled (docs/design/concurrency.md)
@@ -624,6 +635,9 @@ class Database:
 
     def libpq(self) -> Libpq:
         """The same connection for PostgreSQL's own programs: where it has led to, by whatever service or file."""
-        given, info = {**self._django.settings_dict["OPTIONS"], **self._direct}, self._raw.info
-        options = {name: str(value) for name, value in given.items() if name in LIBPQ_OPTIONS and value}
+        info = self._raw.info
+        used = info.dsn_parameters if hasattr(info, "dsn_parameters") else info.get_parameters()  # psycopg2, psycopg
+        options = {name: str(used[name]) for name in LIBPQ_OPTIONS if used.get(name)}
+        if "," in options.get("hostaddr", ""):  # several, of which one has answered: it is the host
+            del options["hostaddr"]
         return Libpq(info.host or "", str(info.port or ""), info.user, info.dbname, info.password or "", options)
