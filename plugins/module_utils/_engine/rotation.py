@@ -329,15 +329,21 @@ class Application:
         return own_command.attributes_of(columns) if columns else []
 
     def refuse_made_of_keys(self, destination: str) -> None:
-        """Raise E_MADE_OF_KEYS where columns that are thought to be under other settings would not stay so."""
+        """Raise E_MADE_OF_KEYS, E_SHARED_VALUE or E_PASSWORD_PEPPER for what ``made_of_keys`` finds."""
         refuse(self.made_of_keys(destination))
 
     def made_of_keys(self, destination: str = TRIAL) -> list[Finding]:
-        """Columns that are thought to be under other settings, which the application itself makes of the keys: under
-        those of a destination they are others. Settings that have the value of a key, and are the same there. Without
-        processes under these, nothing is known."""
+        """What the application itself makes of the keys, and what is therefore another one under a destination: the
+        settings that columns are thought to be under, and hashes of passwords. Settings that have the value of a key,
+        and are the same there. Without processes under these, nothing is known."""
         if destination not in self.processes:
             return []
+        try:
+            return [*self._settings_made_of_keys(destination), *self._peppered_passwords(destination)]
+        except RotationError as exc:
+            return self._new_keys_refused(exc, destination)
+
+    def _settings_made_of_keys(self, destination: str) -> list[Finding]:
         kept = {
             (each.column, setting)
             for _, survey in self.parts
@@ -348,16 +354,20 @@ class Application:
         shared = self._settings_with_values()
         columns = {setting: column for column, setting in sorted(kept)}
         for name in sorted({*columns, *shared}):
-            try:
-                before, after = (self.processes[each].opener.setting(name) for each in (self.keyring.base, destination))
-            except RotationError as exc:
-                return self._new_keys_refused(exc, destination)
+            before, after = (self.processes[each].opener.setting(name) for each in (self.keyring.base, destination))
             if before != after and name in columns:
                 what = f"the salt of {name}" if "." in name else f"the setting {name}"
                 found.put("made_of_keys", columns[name], found=what)
             elif before == after and name in shared:
                 found.add(shared_values.of_setting(name, shared[name]))
-        return found.with_text(stops=True)
+        return unsettled(found.with_text(stops=True), self.settlements)
+
+    def _peppered_passwords(self, destination: str) -> list[Finding]:
+        """Passwords that would not be accepted under a destination, but those that a person has settled."""
+        from .proof import peppered_passwords
+
+        now, there = (self.processes[each].opener for each in (self.keyring.base, destination))
+        return unsettled(peppered_passwords.findings(self.parts, now, there), self.settlements)
 
     def _settings_with_values(self) -> dict[str, str]:
         """Settings that have a value of a key, with its name, although neither a key nor a variable is named so."""
@@ -446,6 +456,7 @@ class Application:
         variables = [name for name, one in self.settlements.items() if one.decision == settlements.NOT_A_KEY]
         places = {*columns, *self.env().keys() & {*variables}}
         if not places.issuperset(self.settlements):  # few of them are about what was not looked at
+            places |= {name for name in variables if django_project.setting(name) is not None}
             places |= {name for database, _ in self.parts for name in out_of_reach.places(database)}
             places |= out_of_reach.places_of_other_kinds()
         settlements.refuse_without_place(self.settlements, places, self.leave_alone)

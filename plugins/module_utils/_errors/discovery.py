@@ -197,6 +197,21 @@ class KeyFingerprintStored(RotationError):
     )
 
 
+class PasswordPepper(RotationError):
+    code = "E_PASSWORD_PEPPER"
+    column: str
+    hashers: str
+    problem = (
+        "{column}: the passwords that are hashed by {hashers} depend on a key that is rotated, and under another key "
+        "none of them is accepted. After the rotation nobody with such a password could log in again"
+    )
+    remedy = (
+        "Have the application read the pepper from a variable and a setting of its own, with the value that the key "
+        "has now, and leave it out of O(keys). If the plan then reports E_SHARED_VALUE for it, settle it as not_a_key. "
+        'If every user will reset the password instead: O(settlements): {{{column}: {{unreadable: "reason"}}}}.'
+    )
+
+
 class SharedValue(RotationError):
     code = "E_SHARED_VALUE"
     column: str

@@ -12,7 +12,7 @@ from __future__ import annotations
 import contextlib
 import json
 import multiprocessing
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -25,6 +25,7 @@ from ..crypto.tokens import Opened, SingleTokenCipher
 from . import django_project, function_verdicts, key_worker, process_environment
 
 ANSWER_SECONDS = 120  # for one call; the first one waits for the application to start
+_HASHERS = "what hashes its passwords"
 
 
 class ApplicationProcess:
@@ -76,6 +77,14 @@ class ApplicationProcess:
         """What attributes of rows read under this key set (row_question.py). Raises what starting the application
         raises."""
         return self.call("read", "what its models read", questions)
+
+    def hash_password(self, password: str, algorithms: Collection[str]) -> dict[str, str]:
+        """The hash of a password by each algorithm (password_hashers.py). Raises as ``read``."""
+        return dict(self.call("hash", _HASHERS, (password, list(algorithms))))
+
+    def accepts_password(self, password: str, hashes: Mapping[str, str]) -> set[str]:
+        """Those of the algorithms by whose hash the password is right under this key set. Raises as ``read``."""
+        return set(self.call("accept", _HASHERS, (password, dict(hashes))))
 
     def attempt(self, functions: Functions, token: bytes, frame: bytes) -> bytes:
         """A digest of what one call of the function that decrypts gives, or that it raises."""

@@ -19,7 +19,7 @@ import io
 import json
 import os
 import signal
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from types import CodeType, MappingProxyType
 from typing import Any
@@ -87,9 +87,9 @@ class Opener:
         """("done", result), ("refused", why), or ("failed", code, where) of an error of the catalogue."""
         if self.failure is not None:
             return "failed", self.failure.code, self.failure.where
-        if verb == "read":
+        if verb in ("read", "hash", "accept"):
             try:
-                return "done", self._read(argument)
+                return "done", getattr(self, f"_{verb}")(argument)
             except Exception as exc:
                 return "refused", f"raised {type(exc).__name__}"
         if verb == "setting":
@@ -120,6 +120,18 @@ class Opener:
             row_question.forget_caches()
             self._reads = True
         return row_question.answer_all(questions)
+
+    @staticmethod
+    def _hash(asked: tuple[str, Collection[str]]) -> dict[str, str]:
+        from . import password_hashers
+
+        return password_hashers.encoded(*asked)
+
+    @staticmethod
+    def _accept(asked: tuple[str, Mapping[str, str]]) -> set[str]:
+        from . import password_hashers
+
+        return password_hashers.accepted(*asked)
 
     @staticmethod
     def _learn(

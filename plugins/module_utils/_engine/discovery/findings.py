@@ -73,6 +73,7 @@ _ROWS = (
     stop("files_under_key", "E_FILES_UNDER_KEY", DECISIONS),
     stop("key_fingerprint", "E_KEY_FINGERPRINT", (UNUSED_KEY_ID, BY_COMMAND)),
     stop("made_of_keys", "E_MADE_OF_KEYS"),
+    stop("peppered", "E_PASSWORD_PEPPER", (UNREADABLE,)),
     stop("shared_value", "E_SHARED_VALUE", (NOT_A_KEY,)),
     stop("new_keys_refused", "E_NEW_KEYS_REFUSED"),
     stop("other_keys", "E_OTHER_KEYS"),

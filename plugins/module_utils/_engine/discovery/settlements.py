@@ -22,7 +22,7 @@ TWO_LAYERS = "two_layers"  # the application encrypts twice by design, and both 
 MIXED = "mixed"  # plain text next to tokens is normal in this column: it stays, and the tokens are rotated
 UNUSED_KEY_ID = "unused_key_id"  # the application does not read an ID that is computed from a key: it stays as it is
 BY_COMMAND = "by_command"  # the application's own command recreates the whole column
-NOT_A_KEY = "not_a_key"  # of a variable: nothing encrypts with it, though it has the value of a key
+NOT_A_KEY = "not_a_key"  # of a variable or a setting: nothing encrypts with it, though it has the value of a key
 DECISIONS = (NOT_OURS, UNREADABLE, BY_COMMAND)
 # Why a format cannot tell plain text from a token.
 UNAUTHENTICATED = "without authentication, which cannot tell plain text from a token"

@@ -89,7 +89,8 @@ def of_keys(keyring: Keyring, others: Iterable[KeySet]) -> Iterator[Finding]:
 
 def of_setting(name: str, key: str) -> Finding:
     """A setting that keeps the value of a key when that gets a new one."""
-    return _finding(name, "a setting of the application", key, READ_IT.format(name=name, key=key))
+    advice = READ_IT.format(name=name, key=key) + NOT_A_KEY.format(name=name)
+    return _finding(name, "a setting of the application", key, advice)
 
 
 def with_twins(keyring: Keyring, keys: Collection[str]) -> set[str]:

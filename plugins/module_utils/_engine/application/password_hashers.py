@@ -1,0 +1,59 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The password hashers that Django does not bring: what they make of a password, and whether they accept it.
+
+A key may go into what they make, as a pepper. Those of Django use none.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Collection, Mapping
+from typing import Any
+
+
+def own() -> dict[str, Any]:
+    """These hashers, by the algorithm that their hashes begin with: Django asks the one of it."""
+    with contextlib.suppress(Exception):  # a setting that Django itself refuses: then nobody can log in
+        from django.contrib.auth import hashers
+
+        found = hashers.get_hashers_by_algorithm()
+        return {name: each for name, each in found.items() if type(each).__module__ != hashers.__name__}
+    return {}
+
+
+def path_of(hasher: Any) -> str:
+    """Its class, as a person finds it."""
+    return f"{type(hasher).__module__}.{type(hasher).__qualname__}"
+
+
+def encoded(password: str, algorithms: Collection[str]) -> dict[str, str]:
+    """The hash of a password by each algorithm, but those whose hasher does not accept it right after."""
+    found = {}
+    for name, hasher in own().items():
+        with contextlib.suppress(Exception):  # the application's own code
+            made = hasher.encode(password, hasher.salt()) if name in algorithms else None
+            if made and hasher.verify(password, made):
+                found[name] = str(made)
+    return found
+
+
+def accepted(password: str, hashes: Mapping[str, str]) -> set[str]:
+    """Those of the algorithms by whose hash the password is right in this process."""
+    found = set()
+    for name, hasher in own().items():
+        with contextlib.suppress(Exception):
+            if name in hashes and hasher.verify(password, hashes[name]):
+                found.add(name)
+    return found
+
+
+def columns() -> set[tuple[str, str]]:
+    """The table and column in which each model of users keeps its passwords."""
+    from django.apps import apps
+    from django.contrib.auth.base_user import AbstractBaseUser
+
+    from .model_fields import column_of, table_of
+
+    fields = [model._meta.get_field("password") for model in apps.get_models() if issubclass(model, AbstractBaseUser)]
+    return {(table_of(field.model), column_of(field)) for field in fields}

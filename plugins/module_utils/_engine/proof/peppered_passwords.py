@@ -1,0 +1,70 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Stored passwords with a key in their hash, as a pepper: under other keys nobody could log in.
+
+It is proved with a password that is thrown away: hashed under the keys of now, and not accepted under others.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Collection, Iterator, Sequence
+from typing import Protocol
+
+from ..application import password_hashers
+from ..discovery.findings import KINDS, Finding
+from ..discovery.target_survey import Survey
+from ..postgres import sql
+from ..postgres.catalog import Column, Table
+from ..postgres.connection import Database
+
+_TEXTS = ("text", "character varying", "character", "citext")
+_NAMED = re.compile(r"passw|hash", re.IGNORECASE)  # columns of applications that hash with Django, too
+# Of these algorithms, those by which any value of a column is hashed.
+_USED = (
+    "SELECT a FROM unnest(%s::text[]) AS a"
+    " WHERE EXISTS (SELECT FROM {rows} AS t WHERE starts_with({column}::text COLLATE \"C\", a || '$'))"
+)
+
+
+class Hashing(Protocol):
+    """A process of the application."""
+
+    def hash_password(self, password: str, algorithms: Collection[str]) -> dict[str, str]: ...
+
+    def accepts_password(self, password: str, hashes: dict[str, str]) -> set[str]: ...
+
+
+def findings(parts: Sequence[tuple[Database, Survey]], now: Hashing, there: Hashing) -> list[Finding]:
+    """One for each column with passwords that ``now`` accepts and ``there`` would not."""
+    own = password_hashers.own()
+    used = {name: each for database, survey in parts for name, each in _used(database, survey, own)} if own else {}
+    asked = sorted({algorithm for each in used.values() for algorithm in each})
+    if not asked:
+        return []
+    password = secrets.token_urlsafe()
+    hashes = now.hash_password(password, asked)
+    refused = hashes.keys() - (there.accepts_password(password, hashes) if hashes else ())
+    return [
+        Finding(KINDS["peppered"], name, {"hashers": ", ".join(password_hashers.path_of(own[one]) for one in lost)})
+        for name, each in sorted(used.items())
+        if (lost := [one for one in each if one in refused])
+    ]
+
+
+def _used(database: Database, survey: Survey, algorithms: Collection[str]) -> Iterator[tuple[str, list[str]]]:
+    """The columns with hashes of these algorithms, and of which of them."""
+    known = password_hashers.columns()
+    for table, columns in survey.tables.items():
+        for column in columns:
+            if not table.copy and _may_hold(table, column, known):
+                query = sql.SQL(_USED).format(rows=table.rows, column=sql.Identifier("t", column.name))
+                found = database.rows(query, (sorted(algorithms),), table=table.label)
+                if found:
+                    yield table.label_of(column.name), sorted(name for (name,) in found)
+
+
+def _may_hold(table: Table, column: Column, known: Collection[tuple[str, str]]) -> bool:
+    of_users = any((name, column.name) in known for name in table.names)
+    return column.type in _TEXTS and (of_users or bool(_NAMED.search(column.name)))
