@@ -27,7 +27,7 @@ from ..module_utils._record.writer import Record
 from ..module_utils._stores.store_interface import Store
 from ._control_node.paths import path_from_inventory, state_folder
 from ._control_node.task_process import end_with_parent, is_task_process, refuse_debug_settings
-from ._failed_runs import error_parts, exit_code, next_command, unreachable_hosts
+from ._failed_runs import error_parts, exit_code, next_command
 from ._failed_runs.interrupted_rotation import is_interrupted
 from ._host_caller import COLLECTION, HostCaller
 from ._keys import listed_keys
@@ -198,6 +198,8 @@ class RotationAction(HostCaller, abc.ABC):
 
     def _end_without_hosts(self) -> None:
         """If no host is left, the playbook ends here: what its end does on the control node is done now."""
+        from ._failed_runs import unreachable_hosts  # it loads all that reads a rotation, and is rarely needed
+
         args = {name: self._task.args[name] for name in ("record_dir", "store") if self._task.args.get(name)}
         with contextlib.suppress(Exception):  # the host is lost, whatever comes of this
             rotation_id = self.lease(args).of_run(os.getppid())
