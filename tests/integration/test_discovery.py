@@ -18,6 +18,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine import plan
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.application import django_project
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto import schemes
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.key_set import KeySet
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.keyring import (
@@ -29,10 +30,12 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery import (
     findings,
     fingerprint_columns,
+    other_databases,
     out_of_reach,
     settlements,
     target_survey,
 )
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.findings import unsettled
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres import catalog
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres.connection import Database
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.proof import backup_difference, census
@@ -731,7 +734,7 @@ def test_of_swapped_models_the_one_in_use_is_walked(database: Database, keyring:
 
 
 def test_an_encrypted_field_in_a_database_of_another_kind_stops_once_it_has_a_value(
-    django: Any, swapping: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    django: Any, swapping: Any, keyring: Keyring, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     from django.db import connections, router
 
@@ -739,22 +742,98 @@ def test_an_encrypted_field_in_a_database_of_another_kind_stops_once_it_has_a_va
     monkeypatch.setitem(connections.settings, "legacy", {**connections["default"].settings_dict, **sqlite})
     monkeypatch.setattr(router, "db_for_write", lambda model, **hints: "legacy")
     monkeypatch.setattr("django.conf.settings.DATABASES", connections.settings)
-    (notice,) = plan.other_databases()
-    assert (notice["column"], notice["notice"]) == ("DATABASES[legacy]", "a database of sqlite: not looked at")
-    assert out_of_reach.in_other_databases({}) == []
+    (found,) = other_databases.look(keyring)
+    assert (found.warning.column, found.findings) == ("DATABASES[legacy]", [])
+    assert "a database of sqlite, which is not rotated" in found.warning.what
     assert not (tmp_path / "legacy.sqlite3").exists()
 
     with connections["legacy"].cursor() as cursor:
         cursor.execute("CREATE TABLE Swapping_Customer (id int, Secret text)")  # `later` is not migrated yet
         cursor.execute("INSERT INTO swapping_customer VALUES (1, ''), (2, NULL)")
-        assert out_of_reach.in_other_databases({}) == []
+        assert other_databases.look(keyring)[0].findings == []
         cursor.execute("INSERT INTO swapping_customer VALUES (3, 'gAAAAAB')")
-    (found,) = out_of_reach.in_other_databases({})
-    assert (found.kind.code, found.column) == ("E_OUT_OF_REACH", "legacy:swapping_customer.secret")
-    settled = settlements.parse({found.column: {"not_ours": "under a key of its own"}})
-    assert out_of_reach.in_other_databases(settled) == []
-    assert out_of_reach.places_of_other_kinds() == {found.column}
+    (found,) = other_databases.look(keyring)
+    (stop,) = found.findings
+    assert (stop.kind.code, stop.column) == ("E_OUT_OF_REACH", "legacy:swapping_customer.secret")
+    settled = settlements.parse({stop.column: {"not_ours": "under a key of its own"}})
+    assert unsettled(found.findings, settled) == []
+    assert found.columns.issuperset(settled)
     connections["legacy"].close()
+
+
+@pytest.fixture
+def branch(django: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Any]:
+    """A database of SQLite, in which no field of a model says that anything is encrypted."""
+    from django.db import connections
+
+    sqlite = {"ENGINE": "django.db.backends.sqlite3", "NAME": str(tmp_path / "branch.sqlite3")}
+    monkeypatch.setitem(connections.settings, "branch", {**connections["default"].settings_dict, **sqlite})
+    monkeypatch.setattr("django.conf.settings.DATABASES", connections.settings)
+    with connections["branch"].cursor() as cursor:
+        cursor.execute("CREATE TABLE Clients (id integer PRIMARY KEY, name text, born date, photo blob, bad text)")
+        for number in range(30):
+            values = (f"a plain name, number {number}", b"\x89PNG" + bytes(40))
+            cursor.execute("INSERT INTO clients (name, photo, bad, born) VALUES (%s, %s, x'fffe', 'never')", values)
+        yield cursor
+    connections["branch"].close()
+    del connections["branch"]
+
+
+def test_a_database_of_another_kind_with_plain_values_is_a_warning_and_nothing_else(
+    branch: Any, keyring: Keyring
+) -> None:
+    branch.execute("UPDATE clients SET bad = name || CAST(x'fffe' AS text)")
+    branch.execute("CREATE TABLE tokens (value text)")
+    for _ in range(30):
+        branch.execute("INSERT INTO tokens VALUES (%s)", (Fernet(Fernet.generate_key()).encrypt(b"theirs").decode(),))
+    (found,) = other_databases.look(keyring)
+    assert (found.findings, found.unread, found.is_reached) == ([], [], True)
+    assert found.warning.what.endswith("only a few values of each column were tried under these keys")
+
+
+@pytest.mark.parametrize("written", ["{}", "a note, then {}", '{{"ssn": "{}"}}', "enc$:{}"])
+@pytest.mark.parametrize("column", ["name", "photo"])
+def test_a_value_under_a_rotated_key_in_a_database_of_another_kind_stops(
+    branch: Any, keyring: Keyring, column: str, written: str
+) -> None:
+    stored = written.format(token(keyring))
+    branch.execute(
+        f"UPDATE clients SET {column} = %s WHERE id = 7", (stored.encode() if column == "photo" else stored,)
+    )
+    (found,) = other_databases.look(keyring)
+    (stop,) = found.findings
+    assert (stop.kind.code, stop.column) == ("E_OUT_OF_REACH", f"branch:Clients.{column}")
+    assert "open under a key that is" in stop.what
+    settled = settlements.parse({stop.column: {"unreadable": "written again after it"}})
+    assert unsettled(found.findings, settled) == []
+    assert found.columns.issuperset(settled)
+
+
+def test_tokens_in_sessions_of_a_database_of_another_kind_stop_nothing(branch: Any, keyring: Keyring) -> None:
+    branch.execute("CREATE TABLE django_session (session_key text, session_data text, expire_date text)")
+    branch.execute("INSERT INTO django_session VALUES ('a', %s, '')", (token(keyring),))
+    assert other_databases.look(keyring)[0].findings == []
+
+
+def test_a_database_of_another_kind_that_cannot_be_asked_is_a_warning_that_says_so(
+    branch: Any, keyring: Keyring, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    from django.db import connections
+
+    with monkeypatch.context() as patched:
+        patched.setattr(django_project, "PATIENCE", -1)
+        (found,) = other_databases.look(keyring)
+    unread = "branch:Clients.id, branch:Clients.name, branch:Clients.born and 2 more"
+    assert found.warning.what.endswith(f". Not read: {unread}")
+
+    (tmp_path / "broken.sqlite3").write_bytes(b"no database at all" * 100)
+    broken = {**connections["branch"].settings_dict, "NAME": str(tmp_path / "broken.sqlite3")}
+    monkeypatch.setitem(connections.settings, "broken", broken)
+    monkeypatch.setattr("django.conf.settings.DATABASES", connections.settings)
+    _, found = other_databases.look(keyring)
+    assert (found.findings, found.is_reached) == ([], False)
+    assert "cannot be connected to" in found.warning.what
+    del connections["broken"]
 
 
 def test_a_materialized_view_keeps_old_tokens_and_is_named(database: Database, keyring: Keyring) -> None:

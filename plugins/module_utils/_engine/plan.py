@@ -16,7 +16,7 @@ from typing import Any, TypedDict
 
 from .._errors.database import TokenTooLong
 from .._errors.option_names import variable_of
-from .application import django_project, lasting_caches
+from .application import lasting_caches
 from .application.own_command import OwnCommand
 from .crypto.key_entry import KeyEntries
 from .crypto.keyring import Keyring
@@ -250,12 +250,6 @@ def left_out(database: Database, survey: Survey) -> None:
     for view in catalog.unfilled(database):
         survey.findings.put("unseen", view, why="a materialized view that was never refreshed")
     secret_names(survey)
-
-
-def other_databases() -> Iterator[dict[str, str]]:
-    """Databases of the application that are of another kind, and are not looked at."""
-    for alias, vendor in django_project.other_databases():
-        yield Finding(KINDS["other_database"], f"DATABASES[{alias}]", {"vendor": vendor}).as_notice()
 
 
 def caches() -> Iterator[dict[str, str]]:

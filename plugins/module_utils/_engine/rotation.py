@@ -5,10 +5,11 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .._errors.application import DjangoSetup
 from .._errors.base import RotationError
@@ -51,6 +52,9 @@ from .rewrite.journal import Journal
 from .rewrite.rewriter import RewritePolicy, Rewriting, Work, reencrypt
 from .rewrite.throttle import Throttle
 from .rewrite.worker_pool import Crew, Stop
+
+if TYPE_CHECKING:
+    from .discovery.other_databases import OtherDatabase
 
 NOTHING: Mapping[str, str] = MappingProxyType({})
 SEVERAL = "is command, whose work is one transaction, and the application has several databases"
@@ -458,7 +462,7 @@ class Application:
         if not places.issuperset(self.settlements):  # few of them are about what was not looked at
             places |= {name for name in variables if django_project.setting(name) is not None}
             places |= {name for database, _ in self.parts for name in out_of_reach.places(database)}
-            places |= out_of_reach.places_of_other_kinds()
+            places.update(*(one.columns for one in self._elsewhere))
         settlements.refuse_without_place(self.settlements, places, self.leave_alone)
         schemes_of = {target.name: self.keyring.schemes[target.scheme] for target in self.targets}
         untold = {name: settlements.UNMARKED for name, each in schemes_of.items() if not each.marker}
@@ -480,7 +484,7 @@ class Application:
                 *out_of_reach.find(database, survey, self.settlements),
             ]
         ]
-        found += out_of_reach.in_other_databases(self.settlements)
+        found += unsettled((each for one in self._elsewhere for each in one.findings), self.settlements)
         surveys = [survey for _, survey in self.parts]
         accounting.put_hashes(surveys, self._hashing)
         found += accounting.keys(surveys, self.keyring, self.keys, self.uses)
@@ -490,7 +494,15 @@ class Application:
 
     def doubtful(self) -> list[Finding]:
         """What ``unaccounted`` has seen that stops nothing, and may be under a key that is rotated."""
-        return [each for _, survey in self.parts for each in survey.findings.of(*DOUBTFUL)]
+        found = [each for _, survey in self.parts for each in survey.findings.of(*DOUBTFUL)]
+        return [*(one.warning for one in self._elsewhere), *found]
+
+    @functools.cached_property
+    def _elsewhere(self) -> list[OtherDatabase]:
+        """The databases that are not PostgreSQL, which are looked at once."""
+        from .discovery import other_databases
+
+        return other_databases.look(self.keyring)
 
     def _establish_function_keys(self) -> None:
         """See which keys the application's own functions decrypt with, once."""
@@ -587,7 +599,7 @@ class Application:
         found += self._cut_off()
         if counted and not any(each.kind.stops for each in found):
             self.rehearse(TRIAL)
-        around = [*plan.other_databases(), *plan.caches()]
+        around = [*(one.warning.as_notice() for one in self._elsewhere), *plan.caches()]
         notices = [*around, *(each.as_notice() for each in found), *self._notices()]
         keys = accounting.planned_keys(surveys, self.keyring, self.keys, uses)
         asked = (self.settlements, keys, proposed, self.leave_alone)

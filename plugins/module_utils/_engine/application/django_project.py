@@ -11,6 +11,7 @@ import logging
 import os
 import re
 import sys
+import time
 import traceback
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from types import MappingProxyType
@@ -27,6 +28,14 @@ from ..postgres.connection import APPLICATION_NAME
 from .process_environment import ProcessEnvironment, credential_path
 
 _SETTINGS = re.compile(r"""DJANGO_SETTINGS_MODULE['"]\s*(?:,|\]\s*=)\s*['"](?P<module>[\w.]+)['"]""")
+
+# Of databases of other kinds.
+SAMPLE = 25  # values of a column
+SHORTEST, LONGEST = 16, 1 << 16  # bytes or characters of one
+PATIENCE = 20  # seconds for all values of one database
+_HELD = (str, bytes, bytearray, memoryview)
+_READ = {"sqlite": "CAST({} AS BLOB)"}  # the driver converts others, and refuses text that is not UTF-8
+_LENGTH = {"microsoft": "DATALENGTH({})"}
 
 _started: dict[tuple[str, str | None], ApplicationStart | DjangoSetup] = {}  # or why it does not
 _prepared: dict[tuple[str, str | None], ApplicationStart] = {}  # what was seen so far
@@ -342,8 +351,8 @@ def other_databases() -> list[tuple[str, str]]:
     ]  # that is Django's dummy
 
 
-def tables_of(alias: str) -> dict[str, set[str]] | None:
-    """The columns of each table of a database of any kind, by names in lower case; None if it cannot be asked.
+def columns_of(alias: str) -> dict[str, list[str]] | None:
+    """The columns of each table of a database of any kind, by its own names; None if it cannot be asked.
 
     An SQLite file that is missing has none, and is not made.
     """
@@ -356,9 +365,34 @@ def tables_of(alias: str) -> dict[str, set[str]] | None:
         with connection.cursor() as cursor:
             describe = connection.introspection.get_table_description
             names = connection.introspection.table_names(cursor)
-            return {name.lower(): {column.name.lower() for column in describe(cursor, name)} for name in names}
+            return {name: [column.name for column in describe(cursor, name)] for name in names}
     except Error:
         return None
+
+
+def values_of(alias: str, columns: Iterable[tuple[str, str]]) -> Iterator[list[str | bytes] | None]:
+    """Some texts and bytes of each of these columns of a database of any kind; None of one that cannot be read, or
+    whose turn does not come in time."""
+    from django.db import Error, connections
+
+    connection = connections[alias]
+    ends = time.monotonic() + PATIENCE
+    for table, column in columns:
+        name, value = map(connection.ops.quote_name, (table, column))
+        read = _READ.get(connection.vendor, "{}").format(value)
+        length = _LENGTH.get(connection.vendor, "LENGTH({})").format(value)
+        first = connection.ops.limit_offset_sql(0, SAMPLE)
+        try:
+            if time.monotonic() > ends:
+                yield None
+                continue
+            with connection.cursor() as cursor:
+                cursor.execute(f"SELECT {read} FROM {name} WHERE {length} BETWEEN {SHORTEST} AND {LONGEST} {first}")
+                found = [each for (each,) in cursor.fetchall()]
+        except (Error, ValueError):  # of a value that is not of its column's type
+            yield None
+            continue
+        yield [each if isinstance(each, str) else bytes(each) for each in found if isinstance(each, _HELD)]
 
 
 def _is_there(name: str) -> bool:

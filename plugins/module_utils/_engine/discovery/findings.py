@@ -185,8 +185,15 @@ _ROWS = (
     ),
     warn(
         "other_database",
-        "a database of {vendor}: not looked at",
-        "Check whether it holds tokens under these keys. They would not open after the rotation.",
+        "a database of {vendor}, which is not rotated: only a few values of each column were tried under these keys"
+        "{unread}",
+        "Check that nothing in it is under these keys. It would not open after the rotation.",
+    ),
+    warn(
+        "unreached_database",
+        "a database of {vendor}, which is not rotated, and which cannot be connected to: not looked at",
+        "Let it be connected to, or check that nothing in it is under these keys. It would not open after the "
+        "rotation.",
     ),
     warn(
         "secret_name",

@@ -1,19 +1,17 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a rotation cannot look at or rewrite: what the role may not read, ciphertext in foreign tables, and encrypted
-fields in databases that are not PostgreSQL."""
+"""What a rotation cannot look at or rewrite: what the role may not read, and ciphertext in foreign tables."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from ..._errors.base import RotationError
-from ..application import django_project, model_fields
 from ..postgres import catalog, sql
 from ..postgres.catalog import Column, Table
 from ..postgres.connection import Database
 from . import judged_types, unexplained
-from .findings import KINDS, Finding, unsettled
+from .findings import KINDS, Finding
 from .settlements import Settlements
 from .target_survey import Survey, looks_like_a_token
 from .value_look import SHORTEST
@@ -26,13 +24,6 @@ SETTLE = (
 )
 GRANT = "Let it be looked at: {grant}. "
 OF_SCHEMA = ", or all of a schema as schema.*"
-OTHER_KIND = (
-    "a {field} in a database of {vendor}, which is not rotated: what is under a rotated key there would be unreadable"
-)
-BY_APPLICATION = (
-    "Have the application write the values again after the rotation, from a copy in plain text, or rotate that "
-    "database by a command of its own. "
-)
 ELSEWHERE = "Its rows are another server's, and are not rotated: rotate them there, with the application stopped. "
 
 
@@ -43,39 +34,6 @@ def find(database: Database, survey: Survey, settled: Settlements) -> list[Findi
         for each in [*_not_readable(database), *_foreign(database, survey)]
         if not any(name in settled and settled[name].decision in each.kind.settled_by for name in _names(each.column))
     ]
-
-
-def in_other_databases(settled: Settlements) -> list[Finding]:
-    """Fields that encrypt and have values in a database of another kind, but those that a person has settled."""
-    found = [
-        Finding(KINDS["out_of_reach"], name, {"why": why, "advice": BY_APPLICATION + SETTLE.format(column=name) + "."})
-        for name, why in _of_other_kinds().items()
-    ]
-    return unsettled(found, settled)
-
-
-def _of_other_kinds() -> dict[str, str]:
-    """By the name of the column, what it is."""
-    return {
-        Table("", table, visible=True, alias=alias).label_of(column): OTHER_KIND.format(field=field, vendor=vendor)
-        for alias, vendor in django_project.other_databases()
-        for (table, column), field in _encrypting_in(alias)
-        if django_project.may_have_values(alias, table, column)
-    }
-
-
-def _encrypting_in(alias: str) -> Iterator[tuple[tuple[str, str], str]]:
-    """The columns of encrypting fields that a database has; if it cannot be asked, those that a router sends there."""
-    tables = django_project.tables_of(alias)
-    names = None if tables is None else {name for name in model_fields.tables() if name.lower() in tables}
-    for (table, column), field in sorted(model_fields.encrypting(model_fields.ModelTables(alias, names)).items()):
-        if tables is None or column.lower() in tables[table.lower()]:
-            yield (table, column), field
-
-
-def places_of_other_kinds() -> set[str]:
-    """The names by which a settlement may be about one of these."""
-    return {*_of_other_kinds()}
 
 
 def places(database: Database) -> set[str]:

@@ -818,6 +818,22 @@ def _proved(samples: Sequence[Any], column: Column, keyring: Keyring, hinted: Co
     return None
 
 
+def rotated_scheme(values: Sequence[str | bytes], keyring: Keyring) -> str | None:
+    """The scheme under rotated keys by which one of the values opens that a database of any kind has. Bytes may stand
+    for a text."""
+    texts = [value if isinstance(value, str) else bytes(value).decode("utf-8", "replace") for value in values]
+    binary = [bytes(value) for value in values if not isinstance(value, str)]
+    named = any(scheme.json_members for scheme in keyring.tried)
+    for sql_type, samples in (("text", texts), ("bytea", binary)):
+        bare = Column("", sql_type, None, generated=False)
+        markers = {scheme.marker for scheme in keyring.tried if scheme.text} - _FERNETS - {b""}
+        column = _as_it_holds(bare, samples, named=named, markers=markers)
+        scheme = _proved(samples, column, keyring, ())
+        if scheme in keyring.schemes:
+            return scheme
+    return None
+
+
 def _names(samples: Sequence[Any], column: Column, scheme: Scheme) -> list[bytes]:
     """What may be tokens of a scheme that has a mark of its own, the names of members among it."""
     kind = KINDS[column.type]

@@ -121,7 +121,8 @@ OUTER, INNER = Fernet.generate_key().decode(), Fernet.generate_key().decode()
 def planned(monkeypatch, target):
     """What a plan proposes for columns under these schemes, and its findings, with these keys listed of the ones that
     an env file has."""
-    for name in ("other_databases", "caches", "notices", "left_out"):
+    monkeypatch.setattr(rotation.Application, "_elsewhere", [])
+    for name in ("caches", "notices", "left_out"):
         monkeypatch.setattr(rotation.plan, name, lambda *given: [])
     monkeypatch.setattr(rotation.Application, "unaccounted", lambda self: [])
     monkeypatch.setattr(rotation.Application, "uses", lambda self: {})
@@ -174,7 +175,8 @@ HASHING = {"INDEX_KEY": [Use("core/search.py", 7, "index", "hashes with it")], "
 
 
 @pytest.mark.parametrize(("hashing", "named"), [(HASHING, ["users.mail_hash"]), ({"EU_KEY": []}, [])])
-def test_hashes_without_a_token_next_to_them_are_named_if_code_hashes_with_a_key(hashing, named):
+def test_hashes_without_a_token_next_to_them_are_named_if_code_hashes_with_a_key(monkeypatch, hashing, named):
+    monkeypatch.setattr(rotation.Application, "_elsewhere", [])
     part = Part(hashes=["users.mail_hash", "profile.name_bidx"])
     part.findings.put("digest", "profile.name_bidx")
     rotation.accounting.put_hashes([part], lambda: hashing)
@@ -242,7 +244,8 @@ def test_a_plan_of_nothing_is_made_and_says_why_it_is_not_ready(monkeypatch):
     """A person works through findings one after another, and the first of them may be that nothing was found."""
     stopping = Finding(KINDS["no_targets"], "", {"tables": 1, "schemes": "field"})
     monkeypatch.setattr(rotation.target_survey, "findings_of", lambda *given: [stopping])
-    for name in ("other_databases", "caches", "notices", "left_out"):
+    monkeypatch.setattr(rotation.Application, "_elsewhere", [])
+    for name in ("caches", "notices", "left_out"):
         monkeypatch.setattr(rotation.plan, name, lambda *given: [])
     monkeypatch.setattr(rotation.Application, "unaccounted", lambda self: [])
     monkeypatch.setattr(rotation.Application, "uses", lambda self: {})

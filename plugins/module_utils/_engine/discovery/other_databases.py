@@ -1,0 +1,120 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Databases of the application that are not PostgreSQL. They are not rotated: what is under a rotated key in one stops.
+
+A field that encrypts counts if it may have a value. Of any other column a few values are tried.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from ..application import django_project, lasting_caches, model_fields
+from ..crypto.keyring import Keyring
+from ..postgres.catalog import Table
+from .findings import KINDS, Finding
+from .nesting import holding
+from .out_of_reach import SETTLE
+from .packed_values import unpacked
+from .target_survey import rotated_scheme
+
+SHOWN = 3  # columns that could not be read
+BY_FIELD = (
+    "a {field} in a database of {vendor}, which is not rotated: what is under a rotated key there would be unreadable"
+)
+OPENED = "values in a database of {vendor}, which is not rotated, open under a key that is: they would be unreadable"
+BY_APPLICATION = (
+    "Have the application write the values again after the rotation, from a copy in plain text, or rotate that "
+    "database by a command of its own. "
+)
+ACCEPT = 'If that is prepared, or nobody needs them: O(settlements): {{{column}: {{unreadable: "why"}}}}.'
+
+
+@dataclass(frozen=True)
+class OtherDatabase:
+    """One of them: what is ``found`` by column, with what to do, all its ``columns``, and those that are ``unread``."""
+
+    alias: str
+    vendor: str
+    found: Mapping[str, tuple[str, str]]
+    columns: frozenset[str] = frozenset()
+    unread: Sequence[str] = ()
+    is_reached: bool = True
+
+    @property
+    def findings(self) -> list[Finding]:
+        """What stops a rotation."""
+        return [
+            Finding(KINDS["out_of_reach"], name, {"why": why, "advice": advice})
+            for name, (why, advice) in self.found.items()
+        ]
+
+    @property
+    def warning(self) -> Finding:
+        """What a person should know of it, whatever was found."""
+        kind = "other_database" if self.is_reached else "unreached_database"
+        more = f" and {len(self.unread) - SHOWN} more" if len(self.unread) > SHOWN else ""
+        unread = f". Not read: {', '.join(self.unread[:SHOWN])}{more}" if self.unread else ""
+        return Finding(KINDS[kind], f"DATABASES[{self.alias}]", {"vendor": self.vendor, "unread": unread})
+
+
+def look(keyring: Keyring) -> list[OtherDatabase]:
+    """Each of them, with what is under the rotated keys in it."""
+    return [_look_at(alias, vendor, keyring) for alias, vendor in django_project.other_databases()]
+
+
+def _look_at(alias: str, vendor: str, keyring: Keyring) -> OtherDatabase:
+    tables = django_project.columns_of(alias)
+    fields = dict(_encrypting_in(alias, tables))
+    found = {}
+    for (table, column), field in fields.items():
+        if django_project.may_have_values(alias, table, column):
+            name = _name(alias, table, column)
+            found[name] = (
+                BY_FIELD.format(field=field, vendor=vendor),
+                BY_APPLICATION + SETTLE.format(column=name) + ".",
+            )
+    if tables is None:
+        return OtherDatabase(alias, vendor, found, frozenset(found), is_reached=False)
+    known = {(table.lower(), column.lower()) for table, column in fields}
+    others = [
+        (table, column)
+        for table, columns in tables.items()
+        for column in columns
+        if (table.lower(), column.lower()) not in known and not _expires(table, columns)
+    ]
+    unread = []
+    for (table, column), values in zip(others, django_project.values_of(alias, others)):
+        name = _name(alias, table, column)
+        if values is None:
+            unread.append(name)
+        elif _is_under_rotated_key(values, keyring):
+            found[name] = (OPENED.format(vendor=vendor), BY_APPLICATION + ACCEPT.format(column=name))
+    every = {_name(alias, table, column) for table, columns in tables.items() for column in columns}
+    return OtherDatabase(alias, vendor, found, frozenset({*every, *found}), unread)
+
+
+def _encrypting_in(alias: str, there: Mapping[str, Sequence[str]] | None) -> Iterator[tuple[tuple[str, str], str]]:
+    """The columns of encrypting fields that a database has; if it cannot be asked, those that a router sends there."""
+    tables = {table.lower(): {column.lower() for column in columns} for table, columns in (there or {}).items()}
+    names = None if there is None else {name for name in model_fields.tables() if name.lower() in tables}
+    for (table, column), field in sorted(model_fields.encrypting(model_fields.ModelTables(alias, names)).items()):
+        if there is None or column.lower() in tables[table.lower()]:
+            yield (table, column), field
+
+
+def _name(alias: str, table: str, column: str) -> str:
+    return Table("", table, visible=True, alias=alias).label_of(column)
+
+
+def _expires(table: str, columns: Sequence[str]) -> bool:
+    """Whether it is a table of sessions or of a cache."""
+    return {*columns}.issuperset(lasting_caches.SESSION_COLUMNS) or table in lasting_caches.tables()
+
+
+def _is_under_rotated_key(values: Sequence[str | bytes], keyring: Keyring) -> bool:
+    """Whether any value is a token under a rotated key, or has one in it, also in compressed or encoded data."""
+    if rotated_scheme(values, keyring):
+        return True
+    return bool(holding(keyring, keyring.schemes, [text for value in values for text in unpacked(value)]))
