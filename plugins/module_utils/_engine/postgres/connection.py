@@ -94,7 +94,7 @@ CONNECTIONS = """
         FROM pg_database d WHERE datname = current_database() AND datconnlimit >= 0
     ) AS limits (used, most) ORDER BY most - used LIMIT 1
 """
-# What a program of PostgreSQL needs to connect as this process has, beside the place and the role: libpq takes it from
+# What a program of PostgreSQL needs to connect as this process has, apart from place and role: libpq takes it from
 # the environment as PG + name. No service: it would count more than the place that it has led to.
 LIBPQ_OPTIONS = (
     "hostaddr",
