@@ -25,7 +25,9 @@ def open_number(number):
 
 
 def open_uuid(found):
-    return uuid.UUID(bytes=bytes(a ^ b for a, b in zip(found.bytes, pad(16))))
+    stream = bytearray(pad(16))
+    stream[8] = stream[8] & 0x3F | 0x40  # under any key, what is stored has another variant than that of RFC 9562
+    return uuid.UUID(bytes=bytes(a ^ b for a, b in zip(found.bytes, stream)))
 
 
 class Holder(models.Model):
