@@ -410,6 +410,27 @@ def test_a_row_is_named_by_its_stored_key_whatever_the_application_makes_of_that
     model_reading.refuse_worse(before, after)
 
 
+def test_a_column_named_like_a_key_of_its_row_is_not_taken_for_it(app: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    from django.apps import apps
+    from django.db import models
+
+    monkeypatch.undo()  # a new model clears the caches of the registry
+
+    class Credential(models.Model):
+        id = models.IntegerField(primary_key=True)
+        key_id = type(app.Person._meta.get_field("first"))(null=True, db_column="first")
+
+        class Meta:
+            app_label, db_table, managed = "reading", "secrets", False
+
+    monkeypatch.setattr(apps, "get_models", lambda **about: [Credential])
+    before = picture(app, lambda name: name.endswith("key_id"))
+    rotate(app)
+    after = picture(app, lambda name: name.endswith("key_id"))
+    assert (after["readings"][0]["name"], after["readings"][0]["read"]) == ("reading.Credential.key_id", ROWS)
+    model_reading.refuse_worse(before, after)
+
+
 def test_the_characters_of_a_column_itself_are_compared_in_their_order(
     app: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -22,11 +22,16 @@ _IDENTITY = (
 
 def same_place(alias: str) -> list[str]:
     """Every alias that leads to the same database, in the order of DATABASES. It is one alone for another vendor's."""
-    postgresql = postgresql_aliases()
-    if alias not in postgresql:
-        return [alias]
-    places = _places(postgresql)
-    return [other for other in postgresql if places[other] == places[alias]]
+    places = _places(postgresql_aliases())
+    return [other for other in places if places[other] == places[alias]] if alias in places else [alias]
+
+
+def first_of_each_place() -> list[str]:
+    """The aliases of the PostgreSQL databases, each database once."""
+    found: dict[tuple[str, ...], str] = {}
+    for alias, place in _places(postgresql_aliases()).items():
+        found.setdefault(place, alias)
+    return list(found.values())
 
 
 def postgresql_aliases() -> list[str]:
@@ -57,7 +62,7 @@ def _spell(alias: str) -> tuple[str, ...]:
     return tuple(str(parameters.get(name) or "") for name in names)
 
 
-@functools.lru_cache
+@functools.cache  # an application may have hundreds of them
 def _ask(alias: str, spelled: tuple[str, ...]) -> tuple[str, ...]:
     """What the server says; nothing if it does not answer, which whoever works on it says. As it is ``spelled``, it is
     asked once."""

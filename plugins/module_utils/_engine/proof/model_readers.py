@@ -45,7 +45,7 @@ _KINDS = (
     " ORDER BY c.oid <> asked.oid, n.nspname"
 )
 STORED = "tetech_key_rotation_"  # a column of our queries
-KEY = f"{STORED}key_"  # one of them with a part of the primary key
+KEY = "tetech_row_key_"  # one of them with a part of the primary key: no column of the above can be named so
 _UNREAD = object()
 Place = tuple[str, str]  # the alias of a database, and a schema: empty where a table is found without one
 
@@ -274,6 +274,7 @@ class ModelReader:
             "failed": self.failed,
             "tokens": self.tokens,
             "bare": self.bare,
+            "keyed": True,
             "tables": list(dict.fromkeys([self.table, *(target.table.label for target in self.targets)])),
         }
         if self.in_any_order:
@@ -297,6 +298,7 @@ def by_model(targets: Sequence[Target], keyring: Keyring | None, key: bytes) -> 
     copies."""
     from django.apps import apps
 
+    aliases = django_project.aliases()
     for model in apps.get_models(include_auto_created=True):
         if model._meta.swapped or (not model._meta.managed and not model._meta.db_table):
             continue
@@ -305,11 +307,7 @@ def by_model(targets: Sequence[Target], keyring: Keyring | None, key: bytes) -> 
             for target in _targets_of(each, targets):
                 place = target.table.alias, _schema_in(target.table, each.model)
                 ours.setdefault(place, {}).setdefault(each.attname, []).append(target)
-        kinds = {
-            (alias, schema): kind
-            for alias in django_project.aliases()
-            for schema, kind in _kinds_of_table(model, alias).items()
-        }
+        kinds = {(alias, schema): kind for alias in aliases for schema, kind in _kinds_of_table(model, alias).items()}
         home, code = _home(model, ours, kinds), _ModelCode(model)
         for place in dict.fromkeys([*ours, *home]):
             if kinds.get(place) == _COPY:

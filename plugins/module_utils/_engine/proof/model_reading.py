@@ -329,7 +329,8 @@ def _same(old: AttributeReading, new: AttributeReading) -> bool:
     the same is stored."""
     if old.get("of_ciphertext") or old.get("dated") or new.get("dated"):
         return True
-    if new.get("in_any_order") and "bare" not in old:  # an earlier version digested the order too
+    # An earlier version digested the order too, and named rows as the application shows their keys.
+    if (new.get("in_any_order") and "bare" not in old) or (new.get("keyed") and "keyed" not in old):
         return True
     if _in_parts(old, new):
         return all(one == other or one[:8] != other[:8] for one, other in zip(old["parts"], new["parts"]))

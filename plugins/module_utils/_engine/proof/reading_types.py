@@ -30,13 +30,14 @@ class AttributeReading(CountedReading, total=False):
     differs the next day, and may read more or fewer values: only what it fails at, and its tokens, are compared.
 
     One that is ``bare`` is a column itself. All others are made by code, of what is in the ``tables`` of its columns or
-    elsewhere, and of them the characters of a value are digested ``in_any_order``. A record of an earlier version says
-    neither."""
+    elsewhere, and of them the characters of a value are digested ``in_any_order``. One that is ``keyed`` names rows by
+    their stored keys. A record of an earlier version says none of these."""
 
     digest: str
     bare: bool
     tables: Sequence[str]
     in_any_order: bool
+    keyed: bool
     of_ciphertext: bool
     dated: bool
     parts: Sequence[str]

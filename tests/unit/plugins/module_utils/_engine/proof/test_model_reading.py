@@ -94,6 +94,15 @@ def test_an_attribute_that_is_made_from_one_more_column_than_before_is_compared(
         model_reading.refuse_worse(PICTURE, after)
 
 
+def test_a_reading_of_an_earlier_version_that_named_rows_in_another_way_is_compared_by_its_counts():
+    now = {**NAME, "digest": "cd", "keyed": True}
+    model_reading.refuse_worse(PICTURE, picture(readings=[now]))
+    with pytest.raises(RotationError, match="E_APPLICATION_READS"):
+        model_reading.refuse_worse(PICTURE, picture(readings=[{**now, "read": 3, "failed": 2}]))
+    with pytest.raises(RotationError, match="E_APPLICATION_READS"):
+        model_reading.refuse_worse(picture(readings=[{**now, "digest": "ab"}]), picture(readings=[now]))
+
+
 WRITTEN = {"person": {"changed": 1, "inserted": 0, "deleted": 1}}
 
 
