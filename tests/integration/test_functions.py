@@ -367,7 +367,7 @@ def test_a_row_that_something_wrote_over_is_named_and_taken_from_the_backup(odd:
     assert (failed.code != 0, failed.error()) == (True, "E_DIGEST_CHANGED"), failed.text
     assert "odd.value: the decrypted data changed since the rotation began: odd.value:3." in said
     assert "Every value, the keys of the application and the key store are as before" not in said
-    assert "Rows that another process wrote during the rotation were left unchanged." in said, said
+    assert "What another process wrote during the rotation was kept." in said, said
     assert [number for number, (now, was) in enumerate(zip(read(odd, "value", "decrypt"), before)) if now != was] == [3]
 
     odd.sql("DROP TRIGGER overwrite ON odd")

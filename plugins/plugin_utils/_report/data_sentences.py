@@ -47,7 +47,7 @@ def facts(state: DataState) -> Iterator[str]:
     if state.values or state.written:
         yield values(state)
     if state.values and state.values.meanwhile:
-        yield "Rows that another process wrote during the rotation were left unchanged."
+        yield "What another process wrote during the rotation was kept."
     if state.values and state.values.unwrapped:
         yield f"Values that were encrypted twice and are now a single token: {state.values.unwrapped:,}."
     yield from places(state)

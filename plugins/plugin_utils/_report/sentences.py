@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ...module_utils._engine.discovery.settlements import BY_COMMAND, NOT_OURS, UNREADABLE
@@ -150,8 +150,9 @@ def meanwhile(tables: Mapping[str, Mapping[str, int]], rows: Mapping[str, Sequen
         by_kind = ", ".join(f"{count:,} {what}" for what, count in counts.items() if count)
         yield fill(
             "{count:row|rows} of {table} {count:was/were} written by another process in the meantime ({by_kind}). What "
-            "it wrote is under the same keys as the rest, and all other rows are unchanged. Find that process and "
-            "restart it: it may have other keys. If a trigger wrote {count:it/them}, there is nothing to do.",
+            "it wrote is under the same keys as the rest, and all other rows hold what they held, compared row by row. "
+            "Find that process and restart it: it may have other keys. If a trigger wrote {count:it/them}, there is "
+            "nothing to do.",
             count=sum(counts.values()),
             table=table,
             by_kind=by_kind,
@@ -244,10 +245,16 @@ def left_alone(count: int) -> Iterator[str]:
         yield f"{counted(count, 'value was', 'values were')} left alone as asked: no known key opens them."
 
 
-def not_counted(settlements: Iterable[Mapping[str, str]]) -> list[str]:
-    """What the count of values leaves out because a person decided so: each column with the reason."""
-    found = [each for each in settlements if each.get("decision") in NOT_COUNTED]
-    return [f"{each.get('column')} {NOT_COUNTED[each['decision']]} ({each.get('reason')})" for each in found]
+def not_counted(settlements: Iterable[Mapping[str, str]], counted_columns: Collection[str]) -> list[str]:
+    """What the count of values leaves out because a person decided so: each column with the reason. Single values, as
+    table.column:key, are among those that were left alone."""
+    return [
+        f"{each['column']} {NOT_COUNTED[each['decision']]} ({each.get('reason')})"
+        for each in settlements
+        if each.get("decision") in NOT_COUNTED
+        and "." not in each["column"].rpartition(":")[0]
+        and each["column"] not in counted_columns
+    ]
 
 
 def unwatched(checks: Iterable[Mapping[str, str]]) -> Iterator[str]:

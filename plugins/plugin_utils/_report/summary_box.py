@@ -184,8 +184,9 @@ def _data(ending: Ending) -> Iterator[Row]:
 
 
 def _not_counted(ending: Ending) -> Iterator[Row]:
-    """The columns and values that a rotation skipped because a person decided so."""
-    decided = sentences.not_counted(ending.state.settlements)
+    """The columns that a rotation skipped because a person decided so."""
+    targets = {f"{target['table']}.{target['column']}" for target in ending.state.census.last.targets}
+    decided = sentences.not_counted(ending.state.settlements, targets)
     if not (decided and ending.completed):
         return
     yield Row("settled", "not among these values, because a person decided so:", whole=False)

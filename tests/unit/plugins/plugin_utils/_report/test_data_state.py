@@ -203,7 +203,7 @@ def test_only_what_was_compared_with_before_the_rotation_is_as_before(since: Map
     text = said(*FORTH, looked(since, app1=NEW, app2=NEW), *back, proof, ended)
     assert AS_BEFORE not in text
     told = (
-        "Rows that another process wrote during the rotation"
+        "What another process wrote during the rotation was kept"
         if since
         else "Each value is the same as when the rollback"
     )
@@ -241,7 +241,7 @@ def test_what_another_process_wrote_before_the_rollback_is_not_as_before() -> No
     ended = event("key_version", asked={"state": "rolled_back"}, stages={"current": OLD})
     text = said(*FORTH, noticed, *back, census("current"), ended)
     assert AS_BEFORE not in text
-    assert "Rows that another process wrote during the rotation were left unchanged." in text
+    assert "What another process wrote during the rotation was kept." in text
 
 
 @pytest.mark.parametrize("more", [0, 35])

@@ -72,6 +72,15 @@ def test_what_a_person_settled_is_not_among_the_values_and_is_readable_again_aft
     assert "because a person decided so" not in wide(rolled_back(play))
 
 
+def test_a_value_that_was_left_alone_and_a_column_that_is_rotated_are_among_the_values(play):
+    left = {"decision": "unreadable", "reason": "nobody needs it"}
+    settled = [{"column": name, **left} for name in ("t.c:17", "t.c:a.b:c", "shop_customer.name", "branch:t.c")]
+    play.begun().prepared().switched(settlements=settled).proved().step("rotate", "done", versions=VERSIONS)
+    said = wide(play)
+    assert "because a person decided so: * branch:t.c may be unreadable" in said
+    assert not [name for name in ("t.c:17", "t.c:a", "shop_customer.name") if name in said]
+
+
 def test_a_run_that_resumed_shows_what_it_did_itself(play):
     """Its time, its re-encryption and its warnings, and not those of the run before."""
     play.begun().step("django_reencrypt", targets=[target("current", reencrypted=7, nested=2)])
