@@ -101,4 +101,4 @@ def _removed_by(changes: Sequence[FallbacksEvent], history: History) -> list[str
     """The keys that a rotation for a compromise removed from the list, as far as the store still has them."""
     versions = {version.key_id: version.values for version in history.versions}
     removed = [(one["key_id"], one["name"]) for event in changes for one in event.removed]
-    return [versions[key_id][name] for key_id, name in dict.fromkeys(removed) if key_id in versions]
+    return [versions[key_id][name] for key_id, name in dict.fromkeys(removed) if name in versions.get(key_id, {})]

@@ -24,8 +24,8 @@ def set_fallbacks(task: HostTask) -> ModuleResult:
     """Put a key in front of the list, which a fresh start of the application must have; or take keys out of it, and put
     former ones back. ``removed`` in the result are the positions of those keys to remove that were in the list.
 
-    A key that the application does not find is taken out again: a line that its settings cannot read would keep it
-    from starting, under whatever keys.
+    If the application does not start with the new list, or does not find the key, the line gets back what it had: one
+    that its settings cannot read would keep it from starting, under whatever keys.
     """
     params = task.params
     result: ModuleResult = {"changed": False, "path": params["env_file"]}
@@ -38,10 +38,11 @@ def set_fallbacks(task: HostTask) -> ModuleResult:
     try:
         return {**result, **AFTERWARDS[params["state"]](params)}
     except RotationError as exc:
-        if params["state"] != "present":
-            raise
-        _change_line(params, {"remove": params["values"]["add"]}, is_dry=False)
-        raise exc.with_changed(f"The old key is not in {NAME} of {params['env_file']}.") from None
+        values = params["values"]
+        taken_out = [values["remove"][number] for number in result.get("removed", ())]
+        if taken_out or values.get("add"):
+            _change_line(params, {"add": taken_out, "remove": values.get("add", [])}, is_dry=False)
+        raise exc.with_changed(f"{NAME} in {params['env_file']} has the keys that it had.") from None
 
 
 def _change_line(params: TaskParams, wanted: Mapping[str, Sequence[str]], *, is_dry: bool) -> ModuleResult:

@@ -4,14 +4,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from ansible_collections.tetech.key_rotation.plugins.action import secret_key_fallbacks
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.application import django_project
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.key_set import KeySet
+from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.application import InvalidProject
+from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import RotationError
 from ansible_collections.tetech.key_rotation.plugins.module_utils._options import application_start
+from ansible_collections.tetech.key_rotation.plugins.module_utils._record.events import FallbacksEvent
 from ansible_collections.tetech.key_rotation.plugins.module_utils._tasks.set_fallbacks import set_fallbacks
 from ansible_collections.tetech.key_rotation.plugins.plugin_utils._keys.configured_store import open_store
 
@@ -69,9 +74,9 @@ class Task:
 def revoke(store_path, loader, listed, monkeypatch):
     """Revoke while the settings of the application have these keys, and what is said."""
 
-    def run(settings: list[str]) -> list[str]:
+    def run(settings: list[str], start: Callable[..., None] = lambda params: None) -> list[str]:
         said: list[str] = []
-        monkeypatch.setattr(application_start, "read_settings", lambda params: None)
+        monkeypatch.setattr(application_start, "read_settings", start)
         monkeypatch.setattr(django_project, "setting", {"SECRET_KEY_FALLBACKS": settings}.__getitem__)
         monkeypatch.setattr(secret_key_fallbacks.display, "warning", said.append)
         action = object.__new__(secret_key_fallbacks.ActionModule)
@@ -96,3 +101,20 @@ def test_former_keys_that_the_settings_have_from_elsewhere_are_said(rotated, lis
     (said,) = revoke([FIRST, THIRD])
     assert said.startswith("SECRET_KEY_FALLBACKS still has former keys (2), which the application does not read from")
     assert FIRST not in said
+
+
+def test_a_list_with_which_the_application_does_not_start_gets_its_keys_back(rotated, listed, revoke):
+    def refuse(params: Any) -> None:
+        raise InvalidProject(path="/srv/shop", found="does not start")
+
+    with pytest.raises(RotationError, match="has the keys that it had"):
+        revoke([], refuse)
+    assert {*listed.read_text().strip().partition("FALLBACKS=")[2].split(",")} == {FIRST, SECOND, THIRD, OWN}
+
+
+def test_only_keys_that_the_store_still_has_are_put_back(store_path, loader):
+    removed = [{"key_id": "1" * 16, "name": "SECRET_KEY"}, {"key_id": "2" * 16, "name": "SECRET_KEY"}]
+    kept = SimpleNamespace(key_id="2" * 16, values={"SECRET_KEY": "kept"})
+    history = SimpleNamespace(versions=[SimpleNamespace(key_id="1" * 16, values={}), kept])
+    changes = [FallbacksEvent(removed=removed), FallbacksEvent(removed=removed[1:])]
+    assert secret_key_fallbacks._removed_by(changes, history) == ["kept"]
