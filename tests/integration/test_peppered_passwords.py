@@ -255,3 +255,31 @@ def test_nothing_is_hashed_if_no_stored_password_is_by_a_hasher_of_the_applicati
     hashing.execute("INSERT INTO secrets (password) VALUES ('pbkdf2_wrapped_md5$1000$salt$hash')")
     application.refuse_made_of_keys("pending")
     assert [process.asked for process in application.processes.values()] == [1, 1]
+
+
+def test_a_model_of_users_without_passwords_has_no_column_of_them(
+    hashing: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from django.apps import apps
+    from django.contrib.auth.base_user import AbstractBaseUser
+    from django.db import models
+
+    class Caller(AbstractBaseUser):
+        """Logs in by a code that is sent to the phone."""
+
+        password = None
+        phone = models.TextField()
+
+        class Meta:
+            app_label, managed = "hashing", False
+
+    class Member(AbstractBaseUser):
+        class Meta:
+            app_label, managed = "hashing", False
+
+    try:
+        with monkeypatch.context() as patched:
+            patched.setattr(apps, "get_models", lambda: [Caller, Member])
+            assert password_hashers.columns() == {("hashing_member", "password")}
+    finally:
+        del apps.all_models["hashing"]

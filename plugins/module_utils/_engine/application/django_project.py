@@ -30,7 +30,7 @@ from .process_environment import ProcessEnvironment, credential_path
 _SETTINGS = re.compile(r"""DJANGO_SETTINGS_MODULE['"]\s*(?:,|\]\s*=)\s*['"](?P<module>[\w.]+)['"]""")
 
 # Of databases of other kinds.
-SAMPLE = 25  # values of a column
+SAMPLE, ROWS = 25, 10_000  # values of a column, among so many rows of its table
 SHORTEST, LONGEST = 16, 1 << 16  # bytes or characters of one
 PATIENCE = 20  # seconds for all values of one database
 _HELD = (str, bytes, bytearray, memoryview)
@@ -327,10 +327,10 @@ def aliases() -> list[str]:
 
     from . import database_aliases
 
-    found = database_aliases.postgresql_aliases()
+    found = database_aliases.first_of_each_place()
     if not found:
         raise DatabaseNotPostgresql(alias="default", vendor=connections["default"].vendor)
-    return [alias for alias in found if database_aliases.same_place(alias)[0] == alias]
+    return found
 
 
 def load_backends() -> None:
@@ -381,14 +381,17 @@ def values_of(alias: str, columns: Iterable[tuple[str, str]]) -> Iterator[list[s
         name, value = map(connection.ops.quote_name, (table, column))
         read = _READ.get(connection.vendor, "{}").format(value)
         length = _LENGTH.get(connection.vendor, "LENGTH({})").format(value)
-        first = connection.ops.limit_offset_sql(0, SAMPLE)
+        rows, some = (connection.ops.limit_offset_sql(0, number) for number in (ROWS, SAMPLE))
         try:
             if time.monotonic() > ends:
                 yield None
                 continue
             with connection.cursor() as cursor:
-                cursor.execute(f"SELECT {read} FROM {name} WHERE {length} BETWEEN {SHORTEST} AND {LONGEST} {first}")
-                found = [each for (each,) in cursor.fetchall()]
+                cursor.execute(
+                    f"SELECT {read} FROM (SELECT {value} FROM {name} {rows}) t"
+                    f" WHERE {length} BETWEEN {SHORTEST} AND {LONGEST} {some}"
+                )
+                found = [each.read() if hasattr(each, "read") else each for (each,) in cursor.fetchall()]
         except (Error, ValueError):  # of a value that is not of its column's type
             yield None
             continue

@@ -55,5 +55,6 @@ def columns() -> set[tuple[str, str]]:
 
     from .model_fields import column_of, table_of
 
-    fields = [model._meta.get_field("password") for model in apps.get_models() if issubclass(model, AbstractBaseUser)]
+    users = [model._meta for model in apps.get_models() if issubclass(model, AbstractBaseUser)]
+    fields = [field for meta in users for field in meta.concrete_fields if field.name == "password"]
     return {(table_of(field.model), column_of(field)) for field in fields}

@@ -16,15 +16,16 @@ from ..application import password_hashers
 from ..discovery.findings import KINDS, Finding
 from ..discovery.target_survey import Survey
 from ..postgres import sql
-from ..postgres.catalog import Column, Table
 from ..postgres.connection import Database
 
 _TEXTS = ("text", "character varying", "character", "citext")
 _NAMED = re.compile(r"passw|hash", re.IGNORECASE)  # columns of applications that hash with Django, too
+ROWS = 10_000  # that are looked at in a column that is only named so: a hash of a transaction is no password
 # Of these algorithms, those by which any value of a column is hashed.
 _USED = (
     "SELECT a FROM unnest(%s::text[]) AS a"
-    " WHERE EXISTS (SELECT FROM {rows} AS t WHERE starts_with({column}::text COLLATE \"C\", a || '$'))"
+    " WHERE EXISTS (SELECT FROM (SELECT {column} AS value FROM {rows} AS t LIMIT %s) AS looked"
+    " WHERE starts_with(value::text COLLATE \"C\", a || '$'))"
 )
 
 
@@ -57,14 +58,10 @@ def _used(database: Database, survey: Survey, algorithms: Collection[str]) -> It
     """The columns with hashes of these algorithms, and of which of them."""
     known = password_hashers.columns()
     for table, columns in survey.tables.items():
-        for column in columns:
-            if not table.copy and _may_hold(table, column, known):
+        for column in [] if table.copy else columns:
+            of_users = any((name, column.name) in known for name in table.names)
+            if column.type in _TEXTS and (of_users or _NAMED.search(column.name)):
                 query = sql.SQL(_USED).format(rows=table.rows, column=sql.Identifier("t", column.name))
-                found = database.rows(query, (sorted(algorithms),), table=table.label)
+                found = database.rows(query, (sorted(algorithms), None if of_users else ROWS), table=table.label)
                 if found:
                     yield table.label_of(column.name), sorted(name for (name,) in found)
-
-
-def _may_hold(table: Table, column: Column, known: Collection[tuple[str, str]]) -> bool:
-    of_users = any((name, column.name) in known for name in table.names)
-    return column.type in _TEXTS and (of_users or bool(_NAMED.search(column.name)))
