@@ -125,5 +125,5 @@ def test_a_new_version_for_an_empty_store_is_tried_with_the_keys_of_the_host_in_
     trial = {"name": "pending", "key_version": {"state": "pending", "check_mode": True}}
     result = host_tasks({"key_version": {"state": "adopted", "check_mode": True}}, trial, all=True)
     assert processes == [["key_version", "pending"]]
-    assert result["outcomes"]["pending"]["would"].startswith("would make new keys")
+    assert result["outcomes"]["pending"]["would"].startswith("would create new keys")
     assert not Path(store_path).exists()
