@@ -139,7 +139,7 @@ def test_a_dry_run_writes_nothing_and_says_what_it_would_do(site: Site) -> None:
     for sentence in (
         "would dump the database into",
         "would adopt the keys of the application",
-        "would make new keys",
+        "would create new keys",
         f"would re-encrypt {values:,} values",
         "would set SECRET_KEY, ENCRYPTION_SALT",
         "Nothing was written",

@@ -185,7 +185,7 @@ def _data(ending: Ending) -> Iterator[Row]:
 
 def _not_counted(ending: Ending) -> Iterator[Row]:
     """The columns that a rotation skipped because a person decided so."""
-    targets = {f"{target['table']}.{target['column']}" for target in ending.state.census.last.targets}
+    targets = {f"{target.get('table')}.{target.get('column')}" for target in ending.state.census.last.targets}
     decided = sentences.not_counted(ending.state.settlements, targets)
     if not (decided and ending.completed):
         return
