@@ -304,6 +304,15 @@ def rotate(app: Any) -> None:
     app.key.secret = "new-secret"
 
 
+def assert_read_as_before(app: Any, name: str) -> None:
+    """An attribute reads every row, and the same before and after a rotation."""
+    before = picture(app, name.__eq__)
+    rotate(app)
+    after = picture(app, name.__eq__)
+    assert [(one["name"], one["read"]) for one in after["readings"]] == [(name, ROWS)]
+    model_reading.refuse_worse(before, after)
+
+
 def test_a_rotation_of_an_attribute_made_from_several_columns_is_read_as_before(app: Any) -> None:
     app.key.secret = "old-secret"
     before = picture(app, lambda name: not name.endswith(("hidden", "worded")))
@@ -403,11 +412,7 @@ def test_a_row_is_named_by_its_stored_key_whatever_the_application_makes_of_that
             app_label, db_table, managed = "reading", "secrets", False
 
     monkeypatch.setattr(apps, "get_models", lambda **about: [Known])
-    before = picture(app, lambda name: name.endswith("first"))
-    rotate(app)
-    after = picture(app, lambda name: name.endswith("first"))
-    assert (after["readings"][0]["name"], after["readings"][0]["read"]) == ("reading.Known.first", ROWS)
-    model_reading.refuse_worse(before, after)
+    assert_read_as_before(app, "reading.Known.first")
 
 
 def test_a_column_named_like_a_key_of_its_row_is_not_taken_for_it(app: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -424,11 +429,7 @@ def test_a_column_named_like_a_key_of_its_row_is_not_taken_for_it(app: Any, monk
             app_label, db_table, managed = "reading", "secrets", False
 
     monkeypatch.setattr(apps, "get_models", lambda **about: [Credential])
-    before = picture(app, lambda name: name.endswith("key_id"))
-    rotate(app)
-    after = picture(app, lambda name: name.endswith("key_id"))
-    assert (after["readings"][0]["name"], after["readings"][0]["read"]) == ("reading.Credential.key_id", ROWS)
-    model_reading.refuse_worse(before, after)
+    assert_read_as_before(app, "reading.Credential.key_id")
 
 
 def test_the_characters_of_a_column_itself_are_compared_in_their_order(

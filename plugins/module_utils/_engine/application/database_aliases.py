@@ -22,19 +22,19 @@ _IDENTITY = (
 
 def same_place(alias: str) -> list[str]:
     """Every alias that leads to the same database, in the order of DATABASES. It is one alone for another vendor's."""
-    places = _places(postgresql_aliases())
+    places = _places()
     return [other for other in places if places[other] == places[alias]] if alias in places else [alias]
 
 
 def first_of_each_place() -> list[str]:
     """The aliases of the PostgreSQL databases, each database once."""
     found: dict[tuple[str, ...], str] = {}
-    for alias, place in _places(postgresql_aliases()).items():
+    for alias, place in _places().items():
         found.setdefault(place, alias)
     return list(found.values())
 
 
-def postgresql_aliases() -> list[str]:
+def _postgresql_aliases() -> list[str]:
     """Those of DATABASES with an engine for PostgreSQL."""
     from django.conf import settings
     from django.db import connections
@@ -42,9 +42,11 @@ def postgresql_aliases() -> list[str]:
     return [alias for alias in settings.DATABASES if connections[alias].vendor == "postgresql"]
 
 
-def _places(aliases: list[str]) -> dict[str, tuple[str, ...]]:
-    """Of each alias what no other database has: the word of its server, if there are several aliases. Of a server that
-    does not answer to one, as to a role without its password, the word that it gives to another with its spelling."""
+def _places() -> dict[str, tuple[str, ...]]:
+    """Of each PostgreSQL alias what no other database has: the word of its server, if there are several aliases. Of a
+    server that does not answer to one, as to a role without its password, the word that it gives to another with its
+    spelling."""
+    aliases = _postgresql_aliases()
     spelled = {alias: _spell(alias) for alias in aliases}
     if len(aliases) == 1:
         return spelled
