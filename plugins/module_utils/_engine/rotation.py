@@ -332,6 +332,16 @@ class Application:
         columns = self.made_by_command()
         return own_command.attributes_of(columns) if columns else []
 
+    def refused_updates(self) -> list[Finding]:
+        """The targets of tables whose triggers refuse what a rotation writes, as a trial shows that is rolled back."""
+        from .rewrite import trial_update
+
+        return [
+            found
+            for database, survey in self.parts
+            for found in trial_update.findings(database, survey.found, self.keyring, survey.findings.columns("tied"))
+        ]
+
     def refuse_made_of_keys(self, destination: str) -> None:
         """Raise E_MADE_OF_KEYS, E_SHARED_VALUE or E_PASSWORD_PEPPER for what ``made_of_keys`` finds."""
         refuse(self.made_of_keys(destination))
@@ -587,6 +597,7 @@ class Application:
             for each in unproved
         ]
         found += self.unaccounted()
+        found += self.refused_updates()
         unfit = any(each.kind.name == "key_type_unfit" for each in found)  # the application need not start with those
         found += [] if unset or unfit else [*self.made_of_keys(), *self.keyless_digests()]
         found += census.findings(tallies, (*census.UNOPENED, NESTED))
