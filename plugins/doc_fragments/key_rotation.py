@@ -62,6 +62,13 @@ options:
     type: list
     elements: str
     default: []
+  application_external:
+    description:
+      - Properties of models, each as C(app.Model.name), that may connect to a server or start a program when they are
+        read. Any other is stopped before it does so (E_APPLICATION_ACTS).
+    type: list
+    elements: str
+    default: []
   settlements:
     description:
       - Decisions that a person made about columns, each as V(table.column), and about values of O(leave_alone).

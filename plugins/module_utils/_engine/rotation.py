@@ -42,7 +42,7 @@ from .discovery.layer_classes import NESTED
 from .discovery.settlements import BY_COMMAND, UNREADABLE, Settlements
 from .postgres import lease
 from .postgres.connection import Database, Direct
-from .proof import census, function_keys, kept_columns, outside
+from .proof import census, external_acts, function_keys, kept_columns, outside
 from .proof.census import Census
 from .proof.census_result import RowsNeeding
 from .proof.row_digests import EachRow
@@ -75,6 +75,7 @@ class Request:
     leave_alone: Sequence[str] = ()
     settlements: Any = field(default_factory=dict)  # by table.column or table.column:key
     ignore: Sequence[str] = ()
+    acting: Sequence[str] = ()  # attributes of models, as app.Model.name, that may act outside of the database
     label: str = ""
     run: str = ""  # the run whose lock to share before anything is looked at; none for one that writes nothing
     step: str = ""  # of that run: what an earlier one left behind is waited for
@@ -691,6 +692,7 @@ def open_application(request: Request) -> Iterator[Application]:
         started = django_project.start(*place, trace, request.service_environment)
         if request.command:
             request.command.refuse_unfit(request.keys)
+        external_acts.allow(request.acting)
         databases = _connected(request, stack)
         of_stages = {stage: pair for stage, pair in processes.items() if stage in stages}
         keyring = Keyring(described, stages, _settings(request), request.base, of_stages)

@@ -36,6 +36,19 @@ class ApplicationWrites(RotationError):
     remedy = "If it writes, such as a log of who has read, {advice}If one of its own queries is wrong, fix the query."
 
 
+class ApplicationActs(RotationError):
+    code = "E_APPLICATION_ACTS"
+    name: str
+    act: str
+    problem = "{name} {act} when it is read, which was refused before it was done"
+    remedy = (
+        "If it only asks for something there, such as a key, allow it: "
+        '-e \'{{"O(application_external)": ["{name}"]}}\'. '
+        "If it does anything else, such as to send a mail, leave it out: "
+        '-e \'{{"O(application_ignore)": ["{name}"]}}\'.'
+    )
+
+
 class RoundTripFailed(RotationError):
     code = "E_ROUND_TRIP"
     name: str

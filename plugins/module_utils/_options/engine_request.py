@@ -62,6 +62,7 @@ def request_of(params: Mapping[str, Any], purpose: Purpose) -> Request:
         leave_alone=params["leave_alone"],
         settlements=params["settlements"],
         ignore=params["ignore"],
+        acting=params["application_external"],
         label=purpose.label,
         run=purpose.run,
         step=purpose.step,

@@ -91,6 +91,7 @@ PROJECT: Spec = {
     "targets": {"type": "raw", "default": "auto"},
     "ignore": {"type": "list", "elements": "str", "default": []},
     "leave_alone": {"type": "list", "elements": "str", "default": []},
+    "application_external": {"type": "list", "elements": "str", "default": []},
     "settlements": {"type": "dict", "default": {}},
     "command": {"type": "dict"},
 }

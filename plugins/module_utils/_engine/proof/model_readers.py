@@ -26,6 +26,7 @@ from ..discovery.column_types import SHORTEST
 from ..discovery.plain_text_look import is_wordy
 from ..discovery.target_survey import Target
 from ..postgres.catalog import Table
+from . import external_acts
 from .read_only import read_only
 from .reading_types import AttributeReading
 from .row_tokens import HIDDEN, RowTokens
@@ -123,12 +124,18 @@ class ModelReader:
         """A transaction in which its rows are read, and nothing can be written. The connections."""
         return read_only(self.alias, self.model, self.schema)
 
+    def refusing_acts(self) -> contextlib.AbstractContextManager[None]:
+        """Refuse what code of the model does outside of the database: a field may ask there for a key. Raises
+        E_APPLICATION_ACTS at the end."""
+        return contextlib.nullcontext() if self.bare else external_acts.refused(self.name_in_models)
+
     def value(self, instance: Any) -> Any:
-        """What it reads of one instance; the class of an exception if it raises one."""
-        try:
-            return getattr(instance, self.name)
-        except Exception as exc:
-            return type(exc)
+        """What it reads of one instance; the class of an exception if it raises one. Raises E_APPLICATION_ACTS."""
+        with self.refusing_acts():
+            try:
+                return getattr(instance, self.name)
+            except Exception as exc:
+                return type(exc)
 
     def stored_columns(self) -> Iterator[tuple[str, Any]]:
         """What a query reads besides: its columns and the row's key as they are stored, each with the name that it has
@@ -148,10 +155,12 @@ class ModelReader:
         self.count(instance, self.look(instance))
 
     def look(self, instance: Any, value: Any = _UNREAD) -> ValueRead:
-        """What it reads of one instance, in full: some values ask the database as they are shown."""
+        """What it reads of one instance, in full: some values ask the database as they are shown. Raises
+        E_APPLICATION_ACTS."""
         value = self.value(instance) if value is _UNREAD else value
         stored = self.stored_tokens(instance)
-        return ValueRead(value, stored, text_of(value, stored))
+        with self.refusing_acts():
+            return ValueRead(value, stored, text_of(value, stored))
 
     def count(self, instance: Any, look: ValueRead) -> None:
         """Count what it reads of one instance."""

@@ -34,6 +34,7 @@ from ..crypto.keyring import Keyring
 from ..discovery.findings import KINDS, Finding
 from ..discovery.target_survey import Target
 from ..postgres.catalog import Table
+from . import external_acts
 from .damage_words import build_damaged_error
 from .model_readers import ModelReader, by_model, is_left_out, made_from
 from .of_ciphertext import is_of_ciphertext
@@ -364,7 +365,8 @@ def _read(readers: Sequence[ModelReader], rows: int, progress: ProgressFile) -> 
     how many.
 
     Raises E_APPLICATION_MODEL if its table is not as the model says, and E_APPLICATION_WRITES if an attribute writes,
-    whether it passes that error on or not. Any other error of PostgreSQL is a value that it fails at.
+    or E_APPLICATION_ACTS if it acts elsewhere, whether it passes that error on or not. Any other error of PostgreSQL is
+    a value that it fails at.
     """
     model, alias = readers[0].model, readers[0].alias
     with _refusals(model), contextlib.redirect_stdout(io.StringIO()), readers[0].read_only() as held:
@@ -403,10 +405,16 @@ def reads_inner(table: Table, column: str, tokens: Collection[str], rows: int) -
         with contextlib.suppress(Exception), read_only(table.alias, stored.model, schema):
             for instance in stored.model._base_manager.using(table.alias).order_by("pk")[:rows]:
                 for name in (stored.attname, *made_from(stored.model, stored.attname)):
-                    with contextlib.suppress(Exception):
+                    with contextlib.suppress(Exception), _refusing_acts(stored, name):
                         value = getattr(instance, name)
                         found |= {value in tokens} if isinstance(value, str) and value else set()
     return found == {True}
+
+
+def _refusing_acts(column: Any, name: str) -> contextlib.AbstractContextManager[None]:
+    """While an attribute that is made from a column is read, unless it is the column."""
+    own = name == column.attname
+    return contextlib.nullcontext() if own else external_acts.refused(f"{column.model._meta.label}.{name}")
 
 
 def _query(readers: Sequence[ModelReader]) -> Any:

@@ -72,7 +72,8 @@ def _read(reader: ModelReader, row: Any, keyring: Keyring | None) -> str | None:
             instance.__dict__[column.attname] = convert(held, None, connections[reader.alias]) if convert else held
     value = reader.value(instance)
     failed = isinstance(value, type) and issubclass(value, Exception)
-    return None if failed or reader.is_token(value) else text_of(value, tokens)
+    with reader.refusing_acts():
+        return None if failed or reader.is_token(value) else text_of(value, tokens)
 
 
 def _with_other_tokens(target: Target, stored: Any, keyring: Keyring) -> Any:

@@ -87,5 +87,6 @@ def _by_field(reader: ModelReader, text: str) -> _Trip:
 
 def _by_attribute(reader: ModelReader, text: str) -> _Trip:
     instance = reader.model()
-    setattr(instance, reader.name, text)
-    return _Trip([getattr(instance, column) for column in reader.columns], getattr(instance, reader.name))
+    with reader.refusing_acts():
+        setattr(instance, reader.name, text)
+        return _Trip([getattr(instance, column) for column in reader.columns], getattr(instance, reader.name))

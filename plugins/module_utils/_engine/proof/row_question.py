@@ -10,10 +10,11 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import io
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from . import external_acts
 from .read_only import read_only
 from .row_tokens import RowTokens
 from .value_text import text_of
@@ -32,6 +33,7 @@ class RowQuestion:
     held: Mapping[str, Any] = field(default_factory=dict, repr=False)
     tokens: Sequence[bytes] = field(default=(), repr=False)
     schema: str = ""  # of a tenant
+    acting: Collection[str] = ()  # attributes, as app.Model.name, that may act outside of the database
 
 
 class KnownTokens(RowTokens):
@@ -58,6 +60,7 @@ def answer(question: RowQuestion) -> Answer:
         stack.enter_context(contextlib.redirect_stdout(io.StringIO()))
         stack.enter_context(read_only(question.alias, model, question.schema))
         instance = _instance(model, question)
+        external_acts.allow(question.acting)
         read = {name: _read(instance, name, question.tokens) for name in question.names}
         return {name: digest for name, digest in read.items() if digest is not None}
     return {}
@@ -88,8 +91,10 @@ def _instance(model: Any, question: RowQuestion) -> Any:
 
 
 def _read(instance: Any, name: str, tokens: Sequence[bytes]) -> bytes | None:
+    is_column = any(name == column.attname for column in instance._meta.concrete_fields)
     try:
-        text = text_of(getattr(instance, name), KnownTokens(tokens))
+        with contextlib.nullcontext() if is_column else external_acts.refused(f"{instance._meta.label}.{name}"):
+            text = text_of(getattr(instance, name), KnownTokens(tokens))
     except Exception:  # the application's own code: its text could hold a value
         return None
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()

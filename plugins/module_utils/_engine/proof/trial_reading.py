@@ -18,6 +18,7 @@ from ..crypto.keyring import Keyring
 from ..crypto.unusable_key import UnusableKey
 from ..discovery.findings import KINDS, Finding
 from ..discovery.target_survey import Target
+from . import external_acts
 from .model_readers import ModelReader, by_model, is_left_out
 from .model_reading import format_ignored, instances_of
 from .row_question import Answer, RowQuestion, answer_all
@@ -149,8 +150,8 @@ def _question(
             if target.name not in out_of_reach and column.attname not in held:
                 held[column.attname] = _sealed_again(reader, target, stored, keyring)
                 tokens.add(target, held[column.attname])
-    first = readers[0]
-    return RowQuestion(first.model._meta.label, first.alias, row.pk, names, held, tokens.texts, first.schema)
+    model, alias, schema = readers[0].model._meta.label, readers[0].alias, readers[0].schema
+    return RowQuestion(model, alias, row.pk, names, held, tokens.texts, schema, external_acts.allowed())
 
 
 class KeyedTokens(RowTokens):

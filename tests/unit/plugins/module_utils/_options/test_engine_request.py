@@ -32,6 +32,7 @@ def params(tmp_path) -> dict[str, Any]:
         "leave_alone": ["profile.name:7"],
         "settlements": {"profile.theirs": {"not_ours": "of a partner"}},
         "ignore": ["profile.theirs"],
+        "application_external": ["shop.Profile.key"],
         "keys": [{"name": "SECRET_KEY"}],
         "env_file": str(tmp_path / ".env"),
         "dialect": "dotenv",
@@ -55,6 +56,7 @@ def test_versions_of_the_store_go_before_the_env_file(params):
     assert request.keys_from == "the key store"
     assert (request.project_dir, request.leave_alone, request.label) == ("/srv/app", ["profile.name:7"], "r1")
     assert request.ignore == ["profile.theirs"]
+    assert request.acting == ["shop.Profile.key"]
     assert request.settlements == {"profile.theirs": {"not_ours": "of a partner"}}
 
 

@@ -1,0 +1,93 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What code of a model does outside of the database as it is read, such as a request or a mail: refused before it is
+done, by an audit hook (PEP 578), unless a person allows it.
+
+PostgreSQL's own library raises no such event, so that the application's database is read as ever.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import threading
+from collections.abc import Collection, Iterator, Mapping
+
+from ..._errors.application import ApplicationActs
+
+# https://docs.python.org/3/library/audit_events.html
+ACTS: Mapping[str, str] = {
+    "socket.connect": "connects to a server",
+    "socket.sendto": "sends to a server",
+    "socket.sendmsg": "sends to a server",
+    "subprocess.Popen": "starts a program",
+    "os.exec": "starts a program",
+    "os.fork": "starts a process",
+    "os.forkpty": "starts a program",
+    "os.posix_spawn": "starts a program",
+    "os.system": "starts a program",
+}
+
+
+class RefusedAct(PermissionError):
+    """In place of the act; code that expects connections to fail handles it as such."""
+
+
+class _Guard:
+    """The audit hook of this process, which cannot be taken out again: it refuses while a thread reads."""
+
+    def __init__(self) -> None:
+        self.allowed: Collection[str] = ()
+        self._thread: int | None = None
+        self._refused = ""
+        self._is_installed = False
+
+    @contextlib.contextmanager
+    def refusing(self) -> Iterator[None]:
+        """Refuse what this thread does until the end."""
+        if not self._is_installed:
+            sys.addaudithook(self._see)
+            self._is_installed = True
+        outer, self._thread = self._thread, threading.get_ident()
+        try:
+            yield
+        finally:
+            self._thread = outer
+
+    def take_refused(self) -> str:
+        """What was refused since this was asked before."""
+        refused, self._refused = self._refused, ""
+        return refused
+
+    def _see(self, event: str, arguments: object) -> None:
+        if self._thread is not None and event in ACTS and self._thread == threading.get_ident():
+            self._refused = ACTS[event]
+            raise RefusedAct
+
+
+_guard = _Guard()
+
+
+def allow(names: Collection[str]) -> None:
+    """The attributes, each as app.Model.name, that may act as they are read in this process."""
+    _guard.allowed = names
+
+
+def allowed() -> Collection[str]:
+    """Those names."""
+    return _guard.allowed
+
+
+@contextlib.contextmanager
+def refused(name: str) -> Iterator[None]:
+    """Refuse what an attribute does outside of the database. Raises E_APPLICATION_ACTS at the end if it tried, whether
+    it passed that error on or not."""
+    if name in _guard.allowed:
+        yield
+        return
+    try:
+        with _guard.refusing():
+            yield
+    finally:
+        if act := _guard.take_refused():
+            raise ApplicationActs(name=name, act=act) from None
