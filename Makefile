@@ -136,15 +136,15 @@ importer: .venv/docs/.ready
 # Of what is shipped. Not the tests that need a network of their own, or say nothing of a file that is none of ours:
 # quotes in stored values of other libraries.
 SANITY = .ansible/sanity/ansible_collections/tetech/key_rotation
-PIP = .ansible/sanity/.ansible/test/cache/get_pip_24_2.py
+PIP_SCRIPTS = .ansible/sanity/.ansible/test/cache
 sanity: $(CONTROL)/.dev $(TREE)
 	rm -rf $(SANITY)
-	mkdir -p $(SANITY) $(dir $(PIP))
+	mkdir -p $(SANITY) $(PIP_SCRIPTS)
 	ansible-galaxy collection build --force --output-path .ansible/sanity
 	tar -xzf .ansible/sanity/tetech-key_rotation-*.tar.gz -C $(SANITY)
 	git -C $(SANITY) init --quiet
 	git -C $(SANITY) add .
-	cp tests/sanity/get_pip.py $(PIP)
+	cp tests/sanity/get_pip.py "$(PIP_SCRIPTS)/get_pip_$$(python tests/sanity/wanted_pip.py).py"
 	cd $(SANITY) && HOME="$(CURDIR)/.ansible/sanity" ansible-test sanity --local --requirements --color no \
 	  --python "$$(python -c 'import sys; print("%d.%d" % sys.version_info[:2])')" \
 	  --skip-test pylint --skip-test shellcheck --skip-test pslint --skip-test no-smart-quotes
