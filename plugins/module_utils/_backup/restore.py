@@ -7,7 +7,6 @@ from __future__ import annotations
 import contextlib
 import functools
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict
 from typing import Any, TypedDict
 
 from .._engine import rotation
@@ -60,13 +59,22 @@ class BackupFacts(TypedDict, total=False):
     key_ids: Sequence[str]
 
 
+class LostRows(TypedDict):
+    """How many rows of a ``table`` differ from the backup. None if nobody knows."""
+
+    table: str
+    added: int | None
+    changed: int | None
+    deleted: int | None
+
+
 class RestoreResult(TypedDict):
     """Of the ``backup`` the facts that a person reads. ``lost`` are rows of tables."""
 
     changed: bool
     backup: BackupFacts
     restored: RestoredDatabase
-    lost: list[Mapping[str, Any]]
+    lost: list[LostRows]
 
 
 class DropResult(TypedDict):
@@ -470,8 +478,12 @@ def _result(
         "changed": changed,
         "backup": _select_facts(described),
         "restored": done,
-        "lost": [asdict(one) for one in lost],
+        "lost": [_count_lost(one) for one in lost],
     }
+
+
+def _count_lost(found: backup_difference.Difference) -> LostRows:
+    return {"table": found.table, "added": found.added, "changed": found.changed, "deleted": found.deleted}
 
 
 def _select_facts(described: Manifest) -> BackupFacts:

@@ -20,6 +20,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from . import sshsig
+from .events import LineContent
 
 NAMESPACE = "tetech.key_rotation.approval"
 TITLE = "tetech.key_rotation approval"
@@ -28,6 +29,7 @@ TIME = "%Y-%m-%dT%H:%M:%SZ"
 PATTERN = set('*?!," \t')  # what makes more than one name of a principal (ssh-keygen(1), ALLOWED SIGNERS)
 MADE_OF = {"text", "signature", "allowed_signers"}  # the evidence, in a record
 DATED = ("valid-after", "valid-before")  # options of a line of allowed signers
+RecordedApproval = Mapping[str, object]  # of a record, from its JSON: `recorded` checks it
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,7 @@ class Approval:
         return read
 
     @classmethod
-    def recorded(cls, found: Mapping[str, Any]) -> Approval:
+    def recorded(cls, found: RecordedApproval) -> Approval:
         """The approval that a record has. Raises KeyError."""
         return cls(*(str(found[name]) for name in ("plan_hash", "environment", "principal", "time")))
 
@@ -78,7 +80,7 @@ class ApprovalEvidence:
     allowed_signers: str
 
     @classmethod
-    def recorded(cls, found: Mapping[str, Any]) -> ApprovalEvidence | None:
+    def recorded(cls, found: RecordedApproval) -> ApprovalEvidence | None:
         """The evidence of a record; None where an earlier version kept none. Raises ValueError if it is not valid."""
         if not MADE_OF & set(found):
             return None
@@ -136,7 +138,7 @@ def _file(text: str) -> Iterator[str]:
         yield made.name
 
 
-def find_approvals(events: Iterable[Mapping[str, Any]]) -> Iterator[Approval]:
+def find_approvals(events: Iterable[LineContent]) -> Iterator[Approval]:
     """The approvals with which the runs of a rotation have begun, as its record has them."""
     for event in events:
         if isinstance(event.get("approval"), Mapping):

@@ -16,11 +16,10 @@ import hashlib
 import io
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from .events import Event, decode
+from .events import Event, LineContent, decode
 
 NEXT_KEY, SIGNATURE = "next_key", "signature"  # of the line, by the key that the line before it names
 _HEAD = re.compile(r"(\S+) ([1-9][0-9]{0,9}) (\S+)(?: (\S+)(?: (\S+))?)?", re.ASCII)
@@ -52,9 +51,6 @@ class Head:
         return cls(found[1], int(found[2]), found[3], found[4] or "", found[5] or "")
 
 
-LineContent = dict[str, Any]  # of a line, from its JSON: events.py gives it types
-
-
 @dataclass(frozen=True)
 class Problem:
     """What is wrong with a record, or was not to be checked. ``kind`` is one that verifier.EXIT_CODES has."""
@@ -83,11 +79,11 @@ class RecordLine:
         return decode(self.members)
 
 
-def canonical(document: Mapping[str, Any]) -> bytes:
+def canonical(document: LineContent) -> bytes:
     return json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode("utf-8")
 
 
-def link(before: bytes, content: Mapping[str, Any], sign: Callable[[bytes], str] | None = None) -> bytes:
+def link(before: bytes, content: LineContent, sign: Callable[[bytes], str] | None = None) -> bytes:
     """``content`` as the next line of the record that is ``before`` so far, with what ``sign`` makes of it. The last
     line alone does for the whole where it is chained (``chained``)."""
     seq, end = _end(before)
@@ -96,7 +92,7 @@ def link(before: bytes, content: Mapping[str, Any], sign: Callable[[bytes], str]
     return canonical({**line, "hash": _hash(line)}) + b"\n"
 
 
-def signed_part(line: Mapping[str, Any]) -> bytes:
+def signed_part(line: LineContent) -> bytes:
     """What the signature of a line is of."""
     return canonical({name: line[name] for name in line if name not in (SIGNATURE, "hash")})
 
@@ -164,7 +160,7 @@ def _end(text: bytes) -> tuple[int, str]:
     return text.count(b"\n"), str(last.get("hash") or hashlib.sha256(text).hexdigest())
 
 
-def _hash(line: Mapping[str, Any]) -> str:
+def _hash(line: LineContent) -> str:
     return hashlib.sha256(canonical({name: line[name] for name in line if name != "hash"})).hexdigest()
 
 

@@ -11,12 +11,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict
 
 from .._errors.base import ErrorParts
 from .._errors.run import NotRun
 
 if TYPE_CHECKING:
+    from .._backup.manifest import DumpSummary
+    from .._backup.restore import BackupFacts, RestoredDatabase
+    from .._destinations.key_generation import GeneratedKey
     from .._engine.postgres.session_types import DatabaseSession
     from .._engine.proof.census_result import ColumnCounts
     from .._engine.proof.reading_types import ApplicationPicture
@@ -29,6 +32,10 @@ if TYPE_CHECKING:
         SinceFirstWrite,
         UnopenedValues,
     )
+    from .._monitoring.snapshot_types import MonitorPicture
+
+LineContent = Mapping[str, Any]  # of a line, from its JSON: decode gives it types
+StepOptions = Mapping[str, Any]  # of a step, as its line has them
 
 
 def _empty() -> Any:
@@ -55,7 +62,7 @@ class Event:
     sudo_user: str = ""
     login_user: str = ""
     control_node: str = ""
-    asked: Mapping[str, Any] = field(default_factory=dict)
+    asked: StepOptions = field(default_factory=dict)
     error: ErrorParts = field(default_factory=ErrorParts)
     took: float = 0.0
     changed: bool | None = None
@@ -63,7 +70,7 @@ class Event:
     follows: str = ""
     follows_refused: str = ""
     unsigned_before: int = 0
-    raw: Mapping[str, Any] = field(default_factory=dict)
+    raw: LineContent = field(default_factory=dict)
 
     @property
     def state(self) -> str:
@@ -161,7 +168,7 @@ class KeyInfoEvent(StagesEvent):
 class KeyEvent(StagesEvent):
     """A step that changes the key store."""
 
-    generated: Sequence[Mapping[str, Any]] = ()
+    generated: Sequence[GeneratedKey] = ()
 
 
 @dataclass(frozen=True)
@@ -241,21 +248,30 @@ class FallbacksEvent(Event):
     removed: Sequence[Mapping[str, str]] = ()
 
 
+class LeftValue(TypedDict, total=False):
+    """A ``value`` that a repair did not take from the backup, and why: whether a person ``named`` it, and whether it is
+    taken ``by_name``. The last two are missing in records of earlier versions."""
+
+    value: str
+    reason: str
+    named: bool
+    by_name: bool
+
+
 @dataclass(frozen=True)
 class RepairEvent(Event):
-    """Values that were taken from a backup: how many by column, and each that was left, with the reason, whether a
-    person ``named`` it, and whether it is taken ``by_name``."""
+    """Values that were taken from a backup, how many by column, and each that was left."""
 
     repaired: Mapping[str, int] = field(default_factory=dict)
-    left: Sequence[Mapping[str, Any]] = ()
+    left: Sequence[LeftValue] = ()
 
 
 @dataclass(frozen=True)
 class RestoreEvent(Event):
     """A database that was replaced by its backup, or the drop of what that kept: ``restored``, ``dropped``."""
 
-    restored: Mapping[str, Any] = field(default_factory=dict)
-    backup: Mapping[str, Any] = field(default_factory=dict)
+    restored: RestoredDatabase = field(default_factory=_empty)
+    backup: BackupFacts = field(default_factory=_empty)
     dropped: Sequence[str] = ()
     sought: Sequence[str] = ()
 
@@ -295,7 +311,7 @@ class HealthEvent(Event):
 class BackupEvent(Event):
     """``dumps`` describes one backup for each database."""
 
-    dumps: Sequence[Mapping[str, Any]] = ()
+    dumps: Sequence[DumpSummary] = ()
 
 
 @dataclass(frozen=True)
@@ -314,11 +330,11 @@ class ChecklistEvent(Event):
 class PictureEvent(Event):
     """What monitoring saw of one host."""
 
-    picture: Mapping[str, Any] = field(default_factory=dict)
+    picture: MonitorPicture = field(default_factory=_empty)
 
 
 @dataclass(frozen=True)
-class ReadingEvent(PictureEvent):
+class ReadingEvent(Event):
     """What the application itself read."""
 
     picture: ApplicationPicture = field(default_factory=_empty)
@@ -443,7 +459,7 @@ FORMER: dict[tuple[str, str], tuple[str, Mapping[str, str]]] = {
 }
 
 
-def decode(line: Mapping[str, Any]) -> Event:
+def decode(line: LineContent) -> Event:
     """The event that a line of a record holds."""
     name, asked = _present(line)
     kind = KINDS.get(name, Event)
@@ -452,7 +468,7 @@ def decode(line: Mapping[str, Any]) -> Event:
     return kind(**{**members, "name": name, "asked": asked, "raw": line})
 
 
-def _present(line: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
+def _present(line: LineContent) -> tuple[str, StepOptions]:
     """The present name of the event, and what was asked, in present words."""
     stored, asked = str(line.get("event") or ""), line.get("asked")
     if not isinstance(asked, Mapping):
@@ -464,7 +480,7 @@ def _present(line: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
     return name, {**{word: asked[word] for word in asked if word != "state"}, **words}
 
 
-def decode_all(lines: Iterable[Mapping[str, Any]]) -> list[Event]:
+def decode_all(lines: Iterable[LineContent]) -> list[Event]:
     """The events of a record, oldest first."""
     return [decode(line) for line in lines]
 

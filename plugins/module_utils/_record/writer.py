@@ -16,7 +16,7 @@ import os
 import re
 import socket
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import IO, Any
 
@@ -25,7 +25,7 @@ from .._errors.record import RecordWrite
 from .._system import atomic_file, users
 from .._system.timestamps import now
 from . import chain, line_signing, page_checksums, sshsig
-from .events import Event, RunEvent, decode_all
+from .events import Event, LineContent, RunEvent, decode_all
 from .rotation_id import checked
 
 FILE_NAME = page_checksums.RECORD
@@ -81,7 +81,7 @@ class Record:
         placed = replace(head, place=f"{users.name_of(os.getuid())}:{folder}")
         return placed if PLACE.fullmatch(placed.place) and len(str(placed)) <= MOST else head
 
-    def _append(self, about: Mapping[str, Any]) -> bytes:
+    def _append(self, about: LineContent) -> bytes:
         """The whole line, or none of it. What a run that was killed left of a line is cut off first.
 
         However long the record is, only its last line is read: it holds the hash of what is before it.
@@ -153,7 +153,7 @@ class Record:
         events = (event for event in self.decoded() if isinstance(event, RunEvent) and event.is_intent)
         return [event for event in events if event.name == direction]
 
-    def events(self) -> list[chain.LineContent]:
+    def events(self) -> list[LineContent]:
         """All events so far, oldest first; none where there is no record yet. Raises E_RECORD_WRITE."""
         try:
             found = [json.loads(line) for line in self.text().splitlines()]
@@ -202,7 +202,7 @@ def _last_line(handle: IO[bytes]) -> tuple[bytes, int]:
         span *= 2
 
 
-def _origin() -> Mapping[str, Any]:
+def _origin() -> LineContent:
     """Who and where from, and when by two clocks: PCI DSS 10.2.2 and 10.6."""
     about = {
         "time": now(),

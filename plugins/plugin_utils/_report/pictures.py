@@ -7,7 +7,7 @@ from __future__ import annotations
 import datetime
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from ...module_utils._monitoring import snapshot_table
 from ...module_utils._record.events import Event, PictureEvent, ReadingEvent
@@ -16,7 +16,6 @@ from .step_lines import opening
 
 if TYPE_CHECKING:
     from ...module_utils._engine.proof.reading_types import ApplicationPicture
-    from ...module_utils._monitoring.snapshot_types import MonitorPicture
 
 
 @dataclass(frozen=True)
@@ -34,19 +33,21 @@ class Pictures:
     reading: ApplicationPicture | None = None
 
     def apply(self, event: Event) -> None:
-        if not isinstance(event, PictureEvent) or not event.picture:
-            return
-        if isinstance(event, ReadingEvent):
-            self.reading = event.picture
         try:
             lines = self._lines(event)
         except (KeyError, TypeError, ValueError, AttributeError):  # written by another version
             return
         self.shown += [Picture(moment(event), lines)] if lines else []
 
-    def _lines(self, event: PictureEvent) -> list[str]:
-        if not isinstance(event, ReadingEvent):
-            return list(snapshot_table.lines(cast("MonitorPicture", event.picture), event.host))
+    def _lines(self, event: Event) -> list[str]:
+        if isinstance(event, PictureEvent) and event.picture:
+            return list(snapshot_table.lines(event.picture, event.host))
+        if isinstance(event, ReadingEvent) and event.picture:
+            return self._take(event)
+        return []
+
+    def _take(self, event: ReadingEvent) -> list[str]:
+        self.reading = event.picture
         lines = [f"{event.host}:{line}" for line in opening(event.picture, self.before or {})]
         self.before = self.before or event.picture
         return lines

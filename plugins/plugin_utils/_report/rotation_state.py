@@ -11,7 +11,7 @@ from __future__ import annotations
 import datetime
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from ...module_utils._errors.base import ErrorParts
 from ...module_utils._record.chain import Head
@@ -43,6 +43,7 @@ from .warnings import Warnings
 
 if TYPE_CHECKING:
     from ...module_utils._backup.manifest import DumpSummary
+    from ...module_utils._destinations.key_generation import GeneratedKey
 
 UNKNOWN_TIME = "an unknown time"
 
@@ -90,7 +91,7 @@ class RotationState:
     dumps: dict[str, DumpSummary] = field(default_factory=dict)
     checks: list[Mapping[str, str]] = field(default_factory=list)
     exposed: Sequence[str] = ()  # manifests of backups that compromised keys open
-    generated: Sequence[Mapping[str, Any]] = ()
+    generated: Sequence[GeneratedKey] = ()
     settings: list[str] = field(default_factory=list)
     settlements: Sequence[Mapping[str, str]] = ()  # what a person decided, from the newest re-encryption
     hosts: list[str] = field(default_factory=list)
@@ -128,9 +129,7 @@ class RotationState:
         if isinstance(event, BackupEvent) and event.is_done:
             for dump in event.dumps:
                 if isinstance(dump, Mapping) and dump.get("path"):
-                    self.dumps.setdefault(str(dump["path"]), {"size": 0, "sha256": "unknown"}).update(
-                        cast("DumpSummary", dump)
-                    )
+                    self.dumps.setdefault(str(dump["path"]), {"size": 0, "sha256": "unknown"}).update(dump)
         if isinstance(event, ChecklistEvent) and event.items and all(isinstance(one, Mapping) for one in event.items):
             self.checks = [{**one, "name": _name_now(one.get("name"))} for one in event.items]
         if isinstance(event, ChecklistEvent):

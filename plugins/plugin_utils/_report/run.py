@@ -19,6 +19,7 @@ from ...module_utils._record.events import (
     EnvFileEvent,
     Event,
     KeyEvent,
+    LeftValue,
     LoginsEvent,
     NotificationEvent,
     PreparationEvent,
@@ -27,6 +28,7 @@ from ...module_utils._record.events import (
     RestoreEvent,
     RunEvent,
     ServicesEvent,
+    StepOptions,
 )
 from .accounts import Accounts, authorization, granted_by
 from .event_time import moment, seconds
@@ -159,7 +161,7 @@ class Run:
         return self._repair_ended if self._course == "repair" else STAYING[self._course]
 
     @property
-    def left(self) -> list[Mapping[str, Any]]:
+    def left(self) -> list[LeftValue]:
         """The values that a repair did not take from the backup, with the reasons."""
         return [each for event in self.repairs for each in event.left if isinstance(each, Mapping)]
 
@@ -252,7 +254,7 @@ def retirements(events: Iterable[Event]) -> list[Run]:
     return runs
 
 
-def _begin(direction: str, event: Event, given: Mapping[str, Any]) -> Run:
+def _begin(direction: str, event: Event, given: StepOptions) -> Run:
     """``given`` has what the operator stated."""
     run = Run(
         direction,
