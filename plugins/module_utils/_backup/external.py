@@ -22,6 +22,7 @@ from .manifest import Manifest
 from .pg_client import clean_environment
 
 ANNOTATION = "key-rotation"  # of pgBackRest's backup: by it a later run finds that of its rotation
+PgbackrestInfo = Mapping[str, Any]  # of a stanza or one of its backups, from the JSON of `pgbackrest info`
 
 
 class PgBackRest:
@@ -76,7 +77,7 @@ class PgBackRest:
             reason = "; ".join(said[1:])[: pipelines.LINE_CHARACTERS] or "it does not say that the status is ok"
             raise PgbackrestFailed(command="verify", ended=pipelines.ended(0), reason=reason)
 
-    def _info(self) -> dict[str, Any]:
+    def _info(self) -> PgbackrestInfo:
         for found in json.loads(self._run("info", "--output=json") or "[]"):
             if found["name"] == self.stanza and found["status"]["code"] in (0, 2):  # ok, no valid backups yet
                 return dict(found)
@@ -97,12 +98,12 @@ class PgBackRest:
         return done.stdout
 
 
-def _cipher(info: Mapping[str, Any]) -> str:
+def _cipher(info: PgbackrestInfo) -> str:
     ciphers = {str(repository["cipher"]) for repository in info["repo"]}
     return "none" if "none" in ciphers else str(info["cipher"])
 
 
-def _of(info: Mapping[str, Any], rotation_id: str, oldest: str) -> dict[str, Any] | None:
+def _of(info: PgbackrestInfo, rotation_id: str, oldest: str) -> PgbackrestInfo | None:
     """The newest backup of a rotation, where it is not older."""
     for each in reversed(info["backup"]):
         annotated = (each.get("annotation") or {}).get(ANNOTATION) == rotation_id

@@ -22,6 +22,7 @@ FORMAT = "tetech.key_rotation backup 2"
 PG_DUMP = "pg_dump"
 ENGINES = (PG_DUMP, "pgbackrest", "snapshot")
 OF_A_DUMP = ("parts", "structure", "facts")  # members that backups by other programs do not have
+ManifestDocument = Mapping[str, Any]  # as JSON: from_document gives it types
 
 
 class SnapshotMoment(TypedDict):
@@ -149,13 +150,14 @@ class Manifest:
     failed: FailedProof | None = None
 
     @classmethod
-    def from_document(cls, name: str, document: Mapping[str, Any]) -> Manifest:
+    def from_document(cls, name: str, document: ManifestDocument) -> Manifest:
         """What a document says that was read as ``name``.json."""
-        needed: dict[str, Any] = dict.fromkeys(("rotation_id", "alias", "engine", "path", "begun", "ended"), "")
+        needed = dict.fromkeys(("rotation_id", "alias", "engine", "path", "begun", "ended"), "")
         known = {each.name: document[each.name] for each in fields(cls) if each.name in document}
-        return cls(**{**needed, "snapshot": {"time": "", "lsn": None}, **known, "name": name})
+        members: ManifestDocument = {**needed, "snapshot": {"time": "", "lsn": None}, **known, "name": name}
+        return cls(**members)
 
-    def as_document(self) -> dict[str, Any]:
+    def as_document(self) -> ManifestDocument:
         """The document, without its checksum."""
         members = asdict(self)
         for name in () if self.is_dump else OF_A_DUMP:
@@ -224,7 +226,7 @@ def read(path: str) -> Manifest | None:
     return manifest
 
 
-def _checksum(document: Mapping[str, Any]) -> str:
+def _checksum(document: ManifestDocument) -> str:
     """SHA-256 of what a document says, in the order of its names."""
     return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()
 

@@ -29,6 +29,7 @@ from .._errors.restore import (
     RestoreShut,
 )
 from .._options.engine_request import Purpose, request_of
+from .._options.option_spec import Options
 from . import dump, manifest, pg_client
 from .database_properties import DatabaseProperties
 from .database_swap import DatabaseSwap
@@ -104,7 +105,7 @@ class BackupOutcome(FoundBackup, total=False):
 class Restoration:
     """What the options of postgresql_restore, or postgresql_restore_info, ask for; the application is started."""
 
-    def __init__(self, params: Mapping[str, Any]) -> None:
+    def __init__(self, params: Options) -> None:
         from django.db import connections
 
         self._params = params
@@ -407,7 +408,7 @@ class Restoration:
         return {"dbname": "postgres", **self._direct, **given}
 
 
-def find_backup(params: Mapping[str, Any], *, dry: bool) -> FoundBackup:
+def find_backup(params: Options, *, dry: bool) -> FoundBackup:
     """Which backup there is, and what of it the databases in use have not. All are of one rotation: the newest one's
     where none is asked for.
 

@@ -1,9 +1,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The form of an argument spec, by which Ansible validates options."""
+"""The form of an argument spec, by which Ansible validates options, and of the options that it has validated."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, TypedDict
 
 
@@ -18,3 +19,4 @@ class OptionSpec(TypedDict, total=False):
 
 
 Spec = dict[str, OptionSpec]
+Options = Mapping[str, Any]  # of a module or a plugin: the border of Ansible
