@@ -11,9 +11,8 @@ from __future__ import annotations
 import contextlib
 import multiprocessing
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .._destinations import destinations
 from .._engine.application import django_project, key_worker
@@ -25,6 +24,9 @@ from .._errors.base import RotationError
 from .._options.application_start import start_application
 from .._record.run_lease import alive, is_here
 from .metrics import seconds
+
+if TYPE_CHECKING:
+    from .probe_options import ProbeOptions
 
 PATIENCE = 60.0  # seconds for the application to start and the database to answer
 SILENT = 24 * 3600.0  # seconds for which a run of another machine may work on nothing that shows, as on a backup
@@ -39,7 +41,7 @@ class ActiveRun:
     key_id: str = ""  # empty where they cannot be read
 
     @classmethod
-    def now(cls, params: Mapping[str, Any]) -> ActiveRun:
+    def now(cls, params: ProbeOptions) -> ActiveRun:
         """Nobody of a picture that a run takes of itself. What keeps us from asking is for the census to tell."""
         if params["looker"] == "rotation":
             return cls()
@@ -56,7 +58,7 @@ class ActiveRun:
         return ""
 
 
-def _ask_in_fork(params: Mapping[str, Any]) -> ActiveRun:
+def _ask_in_fork(params: ProbeOptions) -> ActiveRun:
     context = multiprocessing.get_context("fork")
     ours, theirs = context.Pipe(duplex=False)
     process = context.Process(target=_tell, args=(theirs, params), daemon=True)
@@ -72,13 +74,13 @@ def _ask_in_fork(params: Mapping[str, Any]) -> ActiveRun:
         process.join()
 
 
-def _tell(pipe: Any, params: Mapping[str, Any]) -> None:
+def _tell(pipe: Any, params: ProbeOptions) -> None:
     key_worker.silence()
     with contextlib.suppress(Exception):
         pipe.send(_runs(params))
 
 
-def _runs(params: Mapping[str, Any]) -> ActiveRun:
+def _runs(params: ProbeOptions) -> ActiveRun:
     over = params.get("over")
     start_application(params)
     for alias in django_project.aliases():
@@ -96,7 +98,7 @@ def _goes_on(held: lease.Holder, database: Database) -> bool:
     return database.other_run("") is not None or (alive(held) if is_here(held) else young)
 
 
-def _key_id(params: Mapping[str, Any]) -> str:
+def _key_id(params: ProbeOptions) -> str:
     try:
         return KeySet(destinations.read(params["env_file"], params["keys"], dialect=params["dialect"])).key_id
     except RotationError:

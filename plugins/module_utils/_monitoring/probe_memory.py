@@ -23,6 +23,7 @@ from .snapshot_types import SeenBefore
 
 HOME = f"{STATE_FOLDER}/monitoring"
 FORMAT = 1
+MemoryContent = dict[str, Any]  # of a file, from its JSON
 
 
 class ProbeMemory:
@@ -63,7 +64,7 @@ class ProbeMemory:
             raise self._error(exc.strerror) from None
         self._write("baseline.json", baseline)
 
-    def _read(self, name: str) -> dict[str, Any]:
+    def _read(self, name: str) -> MemoryContent:
         path = os.path.join(self.folder, name)
         try:
             with open(path, encoding="utf-8") as handle:
@@ -78,7 +79,7 @@ class ProbeMemory:
             raise self._error(f"{name} is not what this collection wrote")
         return found
 
-    def _write(self, name: str, content: Mapping[str, Any]) -> None:
+    def _write(self, name: str, content: Mapping[str, object]) -> None:
         text = json.dumps({"format": FORMAT, **content}, sort_keys=True) + "\n"
         try:
             atomic_file.replace(os.path.join(self.folder, name), text.encode("utf-8"))

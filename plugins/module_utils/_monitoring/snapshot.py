@@ -9,7 +9,7 @@ it. A picture holds names, primary keys, counts, times and key ids; never a valu
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, cast
 from urllib.parse import urlsplit
 
 from .._backup.database_swap import kept_aside
@@ -51,17 +51,22 @@ from .snapshot_types import (
     SeenBefore,
 )
 
+if TYPE_CHECKING:
+    from .._options.option_spec import Options
+    from .probe_options import ProbeOptions
+
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 OF_VALUES = ("E_UNREADABLE", "E_PLAINTEXT", "E_NOT_CURRENT")  # wrong where the success rate is below what is asked for
 
 
-def take(params: Mapping[str, Any], *, kept: bool) -> MonitorPicture:
-    """Look at the application as ``params`` say (the options of the module monitoring_probe).
+def take(given: Options, *, kept: bool) -> MonitorPicture:
+    """Look at the application as ``given`` says (the options of the module monitoring_probe).
 
     Writes nothing unless ``kept``. What is wrong is in ``findings``, each with code, what, todo and next; what a person
     should know besides is in ``warnings``. Nothing is judged, and ``put_off`` says why, in the middle of a run. Raises
     E_OPTION or E_MONITOR_DIR where nothing could be looked at; what could not be written of it is a finding.
     """
+    params = cast("ProbeOptions", given)  # validated by Ansible, also those of the timer
     _refuse_thresholds(params)
     look = _Look(params, kept=kept)
     began = ActiveRun.now(params)
@@ -83,7 +88,7 @@ def take(params: Mapping[str, Any], *, kept: bool) -> MonitorPicture:
 class _Look:
     """One look: its picture, what was measured, and what the host remembers of the looks before it."""
 
-    def __init__(self, params: Mapping[str, Any], *, kept: bool) -> None:
+    def __init__(self, params: ProbeOptions, *, kept: bool) -> None:
         self._params = params
         self._kept = kept
         self._memory = ProbeMemory(params["memory_dir"], params["project_dir"])
@@ -175,7 +180,7 @@ def _notes(watched: Watched) -> list[str]:
     return [*watched.notes, *(f"{asked} has no file" for asked in watched.empty)]
 
 
-def _answers(params: Mapping[str, Any]) -> list[Measure]:
+def _answers(params: ProbeOptions) -> list[Measure]:
     """How long each address takes to answer."""
     sent = (params["host"], params["headers"], params["ca_file"], params["answer_timeout"])
     return [response_times.of_url(HealthCheck(url, *sent), params["tries"]) for url in _reachable(params["urls"])]
@@ -189,7 +194,7 @@ def _reachable(urls: Sequence[str]) -> Sequence[str]:
 
 
 def _values(
-    params: Mapping[str, Any], picture: MonitorPicture, measures: list[Measure]
+    params: ProbeOptions, picture: MonitorPicture, measures: list[Measure]
 ) -> tuple[list[RotationError], list[str]]:
     """What is wrong with the values, and what of it is tolerated; the census goes to ``picture``, how long a value
     takes to open to ``measures``."""
@@ -204,7 +209,7 @@ def _values(
     return [problem for problem in found if not few or problem.code not in OF_VALUES], tolerated
 
 
-def _unwritten(params: Mapping[str, Any], picture: MonitorPicture) -> list[RotationError]:
+def _unwritten(params: ProbeOptions, picture: MonitorPicture) -> list[RotationError]:
     """Write the metrics. That this cannot be is one more finding, and hides no other."""
     try:
         if picture["kept"] and params["metrics_file"]:
@@ -215,7 +220,7 @@ def _unwritten(params: Mapping[str, Any], picture: MonitorPicture) -> list[Rotat
 
 
 def _put_off(
-    params: Mapping[str, Any], picture: MonitorPicture, memory: ProbeMemory, moment: ActiveRun, why: str
+    params: ProbeOptions, picture: MonitorPicture, memory: ProbeMemory, moment: ActiveRun, why: str
 ) -> MonitorPicture:
     """A picture in which nothing is judged. Its metrics are those of the last look, as far as they still hold, and what
     the logs have is for the next one."""
@@ -230,7 +235,7 @@ def _put_off(
     return picture
 
 
-def _last_census(params: Mapping[str, Any], seen: SeenBefore) -> CensusPicture | None:
+def _last_census(params: ProbeOptions, seen: SeenBefore) -> CensusPicture | None:
     """What the last census of this host saw, forgotten where another one tries the values now. Before and after a
     rotation, no host is asked for one."""
     if not (params["census"] or params["looker"] == "rotation"):
@@ -247,7 +252,7 @@ def _baseline(kept: Baseline, known: RotationFacts) -> Baseline:
     return kept
 
 
-def _census(params: Mapping[str, Any]) -> tuple[CensusPicture, list[RotationError], Measure]:
+def _census(params: ProbeOptions) -> tuple[CensusPicture, list[RotationError], Measure]:
     """Every value of every column, with rests, so that the application has room. Page by page, in no one snapshot:
     what is written meanwhile is seen as it is then, and no vacuum waits for us."""
     throttle = Throttle(**{name: value for name, value in (params["throttle"] or {}).items() if value})
@@ -296,7 +301,7 @@ def _closed(column: Unopened, unopened: Collection[str]) -> ColumnCounts:
     return {"table": column.table, "column": column.column, "classes": classes, "left_alone": left}
 
 
-def _other_keys(params: Mapping[str, Any], keys: KeySet) -> Iterator[RotationError]:
+def _other_keys(params: ProbeOptions, keys: KeySet) -> Iterator[RotationError]:
     """E_ENV_NOT_SWITCHED if the host has other keys than the store."""
     if params["expected"] and keys.key_id != params["expected"]:
         place = destinations.described(params["env_file"], params["keys"])
@@ -366,9 +371,7 @@ def _logs(logs: LogPicture, tolerated: int) -> Iterator[RotationError]:
             )
 
 
-def _rotation(
-    params: Mapping[str, Any], known: RotationFacts, time: str, died: Holder | None
-) -> Iterator[RotationError]:
+def _rotation(params: ProbeOptions, known: RotationFacts, time: str, died: Holder | None) -> Iterator[RotationError]:
     """What the store's history says is overdue, but to a rotation, or left over, if it was asked just now; and what the
     lease of a run that ``died`` says."""
     open_ones = [known.get("open") if params["rotation"] else None, died["rotation_id"] if died else None]
@@ -385,23 +388,20 @@ def _rotation(
         yield MonitorOverdue(**where, advice=f"Rotate{longer}.")
 
 
-def _refuse_thresholds(params: Mapping[str, Any]) -> None:
-    for name, good, advice in (
-        (
-            "success",
-            0 < params["success"] <= 1,
-            "It is a ratio: 1.0 for every value, 0.999 for all but one in a thousand.",
-        ),
-        ("slower", params["slower"] >= 1, "It is how many times the baseline is too slow, such as 2.0."),
-        ("tries", params["tries"] > 0, "It is how many times each address is asked, such as 10."),
-        ("log_errors", params["log_errors"] >= 0, "It is the number of lines that are tolerated, such as 0."),
+def _refuse_thresholds(params: ProbeOptions) -> None:
+    success, slower, tries, log_errors = params["success"], params["slower"], params["tries"], params["log_errors"]
+    ratio = "It is a ratio: 1.0 for every value, 0.999 for all but one in a thousand."
+    for name, value, good, advice in (
+        ("success", success, 0 < success <= 1, ratio),
+        ("slower", slower, slower >= 1, "It is how many times the baseline is too slow, such as 2.0."),
+        ("tries", tries, tries > 0, "It is how many times each address is asked, such as 10."),
+        ("log_errors", log_errors, log_errors >= 0, "It is the number of lines that are tolerated, such as 0."),
     ):
         if not good:
-            found = f"is {params[name]}"
-            raise InvalidOption(name=f"O(monitoring_{name})", found=found, advice=advice)
+            raise InvalidOption(name=f"O(monitoring_{name})", found=f"is {value}", advice=advice)
 
 
-def _warnings(params: Mapping[str, Any], picture: MonitorPicture, known: RotationFacts) -> Iterator[str]:
+def _warnings(params: ProbeOptions, picture: MonitorPicture, known: RotationFacts) -> Iterator[str]:
     if not picture["logs"]["new"] and not picture["logs"]["unreadable"]:
         files, units = variable_of("log_files"), variable_of("log_units")
         yield f"no log was looked at: set {files} or {units} to where the application writes its errors"
@@ -414,7 +414,7 @@ def _warnings(params: Mapping[str, Any], picture: MonitorPicture, known: Rotatio
         yield f"the next rotation is due on {known['due'][:10]}: {(known.get('commands') or {}).get('rotate', '')}"
 
 
-def _retire(params: Mapping[str, Any], known: RotationFacts, picture: MonitorPicture) -> list[RetireAnswer]:
+def _retire(params: ProbeOptions, known: RotationFacts, picture: MonitorPicture) -> list[RetireAnswer]:
     """Of each version that is no longer current: whether it may be destroyed, and if not, why.
 
     The clock that is behind decides: that of this host, or that of the control node, from which the dates are.
@@ -444,9 +444,7 @@ def _needed_by_values(version: RetirableVersion, found: CensusPicture | None) ->
         yield f"{counted(lost, 'value opens', 'values open')} under no key, and it may open backups with such values"
 
 
-def _needed_by_copies(
-    version: RetirableVersion, found: CensusPicture | None, params: Mapping[str, Any]
-) -> Iterator[str]:
+def _needed_by_copies(version: RetirableVersion, found: CensusPicture | None, params: ProbeOptions) -> Iterator[str]:
     backups = params["backups"].get("backups")
     if backups is None:
         refused = params["backups"].get("error") or {"what": params["backups"].get("msg") or "nobody has asked"}

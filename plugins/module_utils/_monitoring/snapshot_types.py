@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, TypedDict
 
+from .._engine.postgres.lease import Holder
 from .._engine.proof.census_result import ColumnCounts
 from .log_watch import ErrorCounts, LogMemory
 from .response_times import ComparedMeasure
@@ -80,7 +81,7 @@ class MonitorPicture(TypedDict, total=False):
     census: CensusPicture | None
     last_census: CensusPicture | None
     put_off: str
-    at_work: Any
+    at_work: Holder | None
     logs: LogPicture
     rotation: RotationFacts
     response: Sequence[ComparedMeasure]

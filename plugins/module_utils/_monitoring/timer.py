@@ -12,15 +12,14 @@ import json
 import os
 import socket
 import sys
-from collections.abc import Mapping
-from typing import Any
 
 from .._errors.base import RotationError
 from .._errors.options import InvalidOption
 from .._errors.unexpected import in_catalogue
+from .._options.option_spec import Options
 
 # What the module gets from the control node, and a timer does not.
-WITHOUT_STORE: Mapping[str, Any] = {
+WITHOUT_STORE: Options = {
     "key_sets": {},
     "key_set_ids": {},
     "progress": None,
@@ -51,7 +50,7 @@ def main(path: str) -> int:
     return 1 if taken["findings"] else 0
 
 
-def _configuration(path: str) -> Mapping[str, Any]:
+def _configuration(path: str) -> Options:
     try:
         with open(path, encoding="utf-8") as handle:
             found, about = dict(json.load(handle)), os.fstat(handle.fileno())

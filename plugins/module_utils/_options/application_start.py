@@ -5,22 +5,25 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from .._engine.application import django_project
 from .._engine.application.django_project import ApplicationStart
 from .._engine.application.process_environment import ProcessEnvironment
 from .._services import service_environment
 
+if TYPE_CHECKING:
+    from .option_spec import Options
 
-def start_application(params: Mapping[str, Any]) -> ApplicationStart:
+
+def start_application(params: Options) -> ApplicationStart:
     """Start the application as its service does. Raises what ``django_project.start`` raises."""
     place = params["project_dir"], params["settings_module"]
     return django_project.start(*place, environment=read_environment(params))
 
 
-def read_settings(params: Mapping[str, Any]) -> None:
+def read_settings(params: Options) -> None:
     """Read the application's settings as its service does, for those who need its databases alone. An engine of a
     database that needs the applications has them started. Raises what ``django_project.start`` raises."""
     django_project.read_settings(params["project_dir"], params["settings_module"], read_environment(params))
@@ -30,6 +33,6 @@ def read_settings(params: Mapping[str, Any]) -> None:
         start_application(params)
 
 
-def read_environment(params: Mapping[str, Any]) -> Callable[[], ProcessEnvironment]:
+def read_environment(params: Options) -> Callable[[], ProcessEnvironment]:
     """Reads what the service gives to the application."""
     return functools.partial(service_environment.read, params["environment_from"])

@@ -9,7 +9,7 @@ import functools
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING
 
 from .._destinations import destinations, editor, key_generation
 from .._destinations.dialects import DIALECTS
@@ -23,6 +23,9 @@ from .._errors.run import StateInContainer
 from .._system import container_layer
 from .._system.state_folder import STATE_FOLDER
 from .application_start import read_environment
+
+if TYPE_CHECKING:
+    from .option_spec import Options
 
 
 @dataclass(frozen=True)
@@ -47,7 +50,7 @@ class Purpose:
     runs_command: bool = False
 
 
-def request_of(params: Mapping[str, Any], purpose: Purpose) -> Request:
+def request_of(params: Options, purpose: Purpose) -> Request:
     """The request; without versions from the store, the keys are those of the env file, as ``current``. Raises
     E_STATE_IN_CONTAINER, and what reading the keys raises."""
     _refuse_lost_state()
@@ -95,7 +98,7 @@ class KeysAtHand:
     in_files: Mapping[str, str] = field(repr=False)
 
 
-def _keys_at_hand(params: Mapping[str, Any], *, every: bool) -> KeysAtHand:
+def _keys_at_hand(params: Options, *, every: bool) -> KeysAtHand:
     env_file, keys, dialect = params["env_file"], params["keys"], params["dialect"]
     if not params["key_sets"]:
         found = destinations.read(env_file, keys, every=every, dialect=dialect)
@@ -112,7 +115,7 @@ def _refuse_lost_state() -> None:
         raise StateInContainer(path=path)
 
 
-def _trial(params: Mapping[str, Any], key_sets: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
+def _trial(params: Options, key_sets: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
     """New values such as a rotation would make; none if some come from elsewhere."""
     with contextlib.suppress(KeyNotGenerated):
         return key_generation.generate(params["keys"], key_sets.get("current", {}), dialect=params["dialect"])
@@ -126,7 +129,7 @@ def _everything(path: str | None, dialect: str) -> Mapping[str, str]:
     return {}
 
 
-def refuse_other_source(params: Mapping[str, Any], started: ApplicationStart) -> KeySet:
+def refuse_other_source(params: Options, started: ApplicationStart) -> KeySet:
     """The keys of the env file; raises E_ENV_* unless the application, as it started, has its keys from there."""
     keys = KeySet(destinations.read(params["env_file"], params["keys"], dialect=params["dialect"]))
     files = destinations.files(params["keys"])
