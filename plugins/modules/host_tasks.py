@@ -85,12 +85,12 @@ outcomes:
 """
 
 import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils._module import code_bundle
-from ..module_utils._module.runner import run
+from ..module_utils._module.runner import ModuleResult, run
 from ..module_utils._options.rotation_options import HOST_TASKS_MODULE
 
 # AnsiballZ packs what is imported anywhere: of Ansible, the code that comes with a task needs this too.
@@ -98,10 +98,10 @@ if TYPE_CHECKING:
     from ansible.module_utils import urls  # noqa: F401
 
 
-def run_tasks(module: AnsibleModule) -> dict[str, Any]:
+def run_tasks(module: AnsibleModule) -> ModuleResult:
     """Do the work with the code that came with the task: AnsiballZ has not packed what is imported by name."""
     compiled = code_bundle.install(module.params["code"]) if module.params["code"] else None
-    result: dict[str, Any] = importlib.import_module(f"{code_bundle.PACKAGE}._tasks.run_tasks").run_tasks(module)
+    result: ModuleResult = importlib.import_module(f"{code_bundle.PACKAGE}._tasks.run_tasks").run_tasks(module)
     if compiled and not module.check_mode:  # a dry run writes nothing
         compiled.save()
     return result

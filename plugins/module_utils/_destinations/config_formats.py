@@ -69,7 +69,7 @@ def _plain(value: Any, depth: int = 0) -> Tree:
     return value if isinstance(value, str) else OtherValue(type(value).__name__, repr(value))
 
 
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _unique(pairs: list[tuple[str, Tree]]) -> dict[str, Tree]:
     found = dict(pairs)
     if len(found) < len(pairs):
         raise InvalidText
@@ -163,8 +163,8 @@ def _name_of(node: Any) -> str:
 
 def _parse_unit(text: str) -> Tree:
     """A systemd unit or drop-in (systemd.syntax(7)): ``Environment=`` as names and values, other lines unchanged."""
-    sections: dict[str, dict[str, Any]] = {}
-    section: dict[str, Any] = {}
+    sections: dict[str, dict[str, Tree]] = {}
+    section: dict[str, Tree] = {}
     for number, line, _, _ in unit_lines.joined(text):
         name, is_set, value = (part.strip() for part in line.partition("="))
         if line.startswith("[") and line.endswith("]"):

@@ -15,6 +15,7 @@ from .config_formats import CONFIG_FORMATS
 from .dialects import DIALECTS
 
 OF_FILE: dict[str, type | tuple[type, ...]] = {"file": str, "path": (str, list), "format": str, "exported": bool}
+GivenDestination = Mapping[str, Any]  # as an operator wrote it in YAML: find_wrong checks it
 OF_LINES = {"file", "dialect"}
 
 OF_COMMANDS = {"read", "write"}
@@ -40,7 +41,7 @@ def find_wrong(destination: Any) -> str:
     return _find_wrong_lines(destination) if destination.get("dialect") else _find_wrong_file(destination)
 
 
-def _find_wrong_unit(destination: Mapping[str, Any]) -> str:
+def _find_wrong_unit(destination: GivenDestination) -> str:
     units = destination["unit"]
     if not all(isinstance(unit, str) and unit for unit in ([units] if isinstance(units, str) else units)):
         return "with a unit that is not a name or a list of names"
@@ -59,7 +60,7 @@ def _is_list_of_words(words: Any) -> bool:
     return isinstance(words, list) and bool(words) and all(isinstance(word, str) and word for word in words)
 
 
-def _find_wrong_secret(destination: Mapping[str, Any]) -> str:
+def _find_wrong_secret(destination: GivenDestination) -> str:
     if not {*destination} <= OF_SECRET:
         return f"with a secret and a member that is not one of {', '.join(sorted(OF_SECRET - {'secret'}))}"
     for name in ("secret", "namespace", "entry"):
@@ -68,7 +69,7 @@ def _find_wrong_secret(destination: Mapping[str, Any]) -> str:
     return ""
 
 
-def _find_wrong_lines(destination: Mapping[str, Any]) -> str:
+def _find_wrong_lines(destination: GivenDestination) -> str:
     if {*destination} != OF_LINES or not isinstance(destination["file"], str) or not _is_absolute(destination["file"]):
         return "with a dialect that needs file, an absolute path, and nothing else"
     if destination["dialect"] not in DIALECTS:
@@ -76,7 +77,7 @@ def _find_wrong_lines(destination: Mapping[str, Any]) -> str:
     return ""
 
 
-def _find_wrong_commands(destination: Mapping[str, Any]) -> str:
+def _find_wrong_commands(destination: GivenDestination) -> str:
     if {*destination} != OF_COMMANDS:
         return "with commands that needs read and write, and nothing else"
     for name in sorted(OF_COMMANDS):
@@ -85,7 +86,7 @@ def _find_wrong_commands(destination: Mapping[str, Any]) -> str:
     return ""
 
 
-def _find_wrong_file(destination: Mapping[str, Any]) -> str:
+def _find_wrong_file(destination: GivenDestination) -> str:
     for name, value in destination.items():
         if name not in OF_FILE:
             return f"with a member that is not one of {', '.join(OF_FILE)}"

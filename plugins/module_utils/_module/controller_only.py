@@ -4,13 +4,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from ansible.module_utils.basic import AnsibleModule
 
 from .._errors.options import InvalidOption
+from .runner import ModuleResult
 
 
-def refuse_without_action(module: AnsibleModule) -> dict[str, Any]:
+def refuse_without_action(module: AnsibleModule) -> ModuleResult:
     """Raise E_OPTION: Ansible has not found the action plugin."""
     raise InvalidOption(name=module._name, found="ran without its action plugin", advice="Call it by its full name.")

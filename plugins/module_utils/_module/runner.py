@@ -12,9 +12,11 @@ from ansible.module_utils.basic import AnsibleModule
 
 from .._errors.unexpected import in_catalogue
 
+ModuleResult = dict[str, Any]  # which goes back to Ansible as JSON
+
 
 def run(
-    module: AnsibleModule, work: Callable[[AnsibleModule], dict[str, Any]], needs: Sequence[str] = ("cryptography",)
+    module: AnsibleModule, work: Callable[[AnsibleModule], ModuleResult], needs: Sequence[str] = ("cryptography",)
 ) -> None:
     """Do the work and exit with its result, or with an error of the catalogue."""
     result = outcome(module, work, needs)
@@ -24,7 +26,7 @@ def run(
     module.exit_json(**result)
 
 
-def outcome(task: Any, work: Callable[[Any], dict[str, Any]], needs: Sequence[str]) -> dict[str, Any]:
+def outcome(task: Any, work: Callable[[Any], ModuleResult], needs: Sequence[str]) -> ModuleResult:
     """The result of the work, or an error of the catalogue as a failed result.
 
     ``needs`` are packages whose imports are guarded further on. The Python of the host itself has none of them.

@@ -164,12 +164,12 @@ def _run_in_fork(name: str, seconds: float, **options: Any) -> tuple[int, str]:
     return said
 
 
-def _tell(pipe: Any, name: str, options: Mapping[str, Any]) -> None:
+def _tell(pipe: Any, name: str, options: Mapping[str, object]) -> None:
     os.setsid()
     pipe.send(_called(name, options))
 
 
-def _called(name: str, options: Mapping[str, Any]) -> tuple[int, str]:
+def _called(name: str, options: Mapping[str, object]) -> tuple[int, str]:
     from django.core.management import CommandError, call_command
 
     said, rc = io.StringIO(), 0

@@ -38,7 +38,7 @@ class HealthCheck:
 
     url: str
     host: str | None = None
-    headers: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    headers: Mapping[str, object] = field(default_factory=dict, repr=False)
     ca_file: str | None = None
     answer_patience: float = 10
 
@@ -103,7 +103,7 @@ def refuse_ca_file(path: str | None) -> None:
         raise InvalidOption(name="O(health_ca_file)", found=found, advice="Correct it.")
 
 
-def fit(headers: Mapping[str, Any], host: str | None) -> dict[str, str]:
+def fit(headers: Mapping[str, object], host: str | None) -> dict[str, str]:
     """What is sent. Raises E_OPTION for what HTTP cannot carry, with the place of a header alone: somebody may have
     written the value as its name."""
     if host and not _HOST.fullmatch(host):

@@ -8,20 +8,33 @@ systemd.exec(5): Environment= first, then each EnvironmentFile= in order. Creden
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, TypedDict
 
 from .._destinations import destinations, editor, unit_credentials, unit_files
 from .._engine.application.process_environment import ProcessEnvironment
 from .units import Unit
 
+if TYPE_CHECKING:
+    from .._engine.crypto.key_entry import KeyEntries
 
-def read(sources: Sequence[Mapping[str, Any]]) -> ProcessEnvironment:
+
+class EnvironmentSource(TypedDict, total=False):
+    """A source of variables: a systemd ``unit``, a ``file`` that the service reads, or ``keys``."""
+
+    unit: str
+    file: str | None
+    dialect: str
+    optional: bool
+    keys: KeyEntries
+
+
+def read(sources: Sequence[EnvironmentSource]) -> ProcessEnvironment:
     """The variables and credentials of all sources. A later value replaces an earlier one.
 
-    A source is {unit}, a systemd unit, {file, dialect, optional}, a file that the service reads, or {keys}, of which
-    those count that are kept where the service takes its environment or its credentials from. Empty names are left out.
+    Of keys, those count that are kept where the service takes its environment or its credentials from. Empty names are
+    left out.
     A file that the unit reads, too, keeps its place in the order of the unit: what it reads later wins.
     Raises E_SERVICE_MISSING, E_ENV_MISSING, E_ENV_READ or E_ENV_ENCODING, and what reading the keys raises.
     """

@@ -36,6 +36,7 @@ from .._errors.store import (
     StoreRefused,
     StoreStandby,
 )
+from .._options.option_spec import Options
 from .history import History, HistoryDocument
 from .server import ServerStore, address, in_clear, needed, seconds, sendable, tls_failed
 
@@ -96,7 +97,7 @@ def _open_session(profile: str | None, region: str | None) -> Any:
 class SecretsManager(ServerStore):
     """``options`` are those of the doc fragment key_store. The secret must be there: its maker sets its KMS key."""
 
-    def __init__(self, options: Mapping[str, Any], folder: str) -> None:
+    def __init__(self, options: Options, folder: str) -> None:
         self._secret = needed(options, "path")
         self._options = options
         self._seconds = seconds(options)

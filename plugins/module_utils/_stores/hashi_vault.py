@@ -34,6 +34,7 @@ from .._errors.store import (
     StoreSealed,
     StoreStandby,
 )
+from .._options.option_spec import Options
 from .._record.rotation_id import checked
 from .._system import atomic_file
 from .history import STAGES, History, HistoryDocument
@@ -50,7 +51,6 @@ KUBERNETES_TOKEN = "/var/run/secrets/kubernetes.io/serviceaccount/token"
 # What a server says that is there, and is not the one that writes (vault/request_handling.go, sdk/logical/error.go).
 STANDBY = ("not active", "standby", "read-only", "readonly", "secondary")
 
-Options = Mapping[str, Any]
 Answer = dict[str, Any]  # of the server, from its JSON
 
 

@@ -26,6 +26,7 @@ from .._errors.store import (
     StoreTls,
     StoreValues,
 )
+from .._options.option_spec import Options
 from .._record import sshsig
 from .history import History, HistoryDocument, Version, are_values
 from .store_interface import UNKNOWN, Store
@@ -175,7 +176,7 @@ def _without_values(document: HistoryDocument) -> HistoryDocument:
     return {**document, "versions": [{**version, "values": {}} for version in document["versions"]]}
 
 
-def needed(options: Mapping[str, Any], name: str) -> str:
+def needed(options: Options, name: str) -> str:
     """An option that has no default. Raises E_STORE_NEEDS."""
     if not options[name]:
         raise StoreNeeds(name=name, found="is not set")
@@ -212,7 +213,7 @@ def tls_failed(server: str, exc: Exception) -> RotationError:
     return StoreTls(server=server)
 
 
-def seconds(options: Mapping[str, Any]) -> int:
+def seconds(options: Options) -> int:
     """The option ``timeout``. Raises E_STORE_NEEDS."""
     if not 1 <= options["timeout"] <= MOST_SECONDS:
         raise StoreNeeds(name="timeout", found=f"is not 1 to {MOST_SECONDS} seconds")

@@ -14,7 +14,6 @@ import re
 import shlex
 import shutil
 import sys
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,7 +48,7 @@ class Cluster:
         """An object. Raises E_KUBERNETES_CLIENT, E_KUBERNETES_API or E_KUBERNETES_MISSING."""
         return self._exchange("GET", where)
 
-    def put(self, where: ApiPath, content: Mapping[str, Any], *, dry: bool = False) -> Json:
+    def put(self, where: ApiPath, content: Json, *, dry: bool = False) -> Json:
         """Replace an object, if it has the ``resourceVersion`` of the new one. ``dry`` does all but that.
 
         Raises as ``get``, and E_KUBERNETES_CONFLICT.
