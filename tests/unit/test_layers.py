@@ -39,9 +39,10 @@ MODULE_UTILS: dict[str, set[str]] = {
     "_monitoring": {*BASE, "_engine", "_options", "_destinations", "_record", "_services", "_backup"},
     "_tasks": {*BASE, "_module", "_engine", "_options", "_destinations", "_services", "_backup", "_monitoring"},
 }
-# The folders of plugins/plugin_utils among themselves. All of them may import all of module_utils.
+# The folders of plugins/plugin_utils among themselves. All of them may import all of module_utils,
+# and FOR_ALL.
 PLUGIN_UTILS: dict[str, set[str]] = {
-    "_keys": {"_control_node", "_task_types.py"},
+    "_keys": {"_control_node"},
     "_plans": {"_control_node", "_keys"},
     "_control_node": {"_task_options.py"},
     "_report": {"_keys"},
@@ -49,14 +50,14 @@ PLUGIN_UTILS: dict[str, set[str]] = {
     "_screen": {"_report"},
     "_notify": {"_report"},
     "_rotation_record": {"_control_node", "_keys", "_notify", "_plans", "_report", "_failed_runs", "_screen"},
-    "_rollback": {"_report", "_rotation_record", "_screen", "_task_types.py"},
+    "_rollback": {"_report", "_rotation_record", "_screen"},
     "_checklist": {"_control_node", "_notify", "_plans", "_report", "_rotation_record"},
     "_progress.py": {"_report", "_screen"},
-    "_task_options.py": {"_task_types.py"},
+    "_task_options.py": set(),
     "_task_types.py": set(),
     "_host_calls.py": set(),
     "_record_entry.py": set(),
-    "_host_caller.py": {"_host_calls.py", "_progress.py", "_task_types.py"},
+    "_host_caller.py": {"_host_calls.py", "_progress.py"},
     "_action.py": {
         "_host_caller.py",
         "_record_entry.py",
@@ -65,15 +66,15 @@ PLUGIN_UTILS: dict[str, set[str]] = {
         "_failed_runs",
         "_screen",
         "_task_options.py",
-        "_task_types.py",
     },
-    "_host_action.py": {"_action.py", "_control_node", "_host_calls.py", "_task_types.py"},
-    "_host_shares.py": {"_task_types.py"},
-    "_key_action.py": {"_host_action.py", "_keys", "_task_types.py"},
-    "_plan_action.py": {"_host_action.py", "_keys", "_plans", "_task_types.py"},
-    "_record_action.py": {"_action.py", "_rotation_record", "_task_types.py"},
-    "_host_batch.py": {"_action.py", "_host_action.py", "_host_calls.py", "_task_types.py"},
+    "_host_action.py": {"_action.py", "_control_node", "_host_calls.py"},
+    "_host_shares.py": set(),
+    "_key_action.py": {"_host_action.py", "_keys"},
+    "_plan_action.py": {"_host_action.py", "_keys", "_plans"},
+    "_record_action.py": {"_action.py", "_rotation_record"},
+    "_host_batch.py": {"_action.py", "_host_action.py", "_host_calls.py"},
 }
+FOR_ALL = "_task_types.py"  # what is passed to Ansible and taken from it
 # Packages that are installed where the code runs, and who may import them.
 THIRD_PARTY = {
     "ansible": (
@@ -154,7 +155,9 @@ def may_import(importer: str, imported: str) -> bool:
             or (kind == "plugin_utils" and here in ("action", "callback", "lookup"))
         )
     if here.startswith("plugin_utils/"):
-        return kind == "module_utils" or (kind == "plugin_utils" and name in PLUGIN_UTILS[here.partition("/")[2]])
+        return kind == "module_utils" or (
+            kind == "plugin_utils" and name in {FOR_ALL, *PLUGIN_UTILS[here.partition("/")[2]]}
+        )
     allowed = MODULE_UTILS[here.partition("/")[2]]
     return kind == "module_utils" and (name in allowed or name.partition("/")[0] in allowed)
 

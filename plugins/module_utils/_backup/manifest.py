@@ -16,6 +16,7 @@ from .._errors.backup import BackupList, BackupManifest, BackupUndescribed
 
 if TYPE_CHECKING:
     from .._engine.postgres.table_contents import TableCount
+    from .._errors.base import ErrorParts
     from .database_properties import DatabaseProperties  # it needs the driver, a manifest does not
 
 FORMAT = "tetech.key_rotation backup 2"
@@ -118,6 +119,14 @@ class KeptBackup(TypedDict):
     key_ids: Sequence[str]
     begun: str
     ended: str
+
+
+class ListedBackups(TypedDict, total=False):
+    """The result of postgresql_backup_info. One that failed has ``msg`` and ``error``."""
+
+    backups: Sequence[KeptBackup]
+    msg: str
+    error: ErrorParts
 
 
 @dataclass(frozen=True)

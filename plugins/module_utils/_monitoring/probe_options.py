@@ -8,21 +8,12 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, TypedDict
 
 if TYPE_CHECKING:
-    from .._backup.manifest import KeptBackup
+    from .._backup.manifest import ListedBackups
     from .._engine.crypto.key_entry import KeyEntries
     from .._engine.postgres.connection import Direct
     from .._engine.postgres.lease import Holder
-    from .._errors.base import ErrorParts
     from .._options.option_spec import Options
     from .snapshot_types import RotationFacts
-
-
-class ListedBackups(TypedDict, total=False):
-    """The result of postgresql_backup_info. One that failed has ``msg`` and ``error``."""
-
-    backups: Sequence[KeptBackup]
-    msg: str
-    error: ErrorParts
 
 
 class ProbeOptions(TypedDict, total=False):

@@ -6,15 +6,14 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
-from typing import Any
 
 from ...module_utils._errors.record import RecordWrite
 from ...module_utils._record.writer import Record
 from ...module_utils._system import atomic_file
+from .._task_types import TaskResult
 
 
-def write_checklist(record: Record, result: Mapping[str, Any]) -> str:
+def write_checklist(record: Record, result: TaskResult) -> str:
     """Write the result, and return the path of the file. Raises E_RECORD_WRITE."""
     path = os.path.join(os.path.dirname(record.path), "checklist.json")
     try:

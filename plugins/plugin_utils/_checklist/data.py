@@ -116,8 +116,10 @@ def reads(seen: Observations) -> ChecklistItem:
         return ChecklistItem(
             "application", STOP, "; ".join(f"{error.code}: {error.what}" for error in broken.values()), todo
         )
-    counted = {"of_ciphertext": "derived from ciphertext", "dated": "derived from the date or time"}
-    by_kind = {words: sorted({name for each in found for name in each[kind]}) for kind, words in counted.items()}
+    by_kind = {
+        "derived from ciphertext": sorted({name for each in found for name in each["of_ciphertext"]}),
+        "derived from the date or time": sorted({name for each in found for name in each["dated"]}),
+    }
     noted = [
         f"; {words}, so only the number of values is compared: {', '.join(made)}"
         for words, made in by_kind.items()

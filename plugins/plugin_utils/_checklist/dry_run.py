@@ -4,51 +4,53 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from ...module_utils._engine.proof.census_result import CensusResult
 from ...module_utils._errors.counts import counted
+from .host_results import ChangeResult, ChecklistResults, HostFacts
 from .observe import results_by_host
 
 if TYPE_CHECKING:
     from ...module_utils._engine.result_types import CensusOutcome
+    from .._task_types import Variables
 
 
-def lines(variables: Mapping[str, Any]) -> list[str]:
+def lines(variables: Variables) -> list[str]:
     """One line per action, in the order of a rotation. What several hosts would do appears once."""
     hosts = results_by_host(variables)
-    first: Mapping[str, Any] = next(iter(hosts.values()), {})
+    first = next(iter(hosts.values()), ChecklistResults())
     found = [
-        _would(first, "postgresql_backup"),
-        *(_would(results, "keys") for results in hosts.values()),
-        _would(first, "pending"),
-        *_preparation(first.get("facts", {}).get("facts", {})),
-        *(_would(results, "stops") for results in hosts.values()),
+        _would(first.get("postgresql_backup")),
+        *(_would(results.get("keys")) for results in hosts.values()),
+        _would(first.get("pending")),
+        *_preparation(first.get("facts", {}).get("facts")),
+        *(_would(results.get("stops")) for results in hosts.values()),
         *_reencryption(first.get("django_census", {}), variables),
-        *(_would(results, "env_file") for results in hosts.values()),
+        *(_would(results.get("env_file")) for results in hosts.values()),
     ]
     return [f"  {line}" for line in dict.fromkeys(found) if line]
 
 
-def differences(variables: Mapping[str, Any]) -> list[Any]:
+def differences(variables: Variables) -> list[Any]:
     """The file differences that the hosts report with --diff."""
     shown = (variables.get("hostvars", {}).get(host, {}) for host in results_by_host(variables))
     found = [each for host in shown for each in host.get("__checklist_host", {}).get("diff", ())]
     return [each for number, each in enumerate(found) if each not in found[:number]]
 
 
-def _would(results: Mapping[str, Any], name: str) -> str:
-    return str(results.get(name, {}).get("would", ""))
+def _would(result: ChangeResult | None) -> str:
+    return result.get("would", "") if result else ""
 
 
-def _preparation(facts: Mapping[str, Any]) -> Iterator[str]:
-    if (unprepared := facts.get("unprepared")) is not None:
+def _preparation(facts: HostFacts | None) -> Iterator[str]:
+    if facts and (unprepared := facts.get("unprepared")) is not None:
         yield "would prepare the re-encryption while the application serves (key_rotation_mode: prepared)"
         yield from (f"would not prepare {table}: {why}" for table, why in sorted(unprepared.items()))
 
 
-def _reencryption(census: CensusOutcome, variables: Mapping[str, Any]) -> Iterator[str]:
+def _reencryption(census: CensusOutcome, variables: Variables) -> Iterator[str]:
     columns = CensusResult.all_of(census.get("targets", ()))
     if values := sum(column.not_under(variables["record_opened"]["destination"]) for column in columns):
         yield f"would re-encrypt {counted(values, 'value')}"

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from ...module_utils._backup.manifest import KeptBackup
     from ...module_utils._engine.result_types import CensusOutcome
     from ...module_utils._errors.base import ErrorParts
+    from ...module_utils._options.option_spec import Options
     from ...module_utils._services.units import ServiceEntry
+    from .host_results import BackupResult, ChangeResult, ChecklistResults, CheckResult, HostFacts, PlanResult
 
 OK, WARN, STOP = "ok", "warn", "stop"
 SKIP = "skip"  # not configured or not checked
@@ -50,13 +52,13 @@ class ChecklistOptions(TypedDict, total=False):
     reason: str | None
     authorization: Any
     notify: Any
-    window: Mapping[str, Any] | None
+    window: Options | None
     settings: KeyEntries
     hosts: Sequence[str]
     services: Sequence[ServiceEntry]
     database_dir: str
     method: str
-    throttle: Mapping[str, Any]
+    throttle: Options
     workers: int
     fence: str
     sessions: str
@@ -74,7 +76,7 @@ class ChecklistOptions(TypedDict, total=False):
     approved: str
 
 
-def checklist_options(given: Mapping[str, Any], *, backed_up: bool = False) -> ChecklistOptions:
+def checklist_options(given: Options, *, backed_up: bool = False) -> ChecklistOptions:
     """Select them from the options of a task."""
     known = {name: given[name] for name in ChecklistOptions.__annotations__ if name in given}
     return cast(ChecklistOptions, {**known, "backed_up": backed_up})
@@ -93,15 +95,14 @@ class Rehearsal(TypedDict):
 class Observations:
     """The results of the checklist's tasks, as the modules returned them, with ``error`` if one failed.
 
-    ``hosts`` has for each host its ``keys``, ``processes``, ``stops`` (what would be stopped), ``services`` (what an
-    earlier run left stopped), ``health`` and ``facts``. ``kept`` are the manifests of retained backups.
+    ``kept`` are the manifests of retained backups.
     """
 
-    hosts: Mapping[str, Mapping[str, Any]]
+    hosts: Mapping[str, ChecklistResults]
     census: CensusOutcome
-    plan: Mapping[str, Any]
-    backup: Mapping[str, Any]
-    lease: Mapping[str, Any]
+    plan: PlanResult
+    backup: BackupResult
+    lease: ChangeResult
     df: Sequence[str]  # output of df -Pk (POSIX) on the database's host; empty if it was not run
     options: ChecklistOptions
     now: datetime.datetime
@@ -115,7 +116,7 @@ class Observations:
         return str(self.options["environment"]) == "production"
 
     @property
-    def facts(self) -> dict[str, Mapping[str, Any]]:
+    def facts(self) -> dict[str, HostFacts]:
         """The facts of checklist_facts by host, without hosts on which it failed."""
         return {
             host: results["facts"]["facts"]
@@ -140,7 +141,7 @@ def count(target: ColumnCounts) -> int:
     return sum(number for name, number in target["classes"].items() if name != "empty")
 
 
-def of_result(name: str, result: Mapping[str, Any], needs: str, well: str = "") -> ChecklistItem:
+def of_result(name: str, result: CheckResult, needs: str, well: str = "") -> ChecklistItem:
     """The item for a module that fails if something is wrong: its error, or ``well`` if it returned ``needs``."""
     error = result.get("error")
     if error:

@@ -7,7 +7,7 @@ from __future__ import annotations
 import contextlib
 import datetime
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 from ansible.release import __version__ as ansible_version
 
@@ -26,6 +26,8 @@ from .rehearsal_records import rehearsals, staging_records
 if TYPE_CHECKING:
     from ...module_utils._engine.proof.census_result import ColumnCounts
     from ...module_utils._engine.result_types import CensusOutcome
+    from .._task_types import TaskResult, Variables
+    from .host_results import ChecklistResults, PlanResult
 
 MAY_WRITE = "Allow the account that runs ansible-playbook to write it."
 # The checklist's names for the results of these modules.
@@ -55,18 +57,19 @@ def observe(log: RotationLog, rotation_id: str, options: ChecklistOptions) -> Ob
     )
 
 
-def results_by_host(variables: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+def results_by_host(variables: Variables) -> dict[str, ChecklistResults]:
     """The module results by host, then by the checklist's name for them. The first host also has those of the backup,
     no matter where they ran."""
-    found: dict[str, dict[str, Any]] = {}
+    found: dict[str, ChecklistResults] = {}
     for host in variables.get("ansible_play_hosts_all", ()):
         shown = variables.get("hostvars", {}).get(host, {})
         results = {**_outcomes(shown, "host"), **_others(shown), **({} if found else _outcomes(shown, "backup_host"))}
-        found[host] = {OBSERVATION_NAMES.get(name, name): result for name, result in results.items()}
+        named = {OBSERVATION_NAMES.get(name, name): result for name, result in results.items()}
+        found[host] = cast("ChecklistResults", named)
     return found
 
 
-def _of_plan(planned: Mapping[str, Any]) -> CensusOutcome:
+def _of_plan(planned: PlanResult) -> CensusOutcome:
     """Convert the targets of a plan to those of a census."""
     targets = planned.get("plan", {}).get("targets", ())
     counts = [{**target, "table": target["column"].rpartition(".")[0]} for target in targets]
@@ -92,13 +95,13 @@ def _completed(log: RotationLog, rotation_id: str, options: ChecklistOptions) ->
     }
 
 
-def _outcomes(shown: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+def _outcomes(shown: Variables, name: str) -> Mapping[str, TaskResult]:
     """The results by module of those that ran in one process. If the process failed, each has its failure."""
-    outcomes: Mapping[str, Any] = shown.get(f"__checklist_{name}", {}).get("outcomes", {})
+    outcomes: Mapping[str, TaskResult] = shown.get(f"__checklist_{name}", {}).get("outcomes", {})
     return outcomes
 
 
-def _others(shown: Mapping[str, Any]) -> Mapping[str, Any]:
+def _others(shown: Variables) -> Mapping[str, TaskResult]:
     results = {name: shown.get(f"__checklist_{name}", {}) for name in OTHER_TASKS}
     return {name: result for name, result in results.items() if result and not result.get("skipped")}
 

@@ -4,13 +4,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, cast
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, cast
 
 from ...module_utils._engine.crypto.known_schemes import swallows_errors
 from ...module_utils._engine.postgres.session_types import HeldSession
 from ...module_utils._errors.counts import counted
 from .item import OK, SKIP, STOP, WARN, ChecklistItem, Observations, of_result, unseen, worst
+
+if TYPE_CHECKING:
+    from .host_results import ChecklistResults, HealthResult
 
 SHOWN = 5
 _WAITED = "After the stop, the rotation would wait for its session to close, and then fail."
@@ -54,7 +57,7 @@ def stops(seen: Observations) -> ChecklistItem:
     return ChecklistItem("services", WARN, contradiction, _NOT_STOPPED)
 
 
-def _answers_without_services(results: Mapping[str, Any]) -> bool:
+def _answers_without_services(results: ChecklistResults) -> bool:
     """Whether the application answers on a host on which nothing would be stopped."""
     return results.get("stops", {}).get("services") == [] and "answer" in results.get("health", {})
 
@@ -139,7 +142,7 @@ def health(seen: Observations) -> ChecklistItem:
     return worst("health", items, f"it answers on {counted(len(asked), 'host')}")
 
 
-def _health(seen: Observations, host: str, result: Mapping[str, Any]) -> ChecklistItem:
+def _health(seen: Observations, host: str, result: HealthResult) -> ChecklistItem:
     """Check one host. If an earlier run stopped its services, it cannot answer: this run starts them."""
     item = of_result("health", result, "answer")
     stopped = seen.hosts[host].get("services", {}).get("services") or []

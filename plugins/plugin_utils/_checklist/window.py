@@ -124,12 +124,11 @@ def down_for(events: Sequence[Event]) -> float | None:
 def _values(seen: Observations) -> float | None:
     """Estimated seconds, by the speed measured on the host, to re-encrypt and prove all values and to read them as the
     application does. In the mode prepared, and with the backup done, of what remains to be done."""
-    speeds = [facts for facts in seen.facts.values() if facts["speed"]["row"] is not None]
-    if not speeds or "targets" not in seen.census:
+    facts = next((facts for facts in seen.facts.values() if facts["speed"]["row"] is not None), None)
+    if facts is None or "targets" not in seen.census:
         return None
-    facts = speeds[0]
     workers = seen.options["workers"] or facts["cores"]
-    crypto, row, read = (facts["speed"][name] for name in ("values", "row", "read"))
+    crypto, row, read = facts["speed"]["values"], facts["speed"]["row"] or 0.0, facts["speed"]["read"]
     slowest = max(crypto.values(), default=0.0)
     tables = _largest_by_table(seen.census["targets"])
     most = seen.options.get("application_rows") or float("inf")

@@ -5,9 +5,8 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
 
 from ansible.parsing.dataloader import DataLoader
 from ansible.utils.display import Display
@@ -17,13 +16,14 @@ from ...module_utils._record.writer import Record
 from ...module_utils._stores.store_interface import Store
 from .._control_node.paths import path_from_inventory
 from .._report.typed_commands import command
+from .._task_types import Variables
 
 
 @dataclass(frozen=True)
 class Controller:
     """What the services need from Ansible. ``pid`` is the process of ansible-playbook, which identifies the run."""
 
-    variables: Mapping[str, Any] = field(repr=False)
+    variables: Variables = field(repr=False)
     loader: DataLoader = field(repr=False)
     display: Display = field(repr=False)
     check_mode: bool
