@@ -62,7 +62,6 @@ _raw:
   elements: raw
 """
 
-from collections.abc import Mapping
 from typing import Any
 
 from ansible.errors import AnsibleError
@@ -72,6 +71,7 @@ from ..module_utils._errors.base import RotationError, address
 from ..module_utils._errors.options import InvalidOption
 from ..module_utils._errors.unexpected import internal
 from ..plugin_utils._keys.configured_store import open_store, refuse_unknown, set_options
+from ..plugin_utils._task_types import TaskArguments, Variables
 
 
 def flattened(terms: list[Any]) -> list[Any]:
@@ -80,7 +80,7 @@ def flattened(terms: list[Any]) -> list[Any]:
 
 
 class LookupModule(LookupBase):
-    def run(self, terms: list[Any], variables: dict[str, Any] | None = None, **kwargs: Any) -> list[Any]:
+    def run(self, terms: list[Any], variables: Variables | None = None, **kwargs: Any) -> list[Any]:
         failure: RotationError | None = None
         try:
             return self._read([str(term) for term in flattened(terms)], kwargs, variables or {})
@@ -92,7 +92,7 @@ class LookupModule(LookupBase):
             failure = internal(exc)
         raise AnsibleError(f"{failure} ({address(failure.code)})")
 
-    def _read(self, names: list[str], given: Mapping[str, Any], variables: Mapping[str, Any]) -> list[Any]:
+    def _read(self, names: list[str], given: TaskArguments, variables: Variables) -> list[Any]:
         refuse_unknown(given)
         set_options(self, given, variables, self._loader)
         own = {name: value for name, value in given.items() if name not in ("stage", "store")}

@@ -4,11 +4,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from ..module_utils._errors.base import RotationError
+from ..module_utils._record.events import LineContent
 from ..module_utils._record.writer import Record
+from ._task_types import TaskResult
 
 # Fields of a module's result that go into the record: ids, counts, paths, times.
 RECORDED = (
@@ -72,12 +71,12 @@ RECORDED = (
 class RecordEntry:
     """The lines of one act of a host."""
 
-    def __init__(self, record: Record, event: str, about: Mapping[str, Any]) -> None:
+    def __init__(self, record: Record, event: str, about: LineContent) -> None:
         self._record = record
         self._event = event
         self._about = about
 
-    def intend(self, more: Mapping[str, Any]) -> None:
+    def intend(self, more: LineContent) -> None:
         """Before the act."""
         self._record.append(self._event, "intent", **self._about, **more)
 
@@ -88,7 +87,7 @@ class RecordEntry:
             error = exc.as_result()["error"]
         self._record.append(self._event, "failed", error=error, **self._about)
 
-    def end(self, result: Mapping[str, Any], took: float = 0.0) -> None:
+    def end(self, result: TaskResult, took: float = 0.0) -> None:
         """The act has this result, and took so many seconds of a process that it shared with others. Raises E_RECORD_*,
         which says what the act was."""
         phase = "failed" if result.get("failed") else "done"

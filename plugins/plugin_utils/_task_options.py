@@ -11,7 +11,7 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
 from ..module_utils._errors.base import RotationError, word
 from ..module_utils._errors.options import InvalidOption
-from ..module_utils._options.option_spec import OptionSpec, Spec
+from ..module_utils._options.option_spec import Options, OptionSpec, Spec
 from ._task_types import TaskArguments
 
 TEXTS = {"str", "path"}
@@ -28,7 +28,7 @@ PLAIN: Mapping[str, type] = {"bool": bool, "dict": dict, "int": int, "str": str}
 NO_PATH = "{\n"  # a dictionary as a text has them, and a path in practice has not
 
 
-def validated(spec: Spec, given: Mapping[str, Any], action: str) -> TaskArguments:
+def validated(spec: Spec, given: Options, action: str) -> TaskArguments:
     """The arguments with every option of ``spec``, paths as they were written. Raises E_OPTION.
 
     One that is null has its default, as on the host's side.
@@ -53,20 +53,20 @@ def _on_controller(option: OptionSpec) -> OptionSpec:
     return option
 
 
-def refuse_unknown(spec: Spec, given: Mapping[str, Any], action: str) -> None:
+def refuse_unknown(spec: Spec, given: Options, action: str) -> None:
     """Raise E_OPTION for an argument that is not in ``spec``."""
     for name in given:
         if name not in spec:
             raise _refusal(word(name), f"is not an option of {action}", action)
 
 
-def refuse_wrong(spec: Spec, given: Mapping[str, Any], action: str) -> None:
+def refuse_wrong(spec: Spec, given: Options, action: str) -> None:
     """Raise E_OPTION for an option of ``spec`` that is missing, or is not what it must be."""
     for place, found in find_wrong(spec, given):
         raise _refusal(place, found, action)
 
 
-def find_wrong(spec: Spec, given: Mapping[str, Any], within: str = "") -> Iterator[tuple[str, str]]:
+def find_wrong(spec: Spec, given: Options, within: str = "") -> Iterator[tuple[str, str]]:
     """Each option of ``spec`` that is missing or is not what it must be, and what it must be."""
     for name, option in spec.items():
         place, value = f"{within}{name}", given.get(name)

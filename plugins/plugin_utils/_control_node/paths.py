@@ -5,16 +5,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from typing import Any
 
 from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar
 
 from ...module_utils._system.state_folder import STATE_FOLDER
+from .._task_types import Variables
 
 
-def state_folder(variables: Mapping[str, Any], loader: DataLoader) -> str:
+def state_folder(variables: Variables, loader: DataLoader) -> str:
     """Where the control node keeps what outlives a run of one application: next to the inventory, or without one in the
     user's own state folder.
 
@@ -27,13 +26,13 @@ def state_folder(variables: Mapping[str, Any], loader: DataLoader) -> str:
     return os.path.join(base, project.strip("/").replace("-", "--").replace("/", "-"))
 
 
-def _inventory(variables: Mapping[str, Any]) -> str:
+def _inventory(variables: Variables) -> str:
     """The folder of the inventory; empty without one, as with ``-i localhost,``."""
     found = str(variables.get("inventory_dir"))  # None, or in ansible-core 2.19 the text of it
     return found if os.path.isabs(found) else ""
 
 
-def path_from_inventory(path: str, variables: Mapping[str, Any]) -> str:
+def path_from_inventory(path: str, variables: Variables) -> str:
     """An absolute path on the control node. A relative one begins at the inventory, wherever a playbook is run."""
     return os.path.abspath(os.path.join(_inventory(variables), os.path.expanduser(str(path))))
 

@@ -8,13 +8,15 @@ import contextlib
 import csv
 import io
 import os
-from collections.abc import Mapping, MutableMapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ...module_utils._errors.discovery import RowFile
 from ...module_utils._system import atomic_file
+from .._task_types import TaskResult
 
 ELSEWHERE = "The plan playbook lists all of these rows in a file."
+FindingRows = Mapping[str, Any]  # a ListedRows of the engine, from the JSON of a result
 HEAD = ("table", "column", "primary key", "class")
 
 
@@ -23,7 +25,7 @@ def path_next_to(plan: str) -> str:
     return f"{os.path.splitext(plan)[0]}.rows.csv"
 
 
-def write(path: str, found: Sequence[Mapping[str, Any]]) -> None:
+def write(path: str, found: Sequence[FindingRows]) -> None:
     """Write the rows, or remove the file of an earlier run if there are none. Raises E_ROW_FILE."""
     try:
         if found:
@@ -41,7 +43,7 @@ def format_place(path: str) -> str:
     return f"All of these rows are in {path}."
 
 
-def _text(found: Sequence[Mapping[str, Any]]) -> str:
+def _text(found: Sequence[FindingRows]) -> str:
     text = io.StringIO()
     lines = csv.writer(text, lineterminator="\n")
     lines.writerow(HEAD)
@@ -53,7 +55,7 @@ def _text(found: Sequence[Mapping[str, Any]]) -> str:
     return text.getvalue()
 
 
-def tell(result: MutableMapping[str, Any], told: str) -> None:
+def tell(result: TaskResult, told: str) -> None:
     """Say in a failed result where all rows are."""
     error = result.get("error")
     if error:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from ansible.errors import AnsibleError
 from ...module_utils._errors.options import InvalidOption, InvalidOptions
 from ...module_utils._options.option_spec import OptionSpec, Spec
 from .._task_options import find_wrong
+from .._task_types import Variables
 
 try:
     from ansible._internal._datatag._tags import Origin  # has no public name; without it, no place is shown
@@ -50,7 +51,7 @@ class HostSettings:
     """The variables of one host as they are written, and how to evaluate one. The names of its ``own`` ones know where
     they were set."""
 
-    variables: Mapping[str, Any]
+    variables: Variables
     own: Iterable[str]
     evaluate: Callable[[Any], Any]
 

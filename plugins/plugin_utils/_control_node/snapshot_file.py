@@ -6,14 +6,16 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING
 
 from ...module_utils._errors.monitoring import MonitorReport
 from ...module_utils._system import atomic_file
 
+if TYPE_CHECKING:
+    from ...module_utils._monitoring.snapshot_types import MonitorPicture
 
-def write(folder: str, host: str, snapshot: Mapping[str, Any]) -> str:
+
+def write(folder: str, host: str, snapshot: MonitorPicture) -> str:
     """Replace the snapshot of the host; its path. Raises E_MONITOR_REPORT."""
     path = os.path.join(folder, f"{host}.json")
     try:

@@ -8,17 +8,17 @@ keeps only the parts that cannot be found in the message.
 
 from __future__ import annotations
 
-from collections.abc import MutableMapping
-from typing import Any, cast
+from typing import cast
 
 from ...module_utils._errors.base import ErrorParts, address
 from .._report.typed_commands import spell_playbooks
+from .._task_types import TaskResult
 
 TEXTS = ("what", "changed", "todo")
 KEPT = ("code", "changed", "alias")
 
 
-def spell(result: MutableMapping[str, Any]) -> None:
+def spell(result: TaskResult) -> None:
     """Write playbooks in a failed result as they can be typed here, and end it with the address of its error."""
     if "msg" in result:
         result["msg"] = spell_playbooks(str(result["msg"]))
@@ -28,7 +28,7 @@ def spell(result: MutableMapping[str, Any]) -> None:
         _end_with_address(result, str(error.get("code") or ""))
 
 
-def _end_with_address(result: MutableMapping[str, Any], code: str) -> None:
+def _end_with_address(result: TaskResult, code: str) -> None:
     message, ending = str(result.get("msg")), _ending(code)
     if code and message.startswith(f"{code}: ") and not message.endswith(ending):
         result["msg"] = f"{message}{ending}"
@@ -39,7 +39,7 @@ def _ending(code: str) -> str:
     return f" ({address(code)})"
 
 
-def fold(result: MutableMapping[str, Any]) -> None:
+def fold(result: TaskResult) -> None:
     """Remove the parts of the error that ``unfold`` can find in the message."""
     error, message = result.get("error") or {}, str(result.get("msg"))
     kept = cast(ErrorParts, {name: error[name] for name in KEPT if name in error})

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import mmap
 import sys
-from collections.abc import Mapping
 from typing import Any
+
+from .._task_types import TaskResult
 
 LOSING = 20  # the rollback was refused, because the application would lose values
 LEFT = 21  # it was rolled back, but some values open under no version that the application has
@@ -26,7 +27,7 @@ def ask(code: int) -> None:
     _asked[0] = code
 
 
-def ask_for(result: Mapping[str, Any]) -> None:
+def ask_for(result: TaskResult) -> None:
     """The same, if the result of a task is an error with an exit code of its own."""
     if code := OF_ERRORS.get(str((result.get("error") or {}).get("code"))):
         ask(code)

@@ -9,7 +9,7 @@ import importlib
 import os
 import sys
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, TypedDict
 
 from ansible import constants as C
 from ansible.errors import AnsibleError
@@ -26,11 +26,13 @@ from ...module_utils._errors.store import (
     StorePackage,
     StoreType,
 )
+from ...module_utils._options.option_spec import Options
 from ...module_utils._stores.store_interface import Store
 from ...module_utils._stores.vault_file import VaultFile
 from ...module_utils._system import atomic_file
 from ...module_utils._system.state_folder import STATE_FOLDER
 from .._control_node.paths import expand, path_from_inventory, state_folder
+from .._task_types import TaskArguments, Variables
 from .ansible_vault import AnsibleVault
 
 LOOKUP = "tetech.key_rotation.keys"  # its options are those of the stores
@@ -49,9 +51,17 @@ for _package in PACKAGES.values():
     with contextlib.suppress(Exception):  # open_store reports it to those who need the package
         importlib.import_module(_package)
 VARIABLES = {f"key_rotation_store_{name}" for name in {"type"}.union(*OPTIONS.values())}  # the variables of the lookup
+OptionDefinition = Mapping[str, Any]  # in the doc fragment of the lookup, from its YAML
 
 
-def open_store(options: Mapping[str, Any], variables: Mapping[str, Any], loader: DataLoader) -> Store:
+class PluginOptions(TypedDict):
+    """What Ansible takes the options of a plugin from."""
+
+    var_options: Variables
+    direct: TaskArguments
+
+
+def open_store(options: Options, variables: Variables, loader: DataLoader) -> Store:
     """Open the store of these options, otherwise of the variable ``key_rotation_store``. Missing options come from
     variables, environment and ini file.
 
@@ -82,15 +92,15 @@ def open_store(options: Mapping[str, Any], variables: Mapping[str, Any], loader:
     return server(asked, expand(STATE_FOLDER))
 
 
-def _server_class(kind: str) -> Callable[[Mapping[str, Any], str], Store]:
+def _server_class(kind: str) -> Callable[[Options, str], Store]:
     """Load the class of a store that needs an extra package. Raises ImportError."""
     importlib.import_module(PACKAGES[kind])
     file = importlib.import_module(f"...module_utils._stores.{kind}", __package__)
-    found: Callable[[Mapping[str, Any], str], Store] = getattr(file, CLASSES[kind])
+    found: Callable[[Options, str], Store] = getattr(file, CLASSES[kind])
     return found
 
 
-def refuse_unknown(given: Mapping[str, Any]) -> None:
+def refuse_unknown(given: Options) -> None:
     """Raise E_OPTION for an argument that the lookup does not have."""
     known = ["stage", "store", "type", *dict.fromkeys(name for names in OPTIONS.values() for name in names)]
     for name in given:
@@ -99,7 +109,7 @@ def refuse_unknown(given: Mapping[str, Any]) -> None:
             raise InvalidOption(name=name, found="is no option of the lookup", advice=advice)
 
 
-def _read_options(options: Mapping[str, Any], variables: Mapping[str, Any], loader: DataLoader) -> dict[str, Any]:
+def _read_options(options: Options, variables: Variables, loader: DataLoader) -> Options:
     """Read every option of every type. Ansible itself looks for them in the places that the doc fragment key_store
     lists."""
     lookup = lookup_loader.get(LOOKUP, loader=loader)
@@ -107,13 +117,11 @@ def _read_options(options: Mapping[str, Any], variables: Mapping[str, Any], load
     return {name: lookup.get_option(name) for name in {"store", "type"}.union(*OPTIONS.values())}
 
 
-def set_options(
-    lookup: LookupBase, options: Mapping[str, Any], variables: Mapping[str, Any], loader: DataLoader
-) -> None:
+def set_options(lookup: LookupBase, options: Options, variables: Variables, loader: DataLoader) -> None:
     """Have Ansible find the lookup's options. Raises E_OPTION instead of Ansible's own error, which would show the
     value."""
     named = {name: value for name, value in variables.items() if name.startswith("key_rotation_store")}
-    given = {"var_options": _rendered(named, variables, loader), "direct": dict(options)}
+    given: PluginOptions = {"var_options": _rendered(named, variables, loader), "direct": dict(options)}
     refused = False
     try:
         lookup.set_options(**given)
@@ -129,7 +137,7 @@ def set_options(
         )
 
 
-def _refused(plugin: str, given: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
+def _refused(plugin: str, given: PluginOptions) -> tuple[str, OptionDefinition]:
     """The option that Ansible refuses, and its definition."""
     for name, definition in C.config.get_configuration_definitions("lookup", plugin).items():
         try:
@@ -145,6 +153,6 @@ def _refused(plugin: str, given: Mapping[str, Any]) -> tuple[str, Mapping[str, A
     return "?", {}
 
 
-def _rendered(value: Any, variables: Mapping[str, Any], loader: DataLoader) -> Any:
+def _rendered(value: Any, variables: Variables, loader: DataLoader) -> Any:
     """Render the templates in variables, which reach a plugin as they were written."""
     return Templar(loader=loader, variables=dict(variables)).template(value)

@@ -5,9 +5,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from ...module_utils._destinations import agreement, destinations
 from ...module_utils._engine.crypto.key_entry import KeyEntries
@@ -16,6 +14,7 @@ from ...module_utils._errors.env_file import EnvNotSwitched
 from ...module_utils._errors.keys import KeysNotProved
 from ...module_utils._module.sealed_result import Envelope
 from ...module_utils._stores.history import History
+from .._task_types import TaskArguments, TaskResult
 from . import other_keys
 
 with contextlib.suppress(ImportError):  # a dependency of ansible-core
@@ -43,13 +42,13 @@ class SealedKeys:
         self._files = files
         self._envelope = Envelope()
 
-    def request(self) -> dict[str, Any]:
+    def request(self) -> TaskArguments:
         """The options of the module. It never gets the store."""
         files = self._files
         asked = {"env_file": files.env_file or None, "keys": files.keys, "dialect": files.dialect}
         return {**asked, "seal_to": self._envelope.address}
 
-    def open(self, result: Mapping[str, Any]) -> KeySet:
+    def open(self, result: TaskResult) -> KeySet:
         """Open the sealed keys. Raises E_KEYS_NOT_PROVED if they were sealed for another recipient."""
         try:
             return KeySet(self._envelope.open(result["sealed"]))

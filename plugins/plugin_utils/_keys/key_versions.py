@@ -5,9 +5,9 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ...module_utils._engine.crypto.key_entry import KeyEntries
 from ...module_utils._engine.crypto.key_set import KeySet
@@ -26,6 +26,7 @@ from .version_use import refuse_kept_aside, refuse_used
 
 if TYPE_CHECKING:
     from ...module_utils._backup.manifest import KeptBackup
+    from .._task_types import TaskArguments
 
 UNMADE = "(made by a real run)"  # in place of the key ID that only a real run creates
 
@@ -50,7 +51,7 @@ class VersionRequest:
     former_keys: Sequence[str] = ()
 
     @classmethod
-    def of(cls, options: Mapping[str, Any], *, dry: bool) -> VersionRequest:
+    def of(cls, options: TaskArguments, *, dry: bool) -> VersionRequest:
         names = {member.name for member in fields(cls)}
         given = {name: value for name, value in options.items() if name in names and value is not None}
         return cls(**given, dry=dry)

@@ -16,7 +16,6 @@ import os
 import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from typing import Any
 
 import yaml
 
@@ -36,6 +35,7 @@ from ...module_utils._errors.discovery import PlanFile
 from ...module_utils._record import sshsig
 from ...module_utils._record.approval import NAMESPACE, TITLE, Approval, ApprovalEvidence
 from ...module_utils._system import users
+from .._task_types import TaskArguments
 
 AHEAD = 300  # seconds by which two clocks may differ
 BLOB = "AAAA"  # how a public key begins in base64: the length of its name, four bytes (RFC 4253, section 6.6)
@@ -74,7 +74,7 @@ def verified(
     return evidence
 
 
-def refuse_unauthorized(asked: Mapping[str, Any]) -> None:
+def refuse_unauthorized(asked: TaskArguments) -> None:
     """Raise E_AUTHORIZATION where what is asked for is of production, and lacks a reason or who approved it."""
     missing = [name for name in ("reason", "authorization") if not words(asked.get(name))]
     if asked.get("environment") == "production" and missing:

@@ -5,9 +5,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import yaml
 from ansible.parsing.dataloader import DataLoader
@@ -16,6 +14,7 @@ from ...module_utils._engine import plan_document
 from ...module_utils._errors.discovery import PlanChanged, PlanFile, PlanNotReady
 from ...module_utils._system import atomic_file
 from .._control_node.paths import path_from_inventory, state_folder
+from .._task_types import Variables
 
 HEAD = "# What a key rotation would re-encrypt. Made by tetech.key_rotation; rotate.yml keeps to it.\n"
 Plan = plan_document.PlanDocument
@@ -33,7 +32,7 @@ class PlanWrite:
         return self.before != self.after
 
 
-def place(asked: str | None, variables: Mapping[str, Any], loader: DataLoader) -> str:
+def place(asked: str | None, variables: Variables, loader: DataLoader) -> str:
     """The file that is asked for, or the one that is kept with what outlives a run."""
     return path_from_inventory(asked or f"{state_folder(variables, loader)}/plan.yml", variables)
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ...module_utils._record.events import Event
+from ...module_utils._record.events import Event, LineContent
 
 
 @dataclass
@@ -40,9 +40,9 @@ def _person(name: str, accounts: set[str], logins: set[str]) -> str:
     return f"{name} ({', '.join(parts)})" if parts else name
 
 
-def as_plain(found: Mapping[str, Any]) -> dict[str, Any]:
+def as_plain(found: Mapping[str, object]) -> LineContent:
     """Convert an operator's statement for the record: YAML has dates and other types that JSON lacks."""
-    plain: dict[str, Any] = json.loads(json.dumps({name: value for name, value in found.items() if value}, default=str))
+    plain: LineContent = json.loads(json.dumps({name: value for name, value in found.items() if value}, default=str))
     return plain
 
 

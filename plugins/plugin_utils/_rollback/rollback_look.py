@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ...module_utils._errors.discovery import UnprovedColumn, WrongKey
 from ...module_utils._record.rotation_id import checked
@@ -14,12 +14,13 @@ from ...module_utils._record.rotation_id import checked
 if TYPE_CHECKING:
     from ...module_utils._backup.restore import BackupFacts, BackupOutcome
     from ...module_utils._engine.result_types import CensusOutcome
+    from .._task_types import TaskArguments
 
 
 class LookFailed(Exception):
     """A check of the hosts failed, and the choice depends on its result."""
 
-    def __init__(self, look: Mapping[str, Any], advice: str = "") -> None:
+    def __init__(self, look: CensusOutcome | BackupOutcome, advice: str = "") -> None:
         """``look`` is the failed result. ``advice`` is what to do first."""
         super().__init__()
         msg, error = str(look.get("msg")), look.get("error")
@@ -44,7 +45,7 @@ class RollbackLook:
     compromised: str = "refuse"  # whether to return to a compromised version: refuse or accept
 
     @classmethod
-    def of(cls, options: Mapping[str, Any]) -> RollbackLook:
+    def of(cls, options: TaskArguments) -> RollbackLook:
         return cls(**{member.name: options[member.name] for member in fields(cls)})
 
     @property

@@ -4,12 +4,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from ...module_utils._record import page_checksums, sshsig, verifier
-from ...module_utils._record.events import ROTATE, ReencryptionEvent, for_compromise, is_compromise
+from ...module_utils._record.events import ROTATE, LineContent, ReencryptionEvent, for_compromise, is_compromise
 from ...module_utils._record.writer import Record
 from ...module_utils._stores.history import COMPLETED, History
 from ...module_utils._stores.vault_file import VaultFile
@@ -138,7 +136,7 @@ def _begin(log: RotationLog, task: RecordTask, run: Opening, history: History) -
     write_page(log, record)  # replaces the report of an earlier run
 
 
-def _refuse_damaged(log: RotationLog, task: RecordTask, record: Record) -> Mapping[str, Any]:
+def _refuse_damaged(log: RotationLog, task: RecordTask, record: Record) -> LineContent:
     """Raise E_RECORD_* if the record cannot be continued. Returns, for the first line, how many lines are not signed.
 
     A run that rolls itself back wrote those lines itself.
@@ -150,7 +148,7 @@ def _refuse_damaged(log: RotationLog, task: RecordTask, record: Record) -> Mappi
     return {"takes_itself_back": True} if rolls_itself_back else unsigned
 
 
-def _of_control_node(log: RotationLog) -> Mapping[str, Any]:
+def _of_control_node(log: RotationLog) -> LineContent:
     return {
         "tool": provenance(),
         "clock": clock.read_clock(),
@@ -160,16 +158,16 @@ def _of_control_node(log: RotationLog) -> Mapping[str, Any]:
     }
 
 
-def _of_rotation(task: RecordTask, permission: PlanPermission) -> Mapping[str, Any]:
+def _of_rotation(task: RecordTask, permission: PlanPermission) -> LineContent:
     periods = {"hold_days": task.hold_days, "cryptoperiod_days": task.cryptoperiod_days}
     return {**periods, **permission.as_recorded()}
 
 
-def _of_other_records(log: RotationLog) -> Mapping[str, Any]:
+def _of_other_records(log: RotationLog) -> LineContent:
     return {**follows(log.store), **refused_runs.followed(log.folder), **_former_signers(log)}
 
 
-def _former_signers(log: RotationLog) -> Mapping[str, Any]:
+def _former_signers(log: RotationLog) -> LineContent:
     """The keys that signed the records, if the store has no signing key: it is another store, or lost its key. They are
     recorded so that they are known later."""
     if log.store.kept_signing_key() is not None:

@@ -4,13 +4,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from ...module_utils._errors.approval import ReasonUnclear
 from ...module_utils._record.approval import Approval, ApprovalEvidence
-from ...module_utils._record.events import ROTATE, is_unclear
+from ...module_utils._record.events import ROTATE, LineContent, is_unclear
 from ...module_utils._record.writer import Record
 from ...module_utils._stores.store_interface import Store
 from .._control_node.paths import state_folder
@@ -25,7 +23,7 @@ class PlanPermission:
 
     evidence: ApprovalEvidence | None = None
 
-    def as_recorded(self) -> Mapping[str, Any]:
+    def as_recorded(self) -> LineContent:
         if self.evidence is None:
             return {"require_approval": False}
         return {"require_approval": True, "approval": self.evidence.as_recorded()}

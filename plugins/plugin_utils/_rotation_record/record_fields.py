@@ -5,9 +5,8 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Mapping
-from typing import Any
 
+from ...module_utils._record.events import LineContent
 from ...module_utils._stores.history import History
 from ...module_utils._stores.store_interface import Store
 from .record_signing import follows
@@ -18,6 +17,6 @@ def retain_until() -> str:
     return (datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(days=366)).strftime("%Y-%m-%d")
 
 
-def end_fields(store: Store, history: History) -> Mapping[str, Any]:
+def end_fields(store: Store, history: History) -> LineContent:
     """The fields of the event that ends a run."""
     return {"versions": history.described(), "retain_until": retain_until(), **follows(store)}

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, TypedDict
 
@@ -14,6 +14,8 @@ from .._report.accounts import as_plain
 
 if TYPE_CHECKING:
     from ...module_utils._engine.result_types import SeenBeforeRollback
+    from ...module_utils._record.events import LineContent
+    from .._task_types import TaskArguments, TaskResult
 
 
 class RecordResult(TypedDict, total=False):
@@ -41,11 +43,11 @@ class RollbackCourse:
     seen: SeenBeforeRollback | None
 
     @classmethod
-    def of(cls, result: Mapping[str, Any]) -> RollbackCourse:
+    def of(cls, result: TaskResult) -> RollbackCourse:
         course, reason, destination = (result[name] for name in ("course", "reason", "destination"))
         return cls(result["rotation_id"], course, reason, destination, result.get("seen"))
 
-    def as_recorded(self) -> Mapping[str, Any]:
+    def as_recorded(self) -> LineContent:
         seen = {"seen": self.seen} if self.seen else {}
         return {"course": self.name, "found": self.reason, "destination": self.destination, **seen}
 
@@ -74,13 +76,13 @@ class RecordTask:
     course: RollbackCourse | None
 
     @classmethod
-    def of(cls, options: Mapping[str, Any]) -> RecordTask:
+    def of(cls, options: TaskArguments) -> RecordTask:
         course = RollbackCourse.of(options["course"]) if options["course"] else None
         given = {member.name: options[member.name] for member in fields(cls)}
         error = unfold(options["error"], str(options["error_message"]))
         return cls(**{**given, "course": course, "error": error})
 
-    def as_recorded(self) -> Mapping[str, Any]:
+    def as_recorded(self) -> LineContent:
         """What the operator stated about this run."""
         return as_plain(
             {

@@ -5,9 +5,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from typing import Any
 
 from ...module_utils._errors.base import RotationError
 from ...module_utils._errors.record import (
@@ -23,6 +22,7 @@ from ...module_utils._errors.record import (
 from ...module_utils._record import sshsig, verifier
 from ...module_utils._record.verifier import VerifiedRecord
 from .._screen import lines
+from .._task_types import TaskArguments
 from .public_keys import public_keys
 from .rotation_log import RotationLog
 
@@ -37,7 +37,7 @@ class VerifyTask:
     former_signers: Sequence[str]
 
     @classmethod
-    def of(cls, options: Mapping[str, Any]) -> VerifyTask:
+    def of(cls, options: TaskArguments) -> VerifyTask:
         return cls(**{member.name: options[member.name] for member in fields(cls)})
 
 

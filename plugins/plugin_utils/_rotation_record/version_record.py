@@ -4,17 +4,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
+from ...module_utils._record.events import LineContent
 from ...module_utils._record.writer import Record
 from ...module_utils._stores.store_interface import Store
 from .._plans.plan_approval import refuse_unauthorized
 from .._report.accounts import as_plain
+from .._task_types import TaskArguments, TaskResult
 from .record_signing import follows, refuse_changed, refuse_gone, seal, try_to_seal
 
 
-def begin_destruction(args: Mapping[str, Any], record: Record, records: str, store: Store) -> Mapping[str, Any]:
+def begin_destruction(args: TaskArguments, record: Record, records: str, store: Store) -> LineContent:
     """Check the record, as every run does, and return the fields of its first line. Raises E_AUTHORIZATION,
     E_RECORD_*."""
     refuse_unauthorized(args)
@@ -22,12 +21,12 @@ def begin_destruction(args: Mapping[str, Any], record: Record, records: str, sto
     return refuse_changed(record, store)
 
 
-def destruction_words(args: Mapping[str, Any]) -> Mapping[str, Any]:
+def destruction_words(args: TaskArguments) -> LineContent:
     """Why a version is destroyed and who authorized it, as JSON types."""
     return as_plain({name: args.get(name) for name in ("reason", "authorization", "operator")})
 
 
-def seal_versions(state: str, result: Mapping[str, Any], record: Record, store: Store) -> None:
+def seal_versions(state: str, result: TaskResult, record: Record, store: Store) -> None:
     """Sign the record after a change of versions.
 
     From the first version on, there is a key to sign with. The destruction of a version is recorded every time, even if
