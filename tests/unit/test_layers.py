@@ -109,6 +109,7 @@ EXCEPTIONS = {
     ("module_utils/_record/events.py", "module_utils/_backup"),
     ("module_utils/_record/events.py", "module_utils/_destinations"),
     ("module_utils/_record/events.py", "module_utils/_monitoring"),
+    ("module_utils/_record/events.py", "module_utils/_stores"),
     # Requests as Ansible's modules send them; without Ansible, urllib.
     ("module_utils/_services/health.py", "ansible"),
 }

@@ -33,9 +33,11 @@ if TYPE_CHECKING:
         UnopenedValues,
     )
     from .._monitoring.snapshot_types import MonitorPicture
+    from .._stores.history import VersionDescription
 
 LineContent = Mapping[str, Any]  # of a line, from its JSON: decode gives it types
 StepOptions = Mapping[str, Any]  # of a step, as its line has them
+StepResult = Mapping[str, Any]  # of a step, as Ansible returned it or its line has it
 
 
 def _empty() -> Any:
@@ -133,7 +135,7 @@ class RunEvent(Event):
     compromised: bool = False
     seen: SeenBeforeRollback | None = None
     failed_task: str = ""
-    versions: Sequence[Any] = ()
+    versions: Sequence[VersionDescription] = ()
     former_signers: Sequence[Any] = ()
     cryptoperiod_days: int = 0
     hold_days: int | None = None

@@ -5,12 +5,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ...module_utils._errors.counts import counted
 
 if TYPE_CHECKING:
-    from ...module_utils._backup.manifest import Proof
+    from ...module_utils._backup.manifest import DumpSummary, Proof
 
 LINES = {
     "engine": "Made by",
@@ -23,16 +23,19 @@ LINES = {
 }
 
 
-def dump_lines(dump: Mapping[str, Any]) -> Iterator[dict[str, str]]:
+def dump_lines(dump: DumpSummary) -> Iterator[dict[str, str]]:
+    """What is known of a backup, each with its name."""
     for name, called in LINES.items():
-        if name == "proof" and not dump.get(name):
-            yield {"name": called, "text": "none: it was not restored"}
-        elif dump.get(name):
-            yield {"name": called, "text": _proved(dump[name]) if name == "proof" else _text(dump[name])}
+        if name == "proof":
+            yield {"name": called, "text": _proved(dump.get("proof"))}
+        elif value := dump.get(name):
+            yield {"name": called, "text": _text(value)}
 
 
-def _proved(proof: Proof) -> str:
+def _proved(proof: Proof | None) -> str:
     """How a backup was proved, in words. A proof that a later version wrote is shown unchanged."""
+    if not proof:
+        return "none: it was not restored"
     if proof.get("kind") == "none":
         return "none: it was not restored, only read to its end"
     try:
@@ -44,7 +47,7 @@ def _proved(proof: Proof) -> str:
         return _text(proof)
 
 
-def _text(value: Any) -> str:
+def _text(value: object) -> str:
     if isinstance(value, Mapping):
         return ", ".join(f"{name.replace('_', ' ')}: {_text(one)}" for name, one in value.items())
     if isinstance(value, (list, tuple)):

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +17,7 @@ from ...module_utils._record.writer import Record
 from ...module_utils._stores.history import STAGES, History
 from ...module_utils._system.timestamps import add_days, now
 from .._keys.retention import held_until
+from .._task_types import Variables
 from . import superseded_runs
 from .read_rotation import read
 from .rotation_state import RotationState
@@ -43,7 +43,7 @@ class Probe:
     due_warning_days: int
 
 
-def facts(history: History, probe: Probe, variables: Mapping[str, Any]) -> RotationFacts:
+def facts(history: History, probe: Probe, variables: Variables) -> RotationFacts:
     """Build the option ``rotation`` of the module monitoring_probe."""
     plain: RotationFacts = {
         "commands": {

@@ -6,10 +6,10 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
 
 import yaml
 
+from ...module_utils._engine.plan_document import PlanDocument
 from ...module_utils._errors.counts import counted
 from ...module_utils._errors.option_names import variable_of
 from .step_lines import with_unchanged
@@ -26,7 +26,7 @@ _PROPOSALS = (
 )
 
 
-def plan(made: Mapping[str, Any], path: str, rows: str = "") -> Iterator[str]:
+def plan(made: PlanDocument, path: str, rows: str = "") -> Iterator[str]:
     """Format a plan: targets with counts, findings with what to do, and what to put into the inventory.
 
     ``rows`` is the file with all rows of the findings, if the lines do not show all of them.
@@ -42,7 +42,7 @@ def plan(made: Mapping[str, Any], path: str, rows: str = "") -> Iterator[str]:
         yield f"        {counted(stops, 'finding stops', 'findings stop')} a rotation"
 
 
-def _columns(made: Mapping[str, Any]) -> Iterator[str]:
+def _columns(made: PlanDocument) -> Iterator[str]:
     rows = [
         (row["column"], f"{row['rows']:,}", _classes(with_unchanged(row)), row["scheme"])
         for row in made["targets"]
@@ -81,7 +81,7 @@ def _findings(notices: Iterable[Mapping[str, str]]) -> Iterator[str]:
         yield from textwrap.wrap(todo, WIDTH, initial_indent=" " * 8, subsequent_indent=" " * 8)
 
 
-def _proposals(proposed: Mapping[str, Any]) -> Iterator[str]:
+def _proposals(proposed: PlanDocument) -> Iterator[str]:
     """The proposals as YAML to paste, each under its title."""
     for title, options in _PROPOSALS:
         made = {name: proposed[name] for name in map(variable_of, options) if name in proposed}

@@ -8,15 +8,17 @@ signed, since a run that was refused must not change the store.
 
 from __future__ import annotations
 
+import datetime
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from ...module_utils._errors.base import RotationError
 from ...module_utils._record import chain
 from ...module_utils._record.events import AttemptEvent
 from ...module_utils._record.writer import REFUSED, Record, node
-from .accounts import Accounts, authorization
+from .accounts import Accounts
 from .event_time import moment
 
 NAME = REFUSED  # of the record; a rotation of that name would only share it
@@ -47,23 +49,33 @@ def followed(folder: str) -> dict[str, str]:
     return {"follows_refused": str(chain.head(NAME, text, node()))} if text else {}
 
 
-def read_refused(record: Record) -> Iterator[Mapping[str, Any]]:
+@dataclass(frozen=True)
+class RefusedRun:
+    """``people`` tried the ``playbook``, and the error or the ``failed_task`` refused it."""
+
+    time: datetime.datetime | None
+    people: Sequence[str]
+    playbook: str
+    failed_task: str
+    code: str
+    what: str
+
+
+def read_refused(record: Record) -> Iterator[RefusedRun]:
     """The refused runs of this record, newest first."""
     for event in reversed(record.decoded()):
         if isinstance(event, AttemptEvent):
             yield _describe_attempt(event)
 
 
-def _describe_attempt(event: AttemptEvent) -> dict[str, Any]:
+def _describe_attempt(event: AttemptEvent) -> RefusedRun:
     accounts = Accounts()
     accounts.apply(event)
-    return {
-        "time": moment(event),
-        "people": accounts.people(event.operator),
-        "playbook": event.playbook,
-        "failed_task": event.failed_task,
-        "code": event.error.get("code") or "",
-        "what": event.error.get("what") or "",
-        "reason": event.reason,
-        "authorization": authorization(event.authorization),
-    }
+    return RefusedRun(
+        time=moment(event),
+        people=accounts.people(event.operator),
+        playbook=event.playbook,
+        failed_task=event.failed_task,
+        code=event.error.get("code") or "",
+        what=event.error.get("what") or "",
+    )

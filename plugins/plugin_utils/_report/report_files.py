@@ -6,8 +6,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable
 
 from ...module_utils._errors.record import RecordWrite
 from ...module_utils._record.page_checksums import INDEX
@@ -18,9 +17,10 @@ from .backup_words import dump_lines
 from .ending_sentences import sentence
 from .event_time import day
 from .read_rotation import read
+from .refused_runs import RefusedRun
 from .rotation_state import RotationState
 from .superseded_runs import Place
-from .templates import attributes, render
+from .templates import TemplateValues, attributes, render
 from .todo import todo
 from .unsigned_lines import OWN, Unsigned
 
@@ -58,7 +58,7 @@ def _write(rotation: RotationState, others: list[RotationState]) -> str:
 def write_index(folder: str) -> None:
     """Write the index of all rotations in ``folder``, newest first, those that cannot be read last."""
     names = sorted(name for name in os.listdir(folder) if os.path.isfile(os.path.join(folder, name, FILE_NAME)))
-    refused: list[Mapping[str, Any]] = []
+    refused: list[RefusedRun] = []
     states: dict[str, RotationState] = {}
     for name in names:
         with contextlib.suppress(Exception):  # a record may hold anything, and the others still need their page
@@ -90,7 +90,7 @@ def _put(path: str, text: str) -> None:
         raise RecordWrite(path=path, reason=exc.strerror) from None
 
 
-def _build_page_values(rotation: RotationState, place: Place) -> dict[str, Any]:
+def _build_page_values(rotation: RotationState, place: Place) -> TemplateValues:
     """What the templates read: the state, its place among other rotations, and the texts of the pages."""
 
     def kind(key: str) -> str:

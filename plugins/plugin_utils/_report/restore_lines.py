@@ -5,60 +5,67 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Collection, Iterable, Iterator, Mapping
-from typing import Any
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from ...module_utils._errors.counts import counted
-from ...module_utils._record.events import RepairEvent, RestoreEvent
+from ...module_utils._record.events import LeftValue, RepairEvent, RestoreEvent, StepResult
+from .._task_types import Variables
 from .typed_commands import command
 
+if TYPE_CHECKING:
+    from ...module_utils._backup.restore import BackupFacts, LostRows, RestoredDatabase
 
-def format_restore(result: Mapping[str, Any]) -> Iterator[str]:
+
+def format_restore(result: StepResult) -> Iterator[str]:
     """What a restore did: the names, how many values are under which keys, and what was lost."""
-    done = result.get("restored") or {}
+    done: RestoredDatabase = result.get("restored") or {}
     if done.get("copy"):
         yield f"  {done['copy']} is next to {done['database']}, proved: the backup of {_moment(result)}"
     elif "under" in done and result.get("changed"):
         yield f"  {done['database']} is now the backup of {_moment(result)}"
         under = ", ".join(f"{count:,} {name}" for name, count in sorted(done["under"].items()))
         yield f"  values     {under or 'none under the keys'}"
-        for one in result["lost"]:
-            rows = {name: one[name] for name in ("added", "changed", "deleted")}
+        lost: Sequence[LostRows] = result["lost"]
+        for one in lost:
+            rows = {"added": one["added"], "changed": one["changed"], "deleted": one["deleted"]}
             told = ", ".join(f"{count:,} {name}" for name, count in rows.items() if count) or "not to be counted"
             yield f"  lost       {one['table']}: rows since {told}"
     elif done and result.get("changed") is False:
         yield "  NOTHING WAS RESTORED NOW: this backup replaced the database at an earlier time. To restore it again,"
         yield "  first drop what is kept aside: -e key_rotation_restore_drop=true"
-    if done.get("aside"):
-        yield aside_line(done["aside"])
+    if aside := done.get("aside"):
+        yield aside_line(aside)
 
 
 def aside_line(name: str) -> str:
     return f"  aside      {name}, without connections, until you drop it"
 
 
-def dropped(result: Mapping[str, Any]) -> Iterator[str]:
+def dropped(result: StepResult) -> Iterator[str]:
     """What was dropped; if nothing was, which names were looked for."""
     yield from (f"  dropped    {name}" for name in result.get("dropped") or ())
     if not result.get("dropped") and result.get("sought"):
         yield f"  nothing to drop: there is no database {', and none '.join(result['sought'])}"
 
 
-def _moment(result: Mapping[str, Any]) -> str:
-    return str(result["backup"]["snapshot"]["time"])
+def _moment(result: StepResult) -> str:
+    backup: BackupFacts = result["backup"]
+    return backup["snapshot"]["time"]
 
 
-def repaired(result: Mapping[str, Any]) -> Iterator[str]:
+def repaired(result: StepResult) -> Iterator[str]:
     """What was repaired, and each value that was not."""
     for column, count in sorted((result.get("repaired") or {}).items()):
         yield f"  {column}: {counted(count, 'value')} repaired from the backup"
-    for one in result.get("left") or []:
+    left: Sequence[LeftValue] = result.get("left") or []
+    for one in left:
         yield f"  {one['value']} is left: {one['reason']}"
     if result.get("kept"):
         yield f"  what was overwritten is kept in {result['kept']}"
 
 
-def left_copies(copies: Mapping[str, Mapping[str, str]], variables: Mapping[str, Any]) -> Iterator[str]:
+def left_copies(copies: Mapping[str, Mapping[str, str]], variables: Variables) -> Iterator[str]:
     """A line for each copy of a restore that did not replace a database: what it is, and the command that drops it."""
     for alias, found in copies.items():
         for name, rotation_id in found.items():
@@ -66,7 +73,7 @@ def left_copies(copies: Mapping[str, Mapping[str, str]], variables: Mapping[str,
             yield f"{what}; {drop_command(rotation_id, alias, variables).strip()} drops it."
 
 
-def drop_command(rotation_id: str, alias: str, variables: Mapping[str, Any]) -> str:
+def drop_command(rotation_id: str, alias: str, variables: Variables) -> str:
     """The command that drops the database that a restore kept aside."""
     options = [f"key_rotation_id={rotation_id}"]
     options += [f"key_rotation_restore_alias={alias}"] if alias != "default" else []

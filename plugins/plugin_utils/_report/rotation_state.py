@@ -44,6 +44,7 @@ from .warnings import Warnings
 if TYPE_CHECKING:
     from ...module_utils._backup.manifest import DumpSummary
     from ...module_utils._destinations.key_generation import GeneratedKey
+    from ...module_utils._stores.history import VersionDescription
 
 UNKNOWN_TIME = "an unknown time"
 
@@ -58,7 +59,7 @@ class Circumstances:
     clock: Mapping[str, float] = field(default_factory=dict)
     policy_ref: Any = None
     retain_until: Any = None
-    versions: Sequence[Any] = ()
+    versions: Sequence[VersionDescription] = ()
 
     def apply(self, event: Event) -> None:
         if isinstance(event, RunEvent):
@@ -236,7 +237,7 @@ class RotationState:
         return self.said.retain_until
 
     @property
-    def versions(self) -> Sequence[Any]:
+    def versions(self) -> Sequence[VersionDescription]:
         return self.said.versions
 
     @property

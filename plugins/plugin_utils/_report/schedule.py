@@ -7,7 +7,7 @@ from __future__ import annotations
 import datetime
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 from ...module_utils._errors.counts import counted
 from ...module_utils._record.events import ROTATE, RunEvent, is_compromise
@@ -15,6 +15,9 @@ from .event_time import moment, moment_of
 from .key_stages import KeyStages
 from .run import Run
 from .standing import COMPLETED
+
+if TYPE_CHECKING:
+    from ...module_utils._stores.history import VersionDescription
 
 DAY = datetime.timedelta(days=1)
 Moment = datetime.datetime
@@ -53,7 +56,7 @@ class Facts:
     runs: Sequence[Run]
     acts: Sequence[Run]
     keys: KeyStages
-    versions: Sequence[Any]
+    versions: Sequence[VersionDescription]
 
 
 def schedule(facts: Facts) -> Schedule:
@@ -79,14 +82,14 @@ def schedule(facts: Facts) -> Schedule:
 def _due(facts: Facts, period: int) -> Due:
     completed, ended = facts.status == COMPLETED, facts.ended
     versions = [one for one in facts.versions if isinstance(one, Mapping)]
-    current: Mapping[str, Any] = next((one for one in versions if one.get("stage") == "current"), {})
-    made = moment_of(current.get("created"))
+    current = next((one for one in versions if one.get("stage") == "current"), None)
+    made = moment_of(current.get("created")) if current else None
     leaks = [run.reason for run in facts.runs if run.direction == ROTATE and is_compromise(run.reason)]
     in_use = bool(facts.keys.new) and facts.keys.current == facts.keys.new
     if not completed and leaks:
         stays = "it has not ended, though new keys are in use," if in_use else "the previous keys are still in use,"
         return Due(ended, True, f"{stays} and the reason was {leaks[-1]}", compromised=True)
-    if period and made and current.get("origin") == "adopted":
+    if current and period and made and current.get("origin") == "adopted":
         why = f"the age of the keys in use is unknown, since they were created by hand and adopted on {made:%Y-%m-%d}"
         return Due(ended, True, why)
     since = made or (ended if completed else None)

@@ -5,14 +5,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ...module_utils._engine.discovery.settlements import BY_COMMAND, NOT_OURS, UNREADABLE
 from ...module_utils._engine.postgres.sessions import format_session
 from ...module_utils._engine.proof.repair_option import format_repair
 from ...module_utils._engine.proof.value_list import format_values
 from ...module_utils._errors.counts import counted, fill
-from ...module_utils._record.events import SinceBefore
+from ...module_utils._record.events import SinceBefore, StepResult
 from . import data_state
 from .step_lines import unsteady
 
@@ -50,7 +50,7 @@ def census(result: CensusOutcome, plain_before: Mapping[str, int]) -> Iterator[s
     yield from more_plain(data_state.count_more(plain_before, plain_now))
 
 
-def reencryption(result: Mapping[str, Any]) -> Iterator[str]:
+def reencryption(result: StepResult) -> Iterator[str]:
     """What a re-encryption encountered although it succeeded."""
     yield from behind_pooler((result.get("fence") or {}).get("behind_pooler") or ())
     if result.get("lost_workers"):
@@ -82,7 +82,7 @@ def reading(picture: ApplicationPicture | None) -> Iterator[str]:
     yield from behind_pooler((picture or {}).get("refused_behind_pooler") or ())
 
 
-def kept_by(result: Mapping[str, Any]) -> Iterator[str]:
+def kept_by(result: StepResult) -> Iterator[str]:
     """If versions without a stage still have a value of one that was destroyed."""
     if holders := result.get("kept_by"):
         about = f"The list of {', '.join(holders)}, which has no stage, keeps a value of {result['key_id']}"

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ...module_utils._errors.counts import counted
 from ...module_utils._monitoring.response_times import milliseconds
@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from ...module_utils._backup.manifest import DumpSummary, KeptBackup, Proof
     from ...module_utils._engine.proof.census_result import ColumnCounts
     from ...module_utils._engine.proof.reading_types import ApplicationPicture
-    from ...module_utils._engine.result_types import PreparationResult
+    from ...module_utils._engine.result_types import PreparationResult, RewriteWork
+    from ...module_utils._record.events import StepResult
     from ...module_utils._stores.history import VersionDescription
 
 
@@ -30,7 +31,7 @@ def format_classes(classes: Mapping[str, int]) -> str:
     )
 
 
-def _by_column(columns: Sequence[tuple[Mapping[str, Any], str]]) -> Iterator[str]:
+def _by_column(columns: Sequence[tuple[ColumnCounts, str]]) -> Iterator[str]:
     """One line per column, with its name and number of rows in front of the text."""
     named = [(f"{column['table']}.{column['column']}", column["rows"], text) for column, text in columns]
     width = max((len(name) for name, _, _ in named), default=0)
@@ -44,14 +45,15 @@ def with_unchanged(target: ColumnCounts) -> dict[str, int]:
     return {**target["classes"], **{name: count for name, count in stay.items() if count}}
 
 
-def reencrypted(result: Mapping[str, Any]) -> Iterator[str]:
+def reencrypted(result: StepResult) -> Iterator[str]:
     """One line per target with how many values were re-encrypted, then how long it took."""
-    targets = [target for target in result.get("targets", []) if target["reencrypted"]] if result.get("work") else []
+    counts: Sequence[ColumnCounts] = result.get("targets", []) if result.get("work") else []
+    targets = [target for target in counts if target["reencrypted"]]
     yield from _by_column([(target, f": {counted(target['reencrypted'], 'value')} re-encrypted") for target in targets])
     if result.get("work") and not targets:
         yield "  no value was under other keys"
     elif targets:
-        work = result["work"]
+        work: RewriteWork = result["work"]
         passes, again = counted(work["passes"], "pass", "passes"), counted(work["conflicts"], "row")
         yield f"  {work['seconds']} s, {passes} over tables, {again} tried again"
         if work.get("by_sets"):
@@ -71,7 +73,7 @@ def prepared(result: PreparationResult) -> Iterator[str]:
     yield f"  {result['seconds']} s while the application serves, {counted(result['rows'], 'row')} prepared by this run"
 
 
-def share(result: Mapping[str, Any], host: str) -> Iterator[str]:
+def share(result: StepResult, host: str) -> Iterator[str]:
     """One line with what one of several hosts did."""
     if result.get("work"):
         work, again = result["work"], counted(result["work"]["conflicts"], "row")

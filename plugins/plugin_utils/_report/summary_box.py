@@ -15,6 +15,7 @@ from ...module_utils._errors.base import ErrorParts, address
 from ...module_utils._errors.counts import counted
 from ...module_utils._errors.run import ChecklistFailed
 from ...module_utils._record.events import ROLLBACK, ROTATE, RepairEvent, for_compromise
+from .._task_types import Variables
 from . import data_sentences, data_state, restore_lines, sentences
 from .downtime import Downtime
 from .event_time import day, duration
@@ -60,7 +61,7 @@ class Ending:
     ``store`` is where the keys are kept."""
 
     state: RotationState
-    variables: Mapping[str, Any]
+    variables: Variables
     page: str | None = None
     store: str = ""
 

@@ -18,11 +18,12 @@ from ...module_utils._errors.counts import counted
 from .event_time import day, duration
 from .wording import in_order, one_line
 
+TemplateValues = Mapping[str, Any]  # what a template shows, by name
 HTML = ".html.j2"  # templates with this ending escape their values
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]|~])")
 
 
-def attributes(state: object) -> dict[str, Any]:
+def attributes(state: object) -> TemplateValues:
     """Every public attribute and property of a state by its name, for a template."""
     kind = type(state)
     found = {name for name in vars(state) if not name.startswith("_")}
@@ -30,7 +31,7 @@ def attributes(state: object) -> dict[str, Any]:
     return {name: getattr(state, name) for name in sorted(found)}
 
 
-def render(template: str, shown: Mapping[str, Any]) -> str:
+def render(template: str, shown: TemplateValues) -> str:
     """Render a template. Values are escaped in HTML, whatever they contain."""
     clean = in_order if template.endswith(HTML) else one_line
     return _environment().get_template(template).render(**clean(shown))

@@ -7,10 +7,11 @@ from __future__ import annotations
 import os
 import re
 import shlex
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable
 
 from ansible import context
+
+from .._task_types import Variables
 
 # Other options of the command line that are repeated, by their names in Ansible's CLIARGS.
 FLAGS = {"ask_vault_pass": "--ask-vault-pass", "ask_pass": "-k", "become": "-b", "become_ask_pass": "-K"}
@@ -36,7 +37,7 @@ def started() -> str:
     return str((context.CLIARGS.get("args") or ("rotate.yml",))[0])
 
 
-def command(variables: Mapping[str, Any], playbook: str, options: Iterable[str] = ()) -> str:
+def command(variables: Variables, playbook: str, options: Iterable[str] = ()) -> str:
     """The command that runs another playbook of this collection as the current one was started, plus ``options``."""
     typed = context.CLIARGS
     words = ["ansible-playbook", _name_other_playbook(started(), playbook)]
