@@ -32,7 +32,7 @@ from ...module_utils._errors.options import InvalidNotify
 from .._report.ending_sentences import sentence
 from .._report.rotation_state import RotationState
 from .._report.run import Run
-from .._report.templates import attributes
+from .._report.templates import TemplateValues, attributes
 from .._report.wording import one_line
 from . import sample_records
 
@@ -51,6 +51,7 @@ MEMBERS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
 SECURITY = {"starttls": 587, "tls": 465, "none": 25}
 TEXTS = ("host", "from", "url")
 PATHS = ("ca_cert", "template", "password_file", "url_file", "token_file")
+GivenChannel = Mapping[str, Any]  # as an operator wrote it in YAML: check makes it a Channel
 # A channel of key_rotation_notify, checked; "from" is no name of Python's.
 Channel = TypedDict(
     "Channel",
@@ -71,7 +72,7 @@ Channel = TypedDict(
         "url_file": str,
         "token": Any,
         "token_file": str,
-        "headers": Mapping[str, Any],
+        "headers": Mapping[str, object],
     },
     total=False,
 )
@@ -109,7 +110,7 @@ def check(channels: Any, placed: Callable[[str], str]) -> Channels:
     return [_with_places(channel, placed) for channel in found]
 
 
-def _with_places(channel: Mapping[str, Any], placed: Callable[[str], str]) -> Channel:
+def _with_places(channel: GivenChannel, placed: Callable[[str], str]) -> Channel:
     known = {name: placed(str(value)) if name in PATHS and value else value for name, value in channel.items()}
     return cast(Channel, known)
 
@@ -294,13 +295,13 @@ def _place(channel: Channel) -> str:
 
 def _secret(channel: Channel, name: Literal["password", "url", "token"]) -> str:
     """A member's value, or the first line of the file that its ``_file`` names."""
-    given: Mapping[str, Any] = channel
+    given: Mapping[str, object] = channel
     if given.get(name):
         return str(given[name])
-    if not given.get(f"{name}_file"):
+    if not (path := given.get(f"{name}_file")):
         return ""
     try:
-        with open(given[f"{name}_file"], encoding="utf-8") as handle:
+        with open(str(path), encoding="utf-8") as handle:
             return handle.readline().strip()
     except OSError as exc:
         raise NotSent(f"its {name}_file cannot be read: {exc.strerror}") from None
@@ -319,13 +320,13 @@ def _text(channel: Channel, moment: str, told: RotationState) -> str:
     return text
 
 
-def _build_template_values(told: RotationState) -> Mapping[str, Any]:
+def _build_template_values(told: RotationState) -> TemplateValues:
     """What a template may ask for, in which every member is there that may be left out."""
     names = {**attributes(told), **attributes(told.schedule), **attributes(told.schedule.next)}
     return {**names, **_filled(told), "act": {**attributes(told.act), **_filled(told.act)}}
 
 
-def _filled(one: RotationState | Run) -> Mapping[str, Any]:
+def _filled(one: RotationState | Run) -> TemplateValues:
     failure = one.failure
     return {
         "authorization": {**dict.fromkeys(("who", "ticket"), ""), **one.authorization},
@@ -379,7 +380,7 @@ def _http(channel: Channel, moment: str, told: RotationState, text: str) -> None
     _post(channel, about, {**headers, **({"Authorization": f"Bearer {token}"} if token else {})})
 
 
-def _post(channel: Channel, content: Mapping[str, Any], headers: Mapping[str, str]) -> None:
+def _post(channel: Channel, content: Mapping[str, object], headers: Mapping[str, str]) -> None:
     from ansible.module_utils.urls import open_url  # 40 modules, which no other run needs
 
     url = _secret(channel, "url")

@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any
 
-from ...module_utils._record.events import decode
+from ...module_utils._record.events import LineContent, decode
 from ...module_utils._record.writer import Record
 from .._report.read_rotation import read
 from .._report.rotation_state import RotationState
@@ -47,7 +46,7 @@ DUMP = {
     "proof": None,
 }
 # What else a line may have, by its event; the lines that begin a run are "intent".
-MORE: Mapping[str, Mapping[str, Any]] = {
+MORE: Mapping[str, LineContent] = {
     "intent": {
         "approval": {
             "plan_hash": "ab",
@@ -81,7 +80,7 @@ MORE: Mapping[str, Mapping[str, Any]] = {
     "django_reencrypt": {"warnings": ["something that a person should know"]},
 }
 STARTED = [{"event": "rotate", "phase": "intent", **SAID}]
-WORKED: Sequence[Mapping[str, Any]] = [
+WORKED: Sequence[LineContent] = [
     *STARTED,
     {"event": "rotation_checklist", "items": [{"name": "n", "status": "ok", "seen": "s", "todo": ""}]},
     {"event": "postgresql_backup", "dumps": [DUMP]},
@@ -97,7 +96,7 @@ WORKED: Sequence[Mapping[str, Any]] = [
     {"event": "notification", "channel": "email by h", "about": "started", "to": ["a@b.org"]},
 ]
 # What its record holds when people are notified of each moment.
-EVENTS: Mapping[str, Sequence[Mapping[str, Any]]] = {
+EVENTS: Mapping[str, Sequence[LineContent]] = {
     "started": STARTED,
     "completed": [*WORKED, {"event": "rotate", "versions": [{**VERSION, **NOW}]}],
     "failed": [*WORKED, {"event": "rotate", "phase": "failed", "failed_task": "A step", "error": ERROR}],
@@ -124,7 +123,7 @@ class SampleRecord(Record):
         return self._text
 
 
-def _more(event: Mapping[str, Any]) -> Mapping[str, Any]:
+def _more(event: LineContent) -> LineContent:
     sample = decode(event)
     return MORE.get("intent" if sample.is_intent else sample.name, {})
 
