@@ -322,7 +322,8 @@ def _text(channel: Channel, moment: str, told: RotationState) -> str:
 
 def _build_template_values(told: RotationState) -> TemplateValues:
     """What a template may ask for, in which every member is there that may be left out."""
-    names = {**attributes(told), **attributes(told.schedule), **attributes(told.schedule.next)}
+    parts = (told, told.said, told.schedule, told.schedule.next)
+    names = {name: value for part in parts for name, value in attributes(part).items()}
     return {**names, **_filled(told), "act": {**attributes(told.act), **_filled(told.act)}}
 
 
@@ -371,10 +372,11 @@ def _slack(channel: Channel, moment: str, told: RotationState, text: str) -> Non
 
 
 def _http(channel: Channel, moment: str, told: RotationState, text: str) -> None:
-    names = ("rotation_id", "status", "reason", "environment", "authorization", "values", "reencrypted", "failure")
+    names = ("rotation_id", "status", "reason", "authorization", "values", "reencrypted", "failure")
     keys = {"old": told.keys.old, "new": told.keys.new, "current": told.keys.current}
     act = {"title": told.act.title, "people": told.act.people}
-    about = {"about": moment, "text": text, "act": act, "keys": keys, **{name: getattr(told, name) for name in names}}
+    state = {**{name: getattr(told, name) for name in names}, "environment": told.said.environment}
+    about = {"about": moment, "text": text, "act": act, "keys": keys, **state}
     headers = {str(name): str(value) for name, value in (channel.get("headers") or {}).items()}
     token = _secret(channel, "token")
     _post(channel, about, {**headers, **({"Authorization": f"Bearer {token}"} if token else {})})

@@ -40,10 +40,11 @@ def reminders(rotation: RotationState, place: Place) -> str | None:
     file.
     """
     old, dates, next_due = rotation.keys.old, rotation.schedule, place.next
-    first = next((one["key_id"] for one in rotation.versions if isinstance(one, Mapping) and one.get("key_id")), old)
-    named = naming(rotation.commands.get("retire"), "key_rotation_retire_key_id", old)  # by then it may be another
+    commands, versions = rotation.said.commands, rotation.said.versions
+    first = next((one["key_id"] for one in versions if isinstance(one, Mapping) and one.get("key_id")), old)
+    named = naming(commands.get("retire"), "key_rotation_retire_key_id", old)  # by then it may be another
     retire = Entry(f"{old or rotation.rotation_id}-retire", f"Retire the encryption keys {old}", named)
-    rotate = Entry(f"{first or rotation.rotation_id}-due", _rotate(next_due), rotation.commands.get("rotate"))
+    rotate = Entry(f"{first or rotation.rotation_id}-due", _rotate(next_due), commands.get("rotate"))
     entries = [
         (None if place.superseded_by else next_due.due, rotate),
         (dates.retire, retire),

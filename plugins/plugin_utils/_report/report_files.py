@@ -102,6 +102,7 @@ def _build_page_values(rotation: RotationState, place: Place) -> TemplateValues:
     due = place.next
     return {
         **attributes(rotation),
+        **attributes(rotation.said),
         **attributes(place),
         **attributes(due),
         "sentence": sentence(rotation),

@@ -53,7 +53,7 @@ UNKNOWN_TIME = "an unknown time"
 class Circumstances:
     """The circumstances of a run. Each is from the newest run that recorded it."""
 
-    environment: str = ""
+    environment: str | None = None
     commands: Mapping[str, str] = field(default_factory=dict)
     tool: Mapping[str, str] = field(default_factory=dict)
     clock: Mapping[str, float] = field(default_factory=dict)
@@ -64,6 +64,11 @@ class Circumstances:
     def apply(self, event: Event) -> None:
         if isinstance(event, RunEvent):
             vars(self).update({name: said for name in vars(self) if (said := getattr(event, name))})
+
+    @property
+    def policy(self) -> Any:
+        """What templates call it."""
+        return self.policy_ref
 
 
 @dataclass
@@ -213,34 +218,6 @@ class RotationState:
         return sorted({person for run in self.runs for person in run.people}) or self.accounts.people()
 
     @property
-    def environment(self) -> str | None:
-        return self.said.environment or None
-
-    @property
-    def commands(self) -> Mapping[str, str]:
-        return self.said.commands
-
-    @property
-    def tool(self) -> Mapping[str, str]:
-        return self.said.tool
-
-    @property
-    def clock(self) -> Mapping[str, float]:
-        return self.said.clock
-
-    @property
-    def policy(self) -> Any:
-        return self.said.policy_ref
-
-    @property
-    def retain_until(self) -> Any:
-        return self.said.retain_until
-
-    @property
-    def versions(self) -> Sequence[VersionDescription]:
-        return self.said.versions
-
-    @property
     def notifications(self) -> list[NotificationEvent]:
         return [event for event in self.events if isinstance(event, NotificationEvent)]
 
@@ -261,7 +238,7 @@ class RotationState:
     @property
     def schedule(self) -> schedule.Schedule:
         return schedule.schedule(
-            schedule.Facts(self.status, self.ended, self.runs, self.acts, self.keys, self.versions)
+            schedule.Facts(self.status, self.ended, self.runs, self.acts, self.keys, self.said.versions)
         )
 
     # What.

@@ -335,7 +335,7 @@ def _retire(ending: Ending) -> Iterator[Row]:
 
 def _standing(ending: Ending) -> Iterator[Row]:
     """The completed rotation that the rollback of a later, empty one left unchanged, and how to roll it back."""
-    by_stage = {version.get("stage"): version for version in ending.state.versions if isinstance(version, Mapping)}
+    by_stage = {version.get("stage"): version for version in ending.state.said.versions if isinstance(version, Mapping)}
     current = by_stage.get("current")
     if current and "previous" in by_stage:
         rotation_id = current["rotation_id"]

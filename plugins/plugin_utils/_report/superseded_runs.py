@@ -45,7 +45,7 @@ def superseded_by(rotation: RotationState, others: Rotations) -> str | None:
 
 def destroyed(rotation: RotationState, others: Rotations) -> bool:
     """Whether any record, of any control node, says that the keys from before this rotation are destroyed."""
-    versions = [each for one in (rotation, *others) for each in one.versions if isinstance(each, Mapping)]
+    versions = [each for one in (rotation, *others) for each in one.said.versions if isinstance(each, Mapping)]
     old = rotation.keys.old
     gone = any(each.get("key_id") == old and each.get("destroyed") for each in versions)
     return bool(rotation.schedule.retired) or gone
@@ -69,7 +69,7 @@ def no_way_back(rotation: RotationState, others: Rotations) -> str:
 
 def left(rotation: RotationState) -> str | None:
     """The key ID that a rotation left in use; None if it is not known when the rotation began."""
-    versions = [one for one in rotation.versions if isinstance(one, Mapping) and one.get("stage") == "current"]
+    versions = [one for one in rotation.said.versions if isinstance(one, Mapping) and one.get("stage") == "current"]
     return next((one.get("key_id") for one in versions), rotation.keys.current) if rotation.began else None
 
 
@@ -128,5 +128,5 @@ def _same_keys(rotation: RotationState, later: RotationState) -> bool:
 
 
 def _key_ids(rotation: RotationState) -> set[str]:
-    named = {str(one.get("key_id")) for one in rotation.versions if isinstance(one, Mapping)}
+    named = {str(one.get("key_id")) for one in rotation.said.versions if isinstance(one, Mapping)}
     return named | {key_id for key_id in (rotation.keys.old, rotation.keys.new) if key_id}

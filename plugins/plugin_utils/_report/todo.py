@@ -26,7 +26,7 @@ def todo(rotation: RotationState, place: Place) -> Iterator[Item]:
         yield Item(f"Superseded by {place.superseded_by}: its page says what to do now.")
     if rotation.status == COMPLETED and not place.destroyed:
         yield _retire(rotation)
-    yield from (_drop(aside, rotation.commands.get("restore")) for aside in rotation.kept_aside)
+    yield from (_drop(aside, rotation.said.commands.get("restore")) for aside in rotation.kept_aside)
     if place.superseded_by:
         return
     if rotation.unopened:
@@ -42,7 +42,7 @@ def todo(rotation: RotationState, place: Place) -> Iterator[Item]:
 def _retire(rotation: RotationState) -> Item:
     old, day_from = rotation.keys.old, rotation.schedule.retire
     since = f", from {day(day_from)} on" if day_from else ""
-    command = naming(rotation.commands.get("retire"), "key_rotation_retire_key_id", old)
+    command = naming(rotation.said.commands.get("retire"), "key_rotation_retire_key_id", old)
     return _item(f"Retire the previous keys ({old}) when nothing needs them anymore{since}.", command)
 
 
@@ -68,9 +68,9 @@ def _rolled_back(rotation: RotationState, place: Place) -> Iterator[Item]:
     by = f" now, because {due.due_why}" if due.due_now else by
     if rotation.not_running:
         start = "Fix why the application is not running, then start it with -e key_rotation_maintenance=off:"
-        yield _item(start, rotation.commands.get("maintenance"))
+        yield _item(start, rotation.said.commands.get("maintenance"))
     fix = "Fix what stopped the rotation, then begin" if rotation.failure or rotation.failed_task else "Begin"
-    yield _item(f"{fix} a new rotation{by}:", rotation.commands.get("rotate"))
+    yield _item(f"{fix} a new rotation{by}:", rotation.said.commands.get("rotate"))
 
 
 def _stopped(rotation: RotationState) -> Iterator[Item]:
@@ -82,7 +82,7 @@ def _stopped(rotation: RotationState) -> Iterator[Item]:
 
 
 def _named(rotation: RotationState, playbook: str) -> str | None:
-    return naming(rotation.commands.get(playbook), "key_rotation_id", rotation.rotation_id)
+    return naming(rotation.said.commands.get(playbook), "key_rotation_id", rotation.rotation_id)
 
 
 def _item(text: str, command: str | None) -> Item:

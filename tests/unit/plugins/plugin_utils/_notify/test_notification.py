@@ -369,7 +369,8 @@ def test_a_template_may_ask_for_what_was_only_not_said(told, tmp_path):
 def test_a_template_may_ask_for_what_only_some_records_hold(tmp_path):
     dumps = "{% for one in backups %}{{ one.engine }} {{ one.proof.kind if one.proof else 'not proved' }}{% endfor %}"
     approved = "{% if approval %}{{ approval.principal }} {{ approval.plan_hash }}{% endif %}"
-    (tmp_path / "own.j2").write_text(f"{{{{ moment }}}} {dumps} {approved} {{{{ commands.maintenance }}}}")
+    said = "{{ commands.maintenance }} {{ tool.collection }} {{ policy }} {{ environment }} {{ retain_until }}"
+    (tmp_path / "own.j2").write_text(f"{{{{ moment }}}} {dumps} {approved} {said}")
     notification.rehearse([{"type": "slack", "template": str(tmp_path / "own.j2")}])
 
 

@@ -299,7 +299,7 @@ def test_each_act_has_its_own_operator_reason_and_authorization(play):
     assert second.people == [f"bob (as {first.people[0]})"]
     assert (first.failure, third.failure, third.course) == (error, {}, "backwards because it is asked for")
     assert (told.reason, told.authorization["ticket"], told.failure) == ("it breaks an export", "S-2", {})
-    assert told.retain_until == "2027-02-01"
+    assert told.said.retain_until == "2027-02-01"
     for text in files(play):
         for words in ("cryptoperiod", "it breaks an export", "Ada", "Eve", "S-1", "S-2", "backwards because"):
             assert words in text, words
