@@ -27,7 +27,7 @@ CHECKS = {
     "key_version_info": ("keys", "key_id"),
     "process_keys_info": ("processes", "processes"),
     "django_plan": ("plan", "path"),
-    "rotation_checklist": ("checklist", "items"),
+    "rotation_checklist": ("checklist", "checks"),
     "django_census": ("values", "targets"),
     "database_lease_info": ("fence", "fenced"),
     BACKUP: ("backup", "dumps"),

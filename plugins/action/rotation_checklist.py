@@ -28,7 +28,7 @@ class ActionModule(RecordAction):
     def run(self, tmp: str | None = None, task_vars: Variables | None = None) -> TaskResult:
         result = super().run(tmp, task_vars)
         if result.get("failed"):
-            result.pop("items", None)  # the screen and the record have them: Ansible prints failed results
+            result.pop("checks", None)  # the screen and the record have them: Ansible prints failed results
         return result
 
     def act(self, options: TaskArguments) -> TaskResult:
@@ -41,7 +41,7 @@ class ActionModule(RecordAction):
         lines.show(checklist.table(items, whole=Display().verbosity > 0), "Checklist")
         result = {
             "changed": False,
-            "items": [item.as_result() for item in items],
+            "checks": [item.as_result() for item in items],
             "key_ids": seen.census.get("key_ids", {}),
             "plan_hash": seen.plan.get("plan", {}).get("hash"),
             "plan_content": seen.plan.get("plan", {}).get("content_hash"),

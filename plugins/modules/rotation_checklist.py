@@ -119,7 +119,7 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
-items:
+checks:
   description:
     - Each item with its C(name), C(status) (V(ok), V(warn), V(skip) or V(stop)), what was found (C(seen)), and what to
       do (C(todo)). C(name) is the word that O(accept) takes. V(skip) means that it is not configured or not checked.

@@ -44,7 +44,7 @@ RECORDED = (
     "answer",
     "logs",
     "commands",
-    "items",
+    "checks",
     "plan_hash",
     "plan_content",
     "collection",

@@ -57,14 +57,14 @@ def test_the_list_goes_into_the_record_and_beside_it(site: Site) -> None:
     assert outcome.code == 0, outcome.text
     (path,) = (site.folder / "records").glob("*/checklist.json")
     listed = json.loads(path.read_text())
-    assert {item["name"]: item["status"] for item in listed["items"]} == {
+    assert {item["name"]: item["status"] for item in listed["checks"]} == {
         name: status for name, (status, _) in table(outcome.text).items()
     }
-    assert "stop" not in {item["status"] for item in listed["items"]}
+    assert "stop" not in {item["status"] for item in listed["checks"]}
     (recorded,) = [
         event
         for event in map(json.loads, path.with_name("record.jsonl").open())
         if (event["event"], event["phase"]) == ("rotation_checklist", "done")
     ]
-    assert recorded["items"] == listed["items"]
+    assert recorded["checks"] == listed["checks"]
     assert recorded["environment"] == listed["environment"] == "demo"

@@ -320,7 +320,7 @@ class BackupEvent(Event):
 class ChecklistEvent(Event):
     """The answers of the checklist. ``plan_hash`` is what was approved, ``plan_content`` is without its findings."""
 
-    items: Sequence[Any] = ()
+    checks: Sequence[Any] = ()
     environment: str = ""
     plan_hash: str | None = None
     plan_content: str | None = None
@@ -449,6 +449,8 @@ OPTIONAL: dict[str, type] = {
 }
 # A former name of an event, and its present one.
 RENAMED = {"application_logs": "application_log_info", "process_keys": "process_keys_info"}
+# By event, the present name of a member and its former one.
+FORMER_MEMBERS = {"rotation_checklist": {"checks": "items"}}
 # A former event with its state, and the present one with what it is asked for instead.
 FORMER: dict[tuple[str, str], tuple[str, Mapping[str, str]]] = {
     ("key_version", "agreed"): ("key_version_info", {"expect_stage": "current"}),
@@ -465,8 +467,10 @@ def decode(line: LineContent) -> Event:
     """The event that a line of a record holds."""
     name, asked = _present(line)
     kind = KINDS.get(name, Event)
+    former = {now: line[then] for now, then in FORMER_MEMBERS.get(name, {}).items() if then in line}
+    stored = {**former, **line}
     known = _TYPES[kind].items()
-    members = {member: line[member] for member, of in known if member in line and isinstance(line[member], of)}
+    members = {member: stored[member] for member, of in known if member in stored and isinstance(stored[member], of)}
     return kind(**{**members, "name": name, "asked": asked, "raw": line})
 
 

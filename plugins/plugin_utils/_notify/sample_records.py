@@ -82,7 +82,7 @@ MORE: Mapping[str, LineContent] = {
 STARTED = [{"event": "rotate", "phase": "intent", **SAID}]
 WORKED: Sequence[LineContent] = [
     *STARTED,
-    {"event": "rotation_checklist", "items": [{"name": "n", "status": "ok", "seen": "s", "todo": ""}]},
+    {"event": "rotation_checklist", "checks": [{"name": "n", "status": "ok", "seen": "s", "todo": ""}]},
     {"event": "postgresql_backup", "dumps": [DUMP]},
     {"event": "key_version", "asked": {"state": "pending"}, "stages": {"current": OLD, "pending": NEW}},
     {"event": "django_reencrypt", "targets": [{**COUNTED, "classes": {"current": 2}, "reencrypted": 2}]},

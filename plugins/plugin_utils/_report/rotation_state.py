@@ -136,8 +136,8 @@ class RotationState:
             for dump in event.dumps:
                 if isinstance(dump, Mapping) and dump.get("path"):
                     self.dumps.setdefault(str(dump["path"]), {"size": 0, "sha256": "unknown"}).update(dump)
-        if isinstance(event, ChecklistEvent) and event.items and all(isinstance(one, Mapping) for one in event.items):
-            self.checks = [{**one, "name": _name_now(one.get("name"))} for one in event.items]
+        if isinstance(event, ChecklistEvent) and event.checks and all(isinstance(one, Mapping) for one in event.checks):
+            self.checks = [{**one, "name": _name_now(one.get("name"))} for one in event.checks]
         if isinstance(event, ChecklistEvent):
             self.exposed = event.exposed_backups or self.exposed
         if isinstance(event, KeyEvent):
