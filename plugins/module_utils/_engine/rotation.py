@@ -17,44 +17,32 @@ from .._errors.database import DatabaseIsReplica
 from .._errors.env_file import listed_by
 from .._errors.options import InvalidLeaveAlone, InvalidOption
 from .._system.progress_file import SILENT, ProgressFile
-from . import plan
 from .application import custom_functions, django_project, key_uses, key_worker, own_command
 from .application.process_environment import ProcessEnvironment
 from .crypto import schemes
 from .crypto.key_entry import KeyEntries, KeyEntry
 from .crypto.key_set import KeySet
 from .crypto.keyring import ApplicationSettings, Keyring
-from .discovery import (
-    accounting,
-    cached_tokens,
-    fingerprint_columns,
-    listed_rows,
-    out_of_reach,
-    proposal,
-    settlements,
-    shared_values,
-    stored_files,
-    target_survey,
-    unlisted_keys,
-)
+from .discovery import proposal, settlements, target_survey
 from .discovery.findings import KINDS, Finding, Findings, refuse, unsettled
 from .discovery.layer_classes import NESTED
 from .discovery.settlements import BY_COMMAND, UNREADABLE, Settlements
 from .postgres import lease
 from .postgres.connection import Database, Direct
-from .proof import census, external_acts, function_keys, kept_columns, outside
+from .proof import census, external_acts
 from .proof.census import Census
 from .proof.census_result import RowsNeeding
 from .proof.row_digests import EachRow
-from .rewrite import fence, prepared
 from .rewrite.concurrent_writers import ConcurrentWrites
-from .rewrite.journal import Journal
-from .rewrite.rewriter import RewritePolicy, Rewriting, Work, reencrypt
 from .rewrite.throttle import Throttle
-from .rewrite.worker_pool import Crew, Stop
 
 if TYPE_CHECKING:
+    from . import plan
     from .discovery.other_databases import OtherDatabase
+    from .discovery.unlisted_keys import UnlistedKeys
+    from .proof.outside import Unopened
+    from .rewrite.rewriter import RewritePolicy, Work
+    from .rewrite.worker_pool import Stop
 
 NOTHING: Mapping[str, str] = MappingProxyType({})
 SEVERAL = "is command, whose work is one transaction, and the application has several databases"
@@ -193,12 +181,16 @@ class Application:
             )
         ]
 
-    def unopened(self) -> list[outside.Unopened]:
+    def unopened(self) -> list[Unopened]:
         """The columns that are known to be encrypted and in which nothing opens, with the number of their values."""
+        from .proof import outside
+
         return [found for database, survey in self.parts for found in outside.unopened(database, survey)]
 
     def among_kept(self, expected: str = "") -> list[Finding]:
         """Values under keys that are rotated, and not under the ``expected`` stage, in columns whose own keys stay."""
+        from .proof import kept_columns
+
         return [
             finding
             for database, survey in self.parts
@@ -207,6 +199,8 @@ class Application:
 
     def among_set_aside(self, expected: str = "") -> list[Finding]:
         """The same in columns that a person has set aside. It may take long, so it is not asked in the downtime."""
+        from .proof import outside
+
         return [
             finding
             for database, survey in self.parts
@@ -226,6 +220,8 @@ class Application:
         keyring = self._keyring_of(destination)
         if keyring is None:
             return
+        from .rewrite.rewriter import RewritePolicy, Rewriting
+
         for database, survey in self.parts:
             targets = [target for target in survey.found if self.keyring.schemes[target.scheme].functions]
             policy = RewritePolicy(stop_at_unreadable=stop_at_unreadable)
@@ -271,6 +267,9 @@ class Application:
     def close(self, rotation_id: str) -> list[str]:
         """Keep all other sessions from writing to the targets; why not, if that cannot be had. Raises E_FENCE_LOCKED
         or E_STOPPED."""
+        from .rewrite import fence
+        from .rewrite.worker_pool import Stop
+
         stop = Stop()
 
         def wait(table: str) -> None:
@@ -294,6 +293,11 @@ class Application:
         stop: Stop | None = None,
     ) -> None:
         """Every token to one stage, by so many processes; call ``census`` and refuse what is unreadable first."""
+        from .rewrite import prepared
+        from .rewrite.journal import Journal
+        from .rewrite.rewriter import RewritePolicy, Rewriting, reencrypt
+        from .rewrite.worker_pool import Crew, Stop
+
         stop, policy = stop or Stop(), policy or RewritePolicy()
         self.keyring.refuse_unusable({target.scheme for target in self.targets}, destination)
         if any(scheme.functions for scheme in self.keyring.tried):
@@ -359,6 +363,8 @@ class Application:
             return self._new_keys_refused(exc, destination)
 
     def _settings_made_of_keys(self, destination: str) -> list[Finding]:
+        from .discovery import shared_values
+
         kept = {
             (each.column, setting)
             for _, survey in self.parts
@@ -386,6 +392,8 @@ class Application:
 
     def _settings_with_values(self) -> dict[str, str]:
         """Settings that have a value of a key, with its name, although neither a key nor a variable is named so."""
+        from .discovery import shared_values
+
         rotated = self.keyring.stages[self.keyring.base].values
         unseen = {entry["name"] for entry in self.keys if "read" in (entry.get("destination") or ())}
         parts = {
@@ -430,6 +438,8 @@ class Application:
         With the ``recorded`` columns of a rotation, another one of which nothing opens is no part of it: this is
         returned, since the rollback of the others does not depend on it. It must be one that can be tried whole.
         """
+        from .proof import outside
+
         surveys = [survey for _, survey in self.parts]
         settings = target_survey.settings_of(surveys, self.keyring)
         line = proposal.line(proposal.propose(settings, self.env()))
@@ -446,6 +456,8 @@ class Application:
 
     def needing_outside(self, found: Collection[Finding], stages: Collection[str]) -> list[RowsNeeding]:
         """Of the columns outside of a rotation that were ``found``, those with values under one of these stages."""
+        from .proof import outside
+
         columns = {each.column for each in found}
         return [
             each
@@ -471,6 +483,8 @@ class Application:
         variables = [name for name, one in self.settlements.items() if one.decision == settlements.NOT_A_KEY]
         places = {*columns, *self.env().keys() & {*variables}}
         if not places.issuperset(self.settlements):  # few of them are about what was not looked at
+            from .discovery import out_of_reach
+
             places |= {name for name in variables if django_project.setting(name) is not None}
             places |= {name for database, _ in self.parts for name in out_of_reach.places(database)}
             places.update(*(one.columns for one in self._elsewhere))
@@ -484,6 +498,8 @@ class Application:
 
     def unaccounted(self) -> list[Finding]:
         """Columns and keys that nothing accounts for, and that no person has settled; others with the keys' values."""
+        from .discovery import accounting, fingerprint_columns, out_of_reach, shared_values, stored_files
+
         self._establish_function_keys()
         found = [
             each
@@ -517,6 +533,9 @@ class Application:
 
     def _establish_function_keys(self) -> None:
         """See which keys the application's own functions decrypt with, once."""
+        from .discovery import accounting
+        from .proof import function_keys
+
         singles = {
             stage.removeprefix(function_keys.SINGLE): pair.opener
             for stage, pair in self.processes.items()
@@ -583,6 +602,9 @@ class Application:
 
         ``env`` has every name that the env file sets, ``unset`` are the keys that it does not set. Raises E_SETTLEMENT.
         """
+        from . import plan
+        from .discovery import accounting, listed_rows, unlisted_keys
+
         surveys = [survey for _, survey in self.parts]
         self._refuse_settlements_without_place()
         self._establish_function_keys()
@@ -626,10 +648,10 @@ class Application:
             found.put("by_command" if self.command else "own_command", name)
         return found.with_text(stops=False)
 
-    def _proposed_keys(
-        self, others: Mapping[str, unlisted_keys.UnlistedKeys], env: Mapping[str, str]
-    ) -> list[KeyEntry]:
+    def _proposed_keys(self, others: Mapping[str, UnlistedKeys], env: Mapping[str, str]) -> list[KeyEntry]:
         """Entries of the option ``keys`` for all under which values are, those of ``others`` included."""
+        from .discovery import accounting, unlisted_keys
+
         surveys = [survey for _, survey in self.parts]
         known = [target_survey.settings_of(surveys, self.keyring), *(each.keys for each in others.values())]
         known.append(unlisted_keys.of_inner_layers(surveys, env))
@@ -651,6 +673,9 @@ class Application:
 
     def _notices(self) -> Iterator[dict[str, str]]:
         """What the databases say of the targets, and what a rotation leaves out."""
+        from . import plan
+        from .discovery import cached_tokens
+
         for database, survey in self.parts:
             yield from plan.notices(database, survey.found, self.keyring)
             plan.left_out(database, survey)
@@ -723,8 +748,11 @@ def open_application(request: Request) -> Iterator[Application]:
 def _single_changes(request: Request, described: Mapping[str, schemes.Scheme]) -> dict[str, KeySet]:
     """Key sets in which one key alone is another, for functions of the application, if new values are tried. Not of
     what the application reads by a command of its own, which does not change for a try."""
+
     if not any(scheme.functions for scheme in described.values()):
         return {}
+    from .proof import function_keys
+
     unseen = {entry["name"] for entry in request.keys if "read" in (entry.get("destination") or ())}
     found = function_keys.key_sets(request.key_sets.get(request.base, {}), request.trial)
     return {f"{function_keys.SINGLE}{name}": KeySet(keys) for name, keys in found.items() if name not in unseen}

@@ -72,7 +72,7 @@ class CensusTask:
 def take_census(task: HostTask) -> ModuleResult:
     """Open the application, classify every value, and compare the result with what was expected."""
     from .._backup.database_swap import kept_aside
-    from .._engine import migration, rotation
+    from .._engine import rotation
     from .._engine.application import django_project
     from .._engine.proof.census_result import CensusResult
     from .._options.engine_request import Purpose, request_of
@@ -107,10 +107,16 @@ def take_census(task: HostTask) -> ModuleResult:
         "kept_aside": aside,
         "key_ids": _key_ids(application),
         "versions": django_project.versions(),
-        **({"migrations": migration.list_migrations()} if params["report_only"] else {}),
+        **(_migrations() if params["report_only"] else {}),
         "outside": [{"column": each.column, "what": each.what} for each in asked.outside],
         **ended,
     }
+
+
+def _migrations() -> ModuleResult:
+    from .._engine import migration
+
+    return {"migrations": migration.list_migrations()}
 
 
 def _hold_against(asked: CensusTask, compared: Compared) -> ModuleResult | None:

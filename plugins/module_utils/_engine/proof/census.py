@@ -29,7 +29,7 @@ from ..crypto import loose_base64
 from ..crypto.aes_cbc import Hmac, fastest_hmac
 from ..crypto.keyring import Keyring
 from ..crypto.tokens import Opened, OpenedByLaterKey
-from ..discovery import plain_text_look, signatures, value_look
+from ..discovery import plain_text_look, signatures
 from ..discovery.column_types import JsonCodec
 from ..discovery.findings import KINDS, Finding, refuse
 from ..discovery.layer_classes import NESTED, NESTED_UNREADABLE, TOKEN_INSIDE, TWO_LAYERS
@@ -461,8 +461,11 @@ def why_unopened(token: bytes, target: Target, keyring: Keyring) -> str:
     # One that opens whole is under another key set than the journal says.
     if _held_in(token, target, keyring) and keyring.stage_of(target.scheme, token) is None:
         return TOKEN_IN_TEXT
-    is_own = _begins(token, target, keyring)
-    return "unreadable" if is_own or value_look.looks_encrypted(token) else PLAINTEXT
+    if _begins(token, target, keyring):
+        return "unreadable"
+    from ..discovery.value_look import looks_encrypted
+
+    return "unreadable" if looks_encrypted(token) else PLAINTEXT
 
 
 def _held_in(stored: bytes, target: Target, keyring: Keyring) -> set[str]:

@@ -16,7 +16,6 @@ from ..discovery.layer_classes import TOKEN_INSIDE
 from ..discovery.nesting import held_inside, holding
 from ..discovery.settlements import NONE, NOT_OURS, UNREADABLE, Settlements
 from ..discovery.target_survey import Target
-from ..discovery.value_look import looks_encrypted
 from ..postgres.catalog import row_name
 from ..postgres.connection import Database
 from .census import Rows, findings_of_rows, open_kept, open_other
@@ -83,6 +82,10 @@ def _look(target: Target, values: Sequence[Any], keyring: Keyring, expected: str
     yield from ((row, MIXED_KEYS) for row, held in stages.items() if held - {expected})
 
     shown = closed if scheme.marker or target.kind.whole else ()  # any text of a document may be a token without a mark
+    if not shown:
+        return
+    from ..discovery.value_look import looks_encrypted
+
     yield from {
         (row, "unreadable")
         for row, _, token in shown

@@ -7,7 +7,7 @@ from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine import rotation
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine import plan, rotation
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.application import lasting_caches
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.application.key_uses import Use
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto import schemes
@@ -16,7 +16,7 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto
     ApplicationSettings,
     Keyring,
 )
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery import settlements
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery import accounting, settlements
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.findings import (
     KINDS,
     Finding,
@@ -127,7 +127,7 @@ def planned(monkeypatch, target):
     an env file has."""
     monkeypatch.setattr(rotation.Application, "_elsewhere", [])
     for name in ("caches", "notices", "left_out"):
-        monkeypatch.setattr(rotation.plan, name, lambda *given: [])
+        monkeypatch.setattr(plan, name, lambda *given: [])
     monkeypatch.setattr(rotation.Application, "unaccounted", lambda self: [])
     monkeypatch.setattr(rotation.Application, "uses", lambda self: {})
 
@@ -170,7 +170,7 @@ def test_a_key_that_no_value_is_under_may_be_the_one_of_a_blind_index(target):
     )
     part = Part(found=[replace(target, scheme="fernet_of_EU_KEY")])
     part.findings.put("digest", "profile.name_bidx")
-    (found,) = rotation.accounting.keys([part], ring, [], dict)
+    (found,) = accounting.keys([part], ring, [], dict)
     assert found.column == "INDEX_KEY"
     assert "Hashes in profile.name_bidx may be made with it" in str(found.as_error())
 
@@ -183,7 +183,7 @@ def test_hashes_without_a_token_next_to_them_are_named_if_code_hashes_with_a_key
     monkeypatch.setattr(rotation.Application, "_elsewhere", [])
     part = Part(hashes=["users.mail_hash", "profile.name_bidx"])
     part.findings.put("digest", "profile.name_bidx")
-    rotation.accounting.put_hashes([part], lambda: hashing)
+    accounting.put_hashes([part], lambda: hashing)
     found = part.findings.of("keyed_hash")
     assert [each.column for each in found] == named
     for each in found:
@@ -196,7 +196,7 @@ def test_hashes_without_a_token_next_to_them_are_named_if_code_hashes_with_a_key
 
 
 def test_without_a_hash_to_name_no_code_is_read():
-    rotation.accounting.put_hashes([Part(hashes=[])], lambda: pytest.fail("read"))
+    accounting.put_hashes([Part(hashes=[])], lambda: pytest.fail("read"))
 
 
 def test_what_hashes_with_secret_key_unsaid_counts_as_a_use_of_it(monkeypatch, tmp_path):
@@ -250,10 +250,10 @@ def test_a_plan_of_nothing_is_made_and_says_why_it_is_not_ready(monkeypatch):
     monkeypatch.setattr(rotation.target_survey, "findings_of", lambda *given: [stopping])
     monkeypatch.setattr(rotation.Application, "_elsewhere", [])
     for name in ("caches", "notices", "left_out"):
-        monkeypatch.setattr(rotation.plan, name, lambda *given: [])
+        monkeypatch.setattr(plan, name, lambda *given: [])
     monkeypatch.setattr(rotation.Application, "unaccounted", lambda self: [])
     monkeypatch.setattr(rotation.Application, "uses", lambda self: {})
-    monkeypatch.setattr(rotation.accounting, "planned_keys", lambda *given: [])
+    monkeypatch.setattr(accounting, "planned_keys", lambda *given: [])
     monkeypatch.setattr(rotation.Application, "census", lambda self, stage: [])
     part, ring = Part(), Keyring({}, {"current": KeySet({})}, ApplicationSettings(lambda name: None))
     made = (
