@@ -7,7 +7,7 @@ from __future__ import annotations
 import contextlib
 import functools
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -38,6 +38,7 @@ from .rewrite.throttle import Throttle
 
 if TYPE_CHECKING:
     from . import plan
+    from .discovery.known_surveys import KnownSurveys
     from .discovery.other_databases import OtherDatabase
     from .discovery.unlisted_keys import UnlistedKeys
     from .proof.outside import Unopened
@@ -96,6 +97,25 @@ class Request:
         store, and then every version, which counts more."""
         of_files = {name: value for name, value in self.file_keys.items() if name in self.names}
         return [of_files, *self.key_sets.values()]
+
+    @property
+    def question(self) -> Request:
+        """The request without what makes no difference to a survey: two that are equal have the same one. The ``run``
+        counts: what has the lock of a run is looked at under it."""
+        return replace(
+            self,
+            key_ids={stage: key_id for stage, key_id in self.key_ids.items() if stage in self.key_sets},
+            base=self.base if self.base in self.key_sets else next(iter(self.key_sets), ""),  # which is tried first
+            label="",
+            step="",
+            leased=True,
+            env=dict,
+            traced=False,
+            progress=None,
+            service_environment=ProcessEnvironment,
+            trial={},
+            runs_command=False,
+        )
 
     @property
     def place(self) -> key_worker.ApplicationLocation:
@@ -700,8 +720,9 @@ def _sentence(text: str) -> str:
 
 
 @contextlib.contextmanager
-def open_application(request: Request) -> Iterator[Application]:
-    """Start the application and find its targets. Raises what project, schemes, discovery and Database raise."""
+def open_application(request: Request, known: KnownSurveys | None = None) -> Iterator[Application]:
+    """Start the application and find its targets, unless they are ``known`` from a task before. Raises what project,
+    schemes, discovery and Database raise."""
     _refuse_invalid_rows(request.leave_alone)
     settled = settlements.parse(request.settlements)
     settlements.refuse_without_command(settled, request.command is not None)
@@ -721,12 +742,9 @@ def open_application(request: Request) -> Iterator[Application]:
         databases = _connected(request, stack)
         of_stages = {stage: pair for stage, pair in processes.items() if stage in stages}
         keyring = Keyring(described, stages, _settings(request), request.base, of_stages)
-        parts = [
-            (database, target_survey.find(database, request.targets, request.ignore, keyring, settled))
-            for database in _locked(request, databases)
-        ]
+        fit = _locked(request, databases)
         yield Application(
-            parts,
+            [*zip(fit, _surveyed(request, fit, keyring, settled, known))],
             keyring,
             request.leave_alone,
             request.keys_from,
@@ -743,6 +761,25 @@ def open_application(request: Request) -> Iterator[Application]:
             trial.get(TRIAL),
             Described(request.schemes, request.targets),
         )
+
+
+def _surveyed(
+    request: Request,
+    databases: Sequence[Database],
+    keyring: Keyring,
+    settled: Settlements,
+    known: KnownSurveys | None,
+) -> list[target_survey.Survey]:
+    """A survey of each database, which is known to whoever follows."""
+    question = (request.question, [database.alias for database in databases])
+    if known and (surveys := known.answer(question, databases, keyring)):
+        return surveys
+    surveys = [
+        target_survey.find(database, request.targets, request.ignore, keyring, settled) for database in databases
+    ]
+    if known:
+        known.keep(question, surveys, keyring)
+    return surveys
 
 
 def _single_changes(request: Request, described: Mapping[str, schemes.Scheme]) -> dict[str, KeySet]:

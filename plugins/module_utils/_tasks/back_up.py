@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from .._errors.backup import BackupIdentity, BackupOwnKey, BackupUnencrypted, ProofOmitted
 from .._errors.base import RotationError
 from .._errors.options import InvalidOption
-from .host_task import HostTask, ModuleResult, TaskParams
+from .host_task import HostTask, ModuleResult, TaskParams, surveys_of
 
 if TYPE_CHECKING:
     from .._backup.dump import DumpOrder
@@ -38,7 +38,7 @@ def _dumped(task: HostTask) -> ModuleResult:
     recipients = _recipients(params)
     request = request_of(params, Purpose(f"backup of {params['rotation_id']}", run=params["run"] or ""))
     _refuse_own_key(params["identity"] or "", request.key_sets)
-    with rotation.open_application(request) as application:
+    with rotation.open_application(request, surveys_of(task)) as application:
         values = [value for keys in request.key_sets.values() for value in keys.values()]
         order = DumpOrder(
             recipients,

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from .change_logins import why_not_resigned
-from .host_task import HostTask, ModuleResult, TaskParams
+from .host_task import HostTask, ModuleResult, TaskParams, surveys_of
 from .set_fallbacks import why_unread
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def collect_facts(task: HostTask) -> ModuleResult:
 
     params = task.params
     request = request_of(params, Purpose("checklist"))
-    with rotation.open_application(request) as application:
+    with rotation.open_application(request, surveys_of(task)) as application:
         databases = [database for database, _ in application.parts]
         schemes = sorted({target.scheme for target in application.targets})
         connected = _sessions(databases, params)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from .._errors.base import RotationError
-from .host_task import HostTask, ModuleResult, TaskParams
+from .host_task import HostTask, ModuleResult, TaskParams, surveys_of
 
 if TYPE_CHECKING:
     from .._engine.proof.reading_types import ApplicationPicture
@@ -24,7 +24,7 @@ def compare_readings(task: HostTask) -> ModuleResult:
     from .._services import commands
 
     params = task.params
-    with rotation.open_application(request_of(params, Purpose("reading"))) as application:
+    with rotation.open_application(request_of(params, Purpose("reading")), surveys_of(task)) as application:
         from django.core.management import get_commands
 
         if params["state"] == "recorded" and params["fence"] == "auto":

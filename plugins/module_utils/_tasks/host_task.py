@@ -4,7 +4,10 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from .._engine.discovery.known_surveys import KnownSurveys
 
 # The border of Ansible: the options of a module as it has parsed them, and what goes back as JSON.
 TaskParams = dict[str, Any]
@@ -21,3 +24,8 @@ class HostTask(Protocol):
 
     def warn(self, warning: str) -> None:
         """Add a warning to the result."""
+
+
+def surveys_of(task: HostTask) -> KnownSurveys | None:
+    """What discovery found for the tasks before this one in its process; None of a module that runs alone."""
+    return getattr(task, "surveys", None)

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from .._errors.base import RotationError
-from .host_task import HostTask, ModuleResult
+from .host_task import HostTask, ModuleResult, surveys_of
 
 if TYPE_CHECKING:
     from .._engine.rotation import Application
@@ -32,7 +32,7 @@ def make_plan(task: HostTask) -> ModuleResult:
     names = destinations.names_of_env_file(params["keys"])
     env = editor.everything(params["env_file"], params["dialect"]) if names else {}
     unset = [name for name in names if name not in file_keys]
-    with rotation.open_application(request) as application:
+    with rotation.open_application(request, surveys_of(task)) as application:
         planned = application.plan(counted=params["counted"], env=env, unset=unset)
         if params["counted"]:  # last, since the uses of keys that are traced are those of the application's start
             reads = _reading_notices(application, params["left_out"])

@@ -111,3 +111,7 @@ WORK: Mapping[str, ModuleWork] = {
     "process_keys_info": ModuleWork(PROCESS_KEYS_INFO_MODULE, "judge_processes"),
     "secret_key_fallbacks": ModuleWork(SECRET_KEY_FALLBACKS_MODULE, "set_fallbacks"),
 }
+# They change nothing on a host: what discovery found before one of them is as true after it.
+ONLY_READING = frozenset(
+    {"checklist_facts", "django_census", "django_plan", *(name for name in WORK if name.endswith("_info"))}
+)

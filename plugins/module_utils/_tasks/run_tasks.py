@@ -14,10 +14,11 @@ from typing import Any
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
+from .._engine.discovery.known_surveys import KnownSurveys
 from .._errors.options import InvalidOption
 from .._module.runner import outcome
 from .host_task import HostTask, ModuleResult, TaskParams
-from .registry import WORK
+from .registry import ONLY_READING, WORK
 
 UNDECIDED = "held"  # of a lease that another run holds: whether that run is alive is known on the control node
 
@@ -29,14 +30,17 @@ def run_tasks(batch: HostTask) -> ModuleResult:
     results: dict[str, ModuleResult] = {}
     seconds: dict[str, float] = {}
     ran: list[tuple[str, ModuleResult]] = []  # by module
+    surveys = KnownSurveys()
     with contextlib.ExitStack() as until_end:
         for asked in json.loads(batch.params["calls"]):
             started, work = time.monotonic(), WORK[asked["module"]]
             given = {**asked, "options": {**asked["options"], **work.taken(ran)}}
-            do = functools.partial(_do, batch=batch, until_end=until_end)
+            do = functools.partial(_do, batch=batch, until_end=until_end, surveys=surveys)
             result = outcome(given, do, work.needs)
             results[asked["name"]], seconds[asked["name"]] = result, time.monotonic() - started
             ran.append((asked["module"], result))
+            if asked["module"] not in ONLY_READING and not asked["check_mode"]:
+                surveys.forget()
             if (result.get("failed") or UNDECIDED in result) and not batch.params["all"]:
                 break
     changed = any(result.get("changed") for result in results.values())
@@ -47,14 +51,16 @@ def run_tasks(batch: HostTask) -> ModuleResult:
     }
 
 
-def _do(asked: Mapping[str, Any], batch: HostTask, until_end: contextlib.ExitStack) -> ModuleResult:
-    return WORK[asked["module"]].do(_Task.of(asked, batch, until_end))
+def _do(
+    asked: Mapping[str, Any], batch: HostTask, until_end: contextlib.ExitStack, surveys: KnownSurveys
+) -> ModuleResult:
+    return WORK[asked["module"]].do(_Task.of(asked, batch, until_end, surveys))
 
 
 @dataclass
 class _Task:
     """One of the tasks, as an AnsibleModule would be to its work. ``until_end`` closes what a task leaves open for
-    those that follow it."""
+    those that follow it, ``surveys`` are what discovery found for those before it."""
 
     params: TaskParams
     check_mode: bool
@@ -62,12 +68,15 @@ class _Task:
     no_log_values: set[str]
     batch: HostTask
     until_end: contextlib.ExitStack
+    surveys: KnownSurveys
 
     def warn(self, warning: str) -> None:
         self.batch.warn(warning)
 
     @classmethod
-    def of(cls, asked: Mapping[str, Any], batch: HostTask, until_end: contextlib.ExitStack) -> _Task:
+    def of(
+        cls, asked: Mapping[str, Any], batch: HostTask, until_end: contextlib.ExitStack, surveys: KnownSurveys
+    ) -> _Task:
         """Raises E_OPTION for options that the module has not; what was given is not shown."""
         validated = ArgumentSpecValidator(WORK[asked["module"]].spec).validate(asked["options"])
         batch.no_log_values.update(validated._no_log_values)
@@ -75,4 +84,4 @@ class _Task:
             advice = f"See ansible-doc tetech.key_rotation.{asked['module']}."
             raise InvalidOption(name=asked["module"], found="has options that do not fit", advice=advice)
         given = validated.validated_parameters
-        return cls(given, asked["check_mode"], asked["diff"], batch.no_log_values, batch, until_end)
+        return cls(given, asked["check_mode"], asked["diff"], batch.no_log_values, batch, until_end, surveys)

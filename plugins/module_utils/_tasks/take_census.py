@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from .._errors.base import RotationError
 from .._errors.env_file import EnvNotSwitched
-from .host_task import HostTask, ModuleResult, TaskParams
+from .host_task import HostTask, ModuleResult, TaskParams, surveys_of
 from .second_look import SecondLook, second_look
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def take_census(task: HostTask) -> ModuleResult:
     params = task.params
     baseline = CensusResult.all_of(params["baseline"])
     purpose = Purpose("census", run=params["run"], leased=False, tried=params["rehearsed"])
-    with rotation.open_application(request_of(params, purpose)) as application:
+    with rotation.open_application(request_of(params, purpose), surveys_of(task)) as application:
         asked = CensusTask(params, application, baseline, application.refuse_unproved(params["recorded_columns"]))
         if params["accounted"]:
             application.refuse_unaccounted()

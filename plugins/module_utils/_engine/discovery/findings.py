@@ -295,6 +295,12 @@ class Findings:
     def __init__(self) -> None:
         self._found: list[Finding] = []
 
+    def copied(self) -> Findings:
+        """The same findings, to which others can be added."""
+        other = Findings()
+        other._found = [*self._found]
+        return other
+
     def put(self, kind: str, column: str, **facts: Any) -> None:
         self._found.append(Finding(KINDS[kind], column, facts))
 

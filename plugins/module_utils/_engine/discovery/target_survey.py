@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import copy
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -288,6 +289,18 @@ class Survey:
         self._samples: dict[str, set[bytes]] = {}  # by target, tokens of it
         keys = {value for key_set in keyring.stages.values() for value in key_set.values.values()}
         self._hashes = model_fields.hash_columns(there, keys)
+
+    def copied(self, database: Database | None = None, keyring: Keyring | None = None) -> Survey:
+        """The same for another connection and keyring. What is put down in the one afterwards is not in the other."""
+        other = copy.copy(self)
+        other._database, other._keyring = database or self._database, keyring or self._keyring
+        other.found, other.fixed, other.hashes = [*self.found], [*self.fixed], [*self.hashes]
+        other.findings = self.findings.copied()
+        return other
+
+    def has_tables_of(self, database: Database) -> bool:
+        """Whether a database has the tables and columns that were looked at, and no others."""
+        return catalog.columns(database) == self.tables
 
     def look(self, table: Table, column: Column) -> None:
         """Decide on one column by a sample of its values."""

@@ -25,7 +25,7 @@ def asked(monkeypatch) -> list[Any]:
         return SimpleNamespace(as_document=lambda: {"targets": []}, listed=())
 
     @contextlib.contextmanager
-    def opened(request):
+    def opened(request, known):
         made.append(request)
         yield SimpleNamespace(plan=plan, parts=[])
 

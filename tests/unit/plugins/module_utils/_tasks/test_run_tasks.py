@@ -2,10 +2,15 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import contextlib
 import json
+from types import SimpleNamespace
 
 import pytest
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine import rotation
+from ansible_collections.tetech.key_rotation.plugins.module_utils._options import engine_request
 from ansible_collections.tetech.key_rotation.plugins.module_utils._tasks import registry
+from ansible_collections.tetech.key_rotation.plugins.module_utils._tasks import run_tasks as run_tasks_file
 from ansible_collections.tetech.key_rotation.plugins.modules import host_tasks
 
 FOLDER = {"name": "backups", "module": "postgresql_backup_info", "check_mode": False, "diff": False}
@@ -96,3 +101,77 @@ def test_what_a_task_leaves_open_is_closed_at_the_end_even_if_one_fails(run_task
     monkeypatch.setattr(registry.ModuleWork, "do", property(lambda _: work))
     run_tasks(*({**FOLDER, "name": name, "options": {"backup_dir": "/x"}} for name in ("one", "two", "three")))
     assert seen == ["task", "task", "closed", "closed"]
+
+
+class Surveys(list):
+    """What discovery found, in place of real surveys: empty once it was forgotten."""
+
+    forget = list.clear
+
+
+@pytest.fixture
+def kept(run_tasks, monkeypatch):
+    """Whether a task still has what discovery found for the one before it, which may fail."""
+    found: list[bool] = []
+
+    def do(asked, batch, until_end, surveys):
+        found.append(bool(surveys))
+        surveys.append("a survey")
+        return {"changed": False, "failed": asked["name"] == "fails"}
+
+    monkeypatch.setattr(run_tasks_file, "_do", do)
+    monkeypatch.setattr(run_tasks_file, "KnownSurveys", Surveys)
+
+    def ask(module, name, check_mode):
+        task = {"module": module, "options": {}, "check_mode": check_mode, "diff": False}
+        run_tasks({**task, "name": name}, {**task, "name": "next"}, all=True)
+        return found[-1]
+
+    return ask
+
+
+@pytest.mark.parametrize("name", ["one", "fails"])
+@pytest.mark.parametrize(
+    ("module", "check_mode"),
+    [("django_census", False), ("django_plan_info", False), ("checklist_facts", False), ("django_reencrypt", True)],
+)
+def test_what_discovery_found_is_known_after_a_task_that_only_reads(kept, module, name, check_mode):
+    assert kept(module, name, check_mode)
+
+
+@pytest.mark.parametrize("name", ["one", "fails"])
+@pytest.mark.parametrize("module", sorted(registry.WORK.keys() - registry.ONLY_READING))
+def test_a_task_that_may_have_written_has_it_forgotten(kept, module, name):
+    assert not kept(module, name, check_mode=False)
+
+
+def test_only_these_tasks_never_write():
+    assert {name for name in registry.ONLY_READING if not name.endswith("_info")} == {
+        "checklist_facts",
+        "django_census",
+        "django_plan",
+    }
+
+
+@pytest.mark.parametrize("name", ["reencrypt_values", "prepare_values", "repair_values"])
+def test_who_writes_values_has_everything_looked_at_anew(monkeypatch, name):
+    opened: list[tuple[object, ...]] = []
+
+    @contextlib.contextmanager
+    def open_application(*given):
+        opened.append(given)
+        raise ValueError("opened")
+        yield
+
+    monkeypatch.setattr(engine_request, "request_of", lambda params, purpose: "request")
+    monkeypatch.setattr(rotation, "open_application", open_application)
+    params = dict.fromkeys(("rotation_id", "run", "step", "command", "state", "backup_dir", "method"), "x")
+    task = SimpleNamespace(
+        params={**params, "reverse": False, "columns": [], "named": [], "recorded_columns": []},
+        check_mode=False,
+        surveys=["a survey"],
+    )
+    work = next(each for each in registry.WORK.values() if each.name == name)
+    with pytest.raises(ValueError, match="opened"):
+        work.do(task)
+    assert opened == [("request",)]
