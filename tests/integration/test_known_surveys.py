@@ -13,6 +13,7 @@ import pytest
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine import rotation
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.keyring import Keyring
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.known_surveys import KnownSurveys
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres import catalog
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres.connection import Database
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.proof import census
 
@@ -159,3 +160,21 @@ def test_a_scheme_that_discovery_has_made_opens_values_of_the_next_task_too(
             assert target.scheme == "encryption_manager after enc$"
             census.refuse_unreadable(application.census("current"), census.UNOPENED)
     assert len(made) == 1
+
+
+def test_how_the_rows_of_a_table_are_named_is_asked_once_for_all_its_columns(
+    look: Look,
+    database: Database,
+    keyring: Keyring,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    database.execute("UPDATE secrets SET b = %s", (token(keyring),))
+    asked: list[str] = []
+    row_key = catalog.row_key
+    monkeypatch.setattr(catalog, "row_key", lambda base, table: asked.append(table.name) or row_key(base, table))
+    with look() as application:
+        assert {target.name: target.key.columns for target in application.targets} == {
+            "secrets.a": ("id",),
+            "secrets.b": ("id",),
+        }
+    assert asked == ["secrets"]

@@ -305,11 +305,11 @@ def settings_files(project_dir: str, keys: Collection[str]) -> dict[str, bytes]:
     root = os.path.join(os.path.realpath(project_dir), "")
     found = {}
     for name, module in list(sys.modules.items()):
-        path = os.path.realpath(getattr(module, "__file__", None) or "")
         of_settings = name == os.environ["DJANGO_SETTINGS_MODULE"] or (
             package and name.startswith(f"{package}.") and "settings" in name
         )
-        if of_settings and path.startswith(root) and os.path.isfile(path):
+        path = os.path.realpath(getattr(module, "__file__", None) or "") if of_settings else ""
+        if path.startswith(root) and os.path.isfile(path):
             with open(path, "rb") as handle:
                 content = handle.read()
             if not any(key.encode() in content for key in keys if key):

@@ -79,7 +79,7 @@ def request_of(params: Options, purpose: Purpose) -> Request:
         key_files=destinations.files(params["keys"]),
         keys=params["keys"],
         file_keys=at_hand.in_files,
-        env=functools.partial(_everything, params["env_file"], params["dialect"]),
+        env=functools.cache(functools.partial(_everything, params["env_file"], params["dialect"])),
         traced=purpose.traced,
         progress=params["progress"],
         service_environment=read_environment(params),

@@ -57,10 +57,12 @@ class CensusTask:
 
     @cached_property
     def keys(self) -> KeySet:
-        """The keys of the env file. Raises E_ENV_* unless the application has its keys from there."""
+        """The keys of the env file: those of a stage, where they are the same, since computing a key ID takes long.
+        Raises E_ENV_* unless the application has its keys from there."""
         from .._options.engine_request import refuse_other_source
 
-        return refuse_other_source(self.params, self.application.started)
+        keys = refuse_other_source(self.params, self.application.started)
+        return next((known for known in self.application.keyring.stages.values() if known == keys), keys)
 
     @property
     def judged(self) -> list[CensusResult]:
@@ -232,14 +234,14 @@ def _targets(results: list[CensusResult]) -> list[ColumnCounts]:
 
 def _counted(params: TaskParams, application: Any, baseline: list[CensusResult]) -> Compared:
     """Every value is opened, or is exactly a token that such a process has opened while it was prepared."""
-    from .._engine.prepared_census import PreparedCounting
-    from .._engine.proof.census_result import CensusResult
-
     if params["report_only"]:
         return _reported(params, application)
     stage, last = params["digest_stage"], params["preparation"].get("last")
     if params["serving"] or not last:
         return Compared(application.census(stage))
+    from .._engine.prepared_census import PreparedCounting
+    from .._engine.proof.census_result import CensusResult
+
     counting = PreparedCounting(application, stage, application.keyring.key_id(stage))
     found = counting.after(baseline, CensusResult.all_of(params["reopened"]), last)
     return Compared(found.tallies, found.results)

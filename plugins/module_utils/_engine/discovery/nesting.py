@@ -155,10 +155,11 @@ def inner_schemes(keyring: Keyring) -> list[Scheme]:
     return [scheme for scheme in schemes if scheme.format.authenticated and len(scheme.marker) >= LEAST]
 
 
-def looks_nested(keyring: Keyring, text: bytes) -> bool:
-    """Whether a plaintext looks like a token, of a scheme at hand or of another system."""
+def looks_nested(keyring: Keyring, texts: Sequence[bytes]) -> list[bool]:
+    """Of each plaintext, whether it looks like a token, of a scheme at hand or of another system."""
     markers = _markers(inner_schemes(keyring))
-    return bare(text).startswith(markers) and _is_shaped(text, [each for each in markers if not _is_frame(each)])
+    shaped = [each for each in markers if not _is_frame(each)]
+    return [bare(text).startswith(markers) and _is_shaped(text, shaped) for text in texts]
 
 
 def bare(text: bytes) -> bytes:

@@ -34,7 +34,8 @@ def rule(keyring: Keyring, name: str, pieces: Sequence[bytes], reads: Callable[[
     if scheme.functions or scheme.inside or not scheme.format.authenticated:
         return PlaintextRule(name)
     opened = [(one[0], one[1].plaintext) for one in keyring.stages_of(name, pieces) if one is not None]
-    suspects = [(stage, text) for stage, text in opened if looks_nested(keyring, text)]
+    looks = looks_nested(keyring, [text for _, text in opened])
+    suspects = [each for each, is_token in zip(opened, looks) if is_token]
     if not suspects:
         return PlaintextRule(name)
     for inner in inner_schemes(keyring):

@@ -287,6 +287,7 @@ class Survey:
         self._encrypting = model_fields.encrypting(there)
         self._relations = list(model_fields.relations(there))
         self._samples: dict[str, set[bytes]] = {}  # by target, tokens of it
+        self._row_keys: dict[Table, RowKey] = {}
         keys = {value for key_set in keyring.stages.values() for value in key_set.values.values()}
         self._hashes = model_fields.hash_columns(there, keys)
 
@@ -480,7 +481,7 @@ class Survey:
         from ..proof.table_pages import PAGE_ROWS, PageRequest, by_table, pages  # which read targets
 
         try:
-            target = Target(table, column.name, column.type, scheme, "", catalog.row_key(self._database, table), None)
+            target = Target(table, column.name, column.type, scheme, "", self._row_key(table), None)
         except RotationError:
             yield pieces
             return
@@ -683,10 +684,16 @@ class Survey:
                     return
         self.missing[index] = (str(entry["table"]), str(entry["column"]))
 
+    def _row_key(self, table: Table) -> RowKey:
+        """By which the rows of a table are named, asked once. Raises E_TABLE_KEY."""
+        if table not in self._row_keys:
+            self._row_keys[table] = catalog.row_key(self._database, table)
+        return self._row_keys[table]
+
     def _target(self, table: Table, column: Column, held_as: PlaintextRule) -> Target:
         scheme = held_as.scheme
         model = _of_place(self._models, table) or table.label
-        key = catalog.row_key(self._database, table)
+        key = self._row_key(table)
         members = self._keyring.schemes[scheme].json_members
         if members and not isinstance(KINDS[column.type], JsonCodec):
             found = f"has json_members, and {table.label_of(column.name)} holds no JSON"

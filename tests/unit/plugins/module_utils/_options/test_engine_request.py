@@ -108,6 +108,15 @@ def test_the_env_file_is_read_in_its_dialect(params, tmp_path):
     assert request_of({**params, "dialect": "systemd"}, Purpose("census")).key_sets["current"] == {"SECRET_KEY": "a #b"}
 
 
+def test_the_other_names_of_the_env_file_are_read_once_for_a_request_and_anew_for_the_next(params, tmp_path):
+    request = request_of(params, Purpose("census"))
+    assert request.env() == {"SECRET_KEY": "CANARY-of-the-file"}
+    (tmp_path / ".env").write_text("SECRET_KEY=CANARY-of-the-file\nOTHER=1\n")
+    assert request.env() is request.env()
+    assert request.env().keys() == {"SECRET_KEY"}
+    assert request_of(params, Purpose("census")).env().keys() == {"SECRET_KEY", "OTHER"}
+
+
 def test_a_variable_that_overrides_the_default_in_a_module_is_refused(tmp_path):
     settings = tmp_path / "settings.py"
     settings.write_text('import os\nK = os.getenv("APP_K", "CANARY")\n')
