@@ -7,14 +7,24 @@ from __future__ import annotations
 from ..module_utils._errors.base import NOTHING_CHANGED, RotationError
 from ..module_utils._errors.run import RotationHalfWay
 from ..module_utils._services.maintenance import BY_HAND
-from ..plugin_utils._action import RotationAction
+from ..plugin_utils._host_action import Answered, HostAction
 from ..plugin_utils._report.typed_commands import command
 from ..plugin_utils._screen import lines
 from ..plugin_utils._task_types import TaskArguments, TaskResult
 
+BY_YOURSELF = {
+    "stopped": "No service is stopped, because key_rotation_services is empty. If the application runs, stop it "
+    "yourself.",
+    "started": "No service is started, because key_rotation_services is empty. If the application is stopped, start it "
+    "yourself. If it runs and its .env file has changed, restart it.",
+}
 
-class ActionModule(RotationAction):
+
+class ActionModule(HostAction):
     kept_here = ("record_dir",)
+
+    def is_recorded(self, args: TaskArguments) -> bool:
+        return super().is_recorded(args) and not _has_nothing_to_do(args)
 
     def refuse_other_run(self, args: TaskArguments) -> None:
         if args.get("state") != "stopped":
@@ -24,19 +34,33 @@ class ActionModule(RotationAction):
         verb = "stop" if args["state"] == "stopped" else "start"
         return f"{verb} {', '.join(result['services']) or 'no service'}"
 
-    def act(self, args: TaskArguments) -> TaskResult:
-        asked = self.host_options(args)
-        half_way = self._half_way(args)
+    def ask(self, options: TaskArguments) -> TaskArguments | Answered:
+        asked = self.host_options(options)
+        half_way = self._half_way(options)
         if half_way:
             released = self.on_host("application_services", {**asked, "state": "released"})
             if released.get("failed"):
-                return released
+                return Answered(released)
             raise self._told_half_way(half_way)
-        result = self.on_host("application_services", asked)
+        if _has_nothing_to_do(options):
+            return Answered(self._with_advice(options, {"changed": False, "services": []}))
+        return asked
+
+    def judge(self, options: TaskArguments, result: TaskResult) -> TaskResult:
+        if result.get("failed"):
+            return result
         lines.show([f"  {name}: {state}" for name, state in result.get("states", {}).items()], "Services")
-        if args["state"] == "stopped" and not result.get("failed") and not self._task.check_mode:
-            self._tell_stopped(args, result["services"])
-        return result
+        if options["state"] == "stopped" and not self._task.check_mode:
+            self._tell_stopped(options, result["services"])
+        return self._with_advice(options, result)
+
+    def _with_advice(self, options: TaskArguments, result: TaskResult) -> TaskResult:
+        """Say that a person must stop and start the application, if no service is configured."""
+        advice = BY_YOURSELF.get(options["state"])
+        if not advice or options["services"] or self._task.check_mode:
+            return result
+        lines.detail([f"  {advice}"], "Services")
+        return {**result, "msg": advice}
 
     def _tell_stopped(self, args: TaskArguments, stopped: list[str]) -> None:
         by_hand = args.get("rotation_id") == BY_HAND
@@ -59,3 +83,8 @@ class ActionModule(RotationAction):
         done = NOTHING_CHANGED if self._task.check_mode else "Nothing was started; operations are not held any more."
         commands = {name: command(self.variables, name) for name in ("rotate", "rollback")}
         return RotationHalfWay(changed=done, rotation_id=rotation_id, **commands)
+
+
+def _has_nothing_to_do(args: TaskArguments) -> bool:
+    """Whether there is neither a service nor a flag file, and no manual stop to end."""
+    return args.get("services") == [] and not args.get("flag_file") and args.get("rotation_id") != BY_HAND

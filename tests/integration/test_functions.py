@@ -287,7 +287,7 @@ def test_what_does_not_come_back_is_refused_before_the_application_is_stopped(
         assert code in refused.text
         assert text in " ".join(refused.text.split())  # the checklist wraps its lines
         assert "CANARY" not in refused.text
-        assert "Report that no service is configured" not in refused.text
+        assert "Stop the services that use the keys" not in refused.text
     assert not odd.store.exists(), "no key was made"
     assert rows(odd) == stored
     assert odd.env_file.read_bytes() == env
@@ -305,7 +305,7 @@ def test_functions_that_cannot_use_the_supplied_values_are_refused_before_the_ap
     refused = odd.play("rotate", *options, *password)
     assert (refused.code != 0, refused.error()) == (True, "E_FUNCTION"), refused.text
     assert "Check that the application can use the supplied values" in refused.text
-    assert "Report that no service is configured" not in refused.text
+    assert "Stop the services that use the keys" not in refused.text
     assert (rows(odd), odd.env_file.read_bytes()) == (stored, env)
 
 

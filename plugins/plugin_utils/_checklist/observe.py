@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 MAY_WRITE = "Allow the account that runs ansible-playbook to write it."
 # The checklist's names for the results of these modules.
 OBSERVATION_NAMES = {"key_version": "keys", "process_keys_info": "processes", "checklist_facts": "facts"}
-OTHER_TASKS = ("stops", "services", "health")  # separate tasks
+SERVICES = ("stops", "services")  # what would be stopped, and what an earlier run has left stopped
 
 
 def observe(log: RotationLog, rotation_id: str, options: ChecklistOptions) -> Observations:
@@ -63,7 +63,8 @@ def results_by_host(variables: Variables) -> dict[str, ChecklistResults]:
     found: dict[str, ChecklistResults] = {}
     for host in variables.get("ansible_play_hosts_all", ()):
         shown = variables.get("hostvars", {}).get(host, {})
-        results = {**_outcomes(shown, "host"), **_others(shown), **({} if found else _outcomes(shown, "backup_host"))}
+        results = {**_outcomes(shown, "host"), **_services(shown), **_health(shown)}
+        results |= {} if found else _outcomes(shown, "backup_host")
         named = {OBSERVATION_NAMES.get(name, name): result for name, result in results.items()}
         found[host] = cast("ChecklistResults", named)
     return found
@@ -101,9 +102,21 @@ def _outcomes(shown: Variables, name: str) -> Mapping[str, TaskResult]:
     return outcomes
 
 
-def _others(shown: Variables) -> Mapping[str, TaskResult]:
-    results = {name: shown.get(f"__checklist_{name}", {}) for name in OTHER_TASKS}
-    return {name: result for name, result in results.items() if result and not result.get("skipped")}
+def _services(shown: Variables) -> Mapping[str, TaskResult]:
+    """The results of both, which share a process on the host. If Ansible could not start that, each has the reason."""
+    ran = _ran(shown, "services")
+    return ran and (ran.get("outcomes") or dict.fromkeys(SERVICES, ran))
+
+
+def _health(shown: Variables) -> Mapping[str, TaskResult]:
+    ran = _ran(shown, "health")
+    return {"health": ran} if ran else {}
+
+
+def _ran(shown: Variables, name: str) -> TaskResult:
+    """The result of a task of its own. Empty if it was skipped."""
+    result: TaskResult = shown.get(f"__checklist_{name}", {})
+    return {} if result.get("skipped") else result
 
 
 def _store_error(log: RotationLog) -> ErrorParts | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ansible_collections.tetech.key_rotation.plugins.plugin_utils._checklist import dry_run
+from ansible_collections.tetech.key_rotation.plugins.plugin_utils._checklist.observe import results_by_host
 
 CENSUS = {"name": "profile.name", "table": "profile", "column": "name", "classes": {"current": 7, "empty": 2}}
 
@@ -17,12 +18,16 @@ def variables(*, destination: str = "pending", backup_elsewhere: bool = False) -
     first["pending"] = {"would": "would make new keys"}
     one = {
         "__checklist_host": {"outcomes": first if backup_elsewhere else {**first, **backup}, "diff": diff},
-        "__checklist_stops": {"would": "would stop web, worker"},
+        "__checklist_services": {"outcomes": {"stops": {"would": "would stop web, worker"}}},
     }
     if backup_elsewhere:
         one["__checklist_backup_host"] = {"outcomes": backup}
-    two = {"__checklist_host": {"outcomes": switch, "diff": diff}, "__checklist_stops": {"would": "would stop mailer"}}
-    hostvars = {"one": one, "two": {**two, "__checklist_health": {"skipped": True}}}
+    two = {
+        "__checklist_host": {"outcomes": switch, "diff": diff},
+        "__checklist_services": {"outcomes": {"stops": {"would": "would stop mailer"}}},
+        "__checklist_health": {"skipped": True},
+    }
+    hostvars = {"one": one, "two": two}
     opened = {"destination": destination}
     return {"hostvars": hostvars, "ansible_play_hosts_all": ["one", "two"], "record_opened": opened}
 
@@ -54,3 +59,13 @@ def test_it_says_what_it_would_prepare_and_what_not():
     start = lines.index("  would prepare the re-encryption while the application serves (key_rotation_mode: prepared)")
     assert lines[start + 1] == "  would not prepare profile: it has the search columns bidx"
     assert lines[start + 2] == "  would stop web, worker"
+
+
+def test_where_ansible_could_not_start_the_process_of_the_services_both_looks_have_failed():
+    asked = variables()
+    lost = {"failed": True, "msg": "Missing sudo password"}
+    asked["hostvars"]["two"].update(__checklist_services=lost, __checklist_health=lost)
+    seen = results_by_host(asked)["two"]
+    assert (seen["stops"], seen["services"], seen["health"]) == (lost, lost, lost)
+    asked["hostvars"]["two"]["__checklist_services"] = {"skipped": True, "changed": False}
+    assert not {"stops", "services"} & set(results_by_host(asked)["two"])
