@@ -136,7 +136,7 @@ TASKS = {
     "before the first write": "Before | Record how the application reads its values",
     "between apply and switch": "Re-encrypt | Re-encrypt every value",
     "between the proof and the start": "Proof | Let the application write again",
-    "after the start": "Serving | Decrypt every value that was prepared",
+    "after the start": "Serving | Decrypt every prepared value",
 }
 
 
@@ -330,7 +330,7 @@ def test_what_fails_after_the_start_is_rolled_back_by_itself(site: Site, served:
 
     assert done.code != 0
     said = " ".join(done.text.split())
-    assert 'The rotation stopped at "Serving | Decrypt every value' in said, done.text
+    assert 'The rotation stopped at "Serving | Decrypt every prepared value' in said, done.text
     assert "and was rolled back" in said
     assert site.read_all() == plain
     assert site.env_file.read_bytes() == env
