@@ -8,7 +8,7 @@ from ansible.utils.display import Display
 
 from ..module_utils._options.rotation_options import ROTATION_SETTINGS
 from ..plugin_utils._action import RotationAction
-from ..plugin_utils._control_node import settings
+from ..plugin_utils._control_node import variable_checks
 from ..plugin_utils._keys import configured_store
 from ..plugin_utils._task_types import TaskArguments, TaskResult
 
@@ -20,16 +20,17 @@ class ActionModule(RotationAction):
     recorded = False  # no record is open yet; the playbook records the refusal
 
     def act(self, options: TaskArguments) -> TaskResult:
-        spec = self._loader.load_from_file(settings.SPEC_FILE, cache="none")["argument_specs"]["settings"]["options"]
+        specs = self._loader.load_from_file(variable_checks.SPEC_FILE, cache="none")["argument_specs"]
+        spec, of_stores = specs["settings"]["options"], configured_store.VARIABLES
         hosts = map(self._settings, self.variables["ansible_play_hosts_all"])
-        problems = [each for host in hosts for each in settings.find_problems(spec, configured_store.VARIABLES, host)]
+        problems = [each for host in hosts for each in variable_checks.find_problems(spec, of_stores, host)]
         if options["refuse"]:
-            settings.refuse(problems)
+            variable_checks.refuse(problems)
         for each in dict.fromkeys(problems):
             display.warning(f"{each.name} {each.found}. {each.advice}")
         return {"changed": False}
 
-    def _settings(self, host: str) -> settings.HostSettings:
+    def _settings(self, host: str) -> variable_checks.HostSettings:
         """The settings of a host. For another host than the task's, its own variables override those of play and
         roles."""
         hostvars, here = self.variables["hostvars"], self.variables["inventory_hostname"]
@@ -38,4 +39,4 @@ class ActionModule(RotationAction):
             others = hostvars.raw_get(here)
             variables = {**{name: value for name, value in variables.items() if name not in others}, **own}
         templar = self._templar.copy_with_new_env(available_variables=variables)
-        return settings.HostSettings(variables, own, templar.template)
+        return variable_checks.HostSettings(variables, own, templar.template)

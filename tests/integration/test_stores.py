@@ -31,7 +31,7 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto
 from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import RotationError
 from ansible_collections.tetech.key_rotation.plugins.module_utils._stores import aws_secrets_manager as aws
 from ansible_collections.tetech.key_rotation.plugins.module_utils._stores.history import History
-from ansible_collections.tetech.key_rotation.plugins.module_utils._stores.server import SIGNING
+from ansible_collections.tetech.key_rotation.plugins.module_utils._stores.server_store import SIGNING
 from ansible_collections.tetech.key_rotation.plugins.module_utils._stores.store_interface import UNKNOWN, Store
 from ansible_collections.tetech.key_rotation.plugins.module_utils._system import atomic_file
 from ansible_collections.tetech.key_rotation.plugins.plugin_utils._keys import configured_store

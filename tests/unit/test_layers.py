@@ -68,7 +68,7 @@ PLUGIN_UTILS: dict[str, set[str]] = {
         "_task_options.py",
     },
     "_host_action.py": {"_action.py", "_control_node", "_host_calls.py"},
-    "_host_shares.py": set(),
+    "_reencryption_shares.py": set(),
     "_key_action.py": {"_host_action.py", "_keys"},
     "_plan_action.py": {"_host_action.py", "_keys", "_plans"},
     "_record_action.py": {"_action.py", "_rotation_record"},

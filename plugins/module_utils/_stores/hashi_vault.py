@@ -38,7 +38,7 @@ from .._options.option_spec import Options
 from .._record.rotation_id import checked
 from .._system import atomic_file
 from .history import STAGES, History, HistoryDocument
-from .server import ServerStore, address, in_clear, needed, seconds, sendable, tls_failed
+from .server_store import ServerStore, address, in_clear, needed, seconds, sendable, tls_failed
 
 with contextlib.suppress(ImportError):  # open_store raises E_STORE_PACKAGE
     import hvac

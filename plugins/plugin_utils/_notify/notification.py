@@ -32,8 +32,8 @@ from ...module_utils._errors.options import InvalidNotify
 from .._report.ending_sentences import sentence
 from .._report.rotation_state import RotationState
 from .._report.run import Run
+from .._report.shown_text import one_line
 from .._report.templates import TemplateValues, attributes
-from .._report.wording import one_line
 from . import sample_records
 
 STARTED, COMPLETED, FAILED, ROLLED_BACK = MOMENTS = ("started", "completed", "failed", "rolled back")

@@ -15,8 +15,8 @@ from dataclasses import dataclass, replace
 
 from .rotation_state import RotationState
 from .schedule import Due
+from .shown_text import naming, one_line
 from .superseded_runs import Place
-from .wording import naming, one_line
 
 FOLD = 75  # maximum octets in a line, RFC 5545 section 3.1
 ALARM_DAYS = 14

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from ...module_utils._record.events import ROLLBACK
 from . import data_sentences
 from .rotation_state import RotationState
-from .standing import FAILED, OPEN, ROLLED_BACK
+from .run_status import FAILED, OPEN, ROLLED_BACK
 
 # What comes before the state of the data.
 BEGINNINGS = {

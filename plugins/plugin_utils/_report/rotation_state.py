@@ -25,7 +25,7 @@ from ...module_utils._record.events import (
     ReencryptionEvent,
     RunEvent,
 )
-from . import encrypted_columns, restore_lines, schedule, sentences, standing
+from . import encrypted_columns, restore_lines, run_status, schedule, sentences
 from .accounts import Accounts
 from .data_state import DataState
 from .data_tracker import DataTracker
@@ -33,11 +33,11 @@ from .downtime import Downtime
 from .encrypted_columns import ColumnCensus, ColumnHistory, Model
 from .event_time import moment, seconds
 from .key_stages import KeyStages
+from .phase_times import PhaseTimes
 from .pictures import Picture, Pictures
 from .restores import Aside, Restores
 from .run import Run, begin
 from .service_states import Services
-from .step_times import StepTimes
 from .unsigned_lines import Unsigned
 from .warnings import Warnings
 
@@ -90,7 +90,7 @@ class RotationState:
     data: DataTracker | None = field(default_factory=DataTracker)
     services: Services = field(default_factory=Services)
     downtime: Downtime = field(default_factory=Downtime)
-    times: StepTimes = field(default_factory=StepTimes)
+    times: PhaseTimes = field(default_factory=PhaseTimes)
     restores: Restores = field(default_factory=lambda: Restores(""))
     watched: Pictures = field(default_factory=Pictures)
     noted: Warnings = field(default_factory=Warnings)
@@ -159,11 +159,11 @@ class RotationState:
 
     @property
     def settled_runs(self) -> Sequence[Run]:
-        return standing.settled(self.runs)
+        return run_status.settled(self.runs)
 
     @property
     def status(self) -> str:
-        return standing.status(self.settled_runs)
+        return run_status.status(self.settled_runs)
 
     @property
     def refused(self) -> bool:
@@ -172,7 +172,7 @@ class RotationState:
 
     @property
     def failure(self) -> ErrorParts:
-        return standing.failure(self.settled_runs)
+        return run_status.failure(self.settled_runs)
 
     @property
     def failed_task(self) -> str | None:
@@ -195,23 +195,23 @@ class RotationState:
 
     @property
     def reason(self) -> str | None:
-        return standing.deciding(self.settled_runs).reason
+        return run_status.deciding(self.settled_runs).reason
 
     @property
     def took_itself_back(self) -> bool:
-        return standing.granted(self.settled_runs) is not standing.deciding(self.settled_runs)
+        return run_status.granted(self.settled_runs) is not run_status.deciding(self.settled_runs)
 
     @property
     def authorization(self) -> Mapping[str, str]:
-        return standing.granted(self.settled_runs).authorization
+        return run_status.granted(self.settled_runs).authorization
 
     @property
     def approval(self) -> Any:
-        return standing.granted(self.settled_runs).approval
+        return run_status.granted(self.settled_runs).approval
 
     @property
     def granted_by(self) -> str:
-        return standing.granted(self.settled_runs).granted_by
+        return run_status.granted(self.settled_runs).granted_by
 
     @property
     def people(self) -> list[str]:
@@ -311,7 +311,7 @@ class RotationState:
     @property
     def warnings(self) -> list[str]:
         """What a person should know besides the failure itself."""
-        found = [*self.noted.texts(standing.failure(self.runs).get("what"), {one.name for one in self.kept_aside})]
+        found = [*self.noted.texts(run_status.failure(self.runs).get("what"), {one.name for one in self.kept_aside})]
         if self.refused:
             first, why = self.runs[len(self.settled_runs)].first, self.act.failure.get("code") or "see its last line"
             found.append(f"A rollback was tried at {first.time} and stopped before it changed anything: {why}.")

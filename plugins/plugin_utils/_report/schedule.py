@@ -14,7 +14,7 @@ from ...module_utils._record.events import ROTATE, RunEvent, is_compromise
 from .event_time import moment, moment_of
 from .key_stages import KeyStages
 from .run import Run
-from .standing import COMPLETED
+from .run_status import COMPLETED
 
 if TYPE_CHECKING:
     from ...module_utils._stores.history import VersionDescription

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from ...module_utils._record.writer import FILE_NAME, Record
 from .read_rotation import read
 from .rotation_state import RotationState
+from .run_status import COMPLETED, FAILED, OPEN, ROLLED_BACK
 from .schedule import Due
-from .standing import COMPLETED, FAILED, OPEN, ROLLED_BACK
 
 Rotations = Sequence[RotationState]
 

@@ -16,7 +16,7 @@ import jinja2
 
 from ...module_utils._errors.counts import counted
 from .event_time import day, duration
-from .wording import in_order, one_line
+from .shown_text import in_order, one_line
 
 TemplateValues = Mapping[str, Any]  # what a template shows, by name
 HTML = ".html.j2"  # templates with this ending escape their values

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from .event_time import day
 from .restores import Aside
 from .rotation_state import RotationState
-from .standing import COMPLETED, ROLLED_BACK
+from .run_status import COMPLETED, ROLLED_BACK
+from .shown_text import naming
 from .superseded_runs import Place
-from .wording import naming
 
 
 @dataclass(frozen=True)

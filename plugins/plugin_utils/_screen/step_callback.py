@@ -22,8 +22,8 @@ from ...module_utils._errors.base import address
 from ...module_utils._errors.counts import counted
 from . import lines
 from .moving_line import MovingLine, attended
-from .naming import step_of
-from .playbook_step import PlaybookStep, duration
+from .step_names import step_of
+from .step_output import StepOutput, duration
 
 WIDTH = 120  # at most
 BELOW = " " * 10  # in front of lines that belong to the step above
@@ -41,7 +41,7 @@ class StepCallback(CallbackBase):
     def __init__(self) -> None:
         super().__init__()
         self._begun = time.monotonic()
-        self._step: PlaybookStep | None = None
+        self._step: StepOutput | None = None
         self._below: list[str] = []  # lines that the tasks of the step showed
         self._note = ""  # the progress of its task
         self._failed: set[str] = set()  # titles of failed steps of the play, which are never shown as ok
@@ -68,7 +68,7 @@ class StepCallback(CallbackBase):
         title = step_of(task)
         if self._step is None or self._step.title != title or self._step.failed or self._step.ended:
             self._end_step()
-            self._step = PlaybookStep(title)
+            self._step = StepOutput(title)
         self._note = str(task.name or task.get_name()).rpartition(" | ")[2]
 
     def v2_playbook_on_handler_task_start(self, task: Any) -> None:

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 from ansible_collections.tetech.key_rotation.plugins.module_utils._record.events import decode
-from ansible_collections.tetech.key_rotation.plugins.plugin_utils._report import step_times
+from ansible_collections.tetech.key_rotation.plugins.plugin_utils._report import phase_times
 from ansible_collections.tetech.key_rotation.plugins.plugin_utils._report.downtime import Downtime
-from ansible_collections.tetech.key_rotation.plugins.plugin_utils._report.step_times import StepTimes
+from ansible_collections.tetech.key_rotation.plugins.plugin_utils._report.phase_times import PhaseTimes
 
 FENCE = {"fence": {"closed": True}}
 
@@ -137,7 +137,7 @@ def test_the_downtime_of_a_run_that_resumes_counts_from_what_the_run_that_died_s
 
 
 def test_the_time_by_step_is_the_whole_run():
-    times = StepTimes()
+    times = PhaseTimes()
     lines = [
         BEGUN,
         line(7, "django_census", asked={}),
@@ -155,7 +155,7 @@ def test_the_time_by_step_is_the_whole_run():
 
 
 def test_the_steps_are_in_the_order_of_the_runbook_and_a_look_at_processes_is_of_the_checklist_before_the_switch():
-    times = StepTimes()
+    times = PhaseTimes()
     for each in (
         RESUMED,
         line(31, "process_keys_info", asked={}),
@@ -169,4 +169,4 @@ def test_the_steps_are_in_the_order_of_the_runbook_and_a_look_at_processes_is_of
 
 
 def test_every_step_has_its_place_in_the_order():
-    assert set(step_times.STEPS.values()) == set(step_times.ORDER)
+    assert set(phase_times.PHASES.values()) == set(phase_times.ORDER)

@@ -9,14 +9,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from .naming import NUMBERED
+from .step_names import NUMBERED
 
 COLLECTION = "tetech.key_rotation."
 SPEAKING = ("debug", "ansible.builtin.debug")  # of Ansible's own actions; "All assertions passed" is no news
 
 
 @dataclass
-class PlaybookStep:
+class StepOutput:
     """``said`` has what each host reported, by task. ``failed`` are the hosts on which a task failed. ``ended`` has by
     host the message with which the playbook itself failed."""
 

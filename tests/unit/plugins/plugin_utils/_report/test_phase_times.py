@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from ansible_collections.tetech.key_rotation.plugins.module_utils._record.events import decode
-from ansible_collections.tetech.key_rotation.plugins.plugin_utils._report.step_times import StepTimes
+from ansible_collections.tetech.key_rotation.plugins.plugin_utils._report.phase_times import PhaseTimes
 
 
 def test_steps_that_shared_a_process_have_what_each_took():
-    times = StepTimes()
+    times = PhaseTimes()
     for second, name, phase, more in (
         (0, "rotate", "intent", {}),
         (1, "env_file", "intent", {}),

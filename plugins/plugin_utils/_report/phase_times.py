@@ -1,9 +1,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How long each step of the runbook took in one run, including Ansible's own work: they add up to the whole run.
+"""How long each phase of a run took, including Ansible's own work: they add up to the whole run. Phases are finer than
+the steps of a playbook.
 
-The time between two lines of the record belongs to the step of the later line. Steps that share a process write their
-lines together at its end; each line then says how long its step took.
+The time between two lines of the record belongs to the phase of the later line. Phases that share a process write their
+lines together at its end; each line then says how long its phase took.
 """
 
 from __future__ import annotations
@@ -14,8 +15,8 @@ from dataclasses import dataclass, field
 from ...module_utils._record.events import Event, NotificationEvent, RunEvent
 from .event_time import seconds
 
-# The step of the runbook, by the event and the requested state.
-STEPS = {
+# The phase, by the event and the requested state.
+PHASES = {
     "rotation_checklist": "checklist",
     "checklist_facts": "checklist",
     "postgresql_backup_info": "checklist",
@@ -75,12 +76,12 @@ ORDER = (
 
 
 @dataclass
-class StepTimes:
-    """Seconds by step."""
+class PhaseTimes:
+    """Seconds by phase."""
 
     taken: dict[str, float] = field(default_factory=dict)
     last: Event | None = None
-    shared: float = 0.0  # seconds of a process, not yet assigned to its steps
+    shared: float = 0.0  # seconds of a process, not yet assigned to its phases
 
     def apply(self, event: Event) -> None:
         if isinstance(event, NotificationEvent):
@@ -88,21 +89,21 @@ class StepTimes:
         if isinstance(event, RunEvent) and event.is_intent:
             self.taken, self.shared = {}, 0.0
         elif self.last:
-            step = "finish" if isinstance(event, RunEvent) else self._step(event)
+            phase = "finish" if isinstance(event, RunEvent) else self._phase(event)
             self.shared += seconds(self.last, event)
             taken = min(event.took, self.shared) if event.took else self.shared
-            self.taken[step] = self.taken.get(step, 0.0) + taken
+            self.taken[phase] = self.taken.get(phase, 0.0) + taken
             self.shared -= taken
         self.last = event
 
-    def _step(self, event: Event) -> str:
+    def _phase(self, event: Event) -> str:
         state = "proof" if event.asked.get("expect_stage") else event.state or event.asked.get("stage")
         if event.asked.get("serving"):
             state = f"serving {event.state}".strip()
-        known = STEPS.get(f"{event.name} {state}") or STEPS.get(event.name)
-        return known or next(reversed(self.taken), "checklist")  # that of the step before
+        known = PHASES.get(f"{event.name} {state}") or PHASES.get(event.name)
+        return known or next(reversed(self.taken), "checklist")  # that of the line before
 
     @property
     def whole(self) -> Mapping[str, float]:
-        """Seconds by step in the order of the steps, without those that took less than a tenth of a second."""
+        """Seconds by phase in their order, without those that took less than a tenth of a second."""
         return {name: self.taken[name] for name in ORDER if self.taken.get(name, 0) >= 0.1}

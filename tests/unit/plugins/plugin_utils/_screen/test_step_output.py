@@ -8,8 +8,8 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from ansible_collections.tetech.key_rotation.plugins.plugin_utils._screen.naming import step_of
-from ansible_collections.tetech.key_rotation.plugins.plugin_utils._screen.playbook_step import PlaybookStep, duration
+from ansible_collections.tetech.key_rotation.plugins.plugin_utils._screen.step_names import step_of
+from ansible_collections.tetech.key_rotation.plugins.plugin_utils._screen.step_output import StepOutput, duration
 
 
 def task(action: str = "tetech.key_rotation.django_census", uuid: str = "1") -> Any:
@@ -17,7 +17,7 @@ def task(action: str = "tetech.key_rotation.django_census", uuid: str = "1") -> 
 
 
 def test_each_message_is_said_once_and_hosts_that_differ_are_named():
-    step = PlaybookStep("Check")
+    step = StepOutput("Check")
     for host, message in (("b", "9 values"), ("a", "9  values"), ("c", "8 values")):
         step.add(task(), host, {"msg": message})
     step.add(task(uuid="2"), "a", {"msg": "9 values"})
@@ -35,13 +35,13 @@ def test_each_message_is_said_once_and_hosts_that_differ_are_named():
     ],
 )
 def test_what_is_evaluated_later_or_says_nothing_is_not_said(action, result):
-    step = PlaybookStep("Check")
+    step = StepOutput("Check")
     step.add(task(action), "a", result)
     assert step.sentence() == ""
 
 
 def test_a_step_in_which_nothing_was_to_do_did_not_run():
-    step = PlaybookStep("Check")
+    step = StepOutput("Check")
     step.add(task("ansible.builtin.assert"), "a", {"msg": "All assertions passed"})
     assert not step.ran
     step.add(task("ansible.builtin.command"), "a", {"changed": True})

@@ -8,11 +8,11 @@ import pytest
 from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar, trust_as_template
 from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import RotationError
-from ansible_collections.tetech.key_rotation.plugins.plugin_utils._control_node import settings
+from ansible_collections.tetech.key_rotation.plugins.plugin_utils._control_node import variable_checks
 from ansible_collections.tetech.key_rotation.plugins.plugin_utils._keys.configured_store import VARIABLES
 
 LOADER = DataLoader()
-SPEC = LOADER.load_from_file(settings.SPEC_FILE)["argument_specs"]["settings"]["options"]
+SPEC = LOADER.load_from_file(variable_checks.SPEC_FILE)["argument_specs"]["settings"]["options"]
 PROJECT = {"key_rotation_project_dir": "/srv/app"}
 
 
@@ -20,8 +20,8 @@ def problems(**variables: Any) -> list[tuple[str, str, str]]:
     """What is wrong, of variables that the role's defaults are under."""
     defaults = {name: option["default"] for name, option in SPEC.items() if "default" in option}
     every = {**defaults, "__key_rotation_units": [], "groups": {}, **variables}
-    host = settings.HostSettings(every, variables, Templar(loader=LOADER, variables=every).template)
-    return [(each.name, each.found, each.advice) for each in settings.find_problems(SPEC, VARIABLES, host)]
+    host = variable_checks.HostSettings(every, variables, Templar(loader=LOADER, variables=every).template)
+    return [(each.name, each.found, each.advice) for each in variable_checks.find_problems(SPEC, VARIABLES, host)]
 
 
 def test_the_defaults_and_a_project_are_enough() -> None:
@@ -41,7 +41,7 @@ def test_without_a_project_there_is_one_error() -> None:
         ("key_rotation_servces", "Did you mean key_rotation_services?"),
         ("key_rotation_health_urls", "Did you mean key_rotation_health_url?"),
         ("key_rotation_store_secretid", "Did you mean key_rotation_store_secret_id?"),
-        ("key_rotation_my_helper", f"{settings.OWN_NAME} {settings.REFERENCE}"),
+        ("key_rotation_my_helper", f"{variable_checks.OWN_NAME} {variable_checks.REFERENCE}"),
     ],
 )
 def test_an_unknown_name_is_refused(typed: str, meant: str) -> None:
@@ -122,7 +122,7 @@ def test_an_empty_user_is_the_one_that_ansible_connects_as() -> None:
 )
 def test_nothing_behind_the_colon_is_an_error_where_the_default_is_something(name: str, value: Any) -> None:
     name = f"key_rotation_{name}"
-    assert problems(**PROJECT, **{name: value}) == [(name, "is empty", settings.USE_DEFAULT)]
+    assert problems(**PROJECT, **{name: value}) == [(name, "is empty", variable_checks.USE_DEFAULT)]
 
 
 @pytest.mark.parametrize("value", [None, "", []])
@@ -138,11 +138,11 @@ def test_off_may_be_what_yaml_makes_of_it(value: Any) -> None:
 
 
 def test_one_problem_is_its_own_error_and_several_are_one() -> None:
-    first, second = (settings.SettingProblem(name, "is empty", "Set it.") for name in "ab")
-    settings.refuse([])
+    first, second = (variable_checks.SettingProblem(name, "is empty", "Set it.") for name in "ab")
+    variable_checks.refuse([])
     with pytest.raises(RotationError, match=r"^E_OPTION: a is empty\. Nothing was changed\. Set it\.$"):
-        settings.refuse([first, first])
+        variable_checks.refuse([first, first])
     with pytest.raises(RotationError) as refused:
-        settings.refuse([first, second, first])
+        variable_checks.refuse([first, second, first])
     assert (refused.value.what, refused.value.changed) == ("2 variables are wrong", "Nothing was changed.")
     assert refused.value.todo == "Correct them:\n* a is empty. Set it.\n* b is empty. Set it."
