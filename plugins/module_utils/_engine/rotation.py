@@ -525,7 +525,7 @@ class Application:
             each
             for database, survey in self.parts
             for each in [
-                *accounting.columns(database, survey, self.settlements),
+                *self._unexplained(database, survey),
                 *unsettled(fingerprint_columns.find(database, survey, self.keyring), self.settlements),
                 *unsettled(stored_files.find(database, survey, self.keyring), self.settlements),
                 *out_of_reach.find(database, survey, self.settlements),
@@ -538,6 +538,15 @@ class Application:
         shared = shared_values.of_variables(self.keyring, self.env(), self.keys, self._uses_of)
         found += unsettled(shared, self.settlements)
         return [*found, *shared_values.of_keys(self.keyring, [self.trial] if self.trial else ())]
+
+    def _unexplained(self, database: Database, survey: target_survey.Survey) -> list[Finding]:
+        """Columns next to the targets that nothing accounts for, and those that are digests of their tokens."""
+        from .discovery import token_digests
+
+        digests = token_digests.find(database, survey, self.keyring)
+        explained = {each.column for each in digests}
+        left = [each for each in accounting.columns(database, survey, self.settlements) if each.column not in explained]
+        return [*left, *unsettled(digests, self.settlements)]
 
     def doubtful(self) -> list[Finding]:
         """What ``unaccounted`` has seen that stops nothing, and may be under a key that is rotated."""

@@ -197,6 +197,26 @@ class KeyFingerprintStored(RotationError):
     )
 
 
+class TokenDigestStored(RotationError):
+    code = "E_TOKEN_DIGEST"
+    column: str
+    target: str
+    found: str
+    count: int
+    looked_at: int
+    problem = (
+        "{column}: {count} of {looked_at} values looked at are {found} of the encrypted value in {target} as it is "
+        "stored, which a rotation changes"
+    )
+    remedy = (
+        "If the application compares them, it refuses every value of {target} after the rotation, and after a rollback "
+        "too, since that encrypts again. Let the application's own command encrypt the values and write the digests "
+        '(O(method)=command), and settle it: O(settlements): {{{column}: {{by_command: "reason"}}}}. If a trigger or '
+        "the application computes them again after the rotation, or nobody compares them, write unreadable in place "
+        "of by_command."
+    )
+
+
 class PasswordPepper(RotationError):
     code = "E_PASSWORD_PEPPER"
     column: str

@@ -72,6 +72,7 @@ _ROWS = (
     stop("token_packed", "E_TOKEN_PACKED", (UNREADABLE, BY_COMMAND)),
     stop("files_under_key", "E_FILES_UNDER_KEY", DECISIONS),
     stop("key_fingerprint", "E_KEY_FINGERPRINT", (UNUSED_KEY_ID, BY_COMMAND)),
+    stop("token_digest", "E_TOKEN_DIGEST", (UNREADABLE, BY_COMMAND)),
     stop("made_of_keys", "E_MADE_OF_KEYS"),
     stop("peppered", "E_PASSWORD_PEPPER", (UNREADABLE,)),
     stop("shared_value", "E_SHARED_VALUE", (NOT_A_KEY,)),

@@ -228,7 +228,7 @@ def scan_table(
     stored = {column: [row[place] for row in rows] for place, column in enumerate(columns, start=len(whole))}
     cuts = {column: _cut(list(filter(None, texts))) for column, texts in stored.items()}
     secrets = {stage: keyring.secrets(stage) for stage in keyring.stages}
-    keys = {stage: _keys(values) for stage, values in secrets.items()}
+    keys = {stage: possible_keys(values) for stage, values in secrets.items()}
     matches: dict[Column, Matches] = {column: {} for column in columns}
     met: Counter[tuple[Column, str]] = Counter()
     tried: Counter[tuple[Column, str]] = Counter()
@@ -524,7 +524,7 @@ def _proved(matches: Matches) -> list[Matches]:
     return [way for *_, way in found]
 
 
-def _keys(secrets: Mapping[str, bytes]) -> list[tuple[str, str, bytes]]:
+def possible_keys(secrets: Mapping[str, bytes]) -> list[tuple[str, str, bytes]]:
     """Every key that may be made of a setting: the setting, how, the key."""
     found = []
     for secret, key in product(secrets, KEYS):

@@ -1,0 +1,204 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Columns with a digest of a stored token in the same row, such as a checksum or an ETag.
+
+A rotation writes another token, and a rollback a third one: the digest fits neither. A digest that comes out as it is
+stored proves what it is, whatever its column is called.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+from typing import Any, NamedTuple
+
+from ..crypto.keyring import Keyring
+from ..crypto.wrappers import unbase64
+from ..postgres import sql
+from ..postgres.catalog import Column, Table
+from ..postgres.connection import Database
+from . import row_samples
+from .findings import Finding, Findings
+from .search_columns import HASHES, WRITTEN, possible_keys
+from .target_survey import Survey, Target
+
+SAMPLE = 10  # rows: the first ones that are met, as many of the last ones, and from all over the table
+LARGEST = 200_000  # bytes of a token that is read for this
+LONGEST = 2_000  # characters of a value next to it
+TOKENS = 8  # of one value, such as a document
+SIGN = 16  # characters of a digest that prove it: 8 bytes in hex, 12 in base64
+AHEAD = 12  # characters of a word that may stand before a digest, such as sha256-
+KEYED_ROWS = 3  # of a table, on which all keys are tried
+KEYED_LARGEST = 20_000  # bytes of a token on which all keys are tried
+_KEYED_WRITTEN = [WRITTEN[name] for name in ("hex", "upper_hex", "base64", "urlsafe_base64")]
+_WORD = re.compile(r"[\w+/=-]{16,160}", re.ASCII)
+
+
+def _digests() -> Iterator[tuple[str, Any]]:
+    """Those that are known here: MD5 is not where FIPS is in force."""
+    for name in ("sha256", "sha1", "md5", "sha512", "sha224", "sha384", "sha3_256", "sha3_512", "blake2b", "blake2s"):
+        with contextlib.suppress(ValueError):
+            hashlib.new(name, b"", usedforsecurity=False)
+            yield name, partial(hashlib.new, name, usedforsecurity=False)
+    for size in (16, 20, 32):
+        yield f"blake2b of {size} bytes", partial(hashlib.blake2b, digest_size=size)
+
+
+DIGESTS: Mapping[str, Any] = dict(_digests())
+
+
+# How many rows have what in which column: what are digests of the tokens of which target.
+Matches = Counter[tuple[Column, Target, str]]
+
+
+class DigestRow(NamedTuple):
+    """The tokens of one row by their targets, and the words of its other columns that may be digests."""
+
+    tokens: dict[Target, list[bytes]]
+    words: dict[Column, set[str]]
+
+
+def find(database: Database, survey: Survey, keyring: Keyring) -> list[Finding]:
+    """The columns with such a digest. Each is no longer one of which nobody knows what it is a digest of."""
+    found = Findings()
+    targets: dict[Table, list[Target]] = {}
+    for target in survey.found:
+        targets.setdefault(target.table, []).append(target)
+    for table, members in targets.items():
+        computed = {each.column for target in members for each in target.derived}
+        taken = computed.union(target.column for target in members)
+        ignored = {*survey.findings.columns("ignored")}
+        columns = [
+            column
+            for column in survey.tables[table]
+            if not (column.generated or column.name in taken or table.label_of(column.name) in ignored)
+        ]
+        if columns:
+            _look(found, table, columns, _rows(database, table, members, columns, keyring), keyring)
+    survey.findings.drop("digest", found.columns())
+    return found.with_text(stops=True)
+
+
+def _look(
+    found: Findings, table: Table, columns: Sequence[Column], rows: Sequence[DigestRow], keyring: Keyring
+) -> None:
+    plain = _plain_matches(rows)
+    explained = {column for column, _, _ in plain}
+    unclear = [column for column in columns if column not in explained and _are_alike(rows, column)]
+    keyed = _keyed_matches(rows[:KEYED_ROWS], unclear, keyring) if unclear else Matches()
+    for matches, tried in ((plain, rows), (keyed, rows[:KEYED_ROWS])):
+        for (column, target, words), count in _most_common(matches):
+            looked_at = sum(bool(row.tokens[target] and row.words[column]) for row in tried)
+            facts = {"target": target.name, "found": words, "count": count, "looked_at": looked_at}
+            found.put("token_digest", table.label_of(column.name), **facts)
+
+
+def _most_common(matches: Matches) -> Iterator[tuple[tuple[Column, Target, str], int]]:
+    """Of each column, what most of its values are."""
+    named = set()
+    for way, count in matches.most_common():
+        if way[0] not in named:
+            named.add(way[0])
+            yield way, count
+
+
+def _plain_matches(rows: Sequence[DigestRow]) -> Matches:
+    """In how many rows a column has a digest of a token under no key."""
+    matches = Matches()
+    for row in rows:
+        for target, tokens in row.tokens.items():
+            signs = dict(sign for token in tokens for sign in _plain_signs(token))
+            for column, words in row.words.items():
+                matches.update({(column, target, signs[word]) for word in words & signs.keys()})
+    return matches
+
+
+def _keyed_matches(rows: Sequence[DigestRow], columns: Sequence[Column], keyring: Keyring) -> Matches:
+    """The same of digests under a setting of the application. It tries all of them, so few rows have to do."""
+    matches = Matches()
+    for row in rows:
+        words = {column: row.words[column] for column in columns}
+        wanted = set().union(*words.values())
+        for target, tokens in row.tokens.items() if wanted else ():
+            signs = [sign for token in tokens for sign in _keyed_signs(token, target, keyring) if sign[0] in wanted]
+            matches.update(
+                {(column, target, what) for sign, what in signs for column in columns if sign in words[column]}
+            )
+    return matches
+
+
+def _plain_signs(token: bytes) -> Iterator[tuple[str, str]]:
+    """How every digest of a token begins and ends, in every writing, with what it is."""
+    for form in filter(None, (token, unbase64(token))):
+        for name, digest in DIGESTS.items():
+            made = digest(form).digest()
+            for write in WRITTEN.values():
+                text = write(made)
+                yield text[:SIGN], f"{name} digests"
+                yield text[-SIGN:], f"{name} digests"
+
+
+def _keyed_signs(token: bytes, target: Target, keyring: Keyring) -> Iterator[tuple[str, str]]:
+    opened = keyring.stage_of(target.scheme, token) if len(token) <= KEYED_LARGEST else None
+    if opened is None:
+        return
+    keys = {key: setting for setting, _, key in possible_keys(keyring.secrets(opened[0])) if setting}
+    for key, setting in keys.items():
+        for name, digest in HASHES.items():
+            made = digest(token, key)
+            for write in _KEYED_WRITTEN:
+                yield write(made)[:SIGN], f"{name} digests under {setting}"
+
+
+def _are_alike(rows: Sequence[DigestRow], column: Column) -> bool:
+    """Whether a column has as many words in every row that has any, as digests of one kind have."""
+    numbers = {len(row.words[column]) for row in rows} - {0}
+    return len(numbers) == 1
+
+
+def _rows(
+    database: Database, table: Table, targets: Sequence[Target], columns: Sequence[Column], keyring: Keyring
+) -> list[DigestRow]:
+    """Some rows of a table that have a token."""
+    fits = [sql.SQL(f"octet_length({{}}) BETWEEN 1 AND {LARGEST}").format(target.value) for target in targets]
+    chosen = [sql.SQL("CASE WHEN {} THEN {} END").format(fit, target.value) for fit, target in zip(fits, targets)]
+    chosen += [_as_text(column) for column in columns]
+    named = [sql.SQL(f"{{}} AS c{place}").format(each) for place, each in enumerate(chosen)]
+    source = row_samples.RowSource(sql.SQL(", ").join(named), table.rows, sql.SQL(" OR ").join(fits))
+    source = source._replace(where=sql.SQL("({})").format(source.where))
+    (size,) = database.rows(row_samples.SIZE, (table.regclass,))
+    parts = row_samples.parts(row_samples.Size(*size), source, SAMPLE, SAMPLE)
+    read = database.rows(sql.SQL(" UNION ALL ").join(parts), table=table.label)
+    distinct = dict.fromkeys(
+        tuple(each if each is None or isinstance(each, str) else bytes(each) for each in row) for row in read
+    )
+    return [_read_row(row, targets, columns, keyring) for row in distinct]
+
+
+def _read_row(
+    values: Sequence[Any], targets: Sequence[Target], columns: Sequence[Column], keyring: Keyring
+) -> DigestRow:
+    tokens = {
+        target: target.kind.tokens(value, keyring.schemes[target.scheme].marker)[:TOKENS] if value else []
+        for target, value in zip(targets, values)
+    }
+    words = {column: _words(text or "") for column, text in zip(columns, values[len(targets) :])}
+    return DigestRow(tokens, words)
+
+
+def _words(text: str) -> set[str]:
+    """The parts of a text by which a digest in it would be known."""
+    return {
+        word[place : place + SIGN]
+        for word in _WORD.findall(text)
+        for place in (*range(min(AHEAD, len(word) - SIGN) + 1), len(word) - SIGN)
+    }
+
+
+def _as_text(column: Column) -> sql.Composable:
+    binary, text = f"encode(substring({{}} for {LONGEST}), 'hex')", f"left({{}}::text, {LONGEST})"
+    return sql.SQL(binary if column.type == "bytea" else text).format(sql.Identifier("t", column.name))
