@@ -494,6 +494,8 @@ class Application:
         refuse(self.unaccounted())
 
     def _refuse_settlements_without_place(self) -> None:
+        from .discovery import stored_definitions
+
         columns = (
             table.label_of(column.name)
             for _, survey in self.parts
@@ -503,10 +505,11 @@ class Application:
         variables = [name for name, one in self.settlements.items() if one.decision == settlements.NOT_A_KEY]
         places = {*columns, *self.env().keys() & {*variables}}
         if not places.issuperset(self.settlements):  # few of them are about what was not looked at
-            from .discovery import out_of_reach
+            from .discovery import out_of_reach, stored_definitions
 
             places |= {name for name in variables if django_project.setting(name) is not None}
             places |= {name for database, _ in self.parts for name in out_of_reach.places(database)}
+            places |= {name for database, _ in self.parts for name in stored_definitions.places(database)}
             places.update(*(one.columns for one in self._elsewhere))
         settlements.refuse_without_place(self.settlements, places, self.leave_alone)
         schemes_of = {target.name: self.keyring.schemes[target.scheme] for target in self.targets}
@@ -518,7 +521,14 @@ class Application:
 
     def unaccounted(self) -> list[Finding]:
         """Columns and keys that nothing accounts for, and that no person has settled; others with the keys' values."""
-        from .discovery import accounting, fingerprint_columns, out_of_reach, shared_values, stored_files
+        from .discovery import (
+            accounting,
+            fingerprint_columns,
+            out_of_reach,
+            shared_values,
+            stored_definitions,
+            stored_files,
+        )
 
         self._establish_function_keys()
         found = [
@@ -528,6 +538,7 @@ class Application:
                 *self._unexplained(database, survey),
                 *unsettled(fingerprint_columns.find(database, survey, self.keyring), self.settlements),
                 *unsettled(stored_files.find(database, survey, self.keyring), self.settlements),
+                *unsettled(stored_definitions.find(database, survey, self.keyring), self.settlements),
                 *out_of_reach.find(database, survey, self.settlements),
             ]
         ]

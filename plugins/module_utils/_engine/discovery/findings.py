@@ -68,6 +68,7 @@ _ROWS = (
     stop("unexplained", "E_UNEXPLAINED"),
     stop("copy", "E_OUT_OF_REACH", (UNREADABLE,)),
     stop("out_of_reach", "E_OUT_OF_REACH", DECISIONS),
+    stop("definition", "E_OUT_OF_REACH", (UNREADABLE,)),
     stop("signed", "E_SIGNED", DECISIONS),
     stop("token_packed", "E_TOKEN_PACKED", (UNREADABLE, BY_COMMAND)),
     stop("files_under_key", "E_FILES_UNDER_KEY", DECISIONS),

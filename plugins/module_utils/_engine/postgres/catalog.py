@@ -396,3 +396,61 @@ def reading_key(database: Database, table: Table) -> RowKey | None:
         query = sql.SQL(f"SELECT count(*) FROM (SELECT FROM {{rows}} LIMIT {MOST_PLACES + 1}) AS t")
         ((count,),) = database.rows(query.format(rows=table.rows), table=table.label)
         return PLACE if count <= MOST_PLACES else None
+
+
+@dataclass(frozen=True)
+class Definition:
+    """The text of something in the catalogue: how a person calls it, and how the statement begins that replaces it."""
+
+    name: str
+    statement: str
+    text: str
+
+
+# By what is defined: its name, the statement that replaces it, its text, and where these are from.
+_DEFINITIONS = (
+    "SELECT 'default of ' || c.oid::regclass || '.' || quote_ident(a.attname), 'ALTER TABLE ' || c.oid::regclass"
+    " || CASE WHEN a.attgenerated = '' THEN ' ALTER COLUMN ' || quote_ident(a.attname) || ' SET DEFAULT'"
+    " ELSE ' DROP COLUMN ' || quote_ident(a.attname) || ', then ADD COLUMN' END,"
+    " pg_get_expr(d.adbin, d.adrelid), c.relnamespace FROM pg_attrdef d"
+    " JOIN pg_class c ON c.oid = d.adrelid JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = d.adnum"
+    " WHERE NOT c.relispartition",
+    "SELECT 'default of domain ' || oid::regtype, 'ALTER DOMAIN ' || oid::regtype || ' SET DEFAULT', typdefault,"
+    " typnamespace FROM pg_type WHERE typtype = 'd' AND typdefault IS NOT NULL",
+    "SELECT 'constraint ' || quote_ident(conname) || ' of ' || owner, 'ALTER ' || kind || owner || ' DROP CONSTRAINT '"
+    " || quote_ident(conname) || ', then ADD CONSTRAINT', pg_get_constraintdef(oid), connamespace FROM (SELECT *,"
+    " CASE conrelid WHEN 0 THEN contypid::regtype::text ELSE conrelid::regclass::text END AS owner,"
+    " CASE conrelid WHEN 0 THEN 'DOMAIN ' ELSE 'TABLE ' END AS kind FROM pg_constraint) AS o"
+    " WHERE contype = 'c' AND conparentid = 0 AND coninhcount = 0",
+    "SELECT 'function ' || p.oid::regprocedure, 'CREATE OR REPLACE FUNCTION ' || p.oid::regprocedure,"
+    " CASE WHEN prokind = 'a' THEN prosrc ELSE pg_get_functiondef(p.oid) END, pronamespace FROM pg_proc p"
+    " JOIN pg_language l ON l.oid = prolang WHERE lanname NOT IN ('internal', 'c') AND NOT EXISTS (SELECT FROM"
+    " pg_depend d WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e')",
+    "SELECT CASE WHEN rulename <> '_RETURN' THEN 'rule ' || quote_ident(rulename) || ' of ' WHEN relkind = 'm'"
+    " THEN 'materialized view ' ELSE 'view ' END || c.oid::regclass, CASE WHEN rulename <> '_RETURN'"
+    " THEN 'CREATE OR REPLACE RULE ' || quote_ident(rulename) WHEN relkind = 'm' THEN 'DROP and CREATE MATERIALIZED"
+    " VIEW ' || c.oid::regclass ELSE 'CREATE OR REPLACE VIEW ' || c.oid::regclass END, pg_get_ruledef(r.oid),"
+    " relnamespace FROM pg_rewrite r JOIN pg_class c ON c.oid = ev_class",
+    "SELECT 'trigger ' || quote_ident(tgname) || ' of ' || c.oid::regclass, 'CREATE OR REPLACE TRIGGER '"
+    " || quote_ident(tgname), pg_get_triggerdef(t.oid), relnamespace FROM pg_trigger t JOIN pg_class c"
+    " ON c.oid = tgrelid WHERE NOT tgisinternal AND tgparentid = 0",
+    "SELECT 'index ' || indexrelid::regclass, 'DROP and CREATE INDEX ' || indexrelid::regclass,"
+    " pg_get_indexdef(indexrelid), relnamespace FROM pg_index JOIN pg_class c ON c.oid = indexrelid"
+    " WHERE (indpred IS NOT NULL OR indexprs IS NOT NULL) AND NOT relispartition",
+    "SELECT 'policy ' || quote_ident(polname) || ' of ' || c.oid::regclass, 'ALTER POLICY ' || quote_ident(polname)"
+    " || ' ON ' || c.oid::regclass, concat_ws(' ', pg_get_expr(polqual, polrelid), pg_get_expr(polwithcheck,"
+    " polrelid)), relnamespace FROM pg_policy JOIN pg_class c ON c.oid = polrelid",
+)
+
+
+def definitions(database: Database, least: int) -> list[Definition]:
+    """What is defined outside of system schemas, of at least so many characters: defaults, constraints, functions,
+    views, rules, triggers, indexes and policies."""
+    every = " UNION ALL ".join(_DEFINITIONS)
+    found = database.rows(
+        f"SELECT name, statement, body FROM ({every}) AS d (name, statement, body, namespace)"
+        " JOIN pg_namespace n ON n.oid = namespace WHERE nspname <> 'information_schema' AND nspname !~ '^pg_'"
+        " AND length(body) >= %s ORDER BY name",
+        (least,),
+    )
+    return [Definition(*row) for row in found]
