@@ -494,8 +494,6 @@ class Application:
         refuse(self.unaccounted())
 
     def _refuse_settlements_without_place(self) -> None:
-        from .discovery import stored_definitions
-
         columns = (
             table.label_of(column.name)
             for _, survey in self.parts
@@ -523,6 +521,7 @@ class Application:
         """Columns and keys that nothing accounts for, and that no person has settled; others with the keys' values."""
         from .discovery import (
             accounting,
+            file_names,
             fingerprint_columns,
             out_of_reach,
             shared_values,
@@ -538,6 +537,7 @@ class Application:
                 *self._unexplained(database, survey),
                 *unsettled(fingerprint_columns.find(database, survey, self.keyring), self.settlements),
                 *unsettled(stored_files.find(database, survey, self.keyring), self.settlements),
+                *unsettled(file_names.find(survey), self.settlements),
                 *unsettled(stored_definitions.find(database, survey, self.keyring), self.settlements),
                 *out_of_reach.find(database, survey, self.settlements),
             ]

@@ -64,6 +64,7 @@ _ROWS = (
     stop("set_aside_open", "E_SET_ASIDE_OPEN", (UNREADABLE,)),
     stop("guarded", "E_ROW_SECURITY"),
     stop("tied", "E_COLUMN_TIED"),
+    stop("file_name", "E_COLUMN_TIED", (UNREADABLE, BY_COMMAND)),
     stop("encoded", "E_FIELD_ENCODED"),
     stop("unexplained", "E_UNEXPLAINED"),
     stop("copy", "E_OUT_OF_REACH", (UNREADABLE,)),

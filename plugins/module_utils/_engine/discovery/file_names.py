@@ -1,0 +1,44 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Names of files that are tokens: a rotation writes other names, and renames no file."""
+
+from __future__ import annotations
+
+from ..application import model_fields
+from . import model_evidence
+from .findings import Finding, Findings
+from .target_survey import Survey
+
+FOUND = (
+    "holds names of files, and each is the token as it is stored: a rotation and a rollback write other names, under "
+    "which there is no file"
+)
+ADVICE = (
+    "Let the application's own command encrypt the names and rename the files (O(method)=command), and settle it: "
+    'O(settlements): {{{column}: {{by_command: "reason"}}}}. If the storage goes by the decrypted name, or the files '
+    "get their new names after the rotation, write unreadable in place of by_command."
+)
+
+
+def find(survey: Survey) -> list[Finding]:
+    """The targets whose model has a file of that name. Not those of a field that reads another name than the stored
+    one, as a field that encrypts does."""
+    from django.db.models import FileField
+
+    files = {
+        (table, model_fields.column_of(field))
+        for table, field in model_fields.of_models(survey.model_tables)
+        if isinstance(field, FileField)
+    }
+    places = [
+        (target.table, target.column)
+        for target in survey.found
+        if any((name, target.column) in files for name in target.table.names)
+    ]
+    decoded = model_evidence.of_fields(survey.model_tables, places) if places else {}
+    found = Findings()
+    for table, column in places:
+        if (table, column) not in decoded:
+            name = table.label_of(column)
+            found.put("file_name", name, found=FOUND, advice=ADVICE.format(column=name))
+    return found.with_text(stops=True)
