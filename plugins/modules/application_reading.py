@@ -16,8 +16,8 @@ description:
   - Encrypts a text with the application's own encryption, decrypts it again, and determines the keys of the token.
   - Runs C(manage.py check --deploy), and C(manage.py verify_encryption) if the application has it, and counts the
     problems that they report. Their output is not shown.
-  - With O(state=verified), fails if a value is read differently than before, if a text cannot be decrypted again or is
-    encrypted under other keys, or if one of the two commands reports more problems than before.
+  - With O(state=verified), fails if a value that was read before is read differently, if a text cannot be decrypted
+    again or is encrypted under other keys, or if one of the two commands reports more problems than before.
 options:
   state:
     description:
@@ -118,8 +118,10 @@ picture:
   description:
     - The C(readings), each with its model and attribute (C(name)), its C(table), the encrypted C(columns) that it is
       derived from, and how many values were C(read), read as C(tokens), and C(failed). The keyed C(digest) covers all
-      values. A column that is not encrypted has C(parts), digests of the stored and the read values of groups of its
-      rows. One that is made C(of_ciphertext), or of the date or the time (C(dated)), is only counted.
+      values. Rows that are not read are named by keyed digests (C(unread_rows)), and C(read_digest) covers the others;
+      C(read_before_digest) covers those that were read according to O(baseline). A column that is not encrypted has
+      C(parts), digests of the stored and the read values of groups of its rows. One that is made C(of_ciphertext), or
+      of the date or the time (C(dated)), is only counted.
     - With O(written), the values that the application reads as something other than a value (C(written)).
     - The C(round_trips), each C(well), C(not tried), or what is wrong, and the columns that no model reads (C(unread)).
     - With O(state=verified), the readings that are C(unsteady), because a second reading under the same keys gave

@@ -12,7 +12,7 @@ import hashlib
 import json
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from types import SimpleNamespace
 from typing import Any
 
@@ -286,11 +286,12 @@ def ring(*stages: str) -> Keyring:
     )
 
 
-def picture(app: Any, wanted: Callable[[str], bool] = bool) -> dict[str, Any]:
+def picture(app: Any, wanted: Callable[[str], bool] = bool, before: dict[str, Any] | None = None) -> dict[str, Any]:
     stage = "current" if app.key.secret == "old-secret" else "pending"
     keyring = ring(stage)
     targets = target_survey.find(app.database, "auto", (), keyring).found
-    return model_reading.of_application(targets, keyring, model_reading.ReadingScope(DIGEST, wanted=wanted)).as_result()
+    scope = model_reading.ReadingScope(DIGEST, wanted=wanted, before=before or {})
+    return model_reading.of_application(targets, keyring, scope).as_result()
 
 
 def found_in(app: Any) -> list[target_survey.Target]:
@@ -456,6 +457,69 @@ def test_a_row_whose_field_raises_is_counted_and_all_others_are_read(app: Any) -
     readings = {one["name"].rpartition(".")[2]: one for one in picture(app)["readings"]}
     found = {name: (readings[name]["read"], readings[name]["failed"]) for name in ("first", "last", "full_name")}
     assert found == {"first": (ROWS - 3, 3), "last": (ROWS, 0), "full_name": (ROWS - 3, 3)}
+
+
+def of_healed(name: str) -> bool:
+    return name.endswith(("first", "note", "full_name"))
+
+
+def stale_row(app: Any) -> dict[str, Any]:
+    """A picture from while two values of a row were under keys that the application does not have."""
+    good = app.database.rows("SELECT first, note FROM secrets WHERE id = 7")[0]
+    strange = fernet("strange").encrypt(b"x").decode()
+    app.database.execute("UPDATE secrets SET first = %s, note = %s WHERE id = 7", (strange, strange))
+    found = picture(app, of_healed)
+    app.database.execute("UPDATE secrets SET first = %s, note = %s WHERE id = 7", tuple(good))
+    return found
+
+
+def test_a_row_that_the_application_could_not_read_before_may_be_healed(app: Any) -> None:
+    """Whether it failed at it, or passed its token on; as its record keeps it."""
+    before = json.loads(json.dumps(stale_row(app)))
+    rotate(app)
+    after = picture(app, of_healed, before)
+    counts = [{one["name"]: one[count] for one in after["readings"]} for count in ("failed", "tokens")]
+    assert counts == [dict.fromkeys(map("reading.Person.{}".format, ("first", "note", "full_name")), 0)] * 2
+    model_reading.refuse_worse(before, after)
+
+
+@pytest.mark.parametrize("row", [6, 7])
+@pytest.mark.parametrize("column", ["first", "note"])
+def test_a_healed_row_makes_up_for_no_other_and_not_for_itself(app: Any, column: str, row: int) -> None:
+    before = stale_row(app)
+    rotate(app)
+    other = app.keyring.cipher("own", "pending").seal(Opened(b"another")).decode()
+    app.database.execute("INSERT INTO secrets (id, first, note) VALUES (100, %s, %s)", (other, other))
+    with pytest.raises(RotationError, match="E_APPLICATION_READS"):
+        model_reading.refuse_worse(before, picture(app, of_healed, before))
+    app.database.execute("DELETE FROM secrets WHERE id = 100")
+    if row != 7:
+        app.database.execute(f"UPDATE secrets SET {column} = %s WHERE id = %s", (other, row))
+    else:
+        app.database.execute(f"UPDATE secrets SET {column} = 'no token' WHERE id = 6")
+    with pytest.raises(RotationError, match=rf"E_APPLICATION_READS.*Person\.{column}"):
+        model_reading.refuse_worse(before, picture(app, of_healed, before))
+
+
+def test_rows_of_tokens_that_a_trigger_inserts_are_explained_where_tokens_are_read_as_they_are(app: Any) -> None:
+    def seal(rows: Sequence[int], stage: str) -> None:
+        for number in rows:
+            token = app.keyring.cipher("own", stage).seal(Opened(b"%d" % number)).decode()
+            app.database.execute(
+                "INSERT INTO secrets (id, nick) VALUES (%s, %s) ON CONFLICT (id) DO UPDATE SET nick = EXCLUDED.nick",
+                (number, token),
+            )
+
+    seal(range(30), "current")
+    before = picture(app, lambda name: name.endswith("nick"))
+    seal([*range(30), *range(ROWS, ROWS + 5)], "pending")
+    app.key.secret = "new-secret"
+    after = picture(app, lambda name: name.endswith("nick"))
+    assert [(one["read"], one["tokens"]) for one in after["readings"]] == [(ROWS + 5, 35)]
+    model_reading.refuse_worse(before, after, {"secrets": {"inserted": 5}})
+    for fewer in ({}, {"secrets": {"inserted": 4}}):
+        with pytest.raises(RotationError, match="E_APPLICATION_READS"):
+            model_reading.refuse_worse(before, after, fewer)
 
 
 def test_tokens_that_a_library_passes_on_as_text_are_counted(app: Any) -> None:

@@ -58,7 +58,9 @@ def _read(params: TaskParams, application: Any) -> Reading:
     from .._monitoring import response_times
 
     def read(wanted: Callable[[str], bool]) -> ApplicationPicture:
-        scope = model_reading.ReadingScope(bytes.fromhex(params["digest_key"]), params["rows"], wanted)
+        scope = model_reading.ReadingScope(
+            bytes.fromhex(params["digest_key"]), params["rows"], wanted, params["baseline"]
+        )
         return model_reading.of_application(
             application.read, application.keyring, scope, application.progress
         ).as_result()

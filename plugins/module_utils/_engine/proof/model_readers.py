@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import binascii
 import contextlib
-import hashlib
 import hmac
 import inspect
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -28,6 +27,7 @@ from ..discovery.target_survey import Target
 from ..postgres.catalog import Table
 from . import external_acts
 from .read_only import read_only
+from .reading_digest import FAILED, READ, TOKEN, ReadingDigest
 from .reading_types import AttributeReading
 from .row_tokens import HIDDEN, RowTokens
 from .value_text import is_scalar, text_of
@@ -91,7 +91,7 @@ class ModelReader:
     sample: Any = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
-        self._digest = hmac.new(self.key, digestmod=hashlib.sha256)
+        self._digest = ReadingDigest(self.key)
         schemes = [self.keyring.schemes[target.scheme] for target in self.targets] if self.keyring else []
         self._markers = tuple({scheme.marker for scheme in schemes} - {b""})
         columns = [each for each in self.model._meta.concrete_fields if each.attname in self.columns]
@@ -116,9 +116,18 @@ class ModelReader:
         return self.targets[0].table.label if self.targets else f"{schema}{table_of(self.model)}"
 
     @property
+    def targeted(self) -> list[str]:
+        """The columns that are rotated and that it is made from, as table.column."""
+        return [target.name for target in self.targets]
+
+    @property
     def bare(self) -> bool:
         """Whether it is a column itself, and not what code makes of columns."""
         return self.name in self.columns
+
+    def compare_with(self, before: Mapping[str, str]) -> None:
+        """Leave rows out of a digest that a reading before did not read, named with what became of them."""
+        self._digest = ReadingDigest(self.key, before)
 
     def read_only(self) -> contextlib.AbstractContextManager[list[Any]]:
         """A transaction in which its rows are read, and nothing can be written. The connections."""
@@ -169,7 +178,8 @@ class ModelReader:
         # The application does not decrypt a token that it reads, and a rotation changes it: that it is one counts.
         token = self.is_token(value) or stored.has(value)
         told = HIDDEN if token else self._in_order(value, text)
-        self._add(self._row_key(instance), told, self._stored_text(instance))
+        outcome = FAILED if failed else TOKEN if token else READ
+        self._add(self._row_key(instance), told, self._stored_text(instance), outcome)
         self.hides = self.hides or (self.sought and not self.targets and self._hides(instance, text))
         if failed:
             self.failed += 1
@@ -232,11 +242,11 @@ class ModelReader:
         """All that is stored in its columns in one row."""
         return "\0".join(str(getattr(instance, f"{STORED}{name}", None)) for name in self.columns)
 
-    def _add(self, row: str, text: str, stored: str) -> None:
-        told = f"{row}\0{text}\0".encode("utf-8", "surrogatepass")
+    def _add(self, row: str, text: str, stored: str, outcome: str) -> None:
         if self.targets:
-            self._digest.update(told)
+            self._digest.add(row, text, outcome)
             return
+        told = f"{row}\0{text}\0".encode("utf-8", "surrogatepass")
         part = self._parts[binascii.crc32(row.encode()) % PARTS]
         for place, each in enumerate((f"{row}\0{stored}".encode("utf-8", "surrogatepass"), told)):
             digest = hmac.digest(self.key, each, "sha256")
@@ -278,7 +288,7 @@ class ModelReader:
         reading: AttributeReading = {
             "name": self.full_name,
             "table": self.table,
-            "columns": [target.name for target in self.targets],
+            "columns": self.targeted,
             "read": self.read,
             "failed": self.failed,
             "tokens": self.tokens,
@@ -293,7 +303,7 @@ class ModelReader:
         if self.dated:
             reading["dated"] = True
         if self.targets:
-            reading["digest"] = self._digest.hexdigest()
+            self._digest.add_to(reading)
         else:
             reading["parts"] = [f"{stored:08x}{told:08x}" for stored, told in self._parts]
         return reading

@@ -63,7 +63,8 @@ COMMANDS: Mapping[Literal["check", "verify_encryption"], type[ApplicationCheck] 
     "check": ApplicationCheck,
     "verify_encryption": VerifyEncryption,
 }
-COUNTS: tuple[Literal["read", "failed", "tokens"], ...] = ("read", "failed", "tokens")
+UNREAD: tuple[Literal["failed", "tokens"], ...] = ("failed", "tokens")
+COUNTS: tuple[Literal["read", "failed", "tokens"], ...] = ("read", *UNREAD)
 
 
 class ReadingPair(NamedTuple):
@@ -79,11 +80,13 @@ class ReadingPair(NamedTuple):
 @dataclass(frozen=True)
 class ReadingScope:
     """What is read: the first ``rows`` of each model by primary key, or all of them with 0, and of these the attributes
-    that are ``wanted`` by their names. What they read is kept as digests under the ``digest_key``."""
+    that are ``wanted`` by their names. What they read is kept as digests under the ``digest_key``, to be compared with
+    those of a picture from ``before``."""
 
     digest_key: bytes = field(repr=False)
     rows: int = 0
     wanted: Callable[[str], bool] = bool
+    before: ApplicationPicture = field(default_factory=lambda: ApplicationPicture())
 
 
 @dataclass(frozen=True)
@@ -106,10 +109,14 @@ def of_application(
     readings: list[AttributeReading] = []
     trips: list[RoundTrip] = []
     seen: set[str] = set()
+    unread_before = {_place(reading): reading.get("unread_rows", {}) for reading in _readings(scope.before)}
     for found in by_model(targets, keyring, scope.digest_key):
         readers = [reader for reader in found if scope.wanted(reader.full_name)]
         if not readers:
             continue
+        for reader in readers:
+            if rows := unread_before.get((reader.full_name, *reader.targeted)):
+                reader.compare_with(rows)
         try:
             _read(readers, scope.rows, progress)
         except RotationError as exc:
@@ -338,11 +345,28 @@ def _same(old: AttributeReading, new: AttributeReading) -> bool:
     return bool(old.get("digest") == new.get("digest"))
 
 
+def _is_healed(old: AttributeReading, new: AttributeReading) -> bool:
+    """Whether all that was read before is read the same, no row is new or gone, and some that were not read are now."""
+    if "read_digest" not in old or "read_before_digest" not in new:
+        return False
+    same = bool(old.get("of_ciphertext")) or old["read_digest"] == new["read_before_digest"]
+    fewer_unread = [new[count] <= old[count] for count in UNREAD] + [new["read"] >= old["read"]]
+    return same and all(fewer_unread) and any(new[count] < old[count] for count in UNREAD)
+
+
+def _explained_tokens(pair: ReadingPair) -> int:
+    """How many more tokens written rows explain: as many as there are, where the application reads tokens as they are.
+    Where it decrypts, a token is one that it cannot read."""
+    hands_on = pair.old["tokens"] or not pair.old["read"]
+    return pair.written if hands_on else 0
+
+
 def _as_well(pair: ReadingPair, wavering: bool) -> bool:
     """Whether an attribute is read as before; if rows were written meanwhile, no fewer values than those explain."""
     old, new, written, elsewhere = pair
     unread = [reading["failed"] + reading["tokens"] for reading in (old, new)]
-    no_worse = unread[1] <= unread[0] and new["failed"] <= old["failed"]  # a token fewer makes up for no failure
+    # A token fewer makes up for no failure, and what was written for none either.
+    no_worse = unread[1] <= unread[0] + _explained_tokens(pair) and new["failed"] <= old["failed"]
     if _in_parts(old, new) and written and not elsewhere:
         return wavering or _same(old, new)
     if old.get("dated") or new.get("dated"):  # what is left of a term is nothing once it is over
@@ -350,7 +374,7 @@ def _as_well(pair: ReadingPair, wavering: bool) -> bool:
     if wavering:
         return bool(no_worse)
     if not (written or elsewhere):
-        return all(old[count] == new[count] for count in COUNTS) and _same(old, new)
+        return (all(old[count] == new[count] for count in COUNTS) and _same(old, new)) or _is_healed(old, new)
     return bool(no_worse and new["read"] >= old["read"] - written)
 
 

@@ -22,7 +22,18 @@ class CountedReading(TypedDict):
     tokens: int
 
 
-class AttributeReading(CountedReading, total=False):
+class RowDigests(TypedDict, total=False):
+    """The ``digest`` of what an attribute reads in all rows. The names of ``unread_rows``, each with what became of it
+    (``failed``, ``token``), and the ``read_digest`` of all others. And that of the rows that a reading before did read
+    (``read_before_digest``): these two are the same if nothing but unread rows was healed."""
+
+    digest: str
+    unread_rows: Mapping[str, str]
+    read_digest: str
+    read_before_digest: str
+
+
+class AttributeReading(CountedReading, RowDigests, total=False):
     """One attribute: with a ``digest`` if a column that it reads is encrypted, otherwise with those of ``parts`` of the
     table, each of what is stored and of what is read.
 
@@ -33,7 +44,6 @@ class AttributeReading(CountedReading, total=False):
     elsewhere, and of them the characters of a value are digested ``in_any_order``. One that is ``keyed`` names rows by
     their stored keys. A record of an earlier version says none of these."""
 
-    digest: str
     bare: bool
     tables: Sequence[str]
     in_any_order: bool

@@ -328,6 +328,67 @@ def test_all_that_is_read_otherwise_is_told_at_once_and_only_what_is_made_of_cip
     assert "ab" not in refused.value.what.split(), "no digest"
 
 
+UNREAD = {**NAME, "read": 4, "failed": 1, "unread_rows": {"a1": "failed"}, "read_digest": "r"}
+HEALED = {**NAME, "digest": "cd", "read_before_digest": "r"}
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (UNREAD, HEALED),
+        ({**UNREAD, "read": 5, "failed": 0, "tokens": 1}, HEALED),  # a token that was read as it is
+        ({**UNREAD, "read": 3, "failed": 2}, {**HEALED, "read": 4, "failed": 1}),
+        ({**UNREAD, "of_ciphertext": True}, {**HEALED, "read_before_digest": "other"}),
+    ],
+)
+def test_values_that_failed_before_and_are_read_now_are_no_worse(old, new):
+    model_reading.refuse_worse(picture(readings=[old]), picture(readings=[new]))
+
+
+@pytest.mark.parametrize(
+    ("old", "changes"),
+    [
+        (UNREAD, {"read_before_digest": "other"}),  # a row that was read before reads otherwise, or fails
+        (UNREAD, {"read": 4, "failed": 1}),  # none was healed, and the digest of all differs
+        (UNREAD, {"read": 3}),
+        (UNREAD, {"tokens": 1}),
+        ({**UNREAD, "failed": 0}, {"read": 5}),
+        ({**UNREAD, "tokens": 2}, {"tokens": 0, "failed": 2}),
+        ({name: UNREAD[name] for name in UNREAD if name not in ("unread_rows", "read_digest")}, {}),
+    ],
+)
+def test_nothing_else_is_taken_for_healed(old, changes):
+    """A record of an earlier version does not say which rows were read."""
+    with pytest.raises(RotationError, match="E_APPLICATION_READS"):
+        model_reading.refuse_worse(picture(readings=[old]), picture(readings=[{**HEALED, **changes}]))
+
+
+HANDED_ON = {**NAME, "bare": True, "tokens": 5}
+
+
+@pytest.mark.parametrize("old", [HANDED_ON, {**HANDED_ON, "read": 0, "tokens": 0}, {**HANDED_ON, "tokens": 2}])
+def test_rows_that_were_written_explain_tokens_where_these_are_read_as_they_are(old):
+    meanwhile = {"person": {"inserted": 3, "changed": 0}}
+
+    def grown(by: int, **more: int) -> dict[str, Any]:
+        return picture(
+            readings=[{**old, "digest": "cd", "read": old["read"] + by, "tokens": old["tokens"] + by, **more}]
+        )
+
+    model_reading.refuse_worse(picture(readings=[old]), grown(3), meanwhile)
+    for worse in (grown(4), grown(3, failed=1), grown(2, failed=1)):
+        with pytest.raises(RotationError, match="E_APPLICATION_READS"):
+            model_reading.refuse_worse(picture(readings=[old]), worse, meanwhile)
+
+
+def test_rows_that_were_written_explain_no_token_where_the_application_decrypts():
+    meanwhile = {"person": {"inserted": 3, "changed": 0}}
+    with pytest.raises(RotationError, match="E_APPLICATION_READS"):
+        model_reading.refuse_worse(
+            PICTURE, picture(readings=[{**NAME, "digest": "cd", "read": 8, "tokens": 1}]), meanwhile
+        )
+
+
 @pytest.mark.parametrize("kind", ["of_ciphertext", "dated"])
 def test_what_was_made_of_ciphertext_or_of_the_date_before_is_only_counted(kind):
     before = picture(readings=[{**NAME, kind: True}])
@@ -382,6 +443,7 @@ class Reading:
     def __init__(self, name: str) -> None:
         self.full_name = self.name_in_models = name
         self.targets = [type("Target", (), {"name": "person._name"})]
+        self.targeted = ["person._name"]
 
     def as_result(self) -> dict[str, Any]:
         return {**NAME, "name": self.full_name}
