@@ -12,7 +12,7 @@ import hashlib
 import json
 import re
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from types import SimpleNamespace
 from typing import Any
 
@@ -520,6 +520,27 @@ def test_rows_of_tokens_that_a_trigger_inserts_are_explained_where_tokens_are_re
     for fewer in ({}, {"secrets": {"inserted": 4}}):
         with pytest.raises(RotationError, match="E_APPLICATION_READS"):
             model_reading.refuse_worse(before, after, fewer)
+
+
+def test_an_attribute_of_which_the_application_reads_none_of_the_values_that_the_keys_open_is_a_stop(app: Any) -> None:
+    """Such as where its code checks a digest of the ciphertext that a rotation before has changed: after this one it
+    would read as many."""
+    targets = found_in(app)
+
+    def refused(ignore: Collection[str] = ()) -> dict[str, int]:
+        found = model_reading.planned(targets, ring("current"), ignore)
+        return {each.column: each.facts["count"] for each in found if each.kind.code == "E_VALUES_REFUSED"}
+
+    assert refused() == {}
+    app.key.secret = "strange"
+    of_all = dict.fromkeys(map("reading.Person.{}".format, ("first", "last", "full_name")), ROWS)
+    assert refused() == of_all
+    assert refused(["reading.Person.last"]) == {name: ROWS for name in of_all if not name.endswith(".last")}
+    mine = fernet("strange").encrypt(b"x").decode()
+    app.database.execute("UPDATE secrets SET first = %s WHERE id = %s", (mine, ROWS - 1))
+    assert set(refused()) == {"reading.Person.last", "reading.Person.full_name"}, "all rows are asked, not a few"
+    app.database.execute("UPDATE secrets SET last = %s", (fernet("other").encrypt(b"x").decode(),))
+    assert refused() == {}, "what no key opens, the application need not read"
 
 
 def test_tokens_that_a_library_passes_on_as_text_are_counted(app: Any) -> None:

@@ -60,6 +60,21 @@ class RoundTripFailed(RotationError):
     )
 
 
+class ValuesRefused(RotationError):
+    code = "E_VALUES_REFUSED"
+    name: str
+    count: int
+    problem = (
+        "the application reads none of the {count:value|values} of {name}, and the current keys open what is stored in "
+        "each that was tried"
+    )
+    remedy = (
+        "Read one of them in manage.py shell: the error that its code raises says why. If it checks a digest of the "
+        "ciphertext, which a rotation before has changed, have the digests made again. If nobody needs this "
+        'attribute, leave it out: -e \'{{"O(application_ignore)": ["{name}"]}}\'.'
+    )
+
+
 class ApplicationCheck(RotationError):
     code = "E_APPLICATION_CHECK"
     found: str

@@ -6,7 +6,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ...module_utils._errors.application import RoundTripFailed
+from ...module_utils._errors.application import RoundTripFailed, ValuesRefused
+from ...module_utils._errors.base import RotationError
 from ...module_utils._errors.counts import counted
 from ...module_utils._errors.values import OF_VALUES
 from .item import OK, SKIP, STOP, WARN, ChecklistItem, Observations, of_result, unseen
@@ -110,7 +111,11 @@ def reads(seen: Observations) -> ChecklistItem:
         near = dict.fromkeys(name for names in unknown.values() for name in names)  # the nearest first
         todo = f"Similar names: {', '.join(near)}." if near else "Write each as app.Model.name of a field or property."
         return ChecklistItem("application", STOP, summary, todo)
-    broken = {trip["name"]: RoundTripFailed(**trip) for each in found for trip in each["broken"]}
+    broken: dict[str, RotationError] = {
+        trip["name"]: RoundTripFailed(**trip) for each in found for trip in each["broken"]
+    }
+    if not seen.is_switched:  # the application may have other keys than the values, until this is resumed
+        broken.update({one["name"]: ValuesRefused(**one) for each in found for one in each["refused"]})
     if broken:
         todo = " ".join(dict.fromkeys(error.todo for error in broken.values()))
         return ChecklistItem(

@@ -121,6 +121,7 @@ _ROWS = (
         "Check that they hold no token under these keys: a token inside stays under the old keys.",
     ),
     stop("round_trip", "E_ROUND_TRIP"),
+    stop("refused", "E_VALUES_REFUSED"),
     stop("depends_on_key", "E_DEPENDS_ON_KEY"),
     stop("no_targets", "E_NO_TARGETS"),
     stop("key_without_value", "E_KEY_WITHOUT_VALUE"),

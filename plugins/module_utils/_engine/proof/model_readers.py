@@ -34,6 +34,7 @@ from .value_text import is_scalar, text_of
 
 PARTS = 32  # of the rows of a table, each with a digest of its own
 PART = 1 << 32  # values of such a digest
+REFUSED = 20  # rows of which it is kept what an attribute fails at
 _COPY = "m"  # a materialized view: it keeps what is under the old keys, and is read once somebody has refreshed it
 _FOREIGN = "f"  # the rows of another server
 # The tables of a name: the one that is found by it, and those of other schemas.
@@ -68,7 +69,8 @@ class ModelReader:
     ``tokens`` are the values that have one in them, of which some are ``within`` others, as in a JSON document. One
     that is ``of_ciphertext`` reads other values with other tokens of the same plaintexts. One that is ``sought`` only
     looks like encryption by its code: it counts if some row stores what is neither words nor shown by it. What is
-    ``dated`` may read another value at another time.
+    ``dated`` may read another value at another time. ``refused`` is what its columns store in the first rows that it
+    fails at.
     """
 
     model: Any
@@ -89,6 +91,7 @@ class ModelReader:
     in_any_order: bool = False
     hides: bool = False
     sample: Any = field(default=None, repr=False)
+    refused: list[list[tuple[Target, Any]]] = field(default_factory=list, repr=False)
 
     def __post_init__(self) -> None:
         self._digest = ReadingDigest(self.key)
@@ -183,6 +186,8 @@ class ModelReader:
         self.hides = self.hides or (self.sought and not self.targets and self._hides(instance, text))
         if failed:
             self.failed += 1
+            if len(self.refused) < REFUSED:
+                self.refused.append([(target, each) for _, target, each in self.stored(instance) if each])
         elif token or stored.seen:
             self.read += 1
             self.tokens += 1

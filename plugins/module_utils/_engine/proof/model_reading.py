@@ -40,6 +40,7 @@ from .model_readers import ModelReader, by_model, is_left_out, made_from
 from .of_ciphertext import is_of_ciphertext
 from .read_only import SavepointsOfReading, read_only, sqlstate_of
 from .reading_types import ApplicationPicture, AttributeReading, ReadingForecast, RoundTripResult
+from .refused_values import is_refused
 from .round_trips import RoundTrip, try_round_trip
 from .write_counters import ANYWHERE
 
@@ -47,7 +48,15 @@ CHUNK = 2000  # rows that Django fetches at once
 SAMPLE = 20  # rows of each model by which it is seen before a rotation whether the application can do all this
 SHOWN = 5  # attributes of which an error says more than the name
 OTHERS = ""  # in ``speed``, all models without an encrypted column
-LOST = "Not all values of {} are read as before. See its log: it may hold a key that is not in the env file. "
+LOST = (
+    "Not all values of {} are read as before. See its log, or read one in manage.py shell: the error of its code says "
+    "why. "
+)
+REFUSED = (
+    "The application encrypts and decrypts a new text by {}, so that it has the keys of the env file, and refuses some "
+    "of what is stored. If its code checks a digest of the ciphertext, let the application's own command re-encrypt "
+    "(O(method)=command), which can make that digest again. "
+)
 OTHERWISE = (
     "{} gives as many values as before, and other ones. Read the code of each, and one row of it in manage.py shell "
     "before and after a rotation of a copy: what decrypts must give the same. "
@@ -91,11 +100,13 @@ class ReadingScope:
 
 @dataclass(frozen=True)
 class ApplicationReading:
-    """What an application reads: the readings of its attributes, round trips, and the columns that are unread."""
+    """What an application reads: the readings of its attributes, round trips, and the columns that are unread. Of the
+    attributes that are ``refused``, it reads none of so many values that the keys open."""
 
     readings: list[AttributeReading]
     round_trips: list[RoundTrip]
     unread: list[str]
+    refused: dict[str, int]
 
     def as_result(self) -> ApplicationPicture:
         trips: list[RoundTripResult] = [{"name": trip.name, "outcome": trip.outcome} for trip in self.round_trips]
@@ -108,6 +119,7 @@ def of_application(
     """What all models read through their own fields and properties."""
     readings: list[AttributeReading] = []
     trips: list[RoundTrip] = []
+    refused: dict[str, int] = {}
     seen: set[str] = set()
     unread_before = {_place(reading): reading.get("unread_rows", {}) for reading in _readings(scope.before)}
     for found in by_model(targets, keyring, scope.digest_key):
@@ -132,10 +144,12 @@ def of_application(
             if reader.decrypts:
                 seen.update(target.name for target in reader.targets)
             readings.append(reader.as_result())
+            if is_refused(reader, keyring):
+                refused[reader.full_name] = reader.failed
             if reader.targets:
                 trips.append(RoundTrip(reader.full_name, try_round_trip(reader, keyring)))
     unread = [target.name for target in targets if not (target.kept or target.name in seen)]
-    return ApplicationReading(readings, trips, unread)
+    return ApplicationReading(readings, trips, unread, refused)
 
 
 def speed(targets: Sequence[Target], rows: int, ignore: Collection[str] = ()) -> dict[str, float]:
@@ -161,11 +175,16 @@ def speed(targets: Sequence[Target], rows: int, ignore: Collection[str] = ()) ->
 
 def beforehand(targets: Sequence[Target], keyring: Keyring, ignore: Collection[str]) -> ReadingForecast:
     """What would roll a rotation back, whatever it did: round trips that are not ``well`` already, by some rows, and
-    names in ``ignore`` that are ``unknown``, each with the names that are near it. And what is only counted."""
+    names in ``ignore`` that are ``unknown``, each with the names that are near it. What could not be compared after it:
+    attributes of which all values are ``refused``. And what is only counted."""
     read = [reader for readers in by_model(targets, None, b"") for reader in readers]
     known = list(dict.fromkeys(name for reader in read for name in (reader.full_name, reader.name_in_models)))
     reading = of_application(targets, keyring, ReadingScope(b"", SAMPLE, lambda name: not is_left_out(name, ignore)))
+    refused = reading.refused  # by some rows: whether by all, these are read for
+    if refused:
+        refused = of_application(targets, keyring, ReadingScope(b"", wanted=refused.__contains__)).refused
     return {
+        "refused": [{"name": name, "count": count} for name, count in refused.items()],
         "broken": [{"name": trip.name, "found": trip.outcome} for trip in reading.round_trips if trip.failed],
         "of_ciphertext": [each["name"] for each in reading.readings if each.get("of_ciphertext")],
         "dated": [each["name"] for each in reading.readings if each.get("dated")],
@@ -178,7 +197,8 @@ def planned(targets: Sequence[Target], keyring: Keyring, ignore: Collection[str]
     found = beforehand(targets, keyring, ignore)
     broken = [Finding(KINDS["round_trip"], trip["name"], {**trip}) for trip in found["broken"]]
     counted: tuple[Literal["of_ciphertext", "dated"], ...] = ("of_ciphertext", "dated")
-    return broken + [Finding(KINDS[kind], name) for kind in counted for name in found[kind]]
+    refused = [Finding(KINDS["refused"], one["name"], {**one}) for one in found["refused"]]
+    return broken + refused + [Finding(KINDS[kind], name) for kind in counted for name in found[kind]]
 
 
 def changed(before: ApplicationPicture, after: ApplicationPicture, meanwhile: Meanwhile = NOBODY) -> list[str]:
@@ -257,8 +277,12 @@ def _advice(
     found = {reading["name"]: reading for reading in after["readings"]}
     missed = [name for name in others if "parts" in found[name]]
     made = [name for name in others if found[name].get("of_ciphertext")]
-    if lost:
-        yield LOST.format(", ".join(lost))
+    well = {trip["name"] for trip in after["round_trips"] if trip["outcome"] == "well"}
+    refused = [name for name in lost if name in well]
+    if unknown := [name for name in lost if name not in well]:
+        yield LOST.format(", ".join(unknown))
+    if refused:
+        yield REFUSED.format(", ".join(refused))
     if missed:
         yield MISSED.format(", ".join(missed))
     if made:

@@ -96,10 +96,19 @@ class BrokenRoundTrip(TypedDict):
     found: str
 
 
-class ReadingForecast(TypedDict):
-    """What would roll a rotation back, whatever it did: ``unknown`` names have those that are near them. And what is
-    only counted, since it is made ``of_ciphertext`` or ``dated``."""
+class RefusedValues(TypedDict):
+    """An attribute of which the application reads none of so many values, although the keys open them."""
 
+    name: str
+    count: int
+
+
+class ReadingForecast(TypedDict):
+    """What would roll a rotation back, whatever it did: ``unknown`` names have those that are near them. What could not
+    be compared after it, since all values are ``refused``. And what is only counted, since it is made ``of_ciphertext``
+    or ``dated``."""
+
+    refused: Sequence[RefusedValues]
     broken: Sequence[BrokenRoundTrip]
     of_ciphertext: Sequence[str]
     dated: Sequence[str]

@@ -59,7 +59,7 @@ FACTS: dict[str, Any] = {
     "secret_key": {"sessions": "", "logins": False, "packages": [], "fallbacks": 0, "queued": 0, "keys": SIGNS},
     "unprepared": None,
     "prepared_bytes": 0,
-    "reads": {"broken": [], "unknown": {}, "of_ciphertext": [], "dated": []},
+    "reads": {"broken": [], "refused": [], "unknown": {}, "of_ciphertext": [], "dated": []},
     "unfenced": [],
     "caches": [],
     "cached_tokens": {},
@@ -443,6 +443,7 @@ WRONG: list[tuple[str, Callable[[dict[str, Any]], Any], str, str]] = [
         fact(
             reads={
                 "broken": [],
+                "refused": [],
                 "unknown": {"people.Person.agee": ["people.Person.age"]},
                 "of_ciphertext": [],
                 "dated": [],
@@ -453,9 +454,21 @@ WRONG: list[tuple[str, Callable[[dict[str, Any]], Any], str, str]] = [
     ),
     (
         "application",
-        fact(reads={"broken": [{"name": "people.Person.name", "found": "does not give back"}], "unknown": {}}),
+        fact(
+            reads={
+                "broken": [{"name": "people.Person.name", "found": "does not give back"}],
+                "refused": [],
+                "unknown": {},
+            }
+        ),
         "stop",
         "E_ROUND_TRIP: a text through the application's own people.Person.name does not give back",
+    ),
+    (
+        "application",
+        fact(reads={"broken": [], "refused": [{"name": "people.Person.name", "count": 40}], "unknown": {}}),
+        "stop",
+        "E_VALUES_REFUSED: the application reads none of the 40 values of people.Person.name, and",
     ),
     ("migrations", fact(migrations=["core.0002_more"]), "warn", "1 is pending: core.0002_more"),
     (
@@ -594,7 +607,7 @@ def test_an_item_says_what_is_in_the_way_and_what_to_do(name, change, status, sh
 
 def test_what_is_made_of_ciphertext_or_of_the_date_is_named_and_stops_nothing():
     counted = {"of_ciphertext": ["people.Person.etag"], "dated": ["people.Person.age"]}
-    found = item("application", fact(reads={"broken": [], "unknown": {}, **counted}))
+    found = item("application", fact(reads={"broken": [], "refused": [], "unknown": {}, **counted}))
     assert found.status == "ok"
     assert "derived from ciphertext, so only the number of values is compared: people.Person.etag" in found.seen
     assert "derived from the date or time, so only the number of values is compared: people.Person.age" in found.seen

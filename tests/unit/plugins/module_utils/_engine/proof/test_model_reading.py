@@ -324,8 +324,21 @@ def test_all_that_is_read_otherwise_is_told_at_once_and_only_what_is_made_of_cip
     option = '{"key_rotation_application_ignore": ["people.Person.age"]}'
     assert f"-e '{option}'" in told, "what else reads otherwise may be lost"
     assert "Not all values of people.Pet.name are read as before. See its log" in told
+    assert "so that it has the keys" not in told
     assert "people.Person.name gives as many values as before, and other ones." in told
     assert "ab" not in refused.value.what.split(), "no digest"
+
+
+def test_that_the_application_has_the_keys_is_said_only_where_a_text_of_its_own_went_well():
+    """Nothing here tells whether another key is missing."""
+    after = picture(readings=[{**NAME, "read": 4, "failed": 1}])
+    for outcome in ("well", "not tried"):
+        after["round_trips"] = [{"name": NAME["name"], "outcome": outcome}]
+        with pytest.raises(RotationError) as refused:
+            model_reading.refuse_worse(PICTURE, after)
+        assert ("so that it has the keys of the env file" in refused.value.todo) is (outcome == "well")
+        assert ("Not all values of people.Person.name" in refused.value.todo) is (outcome != "well")
+        assert "key that is not in the env file" not in refused.value.todo
 
 
 UNREAD = {**NAME, "read": 4, "failed": 1, "unread_rows": {"a1": "failed"}, "read_digest": "r"}
@@ -439,6 +452,7 @@ class Reading:
     """A reader of one attribute of a row that is always the same."""
 
     compares = decrypts = True
+    read, failed, refused = 5, 0, ()
 
     def __init__(self, name: str) -> None:
         self.full_name = self.name_in_models = name

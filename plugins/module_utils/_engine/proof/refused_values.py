@@ -1,0 +1,32 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Attributes of which the application reads no value although the current keys open what is stored.
+
+After a rotation it would read as many, none, so that nothing could be compared: such as where its code refuses tokens
+that are not those of a digest next to them.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..crypto.keyring import Keyring
+from ..discovery.target_survey import Target
+from .model_readers import ModelReader
+
+STAGE = "current"  # in a rotation under way, the application may have other keys than a row
+
+
+def is_refused(reader: ModelReader, keyring: Keyring) -> bool:
+    """Whether it fails at all values, and those that were looked at open."""
+    if reader.read or not reader.refused:
+        return False
+    return all(held and all(_opens(*one, keyring) for one in held) for held in reader.refused)
+
+
+def _opens(target: Target, stored: Any, keyring: Keyring) -> bool:
+    if keyring.context_of(target.scheme):  # a function may take the row into account
+        return False
+    tokens = target.kind.tokens(stored, keyring.schemes[target.scheme].marker)
+    found = keyring.stages_of(target.scheme, tokens)
+    return bool(tokens) and all(one is not None and one[0] == STAGE for one in found)
