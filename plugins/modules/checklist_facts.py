@@ -54,8 +54,7 @@ facts:
     - The C(caches) that outlive the processes, and how many entries of their tables hold tokens (C(cached_tokens)).
     - How many of Django's sessions hold tokens (C(session_tokens)), and the command that deletes them
       (C(clear_sessions)).
-    - The columns of C(files) whose storage is the application's own, each with its class, and the rotated key that its
-      code reads.
+    - The columns of C(files) that may be encrypted, each with what was found of them, and whether it stops a rotation.
     - The C(sessions) of the application's role, each with the C(process) of this host that holds it if it can be
       determined.
     - Each reason why no write fence is possible (C(unfenced)).

@@ -13,10 +13,13 @@ import json
 import re
 import uuid
 import zlib
+from collections.abc import Mapping
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.application import local_files
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto import schemes
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.key_set import KeySet
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.keyring import (
@@ -539,8 +542,99 @@ def test_files_of_a_storage_of_the_application_s_own_are_named(
     assert [(each.kind.name, each.column) for each in found] == [(kind, "secrets.file") for kind in kinds]
     if kinds == ["files_under_key"]:
         settled = settlements.parse({"secrets.file": {"not_ours": "it only signs names"}})
-        assert [stored_files.as_fact(found[0], each)["key"] for each in ({}, settled)] == ["SECRET_KEY", ""]
+        assert [stored_files.as_fact(found[0], each)["stops"] for each in ({}, settled)] == [True, False]
         assert f"{place}_storages.Sealed, whose code reads SECRET_KEY" in found[0].what
+
+
+# What files hold, by how they are encrypted or not, and the finding about their column.
+CONTENTS = {
+    "tokens": (lambda ring, number: token(ring).encode() + b"\n", ["files_open"]),
+    "tokens in lines": (lambda ring, number: f"of {number}\n{token(ring)}\n{token(ring)}\n".encode(), ["files_open"]),
+    "tokens under another key": (
+        lambda ring, number: Fernet(Fernet.generate_key()).encrypt(b"content"),
+        ["files_unexplained"],
+    ),
+    "AES": (lambda ring, number: random_bytes(900, number), ["files_unexplained"]),
+    "a few under passwords": (lambda ring, number: random_bytes(900 if number < 4 else 0, number) or b"words", []),
+    "words": (lambda ring, number: f"an ordinary text of customer {number}".encode() * 40, []),
+    "compressed": (lambda ring, number: gzip.compress(random_bytes(90, number).hex().encode() + b"words " * 90), []),
+    "a picture": (lambda ring, number: b"\xff\xd8\xff\xe0\0\x10JFIF\0\1\1\0\0\1\0\1\0\0" + jpeg(number), []),
+    "none": (lambda ring, number: b"", []),
+}
+
+
+def jpeg(number: int) -> bytes:
+    """A scan, after the header of a picture."""
+    return b"\xff\xda\0\x08\1\1\0\0\x3f\0" + random_bytes(9000, number) + b"\xff\xd9"
+
+
+def of_files(app: str, monkeypatch: pytest.MonkeyPatch, storage: Any, body: Mapping[str, Any]) -> None:
+    """A model with a column of files."""
+    from django.apps import apps
+    from django.db import models
+
+    meta = type("Meta", (), {"app_label": app, "db_table": "secrets", "managed": False})
+    members = {"__module__": __name__, "Meta": meta, "file": models.FileField(storage=storage), **body}
+    model = type("Document", (models.Model,), members)
+    monkeypatch.setattr(apps, "get_models", lambda **options: [model])
+
+
+@pytest.mark.parametrize("contents", CONTENTS)
+def test_files_that_hold_ciphertext_stop_by_their_column(
+    database: Database, keyring: Keyring, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, contents: str
+) -> None:
+    from django.core.files.storage import FileSystemStorage
+
+    of_files(f"contents_{[*CONTENTS].index(contents)}", monkeypatch, FileSystemStorage(tmp_path), {})
+    make, kinds = CONTENTS[contents]
+    database.execute("CREATE TABLE secrets (id int PRIMARY KEY, a text, file varchar(100))")
+    for number in range(20):
+        database.execute("INSERT INTO secrets VALUES (%s, %s, %s)", (number, token(keyring), f"{number}.pdf"))
+        if number % 3:  # the others are gone
+            (tmp_path / f"{number}.pdf").write_bytes(make(keyring, number))
+    database.execute("INSERT INTO secrets VALUES (20, %s, '../outside'), (21, %s, '')", (token(keyring),) * 2)
+    (tmp_path.parent / "outside").write_bytes(token(keyring).encode())
+    found = stored_files.find(database, target_survey.find(database, "auto", (), keyring), keyring)
+    assert [(each.kind.name, each.column) for each in found] == [(kind, "secrets.file") for kind in kinds]
+    if contents == "tokens":
+        settled = settlements.parse({"secrets.file": {"not_ours": "somebody says so"}})
+        assert stored_files.as_fact(found[0], settled)["stops"], "what opens is ours"
+        assert re.search(r"(\d+) of its \1 files looked at open under a key", found[0].what)
+
+
+def read_words(document: Any) -> Any:
+    return document.file.read()
+
+
+def read_sealed(document: Any) -> Any:
+    return Fernet(b"").decrypt(document.file.read())
+
+
+@pytest.mark.parametrize(("read", "kinds"), [(read_words, []), (read_sealed, ["files_elsewhere"])])
+def test_files_that_are_elsewhere_are_named_if_their_model_encrypts(
+    database: Database, keyring: Keyring, monkeypatch: pytest.MonkeyPatch, read: Any, kinds: list[str]
+) -> None:
+    from django.core.files.storage import Storage
+
+    class Bucket(Storage):
+        def url(self, name: str) -> str:
+            return f"https://example.org/{name}"
+
+    of_files(f"elsewhere_{read.__name__}", monkeypatch, Bucket(), {"content": read})
+    database.execute("CREATE TABLE secrets (id int PRIMARY KEY, a text, file varchar(100))")
+    database.execute("INSERT INTO secrets VALUES (1, %s, 'a.pdf')", (token(keyring),))
+    found = stored_files.find(database, target_survey.find(database, "auto", (), keyring), keyring)
+    assert [(each.kind.name, each.column) for each in found] == [(kind, "secrets.file") for kind in kinds]
+
+
+def test_a_slow_folder_is_left_after_a_while(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    clock = iter(range(100))
+    monkeypatch.setattr(local_files.time, "monotonic", lambda: next(clock))
+    from django.core.files.storage import FileSystemStorage
+
+    (tmp_path / "a").write_bytes(b"words")
+    field = SimpleNamespace(storage=FileSystemStorage(tmp_path))
+    assert len(list(local_files.read(field, ["a"] * 9))) == local_files.PATIENCE
 
 
 def of_jwt(key: str) -> str:

@@ -184,6 +184,38 @@ class FilesUnderKey(RotationError):
     )
 
 
+class FilesOpen(RotationError):
+    code = "E_FILES_OPEN"
+    column: str
+    count: int
+    looked_at: int
+    problem = (
+        "{column}: {count} of its {looked_at} files looked at open under a key that is rotated, or hold what does, and "
+        "files are not rotated"
+    )
+    remedy = (
+        "Have the application re-encrypt the files under the new key, by code that still has the old one: of a key "
+        "that is a list, keep: 1 in O(keys) keeps it there. Once that is prepared: O(settlements): "
+        '{{{column}: {{unreadable: "reason"}}}}, or by_command if O(command) does it.'
+    )
+
+
+class FilesUnexplained(RotationError):
+    code = "E_FILES_UNEXPLAINED"
+    column: str
+    count: int
+    looked_at: int
+    found: str
+    problem = (
+        "{column}: {count} of its {looked_at} files looked at look like ciphertext ({found}), and files are not rotated"
+    )
+    remedy = (
+        "Find out what encrypts them. If a key does that is rotated, have the application re-encrypt the files under "
+        "the new key, and settle the column then. If none does: O(settlements): "
+        '{{{column}: {{not_ours: "reason"}}}}.'
+    )
+
+
 class KeyFingerprintStored(RotationError):
     code = "E_KEY_FINGERPRINT"
     column: str

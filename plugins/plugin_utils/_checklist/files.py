@@ -8,21 +8,17 @@ from .item import OK, STOP, WARN, ChecklistItem, Observations, unseen
 
 
 def storages(seen: Observations) -> ChecklistItem:
-    """Name each file column whose storage is not one of Django's own. If the storage's code reads a rotated key, it
-    stops the rotation until a person settles the column."""
+    """Name each column whose files may be encrypted. If they are under a rotated key, or may be, it stops the rotation
+    until a person settles the column."""
     item = "files"
     if not seen.facts:
         return unseen(item)
     found = {each["column"]: each for facts in seen.facts.values() for each in facts["files"]}
     if not found:
-        return ChecklistItem(item, OK, "no storage of the application's own")
-    parts = [
-        f"{each['column']} in {each['storage']}" + (f", whose code reads {each['key']}" if each["key"] else "")
-        for each in found.values()
-    ]
+        return ChecklistItem(item, OK, "no files that look encrypted, and no storage of the application's own")
     return ChecklistItem(
         item,
-        STOP if any(each["key"] for each in found.values()) else WARN,
-        f"{'; '.join(parts)}: the storage is the application's own, and files are not rotated",
-        "If it encrypts them under a key that is rotated, have the application re-encrypt them.",
+        STOP if any(each["stops"] for each in found.values()) else WARN,
+        "; ".join(f"{each['column']}: {each['found']}" for each in found.values()),
+        "If a key that is rotated encrypts them, have the application re-encrypt them.",
     )

@@ -93,12 +93,11 @@ class LastingCacheFact(TypedDict):
 
 
 class FileColumnFact(TypedDict):
-    """A file column whose ``storage`` is the application's own. ``key`` is what its code reads, if that stops a
-    rotation."""
+    """A column whose files may be encrypted: what was ``found`` of them, and whether it stops a rotation."""
 
     column: str
-    storage: str
-    key: str
+    found: str
+    stops: bool
 
 
 class HostFacts(TypedDict):

@@ -87,6 +87,18 @@ def of_model(model: Any) -> dict[str, list[str]]:
     return found
 
 
+def handles(model: Any, name: str) -> bool:
+    """Whether a method or an attribute of a model that names a field comes to code that looks like encryption."""
+    for _, member in members(model):
+        held = (getattr(member, attribute, None) for attribute in ("fget", "func", "__func__"))
+        code = inspect.unwrap(next(filter(callable, held), member))
+        if isinstance(code, FunctionType) and _is_own(code):
+            reach = of_function(code, model)
+            if reach.encrypts and name in reach.names:
+                return True
+    return False
+
+
 def is_dated(model: Any, name: str) -> bool:
     """Whether an attribute of a model may read another value at another time, by its code: an age, days left."""
     member = inspect.getattr_static(model, name, None)

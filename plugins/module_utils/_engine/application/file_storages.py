@@ -41,9 +41,13 @@ def of_models(there: model_fields.ModelTables, keys: Collection[str]) -> Iterato
             own = [each for each in handler.__mro__ if each.__module__.partition(".")[0] not in PLAIN]
             if any(_METHODS & {*vars(each)} for each in own):
                 reads = next((name for each in own for name in _read_by(each, keys)), "")
-                path = f"{handler.__module__}.{handler.__qualname__}"
-                yield (table, model_fields.column_of(field)), FileStorage(path, reads)
+                yield (table, model_fields.column_of(field)), FileStorage(path_of(handler), reads)
                 break
+
+
+def path_of(handler: type) -> str:
+    """A class by its dotted path."""
+    return f"{handler.__module__}.{handler.__qualname__}"
 
 
 def _classes(field: Any) -> Iterator[type]:

@@ -72,7 +72,9 @@ _ROWS = (
     stop("definition", "E_OUT_OF_REACH", (UNREADABLE,)),
     stop("signed", "E_SIGNED", DECISIONS),
     stop("token_packed", "E_TOKEN_PACKED", (UNREADABLE, BY_COMMAND)),
+    stop("files_open", "E_FILES_OPEN", (UNREADABLE, BY_COMMAND)),
     stop("files_under_key", "E_FILES_UNDER_KEY", DECISIONS),
+    stop("files_unexplained", "E_FILES_UNEXPLAINED", DECISIONS),
     stop("key_fingerprint", "E_KEY_FINGERPRINT", (UNUSED_KEY_ID, BY_COMMAND)),
     stop("token_digest", "E_TOKEN_DIGEST", (UNREADABLE, BY_COMMAND)),
     stop("made_of_keys", "E_MADE_OF_KEYS"),
@@ -241,6 +243,13 @@ _ROWS = (
     warn(
         "files",
         "its files are read and written by {storage}, which is not one of Django's own: files are not rotated",
+        "Check whether it encrypts them. If it does, and under a key that is rotated, have the application re-encrypt "
+        "them: they cannot be read otherwise.",
+    ),
+    warn(
+        "files_elsewhere",
+        "its files are in {storage}, where they are not looked at, and code of its model looks like encryption: files "
+        "are not rotated",
         "Check whether it encrypts them. If it does, and under a key that is rotated, have the application re-encrypt "
         "them: they cannot be read otherwise.",
     ),

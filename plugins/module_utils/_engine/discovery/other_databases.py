@@ -14,10 +14,8 @@ from ..application import django_project, lasting_caches, model_fields
 from ..crypto.keyring import Keyring
 from ..postgres.catalog import Table
 from .findings import KINDS, Finding
-from .nesting import holding
 from .out_of_reach import SETTLE
-from .packed_values import unpacked
-from .target_survey import rotated_scheme
+from .rotated_values import any_is_under_key
 
 SHOWN = 3  # columns that could not be read
 BY_FIELD = (
@@ -89,7 +87,7 @@ def _look_at(alias: str, vendor: str, keyring: Keyring) -> OtherDatabase:
         name = _name(alias, table, column)
         if values is None:
             unread.append(name)
-        elif _is_under_rotated_key(values, keyring):
+        elif any_is_under_key(values, keyring):
             found[name] = (OPENED.format(vendor=vendor), BY_APPLICATION + ACCEPT.format(column=name))
     every = {_name(alias, table, column) for table, columns in tables.items() for column in columns}
     return OtherDatabase(alias, vendor, found, frozenset({*every, *found}), unread)
@@ -111,10 +109,3 @@ def _name(alias: str, table: str, column: str) -> str:
 def _expires(table: str, columns: Sequence[str]) -> bool:
     """Whether it is a table of sessions or of a cache."""
     return {*columns}.issuperset(lasting_caches.SESSION_COLUMNS) or table in lasting_caches.tables()
-
-
-def _is_under_rotated_key(values: Sequence[str | bytes], keyring: Keyring) -> bool:
-    """Whether any value is a token under a rotated key, or has one in it, also in compressed or encoded data."""
-    if rotated_scheme(values, keyring):
-        return True
-    return bool(holding(keyring, keyring.schemes, [text for value in values for text in unpacked(value)]))

@@ -4,34 +4,84 @@
 
 from __future__ import annotations
 
-from ..application import file_storages
+from collections.abc import Iterator, Sequence
+from typing import Any, TypedDict
+
+from ..application import file_storages, local_files
+from ..application.file_storages import FileStorage
 from ..crypto.keyring import Keyring
+from ..postgres import sql
+from ..postgres.catalog import Table
 from ..postgres.connection import Database
+from . import row_samples
 from .findings import Finding, Findings, unsettled
+from .packed_values import LONGEST
+from .rotated_values import any_is_under_key
 from .settlements import Settlements
 from .target_survey import Survey
+from .value_look import look_at
+
+SAMPLE = 5  # files: of the first rows of a table, as many of the last ones, and between
+SHARE = 0.5  # of the files: more that look like ciphertext stop, fewer are what people have uploaded
 
 
 def find(database: Database, survey: Survey, keyring: Keyring) -> list[Finding]:
-    """Those that stop, since the code of the storage reads a key that is rotated, and those that a person should know
-    of."""
+    """Those that stop, since files are under a key that is rotated or look so, or the code of their storage reads one;
+    and those that a person should know of."""
     keys = keyring.names.union(*(keyring.settings_fed_by(name) for name in keyring.names))
-    places = dict(file_storages.of_models(survey.model_tables, keys))
+    storages = dict(file_storages.of_models(survey.model_tables, keys))
     found = Findings()
-    for table, columns in survey.tables.items():
-        for column in columns:
-            storage = next(filter(None, (places.get((name, column.name)) for name in table.names)), None)
-            if storage and not table.copy:
-                kind = "files_under_key" if storage.reads else "files"
-                found.put(kind, table.label_of(column.name), storage=storage.path, key=storage.reads)
+    for table, column, place, field in _columns(survey):
+        files = _files(database, table, column, field)
+        _put(found, table.label_of(column), files, storages.get(place), keyring)
+        if place not in storages and not local_files.is_local(field) and local_files.is_encrypted_by_model(field):
+            found.put("files_elsewhere", table.label_of(column), storage=file_storages.path_of(type(field.storage)))
     return [*found.with_text(stops=True), *found.with_text(stops=False)]
 
 
-def as_fact(finding: Finding, settled: Settlements) -> dict[str, str]:
-    """As the checklist has it: the key only if it stops a rotation."""
-    stops = finding.kind.stops and unsettled([finding], settled)
-    return {
-        "column": finding.column,
-        "storage": finding.facts["storage"],
-        "key": finding.facts["key"] if stops else "",
-    }
+def _columns(survey: Survey) -> Iterator[tuple[Table, str, tuple[str, str], Any]]:
+    """The columns of files, each with its place in the models and its field."""
+    fields = local_files.fields(survey.model_tables)
+    for table, columns in survey.tables.items():
+        for column in () if table.copy else columns:
+            place = next((place for name in table.names if (place := (name, column.name)) in fields), None)
+            if place:
+                yield table, column.name, place, fields[place]
+
+
+def _files(database: Database, table: Table, column: str, field: Any) -> list[bytes]:
+    """The beginnings of some of the files, if they are in a folder."""
+    if not local_files.is_local(field):
+        return []
+    (size,) = database.rows(row_samples.SIZE, (table.regclass,))
+    name = sql.Identifier("t", column)
+    rows = row_samples.RowSource(sql.SQL("{}::text").format(name), table.rows, sql.SQL("{}::text <> ''").format(name))
+    parts = sql.SQL(" UNION ").join(row_samples.parts(row_samples.Size(*size), rows, SAMPLE, SAMPLE))
+    return list(local_files.read(field, [path for (path,) in database.rows(parts, table=table.label)]))
+
+
+def _put(found: Findings, column: str, files: Sequence[bytes], storage: FileStorage | None, keyring: Keyring) -> None:
+    """Put down the most certain of what is found of a column's files."""
+    facts = {"looked_at": len(files)}
+    looks = [look.encoding for look in (look_at(data[:LONGEST]) for data in files) if look.is_unknown]
+    if opened := sum(any_is_under_key([data], keyring) for data in files):
+        found.put("files_open", column, count=opened, **facts)
+    elif storage and storage.reads:
+        found.put("files_under_key", column, storage=storage.path, key=storage.reads)
+    elif len(looks) > SHARE * len(files):
+        found.put("files_unexplained", column, count=len(looks), found=", ".join(sorted({*looks})), **facts)
+    elif storage:
+        found.put("files", column, storage=storage.path)
+
+
+class FileColumnFact(TypedDict):
+    """What the checklist has of a column."""
+
+    column: str
+    found: str
+    stops: bool
+
+
+def as_fact(finding: Finding, settled: Settlements) -> FileColumnFact:
+    stops = finding.kind.stops and bool(unsettled([finding], settled))
+    return {"column": finding.column, "found": finding.what, "stops": stops}

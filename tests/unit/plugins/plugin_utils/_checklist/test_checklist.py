@@ -68,7 +68,7 @@ FACTS: dict[str, Any] = {
     "files": [],
 }
 CACHE = {"alias": "default", "kind": "DatabaseCache, table django_cache", "advice": "Clear it after the switch: ..."}
-FILES = {"column": "doc.file", "storage": "core.Safe", "key": ""}
+FILES = {"column": "doc.file", "found": "its files are read by core.Safe", "stops": False}
 KEPT = [
     {
         "rotation_id": "r1",
@@ -413,8 +413,8 @@ WRONG: list[tuple[str, Callable[[dict[str, Any]], Any], str, str]] = [
         "stop",
         "7 entries of django_cache.value hold tokens under the keys that are rotated",
     ),
-    ("files", fact(files=[FILES]), "warn", "doc.file in core.Safe: the storage is the application's own"),
-    ("files", fact(files=[{**FILES, "key": "FIELD_KEY"}]), "stop", "doc.file in core.Safe, whose code reads FIELD_KEY"),
+    ("files", fact(files=[FILES]), "warn", "doc.file: its files are read by core.Safe"),
+    ("files", fact(files=[{**FILES, "stops": True}]), "stop", "doc.file: its files are read by core.Safe"),
     (
         "caches",
         fact(session_tokens={"django_session.session_data": 7}),
