@@ -552,7 +552,7 @@ class Application:
 
     def _unexplained(self, database: Database, survey: target_survey.Survey) -> list[Finding]:
         """Columns next to the targets that nothing accounts for, and those that are digests of their tokens."""
-        from .discovery import token_digests
+        from .discovery import accounting, token_digests
 
         digests = token_digests.find(database, survey, self.keyring)
         explained = {each.column for each in digests}
