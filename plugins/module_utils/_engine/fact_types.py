@@ -56,6 +56,14 @@ class DatabaseFacts(TypedDict):
     sees_replicas: bool
 
 
+class FileColumnFact(TypedDict):
+    """A column whose files may be encrypted: what was ``found`` of them, and whether it stops a rotation."""
+
+    column: str
+    found: str
+    stops: bool
+
+
 class SchemeSpeed(TypedDict):
     """Seconds for one value by scheme, and for one row that is written (None: not known)."""
 

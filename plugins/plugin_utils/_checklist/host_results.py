@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, TypedDict
 
-from ...module_utils._engine.fact_types import DatabaseFacts, SchemeSpeed
+from ...module_utils._engine.fact_types import DatabaseFacts, FileColumnFact, SchemeSpeed
 
 if TYPE_CHECKING:
     from ...module_utils._backup.manifest import ListedBackups
@@ -90,14 +90,6 @@ class LastingCacheFact(TypedDict):
     alias: str
     kind: str
     advice: str
-
-
-class FileColumnFact(TypedDict):
-    """A column whose files may be encrypted: what was ``found`` of them, and whether it stops a rotation."""
-
-    column: str
-    found: str
-    stops: bool
 
 
 class HostFacts(TypedDict):

@@ -5,11 +5,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, TypedDict
+from typing import Any
 
 from ..application import file_storages, local_files
 from ..application.file_storages import FileStorage
 from ..crypto.keyring import Keyring
+from ..fact_types import FileColumnFact
 from ..postgres import sql
 from ..postgres.catalog import Table
 from ..postgres.connection import Database
@@ -72,14 +73,6 @@ def _put(found: Findings, column: str, files: Sequence[bytes], storage: FileStor
         found.put("files_unexplained", column, count=len(looks), found=", ".join(sorted({*looks})), **facts)
     elif storage:
         found.put("files", column, storage=storage.path)
-
-
-class FileColumnFact(TypedDict):
-    """What the checklist has of a column."""
-
-    column: str
-    found: str
-    stops: bool
 
 
 def as_fact(finding: Finding, settled: Settlements) -> FileColumnFact:
