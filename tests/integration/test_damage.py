@@ -207,7 +207,7 @@ def test_rows_that_the_base_manager_hides_are_read_before_and_after(app: Any, *,
     app.key.secret = "old-secret"
     after = picture("current")
     model_reading.refuse_worse(before, after)
-    assert row_question.answer(row_question.RowQuestion("damage.Person", "default", 1, ["greeting"])) != {}
+    assert row_question.answer(row_question.RowQuestion("damage.Person", "default", 1, ["greeting"]))
     app.database.execute("UPDATE damage_person SET note = %s WHERE id = 3", (app.token("x"),))
     with pytest.raises(RotationError, match=r"E_APPLICATION_READS: .*Person\.note"):
         model_reading.refuse_worse(before, picture("current"))

@@ -133,3 +133,73 @@ def test_attributes_that_depend_on_a_key_are_in_the_plan_and_stop_a_rotation_wit
         assert "customer.Holder.label reads" not in shown
         assert "customer.Holder.unsubscribe reads" not in shown
         assert (holders.read_all(), holders.env_file.read_bytes()) == (before, keys)
+
+
+SIGNALS = '''
+import hashlib
+from django.db.models.signals import post_init, post_save, pre_save
+from core.encryption import EncryptionManager
+
+
+def pad(length):
+    return hashlib.sha256(settings.SECRET_KEY.encode()).digest()[:length]
+
+
+class Patient(models.Model):
+    """A column without a field class of its own: signals encrypt and decrypt it."""
+
+    ssn = models.TextField()
+    deleted = models.BooleanField(default=False)
+
+    class Meta:
+        db_table, managed = "customer_patient", False
+
+
+class Sealed(models.Model):
+    """No instance of it can be made under other keys."""
+
+    number = models.BigIntegerField()
+    city = models.TextField()
+
+    class Meta:
+        db_table, managed = "customer_sealed", False
+
+
+def opened(sender, instance, **about):
+    if instance.ssn and instance.ssn.startswith("gAAAA"):
+        instance.ssn = EncryptionManager._get_fernet().decrypt(instance.ssn.encode()).decode()
+
+
+def sealed(sender, instance, **about):
+    instance.ssn = EncryptionManager.encrypt(instance.ssn)
+
+
+def refused(sender, instance, **about):
+    if instance.number != int.from_bytes(pad(7), "big"):
+        raise ValueError("a number of another key")
+
+
+post_init.connect(opened, sender=Patient)
+pre_save.connect(sealed, sender=Patient)
+post_save.connect(opened, sender=Patient)
+post_init.connect(refused, sender=Sealed)
+'''
+FILL_BY_SIGNALS = """
+from customer.models import Patient, Sealed, pad
+for number in range(12):
+    Patient.objects.create(ssn=f"078-05-11{number:02}", deleted=number % 2 == 0)
+    Sealed.objects.create(number=int.from_bytes(pad(7), "big"), city="Graz")
+"""
+
+
+def test_a_model_whose_signals_decrypt_as_a_row_is_made_is_tried_with_its_tokens_in_place(site: Site) -> None:
+    """Of a model whose rows cannot be made under other keys nothing is known, so that nothing is said."""
+    path = site.project / "customer/models.py"
+    path.write_text(path.read_text(encoding="utf-8") + SIGNALS, encoding="utf-8")
+    site.sql("CREATE TABLE customer_patient (id bigserial PRIMARY KEY, ssn text, deleted bool)")
+    site.sql("CREATE TABLE customer_sealed (id bigserial PRIMARY KEY, number bigint, city text)")
+    filled = site.manage("shell", "--command", FILL_BY_SIGNALS)
+    assert filled.code == 0, filled.text
+    planned = site.play("plan")
+    assert (planned.code, "E_DEPENDS_ON_KEY" in planned.text) == (0, False), planned.text
+    assert "customer_patient.ssn" in planned.text

@@ -19,7 +19,8 @@ from .read_only import read_only
 from .row_tokens import RowTokens
 from .value_text import text_of
 
-Answer = Mapping[str, bytes]  # by attribute; without those that raise, or whose row cannot be read
+_UNREAD = object()
+Answer = Mapping[str, bytes]  # by attribute, without those that raise
 
 
 @dataclass(frozen=True)
@@ -47,12 +48,13 @@ class KnownTokens(RowTokens):
         return (token for token in self._known if token in value)
 
 
-def answer_all(questions: Sequence[RowQuestion]) -> list[Answer]:
+def answer_all(questions: Sequence[RowQuestion]) -> list[Answer | None]:
     return [answer(question) for question in questions]
 
 
-def answer(question: RowQuestion) -> Answer:
-    """What the attributes read in this process, as digests."""
+def answer(question: RowQuestion) -> Answer | None:
+    """What the attributes read in this process, as digests. None if no instance of the row can be made in it, so that
+    nothing was tried."""
     from django.apps import apps
 
     with contextlib.suppress(Exception), contextlib.ExitStack() as stack:
@@ -63,7 +65,7 @@ def answer(question: RowQuestion) -> Answer:
         external_acts.allow(question.acting)
         read = {name: _read(instance, name, question.tokens) for name in question.names}
         return {name: digest for name, digest in read.items() if digest is not None}
-    return {}
+    return None
 
 
 def forget_caches() -> None:
@@ -78,16 +80,28 @@ def forget_caches() -> None:
 
 
 def _instance(model: Any, question: RowQuestion) -> Any:
-    """The row as an instance that loads a column when it is read, but for those that are held."""
-    from django.db import connections
+    """The row as Django makes an instance of it: code of the model that runs then finds what is held in its place. A
+    column that its field cannot read is loaded when an attribute asks for it."""
+    rows = model._base_manager.using(question.alias).filter(pk=question.row)
+    values = {column.attname: _value(rows, column, question.held) for column in model._meta.concrete_fields}
+    known = {name: value for name, value in values.items() if value is not _UNREAD}
+    return model.from_db(question.alias, list(known), list(known.values()))
 
-    instance = model._base_manager.using(question.alias).only("pk").get(pk=question.row)
-    for column in model._meta.concrete_fields:
-        if column.attname in question.held:
-            convert, held = getattr(column, "from_db_value", None), question.held[column.attname]
-            value = convert(held, None, connections[question.alias]) if convert else held
-            instance.__dict__[column.attname] = value
-    return instance
+
+def _value(rows: Any, column: Any, held: Mapping[str, Any]) -> Any:
+    """What an instance has of a column. Raises if the row is not there any more, or for an error of PostgreSQL's."""
+    from django.core.exceptions import ObjectDoesNotExist
+    from django.db import DatabaseError, connections
+
+    if column.attname in held:
+        convert = getattr(column, "from_db_value", None)
+        return convert(held[column.attname], None, connections[rows.db]) if convert else held[column.attname]
+    try:
+        return rows.values_list(column.attname, flat=True).get()
+    except (DatabaseError, ObjectDoesNotExist):
+        raise
+    except Exception:  # the application's own code, which may find a token under another key
+        return _UNREAD
 
 
 def _read(instance: Any, name: str, tokens: Sequence[bytes]) -> bytes | None:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Optional
 
 from ..crypto.keyring import Keyring
 from ..crypto.unusable_key import UnusableKey
@@ -32,7 +32,7 @@ UNLISTED = (
 )
 SIGNS = "If it signs or hashes, what it made before will not be valid: have it made again after the rotation, and "
 
-Ask = Callable[[Sequence[RowQuestion]], Sequence[Answer]]
+Ask = Callable[[Sequence[RowQuestion]], Sequence[Optional[Answer]]]
 
 
 @dataclass
@@ -59,7 +59,7 @@ def findings(
             before = [answer_all(questions) for questions in here]
             there = ask(asked)
             after = answer_all(here[0])  # the application serves: what a user changes meanwhile depends on no key
-            _compare(readers, list(zip(*before, after)), there, compared)
+            _compare(readers, list(zip(*before, after, there)), compared)
     opened = {target.scheme for reader in compared.same for target in reader.targets}
     return [_finding(reader) for reader in compared.other if _is_established(reader, opened)]
 
@@ -99,17 +99,16 @@ def _questions(
 
 
 def _compare(
-    readers: Sequence[ModelReader],
-    read: Sequence[tuple[Answer, ...]],
-    other: Sequence[Answer],
-    compared: TrialReadings,
+    readers: Sequence[ModelReader], answers: Sequence[tuple[Answer | None, ...]], compared: TrialReadings
 ) -> None:
-    """Compare what was read of one model. What reads other values with other tokens, or at another time, tells nothing;
-    nor does what raises here, or what decrypts and raises there: it may be that this could not be tried."""
+    """Compare what was read of the rows of one model, under other keys last. What reads other values with other tokens,
+    or at another time, tells nothing; nor does a row that could not be tried, what raises here, or what decrypts and
+    raises there: the process there may lack the keys."""
+    tried = [[each for each in row if each is not None] for row in answers if None not in row]
     for reader in readers:
         steady = [
             (one[reader.name], there.get(reader.name))
-            for (one, *again), there in zip(read, other)
+            for one, *again, there in tried
             if reader.name in one and all(one[reader.name] == each.get(reader.name) for each in again)
         ]
         if any(here != there and (there is not None or not reader.targets) for here, there in steady):
