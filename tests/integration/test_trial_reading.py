@@ -203,3 +203,45 @@ def test_a_model_whose_signals_decrypt_as_a_row_is_made_is_tried_with_its_tokens
     planned = site.play("plan")
     assert (planned.code, "E_DEPENDS_ON_KEY" in planned.text) == (0, False), planned.text
     assert "customer_patient.ssn" in planned.text
+
+
+STAMPED = '''
+from core.encryption import EncryptionManager
+from django.core import signing
+
+
+class Subscriber(models.Model):
+    """Links that have the time in them, signed with a key that stays."""
+
+    _email_encrypted = models.TextField()
+
+    class Meta:
+        db_table, managed = "customer_subscriber", False
+
+    @property
+    def email(self):
+        return EncryptionManager.decrypt(self._email_encrypted)
+
+    @property
+    def unsubscribe(self):
+        return signing.dumps(EncryptionManager.decrypt(self._email_encrypted), key="of the links")
+'''
+FILL_STAMPED = """
+from customer.models import EncryptionManager, Subscriber
+for number in range(12):
+    Subscriber.objects.create(_email_encrypted=EncryptionManager.encrypt(f"ada{number}@example.org"))
+"""
+
+
+def test_links_that_are_signed_with_the_time_roll_nothing_back(site: Site) -> None:
+    """Their code is seen to sign so, and the plan says which they are."""
+    path = site.project / "customer/models.py"
+    path.write_text(path.read_text(encoding="utf-8") + STAMPED, encoding="utf-8")
+    site.sql("CREATE TABLE customer_subscriber (id bigserial PRIMARY KEY, _email_encrypted text)")
+    filled = site.manage("shell", "--command", FILL_STAMPED)
+    assert filled.code == 0, filled.text
+    planned = site.play("plan")
+    assert planned.code == 0, planned.text
+    assert "customer.Subscriber.unsubscribe" in planned.text
+    rotated = site.play("rotate")
+    assert rotated.code == 0, rotated.text

@@ -48,6 +48,14 @@ _CLOCKS: Mapping[str, set[str]] = {
     "pendulum": {"now", "today", "tomorrow", "yesterday"},
     "pendulum.datetime": {"now", "today", "tomorrow", "yesterday"},
 }
+# What seals the time into a value that it signs: functions by their module, methods by their class.
+_STAMPS: Mapping[str, set[str]] = {
+    "django.core.signing": {"dumps"},
+    "django.core.signing.TimestampSigner": {"sign", "sign_object", "timestamp"},
+    "django.contrib.auth.tokens.PasswordResetTokenGenerator": {"make_token"},
+    "itsdangerous.timed.TimestampSigner": {"sign", "get_timestamp"},
+    "itsdangerous.timed.TimedSerializer": {"dumps"},
+}
 # Methods of dates that tell how long ago they were, by the package of these dates.
 _AGES = {"humanize": "arrow", "diff_for_humans": "pendulum"}
 _NAMES_GLOBALS = ("LOAD_GLOBAL", "IMPORT_NAME")
@@ -57,7 +65,8 @@ _NAMES_ATTRIBUTES = ("LOAD_ATTR", "LOAD_METHOD")
 @dataclass
 class CodeReach:
     """What code comes to: the ``names`` and texts in it, whether it looks like encryption, and whether the
-    application's own code in it tells the time, but for what decrypts and all that this calls."""
+    application's own code in it tells the time, but for what decrypts and all that this calls, or signs with the time
+    in what it signs."""
 
     names: set[str] = field(default_factory=set)
     encrypts: bool = False
@@ -178,6 +187,7 @@ def of_function(function: FunctionType, owner: Any, member: Any = None) -> CodeR
         for value in _values_of(each, identifiers, owner):
             if _is_of_encryption(value):
                 found.encrypts = True
+            found.dated = found.dated or (_is_of_application(each) and _stamps_in(value, identifiers))
             for called in _functions_of(value, identifiers):  # what decrypts may note when it failed
                 waiting.append((called, is_of_cipher or bool(_SAYS.search(called.__qualname__))))
     return found
@@ -247,7 +257,7 @@ def _is_of_encryption(value: Any) -> bool:
 def _tells_time(function: FunctionType, names: set[str]) -> bool:
     """Whether code of the application looks at the clock, by itself or by what is known to do so. Packages do so too
     for the age of a token, a cache or a report of an error: what they decrypt is the same at any time."""
-    if "site-packages" in function.__code__.co_filename or "dist-packages" in function.__code__.co_filename:
+    if not _is_of_application(function):
         return False
     if any(_AGES.get(name) in sys.modules for name in _named_by(function.__code__, _NAMES_ATTRIBUTES)):
         return True
@@ -276,6 +286,25 @@ def _is_clock(value: Any, names: set[str]) -> bool:
     """Whether a value tells the time: a function that does, or a class with such a method that is named."""
     clocks = _CLOCKS.get(str(getattr(value, "__module__", None)), set())
     return bool(clocks & (names if isinstance(value, type) else {str(getattr(value, "__name__", ""))}))
+
+
+def _stamps_in(value: Any, names: set[str]) -> bool:
+    return any(_stamps(each, names) for each in _named_in(value, names))
+
+
+def _stamps(value: Any, names: set[str]) -> bool:
+    """Whether a value signs with the time in it: a function that does, or a class or instance with such a method that
+    is named."""
+    if isinstance(value, FunctionType):
+        return value.__name__ in _STAMPS.get(value.__module__, ())
+    classes = (value if isinstance(value, type) else type(value)).__mro__
+    return any(names & _STAMPS.get(f"{each.__module__}.{each.__qualname__}", set()) for each in classes)
+
+
+def _is_of_application(function: FunctionType) -> bool:
+    """Whether a function is in the application's own files, not in those of a package."""
+    path = function.__code__.co_filename
+    return "site-packages" not in path and "dist-packages" not in path
 
 
 def _is_own(function: FunctionType) -> bool:

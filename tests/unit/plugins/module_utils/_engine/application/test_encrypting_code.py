@@ -24,8 +24,11 @@ PACKAGES = {
 MODEL = """
 import humanize, arrow, pendulum, timeago, reporting
 from humanize import naturaltime as ago
+from django.contrib.auth.tokens import PasswordResetTokenGenerator, default_token_generator
 from django.contrib.humanize.templatetags import humanize as filters
 from django.contrib.humanize.templatetags.humanize import naturalday
+from django.core import signing
+from django.core.signing import TimestampSigner, dumps as dump
 from django.utils import timesince as since
 from django.utils.timesince import timeuntil
 
@@ -34,7 +37,18 @@ def told(moment):
     return arrow.get(moment).humanize()
 
 
+class Link(TimestampSigner):
+    pass
+
+
+def sign_link(text):
+    return signing.dumps(text, salt="link")
+
+
 class Customer:
+    signer = TimestampSigner(key="key", fallback_keys=[])
+    plain = signing.Signer(key="key", fallback_keys=[])
+
     @property
     def read(self):
         {code}
@@ -55,6 +69,17 @@ TOLD = [
     "return told(self.created)",
     "from humanize.time import naturaltime; return naturaltime(self.created)",
     "from django.template.defaultfilters import timesince_filter; return timesince_filter(self.created)",
+    "return signing.dumps({'email': self.email}, salt='unsubscribe')",
+    "return dump(self.email)",
+    "return TimestampSigner().sign(self.email)",
+    "return signing.TimestampSigner(salt='a').sign_object(self.email)",
+    "return Link().sign(self.email)",
+    "return self.signer.sign(self.email)",
+    "return sign_link(self.email)",
+    "return default_token_generator.make_token(self)",
+    "return PasswordResetTokenGenerator().make_token(self)",
+    "from django.core.signing import dumps; return dumps(self.email)",
+    "import django.core.signing; return django.core.signing.dumps(self.email)",
 ]
 STEADY = [
     "return f'{self.name} {humanize.intcomma(self.number)}'",
@@ -62,6 +87,12 @@ STEADY = [
     "return pendulum.instance(self.created)",
     "return self.name if self.name != 'diff_for_humans' else reporting.report(self.name)",
     "return self.naturaltime",
+    "return signing.Signer().sign(self.email)",
+    "return self.plain.sign_object(self.email)",
+    "return signing.loads(self.token, max_age=60)",
+    "return self.signer.unsign(self.token)",
+    "return default_token_generator.check_token(self, self.token)",
+    "import json; return json.dumps(self.email)",
 ]
 
 
