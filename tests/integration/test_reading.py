@@ -1069,6 +1069,36 @@ def test_old_copies_and_tables_of_other_servers_are_not_read(app: Any) -> None:
         app.database.execute("DROP SCHEMA a_backup CASCADE; DROP FOREIGN DATA WRAPPER far CASCADE; DROP SCHEMA a_far")
 
 
+def test_a_table_that_a_model_calls_by_its_schema_is_that_models(app: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its bare name finds it as well, and so another model may call it: each reads it once."""
+    from django.apps import apps
+    from django.db import models
+
+    monkeypatch.undo()  # a new model clears the caches of the registry
+    encrypted = type(app.Person._meta.get_field("first"))
+
+    class Placed(models.Model):
+        id = models.IntegerField(primary_key=True)
+        first = encrypted()
+
+        class Meta:
+            app_label, db_table, managed = "reading", 'public"."secrets', False
+
+    for known in ([Placed], [app.Person, Placed], [Placed, app.Person]):
+        monkeypatch.setattr(apps, "get_models", lambda known=known, **about: known)
+        found = target_survey.find(app.database, "auto", (), app.keyring).found
+        (target,) = (each for each in found if each.column == "first")
+        assert (target.name, target.model != target.table.label) == ("secrets.first", True)
+        (reading,) = (each for each in picture(app)["readings"] if each["name"].endswith("Placed.first"))
+        assert (reading["name"], reading["columns"], reading["read"]) == ("reading.Placed.first", [target.name], ROWS)
+        evidence = model_evidence.of_fields(model_tables(app), [(target.table, "first")])
+        assert [each.found for each in evidence.values()] == ["reads another value than the stored one"]
+
+
+def model_tables(app: Any) -> Any:
+    return target_survey.find(app.database, "auto", (), app.keyring).model_tables
+
+
 @pytest.fixture
 def schemas(app: Any) -> Iterator[list[str]]:
     """Two schemas of tenants that have the tables of the models. The path by which tables are found has neither."""

@@ -85,7 +85,7 @@ def of_fields(
         (name, model_fields.column_of(field)): field for name, field in model_fields.of_models(there) if _is_own(field)
     }
     own = {
-        (table, column): (fields[name, column], "" if name == table.modelled else table.schema)
+        (table, column): (fields[name, column], table.schema_for(name))
         for table, column in wanted
         for name in reversed(table.names)
         if (name, column) in fields

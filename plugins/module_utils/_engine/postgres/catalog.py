@@ -66,14 +66,14 @@ class Table:
         return f"{self.label}.{word(column)}"
 
     @property
-    def modelled(self) -> str:
-        """How a model of the application calls it."""
-        return self.name if self.visible else f"{self.schema}.{self.name}"
-
-    @property
     def names(self) -> tuple[str, str]:
-        """How models may call it: as ``modelled``, or without the schema, as one of each tenant's."""
-        return self.modelled, self.name
+        """How models may call it, the likelier one first. Without the schema, one that is not visible is a tenant's."""
+        qualified = f"{self.schema}.{self.name}"
+        return (self.name, qualified) if self.visible else (qualified, self.name)
+
+    def schema_for(self, name: str) -> str:
+        """The schema in which a model that calls it so has to be read: a tenant's. Empty if the name is enough."""
+        return self.schema if name == self.name and not self.visible else ""
 
     @property
     def regclass(self) -> str:

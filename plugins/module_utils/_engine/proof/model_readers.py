@@ -24,7 +24,6 @@ from ..crypto.keyring import Keyring
 from ..discovery.column_types import SHORTEST
 from ..discovery.plain_text_look import is_wordy
 from ..discovery.target_survey import Target
-from ..postgres.catalog import Table
 from . import external_acts
 from .read_only import read_only
 from .reading_digest import FAILED, READ, TOKEN, ReadingDigest
@@ -329,7 +328,7 @@ def by_model(targets: Sequence[Target], keyring: Keyring | None, key: bytes) -> 
         ours: dict[Place, dict[str, list[Target]]] = {}
         for each in model._meta.concrete_fields:
             for target in _targets_of(each, targets):
-                place = target.table.alias, _schema_in(target.table, each.model)
+                place = target.table.alias, target.table.schema_for(table_of(each.model))
                 ours.setdefault(place, {}).setdefault(each.attname, []).append(target)
         kinds = {(alias, schema): kind for alias in aliases for schema, kind in _kinds_of_table(model, alias).items()}
         home, code = _home(model, ours, kinds), _ModelCode(model)
@@ -382,11 +381,6 @@ def _kinds_of_table(model: Any, alias: str) -> dict[str, str]:
 def _targets_of(column: Any, targets: Sequence[Target]) -> list[Target]:
     name = table_of(column.model)
     return [target for target in targets if name in target.table.names and target.column == column_of(column)]
-
-
-def _schema_in(table: Table, model: Any) -> str:
-    """The schema in which a table is a model's; empty if its name is enough."""
-    return "" if table.modelled == table_of(model) else table.schema
 
 
 class _ModelCode:
