@@ -60,6 +60,47 @@ print([(each.pk, each.settings["user"], each.password) for each in Connector.obj
 """
 
 
+HISTORY = """
+
+class History(models.Model):
+    settings = models.JSONField()
+
+    class Meta:
+        managed = False
+        db_table = "shop_history"
+"""
+TRIGGER = """
+CREATE TABLE shop_history (id bigserial PRIMARY KEY, settings jsonb);
+CREATE FUNCTION keep() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN INSERT INTO shop_history (settings) VALUES (to_jsonb(OLD) -> 'settings'); RETURN NEW; END $$;
+CREATE TRIGGER keep AFTER UPDATE ON shop_connector FOR EACH ROW EXECUTE FUNCTION keep();
+"""
+SEALED = """
+
+class Sealed(models.Model):
+    note = models.TextField()
+    checksum = models.TextField()
+
+    class Meta:
+        managed = False
+        db_table = "shop_sealed"
+
+    @property
+    def text(self) -> str:
+        import hashlib
+        if hashlib.sha256(self.note.encode()).hexdigest() != self.checksum:
+            raise ValueError("changed")
+        return EncryptionManager.decrypt(self.note)
+"""
+SEED_SEALED = """
+import hashlib
+from customer.models import EncryptionManager, Sealed
+for number in range(30):
+    token = EncryptionManager.encrypt(f"note {number}")
+    Sealed.objects.create(note=token, checksum=hashlib.sha256(token.encode()).hexdigest())
+"""
+
+
 LOGGING = """
 
     @property
@@ -168,6 +209,48 @@ def test_tokens_in_a_plain_json_field_are_rotated_and_the_rest_of_each_document_
     counted = {one["name"]: (one["read"], one["tokens"]) for one in after["readings"] if "Connector" in one["name"]}
     assert counted == {"customer.Connector.settings": (30, 30), "customer.Connector.password": (30, 0)}
     assert before["readings"] == after["readings"]
+
+
+@pytest.mark.thorough
+def test_rows_that_a_trigger_writes_as_the_engine_updates_are_no_reason_to_roll_back(site: Site) -> None:
+    """A history of documents with tokens, which the application reads as they are."""
+    models = site.project / "customer/models.py"
+    models.write_text(models.read_text() + CONNECTOR + HISTORY)
+    site.sql("CREATE TABLE shop_connector (id bigserial PRIMARY KEY, settings jsonb)")
+    site.sql(TRIGGER)
+    site.manage("shell", "--verbosity=0", "--command", SEED)
+    site.sql('UPDATE shop_connector SET settings = settings || \'{"user": "of all"}\'')
+
+    outcome = site.play("rotate")
+
+    assert outcome.code == 0, outcome.text
+    before, after = (event["picture"] for event in events(site, "application_reading"))
+    name = "customer.History.settings"
+    counts = [one["tokens"] for picture in (before, after) for one in picture["readings"] if one["name"] == name]
+    assert counts == [30, 60]
+
+
+@pytest.mark.thorough
+def test_an_application_that_refuses_all_values_after_a_rotation_that_was_rolled_back_stops_the_next(
+    site: Site,
+) -> None:
+    """It checks a digest of the ciphertext, which has other tokens after the rollback: none before, none after."""
+    models = site.project / "customer/models.py"
+    models.write_text(models.read_text() + SEALED)
+    site.sql("CREATE TABLE shop_sealed (id bigserial PRIMARY KEY, note text, checksum text)")
+    site.manage("shell", "--verbosity=0", "--command", SEED_SEALED)
+
+    first = site.play("rotate")
+    again = site.play("rotate")
+
+    assert (first.code != 0, first.error()) == (True, "E_APPLICATION_READS"), first.text
+    told = " ".join(first.text.split())
+    assert "customer.Sealed.text (0 values, 30 not, and 30 values before)" in told
+    assert "a key that is not in the env file" not in told
+    assert (again.code != 0, again.error()) == (True, "E_VALUES_REFUSED"), again.text
+    assert "E_VALUES_REFUSED: the application reads none of the 30 values of customer.Sealed.text" in " ".join(
+        again.text.split()
+    )
 
 
 @pytest.mark.thorough
