@@ -13,7 +13,7 @@ import json
 import re
 import uuid
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -544,6 +544,54 @@ def test_files_of_a_storage_of_the_application_s_own_are_named(
         settled = settlements.parse({"secrets.file": {"not_ours": "it only signs names"}})
         assert [stored_files.as_fact(found[0], each)["stops"] for each in ({}, settled)] == [True, False]
         assert f"{place}_storages.Sealed, whose code reads SECRET_KEY" in found[0].what
+
+
+def as_numbers(values: Sequence[float]) -> str:
+    return "{" + ",".join(map(str, values)) + "}"
+
+
+def test_ciphertext_in_numbers_stops(database: Database, keyring: Keyring) -> None:
+    """As int.from_bytes() has it, or as an array of bytes. Numbers that are short, or have a fraction, are plain."""
+    types = {
+        "amount": "numeric(200)",
+        "free": "numeric",
+        "cents": "numeric(200, 2)",
+        "small": "smallint[]",
+        "floats": "double precision[]",
+        "several": "integer[]",
+        "key": "numeric(80)",
+        "price": "numeric(12, 2)",
+        "exact": "numeric",
+        "vector": "double precision[]",
+        "ids": "bigint[]",
+        "marks": "integer[]",
+    }
+    listed = ", ".join(f"{name} {sql_type}" for name, sql_type in types.items())
+    database.execute(f"CREATE TABLE secrets (id int PRIMARY KEY, a text, {listed}, UNIQUE (key))")
+    database.execute("CREATE TABLE apart (id numeric(100) PRIMARY KEY, sealed integer[])")
+    for number in range(15):
+        data = random_bytes(37, number)
+        large = int.from_bytes(data, "big")
+        plain = [number, f"{number}.5", f"{large}.25", as_numbers([each / 7 for each in data])]
+        more = [as_numbers([number * 1000 + place for place in range(30)]), as_numbers([1 + number % 5] * 30)]
+        row = (large, -large, f"{large}.00", *[as_numbers(list(data))] * 3, *plain, *more)
+        named = ", ".join(["%s"] * len(row))
+        database.execute(f"INSERT INTO secrets VALUES ({number}, %s, {named})", (token(keyring), *row))
+        database.execute("INSERT INTO apart VALUES (%s, %s)", (large, as_numbers(list(data))))
+    told, settled = found(database, keyring), found(database, keyring, amount="a number of a game")
+    database.execute("DROP TABLE apart")
+    columns = {f"secrets.{name}" for name in ("amount", "free", "cents", "small", "floats", "several")}
+    assert {*told} == {*columns, "apart.sealed"}
+    assert "15 of 15 values look like ciphertext in bytes" in told["secrets.amount"]
+    assert "lists of byte numbers look like ciphertext" in told["secrets.small"]
+    assert {*settled} == {*told} - {"secrets.amount"}
+
+
+def test_a_token_in_an_array_of_bytes_is_one_that_is_not_rewritten(database: Database, keyring: Keyring) -> None:
+    database.execute("CREATE TABLE secrets (id int PRIMARY KEY, a text, data smallint[])")
+    sealed = as_numbers(list(token(keyring).encode()))
+    database.execute("INSERT INTO secrets VALUES (1, %s, %s)", (token(keyring), sealed))
+    assert "hold tokens under the keys" in found(database, keyring)["secrets.data"]
 
 
 # What files hold, by how they are encrypted or not, and the finding about their column.

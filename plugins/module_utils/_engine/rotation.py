@@ -497,7 +497,7 @@ class Application:
         columns = (
             table.label_of(column.name)
             for _, survey in self.parts
-            for table, columns in survey.tables.items()
+            for table, columns in survey.every_column().items()
             for column in columns
         )
         variables = [name for name, one in self.settlements.items() if one.decision == settlements.NOT_A_KEY]

@@ -68,7 +68,7 @@ def _missing(application: Application, values: Iterable[str]) -> list[work.Left]
     columns = {
         table.label_of(column.name)
         for _, survey in application.parts
-        for table, columns in survey.tables.items()
+        for table, columns in survey.every_column().items()
         for column in columns
     }
     return [work.missing(value, targets, columns, application.settlements) for value in sorted(values)]

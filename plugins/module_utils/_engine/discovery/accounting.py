@@ -14,7 +14,7 @@ from ..crypto.key_entry import KeyEntries, KeyEntry
 from ..crypto.keyring import Keyring
 from ..crypto.unusable_key import sample_value
 from ..postgres import catalog, sql
-from ..postgres.catalog import LARGE_OBJECT, UUIDS, Column, Table
+from ..postgres.catalog import LARGE_OBJECT, NUMBER, NUMBER_LISTS, UUIDS, Column, Table
 from ..postgres.connection import Database
 from . import (
     judged_types,
@@ -25,9 +25,7 @@ from . import (
     shared_values,
     signed_values,
     unexplained,
-    value_look,
 )
-from .column_types import KINDS, JsonCodec
 from .findings import Finding, Findings, unsettled
 from .settlements import DECISIONS, Settlements
 from .signatures import identify
@@ -38,7 +36,6 @@ SAMPLE = 25  # values of each column: the first ones that are met, as many of th
 CANDIDATES = 50  # the same of values that have a long word, such as few rows of a column may have
 FEW_DIGESTS = 3  # of fewer values as long as a digest, the notice is enough: an object may be named after its content
 KEEP_OR_FIT = "Take it out of O(keys) to keep its value, or give it a type, and bytes, that make such a value."
-SHORTEST = value_look.SHORTEST  # bytes: shorter values are never judged
 # Regular expressions of PostgreSQL: a long word of an encoding, and a URL or UUID, which does not count.
 LONG_WORD = "[A-Za-z0-9+/_-]{20}"
 # Striking words that are ordinary in paths: a UUID, and a file that is named after its content.
@@ -55,7 +52,7 @@ def columns(database: Database, survey: Survey, settled: Settlements) -> list[Fi
     fields = _fields(database, survey, known.union(targets, decided))
     judge = _Judge(survey, targets, ignored, decided, {*survey.findings.columns("digest")}, fields)
     row_keys = catalog.keys_of_rows(database)
-    for table, members in survey.tables.items():
+    for table, members in survey.every_column().items():
         open_columns = _open_columns(table, members, known, row_keys)
         for column, values in _read_samples(database, table, open_columns) if open_columns else ():
             judge.column(table, column, values)
@@ -96,7 +93,7 @@ class _Judge:
         place = f"{table.name}.{column.name}"
         is_known = place in known_forms.COLUMNS  # by a form with its signature
         values = values if is_known else signed_values.without_kept(self.survey, values)
-        is_document = isinstance(KINDS.get(column.type), JsonCodec)
+        is_document = judged_types.is_document(column)
         bare = values if is_known else signed_values.without_timed(values)
         is_sealed = place in known_forms.GIVEN and sealing_code.is_there(table.names, column.name)
         judged = unexplained.classify(bare, place, documents=is_document, is_sealed=is_sealed)
@@ -130,7 +127,7 @@ def _open_columns(
         for column in members
         if not (table.copy or column.generated or table.label_of(column.name) in known)
         and judged_types.is_judged(column)
-        and not (column.type in UUIDS and (table.schema, table.name, column.name) in row_keys)
+        and not (column.type in (*UUIDS, NUMBER) and (table.schema, table.name, column.name) in row_keys)
     ]
 
 
@@ -186,15 +183,15 @@ def _build_sample_query(table: Table, column: Column, size: row_samples.Size) ->
     """SQL for the values, each row's once."""
     if column.type == LARGE_OBJECT:
         return sql.SQL("ARRAY({})").format(judged_types.large_objects(column, table.rows, SAMPLE))
-    read, length = judged_types.expression(column)
+    read, _ = judged_types.expression(column)
     name = sql.Identifier("t", column.name)
     rows = row_samples.RowSource(
         sql.SQL(f"t.tableoid, t.ctid, {judged_types.whole(column)} AS value").format(column=name),
         table.rows,
-        sql.SQL(f"{length} >= {SHORTEST}").format(column=name),
+        sql.SQL(judged_types.condition(column)).format(column=name),
     )
     parts = row_samples.parts(size, rows, SAMPLE, SAMPLE)
-    if column.type == "bytea":
+    if column.type in ("bytea", NUMBER, *NUMBER_LISTS):  # they have no words
         return sql.SQL("ARRAY(SELECT value FROM ({}) AS of_each_row)").format(sql.SQL(" UNION ").join(parts))
     text = sql.SQL(read).format(column=name)
     candidates = rows._replace(where=_is_candidate(text))

@@ -2,18 +2,20 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """How values of each SQL type are read to be judged: as texts, bytes, or the words in the server's text of them.
 
-Numbers and dates cannot be judged by their look: what the application reads of them is compared (model_readers.py).
+Short numbers and dates cannot be judged by their look: what the application reads of them is compared
+(model_readers.py). A number as long as ciphertext, and a list of numbers, may be bytes.
 """
 
 from __future__ import annotations
 
+import ipaddress
 import re
 import time
 import uuid
 from collections.abc import Sequence
 
 from ..postgres import sql
-from ..postgres.catalog import BITS, LARGE_OBJECT, UUIDS, Column
+from ..postgres.catalog import BITS, LARGE_OBJECT, NUMBER, NUMBER_LISTS, UUIDS, Column
 from .column_types import KINDS, ArrayCodec, JsonCodec, members
 from .value_look import SHORTEST, Value
 
@@ -38,17 +40,35 @@ LARGE_OBJECTS = (
     " AND (a.grantee = 0 OR pg_has_role(a.grantee, 'USAGE')))"
 )
 # Of a time in milliseconds, by which a ULID begins.
+_LARGE = "abs({column}) >= 1e35 AND {column} <> 'NaN' AND {column} = trunc({column})"  # and of no fraction
+_LONG = "cardinality({column}) >= 16"
+_INTEGER = re.compile(r"-?(\d+)(?:\.0*)?", re.ASCII)
+_RUN = re.compile(r"(\d)\1{5}")  # in one of 3,000 random numbers of 36 digits
+_ROUND = re.compile(r"\.0+(?=[,}])")  # of the members of a list of numeric
+_ADDRESSES = range(0x20, 0x40)  # what IPv6 addresses begin with
 _FIRST, _LAST = (int(time.mktime((year, 1, 1, 0, 0, 0, 0, 1, 0)) * 1000) for year in (2000, 2050))
 
 
 def is_judged(column: Column) -> bool:
     """Whether values of a column can be judged by their look."""
     return (
-        column.type in KINDS
+        column.type in (*KINDS, NUMBER, *NUMBER_LISTS)
         or column.category in CATEGORIES
         or column.type == LARGE_OBJECT
         or column.type.rpartition(".")[2] in UNWRITTEN
     )
+
+
+def is_document(column: Column) -> bool:
+    """Whether its values are JSON documents, or are read as such."""
+    return column.type in NUMBER_LISTS or isinstance(KINDS.get(column.type), JsonCodec)
+
+
+def condition(column: Column) -> str:
+    """SQL for whether a value is long enough to be judged."""
+    if column.type in (NUMBER, *NUMBER_LISTS):
+        return _LARGE if column.type == NUMBER else _LONG
+    return f"{expression(column)[1]} >= {SHORTEST}"
 
 
 def expression(column: Column) -> tuple[str, str]:
@@ -56,7 +76,8 @@ def expression(column: Column) -> tuple[str, str]:
     if column.type == "bytea":
         return f"encode(substring({{column}} for {LONGEST}), 'hex')", "octet_length({column})"
     kind = KINDS.get(column.type)
-    longest = LONGEST if kind and not isinstance(kind, (JsonCodec, ArrayCodec)) else LONGEST_DOCUMENT
+    is_short = column.type == NUMBER or (kind and not isinstance(kind, (JsonCodec, ArrayCodec)))
+    longest = LONGEST if is_short else LONGEST_DOCUMENT
     return f"left({{column}}::text, {longest})", "octet_length({column}::text)"
 
 
@@ -83,6 +104,10 @@ def values(column: Column, read: Sequence[str]) -> list[Value]:
     """The values that were read, or their parts."""
     if column.type in ("bytea", LARGE_OBJECT):
         return [bytes.fromhex(value) for value in read]
+    if column.type == NUMBER:
+        return _of_numbers([found[1] for value in read if (found := _INTEGER.fullmatch(value))])
+    if column.type in NUMBER_LISTS:
+        return [_as_json(value) for value in read]
     if column.type in BITS:
         return [int(value, 2).to_bytes(-(-len(value) // 8), "big") for value in read]
     if column.type in UUIDS:
@@ -99,8 +124,33 @@ def _word(data: str, text: str) -> Value:
     return text or bytes.fromhex(data[: len(data) // 2 * 2])
 
 
+def _of_numbers(numbers: Sequence[str]) -> list[Value]:
+    """The bytes of numbers, but of round ones their text. Bytes that begin with a zero are as long as the others."""
+    rounded = [number for number in numbers if _RUN.search(number)]
+    found = [int(number) for number in numbers if not _RUN.search(number)]
+    sizes = [-(-number.bit_length() // 8) for number in found]
+    longest = max(sizes, default=0)
+    padded = (longest if size == longest - 1 else size for size in sizes)
+    return [*rounded, *(_of_number(number.to_bytes(size, "big")) for number, size in zip(found, padded))]
+
+
+def _of_number(data: bytes) -> Value:
+    """The bytes of one number, but of an address on a network, or of a UUID that says so, its text."""
+    if len(data) != 16:
+        return data
+    return str(ipaddress.IPv6Address(data)) if data[0] in _ADDRESSES else _of_uuid(data.hex())
+
+
+def _as_json(array: str) -> str:
+    """A list of numbers as JSON has it."""
+    return _ROUND.sub("", array[array.index("{") :]).replace("{", "[").replace("}", "]").replace("NULL", "null")
+
+
 def _of_uuid(text: str) -> Value:
-    """A UUID as a text, if it says of itself what it is; otherwise its bytes."""
+    """A UUID as a text, if it says of itself what it is; nothing of a ULID, which says so by its time; otherwise its
+    bytes."""
     found = uuid.UUID(text)
+    if _FIRST < found.int >> 80 < _LAST or found.int in (0, (1 << 128) - 1):
+        return ""
     known = found.variant == uuid.RFC_4122 and 1 <= (found.version or 0) <= 8
-    return text if known or found.int in (0, (1 << 128) - 1) or _FIRST < found.int >> 80 < _LAST else found.bytes
+    return str(found) if known else found.bytes

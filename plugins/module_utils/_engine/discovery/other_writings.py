@@ -24,6 +24,8 @@ _FEWEST_SIGNED = 32  # numbers
 _LISTENED = 256  # numbers that tell whether a list has a rhythm
 _LOW, _HIGH = 40, 215  # 29 random bytes have one below and one above in 98 of 100 cases
 _CLIPPED = 0.1  # of numbers that are 0 or 255, as those of colors are: of random bytes 1 in 128
+_FAR = 0.25  # of numbers that are far from the middle: of random bytes half, of the numbers of a vector few
+_REPEATS = 9  # pairs: so many are expected, and there is none, in one of 8,000 cases
 _NOISE = 3  # deviations of what a short list has in common with itself
 _RHYTHM = 0.45  # of what a list has in common with itself, a few places on: 32 random numbers in one of ten cases
 
@@ -69,9 +71,17 @@ def looks_listed_by_chance(data: bytes) -> bool:
     """Whether a list is no ciphertext: its numbers are not spread over all bytes, or have an order or a rhythm."""
     if min(data) > _LOW or max(data) < _HIGH or _is_ordered_or_low(data):
         return True
+    if sum(abs(number - 128) >= 64 for number in data) < _FAR * len(data):
+        return True
     clipped = sum(number in (0, 255) for number in data)
     centered = [2 * number - 255 for number in data[:_LISTENED]]
     return clipped > max(_CLIPPED * len(data), 2) or _has_rhythm(centered, _NOISE / len(centered) ** 0.5)
+
+
+def are_all_distinct(lists: Sequence[bytes]) -> bool:
+    """Whether no list has a number twice, as lists of IDs and of ranks have none: random ones would, all together."""
+    expected = sum(len(data) * (len(data) - 1) / 512 for data in lists)
+    return expected > _REPEATS and all(len({*data}) == len(data) for data in lists)
 
 
 def _is_ordered_or_low(listed: Sequence[int]) -> bool:

@@ -264,6 +264,7 @@ class Survey:
         self._database = database
         self._keyring = keyring
         self.tables = catalog.columns(database)
+        self.numbers = catalog.numbers(database)  # which hold no token, and may be ciphertext
         self.found: list[Target] = []
         self.fixed: list[Target] = []  # columns under keys that are not rotated
         self.findings = Findings()
@@ -363,7 +364,15 @@ class Survey:
 
     def is_sessions(self, table: Table) -> bool:
         """Whether it is a table of Django's sessions."""
-        return {column.name for column in self.tables[table]}.issuperset(lasting_caches.SESSION_COLUMNS)
+        return {column.name for column in self.tables.get(table, ())}.issuperset(lasting_caches.SESSION_COLUMNS)
+
+    def every_column(self) -> dict[Table, list[Column]]:
+        """The columns of each table, those of numbers among them, each once."""
+        found = {}
+        for table in {**self.tables, **self.numbers}:
+            columns = [*self.tables.get(table, ()), *self.numbers.get(table, ())]
+            found[table] = list({column.name: column for column in columns}.values())
+        return found
 
     def holding(self, values: Sequence[Any]) -> int:
         """How many values hold a token under a rotated key inside other data, which may be compressed and encoded."""

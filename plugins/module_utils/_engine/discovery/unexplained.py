@@ -16,7 +16,7 @@ from typing import Any
 from . import python_literals, xml_text
 from .column_types import is_document
 from .known_forms import COLUMNS, GIVEN, MEMBERS
-from .other_writings import looks_listed_by_chance, number_lists
+from .other_writings import are_all_distinct, looks_listed_by_chance, number_lists
 from .packed_values import document_in
 from .value_look import ENCODED, KNOWN_FORMAT, NOTHING, Look, Value, has_random_word, is_mostly_random_words, look_at
 
@@ -206,7 +206,7 @@ def _judge_lists(documents: Iterable[str], place: str) -> Explanation:
     """The verdict on lists of numbers in documents that may be bytes."""
     lists = [data for document in documents for data in number_lists(document)]
     random = [data for data in lists if data and look_at(data).is_unknown and not looks_listed_by_chance(data)]
-    if not random:
+    if not random or are_all_distinct(random):
         return Explanation(PLAIN)
     is_enough = len(random) >= min(ENOUGH, SHARE * len(lists)) and not _says(_SAYS_NUMBERS, place.rpartition(".")[2])
     verdict = UNEXPLAINED if is_enough else SPARSE

@@ -24,6 +24,8 @@ OPAQUE = (
     "date[]",
 )
 BITS = ("bit", "bit varying")
+NUMBER = "numeric"  # of enough digits it may be the bytes of a value
+NUMBER_LISTS = ("smallint[]", "integer[]", "bigint[]", "numeric[]", "real[]", "double precision[]")  # of bytes, maybe
 LARGE_OBJECT = "oid"  # a column of this type may refer to large objects
 UUIDS = ("uuid", "uuid[]")  # they hold no token; a digest they may hold
 JOURNAL = "tetech_key_rotation_journal"  # our own table, see journal.py
@@ -180,16 +182,25 @@ _BASE = (
     " SELECT oid, typmod FROM based WHERE base = 0"
 )
 
-# Columns that may hold text, bytes or a document; parameters are names of tables and of types that are left out.
-_HELD = (
+# Columns that may hold what a condition says; the parameter is names of tables.
+_COLUMNS = (
     "FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_attribute a ON a.attrelid = c.oid"
     " JOIN pg_type t ON t.oid = a.atttypid"
     f" CROSS JOIN LATERAL ({_BASE}) AS b"
     ' WHERE c.relkind = ANY(%s::"char"[]) AND c.relispopulated AND NOT c.relispartition'
     " AND a.attnum > 0 AND NOT a.attisdropped"
     " AND n.nspname <> 'information_schema' AND n.nspname !~ '^pg_' AND c.relname <> ALL(%s)"
-    " AND (t.typcategory IN ('S', 'U', 'A', 'C', 'V') OR b.oid IN ('jsonb'::regtype, 'oid'::regtype))"
+)
+# Text, bytes or a document; the parameter is types that are left out.
+_HELD = (
+    f"{_COLUMNS} AND (t.typcategory IN ('S', 'U', 'A', 'C', 'V') OR b.oid IN ('jsonb'::regtype, 'oid'::regtype))"
     " AND format_type(t.oid, NULL) <> ALL(%s)"
+)
+# Lists of numbers of these types, and numbers of as many digits before the point as 16 bytes have.
+_NUMBERS = (
+    f"{_COLUMNS} AND (format_type(b.oid, NULL) = ANY(%s) OR (b.oid = 'numeric'::regtype AND"
+    " (greatest(a.atttypmod, b.typmod) < 4 OR (((greatest(a.atttypmod, b.typmod) - 4) >> 16) & 65535)"
+    " - ((greatest(a.atttypmod, b.typmod) - 4) & 2047) >= 36)))"
 )
 
 
@@ -204,6 +215,15 @@ def columns(database: Database, kinds: Sequence[str] = tuple(OWN_ROWS)) -> dict[
     System schemas aside. A domain has the type it is based on. A partition is left out: its rows are those of
     the partitioned table. So is a foreign table, if its kind is not asked for: its rows are another server's.
     """
+    return _columns(database, _HELD, (list(kinds), OUR_TABLES, list(OPAQUE)))
+
+
+def numbers(database: Database) -> dict[Table, list[Column]]:
+    """Every column of numbers that may be bytes: large ones, and lists of small ones."""
+    return _columns(database, _NUMBERS, (OWN_ROWS, OUR_TABLES, list(NUMBER_LISTS)))
+
+
+def _columns(database: Database, held: str, params: Sequence[Sequence[str]]) -> dict[Table, list[Column]]:
     found: dict[Table, list[Column]] = {}
     rows = database.rows(
         "SELECT n.nspname::text, c.relname::text, pg_table_is_visible(c.oid), c.relkind = 'p',"
@@ -212,9 +232,9 @@ def columns(database: Database, kinds: Sequence[str] = tuple(OWN_ROWS)) -> dict[
         " CASE WHEN b.oid IN ('varchar'::regtype, 'bpchar'::regtype)"
         " THEN nullif(greatest(a.atttypmod, b.typmod, 4) - 4, 0) END,"
         " a.attgenerated <> '', t.typcategory::text"
-        f" {_HELD} AND has_schema_privilege(n.oid, 'USAGE') AND has_column_privilege(c.oid, a.attnum, 'SELECT')"
+        f" {held} AND has_schema_privilege(n.oid, 'USAGE') AND has_column_privilege(c.oid, a.attnum, 'SELECT')"
         " ORDER BY 1, 2, a.attnum",
-        (list(kinds), OUR_TABLES, list(OPAQUE)),
+        params,
     )
     for schema, name, visible, partitioned, guarded, copy, *column in rows:
         table = Table(schema, name, visible, database.alias, partitioned, guarded, copy)

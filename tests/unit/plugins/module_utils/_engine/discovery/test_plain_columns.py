@@ -10,13 +10,18 @@ import json
 import math
 import random
 import struct
+import uuid
 import zlib
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery import unexplained
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery import (
+    judged_types,
+    unexplained,
+)
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.unexplained import Explanation
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres.catalog import NUMBER, Column
 
 SEEDS = range(8)
 SIZE = 50
@@ -84,6 +89,12 @@ NUMBERS: dict[str, Callable[[random.Random], str]] = {
         [each for _ in range(20) for each in (chance.randrange(-90, 91), chance.randrange(-180, 181))]
     ),
     "an embedding": lambda chance: listed([chance.gauss(0, 42) for _ in range(384)]),
+    "a vector of bytes": lambda chance: json.dumps(
+        [max(0, min(255, round(chance.gauss(128, 42)))) for _ in range(128)]
+    ),
+    "ranks": lambda chance: json.dumps(chance.sample(range(256), 256)),
+    "IDs of favorites": lambda chance: json.dumps(chance.sample(range(1, 256), 24)),
+    "a histogram": lambda chance: json.dumps([min(255, int(chance.expovariate(1 / 40))) for _ in range(64)]),
     "a line of CSV": lambda chance: ",".join(str(chance.randrange(-120, 121)) for _ in range(20)),
     "points of SVG": lambda chance: " ".join(
         f"{chance.randrange(-100, 101)},{chance.randrange(-100, 101)}" for _ in range(20)
@@ -131,6 +142,57 @@ def test_no_list_of_samples_counts_as_bytes(kind: str) -> None:
 @pytest.mark.parametrize("kind", TOKENS)
 def test_a_column_of_keys_of_a_service_is_explained(kind: str) -> None:
     assert judged(kind, 1) == Explanation(unexplained.EXPLAINED, "a token of another service")
+
+
+# Numbers of 36 digits and more that are plain.
+LARGE: dict[str, Callable[[random.Random], int]] = {
+    "a sum in the smallest unit": lambda chance: chance.randrange(1, 10**9) * 10**30,
+    "a fraction with many zeros": lambda chance: chance.randrange(10**16, 10**17) << 90,
+    "an address of IPv6": lambda chance: (0x2A02_8109 << 96) + chance.getrandbits(96),
+    "a UUID": lambda chance: uuid.UUID(bytes=chance.randbytes(16), version=4).int,
+    "a ULID": lambda chance: (chance.randrange(1_600_000_000_000, 1_800_000_000_000) << 80) + chance.getrandbits(80),
+    "a power": lambda chance: chance.choice((2, 10)) ** chance.randrange(120, 130),
+}
+
+
+def of_numbers(kind: Callable[[random.Random], int], name: str, seed: int = 1) -> Explanation:
+    chance = random.Random(seed)
+    column = Column(name, NUMBER, None, generated=False, category="N")
+    return unexplained.classify(judged_types.values(column, [str(kind(chance)) for _ in range(SIZE)]), f"shop.{name}")
+
+
+@pytest.mark.parametrize("kind", LARGE)
+def test_large_numbers_that_are_plain_do_not_stop_a_rotation(kind: str) -> None:
+    found = [of_numbers(LARGE[kind], "amount", seed) for seed in SEEDS]
+    assert [each for each in found if each.verdict not in (unexplained.PLAIN, unexplained.EXPLAINED)] == []
+
+
+def test_ulids_that_are_stored_as_uuids_are_plain() -> None:
+    chance = random.Random(1)
+    ulids = [str(uuid.UUID(int=LARGE["a ULID"](chance))) for _ in range(SIZE)]
+    values = judged_types.values(Column("reference", "uuid", None, generated=False), ulids)
+    assert unexplained.classify(values, "shop.reference") == Explanation(unexplained.PLAIN)
+
+
+@pytest.mark.parametrize(("size", "sign"), [(16, 1), (29, 1), (44, -1), (160, 1)])
+def test_numbers_that_are_random_bytes_stop_a_rotation(size: int, sign: int) -> None:
+    found = of_numbers(lambda chance: sign * int.from_bytes(chance.randbytes(size), "big"), "amount")
+    assert found.verdict == unexplained.UNEXPLAINED
+
+
+def test_a_serial_number_may_be_random() -> None:
+    """As of a certificate: 20 bytes, of which some begin with a zero."""
+    sparse = {of_numbers(lambda chance: chance.getrandbits(160), "serial_number", seed).verdict for seed in SEEDS}
+    assert sparse == {unexplained.SPARSE}
+
+
+@pytest.mark.parametrize("size", [29, 37, 64, 300])
+def test_lists_of_random_bytes_stop_a_rotation(size: int) -> None:
+    chance = random.Random(size)
+    column = Column("data", "smallint[]", None, generated=False, category="A")
+    read = ["{" + ",".join(map(str, chance.randbytes(size))) + "}" for _ in range(15)]
+    found = unexplained.classify(judged_types.values(column, read), "shop.data", documents=True)
+    assert found.verdict == unexplained.UNEXPLAINED
 
 
 # What a service gives, or a generator that the settings name, by where a package stores it.
