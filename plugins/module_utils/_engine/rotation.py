@@ -18,6 +18,7 @@ from .._errors.env_file import listed_by
 from .._errors.options import InvalidLeaveAlone, InvalidOption
 from .._system.progress_file import SILENT, ProgressFile
 from .application import custom_functions, django_project, key_uses, key_worker, own_command
+from .application.guarded_start import StartReport
 from .application.process_environment import ProcessEnvironment
 from .crypto import schemes
 from .crypto.key_entry import KeyEntries, KeyEntry
@@ -248,7 +249,9 @@ class Application:
             try:
                 Rewriting(targets, keyring, destination, self.accepted, policy).rehearse(database)
             except RotationError as exc:
-                refuse(self._new_keys_refused(exc, destination))
+                if destination != TRIAL or exc.code != DjangoSetup.code:
+                    raise
+                refuse([self._new_keys_refused(exc.where)])
 
     def _keyring_of(self, destination: str) -> Keyring | None:
         """The keyring with this destination. For ``TRIAL`` it has the application's functions alone, which need no key
@@ -267,22 +270,38 @@ class Application:
         is encrypted. Without new values nothing is known."""
         from .proof import trial_reading
 
-        if self.trial is None or TRIAL not in self.processes:
+        if self.trial is None or not self._starts_under_new_keys:
             return []
         proving = {name: scheme for name, scheme in self.keyring.schemes.items() if not scheme.functions}
         keyring = Keyring(proving, {TRIAL: self.trial}, self.keyring.application, TRIAL)
-        ask = self.processes[TRIAL].opener.read
-        try:
-            return trial_reading.findings(self.read, self.keyring, keyring, ask, ignore)
-        except RotationError as exc:
-            return self._new_keys_refused(exc, TRIAL)
+        return trial_reading.findings(self.read, self.keyring, keyring, self.processes[TRIAL].opener.read, ignore)
 
-    def _new_keys_refused(self, exc: RotationError, destination: str) -> list[Finding]:
-        """The finding that the application does not start with new values of its keys. Raises any other error."""
-        if destination != TRIAL or exc.code != DjangoSetup.code:
-            raise exc
-        place = exc.where.get("place", "an unknown place")
-        return [Finding(KINDS["new_keys_refused"], ", ".join(sorted(self.keyring.names)), {"place": place})]
+    def start_under_new_keys(self) -> list[Finding]:
+        """What the application does at its start under keys that are not those of its data: it writes, it checks what
+        is stored, or it does not start. Without new values nothing is known."""
+        report, keys = self._trial_start, ", ".join(sorted(self.keyring.names))
+        written = report.refused_but(self.started.statements.templates)
+        if written:
+            return [Finding(KINDS["start_writes"], keys, {"statements": ", ".join(written)})]
+        if report.check:
+            return [Finding(KINDS["start_checks"], keys, _place_of(report.check.where))]
+        if report.failure and report.refused:  # by what it writes under its own keys too
+            return [Finding(KINDS["start_untried"], keys, _place_of(report.failure.where))]
+        if report.failure and report.failure.code == DjangoSetup.code:
+            return [self._new_keys_refused(report.failure.where)]
+        return []
+
+    @functools.cached_property
+    def _trial_start(self) -> StartReport:
+        return self.processes[TRIAL].opener.started() if TRIAL in self.processes else StartReport()
+
+    @property
+    def _starts_under_new_keys(self) -> bool:
+        return TRIAL in self.processes and self._trial_start.failure is None
+
+    def _new_keys_refused(self, where: Mapping[str, Any]) -> Finding:
+        """That the application does not start with new values of its keys."""
+        return Finding(KINDS["new_keys_refused"], ", ".join(sorted(self.keyring.names)), _place_of(where))
 
     def close(self, rotation_id: str) -> list[str]:
         """Keep all other sessions from writing to the targets; why not, if that cannot be had. Raises E_FENCE_LOCKED
@@ -375,12 +394,9 @@ class Application:
         """What the application itself makes of the keys, and what is therefore another one under a destination: the
         settings that columns are thought to be under, and hashes of passwords. Settings that have the value of a key,
         and are the same there. Without processes under these, nothing is known."""
-        if destination not in self.processes:
+        if destination not in self.processes or (destination == TRIAL and not self._starts_under_new_keys):
             return []
-        try:
-            return [*self._settings_made_of_keys(destination), *self._peppered_passwords(destination)]
-        except RotationError as exc:
-            return self._new_keys_refused(exc, destination)
+        return [*self._settings_made_of_keys(destination), *self._peppered_passwords(destination)]
 
     def _settings_made_of_keys(self, destination: str) -> list[Finding]:
         from .discovery import shared_values
@@ -662,7 +678,8 @@ class Application:
         found += self.unaccounted()
         found += self.refused_updates()
         unfit = any(each.kind.name == "key_type_unfit" for each in found)  # the application need not start with those
-        found += [] if unset or unfit else [*self.made_of_keys(), *self.keyless_digests()]
+        if not (unset or unfit):
+            found += [*self.start_under_new_keys(), *self.made_of_keys(), *self.keyless_digests()]
         found += census.findings(tallies, (*census.UNOPENED, NESTED))
         found += [*self.among_kept(), *self.among_set_aside()] if counted else []
         found += census.left_alone(tallies, self.settlements)
@@ -735,6 +752,11 @@ def _twins(keyring: Keyring, name: str, destination: str) -> list[str]:
     return sorted([name, *parted]) if parted else []
 
 
+def _place_of(where: Mapping[str, Any]) -> dict[str, Any]:
+    """Where the application fails, by the places of an error."""
+    return {"place": where.get("place", "an unknown place")}
+
+
 def _sentence(text: str) -> str:
     return text[:1].upper() + text[1:]
 
@@ -751,7 +773,8 @@ def open_application(request: Request, known: KnownSurveys | None = None) -> Ite
     with contextlib.ExitStack() as stack:
         trial = {TRIAL: KeySet(request.trial)} if request.trial else {}
         singles = _single_changes(request, described)
-        processes = stack.enter_context(custom_functions.processes(request.place, {**stages, **trial, **singles}))
+        key_sets = {**stages, **trial, **singles}
+        processes = stack.enter_context(custom_functions.processes(request.place, key_sets, request.file_keys))
         waiting = _waiting_command(request, stack)
         trace = key_uses.Trace(request.names, request.project_dir) if request.traced else None
         place = request.project_dir, request.settings_module

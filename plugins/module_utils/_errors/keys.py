@@ -90,6 +90,21 @@ class KeyTypeUnfit(RotationError):
     remedy = "{advice}"
 
 
+class StartWrites(RotationError):
+    code = "E_START_WRITES"
+    column: str
+    statements: str
+    problem = (
+        "{column}: with other values of these keys the application writes to its database as it starts: {statements}. "
+        "These writes were refused"
+    )
+    remedy = (
+        "Find what writes there if a value cannot be read, often AppConfig.ready(), and switch it off, or have it "
+        "raise: every process that starts with other keys than those of the data would replace stored values. If it "
+        "writes the same whatever the keys are, have it use the same statement each time."
+    )
+
+
 class NewKeysRefused(RotationError):
     code = "E_NEW_KEYS_REFUSED"
     column: str

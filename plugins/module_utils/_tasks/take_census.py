@@ -167,7 +167,7 @@ def _rehearse(asked: CensusTask) -> None:
     params, application = asked.params, asked.application
     # After the switch this process has the new keys: it does not read what is under the previous keys.
     has_base = asked.keys.key_id == application.keyring.key_id("current")
-    found = application.refused_updates()
+    found = [*application.start_under_new_keys(), *application.refused_updates()]
     found += application.depending_on_keys(params["left_out"]) if has_base else []
     if params["supplied"]:
         found += application.made_of_keys()

@@ -22,7 +22,7 @@ from ..._errors.by_code import build_error
 from ..crypto.function_names import Functions
 from ..crypto.key_set import KeySet
 from ..crypto.tokens import Opened, SingleTokenCipher
-from . import django_project, function_verdicts, key_worker, process_environment
+from . import django_project, function_verdicts, guarded_start, key_worker, process_environment
 
 ANSWER_SECONDS = 120  # for one call; the first one waits for the application to start
 _HASHERS = "what hashes its passwords"
@@ -35,9 +35,15 @@ class ApplicationProcess:
     """
 
     def __init__(
-        self, place: key_worker.ApplicationLocation, keys: KeySet, others: Sequence[ApplicationProcess]
+        self,
+        place: key_worker.ApplicationLocation,
+        keys: KeySet,
+        others: Sequence[ApplicationProcess],
+        *,
+        are_of_now: bool,
     ) -> None:
         self._keys = keys
+        self._are_of_now = are_of_now
         self._has_other_keys = django_project.is_started()  # those that this process has started with
         if not self._has_other_keys:  # a fork of it would be of no use
             self._fork(place, [other._connection for other in others])
@@ -47,7 +53,9 @@ class ApplicationProcess:
         self._connection, theirs = context.Pipe()
         closed = [self._connection, *inherited]
         self._process = context.Process(
-            target=key_worker.serve, args=(place, self._keys.values, theirs, closed), daemon=True
+            target=key_worker.serve,
+            args=(place, key_worker.WorkerKeys(self._keys.values, self._are_of_now), theirs, closed),
+            daemon=True,
         )
         self._process.start()
         theirs.close()
@@ -68,6 +76,11 @@ class ApplicationProcess:
         if outcome == "failed":
             raise build_error(answer[0], **answer[1])
         return answer[0]
+
+    def started(self) -> guarded_start.StartReport:
+        """How the application starts in it. Raises E_FUNCTION if it gives no answer."""
+        report: guarded_start.StartReport = self.call("started", "what the application does at its start", None)
+        return report
 
     def setting(self, name: str) -> bytes:
         """A digest of a setting, or a field's salt, under this key set. Raises what starting the application raises."""
@@ -112,13 +125,16 @@ class ProcessPair(NamedTuple):
 
 
 @contextlib.contextmanager
-def processes(place: key_worker.ApplicationLocation, stages: Mapping[str, KeySet]) -> Iterator[dict[str, ProcessPair]]:
-    """The processes of each stage; ended at the end."""
+def processes(
+    place: key_worker.ApplicationLocation, stages: Mapping[str, KeySet], now: Mapping[str, str]
+) -> Iterator[dict[str, ProcessPair]]:
+    """The processes of each stage; ended at the end. ``now`` are the keys that the application has."""
     with contextlib.ExitStack() as stack:
         made: list[ApplicationProcess] = []
         for keys in stages.values():
             for _each in ProcessPair._fields:
-                process = ApplicationProcess(place, keys, made)
+                are_of_now = all(now.get(name) == value for name, value in keys.values.items())
+                process = ApplicationProcess(place, keys, made, are_of_now=are_of_now)
                 made.append(stack.enter_context(contextlib.closing(process)))
         yield {stage: ProcessPair(*made[2 * place : 2 * place + 2]) for place, stage in enumerate(stages)}
 

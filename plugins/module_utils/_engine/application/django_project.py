@@ -26,6 +26,7 @@ from ..crypto.derivation import members
 from ..crypto.key_set import split_list
 from ..postgres.connection import APPLICATION_NAME
 from .process_environment import ProcessEnvironment, credential_path
+from .statements_at_start import StatementsAtStart
 
 _SETTINGS = re.compile(r"""DJANGO_SETTINGS_MODULE['"]\s*(?:,|\]\s*=)\s*['"](?P<module>[\w.]+)['"]""")
 
@@ -46,12 +47,14 @@ def start(
     settings_module: str | None,
     watching: contextlib.AbstractContextManager[Any] | None = None,
     environment: Callable[[], ProcessEnvironment] = ProcessEnvironment,
+    statements: StatementsAtStart | None = None,
 ) -> ApplicationStart:
     """``django.setup()`` for the project in ``project_dir``; its output is swallowed, its working directory taken.
 
     ``watching`` is entered for as long as the application starts. ``environment`` reads what the service gives to it,
-    which is in the memory of this process: /proc shows the environment that a process was born with. A process starts
-    the application once, for all that it does.
+    which is in the memory of this process: /proc shows the environment that a process was born with. ``statements``
+    says what the application may do in its databases meanwhile. A process starts the application once, for all that it
+    does.
 
     Raises E_PROJECT, E_PROJECT_OWNER, E_SETTINGS_MODULE, E_PYTHON_PACKAGE or E_DJANGO_SETUP, and what ``environment``
     raises.
@@ -64,8 +67,9 @@ def start(
         return known
     started = _prepare(project_dir, settings_module, environment)
     started.watching = True
+    started.statements = statements or started.statements
     try:
-        with watching or contextlib.nullcontext(), _swallowed(project_dir):
+        with watching or contextlib.nullcontext(), started.statements, _swallowed(project_dir):
             import django
 
             django.setup()
@@ -157,11 +161,12 @@ def _keep_out_of_logs() -> None:
 
 
 class ApplicationStart:
-    """What was seen while the application started: the environment it found, and the files it opened."""
+    """What was seen while the application started: the environment it found, its files, and its statements."""
 
     def __init__(self, environment: frozenset[str]) -> None:
         self.environment = environment
         self.files: set[str] = set()
+        self.statements = StatementsAtStart()
         self.watching = True
 
     def see(self, event: str, args: tuple[Any, ...]) -> None:

@@ -20,7 +20,7 @@ import json
 import os
 import signal
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import CodeType, MappingProxyType
 from typing import Any
 
@@ -28,8 +28,10 @@ from ..._destinations import destinations, editor
 from ..._destinations.dialects import DIALECTS
 from ..._errors.base import RotationError
 from ..crypto.key_entry import KeyEntries, KeyEntry
-from . import django_project, function_verdicts, model_fields
+from . import django_project, function_verdicts, guarded_start, model_fields
+from .guarded_start import StartReport
 from .process_environment import ProcessEnvironment
+from .statements_at_start import Access, StatementsAtStart
 
 KDFS = (("pbkdf2", "PBKDF2HMAC"), ("scrypt", "Scrypt"))  # slow ones, in cryptography.hazmat.primitives.kdf
 
@@ -56,7 +58,15 @@ class ApplicationLocation:
         return self.service_environment().with_more({**self.exported(keys), **variables}, credentials)
 
 
-def serve(place: ApplicationLocation, keys: Mapping[str, str], connection: Any, others: Sequence[Any]) -> None:
+@dataclass(frozen=True)
+class WorkerKeys:
+    """The keys of a process, and whether they are those that the application has now."""
+
+    values: Mapping[str, str] = field(repr=False)
+    are_of_now: bool
+
+
+def serve(place: ApplicationLocation, keys: WorkerKeys, connection: Any, others: Sequence[Any]) -> None:
     """Start the application at the first call, and answer calls until the other side is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the one who calls
     for other in others:
@@ -64,12 +74,17 @@ def serve(place: ApplicationLocation, keys: Mapping[str, str], connection: Any, 
     silence()
     with contextlib.suppress(EOFError, OSError):
         call = connection.recv()
-        opener = Opener()
-        try:
-            remember_derivations()
-            start(place, keys)
-        except RotationError as exc:
-            opener.failure = exc
+        remember_derivations()
+
+        def begin(access: Access) -> guarded_start.Attempt:
+            statements = StatementsAtStart(access)
+            try:
+                start(place, keys.values, statements=statements)
+            except RotationError as exc:
+                return guarded_start.Attempt(statements, exc)
+            return guarded_start.Attempt(statements)
+
+        opener = Opener(guarded_start.begin(begin, guarded=not keys.are_of_now))
         while True:
             connection.send(opener.answer(*call))
             call = connection.recv()
@@ -78,15 +93,17 @@ def serve(place: ApplicationLocation, keys: Mapping[str, str], connection: Any, 
 class Opener:
     """Calls functions of the application, and decides by what a reader has learned whether they read a token."""
 
-    def __init__(self) -> None:
-        self.failure: RotationError | None = None
+    def __init__(self, started: StartReport | None = None) -> None:
+        self._started = started or StartReport()
         self._readers: dict[str, function_verdicts.FunctionReader] = {}
         self._reads = False  # whether it has read attributes
 
     def answer(self, verb: str, path: str, argument: Any, context: function_verdicts.Context = ()) -> tuple[Any, ...]:
         """("done", result), ("refused", why), or ("failed", code, where) of an error of the catalogue."""
-        if self.failure is not None:
-            return "failed", self.failure.code, self.failure.where
+        if verb == "started":
+            return "done", self._started
+        if self._started.failure is not None:
+            return "failed", *self._started.failure
         if verb in ("read", "hash", "accept"):
             try:
                 return "done", getattr(self, f"_{verb}")(argument)
@@ -245,13 +262,19 @@ def silence() -> None:
 
 
 def start(
-    place: ApplicationLocation, keys: Mapping[str, str], variables: Mapping[str, str] = MappingProxyType({})
+    place: ApplicationLocation,
+    keys: Mapping[str, str],
+    variables: Mapping[str, str] = MappingProxyType({}),
+    statements: StatementsAtStart | None = None,
 ) -> None:
-    """Start the application in this process under these keys, and with ``variables`` in its environment. Raises what
-    ``django_project.start`` raises."""
+    """Start the application in this process under these keys, and with ``variables`` in its environment. The rest, and
+    what it raises, as ``django_project.start``."""
     use_keys(place, keys)
     django_project.start(
-        place.project_dir, place.settings_module, environment=lambda: place.environment(keys, variables)
+        place.project_dir,
+        place.settings_module,
+        environment=lambda: place.environment(keys, variables),
+        statements=statements,
     )
 
 

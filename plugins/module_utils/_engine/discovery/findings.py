@@ -80,6 +80,7 @@ _ROWS = (
     stop("made_of_keys", "E_MADE_OF_KEYS"),
     stop("peppered", "E_PASSWORD_PEPPER", (UNREADABLE,)),
     stop("shared_value", "E_SHARED_VALUE", (NOT_A_KEY,)),
+    stop("start_writes", "E_START_WRITES"),
     stop("new_keys_refused", "E_NEW_KEYS_REFUSED"),
     stop("other_keys", "E_OTHER_KEYS"),
     stop("key_missing", "E_ENV_KEY_MISSING"),
@@ -132,6 +133,20 @@ _ROWS = (
         "shared_word",
         "{found}, has the value of {key}, a plain word. {key} gets a new value, and {column} keeps it",
         "Nothing was found that encrypts with {column}. If something does, what is under it would be lost.",
+    ),
+    warn(
+        "start_checks",
+        "the application does not start if it cannot read what is stored: with new values of these keys, and all that "
+        "is stored, it fails at {place}",
+        "Nothing, if it is a check: the engine starts it with tables that look empty until it runs. Start none of its "
+        "processes while the values are being re-encrypted.",
+    ),
+    warn(
+        "start_untried",
+        "the application writes to its database as it starts, and does not start without: it fails at {place}. With "
+        "new values of these keys it may not write, so what it reads with them was not tried",
+        "Have the application go on if that write fails, and create the plan again. Or check in its code that nothing "
+        "but the targets depends on these keys.",
     ),
     warn(
         "scan_cut_off",

@@ -60,6 +60,10 @@ def start(folder: Path, checkout: Path, tmp_path: Path, python: str):
     (folder / "django/utils").mkdir(parents=True)
     (folder / "django/__init__.py").write_text(DJANGO)
     (folder / "django/utils/__init__.py").touch()
+    (folder / "django/db/backends").mkdir(parents=True)
+    (folder / "django/db/backends/signals.py").write_text(
+        "class connection_created:\n    def connect(*_, **__): pass\n"
+    )
     (folder / "django/utils/log.py").write_text("def configure_logging(*found):\n    raise ValueError(found)\n")
 
     def run(settings: str = "", service: dict[str, str] | None = None) -> dict:

@@ -17,7 +17,7 @@ STAGES = {"current": KeySet({"SECRET_KEY": "one"}), "pending": KeySet({"SECRET_K
 
 
 def test_each_key_set_has_two_processes_that_end_with_the_block():
-    with processes(PLACE, STAGES) as pairs:
+    with processes(PLACE, STAGES, {}) as pairs:
         assert list(pairs) == ["current", "pending"]
         assert len(multiprocessing.active_children()) == 4
     assert not multiprocessing.active_children()
@@ -25,7 +25,7 @@ def test_each_key_set_has_two_processes_that_end_with_the_block():
 
 def test_after_the_start_of_django_none_is_forked_and_a_call_is_refused(monkeypatch):
     monkeypatch.setattr(django_project, "is_started", lambda: True)
-    with processes(PLACE, STAGES) as pairs:
+    with processes(PLACE, STAGES, {}) as pairs:
         assert not multiprocessing.active_children()
         with pytest.raises(RuntimeError, match="after Django had started"):
             pairs["current"].opener.call("setting", "SECRET_KEY", None)

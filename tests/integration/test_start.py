@@ -1,0 +1,122 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What an application does as it starts under keys that are not those of its data: it destroys nothing."""
+
+from __future__ import annotations
+
+import textwrap
+
+import pytest
+
+from .conftest import Site
+
+READY = """
+
+    def ready(self) -> None:
+        from cryptography.fernet import InvalidToken
+        from django.contrib.auth.models import Group
+        from django.core.exceptions import ImproperlyConfigured
+        from django.db import transaction
+        from core.encryption import EncryptionManager
+        from customer.models import UserProfile
+
+        def read(profile):
+            if profile._address_encrypted:
+                EncryptionManager._get_fernet().decrypt(profile._address_encrypted.encode())
+
+"""
+HEALING = {
+    "its error ends the start": """
+        try:
+            for profile in UserProfile.objects.all():
+                read(profile)
+        except InvalidToken:
+            UserProfile.objects.update(_address_encrypted="a new one")
+    """,
+    "its error is swallowed": """
+        try:
+            for profile in UserProfile.objects.all():
+                read(profile)
+        except InvalidToken:
+            try:
+                UserProfile.objects.update(_address_encrypted="a new one")
+            except Exception:
+                pass
+    """,
+    "it locks the row first": """
+        with transaction.atomic():
+            profile = UserProfile.objects.select_for_update().filter(_address_encrypted__gt="").first()
+            try:
+                read(profile)
+            except InvalidToken:
+                profile.address = "a new one"
+                profile.save()
+    """,
+}
+CHECKING = """
+    for profile in UserProfile.objects.all():
+        try:
+            read(profile)
+        except InvalidToken:
+            raise ImproperlyConfigured("the keys do not fit")
+"""
+REGISTERING = {
+    "in an encrypted column, or not": """
+        try:
+            UserProfile.objects.filter(pk=1).update(_address_encrypted=EncryptionManager.encrypt("a node"))
+        except Exception:
+            pass
+    """,
+    "or it does not start": """
+        Group.objects.get_or_create(name="a node")
+        Group.objects.filter(name="a node").update(name="a node")
+    """,
+}
+
+
+def at_start(site: Site, code: str) -> None:
+    """Have the application do this as it starts."""
+    path = site.project / "customer/apps.py"
+    body = textwrap.indent(textwrap.dedent(code), " " * 8)
+    path.write_text(path.read_text(encoding="utf-8").rstrip() + READY + body, encoding="utf-8")
+
+
+@pytest.mark.parametrize("how", HEALING)
+def test_an_application_that_replaces_what_it_cannot_read_stops_before_it_has(site: Site, how: str) -> None:
+    before = site.tokens()
+    at_start(site, HEALING[how])
+    for words in (("plan",), ("rotate", "--check"), ("rotate",)):
+        done = site.play(*words)
+        assert site.tokens() == before, words
+        assert done.code != 0, done.text
+        shown = " ".join(done.text.split())
+        assert "E_START_WRITES" in shown, done.text
+        assert "writes to its database as it starts: UPDATE customer_userprofile." in shown
+
+
+def test_an_application_that_checks_its_keys_at_the_start_is_rotated_and_rolled_back(site: Site) -> None:
+    values, before = site.read_all(), site.tokens()
+    at_start(site, CHECKING)
+    planned = site.play("plan")
+    assert planned.code == 0, planned.text
+    shown = " ".join(planned.text.split())
+    assert "the application does not start if it cannot read what is stored" in shown
+    assert f"it fails at {site.project}/customer/apps.py:" in shown
+    for playbook in ("rotate", "rollback"):
+        done = site.play(playbook)
+        assert done.code == 0, done.text
+        assert site.read_all() == values
+        assert site.tokens() != before
+
+
+@pytest.mark.parametrize("how", REGISTERING)
+def test_what_each_start_writes_whatever_the_keys_are_is_no_finding(site: Site, how: str) -> None:
+    at_start(site, REGISTERING[how])
+    planned = site.play("plan")
+    assert planned.code == 0, planned.text
+    untried = "what it reads with them was not tried" in " ".join(planned.text.split())
+    assert untried is (how == "or it does not start")
+    values = site.read_all()
+    done = site.play("rotate")
+    assert done.code == 0, done.text
+    assert site.read_all() == values
