@@ -26,7 +26,7 @@ from .findings import Finding, Findings
 from .search_columns import HASHES, WRITTEN, possible_keys
 from .target_survey import Survey, Target
 
-SAMPLE = 10  # rows: the first ones that are met, as many of the last ones, and from all over the table
+SAMPLE = 5  # rows: the first ones that are met, as many of the last ones, and from all over the table
 LARGEST = 200_000  # bytes of a token that is read for this
 LONGEST = 2_000  # characters of a value next to it
 TOKENS = 8  # of one value, such as a document
