@@ -279,6 +279,8 @@ class Application:
     def start_under_new_keys(self) -> list[Finding]:
         """What the application does at its start under keys that are not those of its data: it writes, it checks what
         is stored, or it does not start. Without new values nothing is known."""
+        if TRIAL not in self.processes:
+            return []
         report, keys = self._trial_start, ", ".join(sorted(self.keyring.names))
         written = report.refused_but(self.started.statements.templates)
         if written:
