@@ -102,9 +102,13 @@ def test_a_token_in_a_definition_stops_by_its_name_until_it_is_settled(
 
 @pytest.mark.parametrize(
     "default",
-    ["a default of ordinary words that is as long as a token, and longer than that", Fernet(Fernet.generate_key())
-     .encrypt(b"of another key").decode(), "0" * 200],
-)  # fmt: skip
+    [
+        "a default of ordinary words that is as long as a token, and longer than that",
+        Fernet(Fernet.generate_key()).encrypt(b"of another key").decode(),
+        "0" * 200,
+    ],
+    ids=["words", "a token of another key", "digits"],
+)
 def test_other_defaults_are_no_findings(database: Database, keyring: Keyring, default: str) -> None:
     assert found(database, keyring, f"ALTER TABLE secrets ALTER COLUMN pin SET DEFAULT '{default}'") == []
 
