@@ -55,8 +55,8 @@ class Outcome:
     text: str
 
     def error(self) -> str:
-        """The catalogue's code of the first error shown: the one that begins a text, or the first that a text names."""
-        found = re.search(r"\bE_[A-Z_]+(?=: )", self.text) or re.search(r"\bE_[A-Z_]+\b", self.text)
+        """The catalogue's code of the first error shown."""
+        found = re.search(r"\bE_[A-Z_]+\b", self.text)
         return found[0] if found else ""
 
 
