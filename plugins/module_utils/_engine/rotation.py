@@ -18,7 +18,6 @@ from .._errors.env_file import listed_by
 from .._errors.options import InvalidLeaveAlone, InvalidOption
 from .._system.progress_file import SILENT, ProgressFile
 from .application import custom_functions, django_project, key_uses, key_worker, own_command
-from .application.guarded_start import StartReport
 from .application.process_environment import ProcessEnvironment
 from .crypto import schemes
 from .crypto.key_entry import KeyEntries, KeyEntry
@@ -39,6 +38,7 @@ from .rewrite.throttle import Throttle
 
 if TYPE_CHECKING:
     from . import plan
+    from .application.guarded_start import StartReport
     from .discovery.known_surveys import KnownSurveys
     from .discovery.other_databases import OtherDatabase
     from .discovery.unlisted_keys import UnlistedKeys
@@ -279,10 +279,12 @@ class Application:
     def start_under_new_keys(self) -> list[Finding]:
         """What the application does at its start under keys that are not those of its data: it writes, it checks what
         is stored, or it does not start. Without new values nothing is known."""
-        if TRIAL not in self.processes:
+        report = self._trial_start
+        if report is None:
             return []
-        report, keys = self._trial_start, ", ".join(sorted(self.keyring.names))
-        written = report.refused_but(self.started.statements.templates)
+        keys = ", ".join(sorted(self.keyring.names))
+        own = self.started.statements
+        written = report.refused_but(own.templates if own else ())
         if written:
             return [Finding(KINDS["start_writes"], keys, {"statements": ", ".join(written)})]
         if report.check:
@@ -294,12 +296,12 @@ class Application:
         return []
 
     @functools.cached_property
-    def _trial_start(self) -> StartReport:
-        return self.processes[TRIAL].opener.started() if TRIAL in self.processes else StartReport()
+    def _trial_start(self) -> StartReport | None:
+        return self.processes[TRIAL].opener.started() if TRIAL in self.processes else None
 
     @property
     def _starts_under_new_keys(self) -> bool:
-        return TRIAL in self.processes and self._trial_start.failure is None
+        return self._trial_start is not None and self._trial_start.failure is None
 
     def _new_keys_refused(self, where: Mapping[str, Any]) -> Finding:
         """That the application does not start with new values of its keys."""

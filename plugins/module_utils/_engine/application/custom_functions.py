@@ -14,7 +14,7 @@ import json
 import multiprocessing
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..._errors.application import FunctionFailed
 from ..._errors.base import RotationError
@@ -22,7 +22,10 @@ from ..._errors.by_code import build_error
 from ..crypto.function_names import Functions
 from ..crypto.key_set import KeySet
 from ..crypto.tokens import Opened, SingleTokenCipher
-from . import django_project, function_verdicts, guarded_start, key_worker, process_environment
+from . import django_project, function_verdicts, key_worker, process_environment
+
+if TYPE_CHECKING:
+    from .guarded_start import StartReport
 
 ANSWER_SECONDS = 120  # for one call; the first one waits for the application to start
 _HASHERS = "what hashes its passwords"
@@ -77,9 +80,9 @@ class ApplicationProcess:
             raise build_error(answer[0], **answer[1])
         return answer[0]
 
-    def started(self) -> guarded_start.StartReport:
+    def started(self) -> StartReport:
         """How the application starts in it. Raises E_FUNCTION if it gives no answer."""
-        report: guarded_start.StartReport = self.call("started", "what the application does at its start", None)
+        report: StartReport = self.call("started", "what the application does at its start", None)
         return report
 
     def setting(self, name: str) -> bytes:

@@ -15,7 +15,7 @@ import time
 import traceback
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..._errors.application import DjangoSetup, InvalidProject, ProjectOwner, PythonPackage, SettingsModule
 from ..._errors.database import DatabaseNotPostgresql
@@ -26,7 +26,9 @@ from ..crypto.derivation import members
 from ..crypto.key_set import split_list
 from ..postgres.connection import APPLICATION_NAME
 from .process_environment import ProcessEnvironment, credential_path
-from .statements_at_start import StatementsAtStart
+
+if TYPE_CHECKING:
+    from .statements_at_start import StatementsAtStart
 
 _SETTINGS = re.compile(r"""DJANGO_SETTINGS_MODULE['"]\s*(?:,|\]\s*=)\s*['"](?P<module>[\w.]+)['"]""")
 
@@ -65,9 +67,11 @@ def start(
         if isinstance(known, DjangoSetup):
             raise known
         return known
+    from .statements_at_start import StatementsAtStart
+
     started = _prepare(project_dir, settings_module, environment)
     started.watching = True
-    started.statements = statements or started.statements
+    started.statements = statements or StatementsAtStart()
     try:
         with watching or contextlib.nullcontext(), started.statements, _swallowed(project_dir):
             import django
@@ -166,7 +170,7 @@ class ApplicationStart:
     def __init__(self, environment: frozenset[str]) -> None:
         self.environment = environment
         self.files: set[str] = set()
-        self.statements = StatementsAtStart()
+        self.statements: StatementsAtStart | None = None  # once it starts
         self.watching = True
 
     def see(self, event: str, args: tuple[Any, ...]) -> None:

@@ -91,7 +91,7 @@ class _Spare:
         self._pid = os.fork()
 
     def wait_if_spare(self) -> StartReport | None:
-        """In the copy: the report with which it takes over. None in the other process."""
+        """In the copy, wait until it takes over: the report of the first start. None in the other process."""
         if self._pid:
             self._told.close()
             return None

@@ -22,16 +22,18 @@ import signal
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import CodeType, MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..._destinations import destinations, editor
 from ..._destinations.dialects import DIALECTS
 from ..._errors.base import RotationError
 from ..crypto.key_entry import KeyEntries, KeyEntry
-from . import django_project, function_verdicts, guarded_start, model_fields
-from .guarded_start import StartReport
+from . import django_project, function_verdicts, model_fields
 from .process_environment import ProcessEnvironment
-from .statements_at_start import Access, StatementsAtStart
+
+if TYPE_CHECKING:
+    from .guarded_start import StartReport
+    from .statements_at_start import Access, StatementsAtStart
 
 KDFS = (("pbkdf2", "PBKDF2HMAC"), ("scrypt", "Scrypt"))  # slow ones, in cryptography.hazmat.primitives.kdf
 
@@ -68,6 +70,9 @@ class WorkerKeys:
 
 def serve(place: ApplicationLocation, keys: WorkerKeys, connection: Any, others: Sequence[Any]) -> None:
     """Start the application at the first call, and answer calls until the other side is gone."""
+    from . import guarded_start
+    from .statements_at_start import StatementsAtStart
+
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the one who calls
     for other in others:
         other.close()  # or no end would ever close
@@ -94,7 +99,7 @@ class Opener:
     """Calls functions of the application, and decides by what a reader has learned whether they read a token."""
 
     def __init__(self, started: StartReport | None = None) -> None:
-        self._started = started or StartReport()
+        self._started = started
         self._readers: dict[str, function_verdicts.FunctionReader] = {}
         self._reads = False  # whether it has read attributes
 
@@ -102,7 +107,7 @@ class Opener:
         """("done", result), ("refused", why), or ("failed", code, where) of an error of the catalogue."""
         if verb == "started":
             return "done", self._started
-        if self._started.failure is not None:
+        if self._started and self._started.failure:
             return "failed", *self._started.failure
         if verb in ("read", "hash", "accept"):
             try:
