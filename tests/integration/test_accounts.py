@@ -10,6 +10,7 @@ import hashlib
 import hmac
 import importlib
 import json
+import os
 import re
 import uuid
 import zlib
@@ -648,6 +649,23 @@ def test_files_that_hold_ciphertext_stop_by_their_column(
         settled = settlements.parse({"secrets.file": {"not_ours": "somebody says so"}})
         assert stored_files.as_fact(found[0], settled)["stops"], "what opens is ours"
         assert re.search(r"(\d+) of its \1 files looked at open under a key", found[0].what)
+
+
+def test_files_that_nobody_can_read_are_not_called_good(
+    database: Database, keyring: Keyring, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A folder, a pipe that nobody writes to, and a file that is not there."""
+    from django.core.files.storage import FileSystemStorage
+
+    of_files("unread", monkeypatch, FileSystemStorage(tmp_path), {})
+    os.mkdir(tmp_path / "folder")
+    os.mkfifo(tmp_path / "pipe")
+    database.execute("CREATE TABLE secrets (id int PRIMARY KEY, a text, file varchar(100))")
+    for number, name in enumerate(("folder", "pipe", "gone")):
+        database.execute("INSERT INTO secrets VALUES (%s, %s, %s)", (number, token(keyring), name))
+    found = stored_files.find(database, target_survey.find(database, "auto", (), keyring), keyring)
+    assert [(each.kind.name, each.column) for each in found] == [("files_unread", "secrets.file")]
+    assert "none of the 3 files" in found[0].what
 
 
 def read_words(document: Any) -> Any:

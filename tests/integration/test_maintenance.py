@@ -76,6 +76,22 @@ def test_a_health_check_that_fails_after_the_switch_takes_everything_back(site: 
     assert [event["asked"]["state"] for event in events(site, "application_services")] == ["stopped", "started"] * 2
 
 
+def test_decryption_errors_that_the_started_application_logs_roll_it_back(site: Site, served: Served) -> None:
+    before, env, log = served.reads(), site.env_file.read_bytes(), site.folder / "application.log"
+    log.touch()
+    settings = site.project / "food_ordering/settings.py"
+    old = site.env_values()["SECRET_KEY"]
+    with settings.open("a") as handle:
+        handle.write(f'\nif SECRET_KEY != "{old}":\n    open({str(log)!r}, "a").write("ERROR Decryption failed\\n")\n')
+    wanted = {"key_rotation_log_files": [str(log)], "key_rotation_verification_log_errors": "refuse"}
+
+    outcome = site.play("rotate", "-e", json.dumps(wanted))
+
+    assert outcome.code != 0
+    assert "E_LOG_ERRORS: " in outcome.text, outcome.text
+    assert (site.env_file.read_bytes(), served.reads()) == (env, before)
+
+
 @pytest.mark.thorough
 def test_where_nothing_starts_under_any_keys_each_end_names_what_starts_it(site: Site, served: Served) -> None:
     before = served.reads()

@@ -136,3 +136,16 @@ def test_the_plan_and_the_dry_run_stop_at_a_digest_of_a_token(site: Site) -> Non
     site.write_inventory(key_rotation_settlements={"customer_userprofile.etag": {"unreadable": "it is a cache"}})
     dry = site.play("rotate", "--check")
     assert dry.code == 0, dry.text
+
+
+def test_a_digest_of_a_plain_text_in_the_column_of_tokens_is_no_such_finding(
+    database: Database, keyring: Keyring
+) -> None:
+    """As of an address that is not encrypted yet, with the hash by which a picture of it is found."""
+    database.execute("CREATE TABLE secrets (id int PRIMARY KEY, a text, mark text)")
+    for number in range(ROWS):
+        address = f"somebody.{number}@example.org"
+        rows = [(number, token(keyring), "none"), (number + 50, address, hashlib.md5(address.encode()).hexdigest())]
+        for row in rows:
+            database.execute("INSERT INTO secrets VALUES (%s, %s, %s)", row)
+    assert token_digests.find(database, survey(database, keyring), keyring) == []

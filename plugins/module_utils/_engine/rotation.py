@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from .._errors.application import DjangoSetup
 from .._errors.base import RotationError
+from .._errors.by_code import build_error
 from .._errors.database import DatabaseIsReplica
 from .._errors.env_file import listed_by
 from .._errors.options import InvalidLeaveAlone, InvalidOption
@@ -293,6 +294,8 @@ class Application:
             return [Finding(KINDS["start_untried"], keys, _place_of(report.failure.where))]
         if report.failure and report.failure.code == DjangoSetup.code:
             return [self._new_keys_refused(report.failure.where)]
+        if report.failure:
+            raise build_error(report.failure.code, **report.failure.where)
         return []
 
     @functools.cached_property
@@ -381,7 +384,10 @@ class Application:
         return own_command.attributes_of(columns) if columns else []
 
     def refused_updates(self) -> list[Finding]:
-        """The targets of tables whose triggers refuse what a rotation writes, as a trial shows that is rolled back."""
+        """The targets of tables whose triggers refuse what a rotation writes, as a trial shows that is rolled back. A
+        command of the application's own writes in its own way."""
+        if self.command:
+            return []
         from .rewrite import trial_update
 
         return [
@@ -575,8 +581,9 @@ class Application:
         from .discovery import accounting, token_digests
 
         digests = token_digests.find(database, survey, self.keyring)
-        explained = {each.column for each in digests}
-        left = [each for each in accounting.columns(database, survey, self.settlements) if each.column not in explained]
+        explained = {each.column for each in digests if each.facts["count"] == each.facts["looked_at"]}
+        columns = accounting.columns(database, survey, self.settlements)
+        left = [each for each in columns if each.kind.name != "unexplained" or each.column not in explained]
         return [*left, *unsettled(digests, self.settlements)]
 
     def doubtful(self) -> list[Finding]:

@@ -105,6 +105,20 @@ class StartWrites(RotationError):
     )
 
 
+class StartChecks(RotationError):
+    code = "E_START_CHECKS"
+    column: str
+    place: str
+    problem = (
+        "{column}: the application does not start if it cannot read what is stored: with other values of these keys it "
+        "fails at {place}, and starts if every table is empty"
+    )
+    remedy = (
+        "The keys are not wrong. Switch that check off until the rotation is complete: while values are being "
+        "re-encrypted, no process could start, and neither could the rollback."
+    )
+
+
 class NewKeysRefused(RotationError):
     code = "E_NEW_KEYS_REFUSED"
     column: str

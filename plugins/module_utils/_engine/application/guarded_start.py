@@ -68,7 +68,7 @@ def begin(start: Begin, *, guarded: bool) -> StartReport:
     if before is not None:
         return _again(start, before)
     attempt = start(Access.READ)
-    report = StartReport(Failure.of(attempt.error), None, attempt.statements.refused)
+    report = StartReport(Failure.of(attempt.error), None, dict(attempt.statements.refused))
     if attempt.error is None or not attempt.statements.has_read:
         spare.dismiss()
         return report
@@ -106,14 +106,17 @@ class _Spare:
     def dismiss(self) -> None:
         self._tell.close()
         os.kill(self._pid, signal.SIGKILL)  # other processes of ours may have the pipe
-        os.waitpid(self._pid, 0)
+        with contextlib.suppress(ChildProcessError):  # the application may collect its children itself
+            os.waitpid(self._pid, 0)
 
     def take_over(self, report: StartReport) -> NoReturn:
         """Have the copy do the rest of the work, and end as it does."""
         with contextlib.suppress(Exception):
             django_project.let_go()
         self._tell.send(report)
-        code = os.waitstatus_to_exitcode(os.waitpid(self._pid, 0)[1])
+        code = 0
+        with contextlib.suppress(ChildProcessError):  # the application may collect its children itself
+            code = os.waitstatus_to_exitcode(os.waitpid(self._pid, 0)[1])
         os._exit(code if code >= 0 else 1)
 
 

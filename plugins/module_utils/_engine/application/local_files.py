@@ -37,22 +37,24 @@ def is_encrypted_by_model(field: Any) -> bool:
 
 
 def read(field: Any, names: Iterable[str]) -> Iterator[bytes]:
-    """The beginning of each of its files that is there and has anything."""
+    """The beginning of each of its files that can be read."""
     ends = time.monotonic() + PATIENCE
     for name in names:
         if time.monotonic() > ends:
             return
-        if data := _beginning(field.storage, name):
+        data = _beginning(field.storage, name)
+        if data is not None:
             yield data
 
 
-def _beginning(storage: Any, name: str) -> bytes:
+def _beginning(storage: Any, name: str) -> bytes | None:
     try:
         handle = os.open(storage.path(name), os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY)
     except Exception:  # it is not there, or its path is of code that may raise anything
-        return b""
-    with open(handle, "rb") as file:
-        try:
-            return file.read(MOST) if stat.S_ISREG(os.fstat(handle).st_mode) else b""
-        except OSError:
-            return b""
+        return None
+    try:
+        return os.read(handle, MOST) if stat.S_ISREG(os.fstat(handle).st_mode) else None
+    except OSError:
+        return None
+    finally:
+        os.close(handle)

@@ -21,6 +21,7 @@ REFUSED_STATES = ("25006", "25001")
 REFUSED_BY_SQLITE = "readonly database"
 _LITERALS = re.compile(r"'(?:[^']|'')*'|\b\d+\b|%\(\w+\)s")
 _LISTS = re.compile(r"(%s|\?)(?:\s*,\s*(?:%s|\?))+")
+_ROWS = re.compile(r"(\([^()]*\))(?:\s*,\s*\1)+")  # of an INSERT: there may be more of them another time
 # Rows that are locked in order to be written: the reading before the write tells more than that the lock is refused.
 _LOCKING = re.compile(r"\sFOR (?:NO KEY )?UPDATE(?: OF [\w\s\",.]+?)?(?: NOWAIT| SKIP LOCKED)?\s*$", re.IGNORECASE)
 _READING = re.compile(r"\s*\(?SELECT\b.*\bFROM\b", re.IGNORECASE | re.DOTALL)
@@ -90,7 +91,7 @@ class StatementsAtStart:
 def template_of(sql: Any) -> str:
     """A statement without its values, so that it is the same in each process."""
     text = " ".join(str(sql).split())
-    return _LISTS.sub(r"\1", _LITERALS.sub("?", text))
+    return _ROWS.sub(r"\1", _LISTS.sub(r"\1", _LITERALS.sub("?", text)))
 
 
 def _reads_a_table(sql: str) -> bool:

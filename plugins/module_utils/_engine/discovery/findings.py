@@ -81,6 +81,7 @@ _ROWS = (
     stop("peppered", "E_PASSWORD_PEPPER", (UNREADABLE,)),
     stop("shared_value", "E_SHARED_VALUE", (NOT_A_KEY,)),
     stop("start_writes", "E_START_WRITES"),
+    stop("start_checks", "E_START_CHECKS"),
     stop("new_keys_refused", "E_NEW_KEYS_REFUSED"),
     stop("other_keys", "E_OTHER_KEYS"),
     stop("key_missing", "E_ENV_KEY_MISSING"),
@@ -133,13 +134,6 @@ _ROWS = (
         "shared_word",
         "{found}, has the value of {key}, a plain word. {key} gets a new value, and {column} keeps it",
         "Nothing was found that encrypts with {column}. If something does, what is under it would be lost.",
-    ),
-    warn(
-        "start_checks",
-        "the application does not start if it cannot read what is stored: with new values of these keys, and all that "
-        "is stored, it fails at {place}",
-        "Nothing, if it is a check: the engine starts it with tables that look empty until it runs. Start none of its "
-        "processes while the values are being re-encrypted.",
     ),
     warn(
         "start_untried",
@@ -260,6 +254,13 @@ _ROWS = (
         "its files are read and written by {storage}, which is not one of Django's own: files are not rotated",
         "Check whether it encrypts them. If it does, and under a key that is rotated, have the application re-encrypt "
         "them: they cannot be read otherwise.",
+    ),
+    warn(
+        "files_unread",
+        "none of the {count} files that were looked for could be read here, so that nobody knows whether they are "
+        "encrypted: files are not rotated",
+        "If the application encrypts them under a key that is rotated, have it re-encrypt them: they cannot be read "
+        "otherwise.",
     ),
     warn(
         "files_elsewhere",

@@ -45,6 +45,8 @@ _LONG = "cardinality({column}) >= 16"
 _INTEGER = re.compile(r"-?(\d+)(?:\.0*)?", re.ASCII)
 _RUN = re.compile(r"(\d)\1{5}")  # in one of 3,000 random numbers of 36 digits
 _ROUND = re.compile(r"\.0+(?=[,}])")  # of the members of a list of numeric
+_MEMBER = re.compile(r"-?[\d.]+(?:e[+-]?\d+)?", re.ASCII)
+_BYTES = range(-128, 256)
 _ADDRESSES = range(0x20, 0x40)  # what IPv6 addresses begin with
 _FIRST, _LAST = (int(time.mktime((year, 1, 1, 0, 0, 0, 0, 1, 0)) * 1000) for year in (2000, 2050))
 
@@ -107,7 +109,7 @@ def values(column: Column, read: Sequence[str]) -> list[Value]:
     if column.type == NUMBER:
         return _of_numbers([found[1] for value in read if (found := _INTEGER.fullmatch(value))])
     if column.type in NUMBER_LISTS:
-        return [_as_json(value) for value in read]
+        return _of_lists([_as_json(value) for value in read])
     if column.type in BITS:
         return [int(value, 2).to_bytes(-(-len(value) // 8), "big") for value in read]
     if column.type in UUIDS:
@@ -122,6 +124,12 @@ def values(column: Column, read: Sequence[str]) -> list[Value]:
 
 def _word(data: str, text: str) -> Value:
     return text or bytes.fromhex(data[: len(data) // 2 * 2])
+
+
+def _of_lists(lists: Sequence[str]) -> list[Value]:
+    """Lists of numbers; none of a column in which a member of one shows that they are not of bytes."""
+    numbers = (float(number) for each in lists for number in _MEMBER.findall(each))
+    return [] if any(number not in _BYTES for number in numbers) else [*lists]
 
 
 def _of_numbers(numbers: Sequence[str]) -> list[Value]:

@@ -7,6 +7,8 @@ A ``db_default`` of a field that encrypts is one: Django writes its token into t
 
 from __future__ import annotations
 
+import json
+
 from ..crypto.keyring import Keyring
 from ..postgres import catalog
 from ..postgres.connection import Database
@@ -19,7 +21,7 @@ WHY = "its definition in the database holds a token under a key that is rotated,
 ADVICE = (
     "Remove the token from it before the rotation, or replace it after the rotation by one under the new keys: "
     "{statement} ... If it is accepted that what uses the old token cannot be read until then: "
-    'O(settlements): {{"{name}": {{unreadable: "why"}}}}.'
+    'O(settlements): {{{quoted}: {{unreadable: "why"}}}}.'
 )
 
 
@@ -42,5 +44,5 @@ def _name(database: Database, definition: catalog.Definition) -> str:
 
 def _finding(database: Database, definition: catalog.Definition) -> Finding:
     name = _name(database, definition)
-    advice = ADVICE.format(statement=definition.statement, name=name)
+    advice = ADVICE.format(statement=definition.statement, quoted=json.dumps(name))
     return Finding(KINDS["definition"], name, {"why": WHY, "advice": advice})

@@ -20,7 +20,7 @@ from .packed_values import LONGEST
 from .rotated_values import any_is_under_key
 from .settlements import Settlements
 from .target_survey import Survey
-from .value_look import look_at
+from .value_look import ENCRYPTED_DOCUMENT, look_at
 
 SAMPLE = 5  # files: of the first rows of a table, as many of the last ones, and between
 SHARE = 0.5  # of the files: more that look like ciphertext stop, fewer are what people have uploaded
@@ -33,10 +33,13 @@ def find(database: Database, survey: Survey, keyring: Keyring) -> list[Finding]:
     storages = dict(file_storages.of_models(survey.model_tables, keys))
     found = Findings()
     for table, column, place, field in _columns(survey):
-        files = _files(database, table, column, field)
-        _put(found, table.label_of(column), files, storages.get(place), keyring)
+        names = _names(database, table, column) if local_files.is_local(field) else []
+        files = [*local_files.read(field, names)]
+        _put(found, table.label_of(column), [*filter(None, files)], storages.get(place), keyring)
+        if names and not files:
+            found.put("files_unread", table.label_of(column), count=len(names))
         if place not in storages and not local_files.is_local(field) and local_files.is_encrypted_by_model(field):
-            found.put("files_elsewhere", table.label_of(column), storage=file_storages.path_of(type(field.storage)))
+            found.put("files_elsewhere", table.label_of(column), storage=file_storages.path_of(field.storage.__class__))
     return [*found.with_text(stops=True), *found.with_text(stops=False)]
 
 
@@ -50,21 +53,20 @@ def _columns(survey: Survey) -> Iterator[tuple[Table, str, tuple[str, str], Any]
                 yield table, column.name, place, fields[place]
 
 
-def _files(database: Database, table: Table, column: str, field: Any) -> list[bytes]:
-    """The beginnings of some of the files, if they are in a folder."""
-    if not local_files.is_local(field):
-        return []
+def _names(database: Database, table: Table, column: str) -> list[str]:
+    """The names of some of the files."""
     (size,) = database.rows(row_samples.SIZE, (table.regclass,))
     name = sql.Identifier("t", column)
     rows = row_samples.RowSource(sql.SQL("{}::text").format(name), table.rows, sql.SQL("{}::text <> ''").format(name))
     parts = sql.SQL(" UNION ").join(row_samples.parts(row_samples.Size(*size), rows, SAMPLE, SAMPLE))
-    return list(local_files.read(field, [path for (path,) in database.rows(parts, table=table.label)]))
+    return [path for (path,) in database.rows(parts, table=table.label)]
 
 
 def _put(found: Findings, column: str, files: Sequence[bytes], storage: FileStorage | None, keyring: Keyring) -> None:
     """Put down the most certain of what is found of a column's files."""
     facts = {"looked_at": len(files)}
     looks = [look.encoding for look in (look_at(data[:LONGEST]) for data in files) if look.is_unknown]
+    looks = [encoding for encoding in looks if encoding != ENCRYPTED_DOCUMENT]  # under the password of a person
     if opened := sum(any_is_under_key([data], keyring) for data in files):
         found.put("files_open", column, count=opened, **facts)
     elif storage and storage.reads:

@@ -12,7 +12,7 @@ import contextlib
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -86,7 +86,7 @@ def find(database: Database, survey: Survey, keyring: Keyring) -> list[Finding]:
 def _look(
     found: Findings, table: Table, columns: Sequence[Column], rows: Sequence[DigestRow], keyring: Keyring
 ) -> None:
-    plain = _plain_matches(rows)
+    plain = _plain_matches(rows, lambda target, token: keyring.stage_of(target.scheme, token) is not None)
     explained = {column for column, _, _ in plain}
     unclear = [column for column in columns if column not in explained and _are_alike(rows, column)]
     keyed = _keyed_matches(rows[:KEYED_ROWS], unclear, keyring) if unclear else Matches()
@@ -106,14 +106,15 @@ def _most_common(matches: Matches) -> Iterator[tuple[tuple[Column, Target, str],
             yield way, count
 
 
-def _plain_matches(rows: Sequence[DigestRow]) -> Matches:
-    """In how many rows a column has a digest of a token under no key."""
+def _plain_matches(rows: Sequence[DigestRow], opens: Callable[[Target, bytes], bool]) -> Matches:
+    """In how many rows a column has a digest of a token under no key. What does not open may be plain text."""
     matches = Matches()
     for row in rows:
         for target, tokens in row.tokens.items():
-            signs = dict(sign for token in tokens for sign in _plain_signs(token))
+            signs = {sign: (what, token) for token in tokens for sign, what in _plain_signs(token)}
             for column, words in row.words.items():
-                matches.update({(column, target, signs[word]) for word in words & signs.keys()})
+                met = (signs[word] for word in words & signs.keys())
+                matches.update({(column, target, what) for what, token in met if opens(target, token)})
     return matches
 
 

@@ -34,6 +34,7 @@ from .signatures import FERNET, identify
 
 SHORTEST = 16  # bytes that a value must have to be judged: a block of AES, or a nonce and a few bytes
 WHOLE = 0.6  # of a value that must be random: a sentence that quotes a token is no ciphertext
+ENCRYPTED_DOCUMENT = "an encrypted document"
 ENCODED = "encoded text"
 KNOWN_FORMAT = "a known format"  # in place of an encoding: of signatures.py
 LOOKED_AT = 20_000  # bytes of what was compressed
@@ -287,7 +288,7 @@ def _look_at_bytes(data: bytes, is_cut: bool) -> Look:
     if known:
         return Look(known=known)
     if binary_forms.is_encrypted(data, is_cut):
-        return Look(encoding="an encrypted document")
+        return Look(encoding=ENCRYPTED_DOCUMENT)
     if decompressed(data):  # what is known of it would have been said
         return Look(encoding="compressed bytes")
     return Look(encoding="bytes", size=len(data)) if _is_random_bytes(data) else NOTHING

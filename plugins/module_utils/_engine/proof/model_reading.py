@@ -180,9 +180,9 @@ def beforehand(targets: Sequence[Target], keyring: Keyring, ignore: Collection[s
     read = [reader for readers in by_model(targets, None, b"") for reader in readers]
     known = list(dict.fromkeys(name for reader in read for name in (reader.full_name, reader.name_in_models)))
     reading = of_application(targets, keyring, ReadingScope(b"", SAMPLE, lambda name: not is_left_out(name, ignore)))
-    refused = reading.refused  # by some rows: whether by all, these are read for
+    refused = reading.refused  # by some rows, and then by more
     if refused:
-        refused = of_application(targets, keyring, ReadingScope(b"", wanted=refused.__contains__)).refused
+        refused = of_application(targets, keyring, ReadingScope(b"", CHUNK, refused.__contains__)).refused
     return {
         "refused": [{"name": name, "count": count} for name, count in refused.items()],
         "broken": [{"name": trip.name, "found": trip.outcome} for trip in reading.round_trips if trip.failed],
@@ -379,9 +379,9 @@ def _is_healed(old: AttributeReading, new: AttributeReading) -> bool:
 
 
 def _explained_tokens(pair: ReadingPair) -> int:
-    """How many more tokens written rows explain: as many as there are, where the application reads tokens as they are.
-    Where it decrypts, a token is one that it cannot read."""
-    hands_on = pair.old["tokens"] or not pair.old["read"]
+    """How many more tokens written rows explain: as many as there are, where the application reads most of them as they
+    are. Where it decrypts, a token is one that it cannot read."""
+    hands_on = 2 * pair.old["tokens"] >= pair.old["read"]
     return pair.written if hands_on else 0
 
 

@@ -195,6 +195,15 @@ def test_lists_of_random_bytes_stop_a_rotation(size: int) -> None:
     assert found.verdict == unexplained.UNEXPLAINED
 
 
+def test_a_number_that_is_no_byte_shows_that_no_list_of_the_column_is_of_bytes() -> None:
+    """As of seconds, prices or IDs: some lists have small numbers alone, by chance."""
+    chance = random.Random(1)
+    column = Column("data", "integer[]", None, generated=False, category="A")
+    read = ["{" + ",".join(map(str, chance.randbytes(29))) + "}" for _ in range(15)]
+    read.append("{" + ",".join(str(chance.randrange(300)) for _ in range(40)) + "}")
+    assert judged_types.values(column, read) == []
+
+
 # What a service gives, or a generator that the settings name, by where a package stores it.
 GIVEN: dict[str, tuple[str, Callable[[random.Random], str]]] = {
     "LinkedIn": ("socialaccount_socialtoken.token", lambda chance: f"AQ{urlsafe(chance, 255)}"),

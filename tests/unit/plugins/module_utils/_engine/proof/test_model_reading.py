@@ -379,7 +379,7 @@ def test_nothing_else_is_taken_for_healed(old, changes):
 HANDED_ON = {**NAME, "bare": True, "tokens": 5}
 
 
-@pytest.mark.parametrize("old", [HANDED_ON, {**HANDED_ON, "read": 0, "tokens": 0}, {**HANDED_ON, "tokens": 2}])
+@pytest.mark.parametrize("old", [HANDED_ON, {**HANDED_ON, "read": 0, "tokens": 0}, {**HANDED_ON, "tokens": 3}])
 def test_rows_that_were_written_explain_tokens_where_these_are_read_as_they_are(old):
     meanwhile = {"person": {"inserted": 3, "changed": 0}}
 
@@ -543,3 +543,14 @@ class Person:
 )
 def test_attributes_that_are_made_from_a_column_are_found_by_their_code(column, made):
     assert model_readers.made_from(Person, column) == made
+
+
+def test_one_stale_token_does_not_make_an_attribute_one_that_hands_tokens_on():
+    """It decrypts 999 values: 50 more that it does not are lost, however many rows were written."""
+    old = {**NAME, "read": 1000, "tokens": 1, "digest": "ab"}
+    new = {**NAME, "read": 1050, "tokens": 51, "digest": "cd"}
+    meanwhile = {"person": {"theirs": 50}}
+    with pytest.raises(RotationError, match="E_APPLICATION_READS"):
+        model_reading.refuse_worse(picture(readings=[old]), picture(readings=[new]), meanwhile)
+    handed_on = {**old, "tokens": 1000}, {**new, "tokens": 1050}
+    model_reading.refuse_worse(picture(readings=[handed_on[0]]), picture(readings=[handed_on[1]]), meanwhile)
