@@ -651,23 +651,6 @@ def test_files_that_hold_ciphertext_stop_by_their_column(
         assert re.search(r"(\d+) of its \1 files looked at open under a key", found[0].what)
 
 
-def test_files_that_nobody_can_read_are_not_called_good(
-    database: Database, keyring: Keyring, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A folder, a pipe that nobody writes to, and a file that is not there."""
-    from django.core.files.storage import FileSystemStorage
-
-    of_files("unread", monkeypatch, FileSystemStorage(tmp_path), {})
-    os.mkdir(tmp_path / "folder")
-    os.mkfifo(tmp_path / "pipe")
-    database.execute("CREATE TABLE secrets (id int PRIMARY KEY, a text, file varchar(100))")
-    for number, name in enumerate(("folder", "pipe", "gone")):
-        database.execute("INSERT INTO secrets VALUES (%s, %s, %s)", (number, token(keyring), name))
-    found = stored_files.find(database, target_survey.find(database, "auto", (), keyring), keyring)
-    assert [(each.kind.name, each.column) for each in found] == [("files_unread", "secrets.file")]
-    assert "none of the 3 files" in found[0].what
-
-
 def read_words(document: Any) -> Any:
     return document.file.read()
 
@@ -689,6 +672,28 @@ def test_files_that_are_elsewhere_are_named_if_their_model_encrypts(
     of_files(f"elsewhere_{read.__name__}", monkeypatch, Bucket(), {"content": read})
     database.execute("CREATE TABLE secrets (id int PRIMARY KEY, a text, file varchar(100))")
     database.execute("INSERT INTO secrets VALUES (1, %s, 'a.pdf')", (token(keyring),))
+    found = stored_files.find(database, target_survey.find(database, "auto", (), keyring), keyring)
+    assert [(each.kind.name, each.column) for each in found] == [(kind, "secrets.file") for kind in kinds]
+
+
+@pytest.mark.parametrize(("read", "kinds"), [(read_words, []), (read_sealed, ["files_unread"])])
+def test_files_that_nobody_can_read_are_named_if_their_model_encrypts(
+    database: Database,
+    keyring: Keyring,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    read: Any,
+    kinds: list[str],
+) -> None:
+    """A folder, a pipe that nobody writes to, and a file that is not there."""
+    from django.core.files.storage import FileSystemStorage
+
+    of_files(f"unread_{read.__name__}", monkeypatch, FileSystemStorage(tmp_path), {"content": read})
+    os.mkdir(tmp_path / "folder")
+    os.mkfifo(tmp_path / "pipe")
+    database.execute("CREATE TABLE secrets (id int PRIMARY KEY, a text, file varchar(100))")
+    for number, name in enumerate(("folder", "pipe", "gone")):
+        database.execute("INSERT INTO secrets VALUES (%s, %s, %s)", (number, token(keyring), name))
     found = stored_files.find(database, target_survey.find(database, "auto", (), keyring), keyring)
     assert [(each.kind.name, each.column) for each in found] == [(kind, "secrets.file") for kind in kinds]
 

@@ -15,7 +15,9 @@ def storages(seen: Observations) -> ChecklistItem:
         return unseen(item)
     found = {each["column"]: each for facts in seen.facts.values() for each in facts["files"]}
     if not found:
-        return ChecklistItem(item, OK, "no files that look encrypted, and no storage of the application's own")
+        return ChecklistItem(
+            item, OK, "no file that could be read looks encrypted, and there is no storage of the application's own"
+        )
     return ChecklistItem(
         item,
         STOP if any(each["stops"] for each in found.values()) else WARN,

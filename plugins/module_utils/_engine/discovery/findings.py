@@ -257,10 +257,10 @@ _ROWS = (
     ),
     warn(
         "files_unread",
-        "none of the {count} files that were looked for could be read here, so that nobody knows whether they are "
-        "encrypted: files are not rotated",
-        "If the application encrypts them under a key that is rotated, have it re-encrypt them: they cannot be read "
-        "otherwise.",
+        "none of the {count} files that were looked for could be read here, and code of its model looks like "
+        "encryption: files are not rotated",
+        "Check whether it encrypts them. If it does, and under a key that is rotated, have the application re-encrypt "
+        "them: they cannot be read otherwise.",
     ),
     warn(
         "files_elsewhere",

@@ -36,9 +36,11 @@ def find(database: Database, survey: Survey, keyring: Keyring) -> list[Finding]:
         names = _names(database, table, column) if local_files.is_local(field) else []
         files = [*local_files.read(field, names)]
         _put(found, table.label_of(column), [*filter(None, files)], storages.get(place), keyring)
+        if place in storages or not local_files.is_encrypted_by_model(field):
+            continue
         if names and not files:
             found.put("files_unread", table.label_of(column), count=len(names))
-        if place not in storages and not local_files.is_local(field) and local_files.is_encrypted_by_model(field):
+        if not local_files.is_local(field):
             found.put("files_elsewhere", table.label_of(column), storage=file_storages.path_of(field.storage.__class__))
     return [*found.with_text(stops=True), *found.with_text(stops=False)]
 
