@@ -138,14 +138,14 @@ class Restoration:
         """Tables of the application's models that a backup has and the database in use has not."""
         missing = set(described.tables) - {table_contents.LARGE_OBJECTS} - self._tables()
         needed = _of_models()
-        return sorted(table for table in missing if table.partition(".")[2].strip('"') in needed)
+        return sorted(table for table in missing if not needed.isdisjoint(_names_in_models(table)))
 
     def gone(self) -> list[str]:
         """Tables that models are to have, and the database in use has not, whatever backup there is."""
         from django.apps import apps
         from django.db import router
 
-        there = {label.partition(".")[2].strip('"') for label in self._tables()}
+        there = {name for label in self._tables() for name in _names_in_models(label)}
         models = [model for model in apps.get_models(include_auto_created=True) if model._meta.managed]
         needed = {table_of(model) for model in models if router.allow_migrate_model(self._alias, model)}
         return sorted(needed - there)
@@ -457,7 +457,13 @@ def _of_models() -> set[str]:
     """The tables that the application's models need: what else is gone may have been dropped on purpose."""
     from django.apps import apps
 
-    return {model._meta.db_table for model in apps.get_models(include_auto_created=True)}
+    return {table_of(model) for model in apps.get_models(include_auto_created=True)}
+
+
+def _names_in_models(label: str) -> tuple[str, str]:
+    """How a model may call a table that PostgreSQL labels so: by its name, or with the schema."""
+    schema, _, name = (part.strip('"') for part in label.partition("."))
+    return name, f"{schema}.{name}"
 
 
 def _under(tallies: list[census.Tally]) -> dict[str, int]:
