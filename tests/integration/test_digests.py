@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine import plan, rotation
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.application.guarded_start import StartReport
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto import schemes
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.derivation import NOTHING
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.key_set import KeySet
@@ -325,9 +326,10 @@ def test_a_salt_in_the_code_that_is_made_of_a_key_is_told_before_the_first_write
     monkeypatch.setattr(target_survey.model_fields, "hash_columns", lambda aliases, keys: search)
     found = survey(database, keyring)
     assert not found.findings.columns("digest")
+    salts = {stage: {"shop.Person.search": stage if made else "same"} for stage in ("current", destination)}
     processes = {
-        stage: SimpleNamespace(opener=SimpleNamespace(setting={"shop.Person.search": stage if made else "same"}.get))
-        for stage in ("current", destination)
+        stage: SimpleNamespace(opener=SimpleNamespace(setting=salt.get, started=StartReport))
+        for stage, salt in salts.items()
     }
     application = opened(database, found, keyring, processes)
     told = r"E_MADE_OF_KEYS: secrets\.searched is under the salt of shop\.Person\.search"

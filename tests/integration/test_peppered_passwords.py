@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine import rotation
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.application import password_hashers
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.application.guarded_start import StartReport
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.keyring import Keyring
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery import settlements
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres.connection import Database
@@ -182,6 +183,9 @@ class Process:
 
     key: str
     asked: int = 0
+
+    def started(self) -> StartReport:
+        return StartReport()
 
     def setting(self, name: str) -> bytes:
         return b"the same"

@@ -78,7 +78,7 @@ def test_one_can_be_a_dry_run_among_others(host_tasks, tmp_path, store_path):
 
 
 def test_what_one_may_not_do_is_refused_before_any_process_starts(host_tasks, processes):
-    for wrong in ({"rotation_record": {}}, {"application_services": {"state": "stopped"}}):
+    for wrong in ({"rotation_record": {}}, {"postgresql_restore": {}}):
         result = host_tasks(wrong)
         assert (result["failed"], result["error"]["code"]) == (True, "E_OPTION")
     assert processes == []
