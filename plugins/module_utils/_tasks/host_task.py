@@ -6,12 +6,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol
 
+from .._module.runner import ModuleResult as ModuleResult
+
 if TYPE_CHECKING:
     from .._engine.discovery.known_surveys import KnownSurveys
 
-# The border of Ansible: the options of a module as it has parsed them, and what goes back as JSON.
-TaskParams = dict[str, Any]
-ModuleResult = dict[str, Any]
+TaskParams = dict[str, Any]  # the border of Ansible: the options of a module as it has parsed them
 
 
 class HostTask(Protocol):

@@ -135,8 +135,8 @@ def processes(
     with contextlib.ExitStack() as stack:
         made: list[ApplicationProcess] = []
         for keys in stages.values():
+            are_of_now = all(now.get(name) == value for name, value in keys.values.items())
             for _each in ProcessPair._fields:
-                are_of_now = all(now.get(name) == value for name, value in keys.values.items())
                 process = ApplicationProcess(place, keys, made, are_of_now=are_of_now)
                 made.append(stack.enter_context(contextlib.closing(process)))
         yield {stage: ProcessPair(*made[2 * place : 2 * place + 2]) for place, stage in enumerate(stages)}

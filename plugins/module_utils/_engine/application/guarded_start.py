@@ -106,18 +106,21 @@ class _Spare:
     def dismiss(self) -> None:
         self._tell.close()
         os.kill(self._pid, signal.SIGKILL)  # other processes of ours may have the pipe
-        with contextlib.suppress(ChildProcessError):  # the application may collect its children itself
-            os.waitpid(self._pid, 0)
+        self._wait()
 
     def take_over(self, report: StartReport) -> NoReturn:
         """Have the copy do the rest of the work, and end as it does."""
         with contextlib.suppress(Exception):
             django_project.let_go()
         self._tell.send(report)
-        code = 0
-        with contextlib.suppress(ChildProcessError):  # the application may collect its children itself
-            code = os.waitstatus_to_exitcode(os.waitpid(self._pid, 0)[1])
+        code = self._wait()
         os._exit(code if code >= 0 else 1)
+
+    def _wait(self) -> int:
+        """The exit code of the copy once it has ended; 0 where the application collects its children itself."""
+        with contextlib.suppress(ChildProcessError):
+            return os.waitstatus_to_exitcode(os.waitpid(self._pid, 0)[1])
+        return 0
 
 
 def _end_with(told: Connection) -> None:

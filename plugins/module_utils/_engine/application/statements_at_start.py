@@ -16,8 +16,10 @@ from collections.abc import Callable, Iterator
 from enum import Enum
 from typing import Any
 
-# read_only_sql_transaction, and active_sql_transaction: of a statement that takes no part in a transaction.
-REFUSED_STATES = ("25006", "25001")
+from .django_errors import MAY_NOT_WRITE, sqlstate_of
+
+# The latter is active_sql_transaction: of a statement that takes no part in a transaction.
+REFUSED_STATES = (MAY_NOT_WRITE, "25001")
 REFUSED_BY_SQLITE = "readonly database"
 _LITERALS = re.compile(r"'(?:[^']|'')*'|\b\d+\b|%\(\w+\)s")
 _LISTS = re.compile(r"(%s|\?)(?:\s*,\s*(?:%s|\?))+")
@@ -107,9 +109,7 @@ def _describe(template: str) -> str:
 
 
 def _is_refusal(exc: Exception) -> bool:
-    cause = exc.__cause__
-    state = getattr(cause, "sqlstate", None) or getattr(cause, "pgcode", None)
-    return state in REFUSED_STATES or REFUSED_BY_SQLITE in str(exc)
+    return sqlstate_of(exc) in REFUSED_STATES or REFUSED_BY_SQLITE in str(exc)
 
 
 @contextlib.contextmanager

@@ -172,8 +172,8 @@ def _format_verdict(judged: unexplained.Explanation, values: Sequence[Any]) -> s
 
 def _read_samples(database: Database, table: Table, columns: Sequence[Column]) -> Iterator[tuple[Column, list[Any]]]:
     """Some values of each column that are long enough to judge, by one statement for the table."""
-    (found,) = database.rows(row_samples.SIZE, (table.regclass,))
-    asked = sql.SQL(", ").join(_build_sample_query(table, column, row_samples.Size(*found)) for column in columns)
+    size = row_samples.size_of(database, table)
+    asked = sql.SQL(", ").join(_build_sample_query(table, column, size) for column in columns)
     for row in database.rows(sql.SQL("SELECT {}").format(asked), table=table.label):
         for column, values in zip(columns, row):
             yield column, judged_types.values(column, values)

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from ..application import model_fields
+from ..application import local_files
 from . import model_evidence
 from .findings import Finding, Findings
 from .target_survey import Survey
@@ -23,13 +23,7 @@ ADVICE = (
 def find(survey: Survey) -> list[Finding]:
     """The targets whose model has a file of that name. Not those of a field that reads another name than the stored
     one, as a field that encrypts does."""
-    from django.db.models import FileField
-
-    files = {
-        (table, model_fields.column_of(field))
-        for table, field in model_fields.of_models(survey.model_tables)
-        if isinstance(field, FileField)
-    }
+    files = local_files.fields(survey.model_tables)
     places = [
         (target.table, target.column)
         for target in survey.found

@@ -47,6 +47,10 @@ def warn(name: str, what: str = "", todo: str = "") -> FindingKind:
     return FindingKind(name, False, "", what, todo)
 
 
+_CHECK_FILES = (
+    "Check whether it encrypts them. If it does, and under a key that is rotated, have the application re-encrypt "
+    "them: they cannot be read otherwise."
+)
 # In the order in which they are reported.
 _ROWS = (
     stop("nowhere", "E_TABLE"),
@@ -252,22 +256,19 @@ _ROWS = (
     warn(
         "files",
         "its files are read and written by {storage}, which is not one of Django's own: files are not rotated",
-        "Check whether it encrypts them. If it does, and under a key that is rotated, have the application re-encrypt "
-        "them: they cannot be read otherwise.",
+        _CHECK_FILES,
     ),
     warn(
         "files_unread",
         "none of the {count} files that were looked for could be read here, and code of its model looks like "
         "encryption: files are not rotated",
-        "Check whether it encrypts them. If it does, and under a key that is rotated, have the application re-encrypt "
-        "them: they cannot be read otherwise.",
+        _CHECK_FILES,
     ),
     warn(
         "files_elsewhere",
         "its files are in {storage}, where they are not looked at, and code of its model looks like encryption: files "
         "are not rotated",
-        "Check whether it encrypts them. If it does, and under a key that is rotated, have the application re-encrypt "
-        "them: they cannot be read otherwise.",
+        _CHECK_FILES,
     ),
     warn(
         "session_tokens",

@@ -72,13 +72,12 @@ def _tables(database: Database, survey: Survey) -> Mapping[Table, Collection[str
         table: tokens.get(table, [])
         for table in survey.tables
         if not table.copy
-        and (table in tokens or (table.schema, table.name) in linked or _size(database, table).pages <= SMALL)
+        and (
+            table in tokens
+            or (table.schema, table.name) in linked
+            or row_samples.size_of(database, table).pages <= SMALL
+        )
     }
-
-
-def _size(database: Database, table: Table) -> row_samples.Size:
-    (found,) = database.rows(row_samples.SIZE, (table.regclass,))
-    return row_samples.Size(*found)
 
 
 def _sample(
@@ -89,7 +88,7 @@ def _sample(
     any_filled = sql.SQL(" OR ").join([sql.SQL("{} IS NOT NULL").format(sql.Identifier("t", name)) for name in filled])
     where = any_filled if filled else sql.SQL("TRUE")
     rows = row_samples.RowSource(sql.SQL("ARRAY[{}]::text[] AS texts").format(read), table.rows, where)
-    parts = row_samples.parts(_size(database, table), rows, SAMPLE, SAMPLE) if columns else []
+    parts = row_samples.parts(row_samples.size_of(database, table), rows, SAMPLE, SAMPLE) if columns else []
     for (texts,) in database.rows(sql.SQL(" UNION ALL ").join(parts), table=table.label) if parts else ():
         yield texts
 

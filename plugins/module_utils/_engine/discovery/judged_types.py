@@ -39,7 +39,6 @@ LARGE_OBJECTS = (
     " (SELECT FROM aclexplode(m.lomacl) AS a WHERE a.privilege_type = 'SELECT'"
     " AND (a.grantee = 0 OR pg_has_role(a.grantee, 'USAGE')))"
 )
-# Of a time in milliseconds, by which a ULID begins.
 _LARGE = "abs({column}) >= 1e35 AND {column} <> 'NaN' AND {column} = trunc({column})"  # and of no fraction
 _LONG = "cardinality({column}) >= 16"
 _INTEGER = re.compile(r"-?(\d+)(?:\.0*)?", re.ASCII)
@@ -48,6 +47,7 @@ _ROUND = re.compile(r"\.0+(?=[,}])")  # of the members of a list of numeric
 _MEMBER = re.compile(r"-?[\d.]+(?:e[+-]?\d+)?", re.ASCII)
 _BYTES = range(-128, 256)
 _ADDRESSES = range(0x20, 0x40)  # what IPv6 addresses begin with
+# Of a time in milliseconds, by which a ULID begins.
 _FIRST, _LAST = (int(time.mktime((year, 1, 1, 0, 0, 0, 0, 1, 0)) * 1000) for year in (2000, 2050))
 
 

@@ -25,7 +25,7 @@ _LISTENED = 256  # numbers that tell whether a list has a rhythm
 _LOW, _HIGH = 40, 215  # 29 random bytes have one below and one above in 98 of 100 cases
 _CLIPPED = 0.1  # of numbers that are 0 or 255, as those of colors are: of random bytes 1 in 128
 _FAR = 0.25  # of numbers that are far from the middle: of random bytes half, of the numbers of a vector few
-_REPEATS = 9  # pairs: so many are expected, and there is none, in one of 8,000 cases
+_REPEATS = 9  # pairs of equal numbers: where so many are expected, one of 8,000 lists has no pair
 _NOISE = 3  # deviations of what a short list has in common with itself
 _RHYTHM = 0.45  # of what a list has in common with itself, a few places on: 32 random numbers in one of ten cases
 

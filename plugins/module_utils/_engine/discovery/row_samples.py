@@ -10,6 +10,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from ..postgres import sql
+from ..postgres.catalog import Table
+from ..postgres.connection import Database
 
 LARGE = 2000  # rows from which a table is not read whole for that, but sampled, in about so many of them
 WHOLE = 100_000  # rows up to which all of a table is asked for what is rare, and of a larger one about so many
@@ -33,6 +35,12 @@ class Size(NamedTuple):
     def is_table(self) -> bool:
         """Whether it has rows of its own, and is no view of others."""
         return self.kind in ("r", "m", "p")
+
+
+def size_of(database: Database, table: Table) -> Size:
+    """What SIZE says of one table."""
+    (found,) = database.rows(SIZE, (table.regclass,))
+    return Size(*found)
 
 
 class RowSource(NamedTuple):

@@ -20,7 +20,7 @@ from .packed_values import LONGEST
 from .rotated_values import any_is_under_key
 from .settlements import Settlements
 from .target_survey import Survey
-from .value_look import ENCRYPTED_DOCUMENT, look_at
+from .value_look import ENCRYPTED_DOCUMENT, Look, look_at
 
 SAMPLE = 5  # files: of the first rows of a table, as many of the last ones, and between
 SHARE = 0.5  # of the files: more that look like ciphertext stop, fewer are what people have uploaded
@@ -57,18 +57,16 @@ def _columns(survey: Survey) -> Iterator[tuple[Table, str, tuple[str, str], Any]
 
 def _names(database: Database, table: Table, column: str) -> list[str]:
     """The names of some of the files."""
-    (size,) = database.rows(row_samples.SIZE, (table.regclass,))
     name = sql.Identifier("t", column)
     rows = row_samples.RowSource(sql.SQL("{}::text").format(name), table.rows, sql.SQL("{}::text <> ''").format(name))
-    parts = sql.SQL(" UNION ").join(row_samples.parts(row_samples.Size(*size), rows, SAMPLE, SAMPLE))
+    parts = sql.SQL(" UNION ").join(row_samples.parts(row_samples.size_of(database, table), rows, SAMPLE, SAMPLE))
     return [path for (path,) in database.rows(parts, table=table.label)]
 
 
 def _put(found: Findings, column: str, files: Sequence[bytes], storage: FileStorage | None, keyring: Keyring) -> None:
     """Put down the most certain of what is found of a column's files."""
     facts = {"looked_at": len(files)}
-    looks = [look.encoding for look in (look_at(data[:LONGEST]) for data in files) if look.is_unknown]
-    looks = [encoding for encoding in looks if encoding != ENCRYPTED_DOCUMENT]  # under the password of a person
+    looks = [look.encoding for look in (look_at(data[:LONGEST]) for data in files) if _is_unknown(look)]
     if opened := sum(any_is_under_key([data], keyring) for data in files):
         found.put("files_open", column, count=opened, **facts)
     elif storage and storage.reads:
@@ -77,6 +75,11 @@ def _put(found: Findings, column: str, files: Sequence[bytes], storage: FileStor
         found.put("files_unexplained", column, count=len(looks), found=", ".join(sorted({*looks})), **facts)
     elif storage:
         found.put("files", column, storage=storage.path)
+
+
+def _is_unknown(look: Look) -> bool:
+    """Not of a document that a person has locked with a password."""
+    return look.is_unknown and look.encoding != ENCRYPTED_DOCUMENT
 
 
 def as_fact(finding: Finding, settled: Settlements) -> FileColumnFact:

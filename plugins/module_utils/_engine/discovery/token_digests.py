@@ -171,8 +171,7 @@ def _rows(
     named = [sql.SQL(f"{{}} AS c{place}").format(each) for place, each in enumerate(chosen)]
     source = row_samples.RowSource(sql.SQL(", ").join(named), table.rows, sql.SQL(" OR ").join(fits))
     source = source._replace(where=sql.SQL("({})").format(source.where))
-    (size,) = database.rows(row_samples.SIZE, (table.regclass,))
-    parts = row_samples.parts(row_samples.Size(*size), source, SAMPLE, SAMPLE)
+    parts = row_samples.parts(row_samples.size_of(database, table), source, SAMPLE, SAMPLE)
     read = database.rows(sql.SQL(" UNION ALL ").join(parts), table=table.label)
     distinct = dict.fromkeys(
         tuple(each if each is None or isinstance(each, str) else bytes(each) for each in row) for row in read

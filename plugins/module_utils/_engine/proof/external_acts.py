@@ -12,6 +12,7 @@ import contextlib
 import sys
 import threading
 from collections.abc import Collection, Iterator, Mapping
+from typing import Any
 
 from ..._errors.application import ApplicationActs
 
@@ -91,3 +92,10 @@ def refused(name: str) -> Iterator[None]:
     finally:
         if act := _guard.take_refused():
             raise ApplicationActs(name=name, act=act) from None
+
+
+def refused_of(model: Any, name: str) -> contextlib.AbstractContextManager[None]:
+    """The same of an attribute of a model, unless it is a column: a field may ask somewhere for a key."""
+    if any(name == column.attname for column in model._meta.concrete_fields):
+        return contextlib.nullcontext()
+    return refused(f"{model._meta.label}.{name}")

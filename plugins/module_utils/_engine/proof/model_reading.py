@@ -29,6 +29,7 @@ from ..._errors.base import RotationError
 from ..._errors.counts import counted
 from ..._errors.option_names import variable_of
 from ..._system.progress_file import SILENT, ProgressFile
+from ..application.django_errors import sqlstate_of
 from ..application.model_fields import ModelTables, column_of, of_models
 from ..crypto.keyring import Keyring
 from ..discovery.findings import KINDS, Finding
@@ -38,7 +39,7 @@ from . import external_acts
 from .damage_words import build_damaged_error
 from .model_readers import ModelReader, by_model, is_left_out, made_from
 from .of_ciphertext import is_of_ciphertext
-from .read_only import SavepointsOfReading, read_only, sqlstate_of
+from .read_only import SavepointsOfReading, read_only
 from .reading_types import ApplicationPicture, AttributeReading, ReadingForecast, RoundTripResult
 from .refused_values import is_refused
 from .round_trips import RoundTrip, try_round_trip
@@ -453,16 +454,10 @@ def reads_inner(table: Table, column: str, tokens: Collection[str], rows: int) -
         with contextlib.suppress(Exception), read_only(table.alias, stored.model, schema):
             for instance in stored.model._base_manager.using(table.alias).order_by("pk")[:rows]:
                 for name in (stored.attname, *made_from(stored.model, stored.attname)):
-                    with contextlib.suppress(Exception), _refusing_acts(stored, name):
+                    with contextlib.suppress(Exception), external_acts.refused_of(stored.model, name):
                         value = getattr(instance, name)
                         found |= {value in tokens} if isinstance(value, str) and value else set()
     return found == {True}
-
-
-def _refusing_acts(column: Any, name: str) -> contextlib.AbstractContextManager[None]:
-    """While an attribute that is made from a column is read, unless it is the column."""
-    own = name == column.attname
-    return contextlib.nullcontext() if own else external_acts.refused(f"{column.model._meta.label}.{name}")
 
 
 def _query(readers: Sequence[ModelReader]) -> Any:

@@ -8,10 +8,10 @@ import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+from ..application.django_errors import MAY_NOT_WRITE, sqlstate_of
 from ..application.tenant_schemas import use_schema
 
 IN_ERROR = 3  # libpq's PQTRANS_INERROR, as psycopg2 and psycopg tell it
-MAY_NOT_WRITE = "25006"  # PostgreSQL's read_only_sql_transaction
 
 
 @contextlib.contextmanager
@@ -105,9 +105,3 @@ class SavepointsOfReading:
         except DatabaseError as exc:
             self._met.append(sqlstate_of(exc))
             raise
-
-
-def sqlstate_of(exc: Exception) -> str:
-    """The SQLSTATE of an error of Django's, from psycopg or psycopg2."""
-    cause = exc.__cause__
-    return str(getattr(cause, "sqlstate", None) or getattr(cause, "pgcode", None) or "unknown")

@@ -105,9 +105,8 @@ def _value(rows: Any, column: Any, held: Mapping[str, Any]) -> Any:
 
 
 def _read(instance: Any, name: str, tokens: Sequence[bytes]) -> bytes | None:
-    is_column = any(name == column.attname for column in instance._meta.concrete_fields)
     try:
-        with contextlib.nullcontext() if is_column else external_acts.refused(f"{instance._meta.label}.{name}"):
+        with external_acts.refused_of(type(instance), name):
             text = text_of(getattr(instance, name), KnownTokens(tokens))
     except Exception:  # the application's own code: its text could hold a value
         return None
