@@ -32,6 +32,7 @@ MANAGE = "import os\nos.environ.setdefault('DJANGO_SETTINGS_MODULE', 'formats_se
 def rotate(host: str, database: str, asked: dict[str, Any]) -> dict[str, Any]:
     from ansible_collections.tetech.key_rotation.plugins.module_utils._engine import rotation
     from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.proof import census
+    from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.rewrite import rewriter
     from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import RotationError
 
     project = Path(asked.get("project") or tempfile.mkdtemp(prefix="formats_"))
@@ -53,7 +54,7 @@ def rotate(host: str, database: str, asked: dict[str, Any]) -> dict[str, Any]:
             application.refuse_unproved()
             census.refuse_unreadable(application.census("current"))
             application.rehearse("pending")
-            application.reencrypt("pending", rotation.Work())
+            application.reencrypt("pending", rewriter.Work())
             after = application.census("current")
     except RotationError as exc:
         return {"error": {"code": exc.code, "text": str(exc)}}
