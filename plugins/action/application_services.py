@@ -80,7 +80,7 @@ class ActionModule(HostAction):
         return self.interrupted_rotation(args)
 
     def _told_half_way(self, rotation_id: str) -> RotationError:
-        done = NOTHING_CHANGED if self._task.check_mode else "Nothing was started; operations are not held any more."
+        done = NOTHING_CHANGED if self._task.check_mode else "Nothing was started; operations are not held anymore."
         commands = {name: command(self.variables, name) for name in ("rotate", "rollback")}
         return RotationHalfWay(changed=done, rotation_id=rotation_id, **commands)
 

@@ -167,7 +167,7 @@ options:
     default: false
   former_keys:
     description:
-      - Names of keys that were rotated, and that are not to be rotated any more. Without it, a key that is taken out of
+      - Names of keys that were rotated, and that are not to be rotated anymore. Without it, a key that is taken out of
         O(keys) stops the plan and the rotation. It stays on the control node.
     type: list
     elements: str

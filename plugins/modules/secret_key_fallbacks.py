@@ -29,7 +29,7 @@ options:
     choices: [present, absent, revoked]
   key_id:
     description:
-      - With V(absent), the version whose key is taken out, with those of older versions that have no stage any more.
+      - With V(absent), the version whose key is taken out, with those of older versions that have no stage anymore.
       - The default is the one before the last rotation, alone.
     type: str
   env_file:

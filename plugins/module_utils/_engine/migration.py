@@ -266,7 +266,7 @@ def _loader() -> Any:
 
 class _Step(NamedTuple):
     """Our migration ``name`` of an app, and the migration ``target`` that Django goes to so that it is applied, or
-    not any more."""
+    not anymore."""
 
     app: str
     name: str

@@ -219,7 +219,7 @@ class BackupList(RotationError):
     problem = "nobody knows which backups are kept: the folder {path} cannot be read: {reason}"
     remedy = (
         "Set O(backup_dir), and O(backup_host), as they were when the backups were made; if it "
-        "is on another disk, mount that. If no backup is kept any more, create the folder."
+        "is on another disk, mount that. If no backup is kept anymore, create the folder."
     )
 
 

@@ -126,7 +126,7 @@ class RestoreKeys(RotationError):
     code = "E_RESTORE_KEYS"
     time: str
     key_ids: str
-    problem = "the backup of {time} needs versions of the keys that are not in the store any more: {key_ids}"
+    problem = "the backup of {time} needs versions of the keys that are not in the store anymore: {key_ids}"
     remedy = (
         "None of their values can be read again. Put an older copy of the store in its place, or name another backup "
         "with -e O(id)=..."

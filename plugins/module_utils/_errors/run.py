@@ -32,7 +32,7 @@ class NotRun(RotationError):
 class HostLost(RotationError):
     code = "E_HOST_LOST"
     host: str | None
-    problem = "{host} cannot be reached any more"
+    problem = "{host} cannot be reached anymore"
     remedy = (
         "Without it the rotation is rolled back, and its services may be stopped. Make it reachable again, then run "
         "the same command again: what was stopped there is started, and what was switched there is named."

@@ -228,7 +228,7 @@ class StoreFull(RotationError):
     code = "E_STORE_FULL"
     path: str
     problem = "the secret {path} has no room for another version: AWS has 20 labels for all of them together"
-    remedy = "Destroy versions that nothing needs any more: the retire playbook says which those are."
+    remedy = "Destroy versions that nothing needs anymore: the retire playbook says which those are."
 
 
 class StoreForeign(RotationError):

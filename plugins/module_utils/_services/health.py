@@ -164,7 +164,7 @@ def _take(opened: Callable[[], Any], most: int, end: float, outcome: queue.Simpl
         with opened() as answer:
             while most > 0 and (piece := answer.read1(most)):
                 most -= len(piece)
-                if time.monotonic() > end:  # nobody waits any more
+                if time.monotonic() > end:  # nobody waits anymore
                     return
             if most > 0 and answer.length:  # read1 does not tell that bytes are missing, as of a worker that died
                 raise http.client.IncompleteRead(b"", answer.length)

@@ -263,7 +263,7 @@ class Maintenance:
         return started
 
     def release(self, *, dry: bool) -> list[str]:
-        """Hold nothing any more, and start nothing: a rotation or a rollback may. Raises E_MAINTENANCE_FILE."""
+        """Hold nothing anymore, and start nothing: a rotation or a rollback may. Raises E_MAINTENANCE_FILE."""
         memory = self.remembered()
         if memory.held and not dry:
             self._remember(replace(memory, held=""))
@@ -325,7 +325,7 @@ class Maintenance:
             return self.remembered()
         except RotationError as exc:
             self.warnings.append(
-                f"{exc.what}. What was stopped before is not known any more: only what is up now will be started again."
+                f"{exc.what}. What was stopped before is not known anymore: only what is up now will be started again."
             )
             return StoppedServices()
 

@@ -341,7 +341,7 @@ class History:
         self.stage("current").enter("active")
 
     def close(self, rotation_id: str) -> None:
-        """The rotation is proved: nothing resumes it any more."""
+        """The rotation is proved: nothing resumes it anymore."""
         for version in self.versions:
             if version.rotation_id == rotation_id:
                 version.outcome = COMPLETED

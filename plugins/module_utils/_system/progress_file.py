@@ -88,7 +88,7 @@ class ProgressFile(contextlib.AbstractContextManager["ProgressFile"]):
             atomic_file.replace(self._path, json.dumps(numbers).encode(), mode=0o644)
 
     def end(self) -> None:
-        """Nobody need look any more."""
+        """Nobody need look anymore."""
         if self._path is not None:
             with contextlib.suppress(OSError):
                 os.unlink(self._path)

@@ -11,7 +11,7 @@ from typing import Any
 
 from .host_task import HostTask, ModuleResult, TaskParams
 
-TRIES = 5  # to drop the triggers of a fence that refuses nothing any more, and what was prepared
+TRIES = 5  # to drop the triggers of a fence that refuses nothing anymore, and what was prepared
 
 
 def change_lease(task: HostTask) -> ModuleResult:
@@ -21,7 +21,7 @@ def change_lease(task: HostTask) -> ModuleResult:
 
     params = task.params
     mine, over = params["holder"], params["over"]
-    is_end = params["state"] == "released"  # nothing of the application is looked at any more
+    is_end = params["state"] == "released"  # nothing of the application is looked at anymore
     with databases_of(params, params["rotation_id"], settings_only=is_end) as databases:
         if params["state"] == "released":
             ended = [database for database in databases if lease.is_held_by(database, mine)]

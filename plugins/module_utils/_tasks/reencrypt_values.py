@@ -121,7 +121,7 @@ class Examined:
 
 def _stay_the_one_run(run: Reencryption, until_end: contextlib.ExitStack) -> None:
     """Share the lock of the run until the process ends: what follows in it may write the keys of these values. Raises
-    E_STOPPED if nobody waits for that any more."""
+    E_STOPPED if nobody waits for that anymore."""
     run.stop.refuse_to_go_on()
     for database, _ in run.application.parts:
         until_end.enter_context(contextlib.closing(database.another()))

@@ -20,7 +20,7 @@ PR_SET_PDEATHSIG = 1  # linux/prctl.h; Ansible passes SIGTERM on to all that the
 def end_with_parent() -> None:
     """Have this process and what it started end where ansible-playbook is killed (prctl(2), on Linux).
 
-    Each task has a process of its own, which would go on, and its module with it, while nobody hears of it any more.
+    Each task has a process of its own, which would go on, and its module with it, while nobody hears of it anymore.
     """
     with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)

@@ -90,7 +90,7 @@ def words(found: object) -> str:
 
 def recorded(found: object, environment: str, signers: str | None) -> ApprovalEvidence | None:
     """The approval that the record of a rotation has, where its evidence holds and the file of allowed signers names
-    its person still; else None: it was tampered with, or its signer may approve nothing any more."""
+    its person still; else None: it was tampered with, or its signer may approve nothing anymore."""
     try:
         evidence = ApprovalEvidence.borne_out(found)
         if evidence is None or evidence.approval.environment != environment:

@@ -185,7 +185,7 @@ def _serve(
 
 
 def _end_with(connection: Any) -> None:
-    """A command whose result nobody waits for any more ends: the next run must not meet it."""
+    """A command whose result nobody waits for anymore ends: the next run must not meet it."""
     with contextlib.suppress(EOFError, OSError):
         connection.recv()
     os.killpg(0, signal.SIGKILL)

@@ -195,17 +195,18 @@ def _build_sample_query(table: Table, column: Column, size: row_samples.Size) ->
         return sql.SQL("ARRAY(SELECT value FROM ({}) AS of_each_row)").format(sql.SQL(" UNION ").join(parts))
     text = sql.SQL(read).format(column=name)
     candidates = rows._replace(where=_is_candidate(text))
-    met, *more = row_samples.parts(size, candidates, CANDIDATES, CANDIDATES)
-    parts += [sql.SQL("SELECT * FROM met"), *more, _rare(size, candidates, text)]
+    met, *_ = row_samples.parts(size, candidates, CANDIDATES, CANDIDATES)
+    not_all = sql.SQL("(SELECT count(*) FROM met) = {} AND {}").format(sql.Literal(CANDIDATES), candidates.where)
+    others = candidates._replace(where=not_all)  # none is read where those that were met are all
+    _, *more = row_samples.parts(size, others, CANDIDATES, CANDIDATES)
+    parts += [sql.SQL("SELECT * FROM met"), *more, _rare(size, others, text)]
     query = "ARRAY(WITH met AS {} SELECT value FROM ({}) AS of_each_row)"
     return sql.SQL(query).format(met, sql.SQL(" UNION ").join(parts))
 
 
 def _rare(size: row_samples.Size, candidates: row_samples.RowSource, text: sql.Composable) -> sql.Composable:
-    """SQL for striking candidates among many ordinary ones, such as paths: unless those that were met are all."""
-    is_striking = "(SELECT count(*) FROM met) = {most} AND {where} AND {text} ~ {striking} AND {text} !~* {named}"
-    where = sql.SQL(is_striking).format(
-        most=sql.Literal(CANDIDATES),
+    """SQL for striking candidates among many ordinary ones, such as paths."""
+    where = sql.SQL("{where} AND {text} ~ {striking} AND {text} !~* {named}").format(
         where=candidates.where,
         text=text,
         striking=sql.Literal(judged_types.STRIKING),
@@ -215,9 +216,10 @@ def _rare(size: row_samples.Size, candidates: row_samples.RowSource, text: sql.C
 
 
 def _is_candidate(read: sql.Composable) -> sql.Composable:
-    """SQL for whether a text has a long word with a digit, of which nothing is known."""
+    """SQL for whether a text has a long word with a digit, of which nothing is known. The length costs least."""
     names = {"read": read, "word": sql.Literal(LONG_WORD), "known": sql.Literal(KNOWN_WORD)}
-    return sql.SQL("{read} ~ {word} AND {read} ~ '[0-9]' AND {read} !~* {known}").format(**names)
+    is_candidate = "octet_length({read}) >= 20 AND {read} ~ {word} AND {read} ~ '[0-9]' AND {read} !~* {known}"
+    return sql.SQL(is_candidate).format(**names)
 
 
 def put_hashes(surveys: Sequence[Survey], hashing: Callable[[], Mapping[str, Sequence[Use]]]) -> None:

@@ -80,7 +80,9 @@ def expression(column: Column) -> tuple[str, str]:
     kind = KINDS.get(column.type)
     is_short = column.type == NUMBER or (kind and not isinstance(kind, (JsonCodec, ArrayCodec)))
     longest = LONGEST if is_short else LONGEST_DOCUMENT
-    return f"left({{column}}::text, {longest})", "octet_length({column}::text)"
+    length = "octet_length({column}::text)"
+    # To count the characters of a short text takes as long as to search it.
+    return f"CASE WHEN {length} > {longest} THEN left({{column}}::text, {longest}) ELSE {{column}}::text END", length
 
 
 def whole(column: Column) -> str:

@@ -67,5 +67,7 @@ def parts(size: Size, rows: RowSource, most: int, between: int) -> list[sql.Comp
     found = [("", "", most), (sample, " ORDER BY hashtext(t.ctid::text)", between)]
     if size.kind != "p":  # of partitions, each has pages of its own
         found.append(("", f" AND t.ctid >= '({max(size.pages - LAST_PAGES, 0)},0)'::tid ORDER BY t.ctid DESC", most))
-    query = "(SELECT {{chosen}} FROM {{source}} AS t{} WHERE {{where}}{} LIMIT {})"
+    # What is chosen is computed for these rows, not for all that are sorted.
+    kept = "SELECT t.tableoid, t.ctid, t.* FROM {{source}} AS t{} WHERE {{where}}{} LIMIT {}"
+    query = f"(SELECT {{{{chosen}}}} FROM ({kept}) AS t)"
     return [sql.SQL(query.format(*part)).format(**rows._asdict()) for part in found]

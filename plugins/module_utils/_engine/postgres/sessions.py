@@ -43,7 +43,7 @@ def list_sessions(
 
 
 def wait_until_gone(databases: Sequence[Database], allowed: Collection[str], patience: float) -> list[DatabaseSession]:
-    """Return when nobody is connected any more, or after ``patience`` seconds with who is left."""
+    """Return when nobody is connected anymore, or after ``patience`` seconds with who is left."""
     end = time.monotonic() + patience
     while (left := list_sessions(databases, allowed)) and time.monotonic() < end:
         time.sleep(POLL)

@@ -227,7 +227,7 @@ def refuse_worse(
 ) -> None:
     """Raise E_APPLICATION_READS, E_ROUND_TRIP, E_APPLICATION_CHECK or E_VERIFY_ENCRYPTION where something has changed
     for the worse. ``meanwhile`` says of each table how many rows another process has written in between, ``ignore``
-    names attributes that are not read any more."""
+    names attributes that are not read anymore."""
     _refuse_other_readings(before, after, meanwhile, ignore)
     went = {trip["name"] for trip in before.get("round_trips", []) if trip["outcome"] == "well"}
     there = {reading["name"] for reading in after["readings"] if reading["read"]}
@@ -235,7 +235,7 @@ def refuse_worse(
         if trip["outcome"] not in ("well", "not tried"):
             raise RoundTripFailed(name=trip["name"], found=trip["outcome"])
         if trip["outcome"] == "not tried" and trip["name"] in went & there:
-            raise RoundTripFailed(name=trip["name"], found="does not go in any more, as it did before")
+            raise RoundTripFailed(name=trip["name"], found="does not go in anymore, as it did before")
     for name, error in COMMANDS.items():
         old, new = before.get(name), after.get(name)
         if old and new and (worse := [what for what, count in new.items() if count > old.get(what, 0)]):

@@ -89,7 +89,7 @@ def _instance(model: Any, question: RowQuestion) -> Any:
 
 
 def _value(rows: Any, column: Any, held: Mapping[str, Any]) -> Any:
-    """What an instance has of a column. Raises if the row is not there any more, or for an error of PostgreSQL's."""
+    """What an instance has of a column. Raises if the row is not there anymore, or for an error of PostgreSQL's."""
     from django.core.exceptions import ObjectDoesNotExist
     from django.db import DatabaseError, connections
 

@@ -106,7 +106,7 @@ def put_up(
 def take_down(database: Database, tries: int = 1) -> list[str]:
     """Let everybody write again, at once; then drop what is left of the fence.
 
-    A trigger that readers keep from being dropped refuses nothing any more: the tables that still have one.
+    A trigger that readers keep from being dropped refuses nothing anymore: the tables that still have one.
     """
     there = read_fence(database)
     if there is None:
@@ -126,7 +126,7 @@ def take_down(database: Database, tries: int = 1) -> list[str]:
 
 
 def read_fence(database: Database) -> FenceState | None:
-    """The fence of this database, even one that refuses nothing any more."""
+    """The fence of this database, even one that refuses nothing anymore."""
     found = database.rows("SELECT prosrc FROM pg_proc WHERE proname = %s AND prorettype = 'trigger'::regtype", (FENCE,))
     return FenceState(**json.loads(found[0][0].strip().splitlines()[0][len("-- ") :])) if found else None
 

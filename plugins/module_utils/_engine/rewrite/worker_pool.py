@@ -176,7 +176,7 @@ def _work(
 class Stop:
     """SIGTERM and Ctrl-C during the work: the batches under way are committed, then E_STOPPED.
 
-    Over SSH no signal comes, but then nobody is there any more who reads what this process will say: a wish as well.
+    Over SSH no signal comes, but then nobody is there anymore who reads what this process will say: a wish as well.
     """
 
     def __init__(self) -> None:

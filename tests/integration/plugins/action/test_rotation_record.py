@@ -26,7 +26,7 @@ def test_a_drop_by_an_id_that_nothing_has_is_refused_and_leaves_no_record(run_ac
 
 
 def test_what_is_dropped_in_an_earlier_record_loses_no_later_one_s_end(run_action, begun, lease, tmp_path, events):
-    """Nothing had seen the later rotation's end any more: cut off, with the signature of then, it was whole."""
+    """Nothing had seen the later rotation's end anymore: cut off, with the signature of then, it was whole."""
     run_action("rotation_record", state="failed", rotation_id="r1")
     lease.give_back()
     run_action("rotation_record", state="opened", environment="demo", rotation_id="r2")

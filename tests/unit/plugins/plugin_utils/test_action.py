@@ -202,7 +202,7 @@ def test_an_unreachable_host_is_recorded_as_failed_and_stays_one(promote, monkey
         promote()
     failed = Record(str(tmp_path / "records"), "r1").events()[-1]
     assert (failed["phase"], failed["error"]["code"]) == ("failed", "E_HOST_LOST")
-    assert failed["error"]["what"] == "web cannot be reached any more"
+    assert failed["error"]["what"] == "web cannot be reached anymore"
 
 
 @pytest.fixture

@@ -737,7 +737,7 @@ def approved(kept: Kept, found: dict[str, str]) -> verifier.VerifiedRecord:
 
 
 def test_who_approved_is_checked_again_from_the_record_alone(kept, evidence):
-    """Also when the key that was allowed then is not any more."""
+    """Also when the key that was allowed then is not anymore."""
     told = approved(kept, evidence["ada"])
     assert told.problems == []
     assert f"the approval by ada@example.org in line 1 is signed by {evidence['ada']['fingerprint']}" in str(told)

@@ -124,7 +124,7 @@ def other_processes_wrote(play: Play) -> None:
     play.step("env_file", asked={"stage": "pending"}, settings=["SECRET_KEY"], key_id=NEW, host="app2")
     play.step("key_version", asked={"state": "current"}, stages={"previous": OLD, "current": NEW})
     play.proved(digest="other", meanwhile=meanwhile)
-    lost = {"code": "E_HOST_LOST", "what": "app2 cannot be reached any more"}
+    lost = {"code": "E_HOST_LOST", "what": "app2 cannot be reached anymore"}
     play.step("application_health", "failed", host="app2", error=lost)
     play.step("rotate", "done", versions=VERSIONS)
     error = {"code": "E_LOCKED", "what": "another run works on it", "todo": "Wait."}

@@ -348,7 +348,7 @@ def test_a_way_back_that_failed_in_the_same_run_was_approved_by_whom_the_rotatio
 
 @pytest.mark.parametrize("written", [completed, rolled_back])
 def test_what_is_repaired_later_leaves_the_approval_and_the_reason_of_the_rotation_on_its_page(play, written):
-    """Who signed, and the plan, were on no page any more."""
+    """Who signed, and the plan, were on no page anymore."""
     approval = {"principal": "ada@example.org", "time": "2026-01-02T03:04:05Z", "plan_hash": "ab"}
     written(play, approval=approval, reason="cryptoperiod")
     play.step("rollback", "intent", course="repair", authorization={"who": "Zed"}, reason="rows in ruins")
@@ -372,12 +372,12 @@ def test_a_run_that_goes_on_and_could_tell_nobody_is_not_called_failed(play):
 
 
 def test_copies_that_could_not_be_dropped_are_a_warning_and_no_failure(play):
-    error = {"code": "E_HOST_LOST", "what": "keeper cannot be reached any more"}
+    error = {"code": "E_HOST_LOST", "what": "keeper cannot be reached anymore"}
     completed(play).step("rollback", "intent", course="settle")
     play.step("postgresql_backup", "failed", asked={"state": "cleared"}, error=error).step("rollback", "done")
     told = play.told()
     assert (told.failure, told.runs[-1].failure) == ({}, {})
-    assert "Backup: left copies: E_HOST_LOST: keeper cannot be reached any more" in told.warnings
+    assert "Backup: left copies: E_HOST_LOST: keeper cannot be reached anymore" in told.warnings
 
 
 def test_who_of_several_was_told_is_said(play):

@@ -70,7 +70,7 @@ def test_the_same_or_better_is_well(after):
         ),
         (
             picture(round_trips=[{"name": "people.Person.name", "outcome": "not tried"}]),
-            "E_ROUND_TRIP: .*people.Person.name does not go in any more",
+            "E_ROUND_TRIP: .*people.Person.name does not go in anymore",
         ),
         (
             picture(check={"security.W004": 1, "security.W009": 1, "exit code": 0}),
