@@ -9,7 +9,8 @@ from .postgres import catalog
 NOTICES = (
     (
         "unique constraint",
-        "A new token is another text each time: the constraint never held for what is inside. Nothing to do.",
+        "A new token is another text each time. If code outside of the models makes the same token of the same value, "
+        "to search by it, name its functions in O(schemes): the search would find nothing. Otherwise nothing to do.",
         "SELECT 1 FROM pg_index i JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = ANY(i.indkey)"
         " WHERE i.indrelid = to_regclass(%s) AND i.indisunique AND NOT i.indisprimary AND a.attname = %s",
     ),

@@ -554,6 +554,7 @@ class Application:
             stored_definitions,
             stored_files,
         )
+        from .proof import repeated_tokens
 
         self._establish_function_keys()
         found = [
@@ -569,6 +570,7 @@ class Application:
             ]
         ]
         found += unsettled((each for one in self._elsewhere for each in one.findings), self.settlements)
+        found += unsettled(repeated_tokens.find(self.targets, self.keyring), self.settlements)
         surveys = [survey for _, survey in self.parts]
         accounting.put_hashes(surveys, self._hashing)
         found += accounting.keys(surveys, self.keyring, self.keys, self.uses)

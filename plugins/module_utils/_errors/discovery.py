@@ -40,6 +40,21 @@ class ColumnTied(RotationError):
     remedy = "{advice}"
 
 
+class RepeatedToken(RotationError):
+    code = "E_REPEATED_TOKEN"
+    column: str
+    name: str
+    problem = (
+        "{column}: {name} encrypts a value as the same token each time, which the engine does not: a search by a value, "
+        "and a unique constraint, would find nothing of what a rotation writes"
+    )
+    remedy = (
+        "Name the application's own functions: O(schemes) with application: {{decrypt: ..., encrypt: ...}}. Or let its "
+        "own command re-encrypt (O(method)=command), and settle it: "
+        'O(settlements): {{{column}: {{by_command: "reason"}}}}.'
+    )
+
+
 class ColumnType(RotationError):
     code = "E_COLUMN_TYPE"
     column: str

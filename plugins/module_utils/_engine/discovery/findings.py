@@ -81,6 +81,7 @@ _ROWS = (
     stop("files_unexplained", "E_FILES_UNEXPLAINED", DECISIONS),
     stop("key_fingerprint", "E_KEY_FINGERPRINT", (UNUSED_KEY_ID, BY_COMMAND)),
     stop("token_digest", "E_TOKEN_DIGEST", (UNREADABLE, BY_COMMAND)),
+    stop("repeated_token", "E_REPEATED_TOKEN", (BY_COMMAND,)),
     stop("made_of_keys", "E_MADE_OF_KEYS"),
     stop("peppered", "E_PASSWORD_PEPPER", (UNREADABLE,)),
     stop("shared_value", "E_SHARED_VALUE", (NOT_A_KEY,)),

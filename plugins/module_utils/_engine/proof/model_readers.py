@@ -238,6 +238,11 @@ class ModelReader:
         stored = (getattr(instance, f"{STORED}{name}", None) for name in self.columns)
         return any(each not in (None, "") and each not in text and not is_wordy(each) for each in stored)
 
+    def stored_values(self, instance: Any) -> list[bytes]:
+        """What its columns store in one row, as bytes."""
+        stored = (getattr(instance, f"{STORED}{name}", None) for name in self.columns)
+        return [each.encode("utf-8") if isinstance(each, str) else bytes(each) for each in stored if each]
+
     def has_value(self, instance: Any) -> bool:
         """Whether any of its columns stores something in a row."""
         return any(getattr(instance, f"{STORED}{name}", None) not in (None, "", b"") for name in self.columns)

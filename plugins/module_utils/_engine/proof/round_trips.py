@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -33,8 +33,8 @@ class RoundTrip:
         return self.outcome not in (WELL, NOT_TRIED)
 
 
-class _Trip(NamedTuple):
-    """What one text became in each of the columns, and what came back."""
+class Trip(NamedTuple):
+    """What one value became in each of the columns, and what came back."""
 
     stored: list[Any]
     back: Any
@@ -49,7 +49,6 @@ def try_round_trip(reader: ModelReader, keyring: Keyring) -> str:
     told = any(keyring.context_of(target.scheme) for target in reader.targets)  # of a row, which this instance has not
     if told or not isinstance(reader.sample, str):
         return NOT_TRIED
-    send = _by_field if reader.name in reader.columns else _by_attribute
     with contextlib.redirect_stdout(io.StringIO()), reader.read_only():
         try:
             trips = [send(reader, text) for text in TEXTS]
@@ -60,14 +59,14 @@ def try_round_trip(reader: ModelReader, keyring: Keyring) -> str:
         plain = (*TEXTS, *backs)
         if not stored or any(not isinstance(each, (str, bytes, memoryview)) or each in plain for _, each in stored):
             return NOT_TRIED
-        if not _come_back(reader, send, backs):
+        if not _come_back(reader, backs):
             return "does not give back what went in"
     tokens = [(target, each.encode("utf-8") if isinstance(each, str) else bytes(each)) for target, each in stored]
     under = all(keyring.stage_of(target.scheme, token) for target, token in tokens)
     return WELL if under else "encrypts under other keys than the current ones"
 
 
-def _come_back(reader: ModelReader, send: Callable[[ModelReader, str], _Trip], backs: Sequence[Any]) -> bool:
+def _come_back(reader: ModelReader, backs: Sequence[Any]) -> bool:
     """Whether what came back are two texts, each of which comes back as it is."""
     if not all(isinstance(back, str) and back for back in backs) or len({*backs}) < len(TEXTS):
         return False
@@ -77,16 +76,21 @@ def _come_back(reader: ModelReader, send: Callable[[ModelReader, str], _Trip], b
         return False
 
 
-def _by_field(reader: ModelReader, text: str) -> _Trip:
+def send(reader: ModelReader, value: Any) -> Trip:
+    """A value through an attribute. Raises what code of the application does, or E_APPLICATION_ACTS."""
+    return _by_field(reader, value) if reader.bare else _by_attribute(reader, value)
+
+
+def _by_field(reader: ModelReader, value: Any) -> Trip:
     from django.db import connections
 
     connection, column = connections[reader.alias], reader.field
-    stored = column.get_db_prep_save(text, connection=connection)
-    return _Trip([stored], column.from_db_value(stored, None, connection))
+    stored = column.get_db_prep_save(value, connection=connection)
+    return Trip([stored], column.from_db_value(stored, None, connection))
 
 
-def _by_attribute(reader: ModelReader, text: str) -> _Trip:
+def _by_attribute(reader: ModelReader, value: Any) -> Trip:
     instance = reader.model()
     with reader.refusing_acts():
-        setattr(instance, reader.name, text)
-        return _Trip([getattr(instance, column) for column in reader.columns], getattr(instance, reader.name))
+        setattr(instance, reader.name, value)
+        return Trip([getattr(instance, column) for column in reader.columns], getattr(instance, reader.name))

@@ -92,7 +92,11 @@ def _questions(
     rows = list(_rows(readers))
     held = {target.name: target for reader in readers for target in reader.targets}
     out_of_reach = {name for name, target in held.items() if _is_out_of_reach(target, keyring, trial)}
-    names = [reader.name for reader in readers if not {target.name for target in reader.targets} & out_of_reach]
+    names = [
+        reader.name
+        for reader in readers
+        if not ({target.name for target in reader.targets} & out_of_reach or _shows_target(reader, rows, keyring))
+    ]
     here = [[_question(readers, row, names, keyring, out_of_reach) for row in rows] for _ in range(2)]
     asked = [_question(readers, row, names, trial, out_of_reach) for row in rows]
     return asked, here
@@ -127,6 +131,14 @@ def _rows(readers: Sequence[ModelReader]) -> Iterator[Any]:
             reader.take(row)
         if holding:
             yield row
+
+
+def _shows_target(reader: ModelReader, rows: Sequence[Any], keyring: Keyring) -> bool:
+    """Whether it reads tokens under these keys of a column that is no target, as a view has that shows one: they are
+    other ones once the target is rotated, and here they cannot be."""
+    stored = [] if reader.targets else [each for row in rows for each in reader.stored_values(row)]
+    proving = [name for name, scheme in keyring.schemes.items() if scheme.format.authenticated and not scheme.functions]
+    return bool(stored) and all(any(keyring.stage_of(scheme, each) for scheme in proving) for each in stored)
 
 
 def _is_out_of_reach(target: Target, keyring: Keyring, trial: Keyring) -> bool:

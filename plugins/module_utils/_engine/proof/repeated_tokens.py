@@ -1,0 +1,68 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Attributes by which the application encrypts a value as the same token each time, so that a search finds its rows.
+
+The engine seals with random bytes each time: every value would be read, and no search would find one. That the
+application does so is proved where it makes of a value that it has read exactly the token that is stored.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from ..crypto.keyring import Keyring
+from ..discovery.findings import Finding, Findings
+from ..discovery.target_survey import Target
+from .model_readers import ModelReader, by_model
+from .model_reading import instances_of
+from .round_trips import send
+
+ROWS = 3  # with a value, of each attribute: a key derivation may take a while
+LOOKED_AT = 20  # rows in which these are looked for
+
+
+def find(targets: Sequence[Target], keyring: Keyring) -> list[Finding]:
+    """One finding for each target of a known format that the application encrypts so."""
+    found = Findings()
+    sealed_by_us = [target for target in targets if not keyring.schemes[target.scheme].functions]
+    for readers in by_model(sealed_by_us, keyring, b""):
+        with contextlib.suppress(Exception):  # a model that cannot be read is reported by those who read all of it
+            repeated = _repeated([each for each in readers if each.targets])
+            for column, name in {target.name: reader.full_name for reader, target in repeated}.items():
+                found.put("repeated_token", column, name=name)
+    return found.with_text(stops=True)
+
+
+def _repeated(readers: Sequence[ModelReader]) -> Iterator[tuple[ModelReader, Target]]:
+    """The targets of one model of which a token was made again, each with the attribute that does so."""
+    left = dict.fromkeys((reader.name for reader in readers), ROWS)
+    for row in instances_of(readers, LOOKED_AT) if readers else ():
+        for reader in readers:
+            if left[reader.name] and reader.has_value(row):
+                left[reader.name] -= 1
+                yield from ((reader, target) for target in _made_again(reader, row))
+
+
+def _made_again(reader: ModelReader, row: Any) -> list[Target]:
+    """The targets of which the attribute makes the token that is stored in a row, of what it reads there."""
+    value, stored = reader.value(row), reader.stored_tokens(row)
+    if reader.is_token(value) or stored.has(value):
+        return []
+    plain = str.__str__(value) if isinstance(value, str) else value  # its class may remember the token
+    try:
+        with contextlib.redirect_stdout(io.StringIO()):
+            made = dict(zip(reader.columns, send(reader, plain).stored))
+    except Exception:  # code of the application: its text could hold the value
+        return []
+    return [target for column, target, kept in reader.stored(row) if _is_same(made[column.attname], kept)]
+
+
+def _is_same(made: Any, stored: str | bytes | memoryview) -> bool:
+    return isinstance(made, (str, bytes, memoryview)) and _as_bytes(made) == _as_bytes(stored)
+
+
+def _as_bytes(value: str | bytes | memoryview) -> bytes:
+    return value.encode("utf-8", "surrogatepass") if isinstance(value, str) else bytes(value)

@@ -1,0 +1,138 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""An application that encrypts a value as the same token each time finds rows by it: after a rotation too."""
+
+from __future__ import annotations
+
+import pytest
+
+from .conftest import Site
+
+MODELS = '''
+import hmac
+from core.encryption import EncryptionManager
+
+
+def sealed(value):
+    """The same token for the same value, in the format of Fernet."""
+    fernet = EncryptionManager._get_fernet()
+    nonce = hmac.digest(fernet._signing_key, value.encode(), "sha256")[:16]
+    return fernet._encrypt_from_parts(value.encode(), 0, nonce).decode()
+
+
+def opened(token):
+    return EncryptionManager._get_fernet().decrypt(token.encode()).decode()
+
+
+class SearchedField(models.TextField):
+    def get_prep_value(self, value):
+        return None if value is None else sealed(value)
+
+    def from_db_value(self, value, expression, connection):
+        return None if value is None else opened(value)
+
+
+class Remembered(str):
+    """A text that knows the token it was read from."""
+
+
+class RememberingField(models.TextField):
+    """A new token each time, but for a text that was read and not changed."""
+
+    def get_prep_value(self, value):
+        return value.token if isinstance(value, Remembered) else EncryptionManager.encrypt(value)
+
+    def from_db_value(self, value, expression, connection):
+        text = Remembered(EncryptionManager.decrypt(value))
+        text.token = value
+        return text
+
+
+class Account(models.Model):
+    email = SearchedField()
+    _phone = models.TextField()
+    note = RememberingField()
+
+    class Meta:
+        db_table, managed = "customer_account", False
+
+    @property
+    def phone(self):
+        return opened(self._phone)
+
+    @phone.setter
+    def phone(self, value):
+        self._phone = sealed(value)
+
+
+class AccountView(models.Model):
+    """A view that shows an encrypted column."""
+
+    note = RememberingField()
+
+    class Meta:
+        db_table, managed = "customer_account_view", False
+'''
+FILL = """
+from customer.models import Account
+for number in range(12):
+    Account.objects.create(email=f"ada{number}@example.org", phone=f"+43 1 {number}", note=f"note {number}")
+"""
+SEARCH = """
+from customer.models import Account, sealed
+print(sum(Account.objects.filter(email=f"ada{number}@example.org").count() for number in range(12)), "by email")
+print(sum(Account.objects.filter(_phone=sealed(f"+43 1 {number}")).count() for number in range(12)), "by phone")
+print(sum(row.note.startswith("note ") for row in Account.objects.all()), "notes")
+"""
+FOUND = "12 by email\n12 by phone\n12 notes"
+
+
+@pytest.fixture
+def accounts(site: Site) -> Site:
+    """The example with one more model, and a view of its table."""
+    path = site.project / "customer/models.py"
+    path.write_text(path.read_text(encoding="utf-8") + MODELS, encoding="utf-8")
+    site.sql("CREATE TABLE customer_account (id bigserial PRIMARY KEY, email text UNIQUE, _phone text, note text)")
+    site.sql("CREATE VIEW customer_account_view AS SELECT id, note FROM customer_account")
+    filled = site.manage("shell", "--command", FILL)
+    assert filled.code == 0, filled.text
+    return site
+
+
+def test_an_application_that_searches_by_its_tokens_is_rotated_by_its_own_functions_or_not_at_all(
+    accounts: Site,
+) -> None:
+    """A view that shows tokens of a target stops nothing."""
+    before, keys = accounts.read_all(), accounts.env_file.read_bytes()
+    planned = accounts.play("plan")
+    stops = [line.split() for line in planned.text.splitlines() if line.strip().startswith("STOP")]
+    assert (planned.code, {line[1].rstrip(":") for line in stops}) == (
+        2,
+        {"customer_account.email", "customer_account._phone"},
+    ), planned.text
+    assert "(E_REPEATED_TOKEN)" in planned.text
+    for words in (("rotate", "--check"), ("rotate",)):
+        refused = accounts.play(*words)
+        assert (refused.code != 0, refused.error()) == (True, "E_REPEATED_TOKEN"), refused.text
+        assert (accounts.read_all(), accounts.env_file.read_bytes()) == (before, keys)
+
+    functions = {"application": {"decrypt": "customer.models.opened", "encrypt": "customer.models.sealed"}}
+    own = [{"table": "customer_account", "column": name, "scheme": "searched"} for name in ("email", "_phone")]
+    described = {"key_rotation_schemes": {"searched": functions}, "key_rotation_targets": ["auto", *own]}
+    accounts.write_inventory(**described, key_rotation_plan=str(accounts.folder / "no plan.yml"))
+    rotated = accounts.play("rotate")
+    assert rotated.code == 0, rotated.text
+    searched = accounts.manage("shell", "--command", SEARCH)
+    assert FOUND in searched.text, searched.text
+    assert accounts.read_all() == before
+
+
+def test_without_the_functions_such_a_search_would_find_nothing(accounts: Site) -> None:
+    """What the refusal is for: the oracle of the test above, on tokens of the engine's kind."""
+    searched = accounts.manage("shell", "--command", SEARCH)
+    assert FOUND in searched.text, searched.text
+    again = "from customer.models import *\nfor row in Account.objects.all():\n    "
+    again += "Account.objects.filter(pk=row.pk).update(_phone=EncryptionManager.encrypt(row.phone))"
+    assert accounts.manage("shell", "--command", again).code == 0
+    searched = accounts.manage("shell", "--command", SEARCH)
+    assert "12 by email\n0 by phone\n12 notes" in searched.text, searched.text
