@@ -5,8 +5,13 @@
 from __future__ import annotations
 
 import pytest
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.keyring import Keyring
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery import target_survey
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres.connection import Database
 
 from .conftest import Site
+from .test_discovery import token
+from .test_engine import keyring  # noqa: F401  # a fixture
 
 MODELS = '''
 import hmac
@@ -136,3 +141,18 @@ def test_without_the_functions_such_a_search_would_find_nothing(accounts: Site) 
     assert accounts.manage("shell", "--command", again).code == 0
     searched = accounts.manage("shell", "--command", SEARCH)
     assert "12 by email\n0 by phone\n12 notes" in searched.text, searched.text
+
+
+def test_tokens_in_several_rows_are_named(database: Database, keyring: Keyring) -> None:
+    """Of rows that another row finds by its token, and of copies in another table."""
+    database.execute("CREATE TABLE members (id int PRIMARY KEY, household text, note text)")
+    database.execute("CREATE TABLE orders (id int PRIMARY KEY, note text)")
+    households = [token(keyring, f"household {number}") for number in range(10)]
+    for number in range(40):
+        note = token(keyring, f"note {number}")
+        database.execute("INSERT INTO members VALUES (%s, %s, %s)", (number, households[number % 10], note))
+        database.execute("INSERT INTO orders VALUES (%s, %s)", (number, note))
+    database.execute("ANALYZE")
+    findings = target_survey.find(database, "auto", (), keyring).findings
+    assert findings.columns("repeated_in_rows") == ["members.household"]
+    assert findings.columns("same_tokens") == ["members.note"]

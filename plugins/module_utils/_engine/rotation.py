@@ -49,7 +49,7 @@ if TYPE_CHECKING:
 
 NOTHING: Mapping[str, str] = MappingProxyType({})
 SEVERAL = "is command, whose work is one transaction, and the application has several databases"
-DOUBTFUL = ("sparse", "digest", "keyed_hash")  # kinds of findings
+DOUBTFUL = ("sparse", "digest", "keyed_hash", "same_tokens", "repeated_in_rows")  # kinds of findings
 TRIAL = "trial"  # in place of a stage: the application under new values that are thrown away
 
 
@@ -554,7 +554,7 @@ class Application:
             stored_definitions,
             stored_files,
         )
-        from .proof import repeated_tokens
+        from .proof import list_order, repeated_tokens
 
         self._establish_function_keys()
         found = [
@@ -571,6 +571,7 @@ class Application:
         ]
         found += unsettled((each for one in self._elsewhere for each in one.findings), self.settlements)
         found += unsettled(repeated_tokens.find(self.targets, self.keyring), self.settlements)
+        found += list_order.find(self.targets, self.keyring, self.keys)
         surveys = [survey for _, survey in self.parts]
         accounting.put_hashes(surveys, self._hashing)
         found += accounting.keys(surveys, self.keyring, self.keys, self.uses)
@@ -589,7 +590,7 @@ class Application:
         return [*left, *unsettled(digests, self.settlements)]
 
     def doubtful(self) -> list[Finding]:
-        """What ``unaccounted`` has seen that stops nothing, and may be under a key that is rotated."""
+        """What ``unaccounted`` has seen that stops nothing, and that a rotation may break."""
         found = [each for _, survey in self.parts for each in survey.findings.of(*DOUBTFUL)]
         return [*(one.warning for one in self._elsewhere), *found]
 

@@ -45,14 +45,26 @@ class RepeatedToken(RotationError):
     column: str
     name: str
     problem = (
-        "{column}: {name} encrypts a value as the same token each time, which the engine does not: a search by a value, "
-        "and a unique constraint, would find nothing of what a rotation writes"
+        "{column}: {name} encrypts a value as the same token each time, which the engine does not: a search by a value "
+        "and a unique constraint would find nothing of what a rotation writes"
     )
     remedy = (
         "Name the application's own functions: O(schemes) with application: {{decrypt: ..., encrypt: ...}}. Or let its "
         "own command re-encrypt (O(method)=command), and settle it: "
         'O(settlements): {{{column}: {{by_command: "reason"}}}}.'
     )
+
+
+class ListOrder(RotationError):
+    code = "E_LIST_ORDER"
+    column: str
+    name: str
+    number: int
+    problem = (
+        "{column}: {name} encrypts with key {number} of its list, and a rotation puts the new key first: with keep in "
+        "O(keys) the application would go on encrypting with an old one"
+    )
+    remedy = "Have the application encrypt with the first key of the list, or do not keep old keys: remove keep from O(keys)."
 
 
 class ColumnType(RotationError):

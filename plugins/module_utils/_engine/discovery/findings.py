@@ -82,6 +82,7 @@ _ROWS = (
     stop("key_fingerprint", "E_KEY_FINGERPRINT", (UNUSED_KEY_ID, BY_COMMAND)),
     stop("token_digest", "E_TOKEN_DIGEST", (UNREADABLE, BY_COMMAND)),
     stop("repeated_token", "E_REPEATED_TOKEN", (BY_COMMAND,)),
+    stop("list_order", "E_LIST_ORDER"),
     stop("made_of_keys", "E_MADE_OF_KEYS"),
     stop("peppered", "E_PASSWORD_PEPPER", (UNREADABLE,)),
     stop("shared_value", "E_SHARED_VALUE", (NOT_A_KEY,)),
@@ -197,6 +198,11 @@ _ROWS = (
         "by itself: after the rotation no two are the same",
         "Check that the application finds no row of the one by a token of the other: it would find none. Copies that "
         "it only reads, as in a history of rows, stay readable.",
+    ),
+    warn(
+        "repeated_in_rows",
+        "has the same token in several rows. Each is encrypted again by itself: after the rotation no two are the same",
+        "Check that the application does not search, join or group by the token: it would find one row of each.",
     ),
     warn(
         "unseen",

@@ -592,7 +592,7 @@ class Survey:
             yield what.format(".".join(map(word, other))), todo
 
     def _look_for_copies(self) -> None:
-        """Pairs of targets that have a token in common: no two values are encrypted to the same one."""
+        """Targets that have a token in common, or in several rows: no two values are encrypted to the same one."""
         schemes = {target.name: self._keyring.schemes[target.scheme] for target in self.found}
         proved = {
             name: tokens
@@ -602,6 +602,10 @@ class Survey:
         for one, other in combinations(proved, 2):
             if common := {token for token in proved[one] & proved[other] if len(token) >= SHORTEST}:
                 self.findings.put("same_tokens", one, other=other, count=len(common))
+        repeated = catalog.repeated(self._database) if proved else set()
+        for target in self.found:
+            if target.name in proved and (target.table.schema, target.table.name, target.column) in repeated:
+                self.findings.put("repeated_in_rows", target.name)
 
     def _tie(self, column: str, what: str, todo: str) -> None:
         self.findings.put("tied", column, found=what, advice=todo)

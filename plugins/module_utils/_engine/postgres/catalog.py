@@ -341,6 +341,19 @@ def linked(database: Database, tables: Iterable[Table]) -> set[tuple[str, str]]:
     return {(schema, name) for schema, name in database.rows(query, ([table.regclass for table in tables],))}
 
 
+def repeated(database: Database) -> set[tuple[str, str, str]]:
+    """Schema, table and column where the same value is in several rows, as the server's statistics have it; of a table
+    that was never analyzed nothing is known."""
+    query = (
+        "SELECT n.nspname::text, c.relname::text, s.attname::text FROM pg_stats s"
+        " JOIN pg_namespace n ON n.nspname = s.schemaname"
+        " JOIN pg_class c ON c.relname = s.tablename AND c.relnamespace = n.oid"
+        " WHERE s.null_frac < 1 AND s.n_distinct <> 0 AND CASE WHEN s.n_distinct < 0 THEN -s.n_distinct"
+        " ELSE s.n_distinct / greatest(c.reltuples, 1) END < 0.9 * (1 - s.null_frac)"
+    )
+    return set(database.rows(query))
+
+
 def obstacles(database: Database, table: Table, column: str) -> list[tuple[str, str]]:
     """What keeps this column from being rewritten, each with what to do about it."""
     found = [

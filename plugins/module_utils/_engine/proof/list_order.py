@@ -1,0 +1,47 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""With which key of a list the application encrypts: a rotation puts the new one first.
+
+With old ones kept behind it, an application that takes the last key would go on encrypting with one of those.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from collections.abc import Iterator, Sequence
+
+from ..crypto.key_entry import KeyEntries
+from ..crypto.keyring import Keyring
+from ..crypto.tokens import key_number
+from ..discovery.findings import Finding, Findings
+from ..discovery.target_survey import Target
+from .model_readers import ModelReader, by_model
+from .round_trips import TEXTS, send
+
+
+def find(targets: Sequence[Target], keyring: Keyring, keys: KeyEntries) -> list[Finding]:
+    """One finding for each target that the application does not encrypt with the first key of a list of which old keys
+    are kept, by the entries of the option ``keys``."""
+    kept = {key["name"] for key in keys if key.get("keep")}
+    under_kept = [target for target in targets if keyring.keys_of([target.scheme]) & kept]
+    numbers = {
+        target.name: (reader.full_name, number)
+        for readers in by_model(under_kept, keyring, b"")
+        for reader in readers
+        for target, number in _numbers(reader, keyring)
+        if number > 1
+    }
+    found = Findings()
+    for column, (name, number) in numbers.items():
+        found.put("list_order", column, name=name, number=number)
+    return found.with_text(stops=True)
+
+
+def _numbers(reader: ModelReader, keyring: Keyring) -> Iterator[tuple[Target, int]]:
+    """The place in its list of the key that a text is encrypted with, by an attribute; nothing where it cannot be."""
+    with contextlib.suppress(Exception), contextlib.redirect_stdout(io.StringIO()), reader.read_only():
+        for target, stored in zip(reader.targets, send(reader, TEXTS[0]).stored):
+            token = stored.encode("utf-8") if isinstance(stored, str) else bytes(stored)
+            if opened := keyring.stage_of(target.scheme, token):
+                yield target, key_number(opened[1])
