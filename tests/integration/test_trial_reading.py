@@ -245,3 +245,56 @@ def test_links_that_are_signed_with_the_time_roll_nothing_back(site: Site) -> No
     assert "customer.Subscriber.unsubscribe" in planned.text
     rotated = site.play("rotate")
     assert rotated.code == 0, rotated.text
+
+
+GUARDED = '''
+from core.encryption import EncryptionManager
+
+
+class NoteField(models.TextField):
+    def get_prep_value(self, value):
+        return EncryptionManager.encrypt(value)
+
+    def from_db_value(self, value, expression, connection):
+        return EncryptionManager.decrypt(value)
+
+
+class Guarded(models.Model):
+    """Instances are made for a user who may have them alone."""
+
+    user = None
+    note = NoteField()
+
+    class Meta:
+        db_table, managed = "customer_guarded", False
+
+    def __init__(self, *values, **named):
+        if Guarded.user is None:
+            raise PermissionError("no request")
+        super().__init__(*values, **named)
+'''
+FILL_GUARDED = """
+from customer.models import Guarded
+Guarded.user = "ada"
+for number in range(12):
+    Guarded.objects.create(note=f"note {number}")
+"""
+READ_GUARDED = """
+from customer.models import Guarded
+Guarded.user = "ada"
+print(sorted(row.note for row in Guarded.objects.all()) == sorted(f"note {number}" for number in range(12)), "read")
+"""
+
+
+def test_a_model_that_makes_no_instance_outside_of_a_request_is_rotated(site: Site) -> None:
+    """Its values are proved by their tokens; by its attributes nothing can be compared."""
+    path = site.project / "customer/models.py"
+    path.write_text(path.read_text(encoding="utf-8") + GUARDED, encoding="utf-8")
+    site.sql("CREATE TABLE customer_guarded (id bigserial PRIMARY KEY, note text)")
+    filled = site.manage("shell", "--command", FILL_GUARDED)
+    assert filled.code == 0, filled.text
+    planned = site.play("plan")
+    assert planned.code == 0, planned.text
+    rotated = site.play("rotate")
+    assert rotated.code == 0, rotated.text
+    assert "True read" in site.manage("shell", "--command", READ_GUARDED).text

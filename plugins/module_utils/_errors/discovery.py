@@ -62,9 +62,11 @@ class ListOrder(RotationError):
     number: int
     problem = (
         "{column}: {name} encrypts with key {number} of its list, and a rotation puts the new key first: with keep in "
-        "O(keys) the application would go on encrypting with an old one"
+        "O(keys) the application would continue to encrypt with an old one"
     )
-    remedy = "Have the application encrypt with the first key of the list, or do not keep old keys: remove keep from O(keys)."
+    remedy = (
+        "Have the application encrypt with the first key of the list, or keep no old key: remove keep from O(keys)."
+    )
 
 
 class ColumnType(RotationError):

@@ -47,6 +47,7 @@ from .write_counters import ANYWHERE
 
 CHUNK = 2000  # rows that Django fetches at once
 SAMPLE = 20  # rows of each model by which it is seen before a rotation whether the application can do all this
+MOST_UNMADE = 100  # rows of which a model makes no instance: it makes none of the others either
 SHOWN = 5  # attributes of which an error says more than the name
 OTHERS = ""  # in ``speed``, all models without an encrypted column
 LOST = (
@@ -475,11 +476,12 @@ def instances_of(readers: Sequence[ModelReader], rows: int) -> Iterator[Any]:
 
 def _instances(query: Any, left: int, opened: Callable[[], None] = lambda: None) -> Iterator[Any]:
     """So many instances. If a field of a row raises as it is read, all fields of that one are deferred, so that each
-    attribute fails or succeeds by itself. ``opened`` is called whenever another cursor gives rows."""
+    attribute fails or succeeds by itself; a row of which the model makes no instance is passed over, as those after so
+    many of them are. ``opened`` is called whenever another cursor gives rows."""
     from django.db import DatabaseError
 
-    last = None
-    while left > 0:
+    last, unmade = None, 0
+    while left > 0 and unmade < MOST_UNMADE:
         page = query if last is None else query.filter(pk__gt=last)
         try:
             for number, instance in enumerate(page[:left].iterator(chunk_size=CHUNK)):
@@ -492,10 +494,17 @@ def _instances(query: Any, left: int, opened: Callable[[], None] = lambda: None)
             raise
         except Exception:
             page = query if last is None else query.filter(pk__gt=last)
-        instance = page.only("pk").first()
+        last = page.values_list("pk", flat=True).first()
+        left -= 1
+        try:
+            instance = query.only("pk").get(pk=last)
+        except DatabaseError:
+            raise
+        except Exception:  # its code may need a request
+            unmade += 1
+            continue
         opened()
         yield instance
-        left, last = left - 1, instance.pk
 
 
 @contextlib.contextmanager
