@@ -9,6 +9,7 @@ import hashlib
 import json
 import re
 import sys
+import textwrap
 import types
 from collections.abc import Iterator
 from dataclasses import replace
@@ -1178,3 +1179,14 @@ def test_a_column_of_empty_bytes_is_not_a_column_of_plain_text(database: Databas
     found = survey(database, keyring)
     assert names(found) == {"secrets.a"}
     assert found.findings.columns("plain") == []
+
+
+def test_a_column_whose_tokens_all_are_wrapped_in_lines_is_a_target(database: Database, keyring: Keyring) -> None:
+    """``base64.urlsafe_b64decode`` passes over line breaks, and so do the libraries that use it."""
+    database.execute("CREATE TABLE secrets (id int PRIMARY KEY, note text, data jsonb)")
+    for number in range(10):
+        lines = "\n".join(textwrap.wrap(token(keyring, f"a note of some length, which is number {number}"), 76))
+        document = json.dumps({"note": lines})
+        database.execute("INSERT INTO secrets VALUES (%s, %s, %s)", (number, lines, document))
+    found = target_survey.find(database, "auto", (), keyring)
+    assert {target.name for target in found.found} == {"secrets.note", "secrets.data"}

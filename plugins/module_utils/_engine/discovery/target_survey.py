@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from ..._errors.base import RotationError
 from ..._errors.options import InvalidScheme, InvalidTarget
 from ..application import lasting_caches, model_fields
+from ..crypto import loose_base64
 from ..crypto.derivation import members
 from ..crypto.key_fingerprints import KeyFingerprints
 from ..crypto.keyring import Keyring
@@ -833,7 +834,8 @@ def _proved(samples: Sequence[Any], column: Column, keyring: Keyring, hinted: Co
         tells = scheme.format.authenticated or scheme.name in hinted or bool(scheme.marker)
         if not fits or not tells or scheme.functions:
             continue
-        if any(keyring.stages_of(scheme.name, [*pieces, *_names(samples, column, scheme)])):
+        loose = _without_foreign(pieces, column) if scheme.format.loose else []
+        if any(keyring.stages_of(scheme.name, [*pieces, *_names(samples, column, scheme), *loose])):
             return scheme.name
     around = [found for piece in dict.fromkeys(pieces) if (found := _around(piece)) is not None]
     if len(set(around)) != 1:  # what stands before one token alone is a part of that value, and nobody's business
@@ -849,6 +851,12 @@ def _proved(samples: Sequence[Any], column: Column, keyring: Keyring, hinted: Co
             if not known:
                 keyring.remove(dressed)
     return None
+
+
+def _without_foreign(pieces: Sequence[bytes], column: Column) -> list[bytes]:
+    """What a loose decoder of base64 reads of the pieces in which it passes over something, such as line breaks."""
+    signs = loose_base64.IN_JSON if isinstance(KINDS[column.type], JsonCodec) else loose_base64.AS_IS
+    return [found.token for found in map(signs.without, pieces) if found]
 
 
 def rotated_scheme(values: Sequence[str | bytes], keyring: Keyring) -> str | None:
