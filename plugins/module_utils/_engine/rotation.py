@@ -209,6 +209,12 @@ class Application:
 
         return [found for database, survey in self.parts for found in outside.unopened(database, survey)]
 
+    def explained(self, found: Sequence[Finding]) -> list[Finding]:
+        """Findings of a census, with the true reason where the application reads what no key at hand opens."""
+        from .proof import read_by_application
+
+        return read_by_application.explain(found, self.targets, self.keyring)
+
     def among_kept(self, expected: str = "") -> list[Finding]:
         """Values under keys that are rotated, and not under the ``expected`` stage, in columns whose own keys stay."""
         from .proof import kept_columns
@@ -694,7 +700,7 @@ class Application:
         unfit = any(each.kind.name == "key_type_unfit" for each in found)  # the application need not start with those
         if not (unset or unfit):
             found += [*self.start_under_new_keys(), *self.made_of_keys(), *self.keyless_digests()]
-        found += census.findings(tallies, (*census.UNOPENED, NESTED))
+        found += self.explained(census.findings(tallies, (*census.UNOPENED, NESTED)))
         found += [*self.among_kept(), *self.among_set_aside()] if counted else []
         found += census.left_alone(tallies, self.settlements)
         found += census.staying_plain(tallies, self.settlements)

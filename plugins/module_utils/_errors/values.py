@@ -190,6 +190,18 @@ class UnreadableValues(RotationError):
     )
 
 
+class ValuesUnderUnlistedKey(RotationError):
+    code = "E_UNLISTED_KEY"
+    count: int
+    rows: str
+    problem = "the application reads the {count:value|values} that no key of O(keys) opens: {rows}"
+    remedy = (
+        "They are under another key of the application, such as one of SECRET_KEY_FALLBACKS. Have the application save "
+        "these rows again, which encrypts them with its first key, and run this again. If that key is to be rotated "
+        "too, name it in O(keys)."
+    )
+
+
 class PlaintextValues(RotationError):
     code = "E_PLAINTEXT"
     count: int
@@ -369,6 +381,7 @@ class SelfCheck(RotationError):
 OF_VALUES = (
     KeyWithoutValue,
     UnreadableValues,
+    ValuesUnderUnlistedKey,
     PlaintextValues,
     PlainUnclear,
     ValuesOfOtherScheme,

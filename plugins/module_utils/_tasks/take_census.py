@@ -290,6 +290,7 @@ def _needing(asked: CensusTask, tallies: Any) -> ModuleResult:
 def _refuse(asked: CensusTask, tallies: Any, baseline: list[CensusResult], look: SecondLook | None) -> None:
     """Raise where the data, the env file or the application is not what it should be; E_VALUES_OVERWRITTEN if the rows
     say that another process wrote what does not open."""
+    from .._engine.discovery.findings import refuse
     from .._engine.proof import census, damage
 
     params, application = asked.params, asked.application
@@ -298,8 +299,9 @@ def _refuse(asked: CensusTask, tallies: Any, baseline: list[CensusResult], look:
     # With the expected keys alone, a damaged value looks like one that was written under other keys.
     alone = list(application.keyring.stages) == [params["expect_stage"]]
     classes = census.UNOPENED_ALONE if alone else tuple(census.UNOPENED)
+    found = census.findings(tallies, classes)
     try:
-        census.refuse_unreadable(tallies, classes)
+        refuse(found if params["expect_stage"] else application.explained(found))
     except RotationError:
         if look:
             damage.refuse_overwritten(census.beyond(look.tallies, baseline), classes, look.looks)

@@ -92,6 +92,7 @@ _ROWS = (
     stop("other_keys", "E_OTHER_KEYS"),
     stop("key_missing", "E_ENV_KEY_MISSING"),
     stop("unreadable", "E_UNREADABLE"),
+    stop("unlisted_key", "E_UNLISTED_KEY"),
     stop("plaintext", "E_PLAINTEXT"),
     stop("plain_unclear", "E_PLAIN_UNCLEAR"),
     stop("other_scheme", "E_OTHER_SCHEME"),

@@ -474,6 +474,12 @@ def instances_of(readers: Sequence[ModelReader], rows: int) -> Iterator[Any]:
         yield from _instances(_query(readers), min(rows, int(_query(readers)[:rows].count())))
 
 
+def row_of(readers: Sequence[ModelReader], row: str) -> Any:
+    """The instance of one row, by its primary key, with what is stored in all columns that are read. Raises what the
+    model raises."""
+    return _query(readers).get(pk=row)
+
+
 def _instances(query: Any, left: int, opened: Callable[[], None] = lambda: None) -> Iterator[Any]:
     """So many instances. If a field of a row raises as it is read, all fields of that one are deferred, so that each
     attribute fails or succeeds by itself; a row of which the model makes no instance is passed over, as those after so
