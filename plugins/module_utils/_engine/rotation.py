@@ -160,6 +160,7 @@ class Application:
     command_process: own_command.CommandProcess | None = None  # if it is to run
     trial: KeySet | None = None  # new values that nothing will be under, if there are any
     described: Described = field(default_factory=Described)
+    env_file: str | None = None
     _scans: dict[Collection[str], key_uses.Scan] = field(default_factory=dict)
 
     @property
@@ -535,11 +536,12 @@ class Application:
         variables = [name for name, one in self.settlements.items() if one.decision == settlements.NOT_A_KEY]
         places = {*columns, *self.env().keys() & {*variables}}
         if not places.issuperset(self.settlements):  # few of them are about what was not looked at
-            from .discovery import out_of_reach, stored_definitions
+            from .discovery import configured_tokens, out_of_reach, stored_definitions
 
             places |= {name for name in variables if django_project.setting(name) is not None}
             places |= {name for database, _ in self.parts for name in out_of_reach.places(database)}
             places |= {name for database, _ in self.parts for name in stored_definitions.places(database)}
+            places |= configured_tokens.places(self.settlements)
             places.update(*(one.columns for one in self._elsewhere))
         settlements.refuse_without_place(self.settlements, places, self.leave_alone)
         schemes_of = {target.name: self.keyring.schemes[target.scheme] for target in self.targets}
@@ -553,6 +555,7 @@ class Application:
         """Columns and keys that nothing accounts for, and that no person has settled; others with the keys' values."""
         from .discovery import (
             accounting,
+            configured_tokens,
             file_names,
             fingerprint_columns,
             out_of_reach,
@@ -578,6 +581,11 @@ class Application:
         found += unsettled((each for one in self._elsewhere for each in one.findings), self.settlements)
         found += unsettled(repeated_tokens.find(self.targets, self.keyring), self.settlements)
         found += list_order.find(self.targets, self.keyring, self.keys)
+        schemes_of = {target.scheme for target in self.targets}
+        found += unsettled(
+            configured_tokens.find(self.keyring, schemes_of, self.env(), self.project_dir, self.env_file),
+            self.settlements,
+        )
         surveys = [survey for _, survey in self.parts]
         accounting.put_hashes(surveys, self._hashing)
         found += accounting.keys(surveys, self.keyring, self.keys, self.uses)
@@ -823,6 +831,7 @@ def open_application(request: Request, known: KnownSurveys | None = None) -> Ite
             waiting,
             trial.get(TRIAL),
             Described(request.schemes, request.targets),
+            request.env_file,
         )
 
 

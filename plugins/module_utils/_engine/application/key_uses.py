@@ -131,25 +131,28 @@ def own_sources(project_dir: str, folders: Mapping[str, str], files: Collection[
 def _sources(project_dir: str, folders: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     """Every source file once, the project's own first, with the path by which it is shown."""
     seen = set()
-    for path in _walk(project_dir):
+    for path in walk(project_dir, ".py"):
         seen.add(os.path.realpath(path))
         yield path, os.path.relpath(path, project_dir)
     for place in folders.values():
         base = os.path.dirname(place)
-        for path in _walk(place) if os.path.isdir(place) else [place]:
+        for path in walk(place, ".py") if os.path.isdir(place) else [place]:
             if os.path.realpath(path) not in seen:
                 yield path, os.path.relpath(path, base)
 
 
-def _walk(folder: str) -> Iterator[str]:
+def walk(folder: str, ending: str = "", but: Collection[str] = ()) -> Iterator[str]:
+    """The files of a project with this ``ending`` of their names. Not those of installed packages and the like, nor of
+    the folders ``but``, which are real paths."""
     for place, folders, files in os.walk(folder):
         folders[:] = sorted(
             name
             for name in folders
             if not (name.startswith(".") or name in _PASSED_OVER)
             and not os.path.exists(os.path.join(place, name, "pyvenv.cfg"))
+            and not (but and os.path.realpath(os.path.join(place, name)) in but)
         )
-        yield from (os.path.join(place, name) for name in sorted(files) if name.endswith(".py"))
+        yield from (os.path.join(place, name) for name in sorted(files) if name.endswith(ending))
 
 
 def of_file(path: str, shown: str, names: Collection[str]) -> Iterator[tuple[str, Use]]:

@@ -74,6 +74,7 @@ _ROWS = (
     stop("copy", "E_OUT_OF_REACH", (UNREADABLE,)),
     stop("out_of_reach", "E_OUT_OF_REACH", DECISIONS),
     stop("definition", "E_OUT_OF_REACH", (UNREADABLE,)),
+    stop("configured", "E_OUT_OF_REACH", (UNREADABLE,)),
     stop("signed", "E_SIGNED", DECISIONS),
     stop("token_packed", "E_TOKEN_PACKED", (UNREADABLE, BY_COMMAND)),
     stop("files_open", "E_FILES_OPEN", (UNREADABLE, BY_COMMAND)),
@@ -153,6 +154,12 @@ _ROWS = (
         "scan_cut_off",
         "the search for uses of the keys ended at its limit of {files} files or {seconds} seconds",
         "Uses in the rest are not in the plan: search the code for the names of the keys.",
+    ),
+    warn(
+        "configured_cut_off",
+        "the search of the text files of the project for tokens ended at its limit of {files} files or {seconds} "
+        "seconds",
+        "Search the rest for tokens that the application decrypts with these keys: a rotation does not change them.",
     ),
     warn(
         "own_command",

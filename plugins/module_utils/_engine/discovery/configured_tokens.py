@@ -1,0 +1,196 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Tokens in the application's configuration, which no rotation changes: settings, variables of the env file, and small
+text files of the project. Each place is named, and its value never is.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import json
+import os
+import re
+import time
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import islice
+from typing import Any, NamedTuple
+
+from ..application import key_uses
+from ..crypto.keyring import Keyring
+from .column_types import SHORTEST
+from .findings import KINDS, Finding
+from .nesting import holding
+
+MOST_FILES = 5000  # that are opened
+MOST_SECONDS = 5.0  # the last look before the first write is in the downtime
+LARGEST = 1 << 18  # bytes of a file
+MOST_PARTS = 20_000  # of all settings
+DEPTH = 8  # of values in values of a setting
+SHOWN = 5  # lines of a file
+SETTING, VARIABLE, FILE = "setting ", "variable ", "file "
+# Files of a project that are data or logs.
+_NO_CONFIGURATION = re.compile(r"(?:^|/)logs?/|\.(?:log|sql|dump|dat|sqlite3?|mo|py[co])(?:[.-]|$)")
+_NAME = re.compile(r"[\w./@ -]{1,40}")  # of an entry of a mapping: anything else may be a value
+WHY = "{place}holds a token under a key that is rotated, and no rotation changes it"
+ADVICE = (
+    "Decrypt it with the application's own code before the rotation, and replace it right after the rotation by a "
+    "token under the new keys. Or have the application read the plain value from elsewhere before the rotation. If it "
+    "is accepted that the old token cannot be read until it is replaced: "
+    'O(settlements): {{{quoted}: {{unreadable: "why"}}}}.'
+)
+
+
+class Configured(NamedTuple):
+    """A text of the configuration, by the name of its place."""
+
+    name: str
+    text: bytes
+
+
+Holders = Callable[[Sequence[bytes]], Collection[int]]  # the places of those texts that hold a token
+
+
+def find(
+    keyring: Keyring, schemes: Collection[str], env: Mapping[str, str], project_dir: str, env_file: str | None
+) -> list[Finding]:
+    """The places that hold a token which a rotated key opens, by name; and that the search of files was cut off.
+    ``schemes`` are those of the targets."""
+    holders = functools.partial(holding, keyring, schemes)
+    others = sorted(env.keys() - keyring.names)
+    variables = _holding(holders, [Configured(VARIABLE + name, env[name].encode()) for name in others])
+    settings = [
+        each
+        for each in _holding(holders, _of_settings(keyring.names))
+        if not any(each.text in variable.text for variable in variables)  # it is read from there
+    ]
+    found = {each.name: _finding(each.name, "in the env file, it ") for each in variables}
+    found.update((each.name, _finding(each.name, "it ")) for each in settings)
+    files = ProjectFiles(project_dir, env_file)
+    literals = [each.text for each in settings]
+    for path, text in files.texts():
+        lines = _lines(holders, text, literals if path.endswith(".py") else ())
+        if lines is not None:
+            found[FILE + path] = _finding(FILE + path, _place(lines))
+    return [*found.values(), *files.cut_off()]
+
+
+def places(settled: Iterable[str]) -> set[str]:
+    """The settlements that are about one of these: another host of the application may have the place alone."""
+    return {name for name in settled if name.startswith((SETTING, VARIABLE, FILE))}
+
+
+def _holding(holders: Holders, texts: Iterable[Configured]) -> list[Configured]:
+    long = [each for each in texts if len(each.text) >= SHORTEST]
+    return [long[place] for place in sorted(holders([each.text for each in long]))]
+
+
+def _finding(name: str, place: str) -> Finding:
+    facts = {"why": WHY.format(place=place), "advice": ADVICE.format(quoted=json.dumps(name))}
+    return Finding(KINDS["configured"], name, facts)
+
+
+# ---- Settings --------------------------------------------------------------------------------------------------------
+
+
+def _of_settings(but: Collection[str]) -> Iterator[Configured]:
+    """The texts of all settings, those in others too, each with the path to it."""
+    from django.conf import settings
+
+    names = [name for name in dir(settings) if name.isupper() and name not in but]
+    parts = (part for name in names for part in _parts(SETTING + name, _value(settings, name), DEPTH))
+    return islice(parts, MOST_PARTS)
+
+
+def _value(settings: Any, name: str) -> Any:
+    with contextlib.suppress(Exception):  # a setting that is made at its use, by code that may raise anything
+        return getattr(settings, name)
+    return None
+
+
+def _parts(name: str, value: Any, depth: int) -> Iterator[Configured]:
+    if isinstance(value, str):
+        yield Configured(name, value.encode("utf-8", "replace"))
+    elif isinstance(value, (bytes, bytearray)):
+        yield Configured(name, bytes(value))
+    elif depth:
+        for inner, part in _members(name, value):
+            yield from _parts(inner, part, depth - 1)
+
+
+def _members(name: str, value: Any) -> Iterator[tuple[str, Any]]:
+    """What is in a value, each with its path: neither a member of a set nor the key of an entry has one."""
+    if isinstance(value, Mapping):
+        for number, (key, part) in enumerate(value.items()):
+            yield name, key
+            yield f"{name}.{key if isinstance(key, str) and _NAME.fullmatch(key) else number}", part
+    elif isinstance(value, (list, tuple)):
+        yield from ((f"{name}.{number}", part) for number, part in enumerate(value))
+    elif isinstance(value, (set, frozenset)):
+        yield from ((name, part) for part in value)
+
+
+# ---- Files -----------------------------------------------------------------------------------------------------------
+
+
+class ProjectFiles:
+    """The small text files of a project, but its env file, of which each variable is looked at by its name."""
+
+    def __init__(self, project_dir: str, env_file: str | None) -> None:
+        self._project_dir = project_dir
+        self._env_file = os.path.realpath(env_file) if env_file else ""
+        self._is_cut_off = False
+
+    def texts(self) -> Iterator[tuple[str, bytes]]:
+        """Each with its path in the project, up to a limit."""
+        opened, end = 0, time.monotonic() + MOST_SECONDS
+        for path in key_uses.walk(self._project_dir, but=_served_folders()):
+            if opened >= MOST_FILES or time.monotonic() > end:
+                self._is_cut_off = True
+                return
+            shown = os.path.relpath(path, self._project_dir)
+            if _NO_CONFIGURATION.search(shown) or os.path.realpath(path) == self._env_file:
+                continue
+            if text := _text(path):
+                opened += 1
+                yield shown, text
+
+    def cut_off(self) -> list[Finding]:
+        limits = {"files": MOST_FILES, "seconds": int(MOST_SECONDS)}
+        return [Finding(KINDS["configured_cut_off"], "the project's files", limits)] if self._is_cut_off else []
+
+
+def _served_folders() -> set[str]:
+    """Folders of what people upload, and of what a web server serves."""
+    from django.conf import settings
+
+    roots = [getattr(settings, name, None) for name in ("MEDIA_ROOT", "STATIC_ROOT")]
+    return {os.path.realpath(str(root)) for root in roots if root}
+
+
+def _text(path: str) -> bytes:
+    """What is in a small text file; nothing of any other, and of one that cannot be read."""
+    with contextlib.suppress(OSError):
+        if SHORTEST <= os.stat(path).st_size <= LARGEST:  # pipes and devices, which may block, have no size
+            with open(path, "rb") as handle:
+                text = handle.read(LARGEST)
+            return b"" if b"\0" in text else text
+    return b""
+
+
+def _lines(holders: Holders, text: bytes, known: Collection[bytes]) -> list[int] | None:
+    """The lines of a file that hold a token, but those with a ``known`` text: none of a token on several lines. None of
+    a file without a token."""
+    if not holders([text]):
+        return None
+    lines = text.splitlines()
+    found = sorted(holders(lines))
+    left = [place + 1 for place in found if not any(each in lines[place] for each in known)]
+    return left if left or not found else None
+
+
+def _place(lines: Sequence[int]) -> str:
+    if not lines:
+        return "it "
+    more = f" and {len(lines) - SHOWN} more" if len(lines) > SHOWN else ""
+    return f"in line {', '.join(map(str, lines[:SHOWN]))}{more}, it "
