@@ -298,3 +298,75 @@ def test_a_model_that_makes_no_instance_outside_of_a_request_is_rotated(site: Si
     rotated = site.play("rotate")
     assert rotated.code == 0, rotated.text
     assert "True read" in site.manage("shell", "--command", READ_GUARDED).text
+
+
+BYTES = '''
+from core.encryption import EncryptionManager
+
+
+class Parcel(models.Model):
+    """Its key is bytes, which psycopg2 wraps, as are those of an encrypted column of bytes; some of them are empty."""
+
+    id = models.BinaryField(primary_key=True)
+    _secret = models.TextField()
+    _note = models.BinaryField()
+
+    class Meta:
+        db_table, managed = "customer_parcel", False
+
+    @property
+    def secret(self):
+        return EncryptionManager.decrypt(self._secret)
+
+    @property
+    def note(self):
+        return EncryptionManager.decrypt(bytes(self._note).decode())
+
+
+class Stamp(models.Model):
+    """Bytes are a part of its key."""
+
+    pk = models.CompositePrimaryKey("parcel", "number")
+    parcel = models.BinaryField()
+    number = models.IntegerField()
+    _secret = models.TextField()
+
+    class Meta:
+        db_table, managed = "customer_stamp", False
+
+    @property
+    def secret(self):
+        return EncryptionManager.decrypt(self._secret)
+'''
+FILL_BYTES = """
+from customer.models import EncryptionManager, Parcel, Stamp
+for number in range(12):
+    key, token = b"parcel \\x00 %d" % number, EncryptionManager.encrypt(f"ada{number}@example.org")
+    Parcel.objects.create(id=key, _secret=token, _note=token.encode() if number else b"")
+    Stamp.objects.create(parcel=key, number=number, _secret=token)
+"""
+READ_BYTES = """
+from customer.models import Parcel, Stamp
+print("READ", [(bytes(each.id), each.secret, each.note) for each in Parcel.objects.order_by("id")])
+print("READ", [(bytes(each.parcel), each.secret) for each in Stamp.objects.order_by("pk")])
+"""
+
+
+def test_rows_whose_key_is_bytes_are_tried_and_rotated(site: Site) -> None:
+    path = site.project / "customer/models.py"
+    path.write_text(path.read_text(encoding="utf-8") + BYTES, encoding="utf-8")
+    site.sql("CREATE TABLE customer_parcel (id bytea PRIMARY KEY, _secret text, _note bytea)")
+    site.sql("CREATE TABLE customer_stamp (parcel bytea, number int, _secret text, PRIMARY KEY (parcel, number))")
+    filled = site.manage("shell", "--command", FILL_BYTES)
+    assert filled.code == 0, filled.text
+    before, tokens = site.manage("shell", "--command", READ_BYTES).text, site.sql("SELECT _secret FROM customer_stamp")
+    assert before.count("ada11@example.org") == 3, before
+
+    planned = site.play("plan")
+    assert planned.code == 0, planned.text
+    for column in ("customer_parcel._secret", "customer_parcel._note", "customer_stamp._secret"):
+        assert column in planned.text
+    rotated = site.play("rotate")
+    assert rotated.code == 0, rotated.text
+    assert site.manage("shell", "--command", READ_BYTES).text == before
+    assert not {*tokens} & {*site.sql("SELECT _secret FROM customer_stamp")}

@@ -159,10 +159,18 @@ def _question(
         held.update(dict.fromkeys(reader.unset(row)))  # a user may give it a value, under the keys of now
         for column, target, stored in reader.stored(row):
             if target.name not in out_of_reach and column.attname not in held:
-                held[column.attname] = _sealed_again(reader, target, stored, keyring)
+                held[column.attname] = _sendable(_sealed_again(reader, target, stored, keyring))
                 tokens.add(target, held[column.attname])
     model, alias, schema = readers[0].model._meta.label, readers[0].alias, readers[0].schema
-    return RowQuestion(model, alias, row.pk, names, held, tokens.texts, schema, external_acts.allowed())
+    return RowQuestion(model, alias, _sendable(row.pk), names, held, tokens.texts, schema, external_acts.allowed())
+
+
+def _sendable(value: Any) -> Any:
+    """A value of a row, or those of a composite key, for another process: drivers wrap bytes in what cannot be
+    pickled."""
+    if isinstance(value, tuple):
+        return tuple(map(_sendable, value))
+    return bytes(value) if isinstance(value, memoryview) else value
 
 
 class KeyedTokens(RowTokens):
