@@ -1208,3 +1208,15 @@ def test_ten_thousand_rows_are_read_in_seconds(app: Any) -> None:
     began = time.process_time()
     picture(app, lambda name: "Shop" in name)
     assert time.process_time() - began < 5
+
+
+def test_an_application_that_commits_by_itself_is_rotated(site: Site) -> None:
+    """AUTOCOMMIT: False is a setting of Django's, with which each query begins a transaction."""
+    settings = site.project / "food_ordering/settings.py"
+    text = settings.read_text(encoding="utf-8") + '\nDATABASES["default"]["AUTOCOMMIT"] = False\n'
+    settings.write_text(text, encoding="utf-8")
+    plain, tokens = site.read_all(), site.tokens()
+    outcome = site.play("rotate")
+    assert outcome.code == 0, outcome.text
+    assert site.read_all() == plain
+    assert site.tokens() != tokens

@@ -77,6 +77,7 @@ def start(
             import django
 
             django.setup()
+            _commit_each_statement()
     except DjangoSetup as exc:
         _started[project_dir, settings_module] = exc
         raise
@@ -84,6 +85,18 @@ def start(
         started.watching = False
     _started[project_dir, settings_module] = started
     return started
+
+
+def _commit_each_statement() -> None:
+    """Have Django begin no transactions of its own in this process, as AUTOCOMMIT: False has it: ours begin where they
+    are read-only."""
+    from django.db import connections
+
+    for alias in connections:
+        if not connections.settings[alias]["AUTOCOMMIT"]:
+            connections.settings[alias]["AUTOCOMMIT"] = True
+            with contextlib.suppress(Exception):  # of another server, whose driver may not be here
+                connections[alias].close()
 
 
 def read_settings(
