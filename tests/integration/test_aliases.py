@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import subprocess
 from collections.abc import Callable, Iterator
@@ -14,9 +15,11 @@ from typing import Any
 
 import pytest
 from ansible_collections.tetech.key_rotation.plugins.module_utils._backup import pg_client
+from ansible_collections.tetech.key_rotation.plugins.module_utils._backup.manifest import FORMAT
 from ansible_collections.tetech.key_rotation.plugins.module_utils._backup.restore import Restoration
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine import rotation
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.application import django_project
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres import lease
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres.connection import Database
 from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import RotationError
 
@@ -155,14 +158,104 @@ def test_programs_connect_as_this_process_whatever_it_took_from_its_environment(
 
 
 def test_a_restore_knows_the_name_of_a_database_by_its_service(
-    place_databases: Any, monkeypatch: pytest.MonkeyPatch
+    place_databases: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     place_databases({"main": by_service("engine"), "gone": by_service("missing")})
-    named = Restoration({"alias": "main", "rotation_id": "2026-spring", "direct": {}})._name
+    params = {"rotation_id": "2026-spring", "backup_dir": str(tmp_path), "direct": {}}
+    named = Restoration({**params, "alias": "main"})._name
     assert named == "engine"
-    gone = Restoration({"alias": "gone", "rotation_id": "2026-spring", "direct": {}})
+    gone = Restoration({**params, "alias": "gone"})
     monkeypatch.setattr(gone, "_newest", lambda: SimpleNamespace(database="dumped"))
     assert gone._name == "dumped"
+
+
+def test_an_alias_whose_role_may_write_is_used(database: Database, place_databases: Any) -> None:
+    """Where no router says which. Sessions may be read-only by their role, or by OPTIONS."""
+    database.execute("CREATE TABLE secrets (id int PRIMARY KEY)")
+    database.execute("CREATE ROLE reads_only LOGIN")
+    database.execute("GRANT SELECT ON secrets TO reads_only")
+    try:
+        by_options = {"OPTIONS": {"options": "-c default_transaction_read_only=on"}}
+        place_databases({"role": {"USER": "reads_only"}, "options": by_options, "writes": {}, "also": {}})
+        from django.conf import settings
+
+        del settings.DATABASES["default"]
+        assert django_project.aliases() == ["writes"]
+    finally:
+        database.execute("DROP OWNED BY reads_only")
+        database.execute("DROP ROLE reads_only")
+
+
+def test_a_restore_takes_the_backup_that_another_alias_of_the_database_has(
+    place_databases: Any, tmp_path: Path
+) -> None:
+    """Which one is used for a database may not be known as long as that is gone."""
+    place_databases({"writes": {}, "apart": {"NAME": "postgres"}})
+    for rotation_id, alias, day in (("spring", "default", 1), ("summer", "writes", 2), ("summer", "apart", 3)):
+        named = {"rotation_id": rotation_id, "alias": alias, "engine": "pg_dump", "path": f"{alias}.dump"}
+        time = f"2026-03-0{day}T01:00:07Z"
+        described = {"format": FORMAT, **named, "snapshot": {"time": time}, "proof": {}, "settings": None}
+        (tmp_path / f"{rotation_id}.{alias}.json").write_text(json.dumps(described))
+    params = {"alias": "default", "backup_dir": str(tmp_path), "direct": {}}
+    for rotation_id, alias in (("spring", "default"), ("summer", "writes"), (None, "writes"), ("autumn", "default")):
+        assert Restoration({**params, "rotation_id": rotation_id})._alias == alias
+
+
+ROUTED = """
+OWN = DATABASES["default"]
+DATABASES = {{"default": {{**OWN, "USER": {reads!r}}}, "writer": {{**OWN, "USER": {writes!r}}}}}
+DATABASE_ROUTERS = ["food_ordering.routers.Split"]
+"""
+ROUTER = """
+class Split:
+    def db_for_read(self, model, **hints):
+        return "default"
+
+    def db_for_write(self, model, **hints):
+        if model._meta.app_label == "admin":
+            raise RuntimeError("no request")
+        return "writer"
+"""
+
+
+@pytest.fixture
+def routed(site: Site) -> Iterator[Site]:
+    """The application reads by a role that can do nothing else, and writes by the owner of its tables."""
+    reads, writes = (f"{site.database[:50]}_{name}" for name in ("reads", "writes"))
+    site.sql(f'CREATE ROLE "{reads}" LOGIN; CREATE ROLE "{writes}" LOGIN CREATEDB')
+    site.sql(f'ALTER DATABASE "{site.database}" OWNER TO "{writes}"; ALTER SCHEMA public OWNER TO "{writes}"')
+    for (table,) in site.sql("SELECT tablename::text FROM pg_tables WHERE schemaname = 'public'"):
+        site.sql(f'ALTER TABLE "{table}" OWNER TO "{writes}"')
+    site.sql(f'GRANT SELECT ON ALL TABLES IN SCHEMA public TO "{reads}"')
+    settings = site.project / "food_ordering/settings.py"
+    settings.write_text(settings.read_text() + ROUTED.format(reads=reads, writes=writes))
+    (site.project / "food_ordering/routers.py").write_text(ROUTER)
+    yield site
+    site.sql(f'ALTER DATABASE "{site.database}" OWNER TO postgres')
+    site.sql(f'DROP OWNED BY "{reads}", "{writes}"; DROP ROLE "{reads}", "{writes}"')
+
+
+def test_a_database_that_a_router_writes_to_by_another_alias_is_rotated_by_that_one(routed: Site) -> None:
+    """A role that only reads stays as it is."""
+    plain, before = routed.read_all(), routed.tokens()
+    planned = routed.play("plan")
+    assert (planned.code, planned.error()) == (0, ""), planned.text
+    assert "writer:customer_userprofile._address_encrypted" in planned.text
+
+    rotated = routed.play("rotate", "-e", "key_rotation_id=split")
+    assert rotated.code == 0, rotated.text
+    assert (routed.folder / "backups/split.writer.dump").exists()
+    assert routed.sql("SELECT to_regclass(%s) IS NULL", (lease.TABLE,)) == [(True,)], "and the lease is released"
+    after = routed.tokens()
+    for table, rows in before.items():
+        assert not {value for row in rows for value in row[1:] if value} & {v for row in after[table] for v in row[1:]}
+    assert routed.read_all() == plain
+
+    found = routed.play("restore", "--check", "-e", "key_rotation_id=split")
+    assert (found.code, found.error()) == (0, ""), found.text
+    back = routed.play("rollback")
+    assert back.code == 0, back.text
+    assert routed.read_all() == plain
 
 
 @pytest.mark.thorough

@@ -109,9 +109,9 @@ class Restoration:
         from django.db import connections
 
         self._params = params
-        self._alias = params["alias"]
-        if self._alias not in connections:
-            raise InvalidOption(name="alias", found=f"is {self._alias}", advice="Name one of DATABASES.")
+        if params["alias"] not in connections:
+            raise InvalidOption(name="alias", found=f"is {params['alias']}", advice="Name one of DATABASES.")
+        self._alias = _alias_of_backup(params)
 
     @functools.cached_property
     def _name(self) -> str:
@@ -406,6 +406,17 @@ class Restoration:
     def _admin(self) -> dict[str, str]:
         given = {name: value for name, value in (self._params["admin"] or {}).items() if value}
         return {"dbname": "postgres", **self._direct, **given}
+
+
+def _alias_of_backup(params: Options) -> str:
+    """The alias by which a database was backed up: a person, or what is known of a database that is gone, may name
+    another one of it."""
+    named, rotation_id = str(params["alias"]), params["rotation_id"]
+    same = django_project.same_database(named)
+    known = [found for _, found in manifest.in_folder(params["backup_dir"]) if found.alias in same and found.is_dump]
+    fit = [found for found in known if not rotation_id or found.rotation_id == rotation_id]
+    newest = max(fit, key=lambda found: found.worth, default=None)
+    return newest.alias if newest else named
 
 
 def find_backup(params: Options, *, dry: bool) -> FoundBackup:

@@ -50,13 +50,15 @@ def change_lease(task: HostTask) -> ModuleResult:
 
 @contextlib.contextmanager
 def databases_of(params: TaskParams, label: str, *, settings_only: bool = False) -> Iterator[Sequence[Any]]:
-    """The databases of the application, connected, without the replicas; by its settings alone, or of the application
-    as it starts."""
+    """The databases of the application, connected, without the replicas; by its settings alone, if they suffice, or of
+    the application as it starts."""
     from .._engine.application import django_project
     from .._engine.postgres.connection import Database
     from .._options.application_start import read_settings, start_application
 
     (read_settings if settings_only else start_application)(params)
+    if settings_only and django_project.needs_models():
+        start_application(params)
     with contextlib.ExitStack() as stack:
         databases = [
             stack.enter_context(contextlib.closing(Database(alias, label, params["direct"].get(alias, {}))))

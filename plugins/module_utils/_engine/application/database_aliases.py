@@ -4,20 +4,29 @@
 
 A database is named in many ways: HOST, PORT and NAME, a service of libpq, OPTIONS, the environment. What its server
 says is the same for all of them. Spellings are compared only if a server does not answer.
+
+One of them is used for everything. The first may be of a role that only reads, as an application that separates reads
+from writes has it.
 """
 
 from __future__ import annotations
 
 import contextlib
 import functools
+from collections import Counter
 
 from ..postgres.connection import PLACE, connection_parameters, unpooled
 
 # Replicas and copies of a cluster have its system identifier, but no two servers were started at the same microsecond.
-_IDENTITY = (
-    "SELECT oid::text, extract(epoch FROM pg_postmaster_start_time())::text FROM pg_database"
-    " WHERE datname = current_database()"
-)
+# Last is whether the role may write anything: sessions may be read-only by OPTIONS, or by what a role has set.
+_IDENTITY = """
+    SELECT oid::text, extract(epoch FROM pg_postmaster_start_time())::text, (
+        current_setting('transaction_read_only') = 'off' AND EXISTS (
+            SELECT 1 FROM pg_class WHERE relkind IN ('r', 'p')
+               AND relnamespace NOT IN ('pg_catalog'::regnamespace, 'information_schema'::regnamespace)
+               AND has_any_column_privilege(pg_class.oid, 'UPDATE')))::text
+      FROM pg_database WHERE datname = current_database()
+"""
 
 
 def same_place(alias: str) -> list[str]:
@@ -26,12 +35,46 @@ def same_place(alias: str) -> list[str]:
     return [other for other in places if places[other] == places[alias]] if alias in places else [alias]
 
 
-def first_of_each_place() -> list[str]:
-    """The aliases of the PostgreSQL databases, each database once."""
-    found: dict[tuple[str, ...], str] = {}
+def one_of_each_place() -> list[str]:
+    """The PostgreSQL databases, each by one alias: to which routers send the writes of most models, or the first one
+    whose role may write."""
+    found = _by_place()
+    writes = _routed_writes() if is_routed() else Counter()
+    return [
+        max(same, key=lambda alias: (writes[alias], _may_write(alias))) if len(same) > 1 else same[0] for same in found
+    ]
+
+
+def is_routed() -> bool:
+    """Whether routers say which one of several aliases is used: they are asked of models, once the application has
+    started."""
+    from django.conf import settings
+
+    return bool(settings.DATABASE_ROUTERS) and any(len(same) > 1 for same in _by_place())
+
+
+def _by_place() -> list[list[str]]:
+    """The aliases of each database, in the order of DATABASES."""
+    found: dict[tuple[str, ...], list[str]] = {}
     for alias, place in _places().items():
-        found.setdefault(place, alias)
+        found.setdefault(place, []).append(alias)
     return list(found.values())
+
+
+def _routed_writes() -> Counter[str]:
+    """The number of models whose writes go to each alias."""
+    from django.apps import apps
+    from django.db import router
+
+    found: Counter[str] = Counter()
+    for model in apps.get_models(include_auto_created=True):
+        with contextlib.suppress(Exception):  # the application's own code: it may need a request
+            found[router.db_for_write(model)] += 1
+    return found
+
+
+def _may_write(alias: str) -> bool:
+    return _ask(alias, _spell(alias))[2:] == ("true",)
 
 
 def _postgresql_aliases() -> list[str]:
@@ -50,7 +93,7 @@ def _places() -> dict[str, tuple[str, ...]]:
     spelled = {alias: _spell(alias) for alias in aliases}
     if len(aliases) == 1:
         return spelled
-    answers = {alias: _ask(alias, spelled[alias]) for alias in aliases}
+    answers = {alias: _ask(alias, spelled[alias])[:2] for alias in aliases}
     by_spelling = {spelled[alias]: answers[alias] for alias in aliases if answers[alias]}
     return {alias: answers[alias] or by_spelling.get(spelled[alias]) or spelled[alias] for alias in aliases}
 

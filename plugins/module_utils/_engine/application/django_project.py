@@ -341,7 +341,7 @@ def _feeds_of_mapping(
 
 
 def aliases() -> list[str]:
-    """The PostgreSQL databases of the application, each once; an alias that leads to another's database is left out.
+    """The PostgreSQL databases of the application, each once, by the alias that is used for all that is done with it.
 
     A replica is a database of its own here: who writes leaves it out (``Database.is_replica``).
     """
@@ -349,7 +349,7 @@ def aliases() -> list[str]:
 
     from . import database_aliases
 
-    found = database_aliases.first_of_each_place()
+    found = database_aliases.one_of_each_place()
     if not found:
         raise DatabaseNotPostgresql(alias="default", vendor=connections["default"].vendor)
     return found
@@ -452,6 +452,13 @@ def same_database(alias: str) -> list[str]:
     from . import database_aliases
 
     return database_aliases.same_place(alias)
+
+
+def needs_models() -> bool:
+    """Whether ``aliases`` asks the application's routers, which needs its models."""
+    from . import database_aliases
+
+    return database_aliases.is_routed()
 
 
 def versions() -> dict[str, str]:

@@ -336,7 +336,7 @@ def by_model(targets: Sequence[Target], keyring: Keyring | None, key: bytes) -> 
                 place = target.table.alias, target.table.schema_for(table_of(each.model))
                 ours.setdefault(place, {}).setdefault(each.attname, []).append(target)
         kinds = {(alias, schema): kind for alias in aliases for schema, kind in _kinds_of_table(model, alias).items()}
-        home, code = _home(model, ours, kinds), _ModelCode(model)
+        home, code = _home(model, aliases, ours, kinds), _ModelCode(model)
         for place in dict.fromkeys([*ours, *home]):
             if kinds.get(place) == _COPY:
                 continue
@@ -346,16 +346,16 @@ def by_model(targets: Sequence[Target], keyring: Keyring | None, key: bytes) -> 
                 yield readers
 
 
-def _home(model: Any, ours: Collection[Place], kinds: Mapping[Place, str]) -> list[Place]:
+def _home(model: Any, aliases: Sequence[str], ours: Collection[Place], kinds: Mapping[Place, str]) -> list[Place]:
     """The place in which the application has the rows of a model: where its router sends it, or the first one that has
     its table, of its tenants one with targets. None if all are on other servers."""
-    alias = _routed_to(model)
+    alias = _routed_to(model, aliases)
     places = [place for place in dict.fromkeys([*kinds, *ours]) if kinds.get(place) not in (_COPY, _FOREIGN)]
     return sorted(places, key=lambda place: (place != (alias, ""), place not in ours, place[0] != alias))[:1]
 
 
-def _routed_to(model: Any) -> str:
-    """The database of a model, by the alias that is ours for it."""
+def _routed_to(model: Any, aliases: Sequence[str]) -> str:
+    """The database of a model, by that of these aliases which leads to it."""
     from django.db import DEFAULT_DB_ALIAS, router
 
     alias = str(DEFAULT_DB_ALIAS)
@@ -363,7 +363,7 @@ def _routed_to(model: Any) -> str:
         alias = str(router.db_for_read(model))
     with contextlib.suppress(Exception):  # a name that no database has
         same = django_project.same_database(alias)
-        alias = next(each for each in django_project.aliases() if each in same)
+        alias = next(each for each in aliases if each in same)
     return alias
 
 

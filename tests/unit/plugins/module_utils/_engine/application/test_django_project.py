@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Collection
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.application import django_project
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.application import (
+    database_aliases,
+    django_project,
+)
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.rotation import Request
 from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import RotationError
 from ansible_collections.tetech.key_rotation.tests.project_fixtures import folder  # noqa: F401
@@ -156,7 +160,7 @@ def by_service(name: str, **options: Any) -> Any:
 @pytest.fixture
 def databases(monkeypatch):
     def there(**connections: Any) -> None:
-        settings = SimpleNamespace(DATABASES=dict.fromkeys(connections))
+        settings = SimpleNamespace(DATABASES=dict.fromkeys(connections), DATABASE_ROUTERS=[])
         monkeypatch.setitem(sys.modules, "django", ModuleType("django"))
         monkeypatch.setitem(sys.modules, "django.conf", SimpleNamespace(settings=settings))
         monkeypatch.setitem(sys.modules, "django.db", SimpleNamespace(connections=connections))
@@ -194,6 +198,68 @@ def databases(monkeypatch):
 def test_each_postgresql_database_is_named_once(databases, connections, aliases):
     databases(**connections)
     assert django_project.aliases() == aliases
+
+
+@pytest.fixture
+def chosen(databases, monkeypatch):
+    """The alias that is used of a database that has three: ``reads`` is the first of them. ``router`` says to which
+    one the writes of a model go."""
+
+    def choose(router: Any, writable: Collection[str]) -> list[str]:
+        databases(reads=database(), app=database(), admin=database())
+        sys.modules["django.conf"].settings.DATABASE_ROUTERS = ["shop.Router"] if router else []
+        sys.modules["django.db"].router = SimpleNamespace(db_for_write=router)
+        apps = SimpleNamespace(get_models=lambda **asked: ["order", "customer", "log"])
+        monkeypatch.setitem(sys.modules, "django.apps", SimpleNamespace(apps=apps))
+        answer = {alias: ("1", "2", str(alias in writable).lower()) for alias in ("reads", "app", "admin")}
+        monkeypatch.setattr(database_aliases, "_ask", lambda alias, spelled: answer[alias])
+        return django_project.aliases()
+
+    return choose
+
+
+@pytest.mark.parametrize(
+    ("routes", "writable", "alias"),
+    [
+        ({"order": "app", "customer": "app", "log": "admin"}, ["app", "admin"], "app"),
+        ({"order": "app", "customer": "admin", "log": "admin"}, ["app", "admin"], "admin"),
+        ({"order": "app", "customer": "reads"}, ["app", "admin"], "app"),
+        ({"order": "elsewhere", "customer": [], "log": None}, ["admin"], "admin"),
+        ({"order": "admin"}, [], "admin"),
+        ({}, ["app", "admin"], "app"),
+        (None, ["app", "admin"], "app"),
+        (None, [], "reads"),
+    ],
+    ids=[
+        "by the router",
+        "by most models",
+        "as many models each",
+        "no alias of it",
+        "the router raises for others",
+        "the router raises",
+        "no router",
+        "nothing can be written",
+    ],
+)
+def test_of_several_aliases_the_one_that_is_written_to_is_used(chosen, routes, writable, alias):
+    """A router may raise, and may say anything."""
+    assert chosen(routes if routes is None else routes.__getitem__, writable) == [alias]
+
+
+def test_the_only_alias_is_used_without_a_connection_or_a_router(databases, monkeypatch):
+    """Routers are asked of models, which an application has only once it has started."""
+    databases(default=database())
+    sys.modules["django.conf"].settings.DATABASE_ROUTERS = ["shop.Router"]
+    monkeypatch.setattr(database_aliases, "_ask", lambda alias, spelled: pytest.fail("its server was asked"))
+    assert django_project.needs_models() is False
+    assert django_project.aliases() == ["default"]
+
+
+def test_aliases_of_different_databases_need_no_router(databases):
+    databases(default=database(), reports=database(dbname="reports"))
+    sys.modules["django.conf"].settings.DATABASE_ROUTERS = ["shop.Router"]
+    assert django_project.needs_models() is False
+    assert django_project.aliases() == ["default", "reports"]
 
 
 def test_without_a_postgresql_database_there_is_nothing_to_rotate(databases):
