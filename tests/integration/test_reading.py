@@ -36,7 +36,7 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.proof 
 from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import RotationError
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
-from .conftest import rewrite
+from .conftest import Site, rewrite
 
 OLD, NEW = (KeySet({"SECRET_KEY": f"{name}-secret"}) for name in ("old", "new"))
 SCHEMES = schemes.parse({"own": {"format": "fernet", "key": {"derive": "sha256", "secret": "SECRET_KEY"}}})
