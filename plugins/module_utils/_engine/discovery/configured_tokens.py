@@ -1,7 +1,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Tokens in the application's configuration, which no rotation changes: settings, variables of the env file, and small
-text files of the project. Each place is named, and its value never is.
+text files of the project. Each place is named, and its value never is. A variable may also hold an ID that is computed
+from a key; a setting with one may be computed as the application starts.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from itertools import islice
 from typing import Any, NamedTuple
 
 from ..application import key_uses
+from ..crypto.key_fingerprints import KeyFingerprints
+from ..crypto.key_set import split_list
 from ..crypto.keyring import Keyring
 from .column_types import SHORTEST
 from .findings import KINDS, Finding
@@ -72,7 +75,18 @@ def find(
         lines = _lines(holders, text, literals if path.endswith(".py") else ())
         if lines is not None:
             found[FILE + path] = _finding(FILE + path, _place(lines))
-    return [*found.values(), *files.cut_off()]
+    return [*_ids(keyring, schemes, {name: env[name] for name in others}), *found.values(), *files.cut_off()]
+
+
+def _ids(keyring: Keyring, schemes: Collection[str], env: Mapping[str, str]) -> Iterator[Finding]:
+    """The variables with an ID of a key. A copy of the key is no ID."""
+    fingerprints = KeyFingerprints(keyring, schemes)
+    copies = [part for each in keyring.stages.values() for value in each.values.values() for part in split_list(value)]
+    for name, value in env.items():
+        for copy in filter(None, copies):
+            value = value.replace(copy, "")
+        if computed := [what for word, what in fingerprints.of_text(value) if not word.isdigit()]:
+            yield Finding(KINDS["key_fingerprint"], VARIABLE + name, {"found": computed[0]})
 
 
 def places(settled: Iterable[str]) -> set[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 import os
 from pathlib import Path
@@ -155,3 +156,13 @@ def test_each_is_settled_by_its_name(project: Path, monkeypatch: pytest.MonkeyPa
     assert len(decided) == 3
     assert unsettled(found, decided) == []
     assert configured_tokens.places([*decided, "profile.name", "default of profile.name"]) == {*decided}
+
+
+def test_an_id_of_a_key_in_a_variable_is_found_and_a_copy_of_the_key_is_none(project: Path) -> None:
+    short = hashlib.sha256(KEY).hexdigest()[:16]
+    found = find(project, KEY_FINGERPRINT=short, KEY_LABEL=f"v1:{short}", COPY=KEY.decode(), PORT="5432432432")
+    assert names(found) == ["variable KEY_FINGERPRINT", "variable KEY_LABEL"]
+    assert {each.kind.code for each in found} == {"E_KEY_FINGERPRINT"}
+    assert short not in str([each.as_notice() for each in found])
+    settled = settlements.parse({each.column: {"unused_key_id": "only shown"} for each in found})
+    assert unsettled(found, settled) == []
