@@ -94,3 +94,7 @@ def test_with_the_first_key_an_old_one_is_kept(site: Site) -> None:
     assert rotated.code == 0, rotated.text
     assert "12 read" in site.manage("shell", "--command", READ).text
     assert "new by the first" in site.manage("shell", "--command", WRITTEN).text
+    path = site.project / "customer/models.py"  # a release that takes the keys in another order
+    path.write_text(path.read_text(encoding="utf-8").replace("[::1]", "[::-1]"), encoding="utf-8")
+    refused = site.play("rotate")
+    assert (refused.code != 0, refused.error()) == (True, "E_LIST_ORDER"), refused.text

@@ -6,12 +6,13 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.keyring import Keyring
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.tokens import Opened
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery import target_survey
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres.connection import Database
 
 from .conftest import Site
 from .test_discovery import token
-from .test_engine import keyring  # noqa: F401  # a fixture
+from .test_engine import SCHEME, keyring  # noqa: F401  # a fixture
 
 MODELS = '''
 import hmac
@@ -152,8 +153,20 @@ def test_tokens_in_several_rows_are_named(database: Database, keyring: Keyring) 
         note = token(keyring, f"note {number}")
         database.execute("INSERT INTO secrets VALUES (%s, %s, %s)", (number, households[number % 10], note))
         database.execute("INSERT INTO orders VALUES (%s, %s)", (number, note))
+    findings = target_survey.find(database, "auto", (), keyring).findings
+    assert findings.columns("repeated_in_rows") == ["secrets.household"], "without statistics"
     database.execute("ANALYZE")
     findings = target_survey.find(database, "auto", (), keyring).findings
     database.execute("DROP TABLE orders")
     assert findings.columns("repeated_in_rows") == ["secrets.household"]
     assert findings.columns("same_tokens") == ["orders.note"]
+
+
+def test_tokens_without_a_time_are_named(database: Database, keyring: Keyring) -> None:
+    """No library writes those."""
+    database.execute("CREATE TABLE secrets (id int PRIMARY KEY, a text, b text)")
+    for number in range(4):
+        timeless = keyring.cipher(SCHEME, "current").seal(Opened(b"value %d" % number, 0)).decode()
+        database.execute("INSERT INTO secrets VALUES (%s, %s, %s)", (number, timeless, token(keyring, f"b {number}")))
+    findings = target_survey.find(database, "auto", (), keyring).findings
+    assert findings.columns("timeless") == ["secrets.a"]

@@ -49,7 +49,7 @@ if TYPE_CHECKING:
 
 NOTHING: Mapping[str, str] = MappingProxyType({})
 SEVERAL = "is command, whose work is one transaction, and the application has several databases"
-DOUBTFUL = ("sparse", "digest", "keyed_hash", "same_tokens", "repeated_in_rows")  # kinds of findings
+DOUBTFUL = ("sparse", "digest", "keyed_hash", "same_tokens", "repeated_in_rows", "timeless")  # kinds of findings
 TRIAL = "trial"  # in place of a stage: the application under new values that are thrown away
 
 

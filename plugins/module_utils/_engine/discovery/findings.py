@@ -213,6 +213,12 @@ _ROWS = (
         "Check that the application does not search, join or group by the token: it would find one row of each.",
     ),
     warn(
+        "timeless",
+        "all tokens that were looked at have the time 0, which no library writes: code of the application makes them",
+        "If it makes the same token of the same value, to search by it, name its functions in O(schemes): after a "
+        "rotation by the engine the search would find nothing.",
+    ),
+    warn(
         "unseen",
         "{why}: not looked at",
         "It holds nothing now. Look again once it does.",

@@ -53,6 +53,7 @@ AT_LARGE_BYTES = 20_000  # of one such value
 PREFIX = 40  # characters that an application may put before its tokens
 FERNET, DOUBLED = (begin.encode("utf-8") for begin in FERNETS)
 _FERNETS = {FERNET, DOUBLED}
+_TIMELESS = b"gAAAAAAAAAAA"  # a Fernet token with the time 0
 _ANYWHERE = _FERNETS | {begin.hex().encode() for begin in _FERNETS}  # in the text of any type, bytes in hex too
 _SAYS_ENCRYPTED = re.compile(r"(?<!un)encrypted(?!_(?:by|at|on)(?![a-z]))|ciphertext|_enc$", re.IGNORECASE)
 # Such as enc$, enc::, tok_1_, $encrypted$UTF8$AESCBC$. Anything else before a token is a value, and not for a plan.
@@ -603,10 +604,12 @@ class Survey:
         for one, other in combinations(proved, 2):
             if common := {token for token in proved[one] & proved[other] if len(token) >= SHORTEST}:
                 self.findings.put("same_tokens", one, other=other, count=len(common))
-        repeated = catalog.repeated(self._database) if proved else set()
         for target in self.found:
-            if target.name in proved and (target.table.schema, target.table.name, target.column) in repeated:
+            tokens = proved.get(target.name, ())
+            if tokens and catalog.is_repeated(self._database, target.table, target.column):
                 self.findings.put("repeated_in_rows", target.name)
+            if len(tokens) > 1 and all(token.startswith(_TIMELESS) for token in tokens):
+                self.findings.put("timeless", target.name)
 
     def _tie(self, column: str, what: str, todo: str) -> None:
         self.findings.put("tied", column, found=what, advice=todo)

@@ -330,6 +330,16 @@ UNVALIDATED = (
 )
 
 
+FIRST_ROWS = 10_000  # in which a value that is repeated is looked for without statistics
+MOSTLY = 0.9  # of the values: an estimate of how many are distinct is no exact number
+_DISTINCT = (
+    "SELECT CASE WHEN s.n_distinct < 0 THEN -s.n_distinct ELSE s.n_distinct / greatest(c.reltuples, 1) END"
+    " / (1 - s.null_frac) FROM pg_stats s JOIN pg_namespace n ON n.nspname = s.schemaname"
+    " JOIN pg_class c ON c.relname = s.tablename AND c.relnamespace = n.oid"
+    " WHERE s.schemaname = %s AND s.tablename = %s AND s.attname = %s AND s.null_frac < 1 AND s.n_distinct <> 0"
+)
+
+
 def linked(database: Database, tables: Iterable[Table]) -> set[tuple[str, str]]:
     """Schema and name of the tables that have a foreign key to one of these, or to which one of these has."""
     query = (
@@ -341,17 +351,18 @@ def linked(database: Database, tables: Iterable[Table]) -> set[tuple[str, str]]:
     return {(schema, name) for schema, name in database.rows(query, ([table.regclass for table in tables],))}
 
 
-def repeated(database: Database) -> set[tuple[str, str, str]]:
-    """Schema, table and column where the same value is in several rows, as the server's statistics have it; of a table
-    that was never analyzed nothing is known."""
-    query = (
-        "SELECT n.nspname::text, c.relname::text, s.attname::text FROM pg_stats s"
-        " JOIN pg_namespace n ON n.nspname = s.schemaname"
-        " JOIN pg_class c ON c.relname = s.tablename AND c.relnamespace = n.oid"
-        " WHERE s.null_frac < 1 AND s.n_distinct <> 0 AND CASE WHEN s.n_distinct < 0 THEN -s.n_distinct"
-        " ELSE s.n_distinct / greatest(c.reltuples, 1) END < 0.9 * (1 - s.null_frac)"
+def is_repeated(database: Database, table: Table, column: str) -> bool:
+    """Whether the same value is in several rows: as the server's statistics have it, or in the first rows of a table
+    that was never analyzed."""
+    known = database.rows(_DISTINCT, (table.schema, table.name, column))
+    if known:
+        return bool(known[0][0] < MOSTLY)
+    name = sql.Identifier(column)
+    query = sql.SQL(
+        "SELECT 1 FROM (SELECT {} AS value FROM {} AS t LIMIT {}) AS first WHERE value IS NOT NULL"
+        " GROUP BY value HAVING count(*) > 1 LIMIT 1"
     )
-    return set(database.rows(query))
+    return bool(database.rows(query.format(name, table.rows, sql.Literal(FIRST_ROWS)), table=table.label))
 
 
 def obstacles(database: Database, table: Table, column: str) -> list[tuple[str, str]]:

@@ -43,5 +43,6 @@ def _numbers(reader: ModelReader, keyring: Keyring) -> Iterator[tuple[Target, in
     with contextlib.suppress(Exception), contextlib.redirect_stdout(io.StringIO()), reader.read_only():
         for target, stored in zip(reader.targets, send(reader, TEXTS[0]).stored):
             token = stored.encode("utf-8") if isinstance(stored, str) else bytes(stored)
-            if opened := keyring.stage_of(target.scheme, token):
-                yield target, key_number(opened[1])
+            # Of another stage, a kept key may be the first.
+            if opened := keyring.cipher(target.scheme, keyring.base).open(token):
+                yield target, key_number(opened)
