@@ -23,6 +23,7 @@ from . import census
 from .damage_words import NOTHING, RAISES, TEXT, TOKEN, build_overwritten_error
 from .model_readers import ModelReader, by_model
 from .row_digests import TableComparison
+from .value_text import APPLICATION_ERRORS, is_error
 
 _HOLDERS = (dict, list, tuple, set, frozenset)
 ALIKE = 3  # tokens of functions that are broken: a text that all of them give is not in any of them
@@ -148,7 +149,7 @@ def _handed_on(reader: ModelReader, stored: Any, keyring: Keyring) -> set[bytes]
 
 def _reads(reader: ModelReader, value: Any, failing: str | bytes | None, handed_on: set[bytes]) -> str:
     """Of a document or an array the first leaf that is not read. An empty one in a document is as people write it."""
-    if isinstance(value, type) and issubclass(value, Exception):
+    if is_error(value):
         return RAISES
     if not isinstance(value, _HOLDERS):
         return _reads_leaf(reader, value, failing)
@@ -225,7 +226,7 @@ def _texts_of(reader: ModelReader, stored: Any) -> set[Any]:
     """All that is read of a stored value, as texts; nothing if it raises."""
     try:
         value = _read_stored(reader, stored)
-    except Exception:
+    except APPLICATION_ERRORS:
         return set()
     return {text for text in map(_plain, _leaves(value)) if text}
 

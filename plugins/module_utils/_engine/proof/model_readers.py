@@ -29,7 +29,7 @@ from .read_only import read_only
 from .reading_digest import FAILED, READ, TOKEN, ReadingDigest
 from .reading_types import AttributeReading
 from .row_tokens import HIDDEN, RowTokens
-from .value_text import is_scalar, text_of
+from .value_text import APPLICATION_ERRORS, is_error, is_scalar, text_of
 
 PARTS = 32  # of the rows of a table, each with a digest of its own
 PART = 1 << 32  # values of such a digest
@@ -145,7 +145,7 @@ class ModelReader:
         with self.refusing_acts():
             try:
                 return getattr(instance, self.name)
-            except Exception as exc:
+            except APPLICATION_ERRORS as exc:
                 return type(exc)
 
     def stored_columns(self) -> Iterator[tuple[str, Any]]:
@@ -171,12 +171,15 @@ class ModelReader:
         value = self.value(instance) if value is _UNREAD else value
         stored = self.stored_tokens(instance)
         with self.refusing_acts():
-            return ValueRead(value, stored, text_of(value, stored))
+            try:
+                return ValueRead(value, stored, text_of(value, stored))
+            except APPLICATION_ERRORS as exc:
+                return ValueRead(type(exc), stored, text_of(type(exc)))
 
     def count(self, instance: Any, look: ValueRead) -> None:
         """Count what it reads of one instance."""
         value, stored, text = look
-        failed = inspect.isclass(value) and issubclass(value, Exception)
+        failed = is_error(value)
         # The application does not decrypt a token that it reads, and a rotation changes it: that it is one counts.
         token = self.is_token(value) or stored.has(value)
         told = HIDDEN if token else self._in_order(value, text)

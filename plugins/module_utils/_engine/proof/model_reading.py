@@ -43,6 +43,7 @@ from .read_only import SavepointsOfReading, read_only
 from .reading_types import ApplicationPicture, AttributeReading, ReadingForecast, RoundTripResult
 from .refused_values import is_refused
 from .round_trips import RoundTrip, try_round_trip
+from .value_text import APPLICATION_ERRORS
 from .write_counters import ANYWHERE
 
 CHUNK = 2000  # rows that Django fetches at once
@@ -452,10 +453,10 @@ def reads_inner(table: Table, column: str, tokens: Collection[str], rows: int) -
     for _, stored in of_models(ModelTables(table.alias, table.names)):
         if column_of(stored) != column:
             continue
-        with contextlib.suppress(Exception), read_only(table.alias, stored.model, schema):
+        with contextlib.suppress(*APPLICATION_ERRORS), read_only(table.alias, stored.model, schema):
             for instance in stored.model._base_manager.using(table.alias).order_by("pk")[:rows]:
                 for name in (stored.attname, *made_from(stored.model, stored.attname)):
-                    with contextlib.suppress(Exception), external_acts.refused_of(stored.model, name):
+                    with contextlib.suppress(*APPLICATION_ERRORS), external_acts.refused_of(stored.model, name):
                         value = getattr(instance, name)
                         found |= {value in tokens} if isinstance(value, str) and value else set()
     return found == {True}
@@ -498,7 +499,7 @@ def _instances(query: Any, left: int, opened: Callable[[], None] = lambda: None)
             return
         except DatabaseError:
             raise
-        except Exception:
+        except APPLICATION_ERRORS:
             page = query if last is None else query.filter(pk__gt=last)
         last = page.values_list("pk", flat=True).first()
         left -= 1
@@ -506,7 +507,7 @@ def _instances(query: Any, left: int, opened: Callable[[], None] = lambda: None)
             instance = query.only("pk").get(pk=last)
         except DatabaseError:
             raise
-        except Exception:  # its code may need a request
+        except APPLICATION_ERRORS:  # its code may need a request
             unmade += 1
             continue
         opened()

@@ -17,7 +17,7 @@ from ..crypto.keyring import Keyring
 from ..discovery.target_survey import Target
 from .model_readers import ModelReader
 from .row_tokens import RowTokens
-from .value_text import text_of
+from .value_text import APPLICATION_ERRORS, is_error, text_of
 
 ROWS = 3  # with tokens, of each attribute
 LOOKED_AT = 20  # rows in which these are looked for
@@ -30,7 +30,7 @@ def is_of_ciphertext(reader: ModelReader, keyring: Keyring) -> bool:
     """
     if not reader.targets or any(_is_out_of_reach(target, keyring) for target in reader.targets):
         return False
-    with contextlib.redirect_stdout(io.StringIO()), reader.read_only(), contextlib.suppress(Exception):
+    with contextlib.redirect_stdout(io.StringIO()), reader.read_only(), contextlib.suppress(*APPLICATION_ERRORS):
         return any(_shows_it(reader, row, keyring) for row in _rows(reader))
     return False
 
@@ -71,7 +71,7 @@ def _read(reader: ModelReader, row: Any, keyring: Keyring | None) -> str | None:
             convert = getattr(column, "from_db_value", None)
             instance.__dict__[column.attname] = convert(held, None, connections[reader.alias]) if convert else held
     value = reader.value(instance)
-    failed = isinstance(value, type) and issubclass(value, Exception)
+    failed = is_error(value)
     with reader.refusing_acts():
         return None if failed or reader.is_token(value) else text_of(value, tokens)
 

@@ -18,7 +18,7 @@ from ..discovery.findings import KINDS, Finding
 from ..discovery.target_survey import Target
 from .model_readers import ModelReader, by_model
 from .model_reading import row_of
-from .value_text import text_of
+from .value_text import APPLICATION_ERRORS, is_error, text_of
 
 ROWS = 5  # of those that a finding names
 UNREADABLE = "unreadable"
@@ -41,7 +41,11 @@ def _reads(target: Target, rows: Sequence[str], keyring: Keyring) -> bool:
         return False
     for readers in by_model([target], keyring, b""):
         for reader in (each for each in readers if each.targets):
-            with contextlib.suppress(Exception), contextlib.redirect_stdout(io.StringIO()), reader.read_only():
+            with (
+                contextlib.suppress(*APPLICATION_ERRORS),
+                contextlib.redirect_stdout(io.StringIO()),
+                reader.read_only(),
+            ):
                 read = list(_values(reader, rows))
                 if len(read) > 1 and len({*read}) == len(read):
                     return True
@@ -52,6 +56,5 @@ def _values(reader: ModelReader, rows: Sequence[str]) -> Iterator[str]:
     for row in rows[:ROWS]:
         instance = row_of([reader], row)
         value, stored = reader.value(instance), reader.stored_tokens(instance)
-        is_error = isinstance(value, type) and issubclass(value, Exception)
-        if not (is_error or value in (None, "") or reader.is_token(value) or stored.has(value)):
+        if not (is_error(value) or value in (None, "") or reader.is_token(value) or stored.has(value)):
             yield text_of(value, stored)

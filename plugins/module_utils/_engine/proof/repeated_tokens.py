@@ -19,6 +19,7 @@ from ..discovery.target_survey import Target
 from .model_readers import ModelReader, by_model
 from .model_reading import instances_of
 from .round_trips import send
+from .value_text import APPLICATION_ERRORS
 
 ROWS = 3  # with a value, of each attribute: a key derivation may take a while
 LOOKED_AT = 20  # rows in which these are looked for
@@ -29,7 +30,7 @@ def find(targets: Sequence[Target], keyring: Keyring) -> list[Finding]:
     found = Findings()
     sealed_by_us = [target for target in targets if not keyring.schemes[target.scheme].functions]
     for readers in by_model(sealed_by_us, keyring, b""):
-        with contextlib.suppress(Exception):  # a model that cannot be read is reported by those who read all of it
+        with contextlib.suppress(*APPLICATION_ERRORS):  # those who read all of a model report one that cannot be
             repeated = _repeated([each for each in readers if each.targets])
             for column, name in {target.name: reader.full_name for reader, target in repeated}.items():
                 found.put("repeated_token", column, name=name)
@@ -55,7 +56,7 @@ def _made_again(reader: ModelReader, row: Any) -> list[Target]:
     try:
         with contextlib.redirect_stdout(io.StringIO()):
             made = dict(zip(reader.columns, send(reader, plain).stored))
-    except Exception:  # code of the application: its text could hold the value
+    except APPLICATION_ERRORS:  # code of the application: its text could hold the value
         return []
     return [target for column, target, kept in reader.stored(row) if _is_same(made[column.attname], kept)]
 

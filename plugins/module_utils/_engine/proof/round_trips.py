@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 from ..crypto.keyring import Keyring
 from .model_readers import ModelReader
+from .value_text import APPLICATION_ERRORS
 
 TEXTS = ("key rotation 12", "another text 345")  # of which letters alone, or digits alone, are two texts too
 WELL, NOT_TRIED = "well", "not tried"
@@ -52,7 +53,7 @@ def try_round_trip(reader: ModelReader, keyring: Keyring) -> str:
     with contextlib.redirect_stdout(io.StringIO()), reader.read_only():
         try:
             trips = [send(reader, text) for text in TEXTS]
-        except Exception:
+        except APPLICATION_ERRORS:
             return NOT_TRIED
         backs = [trip.back for trip in trips]
         stored = [each for trip in trips for each in zip(reader.targets, trip.stored) if each[1] not in (None, "", b"")]
@@ -72,7 +73,7 @@ def _come_back(reader: ModelReader, backs: Sequence[Any]) -> bool:
         return False
     try:
         return all(back == text or send(reader, back).back == back for back, text in zip(backs, TEXTS))
-    except Exception:
+    except APPLICATION_ERRORS:
         return False
 
 

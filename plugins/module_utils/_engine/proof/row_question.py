@@ -17,7 +17,7 @@ from typing import Any
 from . import external_acts
 from .read_only import read_only
 from .row_tokens import RowTokens
-from .value_text import text_of
+from .value_text import APPLICATION_ERRORS, text_of
 
 _UNREAD = object()
 Answer = Mapping[str, bytes]  # by attribute, without those that raise
@@ -57,7 +57,7 @@ def answer(question: RowQuestion) -> Answer | None:
     nothing was tried."""
     from django.apps import apps
 
-    with contextlib.suppress(Exception), contextlib.ExitStack() as stack:
+    with contextlib.suppress(*APPLICATION_ERRORS), contextlib.ExitStack() as stack:
         model = apps.get_model(question.model)
         stack.enter_context(contextlib.redirect_stdout(io.StringIO()))
         stack.enter_context(read_only(question.alias, model, question.schema))
@@ -100,7 +100,7 @@ def _value(rows: Any, column: Any, held: Mapping[str, Any]) -> Any:
         return rows.values_list(column.attname, flat=True).get()
     except (DatabaseError, ObjectDoesNotExist):
         raise
-    except Exception:  # the application's own code, which may find a token under another key
+    except APPLICATION_ERRORS:  # the application's own code, which may find a token under another key
         return _UNREAD
 
 
@@ -108,6 +108,6 @@ def _read(instance: Any, name: str, tokens: Sequence[bytes]) -> bytes | None:
     try:
         with external_acts.refused_of(type(instance), name):
             text = text_of(getattr(instance, name), KnownTokens(tokens))
-    except Exception:  # the application's own code: its text could hold a value
+    except APPLICATION_ERRORS:  # the application's own code: its text could hold a value
         return None
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()

@@ -23,6 +23,7 @@ from .model_readers import ModelReader, by_model, is_left_out
 from .model_reading import format_ignored, instances_of
 from .row_question import Answer, RowQuestion, answer_all
 from .row_tokens import RowTokens
+from .value_text import APPLICATION_ERRORS
 
 ROWS = 3  # with a value, of each attribute
 LOOKED_AT = 20  # rows in which these are looked for
@@ -53,7 +54,7 @@ def findings(
         readers = [reader for reader in known if not is_left_out(reader.full_name, ignore)]
         asked: list[RowQuestion] = []
         here: list[list[RowQuestion]] = []
-        with contextlib.suppress(Exception):  # a model that cannot be read is reported by those who read all of it
+        with contextlib.suppress(*APPLICATION_ERRORS):  # those who read all of a model report one that cannot be
             asked, here = _questions(readers, keyring, trial)
         if asked:
             before = [answer_all(questions) for questions in here]
