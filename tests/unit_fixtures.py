@@ -177,19 +177,31 @@ class Ended(NamedTuple):
         return self.result["error"]["code"]
 
 
+@contextlib.contextmanager
+def _kept_output() -> Iterator[None]:
+    """A module closes the standard output of its process, which is ours here."""
+    ours = os.dup(1)
+    try:
+        yield
+    finally:
+        os.dup2(ours, 1)
+        os.close(ours)
+
+
 @pytest.fixture
-def run_module(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Callable[..., Ended]:
+def run_module(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> Callable[..., Ended]:
     """Run a module as Ansible does, through its main()."""
 
     def run(main: Callable[[], None], args: dict[str, Any], *, check: bool = False, diff: bool = False) -> Ended:
         internal = {"check_mode": check, "diff": diff, "remote_tmp": str(tmp_path), "keep_remote_files": False}
-        capsys.readouterr()
+        capfd.readouterr()
         with (
+            _kept_output(),
             patch_module_args({**args, **{f"_ansible_{name}": value for name, value in internal.items()}}),
             pytest.raises(SystemExit) as ended,
         ):
             main()
-        printed = capsys.readouterr()
+        printed = capfd.readouterr()
         return Ended(json.loads(printed.out), int(ended.value.code or 0), printed.out + printed.err)
 
     return run

@@ -19,11 +19,14 @@ def run(
     module: AnsibleModule, work: Callable[[AnsibleModule], ModuleResult], needs: Sequence[str] = ("cryptography",)
 ) -> None:
     """Do the work and exit with its result, or with an error of the catalogue."""
+    from .result_output import ResultOutput
+
+    output = ResultOutput()  # before any code of the application runs
     result = outcome(module, work, needs)
     forget(module)
-    if result.pop("failed", False):
-        module.fail_json(**result)
-    module.exit_json(**result)
+    leave = module.fail_json if result.pop("failed", False) else module.exit_json
+    with output.opened():
+        leave(**result)
 
 
 def outcome(task: Any, work: Callable[[Any], ModuleResult], needs: Sequence[str]) -> ModuleResult:

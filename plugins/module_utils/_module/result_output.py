@@ -1,0 +1,29 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The standard output of a module's process: Ansible takes JSON in it for the result, whoever wrote it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+
+
+class ResultOutput:
+    """Keeps the standard output for the result. What the application prints is dropped from now on: it may be a value.
+
+    Neither the programs that the application starts nor its forks have it: a daemon would keep Ansible waiting.
+    """
+
+    def __init__(self) -> None:
+        self._private = os.fdopen(os.dup(1), "w", encoding="utf-8")  # os.dup: no program inherits it
+        os.register_at_fork(after_in_child=self._private.close)
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, 1)
+        os.close(null)
+
+    @contextlib.contextmanager
+    def opened(self) -> Iterator[None]:
+        """While it is entered, print() writes the result; afterwards nothing can be added to it."""
+        with contextlib.redirect_stdout(self._private), self._private:
+            yield
