@@ -146,20 +146,25 @@ def test_without_the_functions_such_a_search_would_find_nothing(accounts: Site) 
 
 def test_tokens_in_several_rows_are_named(database: Database, keyring: Keyring) -> None:
     """Of rows that another row finds by its token, and of copies in another table."""
-    database.execute("CREATE TABLE secrets (id int PRIMARY KEY, household text, note text)")
+    database.execute(
+        "CREATE TABLE secrets (id int PRIMARY KEY, household text, note text, copied bytea, listed text[])"
+    )
     database.execute("CREATE TABLE orders (id int PRIMARY KEY, note text)")
     households = [token(keyring, f"household {number}") for number in range(10)]
     for number in range(40):
         note = token(keyring, f"note {number}")
-        database.execute("INSERT INTO secrets VALUES (%s, %s, %s)", (number, households[number % 10], note))
+        household = households[number % 10]
+        row = (number, household, note, household.encode(), [household])
+        database.execute("INSERT INTO secrets VALUES (%s, %s, %s, %s, %s)", row)
         database.execute("INSERT INTO orders VALUES (%s, %s)", (number, note))
+    repeated = {"secrets.household", "secrets.copied", "secrets.listed"}
     findings = target_survey.find(database, "auto", (), keyring).findings
-    assert findings.columns("repeated_in_rows") == ["secrets.household"], "without statistics"
+    assert {*findings.columns("repeated_in_rows")} == repeated, "without statistics"
     database.execute("ANALYZE")
     findings = target_survey.find(database, "auto", (), keyring).findings
     database.execute("DROP TABLE orders")
-    assert findings.columns("repeated_in_rows") == ["secrets.household"]
-    assert findings.columns("same_tokens") == ["orders.note"]
+    assert {*findings.columns("repeated_in_rows")} == repeated
+    assert "orders.note" in findings.columns("same_tokens")
 
 
 def test_tokens_without_a_time_are_named(database: Database, keyring: Keyring) -> None:

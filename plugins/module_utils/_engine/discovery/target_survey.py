@@ -606,10 +606,13 @@ class Survey:
                 self.findings.put("same_tokens", one, other=other, count=len(common))
         for target in self.found:
             tokens = proved.get(target.name, ())
-            if tokens and catalog.is_repeated(self._database, target.table, target.column):
+            if tokens and not isinstance(target.kind, JsonCodec) and self._is_repeated(target):
                 self.findings.put("repeated_in_rows", target.name)
             if len(tokens) > 1 and all(token.startswith(_TIMELESS) for token in tokens):
                 self.findings.put("timeless", target.name)
+
+    def _is_repeated(self, target: Target) -> bool:
+        return catalog.is_repeated(self._database, target.table, target.column, target.type)
 
     def _tie(self, column: str, what: str, todo: str) -> None:
         self.findings.put("tied", column, found=what, advice=todo)

@@ -330,6 +330,7 @@ UNVALIDATED = (
 )
 
 
+BEGINNING = 500  # characters of a token: its random bytes are among them
 FIRST_ROWS = 10_000  # in which a value that is repeated is looked for without statistics
 MOSTLY = 0.9  # of the values: an estimate of how many are distinct is no exact number
 _DISTINCT = (
@@ -351,16 +352,16 @@ def linked(database: Database, tables: Iterable[Table]) -> set[tuple[str, str]]:
     return {(schema, name) for schema, name in database.rows(query, ([table.regclass for table in tables],))}
 
 
-def is_repeated(database: Database, table: Table, column: str) -> bool:
-    """Whether the same value is in several rows: as the server's statistics have it, or in the first rows of a table
-    that was never analyzed."""
+def is_repeated(database: Database, table: Table, column: str, type_: str) -> bool:
+    """Whether the same token is in several rows: as the server's statistics have it, or by its beginning in the first
+    rows of a table that was never analyzed."""
     known = database.rows(_DISTINCT, (table.schema, table.name, column))
     if known:
         return bool(known[0][0] < MOSTLY)
-    name = sql.Identifier(column)
+    name, cast = sql.Identifier(column), "" if type_ == "bytea" else "::text"
     query = sql.SQL(
-        "SELECT 1 FROM (SELECT {} AS value FROM {} AS t LIMIT {}) AS first WHERE value IS NOT NULL"
-        " GROUP BY value HAVING count(*) > 1 LIMIT 1"
+        f"SELECT 1 FROM (SELECT substring({{}}{cast} FOR {BEGINNING}) AS value FROM {{}} AS t LIMIT {{}}) AS first"
+        " WHERE value <> '' GROUP BY value HAVING count(*) > 1 LIMIT 1"
     )
     return bool(database.rows(query.format(name, table.rows, sql.Literal(FIRST_ROWS)), table=table.label))
 
