@@ -54,10 +54,26 @@ class RememberingField(models.TextField):
         return text
 
 
+class Holder:
+    """A value that knows the token it was read from."""
+
+    def __init__(self, token):
+        self.token, self.text = token, EncryptionManager.decrypt(token)
+
+
+class HoldingField(models.TextField):
+    def get_prep_value(self, value):
+        return value.token if isinstance(value, Holder) else EncryptionManager.encrypt(value)
+
+    def from_db_value(self, value, expression, connection):
+        return Holder(value)
+
+
 class Account(models.Model):
     email = SearchedField()
     _phone = models.TextField()
     note = RememberingField()
+    held = HoldingField()
 
     class Meta:
         db_table, managed = "customer_account", False
@@ -82,7 +98,8 @@ class AccountView(models.Model):
 FILL = """
 from customer.models import Account
 for number in range(12):
-    Account.objects.create(email=f"ada{number}@example.org", phone=f"+43 1 {number}", note=f"note {number}")
+    named = {"email": f"ada{number}@example.org", "phone": f"+43 1 {number}"}
+    Account.objects.create(**named, note=f"note {number}", held="held")
 """
 SEARCH = """
 from customer.models import Account, sealed
@@ -98,7 +115,9 @@ def accounts(site: Site) -> Site:
     """The example with one more model, and a view of its table."""
     path = site.project / "customer/models.py"
     path.write_text(path.read_text(encoding="utf-8") + MODELS, encoding="utf-8")
-    site.sql("CREATE TABLE customer_account (id bigserial PRIMARY KEY, email text UNIQUE, _phone text, note text)")
+    site.sql(
+        "CREATE TABLE customer_account (id bigserial PRIMARY KEY, email text UNIQUE, _phone text, note text, held text)"
+    )
     site.sql("CREATE VIEW customer_account_view AS SELECT id, note FROM customer_account")
     filled = site.manage("shell", "--command", FILL)
     assert filled.code == 0, filled.text

@@ -14,6 +14,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from ..crypto.keyring import Keyring
+from ..crypto.tokens import Opened
+from ..crypto.unusable_key import UnusableKey
 from ..discovery.findings import Finding, Findings
 from ..discovery.target_survey import Target
 from .model_readers import ModelReader, by_model
@@ -22,19 +24,27 @@ from .round_trips import send
 from .value_text import APPLICATION_ERRORS
 
 ROWS = 3  # with a value, of each attribute: a key derivation may take a while
+TEXT = b"a block of bytes"  # a whole one, as a format without padding takes it
+PLAIN = ("builtins", "datetime", "decimal", "uuid")  # modules of Python with the classes of plain values
 LOOKED_AT = 20  # rows in which these are looked for
 
 
 def find(targets: Sequence[Target], keyring: Keyring) -> list[Finding]:
     """One finding for each target of a known format that the application encrypts so."""
     found = Findings()
-    sealed_by_us = [target for target in targets if not keyring.schemes[target.scheme].functions]
-    for readers in by_model(sealed_by_us, keyring, b""):
+    random = {name for name, scheme in keyring.schemes.items() if not (scheme.functions or _repeats(keyring, name))}
+    for readers in by_model([target for target in targets if target.scheme in random], keyring, b""):
         with contextlib.suppress(*APPLICATION_ERRORS):  # those who read all of a model report one that cannot be
             repeated = _repeated([each for each in readers if each.targets])
             for column, name in {target.name: reader.full_name for reader, target in repeated}.items():
                 found.put("repeated_token", column, name=name)
     return found.with_text(stops=True)
+
+
+def _repeats(keyring: Keyring, scheme: str) -> bool:
+    """Whether the engine makes the same token each time too, as a format without random bytes has it."""
+    cipher, inside = keyring.cipher(scheme, keyring.base), Opened(TEXT)
+    return not isinstance(cipher, UnusableKey) and cipher.seal(inside) == cipher.seal(inside)
 
 
 def _repeated(readers: Sequence[ModelReader]) -> Iterator[tuple[ModelReader, Target]]:
@@ -52,7 +62,9 @@ def _made_again(reader: ModelReader, row: Any) -> list[Target]:
     value, stored = reader.value(row), reader.stored_tokens(row)
     if reader.is_token(value) or stored.has(value):
         return []
-    plain = str.__str__(value) if isinstance(value, str) else value  # its class may remember the token
+    plain = str.__str__(value) if isinstance(value, str) else value
+    if type(plain).__module__ not in PLAIN:  # an object of the library may remember the token
+        return []
     try:
         with contextlib.redirect_stdout(io.StringIO()):
             made = dict(zip(reader.columns, send(reader, plain).stored))
