@@ -107,6 +107,15 @@ class Site:
         )
         return Outcome(done.returncode, done.stdout + done.stderr)
 
+    def add_models(self, models: str, *statements: str, fill: str) -> None:
+        """More models of the application, the statements that make their tables, and rows that it writes itself."""
+        path = self.project / "customer/models.py"
+        path.write_text(path.read_text(encoding="utf-8") + models, encoding="utf-8")
+        for statement in statements:
+            self.sql(statement)
+        filled = self.manage("shell", "--command", fill)
+        assert filled.code == 0, filled.text
+
     def start(self, playbook: str, *options: str) -> subprocess.Popen[str]:
         """The same, in a process group of its own, not waited for. Each heading is shown when its task begins: without
         skipped tasks it would be with the first result."""

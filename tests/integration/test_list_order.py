@@ -54,9 +54,6 @@ with connection.cursor() as cursor:
 def make(site: Site, which: str) -> None:
     """The example with one more model, under a list of two keys."""
     step = {"first": 1, "last": -1}[which]
-    path = site.project / "customer/models.py"
-    models = MODELS.format(which=which, step=step)
-    path.write_text(path.read_text(encoding="utf-8") + models, encoding="utf-8")
     settings = site.project / "food_ordering/settings.py"
     text = settings.read_text(encoding="utf-8") + '\nFERNET_KEYS = os.environ["FERNET_KEYS"]\n'
     settings.write_text(text, encoding="utf-8")
@@ -64,9 +61,8 @@ def make(site: Site, which: str) -> None:
     site.env_file.write_text(
         site.env_file.read_text(encoding="utf-8") + f"FERNET_KEYS={','.join(keys)}\n", encoding="utf-8"
     )
-    site.sql("CREATE TABLE customer_note (id bigserial PRIMARY KEY, text text)")
-    filled = site.manage("shell", "--command", FILL)
-    assert filled.code == 0, filled.text
+    models = MODELS.format(which=which, step=step)
+    site.add_models(models, "CREATE TABLE customer_note (id bigserial PRIMARY KEY, text text)", fill=FILL)
 
 
 @pytest.mark.parametrize("keep", [1, 0])

@@ -113,14 +113,13 @@ FOUND = "12 by email\n12 by phone\n12 notes"
 @pytest.fixture
 def accounts(site: Site) -> Site:
     """The example with one more model, and a view of its table."""
-    path = site.project / "customer/models.py"
-    path.write_text(path.read_text(encoding="utf-8") + MODELS, encoding="utf-8")
-    site.sql(
-        "CREATE TABLE customer_account (id bigserial PRIMARY KEY, email text UNIQUE, _phone text, note text, held text)"
+    site.add_models(
+        MODELS,
+        "CREATE TABLE customer_account"
+        " (id bigserial PRIMARY KEY, email text UNIQUE, _phone text, note text, held text)",
+        "CREATE VIEW customer_account_view AS SELECT id, note FROM customer_account",
+        fill=FILL,
     )
-    site.sql("CREATE VIEW customer_account_view AS SELECT id, note FROM customer_account")
-    filled = site.manage("shell", "--command", FILL)
-    assert filled.code == 0, filled.text
     return site
 
 

@@ -93,14 +93,12 @@ with connection.cursor() as cursor:
 @pytest.fixture
 def holders(site: Site) -> Site:
     """The example with one more model."""
-    path = site.project / "customer/models.py"
-    path.write_text(path.read_text(encoding="utf-8") + MODELS, encoding="utf-8")
-    site.sql(
+    site.add_models(
+        MODELS,
         "CREATE TABLE customer_holder (id int PRIMARY KEY, _email_encrypted text, _card bigint, _ref uuid,"
-        " public_id uuid, city text)"
+        " public_id uuid, city text)",
+        fill=FILL,
     )
-    filled = site.manage("shell", "--command", FILL)
-    assert filled.code == 0, filled.text
     return site
 
 
@@ -194,12 +192,12 @@ for number in range(12):
 
 def test_a_model_whose_signals_decrypt_as_a_row_is_made_is_tried_with_its_tokens_in_place(site: Site) -> None:
     """Of a model whose rows cannot be made under other keys nothing is known, so that nothing is said."""
-    path = site.project / "customer/models.py"
-    path.write_text(path.read_text(encoding="utf-8") + SIGNALS, encoding="utf-8")
-    site.sql("CREATE TABLE customer_patient (id bigserial PRIMARY KEY, ssn text, deleted bool)")
-    site.sql("CREATE TABLE customer_sealed (id bigserial PRIMARY KEY, number bigint, city text)")
-    filled = site.manage("shell", "--command", FILL_BY_SIGNALS)
-    assert filled.code == 0, filled.text
+    site.add_models(
+        SIGNALS,
+        "CREATE TABLE customer_patient (id bigserial PRIMARY KEY, ssn text, deleted bool)",
+        "CREATE TABLE customer_sealed (id bigserial PRIMARY KEY, number bigint, city text)",
+        fill=FILL_BY_SIGNALS,
+    )
     planned = site.play("plan")
     assert (planned.code, "E_DEPENDS_ON_KEY" in planned.text) == (0, False), planned.text
     assert "customer_patient.ssn" in planned.text
@@ -235,11 +233,11 @@ for number in range(12):
 
 def test_links_that_are_signed_with_the_time_roll_nothing_back(site: Site) -> None:
     """Their code is seen to sign so, and the plan says which they are."""
-    path = site.project / "customer/models.py"
-    path.write_text(path.read_text(encoding="utf-8") + STAMPED, encoding="utf-8")
-    site.sql("CREATE TABLE customer_subscriber (id bigserial PRIMARY KEY, _email_encrypted text)")
-    filled = site.manage("shell", "--command", FILL_STAMPED)
-    assert filled.code == 0, filled.text
+    site.add_models(
+        STAMPED,
+        "CREATE TABLE customer_subscriber (id bigserial PRIMARY KEY, _email_encrypted text)",
+        fill=FILL_STAMPED,
+    )
     planned = site.play("plan")
     assert planned.code == 0, planned.text
     assert "customer.Subscriber.unsubscribe" in planned.text
@@ -288,11 +286,11 @@ print(sorted(row.note for row in Guarded.objects.all()) == sorted(f"note {number
 
 def test_a_model_that_makes_no_instance_outside_of_a_request_is_rotated(site: Site) -> None:
     """Its values are proved by their tokens; by its attributes nothing can be compared."""
-    path = site.project / "customer/models.py"
-    path.write_text(path.read_text(encoding="utf-8") + GUARDED, encoding="utf-8")
-    site.sql("CREATE TABLE customer_guarded (id bigserial PRIMARY KEY, note text)")
-    filled = site.manage("shell", "--command", FILL_GUARDED)
-    assert filled.code == 0, filled.text
+    site.add_models(
+        GUARDED,
+        "CREATE TABLE customer_guarded (id bigserial PRIMARY KEY, note text)",
+        fill=FILL_GUARDED,
+    )
     planned = site.play("plan")
     assert planned.code == 0, planned.text
     rotated = site.play("rotate")
@@ -353,12 +351,12 @@ print("READ", [(bytes(each.parcel), each.secret) for each in Stamp.objects.order
 
 
 def test_rows_whose_key_is_bytes_are_tried_and_rotated(site: Site) -> None:
-    path = site.project / "customer/models.py"
-    path.write_text(path.read_text(encoding="utf-8") + BYTES, encoding="utf-8")
-    site.sql("CREATE TABLE customer_parcel (id bytea PRIMARY KEY, _secret text, _note bytea)")
-    site.sql("CREATE TABLE customer_stamp (parcel bytea, number int, _secret text, PRIMARY KEY (parcel, number))")
-    filled = site.manage("shell", "--command", FILL_BYTES)
-    assert filled.code == 0, filled.text
+    site.add_models(
+        BYTES,
+        "CREATE TABLE customer_parcel (id bytea PRIMARY KEY, _secret text, _note bytea)",
+        "CREATE TABLE customer_stamp (parcel bytea, number int, _secret text, PRIMARY KEY (parcel, number))",
+        fill=FILL_BYTES,
+    )
     before, tokens = site.manage("shell", "--command", READ_BYTES).text, site.sql("SELECT _secret FROM customer_stamp")
     assert before.count("ada11@example.org") == 3, before
 

@@ -55,11 +55,11 @@ print(sum(note.text.startswith("older ") for note in Note.objects.all()), "older
 def test_values_that_the_application_reads_by_another_key_are_not_called_unreadable(
     site: Site, keys: int, code: str
 ) -> None:
-    path = site.project / "customer/models.py"
-    path.write_text(path.read_text(encoding="utf-8") + MODELS.format(keys=keys), encoding="utf-8")
-    site.sql("CREATE TABLE customer_note (id bigserial PRIMARY KEY, text text)")
-    filled = site.manage("shell", "--command", FILL)
-    assert filled.code == 0, filled.text
+    site.add_models(
+        MODELS.format(keys=keys),
+        "CREATE TABLE customer_note (id bigserial PRIMARY KEY, text text)",
+        fill=FILL,
+    )
     planned = site.play("plan")
     stops = [line for line in planned.text.splitlines() if line.strip().startswith("STOP")]
     assert (planned.code, len(stops)) == (2, 1), planned.text

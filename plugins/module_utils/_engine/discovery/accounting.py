@@ -37,7 +37,8 @@ CANDIDATES = 50  # the same of values that have a long word, such as few rows of
 FEW_DIGESTS = 3  # of fewer values as long as a digest, the notice is enough: an object may be named after its content
 KEEP_OR_FIT = "Take it out of O(keys) to keep its value, or give it a type, and bytes, that make such a value."
 # Regular expressions of PostgreSQL: a long word of an encoding, and a URL or UUID, which does not count.
-LONG_WORD = "[A-Za-z0-9+/_-]{20}"
+LONG = 20  # characters of a word
+LONG_WORD = f"[A-Za-z0-9+/_-]{{{LONG}}}"
 # Striking words that are ordinary in paths: a UUID, and a file that is named after its content.
 NAMED = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-|[0-9a-f]{32}[.][a-z]|/[0-9a-f]{2}/[0-9a-f]{30}"
 KNOWN_WORD = "^([a-z][a-z0-9+.-]*://|[0-9a-f]{8}-[0-9a-f]{4}-)"
@@ -217,8 +218,8 @@ def _rare(size: row_samples.Size, candidates: row_samples.RowSource, text: sql.C
 
 def _is_candidate(read: sql.Composable) -> sql.Composable:
     """SQL for whether a text has a long word with a digit, of which nothing is known. The length costs least."""
-    names = {"read": read, "word": sql.Literal(LONG_WORD), "known": sql.Literal(KNOWN_WORD)}
-    is_candidate = "octet_length({read}) >= 20 AND {read} ~ {word} AND {read} ~ '[0-9]' AND {read} !~* {known}"
+    names = {"read": read, "long": sql.Literal(LONG), "word": sql.Literal(LONG_WORD), "known": sql.Literal(KNOWN_WORD)}
+    is_candidate = "octet_length({read}) >= {long} AND {read} ~ {word} AND {read} ~ '[0-9]' AND {read} !~* {known}"
     return sql.SQL(is_candidate).format(**names)
 
 

@@ -18,6 +18,7 @@ from ..discovery.findings import Finding, Findings
 from ..discovery.target_survey import Target
 from .model_readers import ModelReader, by_model
 from .round_trips import TEXTS, send
+from .row_tokens import as_bytes
 from .value_text import APPLICATION_ERRORS
 
 
@@ -43,7 +44,6 @@ def _numbers(reader: ModelReader, keyring: Keyring) -> Iterator[tuple[Target, in
     """The place in its list of the key that a text is encrypted with, by an attribute; nothing where it cannot be."""
     with contextlib.suppress(*APPLICATION_ERRORS), contextlib.redirect_stdout(io.StringIO()), reader.read_only():
         for target, stored in zip(reader.targets, send(reader, TEXTS[0]).stored):
-            token = stored.encode("utf-8") if isinstance(stored, str) else bytes(stored)
             # Of another stage, a kept key may be the first.
-            if opened := keyring.cipher(target.scheme, keyring.base).open(token):
+            if opened := keyring.cipher(target.scheme, keyring.base).open(as_bytes(stored)):
                 yield target, key_number(opened)

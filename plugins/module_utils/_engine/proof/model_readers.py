@@ -28,7 +28,7 @@ from . import external_acts
 from .read_only import read_only
 from .reading_digest import FAILED, READ, TOKEN, ReadingDigest
 from .reading_types import AttributeReading
-from .row_tokens import HIDDEN, RowTokens
+from .row_tokens import HIDDEN, RowTokens, as_bytes
 from .value_text import APPLICATION_ERRORS, is_error, is_scalar, text_of
 
 PARTS = 32  # of the rows of a table, each with a digest of its own
@@ -244,7 +244,7 @@ class ModelReader:
     def stored_values(self, instance: Any) -> list[bytes]:
         """What its columns store in one row, as bytes."""
         stored = (getattr(instance, f"{STORED}{name}", None) for name in self.columns)
-        return [each.encode("utf-8") if isinstance(each, str) else bytes(each) for each in stored if each]
+        return [as_bytes(each) for each in stored if each]
 
     def has_value(self, instance: Any) -> bool:
         """Whether any of its columns stores something in a row."""

@@ -21,6 +21,7 @@ from ..discovery.target_survey import Target
 from .model_readers import ModelReader, by_model
 from .model_reading import instances_of
 from .round_trips import send
+from .row_tokens import as_bytes
 from .value_text import APPLICATION_ERRORS
 
 ROWS = 3  # with a value, of each attribute: a key derivation may take a while
@@ -74,8 +75,4 @@ def _made_again(reader: ModelReader, row: Any) -> list[Target]:
 
 
 def _is_same(made: Any, stored: str | bytes | memoryview) -> bool:
-    return isinstance(made, (str, bytes, memoryview)) and _as_bytes(made) == _as_bytes(stored)
-
-
-def _as_bytes(value: str | bytes | memoryview) -> bytes:
-    return value.encode("utf-8", "surrogatepass") if isinstance(value, str) else bytes(value)
+    return isinstance(made, (str, bytes, memoryview)) and as_bytes(made) == as_bytes(stored)

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 from ..crypto.keyring import Keyring
 from .model_readers import ModelReader
+from .row_tokens import as_bytes
 from .value_text import APPLICATION_ERRORS
 
 TEXTS = ("key rotation 12", "another text 345")  # of which letters alone, or digits alone, are two texts too
@@ -62,8 +63,7 @@ def try_round_trip(reader: ModelReader, keyring: Keyring) -> str:
             return NOT_TRIED
         if not _come_back(reader, backs):
             return "does not give back what went in"
-    tokens = [(target, each.encode("utf-8") if isinstance(each, str) else bytes(each)) for target, each in stored]
-    under = all(keyring.stage_of(target.scheme, token) for target, token in tokens)
+    under = all(keyring.stage_of(target.scheme, as_bytes(each)) for target, each in stored)
     return WELL if under else "encrypts under other keys than the current ones"
 
 

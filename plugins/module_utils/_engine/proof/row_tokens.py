@@ -26,7 +26,7 @@ class RowTokens:
     def add(self, target: Target, stored: Any) -> None:
         """Take what is stored in a column, as a query reads it."""
         if self._keyring and stored:
-            self._stored.add(_as_bytes(stored))
+            self._stored.add(as_bytes(stored))
             marker = self._keyring.schemes[target.scheme].marker
             found = (token for token in target.kind.tokens(stored, marker) if len(token) >= SHORTEST)
             self._may_be.update(dict.fromkeys((token for token in found if token.startswith(marker)), target))
@@ -42,18 +42,18 @@ class RowTokens:
         return value
 
     def hide_text(self, text: str) -> str:
-        return self.hide(_as_bytes(text)).decode("utf-8", "surrogatepass")
+        return self.hide(as_bytes(text)).decode("utf-8", "surrogatepass")
 
     def has(self, value: Any) -> bool:
         """Whether a value is one of them."""
-        token = _as_bytes(value) if isinstance(value, (str, bytes, memoryview)) else b""
+        token = as_bytes(value) if isinstance(value, (str, bytes, memoryview)) else b""
         return token in self._may_be and self._is_token(token, self._may_be[token])
 
     def is_kept_as(self, value: Any) -> bool:
         """Whether an attribute of an object is what is stored, or has a token in it."""
         if not isinstance(value, (str, bytes)):
             return False
-        return _as_bytes(value) in self._stored or any(True for _ in self._in(_as_bytes(value)))
+        return as_bytes(value) in self._stored or any(True for _ in self._in(as_bytes(value)))
 
     def _in(self, value: bytes) -> Iterator[bytes]:
         return (token for token, target in self._may_be.items() if token in value and self._is_token(token, target))
@@ -69,7 +69,8 @@ class RowTokens:
         return not scheme.functions and self._keyring.stage_of(target.scheme, token) is not None
 
 
-def _as_bytes(value: Any) -> bytes:
+def as_bytes(value: Any) -> bytes:
+    """A stored text or bytes, whatever the driver reads those as."""
     return value.encode("utf-8", "surrogatepass") if isinstance(value, str) else bytes(value)
 
 
