@@ -36,7 +36,7 @@ def find(targets: Sequence[Target], keyring: Keyring) -> list[Finding]:
     random = {name for name, scheme in keyring.schemes.items() if not (scheme.functions or _repeats(keyring, name))}
     for readers in by_model([target for target in targets if target.scheme in random], keyring, b""):
         with contextlib.suppress(*APPLICATION_ERRORS):  # those who read all of a model report one that cannot be
-            repeated = _repeated([each for each in readers if each.targets])
+            repeated = _repeated([each for each in readers if each.targets], keyring)
             for column, name in {target.name: reader.full_name for reader, target in repeated}.items():
                 found.put("repeated_token", column, name=name)
     return found.with_text(stops=True)
@@ -48,17 +48,17 @@ def _repeats(keyring: Keyring, scheme: str) -> bool:
     return not isinstance(cipher, UnusableKey) and cipher.seal(inside) == cipher.seal(inside)
 
 
-def _repeated(readers: Sequence[ModelReader]) -> Iterator[tuple[ModelReader, Target]]:
+def _repeated(readers: Sequence[ModelReader], keyring: Keyring) -> Iterator[tuple[ModelReader, Target]]:
     """The targets of one model of which a token was made again, each with the attribute that does so."""
     left = dict.fromkeys((reader.name for reader in readers), ROWS)
     for row in instances_of(readers, LOOKED_AT) if readers else ():
         for reader in readers:
             if left[reader.name] and reader.has_value(row):
                 left[reader.name] -= 1
-                yield from ((reader, target) for target in _made_again(reader, row))
+                yield from ((reader, target) for target in _made_again(reader, row, keyring))
 
 
-def _made_again(reader: ModelReader, row: Any) -> list[Target]:
+def _made_again(reader: ModelReader, row: Any, keyring: Keyring) -> list[Target]:
     """The targets of which the attribute makes the token that is stored in a row, of what it reads there."""
     value, stored = reader.value(row), reader.stored_tokens(row)
     if reader.is_token(value) or stored.has(value):
@@ -71,7 +71,12 @@ def _made_again(reader: ModelReader, row: Any) -> list[Target]:
             made = dict(zip(reader.columns, send(reader, plain).stored))
     except APPLICATION_ERRORS:  # code of the application: its text could hold the value
         return []
-    return [target for column, target, kept in reader.stored(row) if _is_same(made[column.attname], kept)]
+    return [
+        target
+        for column, target, kept in reader.stored(row)
+        if _is_same(made[column.attname], kept)
+        and keyring.stage_of(target.scheme, as_bytes(kept))  # plain text may stay
+    ]
 
 
 def _is_same(made: Any, stored: str | bytes | memoryview) -> bool:
