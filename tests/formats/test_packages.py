@@ -34,7 +34,16 @@ ROTATED = {
     "entirius_crypt",
     "sqlalchemy_utils_fernet",
 }
-SHORT = [(name, BESIDE) for name in ("fernetix", "symmetric_fields", "encrypted_json_field", "compliance_shield")]
+SHORT = [
+    (name, BESIDE)
+    for name in (
+        "fernetix",
+        "hashed_encrypted_searchable",
+        "symmetric_fields",
+        "encrypted_json_field",
+        "compliance_shield",
+    )
+]
 # Each key is right, and the library opens each value.
 FALSE_REASONS = {"E_WRONG_KEY", "E_UNREADABLE", "E_INTERNAL"}
 PLAIN = {"dynconfig_some"}  # the only one with values that are not encrypted

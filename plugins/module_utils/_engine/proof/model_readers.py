@@ -123,6 +123,11 @@ class ModelReader:
         return [target.name for target in self.targets]
 
     @property
+    def column_names(self) -> list[str]:
+        """What its columns are called in the database."""
+        return [column_of(each) for each in self.model._meta.concrete_fields if each.attname in self.columns]
+
+    @property
     def bare(self) -> bool:
         """Whether it is a column itself, and not what code makes of columns."""
         return self.name in self.columns

@@ -73,16 +73,9 @@ def _is_established(reader: ModelReader, opened: set[str]) -> bool:
 
 
 def _finding(reader: ModelReader) -> Finding:
-    columns = ", ".join(target.name for target in reader.targets) or _columns(reader)
+    columns = ", ".join(reader.targeted or [f"{reader.table}.{name}" for name in reader.column_names])
     advice = ("" if reader.targets else UNLISTED) + SIGNS + format_ignored([reader.full_name])
     return Finding(KINDS["depends_on_key"], reader.full_name, {"columns": columns, "advice": advice})
-
-
-def _columns(reader: ModelReader) -> str:
-    from ..application.model_fields import column_of
-
-    fields = [each for each in reader.model._meta.concrete_fields if each.attname in reader.columns]
-    return ", ".join(f"{reader.table}.{column_of(each)}" for each in fields)
 
 
 def _questions(
@@ -93,10 +86,12 @@ def _questions(
     rows = list(_rows(readers))
     held = {target.name: target for reader in readers for target in reader.targets}
     out_of_reach = {name for name, target in held.items() if _is_out_of_reach(target, keyring, trial)}
+    computed = {recipe.column for target in held.values() for recipe in target.derived}
     names = [
         reader.name
         for reader in readers
         if not ({target.name for target in reader.targets} & out_of_reach or _shows_target(reader, rows, keyring))
+        and not (reader.bare and computed.issuperset(reader.column_names))  # a rotation computes it too
     ]
     here = [[_question(readers, row, names, keyring, out_of_reach) for row in rows] for _ in range(2)]
     asked = [_question(readers, row, names, trial, out_of_reach) for row in rows]
