@@ -15,6 +15,6 @@ class ActionModule(HostAction):
 
     def judge(self, options: TaskArguments, result: TaskResult) -> TaskResult:
         started = (self.variables.get("__maintenance_started") or {}).get("services")
-        if started and "rotation_reencrypted" not in self.variables:  # in a rotation the message has more to say
+        if started and not self.has_rotated:  # in a rotation the message has more to say
             self.retell(result, f"{', '.join(started)} was started before.")
         return result

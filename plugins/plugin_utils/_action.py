@@ -44,6 +44,7 @@ next_command.tell_what_is_next()
 lookup_loader.get(LOOKUP)
 NOT_BY_THIS = "This step changed nothing. What earlier steps of this run changed is shown above."
 KEYS_ADVICE = "List the keys there, or take the line out and run the plan playbook: it proposes the keys that it found."
+WRITES_VALUES = "django_reencrypt"
 SHARED = {**KEYS, **ROTATION}  # what most tasks have
 
 
@@ -173,7 +174,7 @@ class RotationAction(HostCaller, abc.ABC):
     def in_rotation(self, work: Callable[[], TaskResult], *, after_writes: bool = False) -> TaskResult:
         """Do the work. What it did not change itself may have been changed by a step of this run before it, or, with
         ``after_writes``, earlier in the same task."""
-        rotated = (after_writes or "rotation_reencrypted" in self.variables) and not self._task.check_mode
+        rotated = (after_writes or self.has_rotated) and not self._task.check_mode
         try:
             result = work()
         except RotationError as exc:
@@ -181,6 +182,12 @@ class RotationAction(HostCaller, abc.ABC):
         if rotated:
             self.retell(result, NOT_BY_THIS)
         return result
+
+    @property
+    def has_rotated(self) -> bool:
+        """Whether a step of this run before it may have re-encrypted values. Of a lost host no outcome is known."""
+        registered = self.variables.get("rotation_reencrypted")
+        return registered is not None and WRITES_VALUES in registered.get("outcomes", {WRITES_VALUES})
 
     @staticmethod
     def retell(result: TaskResult, changed: str) -> None:

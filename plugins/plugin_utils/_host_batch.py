@@ -10,12 +10,10 @@ from typing import Any
 from ..module_utils._errors.base import RotationError
 from ..module_utils._errors.run import NotRun
 from ..module_utils._tasks.registry import WORK
-from ._action import RotationAction
+from ._action import WRITES_VALUES, RotationAction
 from ._host_action import Answered, HostAction
 from ._host_calls import HostCall, HostResults
 from ._task_types import TaskArguments, TaskResult
-
-WRITES_VALUES = "django_reencrypt"
 
 
 class Part:

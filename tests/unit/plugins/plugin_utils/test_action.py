@@ -55,7 +55,12 @@ def test_in_the_middle_of_a_rotation_no_error_says_that_nothing_was_changed(run_
     asked = {"state": "pending", "rotation_id": "r2"}
     alone = run_action("key_version", **asked)
     assert alone["error"]["changed"] == "Nothing was changed."
-    later = run_action("key_version", known={"rotation_reencrypted": {"changed": True}}, **asked)
+    not_yet = {"rotation_reencrypted": {"failed": True, "outcomes": {"application_reading": {"failed": True}}}}
+    assert run_action("key_version", known=not_yet, **asked)["error"]["changed"] == "Nothing was changed."
+    lost = run_action("key_version", known={"rotation_reencrypted": {"unreachable": True}}, **asked)
+    assert lost["error"]["changed"].startswith("This step changed nothing. ")
+    written = {"rotation_reencrypted": {"changed": True, "outcomes": {"django_reencrypt": {"changed": True}}}}
+    later = run_action("key_version", known=written, **asked)
     assert later["error"]["changed"].startswith("This step changed nothing. ")
     assert later["error"]["changed"] in later["msg"]
     failed = Record(str(tmp_path / "records"), "r2").events()[-1]
