@@ -270,3 +270,19 @@ def test_the_sessions_of_every_tenant_are_signed_again_with_its_own_users(
     connection.set_schema("public")
     assert stored_sessions.drop(database, "another secret")["dropped"] == 2
     assert [held_in_schema(database, schema, "session-a") for schema in tenants] == ["", ""]
+
+
+class NeedsRequest:
+    """A router of an application that finds its database by the request."""
+
+    def db_for_write(self, model: type, **hints: object) -> str:
+        raise RuntimeError("there is no request")
+
+
+@pytest.mark.usefixtures("sessions")
+def test_where_a_router_needs_a_request_the_sessions_are_in_the_default_database() -> None:
+    from django.test import override_settings
+
+    with override_settings(DATABASE_ROUTERS=[f"{__name__}.NeedsRequest"]):
+        assert stored_sessions.database_alias() == "default"
+    assert stored_sessions.database_alias() == "default"

@@ -19,6 +19,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from .application_errors import APPLICATION_ERRORS
+
 Context = tuple[tuple[str, Any], ...]  # what a function receives about the row: names and values, in this order
 Decrypt = Callable[[Any, Context], Any]
 Way = frozenset[tuple[str, str, int]]  # the lines that a call has run: file, function, line; below 0 where one raised
@@ -177,7 +179,7 @@ def _call(function: Decrypt, token: Any, context: Context, *, traced: bool = Tru
     with _TRACER.tracing() if traced else contextlib.nullcontext():
         try:
             raised, value = False, function(token, context)
-        except Exception:
+        except APPLICATION_ERRORS:
             raised, value = True, None
     return Result(raised, value, frozenset(_TRACER.lines if traced else ()))
 

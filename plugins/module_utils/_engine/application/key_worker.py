@@ -29,6 +29,7 @@ from ..._destinations.dialects import DIALECTS
 from ..._errors.base import RotationError
 from ..crypto.key_entry import KeyEntries, KeyEntry
 from . import django_project, function_verdicts, model_fields
+from .application_errors import APPLICATION_ERRORS
 from .process_environment import ProcessEnvironment
 
 if TYPE_CHECKING:
@@ -112,7 +113,7 @@ class Opener:
         if verb in ("read", "hash", "accept"):
             try:
                 return "done", getattr(self, f"_{verb}")(argument)
-            except Exception as exc:
+            except APPLICATION_ERRORS as exc:
                 return "refused", f"raised {type(exc).__name__}"
         if verb == "setting":
             value = model_fields.salt_of(path) if "." in path else django_project.setting(path)
@@ -131,7 +132,7 @@ class Opener:
                 return "done", as_bytes(call(function, revived(argument), context))
             reader = self._readers.setdefault(path, function_verdicts.FunctionReader(functools.partial(call, function)))
             return "done", getattr(self, f"_{verb}")(reader, argument, context)
-        except Exception as exc:
+        except APPLICATION_ERRORS as exc:
             return "refused", f"raised {type(exc).__name__}"
 
     def _read(self, questions: Any) -> Any:
@@ -199,7 +200,7 @@ def attempt(function: Callable[..., Any], value: Any, context: function_verdicts
     """A digest of what a function gives, or that it raises."""
     try:
         told = call(function, value, context)
-    except Exception as exc:
+    except APPLICATION_ERRORS as exc:
         told = type(exc)
     return hashlib.sha256(f"{type(told)} {told!r}".encode("utf-8", "surrogatepass")).digest()
 

@@ -20,6 +20,7 @@ from typing import Any
 from ..._errors.application import SessionsKept
 from ..postgres import sql
 from ..postgres.connection import Database, Patience, Yielded, array
+from .application_errors import APPLICATION_ERRORS
 from .tenant_schemas import use_schema
 
 PAGE = 500  # sessions in memory at a time
@@ -95,11 +96,14 @@ def why_not_in_rows() -> str:
 def database_alias() -> str | None:
     """The database that has the sessions; None if the application keeps none in a table."""
     from django.apps import apps
-    from django.db import router
+    from django.db import DEFAULT_DB_ALIAS, router
 
     if not (apps.is_installed("django.contrib.sessions") and _is_stored(_store_class())):
         return None
-    return str(router.db_for_write(_model()))
+    try:
+        return str(router.db_for_write(_model()))
+    except APPLICATION_ERRORS:  # a router of the application may need a request
+        return str(DEFAULT_DB_ALIAS)
 
 
 def refuse_unopened(database: Database, known: Collection[str]) -> None:
@@ -271,7 +275,7 @@ def _open(store: Any, data: str, key: str) -> dict[str, Any] | None:
     with _signing_with(key):
         try:
             session: dict[str, Any] = signing.loads(data, salt=store.key_salt, serializer=store.serializer)
-        except Exception:  # BadSignature, or whatever a serializer raises for what it did not write
+        except APPLICATION_ERRORS:  # BadSignature, or whatever a serializer raises for what it did not write
             return None
     return session
 

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..application import encrypting_code, model_fields
+from ..application.application_errors import APPLICATION_ERRORS
 from ..application.tenant_schemas import use_schema
 from ..postgres import sql
 from ..postgres.catalog import Table
@@ -124,7 +125,7 @@ def _of_field(field: Any, alias: str, cursor: Any) -> Iterator[ModelEvidence]:
         try:
             with transaction.atomic(using=alias), contextlib.redirect_stdout(io.StringIO()):
                 read = _read(field, alias, value)
-        except Exception as exc:  # the application's own code: its text could hold a value
+        except APPLICATION_ERRORS as exc:  # the application's own code: its text could hold a value
             yield ModelEvidence(path, f"raises {type(exc).__name__} for a stored value")
             continue
         if read is None:

@@ -15,6 +15,7 @@ import itertools
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from ..application.application_errors import APPLICATION_ERRORS, is_error
 from ..crypto.keyring import Keyring
 from ..discovery.column_types import ArrayCodec
 from ..discovery.target_survey import Target
@@ -23,7 +24,6 @@ from . import census
 from .damage_words import NOTHING, RAISES, TEXT, TOKEN, build_overwritten_error
 from .model_readers import ModelReader, by_model
 from .row_digests import TableComparison
-from .value_text import APPLICATION_ERRORS, is_error
 
 _HOLDERS = (dict, list, tuple, set, frozenset)
 ALIKE = 3  # tokens of functions that are broken: a text that all of them give is not in any of them

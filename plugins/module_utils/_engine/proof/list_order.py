@@ -11,6 +11,7 @@ import contextlib
 import io
 from collections.abc import Iterator, Sequence
 
+from ..application.application_errors import APPLICATION_ERRORS
 from ..crypto.key_entry import KeyEntries
 from ..crypto.keyring import Keyring
 from ..crypto.tokens import key_number
@@ -19,7 +20,6 @@ from ..discovery.target_survey import Target
 from .model_readers import ModelReader, by_model
 from .round_trips import TEXTS, send
 from .row_tokens import as_bytes
-from .value_text import APPLICATION_ERRORS
 
 
 def find(targets: Sequence[Target], keyring: Keyring, keys: KeyEntries) -> list[Finding]:

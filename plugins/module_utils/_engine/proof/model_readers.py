@@ -19,6 +19,7 @@ from functools import cache, cached_property, partial
 from typing import Any, NamedTuple
 
 from ..application import django_project, encrypting_code
+from ..application.application_errors import APPLICATION_ERRORS, is_error
 from ..application.model_fields import column_of, table_of
 from ..crypto.keyring import Keyring
 from ..discovery.column_types import SHORTEST
@@ -29,7 +30,7 @@ from .read_only import read_only
 from .reading_digest import FAILED, READ, TOKEN, ReadingDigest
 from .reading_types import AttributeReading
 from .row_tokens import HIDDEN, RowTokens, as_bytes
-from .value_text import APPLICATION_ERRORS, is_error, is_scalar, text_of
+from .value_text import is_scalar, text_of
 
 PARTS = 32  # of the rows of a table, each with a digest of its own
 PART = 1 << 32  # values of such a digest

@@ -29,6 +29,7 @@ from ..._errors.base import RotationError
 from ..._errors.counts import counted
 from ..._errors.option_names import variable_of
 from ..._system.progress_file import SILENT, ProgressFile
+from ..application.application_errors import APPLICATION_ERRORS
 from ..application.django_errors import sqlstate_of
 from ..application.model_fields import ModelTables, column_of, of_models
 from ..crypto.keyring import Keyring
@@ -43,7 +44,6 @@ from .read_only import SavepointsOfReading, read_only
 from .reading_types import ApplicationPicture, AttributeReading, ReadingForecast, RoundTripResult
 from .refused_values import is_refused
 from .round_trips import RoundTrip, try_round_trip
-from .value_text import APPLICATION_ERRORS
 from .write_counters import ANYWHERE
 
 CHUNK = 2000  # rows that Django fetches at once

@@ -13,11 +13,12 @@ import io
 from collections.abc import Iterator
 from typing import Any
 
+from ..application.application_errors import APPLICATION_ERRORS, is_error
 from ..crypto.keyring import Keyring
 from ..discovery.target_survey import Target
 from .model_readers import ModelReader
 from .row_tokens import RowTokens
-from .value_text import APPLICATION_ERRORS, is_error, text_of
+from .value_text import text_of
 
 ROWS = 3  # with tokens, of each attribute
 LOOKED_AT = 20  # rows in which these are looked for

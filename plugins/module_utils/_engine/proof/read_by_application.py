@@ -13,12 +13,13 @@ import io
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from ..application.application_errors import APPLICATION_ERRORS, is_error
 from ..crypto.keyring import Keyring
 from ..discovery.findings import KINDS, Finding
 from ..discovery.target_survey import Target
 from .model_readers import ModelReader, by_model
 from .model_reading import row_of
-from .value_text import APPLICATION_ERRORS, is_error, text_of
+from .value_text import text_of
 
 ROWS = 5  # of those that a finding names
 UNREADABLE = "unreadable"

@@ -13,6 +13,7 @@ import io
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from ..application.application_errors import APPLICATION_ERRORS
 from ..crypto.keyring import Keyring
 from ..crypto.tokens import Opened
 from ..crypto.unusable_key import UnusableKey
@@ -22,7 +23,6 @@ from .model_readers import ModelReader, by_model
 from .model_reading import instances_of
 from .round_trips import send
 from .row_tokens import as_bytes
-from .value_text import APPLICATION_ERRORS
 
 ROWS = 3  # with a value, of each attribute: a key derivation may take a while
 TEXT = b"a block of bytes"  # a whole one, as a format without padding takes it

@@ -14,10 +14,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from ..application.application_errors import APPLICATION_ERRORS
 from ..crypto.keyring import Keyring
 from .model_readers import ModelReader
 from .row_tokens import as_bytes
-from .value_text import APPLICATION_ERRORS
 
 TEXTS = ("key rotation 12", "another text 345")  # of which letters alone, or digits alone, are two texts too
 WELL, NOT_TRIED = "well", "not tried"

@@ -14,10 +14,11 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..application.application_errors import APPLICATION_ERRORS
 from . import external_acts
 from .read_only import read_only
 from .row_tokens import RowTokens
-from .value_text import APPLICATION_ERRORS, text_of
+from .value_text import text_of
 
 _UNREAD = object()
 Answer = Mapping[str, bytes]  # by attribute, without those that raise

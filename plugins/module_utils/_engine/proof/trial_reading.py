@@ -14,6 +14,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Optional
 
+from ..application.application_errors import APPLICATION_ERRORS
 from ..crypto.keyring import Keyring
 from ..crypto.unusable_key import UnusableKey
 from ..discovery.findings import KINDS, Finding
@@ -23,7 +24,6 @@ from .model_readers import ModelReader, by_model, is_left_out
 from .model_reading import format_ignored, instances_of
 from .row_question import Answer, RowQuestion, answer_all
 from .row_tokens import RowTokens
-from .value_text import APPLICATION_ERRORS
 
 ROWS = 3  # with a value, of each attribute
 LOOKED_AT = 20  # rows in which these are looked for

@@ -17,8 +17,6 @@ from typing import Any
 
 from .row_tokens import NO_TOKENS, RowTokens
 
-# What code of the application raises for a value: one that would end the process ends only the reading of that value.
-APPLICATION_ERRORS = (Exception, SystemExit)
 DEPTH = 6  # of objects within objects; what is deeper is only named by its type
 _PLAIN = (
     *(str, int, float, complex, bool, type(None), type, range),
@@ -30,11 +28,6 @@ _ADDRESS = re.compile(r" at 0x[0-9a-f]+", re.IGNORECASE)
 def is_scalar(value: Any) -> bool:
     """Whether a value is one text, number or date: it holds no others, which may come in another order."""
     return isinstance(value, (*_PLAIN, bytes, bytearray, memoryview))
-
-
-def is_error(value: Any) -> bool:
-    """Whether it is the class of an error, which a reader has in place of a value that it fails at."""
-    return isinstance(value, type) and issubclass(value, APPLICATION_ERRORS)
 
 
 def text_of(value: Any, tokens: RowTokens = NO_TOKENS) -> str:

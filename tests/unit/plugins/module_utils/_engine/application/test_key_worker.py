@@ -116,6 +116,17 @@ def test_a_method_without_its_object_is_refused_and_no_value_told_to_be_lost(ver
     assert "one value" in answer[1]
 
 
+def ends_the_process(value):
+    raise SystemExit("no key")
+
+
+@pytest.mark.parametrize(
+    ("verb", "told"), [("open", ("done", (False, b""))), ("seal", ("refused", "raised SystemExit"))]
+)
+def test_a_function_that_would_end_the_process_only_fails_for_that_value(verb, told):
+    assert key_worker.Opener().answer(verb, f"{__name__}.ends_the_process", b"sx") == told
+
+
 def test_a_function_is_found_in_a_module_a_class_and_an_object():
     assert key_worker.find("os.path.join") is os.path.join
     assert key_worker.find(f"{__name__}.Reader.decrypt") is Reader.decrypt

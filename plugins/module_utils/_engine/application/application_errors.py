@@ -1,0 +1,14 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What code of the application raises for a value. One that would end the process ends only the reading of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+APPLICATION_ERRORS = (Exception, SystemExit)
+
+
+def is_error(value: Any) -> bool:
+    """Whether it is the class of an error, which a reader has in place of a value that it fails at."""
+    return isinstance(value, type) and issubclass(value, APPLICATION_ERRORS)
