@@ -8,11 +8,13 @@ from collections.abc import Iterator
 
 import pytest
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.keyring import Keyring
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery import target_survey
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.findings import Finding
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres.connection import Database
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.rewrite import trial_update
 
 from .conftest import Site
-from .test_engine import fill, keyring, targets  # noqa: F401  # a fixture
+from .test_engine import SCHEME, fill, keyring  # noqa: F401  # a fixture
 
 REFUSE = "BEGIN RAISE EXCEPTION 'append only: CANARY' USING DETAIL = 'CANARY'; END"
 KEEP = "BEGIN RETURN NEW; END"
@@ -26,9 +28,24 @@ def filled(database: Database, keyring: Keyring) -> Iterator[Database]:
     database.execute("DROP TABLE IF EXISTS secrets; DROP FUNCTION IF EXISTS on_update; DROP SEQUENCE IF EXISTS fired")
 
 
+@pytest.fixture
+def audit(filled: Database) -> Iterator[str]:
+    yield "audit"
+    filled.execute("DROP TABLE IF EXISTS audit")
+
+
 def add_trigger(database: Database, trigger: str, body: str) -> None:
     database.execute(f"CREATE FUNCTION on_update() RETURNS trigger LANGUAGE plpgsql AS $$ {body} $$")
     database.execute(f"CREATE {trigger}")
+
+
+def findings(database: Database, keyring: Keyring, *tied: str) -> list[Finding]:
+    """Of the two columns of a table; those that are ``tied`` are known not to be writable."""
+    columns = [{"table": "secrets", "column": name, "scheme": SCHEME} for name in ("a", "b")]
+    survey = target_survey.find(database, [*columns, "auto"], (), keyring)
+    for column in tied:
+        survey.findings.put("tied", column, found="", advice="")
+    return list(trial_update.findings(database, survey, keyring))
 
 
 def rows(database: Database) -> list[tuple[str, ...]]:
@@ -53,7 +70,7 @@ def test_a_trigger_that_refuses_an_update_is_a_finding_of_each_target(
 ) -> None:
     add_trigger(filled, trigger, REFUSE)
     before = rows(filled)
-    found = list(trial_update.findings(filled, targets(filled), keyring))
+    found = findings(filled, keyring)
     assert [(each.kind.code, each.column) for each in found] == [
         ("E_COLUMN_TIED", "secrets.a"),
         ("E_COLUMN_TIED", "secrets.b"),
@@ -62,8 +79,7 @@ def test_a_trigger_that_refuses_an_update_is_a_finding_of_each_target(
     assert "ALTER TABLE secrets DISABLE TRIGGER" in found[0].todo
     assert "CANARY" not in found[0].what + found[0].todo
     assert rows(filled) == before
-    settled = [each.name for each in targets(filled)]
-    assert list(trial_update.findings(filled, targets(filled), keyring, settled)) == []
+    assert findings(filled, keyring, "secrets.a", "secrets.b") == []
 
 
 def test_a_trigger_that_lets_the_update_pass_is_no_finding_and_nothing_is_written(
@@ -72,7 +88,7 @@ def test_a_trigger_that_lets_the_update_pass_is_no_finding_and_nothing_is_writte
 ) -> None:
     add_trigger(filled, f"TRIGGER own BEFORE UPDATE ON secrets {FOR_EACH}", KEEP)
     before = rows(filled)
-    assert list(trial_update.findings(filled, targets(filled), keyring)) == []
+    assert findings(filled, keyring) == []
     assert rows(filled) == before
 
 
@@ -84,9 +100,9 @@ def test_a_table_without_a_trigger_or_without_a_value_is_not_tried(
     fired = f"BEGIN PERFORM nextval('fired'); {REFUSE[6:]}"
     add_trigger(filled, f"TRIGGER own BEFORE UPDATE ON secrets {FOR_EACH}", fired)
     filled.execute("ALTER TABLE secrets DISABLE TRIGGER own")
-    assert list(trial_update.findings(filled, targets(filled), keyring)) == []
+    assert findings(filled, keyring) == []
     filled.execute("UPDATE secrets SET a = ''; ALTER TABLE secrets ENABLE TRIGGER own")
-    assert list(trial_update.findings(filled, targets(filled), keyring)) == []
+    assert findings(filled, keyring) == []
     assert filled.rows("SELECT is_called FROM fired") == [(False,)]
 
 
@@ -98,11 +114,48 @@ def test_a_row_that_somebody_has_locked_says_nothing_and_another_one_is_tried(
     other = filled.another()
     other.execute("BEGIN; SELECT FROM secrets WHERE id < 2 FOR UPDATE")
     try:
-        assert len(list(trial_update.findings(filled, targets(filled), keyring))) == 2
+        assert len(findings(filled, keyring)) == 2
         other.execute("SELECT FROM secrets FOR UPDATE")
-        assert list(trial_update.findings(filled, targets(filled), keyring)) == []
+        assert findings(filled, keyring) == []
     finally:
         other.close()
+
+
+AUDIT = "BEGIN INSERT INTO audit (at, old) VALUES (now(), {old}); RETURN NULL; END"
+
+
+@pytest.mark.parametrize(
+    ("table", "old"),
+    [
+        ("at timestamptz, old jsonb", "to_jsonb(OLD)"),
+        ("id serial PRIMARY KEY, at timestamptz, old text", "OLD::text"),
+        ("id serial PRIMARY KEY, at timestamptz, old json", "jsonb_build_object('row', OLD::text)"),
+        ("id serial PRIMARY KEY, at timestamptz, old secrets", "OLD"),
+    ],
+    ids=["without a key", "in a text", "in a document's text", "as a row"],
+)
+def test_a_trigger_that_copies_tokens_where_they_cannot_be_re_encrypted_is_a_finding(
+    filled: Database, keyring: Keyring, audit: str, table: str, old: str
+) -> None:
+    filled.execute(f"CREATE TABLE audit ({table})")
+    add_trigger(filled, f"TRIGGER own AFTER UPDATE ON secrets {FOR_EACH}", AUDIT.format(old=old))
+    found = findings(filled, keyring)
+    assert [(each.kind.code, each.column) for each in found] == [
+        ("E_COLUMN_TIED", "secrets.a"),
+        ("E_COLUMN_TIED", "secrets.b"),
+    ]
+    assert "write its tokens into audit.old," in found[0].what
+    assert "ALTER TABLE secrets DISABLE TRIGGER" in found[0].todo
+    assert filled.rows("SELECT count(*) FROM audit") == [(0,)]
+
+
+@pytest.mark.parametrize("old", ["to_jsonb(OLD)", "jsonb_build_object('id', OLD.id)"], ids=["a copy", "no token"])
+def test_a_trigger_whose_copies_are_re_encrypted_too_is_no_finding(
+    filled: Database, keyring: Keyring, audit: str, old: str
+) -> None:
+    filled.execute("CREATE TABLE audit (id serial PRIMARY KEY, at timestamptz, old jsonb)")
+    add_trigger(filled, f"TRIGGER own AFTER UPDATE ON secrets {FOR_EACH}", AUDIT.format(old=old))
+    assert findings(filled, keyring) == []
 
 
 def test_an_append_only_table_stops_the_plan_and_the_checklist(site: Site) -> None:

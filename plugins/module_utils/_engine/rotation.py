@@ -391,16 +391,14 @@ class Application:
         return own_command.attributes_of(columns) if columns else []
 
     def refused_updates(self) -> list[Finding]:
-        """The targets of tables whose triggers refuse what a rotation writes, as a trial shows that is rolled back. A
-        command of the application's own writes in its own way."""
+        """The targets of tables whose triggers refuse what a rotation writes, or copy it where that cannot be
+        re-encrypted, as a trial shows that is rolled back. A command of the application's own writes in its own way."""
         if self.command:
             return []
         from .rewrite import trial_update
 
         return [
-            found
-            for database, survey in self.parts
-            for found in trial_update.findings(database, survey.found, self.keyring, survey.findings.columns("tied"))
+            found for database, survey in self.parts for found in trial_update.findings(database, survey, self.keyring)
         ]
 
     def refuse_made_of_keys(self, destination: str) -> None:

@@ -1,6 +1,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Whether a table with update triggers lets its targets be written: what a trigger refuses, only an UPDATE shows.
+"""Whether a table with update triggers lets its targets be written, and whether these triggers write tokens where a
+rotation could not re-encrypt them, as those of an audit log may: only an UPDATE shows it.
 
 One row of each such table is written as the rotation writes it, with the same values sealed again under the keys that
 they have, in a transaction that is rolled back. What a trigger does outside of its transaction stays.
@@ -9,16 +10,17 @@ they have, in a transaction that is rolled back. What a trigger does outside of 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..._errors.base import RotationError
 from ..._errors.database import StatementFailed
 from ..crypto.keyring import Keyring
-from ..discovery.findings import KINDS, Finding
-from ..discovery.target_survey import Target
+from ..discovery.findings import KINDS, Finding, unsettled
+from ..discovery.target_survey import Survey, Target
 from ..postgres import catalog, sql
+from ..postgres.catalog import Table
 from ..postgres.connection import Database, Yielded
 from ..proof.table_pages import TargetGroup, by_table
 from .rewriter import Change, compare_and_set
@@ -28,49 +30,83 @@ REFUSES = (
     "is in a table that refuses an UPDATE, as one that was rolled back has shown: SQLSTATE {sqlstate}{by}. The update "
     "triggers of the table: {triggers}"
 )
-DISABLE = (
-    "See the server's log for what refuses it. If that is a trigger, disable it for the rotation (ALTER TABLE {table} "
-    "DISABLE TRIGGER ...), and enable it afterwards."
+COPIES = (
+    "is in a table whose update triggers write its tokens into {columns}, where a rotation could not re-encrypt them: "
+    "an UPDATE that was rolled back has shown it. The update triggers of the table: {triggers}"
 )
+SEE_LOG = "See the server's log for what refuses it. If that is a trigger, disable it"
+DISABLE = " for the rotation (ALTER TABLE {table} DISABLE TRIGGER ...), and enable it afterwards."
+# The tables in which this transaction has written rows, partitions as the table that they are of.
+WRITTEN = """
+SELECT DISTINCT n.nspname::text, c.relname::text FROM pg_stat_xact_user_tables AS w
+  JOIN pg_class AS c ON c.oid = coalesce(pg_partition_root(w.relid), w.relid)
+  JOIN pg_namespace AS n ON n.oid = c.relnamespace
+ WHERE w.n_tup_ins + w.n_tup_upd > 0
+"""
 
 
 class _UndoneError(Exception):
     """The trial is over."""
 
 
-def findings(
-    database: Database, targets: Sequence[Target], keyring: Keyring, settled: Collection[str] = ()
-) -> Iterator[Finding]:
-    """The targets of tables that refuse an UPDATE. Those in ``settled`` are known not to be writable."""
-    for group in by_table([replace(target, derived=()) for target in targets if target.name not in settled]):
+class _Trial(NamedTuple):
+    """What an UPDATE has shown: its error, or the columns that its triggers make ones which stop a rotation."""
+
+    refused: StatementFailed | None = None
+    copies: Sequence[str] = ()
+
+
+def findings(database: Database, survey: Survey, keyring: Keyring) -> Iterator[Finding]:
+    """The targets of tables that refuse an UPDATE, or copy it. Not those that are known not to be writable."""
+    known = survey.findings.columns("tied")
+    for group in by_table([replace(target, derived=()) for target in survey.found if target.name not in known]):
         triggers = catalog.update_triggers(database, group.table)
-        refused = _refusal(database, group, keyring) if triggers else None
-        if refused is None:
+        trial = _tried(database, survey, group, keyring) if triggers else _Trial()
+        listed, disable = ", ".join(triggers), DISABLE.format(table=group.table.label)
+        if trial.refused:
+            found, advice = REFUSES.format(**trial.refused.where, triggers=listed), f"{SEE_LOG}{disable}"
+        elif trial.copies:
+            found = COPIES.format(columns=", ".join(trial.copies), triggers=listed)
+            advice = f"Disable the one that does{disable}"
+        else:
             continue
-        found = REFUSES.format(**refused.where, triggers=", ".join(triggers))
         for target in group.members:
-            yield Finding(
-                KINDS["tied"], target.name, {"found": found, "advice": DISABLE.format(table=group.table.label)}
-            )
+            yield Finding(KINDS["tied"], target.name, {"found": found, "advice": advice})
 
 
-def _refusal(database: Database, group: TargetGroup, keyring: Keyring) -> StatementFailed | None:
-    """The error of the UPDATE; None if it was done, if others had all rows locked, or if a trigger takes too long for
-    an application that serves."""
+def _tried(database: Database, survey: Survey, group: TargetGroup, keyring: Keyring) -> _Trial:
+    """Nothing is known if others had all rows locked, or if it takes too long for an application that serves."""
     for change in _changes(database, group, keyring):
+        copies: list[str] = []
         try:
             with contextlib.suppress(_UndoneError), database.batch():
                 compare_and_set(database, group, [change])
                 database.execute("SET CONSTRAINTS ALL IMMEDIATE", table=group.table.label)
+                copies = _copies(database, survey, group.table)
                 raise _UndoneError
         except Yielded as yielded:
             if yielded.slow:
-                return None
+                return _Trial()
         except StatementFailed as exc:
-            return exc
+            return _Trial(refused=exc)
         else:
-            return None
-    return None
+            return _Trial(copies=copies)
+    return _Trial()
+
+
+def _copies(database: Database, survey: Survey, updated: Table) -> list[str]:
+    """The columns of other tables that would stop a rotation for what this transaction has written into them."""
+    other, written = survey.copied(database), set(database.rows(WRITTEN))
+    settled = {column.name for column in survey.ignored} | {target.name for target in survey.found}
+    for table, columns in survey.tables.items():
+        if table != updated and (table.schema, table.name) in written:
+            for column in columns:
+                if table.label_of(column.name) not in settled:
+                    other.look(table, column)
+    before = {(each.kind.name, each.column) for each in survey.findings.with_text(stops=True)}
+    after = unsettled(other.findings.with_text(stops=True), survey.settled)
+    new = [each for each in after if (each.kind.name, each.column) not in before and each.kind.name != "plain"]
+    return list(dict.fromkeys(each.column for each in new))
 
 
 def _changes(database: Database, group: TargetGroup, keyring: Keyring) -> Iterator[Change]:
