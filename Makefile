@@ -98,7 +98,7 @@ stories-two:
 
 # Where one has no work for a core, another has.
 test:
-	$(MAKE) --jobs 3 --output-sync=target lint sanity unit docs importer
+	$(MAKE) --jobs 3 --output-sync=target lint sanity unit docs importer .venv/libraries/.ready
 	$(MAKE) integration libraries molecule
 
 lint: $(CONTROL)/.dev $(TREE)
@@ -156,7 +156,7 @@ unit: $(CONTROL)/.dev $(TREE)
 	cd $(TREE) && python -m pytest -n 2 --dist worksteal tests/unit
 
 integration: $(CONTROL)/.dev $(APPLICATION)/.ready $(TREE)
-	cd $(TREE) && KEY_ROTATION_APPLICATION="$(CURDIR)/$(APPLICATION)" python -m pytest -n 3 --dist worksteal -m "not thorough" tests/integration
+	cd $(TREE) && KEY_ROTATION_APPLICATION="$(CURDIR)/$(APPLICATION)" python -m pytest -n 3 --dist worksteal -m "not thorough" --durations 40 --durations-min 10 tests/integration
 
 # What a reader of the reports sees, as files: read the diff before you commit it.
 golden: $(CONTROL)/.dev $(TREE)
