@@ -82,7 +82,8 @@ options:
       - V(unused_key_id) says that the application does not read an ID that is computed from a key.
       - V(not_a_key) says of a variable, by its name, that nothing encrypts with it although it has the value of a key.
       - What the role may not read is settled as V(schema.table), or V(schema.*) for all of a schema.
-      - A definition in the database that has a token is settled by its name in the plan, as V(default of table.column).
+      - A definition in the database that has a token or a key is settled by its name in the plan, as V(default of
+        table.column) or V(setting app.key of database shop).
     type: dict
     default: {}
   command:

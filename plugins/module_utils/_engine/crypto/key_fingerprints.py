@@ -99,28 +99,28 @@ def _is_plain_word(word: str) -> bool:
 
 def _of_setting(name: str, text: bytes) -> Iterator[Fingerprint]:
     """The fingerprints of one value of a setting: of its text, and of the bytes that it stands for."""
-    decoded = set(_decoded(text))
+    of_bytes = set(decoded(text))
     yield from _of(name, text)
     shown = text.decode("utf-8", "replace").rstrip("=")
-    yield Fingerprint(name, shown, LEAST if decoded else LEAST_OF_TEXT)
-    for data in decoded:
+    yield Fingerprint(name, shown, LEAST if of_bytes else LEAST_OF_TEXT)
+    for data in of_bytes:
         yield from _of(f"the bytes of {name}", data)
-        yield from _written(f"the bytes of {name}", data)
+        yield from written(f"the bytes of {name}", data)
 
 
-def _decoded(text: bytes) -> Iterator[bytes]:
+def decoded(text: bytes) -> Iterator[bytes]:
     """The random bytes that a key's text may be, in base64 or hex."""
     for decode in (base64.urlsafe_b64decode, base64.b64decode, bytes.fromhex):
         with contextlib.suppress(ValueError, binascii.Error):
             data = decode(text.decode("ascii"))
-            if len(data) >= RANDOM and text.rstrip(b"=") in {each.text.encode() for each in _written("", data)}:
+            if len(data) >= RANDOM and text.rstrip(b"=") in {each.text.encode() for each in written("", data)}:
                 yield data
 
 
 def _of(name: str, data: bytes) -> Iterator[Fingerprint]:
     """Every digest of some bytes in every writing."""
     for title, digest in _digests(data):
-        yield from _written(f"the {title} of {name}", digest)
+        yield from written(f"the {title} of {name}", digest)
 
 
 def _digests(data: bytes) -> Iterator[tuple[str, bytes]]:
@@ -134,7 +134,8 @@ def _digests(data: bytes) -> Iterator[tuple[str, bytes]]:
     yield "CRC32", zlib.crc32(data).to_bytes(4, "big")
 
 
-def _written(what: str, data: bytes) -> Iterator[Fingerprint]:
+def written(what: str, data: bytes) -> Iterator[Fingerprint]:
+    """Some bytes in every writing that a person or a program may give them."""
     texts = {
         "hex": data.hex(),
         "capital hex": data.hex().upper(),

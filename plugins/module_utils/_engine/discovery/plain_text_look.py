@@ -18,6 +18,7 @@ JSON = "JSON"
 CODES = "codes"  # such as short base64 or hex
 UNCLEAR = (NUMBERS, JSON, CODES)  # what ciphertext can look like too
 
+WORD = 24  # characters of a plain word, at most: keys are longer
 _LETTERS = re.compile(r"[^\W\d_]+")
 _BASE32 = 7  # capitals in a row that are a word yet
 _WORD_SIGNS = re.compile(r"[^\W\d_]+(?:['\u2019.,;:!?()-]*[^\W\d_]*)*")
@@ -33,7 +34,7 @@ def look_of(text: str) -> str:
     lettered = [each for each in text.split() if _LETTERS.search(each)]
     if not lettered:
         return NUMBERS if any(map(str.isdigit, text)) else CODES
-    return WORDS if 2 * sum(map(len, filter(_is_word, lettered))) > sum(map(len, lettered)) else CODES
+    return WORDS if 2 * sum(map(len, filter(_has_words_alone, lettered))) > sum(map(len, lettered)) else CODES
 
 
 def is_wordy(text: str) -> bool:
@@ -43,7 +44,12 @@ def is_wordy(text: str) -> bool:
     return bare > 0 and 2 * sum(len(run) for run in runs if run.isalpha() and len(run) > 1 and _is_cased(run)) > bare
 
 
-def _is_word(text: str) -> bool:
+def is_word(text: str) -> bool:
+    """Whether a value is a plain word, such as the name of an environment: others may have it by chance."""
+    return len(text) <= WORD and is_wordy(text)
+
+
+def _has_words_alone(text: str) -> bool:
     """Whether all letters of a text are of words, and no digits are between them."""
     bare = text.strip("'\"()[].,;:!?")
     return bool(_WORD_SIGNS.fullmatch(bare)) and all(map(_is_cased, _LETTERS.findall(bare)))

@@ -19,7 +19,7 @@ from ..crypto.key_set import KeySet, split_list
 from ..crypto.keyring import Keyring
 from . import proposal
 from .findings import KINDS, Finding
-from .plain_text_look import is_wordy
+from .plain_text_look import is_word
 
 REMOVE = "If nothing reads {name}, remove it."
 LIST_BOTH = f"If the application encrypts with it, list both, and they get one new value: {{line}}. {REMOVE}"
@@ -32,7 +32,6 @@ ONE_TYPE = "Both must get one new value: give them the same type, bytes and keep
 READ_IT = f"Have the application read it from {{key}}, or from a variable that O(keys) lists too. {REMOVE}"
 
 NOT_A_KEY = ' If nothing encrypts with it: O(settlements): {{{name}: {{not_a_key: "why"}}}}'
-WORD = 24  # characters of a plain word, at most: keys are longer
 
 OWN = ("destination", "use")  # members of a listed key that another one need not have
 
@@ -60,7 +59,7 @@ def of_variables(
             if not shared:
                 continue
             not_a_key = NOT_A_KEY.format(name=name)
-            if all(map(_is_word, shared)):
+            if all(map(is_word, shared)):
                 encrypts = any(encrypting_code.is_named_so(use) for use in uses([name]).get(name, ()))
                 advice = PART_THEM.format(name=name, key=key) + not_a_key
                 word = Finding(KINDS["shared_word"], name, {"found": what, "key": key})
@@ -72,10 +71,6 @@ def of_variables(
                 yield _finding(name, what, key, LIST_BOTH.format(name=name, line=line) + not_a_key)
             else:
                 yield _finding(name, what, key, PART_THEM.format(name=name, key=key) + not_a_key)
-
-
-def _is_word(text: str) -> bool:
-    return len(text) <= WORD and is_wordy(text)
 
 
 def of_keys(keyring: Keyring, others: Iterable[KeySet]) -> Iterator[Finding]:

@@ -1,6 +1,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Tokens in what the database itself has been told, such as the default of a column: no rotation changes those.
+"""Tokens and copies of keys in what the database itself has been told, such as the default of a column, the body of a
+function or a setting of a role: no rotation changes those.
 
 A ``db_default`` of a field that encrypts is one: Django writes its token into the column's definition.
 """
@@ -8,41 +9,61 @@ A ``db_default`` of a field that encrypts is one: Django writes its token into t
 from __future__ import annotations
 
 import json
+from typing import NamedTuple
 
 from ..crypto.keyring import Keyring
 from ..postgres import catalog
 from ..postgres.connection import Database
-from .column_types import SHORTEST
 from .findings import KINDS, Finding
+from .key_copies import KeyCopies
 from .nesting import holding
 from .target_survey import Survey
 
-WHY = "its definition in the database holds a token under a key that is rotated, and no rotation changes it"
-ADVICE = (
+
+class _Subject(NamedTuple):
+    """What a definition may hold: why that stops, and what to do."""
+
+    why: str
+    advice: str
+
+
+TOKEN = _Subject(
+    "in the database, it holds {what} under a key that is rotated, and no rotation changes it",
     "Remove the token from it before the rotation, or replace it after the rotation by one under the new keys: "
-    "{statement} ... If it is accepted that what uses the old token cannot be read until then: "
-    'O(settlements): {{{quoted}: {{unreadable: "why"}}}}.'
+    "{statement} ... If it is accepted that what uses the old token cannot be read until then: ",
 )
+KEY = _Subject(
+    "in the database, it holds {what}, which is rotated, and no rotation changes it",
+    "Prepare the statement that replaces it, with a placeholder for the key: {statement} ... Run it with the new key "
+    "together with the rotation. Until then the database keeps using the old key, and the application cannot read "
+    "what it encrypts. Once the statement is prepared: ",
+)
+SETTLE = 'O(settlements): {{{quoted}: {{unreadable: "why"}}}}.'
 
 
 def find(database: Database, survey: Survey, keyring: Keyring) -> list[Finding]:
-    """The definitions with such a token, by name."""
-    found = catalog.definitions(database, SHORTEST)
-    names = {target.scheme for target in survey.found}
-    holders = sorted(holding(keyring, names, [each.text.encode("utf-8") for each in found]))
-    return [_finding(database, found[place]) for place in holders]
+    """The definitions with a token or a copy of a key, by name."""
+    found = catalog.definitions(database)
+    schemes = {target.scheme for target in survey.found}
+    with_tokens = sorted(holding(keyring, schemes, [each.text.encode("utf-8") for each in found]))
+    copies = KeyCopies(keyring, schemes)
+    with_keys = ((each, copies.in_sql(each.text)) for each in found)
+    return [
+        *(_finding(database, found[place], TOKEN, "a token") for place in with_tokens),
+        *(_finding(database, each, KEY, what) for each, what in with_keys if what),
+    ]
 
 
 def places(database: Database) -> set[str]:
     """The names by which a settlement may be about one of these."""
-    return {_name(database, each) for each in catalog.definitions(database, SHORTEST)}
+    return {_name(database, each) for each in catalog.definitions(database)}
 
 
 def _name(database: Database, definition: catalog.Definition) -> str:
     return definition.name if database.alias == "default" else f"{database.alias}: {definition.name}"
 
 
-def _finding(database: Database, definition: catalog.Definition) -> Finding:
+def _finding(database: Database, definition: catalog.Definition, subject: _Subject, what: str) -> Finding:
     name = _name(database, definition)
-    advice = ADVICE.format(statement=definition.statement, quoted=json.dumps(name))
-    return Finding(KINDS["definition"], name, {"why": WHY, "advice": advice})
+    advice = (subject.advice + SETTLE).format(statement=definition.statement, quoted=json.dumps(name))
+    return Finding(KINDS["definition"], name, {"why": subject.why.format(what=what), "advice": advice})

@@ -486,16 +486,28 @@ _DEFINITIONS = (
     " || ' ON ' || c.oid::regclass, concat_ws(' ', pg_get_expr(polqual, polrelid), pg_get_expr(polwithcheck,"
     " polrelid)), relnamespace FROM pg_policy JOIN pg_class c ON c.oid = polrelid",
 )
+# Settings that sessions of this database begin with. Their texts are literals, as those in any other definition are.
+_SESSION_SETTINGS = (
+    "SELECT 'setting ' || name || ' of ' || concat_ws(' in ', 'role ' || role, 'database ' || place),"
+    " 'ALTER ' || concat_ws(' IN ', 'ROLE ' || role, 'DATABASE ' || place) || ' SET ' || name || ' TO',"
+    " quote_literal(value) FROM (SELECT split_part(one, '=', 1) AS name, substr(one, strpos(one, '=') + 1) AS value,"
+    " CASE WHEN setrole <> 0 THEN quote_ident(pg_get_userbyid(setrole)) WHEN setdatabase = 0 THEN 'ALL' END AS role,"
+    " CASE WHEN setdatabase <> 0 THEN quote_ident(current_database()) END AS place"
+    " FROM pg_db_role_setting CROSS JOIN unnest(setconfig) AS one"
+    " WHERE setdatabase IN (0, (SELECT oid FROM pg_database WHERE datname = current_database()))) AS s ORDER BY 1"
+)
+_MAY_READ_SETTINGS = "SELECT has_table_privilege('pg_db_role_setting', 'SELECT')"
 
 
-def definitions(database: Database, least: int) -> list[Definition]:
-    """What is defined outside of system schemas, of at least so many characters: defaults, constraints, functions,
-    views, rules, triggers, indexes and policies."""
+def definitions(database: Database) -> list[Definition]:
+    """What is defined outside of system schemas: defaults, constraints, functions, views, rules, triggers, indexes and
+    policies. Also settings of the database and of roles, if they may be read."""
     every = " UNION ALL ".join(_DEFINITIONS)
     found = database.rows(
         f"SELECT name, statement, body FROM ({every}) AS d (name, statement, body, namespace)"
         " JOIN pg_namespace n ON n.oid = namespace WHERE nspname <> 'information_schema' AND nspname !~ '^pg_'"
-        " AND length(body) >= %s ORDER BY name",
-        (least,),
+        " AND body IS NOT NULL ORDER BY name"
     )
-    return [Definition(*row) for row in found]
+    ((may_read_settings,),) = database.rows(_MAY_READ_SETTINGS)
+    settings = database.rows(_SESSION_SETTINGS) if may_read_settings else []
+    return [Definition(*row) for row in (*found, *settings)]
