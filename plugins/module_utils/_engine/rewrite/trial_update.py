@@ -49,7 +49,7 @@ class _UndoneError(Exception):
     """The trial is over."""
 
 
-class _Trial(NamedTuple):
+class _TrialUpdate(NamedTuple):
     """What an UPDATE has shown: its error, or the columns that its triggers make ones which stop a rotation."""
 
     refused: StatementFailed | None = None
@@ -61,7 +61,7 @@ def findings(database: Database, survey: Survey, keyring: Keyring) -> Iterator[F
     known = survey.findings.columns("tied")
     for group in by_table([replace(target, derived=()) for target in survey.found if target.name not in known]):
         triggers = catalog.update_triggers(database, group.table)
-        trial = _tried(database, survey, group, keyring) if triggers else _Trial()
+        trial = _tried(database, survey, group, keyring) if triggers else _TrialUpdate()
         listed, disable = ", ".join(triggers), DISABLE.format(table=group.table.label)
         if trial.refused:
             found, advice = REFUSES.format(**trial.refused.where, triggers=listed), f"{SEE_LOG}{disable}"
@@ -74,7 +74,7 @@ def findings(database: Database, survey: Survey, keyring: Keyring) -> Iterator[F
             yield Finding(KINDS["tied"], target.name, {"found": found, "advice": advice})
 
 
-def _tried(database: Database, survey: Survey, group: TargetGroup, keyring: Keyring) -> _Trial:
+def _tried(database: Database, survey: Survey, group: TargetGroup, keyring: Keyring) -> _TrialUpdate:
     """Nothing is known if others had all rows locked, or if it takes too long for an application that serves."""
     for change in _changes(database, group, keyring):
         copies: list[str] = []
@@ -86,12 +86,12 @@ def _tried(database: Database, survey: Survey, group: TargetGroup, keyring: Keyr
                 raise _UndoneError
         except Yielded as yielded:
             if yielded.slow:
-                return _Trial()
+                return _TrialUpdate()
         except StatementFailed as exc:
-            return _Trial(refused=exc)
+            return _TrialUpdate(refused=exc)
         else:
-            return _Trial(copies=copies)
-    return _Trial()
+            return _TrialUpdate(copies=copies)
+    return _TrialUpdate()
 
 
 def _copies(database: Database, survey: Survey, updated: Table) -> list[str]:
