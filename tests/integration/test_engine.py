@@ -112,6 +112,7 @@ def odd_settings(database: Database) -> Iterator[None]:
         "bytea_output": "escape",
         "datestyle": "SQL, DMY",
         "intervalstyle": "sql_standard",
+        "quote_all_identifiers": "on",
         "default_transaction_isolation": "serializable",
         "default_transaction_read_only": "on",
         "default_transaction_deferrable": "on",
@@ -138,6 +139,7 @@ def test_no_setting_of_a_database_changes_what_its_rows_are_called_or_keeps_them
     fill(database, keyring, key, values)
     before = census.Census(database, targets(database), keyring, b"k").take()
     with contextlib.closing(database.another()) as ours:
+        assert ours.rows("SELECT format_type('text'::regtype, NULL)") == [("text",)]
         assert run(ours, keyring).values == {"secrets.a": 50}
         after = census.Census(ours, targets(ours), keyring, b"k").take()
         assert after[0].classes == {"pending": 50}

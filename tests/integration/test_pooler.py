@@ -22,6 +22,7 @@ from typing import Any
 
 import psycopg2
 import pytest
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.application import session_limits
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.keyring import Keyring
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres import pooler
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres.connection import Database
@@ -174,6 +175,31 @@ def test_a_pooler_whose_processes_are_all_lent_is_not_waited_for(
         began = time.monotonic()
         assert pooler.lent(fenced.database, {1}) == set()
         assert time.monotonic() - began < 5
+
+
+def test_limits_are_lifted_in_sessions_of_our_own_and_in_none_that_a_pooler_lends(
+    fenced: Fenced, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from django.db import connections
+    from django.db.backends.signals import connection_created
+
+    def limit() -> str:
+        connections.close_all()
+        with connections["default"].cursor() as cursor:
+            cursor.execute("SHOW statement_timeout")
+            return str(cursor.fetchone()[0])
+
+    monkeypatch.setattr(connection_created, "receivers", [])
+    session_limits.lift_in_sessions()
+    fenced.database.execute("ALTER DATABASE engine SET statement_timeout = '90s'")
+    try:
+        assert limit() == "90s"
+        monkeypatch.setitem(connections["default"].settings_dict, "HOST", fenced.host)
+        monkeypatch.setitem(connections["default"].settings_dict, "PORT", "")
+        assert limit() == "0"
+    finally:
+        fenced.database.execute("ALTER DATABASE engine RESET ALL")
+        connections.close_all()
 
 
 @pytest.mark.thorough

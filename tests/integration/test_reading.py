@@ -452,6 +452,32 @@ def test_what_others_write_meanwhile_in_columns_that_are_not_encrypted_is_no_fal
     model_reading.refuse_worse(before, picture(app, lambda name: not name.endswith(("hidden", "worded"))))
 
 
+@pytest.mark.parametrize("limit", ["statement_timeout", "transaction_timeout", "idle_in_transaction_session_timeout"])
+def test_no_time_limit_of_a_role_or_a_database_ends_a_reading(app: Any, limit: str) -> None:
+    """Without those of Django's sessions, which a pooler may lend to it."""
+    from django.db import connections
+
+    if not app.database.rows("SELECT 1 FROM pg_settings WHERE name = %s", (limit,)):
+        pytest.skip(f"this server has no {limit}")
+
+    def slow(person: Any) -> str:
+        if not person.pk:
+            time.sleep(0.3)
+            with connections["default"].cursor() as cursor:
+                cursor.execute("SELECT pg_sleep(0.3)")
+        return str(person.first)
+
+    app.Person.slow = property(slow)
+    app.database.execute(f"ALTER DATABASE engine SET {limit} = '200ms'")
+    connections.close_all()
+    try:
+        (found,) = picture(app, "reading.Person.slow".__eq__)["readings"]
+    finally:
+        app.database.execute("ALTER DATABASE engine RESET ALL")
+        connections.close_all()
+    assert (found["read"], found["failed"]) == (ROWS, 0)
+
+
 def test_a_row_whose_field_raises_is_counted_and_all_others_are_read(app: Any) -> None:
     app.database.execute("UPDATE secrets SET first = 'no token' WHERE id IN (0, 7, 39)")
     readings = {one["name"].rpartition(".")[2]: one for one in picture(app)["readings"]}

@@ -26,6 +26,7 @@ from ..crypto.derivation import members
 from ..crypto.key_set import split_list
 from ..postgres.connection import APPLICATION_NAME
 from .process_environment import ProcessEnvironment, credential_path
+from .session_limits import lift_in_sessions
 
 if TYPE_CHECKING:
     from .statements_at_start import StatementsAtStart
@@ -78,6 +79,8 @@ def start(
 
             django.setup()
             _commit_each_statement()
+            let_go()  # what is opened from now on has no limits
+            lift_in_sessions()
     except DjangoSetup as exc:
         _started[project_dir, settings_module] = exc
         raise
@@ -95,8 +98,6 @@ def _commit_each_statement() -> None:
     for alias in connections:
         if not connections.settings[alias]["AUTOCOMMIT"]:
             connections.settings[alias]["AUTOCOMMIT"] = True
-            with contextlib.suppress(Exception):  # of another server, whose driver may not be here
-                connections[alias].close()
 
 
 def read_settings(

@@ -243,8 +243,7 @@ def _claim_sessions(direct: Mapping[str, Direct]) -> None:
     def claim(connection: Any, **_: Any) -> None:
         if connection.vendor == "postgresql":
             with connection.cursor() as cursor:
-                for name, value in ((OUR_SETTING, OURS), ("idle_in_transaction_session_timeout", "0")):
-                    cursor.execute("SELECT set_config(%s, %s, false)", [name, value])
+                cursor.execute("SELECT set_config(%s, %s, false)", [OUR_SETTING, OURS])
 
     connection_created.connect(claim, weak=False)
 

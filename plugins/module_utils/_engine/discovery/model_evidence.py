@@ -20,6 +20,7 @@ from typing import Any
 
 from ..application import encrypting_code, model_fields
 from ..application.application_errors import APPLICATION_ERRORS
+from ..application.session_limits import lift_in_transaction
 from ..application.tenant_schemas import use_schema
 from ..postgres import sql
 from ..postgres.catalog import Table
@@ -97,6 +98,7 @@ def of_fields(
     with transaction.atomic(using=alias):
         with connections[alias].cursor() as cursor:
             cursor.execute("SET TRANSACTION READ ONLY")
+            lift_in_transaction(cursor)
         for place, (field, schema) in own.items():
             with use_schema(connections[alias], schema), connections[alias].cursor() as cursor:
                 evidence = next(_of_field(field, alias, cursor), None)

@@ -67,14 +67,15 @@ CLIENT_KEEPALIVE = {
     "keepalives_count": "3",
     "tcp_user_timeout": "60000",
 }
-# Under what a database or a role may have set instead, keys and values do not come back from their text as they were,
-# or nothing can be written.
+# Under what a database or a role may have set instead, names, keys and values do not come back from their text as they
+# were, or nothing can be written.
 EXACT = {
     "extra_float_digits": "1",
     "array_nulls": "on",
     "bytea_output": "hex",
     "datestyle": "ISO, YMD",
     "intervalstyle": "postgres",
+    "quote_all_identifiers": "off",
     "default_transaction_isolation": "read committed",
     "default_transaction_read_only": "off",
     "default_transaction_deferrable": "off",

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from ..application.django_errors import MAY_NOT_WRITE, sqlstate_of
+from ..application.session_limits import lift_in_transaction
 from ..application.tenant_schemas import use_schema
 
 IN_ERROR = 3  # libpq's PQTRANS_INERROR, as psycopg2 and psycopg tell it
@@ -31,7 +32,7 @@ def read_only(alias: str, model: Any, schema: str = "") -> Iterator[list[Any]]:
                 stack.enter_context(transaction.atomic(using=each))
                 with connections[each].cursor() as cursor:
                     cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-                    cursor.execute("SET LOCAL idle_in_transaction_session_timeout = 0")  # others have nothing to do
+                    lift_in_transaction(cursor)
                 held.append(connections[each])
         try:
             with use_schema(connections[alias], schema):

@@ -61,7 +61,9 @@ def start(folder: Path, checkout: Path, tmp_path: Path, python: str):
     (folder / "django/__init__.py").write_text(DJANGO)
     (folder / "django/utils/__init__.py").touch()
     (folder / "django/db/backends").mkdir(parents=True)
-    (folder / "django/db/__init__.py").write_text("connections = {}\n")
+    (folder / "django/db/__init__.py").write_text(
+        "class Connections(dict):\n    def close_all(self): pass\nconnections = Connections()\n"
+    )
     (folder / "django/db/backends/signals.py").write_text(
         "class connection_created:\n    def connect(*_, **__): pass\n"
     )
