@@ -452,6 +452,36 @@ def test_what_others_write_meanwhile_in_columns_that_are_not_encrypted_is_no_fal
     model_reading.refuse_worse(before, picture(app, lambda name: not name.endswith(("hidden", "worded"))))
 
 
+def test_a_model_with_more_columns_than_one_query_returns_is_refused_with_the_reason(
+    app: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from django.apps import apps
+    from django.db import models
+
+    monkeypatch.undo()  # a new model clears the caches of the registry
+    names = [f"c{number}" for number in range(850)]
+
+    class Columns(models.Model):
+        id = models.IntegerField(primary_key=True)
+
+        class Meta:
+            abstract, app_label, db_table, managed = True, "reading", "secrets", False
+
+    meta = type("Meta", (Columns.Meta,), {"abstract": False})
+    fields = {name: models.TextField() for name in names}
+    Wide = type("Wide", (Columns,), {"__module__": __name__, "Meta": meta, **fields})
+    columns = ", ".join(f"{name} text" for name in names)
+    app.database.execute(f"DROP TABLE secrets; CREATE TABLE secrets (id int PRIMARY KEY, {columns})")
+    token = fernet("old-secret").encrypt(b"x").decode()
+    for first in range(0, len(names), 50):  # of longer rows, no page has room for one
+        some = names[first : first + 50]
+        tokens = ", ".join([f"'{token}'"] * len(some))
+        app.database.execute(f"INSERT INTO secrets (id, {', '.join(some)}) VALUES ({first}, {tokens})")
+    monkeypatch.setattr(apps, "get_models", lambda **about: [Wide])
+    with pytest.raises(RotationError, match=r"E_APPLICATION_MODEL: .*54011.* 1,664 columns .* to another table"):
+        picture(app)
+
+
 @pytest.mark.parametrize("limit", ["statement_timeout", "transaction_timeout", "idle_in_transaction_session_timeout"])
 def test_no_time_limit_of_a_role_or_a_database_ends_a_reading(app: Any, limit: str) -> None:
     """Without those of Django's sessions, which a pooler may lend to it."""

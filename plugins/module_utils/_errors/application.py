@@ -22,10 +22,9 @@ class ApplicationModel(RotationError):
     code = "E_APPLICATION_MODEL"
     model: str
     sqlstate: str
+    advice: str
     problem = "the application cannot read its model {model} (SQLSTATE {sqlstate})"
-    remedy = (
-        "Its models and its tables differ: run its migrations, or put the release in place that the database is of."
-    )
+    remedy = "{advice}"
 
 
 class ApplicationWrites(RotationError):

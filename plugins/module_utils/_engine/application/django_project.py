@@ -26,7 +26,6 @@ from ..crypto.derivation import members
 from ..crypto.key_set import split_list
 from ..postgres.connection import APPLICATION_NAME
 from .process_environment import ProcessEnvironment, credential_path
-from .session_limits import lift_in_sessions
 
 if TYPE_CHECKING:
     from .statements_at_start import StatementsAtStart
@@ -68,6 +67,7 @@ def start(
         if isinstance(known, DjangoSetup):
             raise known
         return known
+    from .session_limits import lift_in_sessions
     from .statements_at_start import StatementsAtStart
 
     started = _prepare(project_dir, settings_module, environment)

@@ -20,7 +20,6 @@ from typing import Any
 
 from ..application import encrypting_code, model_fields
 from ..application.application_errors import APPLICATION_ERRORS
-from ..application.session_limits import lift_in_transaction
 from ..application.tenant_schemas import use_schema
 from ..postgres import sql
 from ..postgres.catalog import Table
@@ -81,6 +80,8 @@ def of_fields(
 ) -> dict[tuple[Table, str], ModelEvidence]:
     """The evidence of the fields of these ``wanted`` columns; of a model in schemas of tenants, in each of them."""
     from django.db import connections, transaction
+
+    from ..application.session_limits import lift_in_transaction
 
     alias = there.alias
     fields = {

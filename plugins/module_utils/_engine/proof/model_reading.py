@@ -36,6 +36,7 @@ from ..crypto.keyring import Keyring
 from ..discovery.findings import KINDS, Finding
 from ..discovery.target_survey import Target
 from ..postgres.catalog import Table
+from ..postgres.connection import SEE_LOG
 from . import external_acts
 from .damage_words import build_damaged_error
 from .model_readers import ModelReader, by_model, is_left_out, made_from
@@ -69,6 +70,16 @@ OF_CIPHERTEXT = "What is made of the ciphertext itself differs after every rotat
 MISSED = (
     "What is stored in {} is as before, and is read with a key that was rotated: describe its scheme in O(schemes). "
 )
+# What to do about a model that cannot be read, by how the SQLSTATE begins: the first entry that fits.
+_ADVICE = {
+    "42501": SEE_LOG,  # insufficient_privilege
+    "42": "Its models and its tables differ: run its migrations, or put the release in place that the database is of.",
+    "54011": (  # too_many_columns
+        "PostgreSQL returns at most 1,664 columns from one query. A rotation reads two for each encrypted column of "
+        "the model: move some of these columns to another table."
+    ),
+    "": SEE_LOG,
+}
 Meanwhile = Mapping[str, Mapping[str, int]]  # by table, then by what became of rows
 NOBODY: Meanwhile = {}
 COMMANDS: Mapping[Literal["check", "verify_encryption"], type[ApplicationCheck] | type[VerifyEncryption]] = {
@@ -521,4 +532,6 @@ def _refusals(model: Any) -> Iterator[None]:
     try:
         yield
     except DatabaseError as exc:  # its text may show a row
-        raise ApplicationModel(model=model._meta.label, sqlstate=sqlstate_of(exc)) from None
+        sqlstate = sqlstate_of(exc)
+        advice = next(text for begin, text in _ADVICE.items() if sqlstate.startswith(begin))
+        raise ApplicationModel(model=model._meta.label, sqlstate=sqlstate, advice=advice) from None
