@@ -8,6 +8,7 @@ import base64
 import contextlib
 import hashlib
 import hmac
+import unicodedata
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -17,6 +18,7 @@ from typing import Any
 import pytest
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine import plan, rotation
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.application.guarded_start import StartReport
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.application.own_command import OwnCommand
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto import schemes
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.derivation import NOTHING
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.key_set import KeySet
@@ -25,13 +27,18 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto
     Keyring,
 )
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.tokens import Opened
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery import search_columns, target_survey
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery import (
+    search_columns,
+    settlements,
+    target_survey,
+)
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.findings import FindingsError
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres.connection import Database
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.rewrite import rewriter
 from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import RotationError
 from cryptography.fernet import Fernet
 
-from .conftest import rewrite
+from .conftest import Site, rewrite
 from .test_discovery import left_out, survey, token
 from .test_engine import NEW, OLD, SCHEME
 
@@ -355,17 +362,151 @@ def test_a_row_in_which_two_columns_hold_the_same_takes_no_index_from_the_other(
 
 
 def test_rows_that_no_known_recipe_explains_stay_and_are_counted(database: Database, keyring: Keyring) -> None:
-    """An index of the digits of a phone number: some are written as digits alone."""
-    phones = ["+49 30 1", "5550001", "5550002", *(f"+49 (30) {number}" for number in range(10))]
-    digits = ["".join(filter(str.isdigit, phone)) for phone in phones]
-    stored = [mac("old-secret", digit).hex() for digit in digits]
+    """An index of phone numbers as they are dialed within the country: some are written so."""
+    phones = ["+49 30 1", "0305550001", "0305550002", *(f"+49 (30) {number}" for number in range(10))]
+    stored = [mac("old-secret", dialed(phone)).hex() for phone in phones]
     several(database, keyring, "text", [(phone, "b", digest) for phone, digest in zip(phones, stored)])
     found = survey(database, keyring)
     assert found.findings.columns("digest") == ["secrets.searched"]
     work = rewrite(database, found.found, keyring, "pending")
-    follow = [mac("new-secret", digit).hex() if digit == phone else None for digit, phone in zip(digits, phones)]
+    follow = [mac("new-secret", phone).hex() if dialed(phone) == phone else None for phone in phones]
     assert searched(database) == [after or before for after, before in zip(follow, stored)]
     assert work.stale == {"secrets.searched": len(phones) - 2}
+
+
+def dialed(phone: str) -> str:
+    """A phone number as an application may normalize it that knows its country."""
+    digits = "".join(filter(str.isdigit, phone))
+    return "0" + digits.removeprefix("49") if phone.startswith("+49") else digits
+
+
+def left_stale(
+    database: Database, ring: Keyring, destination: str, **settled: str
+) -> list[tuple[str, dict[str, object]]]:
+    """What a census before the first write says of digests, with a decision of a person about columns."""
+    application = replace(
+        opened(database, survey(database, ring), ring),
+        settlements=settlements.parse(
+            {f"secrets.{name}": {decision: "a reason"} for name, decision in settled.items()}
+        ),
+    )
+    found = application.staying(application.census(destination, searched=True))
+    return [(each.column, each.facts) for each in found if each.kind.code == "E_STALE_DIGESTS"]
+
+
+def write_phones(database: Database, ring: Keyring, computed: Callable[[str], str]) -> list[str]:
+    """300 phone numbers with an index of them, 30 of which are written in another way."""
+    phones = [f"+49 170 12 {number:04}" if number % 10 == 7 else f"017012{number:04}" for number in range(300)]
+    several(database, ring, "text", [(phone, "b", mac("old-secret", computed(phone)).hex()) for phone in phones])
+    return phones
+
+
+@pytest.mark.parametrize("destination", ["current", "pending"])
+def test_digests_that_would_be_left_stop_before_the_first_write_until_a_person_settles_them(
+    database: Database, keyring: Keyring, destination: str
+) -> None:
+    """In a plan, which has no keys to come, and in a rotation; as many as are left after it."""
+    write_phones(database, keyring, dialed)
+    rows = ", ".join(f"secrets.searched:{number}" for number in (7, 17, 27, 37, 47))
+    told = {"count": 30, "looked_at": 300, "rows": f"{rows} and 25 more"}
+    assert left_stale(database, keyring, destination) == [("secrets.searched", told)]
+    assert left_stale(database, keyring, destination, a="unreadable") == [("secrets.searched", told)], "its token"
+    for decision in ("unreadable", "not_ours"):
+        assert left_stale(database, keyring, destination, searched=decision) == []
+    assert rewrite(database, survey(database, keyring).found, keyring, "pending").stale == {"secrets.searched": 30}
+
+
+def test_an_own_command_computes_digests_in_its_own_way(database: Database, keyring: Keyring) -> None:
+    write_phones(database, keyring, dialed)
+    application = replace(opened(database, survey(database, keyring), keyring), command=OwnCommand("rotate"))
+    assert application.staying(application.census("pending", searched=True)) == []
+
+
+@pytest.mark.parametrize("half_way", [False, True])
+def test_an_index_of_digits_alone_stops_nothing_and_is_made_again(
+    database: Database, keyring: Keyring, half_way: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also in a rotation that is resumed, while rows are under both keys, and on the way back."""
+    phones = write_phones(database, keyring, lambda phone: "".join(filter(str.isdigit, phone)))
+    found = survey(database, keyring).found
+    if half_way:
+        write, batches = rewriter.compare_and_set, iter(range(2))
+
+        def interrupted(*asked: Any) -> Any:
+            if next(batches, None) is None:
+                raise KeyboardInterrupt
+            return write(*asked)
+
+        monkeypatch.setattr(rewriter, "compare_and_set", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            rewrite(database, found, keyring, "pending")
+        monkeypatch.undo()
+        assert {*searched(database)} & {mac("old-secret", phone).hex() for phone in phones}, "some are left"
+        assert {*searched(database)} & {mac("new-secret", phone).hex() for phone in phones}, "some are done"
+    for stage in ("current", "pending"):
+        assert left_stale(database, keyring, stage) == []
+    assert not rewrite(database, found, keyring, "pending").stale
+    fresh = [mac("new-secret", "".join(filter(str.isdigit, phone))).hex() for phone in phones]
+    assert searched(database) == fresh
+    assert left_stale(database, keyring, "current") == []
+
+
+def test_rows_without_a_digest_or_a_token_are_not_left_stale(database: Database, keyring: Keyring) -> None:
+    """NULL, an empty text and a word in place of a digest; a digest of a value that is gone."""
+    names = [f"name {number}" for number in range(20)]
+    stored = [None, "", "n/a", *(mac("old-secret", name).hex() for name in names[3:])]
+    several(database, keyring, "text", [(name, "b", text) for name, text in zip(names, stored)])
+    database.execute("INSERT INTO secrets VALUES (90, NULL, NULL, %s)", (mac("old-secret", "gone").hex(),))
+    assert survey(database, keyring).found[0].derived
+    assert left_stale(database, keyring, "pending") == []
+
+
+def test_a_digest_with_a_salt_of_its_row_is_named_and_stops_nothing(database: Database, keyring: Keyring) -> None:
+    names = [f"name {number}" for number in range(20)]
+    rows = [(name, "b", mac("old-secret", f"salt {number} {name}").hex()) for number, name in enumerate(names)]
+    several(database, keyring, "text", rows)
+    assert survey(database, keyring).findings.columns("digest") == ["secrets.searched"]
+    assert left_stale(database, keyring, "pending") == []
+
+
+# Values that differ in what an application makes of them before it hashes them.
+NORMALIZED: dict[str, tuple[Sequence[str], Callable[[str], str]]] = {
+    "an IBAN without blanks": (
+        ["de02 1203 0000 0000 2020 51", "DE02 5001-0517-0137-0750-30"],
+        lambda value: value.replace(" ", "").replace("-", "").upper(),
+    ),
+    "a phone number with its plus": (
+        ["+43 (1) 234", "01 / 234-5", "0043.1.234"],
+        lambda value: "".join(each for each in value if each in "+0123456789"),
+    ),
+    "compatible characters and no case": (
+        ["Ｓtraße ", "ﬁrst", "Maße"],
+        lambda value: unicodedata.normalize("NFKC", value).strip().casefold(),
+    ),
+}
+
+
+@pytest.mark.parametrize(("values", "normalized"), NORMALIZED.values(), ids=NORMALIZED)
+def test_an_index_of_normalized_values_follows_its_token(
+    database: Database, keyring: Keyring, values: Sequence[str], normalized: Callable[[str], str]
+) -> None:
+    several(database, keyring, "text", [(each, "b", mac("old-secret", normalized(each)).hex()) for each in values])
+    work = rewrite(database, survey(database, keyring).found, keyring, "pending")
+    assert searched(database) == [mac("new-secret", normalized(each)).hex() for each in values]
+    assert not work.stale
+
+
+def test_a_name_without_digits_explains_no_empty_row(database: Database, keyring: Keyring) -> None:
+    """Its digits are an empty text, which is hashed where the value of another column is missing."""
+    several(
+        database,
+        keyring,
+        "text",
+        [("Ann", f"{number}", mac("old-secret", f"{number}").hex()) for number in range(4)],
+    )
+    database.execute("UPDATE secrets SET b = NULL, searched = %s WHERE id < 2", (mac("old-secret", "").hex(),))
+    found = survey(database, keyring).found
+    assert {target.column for target in found if target.derived} == {"b"}
 
 
 def test_which_rows_are_met_decides_nothing(
@@ -427,9 +568,11 @@ def test_a_digest_of_another_look_than_those_that_are_explained_is_counted(
     elsewhere = hmac.digest(b"elsewhere", b"value 3", "sha512").hex()
     stored = [elsewhere if number == 3 else mac("old-secret", f"value {number}").hex() for number in range(8)]
     several(database, keyring, "text", [(f"value {number}", "b", text) for number, text in enumerate(stored)])
+    foretold = left_stale(database, keyring, "pending")
     work = rewrite(database, survey(database, keyring).found, keyring, "pending")
     assert searched(database)[3] == elsewhere
     assert work.stale == {"secrets.searched": 1}
+    assert foretold == [("secrets.searched", {"count": 1, "looked_at": 8, "rows": "secrets.searched:3"})]
 
 
 def test_an_index_of_which_the_alphabet_does_not_show_is_right_or_counted(database: Database, keyring: Keyring) -> None:
@@ -448,6 +591,7 @@ def test_an_index_of_which_the_alphabet_does_not_show_is_right_or_counted(databa
     found = survey(database, keyring).found
     described = {str(each) for target in found for each in target.derived}
     assert described == {"searched as hmac_sha256 under SECRET_KEY, base64"}
+    assert [facts["count"] for _, facts in left_stale(database, keyring, "pending")] == [1]
     work = rewrite(database, found, keyring, "pending")
     fresh = [stored("new-secret", value) for value in plain]
     assert searched(database) == [*fresh, stored("old-secret", alike)]
@@ -547,6 +691,7 @@ def test_an_index_beside_a_token_under_older_keys_that_cannot_have_made_it_stays
     for column in "ab":
         sealed = ring.cipher(SCHEME, "previous").seal(Opened(b"value 2", 1_700_000_000)).decode()
         database.execute(f"UPDATE secrets SET {column} = %s WHERE id = 2", (sealed,))
+    assert [facts["rows"] for _, facts in left_stale(database, ring, "pending")] == ["secrets.searched:2"]
     work = rewrite(database, survey(database, ring).found, ring, "pending")
     assert searched(database) == [stored(("ab" if n == 2 else "cd") * 32, f"value {n}") for n in range(4)]
     assert work.stale == {"secrets.searched": 1}
@@ -709,9 +854,79 @@ def test_what_is_under_a_key_that_stays_among_others_stays_and_is_not_called_une
     several(database, keyring, "text", [(value, "b", text) for value, text in zip(values, stored)])
     found = survey(database, keyring)
     assert kept_of(found) == [("secrets.searched", setting)] * bool(setting)
+    assert left_stale(database, keyring, "pending") == []
     described = plan.Plan([found], [], keyring, []).as_document()["targets"]
     assert [each.get("recomputed") for each in described] == [["searched as hmac_sha256 under SECRET_KEY, hex"], None]
     work = rewrite(database, found.found, keyring, "pending")
     fresh = [mac("new-secret", value).hex() if value < "value 5" else text for value, text in zip(values, stored)]
     assert searched(database) == fresh
     assert not work.stale
+
+
+MODELS = """
+import hmac
+from django.conf import settings
+from core.encryption import EncryptionManager
+
+
+def index_of(phone):
+    digits = "".join(filter(str.isdigit, phone))
+    text = "0" + digits.removeprefix("49") if phone.startswith("+49") else digits
+    return hmac.digest(settings.SECRET_KEY.encode(), text.encode(), "sha256").hex()
+
+
+class Caller(models.Model):
+    _phone = models.TextField()
+    phone_hash = models.CharField(max_length=64)
+
+    class Meta:
+        db_table, managed = "customer_caller", False
+
+    @property
+    def phone(self):
+        return EncryptionManager.decrypt(self._phone)
+
+    @phone.setter
+    def phone(self, value):
+        self._phone, self.phone_hash = EncryptionManager.encrypt(value), index_of(value)
+"""
+FILL = """
+from customer.models import Caller
+for number in range(300):
+    Caller.objects.create(phone=f"+49 170 12 {number:04}" if number % 10 == 7 else f"017012{number:04}")
+"""
+SEARCH = """
+from customer.models import Caller, index_of
+print(sum(Caller.objects.filter(phone_hash=index_of(f"017012{number:04}")).count() for number in range(300)), "found")
+"""
+
+
+def test_an_index_of_which_a_tenth_is_in_an_unknown_way_is_rotated_only_if_a_person_settles_it(site: Site) -> None:
+    site.add_models(
+        MODELS,
+        "CREATE TABLE customer_caller (id bigserial PRIMARY KEY, _phone text, phone_hash varchar(64))",
+        fill=FILL,
+    )
+    before, keys = site.sql("SELECT * FROM customer_caller ORDER BY id"), site.env_file.read_bytes()
+    planned = site.play("plan")
+    told = "customer_caller.phone_hash: 30 of 300 digests do not match their row in any known way."
+    assert (planned.code, planned.error()) == (2, "E_STALE_DIGESTS"), planned.text
+    assert "STOP customer_caller.phone_hash" in " ".join(planned.text.split())
+    for words in (("rotate", "--check"), ("rotate",)):
+        refused = site.play(*words)
+        assert (refused.code != 0, refused.error()) == (True, "E_STALE_DIGESTS"), refused.text
+        shown = " ".join(refused.text.split())
+        assert told in shown
+        assert "customer_caller.phone_hash:8, customer_caller.phone_hash:18" in shown
+        assert site.sql("SELECT * FROM customer_caller ORDER BY id") == before
+        assert site.env_file.read_bytes() == keys
+
+    site.write_inventory(
+        key_rotation_settlements={"customer_caller.phone_hash": {"unreadable": "they are saved again after it"}},
+        key_rotation_plan=str(site.folder / "no plan.yml"),
+    )
+    rotated = site.play("rotate")
+    assert rotated.code == 0, rotated.text
+    assert "30 digests in customer_caller.phone_hash were left unchanged" in " ".join(rotated.text.split())
+    searched = site.manage("shell", "--command", SEARCH)
+    assert "270 found" in searched.text, searched.text

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, TypedDict
 
 from .._errors.database import TokenTooLong
@@ -206,7 +206,7 @@ def notices(database: Database, targets: Sequence[Target], keyring: Keyring) -> 
                 "todo": "Widen the column, by a migration of the application, before the rotation.",
                 "code": TokenTooLong.code,
             }
-        for each in dict.fromkeys(replace(each, value="") for each in target.derived if each.secret in keyring.names):
+        for each in dict.fromkeys(each for each in target.derived if each.secret in keyring.names):
             if asks := each.asks(keyring.secret(keyring.base, each.secret)):
                 yield {
                     "column": target.table.label_of(each.column),

@@ -31,7 +31,7 @@ from .discovery.settlements import BY_COMMAND, UNREADABLE, Settlements
 from .postgres import lease
 from .postgres.connection import Database, Direct
 from .proof import census, external_acts
-from .proof.census import Census
+from .proof.census import Census, Tally
 from .proof.census_result import RowsNeeding
 from .proof.row_digests import EachRow
 from .rewrite.concurrent_writers import ConcurrentWrites
@@ -192,16 +192,40 @@ class Application:
         }
 
     def census(
-        self, digest_stage: str, throttle: Throttle | None = None, each_row: EachRow | None = None
-    ) -> list[census.Tally]:
-        """Class every value; digests are keyed by the key set of ``digest_stage``. The rest as for Census.take."""
-        key = self.keyring.stages[digest_stage].digest_key
+        self,
+        digest_stage: str,
+        throttle: Throttle | None = None,
+        each_row: EachRow | None = None,
+        *,
+        searched: bool = False,
+    ) -> list[Tally]:
+        """Class every value; digests are keyed by the key set of ``digest_stage``. With ``searched`` also those in
+        search columns are looked at, before a rotation to that stage. The rest as for Census.take."""
         return [
             tally
             for database, survey in self.parts
-            for tally in Census(database, survey.found, self.keyring, key, self.accepted, self.progress).take(
+            for tally in self.census_of(database, survey.found, digest_stage, searched=searched).take(
                 throttle, each_row
             )
+        ]
+
+    def census_of(
+        self, database: Database, targets: Sequence[target_survey.Target], digest_stage: str, *, searched: bool = False
+    ) -> Census:
+        """The same of some targets of one database, yet to be taken. A command of the application's own computes search
+        columns in its own way."""
+        key = self.keyring.stages[digest_stage].digest_key
+        destination = digest_stage if searched and not self.command else ""
+        return Census(database, targets, self.keyring, key, self.accepted, self.progress, destination)
+
+    def staying(self, tallies: Sequence[Tally]) -> list[Finding]:
+        """What a rotation would leave unchanged by a census, and no person has settled."""
+        from .proof import stale_digests
+
+        return [
+            *census.left_alone(tallies, self.settlements),
+            *census.staying_plain(tallies, self.settlements),
+            *stale_digests.findings(tallies, self.settlements),
         ]
 
     def unopened(self) -> list[Unopened]:
@@ -690,7 +714,7 @@ class Application:
         surveys = [survey for _, survey in self.parts]
         self._refuse_settlements_without_place()
         self._establish_function_keys()
-        tallies = self.census("current") if counted else []
+        tallies = self.census("current", searched=True) if counted else []
         others = unlisted_keys.by_column(surveys, env)
         proposed = self._proposed_keys(others, env)
         line = proposal.line(proposed or [{"name": name} for name in sorted(self.keyring.names)])
@@ -708,8 +732,7 @@ class Application:
             found += [*self.start_under_new_keys(), *self.made_of_keys(), *self.keyless_digests()]
         found += self.explained(census.findings(tallies, (*census.UNOPENED, NESTED)))
         found += [*self.among_kept(), *self.among_set_aside()] if counted else []
-        found += census.left_alone(tallies, self.settlements)
-        found += census.staying_plain(tallies, self.settlements)
+        found += self.staying(tallies)
         found += census.notable(tallies)
         found += self._commands()
         uses = self.uses()

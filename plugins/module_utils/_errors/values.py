@@ -112,6 +112,26 @@ class ValuesLeftAlone(RotationError):
     )
 
 
+class StaleDigests(RotationError):
+    code = "E_STALE_DIGESTS"
+    column: str
+    count: int
+    looked_at: int
+    rows: str
+    problem = (
+        "{column}: {count} of {looked_at} digests {count:does/do} not match {count:its/their} row in any known way. "
+        "The others are computed with a key that is rotated: {rows}"
+    )
+    remedy = (
+        "The rotation recomputes the others and leaves {count:this one/these} unchanged. If the application computes "
+        "{count:it/them} with the same key, searches by {column} no longer find {count:this row/these rows}. Have the "
+        "application recreate all digests of the column in one way, and create the plan again. If it recreates "
+        "{count:it/them} after the rotation, or nobody searches by {count:it/them}: O(settlements): {{{column}: "
+        '{{unreadable: "reason"}}}}. If {count:it is/they are} under none of the rotated keys, write not_ours in place '
+        "of unreadable."
+    )
+
+
 class ValuesOfOtherScheme(RotationError):
     code = "E_OTHER_SCHEME"
     count: int

@@ -79,8 +79,7 @@ def _counted(params: TaskParams, application: Application) -> PreparationResult:
         if rows:
             rows.end(results)
         whole = rows is not None and rows.is_whole
-    refuse([*census.findings(tallies), *census.staying_plain(tallies, application.settlements)])
-    refuse(census.left_alone(tallies, application.settlements))
+    refuse([*census.findings(tallies), *application.staying(tallies)])
     return {"columns": [column.as_result() for column in results], "row_digests": whole}
 
 

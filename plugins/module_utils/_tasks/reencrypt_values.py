@@ -147,6 +147,11 @@ def _is_settlement(params: TaskParams) -> bool:
     return bool(params["others"]) and not params["share"] and not params["reverse"] and _method(params) == "direct"
 
 
+def _is_first(params: TaskParams) -> bool:
+    """Whether what this census finds can still stop the rotation before its first write."""
+    return not (params["reverse"] or params["others"])
+
+
 def _examined(application: Any, params: TaskParams) -> Examined:
     """The census before the first write, and what is refused by it."""
     from .._engine import rotation
@@ -160,7 +165,8 @@ def _examined(application: Any, params: TaskParams) -> Examined:
     continues = row_digests.of_preparation(key_id) if is_prepared else key_id
     with row_digests.recording(params["row_digests"], key_id, continues) as rows:
         found = _prepared(application, params, rows) if is_prepared else None
-        tallies = found.tallies if found else application.census(destination if known else "current", each_row=rows)
+        stage, searched = destination if known else "current", _is_first(params)
+        tallies = found.tallies if found else application.census(stage, each_row=rows, searched=searched)
         results = found.results if found else [tally.result for tally in tallies]
         traced = rows is not None and rows.goes_on
         if rows and (traced or found is None):  # of what is prepared, a file that begins here has only what was opened
@@ -172,9 +178,7 @@ def _examined(application: Any, params: TaskParams) -> Examined:
         try:
             if not params["others"]:  # the last look before the first write
                 application.refuse_unaccounted()
-            refused = [*census.findings(tallies), *application.among_kept()]
-            refused += census.staying_plain(tallies, application.settlements)
-            refuse([*refused, *census.left_alone(tallies, application.settlements)])
+            refuse([*census.findings(tallies), *application.among_kept(), *application.staying(tallies)])
             if not params["others"]:  # its processes are forked before the application starts
                 application.refuse_unfit(destination if known else rotation.TRIAL)
         except RotationError as exc:
@@ -191,7 +195,8 @@ def _prepared(application: Any, params: TaskParams, rows: Recording | None) -> P
 
     destination = params["destination"]
     base = CensusResult.all_of(params["preparation"]["columns"])
-    counting = PreparedCounting(application, destination, application.keyring.key_id(destination), rows)
+    key_id = application.keyring.key_id(destination)
+    counting = PreparedCounting(application, destination, key_id, rows, _is_first(params))
     if params["others"]:
         return counting.before([column.all_under(destination) for column in base], NEW)
     return counting.before(base, OLD)

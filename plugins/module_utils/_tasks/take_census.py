@@ -238,7 +238,7 @@ def _counted(params: TaskParams, application: Any, baseline: list[CensusResult])
         return _reported(params, application)
     stage, last = params["digest_stage"], params["preparation"].get("last")
     if params["serving"] or not last:
-        return Compared(application.census(stage))
+        return Compared(application.census(stage, searched=params["accounted"]))
     from .._engine.prepared_census import PreparedCounting
     from .._engine.proof.census_result import CensusResult
 
@@ -316,10 +316,8 @@ def _refuse(asked: CensusTask, tallies: Any, baseline: list[CensusResult], look:
 def _refuse_unsettled(application: Any, tallies: Any) -> None:
     """Raise what a rotation would refuse of values that stay as they are, unless a person settled it."""
     from .._engine.discovery.findings import refuse
-    from .._engine.proof import census
 
-    stays = census.staying_plain(tallies, application.settlements)
-    refuse([*stays, *census.left_alone(tallies, application.settlements)])
+    refuse(application.staying(tallies))
 
 
 def _connected_since_before(params: TaskParams, application: Any) -> list[DatabaseSession]:

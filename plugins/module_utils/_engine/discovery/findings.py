@@ -101,6 +101,7 @@ _ROWS = (
     stop("token_in_text", "E_TOKEN_IN_TEXT"),
     stop("mixed_keys", "E_MIXED_KEYS"),
     stop("left_alone", "E_LEFT_ALONE"),
+    stop("stale_digests", "E_STALE_DIGESTS", DECISIONS),
     stop("nested_unreadable", "E_NESTED"),
     stop("two_layers", "E_TWO_LAYERS"),
     stop("token_inside", "E_TOKEN_INSIDE"),

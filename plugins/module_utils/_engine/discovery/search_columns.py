@@ -12,6 +12,7 @@ import contextlib
 import hashlib
 import hmac
 import re
+import unicodedata
 import uuid
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -72,13 +73,37 @@ KEYS: dict[str, Callable[[bytes], bytes]] = {
     "hex": from_hex,
     "field_encryption": lambda secret: data_protection(secret, b"hash"),  # BlindIndexField of django-field-encryption
 }
-# How the plaintext is made even before.
-VALUES: dict[str, Callable[[bytes], bytes]] = {
-    "as_it_is": lambda value: value,
-    "stripped": bytes.strip,
-    "lower": lambda value: _text(value).lower().encode("utf-8"),
-    "lower_stripped": lambda value: _text(value).strip().lower().encode("utf-8"),
+# What an application does to a text before it hashes it, so that a search finds other ways of writing it too.
+NORMALIZATIONS: dict[str, Callable[[str], str]] = {
+    "stripped": str.strip,
+    "lower": str.lower,
+    "upper": str.upper,
+    "casefold": str.casefold,
+    "nfkc": partial(unicodedata.normalize, "NFKC"),
+    "joined": partial(re.compile(r"[\s-]+").sub, ""),
+    "digits": partial(re.compile(r"\D+").sub, ""),
+    "digits_and_plus": partial(re.compile(r"[^\d+]+").sub, ""),
 }
+# Which of these it does, one after the other.
+NORMALIZED = (
+    ("lower",),
+    ("stripped", "lower"),
+    ("upper",),
+    ("stripped", "upper"),
+    ("casefold",),
+    ("stripped", "casefold"),
+    ("nfkc",),
+    ("nfkc", "stripped"),
+    ("nfkc", "stripped", "lower"),
+    ("nfkc", "stripped", "casefold"),
+    ("joined",),
+    ("joined", "lower"),
+    ("joined", "upper"),
+    ("digits",),
+    ("digits_and_plus",),
+)
+# Those that make another text of ASCII than the others do.
+NORMALIZED_ASCII = tuple(how for how in NORMALIZED if not {"casefold", "nfkc"} & {*how})
 # How the digest is written. A bytea reads as hex after a prefix, \x.
 WRITTEN: dict[str, Callable[[bytes], str]] = {
     "hex": bytes.hex,
@@ -134,21 +159,21 @@ SAMPLED, LARGE_TOKENS = SampleSize(SAMPLE, LARGEST), SampleSize(TRIED, LARGEST_O
 
 @dataclass(frozen=True)
 class SearchColumnRecipe:
-    """How such a column is computed: ``prefix`` and a digest of a plaintext under the setting ``secret``."""
+    """How such a column is computed: ``prefix`` and a digest of a text under the setting ``secret``. Which of the texts
+    of a plaintext that is goes by the row."""
 
     column: str
     prefix: str
     secret: str
     hash: str = "sha256_value_salt"
     key: str = "raw"
-    value: str = "as_it_is"
     written: str = "hex"
     type: str = "text"
     length: int = 0  # of the digest as it is written, where that is cut
 
-    def of(self, plaintext: bytes, secret: bytes) -> str:
-        """What the column holds for a plaintext. Raises ValueError on a secret that makes no key."""
-        digest = HASHES[self.hash](VALUES[self.value](plaintext), KEYS[self.key](secret))
+    def of(self, text: bytes, secret: bytes) -> str:
+        """What the column holds for a text. Raises ValueError on a secret that makes no key."""
+        digest = HASHES[self.hash](text, KEYS[self.key](secret))
         return self.prefix + WRITTEN[self.written](digest)[: self.length or None]
 
     def tied(self, before: bytes, after: bytes) -> tuple[str, str] | None:
@@ -187,11 +212,24 @@ class SearchColumnRecipe:
         return f"^{re.escape(self.prefix)}{ALPHABETS[self.written]}{{{length}}}$"
 
     def __str__(self) -> str:
-        """Without ``value`` and the alphabet of base64: which ones fit goes by the rows that are met."""
+        """Without the alphabet of base64: which one fits goes by the rows that are met."""
         words = [f"{self.column} as {self.hash} under {self.secret}"]
         words += [f"key {self.key}"] * (self.key != "raw")
         words += [f"cut to {self.length} characters"] * (self.length > 0)
         return ", ".join([*words, self.written.removeprefix("urlsafe_")])
+
+
+def texts_of(plaintext: bytes) -> list[bytes]:
+    """The texts that an application may hash of a plaintext, each once, the plaintext itself first."""
+    text = plaintext.decode("utf-8", "replace")
+    normalized = NORMALIZED_ASCII if text.isascii() else NORMALIZED
+    return list(dict.fromkeys([plaintext, plaintext.strip(), *(_normalized(text, how) for how in normalized)]))
+
+
+def _normalized(text: str, how: Sequence[str]) -> bytes:
+    for name in how:
+        text = NORMALIZATIONS[name](text)
+    return text.encode("utf-8")
 
 
 # The rows that a recipe explains, by the column of the token and the recipe.
@@ -226,20 +264,21 @@ def scan_table(
     if not rows:
         return SearchColumnScan(unknown=_alone(database, table, columns) + many)
     stored = {column: [row[place] for row in rows] for place, column in enumerate(columns, start=len(whole))}
-    cuts = {column: _cut(list(filter(None, texts))) for column, texts in stored.items()}
+    cuts = {column: _cut(list(filter(None, held))) for column, held in stored.items()}
     secrets = {stage: keyring.secrets(stage) for stage in keyring.stages}
     keys = {stage: possible_keys(values) for stage, values in secrets.items()}
     matches: dict[Column, Matches] = {column: {} for column in columns}
     met: Counter[tuple[Column, str]] = Counter()
     tried: Counter[tuple[Column, str]] = Counter()
     for number, name, stage, plaintext in _plaintexts(whole, rows, keyring):
-        inside = _Inside(plaintext, keys[stage])
-        for column, texts in stored.items():
-            pair, text, cut = (column, name), texts[number] or "", cuts[column]
+        texts = _telling_texts(plaintext)
+        inside = _Inside(texts, keys[stage])
+        for column, held in stored.items():
+            pair, text, cut = (column, name), held[number] or "", cuts[column]
             if not (_MAY_BE.fullmatch(text) or 0 < cut <= len(text)):
                 continue
             known = [recipe for of, recipe in matches[column] if of == name]
-            again = [recipe for recipe in known if _makes(recipe, plaintext, text, secrets[stage])]
+            again = [recipe for recipe in known if _makes(recipe, texts, text, secrets[stage])]
             if not again and (tried[pair] < TRIED or met[pair] % EVERY == 0 or number >= len(rows) - TRIED):
                 again = list(_recipes(column, inside, text, cut))
                 tried[pair] += 1
@@ -247,8 +286,8 @@ def scan_table(
             for recipe in again:
                 matches[column].setdefault((name, recipe), set()).add(number)
     found = SearchColumnScan(unknown=many)
-    for column, texts in stored.items():
-        _conclude(found, column, texts, _proved(matches[column]), keyring.names)
+    for column, held in stored.items():
+        _conclude(found, column, held, _proved(matches[column]), keyring.names)
     return found
 
 
@@ -280,26 +319,25 @@ def _conclude(
     found: SearchColumnScan,
     column: Column,
     texts: Sequence[str | None],
-    ways: Sequence[Matches],
+    ways: Matches,
     names: Collection[str],
 ) -> None:
     """Put down what is known of one column by the ways in which its values are computed.
 
     Where some are under a key of the key set and others are not, these are known too, as what stays.
     """
-    mixed = any(recipe.secret in names for way in ways for _, recipe in way)
-    for name, recipe in [each for way in ways for each in way] if len(ways) <= MOST else []:
+    mixed = any(recipe.secret in names for _, recipe in ways)
+    for name, recipe in ways if len(ways) <= MOST else ():
         if mixed or recipe.secret in names:
-            made = found.made.setdefault(name, [])
-            made += [each for value in VALUES if (each := replace(recipe, value=value)) not in made]
+            found.made.setdefault(name, []).append(recipe)
         if not (recipe.secret in names or (column.name, recipe.secret) in found.kept):
             found.kept.append((column.name, recipe.secret))
     if not ways:
         unknown = _may_be_digests(column, list(filter(None, texts)))
     else:
-        looks = re.compile("|".join({recipe.looks for way in ways for _, recipe in way}))
+        looks = re.compile("|".join({recipe.looks for _, recipe in ways}))
         alike = [text for text in texts if text and looks.match(text)]
-        explained = set().union(*(rows for way in ways for rows in way.values()))
+        explained = set().union(*ways.values())
         unknown = len(ways) > MOST or 2 * len(explained) < len(alike)
     if unknown:
         found.unknown.append(column.name)
@@ -449,32 +487,27 @@ def _is_long(text: str | None) -> bool:
 
 
 class _Inside:
-    """A plaintext and all that is computed from it: once, for whichever columns may hold it."""
+    """The texts of a plaintext and all that is computed from them: once, for whichever columns may hold it."""
 
-    def __init__(self, plaintext: bytes, keys: Sequence[tuple[str, str, bytes]]) -> None:
-        self._keys = keys
-        self._values: dict[bytes, list[str]] = {}
-        for value, make in VALUES.items():
-            self._values.setdefault(make(plaintext), []).append(value)
-        self._digests: dict[str, list[tuple[bytes, tuple[str, str, bytes]]]] = {}
-        self._written: dict[tuple[str, str, int], dict[str, list[tuple[str, str, bytes]]]] = {}
+    def __init__(self, texts: Sequence[bytes], keys: Sequence[tuple[str, str, bytes]]) -> None:
+        self._texts, self._keys = texts, keys
+        self._digests: dict[str, list[tuple[bytes, tuple[str, str]]]] = {}
+        self._written: dict[tuple[str, str, int], dict[str, list[tuple[str, str]]]] = {}
 
-    def recipes(self, stored: str, hashed: str, written: str, length: int) -> Iterator[tuple[str, str, str]]:
-        """The secret, the key and the value that make what ends so, where digests are written so and so long."""
+    def recipes(self, stored: str, hashed: str, written: str, length: int) -> Sequence[tuple[str, str]]:
+        """The secret and the key that make what ends so, where digests are written so and so long."""
         made = self._written.get((hashed, written, length))
         if made is None:
             made = self._written[hashed, written, length] = {}
             for digest, how in self._compute_digests(hashed):
                 made.setdefault(WRITTEN[written](digest)[:length], []).append(how)
-        for secret, key, text in made.get(stored[-length:], ()):
-            for value in self._values[text]:
-                yield secret, key, value
+        return made.get(stored[-length:], ())
 
-    def _compute_digests(self, hashed: str) -> list[tuple[bytes, tuple[str, str, bytes]]]:
+    def _compute_digests(self, hashed: str) -> list[tuple[bytes, tuple[str, str]]]:
         if hashed not in self._digests:
             self._digests[hashed] = [
-                (HASHES[hashed](text, made), (secret, key, text))
-                for (secret, key, made), text in product(self._keys, self._values)
+                (HASHES[hashed](text, made), (secret, key))
+                for (secret, key, made), text in product(self._keys, self._texts)
             ]
         return self._digests[hashed]
 
@@ -489,39 +522,35 @@ def _plaintexts(targets: Sequence[Any], rows: Sequence[Any], keyring: Keyring) -
                 yield number, target.column, found[0], keyring.schemes[target.scheme].text_of(found[1])
 
 
-def _makes(recipe: SearchColumnRecipe, plaintext: bytes, stored: str, secrets: Mapping[str, bytes]) -> bool:
+def _telling_texts(plaintext: bytes) -> list[bytes]:
+    """The texts that prove a recipe. What is left of a name without digits is in every empty row of another column."""
+    return [text for text in texts_of(plaintext) if text or not plaintext]
+
+
+def _makes(recipe: SearchColumnRecipe, texts: Sequence[bytes], stored: str, secrets: Mapping[str, bytes]) -> bool:
     try:
-        return recipe.of(plaintext, secrets[recipe.secret]) == stored
+        return any(recipe.of(text, secrets[recipe.secret]) == stored for text in texts)
     except (KeyError, ValueError):  # the setting is not there, or makes no key
         return False
 
 
-def _text(value: bytes) -> str:
-    return value.decode("utf-8", "replace")
-
-
-def _proved(matches: Matches) -> list[Matches]:
-    """The ways in which stored values are computed, that of most rows first: of each, what differs in the plaintext's
-    making alone, since rows that are met may not tell which one it is.
+def _proved(matches: Matches) -> Matches:
+    """The ways in which stored values are computed, that of most rows first.
 
     The beginning of a digest proves none alone: it could be what it is by chance. A way that explains no row besides
     another's is chance too, as where two columns hold the same. But signs that two ways of writing share may tell
     neither from the other, as where base64 has none of its last two: both are known then.
     """
-    ways: dict[tuple[str, SearchColumnRecipe], Matches] = {}
-    for (name, recipe), rows in matches.items():
-        ways.setdefault((name, replace(recipe, value="as_it_is")), {})[name, recipe] = rows
-    found: list[tuple[str, SearchColumnRecipe, set[int], Matches]] = []
-    whole = {way: set().union(*of.values()) for way, of in ways.items()}
-    for (name, recipe), rows in sorted(whole.items(), key=lambda one: -len(one[1])):  # of equals, what was tried first
+    found: Matches = {}
+    for (name, recipe), rows in sorted(matches.items(), key=lambda one: -len(one[1])):  # of equals, the one tried first
         proved = len(rows) > 1 or not recipe.length
         chance = (
             rows < more or (rows == more and name == column and replace(other, written=recipe.written) != recipe)
-            for column, other, more, _ in found
+            for (column, other), more in found.items()
         )
         if proved and not any(chance):
-            found.append((name, recipe, rows, ways[name, recipe]))
-    return [way for *_, way in found]
+            found[name, recipe] = rows
+    return found
 
 
 def possible_keys(secrets: Mapping[str, bytes]) -> list[tuple[str, str, bytes]]:
@@ -541,7 +570,7 @@ def _recipes(column: Column, inside: _Inside, stored: str, cut: int) -> Iterator
         whole = 0 <= len(stored) - full <= PREFIX
         for length in [full] * whole + [cut] * (0 < cut < full and "hex" in written):
             before = stored[: len(stored) - length]
-            for secret, key, value in inside.recipes(stored, name, written, length):
+            for secret, key in inside.recipes(stored, name, written, length):
                 yield SearchColumnRecipe(
-                    column.name, before, secret, name, key, value, written, column.type, length if length < full else 0
+                    column.name, before, secret, name, key, written, column.type, length if length < full else 0
                 )

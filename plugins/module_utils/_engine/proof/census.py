@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..._errors.base import RotationError
 from ..._errors.values import (
@@ -48,6 +48,9 @@ from .repair_option import format_repair
 from .row_digests import EachRow, TableComparison
 from .table_pages import PAGE_ROWS, Page, PageRequest, TargetGroup, by_table, pages, spans
 from .value_list import format_values
+
+if TYPE_CHECKING:
+    from .stale_digests import DigestCount, DigestCounting
 
 SAMPLE_PARTS = 10
 SHOWN = 12  # in one message
@@ -114,6 +117,9 @@ class Tally:
     others: dict[str, Rows] = field(default_factory=dict)  # by stage, of those that open by another scheme
     in_text: dict[str, Rows] = field(default_factory=dict)  # by stage, of those that have a token of it in them
     looks: dict[str, Rows] = field(default_factory=dict)  # of plain text, settled or not, by what it looks like
+    digests: dict[str, DigestCount] = field(
+        default_factory=dict
+    )  # of the first target, all search columns of its table
     _digest: int = 0
 
     def add(self, value_class: str, *rows: str) -> None:
@@ -156,7 +162,8 @@ class Census:
     ``nested_unreadable`` (it looks like one, and opens under no key set) and ``token_inside`` (it holds one that
     opens, between other text). Plain text in a column that is settled as mixed is counted apart, and so are values
     listed in ``leave_alone`` as table.column:key; of a column that is listed there, those with a token inside count as
-    what they are under.
+    what they are under. With a ``destination``, the stage to which all is to be brought, digests in search columns are
+    looked at too (stale_digests.py).
     """
 
     database: Database
@@ -165,6 +172,7 @@ class Census:
     digest_key: bytes = field(repr=False)
     leave_alone: Collection[str] = ()
     progress: ProgressFile = SILENT
+    destination: str = ""
 
     def take(self, throttle: Throttle | None = None, each_row: EachRow | None = None) -> list[Tally]:
         """Class every value in one snapshot; with a ``throttle`` in none, and with a rest after each page: a snapshot
@@ -225,16 +233,32 @@ class Census:
         """What is in these pages of one table, by target."""
         journal = Journal(self.database, self.keyring, members)
         tallies = [Tally(target) for target in members]
+        digests = self._count_digests(members)
         for page in read:
             known = journal.of(members, page)
             rows = [row_name(row_key) for row_key, _ in page]
             sums = {target.column: dict.fromkeys(rows, 0) for target in members} if each_row else {}
             for place, tally in enumerate(tallies):
                 values = [values[place] for _, values in page]
-                self._count(tally, rows, values, known, sums.get(tally.target.column))
+                tokens = self._count(tally, rows, values, known, sums.get(tally.target.column))
+                if digests:
+                    digests.add(tally.target, tokens)
+            if digests:
+                digests.end_page(page)
             if each_row:
                 each_row.take(members[0].table, sums, page)
+        if digests:
+            tallies[0].digests = digests.columns
         return tallies
+
+    def _count_digests(self, members: Sequence[Target]) -> DigestCounting | None:
+        """The count of digests in search columns, if it is asked for and this table has any."""
+        if not (self.destination and any(target.derived for target in members)):
+            return None
+        from .stale_digests import DigestCounting
+
+        group = TargetGroup(members[0].table, members[0].key, members)
+        return DigestCounting(self.database, group, self.keyring, self.destination)
 
     def _count(
         self,
@@ -243,8 +267,9 @@ class Census:
         values: Sequence[Any],
         known: Mapping[tuple[str, str], str],
         sums: dict[str, int] | None = None,
-    ) -> None:
-        """Count the values of one column, those of ``rows``. What they add to the digest is put into ``sums``."""
+    ) -> list[PageToken]:
+        """Count the values of one column, those of ``rows``. What they add to the digest is put into ``sums``. Returns
+        their tokens."""
         tally.rows += len(rows)
         tokens = look(ColumnPage(tally.target, rows, values), self.keyring, known, self.leave_alone)
         for number in sorted(set(range(len(rows))) - {token.row for token in tokens}):
@@ -274,6 +299,7 @@ class Census:
         if sums is not None:
             for (row, _, _), one in zip(read, added):
                 sums[row] += one
+        return tokens
 
     @cached_property
     def _mac(self) -> Hmac:
@@ -586,10 +612,15 @@ def findings_of_rows(kind: str, target: Target, rows: Rows, facts: Mapping[str, 
     """One finding with the count of rows and the first ones; none if there are no rows."""
     if not rows.count:
         return []
-    more = f" and {rows.count - EXAMPLES} more" if rows.count > EXAMPLES else ""
-    names = ", ".join(f"{target.name}:{row}" for row in rows.first)
     listed = list_rows(target, " ".join((kind, *facts.values())), rows.count, rows.listed)
-    return [Finding(KINDS[kind], target.name, {"count": rows.count, "rows": names + more, **facts}, listed)]
+    shown = {"count": rows.count, "rows": format_rows(target.name, rows), **facts}
+    return [Finding(KINDS[kind], target.name, shown, listed)]
+
+
+def format_rows(column: str, rows: Rows) -> str:
+    """The first rows of a column and how many more there are, for a message."""
+    more = f" and {rows.count - EXAMPLES} more" if rows.count > EXAMPLES else ""
+    return ", ".join(f"{column}:{row}" for row in rows.first) + more
 
 
 def refuse_nested(tallies: Sequence[Tally]) -> None:

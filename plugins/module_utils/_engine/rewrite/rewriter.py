@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
-from typing import Any, NamedTuple, Union
+from typing import Any, NamedTuple
 
 from ..._errors.base import RotationError
 from ..._errors.by_code import build_error
@@ -22,7 +22,6 @@ from ..._errors.database import RowsKeptByTrigger, RowsLocked, RowsUnsettled, To
 from ..._errors.values import SelfCheck
 from ..crypto.keyring import Keyring
 from ..discovery.layer_classes import NESTED, TWO_LAYERS
-from ..discovery.search_columns import MAY_BE, WRITTEN_IN, SearchColumnRecipe
 from ..discovery.target_survey import Target
 from ..postgres import catalog, sql
 from ..postgres.catalog import Table, row_name
@@ -33,6 +32,7 @@ from ..proof.table_pages import WHOLE, PageRequest, RowText, Span, TargetGroup, 
 from ..proof.table_pages import Page as RowPage
 from .concurrent_writers import ConcurrentWrites
 from .journal import Journal
+from .search_digests import Derivations, DigestDerivation, SearchColumns
 from .throttle import Pace, Throttle
 from .worker_pool import Crew
 
@@ -42,8 +42,6 @@ BACK_OFF_SECONDS = 0.2  # after a pass gave way; long against the locks of a web
 LONGEST_BACK_OFF_SECONDS = 10.0  # each is twice the one before
 LOOK_SECONDS = 0.2  # between two looks at a wish to stop
 SPAN_ROWS = 10_000  # what one worker takes at a time: small enough that a slow span does not hold the rest
-# By column, what takes the place of which value; of None, of whatever is there. With None stays what is there.
-Derivations = dict[str, dict[Union[str, None], Union[str, None]]]
 
 
 class Change(NamedTuple):
@@ -161,8 +159,8 @@ class Rewriting:
         return by_table(self.targets)
 
     @cached_property
-    def _secret(self) -> Callable[[str, str], bytes]:
-        return lru_cache(maxsize=None)(self.keyring.secret)  # asked for with every row
+    def _derivation(self) -> DigestDerivation:
+        return DigestDerivation(self.keyring, self.destination)
 
     def batches(
         self, database: Database, number: int, span: Span = WHOLE, besides: Sequence[str] = ()
@@ -282,7 +280,8 @@ class Rewriting:
             counts.append(_count(sealed, len(page)))
             if target.derived:
                 for token, _ in sealed:
-                    self._derive(target, token, derived.setdefault(token.row, {}))
+                    if token.opened is not None:
+                        self._derivation.derive(target, token.opened, derived.setdefault(token.row, {}))
         if problems:
             self._refuse(problems, rows, {row for row, (key, _) in enumerate(page) if key in theirs})
         return [
@@ -345,27 +344,6 @@ class Rewriting:
         for row, value in new.items():
             found[row] = value
         return found
-
-    def _derive(self, target: Target, token: census.PageToken, derived: Derivations) -> None:
-        """Put down what takes the place of what in the search columns of one token."""
-        if token.opened is not None:
-            stage, inside = token.opened
-            plaintext = self.keyring.schemes[target.scheme].text_of(inside)
-            for each in target.derived:
-                values = derived.setdefault(each.column, {})
-                try:
-                    after = each.of(plaintext, self._secret(self.destination, each.secret))
-                except ValueError:  # in a rollback: what these keys cannot decrypt stays
-                    continue
-                if stage == NESTED:  # what is there was computed of nobody knows which layer
-                    before = None
-                else:
-                    try:
-                        before = each.of(plaintext, self._secret(stage, each.secret))
-                    except ValueError:  # these keys make none, and nothing was computed by it
-                        before = after
-                if values.setdefault(before, after) != after:  # made in two ways, and this row does not tell in which
-                    values[before] = None
 
     def _refuse(self, problems: Sequence[tuple[str, int, Target]], rows: Sequence[str], theirs: set[int]) -> None:
         """What is not opened to its end is never overwritten, and stops the work. It was not there at the census, if
@@ -580,34 +558,33 @@ def compare_and_set(database: Database, group: TargetGroup, changes: Sequence[Ch
     in which it holds what a recipe made of this very token; another digest there is stale.
     """
     table, key, members = group
-    search = _searched(members, changes)
+    derived = [change.derived for change in changes]
+    search = SearchColumns.of(members, derived)
     columns: list[Sequence[str | None]] = [*zip(*(change.key for change in changes))]
     for side in ("old", "new"):
         for target, values in zip(members, zip(*(getattr(change, side) for change in changes))):
             columns.append(target.kind.elements(values))
-    for each in search:
-        columns += each.arrays(changes)
-    params = [array(values) for values in columns] + [each.looks for each in search]
+    columns += search.arrays(derived)
+    params = [array(values) for values in columns] + [each.looks for each in search.columns]
     rows = database.rows(_update(database, TargetGroup(table, key, tuple(members)), search), params, table=table.label)
     width = 2 + len(key.names)
     written = {row[2:width] for row in rows if not row[1]}
     transaction = [row[0] for row in rows[:1]]
     whole = len(written) == len(rows)
-    left = {table.label_of(each.column): sum(map(bool, flags)) for each, flags in zip(search, [*zip(*rows)][width:])}
+    flags = [*zip(*rows)][width:]
+    left = {table.label_of(each.column): sum(map(bool, stale)) for each, stale in zip(search.columns, flags)}
     return Written(written, transaction if whole else [], [] if whole else transaction, +Counter(left))
 
 
 @lru_cache(maxsize=64)
-def _update(database: Database, group: TargetGroup, search: tuple[_Searched, ...]) -> str:
-    """The UPDATE of ``compare_and_set``. In ``v`` are the row's key (k), its old and new values (o, n), and of each way
-    in which a digest was made what is replaced (b) and what takes its place (d)."""
+def _update(database: Database, group: TargetGroup, search: SearchColumns) -> str:
+    """The UPDATE of ``compare_and_set``. In ``v`` are the row's key (k), its old and new values (o, n), and the ways in
+    which digests were made."""
     table, key, members = group
     assign, same, kept = compared(members)
-    digests = [each.statement(sum(other.ways for other in search[:place])) for place, each in enumerate(search)]
-    ways = sum(each.ways for each in search)
     names = [*key.names, *(f"{side}{place}" for side in "on" for place in range(len(members)))]
-    names += [f"{side}{place}" for place in range(ways) for side in "bd"]
-    types = ["text"] * len(key.names) + [target.kind.array for target in members] * 2 + ["text"] * 2 * ways
+    names += search.names
+    types = ["text"] * len(key.names) + [target.kind.array for target in members] * 2 + ["text"] * len(search.names)
     return database.text(
         sql.SQL(
             "UPDATE {rows} AS t SET {assign}"
@@ -615,14 +592,14 @@ def _update(database: Database, group: TargetGroup, search: tuple[_Searched, ...
             " WHERE {same} AND {row} RETURNING pg_current_xact_id()::xid::text, {told}"
         ).format(
             rows=table.rows,
-            assign=sql.SQL(", ").join([*assign, *(assigned for assigned, _ in digests)]),
+            assign=sql.SQL(", ").join([*assign, *(each.assigned(first) for each, first in search.placed)]),
             same=sql.SQL(" AND ").join(same),
             row=key.same,
             told=sql.SQL(", ").join(
                 [
                     sql.SQL(" OR ").join(kept),
                     *(sql.Identifier("v", name) for name in key.names),
-                    *(stale for _, stale in digests),
+                    *(each.is_stale(each.held, first) for each, first in search.placed),
                 ]
             ),
         )
@@ -644,53 +621,6 @@ def compared(members: Sequence[Target]) -> tuple[list[Any], list[Any], list[Any]
         sql.SQL("{} IS DISTINCT FROM {} AND {}").format(old, new, alike) for (_, old, new), alike in zip(values, same)
     ]
     return assign, same, kept
-
-
-class _Searched(NamedTuple):
-    """A search column, and in how many ways values of these rows were made."""
-
-    column: str
-    type: str
-    looks: str
-    ways: int
-
-    def statement(self, first: int) -> tuple[sql.Composable, sql.Composable]:
-        """What the column becomes, and whether it holds a stale digest; its ways are those from the ``first`` on."""
-        held = sql.SQL('{}::text COLLATE "C"').format(sql.Identifier("t", self.column))  # some others match nothing
-        ways = range(first, first + self.ways)
-        before, after = ([sql.Identifier("v", f"{side}{place}") for place in ways] for side in "bd")
-        case = sql.SQL(  # where the application keeps no hash, none is put
-            "WHEN {after} IS NOT NULL AND coalesce({held} = {before}, {held} <> '') THEN {after}"
-        )
-        cases = sql.SQL(" ").join(case.format(held=held, before=one, after=other) for one, other in zip(before, after))
-        cast = f"::{self.type}" if self.type in WRITTEN_IN else ""
-        assigned = sql.SQL(f"{{}} = (CASE {{}} ELSE {{}} END){cast}").format(sql.Identifier(self.column), cases, held)
-        stale = sql.SQL(
-            "coalesce({known}) IS NOT NULL AND {held} ~ %s AND {held} <> ALL(array_remove(ARRAY[{after}], NULL))"
-        ).format(held=held, known=sql.SQL(", ").join([*before, *after]), after=sql.SQL(", ").join(after))
-        return assigned, stale
-
-    def arrays(self, changes: Sequence[Change]) -> Iterator[Sequence[str | None]]:
-        """For each way, of every row what is replaced and what takes its place."""
-        pairs = [list(change.derived.get(self.column, {}).items()) for change in changes]
-        for place in range(self.ways):
-            for side in (0, 1):
-                yield [each[place][side] if place < len(each) else None for each in pairs]
-
-
-def _searched(members: Sequence[Target], changes: Sequence[Change]) -> tuple[_Searched, ...]:
-    """The search columns of which there is something to change."""
-    recipes: dict[str, list[SearchColumnRecipe]] = {}
-    for each in [derived for target in members for derived in target.derived]:
-        recipes.setdefault(each.column, []).append(each)
-    ways = {column: max(len(change.derived.get(column, {})) for change in changes) for column in recipes}
-    return tuple(
-        _Searched(
-            column, known[0].type, "|".join(dict.fromkeys([MAY_BE, *(each.looks for each in known)])), ways[column]
-        )
-        for column, known in recipes.items()
-        if ways[column]
-    )
 
 
 def _entries(members: Sequence[Target], change: Change) -> Iterator[tuple[str, str, Any]]:

@@ -255,7 +255,7 @@ def test_a_plan_of_nothing_is_made_and_says_why_it_is_not_ready(monkeypatch):
     monkeypatch.setattr(rotation.Application, "unaccounted", lambda self: [])
     monkeypatch.setattr(rotation.Application, "uses", lambda self: {})
     monkeypatch.setattr(accounting, "planned_keys", lambda *given: [])
-    monkeypatch.setattr(rotation.Application, "census", lambda self, stage: [])
+    monkeypatch.setattr(rotation.Application, "census", lambda self, stage, searched: [])
     part, ring = Part(), Keyring({}, {"current": KeySet({})}, ApplicationSettings(lambda name: None))
     made = (
         rotation.Application([(part, part)], ring, [], "/.env", None, {})

@@ -144,7 +144,8 @@ def test_a_search_column_is_made_anew_under_the_salt_of_the_destination(target, 
     change = translate.row([searched], ("1",), [row["stored_old"]])
     salted = row["plaintext"].encode() + new_keys.values["ENCRYPTION_SALT"].encode()
     assert [*change.derived] == ["search"]
-    assert [*change.derived["search"].values()] == ["xx" + hashlib.sha256(salted).hexdigest()]
+    unchanged, *_normalized = change.derived["search"].values()
+    assert unchanged == "xx" + hashlib.sha256(salted).hexdigest()
     assert None not in change.derived["search"], "what was made of another value stays"
     assert translate.row([searched], ("1",), [row["stored_new"]]) is None
 

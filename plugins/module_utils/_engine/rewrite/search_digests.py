@@ -1,0 +1,195 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The digests in the search columns of rows: what takes the place of which, and which ones no known recipe explains.
+
+The same SQL answers it twice: in the statement that writes the rows, and before the first write.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from typing import NamedTuple, Union
+
+from ..crypto.keyring import Keyring
+from ..crypto.tokens import Opened
+from ..discovery.layer_classes import NESTED
+from ..discovery.search_columns import MAY_BE, WRITTEN_IN, SearchColumnRecipe, texts_of
+from ..discovery.target_survey import Target
+from ..postgres import sql
+from ..postgres.connection import Database, array
+from ..proof.table_pages import RowText, TargetGroup
+
+# By column, what takes the place of which value; of None, of whatever is there. With None stays what is there.
+Derivations = dict[str, dict[Union[str, None], Union[str, None]]]
+
+
+@dataclass(frozen=True)
+class DigestDerivation:
+    """Derives the digests of a row from its plaintexts, under the keys of now and those of the destination."""
+
+    keyring: Keyring
+    destination: str
+
+    @cached_property
+    def _secret(self) -> Callable[[str, str], bytes]:
+        return lru_cache(maxsize=None)(self.keyring.secret)  # asked for with every row
+
+    def derive(self, target: Target, opened: tuple[str, Opened], derived: Derivations) -> None:
+        """Put down what takes the place of what in the search columns of one token."""
+        stage, inside = opened
+        texts = texts_of(self.keyring.schemes[target.scheme].text_of(inside))
+        for each in target.derived:
+            values = derived.setdefault(each.column, {})
+            for text in texts:
+                self._derive(each, stage, text, values)
+
+    def _derive(
+        self, recipe: SearchColumnRecipe, stage: str, text: bytes, values: dict[str | None, str | None]
+    ) -> None:
+        try:
+            after = recipe.of(text, self._secret(self.destination, recipe.secret))
+        except ValueError:  # in a rollback: what these keys cannot decrypt stays
+            return
+        before: str | None
+        if stage == NESTED:  # what is there was computed of nobody knows which layer
+            before = None
+        else:
+            try:
+                before = recipe.of(text, self._secret(stage, recipe.secret))
+            except ValueError:  # these keys make none, and nothing was computed by it
+                before = after
+        if values.setdefault(before, after) != after:  # made in two ways, and this row does not tell in which
+            values[before] = None
+
+
+class SearchColumn(NamedTuple):
+    """A search column, and in how many ways values of some rows were made.
+
+    A statement has these ways in a list ``v``: of each what is replaced (b) and what takes its place (d).
+    """
+
+    column: str
+    type: str
+    looks: str
+    ways: int
+
+    @property
+    def held(self) -> sql.Composable:
+        """What a row ``t`` holds."""
+        return sql.SQL('{}::text COLLATE "C"').format(sql.Identifier("t", self.column))  # some others match nothing
+
+    def becomes(self, first: int) -> sql.Composable:
+        """What a row ``t`` will hold; the ways are those from the ``first`` on."""
+        case = sql.SQL(  # where the application keeps no hash, none is put
+            "WHEN {after} IS NOT NULL AND coalesce({held} = {before}, {held} <> '') THEN {after}"
+        )
+        pairs = zip(self._side("b", first), self._side("d", first))
+        cases = sql.SQL(" ").join(case.format(held=self.held, before=one, after=other) for one, other in pairs)
+        return sql.SQL("(CASE {} ELSE {} END)").format(cases, self.held)
+
+    def assigned(self, first: int) -> sql.Composable:
+        """The same in an UPDATE."""
+        cast = f"::{self.type}" if self.type in WRITTEN_IN else ""
+        return sql.SQL(f"{{}} = {{}}{cast}").format(sql.Identifier(self.column), self.becomes(first))
+
+    def may_be_derived(self, held: sql.Composable, first: int) -> sql.Composable:
+        """Whether what a row holds then may be a digest of it. One parameter: ``looks``."""
+        known = sql.SQL(", ").join([*self._side("b", first), *self._side("d", first)])
+        return sql.SQL("coalesce(coalesce({known}) IS NOT NULL AND {held} ~ %s, false)").format(known=known, held=held)
+
+    def is_stale(self, held: sql.Composable, first: int) -> sql.Composable:
+        """Whether that is a digest which no known recipe explains. One parameter: ``looks``."""
+        fresh = sql.SQL(", ").join(self._side("d", first))
+        return sql.SQL("{may_be} AND {held} <> ALL(array_remove(ARRAY[{fresh}], NULL))").format(
+            may_be=self.may_be_derived(held, first), held=held, fresh=fresh
+        )
+
+    def _side(self, side: str, first: int) -> list[sql.Composable]:
+        return [sql.Identifier("v", f"{side}{place}") for place in range(first, first + self.ways)]
+
+    def arrays(self, derived: Iterable[Derivations]) -> Iterator[Sequence[str | None]]:
+        """For each way, of every row what is replaced and what takes its place."""
+        pairs = [list(each.get(self.column, {}).items()) for each in derived]
+        for place in range(self.ways):
+            for side in (0, 1):
+                yield [each[place][side] if place < len(each) else None for each in pairs]
+
+
+class SearchColumns(NamedTuple):
+    """The search columns of which rows have something derived."""
+
+    columns: tuple[SearchColumn, ...]
+
+    @classmethod
+    def of(cls, members: Sequence[Target], derived: Sequence[Derivations]) -> SearchColumns:
+        """Those of a table's targets."""
+        recipes: dict[str, list[SearchColumnRecipe]] = {}
+        for each in [recipe for target in members for recipe in target.derived]:
+            recipes.setdefault(each.column, []).append(each)
+        ways = {column: max((len(each.get(column, {})) for each in derived), default=0) for column in recipes}
+        looks = {column: [MAY_BE, *(each.looks for each in known)] for column, known in recipes.items()}
+        return cls(
+            tuple(
+                SearchColumn(column, known[0].type, "|".join(dict.fromkeys(looks[column])), ways[column])
+                for column, known in recipes.items()
+                if ways[column]
+            )
+        )
+
+    @property
+    def placed(self) -> list[tuple[SearchColumn, int]]:
+        """Each with its first way among those of all."""
+        return [(each, sum(other.ways for other in self.columns[:place])) for place, each in enumerate(self.columns)]
+
+    @property
+    def names(self) -> list[str]:
+        """What the ways are called in ``v``."""
+        return [f"{side}{place}" for place in range(sum(each.ways for each in self.columns)) for side in "bd"]
+
+    def arrays(self, derived: Sequence[Derivations]) -> list[Sequence[str | None]]:
+        """A list for each of the ``names``."""
+        return [values for each in self.columns for values in each.arrays(derived)]
+
+
+class DigestsFound(NamedTuple):
+    """Of one search column, the keys of rows that hold what may be a digest of them, and of those in which no known
+    recipe explains it."""
+
+    column: str
+    held: set[RowText]
+    stale: set[RowText]
+
+
+def find_stale(
+    database: Database, group: TargetGroup, rows: Sequence[tuple[RowText, Derivations]]
+) -> list[DigestsFound]:
+    """What will be stale once the rows are written as it was derived for them."""
+    table, key, members = group
+    derived = [each for _, each in rows]
+    search = SearchColumns.of(members, derived)
+    if not search.columns:
+        return []
+    names = [*key.names, *search.names]
+    asked = [
+        part
+        for each, first in search.placed
+        for part in (each.may_be_derived(each.becomes(first), first), each.is_stale(each.becomes(first), first))
+    ]
+    query = sql.SQL(
+        f"SELECT {', '.join(f'v.{name}' for name in key.names)}, {{asked}} FROM {{rows}} AS t"
+        f" JOIN unnest({', '.join(['%s::text[]'] * len(names))}) AS v({', '.join(names)}) ON {{same}}"
+    ).format(asked=sql.SQL(", ").join(asked), rows=table.rows, same=key.same)
+    lists = [array(values) for values in [*zip(*(row for row, _ in rows)), *search.arrays(derived)]]
+    looks = [each.looks for each in search.columns for _ in range(2)]
+    found = database.rows(query, [*looks, *lists], table=table.label)
+    width = len(key.names)
+    return [
+        DigestsFound(
+            each.column,
+            {row[:width] for row in found if row[width + 2 * place]},
+            {row[:width] for row in found if row[width + 2 * place + 1]},
+        )
+        for place, each in enumerate(search.columns)
+    ]
