@@ -41,14 +41,12 @@ class PreparedCensus:
 @dataclass(frozen=True)
 class PreparedCounting:
     """How a census of what is prepared is taken: digests are keyed by the key set of ``digest_stage``, the tokens that
-    are prepared are those of the version ``key_id``, and ``each_row`` is given what is opened now. With ``searched``
-    also the digests in search columns are looked at."""
+    are prepared are those of the version ``key_id``, and ``each_row`` is given what is opened now."""
 
     application: Application
     digest_stage: str
     key_id: str
     each_row: EachRow | None = None
-    searched: bool = False
 
     def before(self, base: Sequence[CensusResult], side: str = OLD) -> PreparedCensus:
         """Before the first write: ``base`` is the census of the rows as they were prepared. With the ``side`` NEW,
@@ -153,7 +151,7 @@ class PreparedCounting:
         return PreparedRows(database, group, source)
 
     def _census(self, database: Database, group: TargetGroup) -> Census:
-        return self.application.census_of(database, group.members, self.digest_stage, searched=self.searched)
+        return self.application.census_of(database, group.members, self.digest_stage)
 
 
 def _groups(application: Application) -> Iterable[tuple[Database, TargetGroup]]:

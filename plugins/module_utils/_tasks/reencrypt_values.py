@@ -147,11 +147,6 @@ def _is_settlement(params: TaskParams) -> bool:
     return bool(params["others"]) and not params["share"] and not params["reverse"] and _method(params) == "direct"
 
 
-def _is_first(params: TaskParams) -> bool:
-    """Whether what this census finds can still stop the rotation before its first write."""
-    return not (params["reverse"] or params["others"])
-
-
 def _examined(application: Any, params: TaskParams) -> Examined:
     """The census before the first write, and what is refused by it."""
     from .._engine import rotation
@@ -165,8 +160,7 @@ def _examined(application: Any, params: TaskParams) -> Examined:
     continues = row_digests.of_preparation(key_id) if is_prepared else key_id
     with row_digests.recording(params["row_digests"], key_id, continues) as rows:
         found = _prepared(application, params, rows) if is_prepared else None
-        stage, searched = destination if known else "current", _is_first(params)
-        tallies = found.tallies if found else application.census(stage, each_row=rows, searched=searched)
+        tallies = found.tallies if found else application.census(destination if known else "current", each_row=rows)
         results = found.results if found else [tally.result for tally in tallies]
         traced = rows is not None and rows.goes_on
         if rows and (traced or found is None):  # of what is prepared, a file that begins here has only what was opened
@@ -195,8 +189,7 @@ def _prepared(application: Any, params: TaskParams, rows: Recording | None) -> P
 
     destination = params["destination"]
     base = CensusResult.all_of(params["preparation"]["columns"])
-    key_id = application.keyring.key_id(destination)
-    counting = PreparedCounting(application, destination, key_id, rows, _is_first(params))
+    counting = PreparedCounting(application, destination, application.keyring.key_id(destination), rows)
     if params["others"]:
         return counting.before([column.all_under(destination) for column in base], NEW)
     return counting.before(base, OLD)
