@@ -432,10 +432,15 @@ class Application:
     def made_of_keys(self, destination: str = TRIAL) -> list[Finding]:
         """What the application itself makes of the keys, and what is therefore another one under a destination: the
         settings that columns are thought to be under, and hashes of passwords. Settings that have the value of a key,
-        and are the same there. Without processes under these, nothing is known."""
-        if destination not in self.processes or (destination == TRIAL and not self._starts_under_new_keys):
+        and are the same there. Without processes under these, nothing is known, as in one that has read the application
+        before it re-encrypts: the checklist has asked under new values of the same types."""
+        if not self._answers(destination) or (destination == TRIAL and not self._starts_under_new_keys):
             return []
         return [*self._settings_made_of_keys(destination), *self._peppered_passwords(destination)]
+
+    def _answers(self, stage: str) -> bool:
+        """Whether a process of the application can be asked that has the keys of a stage."""
+        return stage in self.processes and self.processes[stage].opener.answers
 
     def _settings_made_of_keys(self, destination: str) -> list[Finding]:
         from .discovery import shared_values

@@ -63,9 +63,14 @@ class ApplicationProcess:
         self._process.start()
         theirs.close()
 
+    @property
+    def answers(self) -> bool:
+        """Whether it has these keys: not if it would have been forked after the start of Django."""
+        return not self._has_other_keys
+
     def call(self, verb: str, function: str, argument: Any, context: function_verdicts.Context = ()) -> Any:
         """What ``function`` makes of ``argument``. Raises E_FUNCTION, and what starting the application raises."""
-        if self._has_other_keys:
+        if not self.answers:
             raise RuntimeError("a process of the application was forked after Django had started")
         try:
             self._connection.send((verb, function, argument, context))
@@ -112,7 +117,7 @@ class ApplicationProcess:
 
     def close(self) -> None:
         """End the process."""
-        if self._has_other_keys:
+        if not self.answers:
             return
         self._connection.close()
         self._process.kill()
