@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Settings that the application's role has for all of its sessions, and that no rotation may fail for."""
+"""Settings that the application or its role has for all of its sessions, and that no rotation may fail for."""
 
 from __future__ import annotations
 
@@ -49,3 +49,18 @@ def test_a_rotation_succeeds_whatever_limits_and_ways_to_write_names_a_role_has(
     assert outcome.code == 0, outcome.text
     assert limited.read_all() == plain
     assert limited.tokens() != before
+
+
+def test_a_name_that_the_application_gives_to_its_sessions_makes_our_own_no_sessions_of_somebody_else(
+    site: Site,
+) -> None:
+    settings = site.project / "food_ordering/settings.py"
+    named = '\nDATABASES["default"].setdefault("OPTIONS", {})["application_name"] = "Food Ordering"\n'
+    settings.write_text(settings.read_text(encoding="utf-8") + named, encoding="utf-8")
+    alone = site.play("plan")
+    assert alone.code == 0, alone.text
+    assert "belong to no unit" not in alone.text, alone.text
+    with site.connection() as other, other.cursor() as cursor:
+        cursor.execute("SET application_name = 'Food Ordering'")
+        beside = site.play("plan")
+    assert "1 of 1 sessions belong to no unit" in " ".join(beside.text.split()), beside.text

@@ -34,7 +34,10 @@ class DatabaseNotPostgresql(RotationError):
     alias: str
     vendor: str
     problem = "DATABASES[{alias}] is {vendor}"
-    remedy = "This collection rotates PostgreSQL databases. Check also that O(settings_module) is the right one."
+    remedy = (
+        "This collection rotates PostgreSQL databases. Check also that O(settings_module) is the right one, and that "
+        "the application gets the environment that its service gives to it (O(environment_from), O(dialect))."
+    )
 
 
 class DatabaseBehindPooler(RotationError):

@@ -63,11 +63,14 @@ def as_listed(entry: KeyEntry) -> KeyEntry:
 
 
 def with_listed(proposed: KeyEntries, listed: KeyEntries, used: Collection[str]) -> list[KeyEntry]:
-    """The proposal with the ``listed`` entries that it lacks and that must stay: of keys that are ``used``, or that
-    only sign. The application may know such a key under another name, or only in its own functions."""
+    """The proposal, with what a person has ``listed`` of its keys besides, and the listed entries that it lacks and
+    that must stay: of keys that are ``used``, or that only sign. The application may know such a key under another
+    name, or only in its own functions."""
     names = {entry["name"] for entry in proposed}
     kept = [entry for entry in listed if entry["name"] in used or (proposed and signs_only(entry))]
-    return [*proposed, *(as_listed(entry) for entry in kept if entry["name"] not in names)]
+    given = {entry["name"]: as_listed(entry) for entry in listed}
+    completed = [cast("KeyEntry", {**given.get(entry["name"], {}), **entry}) for entry in proposed]
+    return [*completed, *(as_listed(entry) for entry in kept if entry["name"] not in names)]
 
 
 def _sources(values: Sequence[bytes], env: Mapping[str, str]) -> list[str]:

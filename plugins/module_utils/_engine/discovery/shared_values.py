@@ -94,8 +94,9 @@ def with_twins(keyring: Keyring, keys: Collection[str]) -> set[str]:
 
 
 def _twins(keyring: Keyring, key: str, others: Iterable[KeySet] = ()) -> set[str]:
-    sets = [keys.values for keys in (*keyring.stages.values(), *others)]
-    return {name for name in keyring.names if all(keys.get(name) == keys.get(key) for keys in sets)}
+    sets = [keys.values for keys in (*keyring.stages.values(), *others) if key in keys.values]
+    known = {name: [keys for keys in sets if name in keys] for name in keyring.names}  # a former version may lack it
+    return {name for name, both in known.items() if both and all(keys[name] == keys[key] for keys in both)}
 
 
 def _finding(name: str, what: str, key: str, advice: str) -> Finding:

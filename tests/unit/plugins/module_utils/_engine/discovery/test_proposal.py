@@ -41,12 +41,20 @@ def test_a_setting_that_the_env_file_does_not_have_goes_by_its_own_name():
     [
         ({"name": "INNER", "type": "fernet", "keep": 0, "bytes": None, "use": "encryption"}, {"INNER"}, True),
         ({"name": "INNER", "type": "fernet"}, set(), False),
-        ({"name": "FIELD", "type": "hex"}, {"FIELD"}, False),  # proposed already
     ],
 )
 def test_a_listed_key_with_values_under_it_stays_as_it_was_listed(entry, used, kept):
     found = proposal.with_listed([{"name": "FIELD"}], [entry], used)
     assert found == [{"name": "FIELD"}, *[{"name": "INNER", "type": "fernet"}] * kept]
+
+
+def test_a_key_that_is_proposed_keeps_what_only_a_person_knows_of_it():
+    listed = [{"name": "SECRET_KEY", "type": "django_secret_key"}, {"name": "FIELD", "type": "hex", "keep": 2}]
+    found = proposal.with_listed([{"name": "SECRET_KEY"}, {"name": "FIELD", "type": "fernet"}], listed, set())
+    assert found == [
+        {"name": "SECRET_KEY", "type": "django_secret_key"},
+        {"name": "FIELD", "type": "fernet", "keep": 2},
+    ]
 
 
 def test_a_listed_key_that_only_signs_stays_beside_others():

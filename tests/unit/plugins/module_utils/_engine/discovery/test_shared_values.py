@@ -76,6 +76,7 @@ NEW = {"FIELD_KEY": "n", "TOKEN_KEY": "n"}
         ({"FIELD_KEY": "x", "TOKEN_KEY": "x"}, [], False),
         ({"FIELD_KEY": "x", "TOKEN_KEY": "x"}, [NEW], False),
         ({"FIELD_KEY": "x", "TOKEN_KEY": "x"}, [NEW, {**NEW, "TOKEN_KEY": "m"}], True),
+        ({"FIELD_KEY": "x", "TOKEN_KEY": "x"}, [NEW, {"FIELD_KEY": "v"}], False),  # a version from before it was listed
         ({"FIELD_KEY": "y,x", "TOKEN_KEY": "x"}, [], True),
         ({"FIELD_KEY": "y", "TOKEN_KEY": "x"}, [], False),
     ],
