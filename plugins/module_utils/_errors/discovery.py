@@ -313,7 +313,8 @@ class UnexplainedColumn(RotationError):
     problem = "{column}: {found}, and nothing tells under which key"
     remedy = (
         "If it is under a key of O(keys), describe it in O(schemes) and O(targets). "
-        'Otherwise settle it: O(settlements): {{{column}: {{not_ours: "reason"}}}}.'
+        'Otherwise settle it: O(settlements): {{{column}: {{not_ours: "reason"}}}}. If it is made with one of them, as '
+        "a hash may be, and nobody needs it afterwards, write unreadable in place of not_ours."
     )
 
 
