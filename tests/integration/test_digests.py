@@ -335,7 +335,7 @@ def test_a_salt_in_the_code_that_is_made_of_a_key_is_told_before_the_first_write
     assert not found.findings.columns("digest")
     salts = {stage: {"shop.Person.search": stage if made else "same"} for stage in ("current", destination)}
     processes = {
-        stage: SimpleNamespace(opener=SimpleNamespace(setting=salt.get, started=StartReport))
+        stage: SimpleNamespace(opener=SimpleNamespace(setting=salt.get, answers=True, started=StartReport))
         for stage, salt in salts.items()
     }
     application = opened(database, found, keyring, processes)

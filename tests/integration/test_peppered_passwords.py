@@ -183,6 +183,7 @@ class Process:
 
     key: str
     asked: int = 0
+    answers: bool = True
 
     def started(self) -> StartReport:
         return StartReport()
