@@ -62,5 +62,5 @@ def test_a_name_that_the_application_gives_to_its_sessions_makes_our_own_no_sess
     assert "belong to no unit" not in alone.text, alone.text
     with site.connection() as other, other.cursor() as cursor:
         cursor.execute("SET application_name = 'Food Ordering'")
-        beside = site.play("plan")
-    assert "1 of 1 sessions belong to no unit" in " ".join(beside.text.split()), beside.text
+        connected = site.play("plan")
+    assert "1 of 1 sessions belong to no unit" in " ".join(connected.text.split()), connected.text

@@ -24,7 +24,7 @@ from ..._errors.env_file import EnvExported, EnvNotLive, EnvNotRead
 from ..._system import users
 from ..crypto.derivation import members
 from ..crypto.key_set import split_list
-from ..postgres.connection import APPLICATION_NAME
+from ..postgres.connection import DJANGO_SESSION
 from .process_environment import ProcessEnvironment, credential_path
 
 if TYPE_CHECKING:
@@ -131,7 +131,7 @@ def _prepare(
     _become_the_service(project_dir, settings_module, environment().variables_here())
     prepared = ApplicationStart(frozenset(os.environ))
     # Django's own sessions are ours too, so that other hosts that look at the same time know them.
-    os.environ["PGAPPNAME"] = f"{APPLICATION_NAME}application"
+    os.environ["PGAPPNAME"] = DJANGO_SESSION
     sys.addaudithook(prepared.see)
     try:
         importlib.import_module("django")

@@ -9,20 +9,24 @@ they would be those of somebody who is still connected.
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Mapping
 from typing import Any
 
-from ..postgres.connection import APPLICATION_NAME, UNLIMITED, array
+from ..postgres.connection import DJANGO_SESSION, UNLIMITED, array
 
-_LIFT = "SELECT set_config(name, '0', %s) FROM pg_settings WHERE name = ANY(%s::text[])"
-OUR_NAME = f"{APPLICATION_NAME}application"
-_CALL = "SELECT set_config('application_name', %s, false) WHERE true"
+_SET = (
+    "SELECT set_config(name, value, %s) FROM unnest(%s::text[], %s::text[]) AS asked (name, value)"
+    " JOIN pg_settings USING (name)"  # those that the server has
+)
+_LIMITS = dict.fromkeys(UNLIMITED, "0")
+_OF_OURS = {**_LIMITS, "application_name": DJANGO_SESSION}
 # A pooler makes up the process ID that it reports, and would lend the session to others.
-_IF_DIRECT = " AND pg_backend_pid() = %s"
+_IF_DIRECT = " WHERE pg_backend_pid() = %s"
 
 
 def lift_in_transaction(cursor: Any) -> None:
     """Lift the limits for the current transaction, which may be that of a pooler."""
-    cursor.execute(_LIFT, [True, array(UNLIMITED)])
+    cursor.execute(_SET, [True, *_lists(_LIMITS)])
 
 
 def lift_in_sessions() -> None:
@@ -38,5 +42,8 @@ def _lift(connection: Any, **_: Any) -> None:
     raw = connection.connection
     # A server of another kind that speaks the same protocol may have no such settings.
     with contextlib.suppress(connection.Database.Error), raw.cursor() as cursor:
-        cursor.execute(_LIFT + _IF_DIRECT, [False, array(UNLIMITED), raw.info.backend_pid])
-        cursor.execute(_CALL + _IF_DIRECT, [OUR_NAME, raw.info.backend_pid])
+        cursor.execute(_SET + _IF_DIRECT, [False, *_lists(_OF_OURS), raw.info.backend_pid])
+
+
+def _lists(settings: Mapping[str, str]) -> tuple[str, str]:
+    return array([*settings]), array([*settings.values()])

@@ -34,6 +34,7 @@ LOCK_LABEL = "tetech.key_rotation"
 NUMBER = "hashtext(%s) & 2147483647 | 1"  # of an advisory lock; 0 is the gate
 _PASSWORD = re.compile(r"password authentication failed|no password supplied")  # of libpq
 APPLICATION_NAME = "key_rotation "
+DJANGO_SESSION = f"{APPLICATION_NAME}application"  # the name of those that Django opens for us
 # What each of our sessions has set for itself, and no other: the fence lets it pass (fence.py).
 OUR_SETTING, OURS = "tetech_key_rotation.session", "engine"
 # We yield before the application's transaction looks for a deadlock, and dies of it (docs/design/concurrency.md): with

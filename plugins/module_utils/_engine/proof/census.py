@@ -117,9 +117,7 @@ class Tally:
     others: dict[str, Rows] = field(default_factory=dict)  # by stage, of those that open by another scheme
     in_text: dict[str, Rows] = field(default_factory=dict)  # by stage, of those that have a token of it in them
     looks: dict[str, Rows] = field(default_factory=dict)  # of plain text, settled or not, by what it looks like
-    digests: dict[str, DigestCount] = field(
-        default_factory=dict
-    )  # of the first target, all search columns of its table
+    digests: dict[str, DigestCount] = field(default_factory=dict)  # of the table, at its first target
     _digest: int = 0
 
     def add(self, value_class: str, *rows: str) -> None:

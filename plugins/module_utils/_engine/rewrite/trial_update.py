@@ -103,6 +103,7 @@ def _copies(database: Database, survey: Survey, updated: Table) -> list[str]:
             for column in columns:
                 if table.label_of(column.name) not in settled:
                     other.look(table, column)
+    # Plain text stops nothing where there are targets.
     before = {(each.kind.name, each.column) for each in survey.findings.with_text(stops=True)}
     after = unsettled(other.findings.with_text(stops=True), survey.settled)
     new = [each for each in after if (each.kind.name, each.column) not in before and each.kind.name != "plain"]
