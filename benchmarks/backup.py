@@ -62,15 +62,16 @@ def measure(folder: Path, megabytes: int) -> None:
     sys.path.insert(0, str(CHECKOUT / ".ansible/tree"))
     from ansible_collections.tetech.key_rotation.plugins.module_utils._backup import age, dump, pg_client, restore_proof
     from ansible_collections.tetech.key_rotation.plugins.module_utils._destinations import editor
-    from ansible_collections.tetech.key_rotation.plugins.module_utils._engine import rotation
+    from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.open_application import open_application
     from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres import table_contents
+    from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.request import Request
 
     project = folder / "food_ordering"
     identity = subprocess.run(["age-keygen"], capture_output=True, text=True, check=True).stdout
     recipients = age.recipients_of(identity)
     keys = editor.read(str(project / ".env"), ["SECRET_KEY", "ENCRYPTION_SALT"])
-    request = rotation.Request(str(project), None, {"current": keys}, label="benchmark")
-    with rotation.open_application(request) as application:
+    request = Request(str(project), None, {"current": keys}, label="benchmark")
+    with open_application(request) as application:
         ((database, survey),) = application.parts
         for number in range(TABLES):
             database.execute(BALLAST.format(number=number, rows=megabytes * 1000 // TABLES))

@@ -27,6 +27,7 @@ NAMES = ["SECRET_KEY", "ENCRYPTION_SALT"]
 PENDING = {"SECRET_KEY": "a new secret key of the benchmark", "ENCRYPTION_SALT": "a new salt"}
 # The names of modules, as they are now and as they were in November 2026.
 MODULES = (
+    ("_destinations.editor", "_engine.open_application", "_engine.rewrite.rewriter"),
     ("_destinations.editor", "_engine.rotation", "_engine.rewrite.rewriter"),
     ("_env_file.editor", "_engine.rotation", "_engine.rewrite.rewriter"),
     ("dotenv", "engine.rotation", "engine.reencryption"),
@@ -44,10 +45,10 @@ def main() -> None:
 
 
 def measure(project_dir: str, stage: str, what: str) -> dict[str, float]:
-    editor, rotation, rewriter = modules()
+    editor, opening, rewriter = modules()
     keys = {"current": editor.read(f"{project_dir}/.env", NAMES), "pending": PENDING}
-    open_application = getattr(rotation, "open_application", None) or rotation.opened  # as an earlier checkout has it
-    with open_application(rotation.Request(project_dir, None, keys, label="benchmark")) as application:
+    open_application = getattr(opening, "open_application", None) or opening.opened  # as an earlier checkout has it
+    with open_application(opening.Request(project_dir, None, keys, label="benchmark")) as application:
         from django.db import connection
 
         vacuum(connection)

@@ -123,13 +123,14 @@ def describe_machine() -> None:
 def measure(project_dir: Path, rows: int, against: Path | None, pairs: int) -> None:
     sys.path.insert(0, str(CHECKOUT / ".ansible/tree"))
     from ansible_collections.tetech.key_rotation.plugins.module_utils._destinations import editor
-    from ansible_collections.tetech.key_rotation.plugins.module_utils._engine import rotation
+    from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.open_application import open_application
+    from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.request import Request
 
     keys = {"current": editor.read(str(project_dir / ".env"), NAMES), "pending": PENDING}
     cores = len(os.sched_getaffinity(0))
     works = [*(str(count) for count in dict.fromkeys((1, 2, cores))), "census"]
     table = Table(rows)
-    with rotation.open_application(rotation.Request(str(project_dir), None, keys, label="benchmark")) as application:
+    with open_application(Request(str(project_dir), None, keys, label="benchmark")) as application:
         from django.db import connection
 
         print(f"\n{rows:,} profiles, {connection.pg_version // 10_000} PostgreSQL", flush=True)
@@ -137,7 +138,7 @@ def measure(project_dir: Path, rows: int, against: Path | None, pairs: int) -> N
     for what in works:
         engine(table, project_dir, what, stages, against, pairs)
     by_sets(table, project_dir, stages, name_of(str(cores)))
-    with rotation.open_application(rotation.Request(str(project_dir), None, keys, label="benchmark")) as application:
+    with open_application(Request(str(project_dir), None, keys, label="benchmark")) as application:
         best, now = name_of(str(cores)), STAGES[1 - STAGES.index(next(stages))]
         ceilings(table, connection, best)
         if rows <= LOOP_ROWS:

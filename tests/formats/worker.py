@@ -71,20 +71,22 @@ def read() -> dict[str, int]:
 
 def rotate(project: str, old: dict[str, str], new: dict[str, str]) -> dict[str, Any]:
     """What the engine does: the targets that it rotated, or why it refused before it wrote."""
-    from ansible_collections.tetech.key_rotation.plugins.module_utils._engine import rotation
+    from ansible_collections.tetech.key_rotation.plugins.module_utils._engine import refusals, under_new_keys
     from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery import findings
+    from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.open_application import open_application
     from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.proof import census
+    from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.request import Request
     from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.rewrite.rewriter import Work
     from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import RotationError
 
-    request = rotation.Request(project, "site_settings", {"current": old, "pending": new}, env_file=f"{project}/.env")
-    with rotation.open_application(request) as application:
+    request = Request(project, "site_settings", {"current": old, "pending": new}, env_file=f"{project}/.env")
+    with open_application(request) as application:
         try:
-            application.refuse_unproved()
+            refusals.refuse_unproved(application)
             tallies = application.census("current")
-            application.refuse_unaccounted()
+            refusals.refuse_unaccounted(application)
             findings.refuse(census.findings(tallies))
-            application.rehearse("pending")
+            under_new_keys.rehearse(application, "pending")
         except RotationError as exc:
             return {"code": exc.code, "message": str(exc), "targets": []}
         application.reencrypt("pending", Work())

@@ -17,10 +17,11 @@ import pytest
 from ansible_collections.tetech.key_rotation.plugins.module_utils._backup import pg_client
 from ansible_collections.tetech.key_rotation.plugins.module_utils._backup.manifest import FORMAT
 from ansible_collections.tetech.key_rotation.plugins.module_utils._backup.restore import Restoration
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine import rotation
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine import open_application
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.application import django_project
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres import lease
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres.connection import Database
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.request import Request
 from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import RotationError
 
 from .conftest import Site
@@ -115,7 +116,7 @@ def test_a_replica_is_no_second_database_and_is_not_written_to(django: Any, plac
             opened = [
                 stack.enter_context(contextlib.closing(Database(alias, "t"))) for alias in ("follower", "primary")
             ]
-            written = rotation._locked(rotation.Request("/srv/app", None, {}), opened)
+            written = open_application._locked(Request("/srv/app", None, {}), opened)
         assert [each.alias for each in written] == ["primary"]
 
 

@@ -16,7 +16,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine import plan, rotation
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine import plan, refusals, under_new_keys
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.application.guarded_start import StartReport
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.application.own_command import OwnCommand
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto import schemes
@@ -34,7 +34,9 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discov
 )
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.findings import FindingsError
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres.connection import Database
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.request import TRIAL
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.rewrite import rewriter
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.rotation import Application
 from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import RotationError
 from cryptography.fernet import Fernet
 
@@ -89,9 +91,9 @@ def keyring() -> Keyring:
     return Keyring(schemes.parse("auto"), versions, ApplicationSettings(lambda name: None, texts={"INDEX_KEY": OTHER}))
 
 
-def opened(database: Database, found: Any, ring: Keyring, processes: Any = None) -> rotation.Application:
+def opened(database: Database, found: Any, ring: Keyring, processes: Any = None) -> Application:
     """The application of one database, as far as its indexes are concerned."""
-    return rotation.Application([(database, found)], ring, [], "", None, processes or {})  # type: ignore[arg-type]
+    return Application([(database, found)], ring, [], "", None, processes or {})  # type: ignore[arg-type]
 
 
 def kept_of(found: target_survey.Survey) -> list[tuple[str, str]]:
@@ -323,7 +325,7 @@ def test_a_blind_index_of_a_library_s_own_class_that_is_computed_needs_no_scheme
     ]
 
 
-@pytest.mark.parametrize("destination", ["pending", rotation.TRIAL])
+@pytest.mark.parametrize("destination", ["pending", TRIAL])
 @pytest.mark.parametrize("made", [False, True])
 def test_a_salt_in_the_code_that_is_made_of_a_key_is_told_before_the_first_write(
     database: Database, keyring: Keyring, monkeypatch: pytest.MonkeyPatch, made: bool, destination: str
@@ -341,7 +343,7 @@ def test_a_salt_in_the_code_that_is_made_of_a_key_is_told_before_the_first_write
     application = opened(database, found, keyring, processes)
     told = r"E_MADE_OF_KEYS: secrets\.searched is under the salt of shop\.Person\.search"
     with pytest.raises(RotationError, match=told) if made else contextlib.nullcontext():
-        application.refuse_made_of_keys(destination)
+        under_new_keys.refuse_made_of_keys(application, destination)
 
 
 def several(database: Database, ring: Keyring, sql_type: str, rows: Sequence[tuple[str, str, str | None]]) -> None:
@@ -390,7 +392,7 @@ def left_stale(
             {f"secrets.{name}": {decision: "a reason"} for name, decision in settled.items()}
         ),
     )
-    found = application.staying(application.census(destination, searched=True))
+    found = refusals.staying(application, application.census(destination, searched=True))
     return [(each.column, each.facts) for each in found if each.kind.code == "E_STALE_DIGESTS"]
 
 
@@ -419,7 +421,7 @@ def test_digests_that_would_be_left_stop_before_the_first_write_until_a_person_s
 def test_an_own_command_computes_digests_in_its_own_way(database: Database, keyring: Keyring) -> None:
     write_phones(database, keyring, dialed)
     application = replace(opened(database, survey(database, keyring), keyring), command=OwnCommand("rotate"))
-    assert application.staying(application.census("pending", searched=True)) == []
+    assert refusals.staying(application, application.census("pending", searched=True)) == []
 
 
 @pytest.mark.parametrize("half_way", [False, True])
@@ -672,8 +674,8 @@ def test_a_key_that_the_new_value_cannot_make_stops_the_rotation_before_its_firs
     fill(database, ring, "text", lambda value: hmac.digest(bytes.fromhex("ab" * 32), value.encode(), "sha256").hex())
     found = opened(database, survey(database, ring), ring)
     with pytest.raises(RotationError, match=r"secrets\.searched is computed with a key that is hex of INDEX_KEY"):
-        found.refuse_keyless_digests("pending")
-    found.refuse_keyless_digests("current")
+        under_new_keys.refuse_keyless_digests(found, "pending")
+    under_new_keys.refuse_keyless_digests(found, "current")
 
 
 def test_an_index_beside_a_token_under_older_keys_that_cannot_have_made_it_stays(database: Database) -> None:
@@ -729,14 +731,14 @@ def test_a_key_of_which_it_cannot_be_told_how_it_is_made_stops_the_rotation_befo
     assert [" 64 bytes" in notice for notice in told] == [True] * ((old, key) != (50, "raw"))
     if refused:
         with pytest.raises(RotationError, match=refused):
-            application.refuse_keyless_digests("pending")
+            under_new_keys.refuse_keyless_digests(application, "pending")
         alone = Keyring(schemes.parse("auto"), {"current": stages["current"]}, ApplicationSettings(lambda name: None))
-        (tried,) = replace(application, keyring=alone, trial=stages["pending"]).keyless_digests()
+        (tried,) = under_new_keys.keyless_digests(replace(application, keyring=alone, trial=stages["pending"]))
         assert (tried.column, tried.kind.code) == ("secrets.searched", "E_COLUMN_TIED")
         assert tried.todo.startswith("Give SECRET_KEY "), "there is nothing to roll back"
         return
-    assert replace(application, trial=stages["pending"]).keyless_digests() == []
-    application.refuse_keyless_digests("pending")
+    assert under_new_keys.keyless_digests(replace(application, trial=stages["pending"])) == []
+    under_new_keys.refuse_keyless_digests(application, "pending")
     for stage in ("pending", "current"):
         rewrite(database, survey(database, ring).found, ring, stage)
         assert searched(database) == [stored(stage, value) for value in VALUES]
@@ -819,7 +821,7 @@ def test_a_value_that_two_keys_have_stops_the_rotation_of_what_is_computed_with_
     with pytest.raises(
         RotationError, match=r"secrets\.searched is computed with the value of INDEX_KEY and SECRET_KEY"
     ):
-        application.refuse_keyless_digests("pending")
+        under_new_keys.refuse_keyless_digests(application, "pending")
 
 
 def test_two_names_of_one_key_keep_no_index_from_being_made_anew(database: Database) -> None:
@@ -831,7 +833,7 @@ def test_two_names_of_one_key_keep_no_index_from_being_made_anew(database: Datab
     ring = Keyring(schemes.parse("auto"), versions, ApplicationSettings(lambda name: None))
     fill(database, ring, "text", lambda value: mac("old-secret", value).hex())
     application = opened(database, survey(database, ring), ring)
-    application.refuse_keyless_digests("pending")
+    under_new_keys.refuse_keyless_digests(application, "pending")
 
 
 @pytest.mark.parametrize("size", [30_000, 300_000])

@@ -10,17 +10,18 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine import rotation
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine import open_application
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.keyring import Keyring
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.known_surveys import KnownSurveys
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres import catalog
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres.connection import Database
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.proof import census
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.request import Request
 
 from .test_discovery import token
 from .test_engine import NEW, OLD, fill, keyring  # noqa: F401  # a fixture
 
-REQUEST = rotation.Request("/srv/app", None, {"current": OLD.values, "pending": NEW.values}, label="census")
+REQUEST = Request("/srv/app", None, {"current": OLD.values, "pending": NEW.values}, label="census")
 Look = Callable[..., Any]
 
 
@@ -33,13 +34,13 @@ def known() -> KnownSurveys:
 def made(monkeypatch: pytest.MonkeyPatch) -> list[Database]:
     """The databases that discovery has walked over."""
     walked: list[Database] = []
-    find = rotation.target_survey.find
+    find = open_application.target_survey.find
 
     def counted(database: Database, *asked: Any) -> Any:
         walked.append(database)
         return find(database, *asked)
 
-    monkeypatch.setattr(rotation.target_survey, "find", counted)
+    monkeypatch.setattr(open_application.target_survey, "find", counted)
     return walked
 
 
@@ -53,14 +54,14 @@ def look(
 ) -> Look:
     """Opens the database for one task after another."""
     fill(database, keyring, "id integer PRIMARY KEY", "%s")
-    monkeypatch.setattr(rotation.custom_functions, "processes", lambda *given: contextlib.nullcontext({}))
+    monkeypatch.setattr(open_application.custom_functions, "processes", lambda *given: contextlib.nullcontext({}))
     answers: dict[str, Any] = {"start": None, "aliases": ["default"], "texts": {}, "setting": None, "feeds": {}}
     for name, answer in answers.items():
-        monkeypatch.setattr(rotation.django_project, name, lambda *given, answer=answer: answer)
+        monkeypatch.setattr(open_application.django_project, name, lambda *given, answer=answer: answer)
 
     @contextlib.contextmanager
-    def opened(request: rotation.Request = REQUEST, **changes: Any) -> Iterator[Any]:
-        with rotation.open_application(replace(request, **changes), known) as application:
+    def opened(request: Request = REQUEST, **changes: Any) -> Iterator[Any]:
+        with open_application.open_application(replace(request, **changes), known) as application:
             yield application
 
     return opened

@@ -10,12 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine import rotation
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine import under_new_keys
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.application import password_hashers
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.application.guarded_start import StartReport
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.keyring import Keyring
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery import settlements
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres.connection import Database
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.request import TRIAL
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.rotation import Application
 from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import RotationError
 
 from .conftest import Outcome, Site
@@ -229,24 +231,28 @@ def hashing(database: Database, monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
         yield database
 
 
-def looked(database: Database, ring: Keyring, destination: str, **settled: Any) -> rotation.Application:
+def looked(database: Database, ring: Keyring, destination: str, **settled: Any) -> Application:
     """The application before its first write, with a process under its current keys and one under others."""
     processes = {"current": Process("current"), destination: Process("another")}
     parts = [(database, survey(database, ring))]
     decided = settlements.parse({f"secrets.{column}": decision for column, decision in settled.items()})
-    return rotation.Application(parts, ring, [], "", None, processes, settlements=decided)  # type: ignore[arg-type]
+    return Application(parts, ring, [], "", None, processes, settlements=decided)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("destination", ["pending", rotation.TRIAL])
+@pytest.mark.parametrize("destination", ["pending", TRIAL])
 def test_the_last_look_before_the_first_write_asks_too(hashing: Database, keyring: Keyring, destination: str) -> None:
     hashing.execute("INSERT INTO secrets (legacy_hash) VALUES ('pbkdf2_peppered$1000$salt$hash')")
     with pytest.raises(RotationError, match=r"secrets\.legacy_hash: .* by own_hashers\.Peppered depend") as refused:
-        looked(hashing, keyring, destination).refuse_unfit(destination)
+        under_new_keys.refuse_unfit(looked(hashing, keyring, destination), destination)
     assert refused.value.code == "E_PASSWORD_PEPPER"
     for decision in ("not_ours", "by_command"):
         with pytest.raises(RotationError, match="E_PASSWORD_PEPPER"):
-            looked(hashing, keyring, destination, legacy_hash={decision: "no"}).refuse_made_of_keys(destination)
-    looked(hashing, keyring, destination, legacy_hash={"unreadable": "reset"}).refuse_made_of_keys(destination)
+            under_new_keys.refuse_made_of_keys(
+                looked(hashing, keyring, destination, legacy_hash={decision: "no"}), destination
+            )
+    under_new_keys.refuse_made_of_keys(
+        looked(hashing, keyring, destination, legacy_hash={"unreadable": "reset"}), destination
+    )
 
 
 def test_nothing_is_hashed_if_no_stored_password_is_by_a_hasher_of_the_application(
@@ -255,10 +261,10 @@ def test_nothing_is_hashed_if_no_stored_password_is_by_a_hasher_of_the_applicati
     hashing.execute("DELETE FROM secrets WHERE starts_with(password, 'pbkdf2_wrapped_md5$')")
     hashing.execute("INSERT INTO secrets (note) VALUES ('pbkdf2_peppered$1000$salt$hash')")
     application = looked(hashing, keyring, "pending")
-    application.refuse_made_of_keys("pending")
+    under_new_keys.refuse_made_of_keys(application, "pending")
     assert [process.asked for process in application.processes.values()] == [0, 0]
     hashing.execute("INSERT INTO secrets (password) VALUES ('pbkdf2_wrapped_md5$1000$salt$hash')")
-    application.refuse_made_of_keys("pending")
+    under_new_keys.refuse_made_of_keys(application, "pending")
     assert [process.asked for process in application.processes.values()] == [1, 1]
 
 

@@ -12,7 +12,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine import preparation, prepared_census, rotation
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine import preparation, prepared_census
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto import schemes
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.formats import Opened
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.keyring import (
@@ -38,6 +38,7 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.rewrit
     ConcurrentWrites,
 )
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.rewrite.worker_pool import Crew, Stop
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.rotation import Application
 from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import RotationError
 
 from .conftest import rewrite
@@ -328,7 +329,7 @@ def test_bytes_and_documents(database: Database, keyring: Keyring) -> None:
 def opened(database: Database, keyring: Keyring) -> Any:
     """The application as far as the proof looks at it."""
     parts = [(database, SimpleNamespace(found=targets(database)))]
-    return rotation.Application(parts, keyring, [], "", None, {})  # type: ignore[arg-type]
+    return Application(parts, keyring, [], "", None, {})  # type: ignore[arg-type]
 
 
 def counted(database: Database, keyring: Keyring) -> list[CensusResult]:

@@ -30,8 +30,10 @@ MANAGE = "import os\nos.environ.setdefault('DJANGO_SETTINGS_MODULE', 'formats_se
 
 
 def rotate(host: str, database: str, asked: dict[str, Any]) -> dict[str, Any]:
-    from ansible_collections.tetech.key_rotation.plugins.module_utils._engine import rotation
+    from ansible_collections.tetech.key_rotation.plugins.module_utils._engine import refusals, under_new_keys
+    from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.open_application import open_application
     from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.proof import census
+    from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.request import Request
     from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.rewrite import rewriter
     from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import RotationError
 
@@ -40,7 +42,7 @@ def rotate(host: str, database: str, asked: dict[str, Any]) -> dict[str, Any]:
     text = SETTINGS.format(database=database, host=host, settings=settings, keys=sorted(asked["old"]))
     (project / "formats_settings.py").write_text(text, encoding="utf-8")
     (project / "manage.py").write_text(MANAGE, encoding="utf-8")
-    request = rotation.Request(
+    request = Request(
         project_dir=str(project),
         settings_module=None,
         key_sets={"current": asked["old"], "pending": asked["new"]},
@@ -50,10 +52,10 @@ def rotate(host: str, database: str, asked: dict[str, Any]) -> dict[str, Any]:
         leased=False,
     )
     try:
-        with rotation.open_application(request) as application:
-            application.refuse_unproved()
+        with open_application(request) as application:
+            refusals.refuse_unproved(application)
             census.refuse_unreadable(application.census("current"))
-            application.rehearse("pending")
+            under_new_keys.rehearse(application, "pending")
             application.reencrypt("pending", rewriter.Work())
             after = application.census("current")
     except RotationError as exc:

@@ -9,13 +9,15 @@ import functools
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypedDict
 
-from .._engine import rotation
+from .._engine import refusals
 from .._engine.application import django_project
 from .._engine.application.model_fields import table_of
+from .._engine.open_application import open_application
 from .._engine.postgres import lease, structure, table_contents
 from .._engine.postgres.connection import Database, connection_parameters
 from .._engine.proof import backup_difference, census
 from .._engine.rewrite import fence, prepared_table
+from .._engine.rotation import Application
 from .._errors.base import ErrorParts, RotationError
 from .._errors.options import InvalidOption
 from .._errors.restore import (
@@ -370,13 +372,13 @@ class Restoration:
             return set()
 
     @contextlib.contextmanager
-    def _opened(self, pair: DatabaseSwap) -> Iterator[rotation.Application]:
+    def _opened(self, pair: DatabaseSwap) -> Iterator[Application]:
         """The application on the copy instead of the database in use."""
         request = request_of(
             {**self._params, "direct": {self._alias: {**self._admin, "dbname": pair.copy}}},
             Purpose(f"restore of {self._params['rotation_id']}", aliases=(self._alias,)),
         )
-        with rotation.open_application(request) as application:
+        with open_application(request) as application:
             yield application
 
     def _used(self, stack: contextlib.ExitStack) -> Database | None:
@@ -447,10 +449,10 @@ def find_backup(params: Options, *, dry: bool) -> FoundBackup:
     }
 
 
-def _refuse_unproved(application: rotation.Application) -> None:
+def _refuse_unproved(application: Application) -> None:
     """As it does itself; but one of several databases may have no value under the keys, and is still restored."""
     try:
-        application.refuse_unproved()
+        refusals.refuse_unproved(application)
     except RotationError as exc:
         if exc.code not in NO_VALUES or len(django_project.aliases()) == 1:
             raise

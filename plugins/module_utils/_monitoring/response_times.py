@@ -17,13 +17,16 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice
-from typing import Any, TypedDict
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from .._errors.base import RotationError
 from .._errors.monitoring import MonitorAnswer, MonitorSlow
 from .._errors.options import InvalidOption
 from .._services import health
 from .._services.health import HealthCheck
+
+if TYPE_CHECKING:
+    from .._engine.rotation import Application
 
 PATIENCE = 3  # tries without an answer, after which no more are made
 MOST_BYTES = 1 << 20  # that are read of an answer
@@ -113,7 +116,7 @@ def _trusting(ca_file: str | None) -> ssl.SSLContext:
         raise InvalidOption(name="O(health_ca_file)", found=found, advice="Give one in PEM.") from None
 
 
-def of_opening(application: Any) -> Measure:
+def of_opening(application: Application) -> Measure:
     """The seconds per value that the engine takes to open values of the first pages of each table.
 
     They are the processor's, and the least of several tries: what else the machine does is not in them.

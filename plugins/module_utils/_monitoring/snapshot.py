@@ -14,16 +14,18 @@ from urllib.parse import urlsplit
 
 from .._backup.database_swap import kept_aside
 from .._destinations import destinations
-from .._engine import rotation
+from .._engine import refusals
 from .._engine.crypto.key_set import KeySet
 from .._engine.crypto.keyring import Keyring
 from .._engine.discovery.layer_classes import NESTED
+from .._engine.open_application import open_application
 from .._engine.postgres.lease import Holder
 from .._engine.proof import census
 from .._engine.proof.census import Tally
 from .._engine.proof.census_result import CensusResult, ColumnCounts
 from .._engine.proof.outside import Unopened
 from .._engine.rewrite.throttle import Throttle
+from .._engine.rotation import Application
 from .._errors.base import RotationError
 from .._errors.by_code import build_error
 from .._errors.counts import counted
@@ -259,7 +261,7 @@ def _census(params: ProbeOptions) -> tuple[CensusPicture, list[RotationError], M
     # With the current keys alone, a damaged value looks like one that was written under other keys.
     known = census.UNOPENED if params["rotation"] else census.UNOPENED_ALONE
     unopened = {**{name: census.UNOPENED[name] for name in known}, NESTED: "E_ENCRYPTED_TWICE"}
-    with rotation.open_application(request_of(params, Purpose("monitoring"))) as application:
+    with open_application(request_of(params, Purpose("monitoring"))) as application:
         unproved = _unproved(application)
         opening = response_times.of_opening(application)
         tallies = application.census("current", throttle)
@@ -318,11 +320,11 @@ def _odd_values(tallies: Sequence[Tally], keyring: Keyring, unopened: Mapping[st
             yield build_error(code, count=count, rows=rows, **about)
 
 
-def _unproved(application: rotation.Application) -> list[RotationError]:
+def _unproved(application: Application) -> list[RotationError]:
     """What keeps a rotation from relying on the targets keeps no look from what there is in those that were found.
     Raises it where none was."""
     try:
-        application.refuse_unproved()
+        refusals.refuse_unproved(application)
     except RotationError as exc:
         if not application.targets:
             raise

@@ -16,7 +16,7 @@ from .._destinations.dialects import DIALECTS
 from .._engine.application.django_project import ApplicationStart
 from .._engine.application.own_command import OwnCommand
 from .._engine.crypto.key_set import KeySet
-from .._engine.rotation import Request
+from .._engine.request import Request
 from .._errors.base import RotationError
 from .._errors.keys import KeyNotGenerated
 from .._errors.run import StateInContainer

@@ -31,14 +31,14 @@ def back_up(task: HostTask) -> ModuleResult:
 def _dumped(task: HostTask) -> ModuleResult:
     """A dump of each database, or its existing dump."""
     from .._backup.dump import DumpOrder, settings_files
-    from .._engine import rotation
+    from .._engine.open_application import open_application
     from .._options.engine_request import Purpose, request_of
 
     params = task.params
     recipients = _recipients(params)
     request = request_of(params, Purpose(f"backup of {params['rotation_id']}", run=params["run"] or ""))
     _refuse_own_key(params["identity"] or "", request.key_sets)
-    with rotation.open_application(request, surveys_of(task)) as application:
+    with open_application(request, surveys_of(task)) as application:
         values = [value for keys in request.key_sets.values() for value in keys.values()]
         order = DumpOrder(
             recipients,

@@ -15,19 +15,21 @@ from .set_fallbacks import why_unread
 if TYPE_CHECKING:
     from .._engine.postgres.connection import Database
     from .._engine.postgres.session_types import HeldSession
-    from .._engine.rotation import Application, Request
+    from .._engine.request import Request
+    from .._engine.rotation import Application
 
 
 def collect_facts(task: HostTask) -> ModuleResult:
     """Everything at once. Raises what opening the application raises."""
-    from .._engine import host_facts, rotation
+    from .._engine import host_facts
     from .._engine.application import django_project
+    from .._engine.open_application import open_application
     from .._engine.rewrite import fence
     from .._options.engine_request import Purpose, request_of
 
     params = task.params
     request = request_of(params, Purpose("checklist"))
-    with rotation.open_application(request, surveys_of(task)) as application:
+    with open_application(request, surveys_of(task)) as application:
         databases = [database for database, _ in application.parts]
         schemes = sorted({target.scheme for target in application.targets})
         connected = _sessions(databases, params)

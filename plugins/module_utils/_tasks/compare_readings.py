@@ -14,21 +14,22 @@ from .host_task import HostTask, ModuleResult, TaskParams, surveys_of
 
 if TYPE_CHECKING:
     from .._engine.proof.reading_types import ApplicationPicture
+    from .._engine.rotation import Application
 
 
 def compare_readings(task: HostTask) -> ModuleResult:
     """The picture, and the first thing that is worse than in the baseline as an error."""
-    from .._engine import rotation
     from .._engine.application import django_project
+    from .._engine.open_application import open_application
     from .._options.engine_request import Purpose, request_of
     from .._services import commands
 
     params = task.params
-    with rotation.open_application(request_of(params, Purpose("reading")), surveys_of(task)) as application:
+    with open_application(request_of(params, Purpose("reading")), surveys_of(task)) as application:
         from django.core.management import get_commands
 
         if params["state"] == "recorded" and params["fence"] == "auto":
-            application.close(params["rotation_id"])
+            application.put_up_fence(params["rotation_id"])
         reading = _read(params, application)
         picture = reading.picture
         known = get_commands()
@@ -51,7 +52,7 @@ class Reading:
     meanwhile: dict[str, dict[str, int]]
 
 
-def _read(params: TaskParams, application: Any) -> Reading:
+def _read(params: TaskParams, application: Application) -> Reading:
     """Everything that the application reads; what differs from the baseline is read twice."""
     from .._engine.proof import damage, model_reading, write_counters
     from .._engine.proof.model_readers import is_left_out
@@ -85,7 +86,7 @@ def _read(params: TaskParams, application: Any) -> Reading:
     return Reading(picture, left_out, meanwhile)
 
 
-def _judge(params: TaskParams, application: Any, reading: Reading) -> ModuleResult:
+def _judge(params: TaskParams, application: Application, reading: Reading) -> ModuleResult:
     """Raise what is worse than in the baseline. If nothing is, the application may write again."""
     from .._engine.proof import model_reading
 
@@ -123,7 +124,7 @@ def _written_meanwhile(params: TaskParams, parts: Any) -> dict[str, int]:
     return {table: count for table, count in written.items() if count}
 
 
-def _open(application: Any) -> list[str]:
+def _open(application: Application) -> list[str]:
     """All is proved: the application may write again. What cannot be dropped now is when the lease is returned.
 
     Returns the sessions of a pooler that were refused. Raises E_STALE_WRITER if a process that was not stopped waits

@@ -19,8 +19,9 @@ def make_plan(task: HostTask) -> ModuleResult:
     """The host's part: open the application and say what is in it; or only the key ID that the files hold, where that
     is not the store's."""
     from .._destinations import agreement, destinations, editor
-    from .._engine import rotation
+    from .._engine.create_plan import create_plan
     from .._engine.crypto.key_set import KeySet
+    from .._engine.open_application import open_application
     from .._options.engine_request import Purpose, request_of
 
     params = task.params
@@ -32,8 +33,8 @@ def make_plan(task: HostTask) -> ModuleResult:
     names = destinations.names_of_env_file(params["keys"])
     env = editor.everything(params["env_file"], params["dialect"]) if names else {}
     unset = [name for name in names if name not in file_keys]
-    with rotation.open_application(request, surveys_of(task)) as application:
-        planned = application.plan(counted=params["counted"], env=env, unset=unset)
+    with open_application(request, surveys_of(task)) as application:
+        planned = create_plan(application, counted=params["counted"], env=env, unset=unset)
         if params["counted"]:  # last, since the uses of keys that are traced are those of the application's start
             reads = _reading_notices(application, params["left_out"])
             planned = replace(planned, notices=[*planned.notices, *reads])
@@ -42,11 +43,12 @@ def make_plan(task: HostTask) -> ModuleResult:
 
 def _reading_notices(application: Application, left_out: Collection[str]) -> Iterator[dict[str, str]]:
     """What the application's own models read and write otherwise than a rotation needs."""
+    from .._engine import under_new_keys
     from .._engine.proof import model_reading
 
     try:
         found = model_reading.planned(application.read, application.keyring, left_out)
-        found += application.depending_on_keys(left_out)
+        found += under_new_keys.attributes_of_keys(application, left_out)
     except RotationError as exc:
         yield {"column": "the application", "notice": exc.what, "todo": exc.todo, "code": exc.code}
         return

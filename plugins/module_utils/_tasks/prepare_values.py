@@ -19,9 +19,10 @@ if TYPE_CHECKING:
 
 def prepare_values(task: HostTask) -> ModuleResult:
     """Everything that can be prepared; or the proof of it, by a process that has only the keys of the destination."""
-    from .._engine import preparation, rotation
+    from .._engine import preparation, refusals, under_new_keys
     from .._engine.crypto import schemes
     from .._engine.discovery.findings import refuse
+    from .._engine.open_application import open_application
     from .._engine.proof.census_result import CensusResult
     from .._options.engine_request import Purpose, request_of
 
@@ -34,14 +35,14 @@ def prepare_values(task: HostTask) -> ModuleResult:
         found: PreparationResult = {"columns": params["columns"], "last": {}}
         if before:
             request = replace(request, targets=[preparation.as_target(column) for column in before])
-            with rotation.open_application(request) as application:
+            with open_application(request) as application:
                 found["last"] = _prove(application, params["destination"], before)
     else:
-        with rotation.open_application(request) as application:
-            application.refuse_unproved()
-            application.refuse_unaccounted()
-            refuse(application.among_kept())
-            application.refuse_unfit(params["destination"])
+        with open_application(request) as application:
+            refusals.refuse_unproved(application)
+            refusals.refuse_unaccounted(application)
+            refuse(refusals.among_kept(application))
+            under_new_keys.refuse_unfit(application, params["destination"])
             known = schemes.tried(request.schemes, request.names)
             found = _prepared(params, application, known)
     seconds = round(time.monotonic() - started, 1)
@@ -66,7 +67,7 @@ def _prepared(params: TaskParams, application: Application, known: Collection[st
 def _counted(params: TaskParams, application: Application) -> PreparationResult:
     """The census of all rows that are prepared, with the digest of each in a file. What stops a rotation before its
     first write stops it here."""
-    from .._engine import preparation
+    from .._engine import preparation, refusals
     from .._engine.discovery.findings import refuse
     from .._engine.proof import census, row_digests
 
@@ -79,7 +80,7 @@ def _counted(params: TaskParams, application: Application) -> PreparationResult:
         if rows:
             rows.end(results)
         whole = rows is not None and rows.is_whole
-    refuse([*census.findings(tallies), *application.staying(tallies)])
+    refuse([*census.findings(tallies), *refusals.staying(application, tallies)])
     return {"columns": [column.as_result() for column in results], "row_digests": whole}
 
 

@@ -9,7 +9,7 @@ import secrets
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from .._errors.base import RotationError
 from .host_task import HostTask, ModuleResult, TaskParams
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from .._engine.rewrite.concurrent_writers import ConcurrentWrites
     from .._engine.rewrite.rewrite_progress import Progress
     from .._engine.rewrite.rewriter import Share
+    from .._engine.rotation import Application
     from .._options.engine_request import Purpose
 
 SHOWN = 50  # rows of a table that the record names
@@ -29,7 +30,8 @@ SHOWN = 50  # rows of a table that the record names
 def reencrypt_values(task: HostTask) -> ModuleResult:
     """Census, refusal of what is unreadable, then the work by the chosen method. After the switch the work comes first:
     what is refused then is all that the application cannot read."""
-    from .._engine import rotation
+    from .._engine import refusals
+    from .._engine.open_application import open_application
     from .._engine.proof.census_result import CensusResult
     from .._engine.rewrite.concurrent_writers import ConcurrentWrites
     from .._engine.rewrite.rewrite_result import RewriteResult
@@ -38,8 +40,8 @@ def reencrypt_values(task: HostTask) -> ModuleResult:
 
     params = task.params
     started = time.monotonic()
-    with rotation.open_application(request_of(params, _purpose(task))) as application:
-        application.refuse_unproved(params["recorded_columns"])
+    with open_application(request_of(params, _purpose(task))) as application:
+        refusals.refuse_unproved(application, params["recorded_columns"])
         fenced = {} if task.check_mode or params["fence"] == "off" else _fence(application, params)
         others = ConcurrentWrites.of(params["others"]) if params["others"] else application.others()
         examined = Examined(CensusResult.all_of(params["examined"] or ()))
@@ -86,7 +88,7 @@ def _would(before: list[CensusResult], others: ConcurrentWrites, destination: st
     return {"changed": changes, "targets": targets, "others": others.as_result()}
 
 
-def _begin(params: TaskParams, application: Any, examined: Examined, others: ConcurrentWrites) -> Reencryption:
+def _begin(params: TaskParams, application: Application, examined: Examined, others: ConcurrentWrites) -> Reencryption:
     """The re-encryption with its progress, which is shown from now on."""
     from .._engine.rewrite.rewrite_progress import Progress, ProgressFiles
     from .._engine.rewrite.rewriter import Share
@@ -127,17 +129,17 @@ def _stay_the_one_run(run: Reencryption, until_end: contextlib.ExitStack) -> Non
         until_end.enter_context(contextlib.closing(database.another()))
 
 
-def _fence(application: Any, params: TaskParams) -> ModuleResult:
+def _fence(application: Application, params: TaskParams) -> ModuleResult:
     """Keep other sessions from writing, before any value is looked at."""
     from .._engine.rewrite import fence
 
-    without = application.close(params["rotation_id"])
+    without = application.put_up_fence(params["rotation_id"])
     looked = application.parts if params["refuse_writers"] else ()
     hidden = [who for database, _ in looked for who in fence.refuse_writers(database, look_out=True)]
     return {"fence": {"closed": not without, "without": without, **({"behind_pooler": hidden} if hidden else {})}}
 
 
-def _first(others: Any) -> dict[str, list[str]]:
+def _first(others: ConcurrentWrites) -> dict[str, list[str]]:
     """Of each table, the rows that the record names: another process wrote them, and they were re-encrypted."""
     return {table: sorted(rows)[:SHOWN] for table, rows in others.rows.items() if rows}
 
@@ -147,11 +149,12 @@ def _is_settlement(params: TaskParams) -> bool:
     return bool(params["others"]) and not params["share"] and not params["reverse"] and _method(params) == "direct"
 
 
-def _examined(application: Any, params: TaskParams) -> Examined:
+def _examined(application: Application, params: TaskParams) -> Examined:
     """The census before the first write, and what is refused by it."""
-    from .._engine import rotation
+    from .._engine import refusals, under_new_keys
     from .._engine.discovery.findings import refuse
     from .._engine.proof import census, row_digests
+    from .._engine.request import TRIAL
 
     destination, reverse = params["destination"], params["reverse"]
     known = destination in application.keyring.stages  # not in a dry run before the version is made
@@ -167,20 +170,21 @@ def _examined(application: Any, params: TaskParams) -> Examined:
             rows.end(results)
     refusal = None
     if reverse:
-        application.rehearse(destination, stop_at_unreadable=False)
+        under_new_keys.rehearse(application, destination, stop_at_unreadable=False)
     else:
         try:
             if not params["others"]:  # the last look before the first write
-                application.refuse_unaccounted()
-            refuse([*census.findings(tallies), *application.among_kept(), *application.staying(tallies)])
+                refusals.refuse_unaccounted(application)
+            kept = refusals.among_kept(application)
+            refuse([*census.findings(tallies), *kept, *refusals.staying(application, tallies)])
             if not params["others"]:  # its processes are forked before the application starts
-                application.refuse_unfit(destination if known else rotation.TRIAL)
+                under_new_keys.refuse_unfit(application, destination if known else TRIAL)
         except RotationError as exc:
             refusal = exc
     return Examined(results, refusal, found, traced)
 
 
-def _prepared(application: Any, params: TaskParams, rows: Recording | None) -> PreparedCensus:
+def _prepared(application: Application, params: TaskParams, rows: Recording | None) -> PreparedCensus:
     """The census of the rows that changed since they were prepared, and of all other tables; after the switch, of the
     rows that changed since they were written."""
     from .._engine.prepared_census import PreparedCounting
@@ -201,7 +205,7 @@ class Reencryption:
     and what was done."""
 
     params: TaskParams
-    application: Any
+    application: Application
     progress: Progress
     examined: Examined
     others: ConcurrentWrites

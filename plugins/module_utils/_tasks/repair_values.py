@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 def repair_values(task: HostTask) -> ModuleResult:
     """For each database with such values: a copy of its backup, the values, the copy dropped."""
     from .._engine import repair as work
-    from .._engine import rotation
+    from .._engine.open_application import open_application
     from .._options.engine_request import Purpose, request_of
 
     params = task.params
@@ -34,9 +34,7 @@ def repair_values(task: HostTask) -> ModuleResult:
     left: list[work.Left] = []
     found: set[str] = set()
     kept = _Kept(os.path.join(params["backup_dir"], f"{params['rotation_id']}.replaced.jsonl"))
-    with rotation.open_application(
-        request_of(params, Purpose(params["rotation_id"], run=params["run"]))
-    ) as application:
+    with open_application(request_of(params, Purpose(params["rotation_id"], run=params["run"]))) as application:
         scope = work.RepairScope(application.keyring, application.accepted, frozenset(params["named"]))
         for database, survey in application.parts:
             if task.check_mode:

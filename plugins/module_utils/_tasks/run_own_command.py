@@ -38,7 +38,7 @@ def forwards(run: Reencryption) -> ModuleResult:
     done = sum(column.under(destination) for column in run.census)
     before = note.read() if done else run.census
     if before is None:
-        raise OwnCommandUnseen(command=application.command.name, count=done)
+        raise OwnCommandUnseen(command=application.command_name, count=done)
     if not done:
         note.write(run.census)
         _run(run)
@@ -85,7 +85,7 @@ def _finish(run: Reencryption, after: Sequence[CensusResult], failed: str = "") 
     for column in run.census:
         run.work.values[column.name] += max(column.not_under(destination) - left.get(column.name, 0), 0)
     run.act()
-    return {"command": {"name": run.application.command.name, "left": sum(left.values()), "failed": failed}}
+    return {"command": {"name": run.application.command_name, "left": sum(left.values()), "failed": failed}}
 
 
 class CensusNote:

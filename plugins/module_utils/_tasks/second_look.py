@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from .host_task import TaskParams
 
@@ -15,12 +15,13 @@ if TYPE_CHECKING:
     from .._engine.proof.census import Tally
     from .._engine.proof.census_result import CensusResult
     from .._engine.proof.row_digests import Comparison, TableComparison
+    from .._engine.rotation import Application
 
 
 class SecondLook:
     """Reads every value once more, when one of those who need it asks first."""
 
-    def __init__(self, application: Any, rows: Comparison, stage: str, tables: set[str]) -> None:
+    def __init__(self, application: Application, rows: Comparison, stage: str, tables: set[str]) -> None:
         self._application, self._rows, self._stage, self._tables = application, rows, stage, tables
         self.has_failed = False
 
@@ -50,7 +51,7 @@ class SecondLook:
 
 @contextmanager
 def second_look(
-    params: TaskParams, application: Any, whole: Sequence[CensusResult], baseline: Sequence[CensusResult]
+    params: TaskParams, application: Application, whole: Sequence[CensusResult], baseline: Sequence[CensusResult]
 ) -> Iterator[SecondLook | None]:
     """The look at the tables of ``baseline``; None without row digests of the ``whole`` census before."""
     from .._engine.proof import row_digests

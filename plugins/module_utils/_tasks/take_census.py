@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -19,8 +19,10 @@ if TYPE_CHECKING:
     from .._engine.crypto.key_set import KeySet
     from .._engine.discovery.findings import Finding
     from .._engine.postgres.session_types import DatabaseSession
+    from .._engine.proof.census import Tally
     from .._engine.proof.census_result import CensusResult, ColumnCounts
     from .._engine.result_types import SinceFirstWrite
+    from .._engine.rotation import Application
 
 SHOWN = 50  # rows of a column that the record names
 
@@ -32,7 +34,7 @@ class Compared:
     although nobody is known to have written them. ``composed`` are its results if not every value was opened for it,
     ``since`` what a report found to differ from before the first write."""
 
-    tallies: Any
+    tallies: Sequence[Tally]
     composed: list[CensusResult] | None = None
     meanwhile: dict[str, dict[str, int]] = field(default_factory=dict)
     written: dict[str, list[str]] = field(default_factory=dict)
@@ -51,7 +53,7 @@ class CensusTask:
     rotation."""
 
     params: TaskParams
-    application: Any
+    application: Application
     baseline: list[CensusResult]
     outside: list[Finding]
 
@@ -74,18 +76,20 @@ class CensusTask:
 def take_census(task: HostTask) -> ModuleResult:
     """Open the application, classify every value, and compare the result with what was expected."""
     from .._backup.database_swap import kept_aside
-    from .._engine import rotation
+    from .._engine import refusals
     from .._engine.application import django_project
+    from .._engine.open_application import open_application
     from .._engine.proof.census_result import CensusResult
     from .._options.engine_request import Purpose, request_of
 
     params = task.params
     baseline = CensusResult.all_of(params["baseline"])
     purpose = Purpose("census", run=params["run"], leased=False, tried=params["rehearsed"])
-    with rotation.open_application(request_of(params, purpose), surveys_of(task)) as application:
-        asked = CensusTask(params, application, baseline, application.refuse_unproved(params["recorded_columns"]))
+    with open_application(request_of(params, purpose), surveys_of(task)) as application:
+        outside = refusals.refuse_unproved(application, params["recorded_columns"])
+        asked = CensusTask(params, application, baseline, outside)
         if params["accounted"]:
-            application.refuse_unaccounted()
+            refusals.refuse_unaccounted(application)
         aside = kept_aside(database for database, _ in application.parts)
         if params["serving"]:
             _leave_out_proved(params, application)
@@ -97,7 +101,7 @@ def take_census(task: HostTask) -> ModuleResult:
         ended = {
             **_needing(asked, compared.tallies),
             "damaged": _damaged(params, application, compared.written),
-            "doubtful": [each.as_result() for each in application.doubtful()] if params["accounted"] else [],
+            "doubtful": [each.as_result() for each in refusals.doubtful(application)] if params["accounted"] else [],
             "sessions": _connected_since_before(params, application),
         }
     return {
@@ -123,6 +127,7 @@ def _migrations() -> ModuleResult:
 
 def _hold_against(asked: CensusTask, compared: Compared) -> ModuleResult | None:
     """A result that fails if the data is not what was expected, and None if it is, or if nothing was expected."""
+    from .._engine import refusals
     from .._engine.discovery.findings import refuse
 
     params, application = asked.params, asked.application
@@ -131,8 +136,10 @@ def _hold_against(asked: CensusTask, compared: Compared) -> ModuleResult | None:
     with second_look(params, application, asked.baseline, asked.judged) as look:
         try:
             expected = params["expect_stage"] or ""
-            aside = [] if params["run"] else application.among_set_aside(expected)  # a run may be in its downtime
-            refuse([*application.among_kept(expected), *aside])
+            found = refusals.among_kept(application, expected)
+            if not params["run"]:  # a run may be in its downtime
+                found += refusals.among_set_aside(application, expected)
+            refuse(found)
             _refuse_outside(asked)
             _refuse(asked, compared.tallies, asked.baseline, look)
             if params["accounted"]:
@@ -161,27 +168,28 @@ def _differences(asked: CensusTask, compared: Compared) -> ModuleResult:
 def _rehearse(asked: CensusTask) -> None:
     """Raise what would stop a rotation under new keys. That the application does not start with values which nobody has
     supplied says nothing of those that a person has."""
+    from .._engine import refusals, under_new_keys
     from .._engine.discovery.findings import refuse
-    from .._engine.rotation import TRIAL
+    from .._engine.request import TRIAL
 
     params, application = asked.params, asked.application
     # After the switch this process has the new keys: it does not read what is under the previous keys.
     has_base = asked.keys.key_id == application.keyring.key_id("current")
-    found = [*application.start_under_new_keys(), *application.refused_updates()]
-    found += application.depending_on_keys(params["left_out"]) if has_base else []
+    found = [*under_new_keys.start_findings(application), *refusals.refused_updates(application)]
+    found += under_new_keys.attributes_of_keys(application, params["left_out"]) if has_base else []
     if params["supplied"]:
-        found += application.made_of_keys()
+        found += under_new_keys.made_of_keys(application)
         found = [each for each in found if each.kind.name != "new_keys_refused"]
     else:
-        application.refuse_unfit("pending" if "pending" in application.keyring.stages else TRIAL)
+        under_new_keys.refuse_unfit(application, "pending" if "pending" in application.keyring.stages else TRIAL)
     refuse(found)
 
 
-def _key_ids(application: Any) -> dict[str, str]:
+def _key_ids(application: Application) -> dict[str, str]:
     return {stage: application.keyring.key_id(stage) for stage in application.keyring.stages}
 
 
-def _reported(params: TaskParams, application: Any) -> Compared:
+def _reported(params: TaskParams, application: Application) -> Compared:
     """The census for a report, and what differs from the one before the first write, as far as the row digests that an
     unfinished rotation or rollback has left can say."""
     from .._engine.proof import row_digests
@@ -202,7 +210,7 @@ def _reported(params: TaskParams, application: Any) -> Compared:
     return Compared(tallies, since=since)
 
 
-def _damaged(params: TaskParams, application: Any, written: dict[str, list[str]]) -> list[list[str]]:
+def _damaged(params: TaskParams, application: Application, written: dict[str, list[str]]) -> list[list[str]]:
     """At the end of a rollback, the values that another process wrote and that the application cannot read."""
     from .._engine.proof import damage
 
@@ -232,7 +240,7 @@ def _targets(results: list[CensusResult]) -> list[ColumnCounts]:
     return [column.as_result() for column in results]
 
 
-def _counted(params: TaskParams, application: Any, baseline: list[CensusResult]) -> Compared:
+def _counted(params: TaskParams, application: Application, baseline: list[CensusResult]) -> Compared:
     """Every value is opened, or is exactly a token that such a process has opened while it was prepared."""
     if params["report_only"]:
         return _reported(params, application)
@@ -247,7 +255,7 @@ def _counted(params: TaskParams, application: Any, baseline: list[CensusResult])
     return Compared(found.tallies, found.results)
 
 
-def _leave_out_proved(params: TaskParams, application: Any) -> None:
+def _leave_out_proved(params: TaskParams, application: Application) -> None:
     """After the start, only those columns are counted of which not every value was opened before it."""
     columns = _columns(params)
     for _, survey in application.parts:
@@ -269,27 +277,30 @@ def _columns(params: TaskParams) -> set[str]:
 def _refuse_outside(asked: CensusTask) -> None:
     """Raise the findings of columns outside of the rotation that hold values under another version than the expected
     one."""
+    from .._engine import refusals
     from .._engine.discovery.findings import refuse
 
     others = set(asked.application.keyring.stages) - {asked.params["expect_stage"]}
-    columns = {each["column"] for each in asked.application.needing_outside(asked.outside, others)}
+    columns = {each["column"] for each in refusals.needing_outside(asked.application, asked.outside, others)}
     refuse(each for each in asked.outside if each.column in columns)
 
 
-def _needing(asked: CensusTask, tallies: Any) -> ModuleResult:
+def _needing(asked: CensusTask, tallies: Sequence[Tally]) -> ModuleResult:
     """The values that may need a version that is about to leave the env file; the action judges them."""
+    from .._engine import refusals
     from .._engine.proof import census
 
     leaving = asked.params["leaving"]
     if leaving is None:
         return {}
     found = census.needing(tallies, asked.application.keyring, leaving)
-    return {"needing": [*found, *asked.application.needing_outside(asked.outside, leaving)]}
+    return {"needing": [*found, *refusals.needing_outside(asked.application, asked.outside, leaving)]}
 
 
-def _refuse(asked: CensusTask, tallies: Any, baseline: list[CensusResult], look: SecondLook | None) -> None:
+def _refuse(asked: CensusTask, tallies: Sequence[Tally], baseline: list[CensusResult], look: SecondLook | None) -> None:
     """Raise where the data, the env file or the application is not what it should be; E_VALUES_OVERWRITTEN if the rows
     say that another process wrote what does not open."""
+    from .._engine import refusals
     from .._engine.discovery.findings import refuse
     from .._engine.proof import census, damage
 
@@ -301,7 +312,7 @@ def _refuse(asked: CensusTask, tallies: Any, baseline: list[CensusResult], look:
     classes = census.UNOPENED_ALONE if alone else tuple(census.UNOPENED)
     found = census.findings(tallies, classes)
     try:
-        refuse(found if params["expect_stage"] else application.explained(found))
+        refuse(found if params["expect_stage"] else refusals.explained(application, found))
     except RotationError:
         if look:
             damage.refuse_overwritten(census.beyond(look.tallies, baseline), classes, look.looks)
@@ -313,14 +324,15 @@ def _refuse(asked: CensusTask, tallies: Any, baseline: list[CensusResult], look:
         _refuse_other_env(params, keys.key_id, application.keyring.key_id(params["expect_stage"]))
 
 
-def _refuse_unsettled(application: Any, tallies: Any) -> None:
+def _refuse_unsettled(application: Application, tallies: Sequence[Tally]) -> None:
     """Raise what a rotation would refuse of values that stay as they are, unless a person settled it."""
+    from .._engine import refusals
     from .._engine.discovery.findings import refuse
 
-    refuse(application.staying(tallies))
+    refuse(refusals.staying(application, tallies))
 
 
-def _connected_since_before(params: TaskParams, application: Any) -> list[DatabaseSession]:
+def _connected_since_before(params: TaskParams, application: Application) -> list[DatabaseSession]:
     """At the end of a rotation, the application's sessions from before the env file was switched: what has them may
     have other keys. Those of a pooler tell nothing of who uses them."""
     from .._destinations import destinations
@@ -350,7 +362,7 @@ def _unwrapped(baseline: list[CensusResult]) -> dict[str, dict[str, int]]:
     return found
 
 
-def _unopened(params: TaskParams, tallies: Any) -> ModuleResult:
+def _unopened(params: TaskParams, tallies: Sequence[Tally]) -> ModuleResult:
     """The values that no key opens and that were accepted."""
     from .._engine.proof import census
 
@@ -391,12 +403,12 @@ def _name_written(params: TaskParams, compared: Compared, look: SecondLook | Non
         compared.added = _added(look.looks)
 
 
-def _select_written(tallies: Any, looks: Any) -> dict[str, list[str]]:
+def _select_written(tallies: Sequence[Tally], looks: Any) -> dict[str, list[str]]:
     """By column, as table.column, the rows of which another process changed the value."""
     return _by_column(tallies, looks, lambda look, column: look.theirs(column))
 
 
-def _by_column(tallies: Any, looks: Any, rows_of: Callable[[Any, str], list[str]]) -> dict[str, list[str]]:
+def _by_column(tallies: Sequence[Tally], looks: Any, rows_of: Callable[[Any, str], list[str]]) -> dict[str, list[str]]:
     """By column, as table.column, what ``rows_of`` finds in the look at its table; without columns that have no such
     rows."""
     found = {tally.target.name: (tally.target.table.label, tally.result.column) for tally in tallies}

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine import rotation
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine import create_plan, open_application
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.key_set import KeySet
 from ansible_collections.tetech.key_rotation.plugins.modules import django_plan
 
@@ -20,16 +20,17 @@ def asked(monkeypatch) -> list[Any]:
     """What the application is opened with and asked for, in place of a real one."""
     made: list[Any] = []
 
-    def plan(**given: Any) -> Any:
+    def plan(application: Any, **given: Any) -> Any:
         made.append(given)
         return SimpleNamespace(as_document=lambda: {"targets": []}, listed=())
 
     @contextlib.contextmanager
     def opened(request, known):
         made.append(request)
-        yield SimpleNamespace(plan=plan, parts=[])
+        yield SimpleNamespace(parts=[])
 
-    monkeypatch.setattr(rotation, "open_application", opened)
+    monkeypatch.setattr(create_plan, "create_plan", plan)
+    monkeypatch.setattr(open_application, "open_application", opened)
     return made
 
 

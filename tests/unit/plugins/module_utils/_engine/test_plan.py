@@ -12,7 +12,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine import plan, plan_document
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine import plan, plan_document, refusals
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto import schemes
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.key_set import KeySet
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.keyring import (
@@ -147,7 +147,7 @@ def test_keys_that_nobody_listed_are_named_as_the_env_file_has_them_outside_of_t
     env = {"PARTNER_VARIABLE": "CANARY of another key", "DEBUG": "1"}
     application = Application(parts=parts, keyring=ring, env=lambda: env, **about)
     with pytest.raises(RotationError) as refused:
-        application.refuse_unproved()
+        refusals.refuse_unproved(application)
     assert refused.value.code == "E_OTHER_KEYS"
     assert "under OTHER_KEY, which" in refused.value.what
     assert refused.value.todo == "List the keys to rotate: key_rotation_keys: [{name: PARTNER_VARIABLE}]"

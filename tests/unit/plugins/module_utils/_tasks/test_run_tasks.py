@@ -7,7 +7,7 @@ import json
 from types import SimpleNamespace
 
 import pytest
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine import rotation
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine import open_application as opening
 from ansible_collections.tetech.key_rotation.plugins.module_utils._options import engine_request
 from ansible_collections.tetech.key_rotation.plugins.module_utils._tasks import registry
 from ansible_collections.tetech.key_rotation.plugins.module_utils._tasks import run_tasks as run_tasks_file
@@ -164,7 +164,7 @@ def test_who_writes_values_has_everything_looked_at_anew(monkeypatch, name):
         yield
 
     monkeypatch.setattr(engine_request, "request_of", lambda params, purpose: "request")
-    monkeypatch.setattr(rotation, "open_application", open_application)
+    monkeypatch.setattr(opening, "open_application", open_application)
     params = dict.fromkeys(("rotation_id", "run", "step", "command", "state", "backup_dir", "method"), "x")
     task = SimpleNamespace(
         params={**params, "reverse": False, "columns": [], "named": [], "recorded_columns": []},

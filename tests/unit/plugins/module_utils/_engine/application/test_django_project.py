@@ -13,7 +13,7 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.applic
     database_aliases,
     django_project,
 )
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.rotation import Request
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.request import Request
 from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import RotationError
 from ansible_collections.tetech.key_rotation.tests.project_fixtures import folder  # noqa: F401
 

@@ -1,0 +1,62 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Where the code of an application uses its keys, under the names of the settings that they feed."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+
+from ..crypto.keyring import Keyring
+from . import key_uses, keyed_hashes
+
+
+@dataclass(frozen=True)
+class CodeUses:
+    """The uses of the keys of a keyring. The source of the project and its applications is read once for each set of
+    names, and nothing of it before the first question."""
+
+    project_dir: str
+    keyring: Keyring
+    read_at_start: Mapping[str, Collection[key_uses.Use]] = field(default_factory=dict)
+    _scans: dict[Collection[str], key_uses.Scan] = field(default_factory=dict)
+
+    def by_key(self) -> dict[str, list[key_uses.Use]]:
+        """Who uses each key, by its name."""
+        scanned, of_django = self.of_keys(), {"SECRET_KEY": key_uses.of_django()}
+        known = (scanned, self.read_at_start, of_django)
+        return {
+            key: sorted({use for uses in known for name in settings for use in uses.get(name, ())})
+            for key, settings in self._spellings().items()
+        }
+
+    def of_keys(self) -> Mapping[str, list[key_uses.Use]]:
+        """Who reads the keys and the settings that they feed, and who calls what hashes with SECRET_KEY."""
+        return self.of_names({key_uses.SALTED_HMAC}.union(*self._spellings().values()))
+
+    def hashing(self) -> dict[str, list[key_uses.Use]]:
+        """Where the application hashes data with each key."""
+        found = keyed_hashes.find(self.project_dir, key_uses.installed_folders(), self.of_keys())
+        salted = {"SECRET_KEY": {key_uses.SALTED_HMAC}}
+        return {
+            key: sorted(
+                {use for name in names for each in (name, *salted.get(name, ())) for use in found.get(each, ())}
+            )
+            for key, names in sorted(self._spellings().items())
+        }
+
+    def of_names(self, names: Collection[str]) -> Mapping[str, list[key_uses.Use]]:
+        """Who reads these names."""
+        asked = frozenset(names)
+        if asked not in self._scans:
+            self._scans[asked] = key_uses.scan(self.project_dir, asked, key_uses.installed_folders())
+        return self._scans[asked].uses
+
+    @property
+    def is_cut_off(self) -> bool:
+        """Whether a search ended at one of its limits."""
+        return any(each.cut_off for each in self._scans.values())
+
+    def _spellings(self) -> dict[str, set[str]]:
+        """By each key, its name and those of the settings that it feeds."""
+        return {name: {name, *self.keyring.settings_fed_by(name)} for name in self.keyring.names}

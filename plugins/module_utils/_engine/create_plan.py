@@ -1,0 +1,158 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Create the plan of a rotation, with all that stops it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from .._errors.env_file import listed_by
+from . import plan, refusals, under_new_keys
+from .application import function_pairs, key_uses, own_command
+from .discovery import (
+    accounting,
+    cached_tokens,
+    listed_rows,
+    proposal,
+    scheme_proposal,
+    target_survey,
+    unlisted_keys,
+)
+from .discovery.findings import KINDS, Finding, Findings
+from .discovery.layer_classes import NESTED
+from .proof import census
+from .request import TRIAL
+
+if TYPE_CHECKING:
+    from .crypto.key_entry import KeyEntry
+    from .discovery.unlisted_keys import UnlistedKeys
+    from .proof.census import Tally
+    from .rotation import Application
+
+NO_ENV: Mapping[str, str] = MappingProxyType({})
+
+
+def create_plan(
+    application: Application, *, counted: bool, env: Mapping[str, str] = NO_ENV, unset: Collection[str] = ()
+) -> plan.Plan:
+    """The plan of a rotation, with all that stops it, and with or without the counts of a census.
+
+    ``env`` has every name that the env file sets, ``unset`` are the keys that it does not set. Raises E_SETTLEMENT.
+    """
+    refusals.refuse_settlements_without_place(application)
+    application.establish_function_keys()
+    tallies = application.census("current", searched=True) if counted else []
+    others = unlisted_keys.by_column(application.surveys, env)
+    proposed = _proposed_keys(application, others, env)
+    line = proposal.line(proposed or [{"name": name} for name in sorted(application.keyring.names)])
+    found = [
+        *_unset(application, unset, line),
+        *_unproved(application, others, line),
+        *refusals.unaccounted(application),
+        *refusals.refused_updates(application),
+    ]
+    unfit = any(each.kind.name == "key_type_unfit" for each in found)  # the application need not start with those
+    if not (unset or unfit):
+        found += under_new_keys.findings(application)
+    found += _of_values(application, tallies, counted=counted)
+    found += _commands(application)
+    uses = application.code.by_key()
+    found += _cut_off(application)
+    if counted and not any(each.kind.stops for each in found):
+        under_new_keys.rehearse(application, TRIAL)
+    return plan.Plan(
+        application.surveys,
+        tallies,
+        application.keyring,
+        _notices(application, found),
+        application.settlements,
+        accounting.planned_keys(application.surveys, application.keyring, application.keys, uses),
+        proposed,
+        application.leave_alone,
+        listed_rows.as_results(each.listed for each in found),
+        application.command,
+        _proposed_schemes(application, found),
+    )
+
+
+def _unset(application: Application, names: Collection[str], line: str) -> list[Finding]:
+    """The keys that the env file does not set."""
+    listed = listed_by(key["name"] for key in application.keys)
+    facts = {"path": application.keys_from, "line": line, "listed": listed}
+    return [Finding(KINDS["key_missing"], name, {"name": name, **facts}) for name in names]
+
+
+def _unproved(application: Application, others: Mapping[str, UnlistedKeys], line: str) -> list[Finding]:
+    """The targets that nothing proves, by the keys that open them although nobody lists these."""
+    found = target_survey.findings_of(
+        application.surveys, application.keyring, application.keys_from, application.settlements, line
+    )
+    return [unlisted_keys.finding(each, others[each.column], line) if each.column in others else each for each in found]
+
+
+def _of_values(application: Application, tallies: Sequence[Tally], *, counted: bool) -> list[Finding]:
+    """What a census found."""
+    found = refusals.explained(application, census.findings(tallies, (*census.UNOPENED, NESTED)))
+    if counted:
+        found += [*refusals.among_kept(application), *refusals.among_set_aside(application)]
+    return [*found, *refusals.staying(application, tallies), *census.notable(tallies)]
+
+
+def _commands(application: Application) -> list[Finding]:
+    """The command that will re-encrypt, or those of the application that could."""
+    found = Findings()
+    for name in [application.command.name] if application.command else own_command.candidates():
+        found.put("by_command" if application.command else "own_command", name)
+    return found.with_text(stops=False)
+
+
+def _cut_off(application: Application) -> list[Finding]:
+    """That a search for uses of the keys ended at one of its limits."""
+    if not application.code.is_cut_off:
+        return []
+    limits = {"files": key_uses.MOST_FILES, "seconds": int(key_uses.MOST_SECONDS)}
+    return [Finding(KINDS["scan_cut_off"], "the application's code", limits)]
+
+
+def _proposed_keys(
+    application: Application, others: Mapping[str, UnlistedKeys], env: Mapping[str, str]
+) -> list[KeyEntry]:
+    """Entries of the option ``keys`` for all under which values are, those of ``others`` included."""
+    surveys, names = application.surveys, application.keyring.names
+    known = [target_survey.settings_of(surveys, application.keyring), *(each.keys for each in others.values())]
+    known.append(unlisted_keys.of_inner_layers(surveys, env))
+    proposed = proposal.propose({name: values for each in known for name, values in each.items()}, env)
+    listed = [entry for entry in application.keys if entry["name"] in names]  # of those that have a value
+    return proposal.with_listed(proposed, listed, accounting.used_keys(surveys, application.keyring))
+
+
+def _proposed_schemes(application: Application, found: Sequence[Finding]) -> dict[str, Any]:
+    """The options ``schemes`` and ``targets`` with the columns of an unknown format that were ``found``."""
+    columns = [*scheme_proposal.columns_of(found, application.surveys)]
+    if not columns:
+        return {}
+    uses = {name: uses for name, uses in application.code.of_keys().items() if name != key_uses.SALTED_HMAC}
+    code = function_pairs.find(application.project_dir, key_uses.installed_folders(), uses)
+    described = application.described
+    return scheme_proposal.propose(columns, code.candidates, described.schemes, described.targets)
+
+
+def _notices(application: Application, found: Sequence[Finding]) -> list[dict[str, str]]:
+    """The findings, what the databases say of the targets, and what a rotation leaves out."""
+    return [
+        *(one.warning.as_notice() for one in application.other_databases),
+        *plan.caches(),
+        *(each.as_notice() for each in found),
+        *_left_out(application),
+    ]
+
+
+def _left_out(application: Application) -> Iterator[dict[str, str]]:
+    for database, survey in application.parts:
+        yield from plan.notices(database, survey.found, application.keyring)
+        plan.left_out(database, survey)
+        for each in cached_tokens.find(database, survey, application.keyring):
+            each.put(survey.findings)
+        yield from (each.as_notice() for each in survey.findings.with_text(stops=False))

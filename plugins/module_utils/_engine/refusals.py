@@ -1,0 +1,202 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What was found and stops a rotation: targets that nothing proves, and columns and keys that nothing accounts for."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+from .application import django_project
+from .discovery import proposal, settlements, target_survey
+from .discovery.findings import Finding, refuse, unsettled
+from .postgres.connection import Database
+from .proof import census
+from .proof.census import Tally
+from .proof.census_result import RowsNeeding
+from .rotation import Application
+
+DOUBTFUL = ("sparse", "digest", "keyed_hash", "same_tokens", "repeated_in_rows", "timeless")  # kinds of findings
+
+
+def refuse_unproved(application: Application, recorded: Collection[str] = ()) -> list[Finding]:
+    """Raise the error of what was found and stops, before anything relies on the targets being all.
+
+    If there is no target, columns that look like ciphertext are named with it: one of them may be what is missing.
+    With the ``recorded`` columns of a rotation, another one of which nothing opens is no part of it: this is
+    returned, since the rollback of the others does not depend on it. It must be one that can be tried whole.
+    """
+    from .proof import outside
+
+    settings = target_survey.settings_of(application.surveys, application.keyring)
+    line = proposal.line(proposal.propose(settings, application.env()))
+    asked = application.keys_from, application.settlements, line
+    found = target_survey.findings_of(application.surveys, application.keyring, *asked)
+    if any(each.kind.name == "no_targets" for each in found):
+        found += unaccounted(application)
+    may_pass = recorded and any(survey.found for survey in application.surveys)
+    parts = application.parts if may_pass else ()
+    tried = {name for _, survey in parts for name in outside.tried(survey, application.keyring)}
+    outside_of_it = tried.difference(recorded)
+    passed = [each for each in found if each.kind.is_closed and each.column in outside_of_it]
+    refuse(each for each in found if each not in passed)
+    return passed
+
+
+def needing_outside(application: Application, found: Collection[Finding], stages: Collection[str]) -> list[RowsNeeding]:
+    """Of the columns outside of a rotation that were ``found``, those with values under one of these stages."""
+    from .proof import outside
+
+    columns = {each.column for each in found}
+    return [
+        each
+        for database, survey in application.parts
+        for each in outside.needing(database, survey, application.keyring, columns, stages)
+    ]
+
+
+def refuse_unaccounted(application: Application) -> None:
+    """Raise E_SETTLEMENT for a settlement that names no column, or the error of what nothing accounts for.
+
+    Asked of all databases, before the first write.
+    """
+    refuse_settlements_without_place(application)
+    refuse(unaccounted(application))
+
+
+def refuse_settlements_without_place(application: Application) -> None:
+    columns = (
+        table.label_of(column.name)
+        for _, survey in application.parts
+        for table, columns in survey.every_column().items()
+        for column in columns
+    )
+    variables = [name for name, one in application.settlements.items() if one.decision == settlements.NOT_A_KEY]
+    places = {*columns, *application.env().keys() & {*variables}}
+    if not places.issuperset(application.settlements):  # few of them are about what was not looked at
+        from .discovery import configured_tokens, out_of_reach, stored_definitions
+
+        places |= {name for name in variables if django_project.setting(name) is not None}
+        places |= {name for database, _ in application.parts for name in out_of_reach.places(database)}
+        places |= {name for database, _ in application.parts for name in stored_definitions.places(database)}
+        places |= configured_tokens.places(application.settlements)
+        places.update(*(one.columns for one in application.other_databases))
+    settlements.refuse_without_place(application.settlements, places, application.leave_alone)
+    schemes_of = {target.name: application.keyring.schemes[target.scheme] for target in application.targets}
+    untold = {name: settlements.UNMARKED for name, each in schemes_of.items() if not each.marker}
+    for name, each in schemes_of.items():
+        if not (each.format.authenticated or each.functions):
+            untold[name] = settlements.UNAUTHENTICATED
+    settlements.refuse_untold(application.settlements, untold)
+
+
+def unaccounted(application: Application) -> list[Finding]:
+    """Columns and keys that nothing accounts for, and that no person has settled; others with the keys' values."""
+    from .discovery import file_names, fingerprint_columns, out_of_reach, stored_definitions, stored_files
+    from .proof import list_order, repeated_tokens
+
+    application.establish_function_keys()
+    keyring, targets, settled = application.keyring, application.targets, application.settlements
+    found = [
+        each
+        for database, survey in application.parts
+        for each in [
+            *_unexplained(application, database, survey),
+            *unsettled(fingerprint_columns.find(database, survey, keyring), settled),
+            *unsettled(stored_files.find(database, survey, keyring), settled),
+            *unsettled(file_names.find(survey), settled),
+            *unsettled(stored_definitions.find(database, survey, keyring), settled),
+            *out_of_reach.find(database, survey, settled),
+        ]
+    ]
+    found += unsettled((each for one in application.other_databases for each in one.findings), settled)
+    found += unsettled(repeated_tokens.find(targets, keyring), settled)
+    found += list_order.find(targets, keyring, application.keys)
+    return [*found, *_unaccounted_keys(application)]
+
+
+def _unaccounted_keys(application: Application) -> list[Finding]:
+    """Keys without a value, and others with the value of a key, in the configuration as well."""
+    from .discovery import accounting, configured_tokens, shared_values
+
+    keyring, env, settled = application.keyring, application.env(), application.settlements
+    used = {target.scheme for target in application.targets}
+    configured = configured_tokens.find(keyring, used, env, application.project_dir, application.env_file)
+    accounting.put_hashes(application.surveys, application.code.hashing)
+    return [
+        *unsettled(configured, settled),
+        *accounting.keys(application.surveys, keyring, application.keys, application.code.by_key),
+        *unsettled(shared_values.of_variables(keyring, env, application.keys, application.code.of_names), settled),
+        *shared_values.of_keys(keyring, [application.trial] if application.trial else ()),
+    ]
+
+
+def _unexplained(application: Application, database: Database, survey: target_survey.Survey) -> list[Finding]:
+    """Columns next to the targets that nothing accounts for, and those that are digests of their tokens."""
+    from .discovery import accounting, token_digests
+
+    digests = token_digests.find(database, survey, application.keyring)
+    explained = {each.column for each in digests if each.facts["count"] == each.facts["looked_at"]}
+    columns = accounting.columns(database, survey, application.settlements)
+    left = [each for each in columns if each.kind.name != "unexplained" or each.column not in explained]
+    return [*left, *unsettled(digests, application.settlements)]
+
+
+def doubtful(application: Application) -> list[Finding]:
+    """What ``unaccounted`` has seen that stops nothing, and that a rotation may break."""
+    found = [each for survey in application.surveys for each in survey.findings.of(*DOUBTFUL)]
+    return [*(one.warning for one in application.other_databases), *found]
+
+
+def refused_updates(application: Application) -> list[Finding]:
+    """The targets of tables whose triggers refuse what a rotation writes, or copy it where that cannot be
+    re-encrypted, as a trial shows that is rolled back. A command of the application's own writes in its own way."""
+    if application.command:
+        return []
+    from .rewrite import trial_update
+
+    return [
+        found
+        for database, survey in application.parts
+        for found in trial_update.findings(database, survey, application.keyring)
+    ]
+
+
+def staying(application: Application, tallies: Sequence[Tally]) -> list[Finding]:
+    """What a rotation would leave unchanged by a census, and no person has settled."""
+    from .proof import stale_digests
+
+    return [
+        *census.left_alone(tallies, application.settlements),
+        *census.staying_plain(tallies, application.settlements),
+        *stale_digests.findings(tallies, application.settlements),
+    ]
+
+
+def explained(application: Application, found: Sequence[Finding]) -> list[Finding]:
+    """Findings of a census, with the true reason where the application reads what no key at hand opens."""
+    from .proof import read_by_application
+
+    return read_by_application.explain(found, application.targets, application.keyring)
+
+
+def among_kept(application: Application, expected: str = "") -> list[Finding]:
+    """Values under keys that are rotated, and not under the ``expected`` stage, in columns whose own keys stay."""
+    from .proof import kept_columns
+
+    keyring, settled = application.keyring, application.settlements
+    return [
+        finding
+        for database, survey in application.parts
+        for finding in kept_columns.findings(database, survey.fixed, keyring, settled, expected)
+    ]
+
+
+def among_set_aside(application: Application, expected: str = "") -> list[Finding]:
+    """The same in columns that a person has set aside. It may take long, so it is not asked in the downtime."""
+    from .proof import outside
+
+    return [
+        finding
+        for database, survey in application.parts
+        for finding in outside.set_aside(database, survey, application.keyring, expected)
+    ]

@@ -1,0 +1,231 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the application does under new keys, asked before the first write: what would stop a rotation after that.
+
+A census does not show it. Without a version of the new keys it is asked under new values that are thrown away.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from .._errors.application import DjangoSetup
+from .._errors.base import RotationError
+from .._errors.by_code import build_error
+from .application import django_project
+from .application.custom_functions import ApplicationProcess
+from .crypto.keyring import Keyring
+from .discovery.findings import KINDS, Finding, Findings, refuse, unsettled
+from .request import TRIAL
+from .rotation import Application
+
+
+def findings(application: Application) -> list[Finding]:
+    """All of it that does not need a rehearsal, for a plan."""
+    return [*start_findings(application), *made_of_keys(application), *keyless_digests(application)]
+
+
+def refuse_unfit(application: Application, destination: str = TRIAL) -> None:
+    """Raise what would stop a rotation before its first write: by then the application is down."""
+    refuse_made_of_keys(application, destination)
+    refuse_keyless_digests(application, destination)
+    rehearse(application, destination)
+
+
+def rehearse(application: Application, destination: str, *, stop_at_unreadable: bool = True) -> None:
+    """Do all that ``reencrypt`` does but write, for what functions of the application seal. Raises the same, or
+    E_NEW_KEYS_REFUSED."""
+    keyring = _keyring_of(application, destination)
+    if keyring is None:
+        return
+    from .rewrite.rewriter import RewritePolicy, Rewriting
+
+    for database, survey in application.parts:
+        targets = [target for target in survey.found if application.keyring.schemes[target.scheme].functions]
+        policy = RewritePolicy(stop_at_unreadable=stop_at_unreadable)
+        try:
+            Rewriting(targets, keyring, destination, application.accepted, policy).rehearse(database)
+        except RotationError as exc:
+            if destination != TRIAL or exc.code != DjangoSetup.code:
+                raise
+            refuse([_new_keys_refused(application, exc.where)])
+
+
+def _keyring_of(application: Application, destination: str) -> Keyring | None:
+    """The keyring with this destination. For ``TRIAL`` it has the application's functions alone, which need no key
+    of their own, and is None if there are no such values."""
+    if destination != TRIAL:
+        return application.keyring
+    if application.trial is None:
+        return None
+    functions = {name: scheme for name, scheme in application.keyring.schemes.items() if scheme.functions}
+    stages = {**application.keyring.stages, TRIAL: application.trial}
+    processes = {stage: application.processes[stage] for stage in stages if stage in application.processes}
+    return Keyring(functions, stages, application.keyring.application, application.keyring.base, processes)
+
+
+def start_findings(application: Application) -> list[Finding]:
+    """What the application does at its start under keys that are not those of its data: it writes, it checks what
+    is stored, or it does not start. Without new values nothing is known."""
+    report = application.trial_start
+    if report is None:
+        return []
+    keys = ", ".join(sorted(application.keyring.names))
+    own = application.started.statements
+    written = report.refused_but(own.templates if own else ())
+    if written:
+        return [Finding(KINDS["start_writes"], keys, {"statements": ", ".join(written)})]
+    if report.check:
+        return [Finding(KINDS["start_checks"], keys, _place_of(report.check.where))]
+    if report.failure and report.refused:  # by what it writes under its own keys too
+        return [Finding(KINDS["start_untried"], keys, _place_of(report.failure.where))]
+    if report.failure and report.failure.code == DjangoSetup.code:
+        return [_new_keys_refused(application, report.failure.where)]
+    if report.failure:
+        raise build_error(report.failure.code, **report.failure.where)
+    return []
+
+
+def _starts_under_new_keys(application: Application) -> bool:
+    return application.trial_start is not None and application.trial_start.failure is None
+
+
+def _new_keys_refused(application: Application, where: Mapping[str, Any]) -> Finding:
+    """That the application does not start with new values of its keys."""
+    return Finding(KINDS["new_keys_refused"], ", ".join(sorted(application.keyring.names)), _place_of(where))
+
+
+def attributes_of_keys(application: Application, ignore: Collection[str]) -> list[Finding]:
+    """The attributes of models, but those in ``ignore``, that read another value under new keys although the same
+    is encrypted. Without new values nothing is known."""
+    from .proof import trial_reading
+
+    if application.trial is None or not _starts_under_new_keys(application):
+        return []
+    proving = {name: scheme for name, scheme in application.keyring.schemes.items() if not scheme.functions}
+    keyring = Keyring(proving, {TRIAL: application.trial}, application.keyring.application, TRIAL)
+    read = application.processes[TRIAL].opener.read
+    return trial_reading.findings(application.read, application.keyring, keyring, read, ignore)
+
+
+def refuse_made_of_keys(application: Application, destination: str) -> None:
+    """Raise E_MADE_OF_KEYS, E_SHARED_VALUE or E_PASSWORD_PEPPER for what ``made_of_keys`` finds."""
+    refuse(made_of_keys(application, destination))
+
+
+def made_of_keys(application: Application, destination: str = TRIAL) -> list[Finding]:
+    """What the application itself makes of the keys, and what is therefore another one under a destination: the
+    settings that columns are thought to be under, and hashes of passwords. Settings that have the value of a key,
+    and are the same there. Without processes under these, nothing is known, as in one that has read the application
+    before it re-encrypts: the checklist has asked under new values of the same types."""
+    if not _answers(application, destination) or (destination == TRIAL and not _starts_under_new_keys(application)):
+        return []
+    return [*_settings_made_of_keys(application, destination), *_peppered_passwords(application, destination)]
+
+
+def _answers(application: Application, stage: str) -> bool:
+    """Whether a process of the application can be asked that has the keys of a stage."""
+    return stage in application.processes and application.processes[stage].opener.answers
+
+
+def _settings_made_of_keys(application: Application, destination: str) -> list[Finding]:
+    from .discovery import shared_values
+
+    kept = {
+        (each.column, setting)
+        for survey in application.surveys
+        for each in survey.findings.of("fixed")
+        for setting in application.keyring.settings_of(application.keyring.fixed[each.facts["scheme"]])
+    }
+    salts = (each for survey in application.surveys for each in survey.findings.of("kept"))
+    kept |= {(each.column, each.facts["setting"]) for each in salts}
+    found = Findings()
+    shared = _settings_with_values(application)
+    columns = {setting: column for column, setting in sorted(kept)}
+    now, there = _openers(application, destination)
+    for name in sorted({*columns, *shared}):
+        before, after = now.setting(name), there.setting(name)
+        if before != after and name in columns:
+            what = f"the salt of {name}" if "." in name else f"the setting {name}"
+            found.put("made_of_keys", columns[name], found=what)
+        elif before == after and name in shared:
+            found.add(shared_values.of_setting(name, shared[name]))
+    return unsettled(found.with_text(stops=True), application.settlements)
+
+
+def _openers(application: Application, destination: str) -> tuple[ApplicationProcess, ApplicationProcess]:
+    """The processes that read with the keys of now, and with those of a destination."""
+    return application.processes[application.keyring.base].opener, application.processes[destination].opener
+
+
+def _peppered_passwords(application: Application, destination: str) -> list[Finding]:
+    """Passwords that would not be accepted under a destination, but those that a person has settled."""
+    from .proof import peppered_passwords
+
+    now, there = _openers(application, destination)
+    return unsettled(peppered_passwords.findings(application.parts, now, there), application.settlements)
+
+
+def _settings_with_values(application: Application) -> dict[str, str]:
+    """Settings that have a value of a key, with its name, although neither a key nor a variable is named so."""
+    from .discovery import shared_values
+
+    rotated = application.keyring.stages[application.keyring.base].values
+    unseen = {entry["name"] for entry in application.keys if "read" in (entry.get("destination") or ())}
+    parts = {
+        part.encode(): key
+        for key, value in rotated.items()
+        for part in shared_values.parts_of(value)
+        if key not in unseen  # what the application reads by a command of its own does not change for a try
+    }
+    named = {*rotated, *application.env()}
+    settings = django_project.settings_with(parts) if parts else {}
+    return {name: parts[value] for name, value in settings.items() if name not in named}
+
+
+def refuse_keyless_digests(application: Application, destination: str) -> None:
+    """Raise E_COLUMN_TIED for a search column whose key cannot be made of the setting's value under other keys, or
+    if it is not known, now or in a rollback, how it is computed."""
+    refuse(keyless_digests(application, destination))
+
+
+def keyless_digests(application: Application, destination: str = TRIAL) -> list[Finding]:
+    """The search columns that ``refuse_keyless_digests`` stops at."""
+    keyring = _keyring_of(application, destination)
+    if keyring is None:
+        return []
+    found = Findings()
+    first = "" if destination == TRIAL else "Roll back. Then "
+    recipes = {(target.table, each) for target in application.targets for each in target.derived}
+    for table, each in sorted(recipes, key=str):
+        secrets = (keyring.secret(stage, each.secret) for stage in (keyring.base, destination))
+        why, made = each.tied(*secrets) or ("", "")
+        advice = f"{first}give {each.secret} {made} in O(keys), and rotate."
+        if twins := _twins(keyring, each.secret, destination):
+            why = f"the value of {' and '.join(twins)}: with which of them, it does not tell"
+            advice = f"{first}list it in O(ignore), rotate, and have the application recreate it after that."
+        column = table.label_of(each.column)
+        if why and column not in found.columns():
+            found.put("tied", column, found=f"is computed with {why}", advice=_sentence(advice))
+    return found.with_text(stops=True)
+
+
+def _twins(keyring: Keyring, name: str, destination: str) -> list[str]:
+    """The keys that have one value with this one, and not under the destination too; with it, where there are."""
+    if name not in keyring.names:
+        return []
+    before, after = (
+        {each: keyring.secret(stage, each) for each in keyring.names} for stage in (keyring.base, destination)
+    )
+    parted = [each for each in before if before[each] == before[name] and after[each] != after[name]]
+    return sorted([name, *parted]) if parted else []
+
+
+def _place_of(where: Mapping[str, Any]) -> dict[str, Any]:
+    """Where the application fails, by the places of an error."""
+    return {"place": where.get("place", "an unknown place")}
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:]

@@ -1,0 +1,36 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto import schemes
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.key_set import KeySet
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.keyring import (
+    ApplicationSettings,
+    Keyring,
+)
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery import accounting
+from cryptography.fernet import Fernet
+
+from ..survey_double import Part
+
+
+def test_a_key_that_no_value_is_under_may_be_the_one_of_a_blind_index(target):
+    """Declared to sign only, it would be rotated, and the index would stay as it is."""
+    tried = schemes.of_keys(["EU_KEY", "INDEX_KEY"])
+    ring = Keyring(
+        tried,
+        {"current": KeySet({"EU_KEY": Fernet.generate_key().decode(), "INDEX_KEY": Fernet.generate_key().decode()})},
+        ApplicationSettings(lambda name: None),
+    )
+    part = Part(found=[replace(target, scheme="fernet_of_EU_KEY")])
+    part.findings.put("digest", "profile.name_bidx")
+    (found,) = accounting.keys([part], ring, [], dict)
+    assert found.column == "INDEX_KEY"
+    assert "Hashes in profile.name_bidx may be made with it" in str(found.as_error())
+
+
+def test_without_a_hash_to_name_no_code_is_read():
+    accounting.put_hashes([Part(hashes=[])], lambda: pytest.fail("read"))

@@ -1,0 +1,124 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine import plan, refusals
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.application import lasting_caches
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.application.code_uses import CodeUses
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.create_plan import create_plan
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto import schemes
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.key_set import KeySet
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.keyring import (
+    ApplicationSettings,
+    Keyring,
+)
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery import accounting, target_survey
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.findings import KINDS, Finding
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.rotation import Application
+from cryptography.fernet import Fernet
+
+from .survey_double import Part
+
+OUTER, INNER = Fernet.generate_key().decode(), Fernet.generate_key().decode()
+
+
+@pytest.fixture(autouse=True)
+def no_caches(monkeypatch):
+    """No application has set CACHES in the process of these tests."""
+    monkeypatch.setattr(lasting_caches, "lasting", lambda: [])
+
+
+@pytest.fixture
+def planned(monkeypatch, target):
+    """What a plan proposes for columns under these schemes, and its findings, with these keys listed of the ones that
+    an env file has."""
+    monkeypatch.setattr(Application, "other_databases", [])
+    for name in ("caches", "notices", "left_out"):
+        monkeypatch.setattr(plan, name, lambda *given: [])
+    monkeypatch.setattr(refusals, "unaccounted", lambda application: [])
+    monkeypatch.setattr(CodeUses, "by_key", lambda self: {})
+
+    def made(tried, settings, env, listed, **found):
+        keys = KeySet({name: env[name] for name in listed if name in env})
+        ring = Keyring(tried, {"current": keys}, ApplicationSettings(settings.get))
+        entries = [{"name": name, "type": "fernet"} for name in listed]
+        part = Part(**{"found": [replace(target, scheme=name) for name in ring.schemes], **found})
+        application = Application([(part, part)], ring, [], "/.env", None, {}, keys=entries)
+        return create_plan(application, counted=False, env=env).as_document()
+
+    return made
+
+
+def test_a_plan_proposes_no_other_keys_where_both_layers_of_a_value_have_a_listed_one(planned):
+    """The application reads the key of the inner layer under a name of its own."""
+    library = schemes.parse("auto")["django_encrypted_model_fields"]
+    both = library.over(schemes.of_keys(["INNER_key"])["fernet_of_INNER_key"])
+    env = {"FIELD_ENCRYPTION_KEY": OUTER, "INNER_key": INNER}
+    settings = {"FIELD_ENCRYPTION_KEY": OUTER, "INNER_KEY": INNER}
+    assert "proposed" not in planned({both.name: both}, settings, env, ["FIELD_ENCRYPTION_KEY", "INNER_key"])
+
+
+def test_a_key_of_some_values_of_a_column_has_values_under_it(planned, target):
+    """The rest is under another listed key: that is refused, but nobody says that nothing was found under this one."""
+    tried = schemes.of_keys(["EU_KEY", "OTHER_KEY"])
+    one, other = "fernet_of_EU_KEY", "fernet_of_OTHER_KEY"
+    env = {"EU_KEY": OUTER, "OTHER_KEY": INNER}
+    given = (tried, env, env, ["EU_KEY", "OTHER_KEY"])
+    made = planned(*given, found=[replace(target, scheme=one)], besides={"profile.name": {other}})
+    assert {each["key"]: each["targets"] for each in made["keys"]} == {key: ["profile.name"] for key in env}
+    assert "proposed" not in made, "none of the listed keys is dropped"
+
+
+def test_a_plan_proposes_the_key_of_an_inner_layer_that_the_env_file_has(planned):
+    library = schemes.parse("auto")["django_encrypted_model_fields"]
+    env = {"FIELD_ENCRYPTION_KEY": OUTER, "INNER_key": INNER}
+    inside = {"profile.name": [Fernet(INNER).encrypt(b"a note")]}
+    made = planned(
+        {library.name: library}, {"FIELD_ENCRYPTION_KEY": OUTER}, env, ["FIELD_ENCRYPTION_KEY"], inside=inside
+    )
+    names = ["FIELD_ENCRYPTION_KEY", "INNER_key"]
+    assert made["proposed"] == {"key_rotation_keys": [{"name": name, "type": "fernet"} for name in names]}
+    assert INNER not in str(made)
+
+
+def test_a_plan_advises_to_list_the_variable_of_the_env_file_and_not_the_setting(planned):
+    """Listed by the name of the setting, the key would not be found in the env file."""
+    library = schemes.parse("auto")["django_encrypted_model_fields"]
+    env = {"APP_KEY": OUTER, "SALT": "s"}
+    made = planned(
+        {library.name: library},
+        {"FIELD_ENCRYPTION_KEY": OUTER},
+        env,
+        ["SALT"],
+        found=[],
+        fixed=["profile.name"],
+        scheme=library.name,
+    )
+    (notice,) = made["notices"]
+    assert notice["code"] == "E_OTHER_KEYS"
+    assert "open under FIELD_ENCRYPTION_KEY, which" in notice["notice"]
+    assert notice["todo"] == "List the keys to rotate: key_rotation_keys: [{name: APP_KEY, type: fernet}]"
+    assert made["proposed"] == {"key_rotation_keys": [{"name": "APP_KEY", "type": "fernet"}]}
+    assert OUTER not in str(made)
+
+
+def test_a_plan_of_nothing_is_made_and_says_why_it_is_not_ready(monkeypatch):
+    """A person works through findings one after another, and the first of them may be that nothing was found."""
+    stopping = Finding(KINDS["no_targets"], "", {"tables": 1, "schemes": "field"})
+    monkeypatch.setattr(target_survey, "findings_of", lambda *given: [stopping])
+    monkeypatch.setattr(Application, "other_databases", [])
+    for name in ("caches", "notices", "left_out"):
+        monkeypatch.setattr(plan, name, lambda *given: [])
+    monkeypatch.setattr(refusals, "unaccounted", lambda application: [])
+    monkeypatch.setattr(CodeUses, "by_key", lambda self: {})
+    monkeypatch.setattr(accounting, "planned_keys", lambda *given: [])
+    monkeypatch.setattr(Application, "census", lambda self, stage, searched: [])
+    part, ring = Part(), Keyring({}, {"current": KeySet({})}, ApplicationSettings(lambda name: None))
+    application = Application([(part, part)], ring, [], "/.env", None, {})
+    made = create_plan(application, counted=True, unset=["SALT"]).as_document()
+    assert made["ready"] is False
+    assert [notice["code"] for notice in made["notices"]] == ["E_NO_TARGETS", "E_ENV_KEY_MISSING"]
+    assert made["targets"] == []

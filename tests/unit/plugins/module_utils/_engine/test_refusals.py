@@ -1,0 +1,68 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+from dataclasses import replace
+from types import SimpleNamespace
+
+import pytest
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine import refusals
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.application.key_uses import Use
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto import schemes
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.key_set import KeySet
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.keyring import (
+    ApplicationSettings,
+    Keyring,
+)
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery import accounting, settlements
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.rotation import Application
+from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import RotationError
+from cryptography.fernet import Fernet
+
+from .survey_double import Part
+
+
+@pytest.mark.parametrize(
+    ("described", "why"),
+    [
+        ({"format": "fernet"}, None),
+        ({"format": "aes_gcm", "base64": True, "prefix": "enc:"}, None),
+        ({"format": "aes_gcm", "base64": True}, "begin with nothing of their own"),
+    ],
+)
+def test_a_column_whose_tokens_begin_with_nothing_of_their_own_cannot_be_mixed(target, described, why):
+    """In it every text may be a token: Ada would be called unreadable, although a person has settled plain text."""
+    tried = schemes.parse({"own": {**described, "key": {"secret": "KEY", "derive": "sha256"}}})
+    part = Part(found=[replace(target, scheme="own")])
+    part.tables = {target.table: [SimpleNamespace(name=target.column)]}
+    ring = Keyring(
+        tried, {"current": KeySet({"KEY": Fernet.generate_key().decode()})}, ApplicationSettings(lambda name: None)
+    )
+    settled = settlements.parse({target.name: {"mixed": "older rows"}})
+    application = Application([(part, part)], ring, [], "/.env", None, {}, settlements=settled)
+    if why is None:
+        assert refusals.refuse_settlements_without_place(application) is None
+        return
+    with pytest.raises(RotationError, match=why) as refused:
+        refusals.refuse_settlements_without_place(application)
+    assert refused.value.code == "E_SETTLEMENT"
+
+
+HASHING = {"INDEX_KEY": [Use("core/search.py", 7, "index", "hashes with it")], "EU_KEY": []}
+
+
+@pytest.mark.parametrize(("hashing", "named"), [(HASHING, ["users.mail_hash"]), ({"EU_KEY": []}, [])])
+def test_hashes_without_a_token_next_to_them_are_named_if_code_hashes_with_a_key(monkeypatch, hashing, named):
+    monkeypatch.setattr(Application, "other_databases", [])
+    part = Part(hashes=["users.mail_hash", "profile.name_bidx"])
+    part.findings.put("digest", "profile.name_bidx")
+    accounting.put_hashes([part], lambda: hashing)
+    found = part.findings.of("keyed_hash")
+    assert [each.column for each in found] == named
+    for each in found:
+        assert each.what.endswith("hashes with INDEX_KEY, which is rotated: core/search.py:7 index (hashes with it)")
+        assert 'key_rotation_settlements: {users.mail_hash: {not_ours: "reason"}}' in each.todo
+    assert [each.column for each in refusals.doubtful(Application([(part, part)], None, [], "", None, {}))] == [
+        "profile.name_bidx",
+        *named,
+    ]
