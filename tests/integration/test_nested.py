@@ -426,6 +426,16 @@ def test_a_token_of_bytes_or_without_a_mark_in_another_writing_is_unwrapped(
     assert inside(database, held, keyring, "pending") == {VALUE}
 
 
+@pytest.mark.parametrize("writing", ["repr", "hex", "base64", "upper hex of PostgreSQL"])
+def test_a_token_of_bytes_in_another_writing_stops_if_the_library_raises(database: Database, writing: str) -> None:
+    """A process that catches the error and saves the bytes that it was given: no text has a mark of such a token."""
+    name = "django_searchable_encrypted_fields"
+    keyring = Keyring(schemes.parse({name: SCHEMES["gcm"]}), STAGES, ApplicationSettings(lambda name: None))
+    text = WRITINGS[writing](sealed(keyring, name, ("pending",)))
+    fill(database, "bytea", [sealed(keyring, name, ("current",), text)])
+    assert take(database, target(database, name, "bytea"), keyring).classes == {"token_inside": 1}
+
+
 def document(token: bytes) -> bytes:
     return json.dumps({"name": "a", "secrets": [token.decode(), None]}).encode()
 

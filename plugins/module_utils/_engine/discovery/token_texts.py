@@ -31,6 +31,7 @@ _SURE = 6  # bytes of base64 in the middle of a word that no text has by chance
 _QUOTED = re.compile(rb"b?(?P<quote>['\"])(?P<text>.*)(?P=quote)", re.DOTALL)  # of Python and JSON
 _ESCAPE = re.compile(rb"\\(?:x(?P<hex>[\da-fA-F]{2})|(?P<letter>[\\'\"nrt]))")
 _LETTERS = {b"n": b"\n", b"r": b"\r", b"t": b"\t"}
+_SHOWN = (b"b'", b'b"', b"\\x", b"0x")  # how Python and PostgreSQL show bytes
 _HEX = re.compile(rb"(?:\\x|0x)?(?P<digits>(?:[\da-fA-F]{2}){16,})")
 _HEX_WORD = re.compile(rb"(?:[\da-fA-F]{2}){16,}")
 _BASE64_WORD = re.compile(rb"[\w+/-]{22,}={0,2}", re.ASCII)
@@ -181,10 +182,12 @@ def _as_base64(word: bytes) -> bytes:
 
 def may_be_written(text: bytes) -> bool:
     """Whether a token without a mark of its own may be in a text, as a word of it or as the text that Python shows."""
-    return text.startswith((b"b'", b'b"')) or bool(_LONG_WORD.search(text))
+    return text.startswith(_SHOWN) or bool(_LONG_WORD.search(text))
 
 
 def long_words(text: bytes) -> set[bytes]:
-    """What may be such a token in a text, and what that stands for."""
+    """What may be such a token in a text, and what that stands for. A text that shows bytes has
+    no such words, or none that stand for them."""
     words = {part for word in _LONG_WORD.findall(text) for part in (word, word.rpartition(b":")[2])}
-    return {read for word in words for read in writings(word)}
+    shown = {text} if text.startswith(_SHOWN) else set()
+    return {read for word in words | shown for read in writings(word)}
