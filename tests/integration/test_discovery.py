@@ -37,6 +37,7 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discov
     target_survey,
 )
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.findings import unsettled
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.target import Target
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres import catalog
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres.connection import Database
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.proof import backup_difference, census
@@ -924,7 +925,7 @@ def test_two_rows_of_a_composite_key_are_never_one(database: Database) -> None:
         sealed = ring.cipher("ecb", "current").seal(Opened(blocks)).decode()
         database.execute("INSERT INTO secrets VALUES (%s, %s, %s)", (*row, sealed))
     (table,) = [table for table in catalog.columns(database) if table.name == "secrets"]
-    target = target_survey.Target(table, "a", "text", "ecb", "Secret", catalog.row_key(database, table), None)
+    target = Target(table, "a", "text", "ecb", "Secret", catalog.row_key(database, table), None)
     assert rewrite(database, [target], ring, "pending").values == {"secrets.a": 4}
     assert database.rows(f"SELECT count(*) FROM {catalog.JOURNAL}") == [(4,)]
     assert not rewrite(database, [target], ring, "pending").values

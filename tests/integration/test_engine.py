@@ -21,7 +21,7 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto
     ApplicationSettings,
     Keyring,
 )
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery import target_survey
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.target import Target
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres import (
     catalog,
     lease,
@@ -64,9 +64,9 @@ def fill(database: Database, keyring: Keyring, key: str, values: str, rows: int 
         )
 
 
-def targets(database: Database) -> list[target_survey.Target]:
+def targets(database: Database) -> list[Target]:
     key = catalog.row_key(database, TABLE)
-    return [target_survey.Target(TABLE, column, "text", SCHEME, "Secret", key, None) for column in ("a", "b")]
+    return [Target(TABLE, column, "text", SCHEME, "Secret", key, None) for column in ("a", "b")]
 
 
 def classes(database: Database, keyring: Keyring) -> dict[str, int]:
@@ -167,7 +167,7 @@ def test_a_table_with_a_per_cent_sign_and_quotes_in_its_name(database: Database,
     database.execute(f"CREATE TABLE {name.replace('%', '%%')} (id int PRIMARY KEY, a text)")
     token = keyring.cipher(SCHEME, "current").seal(Opened(b"x", 1)).decode()
     database.execute(f"INSERT INTO {name.replace('%', '%%')} VALUES (1, %s)", (token,))
-    target = target_survey.Target(table, "a", "text", SCHEME, "Odd", catalog.row_key(database, table), None)
+    target = Target(table, "a", "text", SCHEME, "Odd", catalog.row_key(database, table), None)
     rewrite(database, [target], keyring, "pending")
     assert census.Census(database, [target], keyring, b"k").take()[0].classes == {"pending": 1}
     database.execute(f"DROP TABLE {name.replace('%', '%%')}")
@@ -335,7 +335,7 @@ def test_a_census_never_waits_for_one_table_while_it_has_another(
     later = catalog.Table("public", "zother", True)
     both = [
         *targets(database),
-        target_survey.Target(later, "a", "text", SCHEME, "Later", catalog.row_key(database, later), None),
+        Target(later, "a", "text", SCHEME, "Later", catalog.row_key(database, later), None),
     ]
     with contextlib.closing(database.another()) as ours, ThreadPoolExecutor() as pool:
         other.execute("BEGIN; LOCK TABLE zother IN ACCESS EXCLUSIVE MODE")
@@ -652,7 +652,7 @@ def test_only_who_may_not_make_a_table_is_told_to_be_given_the_right(
 ) -> None:
     database.execute(f"DROP TABLE IF EXISTS {catalog.JOURNAL}; REVOKE CREATE ON SCHEMA public FROM public")
     database.execute("CREATE ROLE plain")
-    targets = [target_survey.Target(TABLE, "a", "text", "ecb", "", catalog.RowKey(("id",), ("integer",)), None)]
+    targets = [Target(TABLE, "a", "text", "ecb", "", catalog.RowKey(("id",), ("integer",)), None)]
     try:
         with contextlib.closing(database.another()) as ours:
             kept = journal.Journal(ours, UNAUTHENTICATED, targets)
@@ -690,7 +690,7 @@ def test_a_missed_row_is_noticed(database: Database, keyring: Keyring, monkeypat
         classes(database, keyring)
 
 
-def pages_of(database: Database, targets: list[target_survey.Target]) -> Iterator[table_pages.Page]:
+def pages_of(database: Database, targets: list[Target]) -> Iterator[table_pages.Page]:
     (group,) = table_pages.by_table(targets)
     return table_pages.pages(database, table_pages.PageRequest(group))
 
@@ -718,7 +718,7 @@ def test_values_that_are_small_only_where_they_are_stored_are_taken_a_few_at_a_t
         (token,),
     )
     key = catalog.row_key(database, TABLE)
-    pages = pages_of(database, [target_survey.Target(TABLE, "a", "jsonb", SCHEME, "Secret", key, None)])
+    pages = pages_of(database, [Target(TABLE, "a", "jsonb", SCHEME, "Secret", key, None)])
     sizes = [sum(len(row[0]) for _, row in page) for page in pages]
     assert len(sizes) >= 12
     assert max(sizes) <= table_pages.PAGE_BYTES + 1_100_000

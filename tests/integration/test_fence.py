@@ -18,10 +18,10 @@ from typing import Any
 import psycopg2
 import pytest
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.keyring import Keyring
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery import target_survey
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.search_columns import (
     SearchColumnRecipe,
 )
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.target import Target
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres import catalog
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres.connection import Database
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.rewrite import fence, fence_refusals, rewriter
@@ -73,11 +73,9 @@ def traces(database: Database) -> list[str]:
     return [name for (name,) in database.rows(sql)]
 
 
-def targets(database: Database, *columns: str) -> list[target_survey.Target]:
+def targets(database: Database, *columns: str) -> list[Target]:
     key = catalog.row_key(database, TABLE)
-    return [
-        target_survey.Target(TABLE, column, "text", SCHEME, "Secret", key, None) for column in columns or ("a", "b")
-    ]
+    return [Target(TABLE, column, "text", SCHEME, "Secret", key, None) for column in columns or ("a", "b")]
 
 
 def put_up(database: Database, *columns: str) -> None:

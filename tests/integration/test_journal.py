@@ -13,7 +13,7 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto
     Keyring,
 )
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.tokens import Opened
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery import target_survey
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.target import Target
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres import catalog
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres.connection import Database
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.proof import census, table_pages
@@ -41,8 +41,8 @@ def sealed(text: str, stage: str = "current") -> str:
     return ring().cipher("ecb", stage).seal(Opened(blocks)).decode()
 
 
-def target(database: Database) -> target_survey.Target:
-    return target_survey.Target(TABLE, "a", "text", "ecb", "Secret", catalog.row_key(database, TABLE), None)
+def target(database: Database) -> Target:
+    return Target(TABLE, "a", "text", "ecb", "Secret", catalog.row_key(database, TABLE), None)
 
 
 def fill(database: Database, texts: list[str]) -> None:

@@ -34,6 +34,7 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discov
     settlements,
     target_survey,
 )
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.target import Target
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres import catalog
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres.connection import Database
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.proof import census, kept_columns
@@ -111,9 +112,9 @@ def stored(sql_type: str, token: bytes) -> Any:
     return json.dumps({"a": 1, "b": [text, None]}) if "json" in sql_type else text
 
 
-def target(database: Database, scheme: str, sql_type: str = "text", **more: Any) -> target_survey.Target:
+def target(database: Database, scheme: str, sql_type: str = "text", **more: Any) -> Target:
     held = catalog.row_key(database, TABLE)
-    return target_survey.Target(TABLE, "a", sql_type, scheme, "Secret", held, None, **more)
+    return Target(TABLE, "a", sql_type, scheme, "Secret", held, None, **more)
 
 
 def fill(database: Database, sql_type: str, tokens: Sequence[bytes]) -> None:
@@ -123,11 +124,11 @@ def fill(database: Database, sql_type: str, tokens: Sequence[bytes]) -> None:
         database.execute(f"INSERT INTO secrets VALUES (%s, {place})", (number, stored(sql_type, token)))
 
 
-def take(database: Database, held: target_survey.Target, keyring: Keyring, **options: Any) -> census.Tally:
+def take(database: Database, held: Target, keyring: Keyring, **options: Any) -> census.Tally:
     return census.Census(database, [held], keyring, b"k", **options).take()[0]
 
 
-def inside(database: Database, held: target_survey.Target, keyring: Keyring, stage: str) -> set[bytes | None]:
+def inside(database: Database, held: Target, keyring: Keyring, stage: str) -> set[bytes | None]:
     """What one layer of each token has in it, under the keys of one stage alone."""
     cipher = keyring.cipher(held.scheme, stage)
     read = held.kind.read.format("t.a")
@@ -185,7 +186,7 @@ def test_short_values_behind_a_prefix_are_unwrapped_and_stop_if_their_version_is
     assert inside(database, held, everything, "pending") == {text}
 
 
-def refused(database: Database, held: target_survey.Target, keyring: Keyring, code: str, rows: str) -> census.Tally:
+def refused(database: Database, held: Target, keyring: Keyring, code: str, rows: str) -> census.Tally:
     """The census, which stops by row as the rewrite does. Nothing is written, on a way back either."""
     stored_before = database.rows("SELECT a::text FROM secrets ORDER BY id", ())
     tally = take(database, held, keyring)

@@ -13,6 +13,7 @@ import pytest
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.formats import Opened
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.keyring import Keyring
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery import accounting, target_survey
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.target import Target
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.plan import notices
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres import (
     catalog,
@@ -81,7 +82,7 @@ def digest(secret: str, value: bytes) -> str:
     return hmac.digest(secret.encode(), value, "sha256").hex()
 
 
-def survey(database: Database, ring: Keyring) -> target_survey.Target:
+def survey(database: Database, ring: Keyring) -> Target:
     (target,) = target_survey.find(database, "auto", (), ring).found
     assert (target.table.schema, target.table.name, target.column) == (SCHEMA, TABLE, VALUE)
     assert {each.column for each in target.derived} == {SEARCHED}

@@ -19,7 +19,7 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto
     ApplicationSettings,
     Keyring,
 )
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery import target_survey
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.target import Target
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres import catalog
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres.connection import Database
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.prepared_census import (
@@ -132,7 +132,7 @@ def test_every_member_of_an_array_that_is_no_token_stays_as_it_is(
     params = (old.decode(), *others * shape.count("{0}"))
     database.execute("CREATE TABLE secrets (id int PRIMARY KEY, a text[])")
     database.execute(f"INSERT INTO secrets VALUES (1, {value})", params)
-    held = target_survey.Target(TABLE, "a", "text[]", "own", "Secret", catalog.row_key(database, TABLE), None)
+    held = Target(TABLE, "a", "text[]", "own", "Secret", catalog.row_key(database, TABLE), None)
     (before,), ((was,),) = census.Census(database, [held], keyring, b"k").take(), database.rows(READ)
     assert before.classes == {"current": 1}
     census.refuse_unreadable([before])

@@ -20,7 +20,7 @@ import pytest
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto import derivation
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.keyring import Keyring
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.tokens import Opened
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery import target_survey
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.target import Target
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres import catalog
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres import connection as engine_database
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres.connection import Database
@@ -40,8 +40,8 @@ from .test_engine import NEW, OLD, SCHEME, SCHEMES, TABLE, keyring  # noqa: F401
 ROWS = 20_000
 
 
-def target(database: Database) -> target_survey.Target:
-    return target_survey.Target(TABLE, "a", "text", SCHEME, "Secret", catalog.row_key(database, TABLE), None)
+def target(database: Database) -> Target:
+    return Target(TABLE, "a", "text", SCHEME, "Secret", catalog.row_key(database, TABLE), None)
 
 
 def fill(database: Database, ring: Keyring) -> None:

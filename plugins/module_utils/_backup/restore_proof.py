@@ -22,7 +22,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 
 from .._engine.crypto.keyring import Keyring
-from .._engine.discovery.target_survey import Target
+from .._engine.discovery.target import Target
 from .._engine.postgres import sql, structure, table_contents
 from .._engine.postgres.connection import ENDABLE, Database
 from .._engine.proof import census

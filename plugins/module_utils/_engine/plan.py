@@ -25,7 +25,8 @@ from .crypto.schemes import Scheme
 from .discovery.accounting import PlannedKey
 from .discovery.findings import KINDS, Finding
 from .discovery.settlements import Settlements
-from .discovery.target_survey import Survey, Target
+from .discovery.target import Target
+from .discovery.target_survey import Survey
 from .plan_document import FORMAT, content_hash, plan_hash
 from .plan_notices import NOTICES
 from .postgres import catalog, sql

@@ -19,7 +19,7 @@ from .._errors.database import RowsLocked
 from .._errors.option_names import variable_of
 from .crypto.keyring import Keyring
 from .discovery.settlements import Settlements
-from .discovery.target_survey import Target
+from .discovery.target import Target
 from .postgres import sql
 from .postgres.catalog import row_name
 from .postgres.connection import Database, Yielded, array

@@ -16,6 +16,7 @@ from .crypto.key_set import KeySet
 from .crypto.keyring import Keyring
 from .discovery import target_survey
 from .discovery.settlements import BY_COMMAND, UNREADABLE, Settlements
+from .discovery.target import Target
 from .postgres.connection import Database
 from .proof.census import Census, Tally
 from .proof.row_digests import EachRow
@@ -69,12 +70,12 @@ class Application:
         return [survey for _, survey in self.parts]
 
     @property
-    def targets(self) -> list[target_survey.Target]:
+    def targets(self) -> list[Target]:
         """The targets of all databases."""
         return [target for _, survey in self.parts for target in survey.found]
 
     @property
-    def read(self) -> list[target_survey.Target]:
+    def read(self) -> list[Target]:
         """The encrypted columns of all databases, those under keys that are not rotated included."""
         return [*self.targets, *(column for _, survey in self.parts for column in survey.fixed)]
 
@@ -115,7 +116,7 @@ class Application:
         ]
 
     def census_of(
-        self, database: Database, targets: Sequence[target_survey.Target], digest_stage: str, *, searched: bool = False
+        self, database: Database, targets: Sequence[Target], digest_stage: str, *, searched: bool = False
     ) -> Census:
         """The same of some targets of one database, yet to be taken. A command of the application's own computes search
         columns in its own way."""

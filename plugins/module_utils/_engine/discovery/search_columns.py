@@ -28,6 +28,7 @@ from ..postgres.connection import Database, array
 
 if TYPE_CHECKING:
     from ..crypto.keyring import Keyring
+    from .target import Target
 
 TYPES = ("text", "character varying", "character", "citext", "bytea", "uuid")
 MANY = ("text[]", "character varying[]", "uuid[]", "json", "jsonb")  # of values that may hold digests among others
@@ -253,7 +254,7 @@ class SearchColumnScan:
 
 
 def scan_table(
-    database: Database, table: Table, targets: Sequence[Any], columns: Sequence[Column], keyring: Keyring
+    database: Database, table: Table, targets: Sequence[Target], columns: Sequence[Column], keyring: Keyring
 ) -> SearchColumnScan:
     """What of a table's columns is computed from the plaintexts of its targets."""
     many = among(database, table, [column for column in columns if column.type in MANY])
@@ -291,7 +292,7 @@ def scan_table(
     return found
 
 
-def has_blanks(database: Database, table: Table, targets: Sequence[Any], column: str, keyring: Keyring) -> bool:
+def has_blanks(database: Database, table: Table, targets: Sequence[Target], column: str, keyring: Keyring) -> bool:
     """Whether a column has what is made of an empty value under a key of the key set, in a row without any of the
     tokens that it is made of. It reads the whole table."""
     ways = {
@@ -411,7 +412,7 @@ def _of_one_length(pattern: re.Pattern[str], texts: Sequence[str]) -> list[str]:
 def _sample(
     database: Database,
     table: Table,
-    targets: Sequence[Any],
+    targets: Sequence[Target],
     columns: Sequence[Column],
     size: SampleSize = SAMPLED,
 ) -> list[Any]:
@@ -437,7 +438,7 @@ def _sample(
 
 
 def _newest(
-    query: Callable[..., sql.Composable], table: Table, targets: Sequence[Any], columns: Sequence[Column]
+    query: Callable[..., sql.Composable], table: Table, targets: Sequence[Target], columns: Sequence[Column]
 ) -> sql.Composable:
     """The same of the LAST rows by their key."""
     key = targets[0].key
@@ -512,7 +513,9 @@ class _Inside:
         return self._digests[hashed]
 
 
-def _plaintexts(targets: Sequence[Any], rows: Sequence[Any], keyring: Keyring) -> Iterator[tuple[int, str, str, bytes]]:
+def _plaintexts(
+    targets: Sequence[Target], rows: Sequence[Any], keyring: Keyring
+) -> Iterator[tuple[int, str, str, bytes]]:
     """What is in the tokens of rows: the row's place, the token's column, its stage, the plaintext."""
     for number, row in enumerate(rows):
         for target, value in zip(targets, row):

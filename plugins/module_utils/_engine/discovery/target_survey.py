@@ -7,8 +7,7 @@ from __future__ import annotations
 import copy
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import replace
 from itertools import combinations
 from typing import Any, NamedTuple
 
@@ -26,6 +25,7 @@ from ..crypto.wrappers import Armor
 from ..postgres import catalog, sql
 from ..postgres.catalog import BITS, LARGE_OBJECT, UUIDS, Column, RowKey, Table, word
 from ..postgres.connection import Database, array
+from ..proof.table_pages import PAGE_ROWS, PageRequest, by_table, pages
 from . import proposal, search_columns, signatures
 from .column_types import (
     FERNETS,
@@ -44,6 +44,7 @@ from .packed_values import unpacked
 from .plaintext_rules import PlaintextRule, rule
 from .settlements import MIXED, NONE, ONE_LAYER, TWO_LAYERS, Settlements
 from .signatures import Signature, of_another_format
+from .target import Target
 
 AUTO = "auto"  # in place of targets, or as one of them: all that are found
 IGNORED = ("ignored", "ignored_open", "ignored_tokens")  # kinds of findings about ignored columns
@@ -91,39 +92,6 @@ HAS_TEXT = r'^([^"]|"([^"\\]|\\.)*"\s*:|"")*"([^"\\]|\\.)+"(?!\s*:)'
 _AROUND = re.compile(rb"(?P<prefix>.{0,%d}?)(?P<token>(?P<begin>gAAAAA|Z0FBQUFB)[\w=$-]{60,})" % PREFIX, re.ASCII)
 # A word of a longer text. Within a word, as in the base64 of a file with many zeros, it does not count.
 _WORD = re.compile(rb"(?<![\w+/=-])(?:gAAAAA|Z0FBQUFB)[\w=-]{60,}", re.ASCII)
-
-
-@dataclass(frozen=True)
-class Target:
-    """One column that holds tokens of one scheme. ``model`` is how a person calls it."""
-
-    table: Table
-    column: str
-    type: str
-    scheme: str
-    model: str
-    key: RowKey
-    limit: int | None
-    derived: tuple[search_columns.SearchColumnRecipe, ...] = ()
-    members: tuple[str, ...] = ()  # of its documents, where tokens are in those of these names alone
-    one_layer: bool = False  # a person has settled that each token inside another one is there by accident
-    kept: bool = False  # under a key that is not rotated: it is read, and never written
-    mixed: bool = False  # a person has settled that plain text is normal in it, and stays
-
-    @cached_property
-    def name(self) -> str:
-        return self.table.label_of(self.column)
-
-    @cached_property
-    def kind(self) -> ColumnCodec:
-        """How its values are read and written."""
-        kind = KINDS[self.type]
-        return replace(kind, names=self.members) if isinstance(kind, JsonCodec) and self.members else kind
-
-    @property
-    def value(self) -> sql.Composable:
-        """Its value in a row ``t``, as a query reads it."""
-        return sql.SQL(self.kind.read).format(sql.Identifier("t", self.column))
 
 
 def find(
@@ -489,8 +457,6 @@ class Survey:
         self, table: Table, column: Column, scheme: str, pieces: Sequence[bytes]
     ) -> Iterator[Sequence[bytes]]:
         """The tokens of a column, some at a time; only ``pieces`` if no key names the rows."""
-        from ..proof.table_pages import PAGE_ROWS, PageRequest, by_table, pages  # which read targets
-
         try:
             target = Target(table, column.name, column.type, scheme, "", self._row_key(table), None)
         except RotationError:
@@ -512,7 +478,7 @@ class Survey:
         self, table: Table, column: Column, scheme: str, pieces: Sequence[bytes], *, settled: bool = False
     ) -> PlaintextRule:
         """What the column's plaintexts are as a rule."""
-        from ..proof.model_reading import reads_inner  # which reads targets
+        from ..proof.model_reading import reads_inner  # which loads much more
 
         def reads(tokens: set[str]) -> bool:
             return not settled and reads_inner(table, column.name, tokens, SAMPLE)

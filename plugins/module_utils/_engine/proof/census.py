@@ -37,7 +37,7 @@ from ..discovery.listed_rows import EXAMPLES, LISTED, ListedRows
 from ..discovery.nesting import NestingDecision, holding, unwrapped
 from ..discovery.settlements import Settlements
 from ..discovery.signatures import Signature
-from ..discovery.target_survey import Target
+from ..discovery.target import Target
 from ..postgres import sql
 from ..postgres.catalog import Table, row_name, word
 from ..postgres.connection import Database

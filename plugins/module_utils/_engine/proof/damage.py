@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 from ..application.application_errors import APPLICATION_ERRORS, is_error
 from ..crypto.keyring import Keyring
 from ..discovery.column_types import ArrayCodec
-from ..discovery.target_survey import Target
+from ..discovery.target import Target
 from ..postgres.catalog import key_of, word
 from . import census
 from .damage_words import NOTHING, RAISES, TEXT, TOKEN, build_overwritten_error

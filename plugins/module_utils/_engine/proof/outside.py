@@ -16,7 +16,8 @@ from ..crypto.schemes import Scheme
 from ..discovery.column_types import KINDS
 from ..discovery.findings import Finding
 from ..discovery.settlements import NOT_OURS, UNREADABLE
-from ..discovery.target_survey import ClosedColumn, Survey, Target
+from ..discovery.target import Target
+from ..discovery.target_survey import ClosedColumn, Survey
 from ..postgres import catalog, sql
 from ..postgres.connection import Database
 from . import census

@@ -24,7 +24,7 @@ from ..postgres.connection import FORBIDDEN, OUR_SETTING, OURS, Database, Yielde
 from . import fence_refusals
 
 if TYPE_CHECKING:  # a lease is given back without them
-    from ..discovery.target_survey import Target
+    from ..discovery.target import Target
 
 EVENTS = ("insert", "update")
 PAUSE_SECONDS = 1.0  # between two tries to drop a trigger: each may hold up readers for Database.batch's lock_timeout

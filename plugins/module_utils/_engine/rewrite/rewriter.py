@@ -22,7 +22,7 @@ from ..._errors.database import RowsKeptByTrigger, RowsLocked, RowsUnsettled, To
 from ..._errors.values import SelfCheck
 from ..crypto.keyring import Keyring
 from ..discovery.layer_classes import NESTED, TWO_LAYERS
-from ..discovery.target_survey import Target
+from ..discovery.target import Target
 from ..postgres import catalog, sql
 from ..postgres.catalog import Table, row_name
 from ..postgres.connection import LOCKED_SECONDS, Database, Patience, Yielded, array

@@ -18,7 +18,8 @@ from ..._errors.base import RotationError
 from ..._errors.database import StatementFailed
 from ..crypto.keyring import Keyring
 from ..discovery.findings import KINDS, Finding, unsettled
-from ..discovery.target_survey import Survey, Target
+from ..discovery.target import Target
+from ..discovery.target_survey import Survey
 from ..postgres import catalog, sql
 from ..postgres.catalog import Table
 from ..postgres.connection import Database, Yielded

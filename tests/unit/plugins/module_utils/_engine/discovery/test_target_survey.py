@@ -78,10 +78,6 @@ def test_a_target_that_is_not_here_is_missing_by_its_index():
     assert one.missing == {3: ("profile", "Name")}
 
 
-def test_a_target_is_named_by_table_and_column(target):
-    assert target.name == "profile.name"
-
-
 @pytest.mark.parametrize(
     ("table", "label"),
     [
