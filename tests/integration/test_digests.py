@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine import plan, refusals, under_new_keys
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.application import model_fields
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.application.guarded_start import StartReport
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.application.own_command import OwnCommand
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto import schemes
@@ -30,9 +31,13 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery import (
     search_columns,
     settlements,
+    survey_findings,
     target_survey,
 )
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.findings import FindingsError
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.findings import (
+    FindingsError,
+    refuse,
+)
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres.connection import Database
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.request import TRIAL
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.rewrite import rewriter
@@ -153,7 +158,7 @@ def test_other_hashes_stay_and_those_that_nobody_can_compute_are_named(
     found = survey(database, keyring)
     assert (kept_of(found), found.findings.columns("digest")) == (kept, unknown)
     assert [notice["column"] for notice in left_out(database, found)] == unknown
-    target_survey.refuse_unproved([found], keyring, "the test")
+    refuse(survey_findings.findings_of([found], keyring, "the test"))
     rewrite(database, found.found, keyring, "pending")
     assert searched(database) == before
 
@@ -292,7 +297,7 @@ def test_a_blind_index_that_cannot_be_rewritten_stops_the_rotation_before_its_fi
         with pytest.raises(
             RotationError, match=r"secrets\.searched is bound to another column by a foreign key"
         ) as refused:
-            target_survey.refuse_unproved([survey(database, keyring)], keyring, "the test")
+            refuse(survey_findings.findings_of([survey(database, keyring)], keyring, "the test"))
         assert refused.value.code == "E_COLUMN_TIED"
     finally:
         database.execute("DROP TABLE searches")
@@ -316,7 +321,7 @@ def test_a_blind_index_of_a_library_s_own_class_that_is_computed_needs_no_scheme
 ) -> None:
     fill(database, keyring, "text", lambda value: mac("old-secret", value).hex())
     index = {("secrets", "searched"): "a_fernet_library.BlindIndexField"}
-    monkeypatch.setattr(target_survey.model_fields, "encrypting", lambda aliases: index)
+    monkeypatch.setattr(model_fields, "encrypting", lambda aliases: index)
     found = survey(database, keyring)
     assert not found.findings.of("silent")
     database.execute("UPDATE secrets SET searched = md5(searched)")
@@ -332,7 +337,7 @@ def test_a_salt_in_the_code_that_is_made_of_a_key_is_told_before_the_first_write
 ) -> None:
     fill(database, keyring, "text", lambda value: mac("a salt", value).hex())
     search = {("secrets", "searched"): "shop.Person.search"}
-    monkeypatch.setattr(target_survey.model_fields, "hash_columns", lambda aliases, keys: search)
+    monkeypatch.setattr(model_fields, "hash_columns", lambda aliases, keys: search)
     found = survey(database, keyring)
     assert not found.findings.columns("digest")
     salts = {stage: {"shop.Person.search": stage if made else "same"} for stage in ("current", destination)}
@@ -806,7 +811,7 @@ def test_a_list_of_targets_names_no_column_of_a_type_without_text(database: Data
     fill(database, keyring, "uuid", lambda value: str(uuid.uuid4()))
     listed = [{"table": "secrets", "column": "searched", "scheme": "encryption_manager"}]
     with pytest.raises(FindingsError, match="searched") as refused:
-        target_survey.refuse_unproved([target_survey.find(database, listed, (), keyring)], keyring, "the test")
+        refuse(survey_findings.findings_of([target_survey.find(database, listed, (), keyring)], keyring, "the test"))
     assert {each.kind.code for each in refused.value.findings} == {"E_TABLE", "E_TARGET_MISSED"}
 
 

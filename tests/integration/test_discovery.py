@@ -19,7 +19,10 @@ from typing import Any
 
 import pytest
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine import plan
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.application import django_project
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.application import (
+    django_project,
+    model_fields,
+)
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto import schemes
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.key_set import KeySet
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.keyring import (
@@ -34,9 +37,10 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discov
     other_databases,
     out_of_reach,
     settlements,
+    survey_findings,
     target_survey,
 )
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.findings import unsettled
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.findings import refuse, unsettled
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.target import Target
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres import catalog
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres.connection import Database
@@ -65,7 +69,7 @@ def unproved(found: target_survey.Survey) -> list[tuple[str, int]]:
 
 
 def stopping(found: target_survey.Survey, ring: Keyring) -> list[dict[str, str]]:
-    stops = target_survey.findings_of([found], ring, "the test")
+    stops = survey_findings.findings_of([found], ring, "the test")
     return [each.as_notice() for each in stops if each.kind.name not in ("no_targets", "other_keys")]
 
 
@@ -190,7 +194,7 @@ def test_the_plan_says_of_an_ignored_column_whether_it_opens_all_the_same(databa
     stranger = Fernet(Fernet.generate_key()).encrypt(b"x").decode()
     database.execute("INSERT INTO secrets VALUES (1, %s, %s)", (token(keyring), stranger))
     found = target_survey.find(database, "auto", ["secrets.a_token", "secrets.b_token"], keyring)
-    told = {each.column: each for each in target_survey.findings_of([found], keyring, "the test")}
+    told = {each.column: each for each in survey_findings.findings_of([found], keyring, "the test")}
     assert told["secrets.a_token"].kind.code == "E_IGNORED_OPEN"
     assert "would make them unreadable" in told["secrets.a_token"].todo
     assert told["secrets.b_token"].kind.code == "E_IGNORED_TOKENS"
@@ -199,7 +203,7 @@ def test_the_plan_says_of_an_ignored_column_whether_it_opens_all_the_same(databa
         "secrets.b_token": {"not_ours": "another service"},
     }
     settled = settlements.parse(described)
-    assert target_survey.findings_of([found], keyring, "the test", settled)[0].kind.name == "no_targets"
+    assert survey_findings.findings_of([found], keyring, "the test", settled)[0].kind.name == "no_targets"
     assert not found.found
 
 
@@ -295,7 +299,7 @@ def test_a_token_in_a_type_that_cannot_be_written_is_listed(
     with pytest.raises(
         RotationError, match=f"E_COLUMN_TYPE: secrets.a .* type {re.escape(sql_type)}, .* by a migration"
     ):
-        target_survey.refuse_unproved([found], keyring, "the test")
+        refuse(survey_findings.findings_of([found], keyring, "the test"))
     (notice,) = stopping(found, keyring)
     assert f"in the type {sql_type}," in notice["notice"]
 
@@ -315,7 +319,7 @@ def test_a_table_without_a_key_is_listed_and_refused(database: Database, keyring
     found = survey(database, keyring)
     assert found.findings.columns("keyless") == ["secrets.a"]
     with pytest.raises(RotationError, match="E_TABLE_KEY"):
-        target_survey.refuse_unproved([found], keyring, "the test")
+        refuse(survey_findings.findings_of([found], keyring, "the test"))
 
 
 def test_tables_that_inherit_are_tables_of_their_own(database: Database, keyring: Keyring) -> None:
@@ -344,7 +348,7 @@ def test_rows_that_a_policy_hides_stop_the_rotation(database: Database, keyring:
         database.execute("DROP ROLE plain")
     assert (found.found, found.findings.columns("guarded")) == ([], ["secrets"])
     with pytest.raises(RotationError, match="E_ROW_SECURITY: row-level security hides rows of secrets"):
-        target_survey.refuse_unproved([found], keyring, "the test")
+        refuse(survey_findings.findings_of([found], keyring, "the test"))
 
 
 OBSTACLES = {
@@ -368,7 +372,7 @@ def test_a_column_that_cannot_be_rewritten_stops_the_rotation_before_its_first_w
         database.execute("RESET ROLE; DROP TABLE IF EXISTS beside; DROP TABLE secrets; DROP ROLE plain")
     assert names(found) == {"secrets.a"}
     with pytest.raises(RotationError, match=f"E_COLUMN_TIED: secrets.a .*{words}"):
-        target_survey.refuse_unproved([found], keyring, "the test")
+        refuse(survey_findings.findings_of([found], keyring, "the test"))
     (notice,) = stopping(found, keyring)
     assert words in notice["notice"]
 
@@ -422,7 +426,7 @@ def told_where_the_server_refuses(database: Database, keyring: Keyring, stops: b
     assert bool(found.findings.of("tied")) is stops
     if stops:
         with pytest.raises(RotationError, match=told):
-            target_survey.refuse_unproved([found], keyring, "the test")
+            refuse(survey_findings.findings_of([found], keyring, "the test"))
         with pytest.raises(RotationError, match=sqlstate):
             rewrite(database, found.found, keyring, "pending")
     else:
@@ -653,7 +657,7 @@ def test_a_token_that_names_its_row_stops_the_rotation(database: Database, keyri
     database.execute("INSERT INTO secrets (id, a) VALUES (1, %s)", (token(keyring),))
     found = survey(database, keyring)
     with pytest.raises(RotationError, match=r"E_COLUMN_TIED: secrets\.a .*key_rotation_ignore"):
-        target_survey.refuse_unproved([found], keyring, "the test")
+        refuse(survey_findings.findings_of([found], keyring, "the test"))
     assert [notice["column"] for notice in stopping(found, keyring)] == ["secrets.a"]
 
 
@@ -849,9 +853,9 @@ def test_a_materialized_view_keeps_old_tokens_and_is_named(database: Database, k
         database.execute("DROP MATERIALIZED VIEW copied; DROP MATERIALIZED VIEW never")
     assert names(found) == {"secrets.a"}
     with pytest.raises(RotationError, match=r"E_OUT_OF_REACH: copied\.a: a copy .* REFRESH MATERIALIZED VIEW after it"):
-        target_survey.refuse_unproved([found], keyring, "the test")
+        refuse(survey_findings.findings_of([found], keyring, "the test"))
     accepted = settlements.parse({"copied.a": {"unreadable": "refreshed after the rotation"}})
-    target_survey.refuse_unproved([found], keyring, "the test", accepted)
+    refuse(survey_findings.findings_of([found], keyring, "the test", accepted))
     assert "never refreshed" in told["public.never"]["notice"]
     assert set(told) == {"public.never"}
 
@@ -866,10 +870,10 @@ def test_a_column_under_an_openpgp_key_pair_is_named_and_stops_the_rotation(
     found = survey(database, keyring)
     assert (names(found), found.findings.columns("paired")) == ({"secrets.b"}, ["secrets.a"])
     with pytest.raises(RotationError, match=r"E_KEY_PAIR: secrets\.a .*key_rotation_settlements"):
-        target_survey.refuse_unproved([found], keyring, "the test")
+        refuse(survey_findings.findings_of([found], keyring, "the test"))
     assert [notice["column"] for notice in stopping(found, keyring)] == ["secrets.a"]
     ignored = target_survey.find(database, "auto", ["secrets.a"], keyring)
-    target_survey.refuse_unproved([ignored], keyring, "the test")
+    refuse(survey_findings.findings_of([ignored], keyring, "the test"))
 
 
 def test_a_column_too_short_for_a_new_token_stops_a_plan(
@@ -949,7 +953,7 @@ def test_a_list_with_what_cannot_be_rewritten_is_refused_before_the_first_write(
     listed = [name.rpartition(".") for name in columns]
     described = [{"table": table, "column": column, "scheme": SCHEME} for table, _, column in listed]
     with pytest.raises(RotationError, match=refused):
-        target_survey.refuse_unproved([target_survey.find(database, described, (), keyring)], keyring, "the test")
+        refuse(survey_findings.findings_of([target_survey.find(database, described, (), keyring)], keyring, "the test"))
 
 
 def test_a_library_is_found_beside_a_scheme_that_a_person_described(database: Database) -> None:
@@ -965,9 +969,9 @@ def test_a_library_is_found_beside_a_scheme_that_a_person_described(database: Da
     assert {target.name: target.scheme for target in found.found} == expected
     listed = target_survey.find(database, [{"table": "secrets", "column": "a"}], (), ring)
     with pytest.raises(RotationError, match=r"E_TARGET_MISSED: secrets\.b"):
-        target_survey.refuse_unproved([listed], ring, "the test")
+        refuse(survey_findings.findings_of([listed], ring, "the test"))
     both = [{"table": "secrets", "column": "a"}, {"table": "secrets", "column": "b", "scheme": "django_cryptography"}]
-    target_survey.refuse_unproved([target_survey.find(database, both, (), ring)], ring, "the test")
+    refuse(survey_findings.findings_of([target_survey.find(database, both, (), ring)], ring, "the test"))
 
 
 def test_tokens_without_a_mark_of_their_own_are_looked_for_too(database: Database) -> None:
@@ -1031,7 +1035,7 @@ def test_a_document_without_a_text_is_no_value_that_nothing_opens(
 ) -> None:
     one(database, sql_type, value)
     place = {("secrets", "a"): "a_library.EncryptedJSONField"}
-    monkeypatch.setattr(target_survey.model_fields, "encrypting", lambda aliases: place)
+    monkeypatch.setattr(model_fields, "encrypting", lambda aliases: place)
     found = survey(database, keyring)
     assert found.findings.columns("silent", "empty") == ["secrets.a"]
     assert bool(found.findings.of("silent")) is held
@@ -1043,7 +1047,7 @@ def test_a_text_that_is_no_document_is_a_value_in_an_encrypted_field(
     one(database, "text", "plain words")
     for name in ("EncryptedJSONField", "EncryptedTextField"):
         place = {("secrets", "a"): f"a_library.{name}"}
-        monkeypatch.setattr(target_survey.model_fields, "encrypting", lambda aliases, place=place: place)
+        monkeypatch.setattr(model_fields, "encrypting", lambda aliases, place=place: place)
         assert survey(database, keyring).findings.columns("silent") == ["secrets.a"]
 
 

@@ -32,6 +32,7 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discov
     nesting,
     plaintext_rules,
     settlements,
+    survey_findings,
     target_survey,
 )
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.target import Target
@@ -909,6 +910,6 @@ def test_a_column_in_which_every_token_stands_in_a_text_is_described_so(database
         text = f"a note of more than forty characters about {number}: {sealed(keyring, 'plain', ('current',)).decode()}"
         database.execute("INSERT INTO secrets VALUES (%s, %s)", (number, text))
     survey = target_survey.find(database, "auto", (), keyring)
-    (found,) = target_survey.findings_of([survey], keyring, "the test")
+    (found,) = survey_findings.findings_of([survey], keyring, "the test")
     assert found.kind.code == "E_UNPROVED"
     assert "some have a token under a key that is rotated in them" in found.what

@@ -17,7 +17,7 @@ from .discovery import (
     listed_rows,
     proposal,
     scheme_proposal,
-    target_survey,
+    survey_findings,
     unlisted_keys,
 )
 from .discovery.findings import KINDS, Finding, Findings
@@ -86,7 +86,7 @@ def _unset(application: Application, names: Collection[str], line: str) -> list[
 
 def _unproved(application: Application, others: Mapping[str, UnlistedKeys], line: str) -> list[Finding]:
     """The targets that nothing proves, by the keys that open them although nobody lists these."""
-    found = target_survey.findings_of(
+    found = survey_findings.findings_of(
         application.surveys, application.keyring, application.keys_from, application.settlements, line
     )
     return [unlisted_keys.finding(each, others[each.column], line) if each.column in others else each for each in found]
@@ -121,7 +121,7 @@ def _proposed_keys(
 ) -> list[KeyEntry]:
     """Entries of the option ``keys`` for all under which values are, those of ``others`` included."""
     surveys, names = application.surveys, application.keyring.names
-    known = [target_survey.settings_of(surveys, application.keyring), *(each.keys for each in others.values())]
+    known = [survey_findings.settings_of(surveys, application.keyring), *(each.keys for each in others.values())]
     known.append(unlisted_keys.of_inner_layers(surveys, env))
     proposed = proposal.propose({name: values for each in known for name, values in each.items()}, env)
     listed = [entry for entry in application.keys if entry["name"] in names]  # of those that have a value

@@ -13,11 +13,12 @@ from typing import NamedTuple
 
 from ..crypto.keyring import Keyring
 from ..crypto.schemes import Scheme
+from ..discovery.column_sample import ClosedColumn
 from ..discovery.column_types import KINDS
 from ..discovery.findings import Finding
 from ..discovery.settlements import NOT_OURS, UNREADABLE
 from ..discovery.target import Target
-from ..discovery.target_survey import ClosedColumn, Survey
+from ..discovery.target_survey import Survey
 from ..postgres import catalog, sql
 from ..postgres.connection import Database
 from . import census
