@@ -44,7 +44,12 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discov
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.target import Target
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres import catalog
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres.connection import Database
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.proof import backup_difference, census
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.proof import (
+    backup_difference,
+    census,
+    census_comparison,
+    census_findings,
+)
 from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import RotationError
 from cryptography.fernet import Fernet
 
@@ -100,7 +105,7 @@ def test_what_stands_around_a_token_stops_the_rotation(database: Database, keyri
     targets = found.found
     if targets:  # by the other row
         with pytest.raises(RotationError, match="E_TOKEN_IN_TEXT"):
-            census.refuse_unreadable(census.Census(database, targets, keyring, b"k").take())
+            census_findings.refuse_unreadable(census.Census(database, targets, keyring, b"k").take())
         with pytest.raises(RotationError, match="E_TOKEN_IN_TEXT"):
             rewrite(database, targets, keyring, "pending")
         rewrite(database, targets, keyring, "pending", stop_at_unreadable=False)
@@ -565,7 +570,7 @@ def test_a_document_in_a_text_that_holds_a_stranger_s_token_stops_the_rotation(
     one(database, "text", json.dumps({"note": "x" * 90, "api_key": stranger}), json.dumps({"api_key": token(keyring)}))
     (target,) = survey(database, keyring).found
     with pytest.raises(RotationError, match="E_UNREADABLE"):
-        census.refuse_unreadable(census.Census(database, [target], keyring, b"k").take())
+        census_findings.refuse_unreadable(census.Census(database, [target], keyring, b"k").take())
     database.execute("DELETE FROM secrets WHERE id = 1")
     assert unproved(survey(database, keyring)) == [("secrets.a", 1)]
 
@@ -597,7 +602,7 @@ def test_no_two_targets_have_one_name(database: Database, keyring: Keyring) -> N
         named = target_survey.find(database, [{**entry, "scheme": SCHEME} for entry in listed], places, keyring)
         assert names(named) == {'"secrets.b".c', "secrets.b.c"}
         tallies = census.Census(database, found.found, keyring, b"k").take()
-        census.refuse_difference(*[[tally.result for tally in each] for each in (tallies, tallies[::-1])])
+        census_comparison.refuse_difference(*[[tally.result for tally in each] for each in (tallies, tallies[::-1])])
         assert rewrite(database, found.found, keyring, "pending").values == dict.fromkeys(places, 1)
     finally:
         database.execute('DROP SCHEMA secrets CASCADE; DROP TABLE "secrets.b"')

@@ -30,7 +30,11 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgr
 )
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres import connection as engine_database
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres.connection import Database
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.proof import census, table_pages
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.proof import (
+    census,
+    census_comparison,
+    table_pages,
+)
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.rewrite import journal, rewriter
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.rewrite.worker_pool import Stop
 from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import RotationError
@@ -100,7 +104,7 @@ def test_every_kind_of_key(
     after = census.Census(database, targets(database), keyring, b"k").take()
     assert work.values == {"secrets.a": 50}
     assert after[0].classes == {"pending": 50}
-    census.refuse_difference([tally.result for tally in before], [tally.result for tally in after])
+    census_comparison.refuse_difference([tally.result for tally in before], [tally.result for tally in after])
 
 
 @pytest.fixture

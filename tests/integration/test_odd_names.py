@@ -25,6 +25,7 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgr
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.proof import (
     backup_difference,
     census,
+    census_comparison,
     row_digests,
 )
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.proof.table_pages import by_table
@@ -109,7 +110,7 @@ def test_a_rotation_of_odd_names_from_the_survey_to_the_digest_of_each_row(
         (after,) = census.Census(odd, [target], keyring, b"k").take(each_row=rows)
         looks = rows.looks([target.table.label])
     assert after.classes == {"pending": ROWS}
-    census.refuse_difference(before, [after.result], looks)
+    census_comparison.refuse_difference(before, [after.result], looks)
     searched = sql.SQL("SELECT {} FROM {} ORDER BY {}").format(
         sql.Identifier(SEARCHED), target.table.rows, sql.Identifier(KEY)
     )

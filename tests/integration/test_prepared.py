@@ -26,7 +26,13 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.prepar
     PreparedCensus,
     PreparedCounting,
 )
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.proof import census, row_digests, table_pages
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.proof import (
+    census,
+    census_comparison,
+    census_findings,
+    row_digests,
+    table_pages,
+)
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.proof.census_result import CensusResult
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.proof.row_digests import EachRow
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.rewrite import (
@@ -135,7 +141,7 @@ def test_every_member_of_an_array_that_is_no_token_stays_as_it_is(
     held = Target(TABLE, "a", "text[]", "own", "Secret", catalog.row_key(database, TABLE), None)
     (before,), ((was,),) = census.Census(database, [held], keyring, b"k").take(), database.rows(READ)
     assert before.classes == {"current": 1}
-    census.refuse_unreadable([before])
+    census_findings.refuse_unreadable([before])
     if way == "prepared":
         monkeypatch.setitem(globals(), "targets", lambda database: [held])
         assert prepare(database, keyring) == 1
@@ -148,7 +154,7 @@ def test_every_member_of_an_array_that_is_no_token_stays_as_it_is(
     assert after.classes == {"pending": 1}
     (new,) = held.kind.tokens(now, keyring.schemes["own"].marker)
     assert now == was.replace(old.decode(), new.decode())
-    census.refuse_difference([before.result], [after.result])
+    census_comparison.refuse_difference([before.result], [after.result])
 
 
 @pytest.mark.parametrize(("key", "values"), KEYS)
@@ -167,7 +173,7 @@ def test_the_data_is_not_changed_before_and_then_by_sets(
     assert work.values == {"secrets.a": 50}
     assert classes(database, keyring) == {"pending": 50}
     after = census.Census(database, targets(database), keyring, b"k").take()
-    census.refuse_difference([tally.result for tally in count], [tally.result for tally in after])
+    census_comparison.refuse_difference([tally.result for tally in count], [tally.result for tally in after])
 
 
 def test_what_changed_since_is_left_to_the_ordinary_passes(database: Database, keyring: Keyring) -> None:
@@ -323,7 +329,7 @@ def test_bytes_and_documents(database: Database, keyring: Keyring) -> None:
     assert work.values == {"secrets.a": 20, "secrets.b": 40}
     after = census.Census(database, plain, keyring, b"k").take()
     assert [dict(tally.classes) for tally in after] == [{"pending": 20}, {"pending": 40}]
-    census.refuse_difference([tally.result for tally in before], [tally.result for tally in after])
+    census_comparison.refuse_difference([tally.result for tally in before], [tally.result for tally in after])
 
 
 def opened(database: Database, keyring: Keyring) -> Any:
@@ -496,7 +502,7 @@ def test_after_the_work_a_process_with_only_the_new_keys_opens_what_is_not_prove
         {"pending": 49, "empty": 1},
         {"pending": 1, "empty": 49},
     ]
-    census.refuse_difference(before.results, after.results)
+    census_comparison.refuse_difference(before.results, after.results)
     opened_now = 3 if most > 1 else 50
     assert [tally.rows for tally in after.tallies] == [opened_now] * 2
 
@@ -539,10 +545,10 @@ def test_a_row_that_is_not_what_it_should_be_is_found_before_the_start(
 
     after = counting(database, alone).after(before.results, before.reopened, last)
 
-    unreadable = [each.kind.name for each in census.findings(after.tallies)]
+    unreadable = [each.kind.name for each in census_findings.findings(after.tallies)]
     assert unreadable == (["unreadable"] if wrong == "the old keys" else [])
     with pytest.raises(RotationError, match=r"E_DIGEST_CHANGED|E_COUNT_CHANGED"):
-        census.refuse_difference(before.results, after.results)
+        census_comparison.refuse_difference(before.results, after.results)
 
 
 def test_a_value_that_appeared_since_and_that_nothing_opens_is_found_before_the_first_write(
@@ -555,7 +561,9 @@ def test_a_value_that_appeared_since_and_that_nothing_opens_is_found_before_the_
 
     before = counting(database, keyring).before(base)
 
-    assert [(each.kind.name, each.column) for each in census.findings(before.tallies)] == [("unreadable", "secrets.a")]
+    assert [(each.kind.name, each.column) for each in census_findings.findings(before.tallies)] == [
+        ("unreadable", "secrets.a")
+    ]
     with pytest.raises(RotationError, match="E_UNREADABLE"):
         apply(database, keyring, changed=before.keys)
     assert classes(database, keyring)["current"] == 49, "nothing was written"

@@ -16,6 +16,7 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres.connection import Database
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.proof import (
     census,
+    census_comparison,
     damage,
     row_digests,
 )
@@ -147,14 +148,14 @@ def test_a_value_that_is_decrypted_or_encrypted_in_a_mixed_column_is_noticed_by_
         rotation.rewrite()
         seen = rotation.look()
         assert (seen.changed, seen.unexplained) == (1, []), "another process wrote it"
-        census.refuse_difference(rotation.before, rotation.census(), {"secrets": seen})
+        census_comparison.refuse_difference(rotation.before, rotation.census(), {"secrets": seen})
         sql = WRITE + " RETURNING pg_current_xact_id()::xid::text"
         ((ours,),) = database.rows(sql, (texts[second], 8))
         rotation.others.add("default", "secrets", [ours], [])
         rotation.rewrite()
         seen = rotation.look()
         with pytest.raises(RotationError) as noticed:
-            census.refuse_difference(rotation.before, rotation.census(), {"secrets": seen})
+            census_comparison.refuse_difference(rotation.before, rotation.census(), {"secrets": seen})
     assert noticed.value.code == "E_PLAIN_CHANGED"
     assert noticed.value.where["rows"] == ": secrets.a:8"
     assert {noticed.value.where["before"], noticed.value.where["after"]} == {0, 2}

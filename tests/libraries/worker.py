@@ -152,7 +152,7 @@ def rotate(vector: dict[str, Any], which: str) -> dict[str, Any]:
     )
     from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.findings import refuse
     from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres.connection import Database
-    from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.proof import census
+    from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.proof import census, census_findings
     from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.rewrite.journal import Journal
     from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.rewrite.rewriter import (
         Rewriting,
@@ -175,7 +175,7 @@ def rotate(vector: dict[str, Any], which: str) -> dict[str, Any]:
     survey = target_survey.find(database, "auto", (), keyring)
     refuse(survey_findings.findings_of([survey], keyring, "the vector"))
     targets = survey.found
-    census.refuse_unreadable(census.Census(database, targets, keyring, b"k").take())
+    census_findings.refuse_unreadable(census.Census(database, targets, keyring, b"k").take())
     work = Work()
     Journal(database, keyring, targets).prepare()
     rewriting = Rewriting(targets, keyring, destination)

@@ -15,7 +15,8 @@ from .._engine.application.model_fields import table_of
 from .._engine.open_application import open_application
 from .._engine.postgres import lease, structure, table_contents
 from .._engine.postgres.connection import Database, connection_parameters
-from .._engine.proof import backup_difference, census
+from .._engine.proof import backup_difference, census_findings
+from .._engine.proof.census_tally import Tally
 from .._engine.rewrite import fence, prepared_table
 from .._engine.rotation import Application
 from .._errors.base import ErrorParts, RotationError
@@ -262,7 +263,7 @@ class Restoration:
             copy.execute("ANALYZE")
         with self._opened(pair) as application:
             _refuse_unproved(application)
-            census.refuse_unreadable(application.census(application.keyring.base))
+            census_findings.refuse_unreadable(application.census(application.keyring.base))
         pair.mark(like, described.sha256 or "")
 
     def _swap(
@@ -479,7 +480,7 @@ def _names_in_models(label: str) -> tuple[str, str]:
     return name, f"{schema}.{name}"
 
 
-def _under(tallies: list[census.Tally]) -> dict[str, int]:
+def _under(tallies: list[Tally]) -> dict[str, int]:
     found: dict[str, int] = {}
     for tally in tallies:
         for name, count in tally.classes.items():

@@ -25,8 +25,9 @@ from .._engine.crypto.keyring import Keyring
 from .._engine.discovery.target import Target
 from .._engine.postgres import sql, structure, table_contents
 from .._engine.postgres.connection import ENDABLE, Database
-from .._engine.proof import census
+from .._engine.proof import census_findings
 from .._engine.proof.census import Census
+from .._engine.proof.census_tally import Tally
 from .._errors.backup import ProofFolder, ProofRight, ProofSpace
 from .._errors.base import RotationError
 from .._system.progress_file import SILENT, ProgressFile
@@ -124,20 +125,20 @@ def prove(
 
 def _opened(
     source: RestoreSource, targets: Sequence[Target], keyring: Keyring, kind: str, leave_alone: Collection[str]
-) -> tuple[Proof, Sequence[census.Tally]]:
+) -> tuple[Proof, Sequence[Tally]]:
     """What was the same in a copy, and what was opened in it."""
     with restored(source) as (copy, where):
         digest_key = keyring.stages["current"].digest_key
         of_copy = Census(copy, targets, keyring, digest_key, leave_alone, source.progress)
         tallies = of_copy.take() if kind == "full" else of_copy.sample()
-        census.refuse_unreadable(tallies)
+        census_findings.refuse_unreadable(tallies)
     tables = source.manifest.tables
     opened = [count for tally in tallies for name, count in tally.classes.items() if name != "empty"]
     rows = sum(table["rows"] for table in tables.values())
     return Proof(where=where, tables=len(tables), rows=rows, tokens=sum(opened)), tallies
 
 
-def _needed_keys(tallies: Sequence[census.Tally], keyring: Keyring) -> list[str]:
+def _needed_keys(tallies: Sequence[Tally], keyring: Keyring) -> list[str]:
     found = {name for tally in tallies for names in (tally.classes, tally.layers) for name in +names}
     return sorted(keyring.key_id(stage) for stage in found & {*keyring.stages})
 

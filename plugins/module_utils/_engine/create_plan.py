@@ -22,13 +22,14 @@ from .discovery import (
 )
 from .discovery.findings import KINDS, Finding, Findings
 from .discovery.layer_classes import NESTED
-from .proof import census
+from .proof import census_findings
+from .proof.value_classes import UNOPENED
 from .request import TRIAL
 
 if TYPE_CHECKING:
     from .crypto.key_entry import KeyEntry
     from .discovery.unlisted_keys import UnlistedKeys
-    from .proof.census import Tally
+    from .proof.census_tally import Tally
     from .rotation import Application
 
 NO_ENV: Mapping[str, str] = MappingProxyType({})
@@ -94,10 +95,10 @@ def _unproved(application: Application, others: Mapping[str, UnlistedKeys], line
 
 def _of_values(application: Application, tallies: Sequence[Tally], *, counted: bool) -> list[Finding]:
     """What a census found."""
-    found = refusals.explained(application, census.findings(tallies, (*census.UNOPENED, NESTED)))
+    found = refusals.explained(application, census_findings.findings(tallies, (*UNOPENED, NESTED)))
     if counted:
         found += [*refusals.among_kept(application), *refusals.among_set_aside(application)]
-    return [*found, *refusals.staying(application, tallies), *census.notable(tallies)]
+    return [*found, *refusals.staying(application, tallies), *census_findings.notable(tallies)]
 
 
 def _commands(application: Application) -> list[Finding]:

@@ -32,7 +32,7 @@ from .plan_notices import NOTICES
 from .postgres import catalog, sql
 from .postgres.catalog import JOURNAL
 from .postgres.connection import Database
-from .proof.census import Tally
+from .proof.census_tally import Tally
 
 CLASSES = ("current", "previous", "plaintext", "unreadable", "nested", "empty")  # shown though there are none
 UNKNOWN_FUNCTIONS = "functions of the application, of which it is not known whether they refuse a wrong key"

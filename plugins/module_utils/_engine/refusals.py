@@ -10,9 +10,9 @@ from .application import django_project
 from .discovery import proposal, settlements, survey_findings, target_survey
 from .discovery.findings import Finding, refuse, unsettled
 from .postgres.connection import Database
-from .proof import census
-from .proof.census import Tally
+from .proof import census_findings
 from .proof.census_result import RowsNeeding
+from .proof.census_tally import Tally
 from .rotation import Application
 
 DOUBTFUL = ("sparse", "digest", "keyed_hash", "same_tokens", "repeated_in_rows", "timeless")  # kinds of findings
@@ -166,8 +166,8 @@ def staying(application: Application, tallies: Sequence[Tally]) -> list[Finding]
     from .proof import stale_digests
 
     return [
-        *census.left_alone(tallies, application.settlements),
-        *census.staying_plain(tallies, application.settlements),
+        *census_findings.left_alone(tallies, application.settlements),
+        *census_findings.staying_plain(tallies, application.settlements),
         *stale_digests.findings(tallies, application.settlements),
     ]
 

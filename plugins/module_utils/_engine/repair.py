@@ -24,7 +24,7 @@ from .postgres import sql
 from .postgres.catalog import row_name
 from .postgres.connection import Database, Yielded, array
 from .proof.backup_difference import inside, rest_of
-from .proof.census import ColumnPage, look, stays_plain
+from .proof.page_tokens import ColumnPage, look, stays_plain
 from .proof.table_pages import Page, PageRequest, RowText, TargetGroup, by_table, pages
 from .rewrite.rewriter import Change, compare_and_set
 

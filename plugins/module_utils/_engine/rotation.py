@@ -18,7 +18,8 @@ from .discovery import target_survey
 from .discovery.settlements import BY_COMMAND, UNREADABLE, Settlements
 from .discovery.target import Target
 from .postgres.connection import Database
-from .proof.census import Census, Tally
+from .proof.census import Census
+from .proof.census_tally import Tally
 from .proof.row_digests import EachRow
 from .request import TRIAL
 from .rewrite.concurrent_writers import ConcurrentWrites

@@ -20,7 +20,7 @@ from ..discovery.target import Target
 from ..discovery.target_survey import Survey
 from ..postgres.catalog import row_name
 from ..postgres.connection import Database
-from .census import ColumnPage, frames_of
+from .page_tokens import ColumnPage, frames_of
 from .table_pages import PageRequest, by_table, pages
 
 TOKENS = 5  # of each column that are tried if nothing asks for more

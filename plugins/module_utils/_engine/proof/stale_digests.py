@@ -20,7 +20,9 @@ from ..discovery.target import Target
 from ..postgres.catalog import row_name, word
 from ..postgres.connection import Database
 from ..rewrite.search_digests import Derivations, DigestDerivation, find_stale
-from .census import PageToken, Rows, Tally, format_rows
+from .census_findings import format_rows
+from .census_tally import Rows, Tally
+from .page_tokens import PageToken
 from .table_pages import Page, TargetGroup
 
 KIND = "stale_digests"

@@ -26,10 +26,12 @@ from ..discovery.target import Target
 from ..postgres import catalog, sql
 from ..postgres.catalog import Table, row_name
 from ..postgres.connection import LOCKED_SECONDS, Database, Patience, Yielded, array
-from ..proof import census
+from ..proof import page_tokens
 from ..proof.damage_words import build_overwritten_error
+from ..proof.page_tokens import ColumnPage, PageToken
 from ..proof.table_pages import WHOLE, PageRequest, RowText, Span, TargetGroup, by_table, pages, spans
 from ..proof.table_pages import Page as RowPage
+from ..proof.value_classes import OTHER_SCHEME, UNOPENED
 from .concurrent_writers import ConcurrentWrites
 from .journal import Journal
 from .search_digests import Derivations, DigestDerivation, SearchColumns
@@ -297,21 +299,21 @@ class Rewriting:
         values: Sequence[Any],
         known: Mapping[tuple[str, str], str],
         problems: list[tuple[str, int, Target]],
-    ) -> list[tuple[census.PageToken, bytes]]:
+    ) -> list[tuple[PageToken, bytes]]:
         """The tokens of one column that are not where they should be, each with the new one in its place. What is not
         opened to its end, and no person has accepted, is put into ``problems``. A rollback also brings back what is in
         another format than its column's, in that."""
         left, opened = [], []
-        apart: list[tuple[census.PageToken, bytes]] = []
-        page = census.ColumnPage(target, rows, values)
-        for token in census.look(page, self.keyring, known, self.leave_alone):
+        apart: list[tuple[PageToken, bytes]] = []
+        page = ColumnPage(target, rows, values)
+        for token in page_tokens.look(page, self.keyring, known, self.leave_alone):
             if token.opened is None:
-                if census.stays_plain(token.token, target, self.keyring):
+                if page_tokens.stays_plain(token.token, target, self.keyring):
                     continue
-                token = token._replace(problem=census.why_unopened(token.token, target, self.keyring))
+                token = token._replace(problem=page_tokens.why_unopened(token.token, target, self.keyring))
             if token.problem and not token.is_accepted(target, rows[token.row], self.leave_alone):
                 problems.append((token.problem, token.row, target))
-                if token.problem == census.OTHER_SCHEME and not self.policy.stop_at_unreadable:
+                if token.problem == OTHER_SCHEME and not self.policy.stop_at_unreadable:
                     apart += self._sealed_by_other(target, token)
             if token.opened is None or token.problem == TWO_LAYERS:  # its layers go together, or not at all
                 continue
@@ -323,19 +325,17 @@ class Rewriting:
             raise SelfCheck(table=target.table.label, column=target.column)
         return [*apart, *((token, token.replaced(sealed)) for token, sealed in zip(left, fresh) if sealed is not None)]
 
-    def _sealed_by_other(self, target: Target, token: census.PageToken) -> Iterator[tuple[census.PageToken, bytes]]:
+    def _sealed_by_other(self, target: Target, token: PageToken) -> Iterator[tuple[PageToken, bytes]]:
         """A token in another format than its column's, and the new one; nothing if it is where it should be, or has
         another token in it."""
-        by_other = census.open_other(token.token, target, self.keyring)
+        by_other = page_tokens.open_other(token.token, target, self.keyring)
         if by_other is None or by_other.stage in (self.destination, NESTED):
             return
         (fresh,) = self.keyring.resealed(by_other.scheme, [by_other.opened], self.destination)
         if fresh is not None:
             yield token._replace(opened=by_other.opened), fresh
 
-    def _values(
-        self, target: Target, values: Sequence[Any], sealed: Sequence[tuple[census.PageToken, bytes]]
-    ) -> list[Any]:
+    def _values(self, target: Target, values: Sequence[Any], sealed: Sequence[tuple[PageToken, bytes]]) -> list[Any]:
         """The values of one column with the new tokens in them."""
         new = target.kind.replace(values, [(token.row, token.token, fresh) for token, fresh in sealed])
         if target.limit is not None and (needed := max(map(len, new.values()), default=0)) > target.limit:
@@ -354,10 +354,10 @@ class Rewriting:
         if written:
             raise build_overwritten_error(written)
         problem, row, target = problems[0]
-        raise build_error(census.UNOPENED[problem], count=1, rows=f"{target.name}:{rows[row]}")
+        raise build_error(UNOPENED[problem], count=1, rows=f"{target.name}:{rows[row]}")
 
 
-def _count(sealed: Sequence[tuple[census.PageToken, bytes]], rows: int) -> list[int]:
+def _count(sealed: Sequence[tuple[PageToken, bytes]], rows: int) -> list[int]:
     """How many tokens of each row are new."""
     counts = [0] * rows
     for token, _ in sealed:

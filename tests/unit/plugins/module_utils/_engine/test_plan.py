@@ -27,7 +27,7 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discov
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.settlements import Settlement
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.survey_findings import findings_of
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres.catalog import Column, Table
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.proof.census import Tally
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.proof.census_tally import Tally
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.rotation import Application
 from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import RotationError
 
