@@ -40,7 +40,7 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discov
 )
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres.connection import Database
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.request import TRIAL
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.rewrite import rewriter
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.rewrite import rewriter, update_statement
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.rotation import Application
 from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import RotationError
 from cryptography.fernet import Fernet
@@ -437,7 +437,7 @@ def test_an_index_of_digits_alone_stops_nothing_and_is_made_again(
     phones = write_phones(database, keyring, lambda phone: "".join(filter(str.isdigit, phone)))
     found = survey(database, keyring).found
     if half_way:
-        write, batches = rewriter.compare_and_set, iter(range(2))
+        write, batches = update_statement.compare_and_set, iter(range(2))
 
         def interrupted(*asked: Any) -> Any:
             if next(batches, None) is None:

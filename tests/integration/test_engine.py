@@ -35,7 +35,12 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.proof 
     census_comparison,
     table_pages,
 )
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.rewrite import journal, rewriter
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.rewrite import (
+    journal,
+    rewriter,
+    table_passes,
+    update_statement,
+)
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.rewrite.worker_pool import Stop
 from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import RotationError
 from ansible_collections.tetech.key_rotation.plugins.module_utils._system import progress_file
@@ -97,7 +102,7 @@ def test_every_kind_of_key(
     database: Database, keyring: Keyring, key: str, values: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(table_pages, "PAGE_ROWS", 7)  # several pages
-    monkeypatch.setattr(rewriter, "SPAN_ROWS", 20)  # of several spans, which do not end where pages do
+    monkeypatch.setattr(table_passes, "SPAN_ROWS", 20)  # of several spans, which do not end where pages do
     fill(database, keyring, key, values)
     before = census.Census(database, targets(database), keyring, b"k").take()
     work = run(database, keyring, workers=2)
@@ -156,7 +161,7 @@ def test_no_setting_of_a_database_changes_what_its_rows_are_called_or_keeps_them
 def test_a_host_says_beforehand_what_its_share_of_a_table_is(
     database: Database, keyring: Keyring, monkeypatch: pytest.MonkeyPatch, number: int, part: float, rows: int
 ) -> None:
-    monkeypatch.setattr(rewriter, "SPAN_ROWS", 20)
+    monkeypatch.setattr(table_passes, "SPAN_ROWS", 20)
     fill(database, keyring, "id int PRIMARY KEY", "%s", rows=59)
     told: list[rewriter.BatchResult] = []
     work = run(database, keyring, share=rewriter.Share(number, 2), report=told.append)
@@ -215,7 +220,7 @@ def test_a_value_written_between_read_and_write_is_not_lost(
     fill(database, keyring, "id int PRIMARY KEY", "%s")
     other = Database("default", "application")
     written = keyring.cipher(SCHEME, "current").seal(Opened(b"written meanwhile", 1)).decode()
-    original = rewriter.compare_and_set
+    original = update_statement.compare_and_set
     meanwhile = iter([("a", 3), ("b", 4)])
 
     def interrupted(*args: Any) -> Any:
@@ -238,7 +243,7 @@ def test_a_row_deleted_meanwhile_is_no_error(
     database: Database, keyring: Keyring, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fill(database, keyring, "id int PRIMARY KEY", "%s")
-    original = rewriter.compare_and_set
+    original = update_statement.compare_and_set
 
     def interrupted(*args: Any) -> Any:
         database.execute("DELETE FROM secrets WHERE id = 9")
@@ -259,8 +264,8 @@ def other(database: Database) -> Iterator[Database]:
 def test_locked_rows_are_given_way_to_and_named(
     database: Database, keyring: Keyring, other: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rewriter, "MAX_PASSES", 2)
-    monkeypatch.setattr(rewriter, "LOCKED_SECONDS", 0.5)
+    monkeypatch.setattr(table_passes, "MAX_PASSES", 2)
+    monkeypatch.setattr(table_passes, "LOCKED_SECONDS", 0.5)
     fill(database, keyring, "id int PRIMARY KEY", "%s", rows=4)
     other.execute("BEGIN")
     other.execute("SELECT 1 FROM secrets WHERE id = 2 FOR UPDATE")
@@ -275,11 +280,11 @@ def test_locked_rows_are_given_way_to_and_named(
 def test_many_locked_rows_are_not_waited_for_one_by_one(
     database: Database, keyring: Keyring, other: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rewriter, "MAX_PASSES", 1)
-    monkeypatch.setattr(rewriter, "LOCKED_SECONDS", 0)
+    monkeypatch.setattr(table_passes, "MAX_PASSES", 1)
+    monkeypatch.setattr(table_passes, "LOCKED_SECONDS", 0)
     monkeypatch.setattr(Database, "patience", 30.0)  # or a machine that stalls halves a page, as one that is slow
     statements: list[int] = []
-    original = rewriter.compare_and_set
+    original = update_statement.compare_and_set
 
     def counted(*args: Any) -> Any:
         statements.append(len(args[-1]))
@@ -298,8 +303,8 @@ def test_many_locked_rows_are_not_waited_for_one_by_one(
 def test_a_row_that_stays_locked_for_a_while_is_waited_for(
     database: Database, keyring: Keyring, other: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rewriter, "MAX_PASSES", 2)
-    monkeypatch.setattr(rewriter, "BACK_OFF_SECONDS", 0.05)
+    monkeypatch.setattr(table_passes, "MAX_PASSES", 2)
+    monkeypatch.setattr(table_passes, "BACK_OFF_SECONDS", 0.05)
     fill(database, keyring, "id int PRIMARY KEY", "%s", rows=4)
     other.execute("BEGIN")
     other.execute("SELECT 1 FROM secrets WHERE id = 2 FOR UPDATE")
@@ -399,7 +404,7 @@ def until(seen: Callable[[], Any]) -> None:
 def test_a_table_that_somebody_has_locked_is_waited_for_with_a_word(
     database: Database, keyring: Keyring, other: Database, monkeypatch: pytest.MonkeyPatch, workers: int
 ) -> None:
-    monkeypatch.setattr(rewriter, "SPAN_ROWS", 20)
+    monkeypatch.setattr(table_passes, "SPAN_ROWS", 20)
     fill(database, keyring, "id int PRIMARY KEY", "%s")
     told: list[str] = []
 

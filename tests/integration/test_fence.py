@@ -24,7 +24,11 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discov
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.target import Target
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres import catalog
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres.connection import Database
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.rewrite import fence, fence_refusals, rewriter
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.rewrite import (
+    fence,
+    fence_refusals,
+    table_passes,
+)
 from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import RotationError
 
 from .conftest import Seed, Site, kill_group, rewrite
@@ -351,8 +355,8 @@ def test_a_transaction_that_never_ends_is_named(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     fill(database, keyring, PLAIN, "%s, 'x', 'y'")
-    monkeypatch.setattr(rewriter, "LOCKED_SECONDS", 0)
-    monkeypatch.setattr(rewriter, "MAX_PASSES", 1)
+    monkeypatch.setattr(table_passes, "LOCKED_SECONDS", 0)
+    monkeypatch.setattr(table_passes, "MAX_PASSES", 1)
     stale.execute("SET application_name = 'nightly'; SELECT pg_backend_pid()")
     (pid,) = stale.fetchone()
     with (

@@ -17,7 +17,11 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discov
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres import catalog
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres.connection import Database
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.proof import census, table_pages
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.rewrite import journal, rewriter
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.rewrite import (
+    journal,
+    rewriter,
+    update_statement,
+)
 from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import RotationError
 from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.database import ConnectionLost
 
@@ -70,7 +74,7 @@ def rotate(database: Database, keyring: Keyring, destination: str) -> rewriter.W
 def interrupt(monkeypatch: pytest.MonkeyPatch, batches: int) -> None:
     """Fail after so many batches, and read few rows at a time."""
     monkeypatch.setattr(table_pages, "PAGE_ROWS", 10)
-    real, done = rewriter.compare_and_set, iter(range(batches))
+    real, done = update_statement.compare_and_set, iter(range(batches))
 
     def fails(*args: Any) -> Any:
         if next(done, None) is None:

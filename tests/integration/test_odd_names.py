@@ -29,10 +29,15 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.proof 
     row_digests,
 )
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.proof.table_pages import by_table
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.rewrite import fence, rewriter
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.rewrite import (
+    fence,
+    table_passes,
+    update_statement,
+)
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.rewrite.concurrent_writers import (
     ConcurrentWrites,
 )
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.rewrite.update_statement import Change
 
 from .conftest import rewrite
 from .test_engine import SCHEME, keyring  # noqa: F401  # a fixture
@@ -96,7 +101,7 @@ def test_a_rotation_of_odd_names_from_the_survey_to_the_digest_of_each_row(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(rewriter, "SPAN_ROWS", 20)
+    monkeypatch.setattr(table_passes, "SPAN_ROWS", 20)
     target = survey(odd, keyring)
     others = ConcurrentWrites.from_now([odd])
     with row_digests.recording(str(tmp_path / "rows")) as rows:
@@ -124,7 +129,7 @@ def test_what_else_reads_or_changes_a_table_of_an_odd_name(odd: Database, keyrin
     assert [tally.classes for tally in census.Census(odd, [target], keyring, b"k").sample()] == [{"current": ROWS}]
     assert list(accounting._read_samples(odd, target.table, [catalog.Column(VALUE, "text", None, False)]))
     (group,) = by_table([target])
-    assert rewriter.lock_free(odd, group, [rewriter.Change(("7",), (), (), (), {})]) == {("7",)}
+    assert update_statement.lock_free(odd, group, [Change(("7",), (), (), (), {})]) == {("7",)}
     assert odd.vacuum(target.table.identifier)
     with odd.snapshot([target.table.identifier]):
         assert odd.holders([target.table.identifier])

@@ -39,10 +39,13 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.rewrit
     prepared,
     prepared_table,
     rewriter,
+    table_passes,
 )
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.rewrite.concurrent_writers import (
     ConcurrentWrites,
 )
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.rewrite.table_passes import SetResult
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.rewrite.update_statement import Change
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.rewrite.worker_pool import Crew, Stop
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.rotation import Application
 from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import RotationError
@@ -71,7 +74,7 @@ KEYS = [
 def small_parts(database: Database, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(table_pages, "PAGE_ROWS", 7)
     monkeypatch.setattr(prepared, "PAGE_ROWS", 7)
-    monkeypatch.setattr(rewriter, "SPAN_ROWS", 20)
+    monkeypatch.setattr(table_passes, "SPAN_ROWS", 20)
     yield
     prepared_table.drop(database)
 
@@ -101,7 +104,7 @@ def apply(database: Database, keyring: Keyring, workers: int = 1, **policy: Any)
     sets = prepared.apply(database, found, by_sets, work)
     applied = sum(work.values.values())
     crew = Crew(workers, found.batches, database.another, Stop())
-    rewriter.reencrypt(database, found, crew, work, sets)
+    table_passes.reencrypt(database, found, crew, work, sets)
     return work, sum(work.values.values()) - applied
 
 
@@ -220,7 +223,7 @@ def test_what_was_prepared_for_other_keys_or_columns_is_never_applied(
     prepare(database, keyring)
     prepared_table.create(database, prepared_table.Contents(key_id, [prepared.describe(columns)]))
     assert database.rows(f"SELECT count(*) FROM {catalog.PREPARED}") == [(0,)], "it is made again"
-    wrong = rewriter.Change(("1",), (rows(database)[1][1], None), ("wrong", None), (1, 0), {})
+    wrong = Change(("1",), (rows(database)[1][1], None), ("wrong", None), (1, 0), {})
     prepared.PreparedRows(database, group, 0).store([wrong])
 
     _, left = apply(database, keyring)
@@ -289,7 +292,7 @@ def test_a_search_column_that_was_filled_since_is_computed_by_the_ordinary_passe
     found = replace(found, targets=searched)
     crew = Crew(1, prepared.SetRewrite(found).batches, database.another, Stop())
 
-    assert prepared.apply(database, found, crew, work) == rewriter.SetResult()
+    assert prepared.apply(database, found, crew, work) == SetResult()
     assert classes(database, keyring) == {"current": 50}
 
 

@@ -78,7 +78,7 @@ def test_whatever_another_process_does_at_any_moment_is_known_to_be_its_doing(
     rotation: Rotation, workers: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        "ansible_collections.tetech.key_rotation.plugins.module_utils._engine.rewrite.rewriter.SPAN_ROWS", 7
+        "ansible_collections.tetech.key_rotation.plugins.module_utils._engine.rewrite.table_passes.SPAN_ROWS", 7
     )
     write = rotation.other.execute
     write(WRITE, (rotation.token("before its row is re-encrypted", "current"), 1))

@@ -154,11 +154,8 @@ def rotate(vector: dict[str, Any], which: str) -> dict[str, Any]:
     from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres.connection import Database
     from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.proof import census, census_findings
     from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.rewrite.journal import Journal
-    from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.rewrite.rewriter import (
-        Rewriting,
-        Work,
-        reencrypt,
-    )
+    from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.rewrite.rewriter import Rewriting, Work
+    from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.rewrite.table_passes import reencrypt
     from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.rewrite.worker_pool import Crew, Stop
 
     both = {**vector["settings_new"], **vector["settings_old"]}

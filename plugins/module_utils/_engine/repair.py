@@ -26,7 +26,7 @@ from .postgres.connection import Database, Yielded, array
 from .proof.backup_difference import inside, rest_of
 from .proof.page_tokens import ColumnPage, look, stays_plain
 from .proof.table_pages import Page, PageRequest, RowText, TargetGroup, by_table, pages
-from .rewrite.rewriter import Change, compare_and_set
+from .rewrite.update_statement import Change, compare_and_set
 
 TRIES = 20
 

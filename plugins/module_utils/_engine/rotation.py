@@ -162,7 +162,8 @@ class Application:
         """Every token to one stage, by so many processes; call ``census`` and refuse what is unreadable first."""
         from .rewrite import prepared
         from .rewrite.journal import Journal
-        from .rewrite.rewriter import RewritePolicy, Rewriting, reencrypt
+        from .rewrite.rewriter import RewritePolicy, Rewriting
+        from .rewrite.table_passes import reencrypt
         from .rewrite.worker_pool import Crew, Stop
 
         stop, policy = stop or Stop(), policy or RewritePolicy()

@@ -201,7 +201,7 @@ def _is_fenced(database: Database, table: Table, columns: Sequence[str]) -> bool
 
 
 def _patiently(database: Database, table: Table, columns: Sequence[str], wait: Callable[[str], None]) -> None:
-    from .rewriter import BackOff  # a module that puts up a fence has imported it
+    from .table_passes import BackOff  # a module that puts up a fence has imported it
 
     back_off = BackOff()
     while True:

@@ -24,7 +24,7 @@ from ..postgres import catalog, sql
 from ..postgres.catalog import Table
 from ..postgres.connection import Database, Yielded
 from ..proof.table_pages import TargetGroup, by_table
-from .rewriter import Change, compare_and_set
+from .update_statement import Change, compare_and_set
 
 ROWS = 5  # to try one after the other while others have them locked
 REFUSES = (
