@@ -30,6 +30,7 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.tokens import Opened
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery import (
     search_columns,
+    search_samples,
     settlements,
     survey_findings,
     target_survey,
@@ -38,6 +39,8 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discov
     FindingsError,
     refuse,
 )
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.search_recipes import HASHES, KEYS
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.search_samples import LARGEST
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres.connection import Database
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.request import TRIAL
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.rewrite import rewriter, update_statement
@@ -273,10 +276,8 @@ def test_what_is_in_a_token_is_hashed_once_for_all_columns(
     database: Database, keyring: Keyring, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hashed = []
-    for name, make in search_columns.HASHES.items():
-        monkeypatch.setitem(
-            search_columns.HASHES, name, lambda value, key, make=make: hashed.append(1) or make(value, key)
-        )
+    for name, make in HASHES.items():
+        monkeypatch.setitem(HASHES, name, lambda value, key, make=make: hashed.append(1) or make(value, key))
     fill(database, keyring, "char(32)", lambda value: mac("elsewhere", value).hex()[:32])
     survey(database, keyring)
     once = len(hashed)
@@ -622,7 +623,7 @@ def test_an_index_that_few_rows_have_follows_them(database: Database, keyring: K
 
 
 def test_an_index_of_documents_that_are_large_follows_them(database: Database, keyring: Keyring) -> None:
-    documents = [f"{number}" * search_columns.LARGEST for number in range(9)]
+    documents = [f"{number}" * LARGEST for number in range(9)]
     rows = [(document, document, mac("old-secret", document).hex()) for document in documents]
     several(database, keyring, "text", rows)
     rewrite(database, survey(database, keyring).found, keyring, "pending")
@@ -726,7 +727,7 @@ def test_a_key_of_which_it_cannot_be_told_how_it_is_made_stops_the_rotation_befo
     ring = Keyring(schemes.parse("auto"), stages, ApplicationSettings(lambda name: None))
 
     def stored(stage: str, value: str) -> str:
-        made = search_columns.KEYS[key](secrets[stage].encode())
+        made = KEYS[key](secrets[stage].encode())
         return hmac.digest(made, value.encode(), "sha256").hex()
 
     several(database, ring, "text", [(value, "b", stored("current", value)) for value in VALUES])
@@ -753,7 +754,7 @@ def test_a_sample_reads_no_more_than_the_end_of_a_table_for_its_last_rows(
     database: Database, keyring: Keyring, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Also where tokens are in old rows alone, and names have what SQL with parameters and Python take for theirs."""
-    monkeypatch.setattr(search_columns, "LAST", 5)
+    monkeypatch.setattr(search_samples, "LAST", 5)
     named = '"the {id}" text, "%%" int, "a {0}" text, "%%s" text'
     database.execute(f'CREATE TABLE secrets ({named}, PRIMARY KEY ("the {{id}}", "%%"))')
     for number in range(80):

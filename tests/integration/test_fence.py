@@ -18,7 +18,7 @@ from typing import Any
 import psycopg2
 import pytest
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.keyring import Keyring
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.search_columns import (
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.search_recipes import (
     SearchColumnRecipe,
 )
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.target import Target

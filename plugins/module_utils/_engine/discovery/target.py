@@ -6,14 +6,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 from ..postgres import sql
 from ..postgres.catalog import RowKey, Table
 from .column_types import KINDS, ColumnCodec, JsonCodec
-
-if TYPE_CHECKING:
-    from .search_columns import SearchColumnRecipe
+from .search_recipes import SearchColumnRecipe
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ from ..postgres.catalog import Column, Table
 from ..postgres.connection import Database
 from . import row_samples
 from .findings import Finding, Findings
-from .search_columns import HASHES, WRITTEN, possible_keys
+from .search_recipes import HASHES, WRITTEN, possible_keys
 from .target import Target
 from .target_survey import Survey
 

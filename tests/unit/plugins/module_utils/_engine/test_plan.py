@@ -21,7 +21,7 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto
 )
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.schemes import Scheme
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.findings import KINDS, Finding
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.search_columns import (
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.search_recipes import (
     SearchColumnRecipe,
 )
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.settlements import Settlement
