@@ -47,6 +47,7 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.target import Target
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres import (
     catalog,
+    server_info,
     structure,
     table_contents,
 )
@@ -74,7 +75,7 @@ def filled(database: Any) -> Any:
 
 @pytest.fixture
 def tools(database: Any) -> pg_client.Tools:
-    return pg_client.find_tools(None, database.server_major())
+    return pg_client.find_tools(None, server_info.read_server_major(database))
 
 
 class Maker:

@@ -42,7 +42,7 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discov
 )
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.findings import refuse, unsettled
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.target import Target
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres import catalog
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres import catalog, server_info
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres.connection import Database
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.proof import (
     backup_difference,
@@ -476,7 +476,7 @@ PARTITIONED = """
 def test_a_row_that_violates_a_constraint_stops_the_rotation_before_its_first_write(
     database: Database, keyring: Keyring, table: str, leaf: str, sql: str, stops: bool
 ) -> None:
-    if (sql, stops) in SINCE_18.values() and database.server_major() < 18:
+    if (sql, stops) in SINCE_18.values() and server_info.read_server_major(database) < 18:
         pytest.skip("this is of PostgreSQL 18")
     one(database, "text", token(keyring), None)
     database.execute(f"CREATE TABLE kept AS SELECT * FROM secrets; {table} DROP TABLE kept")

@@ -25,6 +25,8 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discov
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres import (
     catalog,
     lease,
+    locks,
+    server_info,
     sql,
     table_contents,
 )
@@ -202,7 +204,7 @@ def test_a_table_without_a_key_is_refused(database: Database, keyring: Keyring) 
 
 
 def test_a_key_that_some_rows_may_lack_is_none(database: Database, keyring: Keyring) -> None:
-    if database.server_major() < 18:
+    if server_info.read_server_major(database) < 18:
         pytest.skip("before PostgreSQL 18 NOT NULL is always valid")
     database.execute("CREATE TABLE secrets (id int UNIQUE, a text, b text); INSERT INTO secrets DEFAULT VALUES")
     database.execute("ALTER TABLE secrets ADD CONSTRAINT later NOT NULL id NOT VALID")
@@ -554,14 +556,14 @@ def test_we_give_way_before_the_application_looks_for_a_deadlock(
 
 def test_the_second_rotator_is_told_who_is_the_first(django: Any) -> None:
     first = Database("default", "spring")
-    first.lock("one run")
+    locks.lock(first, "one run")
     second = Database("default", "second")
     with pytest.raises(
         RotationError, match=r"E_LOCKED: rotation spring runs on this database as postgres .*backend \d+"
     ):
-        second.lock("another run")
+        locks.lock(second, "another run")
     first.close()
-    second.lock("another run")
+    locks.lock(second, "another run")
     second.close()
 
 

@@ -20,7 +20,7 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto
     Keyring,
 )
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.target import Target
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres import catalog
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres import catalog, server_info
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres.connection import Database
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.prepared_census import (
     PreparedCensus,
@@ -412,7 +412,7 @@ def test_rows_of_partitions(database: Database, keyring: Keyring) -> None:
     contents = prepared_table.Contents(keyring.key_id("pending"), [prepared.describe(group) for group in found.tables])
     crew = Crew(1, prepared.Preparation(found).batches, database.another, Stop())
     prepared.prepare(database, found, crew, contents, lambda batch: None)
-    work, others.since["default"] = rewriter.Work(), database.oldest_running()
+    work, others.since["default"] = rewriter.Work(), server_info.read_oldest_running(database)
     prepared.apply(database, found, Crew(1, prepared.SetRewrite(found).batches, database.another, Stop()), work)
     assert work.by_sets == 40
     assert census.Census(database, parts, keyring, b"k").take()[0].classes == {"pending": 40}

@@ -21,7 +21,7 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.keyring import Keyring
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.tokens import Opened
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.target import Target
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres import catalog
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres import catalog, locks
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres import connection as engine_database
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres.connection import Database
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.proof import census
@@ -192,17 +192,17 @@ def test_a_wish_to_stop_is_met_at_the_end_of_a_batch(
 def test_all_workers_of_a_run_share_its_lock_and_another_run_is_refused(
     database: Database, keyring: Keyring, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(engine_database, "LOCK_SECONDS", 0)
+    monkeypatch.setattr(locks, "LOCK_SECONDS", 0)
     fill(database, keyring)
     run = Database("default", "this")
-    run.lock("this run")
+    locks.lock(run, "this run")
     refused = []
     rewriting, crew, work = crew_of(run, keyring, 2, Stop())
 
     def try_another(batch: rewriter.BatchResult) -> None:
         with contextlib.closing(Database("default", "another")) as other:
             with pytest.raises(RotationError) as locked:
-                other.lock("another run")
+                locks.lock(other, "another run")
             refused.append(locked.value.code)
 
     work.report = try_another
@@ -211,8 +211,8 @@ def test_all_workers_of_a_run_share_its_lock_and_another_run_is_refused(
     assert work.values == {"secrets.a": ROWS}
     run.close()
     with contextlib.closing(Database("default", "another")) as other:
-        monkeypatch.setattr(engine_database, "LOCK_SECONDS", 2)
-        other.lock("another run")
+        monkeypatch.setattr(locks, "LOCK_SECONDS", 2)
+        locks.lock(other, "another run")
 
 
 def test_a_killed_module_leaves_no_worker_and_no_lock(
@@ -223,7 +223,7 @@ def test_a_killed_module_leaves_no_worker_and_no_lock(
     module = os.fork()
     if module == 0:  # what ansible-playbook starts on the host
         own = Database("default", "this")
-        own.lock("this run")
+        locks.lock(own, "this run")
         rewriting, crew, work = crew_of(own, keyring, 2, Stop())
         table_passes.reencrypt(own, rewriting, crew, work)
         os._exit(0)
@@ -237,7 +237,7 @@ def test_a_killed_module_leaves_no_worker_and_no_lock(
         assert time.monotonic() - started < 40, "a worker goes on without anybody"
         time.sleep(0.05)
     with contextlib.closing(Database("default", "another")) as other:
-        other.lock("another run")
+        locks.lock(other, "another run")
         again = rewrite(other, [target(other)], keyring, "pending", workers=2)
     assert 0 < again.values["secrets.a"] < ROWS
     assert census.Census(database, [target(database)], keyring, b"k").take()[0].classes == {"pending": ROWS}

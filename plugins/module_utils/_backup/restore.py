@@ -13,7 +13,7 @@ from .._engine import refusals
 from .._engine.application import django_project
 from .._engine.application.model_fields import table_of
 from .._engine.open_application import open_application
-from .._engine.postgres import lease, structure, table_contents
+from .._engine.postgres import lease, server_info, structure, table_contents
 from .._engine.postgres.connection import Database, connection_parameters
 from .._engine.proof import backup_difference, census_findings
 from .._engine.proof.census_tally import Tally
@@ -252,7 +252,7 @@ class Restoration:
         with one.opened(described, self._params["identity"]) as archives:  # refused before anything is made
             pair.make(like)
             with self._as_admin(dbname=pair.copy) as copy:
-                tools = pg_client.find_tools(self._params["pg_bindir"], copy.server_major())
+                tools = pg_client.find_tools(self._params["pg_bindir"], server_info.read_server_major(copy))
                 pg_client.restore(tools, copy, archives, [])
         with self._as_admin(dbname=pair.copy) as copy:
             table_contents.refuse_difference(described.tables, table_contents.take(copy))

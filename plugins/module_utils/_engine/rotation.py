@@ -17,6 +17,7 @@ from .crypto.keyring import Keyring
 from .discovery import target_survey
 from .discovery.settlements import BY_COMMAND, UNREADABLE, Settlements
 from .discovery.target import Target
+from .postgres import locks
 from .postgres.connection import Database
 from .proof.census import Census
 from .proof.census_tally import Tally
@@ -171,7 +172,7 @@ class Application:
         if any(scheme.functions for scheme in self.keyring.tried):
             workers = 1  # they have one process per key set
         for database, survey in self.parts:
-            with database.gate():  # several hosts may be about to make it
+            with locks.gate(database):  # several hosts may be about to make it
                 Journal(database, self.keyring, survey.found).prepare()
             rewriting = Rewriting(
                 survey.found, self.keyring, destination, self.accepted, policy, stopped=lambda: stop.asked

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from ..._errors.base import RotationError
 from ..._errors.database import FenceLocked
 from ..._errors.option_names import spell_options
-from ..postgres import sql
+from ..postgres import locks, sql
 from ..postgres.catalog import FENCE, Table
 from ..postgres.connection import FORBIDDEN, OUR_SETTING, OURS, Database, Yielded
 from . import fence_refusals
@@ -111,7 +111,7 @@ def take_down(database: Database, tries: int = 1) -> list[str]:
     there = read_fence(database)
     if there is None:
         return []
-    with database.gate():
+    with locks.gate(database):
         _define(database, FenceState(there.rotation_id, there.since, refuses=False), sql.SQL("RETURN NULL;"))
     left = list(_fenced(database))
     for turn in range(tries):
@@ -157,7 +157,7 @@ def _columns(targets: Sequence[Target]) -> dict[Table, list[str]]:
 
 
 def _close(database: Database, rotation_id: str) -> None:
-    with database.gate():  # several hosts may be about to
+    with locks.gate(database):  # several hosts may be about to
         there = refusing(database)
         if there is None or there.rotation_id != rotation_id:
             since = database.rows("SELECT to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS UTC')")[0][0]
@@ -206,7 +206,7 @@ def _patiently(database: Database, table: Table, columns: Sequence[str], wait: C
     back_off = BackOff()
     while True:
         try:
-            with database.gate(), database.batch():
+            with locks.gate(database), database.batch():
                 _fence(database, table, columns)
             return
         except Yielded:
