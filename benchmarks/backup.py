@@ -63,7 +63,10 @@ def measure(folder: Path, megabytes: int) -> None:
     from ansible_collections.tetech.key_rotation.plugins.module_utils._backup import age, dump, pg_client, restore_proof
     from ansible_collections.tetech.key_rotation.plugins.module_utils._destinations import editor
     from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.open_application import open_application
-    from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres import table_contents
+    from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres import (
+        server_info,
+        table_contents,
+    )
     from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.request import Request
 
     project = folder / "food_ordering"
@@ -77,8 +80,9 @@ def measure(folder: Path, megabytes: int) -> None:
             database.execute(BALLAST.format(number=number, rows=megabytes * 1000 // TABLES))
         database.execute("VACUUM ANALYZE")
         database.execute("CHECKPOINT")
-        tools = pg_client.find_tools(None, database.server_major())
-        print(f"\n{database.size() / 1e6:,.0f} MB in the database, PostgreSQL {database.server_version()}", flush=True)
+        tools = pg_client.find_tools(None, server_info.read_server_major(database))
+        size, version = server_info.measure_size(database), server_info.read_server_version(database)
+        print(f"\n{size / 1e6:,.0f} MB in the database, PostgreSQL {version}", flush=True)
         started = time.perf_counter()
         table_contents.take(database)
         tell("counts and hashes of every table alone", started)

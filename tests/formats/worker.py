@@ -74,7 +74,7 @@ def rotate(project: str, old: dict[str, str], new: dict[str, str]) -> dict[str, 
     from ansible_collections.tetech.key_rotation.plugins.module_utils._engine import refusals, under_new_keys
     from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery import findings
     from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.open_application import open_application
-    from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.proof import census
+    from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.proof import census_findings
     from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.request import Request
     from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.rewrite.rewriter import Work
     from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import RotationError
@@ -85,7 +85,7 @@ def rotate(project: str, old: dict[str, str], new: dict[str, str]) -> dict[str, 
             refusals.refuse_unproved(application)
             tallies = application.census("current")
             refusals.refuse_unaccounted(application)
-            findings.refuse(census.findings(tallies))
+            findings.refuse(census_findings.findings(tallies))
             under_new_keys.rehearse(application, "pending")
         except RotationError as exc:
             return {"code": exc.code, "message": str(exc), "targets": []}

@@ -337,7 +337,11 @@ def processes_in(folder: Path) -> list[int]:
 
 def rewrite(database: Any, targets: Any, keyring: Any, destination: str, *, workers: int = 1, **options: Any) -> Any:
     """The engine's re-encryption of one database; what it did."""
-    from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.rewrite import journal, rewriter
+    from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.rewrite import (
+        journal,
+        rewriter,
+        table_passes,
+    )
     from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.rewrite.worker_pool import Crew, Stop
 
     report = options.pop("report", None)
@@ -348,5 +352,5 @@ def rewrite(database: Any, targets: Any, keyring: Any, destination: str, *, work
     policy = rewriter.RewritePolicy(**{name: options.pop(name) for name in names})
     rewriting = rewriter.Rewriting(targets, keyring, destination, policy=policy, **options)
     crew = Crew(workers, rewriting.batches, database.another, stop)
-    rewriter.reencrypt(database, rewriting, crew, work)
+    table_passes.reencrypt(database, rewriting, crew, work)
     return work

@@ -37,7 +37,7 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discov
     target_survey,
 )
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres.connection import Database
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.proof import census
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.proof import census, census_findings
 from cryptography.fernet import Fernet
 from django.core import signing
 
@@ -98,10 +98,10 @@ def test_a_value_in_another_format_in_a_column_of_tokens_is_no_plain_text(databa
     assert tally.classes == {"current": 1, "unreadable": 3, "plaintext": 2}
     listed = [f"secrets.a:{number}" for number in range(1, 6)]
     (left,) = census.Census(database, [target], keyring, b"k", leave_alone=listed).take()
-    (finding,) = census.left_alone([left], {})
+    (finding,) = census_findings.left_alone([left], {})
     assert finding.facts == {"count": 4, "rows": ", ".join(listed[:4])}, "a key of another service is no words"
     settled = settlements.parse({name: {"unreadable": "nobody reads it"} for name in listed[:4]})
-    assert census.left_alone([left], settled) == []
+    assert census_findings.left_alone([left], settled) == []
 
 
 def test_ciphertext_that_only_newer_rows_have_is_sampled_in_a_large_table(database: Database, keyring: Keyring) -> None:

@@ -19,7 +19,7 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._backup.manife
 from ansible_collections.tetech.key_rotation.plugins.module_utils._backup.restore import Restoration
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine import open_application
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.application import django_project
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres import lease
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres import lease, server_info
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres.connection import Database
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.request import Request
 from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import RotationError
@@ -133,7 +133,7 @@ def test_pg_dump_goes_where_the_service_of_an_alias_has_led(
     """The service file is named in the environment of the application, which no program is given."""
     place_databases({"main": by_service("engine")})
     with contextlib.closing(Database("main", "test", direct)) as database:
-        tools, connection = pg_client.find_tools(None, database.server_major()), database.libpq()
+        tools, connection = pg_client.find_tools(None, server_info.read_server_major(database)), database.libpq()
     argv = [tools.program("pg_dump"), "--schema-only", "--create", "--no-password"]
     with pg_client.environment(connection) as (given, descriptors):
         done = subprocess.run(argv, env=given, pass_fds=descriptors, capture_output=True, text=True, check=False)

@@ -44,9 +44,10 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto
     ApplicationSettings,
     Keyring,
 )
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery import target_survey
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.target import Target
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres import (
     catalog,
+    server_info,
     structure,
     table_contents,
 )
@@ -74,7 +75,7 @@ def filled(database: Any) -> Any:
 
 @pytest.fixture
 def tools(database: Any) -> pg_client.Tools:
-    return pg_client.find_tools(None, database.server_major())
+    return pg_client.find_tools(None, server_info.read_server_major(database))
 
 
 class Maker:
@@ -669,7 +670,7 @@ class Prover:
         self.make, self.identity = make, identity
         table = catalog.Table("public", "secrets", True)
         key = catalog.row_key(make.database, table)
-        self.targets = [target_survey.Target(table, "body", "text", SCHEME, "Secret", key, None)]
+        self.targets = [Target(table, "body", "text", SCHEME, "Secret", key, None)]
         make.database.execute("DELETE FROM secrets WHERE id > %s", (TOKENS,))
         token = keyring(KEYS).cipher(SCHEME, "current").seal(Opened(b"value", 1_700_000_000))
         make.database.execute("UPDATE secrets SET body = %s", (token.decode(),))

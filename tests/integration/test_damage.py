@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.formats import Opened
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery import target_survey
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.target import Target
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres import catalog
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres.connection import Database
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.proof import (
@@ -132,7 +133,7 @@ def found(app: Any, *written: str) -> dict[str, str]:
     return dict(damage.find_damaged(by_column, targets_of(app), ring("pending")))
 
 
-def targets_of(app: Any) -> list[target_survey.Target]:
+def targets_of(app: Any) -> list[Target]:
     return target_survey.find(app.database, "auto", (), ring("pending")).found
 
 

@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine import plan, refusals, under_new_keys
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.application import model_fields
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.application.guarded_start import StartReport
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.application.own_command import OwnCommand
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto import schemes
@@ -29,13 +30,20 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.tokens import Opened
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery import (
     search_columns,
+    search_samples,
     settlements,
+    survey_findings,
     target_survey,
 )
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.findings import FindingsError
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.findings import (
+    FindingsError,
+    refuse,
+)
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.search_recipes import HASHES, KEYS
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.search_samples import LARGEST
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres.connection import Database
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.request import TRIAL
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.rewrite import rewriter
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.rewrite import rewriter, update_statement
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.rotation import Application
 from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import RotationError
 from cryptography.fernet import Fernet
@@ -153,7 +161,7 @@ def test_other_hashes_stay_and_those_that_nobody_can_compute_are_named(
     found = survey(database, keyring)
     assert (kept_of(found), found.findings.columns("digest")) == (kept, unknown)
     assert [notice["column"] for notice in left_out(database, found)] == unknown
-    target_survey.refuse_unproved([found], keyring, "the test")
+    refuse(survey_findings.findings_of([found], keyring, "the test"))
     rewrite(database, found.found, keyring, "pending")
     assert searched(database) == before
 
@@ -268,10 +276,8 @@ def test_what_is_in_a_token_is_hashed_once_for_all_columns(
     database: Database, keyring: Keyring, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hashed = []
-    for name, make in search_columns.HASHES.items():
-        monkeypatch.setitem(
-            search_columns.HASHES, name, lambda value, key, make=make: hashed.append(1) or make(value, key)
-        )
+    for name, make in HASHES.items():
+        monkeypatch.setitem(HASHES, name, lambda value, key, make=make: hashed.append(1) or make(value, key))
     fill(database, keyring, "char(32)", lambda value: mac("elsewhere", value).hex()[:32])
     survey(database, keyring)
     once = len(hashed)
@@ -292,7 +298,7 @@ def test_a_blind_index_that_cannot_be_rewritten_stops_the_rotation_before_its_fi
         with pytest.raises(
             RotationError, match=r"secrets\.searched is bound to another column by a foreign key"
         ) as refused:
-            target_survey.refuse_unproved([survey(database, keyring)], keyring, "the test")
+            refuse(survey_findings.findings_of([survey(database, keyring)], keyring, "the test"))
         assert refused.value.code == "E_COLUMN_TIED"
     finally:
         database.execute("DROP TABLE searches")
@@ -316,7 +322,7 @@ def test_a_blind_index_of_a_library_s_own_class_that_is_computed_needs_no_scheme
 ) -> None:
     fill(database, keyring, "text", lambda value: mac("old-secret", value).hex())
     index = {("secrets", "searched"): "a_fernet_library.BlindIndexField"}
-    monkeypatch.setattr(target_survey.model_fields, "encrypting", lambda aliases: index)
+    monkeypatch.setattr(model_fields, "encrypting", lambda aliases: index)
     found = survey(database, keyring)
     assert not found.findings.of("silent")
     database.execute("UPDATE secrets SET searched = md5(searched)")
@@ -332,7 +338,7 @@ def test_a_salt_in_the_code_that_is_made_of_a_key_is_told_before_the_first_write
 ) -> None:
     fill(database, keyring, "text", lambda value: mac("a salt", value).hex())
     search = {("secrets", "searched"): "shop.Person.search"}
-    monkeypatch.setattr(target_survey.model_fields, "hash_columns", lambda aliases, keys: search)
+    monkeypatch.setattr(model_fields, "hash_columns", lambda aliases, keys: search)
     found = survey(database, keyring)
     assert not found.findings.columns("digest")
     salts = {stage: {"shop.Person.search": stage if made else "same"} for stage in ("current", destination)}
@@ -432,7 +438,7 @@ def test_an_index_of_digits_alone_stops_nothing_and_is_made_again(
     phones = write_phones(database, keyring, lambda phone: "".join(filter(str.isdigit, phone)))
     found = survey(database, keyring).found
     if half_way:
-        write, batches = rewriter.compare_and_set, iter(range(2))
+        write, batches = update_statement.compare_and_set, iter(range(2))
 
         def interrupted(*asked: Any) -> Any:
             if next(batches, None) is None:
@@ -617,7 +623,7 @@ def test_an_index_that_few_rows_have_follows_them(database: Database, keyring: K
 
 
 def test_an_index_of_documents_that_are_large_follows_them(database: Database, keyring: Keyring) -> None:
-    documents = [f"{number}" * search_columns.LARGEST for number in range(9)]
+    documents = [f"{number}" * LARGEST for number in range(9)]
     rows = [(document, document, mac("old-secret", document).hex()) for document in documents]
     several(database, keyring, "text", rows)
     rewrite(database, survey(database, keyring).found, keyring, "pending")
@@ -721,7 +727,7 @@ def test_a_key_of_which_it_cannot_be_told_how_it_is_made_stops_the_rotation_befo
     ring = Keyring(schemes.parse("auto"), stages, ApplicationSettings(lambda name: None))
 
     def stored(stage: str, value: str) -> str:
-        made = search_columns.KEYS[key](secrets[stage].encode())
+        made = KEYS[key](secrets[stage].encode())
         return hmac.digest(made, value.encode(), "sha256").hex()
 
     several(database, ring, "text", [(value, "b", stored("current", value)) for value in VALUES])
@@ -748,7 +754,7 @@ def test_a_sample_reads_no_more_than_the_end_of_a_table_for_its_last_rows(
     database: Database, keyring: Keyring, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Also where tokens are in old rows alone, and names have what SQL with parameters and Python take for theirs."""
-    monkeypatch.setattr(search_columns, "LAST", 5)
+    monkeypatch.setattr(search_samples, "LAST", 5)
     named = '"the {id}" text, "%%" int, "a {0}" text, "%%s" text'
     database.execute(f'CREATE TABLE secrets ({named}, PRIMARY KEY ("the {{id}}", "%%"))')
     for number in range(80):
@@ -806,7 +812,7 @@ def test_a_list_of_targets_names_no_column_of_a_type_without_text(database: Data
     fill(database, keyring, "uuid", lambda value: str(uuid.uuid4()))
     listed = [{"table": "secrets", "column": "searched", "scheme": "encryption_manager"}]
     with pytest.raises(FindingsError, match="searched") as refused:
-        target_survey.refuse_unproved([target_survey.find(database, listed, (), keyring)], keyring, "the test")
+        refuse(survey_findings.findings_of([target_survey.find(database, listed, (), keyring)], keyring, "the test"))
     assert {each.kind.code for each in refused.value.findings} == {"E_TABLE", "E_TARGET_MISSED"}
 
 

@@ -19,7 +19,10 @@ from typing import Any
 
 import pytest
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine import plan
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.application import django_project
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.application import (
+    django_project,
+    model_fields,
+)
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto import schemes
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.key_set import KeySet
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.keyring import (
@@ -34,12 +37,19 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discov
     other_databases,
     out_of_reach,
     settlements,
+    survey_findings,
     target_survey,
 )
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.findings import unsettled
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres import catalog
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.findings import refuse, unsettled
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.target import Target
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres import catalog, server_info
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres.connection import Database
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.proof import backup_difference, census
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.proof import (
+    backup_difference,
+    census,
+    census_comparison,
+    census_findings,
+)
 from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import RotationError
 from cryptography.fernet import Fernet
 
@@ -64,7 +74,7 @@ def unproved(found: target_survey.Survey) -> list[tuple[str, int]]:
 
 
 def stopping(found: target_survey.Survey, ring: Keyring) -> list[dict[str, str]]:
-    stops = target_survey.findings_of([found], ring, "the test")
+    stops = survey_findings.findings_of([found], ring, "the test")
     return [each.as_notice() for each in stops if each.kind.name not in ("no_targets", "other_keys")]
 
 
@@ -95,7 +105,7 @@ def test_what_stands_around_a_token_stops_the_rotation(database: Database, keyri
     targets = found.found
     if targets:  # by the other row
         with pytest.raises(RotationError, match="E_TOKEN_IN_TEXT"):
-            census.refuse_unreadable(census.Census(database, targets, keyring, b"k").take())
+            census_findings.refuse_unreadable(census.Census(database, targets, keyring, b"k").take())
         with pytest.raises(RotationError, match="E_TOKEN_IN_TEXT"):
             rewrite(database, targets, keyring, "pending")
         rewrite(database, targets, keyring, "pending", stop_at_unreadable=False)
@@ -189,7 +199,7 @@ def test_the_plan_says_of_an_ignored_column_whether_it_opens_all_the_same(databa
     stranger = Fernet(Fernet.generate_key()).encrypt(b"x").decode()
     database.execute("INSERT INTO secrets VALUES (1, %s, %s)", (token(keyring), stranger))
     found = target_survey.find(database, "auto", ["secrets.a_token", "secrets.b_token"], keyring)
-    told = {each.column: each for each in target_survey.findings_of([found], keyring, "the test")}
+    told = {each.column: each for each in survey_findings.findings_of([found], keyring, "the test")}
     assert told["secrets.a_token"].kind.code == "E_IGNORED_OPEN"
     assert "would make them unreadable" in told["secrets.a_token"].todo
     assert told["secrets.b_token"].kind.code == "E_IGNORED_TOKENS"
@@ -198,7 +208,7 @@ def test_the_plan_says_of_an_ignored_column_whether_it_opens_all_the_same(databa
         "secrets.b_token": {"not_ours": "another service"},
     }
     settled = settlements.parse(described)
-    assert target_survey.findings_of([found], keyring, "the test", settled)[0].kind.name == "no_targets"
+    assert survey_findings.findings_of([found], keyring, "the test", settled)[0].kind.name == "no_targets"
     assert not found.found
 
 
@@ -294,7 +304,7 @@ def test_a_token_in_a_type_that_cannot_be_written_is_listed(
     with pytest.raises(
         RotationError, match=f"E_COLUMN_TYPE: secrets.a .* type {re.escape(sql_type)}, .* by a migration"
     ):
-        target_survey.refuse_unproved([found], keyring, "the test")
+        refuse(survey_findings.findings_of([found], keyring, "the test"))
     (notice,) = stopping(found, keyring)
     assert f"in the type {sql_type}," in notice["notice"]
 
@@ -314,7 +324,7 @@ def test_a_table_without_a_key_is_listed_and_refused(database: Database, keyring
     found = survey(database, keyring)
     assert found.findings.columns("keyless") == ["secrets.a"]
     with pytest.raises(RotationError, match="E_TABLE_KEY"):
-        target_survey.refuse_unproved([found], keyring, "the test")
+        refuse(survey_findings.findings_of([found], keyring, "the test"))
 
 
 def test_tables_that_inherit_are_tables_of_their_own(database: Database, keyring: Keyring) -> None:
@@ -343,7 +353,7 @@ def test_rows_that_a_policy_hides_stop_the_rotation(database: Database, keyring:
         database.execute("DROP ROLE plain")
     assert (found.found, found.findings.columns("guarded")) == ([], ["secrets"])
     with pytest.raises(RotationError, match="E_ROW_SECURITY: row-level security hides rows of secrets"):
-        target_survey.refuse_unproved([found], keyring, "the test")
+        refuse(survey_findings.findings_of([found], keyring, "the test"))
 
 
 OBSTACLES = {
@@ -367,7 +377,7 @@ def test_a_column_that_cannot_be_rewritten_stops_the_rotation_before_its_first_w
         database.execute("RESET ROLE; DROP TABLE IF EXISTS beside; DROP TABLE secrets; DROP ROLE plain")
     assert names(found) == {"secrets.a"}
     with pytest.raises(RotationError, match=f"E_COLUMN_TIED: secrets.a .*{words}"):
-        target_survey.refuse_unproved([found], keyring, "the test")
+        refuse(survey_findings.findings_of([found], keyring, "the test"))
     (notice,) = stopping(found, keyring)
     assert words in notice["notice"]
 
@@ -421,7 +431,7 @@ def told_where_the_server_refuses(database: Database, keyring: Keyring, stops: b
     assert bool(found.findings.of("tied")) is stops
     if stops:
         with pytest.raises(RotationError, match=told):
-            target_survey.refuse_unproved([found], keyring, "the test")
+            refuse(survey_findings.findings_of([found], keyring, "the test"))
         with pytest.raises(RotationError, match=sqlstate):
             rewrite(database, found.found, keyring, "pending")
     else:
@@ -466,7 +476,7 @@ PARTITIONED = """
 def test_a_row_that_violates_a_constraint_stops_the_rotation_before_its_first_write(
     database: Database, keyring: Keyring, table: str, leaf: str, sql: str, stops: bool
 ) -> None:
-    if (sql, stops) in SINCE_18.values() and database.server_major() < 18:
+    if (sql, stops) in SINCE_18.values() and server_info.read_server_major(database) < 18:
         pytest.skip("this is of PostgreSQL 18")
     one(database, "text", token(keyring), None)
     database.execute(f"CREATE TABLE kept AS SELECT * FROM secrets; {table} DROP TABLE kept")
@@ -560,7 +570,7 @@ def test_a_document_in_a_text_that_holds_a_stranger_s_token_stops_the_rotation(
     one(database, "text", json.dumps({"note": "x" * 90, "api_key": stranger}), json.dumps({"api_key": token(keyring)}))
     (target,) = survey(database, keyring).found
     with pytest.raises(RotationError, match="E_UNREADABLE"):
-        census.refuse_unreadable(census.Census(database, [target], keyring, b"k").take())
+        census_findings.refuse_unreadable(census.Census(database, [target], keyring, b"k").take())
     database.execute("DELETE FROM secrets WHERE id = 1")
     assert unproved(survey(database, keyring)) == [("secrets.a", 1)]
 
@@ -592,7 +602,7 @@ def test_no_two_targets_have_one_name(database: Database, keyring: Keyring) -> N
         named = target_survey.find(database, [{**entry, "scheme": SCHEME} for entry in listed], places, keyring)
         assert names(named) == {'"secrets.b".c', "secrets.b.c"}
         tallies = census.Census(database, found.found, keyring, b"k").take()
-        census.refuse_difference(*[[tally.result for tally in each] for each in (tallies, tallies[::-1])])
+        census_comparison.refuse_difference(*[[tally.result for tally in each] for each in (tallies, tallies[::-1])])
         assert rewrite(database, found.found, keyring, "pending").values == dict.fromkeys(places, 1)
     finally:
         database.execute('DROP SCHEMA secrets CASCADE; DROP TABLE "secrets.b"')
@@ -652,7 +662,7 @@ def test_a_token_that_names_its_row_stops_the_rotation(database: Database, keyri
     database.execute("INSERT INTO secrets (id, a) VALUES (1, %s)", (token(keyring),))
     found = survey(database, keyring)
     with pytest.raises(RotationError, match=r"E_COLUMN_TIED: secrets\.a .*key_rotation_ignore"):
-        target_survey.refuse_unproved([found], keyring, "the test")
+        refuse(survey_findings.findings_of([found], keyring, "the test"))
     assert [notice["column"] for notice in stopping(found, keyring)] == ["secrets.a"]
 
 
@@ -848,9 +858,9 @@ def test_a_materialized_view_keeps_old_tokens_and_is_named(database: Database, k
         database.execute("DROP MATERIALIZED VIEW copied; DROP MATERIALIZED VIEW never")
     assert names(found) == {"secrets.a"}
     with pytest.raises(RotationError, match=r"E_OUT_OF_REACH: copied\.a: a copy .* REFRESH MATERIALIZED VIEW after it"):
-        target_survey.refuse_unproved([found], keyring, "the test")
+        refuse(survey_findings.findings_of([found], keyring, "the test"))
     accepted = settlements.parse({"copied.a": {"unreadable": "refreshed after the rotation"}})
-    target_survey.refuse_unproved([found], keyring, "the test", accepted)
+    refuse(survey_findings.findings_of([found], keyring, "the test", accepted))
     assert "never refreshed" in told["public.never"]["notice"]
     assert set(told) == {"public.never"}
 
@@ -865,10 +875,10 @@ def test_a_column_under_an_openpgp_key_pair_is_named_and_stops_the_rotation(
     found = survey(database, keyring)
     assert (names(found), found.findings.columns("paired")) == ({"secrets.b"}, ["secrets.a"])
     with pytest.raises(RotationError, match=r"E_KEY_PAIR: secrets\.a .*key_rotation_settlements"):
-        target_survey.refuse_unproved([found], keyring, "the test")
+        refuse(survey_findings.findings_of([found], keyring, "the test"))
     assert [notice["column"] for notice in stopping(found, keyring)] == ["secrets.a"]
     ignored = target_survey.find(database, "auto", ["secrets.a"], keyring)
-    target_survey.refuse_unproved([ignored], keyring, "the test")
+    refuse(survey_findings.findings_of([ignored], keyring, "the test"))
 
 
 def test_a_column_too_short_for_a_new_token_stops_a_plan(
@@ -924,7 +934,7 @@ def test_two_rows_of_a_composite_key_are_never_one(database: Database) -> None:
         sealed = ring.cipher("ecb", "current").seal(Opened(blocks)).decode()
         database.execute("INSERT INTO secrets VALUES (%s, %s, %s)", (*row, sealed))
     (table,) = [table for table in catalog.columns(database) if table.name == "secrets"]
-    target = target_survey.Target(table, "a", "text", "ecb", "Secret", catalog.row_key(database, table), None)
+    target = Target(table, "a", "text", "ecb", "Secret", catalog.row_key(database, table), None)
     assert rewrite(database, [target], ring, "pending").values == {"secrets.a": 4}
     assert database.rows(f"SELECT count(*) FROM {catalog.JOURNAL}") == [(4,)]
     assert not rewrite(database, [target], ring, "pending").values
@@ -948,7 +958,7 @@ def test_a_list_with_what_cannot_be_rewritten_is_refused_before_the_first_write(
     listed = [name.rpartition(".") for name in columns]
     described = [{"table": table, "column": column, "scheme": SCHEME} for table, _, column in listed]
     with pytest.raises(RotationError, match=refused):
-        target_survey.refuse_unproved([target_survey.find(database, described, (), keyring)], keyring, "the test")
+        refuse(survey_findings.findings_of([target_survey.find(database, described, (), keyring)], keyring, "the test"))
 
 
 def test_a_library_is_found_beside_a_scheme_that_a_person_described(database: Database) -> None:
@@ -964,9 +974,9 @@ def test_a_library_is_found_beside_a_scheme_that_a_person_described(database: Da
     assert {target.name: target.scheme for target in found.found} == expected
     listed = target_survey.find(database, [{"table": "secrets", "column": "a"}], (), ring)
     with pytest.raises(RotationError, match=r"E_TARGET_MISSED: secrets\.b"):
-        target_survey.refuse_unproved([listed], ring, "the test")
+        refuse(survey_findings.findings_of([listed], ring, "the test"))
     both = [{"table": "secrets", "column": "a"}, {"table": "secrets", "column": "b", "scheme": "django_cryptography"}]
-    target_survey.refuse_unproved([target_survey.find(database, both, (), ring)], ring, "the test")
+    refuse(survey_findings.findings_of([target_survey.find(database, both, (), ring)], ring, "the test"))
 
 
 def test_tokens_without_a_mark_of_their_own_are_looked_for_too(database: Database) -> None:
@@ -1030,7 +1040,7 @@ def test_a_document_without_a_text_is_no_value_that_nothing_opens(
 ) -> None:
     one(database, sql_type, value)
     place = {("secrets", "a"): "a_library.EncryptedJSONField"}
-    monkeypatch.setattr(target_survey.model_fields, "encrypting", lambda aliases: place)
+    monkeypatch.setattr(model_fields, "encrypting", lambda aliases: place)
     found = survey(database, keyring)
     assert found.findings.columns("silent", "empty") == ["secrets.a"]
     assert bool(found.findings.of("silent")) is held
@@ -1042,7 +1052,7 @@ def test_a_text_that_is_no_document_is_a_value_in_an_encrypted_field(
     one(database, "text", "plain words")
     for name in ("EncryptedJSONField", "EncryptedTextField"):
         place = {("secrets", "a"): f"a_library.{name}"}
-        monkeypatch.setattr(target_survey.model_fields, "encrypting", lambda aliases, place=place: place)
+        monkeypatch.setattr(model_fields, "encrypting", lambda aliases, place=place: place)
         assert survey(database, keyring).findings.columns("silent") == ["secrets.a"]
 
 

@@ -21,17 +21,28 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto
     ApplicationSettings,
     Keyring,
 )
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery import target_survey
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.target import Target
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres import (
     catalog,
     lease,
+    locks,
+    server_info,
     sql,
     table_contents,
 )
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres import connection as engine_database
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres.connection import Database
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.proof import census, table_pages
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.rewrite import journal, rewriter
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.proof import (
+    census,
+    census_comparison,
+    table_pages,
+)
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.rewrite import (
+    journal,
+    rewriter,
+    table_passes,
+    update_statement,
+)
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.rewrite.worker_pool import Stop
 from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import RotationError
 from ansible_collections.tetech.key_rotation.plugins.module_utils._system import progress_file
@@ -64,9 +75,9 @@ def fill(database: Database, keyring: Keyring, key: str, values: str, rows: int 
         )
 
 
-def targets(database: Database) -> list[target_survey.Target]:
+def targets(database: Database) -> list[Target]:
     key = catalog.row_key(database, TABLE)
-    return [target_survey.Target(TABLE, column, "text", SCHEME, "Secret", key, None) for column in ("a", "b")]
+    return [Target(TABLE, column, "text", SCHEME, "Secret", key, None) for column in ("a", "b")]
 
 
 def classes(database: Database, keyring: Keyring) -> dict[str, int]:
@@ -93,14 +104,14 @@ def test_every_kind_of_key(
     database: Database, keyring: Keyring, key: str, values: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(table_pages, "PAGE_ROWS", 7)  # several pages
-    monkeypatch.setattr(rewriter, "SPAN_ROWS", 20)  # of several spans, which do not end where pages do
+    monkeypatch.setattr(table_passes, "SPAN_ROWS", 20)  # of several spans, which do not end where pages do
     fill(database, keyring, key, values)
     before = census.Census(database, targets(database), keyring, b"k").take()
     work = run(database, keyring, workers=2)
     after = census.Census(database, targets(database), keyring, b"k").take()
     assert work.values == {"secrets.a": 50}
     assert after[0].classes == {"pending": 50}
-    census.refuse_difference([tally.result for tally in before], [tally.result for tally in after])
+    census_comparison.refuse_difference([tally.result for tally in before], [tally.result for tally in after])
 
 
 @pytest.fixture
@@ -152,7 +163,7 @@ def test_no_setting_of_a_database_changes_what_its_rows_are_called_or_keeps_them
 def test_a_host_says_beforehand_what_its_share_of_a_table_is(
     database: Database, keyring: Keyring, monkeypatch: pytest.MonkeyPatch, number: int, part: float, rows: int
 ) -> None:
-    monkeypatch.setattr(rewriter, "SPAN_ROWS", 20)
+    monkeypatch.setattr(table_passes, "SPAN_ROWS", 20)
     fill(database, keyring, "id int PRIMARY KEY", "%s", rows=59)
     told: list[rewriter.BatchResult] = []
     work = run(database, keyring, share=rewriter.Share(number, 2), report=told.append)
@@ -167,7 +178,7 @@ def test_a_table_with_a_per_cent_sign_and_quotes_in_its_name(database: Database,
     database.execute(f"CREATE TABLE {name.replace('%', '%%')} (id int PRIMARY KEY, a text)")
     token = keyring.cipher(SCHEME, "current").seal(Opened(b"x", 1)).decode()
     database.execute(f"INSERT INTO {name.replace('%', '%%')} VALUES (1, %s)", (token,))
-    target = target_survey.Target(table, "a", "text", SCHEME, "Odd", catalog.row_key(database, table), None)
+    target = Target(table, "a", "text", SCHEME, "Odd", catalog.row_key(database, table), None)
     rewrite(database, [target], keyring, "pending")
     assert census.Census(database, [target], keyring, b"k").take()[0].classes == {"pending": 1}
     database.execute(f"DROP TABLE {name.replace('%', '%%')}")
@@ -193,7 +204,7 @@ def test_a_table_without_a_key_is_refused(database: Database, keyring: Keyring) 
 
 
 def test_a_key_that_some_rows_may_lack_is_none(database: Database, keyring: Keyring) -> None:
-    if database.server_major() < 18:
+    if server_info.read_server_major(database) < 18:
         pytest.skip("before PostgreSQL 18 NOT NULL is always valid")
     database.execute("CREATE TABLE secrets (id int UNIQUE, a text, b text); INSERT INTO secrets DEFAULT VALUES")
     database.execute("ALTER TABLE secrets ADD CONSTRAINT later NOT NULL id NOT VALID")
@@ -211,7 +222,7 @@ def test_a_value_written_between_read_and_write_is_not_lost(
     fill(database, keyring, "id int PRIMARY KEY", "%s")
     other = Database("default", "application")
     written = keyring.cipher(SCHEME, "current").seal(Opened(b"written meanwhile", 1)).decode()
-    original = rewriter.compare_and_set
+    original = update_statement.compare_and_set
     meanwhile = iter([("a", 3), ("b", 4)])
 
     def interrupted(*args: Any) -> Any:
@@ -234,7 +245,7 @@ def test_a_row_deleted_meanwhile_is_no_error(
     database: Database, keyring: Keyring, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fill(database, keyring, "id int PRIMARY KEY", "%s")
-    original = rewriter.compare_and_set
+    original = update_statement.compare_and_set
 
     def interrupted(*args: Any) -> Any:
         database.execute("DELETE FROM secrets WHERE id = 9")
@@ -255,8 +266,8 @@ def other(database: Database) -> Iterator[Database]:
 def test_locked_rows_are_given_way_to_and_named(
     database: Database, keyring: Keyring, other: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rewriter, "MAX_PASSES", 2)
-    monkeypatch.setattr(rewriter, "LOCKED_SECONDS", 0.5)
+    monkeypatch.setattr(table_passes, "MAX_PASSES", 2)
+    monkeypatch.setattr(table_passes, "LOCKED_SECONDS", 0.5)
     fill(database, keyring, "id int PRIMARY KEY", "%s", rows=4)
     other.execute("BEGIN")
     other.execute("SELECT 1 FROM secrets WHERE id = 2 FOR UPDATE")
@@ -271,11 +282,11 @@ def test_locked_rows_are_given_way_to_and_named(
 def test_many_locked_rows_are_not_waited_for_one_by_one(
     database: Database, keyring: Keyring, other: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rewriter, "MAX_PASSES", 1)
-    monkeypatch.setattr(rewriter, "LOCKED_SECONDS", 0)
+    monkeypatch.setattr(table_passes, "MAX_PASSES", 1)
+    monkeypatch.setattr(table_passes, "LOCKED_SECONDS", 0)
     monkeypatch.setattr(Database, "patience", 30.0)  # or a machine that stalls halves a page, as one that is slow
     statements: list[int] = []
-    original = rewriter.compare_and_set
+    original = update_statement.compare_and_set
 
     def counted(*args: Any) -> Any:
         statements.append(len(args[-1]))
@@ -294,8 +305,8 @@ def test_many_locked_rows_are_not_waited_for_one_by_one(
 def test_a_row_that_stays_locked_for_a_while_is_waited_for(
     database: Database, keyring: Keyring, other: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rewriter, "MAX_PASSES", 2)
-    monkeypatch.setattr(rewriter, "BACK_OFF_SECONDS", 0.05)
+    monkeypatch.setattr(table_passes, "MAX_PASSES", 2)
+    monkeypatch.setattr(table_passes, "BACK_OFF_SECONDS", 0.05)
     fill(database, keyring, "id int PRIMARY KEY", "%s", rows=4)
     other.execute("BEGIN")
     other.execute("SELECT 1 FROM secrets WHERE id = 2 FOR UPDATE")
@@ -335,7 +346,7 @@ def test_a_census_never_waits_for_one_table_while_it_has_another(
     later = catalog.Table("public", "zother", True)
     both = [
         *targets(database),
-        target_survey.Target(later, "a", "text", SCHEME, "Later", catalog.row_key(database, later), None),
+        Target(later, "a", "text", SCHEME, "Later", catalog.row_key(database, later), None),
     ]
     with contextlib.closing(database.another()) as ours, ThreadPoolExecutor() as pool:
         other.execute("BEGIN; LOCK TABLE zother IN ACCESS EXCLUSIVE MODE")
@@ -395,7 +406,7 @@ def until(seen: Callable[[], Any]) -> None:
 def test_a_table_that_somebody_has_locked_is_waited_for_with_a_word(
     database: Database, keyring: Keyring, other: Database, monkeypatch: pytest.MonkeyPatch, workers: int
 ) -> None:
-    monkeypatch.setattr(rewriter, "SPAN_ROWS", 20)
+    monkeypatch.setattr(table_passes, "SPAN_ROWS", 20)
     fill(database, keyring, "id int PRIMARY KEY", "%s")
     told: list[str] = []
 
@@ -545,14 +556,14 @@ def test_we_give_way_before_the_application_looks_for_a_deadlock(
 
 def test_the_second_rotator_is_told_who_is_the_first(django: Any) -> None:
     first = Database("default", "spring")
-    first.lock("one run")
+    locks.lock(first, "one run")
     second = Database("default", "second")
     with pytest.raises(
         RotationError, match=r"E_LOCKED: rotation spring runs on this database as postgres .*backend \d+"
     ):
-        second.lock("another run")
+        locks.lock(second, "another run")
     first.close()
-    second.lock("another run")
+    locks.lock(second, "another run")
     second.close()
 
 
@@ -652,7 +663,7 @@ def test_only_who_may_not_make_a_table_is_told_to_be_given_the_right(
 ) -> None:
     database.execute(f"DROP TABLE IF EXISTS {catalog.JOURNAL}; REVOKE CREATE ON SCHEMA public FROM public")
     database.execute("CREATE ROLE plain")
-    targets = [target_survey.Target(TABLE, "a", "text", "ecb", "", catalog.RowKey(("id",), ("integer",)), None)]
+    targets = [Target(TABLE, "a", "text", "ecb", "", catalog.RowKey(("id",), ("integer",)), None)]
     try:
         with contextlib.closing(database.another()) as ours:
             kept = journal.Journal(ours, UNAUTHENTICATED, targets)
@@ -690,7 +701,7 @@ def test_a_missed_row_is_noticed(database: Database, keyring: Keyring, monkeypat
         classes(database, keyring)
 
 
-def pages_of(database: Database, targets: list[target_survey.Target]) -> Iterator[table_pages.Page]:
+def pages_of(database: Database, targets: list[Target]) -> Iterator[table_pages.Page]:
     (group,) = table_pages.by_table(targets)
     return table_pages.pages(database, table_pages.PageRequest(group))
 
@@ -718,7 +729,7 @@ def test_values_that_are_small_only_where_they_are_stored_are_taken_a_few_at_a_t
         (token,),
     )
     key = catalog.row_key(database, TABLE)
-    pages = pages_of(database, [target_survey.Target(TABLE, "a", "jsonb", SCHEME, "Secret", key, None)])
+    pages = pages_of(database, [Target(TABLE, "a", "jsonb", SCHEME, "Secret", key, None)])
     sizes = [sum(len(row[0]) for _, row in page) for page in pages]
     assert len(sizes) >= 12
     assert max(sizes) <= table_pages.PAGE_BYTES + 1_100_000

@@ -18,13 +18,17 @@ from typing import Any
 import psycopg2
 import pytest
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.keyring import Keyring
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery import target_survey
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.search_columns import (
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.search_recipes import (
     SearchColumnRecipe,
 )
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.target import Target
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres import catalog
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres.connection import Database
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.rewrite import fence, fence_refusals, rewriter
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.rewrite import (
+    fence,
+    fence_refusals,
+    table_passes,
+)
 from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import RotationError
 
 from .conftest import Seed, Site, kill_group, rewrite
@@ -73,11 +77,9 @@ def traces(database: Database) -> list[str]:
     return [name for (name,) in database.rows(sql)]
 
 
-def targets(database: Database, *columns: str) -> list[target_survey.Target]:
+def targets(database: Database, *columns: str) -> list[Target]:
     key = catalog.row_key(database, TABLE)
-    return [
-        target_survey.Target(TABLE, column, "text", SCHEME, "Secret", key, None) for column in columns or ("a", "b")
-    ]
+    return [Target(TABLE, column, "text", SCHEME, "Secret", key, None) for column in columns or ("a", "b")]
 
 
 def put_up(database: Database, *columns: str) -> None:
@@ -353,8 +355,8 @@ def test_a_transaction_that_never_ends_is_named(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     fill(database, keyring, PLAIN, "%s, 'x', 'y'")
-    monkeypatch.setattr(rewriter, "LOCKED_SECONDS", 0)
-    monkeypatch.setattr(rewriter, "MAX_PASSES", 1)
+    monkeypatch.setattr(table_passes, "LOCKED_SECONDS", 0)
+    monkeypatch.setattr(table_passes, "MAX_PASSES", 1)
     stale.execute("SET application_name = 'nightly'; SELECT pg_backend_pid()")
     (pid,) = stale.fetchone()
     with (

@@ -13,11 +13,15 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto
     Keyring,
 )
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.tokens import Opened
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery import target_survey
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.target import Target
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres import catalog
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres.connection import Database
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.proof import census, table_pages
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.rewrite import journal, rewriter
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.rewrite import (
+    journal,
+    rewriter,
+    update_statement,
+)
 from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import RotationError
 from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.database import ConnectionLost
 
@@ -41,8 +45,8 @@ def sealed(text: str, stage: str = "current") -> str:
     return ring().cipher("ecb", stage).seal(Opened(blocks)).decode()
 
 
-def target(database: Database) -> target_survey.Target:
-    return target_survey.Target(TABLE, "a", "text", "ecb", "Secret", catalog.row_key(database, TABLE), None)
+def target(database: Database) -> Target:
+    return Target(TABLE, "a", "text", "ecb", "Secret", catalog.row_key(database, TABLE), None)
 
 
 def fill(database: Database, texts: list[str]) -> None:
@@ -70,7 +74,7 @@ def rotate(database: Database, keyring: Keyring, destination: str) -> rewriter.W
 def interrupt(monkeypatch: pytest.MonkeyPatch, batches: int) -> None:
     """Fail after so many batches, and read few rows at a time."""
     monkeypatch.setattr(table_pages, "PAGE_ROWS", 10)
-    real, done = rewriter.compare_and_set, iter(range(batches))
+    real, done = update_statement.compare_and_set, iter(range(batches))
 
     def fails(*args: Any) -> Any:
         if next(done, None) is None:

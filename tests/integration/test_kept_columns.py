@@ -18,7 +18,11 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.tokens import Opened
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery import settlements, target_survey
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres.connection import Database
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.proof import census, kept_columns
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.proof import (
+    census,
+    census_findings,
+    kept_columns,
+)
 from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import RotationError
 from cryptography.fernet import Fernet
 
@@ -123,10 +127,10 @@ def test_a_value_under_a_key_that_stays_is_named_as_such_among_those_under_a_rot
     (tally,) = census.Census(database, [held], keyring, b"k").take()
     assert tally.classes == {"current": 1, "kept_key": 1}
     with pytest.raises(RotationError, match=r"E_KEPT_KEY: 1 value is .* secrets\.a:1\. .* unchanged"):
-        census.refuse_unreadable([tally])
+        census_findings.refuse_unreadable([tally])
     with pytest.raises(RotationError, match="E_KEPT_KEY"):
         rewrite(database, [held], keyring, "pending")
-    assert census.needing([tally], keyring, []) == []
+    assert census_findings.needing([tally], keyring, []) == []
 
     rewrite(database, [held], keyring, "pending", stop_at_unreadable=False)
 

@@ -15,7 +15,8 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.known_surveys import KnownSurveys
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres import catalog
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres.connection import Database
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.proof import census
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.proof import census_findings
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.proof.value_classes import UNOPENED
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.request import Request
 
 from .test_discovery import token
@@ -159,7 +160,7 @@ def test_a_scheme_that_discovery_has_made_opens_values_of_the_next_task_too(
         with look() as application:
             (target,) = application.targets
             assert target.scheme == "encryption_manager after enc$"
-            census.refuse_unreadable(application.census("current"), census.UNOPENED)
+            census_findings.refuse_unreadable(application.census("current"), UNOPENED)
     assert len(made) == 1
 
 

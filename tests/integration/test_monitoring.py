@@ -16,6 +16,7 @@ from contextlib import closing, suppress
 from typing import Any
 
 import pytest
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres import locks
 from ansible_collections.tetech.key_rotation.plugins.module_utils._monitoring import active_run
 from ansible_collections.tetech.key_rotation.plugins.module_utils._record.run_lease import describe_holder
 from ansible_collections.tetech.key_rotation.plugins.module_utils._system.timestamps import now
@@ -283,7 +284,7 @@ def test_a_run_of_another_machine_goes_on_while_it_has_a_session_or_is_young(dat
     assert active_run._goes_on({**old, "since": now()}, database)
     assert not active_run._goes_on(old, database)
     with closing(database.another()) as session:
-        session.lock("r1")
+        locks.lock(session, "r1")
         assert active_run._goes_on(old, database)
 
 

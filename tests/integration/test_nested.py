@@ -32,11 +32,19 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discov
     nesting,
     plaintext_rules,
     settlements,
+    survey_findings,
     target_survey,
 )
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.target import Target
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres import catalog
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres.connection import Database
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.proof import census, kept_columns
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.proof import (
+    census,
+    census_comparison,
+    census_findings,
+    kept_columns,
+)
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.proof.census_tally import Tally
 from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import RotationError
 
 from .conftest import rewrite
@@ -111,9 +119,9 @@ def stored(sql_type: str, token: bytes) -> Any:
     return json.dumps({"a": 1, "b": [text, None]}) if "json" in sql_type else text
 
 
-def target(database: Database, scheme: str, sql_type: str = "text", **more: Any) -> target_survey.Target:
+def target(database: Database, scheme: str, sql_type: str = "text", **more: Any) -> Target:
     held = catalog.row_key(database, TABLE)
-    return target_survey.Target(TABLE, "a", sql_type, scheme, "Secret", held, None, **more)
+    return Target(TABLE, "a", sql_type, scheme, "Secret", held, None, **more)
 
 
 def fill(database: Database, sql_type: str, tokens: Sequence[bytes]) -> None:
@@ -123,11 +131,11 @@ def fill(database: Database, sql_type: str, tokens: Sequence[bytes]) -> None:
         database.execute(f"INSERT INTO secrets VALUES (%s, {place})", (number, stored(sql_type, token)))
 
 
-def take(database: Database, held: target_survey.Target, keyring: Keyring, **options: Any) -> census.Tally:
+def take(database: Database, held: Target, keyring: Keyring, **options: Any) -> Tally:
     return census.Census(database, [held], keyring, b"k", **options).take()[0]
 
 
-def inside(database: Database, held: target_survey.Target, keyring: Keyring, stage: str) -> set[bytes | None]:
+def inside(database: Database, held: Target, keyring: Keyring, stage: str) -> set[bytes | None]:
     """What one layer of each token has in it, under the keys of one stage alone."""
     cipher = keyring.cipher(held.scheme, stage)
     read = held.kind.read.format("t.a")
@@ -163,7 +171,7 @@ def test_every_combination_of_versions_becomes_one_token_and_the_digest_stays(
         assert after.classes == {destination: 1 + len(OF_PROCESSES)}
         assert after.layers == {}
         assert inside(database, held, keyring, destination) == {VALUE}
-        census.refuse_difference([before.result], [after.result])
+        census_comparison.refuse_difference([before.result], [after.result])
 
 
 @pytest.mark.parametrize("text", [b"", b"1234", VALUE, b"a" * 40], ids=len)
@@ -179,17 +187,20 @@ def test_short_values_behind_a_prefix_are_unwrapped_and_stop_if_their_version_is
     tally = take(database, held, keyring)
     assert tally.classes == {"nested": 1, "nested_unreadable": 1}
     with pytest.raises(RotationError) as stopped:
-        census.refuse_unreadable([tally])
+        census_findings.refuse_unreadable([tally])
     assert (stopped.value.code, stopped.value.where["rows"]) == ("E_NESTED", "secrets.a:1")
     rewrite(database, [held], everything, "pending")
     assert inside(database, held, everything, "pending") == {text}
 
 
-def refused(database: Database, held: target_survey.Target, keyring: Keyring, code: str, rows: str) -> census.Tally:
+def refused(database: Database, held: Target, keyring: Keyring, code: str, rows: str) -> Tally:
     """The census, which stops by row as the rewrite does. Nothing is written, on a way back either."""
     stored_before = database.rows("SELECT a::text FROM secrets ORDER BY id", ())
     tally = take(database, held, keyring)
-    for act in (lambda: census.refuse_unreadable([tally]), lambda: rewrite(database, [held], keyring, "pending")):
+    for act in (
+        lambda: census_findings.refuse_unreadable([tally]),
+        lambda: rewrite(database, [held], keyring, "pending"),
+    ):
         with pytest.raises(RotationError) as stopped:
             act()
         assert (stopped.value.code, stopped.value.where["rows"]) == (code, rows)
@@ -314,7 +325,10 @@ def test_what_cannot_be_unwrapped_stops_by_row_and_nothing_is_written(database: 
     tally = take(database, held, keyring)
     assert tally.classes == {"current": 2, "nested_unreadable": 1}
     assert tally.layers == {"current": 1}, "its outer layer needs these keys"
-    for act in (lambda: census.refuse_unreadable([tally]), lambda: rewrite(database, [held], keyring, "pending")):
+    for act in (
+        lambda: census_findings.refuse_unreadable([tally]),
+        lambda: rewrite(database, [held], keyring, "pending"),
+    ):
         with pytest.raises(RotationError) as stopped:
             act()
         assert (stopped.value.code, stopped.value.where["rows"]) == ("E_NESTED", "secrets.a:1")
@@ -395,7 +409,7 @@ def test_a_token_in_another_writing_is_unwrapped(database: Database, keyring: Ke
         after = take(database, held, keyring)
         assert after.classes == {destination: 3}
         assert inside(database, held, keyring, destination) == {VALUE, write(VALUE)}
-        census.refuse_difference([before.result], [after.result])
+        census_comparison.refuse_difference([before.result], [after.result])
 
 
 @pytest.mark.parametrize("writing", WRITINGS)
@@ -466,7 +480,10 @@ def test_a_token_between_other_text_stops_by_row_in_every_direction_and_nothing_
     tally = take(database, held, keyring)
     assert tally.classes == {"current": 1, "token_inside": 1}
     assert tally.layers == {"current": 1, "older-7": 1}, "retire.yml keeps the version of the token inside"
-    for act in (lambda: census.refuse_unreadable([tally]), lambda: rewrite(database, [held], keyring, "pending")):
+    for act in (
+        lambda: census_findings.refuse_unreadable([tally]),
+        lambda: rewrite(database, [held], keyring, "pending"),
+    ):
         with pytest.raises(RotationError) as stopped:
             act()
         assert (stopped.value.code, stopped.value.where["rows"]) == ("E_TOKEN_INSIDE", "secrets.a:1")
@@ -558,7 +575,7 @@ def test_a_text_with_too_much_that_begins_like_a_token_is_named(database: Databa
     fill(database, "text", [sealed(keyring, "plain", ("current",), one) for one in (VALUE, text)])
     tally = take(database, target(database, "plain"), keyring)
     assert (tally.classes, tally.layers) == ({"current": 2}, {})
-    (found,) = census.notable([tally])
+    (found,) = census_findings.notable([tally])
     assert (found.kind.name, found.facts) == ("unsearched", {"count": 1, "rows": "secrets.a:1"})
     assert not found.kind.stops
 
@@ -587,8 +604,10 @@ def test_a_token_between_other_text_that_a_person_accepted_stays_as_it_is(
     tally = take(database, held, keyring, leave_alone=[listed])
     assert tally.classes == {"current": 1}
     settled = settlements.parse({listed: {"unreadable": "nobody reads it"}})
-    assert [found.kind.code for found in census.left_alone([tally], {})] == ["E_LEFT_ALONE"] * (listed[-1] == "0")
-    assert census.left_alone([tally], settled) == []
+    assert [found.kind.code for found in census_findings.left_alone([tally], {})] == ["E_LEFT_ALONE"] * (
+        listed[-1] == "0"
+    )
+    assert census_findings.left_alone([tally], settled) == []
     rewrite(database, [held], keyring, "pending", leave_alone=[listed])
     assert inside(database, held, keyring, "pending") == {text}
 
@@ -653,13 +672,13 @@ def test_a_stored_token_with_blanks_is_what_it_is_under_and_the_plan_says_so(
     held = target(database, scheme, sql_type)
     before = take(database, held, keyring)
     assert before.classes == {"current": 1}
-    (found,) = census.notable([before])
+    (found,) = census_findings.notable([before])
     assert (found.column, found.facts) == ("secrets.a", {"count": 1, "rows": "secrets.a:0"})
     assert not found.kind.stops
     rewrite(database, [held], keyring, "pending")
     after = take(database, held, keyring)
     assert after.classes == {"pending": 1}
-    census.refuse_difference([before.result], [after.result])
+    census_comparison.refuse_difference([before.result], [after.result])
     ((value,),) = database.rows("SELECT a::text FROM secrets", ())
     (token,) = held.kind.tokens(value, b"")
     bare = token.replace(b"\\n", b"").replace(b"\\t", b"").strip()
@@ -696,7 +715,7 @@ def test_a_token_that_only_a_loose_decoder_reads_becomes_a_canonical_one(
     after = take(database, held, keyring)
     assert (after.classes, after.loose.count) == ({"pending": 20}, 0)
     assert all(re.fullmatch(r"[A-Za-z0-9_-]+=*", value) for (value,) in database.rows("SELECT a FROM secrets", ()))
-    census.refuse_difference([before.result], [after.result])
+    census_comparison.refuse_difference([before.result], [after.result])
 
 
 @pytest.mark.parametrize(("scheme", "blanks"), [*product(("defectdojo", "gcm_text"), BLANKS), ("prefixed", "blanks")])
@@ -709,14 +728,14 @@ def test_blanks_in_a_token_are_left_out_only_where_its_library_does_so(
     fill(database, "text", [token, BLANKS[blanks](token)])
     tally = take(database, target(database, scheme), keyring)
     assert tally.classes == {"current": 1, "token_in_text": 1}
-    assert census.notable([tally]) == []
+    assert census_findings.notable([tally]) == []
 
 
 def test_no_more_rows_of_tokens_with_blanks_are_kept_than_are_shown(database: Database, keyring: Keyring) -> None:
     fill(database, "text", [sealed(keyring, "plain", ("current",)) + b"\n"] * 20)
     tally = take(database, target(database, "plain"), keyring)
     assert (tally.loose.count, tally.loose.first) == (20, ["0", "1", "2", "3", "4"])
-    assert census.notable([tally])[0].facts["rows"].endswith("secrets.a:4 and 15 more")
+    assert census_findings.notable([tally])[0].facts["rows"].endswith("secrets.a:4 and 15 more")
 
 
 def test_a_column_in_which_each_token_has_a_line_break_is_found(database: Database, keyring: Keyring) -> None:
@@ -807,7 +826,7 @@ def test_two_layers_by_design_are_one_scheme_and_both_are_rotated(database: Data
         rewrite(database, [held], keyring, destination)
         after = take(database, held, keyring)
         assert after.classes == {destination: 3}
-        census.refuse_difference([before.result], [after.result])
+        census_comparison.refuse_difference([before.result], [after.result])
         bare = target(database, "plain")
         texts = inside(database, bare, keyring, destination)
         assert VALUE in texts, "a value of one layer keeps it"
@@ -834,7 +853,7 @@ def test_a_nested_token_of_two_layers_by_design_becomes_one_of_two_layers(
         assert after.classes == {destination: 1}
         (text,) = inside(database, target(database, "plain"), keyring, destination)
         assert keyring.cipher("inner", destination).open(text or b"") == Opened(VALUE, 1_700_000_000)
-        census.refuse_difference([before.result], [after.result])
+        census_comparison.refuse_difference([before.result], [after.result])
 
 
 def test_two_layers_under_one_key_are_by_design_unless_the_application_reads_the_inner_token(keyring: Keyring) -> None:
@@ -902,12 +921,14 @@ def test_a_stored_text_with_a_token_in_it_stops_as_what_it_is(
         rewrite(database, [replace(held, mixed=True)], keyring, "pending")
     rewrite(database, [held], keyring, "pending", stop_at_unreadable=False)
     assert database.rows("SELECT a FROM secrets WHERE id = 1") == [(value,)]
-    (error,) = census.findings([tally])
+    (error,) = census_findings.findings([tally])
     assert "delete" not in str(error.as_error())
-    assert [each["rows"] for each in census.needing([tally], keyring, [stage]) if each["class"] == "token_in_text"] == [
-        ["secrets.a:1"]
+    assert [
+        each["rows"] for each in census_findings.needing([tally], keyring, [stage]) if each["class"] == "token_in_text"
+    ] == [["secrets.a:1"]]
+    assert not [
+        each for each in census_findings.needing([tally], keyring, ["pending"]) if each["class"] == "token_in_text"
     ]
-    assert not [each for each in census.needing([tally], keyring, ["pending"]) if each["class"] == "token_in_text"]
     left = take(database, held, keyring, leave_alone=["secrets.a:1"])
     assert (left.classes, left.unsettled) == ({"pending": 1}, ["1"])
 
@@ -918,6 +939,6 @@ def test_a_column_in_which_every_token_stands_in_a_text_is_described_so(database
         text = f"a note of more than forty characters about {number}: {sealed(keyring, 'plain', ('current',)).decode()}"
         database.execute("INSERT INTO secrets VALUES (%s, %s)", (number, text))
     survey = target_survey.find(database, "auto", (), keyring)
-    (found,) = target_survey.findings_of([survey], keyring, "the test")
+    (found,) = survey_findings.findings_of([survey], keyring, "the test")
     assert found.kind.code == "E_UNPROVED"
     assert "some have a token under a key that is rotated in them" in found.what

@@ -13,6 +13,7 @@ import pytest
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.formats import Opened
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.keyring import Keyring
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery import accounting, target_survey
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.target import Target
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.plan import notices
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres import (
     catalog,
@@ -24,13 +25,19 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgr
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.proof import (
     backup_difference,
     census,
+    census_comparison,
     row_digests,
 )
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.proof.table_pages import by_table
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.rewrite import fence, rewriter
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.rewrite import (
+    fence,
+    table_passes,
+    update_statement,
+)
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.rewrite.concurrent_writers import (
     ConcurrentWrites,
 )
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.rewrite.update_statement import Change
 
 from .conftest import rewrite
 from .test_engine import SCHEME, keyring  # noqa: F401  # a fixture
@@ -81,7 +88,7 @@ def digest(secret: str, value: bytes) -> str:
     return hmac.digest(secret.encode(), value, "sha256").hex()
 
 
-def survey(database: Database, ring: Keyring) -> target_survey.Target:
+def survey(database: Database, ring: Keyring) -> Target:
     (target,) = target_survey.find(database, "auto", (), ring).found
     assert (target.table.schema, target.table.name, target.column) == (SCHEMA, TABLE, VALUE)
     assert {each.column for each in target.derived} == {SEARCHED}
@@ -94,7 +101,7 @@ def test_a_rotation_of_odd_names_from_the_survey_to_the_digest_of_each_row(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(rewriter, "SPAN_ROWS", 20)
+    monkeypatch.setattr(table_passes, "SPAN_ROWS", 20)
     target = survey(odd, keyring)
     others = ConcurrentWrites.from_now([odd])
     with row_digests.recording(str(tmp_path / "rows")) as rows:
@@ -108,7 +115,7 @@ def test_a_rotation_of_odd_names_from_the_survey_to_the_digest_of_each_row(
         (after,) = census.Census(odd, [target], keyring, b"k").take(each_row=rows)
         looks = rows.looks([target.table.label])
     assert after.classes == {"pending": ROWS}
-    census.refuse_difference(before, [after.result], looks)
+    census_comparison.refuse_difference(before, [after.result], looks)
     searched = sql.SQL("SELECT {} FROM {} ORDER BY {}").format(
         sql.Identifier(SEARCHED), target.table.rows, sql.Identifier(KEY)
     )
@@ -122,7 +129,7 @@ def test_what_else_reads_or_changes_a_table_of_an_odd_name(odd: Database, keyrin
     assert [tally.classes for tally in census.Census(odd, [target], keyring, b"k").sample()] == [{"current": ROWS}]
     assert list(accounting._read_samples(odd, target.table, [catalog.Column(VALUE, "text", None, False)]))
     (group,) = by_table([target])
-    assert rewriter.lock_free(odd, group, [rewriter.Change(("7",), (), (), (), {})]) == {("7",)}
+    assert update_statement.lock_free(odd, group, [Change(("7",), (), (), (), {})]) == {("7",)}
     assert odd.vacuum(target.table.identifier)
     with odd.snapshot([target.table.identifier]):
         assert odd.holders([target.table.identifier])

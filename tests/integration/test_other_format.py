@@ -7,7 +7,7 @@ from __future__ import annotations
 import pytest
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.keyring import Keyring
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres.connection import Database
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.proof import census
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.proof import census_findings
 from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import RotationError
 
 from .conftest import rewrite
@@ -24,13 +24,13 @@ def test_a_rollback_brings_each_back_in_its_own_format(database: Database, keyri
     held = target(database, "plain")
     before = take(database, held, keyring)
     assert before.classes == {"pending": 1, "other_scheme": 3}
-    assert census.needing([before], keyring, []) == [], "re-encryption brings them back"
+    assert census_findings.needing([before], keyring, []) == [], "re-encryption brings them back"
 
     rewrite(database, [held], keyring, "current", stop_at_unreadable=False)
 
     found = [keyring.stage_of(name, token) for name, token in zip(formats, stored(database))]
     assert [(stage, inside.plaintext) for stage, inside in found] == [("current", VALUE)] * 4
-    assert census.needing([take(database, held, keyring)], keyring, ["pending"]) == []
+    assert census_findings.needing([take(database, held, keyring)], keyring, ["pending"]) == []
     again = stored(database)
     rewrite(database, [held], keyring, "current", stop_at_unreadable=False)
     assert stored(database) == again, "what is where it should be stays"
@@ -42,7 +42,7 @@ def test_one_with_another_token_in_it_stays_and_is_named(database: Database, key
     held, twice = target(database, "plain"), stored(database)[1]
     rewrite(database, [held], keyring, "current", stop_at_unreadable=False)
     assert stored(database)[1] == twice
-    (needing,) = census.needing([take(database, held, keyring)], keyring, ["pending"])
+    (needing,) = census_findings.needing([take(database, held, keyring)], keyring, ["pending"])
     assert (needing["class"], needing["rows"]) == ("other_scheme", ["secrets.a:1"])
 
 

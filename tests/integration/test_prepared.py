@@ -19,24 +19,33 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto
     ApplicationSettings,
     Keyring,
 )
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery import target_survey
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres import catalog
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.target import Target
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres import catalog, server_info
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres.connection import Database
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.prepared_census import (
     PreparedCensus,
     PreparedCounting,
 )
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.proof import census, row_digests, table_pages
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.proof import (
+    census,
+    census_comparison,
+    census_findings,
+    row_digests,
+    table_pages,
+)
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.proof.census_result import CensusResult
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.proof.row_digests import EachRow
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.rewrite import (
     prepared,
     prepared_table,
     rewriter,
+    table_passes,
 )
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.rewrite.concurrent_writers import (
     ConcurrentWrites,
 )
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.rewrite.table_passes import SetResult
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.rewrite.update_statement import Change
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.rewrite.worker_pool import Crew, Stop
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.rotation import Application
 from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import RotationError
@@ -65,7 +74,7 @@ KEYS = [
 def small_parts(database: Database, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(table_pages, "PAGE_ROWS", 7)
     monkeypatch.setattr(prepared, "PAGE_ROWS", 7)
-    monkeypatch.setattr(rewriter, "SPAN_ROWS", 20)
+    monkeypatch.setattr(table_passes, "SPAN_ROWS", 20)
     yield
     prepared_table.drop(database)
 
@@ -95,7 +104,7 @@ def apply(database: Database, keyring: Keyring, workers: int = 1, **policy: Any)
     sets = prepared.apply(database, found, by_sets, work)
     applied = sum(work.values.values())
     crew = Crew(workers, found.batches, database.another, Stop())
-    rewriter.reencrypt(database, found, crew, work, sets)
+    table_passes.reencrypt(database, found, crew, work, sets)
     return work, sum(work.values.values()) - applied
 
 
@@ -132,10 +141,10 @@ def test_every_member_of_an_array_that_is_no_token_stays_as_it_is(
     params = (old.decode(), *others * shape.count("{0}"))
     database.execute("CREATE TABLE secrets (id int PRIMARY KEY, a text[])")
     database.execute(f"INSERT INTO secrets VALUES (1, {value})", params)
-    held = target_survey.Target(TABLE, "a", "text[]", "own", "Secret", catalog.row_key(database, TABLE), None)
+    held = Target(TABLE, "a", "text[]", "own", "Secret", catalog.row_key(database, TABLE), None)
     (before,), ((was,),) = census.Census(database, [held], keyring, b"k").take(), database.rows(READ)
     assert before.classes == {"current": 1}
-    census.refuse_unreadable([before])
+    census_findings.refuse_unreadable([before])
     if way == "prepared":
         monkeypatch.setitem(globals(), "targets", lambda database: [held])
         assert prepare(database, keyring) == 1
@@ -148,7 +157,7 @@ def test_every_member_of_an_array_that_is_no_token_stays_as_it_is(
     assert after.classes == {"pending": 1}
     (new,) = held.kind.tokens(now, keyring.schemes["own"].marker)
     assert now == was.replace(old.decode(), new.decode())
-    census.refuse_difference([before.result], [after.result])
+    census_comparison.refuse_difference([before.result], [after.result])
 
 
 @pytest.mark.parametrize(("key", "values"), KEYS)
@@ -167,7 +176,7 @@ def test_the_data_is_not_changed_before_and_then_by_sets(
     assert work.values == {"secrets.a": 50}
     assert classes(database, keyring) == {"pending": 50}
     after = census.Census(database, targets(database), keyring, b"k").take()
-    census.refuse_difference([tally.result for tally in count], [tally.result for tally in after])
+    census_comparison.refuse_difference([tally.result for tally in count], [tally.result for tally in after])
 
 
 def test_what_changed_since_is_left_to_the_ordinary_passes(database: Database, keyring: Keyring) -> None:
@@ -214,7 +223,7 @@ def test_what_was_prepared_for_other_keys_or_columns_is_never_applied(
     prepare(database, keyring)
     prepared_table.create(database, prepared_table.Contents(key_id, [prepared.describe(columns)]))
     assert database.rows(f"SELECT count(*) FROM {catalog.PREPARED}") == [(0,)], "it is made again"
-    wrong = rewriter.Change(("1",), (rows(database)[1][1], None), ("wrong", None), (1, 0), {})
+    wrong = Change(("1",), (rows(database)[1][1], None), ("wrong", None), (1, 0), {})
     prepared.PreparedRows(database, group, 0).store([wrong])
 
     _, left = apply(database, keyring)
@@ -283,7 +292,7 @@ def test_a_search_column_that_was_filled_since_is_computed_by_the_ordinary_passe
     found = replace(found, targets=searched)
     crew = Crew(1, prepared.SetRewrite(found).batches, database.another, Stop())
 
-    assert prepared.apply(database, found, crew, work) == rewriter.SetResult()
+    assert prepared.apply(database, found, crew, work) == SetResult()
     assert classes(database, keyring) == {"current": 50}
 
 
@@ -323,7 +332,7 @@ def test_bytes_and_documents(database: Database, keyring: Keyring) -> None:
     assert work.values == {"secrets.a": 20, "secrets.b": 40}
     after = census.Census(database, plain, keyring, b"k").take()
     assert [dict(tally.classes) for tally in after] == [{"pending": 20}, {"pending": 40}]
-    census.refuse_difference([tally.result for tally in before], [tally.result for tally in after])
+    census_comparison.refuse_difference([tally.result for tally in before], [tally.result for tally in after])
 
 
 def opened(database: Database, keyring: Keyring) -> Any:
@@ -403,7 +412,7 @@ def test_rows_of_partitions(database: Database, keyring: Keyring) -> None:
     contents = prepared_table.Contents(keyring.key_id("pending"), [prepared.describe(group) for group in found.tables])
     crew = Crew(1, prepared.Preparation(found).batches, database.another, Stop())
     prepared.prepare(database, found, crew, contents, lambda batch: None)
-    work, others.since["default"] = rewriter.Work(), database.oldest_running()
+    work, others.since["default"] = rewriter.Work(), server_info.read_oldest_running(database)
     prepared.apply(database, found, Crew(1, prepared.SetRewrite(found).batches, database.another, Stop()), work)
     assert work.by_sets == 40
     assert census.Census(database, parts, keyring, b"k").take()[0].classes == {"pending": 40}
@@ -496,7 +505,7 @@ def test_after_the_work_a_process_with_only_the_new_keys_opens_what_is_not_prove
         {"pending": 49, "empty": 1},
         {"pending": 1, "empty": 49},
     ]
-    census.refuse_difference(before.results, after.results)
+    census_comparison.refuse_difference(before.results, after.results)
     opened_now = 3 if most > 1 else 50
     assert [tally.rows for tally in after.tallies] == [opened_now] * 2
 
@@ -539,10 +548,10 @@ def test_a_row_that_is_not_what_it_should_be_is_found_before_the_start(
 
     after = counting(database, alone).after(before.results, before.reopened, last)
 
-    unreadable = [each.kind.name for each in census.findings(after.tallies)]
+    unreadable = [each.kind.name for each in census_findings.findings(after.tallies)]
     assert unreadable == (["unreadable"] if wrong == "the old keys" else [])
     with pytest.raises(RotationError, match=r"E_DIGEST_CHANGED|E_COUNT_CHANGED"):
-        census.refuse_difference(before.results, after.results)
+        census_comparison.refuse_difference(before.results, after.results)
 
 
 def test_a_value_that_appeared_since_and_that_nothing_opens_is_found_before_the_first_write(
@@ -555,7 +564,9 @@ def test_a_value_that_appeared_since_and_that_nothing_opens_is_found_before_the_
 
     before = counting(database, keyring).before(base)
 
-    assert [(each.kind.name, each.column) for each in census.findings(before.tallies)] == [("unreadable", "secrets.a")]
+    assert [(each.kind.name, each.column) for each in census_findings.findings(before.tallies)] == [
+        ("unreadable", "secrets.a")
+    ]
     with pytest.raises(RotationError, match="E_UNREADABLE"):
         apply(database, keyring, changed=before.keys)
     assert classes(database, keyring)["current"] == 49, "nothing was written"

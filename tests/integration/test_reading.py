@@ -26,6 +26,7 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto
     Keyring,
 )
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery import model_evidence, target_survey
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.target import Target
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres.connection import Database
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.proof import (
     damage,
@@ -294,7 +295,7 @@ def picture(app: Any, wanted: Callable[[str], bool] = bool, before: dict[str, An
     return model_reading.of_application(targets, keyring, scope).as_result()
 
 
-def found_in(app: Any) -> list[target_survey.Target]:
+def found_in(app: Any) -> list[Target]:
     return target_survey.find(app.database, "auto", (), app.keyring).found
 
 

@@ -16,6 +16,7 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres.connection import Database
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.proof import (
     census,
+    census_comparison,
     damage,
     row_digests,
 )
@@ -77,7 +78,7 @@ def test_whatever_another_process_does_at_any_moment_is_known_to_be_its_doing(
     rotation: Rotation, workers: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        "ansible_collections.tetech.key_rotation.plugins.module_utils._engine.rewrite.rewriter.SPAN_ROWS", 7
+        "ansible_collections.tetech.key_rotation.plugins.module_utils._engine.rewrite.table_passes.SPAN_ROWS", 7
     )
     write = rotation.other.execute
     write(WRITE, (rotation.token("before its row is re-encrypted", "current"), 1))
@@ -147,14 +148,14 @@ def test_a_value_that_is_decrypted_or_encrypted_in_a_mixed_column_is_noticed_by_
         rotation.rewrite()
         seen = rotation.look()
         assert (seen.changed, seen.unexplained) == (1, []), "another process wrote it"
-        census.refuse_difference(rotation.before, rotation.census(), {"secrets": seen})
+        census_comparison.refuse_difference(rotation.before, rotation.census(), {"secrets": seen})
         sql = WRITE + " RETURNING pg_current_xact_id()::xid::text"
         ((ours,),) = database.rows(sql, (texts[second], 8))
         rotation.others.add("default", "secrets", [ours], [])
         rotation.rewrite()
         seen = rotation.look()
         with pytest.raises(RotationError) as noticed:
-            census.refuse_difference(rotation.before, rotation.census(), {"secrets": seen})
+            census_comparison.refuse_difference(rotation.before, rotation.census(), {"secrets": seen})
     assert noticed.value.code == "E_PLAIN_CHANGED"
     assert noticed.value.where["rows"] == ": secrets.a:8"
     assert {noticed.value.where["before"], noticed.value.where["after"]} == {0, 2}

@@ -15,7 +15,11 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto
     Keyring,
 )
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.tokens import Opened
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery import settlements, target_survey
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery import (
+    column_sample,
+    settlements,
+    target_survey,
+)
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres import catalog
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres.connection import Database
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.proof import kept_columns, outside
@@ -30,7 +34,7 @@ MANY = 60  # more than a sample looks at
 @pytest.fixture(autouse=True)
 def small_samples(monkeypatch: pytest.MonkeyPatch) -> None:
     """The first values alone are looked at: a sample from all over the column may meet the one."""
-    monkeypatch.setattr(target_survey, "AT_LARGE", 0)
+    monkeypatch.setattr(column_sample, "AT_LARGE", 0)
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.keyring import Keyring
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres import server_info
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres.connection import Database
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.rewrite.throttle import Throttle
 from django.db import connections
@@ -19,14 +20,14 @@ from .test_engine import fill, keyring, run, targets, until  # noqa: F401  # a f
 
 
 def test_wal_that_a_replication_slot_keeps_is_seen(database: Database) -> None:
-    assert database.wal_backlog() == 0
+    assert server_info.read_wal_backlog(database) == 0
     database.rows("SELECT pg_create_physical_replication_slot('behind', true)")
     try:
         database.execute("CREATE TABLE secrets AS SELECT repeat('x', 1000) FROM generate_series(1, 5000)")
-        assert database.wal_backlog() > 5_000_000
+        assert server_info.read_wal_backlog(database) > 5_000_000
     finally:
         database.rows("SELECT pg_drop_replication_slot('behind')")
-    assert database.wal_backlog() == 0
+    assert server_info.read_wal_backlog(database) == 0
 
 
 @pytest.fixture
@@ -51,21 +52,21 @@ def primary(database: Database, monkeypatch: pytest.MonkeyPatch) -> Iterator[tup
 def test_a_replica_that_does_not_follow_is_waited_for_until_it_does(primary: tuple[Database, Cluster]) -> None:
     database, cluster = primary
     throttle = Throttle(replica_lag=0.5)
-    assert database.replica_lag() == 0
+    assert server_info.read_replica_lag(database) == 0
     with replica_of(cluster) as replica:
         socket = ["-h", str(replica.folder), "-U", "postgres", "-c"]
         replica.run("psql", *socket, "SELECT pg_wal_replay_pause()")
 
         def behind() -> bool:
             database.execute("SELECT pg_logical_emit_message(false, 'test', 'x')")
-            return database.replica_lag() > 0.5
+            return server_info.read_replica_lag(database) > 0.5
 
         until(behind)
         rest = throttle.rest(database, 0, lambda: False)
         assert next(rest).startswith("a replica that is ")
         replica.run("psql", *socket, "SELECT pg_wal_replay_resume()")
         assert all(reason.startswith("a replica that is ") for reason in rest), "and then it ends"
-        assert database.replica_lag() <= 0.5
+        assert server_info.read_replica_lag(database) <= 0.5
 
 
 def test_wal_that_is_not_archived_is_waited_for_until_it_is(primary: tuple[Database, Cluster]) -> None:
@@ -73,17 +74,17 @@ def test_wal_that_is_not_archived_is_waited_for_until_it_is(primary: tuple[Datab
     throttle = Throttle(wal_backlog=20)
     database.rows("SELECT pg_switch_wal()")
     until(lambda: database.rows("SELECT archived_count FROM pg_stat_archiver")[0][0] > 0)
-    assert database.wal_backlog() < 16 << 20
+    assert server_info.read_wal_backlog(database) < 16 << 20
     (cluster.folder / "broken").touch()
     database.execute("CREATE TABLE many AS SELECT repeat('x', 1000) FROM generate_series(1, 60000)")
     until(lambda: database.rows("SELECT failed_count FROM pg_stat_archiver")[0][0] > 0)
-    assert 32 << 20 < database.wal_backlog() < 96 << 20
+    assert 32 << 20 < server_info.read_wal_backlog(database) < 96 << 20
     rest = throttle.rest(database, 0, lambda: False)
     assert next(rest).endswith(" MB of WAL to be archived or fetched")
     (cluster.folder / "broken").unlink()
     database.rows("SELECT pg_switch_wal()")  # the archiver tries at once
     list(rest)
-    assert database.wal_backlog() <= 20 << 20
+    assert server_info.read_wal_backlog(database) <= 20 << 20
 
 
 def vacuums(database: Database) -> int:

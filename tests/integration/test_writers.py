@@ -20,12 +20,17 @@ import pytest
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto import derivation
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.keyring import Keyring
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.tokens import Opened
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery import target_survey
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres import catalog
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.target import Target
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres import catalog, locks
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres import connection as engine_database
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres.connection import Database
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.proof import census
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.rewrite import journal, rewriter
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.rewrite import (
+    journal,
+    rewriter,
+    table_passes,
+    update_statement,
+)
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.rewrite.throttle import Throttle
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.rewrite.worker_pool import (
     MOST_LOST,
@@ -40,8 +45,8 @@ from .test_engine import NEW, OLD, SCHEME, SCHEMES, TABLE, keyring  # noqa: F401
 ROWS = 20_000
 
 
-def target(database: Database) -> target_survey.Target:
-    return target_survey.Target(TABLE, "a", "text", SCHEME, "Secret", catalog.row_key(database, TABLE), None)
+def target(database: Database) -> Target:
+    return Target(TABLE, "a", "text", SCHEME, "Secret", catalog.row_key(database, TABLE), None)
 
 
 def fill(database: Database, ring: Keyring) -> None:
@@ -102,7 +107,7 @@ def test_a_slow_span_does_not_hold_the_rest(
 ) -> None:
     """While one worker sits on its span, the other one does all the others."""
     fill(database, keyring)
-    real = rewriter.compare_and_set
+    real = update_statement.compare_and_set
     marker = Path(os.environ.get("TMPDIR", "/tmp")) / f"key_rotation_slow_{os.getpid()}"
 
     def lingering(db: Database, group: Any, changes: Any) -> Any:
@@ -116,7 +121,7 @@ def test_a_slow_span_does_not_hold_the_rest(
         return real(db, group, changes)
 
     monkeypatch.setattr(rewriter, "compare_and_set", lingering)
-    monkeypatch.setattr(rewriter, "SPAN_ROWS", 1000)
+    monkeypatch.setattr(table_passes, "SPAN_ROWS", 1000)
     try:
         work = rewrite(database, [target(database)], keyring, "pending", workers=2)
     finally:
@@ -140,7 +145,7 @@ def test_the_work_of_a_killed_worker_is_done_by_another_but_not_for_ever(
     database: Database, keyring: Keyring, monkeypatch: pytest.MonkeyPatch, kills: int
 ) -> None:
     fill(database, keyring)
-    monkeypatch.setattr(rewriter, "SPAN_ROWS", 500)
+    monkeypatch.setattr(table_passes, "SPAN_ROWS", 500)
     rewriting, crew, work = crew_of(database, keyring, 2, Stop())
     before, killed = set(workers_of(os.getpid())), set()
 
@@ -153,11 +158,11 @@ def test_the_work_of_a_killed_worker_is_done_by_another_but_not_for_ever(
     work.report = kill_one
     if kills > MOST_LOST:
         with pytest.raises(RotationError, match=f"E_WORKER: {kills} worker processes") as refused:
-            rewriter.reencrypt(database, rewriting, crew, work)
+            table_passes.reencrypt(database, rewriting, crew, work)
         assert "values or some more were re-encrypted to the keys" in str(refused.value)
         rewrite(database, [target(database)], keyring, "pending", workers=2)
     else:
-        rewriter.reencrypt(database, rewriting, crew, work)
+        table_passes.reencrypt(database, rewriting, crew, work)
         assert 0 < work.values["secrets.a"] <= ROWS
     assert crew.lost == kills
     assert set(workers_of(os.getpid())) <= before, "no worker is left behind"
@@ -170,13 +175,13 @@ def test_a_wish_to_stop_is_met_at_the_end_of_a_batch(
     database: Database, keyring: Keyring, count: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fill(database, keyring)
-    monkeypatch.setattr(rewriter, "SPAN_ROWS", 500)
+    monkeypatch.setattr(table_passes, "SPAN_ROWS", 500)
     stop = Stop()
     rewriting, crew, work = crew_of(database, keyring, count, stop)
     handler = signal.getsignal(signal.SIGTERM)
     work.report = lambda batch: os.kill(os.getpid(), signal.SIGTERM) if batch.rewritten else None
     with stop.listening(), pytest.raises(RotationError, match="E_STOPPED"):
-        rewriter.reencrypt(database, rewriting, crew, work)
+        table_passes.reencrypt(database, rewriting, crew, work)
     assert signal.getsignal(signal.SIGTERM) == handler
     tally = census.Census(database, [target(database)], keyring, b"k").take()[0]
     assert tally.classes["pending"] >= work.values["secrets.a"] > 0
@@ -187,40 +192,40 @@ def test_a_wish_to_stop_is_met_at_the_end_of_a_batch(
 def test_all_workers_of_a_run_share_its_lock_and_another_run_is_refused(
     database: Database, keyring: Keyring, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(engine_database, "LOCK_SECONDS", 0)
+    monkeypatch.setattr(locks, "LOCK_SECONDS", 0)
     fill(database, keyring)
     run = Database("default", "this")
-    run.lock("this run")
+    locks.lock(run, "this run")
     refused = []
     rewriting, crew, work = crew_of(run, keyring, 2, Stop())
 
     def try_another(batch: rewriter.BatchResult) -> None:
         with contextlib.closing(Database("default", "another")) as other:
             with pytest.raises(RotationError) as locked:
-                other.lock("another run")
+                locks.lock(other, "another run")
             refused.append(locked.value.code)
 
     work.report = try_another
-    rewriter.reencrypt(run, rewriting, crew, work)
+    table_passes.reencrypt(run, rewriting, crew, work)
     assert set(refused) == {"E_LOCKED"}
     assert work.values == {"secrets.a": ROWS}
     run.close()
     with contextlib.closing(Database("default", "another")) as other:
-        monkeypatch.setattr(engine_database, "LOCK_SECONDS", 2)
-        other.lock("another run")
+        monkeypatch.setattr(locks, "LOCK_SECONDS", 2)
+        locks.lock(other, "another run")
 
 
 def test_a_killed_module_leaves_no_worker_and_no_lock(
     database: Database, keyring: Keyring, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fill(database, keyring)
-    monkeypatch.setattr(rewriter, "SPAN_ROWS", 500)
+    monkeypatch.setattr(table_passes, "SPAN_ROWS", 500)
     module = os.fork()
     if module == 0:  # what ansible-playbook starts on the host
         own = Database("default", "this")
-        own.lock("this run")
+        locks.lock(own, "this run")
         rewriting, crew, work = crew_of(own, keyring, 2, Stop())
-        rewriter.reencrypt(own, rewriting, crew, work)
+        table_passes.reencrypt(own, rewriting, crew, work)
         os._exit(0)
     started = time.monotonic()
     while len(workers_of(module)) < 2 or not pending(database, keyring):
@@ -232,7 +237,7 @@ def test_a_killed_module_leaves_no_worker_and_no_lock(
         assert time.monotonic() - started < 40, "a worker goes on without anybody"
         time.sleep(0.05)
     with contextlib.closing(Database("default", "another")) as other:
-        other.lock("another run")
+        locks.lock(other, "another run")
         again = rewrite(other, [target(other)], keyring, "pending", workers=2)
     assert 0 < again.values["secrets.a"] < ROWS
     assert census.Census(database, [target(database)], keyring, b"k").take()[0].classes == {"pending": ROWS}
@@ -248,7 +253,7 @@ def test_workers_that_wait_for_a_pause_file_end_when_somebody_stops_them(
     database: Database, keyring: Keyring, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fill(database, keyring)
-    monkeypatch.setattr(rewriter, "SPAN_ROWS", 500)
+    monkeypatch.setattr(table_passes, "SPAN_ROWS", 500)
     pause, stop, work = tmp_path / "pause", Stop(), rewriter.Work()
     pause.touch()
     journal.Journal(database, keyring, [target(database)]).prepare()
@@ -269,7 +274,7 @@ def test_workers_that_wait_for_a_pause_file_end_when_somebody_stops_them(
     work.report = ask
     started = time.monotonic()
     with stop.listening(), pytest.raises(RotationError, match="E_STOPPED"):
-        rewriter.reencrypt(database, rewriting, crew, work)
+        table_passes.reencrypt(database, rewriting, crew, work)
     assert time.monotonic() - started < 15
     assert not work.values, "nothing is written while the file is there"
     assert set(workers_of(os.getpid())) <= before

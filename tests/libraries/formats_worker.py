@@ -32,7 +32,7 @@ MANAGE = "import os\nos.environ.setdefault('DJANGO_SETTINGS_MODULE', 'formats_se
 def rotate(host: str, database: str, asked: dict[str, Any]) -> dict[str, Any]:
     from ansible_collections.tetech.key_rotation.plugins.module_utils._engine import refusals, under_new_keys
     from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.open_application import open_application
-    from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.proof import census
+    from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.proof import census_findings
     from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.request import Request
     from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.rewrite import rewriter
     from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import RotationError
@@ -54,7 +54,7 @@ def rotate(host: str, database: str, asked: dict[str, Any]) -> dict[str, Any]:
     try:
         with open_application(request) as application:
             refusals.refuse_unproved(application)
-            census.refuse_unreadable(application.census("current"))
+            census_findings.refuse_unreadable(application.census("current"))
             under_new_keys.rehearse(application, "pending")
             application.reencrypt("pending", rewriter.Work())
             after = application.census("current")

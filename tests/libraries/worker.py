@@ -146,15 +146,16 @@ def rotate(vector: dict[str, Any], which: str) -> dict[str, Any]:
         ApplicationSettings,
         Keyring,
     )
-    from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery import target_survey
-    from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres.connection import Database
-    from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.proof import census
-    from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.rewrite.journal import Journal
-    from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.rewrite.rewriter import (
-        Rewriting,
-        Work,
-        reencrypt,
+    from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery import (
+        survey_findings,
+        target_survey,
     )
+    from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.findings import refuse
+    from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres.connection import Database
+    from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.proof import census, census_findings
+    from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.rewrite.journal import Journal
+    from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.rewrite.rewriter import Rewriting, Work
+    from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.rewrite.table_passes import reencrypt
     from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.rewrite.worker_pool import Crew, Stop
 
     both = {**vector["settings_new"], **vector["settings_old"]}
@@ -169,9 +170,9 @@ def rotate(vector: dict[str, Any], which: str) -> dict[str, Any]:
     destination = {"old": "pending", "new": "current"}[which]
     database = Database("default", "vector")
     survey = target_survey.find(database, "auto", (), keyring)
-    target_survey.refuse_unproved([survey], keyring, "the vector")
+    refuse(survey_findings.findings_of([survey], keyring, "the vector"))
     targets = survey.found
-    census.refuse_unreadable(census.Census(database, targets, keyring, b"k").take())
+    census_findings.refuse_unreadable(census.Census(database, targets, keyring, b"k").take())
     work = Work()
     Journal(database, keyring, targets).prepare()
     rewriting = Rewriting(targets, keyring, destination)

@@ -26,7 +26,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import IO
 
-from .._engine.postgres import structure, table_contents
+from .._engine.postgres import server_info, structure, table_contents
 from .._engine.postgres.connection import Database
 from .._errors.backup import (
     BackupChecksum,
@@ -361,7 +361,7 @@ class _Dumping:
 
     def into(self, path: str) -> DumpedData:
         """Dump into files that begin with ``path``; what the manifest says of the data and of the files."""
-        database, progress, most = self.database, self.order.progress, self.database.size()
+        database, progress, most = self.database, self.order.progress, server_info.measure_size(self.database)
         with table_contents.exported_snapshot(database) as snapshot:
             before = structure.places(database)
             source = SnapshotDump(
@@ -388,8 +388,8 @@ def _about(database: Database) -> DumpedServer:
     return {
         "database": connection.database,
         "server": connection.host or "local socket",
-        "server_version": database.server_version(),
-        "system_identifier": database.system_identifier(),
+        "server_version": server_info.read_server_version(database),
+        "system_identifier": server_info.read_system_identifier(database),
         "facts": database_properties.of(database, [connection.database]).get(connection.database),
     }
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 
+from .._engine.postgres import server_info
 from .._engine.postgres.connection import Database
 
 LARGE = 10_000_000_000  # bytes of a database from which on it is dumped by several
@@ -39,8 +40,8 @@ def archives(database: Database, jobs: int) -> dict[str, list[str]]:
     ``jobs`` is how many have rows at once; 0 is one for each core, where the database is LARGE. Asked in the snapshot
     that is dumped, no table is in two or in none.
     """
-    used, limit = database.connections()
-    jobs = at_work(jobs, database.size(), os.cpu_count() or 1, limit - used)
+    used, limit = server_info.count_connections(database)
+    jobs = at_work(jobs, server_info.measure_size(database), os.cpu_count() or 1, limit - used)
     shares = _shares(database, jobs) if jobs > 1 else []
     if not shares:
         return {WHOLE: []}

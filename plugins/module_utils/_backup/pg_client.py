@@ -23,6 +23,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import IO, BinaryIO
 
+from .._engine.postgres import server_info
 from .._engine.postgres.connection import FREE, Database, Libpq
 from .._errors.backup import PgDumpFailed, PgDumpMissing, PgDumpOld, PgRestoreFailed
 from .._errors.base import RotationError
@@ -198,7 +199,7 @@ def restore(tools: Tools, copy: Database, archives: Sequence[IO[bytes]], options
     Several archives are restored in the passes of one (its RestorePass): grants come when all rows and constraints are
     there, since an owner may have taken its own rights away, and what needs them comes last.
     """
-    connection, (used, limit) = copy.libpq(), copy.connections()
+    connection, (used, limit) = copy.libpq(), server_info.count_connections(copy)
     argv = [tools.program("pg_restore"), "--exit-on-error", "--no-password", f"--dbname={connection.database}"]
     run = partial(_restore, [*argv, *options], connection)
     if len(archives) == 1:
@@ -219,7 +220,7 @@ def _wait_for_room(copy: Database) -> None:
     """Until one more session fits: the server counts one that has disconnected for some moments longer."""
     end = time.monotonic() + ROOM_SECONDS
     while time.monotonic() < end:
-        used, limit = copy.connections()
+        used, limit = server_info.count_connections(copy)
         if used < limit:
             return
         time.sleep(POLL_SECONDS)

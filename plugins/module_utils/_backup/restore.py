@@ -13,9 +13,10 @@ from .._engine import refusals
 from .._engine.application import django_project
 from .._engine.application.model_fields import table_of
 from .._engine.open_application import open_application
-from .._engine.postgres import lease, structure, table_contents
+from .._engine.postgres import lease, server_info, structure, table_contents
 from .._engine.postgres.connection import Database, connection_parameters
-from .._engine.proof import backup_difference, census
+from .._engine.proof import backup_difference, census_findings
+from .._engine.proof.census_tally import Tally
 from .._engine.rewrite import fence, prepared_table
 from .._engine.rotation import Application
 from .._errors.base import ErrorParts, RotationError
@@ -251,7 +252,7 @@ class Restoration:
         with one.opened(described, self._params["identity"]) as archives:  # refused before anything is made
             pair.make(like)
             with self._as_admin(dbname=pair.copy) as copy:
-                tools = pg_client.find_tools(self._params["pg_bindir"], copy.server_major())
+                tools = pg_client.find_tools(self._params["pg_bindir"], server_info.read_server_major(copy))
                 pg_client.restore(tools, copy, archives, [])
         with self._as_admin(dbname=pair.copy) as copy:
             table_contents.refuse_difference(described.tables, table_contents.take(copy))
@@ -262,7 +263,7 @@ class Restoration:
             copy.execute("ANALYZE")
         with self._opened(pair) as application:
             _refuse_unproved(application)
-            census.refuse_unreadable(application.census(application.keyring.base))
+            census_findings.refuse_unreadable(application.census(application.keyring.base))
         pair.mark(like, described.sha256 or "")
 
     def _swap(
@@ -479,7 +480,7 @@ def _names_in_models(label: str) -> tuple[str, str]:
     return name, f"{schema}.{name}"
 
 
-def _under(tallies: list[census.Tally]) -> dict[str, int]:
+def _under(tallies: list[Tally]) -> dict[str, int]:
     found: dict[str, int] = {}
     for tally in tallies:
         for name, count in tally.classes.items():

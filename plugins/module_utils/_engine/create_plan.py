@@ -17,18 +17,19 @@ from .discovery import (
     listed_rows,
     proposal,
     scheme_proposal,
-    target_survey,
+    survey_findings,
     unlisted_keys,
 )
 from .discovery.findings import KINDS, Finding, Findings
 from .discovery.layer_classes import NESTED
-from .proof import census
+from .proof import census_findings
+from .proof.value_classes import UNOPENED
 from .request import TRIAL
 
 if TYPE_CHECKING:
     from .crypto.key_entry import KeyEntry
     from .discovery.unlisted_keys import UnlistedKeys
-    from .proof.census import Tally
+    from .proof.census_tally import Tally
     from .rotation import Application
 
 NO_ENV: Mapping[str, str] = MappingProxyType({})
@@ -86,7 +87,7 @@ def _unset(application: Application, names: Collection[str], line: str) -> list[
 
 def _unproved(application: Application, others: Mapping[str, UnlistedKeys], line: str) -> list[Finding]:
     """The targets that nothing proves, by the keys that open them although nobody lists these."""
-    found = target_survey.findings_of(
+    found = survey_findings.findings_of(
         application.surveys, application.keyring, application.keys_from, application.settlements, line
     )
     return [unlisted_keys.finding(each, others[each.column], line) if each.column in others else each for each in found]
@@ -94,10 +95,10 @@ def _unproved(application: Application, others: Mapping[str, UnlistedKeys], line
 
 def _of_values(application: Application, tallies: Sequence[Tally], *, counted: bool) -> list[Finding]:
     """What a census found."""
-    found = refusals.explained(application, census.findings(tallies, (*census.UNOPENED, NESTED)))
+    found = refusals.explained(application, census_findings.findings(tallies, (*UNOPENED, NESTED)))
     if counted:
         found += [*refusals.among_kept(application), *refusals.among_set_aside(application)]
-    return [*found, *refusals.staying(application, tallies), *census.notable(tallies)]
+    return [*found, *refusals.staying(application, tallies), *census_findings.notable(tallies)]
 
 
 def _commands(application: Application) -> list[Finding]:
@@ -121,7 +122,7 @@ def _proposed_keys(
 ) -> list[KeyEntry]:
     """Entries of the option ``keys`` for all under which values are, those of ``others`` included."""
     surveys, names = application.surveys, application.keyring.names
-    known = [target_survey.settings_of(surveys, application.keyring), *(each.keys for each in others.values())]
+    known = [survey_findings.settings_of(surveys, application.keyring), *(each.keys for each in others.values())]
     known.append(unlisted_keys.of_inner_layers(surveys, env))
     proposed = proposal.propose({name: values for each in known for name, values in each.items()}, env)
     listed = [entry for entry in application.keys if entry["name"] in names]  # of those that have a value

@@ -19,6 +19,7 @@ from .crypto.keyring import Keyring
 from .crypto.tokens import Opened
 from .fact_types import SIGNERS, DatabaseFacts, SchemeSpeed, SecretKeyUsers
 from .migration import NAME
+from .postgres import server_info
 from .postgres.connection import Database
 
 DEFAULT_ALIAS = "default"  # django.db.DEFAULT_DB_ALIAS
@@ -31,14 +32,14 @@ PLAINTEXT = b"forty bytes of text, as a field may have" + b"\x08" * 8
 def of_database(database: Database) -> DatabaseFacts:
     """Cluster, connections, archiving, replication slots and replicas of one database's server, and by how many seconds
     its clock is ahead of this machine's."""
-    used, limit = database.connections()
+    used, limit = server_info.count_connections(database)
     return {
         "alias": database.alias,
         "server": database.rows("SELECT current_setting('server_version')")[0][0].split()[0],
-        "system_identifier": database.system_identifier(),
+        "system_identifier": server_info.read_system_identifier(database),
         "ahead": _ahead(database),
         "connections": {"used": used, "limit": limit},
-        "bytes": database.size(),
+        "bytes": server_info.measure_size(database),
         "archive_fails": _or_none(
             database,
             "SELECT current_setting('archive_mode') <> 'off' AND last_failed_time IS NOT NULL"
@@ -57,8 +58,8 @@ def of_database(database: Database) -> DatabaseFacts:
             "SELECT CASE WHEN setting::bigint < 0 THEN NULL ELSE setting::bigint * 1048576 END"
             " FROM pg_settings WHERE name = 'max_slot_wal_keep_size'",
         ),
-        "replica_lag": database.replica_lag(),
-        "sees_replicas": database.sees_replicas(),
+        "replica_lag": server_info.read_replica_lag(database),
+        "sees_replicas": server_info.sees_replicas(database),
     }
 
 

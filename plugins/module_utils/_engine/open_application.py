@@ -17,7 +17,7 @@ from .crypto.key_set import KeySet
 from .crypto.keyring import ApplicationSettings, Keyring
 from .discovery import settlements, target_survey
 from .discovery.settlements import Settlements
-from .postgres import lease
+from .postgres import lease, server_info
 from .postgres.connection import Database
 from .proof import external_acts
 from .request import TRIAL, Request
@@ -144,7 +144,7 @@ def _settings(request: Request) -> ApplicationSettings:
 
 def _locked(request: Request, connected: Sequence[Database]) -> list[Database]:
     """Those that are no replicas, locked for the run of the request. Raises E_DB_REPLICA, E_LOCKED or E_LEASED."""
-    databases = [database for database in connected if not database.is_replica()]
+    databases = [database for database in connected if not server_info.is_replica(database)]
     if not databases:
         raise DatabaseIsReplica()
     for database in databases if request.run else ():

@@ -25,13 +25,14 @@ from .crypto.schemes import Scheme
 from .discovery.accounting import PlannedKey
 from .discovery.findings import KINDS, Finding
 from .discovery.settlements import Settlements
-from .discovery.target_survey import Survey, Target
+from .discovery.target import Target
+from .discovery.target_survey import Survey
 from .plan_document import FORMAT, content_hash, plan_hash
 from .plan_notices import NOTICES
 from .postgres import catalog, sql
 from .postgres.catalog import JOURNAL
 from .postgres.connection import Database
-from .proof.census import Tally
+from .proof.census_tally import Tally
 
 CLASSES = ("current", "previous", "plaintext", "unreadable", "nested", "empty")  # shown though there are none
 UNKNOWN_FUNCTIONS = "functions of the application, of which it is not known whether they refuse a wrong key"

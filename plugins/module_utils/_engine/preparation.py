@@ -9,8 +9,9 @@ from dataclasses import dataclass
 
 from .._errors.values import PreparedDiffers
 from .postgres.connection import Database
-from .proof.census import Census, Tally
+from .proof.census import Census
 from .proof.census_result import CensusResult
+from .proof.census_tally import Tally
 from .proof.row_digests import EachRow
 from .proof.table_pages import TargetGroup, by_table
 from .rewrite import prepared, prepared_table

@@ -7,12 +7,12 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 
 from .application import django_project
-from .discovery import proposal, settlements, target_survey
+from .discovery import proposal, settlements, survey_findings, target_survey
 from .discovery.findings import Finding, refuse, unsettled
 from .postgres.connection import Database
-from .proof import census
-from .proof.census import Tally
+from .proof import census_findings
 from .proof.census_result import RowsNeeding
+from .proof.census_tally import Tally
 from .rotation import Application
 
 DOUBTFUL = ("sparse", "digest", "keyed_hash", "same_tokens", "repeated_in_rows", "timeless")  # kinds of findings
@@ -27,10 +27,10 @@ def refuse_unproved(application: Application, recorded: Collection[str] = ()) ->
     """
     from .proof import outside
 
-    settings = target_survey.settings_of(application.surveys, application.keyring)
+    settings = survey_findings.settings_of(application.surveys, application.keyring)
     line = proposal.line(proposal.propose(settings, application.env()))
     asked = application.keys_from, application.settlements, line
-    found = target_survey.findings_of(application.surveys, application.keyring, *asked)
+    found = survey_findings.findings_of(application.surveys, application.keyring, *asked)
     if any(each.kind.name == "no_targets" for each in found):
         found += unaccounted(application)
     may_pass = recorded and any(survey.found for survey in application.surveys)
@@ -166,8 +166,8 @@ def staying(application: Application, tallies: Sequence[Tally]) -> list[Finding]
     from .proof import stale_digests
 
     return [
-        *census.left_alone(tallies, application.settlements),
-        *census.staying_plain(tallies, application.settlements),
+        *census_findings.left_alone(tallies, application.settlements),
+        *census_findings.staying_plain(tallies, application.settlements),
         *stale_digests.findings(tallies, application.settlements),
     ]
 

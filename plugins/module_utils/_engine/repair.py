@@ -19,14 +19,14 @@ from .._errors.database import RowsLocked
 from .._errors.option_names import variable_of
 from .crypto.keyring import Keyring
 from .discovery.settlements import Settlements
-from .discovery.target_survey import Target
+from .discovery.target import Target
 from .postgres import sql
 from .postgres.catalog import row_name
 from .postgres.connection import Database, Yielded, array
 from .proof.backup_difference import inside, rest_of
-from .proof.census import ColumnPage, look, stays_plain
+from .proof.page_tokens import ColumnPage, look, stays_plain
 from .proof.table_pages import Page, PageRequest, RowText, TargetGroup, by_table, pages
-from .rewrite.rewriter import Change, compare_and_set
+from .rewrite.update_statement import Change, compare_and_set
 
 TRIES = 20
 

@@ -16,8 +16,11 @@ from .crypto.key_set import KeySet
 from .crypto.keyring import Keyring
 from .discovery import target_survey
 from .discovery.settlements import BY_COMMAND, UNREADABLE, Settlements
+from .discovery.target import Target
+from .postgres import locks
 from .postgres.connection import Database
-from .proof.census import Census, Tally
+from .proof.census import Census
+from .proof.census_tally import Tally
 from .proof.row_digests import EachRow
 from .request import TRIAL
 from .rewrite.concurrent_writers import ConcurrentWrites
@@ -69,12 +72,12 @@ class Application:
         return [survey for _, survey in self.parts]
 
     @property
-    def targets(self) -> list[target_survey.Target]:
+    def targets(self) -> list[Target]:
         """The targets of all databases."""
         return [target for _, survey in self.parts for target in survey.found]
 
     @property
-    def read(self) -> list[target_survey.Target]:
+    def read(self) -> list[Target]:
         """The encrypted columns of all databases, those under keys that are not rotated included."""
         return [*self.targets, *(column for _, survey in self.parts for column in survey.fixed)]
 
@@ -115,7 +118,7 @@ class Application:
         ]
 
     def census_of(
-        self, database: Database, targets: Sequence[target_survey.Target], digest_stage: str, *, searched: bool = False
+        self, database: Database, targets: Sequence[Target], digest_stage: str, *, searched: bool = False
     ) -> Census:
         """The same of some targets of one database, yet to be taken. A command of the application's own computes search
         columns in its own way."""
@@ -160,7 +163,8 @@ class Application:
         """Every token to one stage, by so many processes; call ``census`` and refuse what is unreadable first."""
         from .rewrite import prepared
         from .rewrite.journal import Journal
-        from .rewrite.rewriter import RewritePolicy, Rewriting, reencrypt
+        from .rewrite.rewriter import RewritePolicy, Rewriting
+        from .rewrite.table_passes import reencrypt
         from .rewrite.worker_pool import Crew, Stop
 
         stop, policy = stop or Stop(), policy or RewritePolicy()
@@ -168,7 +172,7 @@ class Application:
         if any(scheme.functions for scheme in self.keyring.tried):
             workers = 1  # they have one process per key set
         for database, survey in self.parts:
-            with database.gate():  # several hosts may be about to make it
+            with locks.gate(database):  # several hosts may be about to make it
                 Journal(database, self.keyring, survey.found).prepare()
             rewriting = Rewriting(
                 survey.found, self.keyring, destination, self.accepted, policy, stopped=lambda: stop.asked

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from .._destinations import destinations
 from .._engine.application import django_project, key_worker
 from .._engine.crypto.key_set import KeySet
-from .._engine.postgres import lease
+from .._engine.postgres import lease, locks, server_info
 from .._engine.postgres.connection import Database
 from .._engine.postgres.lease import run_name
 from .._errors.base import RotationError
@@ -85,7 +85,7 @@ def _runs(params: ProbeOptions) -> ActiveRun:
     start_application(params)
     for alias in django_project.aliases():
         with contextlib.closing(Database(alias, "monitoring", params["direct"].get(alias, {}))) as database:
-            held = None if database.is_replica() else lease.read_holder(database)
+            held = None if server_info.is_replica(database) else lease.read_holder(database)
             if held:
                 is_over = over and run_name(over) == run_name(held)
                 return ActiveRun(died=held) if is_over or not _goes_on(held, database) else ActiveRun(at_work=held)
@@ -95,7 +95,7 @@ def _runs(params: ProbeOptions) -> ActiveRun:
 def _goes_on(held: lease.Holder, database: Database) -> bool:
     """By its sessions in this database, or its process. One of another machine has the benefit of the doubt a day."""
     young = time.time() - seconds(held["since"]) < SILENT
-    return database.other_run("") is not None or (alive(held) if is_here(held) else young)
+    return locks.find_other_run(database, "") is not None or (alive(held) if is_here(held) else young)
 
 
 def _key_id(params: ProbeOptions) -> str:

@@ -144,13 +144,14 @@ def of_opening(application: Application) -> Measure:
 def _opened(samples: Sequence[tuple[Any, list[Any], list[Any]]], keyring: Any) -> Iterator[tuple[float, int]]:
     """Again and again, seconds and values."""
     from .._engine.postgres.catalog import row_name
-    from .._engine.proof import census
+    from .._engine.proof import page_tokens
+    from .._engine.proof.page_tokens import ColumnPage
 
     while True:
         began, count = time.process_time(), 0
         for target, rows, values in samples:
-            page = census.ColumnPage(target, [row_name(row) for row in rows], values)
-            count += len(census.look(page, keyring, {}))
+            page = ColumnPage(target, [row_name(row) for row in rows], values)
+            count += len(page_tokens.look(page, keyring, {}))
         yield time.process_time() - began, count
 
 

@@ -20,10 +20,11 @@ from .._engine.crypto.keyring import Keyring
 from .._engine.discovery.layer_classes import NESTED
 from .._engine.open_application import open_application
 from .._engine.postgres.lease import Holder
-from .._engine.proof import census
-from .._engine.proof.census import Tally
+from .._engine.proof import census_findings
 from .._engine.proof.census_result import CensusResult, ColumnCounts
+from .._engine.proof.census_tally import Tally
 from .._engine.proof.outside import Unopened
+from .._engine.proof.value_classes import UNOPENED, UNOPENED_ALONE
 from .._engine.rewrite.throttle import Throttle
 from .._engine.rotation import Application
 from .._errors.base import RotationError
@@ -259,8 +260,8 @@ def _census(params: ProbeOptions) -> tuple[CensusPicture, list[RotationError], M
     what is written meanwhile is seen as it is then, and no vacuum waits for us."""
     throttle = Throttle(**{name: value for name, value in (params["throttle"] or {}).items() if value})
     # With the current keys alone, a damaged value looks like one that was written under other keys.
-    known = census.UNOPENED if params["rotation"] else census.UNOPENED_ALONE
-    unopened = {**{name: census.UNOPENED[name] for name in known}, NESTED: "E_ENCRYPTED_TWICE"}
+    known = UNOPENED if params["rotation"] else UNOPENED_ALONE
+    unopened = {**{name: UNOPENED[name] for name in known}, NESTED: "E_ENCRYPTED_TWICE"}
     with open_application(request_of(params, Purpose("monitoring"))) as application:
         unproved = _unproved(application)
         opening = response_times.of_opening(application)
@@ -314,7 +315,7 @@ def _odd_values(tallies: Sequence[Tally], keyring: Keyring, unopened: Mapping[st
     """The error of each class of values that is ``unopened``, and E_NOT_CURRENT."""
     judged = [(code, name.__eq__) for name, code in unopened.items()]
     for code, is_odd in (*judged, ("E_NOT_CURRENT", lambda name: name not in ("current", "empty", *unopened))):
-        count, rows = census.find_odd(tallies, is_odd)
+        count, rows = census_findings.find_odd(tallies, is_odd)
         if count:
             about = {"key_id": keyring.key_id("current")} if code == "E_NOT_CURRENT" else {}
             yield build_error(code, count=count, rows=rows, **about)
@@ -334,7 +335,7 @@ def _unproved(application: Application) -> list[RotationError]:
 
 def _class(name: str, unopened: Collection[str]) -> str:
     """What a class of the census is called: what opens under the current keys or not, and no more is known."""
-    return "not_current" if name in census.UNOPENED and name not in unopened else name
+    return "not_current" if name in UNOPENED and name not in unopened else name
 
 
 def _since(seen: SeenBefore, looker: str, totals: ErrorCounts, *, looked_at: Collection[str]) -> LogPicture:
@@ -442,7 +443,7 @@ def _needed_by_values(version: RetirableVersion, found: CensusPicture | None) ->
         yield f"{counted(count, 'value is', 'values are')} under it"
     if not found["whole"]:
         yield "not every value could be tried"
-    if lost := _count(found, census.UNOPENED):
+    if lost := _count(found, UNOPENED):
         yield f"{counted(lost, 'value opens', 'values open')} under no key, and it may open backups with such values"
 
 

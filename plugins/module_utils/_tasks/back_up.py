@@ -55,6 +55,7 @@ def _of_database(task: HostTask, application: Application, order: DumpOrder, pla
     """The proved dump of one database, or what is to be done for it."""
     from .._backup import dump_rights, restore_proof
     from .._backup.dump import Backup
+    from .._engine.postgres import server_info
 
     params, (database, survey) = task.params, application.parts[place]
     one = Backup(params["backup_dir"], params["rotation_id"], database.alias)
@@ -67,7 +68,7 @@ def _of_database(task: HostTask, application: Application, order: DumpOrder, pla
         restore_proof.refuse_impossible(database)
     if described is None:
         dump_rights.refuse_unreadable(database)
-        one.refuse_unusable(database.size())
+        one.refuse_unusable(server_info.measure_size(database))
     if not task.check_mode:
         described = described or one.dump(tools, database, order)
         source = restore_proof.RestoreSource(one, described, database, tools, params["identity"], application.progress)
@@ -82,6 +83,7 @@ def _cleared(task: HostTask) -> ModuleResult:
     """Drop what is left of copies, of each database of which that can be done. A repair makes its own by the admin."""
     from .._backup import restore_proof
     from .._engine.application import django_project
+    from .._engine.postgres import server_info
     from .._engine.postgres.connection import Database
     from .._options.application_start import start_application
 
@@ -95,7 +97,7 @@ def _cleared(task: HostTask) -> ModuleResult:
         for place in [direct, {**direct, **admin}] if admin else [direct]:
             try:
                 with contextlib.closing(Database(alias, "proof", place)) as database:
-                    if not database.is_replica():
+                    if not server_info.is_replica(database):
                         dropped += restore_proof.drop_leftovers(database, dry=task.check_mode)
                         left.update(restore_proof.leftovers(database))
             except RotationError as exc:
@@ -183,8 +185,9 @@ def _refuse_own_key(identity: str, key_sets: Mapping[str, Mapping[str, str]]) ->
 
 def _tools(task: HostTask, database: Any) -> Any:
     from .._backup import pg_client
+    from .._engine.postgres import server_info
 
-    tools = pg_client.find_tools(task.params["pg_bindir"], database.server_major())
+    tools = pg_client.find_tools(task.params["pg_bindir"], server_info.read_server_major(database))
     for warning in tools.warnings():
         task.warn(warning)
     return tools

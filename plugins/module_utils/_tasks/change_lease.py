@@ -53,6 +53,7 @@ def databases_of(params: TaskParams, label: str, *, settings_only: bool = False)
     """The databases of the application, connected, without the replicas; by its settings alone, if they suffice, or of
     the application as it starts."""
     from .._engine.application import django_project
+    from .._engine.postgres import server_info
     from .._engine.postgres.connection import Database
     from .._options.application_start import read_settings, start_application
 
@@ -64,7 +65,7 @@ def databases_of(params: TaskParams, label: str, *, settings_only: bool = False)
             stack.enter_context(contextlib.closing(Database(alias, label, params["direct"].get(alias, {}))))
             for alias in django_project.aliases()
         ]
-        yield [database for database in databases if not database.is_replica()]
+        yield [database for database in databases if not server_info.is_replica(database)]
 
 
 def _delete(path: str, task: HostTask) -> None:

@@ -69,7 +69,7 @@ def _counted(params: TaskParams, application: Application) -> PreparationResult:
     first write stops it here."""
     from .._engine import preparation, refusals
     from .._engine.discovery.findings import refuse
-    from .._engine.proof import census, row_digests
+    from .._engine.proof import census_findings, row_digests
 
     row_digests.discard(params["row_digests"])
     destination = params["destination"]
@@ -80,7 +80,7 @@ def _counted(params: TaskParams, application: Application) -> PreparationResult:
         if rows:
             rows.end(results)
         whole = rows is not None and rows.is_whole
-    refuse([*census.findings(tallies), *refusals.staying(application, tallies)])
+    refuse([*census_findings.findings(tallies), *refusals.staying(application, tallies)])
     return {"columns": [column.as_result() for column in results], "row_digests": whole}
 
 

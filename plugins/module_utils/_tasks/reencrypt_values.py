@@ -153,7 +153,7 @@ def _examined(application: Application, params: TaskParams) -> Examined:
     """The census before the first write, and what is refused by it."""
     from .._engine import refusals, under_new_keys
     from .._engine.discovery.findings import refuse
-    from .._engine.proof import census, row_digests
+    from .._engine.proof import census_findings, row_digests
     from .._engine.request import TRIAL
 
     destination, reverse = params["destination"], params["reverse"]
@@ -176,7 +176,7 @@ def _examined(application: Application, params: TaskParams) -> Examined:
             if not params["others"]:  # the last look before the first write
                 refusals.refuse_unaccounted(application)
             kept = refusals.among_kept(application)
-            refuse([*census.findings(tallies), *kept, *refusals.staying(application, tallies)])
+            refuse([*census_findings.findings(tallies), *kept, *refusals.staying(application, tallies)])
             if not params["others"]:  # its processes are forked before the application starts
                 under_new_keys.refuse_unfit(application, destination if known else TRIAL)
         except RotationError as exc:

@@ -87,6 +87,7 @@ def _backup(params: TaskParams, alias: str) -> tuple[Backup, Manifest]:
 def _copied(stack: contextlib.ExitStack, params: TaskParams, database: Any) -> Any:
     """The copy of the backup, where proofs are made; by the ``admin``, if one is named."""
     from .._backup import pg_client, restore_proof
+    from .._engine.postgres import server_info
     from .._engine.postgres.connection import Database
 
     one, described = _backup(params, database.alias)
@@ -94,7 +95,7 @@ def _copied(stack: contextlib.ExitStack, params: TaskParams, database: Any) -> A
     if admin:
         direct = {**params["direct"].get(database.alias, {}), **admin}
         database = stack.enter_context(contextlib.closing(Database(database.alias, "repair", direct)))
-    tools = pg_client.find_tools(params["pg_bindir"], database.server_major())
+    tools = pg_client.find_tools(params["pg_bindir"], server_info.read_server_major(database))
     source = restore_proof.RestoreSource(one, described, database, tools, params["identity"])
     return stack.enter_context(restore_proof.restored(source))[0]
 

@@ -28,7 +28,8 @@ def forwards(run: Reencryption) -> ModuleResult:
     """To the new version. Raises E_OWN_COMMAND_FAILED, E_OWN_COMMAND_UNSEEN, what a census refuses, E_COUNT_CHANGED
     and E_DIGEST_CHANGED."""
     from .._engine.discovery.findings import refuse
-    from .._engine.proof import census
+    from .._engine.proof import census_comparison, census_findings
+    from .._engine.proof.value_classes import UNOPENED
 
     if run.params["others"]:  # the pass after the switch: the command has run, and its result is proved
         run.act()
@@ -44,8 +45,8 @@ def forwards(run: Reencryption) -> ModuleResult:
         _run(run)
     tallies = application.census(destination)
     after = [tally.result for tally in tallies]
-    refuse(census.findings(tallies, census.UNOPENED))
-    census.refuse_difference(before, after)
+    refuse(census_findings.findings(tallies, UNOPENED))
+    census_comparison.refuse_difference(before, after)
     run.others = application.others()  # from now on: the command's own writes are not another process's
     return _finish(run, after)
 
@@ -53,7 +54,7 @@ def forwards(run: Reencryption) -> ModuleResult:
 def backwards(run: Reencryption) -> ModuleResult:
     """To the previous version, if the command has brought a value under another one. Raises E_OWN_COMMAND_NEEDED if it
     fails and only it can restore a column, E_COUNT_CHANGED and E_DIGEST_CHANGED."""
-    from .._engine.proof import census
+    from .._engine.proof import census_comparison
 
     destination, application = run.params["destination"], run.application
     if run.params["others"] or not any(column.not_under(destination) for column in run.census):
@@ -68,7 +69,7 @@ def backwards(run: Reencryption) -> ModuleResult:
             raise OwnCommandNeeded(columns=", ".join(columns), found=exc.what) from None
         return _finish(run, run.census, failed=str(exc))
     after = [tally.result for tally in application.census(destination)]
-    census.refuse_difference(run.census, after)
+    census_comparison.refuse_difference(run.census, after)
     run.others = application.others()
     return _finish(run, after)
 

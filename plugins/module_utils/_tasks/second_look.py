@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 from .host_task import TaskParams
 
 if TYPE_CHECKING:
-    from .._engine.proof.census import Tally
     from .._engine.proof.census_result import CensusResult
+    from .._engine.proof.census_tally import Tally
     from .._engine.proof.row_digests import Comparison, TableComparison
     from .._engine.rotation import Application
 

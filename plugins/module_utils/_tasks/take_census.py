@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from .._engine.crypto.key_set import KeySet
     from .._engine.discovery.findings import Finding
     from .._engine.postgres.session_types import DatabaseSession
-    from .._engine.proof.census import Tally
     from .._engine.proof.census_result import CensusResult, ColumnCounts
+    from .._engine.proof.census_tally import Tally
     from .._engine.result_types import SinceFirstWrite
     from .._engine.rotation import Application
 
@@ -288,12 +288,12 @@ def _refuse_outside(asked: CensusTask) -> None:
 def _needing(asked: CensusTask, tallies: Sequence[Tally]) -> ModuleResult:
     """The values that may need a version that is about to leave the env file; the action judges them."""
     from .._engine import refusals
-    from .._engine.proof import census
+    from .._engine.proof import census_findings
 
     leaving = asked.params["leaving"]
     if leaving is None:
         return {}
-    found = census.needing(tallies, asked.application.keyring, leaving)
+    found = census_findings.needing(tallies, asked.application.keyring, leaving)
     return {"needing": [*found, *refusals.needing_outside(asked.application, asked.outside, leaving)]}
 
 
@@ -302,25 +302,26 @@ def _refuse(asked: CensusTask, tallies: Sequence[Tally], baseline: list[CensusRe
     say that another process wrote what does not open."""
     from .._engine import refusals
     from .._engine.discovery.findings import refuse
-    from .._engine.proof import census, damage
+    from .._engine.proof import census_comparison, census_findings, damage
+    from .._engine.proof.value_classes import UNOPENED, UNOPENED_ALONE
 
     params, application = asked.params, asked.application
     if params["unopened"] == "as_before":
-        tallies = census.beyond(tallies, baseline)
+        tallies = census_comparison.beyond(tallies, baseline)
     # With the expected keys alone, a damaged value looks like one that was written under other keys.
     alone = list(application.keyring.stages) == [params["expect_stage"]]
-    classes = census.UNOPENED_ALONE if alone else tuple(census.UNOPENED)
-    found = census.findings(tallies, classes)
+    classes = UNOPENED_ALONE if alone else tuple(UNOPENED)
+    found = census_findings.findings(tallies, classes)
     try:
         refuse(found if params["expect_stage"] else refusals.explained(application, found))
     except RotationError:
         if look:
-            damage.refuse_overwritten(census.beyond(look.tallies, baseline), classes, look.looks)
+            damage.refuse_overwritten(census_comparison.beyond(look.tallies, baseline), classes, look.looks)
         raise
     keys = asked.keys
     if params["expect_stage"]:
-        census.refuse_nested(tallies)
-        census.refuse_other_than(params["expect_stage"], tallies, application.keyring)
+        census_findings.refuse_nested(tallies)
+        census_findings.refuse_other_than(params["expect_stage"], tallies, application.keyring)
         _refuse_other_env(params, keys.key_id, application.keyring.key_id(params["expect_stage"]))
 
 
@@ -364,21 +365,22 @@ def _unwrapped(baseline: list[CensusResult]) -> dict[str, dict[str, int]]:
 
 def _unopened(params: TaskParams, tallies: Sequence[Tally]) -> ModuleResult:
     """The values that no key opens and that were accepted."""
-    from .._engine.proof import census
+    from .._engine.proof import census_findings
+    from .._engine.proof.value_classes import UNOPENED
 
-    count, rows = census.find_odd(tallies, census.UNOPENED.__contains__)
+    count, rows = census_findings.find_odd(tallies, UNOPENED.__contains__)
     return {"count": count, "rows": rows} if count and params["unopened"] == "as_before" else {}
 
 
 def _compare(asked: CensusTask, compared: Compared, look: SecondLook | None) -> None:
     """Compare it with the baseline: the digests of all, otherwise every row. Raises if a value differs that no other
     process wrote."""
-    from .._engine.proof import census
+    from .._engine.proof import census_comparison
 
     baseline = asked.judged
     differs: RotationError | None = None
     try:
-        census.refuse_difference(baseline, compared.results)
+        census_comparison.refuse_difference(baseline, compared.results)
     except RotationError as exc:
         differs = exc
     if look is None or not (differs or look.has_earlier):
@@ -387,8 +389,8 @@ def _compare(asked: CensusTask, compared: Compared, look: SecondLook | None) -> 
         return
     compared.tallies, compared.composed = look.tallies, None
     _refuse(asked, compared.tallies, baseline, look)
-    compared.differing = census.differing_rows(baseline, look.looks)
-    census.refuse_difference(baseline, compared.results, look.looks)
+    compared.differing = census_comparison.differing_rows(baseline, look.looks)
+    census_comparison.refuse_difference(baseline, compared.results, look.looks)
     found = {table: each.as_result() for table, each in look.looks.items()}
     compared.meanwhile = {table: counts for table, counts in found.items() if any(counts.values())}
     compared.written = _select_written(compared.tallies, look.looks)

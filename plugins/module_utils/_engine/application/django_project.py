@@ -344,7 +344,7 @@ def _feeds_of_mapping(
 def aliases() -> list[str]:
     """The PostgreSQL databases of the application, each once, by the alias that is used for all that is done with it.
 
-    A replica is a database of its own here: who writes leaves it out (``Database.is_replica``).
+    A replica is a database of its own here: who writes leaves it out (``is_replica`` of server_info.py).
     """
     from django.db import connections
 

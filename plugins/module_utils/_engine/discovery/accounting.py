@@ -29,7 +29,8 @@ from . import (
 from .findings import Finding, Findings, unsettled
 from .settlements import DECISIONS, Settlements
 from .signatures import identify
-from .target_survey import Survey, Target
+from .target import Target
+from .target_survey import Survey
 
 USES = 6  # of a key in an error; the plan has all of them
 SAMPLE = 25  # values of each column: the first ones that are met, as many of the last ones, and from all over the table

@@ -13,7 +13,8 @@ from ..postgres.connection import Database
 from . import judged_types, unexplained
 from .findings import KINDS, Finding
 from .settlements import Settlements
-from .target_survey import Survey, looks_like_a_token
+from .target_survey import Survey
+from .token_look import looks_like_a_token
 from .value_look import SHORTEST
 
 SAMPLE = 50  # values of a column of a foreign table

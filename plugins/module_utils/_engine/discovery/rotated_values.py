@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from ..crypto.keyring import Keyring
 from .nesting import holding
 from .packed_values import unpacked
-from .target_survey import rotated_scheme
+from .scheme_match import rotated_scheme
 
 
 def any_is_under_key(values: Sequence[str | bytes], keyring: Keyring) -> bool:

@@ -23,8 +23,9 @@ from ..postgres.catalog import Column, Table
 from ..postgres.connection import Database
 from . import row_samples
 from .findings import Finding, Findings
-from .search_columns import HASHES, WRITTEN, possible_keys
-from .target_survey import Survey, Target
+from .search_recipes import HASHES, WRITTEN, possible_keys
+from .target import Target
+from .target_survey import Survey
 
 SAMPLE = 5  # rows: the first ones that are met, as many of the last ones, and from all over the table
 LARGEST = 200_000  # bytes of a token that is read for this

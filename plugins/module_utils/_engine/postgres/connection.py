@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One connection of our own to the application's database, and what the catalogue of PostgreSQL says of a table.
+"""One connection of our own to the application's database.
 
 The connection's parameters come from Django, the rest is SQL. Rows' names and values travel as text, so that psycopg2
 and psycopg 3, and every type of primary key, are served by the same statements (sql.py).
@@ -13,16 +13,15 @@ import functools
 import os
 import re
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Union
+from typing import Any, Union
 
 from ..._errors.base import RotationError
 from ..._errors.database import (
     ConnectionLost,
     DatabaseBehindPooler,
     DatabaseConnectFailed,
-    DatabaseLocked,
     DatabaseNotPostgresql,
     DatabasePasswordRefused,
     StatementFailed,
@@ -30,8 +29,6 @@ from ..._errors.database import (
 )
 from . import sql
 
-LOCK_LABEL = "tetech.key_rotation"
-NUMBER = "hashtext(%s) & 2147483647 | 1"  # of an advisory lock; 0 is the gate
 _PASSWORD = re.compile(r"password authentication failed|no password supplied")  # of libpq
 APPLICATION_NAME = "key_rotation "
 DJANGO_SESSION = f"{APPLICATION_NAME}application"  # the name of those that Django opens for us
@@ -42,8 +39,6 @@ OUR_SETTING, OURS = "tetech_key_rotation.session", "engine"
 LOCK_TIMEOUT_MS = 300
 LOCK_SHARE, STATEMENT_SHARE = 0.3, 0.8  # of deadlock_timeout
 LEAST_MS = 10
-LOCK_SECONDS = 2  # how long the server may take to see that the last step's process is gone
-STEP_SECONDS = 90  # the same of a host that was lost: longer than KEEPALIVE
 STATEMENT_TIMEOUT_MS = 10_000
 LOCKED_SECONDS = 300.0  # so long a table or a row may stay locked, before its holder is asked to end
 IDLE_TIMEOUT_MS = 30_000  # of a process that was frozen in the middle of a batch (docs/design/concurrency.md)
@@ -84,18 +79,6 @@ EXACT = {
 # Sessions in a database that can be ended. The server sends autovacuum away by itself where it has to, and only a
 # superuser may.
 ENDABLE = "datname = %s AND backend_type <> 'autovacuum worker'"
-# Of the limits of the server, the role and the database the one that is nearest. Everybody sees whose a session is, and
-# where; of what kind it is, only its own role does.
-CONNECTIONS = """
-    SELECT used, most FROM (
-      SELECT count(*), current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int
-        FROM pg_stat_activity WHERE datid IS NOT NULL
-      UNION ALL SELECT (SELECT count(*) FROM pg_stat_activity WHERE usesysid = r.oid), rolconnlimit
-        FROM pg_roles r WHERE rolname = session_user AND rolconnlimit >= 0
-      UNION ALL SELECT (SELECT count(*) FROM pg_stat_activity WHERE datid = d.oid), datconnlimit
-        FROM pg_database d WHERE datname = current_database() AND datconnlimit >= 0
-    ) AS limits (used, most) ORDER BY most - used LIMIT 1
-"""
 # What a program of PostgreSQL needs to connect as this process has, apart from place and role: libpq takes it from
 # the environment as PG + name. No service: it would count more than the place that it has led to.
 LIBPQ_OPTIONS = (
@@ -179,22 +162,6 @@ class Libpq:
     options: dict[str, str] = field(default_factory=dict)
 
 
-class Session(NamedTuple):
-    """One of our sessions at the server. ``ours`` is whether it is of the same run."""
-
-    pid: int
-    user: str
-    host: str
-    application: str
-    since: str
-    ours: bool
-
-    def as_error(self) -> DatabaseLocked:
-        """That it is of another run."""
-        rotation = self.application.replace(APPLICATION_NAME, "")
-        return DatabaseLocked(holder=rotation, user=self.user, host=self.host, since=self.since, pid=self.pid)
-
-
 def array(elements: Sequence[str | None]) -> str:
     """The text of an array (PostgreSQL, "Array Input and Output Syntax"): one parameter instead of one per element."""
     texts = [element for element in elements if element is not None]
@@ -275,7 +242,7 @@ class Database:
         self.alias = alias
         self._direct = direct
         self._label = label
-        self._run: tuple[str, str] | None = None
+        self.join: Callable[[Database], None] | None = None  # what one more connection takes part in (locks.py)
         self._yields = False
         self._django = unpooled(connections[alias])
         if self._django.vendor != "postgresql":
@@ -314,8 +281,8 @@ class Database:
     def another(self) -> Database:
         """One more connection to the same database, for another process of the same run."""
         made = Database(self.alias, self._label, self._direct)
-        if self._run:
-            made.lock(*self._run)
+        if self.join:
+            self.join(made)
         return made
 
     def elsewhere(self, **place: str) -> Database:
@@ -504,64 +471,6 @@ class Database:
         statement_ms = int(statement_seconds * 1000)
         return f"SET LOCAL lock_timeout = {self._lock_ms}; SET LOCAL statement_timeout = {statement_ms}"
 
-    def lock(self, run: str, step: str = "") -> None:
-        """Be of the one run that works on this database, for the life of the connection. Raises E_LOCKED with who is.
-
-        All processes of a run share its lock, whatever host they are on. So do those of a step of it, and what an
-        earlier step left behind on a host that was lost is waited for: it could be on its way in another direction.
-        """
-        self._run = (run, step)
-        asked = time.monotonic()
-        while (other := self._enter(run, step)) is not None:
-            patience = STEP_SECONDS if other.ours else LOCK_SECONDS
-            if time.monotonic() > asked + patience:
-                raise other.as_error()
-            time.sleep(0.05)
-
-    def _enter(self, run: str, step: str) -> Session | None:
-        """Take the locks of this run and step, or say who holds those of another."""
-        with self.gate():
-            other = self.other_session(run, step)
-            if other is None:
-                for label, number in ((LOCK_LABEL, run), (LOCK_LABEL + run, step)):
-                    self.rows(f"SELECT pg_advisory_lock_shared(hashtext(%s), {NUMBER})", (label, number))
-            return other
-
-    @contextlib.contextmanager
-    def gate(self) -> Iterator[None]:
-        """One process at a time looks for others and decides."""
-        self.rows("SELECT pg_advisory_lock(hashtext(%s), 0)", (LOCK_LABEL,))
-        try:
-            yield
-        finally:
-            self.rows("SELECT pg_advisory_unlock(hashtext(%s), 0)", (LOCK_LABEL,))
-
-    def other_run(self, run: str) -> Session | None:
-        """A session that works on this database for another run."""
-        found = self.other_session(run, "")
-        return None if found is None or found.ours else found
-
-    def other_session(self, run: str, step: str) -> Session | None:
-        """A session that works on this database for another run, or for another step of this one."""
-        found = self.rows(
-            "SELECT a.pid, a.usename::text, coalesce(a.client_addr::text, 'this host'), a.application_name,"
-            " to_char(a.backend_start AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS UTC'), w.ours"
-            " FROM (VALUES (hashtext(%s), hashtext(%s), false), (hashtext(%s), hashtext(%s), true))"
-            "  AS w(label, number, ours)"
-            " JOIN pg_locks l ON l.classid = (w.label::bigint & 4294967295)::oid"
-            "  AND l.objid NOT IN (0, (w.number & 2147483647 | 1)::oid)"
-            " JOIN pg_stat_activity a USING (pid)"
-            " WHERE l.locktype = 'advisory' AND l.granted"
-            " AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())"
-            " ORDER BY w.ours LIMIT 1",
-            (LOCK_LABEL, run, LOCK_LABEL + run, step),
-        )
-        return Session(*found[0]) if found else None
-
-    def oldest_running(self) -> str:
-        """The transaction from which on some may not be over yet: whatever they write is later than now."""
-        return str(self.rows("SELECT pg_snapshot_xmin(pg_current_snapshot())::xid::text")[0][0])
-
     def backend(self) -> int:
         """The server's process of this session."""
         return int(self._raw.info.backend_pid)
@@ -570,33 +479,6 @@ class Database:
         """How many rows the server reckons are in a table; None where it has never looked."""
         query = "SELECT nullif(greatest(reltuples, 0), 0)::bigint FROM pg_class WHERE oid = to_regclass(%s)"
         return next((count for (count,) in self.rows(query, (regclass,))), None)
-
-    def replica_lag(self) -> float:
-        """How many seconds the slowest replica is behind in replaying; 0 without replicas, or where this role may not
-        see them."""
-        query = "SELECT coalesce(extract(epoch FROM max(replay_lag)), 0)::float FROM pg_stat_replication"
-        return float(self.rows(query)[0][0])
-
-    def sees_replicas(self) -> bool:
-        """Whether this role may see how far replicas are behind (PostgreSQL, "Predefined Roles")."""
-        return bool(self.rows("SELECT pg_has_role(session_user, 'pg_read_all_stats', 'USAGE')")[0][0])
-
-    def wal_backlog(self) -> int:
-        """How many bytes of WAL the server keeps for its archive or for a replication slot, whichever is more.
-
-        What the archiver has done or failed at last is a file name: timeline, then the position (PostgreSQL, "WAL
-        Internals").
-        """
-        query = (
-            "WITH a AS (SELECT CASE WHEN last_failed_time > coalesce(last_archived_time, '-infinity') THEN"
-            "  last_failed_wal ELSE last_archived_wal END AS name, pg_size_bytes(current_setting('wal_segment_size'))"
-            "  AS size FROM pg_stat_archiver WHERE current_setting('archive_mode') <> 'off')"
-            " SELECT greatest(0, (SELECT max(pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn)) FROM"
-            "  pg_replication_slots), (SELECT pg_wal_lsn_diff(pg_current_wal_lsn(), (substr(name, 9, 8) || '/' ||"
-            "  to_hex(('x' || substr(name, 17, 8))::bit(32)::bigint * size))::pg_lsn) - size FROM a"
-            "  WHERE name ~ '^[0-9A-F]{24}'))::bigint"
-        )
-        return int(self.rows(query)[0][0])
 
     def vacuum(self, table: sql.Composable) -> bool:
         """VACUUM a table, unless somebody holds it; whether this role may: the table must be its own."""
@@ -607,33 +489,6 @@ class Database:
         with contextlib.suppress(RotationError):  # a courtesy: that somebody cancels it ends no rotation
             self.execute(sql.SQL("VACUUM (SKIP_LOCKED, TRUNCATE false) {}").format(table))
         return True
-
-    def is_replica(self) -> bool:
-        """Whether the server only follows another one: its rows are that one's."""
-        return bool(self.rows("SELECT pg_is_in_recovery()")[0][0])
-
-    def server_major(self) -> int:
-        """The server's major version, e.g. 17."""
-        return int(self.rows("SELECT current_setting('server_version_num')::int / 10000")[0][0])
-
-    def server_version(self) -> str:
-        """The server's version, e.g. 17.6."""
-        return str(self.rows("SELECT current_setting('server_version')")[0][0]).split()[0]
-
-    def system_identifier(self) -> str | None:
-        """The number that a PostgreSQL cluster and its replicas have in common; None where this role may not see it."""
-        with contextlib.suppress(RotationError):
-            return str(self.rows("SELECT system_identifier FROM pg_control_system()")[0][0])
-        return None
-
-    def connections(self) -> tuple[int, int]:
-        """How many there are, and how many there may be."""
-        used, most = self.rows(CONNECTIONS)[0]
-        return int(used), int(most)
-
-    def size(self) -> int:
-        """Bytes the database takes on the server's disk."""
-        return int(self.rows("SELECT pg_database_size(current_database())")[0][0])
 
     def libpq(self) -> Libpq:
         """The same connection for PostgreSQL's own programs: where it has led to, by whatever service or file."""

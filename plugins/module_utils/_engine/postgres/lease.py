@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The lease in the database: one run at a time from its first write to its end, whatever control node it is of.
 
-A session's lock (Database.lock) ends with each step; between two of them the lease says who is at work. It is one row
+A session's lock (locks.py) ends with each step; between two of them the lease says who is at work. It is one row
 in a table of our own, which is there only as long as somebody holds it.
 """
 
@@ -15,7 +15,9 @@ from typing import TypedDict
 
 from ..._errors.base import RotationError
 from ..._errors.database import DatabaseLeased, LeaseNotCreated
-from .connection import FORBIDDEN, LOCK_SECONDS, Database, Yielded
+from . import locks
+from .connection import FORBIDDEN, Database, Yielded
+from .locks import LOCK_SECONDS
 
 TABLE = "tetech_key_rotation_lease"  # the same in a database
 
@@ -53,9 +55,9 @@ def take(database: Database, mine: Holder, over: Holder | None = None) -> Holder
     """
     asked = time.monotonic()
     while True:
-        with database.gate():
+        with locks.gate(database):
             held = look(database, mine, over)
-            session = None if held else database.other_run(run_name(mine))
+            session = None if held else locks.find_other_run(database, run_name(mine))
             if not held and not session:
                 _write(database, mine)
         if not session:
@@ -79,7 +81,7 @@ def is_held_by(database: Database, mine: Holder) -> bool:
 
 def give_back(database: Database, mine: Holder) -> bool:
     """The run is at its end; whether it held the lease. The table goes, where it is the role's own."""
-    with database.gate():
+    with locks.gate(database):
         if not is_held_by(database, mine):
             return False
         database.execute(f"DELETE FROM {TABLE}", table=TABLE)
@@ -112,7 +114,7 @@ def refuse_other(database: Database, run: str) -> None:
 def lock_for_run(database: Database, run: str, step: str, *, leased: bool = True) -> None:
     """Lock a database for a step of a run, for the life of the connection. Raises E_LOCKED; unless ``leased`` is False,
     also E_LEASED."""
-    database.lock(run, step)
+    locks.lock(database, run, step)
     if leased:
         refuse_other(database, run)
 

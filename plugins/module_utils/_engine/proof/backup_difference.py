@@ -17,11 +17,11 @@ from typing import Any
 from ..._errors.base import RotationError
 from ..crypto.keyring import Keyring
 from ..discovery.column_types import JsonCodec
-from ..discovery.target_survey import Target
+from ..discovery.target import Target
 from ..postgres import sql
 from ..postgres.catalog import Table, row_key, tables
 from ..postgres.connection import Database
-from .census import ColumnPage, look
+from .page_tokens import ColumnPage, look
 
 PAGE = 2000
 Row = tuple[Any, ...]  # hash of the key, hash of what no key changes, values of the targets

@@ -18,9 +18,9 @@ from typing import Any, NamedTuple
 from ..application.application_errors import APPLICATION_ERRORS, is_error
 from ..crypto.keyring import Keyring
 from ..discovery.column_types import ArrayCodec
-from ..discovery.target_survey import Target
+from ..discovery.target import Target
 from ..postgres.catalog import key_of, word
-from . import census
+from .census_tally import Tally
 from .damage_words import NOTHING, RAISES, TEXT, TOKEN, build_overwritten_error
 from .model_readers import ModelReader, by_model
 from .row_digests import TableComparison
@@ -59,7 +59,7 @@ def find_damaged(
 
 
 def refuse_overwritten(
-    tallies: Sequence[census.Tally], classes: Collection[str], looks: Mapping[str, TableComparison]
+    tallies: Sequence[Tally], classes: Collection[str], looks: Mapping[str, TableComparison]
 ) -> None:
     """Raise E_VALUES_OVERWRITTEN if another process wrote all the values of these classes, since the census before."""
     odd = [

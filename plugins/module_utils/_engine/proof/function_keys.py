@@ -16,10 +16,11 @@ from ..._errors.base import RotationError
 from ..application.custom_functions import ApplicationProcess, FunctionCipher
 from ..crypto.key_set import split_list
 from ..crypto.keyring import Keyring
-from ..discovery.target_survey import Survey, Target
+from ..discovery.target import Target
+from ..discovery.target_survey import Survey
 from ..postgres.catalog import row_name
 from ..postgres.connection import Database
-from .census import ColumnPage, frames_of
+from .page_tokens import ColumnPage, frames_of
 from .table_pages import PageRequest, by_table, pages
 
 TOKENS = 5  # of each column that are tried if nothing asks for more

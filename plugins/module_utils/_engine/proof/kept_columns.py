@@ -15,10 +15,12 @@ from ..discovery.findings import Finding
 from ..discovery.layer_classes import TOKEN_INSIDE
 from ..discovery.nesting import held_inside, holding
 from ..discovery.settlements import NONE, NOT_OURS, UNREADABLE, Settlements
-from ..discovery.target_survey import Target
+from ..discovery.target import Target
 from ..postgres.catalog import row_name
 from ..postgres.connection import Database
-from .census import Rows, findings_of_rows, open_kept, open_other
+from .census_findings import findings_of_rows
+from .census_tally import Rows
+from .page_tokens import open_kept, open_other
 from .table_pages import PageRequest, by_table, pages
 
 MIXED_KEYS = "mixed_keys"

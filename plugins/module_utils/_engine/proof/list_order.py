@@ -16,7 +16,7 @@ from ..crypto.key_entry import KeyEntries
 from ..crypto.keyring import Keyring
 from ..crypto.tokens import key_number
 from ..discovery.findings import Finding, Findings
-from ..discovery.target_survey import Target
+from ..discovery.target import Target
 from .model_readers import ModelReader, by_model
 from .round_trips import TEXTS, send
 from .row_tokens import as_bytes

@@ -24,7 +24,7 @@ from ..application.model_fields import column_of, table_of
 from ..crypto.keyring import Keyring
 from ..discovery.column_types import SHORTEST
 from ..discovery.plain_text_look import is_wordy
-from ..discovery.target_survey import Target
+from ..discovery.target import Target
 from . import external_acts
 from .read_only import read_only
 from .reading_digest import FAILED, READ, TOKEN, ReadingDigest

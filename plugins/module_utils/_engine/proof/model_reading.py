@@ -34,7 +34,7 @@ from ..application.django_errors import sqlstate_of
 from ..application.model_fields import ModelTables, column_of, of_models
 from ..crypto.keyring import Keyring
 from ..discovery.findings import KINDS, Finding
-from ..discovery.target_survey import Target
+from ..discovery.target import Target
 from ..postgres.catalog import Table
 from ..postgres.connection import SEE_LOG
 from . import external_acts

@@ -15,7 +15,7 @@ from typing import Any
 
 from ..application.application_errors import APPLICATION_ERRORS, is_error
 from ..crypto.keyring import Keyring
-from ..discovery.target_survey import Target
+from ..discovery.target import Target
 from .model_readers import ModelReader
 from .row_tokens import RowTokens
 from .value_text import text_of

@@ -13,15 +13,19 @@ from typing import NamedTuple
 
 from ..crypto.keyring import Keyring
 from ..crypto.schemes import Scheme
+from ..discovery.column_sample import ClosedColumn
 from ..discovery.column_types import KINDS
 from ..discovery.findings import Finding
 from ..discovery.settlements import NOT_OURS, UNREADABLE
-from ..discovery.target_survey import ClosedColumn, Survey, Target
+from ..discovery.target import Target
+from ..discovery.target_survey import Survey
 from ..postgres import catalog, sql
 from ..postgres.connection import Database
-from . import census
-from .census import Census, Rows, Tally, findings_of_rows
+from . import census_findings
+from .census import Census
+from .census_findings import findings_of_rows
 from .census_result import RowsNeeding
+from .census_tally import Rows, Tally
 
 OUTSIDE = "outside"  # in place of a class of the census
 ENCRYPTED = ("unproved", "silent", "format")  # kinds of findings of columns whose values are known to be encrypted
@@ -89,7 +93,7 @@ def _found(
 
 def _needing(tally: Tally, keyring: Keyring, stages: Collection[str]) -> Rows:
     """Those that open, and those in which a token is between other text."""
-    found = census.needing([tally], keyring, stages)
+    found = census_findings.needing([tally], keyring, stages)
     rows = dict.fromkeys(name.removeprefix(f"{tally.target.name}:") for each in found for name in each["rows"])
     return Rows(sum(each["count"] for each in found), list(rows))
 

@@ -16,7 +16,7 @@ from dataclasses import replace
 from ..application.application_errors import APPLICATION_ERRORS, is_error
 from ..crypto.keyring import Keyring
 from ..discovery.findings import KINDS, Finding
-from ..discovery.target_survey import Target
+from ..discovery.target import Target
 from .model_readers import ModelReader, by_model
 from .model_reading import row_of
 from .value_text import text_of

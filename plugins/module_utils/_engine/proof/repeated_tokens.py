@@ -18,7 +18,7 @@ from ..crypto.keyring import Keyring
 from ..crypto.tokens import Opened
 from ..crypto.unusable_key import UnusableKey
 from ..discovery.findings import Finding, Findings
-from ..discovery.target_survey import Target
+from ..discovery.target import Target
 from .model_readers import ModelReader, by_model
 from .model_reading import instances_of
 from .round_trips import send

@@ -9,7 +9,7 @@ from typing import Any
 
 from ..crypto.keyring import Keyring
 from ..discovery.column_types import SHORTEST
-from ..discovery.target_survey import Target
+from ..discovery.target import Target
 
 HIDDEN = "token"  # in a digest, in place of a token that is read as it is stored
 

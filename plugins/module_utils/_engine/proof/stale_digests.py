@@ -16,11 +16,13 @@ from ..discovery.findings import KINDS, Finding, unsettled
 from ..discovery.layer_classes import TWO_LAYERS
 from ..discovery.listed_rows import ListedRows
 from ..discovery.settlements import Settlements
-from ..discovery.target_survey import Target
+from ..discovery.target import Target
 from ..postgres.catalog import row_name, word
 from ..postgres.connection import Database
 from ..rewrite.search_digests import Derivations, DigestDerivation, find_stale
-from .census import PageToken, Rows, Tally, format_rows
+from .census_findings import format_rows
+from .census_tally import Rows, Tally
+from .page_tokens import PageToken
 from .table_pages import Page, TargetGroup
 
 KIND = "stale_digests"

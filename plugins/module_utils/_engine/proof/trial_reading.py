@@ -18,7 +18,7 @@ from ..application.application_errors import APPLICATION_ERRORS
 from ..crypto.keyring import Keyring
 from ..crypto.unusable_key import UnusableKey
 from ..discovery.findings import KINDS, Finding
-from ..discovery.target_survey import Target
+from ..discovery.target import Target
 from . import external_acts
 from .model_readers import ModelReader, by_model, is_left_out
 from .model_reading import format_ignored, instances_of

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import TypedDict
 
+from ..postgres import server_info
 from ..postgres.connection import Database
 
 MOST = 10_000  # rows of one table that are kept by name: more of them were not left running, they were never stopped
@@ -52,7 +53,7 @@ class ConcurrentWrites:
     @classmethod
     def from_now(cls, databases: Iterable[Database]) -> ConcurrentWrites:
         """Before a census: all transactions that are not over yet, and all that will begin, are later than it."""
-        return cls(since={database.alias: database.oldest_running() for database in databases})
+        return cls(since={database.alias: server_info.read_oldest_running(database) for database in databases})
 
     def as_result(self) -> ConcurrentWritesResult:
         """For the next step; our transactions as spans, since most of them follow each other."""

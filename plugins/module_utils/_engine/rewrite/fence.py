@@ -18,13 +18,13 @@ from typing import TYPE_CHECKING
 from ..._errors.base import RotationError
 from ..._errors.database import FenceLocked
 from ..._errors.option_names import spell_options
-from ..postgres import sql
+from ..postgres import locks, sql
 from ..postgres.catalog import FENCE, Table
 from ..postgres.connection import FORBIDDEN, OUR_SETTING, OURS, Database, Yielded
 from . import fence_refusals
 
 if TYPE_CHECKING:  # a lease is given back without them
-    from ..discovery.target_survey import Target
+    from ..discovery.target import Target
 
 EVENTS = ("insert", "update")
 PAUSE_SECONDS = 1.0  # between two tries to drop a trigger: each may hold up readers for Database.batch's lock_timeout
@@ -111,7 +111,7 @@ def take_down(database: Database, tries: int = 1) -> list[str]:
     there = read_fence(database)
     if there is None:
         return []
-    with database.gate():
+    with locks.gate(database):
         _define(database, FenceState(there.rotation_id, there.since, refuses=False), sql.SQL("RETURN NULL;"))
     left = list(_fenced(database))
     for turn in range(tries):
@@ -157,7 +157,7 @@ def _columns(targets: Sequence[Target]) -> dict[Table, list[str]]:
 
 
 def _close(database: Database, rotation_id: str) -> None:
-    with database.gate():  # several hosts may be about to
+    with locks.gate(database):  # several hosts may be about to
         there = refusing(database)
         if there is None or there.rotation_id != rotation_id:
             since = database.rows("SELECT to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS UTC')")[0][0]
@@ -201,12 +201,12 @@ def _is_fenced(database: Database, table: Table, columns: Sequence[str]) -> bool
 
 
 def _patiently(database: Database, table: Table, columns: Sequence[str], wait: Callable[[str], None]) -> None:
-    from .rewriter import BackOff  # a module that puts up a fence has imported it
+    from .table_passes import BackOff  # a module that puts up a fence has imported it
 
     back_off = BackOff()
     while True:
         try:
-            with database.gate(), database.batch():
+            with locks.gate(database), database.batch():
                 _fence(database, table, columns)
             return
         except Yielded:

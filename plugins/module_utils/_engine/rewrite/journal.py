@@ -17,6 +17,7 @@ from typing import Any
 from ..._errors.base import RotationError
 from ..._errors.database import JournalNotCreated
 from ..crypto.keyring import Keyring
+from ..discovery.target import Target
 from ..postgres.catalog import JOURNAL as TABLE
 from ..postgres.catalog import row_name
 from ..postgres.connection import FORBIDDEN, Database
@@ -27,7 +28,7 @@ Page = Sequence[tuple[tuple[str, ...], tuple[Any, ...]]]
 class Journal:
     """The journal of one database. Without targets that need it, it asks for nothing and makes nothing."""
 
-    def __init__(self, database: Database, keyring: Keyring, targets: Sequence[Any]) -> None:
+    def __init__(self, database: Database, keyring: Keyring, targets: Sequence[Target]) -> None:
         self._database = database
         self._keyring = keyring
         self._names = [target.name for target in targets if not keyring.schemes[target.scheme].format.authenticated]
@@ -57,7 +58,7 @@ class Journal:
                 raise
             raise JournalNotCreated(table=TABLE, column=self._names[0]) from None
 
-    def of(self, members: Sequence[Any], page: Page) -> Mapping[tuple[str, str], str]:
+    def of(self, members: Sequence[Target], page: Page) -> Mapping[tuple[str, str], str]:
         """The key ids of the values in a page that have an entry, by target and row."""
         names = [target.name for target in members if target.name in self._names]
         if not names or not self._there:

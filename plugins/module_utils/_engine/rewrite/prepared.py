@@ -20,15 +20,17 @@ from typing import Any, NamedTuple
 
 from ..._errors.base import RotationError
 from ..crypto.keyring import Keyring
-from ..discovery.target_survey import Target
+from ..discovery.target import Target
 from ..postgres import catalog, sql
 from ..postgres.catalog import PREPARED as TABLE
 from ..postgres.connection import Database, Yielded, array
 from ..proof.table_pages import PAGE_ROWS, WHOLE, Page, PageRequest, RowText, Span, TargetGroup, pages, rows_of
-from . import prepared_table, rewriter
+from . import prepared_table, rewriter, table_passes, update_statement
 from .prepared_table import NEW, OLD, Contents
-from .rewriter import BatchResult, Change, Rewriting, SetResult, Work
+from .rewriter import BatchResult, Rewriting, Work
+from .table_passes import SPAN_ROWS, SetResult
 from .throttle import Pace
+from .update_statement import Change
 from .worker_pool import Crew
 
 MOST_ROWS = 10_000  # of one statement; how many it has follows from what the last ones took
@@ -250,7 +252,7 @@ class PreparedRows:
             f" WHERE source = %s AND number > %s AND number <= %s AND {OLD} IS DISTINCT FROM {NEW}"
         )
         sums = "".join(f", coalesce(sum(tokens[{n}]), 0)::bigint" for n in range(1, len(members) + 1))
-        assign, same, kept = rewriter.compared(members)
+        assign, same, kept = update_statement.compared(members)
         older = " AND NOT age(t.xmin) BETWEEN 0 AND age(%s::xid)" if since else ""
         return sql.SQL(
             f"WITH done AS (UPDATE {{rows}} AS t SET {{assign}} FROM ({prepared}) AS v"
@@ -336,7 +338,7 @@ def prepare(
         source = contents.place(describe(group))
         if source is not None:
             work = Work(report=report)
-            spans = rewriter.patient_spans(database, group, crew, work)
+            spans = table_passes.patient_spans(database, group, crew, work)
             for batch in crew.batches(database, [(number, source, span) for span in spans]):
                 work.report(batch)
     with contextlib.suppress(RotationError):  # a courtesy to the planner
@@ -393,7 +395,7 @@ def apply(database: Database, rewriting: Rewriting, crew: Crew, work: Work) -> S
                 result.done.add(number)
                 continue
             _prepare_again(rewriting, rows)
-            parts = rows.parts(rewriter.SPAN_ROWS)
+            parts = rows.parts(SPAN_ROWS)
             own = [part for turn, part in enumerate(parts) if rewriting.policy.share.has(number + turn)]
             for batch in crew.batches(database, [(number, source, side, part) for part in own]):
                 work.add(batch)

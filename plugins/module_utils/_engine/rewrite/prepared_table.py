@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 from ..._errors.base import RotationError
-from ..postgres import sql
+from ..postgres import locks, sql
 from ..postgres.catalog import PREPARED as TABLE
 from ..postgres.connection import Database, Yielded
 
@@ -62,7 +62,7 @@ def last_number(database: Database) -> int:
 
 def create(database: Database, contents: Contents) -> None:
     """Create the table for these contents, in place of one that is for others. Raises E_DB."""
-    with database.gate():
+    with locks.gate(database):
         if read_contents(database) == contents:
             return
         columns = (
@@ -88,6 +88,6 @@ def drop(database: Database, tries: int = 1) -> bool:
         if not exists(database):
             return True
         time.sleep(PAUSE_SECONDS if turn else 0)
-        with contextlib.suppress(RotationError, Yielded), database.gate(), database.batch():
+        with contextlib.suppress(RotationError, Yielded), locks.gate(database), database.batch():
             database.execute(f"DROP TABLE IF EXISTS {TABLE}", table=TABLE)
     return not exists(database)

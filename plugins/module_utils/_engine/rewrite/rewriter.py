@@ -12,46 +12,30 @@ import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import Any, NamedTuple
 
 from ..._errors.base import RotationError
 from ..._errors.by_code import build_error
 from ..._errors.counts import counted
-from ..._errors.database import RowsKeptByTrigger, RowsLocked, RowsUnsettled, TokenTooLong
+from ..._errors.database import TokenTooLong
 from ..._errors.values import SelfCheck
 from ..crypto.keyring import Keyring
 from ..discovery.layer_classes import NESTED, TWO_LAYERS
-from ..discovery.target_survey import Target
-from ..postgres import catalog, sql
+from ..discovery.target import Target
 from ..postgres.catalog import Table, row_name
-from ..postgres.connection import LOCKED_SECONDS, Database, Patience, Yielded, array
-from ..proof import census
+from ..postgres.connection import Database, Yielded
+from ..proof import page_tokens
 from ..proof.damage_words import build_overwritten_error
-from ..proof.table_pages import WHOLE, PageRequest, RowText, Span, TargetGroup, by_table, pages, spans
+from ..proof.page_tokens import ColumnPage, PageToken
+from ..proof.table_pages import WHOLE, PageRequest, RowText, Span, TargetGroup, by_table, pages
 from ..proof.table_pages import Page as RowPage
+from ..proof.value_classes import OTHER_SCHEME, UNOPENED
 from .concurrent_writers import ConcurrentWrites
 from .journal import Journal
-from .search_digests import Derivations, DigestDerivation, SearchColumns
+from .search_digests import Derivations, DigestDerivation
 from .throttle import Pace, Throttle
-from .worker_pool import Crew
-
-MAX_PASSES = 20
-NO_FEWER = 3  # passes in a row that left no fewer rows than the one before, where a trigger may be the reason
-BACK_OFF_SECONDS = 0.2  # after a pass gave way; long against the locks of a web request
-LONGEST_BACK_OFF_SECONDS = 10.0  # each is twice the one before
-LOOK_SECONDS = 0.2  # between two looks at a wish to stop
-SPAN_ROWS = 10_000  # what one worker takes at a time: small enough that a slow span does not hold the rest
-
-
-class Change(NamedTuple):
-    """One row to rewrite: its key, and for each column the stored value and the one to put in its place."""
-
-    key: RowText
-    old: tuple[Any, ...]
-    new: tuple[Any, ...]
-    tokens: tuple[int, ...]  # how many are re-encrypted, by column
-    derived: Derivations  # values of search columns, by column
+from .update_statement import Change, compare_and_set, lock_free
 
 
 class Share(NamedTuple):
@@ -297,21 +281,21 @@ class Rewriting:
         values: Sequence[Any],
         known: Mapping[tuple[str, str], str],
         problems: list[tuple[str, int, Target]],
-    ) -> list[tuple[census.PageToken, bytes]]:
+    ) -> list[tuple[PageToken, bytes]]:
         """The tokens of one column that are not where they should be, each with the new one in its place. What is not
         opened to its end, and no person has accepted, is put into ``problems``. A rollback also brings back what is in
         another format than its column's, in that."""
         left, opened = [], []
-        apart: list[tuple[census.PageToken, bytes]] = []
-        page = census.ColumnPage(target, rows, values)
-        for token in census.look(page, self.keyring, known, self.leave_alone):
+        apart: list[tuple[PageToken, bytes]] = []
+        page = ColumnPage(target, rows, values)
+        for token in page_tokens.look(page, self.keyring, known, self.leave_alone):
             if token.opened is None:
-                if census.stays_plain(token.token, target, self.keyring):
+                if page_tokens.stays_plain(token.token, target, self.keyring):
                     continue
-                token = token._replace(problem=census.why_unopened(token.token, target, self.keyring))
+                token = token._replace(problem=page_tokens.why_unopened(token.token, target, self.keyring))
             if token.problem and not token.is_accepted(target, rows[token.row], self.leave_alone):
                 problems.append((token.problem, token.row, target))
-                if token.problem == census.OTHER_SCHEME and not self.policy.stop_at_unreadable:
+                if token.problem == OTHER_SCHEME and not self.policy.stop_at_unreadable:
                     apart += self._sealed_by_other(target, token)
             if token.opened is None or token.problem == TWO_LAYERS:  # its layers go together, or not at all
                 continue
@@ -323,19 +307,17 @@ class Rewriting:
             raise SelfCheck(table=target.table.label, column=target.column)
         return [*apart, *((token, token.replaced(sealed)) for token, sealed in zip(left, fresh) if sealed is not None)]
 
-    def _sealed_by_other(self, target: Target, token: census.PageToken) -> Iterator[tuple[census.PageToken, bytes]]:
+    def _sealed_by_other(self, target: Target, token: PageToken) -> Iterator[tuple[PageToken, bytes]]:
         """A token in another format than its column's, and the new one; nothing if it is where it should be, or has
         another token in it."""
-        by_other = census.open_other(token.token, target, self.keyring)
+        by_other = page_tokens.open_other(token.token, target, self.keyring)
         if by_other is None or by_other.stage in (self.destination, NESTED):
             return
         (fresh,) = self.keyring.resealed(by_other.scheme, [by_other.opened], self.destination)
         if fresh is not None:
             yield token._replace(opened=by_other.opened), fresh
 
-    def _values(
-        self, target: Target, values: Sequence[Any], sealed: Sequence[tuple[census.PageToken, bytes]]
-    ) -> list[Any]:
+    def _values(self, target: Target, values: Sequence[Any], sealed: Sequence[tuple[PageToken, bytes]]) -> list[Any]:
         """The values of one column with the new tokens in them."""
         new = target.kind.replace(values, [(token.row, token.token, fresh) for token, fresh in sealed])
         if target.limit is not None and (needed := max(map(len, new.values()), default=0)) > target.limit:
@@ -354,41 +336,15 @@ class Rewriting:
         if written:
             raise build_overwritten_error(written)
         problem, row, target = problems[0]
-        raise build_error(census.UNOPENED[problem], count=1, rows=f"{target.name}:{rows[row]}")
+        raise build_error(UNOPENED[problem], count=1, rows=f"{target.name}:{rows[row]}")
 
 
-def _count(sealed: Sequence[tuple[census.PageToken, bytes]], rows: int) -> list[int]:
+def _count(sealed: Sequence[tuple[PageToken, bytes]], rows: int) -> list[int]:
     """How many tokens of each row are new."""
     counts = [0] * rows
     for token, _ in sealed:
         counts[token.row] += 1
     return counts
-
-
-@dataclass
-class SetResult:
-    """What was done by sets, before the ordinary passes. ``ours`` has by table the transactions that did nothing else,
-    and nobody need look at what they wrote; ``done`` the tables of which every row is exactly what was prepared for the
-    destination."""
-
-    ours: dict[int, list[str]] = field(default_factory=dict)
-    done: set[int] = field(default_factory=set)
-
-
-def reencrypt(database: Database, rewriting: Rewriting, crew: Crew, work: Work, sets: SetResult | None = None) -> None:
-    """Bring every value that opens under any key set under that of the destination, but for what was done by ``sets``.
-
-    A value that opens under none is never overwritten. What was committed until an error stays, and ``work`` says what
-    that is. With a share nothing is said of the rest: who sees the whole table afterwards finds what a lost host left.
-    Raises E_UNREADABLE, E_PLAINTEXT, E_NESTED, E_TOKEN_INSIDE, E_VALUES_OVERWRITTEN, E_TOKEN_TOO_LONG, E_SELF_CHECK,
-    E_DB_BUSY, E_DB_KEPT, E_DB_UNSETTLED, E_DB, E_DB_LOST, E_WORKER or E_STOPPED.
-    """
-    sets = sets or SetResult()
-    try:
-        for number in (number for number in _order(database, rewriting) if number not in sets.done):
-            _TablePasses(database, rewriting, number, crew, work, [*sets.ours.get(number, ())]).run()
-    except RotationError as exc:
-        raise rewriting.told(exc, work) from None
 
 
 def changed(work: Work, key_id: str, *, exact: bool = True) -> str:
@@ -400,113 +356,6 @@ def changed(work: Work, key_id: str, *, exact: bool = True) -> str:
     return f"{values} re-encrypted to the keys {key_id}; the store has every version."
 
 
-def _order(database: Database, rewriting: Rewriting) -> list[int]:
-    """Tables with update triggers first: old values that one copies into another table are then found there."""
-
-    def quiet(number: int) -> bool:
-        return not catalog.update_triggers(database, rewriting.tables[number].table)
-
-    return sorted(range(len(rewriting.tables)), key=quiet)
-
-
-class BackOff:
-    """Waits between passes in a row that gave way to locks, each twice as long as the previous one."""
-
-    def __init__(self) -> None:
-        self._begun = time.monotonic()
-        self._turns = 0
-
-    @property
-    def over(self) -> bool:
-        """Whether there is no patience left. A pass over a large table may take longer than all of it."""
-        return self._turns >= MAX_PASSES and time.monotonic() - self._begun >= LOCKED_SECONDS
-
-    def wait(self) -> Iterator[None]:
-        """One more wait, with a word now and then."""
-        until = time.monotonic() + min(BACK_OFF_SECONDS * 2**self._turns, LONGEST_BACK_OFF_SECONDS)
-        self._turns += 1
-        while (left := until - time.monotonic()) > 0:
-            yield
-            time.sleep(min(LOOK_SECONDS, left))
-
-
-@dataclass
-class _TablePasses:
-    """Passes over one table, or over this host's share of it, until one finds nothing left."""
-
-    database: Database
-    rewriting: Rewriting
-    number: int
-    crew: Crew
-    work: Work
-    ours: list[str] = field(default_factory=list)  # transactions that wrote nothing but what was planned
-
-    def run(self) -> None:
-        """Raises E_DB_BUSY, E_DB_KEPT, E_DB_UNSETTLED and what a batch raises."""
-        own = self._own_spans()
-        triggers = catalog.update_triggers(self.database, self._table)
-        back_off, passes, before, no_fewer = BackOff(), 0, 0, 0
-        while passes < MAX_PASSES and not (triggers and no_fewer == NO_FEWER):
-            left, yielded = self._pass(own, triggered=bool(triggers))
-            if not left:
-                return
-            if yielded:
-                self._wait(back_off, yielded)
-                continue
-            back_off, passes = BackOff(), passes + 1
-            before, no_fewer = left, no_fewer + 1 if 0 < before <= left else 0
-        label = self._table.label
-        if triggers:
-            raise RowsKeptByTrigger(table=label, rows=left, passes=passes, triggers=", ".join(triggers))
-        raise RowsUnsettled(table=label, passes=MAX_PASSES)
-
-    @property
-    def _table(self) -> Table:
-        return self.rewriting.tables[self.number].table
-
-    def _own_spans(self) -> list[Span]:
-        """The parts of the table that are this host's."""
-        group, share = self.rewriting.tables[self.number], self.rewriting.policy.share
-        everything = patient_spans(self.database, group, self.crew, self.work)
-        own = [span for place, span in enumerate(everything) if share.has(self.number + place)]
-        portion = len(own) / len(everything)
-        portions = {target.name: portion for target in group.members}
-        self.work.report(BatchResult(group.table.label, portions=portions))
-        return own
-
-    def _pass(self, own: Sequence[Span], *, triggered: bool) -> tuple[int, int]:
-        """One pass; how many rows it left, and how many of them since they were locked."""
-        left = yielded = 0
-        self.work.passes += 1
-        known = tuple(self.ours)  # one for all spans: at ten million rows they are tens of thousands
-        for batch in self.crew.batches(self.database, [(self.number, span, known) for span in own]):
-            self.work.add(batch)
-            self._vacuum()
-            if not triggered:  # one of them may have written rows of its own, under the old keys
-                self.ours += batch.transactions
-            # Workers that begin with the next pass know of it.
-            transactions = batch.transactions + batch.kept
-            self.rewriting.policy.others.add(self.database.alias, self._table.label, transactions, batch.others)
-            left += batch.left
-            yielded += batch.yielded
-        return left, yielded
-
-    def _vacuum(self) -> None:
-        most, label = self.rewriting.policy.throttle.vacuum_rows, self._table.label
-        if 0 < most <= self.work.dead[label] and self.database.vacuum(self._table.identifier):
-            self.work.dead[label] = 0
-
-    def _wait(self, back_off: BackOff, yielded: int) -> None:
-        """Wait for the rows that others have locked. Raises E_DB_BUSY or E_STOPPED."""
-        if back_off.over:
-            raise RowsLocked(table=self._table.label, rows=yielded)
-        for _ in back_off.wait():
-            self.work.report(
-                BatchResult(self._table.label, waits_for=f"{counted(yielded, 'row')} that others have locked")
-            )
-            self.crew.refuse_to_go_on()
-
-
 def locked(table: Table) -> BatchResult:
     """The word of a wait for the table itself."""
     return BatchResult(table.label, waits_for=f"{table.label}, which somebody has locked")
@@ -516,111 +365,6 @@ def next_page(database: Database, read: Iterator[RowPage]) -> RowPage | None:
     """The next page, an empty one where somebody has locked the table, None after the last."""
     with database.impatient():
         return next(read, None)
-
-
-def patient_spans(database: Database, group: TargetGroup, crew: Crew, work: Work) -> list[Span]:
-    """The parts of the table; while somebody has it locked, with a word now and then."""
-    patience = Patience(database, [group.table.identifier])
-    with database.impatient():
-        while True:
-            try:
-                return spans(database, group, SPAN_ROWS)
-            except Yielded:
-                patience.refuse_to_wait()
-            work.report(locked(group.table))
-            crew.refuse_to_go_on()
-
-
-def lock_free(database: Database, group: TargetGroup, changes: Sequence[Change]) -> set[RowText]:
-    """Lock the rows to change that no other transaction holds, without a wait; their keys."""
-    table, key, _ = group
-    names = ", ".join(f"v.{name}" for name in key.names)
-    query = sql.SQL(
-        f"SELECT {names} FROM {{rows}} AS t JOIN {key.listed} ON {{same}} FOR NO KEY UPDATE OF t SKIP LOCKED"
-    ).format(rows=table.rows, same=key.same)
-    columns = [array(values) for values in zip(*(change.key for change in changes))]
-    return set(database.rows(query, columns, table=table.label))
-
-
-class Written(NamedTuple):
-    """What one UPDATE has done."""
-
-    keys: set[RowText]  # of the rows that are now as they should be
-    transactions: list[str]  # its id, where all rows are
-    kept: list[str]  # its id, where a trigger put an old value back
-    stale: Counter[str]  # digests that stay, by column
-
-
-def compare_and_set(database: Database, group: TargetGroup, changes: Sequence[Change]) -> Written:
-    """One UPDATE for the whole batch: a row changes only if all its values are still those that were read.
-
-    A trigger may put an old value back, and such a row has to be looked at again. A search column changes in those rows
-    in which it holds what a recipe made of this very token; another digest there is stale.
-    """
-    table, key, members = group
-    derived = [change.derived for change in changes]
-    search = SearchColumns.of(members, derived)
-    columns: list[Sequence[str | None]] = [*zip(*(change.key for change in changes))]
-    for side in ("old", "new"):
-        for target, values in zip(members, zip(*(getattr(change, side) for change in changes))):
-            columns.append(target.kind.elements(values))
-    columns += search.arrays(derived)
-    params = [array(values) for values in columns] + [each.looks for each in search.columns]
-    rows = database.rows(_update(database, TargetGroup(table, key, tuple(members)), search), params, table=table.label)
-    width = 2 + len(key.names)
-    written = {row[2:width] for row in rows if not row[1]}
-    transaction = [row[0] for row in rows[:1]]
-    whole = len(written) == len(rows)
-    flags = [*zip(*rows)][width:]
-    left = {table.label_of(each.column): sum(map(bool, stale)) for each, stale in zip(search.columns, flags)}
-    return Written(written, transaction if whole else [], [] if whole else transaction, +Counter(left))
-
-
-@lru_cache(maxsize=64)
-def _update(database: Database, group: TargetGroup, search: SearchColumns) -> str:
-    """The UPDATE of ``compare_and_set``. In ``v`` are the row's key (k), its old and new values (o, n), and the ways in
-    which digests were made."""
-    table, key, members = group
-    assign, same, kept = compared(members)
-    names = [*key.names, *(f"{side}{place}" for side in "on" for place in range(len(members)))]
-    names += search.names
-    types = ["text"] * len(key.names) + [target.kind.array for target in members] * 2 + ["text"] * len(search.names)
-    return database.text(
-        sql.SQL(
-            "UPDATE {rows} AS t SET {assign}"
-            f" FROM unnest({', '.join(f'%s::{name}[]' for name in types)}) AS v({', '.join(names)})"
-            " WHERE {same} AND {row} RETURNING pg_current_xact_id()::xid::text, {told}"
-        ).format(
-            rows=table.rows,
-            assign=sql.SQL(", ").join([*assign, *(each.assigned(first) for each, first in search.placed)]),
-            same=sql.SQL(" AND ").join(same),
-            row=key.same,
-            told=sql.SQL(", ").join(
-                [
-                    sql.SQL(" OR ").join(kept),
-                    *(sql.Identifier("v", name) for name in key.names),
-                    *(each.is_stale(each.held, first) for each, first in search.placed),
-                ]
-            ),
-        )
-    )
-
-
-def compared(members: Sequence[Target]) -> tuple[list[Any], list[Any], list[Any]]:
-    """For each target with its old and new value (o, n) in a list ``v``: how a row ``t`` is assigned the new one, when
-    it has the old one, and when it has it although that was to be replaced."""
-    values = [
-        (target, sql.Identifier("v", f"o{place}"), sql.Identifier("v", f"n{place}"))
-        for place, target in enumerate(members)
-    ]
-    assign = [
-        sql.SQL(f"{{}} = {target.kind.write}").format(sql.Identifier(target.column), new) for target, _, new in values
-    ]
-    same = [sql.SQL("{} IS NOT DISTINCT FROM {}").format(target.value, old) for target, old, _ in values]
-    kept = [
-        sql.SQL("{} IS DISTINCT FROM {} AND {}").format(old, new, alike) for (_, old, new), alike in zip(values, same)
-    ]
-    return assign, same, kept
 
 
 def _entries(members: Sequence[Target], change: Change) -> Iterator[tuple[str, str, Any]]:

@@ -15,8 +15,8 @@ from typing import NamedTuple, Union
 from ..crypto.keyring import Keyring
 from ..crypto.tokens import Opened
 from ..discovery.layer_classes import NESTED
-from ..discovery.search_columns import MAY_BE, WRITTEN_IN, SearchColumnRecipe, texts_of
-from ..discovery.target_survey import Target
+from ..discovery.search_recipes import MAY_BE, WRITTEN_IN, SearchColumnRecipe, texts_of
+from ..discovery.target import Target
 from ..postgres import sql
 from ..postgres.connection import Database, array
 from ..proof.table_pages import RowText, TargetGroup

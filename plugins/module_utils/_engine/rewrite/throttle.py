@@ -18,6 +18,7 @@ from typing import Any
 
 from ..._errors.option_names import variable_of
 from ..._errors.options import InvalidOption
+from ..postgres import server_info
 from ..postgres.connection import Database
 
 LOOK_SECONDS = 1.0  # between two looks at what has to be waited for
@@ -62,9 +63,9 @@ class Throttle:
     def _reason(self, database: Database) -> str:
         if self.pause_file and os.path.exists(self.pause_file):
             return f"the pause file {self.pause_file}"
-        if self.replica_lag and (lag := database.replica_lag()) > self.replica_lag:
+        if self.replica_lag and (lag := server_info.read_replica_lag(database)) > self.replica_lag:
             return f"a replica that is {lag:.0f} s behind"
-        if self.wal_backlog and (backlog := database.wal_backlog() / MEGABYTE) > self.wal_backlog:
+        if self.wal_backlog and (backlog := server_info.read_wal_backlog(database) / MEGABYTE) > self.wal_backlog:
             return f"{backlog:,.0f} MB of WAL to be archived or fetched"
         return ""
 

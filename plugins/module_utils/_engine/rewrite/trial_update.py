@@ -18,12 +18,13 @@ from ..._errors.base import RotationError
 from ..._errors.database import StatementFailed
 from ..crypto.keyring import Keyring
 from ..discovery.findings import KINDS, Finding, unsettled
-from ..discovery.target_survey import Survey, Target
+from ..discovery.target import Target
+from ..discovery.target_survey import Survey
 from ..postgres import catalog, sql
 from ..postgres.catalog import Table
 from ..postgres.connection import Database, Yielded
 from ..proof.table_pages import TargetGroup, by_table
-from .rewriter import Change, compare_and_set
+from .update_statement import Change, compare_and_set
 
 ROWS = 5  # to try one after the other while others have them locked
 REFUSES = (

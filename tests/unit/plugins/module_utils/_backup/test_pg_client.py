@@ -97,8 +97,8 @@ def test_a_program_waits_until_a_session_that_has_disconnected_is_no_longer_coun
     counts = [(4, 4), (4, 4), (3, 4), (3, 4)]
 
     class Copy:
-        def connections(self):
-            return counts.pop(0)
+        def rows(self, query):
+            return [counts.pop(0)]
 
     pg_client._wait_for_room(Copy())
     assert counts == [(3, 4)]
@@ -109,9 +109,9 @@ def test_who_has_no_room_in_the_end_gets_the_error_of_the_server(monkeypatch):
     asked = []
 
     class Copy:
-        def connections(self):
+        def rows(self, query):
             asked.append((4, 4))
-            return asked[-1]
+            return asked[-1:]
 
     pg_client._wait_for_room(Copy())
     assert len(asked) > 1, "it gives up after some tries"

@@ -15,7 +15,7 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto
     ApplicationSettings,
     Keyring,
 )
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery import accounting, target_survey
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery import accounting, survey_findings
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.findings import KINDS, Finding
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.rotation import Application
 from cryptography.fernet import Fernet
@@ -108,7 +108,7 @@ def test_a_plan_advises_to_list_the_variable_of_the_env_file_and_not_the_setting
 def test_a_plan_of_nothing_is_made_and_says_why_it_is_not_ready(monkeypatch):
     """A person works through findings one after another, and the first of them may be that nothing was found."""
     stopping = Finding(KINDS["no_targets"], "", {"tables": 1, "schemes": "field"})
-    monkeypatch.setattr(target_survey, "findings_of", lambda *given: [stopping])
+    monkeypatch.setattr(survey_findings, "findings_of", lambda *given: [stopping])
     monkeypatch.setattr(Application, "other_databases", [])
     for name in ("caches", "notices", "left_out"):
         monkeypatch.setattr(plan, name, lambda *given: [])

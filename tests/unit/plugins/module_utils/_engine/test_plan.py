@@ -21,18 +21,18 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto
 )
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.schemes import Scheme
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.findings import KINDS, Finding
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.search_columns import (
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.search_recipes import (
     SearchColumnRecipe,
 )
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.settlements import Settlement
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.target_survey import findings_of
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.survey_findings import findings_of
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres.catalog import Column, Table
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.proof.census import Tally
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.proof.census_tally import Tally
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.rotation import Application
 from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import RotationError
 
 from .conftest import nothing_set
-from .discovery.test_target_survey import survey
+from .discovery.surveys import survey
 
 OWN = {
     "format": "aes_cbc_hmac",

@@ -11,7 +11,7 @@ import pytest
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres import catalog
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres.catalog import Table
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.proof import row_digests
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.proof.census import differing_rows
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.proof.census_comparison import differing_rows
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.proof.census_result import CensusResult
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.rewrite.concurrent_writers import (
     ConcurrentWrites,

@@ -173,11 +173,8 @@ class Server:
     def __init__(self, *lags, backlog=()):
         self.lags, self.backlog = list(lags), list(backlog)
 
-    def replica_lag(self):
-        return self.lags.pop(0)
-
-    def wal_backlog(self):
-        return self.backlog.pop(0)
+    def rows(self, query):
+        return [((self.lags if "replay_lag" in query else self.backlog).pop(0),)]
 
 
 @pytest.fixture

@@ -1,0 +1,82 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The plaintext rule of a column: as a person has settled it, otherwise by its first values."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from ..._errors.base import RotationError
+from ..crypto.keyring import Keyring
+from ..postgres.catalog import Column, RowKey, Table
+from ..postgres.connection import Database
+from ..proof.table_pages import PAGE_ROWS, PageRequest, by_table, pages
+from .column_sample import SAMPLE
+from .findings import Findings
+from .nesting import bare
+from .plaintext_rules import PlaintextRule, rule
+from .settlements import ONE_LAYER, TWO_LAYERS
+from .target import Target
+
+
+@dataclass(frozen=True)
+class ColumnRules:
+    """Finds the rules of columns of one database. Plaintexts that are tokens of another system are put into
+    ``findings``, and the tokens into ``inside`` by column. ``row_key`` raises E_TABLE_KEY if a table has none."""
+
+    database: Database
+    keyring: Keyring
+    findings: Findings
+    inside: dict[str, list[bytes]]
+    row_key: Callable[[Table], RowKey]
+
+    def find(self, table: Table, column: Column, scheme: str, pieces: Sequence[bytes], decision: str) -> PlaintextRule:
+        """What the plaintexts of a column are, as a person settled it, otherwise by its first values in the order of
+        its key: an UPDATE does not change which these are."""
+        if decision == ONE_LAYER:
+            return PlaintextRule(scheme)
+        found = PlaintextRule(scheme)
+        for some in self._in_order(table, column, scheme, pieces):
+            found = self.judge(table, column, scheme, some, settled=decision == TWO_LAYERS)
+            if decision != TWO_LAYERS or found.scheme != scheme:
+                break
+        return found
+
+    def _in_order(
+        self, table: Table, column: Column, scheme: str, pieces: Sequence[bytes]
+    ) -> Iterator[Sequence[bytes]]:
+        """The tokens of a column, some at a time; only ``pieces`` if no key names the rows."""
+        try:
+            target = Target(table, column.name, column.type, scheme, "", self.row_key(table), None)
+        except RotationError:
+            yield pieces
+            return
+        (group,) = by_table([target])
+        marker = next(each.marker for each in self.keyring.tried if each.name == scheme)
+        found: list[bytes] = []
+        rows = 0
+        for page in pages(self.database, PageRequest(group)):
+            rows += len(page)
+            found += [token for _, _, token in target.kind.find([values[0] for _, values in page], marker)]
+            if len(found) >= SAMPLE or rows >= PAGE_ROWS:
+                yield found
+                found, rows = [], 0
+        yield found
+
+    def judge(
+        self, table: Table, column: Column, scheme: str, pieces: Sequence[bytes], *, settled: bool = False
+    ) -> PlaintextRule:
+        """The rule that some of the column's tokens show."""
+        from ..proof.model_reading import reads_inner  # which loads much more
+
+        def reads(tokens: set[str]) -> bool:
+            return not settled and reads_inner(table, column.name, tokens, SAMPLE)
+
+        found = rule(self.keyring, scheme, pieces, reads)
+        if found.foreign and not settled:
+            name = table.label_of(column.name)
+            self.findings.put("foreign", name)
+            opened = self.keyring.stages_of(scheme, pieces)
+            self.inside[name] = [bare(one[1].plaintext) for one in opened if one is not None]
+        return found

@@ -1,0 +1,155 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Samples of a column: some of its values that may be tokens, and the type by which the tokens in them are seen."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
+
+from ..crypto.keyring import Keyring
+from ..crypto.openpgp_pair import PAIR_BEGIN
+from ..postgres import sql
+from ..postgres.catalog import Column, Table
+from ..postgres.connection import Database, array
+from .column_types import IN_TEXT, KINDS, SHORTEST, ColumnCodec, is_document
+from .plaintext_rules import PlaintextRule
+from .token_look import FERNET_BEGINS, looks_like_a_token
+
+SAMPLE = 25  # values tried per column; the census tries them all
+AT_LARGE = 1000  # values tried of each look of a token, where none of the first ones opens and there are more
+AT_LARGE_BYTES = 20_000  # of one such value
+# How tokens begin in the text of any type, bytes in hex too.
+ANYWHERE = FERNET_BEGINS | {begin.hex().encode() for begin in FERNET_BEGINS}
+_AS_TEXT = ColumnCodec("text", read="{}::text")  # of a type that the engine does not write
+
+
+class ColumnSample(NamedTuple):
+    """A column as it holds some of its values, the parts of these that may be tokens, and the rule by which they open,
+    if any does."""
+
+    column: Column
+    values: Sequence[Any]
+    pieces: Sequence[bytes]
+    rule: PlaintextRule | None
+
+    @property
+    def scheme(self) -> str | None:
+        return self.rule.scheme if self.rule else None
+
+    @property
+    def looks_encrypted(self) -> bool:
+        return any(map(looks_like_a_token, self.pieces))
+
+
+class ClosedColumn(NamedTuple):
+    """A column that is no target, as it holds some of its values."""
+
+    table: Table
+    column: Column
+
+    @property
+    def name(self) -> str:
+        return self.table.label_of(self.column.name)
+
+
+@dataclass(frozen=True)
+class ColumnSampler:
+    """Samples the columns of one database for tokens of the schemes of a keyring."""
+
+    database: Database
+    keyring: Keyring
+
+    def sample(self, table: Table, column: Column, *, every: bool) -> list[Any]:
+        """Values that begin as tokens do; and some of any kind, where a token may begin with anything."""
+        begins = self._begins(column)
+        samples = list(read_values(self.database, table, column, begins - {b""}))
+        if every or b"" in begins:
+            samples += read_values(self.database, table, column, set())
+        return samples
+
+    def sample_at_large(self, table: Table, column: Column) -> Iterator[Any]:
+        """More values that begin as tokens do, from all over the column, and as many of each beginning; of any values,
+        where a token may begin with anything."""
+        for begin in sorted(self._begins(column)):
+            yield from read_values(self.database, table, column, {begin} - {b""}, at_large=True)
+
+    def as_it_holds(self, column: Column, samples: Sequence[Any]) -> Column:
+        """The column under the type by which the tokens in its samples are seen."""
+        named = any(scheme.json_members for scheme in self.keyring.tried)
+        return as_it_holds(column, samples, named=named, markers=self._begins(column) - FERNET_BEGINS - {b""})
+
+    def _begins(self, column: Column) -> set[bytes]:
+        """How values of the column begin that may be tokens; an empty text where those of a scheme begin anyhow."""
+        binary = column.type == "bytea"
+        schemes = [scheme for scheme in self.keyring.tried if scheme.format.authenticated or scheme.marker]
+        markers = {scheme.marker for scheme in schemes if binary or scheme.text}
+        return FERNET_BEGINS | markers | ({PAIR_BEGIN} if binary else set())
+
+
+def as_it_holds(column: Column, samples: Sequence[Any], *, named: bool, markers: Collection[bytes]) -> Column:
+    """The column under the type by which tokens in JSON documents are seen, where it is a text and holds such, also
+    those that begin with one of ``markers``; where members of documents are ``named``, any document."""
+    documents = [value for value in samples if column.type in IN_TEXT and is_document(value)]
+    seen = replace(column, type=IN_TEXT.get(column.type, column.type))
+    leaves = [leaf for document in documents for leaf in pieces_of(seen, document)]
+    begins = any(leaf.startswith(tuple(markers)) for leaf in leaves)
+    return seen if (named and documents) or begins or any(map(looks_like_a_token, leaves)) else column
+
+
+def read_values(
+    database: Database, table: Table, column: Column, begins: set[bytes], *, at_large: bool = False
+) -> Iterator[Any]:
+    """Some values of a column: those in which one of ``begins`` is; without any, those that are not empty.
+
+    The first ones that are met; ``at_large`` more of them, wherever they are, and the same ones in any order of rows.
+    """
+    kind = KINDS.get(column.type, _AS_TEXT)
+    if begins:
+        sql_type = "bytea" if column.type == "bytea" else "text"
+        collation = "" if sql_type == "bytea" else 'COLLATE "C" '  # of some others PostgreSQL knows no LIKE
+        where = f"{{value}} {collation}LIKE ANY(%s::{sql_type}[])"
+        if kind.read == "{}" and sql_type == "text":  # what is no token for its length need not be searched
+            where = f"octet_length({{value}}) >= {SHORTEST} AND {where}"
+        params = [
+            array(KINDS[sql_type].elements([_containing(begin, sql_type) for begin in _needed(begins, sql_type)]))
+        ]
+    else:
+        where, params = "octet_length({value}) > 0", []
+    if at_large:
+        where += f" AND octet_length({{value}}) <= {AT_LARGE_BYTES} ORDER BY md5({{value}})"
+    read = sql.SQL(kind.read).format(sql.Identifier("t", column.name))
+    query = sql.SQL(f"SELECT {{value}} FROM {{rows}} AS t WHERE {where} LIMIT {AT_LARGE if at_large else SAMPLE}")
+    for (value,) in database.rows(query.format(value=read, rows=table.rows), params, table=table.label):
+        yield value
+
+
+def distinct(values: Sequence[Any]) -> list[Any]:
+    """The values, each once, in their order."""
+    return list({value if isinstance(value, str) else bytes(value): value for value in values}.values())
+
+
+def _needed(begins: Collection[bytes], sql_type: str) -> list[bytes]:
+    """Those that none of the others finds anyway."""
+    found_in = {begin: [o for o in begins if o != begin and o in begin and _anywhere(o, sql_type)] for begin in begins}
+    return [begin for begin in sorted(begins) if not found_in[begin]]
+
+
+def _anywhere(begin: bytes, sql_type: str) -> bool:
+    """Raw bytes are looked for at the beginning of a value alone: a token in text may have a prefix."""
+    return sql_type == "text" or (begin.isascii() and begin.isalnum())
+
+
+def _containing(begin: bytes, sql_type: str) -> Any:
+    """A pattern for LIKE."""
+    pattern = re.sub(rb"([\\%_])", rb"\\\1", begin) + b"%"
+    if _anywhere(begin, sql_type):
+        pattern = b"%" + pattern
+    return pattern if sql_type == "bytea" else pattern.decode("utf-8")
+
+
+def pieces_of(column: Column, value: Any) -> list[bytes]:
+    """The parts of a sampled value that may be tokens, without the blanks around them."""
+    return [piece.strip() if piece.isascii() else piece for piece in KINDS[column.type].tokens(value, b"")]

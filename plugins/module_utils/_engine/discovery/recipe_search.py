@@ -1,0 +1,129 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The search for the recipes that make what columns hold of the plaintexts in their rows."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from itertools import product
+
+from ..crypto.keyring import Keyring
+from ..postgres.catalog import Column
+from .digest_look import cut_length
+from .search_recipes import HASHES, LENGTHS, MAY_BE, WRITTEN, WRITTEN_IN, SearchColumnRecipe, possible_keys, texts_of
+from .search_samples import TRIED
+
+EVERY = 12  # of the others, the one on which every recipe is tried: the first ones may be older than the column
+PREFIX = 8  # characters that may stand before it
+_MAY_BE = re.compile(MAY_BE)
+# The rows that a recipe explains, by the column of the token and the recipe.
+Matches = dict[tuple[str, SearchColumnRecipe], set[int]]
+
+
+class RecipeSearch:
+    """Tries recipes on the rows of a sample. ``matches`` are the rows that each explains, by the column."""
+
+    def __init__(self, stored: Mapping[Column, Sequence[str | None]], rows: int, keyring: Keyring) -> None:
+        self._stored, self._rows = stored, rows
+        self._cuts = {column: cut_length(list(filter(None, held))) for column, held in stored.items()}
+        self._secrets = {stage: keyring.secrets(stage) for stage in keyring.stages}
+        self._keys = {stage: possible_keys(values) for stage, values in self._secrets.items()}
+        self.matches: dict[Column, Matches] = {column: {} for column in stored}
+        self._met: Counter[tuple[Column, str]] = Counter()
+        self._tried: Counter[tuple[Column, str]] = Counter()
+
+    def add(self, number: int, name: str, stage: str, plaintext: bytes) -> None:
+        """Try one row, by its number, with the plaintext of the column ``name``."""
+        texts = _telling_texts(plaintext)
+        inside = _Inside(texts, self._keys[stage])
+        for column, held in self._stored.items():
+            text = held[number] or ""
+            if not (_MAY_BE.fullmatch(text) or 0 < self._cuts[column] <= len(text)):
+                continue
+            known = [recipe for of, recipe in self.matches[column] if of == name]
+            again = [recipe for recipe in known if _makes(recipe, texts, text, self._secrets[stage])]
+            if not again and self._is_due(column, name, number):
+                again = list(_recipes(column, inside, text, self._cuts[column]))
+                self._tried[column, name] += 1
+            self._met[column, name] += 1
+            for recipe in again:
+                self.matches[column].setdefault((name, recipe), set()).add(number)
+
+    def _is_due(self, column: Column, name: str, number: int) -> bool:
+        """Whether every recipe is tried on a row that no known one explains."""
+        pair = column, name
+        return self._tried[pair] < TRIED or self._met[pair] % EVERY == 0 or number >= self._rows - TRIED
+
+
+class _Inside:
+    """The texts of a plaintext and all that is computed from them: once, for whichever columns may hold it."""
+
+    def __init__(self, texts: Sequence[bytes], keys: Sequence[tuple[str, str, bytes]]) -> None:
+        self._texts, self._keys = texts, keys
+        self._digests: dict[str, list[tuple[bytes, tuple[str, str]]]] = {}
+        self._written: dict[tuple[str, str, int], dict[str, list[tuple[str, str]]]] = {}
+
+    def recipes(self, stored: str, hashed: str, written: str, length: int) -> Sequence[tuple[str, str]]:
+        """The secret and the key that make what ends so, where digests are written so and so long."""
+        made = self._written.get((hashed, written, length))
+        if made is None:
+            made = self._written[hashed, written, length] = {}
+            for digest, how in self._compute_digests(hashed):
+                made.setdefault(WRITTEN[written](digest)[:length], []).append(how)
+        return made.get(stored[-length:], ())
+
+    def _compute_digests(self, hashed: str) -> list[tuple[bytes, tuple[str, str]]]:
+        if hashed not in self._digests:
+            self._digests[hashed] = [
+                (HASHES[hashed](text, made), (secret, key))
+                for (secret, key, made), text in product(self._keys, self._texts)
+            ]
+        return self._digests[hashed]
+
+
+def _telling_texts(plaintext: bytes) -> list[bytes]:
+    """The texts that prove a recipe. What is left of a name without digits is in every empty row of another column."""
+    return [text for text in texts_of(plaintext) if text or not plaintext]
+
+
+def _makes(recipe: SearchColumnRecipe, texts: Sequence[bytes], stored: str, secrets: Mapping[str, bytes]) -> bool:
+    try:
+        return any(recipe.of(text, secrets[recipe.secret]) == stored for text in texts)
+    except (KeyError, ValueError):  # the setting is not there, or makes no key
+        return False
+
+
+def prove(matches: Matches) -> Matches:
+    """The ways in which stored values are computed, that of most rows first.
+
+    The beginning of a digest proves none alone: it could be what it is by chance. A way that explains no row besides
+    another's is chance too, as where two columns hold the same. But signs that two ways of writing share may tell
+    neither from the other, as where base64 has none of its last two: both are known then.
+    """
+    found: Matches = {}
+    for (name, recipe), rows in sorted(matches.items(), key=lambda one: -len(one[1])):  # of equals, the one tried first
+        proved = len(rows) > 1 or not recipe.length
+        chance = (
+            rows < more or (rows == more and name == column and replace(other, written=recipe.written) != recipe)
+            for (column, other), more in found.items()
+        )
+        if proved and not any(chance):
+            found[name, recipe] = rows
+    return found
+
+
+def _recipes(column: Column, inside: _Inside, stored: str, cut: int) -> Iterator[SearchColumnRecipe]:
+    """The recipes that make what is stored of the plaintext, or of which that is the beginning."""
+    for (name, written), full in LENGTHS.items():
+        if written not in WRITTEN_IN.get(column.type, WRITTEN):
+            continue
+        whole = 0 <= len(stored) - full <= PREFIX
+        for length in [full] * whole + [cut] * (0 < cut < full and "hex" in written):
+            before = stored[: len(stored) - length]
+            for secret, key in inside.recipes(stored, name, written, length):
+                yield SearchColumnRecipe(
+                    column.name, before, secret, name, key, written, column.type, length if length < full else 0
+                )

@@ -1,0 +1,197 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Recipes by which search hashes and blind indexes are computed from a plaintext. How is data.
+
+A hash that comes out as it is stored proves its recipe, as a token that authenticates proves its scheme.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import hashlib
+import hmac
+import re
+import unicodedata
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import product
+
+from ..crypto.derivation import data_protection, direct, from_hex
+
+BLOCK = 64  # bytes of SHA-256
+MAY_BE = "^[!-~]{22,}$"  # from MD5 in base64 on
+
+
+def _algorithms() -> Iterator[str]:
+    """Those that are known here: MD5 is not where FIPS is in force."""
+    for name in ("sha256", "sha512", "sha1", "md5"):
+        with contextlib.suppress(ValueError):
+            hmac.digest(b"key", b"", name)
+            yield name
+
+
+def _hash(name: str, text: bytes) -> bytes:
+    return hashlib.new(name, text, usedforsecurity=False).digest()
+
+
+# What is hashed with which key.
+WAYS: dict[str, Callable[[str, bytes, bytes], bytes]] = {
+    "{}_value_salt": lambda name, value, key: _hash(name, value + key),
+    "{}_salt_value": lambda name, value, key: _hash(name, key + value),
+    "hmac_{}": lambda name, value, key: hmac.digest(key, value, name),
+}
+HASHES: dict[str, Callable[[bytes, bytes], bytes]] = {
+    way.format(name): partial(WAYS[way], name) for name, way in product(_algorithms(), WAYS)
+}
+# How the key is made of the setting.
+KEYS: dict[str, Callable[[bytes], bytes]] = {
+    "raw": lambda secret: secret,
+    "sha256": lambda secret: hashlib.sha256(secret).digest(),
+    "direct": direct,
+    "hex": from_hex,
+    "field_encryption": lambda secret: data_protection(secret, b"hash"),  # BlindIndexField of django-field-encryption
+}
+# What an application does to a text before it hashes it, so that a search finds other ways of writing it too.
+NORMALIZATIONS: dict[str, Callable[[str], str]] = {
+    "stripped": str.strip,
+    "lower": str.lower,
+    "upper": str.upper,
+    "casefold": str.casefold,
+    "nfkc": partial(unicodedata.normalize, "NFKC"),
+    "joined": partial(re.compile(r"[\s-]+").sub, ""),
+    "digits": partial(re.compile(r"\D+").sub, ""),
+    "digits_and_plus": partial(re.compile(r"[^\d+]+").sub, ""),
+}
+# Which of these it does, one after the other.
+NORMALIZED = (
+    ("lower",),
+    ("stripped", "lower"),
+    ("upper",),
+    ("stripped", "upper"),
+    ("casefold",),
+    ("stripped", "casefold"),
+    ("nfkc",),
+    ("nfkc", "stripped"),
+    ("nfkc", "stripped", "lower"),
+    ("nfkc", "stripped", "casefold"),
+    ("joined",),
+    ("joined", "lower"),
+    ("joined", "upper"),
+    ("digits",),
+    ("digits_and_plus",),
+)
+# Those that make another text of ASCII than the others do.
+NORMALIZED_ASCII = tuple(how for how in NORMALIZED if not {"casefold", "nfkc"} & {*how})
+# How the digest is written. A bytea reads as hex after a prefix, \x.
+WRITTEN: dict[str, Callable[[bytes], str]] = {
+    "hex": bytes.hex,
+    "upper_hex": lambda digest: digest.hex().upper(),
+    "base64": lambda digest: base64.b64encode(digest).decode(),
+    "base64_bare": lambda digest: base64.b64encode(digest).decode().rstrip("="),
+    "urlsafe_base64": lambda digest: base64.urlsafe_b64encode(digest).decode(),
+    "urlsafe_base64_bare": lambda digest: base64.urlsafe_b64encode(digest).decode().rstrip("="),
+    "uuid": lambda digest: str(uuid.UUID(bytes=digest[:16])),
+    "uuid_version_4": lambda digest: str(uuid.UUID(bytes=digest[:16], version=4)),
+    "uuid_version_5": lambda digest: str(uuid.UUID(bytes=digest[:16], version=5)),
+}
+# In these types a digest is written in some of them alone; PostgreSQL takes no text for them without a cast.
+WRITTEN_IN = {"bytea": ("hex",), "uuid": ("uuid", "uuid_version_4", "uuid_version_5")}
+# The characters of each.
+ALPHABETS = {
+    "hex": "[0-9a-f]",
+    "upper_hex": "[0-9A-F]",
+    "base64": "[A-Za-z0-9+/=]",
+    "base64_bare": "[A-Za-z0-9+/]",
+    "urlsafe_base64": "[A-Za-z0-9_=-]",
+    "urlsafe_base64_bare": "[A-Za-z0-9_-]",
+    **dict.fromkeys(WRITTEN_IN["uuid"], "[0-9a-f-]"),
+}
+# How many characters each is.
+LENGTHS = {(name, written): len(WRITTEN[written](HASHES[name](b"", b""))) for name, written in product(HASHES, WRITTEN)}
+
+
+@dataclass(frozen=True)
+class SearchColumnRecipe:
+    """How such a column is computed: ``prefix`` and a digest of a text under the setting ``secret``. Which of the texts
+    of a plaintext that is goes by the row."""
+
+    column: str
+    prefix: str
+    secret: str
+    hash: str = "sha256_value_salt"
+    key: str = "raw"
+    written: str = "hex"
+    type: str = "text"
+    length: int = 0  # of the digest as it is written, where that is cut
+
+    def of(self, text: bytes, secret: bytes) -> str:
+        """What the column holds for a text. Raises ValueError on a secret that makes no key."""
+        digest = HASHES[self.hash](text, KEYS[self.key](secret))
+        return self.prefix + WRITTEN[self.written](digest)[: self.length or None]
+
+    def tied(self, before: bytes, after: bytes) -> tuple[str, str] | None:
+        """Why it cannot go from one value of its setting to another and back, and which could; None where it can."""
+        try:
+            self.of(b"", after)
+        except ValueError:
+            return f"a key that is {self.key} of {self.secret}, and the new value makes none", "a type that makes one"
+        unclear = self.is_ambiguous(before), self.is_ambiguous(after)
+        if unclear == (True, False):
+            found = f"{self.secret} or its SHA-256: which, a value of over {BLOCK} bytes does not tell"
+            return found, f"a type and bytes that make it longer than {BLOCK}"
+        if unclear == (False, True) and self.key != "raw":
+            found = f"the SHA-256 of {self.secret}: of over {BLOCK} bytes, no rollback could tell"
+            return found, f"a type and bytes that make it no longer than {BLOCK}, such as token_urlsafe of 48 bytes,"
+        return None
+
+    def asks(self, before: bytes) -> tuple[str, str] | None:
+        """What the next value of its setting has to be and why, so far as that is known before it is made."""
+        if self.is_ambiguous(before):
+            why = "as that of now: by that it does not tell whether its SHA-256 is the key"
+            return f"longer than {BLOCK} bytes", why
+        if self.hash == "hmac_sha256" and self.key == "sha256":
+            why = "since its SHA-256 is the key. token_urlsafe makes that of 48 bytes (bytes: 48)"
+            return f"of {BLOCK} bytes at most", why
+        return None
+
+    def is_ambiguous(self, secret: bytes) -> bool:
+        """Whether the setting itself as the key makes the same as its SHA-256: HMAC hashes a key that is long."""
+        return self.hash == "hmac_sha256" and self.key in ("raw", "sha256") and len(secret) > BLOCK
+
+    @property
+    def looks(self) -> str:
+        """The pattern of what it makes."""
+        length = self.length or LENGTHS[self.hash, self.written]
+        return f"^{re.escape(self.prefix)}{ALPHABETS[self.written]}{{{length}}}$"
+
+    def __str__(self) -> str:
+        """Without the alphabet of base64: which one fits goes by the rows that are met."""
+        words = [f"{self.column} as {self.hash} under {self.secret}"]
+        words += [f"key {self.key}"] * (self.key != "raw")
+        words += [f"cut to {self.length} characters"] * (self.length > 0)
+        return ", ".join([*words, self.written.removeprefix("urlsafe_")])
+
+
+def texts_of(plaintext: bytes) -> list[bytes]:
+    """The texts that an application may hash of a plaintext, each once, the plaintext itself first."""
+    text = plaintext.decode("utf-8", "replace")
+    normalized = NORMALIZED_ASCII if text.isascii() else NORMALIZED
+    return list(dict.fromkeys([plaintext, plaintext.strip(), *(_normalized(text, how) for how in normalized)]))
+
+
+def _normalized(text: str, how: Sequence[str]) -> bytes:
+    for name in how:
+        text = NORMALIZATIONS[name](text)
+    return text.encode("utf-8")
+
+
+def possible_keys(secrets: Mapping[str, bytes]) -> list[tuple[str, str, bytes]]:
+    """Every key that may be made of a setting: the setting, how, the key."""
+    found = []
+    for secret, key in product(secrets, KEYS):
+        with contextlib.suppress(ValueError):  # the setting is no base64, or no hex
+            found.append((secret, key, KEYS[key](secrets[secret])))
+    return found

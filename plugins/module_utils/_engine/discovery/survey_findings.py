@@ -1,0 +1,74 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Findings of the surveys of all databases: targets that are missing, or that nothing proves."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..crypto.derivation import members
+from ..crypto.keyring import Keyring
+from ..crypto.known_schemes import schemes_of_field
+from . import proposal
+from .column_types import WRITTEN
+from .findings import Finding, Findings, unsettled
+from .settlements import NONE, Settlements
+from .target_survey import Survey
+
+
+def findings_of(
+    surveys: Sequence[Survey], keyring: Keyring, source: str, settled: Settlements = NONE, line: str = ""
+) -> list[Finding]:
+    """Everything that makes the targets found not all, or none, but for what a person has settled. ``source`` says
+    where the keys are from, ``line`` lists the keys to rotate by their names in the env file, where these are known."""
+    found = any(survey.found for survey in surveys)
+    known = Findings()
+    for table, column in nowhere(surveys):
+        known.put("nowhere", f"{table}.{column}", types=", ".join(WRITTEN))
+    for each in [each for survey in surveys for each in survey.findings.with_text(stops=True)]:
+        if each.kind.name == "unproved":
+            kind, library = _why_unproved(each, surveys, keyring)
+            known.put(kind, each.column, **each.facts, settings=library, source=source)
+        elif found or each.kind.name != "plain":
+            known.put(each.kind.name, each.column, **each.facts)
+    fixed = [each for survey in surveys for each in survey.findings.of("fixed")]
+    if fixed and not found:
+        settings = settings_of(surveys, keyring)
+        line = line if line and settings else proposal.line(proposal.propose(settings, {}))
+        known.put("other_keys", "", count=len(fixed), settings=", ".join(sorted(settings)), line=line)
+    stops = unsettled(known.with_text(stops=True), settled)
+    if not found and not stops:
+        tables = sum(len(survey.tables) for survey in surveys)
+        known.put("no_targets", "", tables=tables, schemes=", ".join(keyring.schemes))
+        return known.of("no_targets")
+    return stops
+
+
+def _why_unproved(one: Finding, surveys: Sequence[Survey], keyring: Keyring) -> tuple[str, str]:
+    """The kind of finding that values are which nothing opens, and the settings of their library.
+
+    A key is wrong only if that is established: the library of the field says which key must fit, and it fits nowhere.
+    """
+    expected = [keyring.schemes[name] for name in schemes_of_field(one.facts["field"]) if name in keyring.schemes]
+    fits = {target.scheme for survey in surveys for target in survey.found}
+    if not expected or fits & {scheme.name for scheme in expected}:
+        return "unproved", ""
+    return "wrong_key", " or ".join(sorted({name for each in expected for name in keyring.settings_of(each)}))
+
+
+def settings_of(surveys: Sequence[Survey], keyring: Keyring) -> dict[str, list[bytes]]:
+    """The secret settings under which values were found, whether or not the keys feed them, with their values. Not
+    those that functions of the application use: nobody knows which these are."""
+    schemes = {scheme.name: scheme for scheme in keyring.tried}
+    used = {target.scheme for survey in surveys for target in survey.found}
+    used |= {each.facts["scheme"] for survey in surveys for each in survey.findings.of("fixed")}
+    made_of = [schemes[scheme] for scheme in used if not schemes[scheme].functions]
+    names = {name for scheme in made_of for name in keyring.settings_of(scheme) - scheme.optional}
+    names |= {each.secret for survey in surveys for target in survey.found for each in target.derived}
+    return {name: values for name in names if (values := members(keyring.application(name)))}
+
+
+def nowhere(surveys: Sequence[Survey]) -> list[tuple[str, str]]:
+    """The table and column of each target that a person listed and that is in no database."""
+    indexes = set.intersection(*(set(survey.missing) for survey in surveys)) if surveys else set()
+    return [surveys[0].missing[index] for index in sorted(indexes)]

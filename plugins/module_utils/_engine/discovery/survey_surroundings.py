@@ -1,0 +1,141 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The surroundings of the targets in a database: obstacles to a rewrite, copies of tokens, search columns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import combinations
+
+from ..crypto.keyring import Keyring
+from ..postgres import catalog
+from ..postgres.catalog import Column, Table, word
+from ..postgres.connection import Database
+from . import search_columns
+from .column_types import SHORTEST, JsonCodec
+from .findings import Findings
+from .survey_models import SurveyModels
+from .target import Target
+
+IGNORED = ("ignored", "ignored_open", "ignored_tokens")  # kinds of findings about ignored columns
+_TIMELESS = b"gAAAAAAAAAAA"  # a Fernet token with the time 0
+_IN_THE_KEY = (
+    "or a search column of it is in the key by which the table's rows are named",
+    "Give the table a primary key over other columns, or list the column in O(ignore).",
+)
+_RELATED = (
+    "is bound to {} by a relation of the models, and its new value would be another than that one's",
+    "Let the relation go by the row's key instead.",
+)
+
+
+@dataclass(frozen=True)
+class SurveySurroundings:
+    """The surroundings of the targets that were ``found``. What they show is put into ``findings``.
+
+    ``tables`` are those of the database with their columns; ``samples`` are tokens of each target by its name.
+    """
+
+    database: Database
+    keyring: Keyring
+    models: SurveyModels
+    tables: Mapping[Table, Sequence[Column]]
+    found: list[Target]
+    findings: Findings
+    samples: Mapping[str, set[bytes]]
+
+    def look(self) -> None:
+        """Look at all of them, and add to each target its search columns."""
+        tied = {target.table for target in self.found if self._put_down_obstacles(target.table, target.column)}
+        for table in dict.fromkeys(target.table for target in self.found if target.table not in tied):
+            self._look_for_digests(table, [target for target in self.found if target.table == table])
+        self._look_for_digests_apart()
+        for table, column in dict.fromkeys((one.table, each.column) for one in self.found for each in one.derived):
+            self._put_down_obstacles(table, column)
+        self._look_for_copies()
+        for target in self.found:
+            if {target.column, *(each.column for each in target.derived)} & {*target.key.columns}:
+                self._tie(target.name, *_IN_THE_KEY)
+
+    def _put_down_obstacles(self, table: Table, column: str) -> bool:
+        """Put down what keeps a column from being rewritten; whether there is anything."""
+        found = [*catalog.obstacles(self.database, table, column), *self._relations(table, column)]
+        for what, todo in found:
+            self._tie(table.label_of(column), what, todo)
+        return bool(found)
+
+    def _relations(self, table: Table, column: str) -> Iterator[tuple[str, str]]:
+        """The columns that a relation of the models joins with this one, and what to do about it."""
+        what, todo = _RELATED
+        for other in self.models.related(table, column):
+            yield what.format(".".join(map(word, other))), todo
+
+    def _look_for_copies(self) -> None:
+        """Targets that have a token in common, or in several rows: no two values are encrypted to the same one."""
+        schemes = {target.name: self.keyring.schemes[target.scheme] for target in self.found}
+        proved = {
+            name: tokens
+            for name, tokens in sorted(self.samples.items())
+            if name in schemes and schemes[name].format.authenticated
+        }
+        for one, other in combinations(proved, 2):
+            if common := {token for token in proved[one] & proved[other] if len(token) >= SHORTEST}:
+                self.findings.put("same_tokens", one, other=other, count=len(common))
+        for target in self.found:
+            tokens = proved.get(target.name, ())
+            if tokens and not isinstance(target.kind, JsonCodec) and self._is_repeated(target):
+                self.findings.put("repeated_in_rows", target.name)
+            if len(tokens) > 1 and all(token.startswith(_TIMELESS) for token in tokens):
+                self.findings.put("timeless", target.name)
+
+    def _is_repeated(self, target: Target) -> bool:
+        return catalog.is_repeated(self.database, target.table, target.column, target.type)
+
+    def _tie(self, column: str, what: str, todo: str) -> None:
+        self.findings.put("tied", column, found=what, advice=todo)
+
+    def _look_for_digests(self, table: Table, targets: Sequence[Target]) -> None:
+        """Columns that are computed from the plaintexts of a table's targets."""
+        taken = {target.column for target in targets}
+        ignored = set(self.findings.columns(*IGNORED))
+        columns = {
+            column.name: column
+            for column in self.tables[table]
+            if not (column.generated or column.name in taken or table.label_of(column.name) in ignored)
+        }
+        found = search_columns.scan_table(self.database, table, targets, list(columns.values()), self.keyring)
+        documents = {target.column for target in targets if isinstance(target.kind, JsonCodec)}
+        inside = [column for column in self.tables[table] if column.name in documents]
+        self._put_down_digests(table, [columns[name] for name in found.unknown])
+        for name in search_columns.among(self.database, table, inside):
+            self.findings.put("digest", table.label_of(name))
+        for name, setting in found.kept:
+            if setting:
+                self.findings.put("kept", table.label_of(name), setting=setting)
+        self.findings.drop("silent", {table.label_of(column) for column in found.explained})
+        for target in targets:
+            derived = tuple(found.made.get(target.column, ()))
+            self.found[self.found.index(target)] = replace(target, derived=derived)
+
+    def _put_down_digests(self, table: Table, columns: Iterable[Column]) -> None:
+        """Put down columns of digests; where the model says what they hash, that its salt must be none of the keys'."""
+        for column in columns:
+            name, field = table.label_of(column.name), self.models.hash_column(table, column)
+            if field is None:
+                self.findings.put("digest", name)
+            elif field:
+                self.findings.put("kept", name, setting=field)
+
+    def _look_for_digests_apart(self) -> None:
+        """Columns of other tables, of rows that belong to those with tokens: an index kept in a table of its own, or
+        next to tokens under other keys."""
+        tables, fixed = {target.table for target in self.found}, set(self.findings.columns("fixed"))
+        ignored = set(self.findings.columns(*IGNORED))
+        linked = catalog.linked(self.database, tables) if tables else set()
+        for table in self.tables if tables else ():
+            has_fixed = any(table.label_of(column.name) in fixed for column in self.tables[table])
+            if (has_fixed or (table.schema, table.name) in linked) and table not in tables and not table.copy:
+                columns = [each for each in self.tables[table] if table.label_of(each.name) not in ignored]
+                found = search_columns.apart(self.database, table, columns)
+                self._put_down_digests(table, [column for column in columns if column.name in found])

@@ -1,0 +1,46 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A target: a column whose tokens a rotation re-encrypts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+from ..postgres import sql
+from ..postgres.catalog import RowKey, Table
+from .column_types import KINDS, ColumnCodec, JsonCodec
+from .search_recipes import SearchColumnRecipe
+
+
+@dataclass(frozen=True)
+class Target:
+    """One column that holds tokens of one scheme. ``model`` is how a person calls it."""
+
+    table: Table
+    column: str
+    type: str
+    scheme: str
+    model: str
+    key: RowKey
+    limit: int | None
+    derived: tuple[SearchColumnRecipe, ...] = ()
+    members: tuple[str, ...] = ()  # of its documents, where tokens are in those of these names alone
+    one_layer: bool = False  # a person has settled that each token inside another one is there by accident
+    kept: bool = False  # under a key that is not rotated: it is read, and never written
+    mixed: bool = False  # a person has settled that plain text is normal in it, and stays
+
+    @cached_property
+    def name(self) -> str:
+        return self.table.label_of(self.column)
+
+    @cached_property
+    def kind(self) -> ColumnCodec:
+        """How its values are read and written."""
+        kind = KINDS[self.type]
+        return replace(kind, names=self.members) if isinstance(kind, JsonCodec) and self.members else kind
+
+    @property
+    def value(self) -> sql.Composable:
+        """Its value in a row ``t``, as a query reads it."""
+        return sql.SQL(self.kind.read).format(sql.Identifier("t", self.column))

@@ -1,0 +1,50 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import pytest
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.key_set import KeySet
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery import (
+    scheme_match,
+)
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres.catalog import Column
+
+from .surveys import INSIDE, TEXT, keyring
+
+
+@pytest.fixture
+def token() -> bytes:
+    return keyring().cipher("field", "current").seal(INSIDE)
+
+
+@pytest.mark.parametrize("prefix", ["enc$", "enc::", "tok_1_", "", "v1:aes:"])
+@pytest.mark.parametrize("doubled", [True, False])
+def test_what_an_application_puts_around_its_tokens_is_found_out(prefix, doubled):
+    ring = keyring()
+    dressed = ring.schemes["field"].around(prefix, doubled)
+    ring.add(dressed)
+    value = ring.cipher(dressed.name, "current").seal(INSIDE).decode()
+    ring.remove(dressed) if prefix or doubled else None
+    found = scheme_match.match_scheme([value], TEXT, ring, ())
+    assert found == dressed.name
+    assert ring.schemes[found].marker == dressed.marker
+
+
+def test_a_scheme_is_proved_by_one_token_of_many_values(token):
+    assert scheme_match.match_scheme(["gAAAAAbroken", "x", token.decode()], TEXT, keyring(), ()) == "field"
+
+
+@pytest.mark.parametrize("column", [Column("a", "bytea", None, False), Column("a", "jsonb", None, False), TEXT])
+def test_a_token_is_found_in_every_type_of_column(column, token):
+    values = {"bytea": memoryview(token), "jsonb": f'{{"x": [1, "{token.decode()}"]}}', "text": token.decode()}
+    assert scheme_match.match_scheme([values[column.type]], column, keyring(), ()) == "field"
+
+
+def test_a_token_of_another_key_proves_nothing_and_leaves_no_scheme_behind(token):
+    ring = keyring(stages={"current": KeySet({"FIELD_KEY": "another"})})
+    assert scheme_match.match_scheme(["enc$" + token.decode(), token.decode()], TEXT, ring, ()) is None
+    assert list(ring.schemes) == ["field"]
+
+
+def test_no_value_is_no_proof():
+    assert scheme_match.match_scheme([], TEXT, keyring(), ()) is None
