@@ -71,8 +71,8 @@ class Tools:
         if _fixes(self.version, CVE_2026_18408):
             return []
         return [
-            f"pg_dump {self.shown} in {self.folder} lacks the fix of CVE-2026-18408. No dump here is in the plain "
-            "format that it is about; upgrade it all the same."
+            f"pg_dump {self.shown} in {self.folder} lacks the fix for CVE-2026-18408. That concerns only "
+            "dumps in plain format, which are not used here. Upgrade it anyway."
         ]
 
 

@@ -297,7 +297,7 @@ class Restoration:
         if not {self._prefix_alias(word) for word in accepted} & set(self._read_acknowledged(own=True)):
             by_table = ", ".join(f"{one.table} {one.lost:,}" for one in lost if one.lost) or "none"
             deleted = ", ".join(f"{one.table} {one.deleted:,}" for one in lost if one.deleted)
-            back = f"; rows deleted since then come back: {deleted}" if deleted else ""
+            back = f"; rows deleted since then are restored: {deleted}" if deleted else ""
             uncounted = f"; no telling of {', '.join(unknown)}" if unknown else ""
             state = "as it was" if self._name in pair.facts() else "still gone"
             raise RestoreLoss(
@@ -307,7 +307,7 @@ class Restoration:
                 acknowledge=",".join([*self._read_acknowledged(own=False), self._prefix_alias(accepted[-1])]),
                 rotation_id=described.rotation_id,
                 options=self._options(),
-                changed=f"{pair.copy} is the restored copy, proved; {self._name} is {state}.",
+                changed=f"{pair.copy} is the restored and verified copy; {self._name} is {state}.",
             )
 
     @property

@@ -114,8 +114,8 @@ def prove(
     except RotationError as exc:
         with contextlib.suppress(RotationError):  # what it was that went wrong is the news
             one.describe(replace(described, proof=None, failed={"kind": kind, "time": now(), "code": exc.code}))
-        kept = f"The backup {one.path(described)} is kept, and is not proved."
-        raise exc.with_changed(f"{kept} For another one, move it away with its manifest.") from None
+        kept = f"The backup {one.path(described)} is kept, but is not proved."
+        raise exc.with_changed(f"{kept} To create another one, move it and its manifest to another folder.") from None
     proof = Proof(kind=kind, time=now(), **proof, seconds=round(time.monotonic() - began, 1))
     made = replace(described, key_ids=key_ids, proof=proof, failed=None)
     one.describe(made)

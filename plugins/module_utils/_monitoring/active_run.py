@@ -51,10 +51,12 @@ class ActiveRun:
         """Why nothing is to be judged now or, with what held ``before``, of what was seen since then; empty where
         there is no reason."""
         if self.at_work:
-            who = "rotation {rotation_id} is at work, by {user} on {host} since {since}".format(**self.at_work)
-            return f"{who}: nothing is judged before it has ended"
+            who = "rotation {rotation_id} has been in progress since {since}, by {user} on {host}".format(
+                **self.at_work
+            )
+            return f"{who}: monitoring gives no verdict before it has ended"
         if before and before.key_id != self.key_id:
-            return "the keys in the env file were changed while this look went on: the next one judges"
+            return "the keys in the .env file were changed during this check: the next check gives the verdict"
         return ""
 
 

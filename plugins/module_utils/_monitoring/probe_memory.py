@@ -76,7 +76,7 @@ class ProbeMemory:
         except ValueError:
             found = None
         if not isinstance(found, dict) or found.pop("format", None) != FORMAT:
-            raise self._error(f"{name} is not what this collection wrote")
+            raise self._error(f"{name} was not written by this collection")
         return found
 
     def _write(self, name: str, content: Mapping[str, object]) -> None:

@@ -61,7 +61,7 @@ def read(unit: str, after: str, patterns: Patterns, seconds: float) -> JournalRe
     if blind:
         done.refused = "this user may not read the journal"
     elif over.is_set() and not done.cursor:
-        done.refused = f"journalctl gave nothing in {seconds:g} seconds"
+        done.refused = f"journalctl did not answer within {seconds:g} seconds"
     elif code and not over.is_set():
         done.refused = f"journalctl ended with {code}"
     return done

@@ -91,7 +91,7 @@ class Record:
             last, end = _last_line(handle)
             event = chain.read(last) if last else {}
             if event is None:  # a damaged record is not written on
-                raise RecordWrite(path=self.path, reason="a line is no JSON")
+                raise RecordWrite(path=self.path, reason="a line is not valid JSON")
             key, after = self.next_key(), sshsig.new_key()
             signing = functools.partial(line_signing.sign, key) if key else None
             about = {**about, chain.NEXT_KEY: sshsig.raw_public(after)}
@@ -144,7 +144,7 @@ class Record:
             return event
         raise InvalidOption(
             name="rotation_id",
-            found=f"is {self.rotation_id}, and {self.path} has no beginning of a {direction}",
+            found=f"is {self.rotation_id}, but {self.path} does not start with a {direction}",
             advice="Open it first, or correct record_dir.",
         )
 
@@ -160,7 +160,7 @@ class Record:
         except (ValueError, RecursionError):
             found = [None]
         if not all(isinstance(event, dict) for event in found):
-            raise RecordWrite(path=self.path, reason="a line is no JSON")
+            raise RecordWrite(path=self.path, reason="a line is not valid JSON")
         return found
 
     def decoded(self) -> list[Event]:

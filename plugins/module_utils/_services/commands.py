@@ -112,7 +112,7 @@ def refuse_unrunnable(commands: Sequence[Sequence[str]], project_dir: str, purpo
             raise InvalidOption(
                 name=OPTIONS.get(purpose, purpose),
                 found=f"has no program in its command {number} of {len(commands)}: {named}",
-                advice="Give each command as a list, each word by itself; a test record has create, check and remove.",
+                advice="Write each command as a list of words. A test record has create, check and remove.",
             )
 
 

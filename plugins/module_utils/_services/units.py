@@ -96,7 +96,7 @@ class Service:
         for word, argv in (("start", self.start), ("stop", self.stop), ("status", self.status)):
             if argv and not shutil.which(argv[0]):
                 program = child_processes.program(argv)
-                found = "is no program, but a whole line" if program != argv[0] else "is no program"
+                found = "is a whole command line instead of a program" if program != argv[0] else "is not a program"
                 user = users.own_name()
                 raise ServiceProgram(name=self.name, word=word, program=program, found=found, user=user)
 
@@ -108,7 +108,7 @@ class Service:
 
 def _run(argv: Sequence[str], patience: float, note: str | None) -> str:
     if not argv:
-        return "no command is given for that"
+        return "no command is set for that"
     rc = child_processes.ended(argv, patience, note=note)
     return child_processes.format_failure(rc, patience, child_processes.program(argv)) if rc else ""
 
@@ -278,9 +278,11 @@ def stoppable(entries: Sequence[ServiceEntry]) -> tuple[list[Service], list[Rota
             wrong.append(
                 InvalidOption(
                     name="O(services)",
-                    found=f"has more than one entry of the name {service.name}",
-                    advice="Give each service a name of its own, by which it is remembered what was stopped: what has "
-                    "another name then is to be started by hand once.",
+                    found=f"has more than one entry with the name {service.name}",
+                    advice=(
+                        "Give each service a unique name. The name identifies stopped services, so start renamed "
+                        "services by hand once."
+                    ),
                 )
             )
             service = DuplicateEntries([*found[service.name].entries, service])
@@ -301,7 +303,7 @@ def of(entry: ServiceEntry) -> Service:
         raise InvalidOption(
             name="O(services)",
             found=f"has only one of start and stop for {name}",
-            advice="Give both, each as a list of words, or none for a systemd unit.",
+            advice="Set both, each as a list of words, or neither for a systemd unit.",
         )
     return Service(name, start, stop, status or [])
 
@@ -342,7 +344,7 @@ def start(service: Service, patience: float, note: str | None = None) -> None:
 
 def finish(service: Service, patience: float) -> None:
     """Wait until a job has done its work. Raises E_SERVICE_STOP after ``patience`` seconds."""
-    found = f"it was waited for {patience:.0f} seconds and is at work; O(services_jobs): stop ends it"
+    found = f"it is still running after {patience:.0f} seconds; O(services_jobs): stop ends it"
     _reached(service, patience, ServiceStop, found, lambda: not service.is_at_work)
 
 
@@ -358,9 +360,9 @@ def refuse_fallen(started: Sequence[Service], settle: float) -> None:
         passed = time.monotonic() - begun
         for service in started:
             if service.name in unsettled and not service.is_well():
-                raise _fallen(service, "came up and ended")
+                raise _fallen(service, "it started and then ended")
             if service.name in unsettled and service.restarts > before[service.name]:
-                raise _fallen(service, "comes up and ends, again and again")
+                raise _fallen(service, "it starts and ends again and again")
         unsettled = {name: seconds for name, seconds in unsettled.items() if passed < seconds}
         if unsettled:
             time.sleep(LOOK)
@@ -384,7 +386,7 @@ def _ordered(service: Service, command: _Command, patience: float, note: str | N
     if found := run(patience, note):
         raise error(name=service.name, found=found, look=service.look)
     left = patience - (time.monotonic() - begun)
-    _reached(service, left, error, f"was given {patience:.0f} seconds", reached)
+    _reached(service, left, error, f"it did not finish within {patience:.0f} seconds", reached)
 
 
 def _reached(

@@ -98,10 +98,10 @@ class HashiVault(ServerStore):
     def __init__(self, options: Options, folder: str) -> None:
         self._server = address(needed(options, "url"), "url")
         if NO_ADDRESS & set(urlsplit(options["url"]).path.split("/")):
-            found = "has a path that is not of the address: leave out /v1 and /ui, and what is behind them"
+            found = "has a path that does not belong to the address: remove /v1 or /ui and everything after it"
             raise StoreNeeds(name="url", found=found)
         if options["auth_method"] not in LOGINS:
-            raise StoreNeeds(name="auth_method", found=f"is none of {', '.join(LOGINS)}")
+            raise StoreNeeds(name="auth_method", found=f"is not one of {', '.join(LOGINS)}")
         self._secret = str(needed(options, "path")).strip("/")
         self._mount = str(options["mount"]).strip("/")
         files = {name: os.path.expanduser(options[name]) for name in FILES if options[name]}
@@ -256,7 +256,7 @@ class HashiVault(ServerStore):
         options = self._options
         for name in FILES:
             if options[name] and not os.path.isfile(options[name]):
-                raise StoreNeeds(name=name, found=f"({options[name]}) is no file")
+                raise StoreNeeds(name=name, found=f"({options[name]}) is not a file")
         sendable("namespace", options["namespace"] or "")
         client = hvac.Client(
             url=options["url"],

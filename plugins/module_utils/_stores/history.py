@@ -28,8 +28,8 @@ STAGES = ("current", "pending", "previous")
 # What to do where a stage is asked for that no version has.
 ADVICE = {
     "current": "Run the rotate playbook first.",
-    "pending": "It is there only during a rotation.",
-    "previous": "It is there from a rotation on until its values are destroyed.",
+    "pending": "It exists only during a rotation.",
+    "previous": "It exists after a rotation until its values are destroyed.",
 }
 NO_STAGE = f"Use one of: {', '.join(STAGES)}."
 FORMAT = 1
@@ -361,7 +361,7 @@ class History:
             raise VersionNeeded(key_id=key_id, reason=f"rotation {self.open_rotation} is open")
         for name, holder in self.listed_by(key_id):
             if holder.key_id in self.stages.values():
-                reason = f"its value for {name} is kept in the list of the version {holder.key_id}"
+                reason = f"its value for {name} is still in the list of version {holder.key_id}"
                 raise VersionNeeded(key_id=key_id, reason=reason)
         version.values = {}
         version.destroyed = version.destroyed or now()
@@ -420,7 +420,7 @@ class History:
         if asked and asked != last:
             raise InvalidOption(
                 name="O(id)",
-                found=f"is {asked}, and the last rotation is {last}",
+                found=f"is {asked}, but the last rotation is {last}",
                 advice="Only the last rotation can be rolled back.",
             )
         return last
@@ -448,7 +448,7 @@ def _wrong_with(versions: Sequence[Version], stages: Mapping[str, str]) -> str:
     for version in versions:
         add_days(version.created, 0)
         if not are_values(version.values):
-            return f"the values of {version.key_id} are no texts by name"
+            return f"the values of {version.key_id} are not texts by name"
         if any(not isinstance(entry["name"], str) for entry in version.listed):
             return f"the keys of {version.key_id} have no names"
     for what in ("key_id", "rotation_id"):
@@ -456,5 +456,5 @@ def _wrong_with(versions: Sequence[Version], stages: Mapping[str, str]) -> str:
             return f"two versions of one {what}"
     unknown = set(stages.values()) - {version.key_id for version in versions}
     if unknown or len(set(stages.values())) < len(stages):
-        return f"the stages {', '.join(stages)} are not of as many versions"
+        return f"the stages {', '.join(stages)} do not belong to the same number of versions"
     return ""

@@ -37,7 +37,7 @@ TRIES = 2
 MOST_SECONDS = 3600
 # What versions of OpenSSL say of an answer without TLS, such as one of plain HTTP.
 NO_TLS = ("wrong version number", "record layer failure")
-ASIDE = "New values lie in the store under this rotation, where the same command finds them again; nothing uses them."
+ASIDE = "New values are in the store under this rotation. Nothing uses them yet; the same command finds them again."
 SIGNING = "record signing"  # where the signing key is among the values: no rotation's id has a blank
 UNSURE = ("E_STORE_DOWN", "E_STORE_CONFLICT")  # a conflict may be with our own write, that came late
 
@@ -99,7 +99,7 @@ class ServerStore(Store):
         if values is None:
             raise StoreValues(path=self.path, key_id=version.key_id)
         if not are_values(values):
-            found = f"the values of {version.key_id} are no texts by name"
+            found = f"the values of {version.key_id} are not texts by name"
             raise StoreFormat(path=self.path, found=found)
         version.values = values
         return version
@@ -123,7 +123,9 @@ class ServerStore(Store):
         try:
             self.show_stages()
         except RotationError as exc:
-            raise exc.with_changed("The store was changed; only what other tools show of its stages was not.") from None
+            raise exc.with_changed(
+                "The store was changed; only the stages that other tools show were not updated."
+            ) from None
 
     def _catch_up(self, history: History) -> None:
         if history.versions and not self.shows(history):
@@ -192,7 +194,7 @@ def address(url: str, name: str) -> str:
         parts = urlsplit(url)
         port = parts.port or {"https": 443}.get(parts.scheme, 80)
     except ValueError:
-        raise StoreNeeds(name=name, found="is no address") from None
+        raise StoreNeeds(name=name, found="is not an address") from None
     if parts.scheme != "https" and parts.hostname not in LOOPBACK:
         raise StoreCleartext(host=parts.hostname or "the store")
     if not parts.hostname:
@@ -223,6 +225,6 @@ def seconds(options: Options) -> int:
 def sendable(name: str, value: str) -> str:
     """The value of an option that a header carries. Raises E_STORE_NEEDS, where a client would show the value."""
     if not SENDABLE.fullmatch(value):
-        found = "has a blank, or a character that is no printable ASCII"
+        found = "has a space, or a character that is not printable ASCII"
         raise StoreNeeds(name=name, found=found)
     return value

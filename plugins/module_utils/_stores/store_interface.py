@@ -12,7 +12,7 @@ from .._errors.store import StoreWrite
 from .._system import atomic_file
 from .history import History, HistoryDocument, Version
 
-UNKNOWN = "The store may have taken it, or not: the same command, typed again, looks first."
+UNKNOWN = "The store may have saved the change or not. Run the same command again: it checks first."
 
 
 class Store(abc.ABC):

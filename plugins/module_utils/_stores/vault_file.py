@@ -58,7 +58,7 @@ class VaultFile(Store):
             document = json.loads(plaintext)
         except ValueError as exc:
             line = getattr(exc, "lineno", 1)
-            raise StoreFormat(path=self.path, found=f"no JSON at decrypted line {line}") from None
+            raise StoreFormat(path=self.path, found=f"invalid JSON at decrypted line {line}") from None
         return History.from_document(self.path, document)
 
     def read_values(self, rotation_id: str) -> Mapping[str, str] | None:

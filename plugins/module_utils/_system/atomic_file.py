@@ -50,7 +50,7 @@ def read(path: str) -> bytes:
     """The content of a regular file, or of the one that a link leads to. Raises OSError: a FIFO might never answer."""
     place = os.path.realpath(path)
     if not stat.S_ISREG(os.lstat(place).st_mode):
-        raise OSError(errno.EINVAL, "it is no regular file", path)
+        raise OSError(errno.EINVAL, "it is not a regular file", path)
     with open(place, "rb") as handle:
         return handle.read()
 
