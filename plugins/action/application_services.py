@@ -69,7 +69,7 @@ class ActionModule(HostAction):
             told.append(f"  stopped: {', '.join(stopped) or 'nothing, because no service was running'}")
         if by_hand:
             off = command(self.variables, "maintenance", ["-e", "key_rotation_maintenance=off"])
-            told.append(f"  held: no rotation starts anything until you set {off}")
+            told.append(f"  held: no rotation starts anything until you run {off}")
         lines.show(told, "Services")
 
     def _half_way(self, args: TaskArguments) -> str | None:

@@ -186,7 +186,7 @@ def test_a_server_that_was_not_restarted_shows_in_its_log(site: Site, serve: Cal
     assert ": all is well" in text
     previous = site.stored()["stages"]["previous"]
     inventory = os.path.relpath(site.inventory, PLAYBOOKS)
-    assert f"{previous} (previous) may go, nothing needs it (no backup was found to look at): " in text
+    assert f"{previous} (previous) can be retired, nothing needs it (no backup was found): " in text
     assert f"ansible-playbook retire.yml -i {inventory}" in text
 
 

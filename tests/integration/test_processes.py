@@ -88,7 +88,7 @@ def test_a_key_that_is_exported_to_a_process_is_named_before_anything_is_changed
 
     assert (outcome.code != 0, outcome.error()) == (True, "E_PROCESS_EXPORTED")
     text = " ".join(outcome.text.split())
-    assert f"(pid {process.pid}): SECRET_KEY, ENCRYPTION_SALT was exported to it and wins over the file" in text
+    assert f"(pid {process.pid}): SECRET_KEY, ENCRYPTION_SALT was exported to it and overrides the file" in text
     assert site.tokens() == tokens
     after = site.files()
     assert {name: after[name] for name in files} == files

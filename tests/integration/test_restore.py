@@ -141,7 +141,7 @@ def test_a_restore_that_is_refused_killed_or_a_dry_run_touches_nothing(hostile: 
 
     dry = site.play("restore", *SPRING, "--check")
     assert dry.code == 0, dry.text
-    assert "Course restore: it was asked for by name" in dry.text
+    assert "Course restore: it was requested by name" in dry.text
     assert site.read_all() == used
     assert databases(site)[HOSTILE]
 

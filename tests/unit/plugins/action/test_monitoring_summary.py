@@ -8,7 +8,7 @@ import pytest
 
 WELL = {"census": None, "response": [], "logs": {"new": {}}, "findings": []}
 BAD = {**WELL, "findings": [{"code": "E_UNREADABLE", "what": "t.c:7", "todo": "Restore.", "next": "verify it"}]}
-LOST = "Task failed: E_HOST_LOST: web cannot be reached anymore. The rotation is rolled back."
+LOST = "Task failed: E_HOST_LOST: web can no longer be reached. The rotation is rolled back."
 
 
 @pytest.fixture

@@ -459,7 +459,7 @@ def test_a_rotation_of_which_nothing_was_recorded_is_closed_too(run_action, stor
 @pytest.mark.parametrize("state", ["opened", "completed"])
 def test_an_id_that_leads_elsewhere_is_refused(run_action, stored, tmp_path, state):
     result = run_action("rotation_record", state=state, rotation_id="../../outside")
-    assert (result["error"]["code"], "is no plain name" in result["msg"]) == ("E_OPTION", True)
+    assert (result["error"]["code"], "is not a plain name" in result["msg"]) == ("E_OPTION", True)
     assert not (tmp_path / "records").exists()
 
 
@@ -525,7 +525,7 @@ def test_records_are_verified_against_the_store(run_action, begun, tmp_path):
     (tmp_path / "records/r1/record.jsonl").write_text("")
     result = run_action("rotation_record_info")
     assert (result["failed"], result["error"]["code"]) == (True, "E_RECORD_BROKEN")
-    assert "it ends at line 0, and the anchor has seen line 1" in result["msg"]
+    assert "it ends at line 0, but the anchor has seen line 1" in result["msg"]
 
 
 def test_a_page_that_was_changed_is_named_and_is_made_anew(run_action, begun, tmp_path):
@@ -606,7 +606,7 @@ def test_a_change_of_the_store_is_told_and_written_down_and_old_records_stay_kno
     assert event["former_signers"] == [signer_of(tmp_path)]
     first, second = run_action("rotation_record_info", store=changed_store)["records"]
     assert (first["problems"], second["problems"]) == ([], [])
-    assert "which line 1 of r2 names as a former one" in first["notes"][0]["found"]
+    assert "which line 1 of r2 lists as a former key" in first["notes"][0]["found"]
     run_action("rotation_record", state="opened", rotation_id="r2", **given)
     assert "former_signers" not in events("r2")[-1], "the store has a key now"
     run_action("rotation_record", state="failed", rotation_id="r2", store=changed_store)
@@ -661,7 +661,7 @@ def test_a_record_that_was_damaged_is_found_before_a_run_goes_on_with_it(run_act
     damaged = b"no json\n" + path.read_bytes()
     path.write_bytes(damaged)
     result = run_action("rotation_record", state="opened", environment="demo", rotation_id="r1")
-    assert (result["error"]["code"], "a line is no JSON" in result["msg"]) == ("E_RECORD_WRITE", True)
+    assert (result["error"]["code"], "a line is not valid JSON" in result["msg"]) == ("E_RECORD_WRITE", True)
     assert path.read_bytes() == damaged
 
 

@@ -156,7 +156,7 @@ def test_an_unknown_stage_is_refused_with_those_that_there_are(lookup):
 def test_an_option_of_the_wrong_type_is_named_and_not_shown(lookup):
     message = refusal(lookup, "SECRET_KEY", timeout="CANARY")
     assert message.startswith("E_OPTION: timeout of ")
-    assert "is not of its type, int." in message
+    assert "does not have its type, int." in message
     assert "CANARY" not in message
 
 

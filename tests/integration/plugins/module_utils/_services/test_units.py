@@ -308,7 +308,7 @@ def test_a_stop_by_hand_goes_on_past_every_failure_and_tells_of_all(tmp_path, sy
     told = str(raised.value)
     for found in ("the service stuck does not stop", "no unit wroker.service", "web.socket would start", str(flag)):
         assert found in told
-    assert "All the same, web, worker was stopped. Up still, or not known to be down: stuck, silent." in told
+    assert "All the same, web, worker was stopped. Still running, or state unknown: stuck, silent." in told
     assert "The stop holds: no rotation starts anything" in told
     assert f"The file {flag} is there" not in told
     assert [order for order in orders(systemd) if "stuck" not in order] == ["stop web.service", "stop worker.service"]
@@ -705,7 +705,7 @@ def test_a_start_waits_for_the_stop_of_a_run_that_was_killed(tmp_path, daemon, r
     killed(tmp_path, slow(tmp_path, daemon, "stop"), rotation_id, "stop", whole=whole)
     hand = by_hand(tmp_path, daemon)
     assert hand.start(dry=False) == ["worker"]
-    assert hand.warnings == ["A stop that an earlier run had begun was at work still. It was waited for."]
+    assert hand.warnings == ["A stop by an earlier run was still running; this run waited for it."]
     assert units.of(daemon).is_up(unknown=False)
 
 

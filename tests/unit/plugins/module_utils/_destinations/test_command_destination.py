@@ -97,7 +97,7 @@ def test_a_switch_that_fails_writes_the_previous_value_back(value: Path, failing
     only_new = f'{WRITE}; if grep -q new "$0"; then {failing}; fi'
     error = write_new(key(value, only_new))
     assert error.code in ("E_COMMAND_FAILED", "E_COMMAND_PRINTS", "E_COMMAND_READBACK")
-    assert error.changed == "The previous value of K was written back and read."
+    assert error.changed == "The previous value of K was restored and verified."
     assert value.read_text() == "CANARY-old"
 
 

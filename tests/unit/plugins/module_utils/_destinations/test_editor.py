@@ -330,7 +330,7 @@ def test_where_one_file_is_switched_and_another_left_behind_both_are_told(env_fi
             ]
         )
     assert refused.value.changed.startswith(
-        f"Written already, unless a power cut undoes it: {first}. {tmp_path}/.fields"
+        f"Already written, unless a power failure undoes it: {first}. {tmp_path}/.fields"
     )
 
 
@@ -705,7 +705,7 @@ def test_a_file_of_somebody_else_is_refused_before_anything_is_written(public_fo
             editor.refuse_unwritable(str(path))
         return f"{refused.value.code} {refused.value.where['reason']}"
 
-    assert as_ordinary_user(asked) == "E_ENV_WRITE only its owner and root keep it his"
+    assert as_ordinary_user(asked) == "E_ENV_WRITE only its owner and root can keep its owner"
     os.chown(path, NOBODY, NOBODY)
     assert as_ordinary_user(lambda: str(editor.refuse_unwritable(str(path)))) == "None"
 

@@ -186,7 +186,7 @@ def test_without_the_program_the_error_says_so(
     host(f"LoadCredentialEncrypted=key:{put(tmp_path / 'k.cred', 'CANARY')}\n")
     monkeypatch.setattr(systemd_creds, "PROGRAM", "no-systemd-creds")
     error = refused()
-    assert (error.code, "there is no such program" in str(error)) == ("E_SYSTEMD_CREDS", True)
+    assert (error.code, "the program was not found" in str(error)) == ("E_SYSTEMD_CREDS", True)
 
 
 def test_a_unit_gets_all_that_can_be_read(

@@ -150,4 +150,4 @@ def test_without_a_baseline_nothing_is_slow():
 
 def test_tries_without_an_answer_are_told():
     _, problems = response_times.compare([measure("http://h/", None, 3)], {}, 2.0)
-    assert "http://h/: 3 of 10 tries had no good answer (HTTP 503)" in str(problems[0])
+    assert "http://h/: 3 of 10 requests failed (HTTP 503)" in str(problems[0])

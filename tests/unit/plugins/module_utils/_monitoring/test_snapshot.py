@@ -121,7 +121,7 @@ def test_in_the_middle_of_a_run_nothing_is_judged_and_no_log_is_read(params, tmp
     during(monkeypatch, [active_run.ActiveRun(at_work=HELD)])
     seen = snapshot.take({**asked, "rotation": {**KNOWN, "open": "r1"}}, kept=True)
     assert (seen["findings"], seen["response"], seen["at_work"]) == ([], [], HELD)
-    assert f"rotation r1 is at work, by {HELD['user']} on {HELD['host']} since 2026" in seen["put_off"]
+    assert f"rotation r1 has been in progress since 2, by {HELD['user']} on {HELD['host']}026" in seen["put_off"]
     written = (tmp_path / "k.prom").read_text()
     assert 'key_rotation_monitoring_findings{project="/srv/app"} 0' in written
     assert "answers_failed" not in written
@@ -193,7 +193,7 @@ def test_what_the_store_said_is_remembered_for_the_timer(params):
     seen = snapshot.take({**params, "rotation": {}, "looker": "timer"}, kept=True)
     adopted = {**overdue, "origin": "adopted", "created": "2025-03-04T00:00:00Z", "open": None}
     (found,) = snapshot.take({**params, "rotation": adopted}, kept=True)["findings"]
-    assert "(age not known, adopted on 2025-03-04) were due to be rotated by" in found["what"]
+    assert "(age unknown, adopted on 2025-03-04) were due to be rotated by" in found["what"]
     assert codes(seen) == ["E_MONITOR_OVERDUE"], "what was open then may be closed by now"
     assert seen["findings"][0]["next"] == "ansible-playbook rotate.yml"
     assert seen["retire"] == [], "whether a version may go is asked where the store is"
@@ -282,7 +282,7 @@ def test_a_backup_that_needs_a_version_holds_it(params):
     ],
 )
 def test_where_the_backups_could_not_be_seen_no_version_may_go(params, asked, why):
-    expected = f"which backups need it could not be seen ({why})"
+    expected = f"the backups that need it could not be listed ({why})"
     assert retire({**params, "backups": asked}) == (False, expected)
 
 

@@ -204,7 +204,7 @@ def test_before_a_switch_only_what_would_win_over_the_new_file_is_in_its_way(sta
     assert (found.stale, found.key_id) == (False, ""), "since when it runs is not asked"
     found = judged(exported.pid, to_come=True)
     assert (found.stale, found.exported, found.key_id) == (True, ["SECRET_KEY"], "")
-    assert found.reason == "SECRET_KEY was exported to it and wins over the file"
+    assert found.reason == "SECRET_KEY was exported to it and overrides the file"
     assert judged(hidden.pid, to_come=True).stale is True
     assert judged(hidden.pid, to_come=True, accept_hidden=True).stale is False
     found = judged(exported.pid, to_come=True, exports=["SECRET_KEY"])

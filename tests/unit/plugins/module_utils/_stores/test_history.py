@@ -248,7 +248,7 @@ def test_a_version_is_not_destroyed_while_the_list_of_one_with_a_stage_keeps_its
         listed.destroy(second, compromised=False)
     assert (refused.value.code, refused.value.where["reason"]) == (
         "E_VERSION_NEEDED",
-        f"its value for KEYS is kept in the list of the version {third}",
+        f"its value for KEYS is still in the list of version {third}",
     )
     assert listed.as_document() == before
     assert [(name, holder.key_id) for name, holder in listed.listed_by(first)] == [("KEYS", second)]

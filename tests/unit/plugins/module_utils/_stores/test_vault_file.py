@@ -86,9 +86,9 @@ def test_a_file_that_is_not_encrypted_is_refused(store_path, loader, text):
 @pytest.mark.parametrize(
     ("plaintext", "found"),
     [
-        (b'{\n"format": 1,\nCANARY\n}', "no JSON at decrypted line 3"),
-        (b"SECRET_KEY: CANARY", "no JSON at decrypted line 1"),
-        (b'"CANARY\xff"', "no JSON at decrypted line 1"),
+        (b'{\n"format": 1,\nCANARY\n}', "invalid JSON at decrypted line 3"),
+        (b"SECRET_KEY: CANARY", "invalid JSON at decrypted line 1"),
+        (b'"CANARY\xff"', "invalid JSON at decrypted line 1"),
         (b'{"SECRET_KEY": "CANARY"}', "members missing"),
     ],
 )

@@ -247,8 +247,14 @@ def test_every_host_is_asked_what_signs_with_the_secret_key():
 @pytest.mark.parametrize(
     ("chosen", "ends"),
     [
-        ("", "everybody is logged out, and what their sessions hold is lost; links to reset a password end; allauth"),
-        ("drop", "everybody is logged out, and what their sessions hold is lost; links to reset a password end; all"),
+        (
+            "",
+            "all users are logged out, and the data in their sessions is lost; links to reset a password end; allauth",
+        ),
+        (
+            "drop",
+            "all users are logged out, and the data in their sessions is lost; links to reset a password end; all",
+        ),
         ("resign", "links to reset a password end; allauth.account: links that confirm an address end; two_factor"),
         ("fallbacks", "two_factor: remembered devices are asked again, with SECRET_KEY_FALLBACKS too"),
     ],
@@ -389,7 +395,12 @@ WRONG: list[tuple[str, Callable[[dict[str, Any]], Any], str, str]] = [
         "1 of 2 were started before the .env file was last changed: celery (pid 7)",
     ),
     ("services", result("stops", ERROR), "stop", "E_WRONG_KEY"),
-    ("services", result("stops", {"services": []}), "warn", "none is up on app2, but the application answers there"),
+    (
+        "services",
+        result("stops", {"services": []}),
+        "warn",
+        "no service is running on app2, but the application answers there",
+    ),
     ("runs", lambda made: made.update(lease=ERROR), "stop", "E_WRONG_KEY"),
     ("sessions", session(process=None, application_name="nightly"), "warn", "127.0.0.1 as nightly, backend 4711"),
     (
@@ -541,7 +552,7 @@ WRONG: list[tuple[str, Callable[[dict[str, Any]], Any], str, str]] = [
         "secret_key",
         fact(secret_key={"sessions": "db", "logins": True, "packages": ["rest_framework_simplejwt"], "queued": 0}),
         "warn",
-        "everybody is logged out, and what their sessions hold is lost; links to reset a password end; rest_",
+        "all users are logged out, and the data in their sessions is lost; links to reset a password end; rest_",
     ),
     (
         "logins",

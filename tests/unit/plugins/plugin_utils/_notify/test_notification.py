@@ -329,7 +329,7 @@ def test_a_hook_that_refuses_is_said_with_its_code(hook, told):
     ("text", "found"),
     [
         ("{{ rotation_id }\n", "template has a mistake in line 1"),
-        ("{{ moment }}\n{{ reson }} {{ act.reason }}", "template asks for what is not known: reson"),
+        ("{{ moment }}\n{{ reson }} {{ act.reason }}", "template uses unknown names: reson"),
         (" \n", "template is empty"),
         (b"\xff{{ moment }}", "template cannot be read: UnicodeDecodeError"),
         ("{{ moment | nothing }}", "template has a mistake in line 1"),
@@ -377,12 +377,12 @@ def test_a_template_may_ask_for_what_only_some_records_hold(tmp_path):
 @pytest.mark.parametrize(
     ("channel", "found"),
     [
-        ({"type": "slack", "url": "http://hooks.example.org/CANARY"}, "its url is no https:// address"),
-        ({"type": "slack", "url": "hooks.example.org/CANARY"}, "its url is no https:// address"),
-        ({"type": "http", "url": "ftp://127.0.0.1/CANARY"}, "its url is no https:// address"),
+        ({"type": "slack", "url": "http://hooks.example.org/CANARY"}, "its url is not an https:// address"),
+        ({"type": "slack", "url": "hooks.example.org/CANARY"}, "its url is not an https:// address"),
+        ({"type": "http", "url": "ftp://127.0.0.1/CANARY"}, "its url is not an https:// address"),
         ({"type": "slack", "url_file": os.devnull}, "its url_file is empty"),
         ({"type": "slack", "url_file": "/nowhere/CANARY"}, "its url_file cannot be read: No such file or directory"),
-        ({"type": "slack", "url": "https://127.0.0.1:1", "ca_cert": "/nowhere/CANARY"}, "its ca_cert is not there"),
+        ({"type": "slack", "url": "https://127.0.0.1:1", "ca_cert": "/nowhere/CANARY"}, "its ca_cert does not exist"),
         (
             {"type": "http", "url": "https://127.0.0.1:1", "token_file": "/nowhere/CANARY"},
             "its token_file cannot be read: No such file or directory",
@@ -410,7 +410,7 @@ def test_a_template_that_fails_when_people_are_told_is_said(hook, told, tmp_path
     """As one that was changed since the run began."""
     (tmp_path / "own.j2").write_text("{{ act.reson }}")
     found = tell(told, type="slack", url=hook.url, template=str(tmp_path / "own.j2"))["found"]
-    assert found == "the template asks for what is not there: 'dict object' has no attribute 'reson'"
+    assert found == "the template uses a name that does not exist: 'dict object' has no attribute 'reson'"
     assert hook.got == []
 
 
@@ -448,7 +448,7 @@ def test_a_server_that_says_its_words_sign_by_sign_is_not_waited_for(dripping, t
 @pytest.mark.parametrize(
     ("channels", "found"),
     [
-        ("CANARY", "it is no list"),
+        ("CANARY", "it is not a list"),
         (["CANARY"], "no type"),
         ([{"type": "pigeon"}], "no type"),
         ([{"type": "email", "host": "h", "from": "f"}], "to is missing"),
@@ -459,7 +459,7 @@ def test_a_server_that_says_its_words_sign_by_sign_is_not_waited_for(dripping, t
         ([{"type": "email", "host": ["CANARY"], "from": "f", "to": "t"}], "host is no text"),
         ([{"type": "email", "host": "h", "from": "f", "to": "t", "security": ["CANARY"]}], "security is none of"),
         ([{"type": "slack", "url": ["CANARY"]}], "url is no text"),
-        ([{"type": "http", "url": "u", "headers": ["CANARY: 1"]}], "headers are no dictionary"),
+        ([{"type": "http", "url": "u", "headers": ["CANARY: 1"]}], "headers are not a dictionary"),
         ([{"type": "slack"}], "neither url nor url_file"),
         ([{"type": "slack", "url": "u", "CANARY": 1}], "unknown member"),
         ([{"type": "slack", "url": "u", "on": ["CANARY"]}], "something else than started"),

@@ -372,12 +372,12 @@ def test_a_run_that_goes_on_and_could_tell_nobody_is_not_called_failed(play):
 
 
 def test_copies_that_could_not_be_dropped_are_a_warning_and_no_failure(play):
-    error = {"code": "E_HOST_LOST", "what": "keeper cannot be reached anymore"}
+    error = {"code": "E_HOST_LOST", "what": "keeper can no longer be reached"}
     completed(play).step("rollback", "intent", course="settle")
     play.step("postgresql_backup", "failed", asked={"state": "cleared"}, error=error).step("rollback", "done")
     told = play.told()
     assert (told.failure, told.runs[-1].failure) == ({}, {})
-    assert "Backup: left copies: E_HOST_LOST: keeper cannot be reached anymore" in told.warnings
+    assert "Backup: left copies: E_HOST_LOST: keeper can no longer be reached" in told.warnings
 
 
 def test_who_of_several_was_told_is_said(play):
