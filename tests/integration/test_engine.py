@@ -548,7 +548,8 @@ def test_the_second_rotator_is_told_who_is_the_first(django: Any) -> None:
     first.lock("one run")
     second = Database("default", "second")
     with pytest.raises(
-        RotationError, match=r"E_LOCKED: rotation spring runs on this database as postgres .*backend \d+"
+        RotationError,
+        match=r"E_LOCKED: rotation spring has been running on this database since .*as postgres .*backend \d+",
     ):
         second.lock("another run")
     first.close()
@@ -686,7 +687,7 @@ def test_a_missed_row_is_noticed(database: Database, keyring: Keyring, monkeypat
         "pages",
         lambda *args, **options: ([row for row in page if row[0] != ("3",)] for page in pages(*args, **options)),
     )
-    with pytest.raises(RotationError, match=r"E_SCAN: secrets of \S+: the pass saw 4 rows and the table has 5"):
+    with pytest.raises(RotationError, match=r"E_SCAN: secrets of \S+: the pass read 4 rows, but the table has 5"):
         classes(database, keyring)
 
 

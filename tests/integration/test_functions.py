@@ -439,7 +439,7 @@ def test_a_key_that_the_functions_do_without_is_named(odd: Site) -> None:
     del own["key_rotation_keys"]
     planned = odd.play("plan", "-e", json.dumps(own))
     assert planned.code == 2, planned.text
-    assert "ENCRYPTION_SALT: is in key_rotation_keys, and no value was found under it" in planned.text
+    assert "ENCRYPTION_SALT: is in key_rotation_keys, but no encrypted value was found under it" in planned.text
     assert "SECRET_KEY: is in" not in planned.text
     refused = odd.play(
         "rotate", "--check", "-e", json.dumps({**own, "key_rotation_plan": str(odd.folder / "none.yml")})

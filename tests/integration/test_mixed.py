@@ -46,7 +46,7 @@ def test_plain_text_in_a_settled_column_stays_and_the_tokens_are_rotated_and_rol
     mixed.write_inventory(key_rotation_settlements={COLUMN: {"mixed": "encrypted since 2024"}})
     unclear = mixed.play("plan")
     assert unclear.code == 2, unclear.text
-    assert "50 values would stay as plain text, and ciphertext can look like them too (numbers)" in unclear.text
+    assert "50 values would stay as plain text, but ciphertext can look the same (numbers)" in unclear.text
     mixed.write_inventory(key_rotation_settlements={COLUMN: {"mixed": "encrypted since 2024, numbers before"}})
     made = mixed.play("plan")
     assert made.code == 0, made.text

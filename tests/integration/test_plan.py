@@ -110,7 +110,7 @@ def test_a_key_of_the_env_file_that_opens_what_the_listed_keys_do_not_is_propose
     made = site.play("plan")
     text = " ".join(made.text.split())
     assert made.code == 2, made.text
-    assert "billing_partner.note: 1 column holds tokens, and all open under PARTNER_KEY" in text
+    assert "billing_partner.note: 1 column contains tokens, all encrypted with PARTNER_KEY" in text
     assert "nothing known opens" not in text
     assert "- name: PARTNER_KEY type: fernet" in text
     assert key.decode() not in made.text

@@ -354,7 +354,7 @@ class DigestChanged(RotationError):
     problem = "{columns}: the decrypted data changed since the rotation began{rows}"
     remedy = (
         "Values were written during the rotation. Stop the application's processes. {advice}Then run the same command "
-        "again: it continues with the data as it is then."
+        "again: it continues with the data at that time."
     )
 
 

@@ -378,7 +378,7 @@ class Maintenance:
         before, left, flag = ", ".join(progress.stopped), ", ".join(progress.left), self.options.flag
         return " ".join(
             [
-                f"{'All the same' if self.by_hand else 'Before it'}, {before} was stopped."
+                f"{before} was stopped {'anyway' if self.by_hand else 'before that'}."
                 if before
                 else "No other service was stopped.",
                 f"Still running, or state unknown: {left}." if left else "No service is known to be running.",

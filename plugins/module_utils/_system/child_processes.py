@@ -162,4 +162,4 @@ def program(argv: Sequence[str]) -> str:
 
 def format_failure(rc: int, seconds: float, program: str) -> str:
     """What to say of a command that did not end with 0."""
-    return f"did not finish within {seconds:.0f} seconds" if rc == TIMED_OUT else f"{program} {pipelines.ended(rc)}"
+    return f"it did not finish within {seconds:.0f} seconds" if rc == TIMED_OUT else f"{program} {pipelines.ended(rc)}"

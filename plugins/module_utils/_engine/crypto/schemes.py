@@ -272,7 +272,7 @@ def _check_inside(name: str, members: Mapping[str, Any], refuse: Any) -> None:
     inner = members[INSIDE]
     _check(name, inner)
     if "application" in inner or INSIDE in inner:
-        raise refuse("has an inside that is no scheme of one layer")
+        raise refuse("has an inside that is not a scheme of one layer")
     if not all(FORMATS[layer["format"]].authenticated for layer in (members, inner)):
         raise refuse("has a layer without authentication, of which nobody can say under which keys it is")
 
@@ -303,7 +303,7 @@ def _check_path(path: Any, name: str, refuse: Any) -> None:
     if isinstance(path, str) and path.startswith(TO_FILL_IN):
         raise refuse(f"has an application.{name} that is not filled in: name the function in place of {TO_FILL_IN}")
     if not isinstance(path, str) or "." not in path or not all(part.isidentifier() for part in path.split(".")):
-        raise refuse(f"has an application.{name} that is no dotted path of a function")
+        raise refuse(f"has an application.{name} that is not a dotted path of a function")
 
 
 def _check_key(described: Any, role: str, refuse: Any) -> None:
@@ -318,7 +318,7 @@ def _check_key(described: Any, role: str, refuse: Any) -> None:
         if name not in ("derive", *sources, *numbers):
             raise refuse(f"has the unknown member {role}.{name}")
         if name in numbers and (type(value) is not int or value <= 0):
-            raise refuse(f"has a {role}.{name} that is no positive number")
+            raise refuse(f"has a {role}.{name} that is not a positive number")
         if name in sources and not _is_source(value):
             raise refuse(f"has a {role}.{name} that names no setting")
 

@@ -22,7 +22,7 @@ SETTLE = (
     'If nothing in it is under a key that is rotated: O(settlements): {{{column}: {{not_ours: "why"}}}}. '
     'If nobody needs what is: {{unreadable: "why"}}'
 )
-GRANT = "Let it be looked at: {grant}. "
+GRANT = "Make it readable: {grant}. "
 OF_SCHEMA = ", or all of a schema as schema.*"
 ELSEWHERE = "Its rows are another server's, and are not rotated: rotate them there, with the application stopped. "
 

@@ -69,7 +69,7 @@ _RELATED = (
     "Let the relation go by the row's key instead.",
 )
 _GENERATED = (
-    "is generated, and follows the column that it is made of",
+    "is a generated column, and follows the column from which it is computed",
     "Take it out of O(targets), and list that one.",
 )
 IN_TEXT_LOOK = " as a whole, and some have a token under a key that is rotated in them, with other text around it"

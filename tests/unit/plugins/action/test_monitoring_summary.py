@@ -55,7 +55,7 @@ def test_a_timer_that_could_not_be_installed_is_wrong_beside_what_the_look_found
     result, _ = judged(reached={}, look={"picture": BAD}, failed={"msg": "web does not run systemd", "error": {}})
     assert result["msg"].startswith("E_MONITOR: 2 findings: E_UNREADABLE: t.c:7; E_MONITOR_TIMER: web was looked at")
     assert "web does not run systemd" in result["msg"]
-    assert "Restore. Do what is said there." in result["msg"]
+    assert "Restore. Fix that cause." in result["msg"]
     assert "Ansible reaches it" not in result["msg"]
 
 

@@ -239,7 +239,7 @@ def test_a_run_whose_store_dies_with_its_container_is_refused(run_action, monkey
     monkeypatch.setenv(container.ARTIFACTS, "/runner/artifacts/1")
     result = run_action("rotation_record", state="opened", environment="demo")
     assert (result["failed"], result["error"]["code"]) == (True, "E_STORE_EPHEMERAL")
-    assert f"the key store {store_path} is in this container only" in result["msg"]
+    assert f"the key store {store_path} exists only in this container" in result["msg"]
 
 
 def test_an_open_rotation_goes_on(run_action, stored, events, capsys):
@@ -443,7 +443,7 @@ def test_a_rollback_is_closed_with_the_task_that_failed(
 def test_what_was_not_opened_is_not_closed(run_action, stored, history_now, tmp_path, state):
     before = history_now()
     result = run_action("rotation_record", state=state, rotation_id="r1")
-    assert (result["error"]["code"], "has no beginning of a" in result["msg"]) == ("E_OPTION", True)
+    assert (result["error"]["code"], "does not start with a" in result["msg"]) == ("E_OPTION", True)
     assert history_now() == before
     assert not (tmp_path / "records").exists()
 
@@ -551,7 +551,7 @@ def test_what_nobody_has_signed_has_an_error_of_its_own(run_action, begun, lease
     lease.give_back()
     result = run_action("rotation_record_info")
     assert result["error"]["code"] == "E_RECORD_UNSIGNED"
-    assert "1 of 1 records are not signed: r1: a run that has not ended" in result["msg"]
+    assert "1 of 1 records have unsigned lines after the signed ones: r1: a run that has not ended" in result["msg"]
     run_action("rotation_record", state="opened", environment="demo", rotation_id="r1")
     lease.give_back()
     assert not run_action("rotation_record_info").get("failed")

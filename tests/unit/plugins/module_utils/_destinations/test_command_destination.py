@@ -229,7 +229,9 @@ def test_without_a_place_for_the_time_of_a_write_nothing_is_written(value: Path,
         lambda: destination.rehearse(changes),
         lambda: destination.write(changes),
     ):
-        with pytest.raises(RotationError, match="E_COMMAND_STAMP: when K is written cannot be kept in") as failed:
+        with pytest.raises(
+            RotationError, match="E_COMMAND_STAMP: the time at which K is written cannot be stored in"
+        ) as failed:
             refused()
         assert "key_rotation/written-" in str(failed.value)
         assert "CANARY" not in str(failed.value)

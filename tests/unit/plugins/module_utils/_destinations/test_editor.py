@@ -187,7 +187,7 @@ def test_a_file_of_too_many_lines_is_refused(env_file):
 def test_a_file_that_is_open_to_others_is_refused_with_its_mode(env_file, mode):
     error = refusal(env_file(mode=mode))
     assert (error.code, error.where["mode"]) == ("E_ENV_MODE", f"{mode:04o}")
-    assert "expected is 0600 or 0640" in str(error)
+    assert "The mode must be 0600 or 0640" in str(error)
 
 
 def test_a_folder_that_everybody_may_write_to_is_refused_unless_it_is_sticky(env_file, tmp_path):

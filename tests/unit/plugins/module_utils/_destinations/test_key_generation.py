@@ -251,7 +251,7 @@ def test_an_openpgp_key_pair_comes_from_elsewhere_in_a_dry_run_too():
             lambda: key_pair("locked", passphrase="CANARY")._asdict(),
             "is not a key for pgcrypto: it is under a passphrase",
         ),
-        (lambda: {"public": STRONG, "private": key_pair().private}, "is no OpenPGP key in ASCII armour"),
+        (lambda: {"public": STRONG, "private": key_pair().private}, "is not an OpenPGP key in ASCII armor"),
     ],
 )
 def test_half_a_pair_or_one_that_pgcrypto_cannot_use_is_refused_without_showing_it(given, found):

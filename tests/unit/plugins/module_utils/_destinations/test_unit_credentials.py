@@ -160,7 +160,7 @@ def test_with_another_key_than_that_of_the_host_the_options_are_needed(
     monkeypatch.setattr(systemd_creds, "HOST", "93a8940948744490909caf2fc93cab53")
     with pytest.raises(RotationError) as told:
         destinations.changes("", [key()], {"K": "new"}, "dotenv")
-    assert (told.value.code, "encrypt: in its destination in key_rotation_keys" in str(told.value)) == (
+    assert (told.value.code, "In its destination in key_rotation_keys, set encrypt: to" in str(told.value)) == (
         "E_CREDENTIAL_KEY",
         True,
     )
@@ -216,8 +216,8 @@ def test_a_unit_gets_all_that_can_be_read(
 @pytest.mark.parametrize(
     ("lines", "found"),
     [
-        ("", "is not given to it by a file"),
-        ("LoadCredential=other:/k\nSetCredential=keys:CANARY\n", "is not given to it by a file"),
+        ("", "is not set for it in a readable file"),
+        ("LoadCredential=other:/k\nSetCredential=keys:CANARY\n", "is not set for it in a readable file"),
         ("SetCredential=key:CANARY\nLoadCredential=key:/k\n", "and overridden in /k"),
         ("LoadCredential=key:/k\nLoadCredentialEncrypted=key:/l\n", "is in /k, and overridden in /l"),
         ("LoadCredential=key:%h/k\n", "in which %h is not known here"),

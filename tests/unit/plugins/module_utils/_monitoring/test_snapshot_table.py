@@ -25,7 +25,7 @@ def test_a_person_reads_what_is_wrong_and_what_to_type(picture):
     text = "\n".join(snapshot_table.lines(picture, "app1"))
     for words in (
         "Monitoring of /srv/food_ordering on app1 at 2026-11-25T09:00:00Z: 2 findings",
-        "99.999 % of values open under the current keys: 99,999 of 100,000",
+        "the current keys decrypt 99.999 % of the values: 99,999 of 100,000",
         "customer_userprofile._address_encrypted: 1 unreadable",
         "http://h/health/: 300 ms median of 10 (baseline 100 ms of 2026-11-01 00:00, ratio 3.0)",
         "security.log: 7 Decryption failed since 2026-11-24T09:00:00Z",

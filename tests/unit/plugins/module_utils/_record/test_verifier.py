@@ -101,7 +101,13 @@ def test_records_that_nobody_touched_are_whole(kept, capsys):
 @pytest.mark.parametrize(
     ("given", "not_checked"),
     [
-        ((), {"r1": ["no key was given"], "r2": ["no key was given", "cut behind line 0 would not show"]}),
+        (
+            (),
+            {
+                "r1": ["no key was given"],
+                "r2": ["no key to verify it with", "truncation after line 0 could not be detected"],
+            },
+        ),
         (("--anchor",), {"r1": ["no key was given"], "r2": ["no key was given"]}),
         (("--key",), {"r1": [], "r2": ["cut behind line 0 would not show"]}),
     ],
@@ -112,7 +118,7 @@ def test_what_could_not_be_checked_is_said_and_is_not_whole(kept, capsys, given,
     assert code == verifier.NOT_CHECKED["unchecked"][0]
     for line in capsys.readouterr().out.splitlines():
         rotation_id, _, words = line.partition(": ")
-        for said in ("no key was given", "cut behind line 0 would not show"):
+        for said in ("no key to verify it with", "truncation after line 0 could not be detected"):
             assert (said in words) == (said in not_checked[rotation_id])
 
 
@@ -132,7 +138,7 @@ def test_a_run_that_has_not_ended_is_told_apart_with_since_when_and_who(kept, ca
     assert told.startswith("r2: whole, 4 lines, 2 of them signed; a run that has not ended, since ")
     assert told.endswith(": it goes on")
     assert f"since {began['time']} (rollback by {began['actor']} on {began['control_node']})" in told
-    assert "from line 3 on not signed yet" in told
+    assert "not signed from line 3 on" in told
 
 
 def test_half_a_line_of_a_run_that_was_killed_is_no_edit(kept):
@@ -357,7 +363,7 @@ def test_lines_after_a_signed_end_are_not_whole_and_have_an_exit_code_of_their_o
         Record(str(kept.folder), "r2").append(event, phase, dumps=[{"path": "/made/up"}])
     second = kept.told()["r2"]
     assert (second.signed, [problem.kind for problem in second.problems]) == (2, ["unsigned"])
-    assert "its lines from 3 on are not signed: they came after the end of a run" in str(second)
+    assert "its lines from 3 on are not signed: they were written after the end of a run" in str(second)
     assert kept.audited() == 13
 
 
@@ -378,7 +384,7 @@ def test_a_former_key_that_is_known_is_told_from_one_that_nobody_knows(kept):
     kept.go_on()
     assert kept.kinds() == {"r1": ["signature"]}
     print_of = sshsig.fingerprint(sshsig.public(old))
-    assert f"signed by {print_of}, a key that nobody has named" in str(kept.told()["r1"])
+    assert f"signed by {print_of}, an unknown key" in str(kept.told()["r1"])
     told = kept.told(former=[sshsig.public(old)])
     assert (told["r1"].problems, told["r1"].signer) == ([], print_of)
     assert f"signed by {print_of}, which is listed as a former key" in str(told["r1"])
@@ -609,7 +615,7 @@ def paged(kept) -> Kept:
 
 def test_a_page_is_held_against_what_it_was_when_it_was_made(paged):
     assert paged.kinds() == {}
-    assert "nobody has written down what its page was" in str(paged.told()["r1"]), "it is of an earlier version"
+    assert "its page has no recorded checksum" in str(paged.told()["r1"]), "it is of an earlier version"
     subprocess.run(["sha256sum", "-c", "--strict", "--quiet", page_checksums.SUMS], cwd=paged.folder, check=True)
     argv = ["ssh-keygen", "-Y", "verify", "-f", "r2/record_signers", "-I", SIGNER, "-n", page_checksums.NAMESPACE]
     with open(paged.folder / page_checksums.SUMS, "rb") as sums:
@@ -629,18 +635,18 @@ def test_a_page_is_held_against_what_it_was_when_it_was_made(paged):
         (
             lambda kept: (kept.folder / page_checksums.SUMS).write_text(""),
             page_checksums.SUMS,
-            "is not as it was signed",
+            "was changed after it was signed",
         ),
         (
             lambda kept: (kept.folder / page_checksums.SIGNATURE).unlink(),
             page_checksums.SUMS,
-            "is not as it was signed",
+            "was changed after it was signed",
         ),
-        (lambda kept: (kept.folder / page_checksums.SUMS).unlink(), "r2", "does not say what its page was"),
+        (lambda kept: (kept.folder / page_checksums.SUMS).unlink(), "r2", "has no checksum of its page"),
         (
             lambda kept: page_checksums.note(str(kept.folder), ["r2"], sshsig.new_key()),
             page_checksums.SUMS,
-            "that nobody has named",
+            "an unknown key",
         ),
     ],
 )

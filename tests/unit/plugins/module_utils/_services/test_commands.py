@@ -206,7 +206,7 @@ def test_one_that_takes_too_long_is_ended_with_what_it_has_started(application, 
         time.sleep(600)
 
     application(command)
-    with pytest.raises(RotationError, match=r"E_COMMAND_TIME: manage\.py verify_encryption has not ended after 1 s"):
+    with pytest.raises(RotationError, match=r"E_COMMAND_TIME: manage\.py verify_encryption did not finish within 1 s"):
         commands.verify_encryption(1)
     end = time.monotonic() + 5
     while is_alive(pid.read_text()):

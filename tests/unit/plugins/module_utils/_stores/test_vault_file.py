@@ -52,7 +52,7 @@ def test_what_is_no_regular_file_is_refused_and_nobody_waits_for_it(store_path, 
     os.mkfifo(tmp_path / "fifo")
     (tmp_path / "link").symlink_to("fifo")
     for path in (tmp_path / "fifo", tmp_path / "link", tmp_path, "/dev/zero"):
-        with pytest.raises(RotationError, match=r"E_STORE_READ: .* cannot be read: it is no regular file"):
+        with pytest.raises(RotationError, match=r"E_STORE_READ: .* cannot be read: it is not a regular file"):
             opened(str(path), loader).load()
     assert os.listdir(tmp_path).count("fifo") == 1
 

@@ -564,7 +564,7 @@ WRONG: list[tuple[str, Callable[[dict[str, Any]], Any], str, str]] = [
         "logins",
         option(sessions="resign", settings=[{"name": "JWT_SECRET_KEY"}]),
         "stop",
-        "E_SIGNING_KEY: the setting SECRET_KEY has no value of the keys that are rotated",
+        "E_SIGNING_KEY: the setting SECRET_KEY is not one of the keys that are rotated",
     ),
     (
         "logins",
@@ -573,19 +573,19 @@ WRONG: list[tuple[str, Callable[[dict[str, Any]], Any], str, str]] = [
             fact(secret_key={"keys": ["SIGNER"], "queued": 0}),
         ),
         "stop",
-        "E_SIGNING_KEY: the setting SECRET_KEY has no value of the keys that are rotated",
+        "E_SIGNING_KEY: the setting SECRET_KEY is not one of the keys that are rotated",
     ),
     (
         "logins",
         both(option(sessions="resign"), derived),
         "stop",
-        "E_SIGNING_KEY: the setting SECRET_KEY has no value of the keys that are rotated",
+        "E_SIGNING_KEY: the setting SECRET_KEY is not one of the keys that are rotated",
     ),
     (
         "logins",
         both(option(sessions="drop"), derived),
         "warn",
-        "E_SIGNING_KEY: the setting SECRET_KEY has no value of the keys that are rotated",
+        "E_SIGNING_KEY: the setting SECRET_KEY is not one of the keys that are rotated",
     ),
     (
         "logins",

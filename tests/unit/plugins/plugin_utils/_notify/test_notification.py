@@ -151,7 +151,7 @@ def test_the_name_on_is_what_yaml_makes_of_it(hook, told):
     assert "found" not in tell(told, "completed", **{"type": "slack", "url": hook.url, "on": ["completed"]})
     (result,) = notification.tell(notification.check([channel], str), "rolled back", told)
     assert "found" not in result
-    with pytest.raises(RotationError, match="on lists something else"):
+    with pytest.raises(RotationError, match="on lists something other"):
         notification.check([{"type": "slack", "url": hook.url, True: ["soon"]}], str)
 
 
@@ -334,7 +334,10 @@ def test_a_hook_that_refuses_is_said_with_its_code(hook, told):
         (b"\xff{{ moment }}", "template cannot be read: UnicodeDecodeError"),
         ("{{ moment | nothing }}", "template has a mistake in line 1"),
         (None, "template is no file"),
-        ("{{ act.authorization.tikcet }}", "that it has started: the template asks for .* has no attribute 'tikcet'"),
+        (
+            "{{ act.authorization.tikcet }}",
+            "that it has started: the template uses a name that does not exist: .* has no attribute 'tikcet'",
+        ),
         ("{% for one in backups %}{{ one.paht }}{% endfor %}", "that it has completed: .* has no attribute 'paht'"),
         ("{{ failure.code }}", "that it has started: .* has no attribute 'code'"),
         ("{% if failure %}{{ failure.cod }}{% endif %}", "that it has failed: .* has no attribute 'cod'"),
@@ -452,12 +455,12 @@ def test_a_server_that_says_its_words_sign_by_sign_is_not_waited_for(dripping, t
         (["CANARY"], "no type"),
         ([{"type": "pigeon"}], "no type"),
         ([{"type": "email", "host": "h", "from": "f"}], "to is missing"),
-        ([{"type": "email", "host": "h", "from": "f", "to": ["CANARY", None]}], "to is no address"),
-        ([{"type": "email", "host": "h", "from": "f", "to": {"CANARY": 1}}], "to is no address"),
-        ([{"type": "email", "host": "h", "from": "f", "to": ["c@d", " "]}], "to is no address"),
+        ([{"type": "email", "host": "h", "from": "f", "to": ["CANARY", None]}], "to is not an address"),
+        ([{"type": "email", "host": "h", "from": "f", "to": {"CANARY": 1}}], "to is not an address"),
+        ([{"type": "email", "host": "h", "from": "f", "to": ["c@d", " "]}], "to is not an address"),
         ([{"type": "email", "host": "h", "from": ["CANARY"], "to": "t"}], "from is no text"),
         ([{"type": "email", "host": ["CANARY"], "from": "f", "to": "t"}], "host is no text"),
-        ([{"type": "email", "host": "h", "from": "f", "to": "t", "security": ["CANARY"]}], "security is none of"),
+        ([{"type": "email", "host": "h", "from": "f", "to": "t", "security": ["CANARY"]}], "security is not one of"),
         ([{"type": "slack", "url": ["CANARY"]}], "url is no text"),
         ([{"type": "http", "url": "u", "headers": ["CANARY: 1"]}], "headers are not a dictionary"),
         ([{"type": "slack"}], "neither url nor url_file"),
@@ -466,9 +469,9 @@ def test_a_server_that_says_its_words_sign_by_sign_is_not_waited_for(dripping, t
         ([{"type": "slack", "url": "u", "on": None}], "something else than started"),
         ([{"type": "slack", "url": "u", "on": "failed"}], "something else than started"),
         ([{"type": ["CANARY"]}], "no type"),
-        ([{"type": "email", "host": "h", "from": "f", "to": "t", "security": "CANARY"}], "security is none of"),
-        ([{"type": "email", "host": "h", "from": "f", "to": "t", "port": "CANARY"}], "port is no number"),
-        ([{"type": "email", "host": "h", "from": "f", "to": "t", "port": 65536}], "port is no number"),
+        ([{"type": "email", "host": "h", "from": "f", "to": "t", "security": "CANARY"}], "security is not one of"),
+        ([{"type": "email", "host": "h", "from": "f", "to": "t", "port": "CANARY"}], "port is not a number"),
+        ([{"type": "email", "host": "h", "from": "f", "to": "t", "port": 65536}], "port is not a number"),
     ],
 )
 def test_what_is_no_channel_is_refused_before_anything_happens(channels, found):

@@ -57,7 +57,7 @@ RESTORED = {"prefer": "restore", "done": ["restore"]}
         ({**PENDING, "values": BEFORE, "files": {**HERE, "app2": "rolled back"}}, "backwards", "the keys of app2"),
         ({**PENDING, "values": MIXED, "files": HERE, "lost": LOST}, "restore", "has lost public.a, public.b of other"),
         ({**PENDING, "damage": "SQLSTATE XX001"}, "restore", "cannot be read: SQLSTATE XX001"),
-        ({**COMPLETED, "values": {"current": 9}, "prefer": "restore"}, "restore", "asked for by name"),
+        ({**COMPLETED, "values": {"current": 9}, "prefer": "restore"}, "restore", "requested by name"),
         ({**COMPLETED, **RESTORED, "values": {"previous": 9}, "files": SINCE}, "backwards", "the keys of app1"),
         ({**COMPLETED, **RESTORED, "values": {"current": 9}, "files": SINCE}, "settle", ""),
         ({**COMPLETED, **RESTORED, "values": {"older-1": 9}, "files": SINCE}, "settle", ""),

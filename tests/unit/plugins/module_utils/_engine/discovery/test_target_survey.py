@@ -199,7 +199,7 @@ def test_all_that_stops_is_in_one_error_of_bounded_length(target):
     error = refused.value
     assert error.code == "E_FINDINGS"
     assert "E_TARGET_MISSED: profile.x" in str(error)
-    assert "E_UNPROVED: profile.c0: nothing known opens the 3 of 3" in str(error)
+    assert "E_UNPROVED: profile.c0: no known key or scheme decrypts any of the 3" in str(error)
     assert "and 19 more, which the plan playbook shows" in str(error)
     assert len(str(error)) < 4000
     assert len(error.as_result()["findings"]) == 31
@@ -268,7 +268,7 @@ def test_tokens_under_other_keys_alone_are_told_with_their_settings():
     with pytest.raises(RotationError) as refused:
         target_survey.refuse_unproved([survey(ring, *fixed)], ring, "/srv/app/.env")
     assert refused.value.code == "E_OTHER_KEYS"
-    assert "2 columns hold tokens, and all open under FIELD_KEY" in str(refused.value)
+    assert "2 columns contain tokens, all encrypted with FIELD_KEY" in str(refused.value)
 
 
 def test_plaintexts_that_are_tokens_under_no_key_at_hand_are_kept_for_the_proposal():

@@ -121,7 +121,7 @@ def test_what_is_not_settled_is_told_by_its_look_and_not_as_a_fact(target, two_k
     (found,) = census.findings([tally])
     assert found.what.startswith("6 values do not look encrypted: profile.name:0, ")
     assert "(by their look: JSON 1, codes 1, numbers 2, words 2)" in found.what
-    assert "what is under a key that is rotated would be lost" in found.todo
+    assert "values under a rotated key would be lost" in found.todo
     assert census.staying_plain([tally], {}) == []
 
 
