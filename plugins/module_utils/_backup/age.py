@@ -116,7 +116,7 @@ class _Opens(Exception):
 
 
 def refuse_unopened(sealed: IO[bytes], identity: str) -> None:
-    """Raise E_BACKUP_IDENTITY where ``identity`` does not open it; after that it is at its beginning again.
+    """Raise E_BACKUP_IDENTITY if ``identity`` does not open it; after that it is at its beginning again.
 
     A program that reads of a pipe to which age has written nothing complains first, and of something else.
     """

@@ -81,7 +81,7 @@ class Backup:
         return sorted(found, key=lambda one: one.time)
 
     def read(self) -> Manifest | None:
-        """The manifest of the best; None where there is none. Raises E_BACKUP_MANIFEST."""
+        """The manifest of the best; None if there is none. Raises E_BACKUP_MANIFEST."""
         return max(self.all(), key=lambda one: one.worth, default=None)
 
     def new_name(self, begun: str) -> str:
@@ -97,7 +97,7 @@ class Backup:
         return os.path.join(self.folder, f"{described.name}.json")
 
     def known(self) -> Manifest | None:
-        """An earlier run's manifest, its dump checked against it; None where there is none. Raises E_BACKUP_*."""
+        """An earlier run's manifest, its dump checked against it; None if there is none. Raises E_BACKUP_*."""
         return self.known_since("")
 
     def known_since(self, moment: str, engines: Collection[str] = manifests.ENGINES) -> Manifest | None:
@@ -254,7 +254,7 @@ class Backup:
                 pass
 
     def refuse_damaged_settings(self, described: Manifest) -> None:
-        """Raise E_BACKUP_CHECKSUM where the archive of settings is not what it was. No restore needs it."""
+        """Raise E_BACKUP_CHECKSUM if the archive of settings is not what it was. No restore needs it."""
         settings = described.settings
         with contextlib.ExitStack() as stack:
             if settings:

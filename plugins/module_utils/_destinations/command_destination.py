@@ -104,7 +104,7 @@ class KeyCommands:
             atomic_file.replace(self.stamp, b"")
 
     def refuse_unstamped(self) -> None:
-        """Raise E_COMMAND_STAMP where ``stamp_change`` would. Nothing is created."""
+        """Raise E_COMMAND_STAMP if ``stamp_change`` would. Nothing is created."""
         place = os.path.dirname(self.stamp)
         with self._stamping():
             if os.path.lexists(self.stamp) and not stat.S_ISREG(os.lstat(self.stamp).st_mode):

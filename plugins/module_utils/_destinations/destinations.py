@@ -189,7 +189,7 @@ def changes(env_file: str, keys: KeyEntries, values: Mapping[str, str], dialect:
 
 
 def refuse_unwritable(env_file: str, keys: KeyEntries) -> None:
-    """Raise E_ENV_WRITE where one of the places could not be rewritten later."""
+    """Raise E_ENV_WRITE if one of the places could not be rewritten later."""
     for place in of(env_file, keys):
         place.refuse_unwritable()
 

@@ -255,7 +255,7 @@ READERS: dict[str, Callable[[str, Sequence[str]], Mapping[str, str | None]]] = {
 
 
 def read_for_real(dialect: str, text: str, names: Sequence[str]) -> Mapping[str, str | None] | None:
-    """What the real reader makes of ``text``; None where this Python has not got it."""
+    """What the real reader makes of ``text``; None if this Python has not got it."""
     try:
         return READERS[dialect](text, names) if dialect in READERS else None
     except ImportError:

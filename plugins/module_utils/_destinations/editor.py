@@ -365,7 +365,7 @@ def discard_leftover(path: str) -> None:
 
 
 def refuse_unwritable(path: str) -> None:
-    """Raise E_ENV_BINDMOUNT or E_ENV_WRITE where ``write`` would fail: asked before anything else is changed."""
+    """Raise E_ENV_BINDMOUNT or E_ENV_WRITE if ``write`` would fail: asked before anything else is changed."""
     _refuse_mount(path)
     _refuse_flags(path)
     folder = os.path.dirname(path)
@@ -388,7 +388,7 @@ def _refuse_flags(path: str) -> None:
 
 
 def _flags(place: str) -> int:
-    """The flags of a file or folder (ioctl_iflags(2)). None where its file system has no such thing."""
+    """The flags of a file or folder (ioctl_iflags(2)). None if its file system has no such thing."""
     flags = bytearray(8)  # the kernel writes four bytes, the number of the request says eight
     with contextlib.suppress(OSError):
         descriptor = os.open(place, os.O_RDONLY | os.O_NONBLOCK)

@@ -60,7 +60,7 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")  # POSIX, Base Definitions 8.1
 
 
 def check_keys(keys: KeyEntries) -> None:
-    """Raise E_KEY_SPEC or E_KEY_TYPE where ``keys`` (each {name, type, bytes, keep}) is not as the design says."""
+    """Raise E_KEY_SPEC or E_KEY_TYPE if ``keys`` (each {name, type, bytes, keep}) is not as the design says."""
     if not keys:
         raise InvalidKeySpec(index=0, found="is missing")
     for index, key in enumerate(keys):
@@ -103,7 +103,7 @@ def generate(
 ) -> dict[str, str]:
     """New values for ``keys``, by name: those ``supplied``, the others made here.
 
-    Raises E_KEY_SPEC, E_KEY_TYPE, E_KEY_NOT_MADE, and E_KEY_DIALECT where the reader of the env file would not give one
+    Raises E_KEY_SPEC, E_KEY_TYPE, E_KEY_NOT_MADE, and E_KEY_DIALECT if the reader of the env file would not give one
     back.
 
     A key with ``keep: N`` is a list with commas, of which the application writes with the first and reads with all: the
@@ -140,7 +140,7 @@ def rehearsed(
 
 
 def _refuse_unmade(keys: KeyEntries, supplied: Mapping[str, str]) -> None:
-    """Raise E_KEY_NOT_MADE where a value that is not made here is not there."""
+    """Raise E_KEY_NOT_MADE if a value that is not made here is not there."""
     for key in keys:
         if _type(key) == OPENPGP and key["name"] not in supplied:
             raise KeyNotGenerated(name=key["name"])

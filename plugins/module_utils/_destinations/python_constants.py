@@ -111,7 +111,7 @@ def _default(value: ast.expr) -> ast.expr:
 
 
 def _refuse_later_change(module: ast.Module, statement: ast.stmt, name: str) -> None:
-    """Raise RefusedValue where a function or an import may change what this statement sets."""
+    """Raise RefusedValue if a function or an import may change what this statement sets."""
     place = statement.lineno, statement.col_offset
     for node in ast.walk(module):
         if isinstance(node, ast.Global) and name in node.names:

@@ -82,7 +82,7 @@ class UnitFiles:
     def setters(self, name: str) -> list[Setter]:
         """Each file that sets the variable, in their order.
 
-        One that takes it away again counts as well. Raises E_UNIT_VARIABLE where that cannot be known.
+        One that takes it away again counts as well. Raises E_UNIT_VARIABLE if that cannot be known.
         """
         return [*self._unit_setters(name), *self._file_setters(name)]
 

@@ -132,7 +132,7 @@ class ServiceAtWork(RotationError):
 class ServiceHeld(RotationError):
     code = "E_SERVICE_HELD"
     since: str
-    problem = "the maintenance playbook stopped operations at {since}, and nobody has released them"
+    problem = "the maintenance playbook stopped operations at {since}, and the stop is still in effect"
     remedy = (
         "To release them, run ansible-playbook tetech.key_rotation.maintenance with your inventory and -e "
         "O(maintenance)=off. It starts the services or, if a rotation was interrupted, shows the command that does. "

@@ -48,13 +48,13 @@ class ActiveRun:
         return replace(_ask_in_fork(params), key_id=_key_id(params))
 
     def put_off(self, before: ActiveRun | None = None) -> str:
-        """Why nothing is to be judged now or, with what held ``before``, of what was seen since then; empty where
+        """Why nothing is to be judged now or, with what held ``before``, of what was seen since then; empty if
         there is no reason."""
         if self.at_work:
             who = "rotation {rotation_id} has been in progress since {since}, by {user} on {host}".format(
                 **self.at_work
             )
-            return f"{who}: monitoring gives no verdict before it has ended"
+            return f"{who}: the check gives its verdict after the run has ended"
         if before and before.key_id != self.key_id:
             return "the keys in the .env file were changed during this check: the next check gives the verdict"
         return ""

@@ -38,7 +38,7 @@ class ProbeMemory:
     def changed(self, *, kept: bool) -> Iterator[SeenBefore]:
         """``seen.json`` for the block to change, one look at a time; written where it is ``kept``.
 
-        Raises E_MONITOR_DIR where it cannot be read; that it cannot be written is no reason not to look.
+        Raises E_MONITOR_DIR if it cannot be read; that it cannot be written is no reason not to look.
         """
         with contextlib.ExitStack() as held:
             if kept:

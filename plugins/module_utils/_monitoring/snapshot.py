@@ -66,7 +66,7 @@ def take(given: Options, *, kept: bool) -> MonitorPicture:
 
     Writes nothing unless ``kept``. What is wrong is in ``findings``, each with code, what, todo and next; what a person
     should know besides is in ``warnings``. Nothing is judged, and ``put_off`` says why, in the middle of a run. Raises
-    E_OPTION or E_MONITOR_DIR where nothing could be looked at; what could not be written of it is a finding.
+    E_OPTION or E_MONITOR_DIR if nothing could be checked; what could not be written of it is a finding.
     """
     params = cast("ProbeOptions", given)  # validated by Ansible, also those of the timer
     _refuse_thresholds(params)
@@ -322,7 +322,7 @@ def _odd_values(tallies: Sequence[Tally], keyring: Keyring, unopened: Mapping[st
 
 def _unproved(application: Application) -> list[RotationError]:
     """What keeps a rotation from relying on the targets keeps no look from what there is in those that were found.
-    Raises it where none was."""
+    Raises it if none was."""
     try:
         refusals.refuse_unproved(application)
     except RotationError as exc:

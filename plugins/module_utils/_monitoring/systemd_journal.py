@@ -38,7 +38,7 @@ class JournalReading:
 
 
 def read(unit: str, after: str, patterns: Patterns, seconds: float) -> JournalReading:
-    """What the unit logged ``after``, an option of journalctl. Raises OSError where there is no journalctl."""
+    """What the unit logged ``after``, an option of journalctl. Raises OSError if there is no journalctl."""
     argv = ["journalctl", f"--unit={unit}", after, "--output=export", "--output-fields=MESSAGE", "--all", "--no-pager"]
     done, over = JournalReading(), threading.Event()
     with tempfile.TemporaryFile() as said:

@@ -27,7 +27,7 @@ _LINE = re.compile(r"([0-9a-f]{64})  (\S.*)")
 
 @dataclass(frozen=True)
 class PageChecksums:
-    """The sums in a folder of records, by the name of each page there, and the key that signed them; None where that
+    """The sums in a folder of records, by the name of each page there, and the key that signed them; None if that
     is no signature of theirs."""
 
     folder: str
@@ -76,7 +76,7 @@ class PageChecksums:
 
 
 def look(folder: str) -> PageChecksums | None:
-    """The sums in ``folder``; None where there are none. Raises OSError."""
+    """The sums in ``folder``; None if there are none. Raises OSError."""
     try:
         text = _read(folder, SUMS)
     except FileNotFoundError:
@@ -92,7 +92,7 @@ def look(folder: str) -> PageChecksums | None:
 def note(folder: str, rotations: Iterable[str], key: str, former: Collection[str] = ()) -> bool:
     """Write down what the pages of these rotations, and the index, are now, under the ``key`` that signs records.
 
-    False where what was there was signed neither by it nor by one of the ``former`` keys, and begins again. Raises
+    False if what was there was signed neither by it nor by one of the ``former`` keys, and begins again. Raises
     OSError.
     """
     with atomic_file.folder_lock(folder):

@@ -97,8 +97,8 @@ def check(
     """Every record in the folders ``places``, or the ``only`` one asked for.
 
     ``anchor`` is the head that the store has, ``key`` its public key, ``former`` are keys by which records may have
-    been signed before; without any, the one next to each record. Raises E_RECORD_WRITE where one cannot be
-    read, ValueError where the anchor is no head.
+    been signed before; without any, the one next to each record. Raises E_RECORD_WRITE if one cannot be
+    read, ValueError if the anchor is no head.
     """
     records = [look(place, name) for place in places for name in names(place)]
     last = Head.read(anchor) if anchor else None

@@ -191,7 +191,7 @@ def _hear_logs(said: io.StringIO) -> None:
     """Have level and message of what this process logs in ``said``, once, whichever handlers there are or will be.
 
     A console gets none of it: it was opened where stderr was, and its format puts numbers before the message, such as
-    those of the time and of the process. No handler is added, since logging.basicConfig() does nothing where one is.
+    those of the time and of the process. No handler is added, since logging.basicConfig() does nothing if one is.
     """
     make, emit = logging.getLogRecordFactory(), logging.StreamHandler.emit
 

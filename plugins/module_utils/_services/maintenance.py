@@ -126,7 +126,7 @@ class Maintenance:
         return progress.names
 
     def _refuse_stop(self) -> None:
-        """Raise an error where a rotation may not stop anything, or could not start it again."""
+        """Raise an error if a rotation may not stop anything, or could not start it again."""
         if self.options.held == "refuse" and not self.by_hand:
             self._refuse_held()
             self._refuse_no_time()
@@ -331,7 +331,7 @@ class Maintenance:
             return StoppedServices()
 
     def _refuse_held(self, *, meanwhile: bool = False) -> None:
-        """Raise E_SERVICE_HELD; for a start by hand only where somebody has stopped all ``meanwhile``."""
+        """Raise E_SERVICE_HELD; for a start by hand only if somebody has stopped all ``meanwhile``."""
         since = self.remembered().held
         if since and (meanwhile or not self.by_hand):
             changed = "No other service was started." if meanwhile else NOTHING_CHANGED

@@ -65,9 +65,9 @@ class KeyChange:
     credentials: Mapping[str, str] = field(default_factory=dict)  # keys that are credentials of systemd: their names
 
     def check(self, there: Mapping[int, Process], process: Process) -> KeyVerdict | None:
-        """Which keys the process has, and why it is stale; None where it has ended meanwhile.
+        """Which keys the process has, and why it is stale; None if it has ended meanwhile.
 
-        Raises E_PROCESS_READ, where one that hides its environment may not pass.
+        Raises E_PROCESS_READ, if one that hides its environment may not pass.
         """
         try:
             environment = self._read_environment(process)
@@ -103,7 +103,7 @@ class KeyChange:
     def _why_stale(
         self, there: Mapping[int, Process], process: Process, environment: _Environment, started: float, orphan: bool
     ) -> tuple[str, str]:
-        """Why it is stale, and what to type; nothing where it is not."""
+        """Why it is stale, and what to type; nothing if it is not."""
         if environment.replaced:
             recreate = f"recreate the container of {process.name}: a restart is not enough"
             seen = f"it still sees the previous {environment.replaced}, because that file itself is mounted"
@@ -117,7 +117,7 @@ class KeyChange:
         return reason, todo
 
     def _read_environment(self, process: Process) -> _Environment:
-        """What it was started with. Raises E_PROCESS_READ, where one that hides its environment may not pass."""
+        """What it was started with. Raises E_PROCESS_READ, if one that hides its environment may not pass."""
         try:
             found, hidden = processes.exported(process, self.keys.values)
             replaced = processes.keeps_replaced(process, (self.env_file, *self.files.values()))
@@ -152,7 +152,7 @@ class KeyChange:
         return environment.credentials[name] == self.keys.values[name]
 
     def _missing(self, there: Mapping[int, Process], process: Process, names: Sequence[str]) -> tuple[str, str]:
-        """Why it is stale without these keys in its environment, and what to type; nothing where it is not.
+        """Why it is stale without these keys in its environment, and what to type; nothing if it is not.
 
         A shell that puts them there for what it starts has none of them itself.
         """
@@ -170,7 +170,7 @@ class KeyChange:
         return f"{listed} is not in its environment", f"{todo}{by_itself}"
 
     def _stale(self, process: Process, started: float, environment: _Environment, orphan: bool) -> tuple[str, str]:
-        """Why it is stale, and what to type; nothing where it is not."""
+        """Why it is stale, and what to type; nothing if it is not."""
         exported = environment.exported
         wrong = [name for name, value in exported.items() if value != self.keys.values[name]]
         if self.to_come and exported and not self._is_read_by(process.service):

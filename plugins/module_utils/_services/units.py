@@ -89,10 +89,10 @@ class Service:
         return _run(self.stop, patience, note)
 
     def refuse_unfit(self, names: Sequence[str]) -> None:
-        """Raise an error where stopping it would not last."""
+        """Raise an error if stopping it would not last."""
 
     def refuse_unrunnable(self) -> None:
-        """Raise E_SERVICE_PROGRAM where a command of its has no program that this user can run."""
+        """Raise E_SERVICE_PROGRAM if a command of its has no program that this user can run."""
         for word, argv in (("start", self.start), ("stop", self.stop), ("status", self.status)):
             if argv and not shutil.which(argv[0]):
                 program = child_processes.program(argv)
@@ -177,7 +177,7 @@ class Unit(Service):
             raise ServiceStart(name=self.name, found=found, look=self.look)
 
     def refuse_unfit(self, names: Sequence[str]) -> None:
-        """Raise E_SERVICE_MISSING, or E_SERVICE_TRIGGER where a socket, timer or path would start it again."""
+        """Raise E_SERVICE_MISSING, or E_SERVICE_TRIGGER if a socket, timer or path would start it again."""
         self.refuse_missing()
         stopped = {name if "." in name else f"{name}.service" for name in names}
         for trigger in self._property("TriggeredBy").split():
@@ -195,7 +195,7 @@ class Unit(Service):
 
     @property
     def began(self) -> float | None:
-        """When it left the state in which it has no process, in seconds since the epoch; None where nobody says."""
+        """When it left the state in which it has no process, in seconds since the epoch; None if nobody says."""
         shown = self._property("InactiveExitTimestampMonotonic")  # microseconds (org.freedesktop.systemd1)
         if not shown.isdigit() or not int(shown):
             return None
@@ -225,7 +225,7 @@ class Unit(Service):
         return {path: remark == "ignore_errors=yes)" for path, _, remark in shown}
 
     def _property(self, name: str) -> str:
-        """One property as systemctl(1) shows it; empty where systemd does not answer."""
+        """One property as systemctl(1) shows it; empty if systemd does not answer."""
         argv = ["systemctl", "show", "--property", name, "--value", self.unit]
         try:
             shown = subprocess.run(argv, capture_output=True, text=True, timeout=30, check=False)
@@ -349,7 +349,7 @@ def finish(service: Service, patience: float) -> None:
 
 
 def refuse_fallen(started: Sequence[Service], settle: float) -> None:
-    """Raise E_SERVICE_START where one of them came up and did not stay so, for ``settle`` seconds at most.
+    """Raise E_SERVICE_START if one of them came up and did not stay so, for ``settle`` seconds at most.
 
     One that systemd starts again each time it ends is up whenever one looks: its restarts are counted.
     """

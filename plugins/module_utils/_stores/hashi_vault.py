@@ -180,7 +180,7 @@ class HashiVault(ServerStore):
         return f"this login may not write {' and '.join(denied)}" if denied else None
 
     def refuse_unsafe(self) -> None:
-        """Raise E_STORE_EXPIRES where the mount or the index has KV delete what is put after a time."""
+        """Raise E_STORE_EXPIRES if the mount or the index has KV delete what is put after a time."""
         asked = {
             f"{self._mount}/config": lambda client: client.secrets.kv.v2.read_configuration(mount_point=self._mount),
             f"{self._mount}/metadata/{self._secret}": lambda client: client.secrets.kv.v2.read_secret_metadata(
@@ -231,7 +231,7 @@ class HashiVault(ServerStore):
             raise StoreKvVersion(mount=self._mount)
 
     def _ask(self, place: str, call: Callable[[hvac.Client], Any]) -> Answer:
-        """What the server answers, nothing where it has none; what stands against it is an error of the catalogue."""
+        """What the server answers, nothing if it has none; what stands against it is an error of the catalogue."""
         failure: RotationError | None = None
         try:
             self._client = self._client or self._login()
@@ -245,7 +245,7 @@ class HashiVault(ServerStore):
         return self._read_answer(answer)
 
     def _read_answer(self, answer: Any) -> Answer:
-        """The content of an answer, nothing where it has none. Raises E_STORE_STANDBY where it leads elsewhere."""
+        """The content of an answer, nothing if it has none. Raises E_STORE_STANDBY if it leads elsewhere."""
         if isinstance(answer, dict):
             return answer
         if 300 <= answer.status_code < 400:

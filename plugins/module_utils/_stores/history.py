@@ -70,7 +70,7 @@ class Version:
         self.state = EXPOSED if self.state == EXPOSED else state
 
     def refuse_damaged(self, path: str) -> None:
-        """Raise E_STORE_DAMAGED where its values are not those that were put under its key id."""
+        """Raise E_STORE_DAMAGED if its values are not those that were put under its key id."""
         if not self.destroyed and self.keys.key_id != self.key_id:
             raise StoreDamaged(path=path, key_id=self.key_id, rotation_id=self.rotation_id)
 
@@ -183,7 +183,7 @@ class History:
         return document
 
     def refuse_damaged(self) -> None:
-        """Raise E_STORE_DAMAGED where a version that has a stage has other values than were put."""
+        """Raise E_STORE_DAMAGED if a version that has a stage has other values than were put."""
         for key_id in self.stages.values():
             self.version(key_id).refuse_damaged(self.path)
 
@@ -237,7 +237,7 @@ class History:
         return next((version for version in self.versions if version.rotation_id == rotation_id), None)
 
     def outcome(self, rotation_id: str) -> str | None:
-        """How that rotation ended; None where it is open or unknown."""
+        """How that rotation ended; None if it is open or unknown."""
         version = self.made_by(rotation_id)
         return version.outcome if version else None
 
@@ -301,13 +301,13 @@ class History:
         self.approvals[approval.digest] = rotation_id
 
     def refuse_used(self, approval: Approval, rotation_id: str) -> None:
-        """Raise E_APPROVAL_USED where another rotation has made its keys with this approval."""
+        """Raise E_APPROVAL_USED if another rotation has made its keys with this approval."""
         used = self.approvals.get(approval.digest, rotation_id)
         if used != rotation_id:
             raise ApprovalUsed(principal=approval.principal, time=approval.time, rotation_id=used)
 
     def refuse_reused(self, keys: KeySet) -> None:
-        """Raise E_KEY_REUSED where one of the values was another version's.
+        """Raise E_KEY_REUSED if one of the values was another version's.
 
         Of a list only the first is new. A destroyed version is known by its key id alone, no longer value by value.
         """
@@ -398,7 +398,7 @@ class History:
         return "previous" if promoted else "current"
 
     def _refuse_destroyed(self) -> None:
-        """Raise E_PREVIOUS_DESTROYED where the version before the current one is there by name alone."""
+        """Raise E_PREVIOUS_DESTROYED if the version before the current one is there by name alone."""
         kept = [version for version in self.versions if version.outcome != ROLLED_BACK]
         for before, version in zip(kept, kept[1:]):
             if version.key_id == self.stages.get("current") and before.destroyed:
@@ -444,7 +444,7 @@ def are_values(found: Any) -> bool:
 
 
 def _wrong_with(versions: Sequence[Version], stages: Mapping[str, str]) -> str:
-    """What no history has; empty where it may be one. Raises TypeError or ValueError too."""
+    """What no history has; empty if it may be one. Raises TypeError or ValueError too."""
     for version in versions:
         add_days(version.created, 0)
         if not are_values(version.values):

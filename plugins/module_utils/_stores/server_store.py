@@ -47,7 +47,7 @@ class ServerStore(Store):
 
     @abc.abstractmethod
     def read_index(self) -> tuple[object, Any]:
-        """The index, or None where there is none yet, and its revision."""
+        """The index, or None if there is none yet, and its revision."""
 
     @abc.abstractmethod
     def write_index(self, index: HistoryDocument, revision: Any) -> None:
@@ -55,7 +55,7 @@ class ServerStore(Store):
 
     @abc.abstractmethod
     def write_values(self, rotation_id: str, values: Mapping[str, str]) -> None:
-        """Put values where there are none. Raises E_STORE_CONFLICT; E_STORE_DOWN where it is unknown whether it did."""
+        """Put values where there are none. Raises E_STORE_CONFLICT; E_STORE_DOWN if it is unknown whether it did."""
 
     @abc.abstractmethod
     def show_stages(self) -> None:
@@ -70,7 +70,7 @@ class ServerStore(Store):
 
     @abc.abstractmethod
     def refuse_unsafe(self) -> None:
-        """Raise where the server, as it is set up, would not keep what is put, or cannot be written to."""
+        """Raise if the server, as it is set up, would not keep what is put, or cannot be written to."""
 
     def load(self) -> History:
         history = self._index()
@@ -223,7 +223,7 @@ def seconds(options: Options) -> int:
 
 
 def sendable(name: str, value: str) -> str:
-    """The value of an option that a header carries. Raises E_STORE_NEEDS, where a client would show the value."""
+    """The value of an option that a header carries. Raises E_STORE_NEEDS, if a client would show the value."""
     if not SENDABLE.fullmatch(value):
         found = "has a space, or a character that is not printable ASCII"
         raise StoreNeeds(name=name, found=found)

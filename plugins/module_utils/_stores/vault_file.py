@@ -25,7 +25,7 @@ class Vault(Protocol):
         """The text in Vault's format, under the secret and vault id of ``before``, where there is one."""
 
     def decrypt(self, text: bytes) -> bytes | None:
-        """The plaintext, or None where no secret opens it."""
+        """The plaintext, or None if no secret opens it."""
 
     def describe(self) -> str:
         """Where the secrets are from, for a person."""

@@ -144,7 +144,7 @@ def kill_session(leader: int) -> None:
 
 
 def _session(leader: int) -> list[int]:
-    """The living processes of its session but itself; none where there is no /proc (proc(5), fields 3 and 6)."""
+    """The living processes of its session but itself; none if there is no /proc (proc(5), fields 3 and 6)."""
     found = []
     for path in glob.glob("/proc/[0-9]*/stat"):
         with contextlib.suppress(OSError):

@@ -174,7 +174,7 @@ def _recipients(params: TaskParams) -> list[str]:
 
 
 def _refuse_own_key(identity: str, key_sets: Mapping[str, Mapping[str, str]]) -> None:
-    """Raise E_BACKUP_OWN_KEY where a key of the application opens the backup: who has one would have both."""
+    """Raise E_BACKUP_OWN_KEY if a key of the application opens the backup: who has one would have both."""
     lines = {line.strip() for line in identity.splitlines() if line.strip() and not line.startswith("#")}
     for keys in key_sets.values():
         for name, value in keys.items():

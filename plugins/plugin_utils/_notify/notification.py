@@ -336,7 +336,7 @@ def _filled(one: RotationState | Run) -> TemplateValues:
 
 
 def _email(channel: Channel, moment: str, told: RotationState, text: str) -> list[str]:
-    """The addresses that the server took it for. Raises PartlyRefused where it did not take it for all."""
+    """The addresses that the server took it for. Raises PartlyRefused if it did not take it for all."""
     subject, _, body = text.partition("\n")
     to = [channel["to"]] if isinstance(channel["to"], str) else list(map(str, channel["to"]))
     message = email.message.EmailMessage()

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The approval of a plan: a small text, signed by another person than the operator with ``ssh-keygen -Y sign``.
 
-Beside ``PLAN`` lie ``PLAN.approval``, which names the plan's hash, the environment, the person and the time, and its
+Next to ``PLAN`` are ``PLAN.approval``, which names the plan's hash, the environment, the person and the time, and its
 signature ``PLAN.approval.sig``: what was approved for staging is not for production. Who may sign is said by a file of
 allowed signers. No server is needed (docs/design/record-format.md).
 """
@@ -75,14 +75,14 @@ def verified(
 
 
 def refuse_unauthorized(asked: TaskArguments) -> None:
-    """Raise E_AUTHORIZATION where what is asked for is of production, and lacks a reason or who approved it."""
+    """Raise E_AUTHORIZATION if what is asked for is of production, and lacks a reason or who approved it."""
     missing = [name for name in ("reason", "authorization") if not words(asked.get(name))]
     if asked.get("environment") == "production" and missing:
         raise AuthorizationMissing(missing=" and ".join(missing), environment=asked["environment"])
 
 
 def words(found: object) -> str:
-    """What an operator has said, on one line; empty where it is nothing but blanks."""
+    """What an operator has said, on one line; empty if it is nothing but blanks."""
     if isinstance(found, Mapping):
         return ", ".join(f"{name} {text}" for name, value in found.items() if (text := words(value)))
     return " ".join(str(found or "").split())
@@ -197,7 +197,7 @@ def _principals(line: str) -> str:
 
 
 def _refuse_own(approval: Approval, operator: str | None, names: set[str]) -> None:
-    """Raise E_APPROVAL_SELF where the one who rotates has approved, or where nobody can tell who rotates."""
+    """Raise E_APPROVAL_SELF if the one who rotates has approved, or if nobody can tell who rotates."""
     accounts = _accounts()
     known = {operator} if operator else accounts - {"root"}
     if not known:

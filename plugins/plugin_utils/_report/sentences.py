@@ -136,7 +136,7 @@ def stale(counts: Mapping[str, int]) -> Iterator[str]:
     for column, count in sorted(counts.items()):
         yield fill(
             "{count:digest|digests} in {column} {count:was/were} left unchanged: {count:it does/they do} not match "
-            "{count:its/their} row in any way in which the others are computed. Have the application recreate "
+            "{count:its/their} row in any way in which the others are computed. Let the application recreate "
             "{count:it/them}, or searches by {count:it/them} may find nothing.",
             count=count,
             column=column,
@@ -192,8 +192,8 @@ def more_plain(counts: Mapping[str, int]) -> Iterator[str]:
     for column, count in counts.items():
         yield (
             f"{column} has {counted(count, 'more value')} in plain text than the last rotation counted. If they were "
-            "encrypted, something decrypted them and stored what it read: find it and stop it, and have the "
-            "application save these values again."
+            "encrypted, something decrypted them and stored what it read: find it and stop it, and let the application "
+            "save these values again."
         )
 
 

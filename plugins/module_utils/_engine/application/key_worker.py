@@ -213,7 +213,7 @@ def preserved(value: Any) -> bytes:
         return b"b" + bytes(value)
     text = json.dumps(value, sort_keys=True)
     if json.loads(text) != value:
-        raise TypeError(f"a {type(value).__name__} that JSON does not give back")
+        raise TypeError(f"a {type(value).__name__} that JSON changes")
     return b"j" + text.encode("utf-8")
 
 

@@ -50,7 +50,7 @@ def _names(column: str) -> tuple[str, str]:
 
 def _not_readable(database: Database) -> Iterator[Finding]:
     for name, what, grant in catalog.unreadable(database):
-        why = f"{what} that this role may not read: nobody knows whether a key that is rotated is needed for it"
+        why = f"{what} that this role may not read: it is unknown whether it needs a rotated key"
         advice = GRANT.format(grant=grant) + SETTLE.format(column=name) + OF_SCHEMA + "."
         yield Finding(KINDS["out_of_reach"], name, {"why": why, "advice": advice})
 

@@ -177,7 +177,7 @@ class SearchColumnRecipe:
         return self.prefix + WRITTEN[self.written](digest)[: self.length or None]
 
     def tied(self, before: bytes, after: bytes) -> tuple[str, str] | None:
-        """Why it cannot go from one value of its setting to another and back, and which could; None where it can."""
+        """Why it cannot go from one value of its setting to another and back, and which could; None if it can."""
         try:
             self.of(b"", after)
         except ValueError:

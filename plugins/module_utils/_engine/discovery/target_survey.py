@@ -66,7 +66,7 @@ _IN_THE_KEY = (
 )
 _RELATED = (
     "is bound to {} by a relation of the models, and its new value would be another than that one's",
-    "Let the relation go by the row's key instead.",
+    "Let the relation use the row's key instead.",
 )
 _GENERATED = (
     "is a generated column, and follows the column from which it is computed",
@@ -830,7 +830,7 @@ def _pieces(column: Column, value: Any) -> list[bytes]:
 
 
 def _proved(samples: Sequence[Any], column: Column, keyring: Keyring, hinted: Collection[str]) -> str | None:
-    """The scheme that opens a token among the samples, with what its tokens have around them; None where none does.
+    """The scheme that opens a token among the samples, with what its tokens have around them; None if none does.
 
     A scheme without authentication is tried where ``hinted`` names it, or where its tokens have a mark of their own.
     """
@@ -890,7 +890,7 @@ def _names(samples: Sequence[Any], column: Column, scheme: Scheme) -> list[bytes
 
 
 def _around(piece: bytes) -> tuple[str, bool] | None:
-    """What is before a Fernet token, and whether the token is in base64 once more; None where there is none."""
+    """What is before a Fernet token, and whether the token is in base64 once more; None if there is none."""
     match = _AROUND.match(piece)
     if match is None:
         return None

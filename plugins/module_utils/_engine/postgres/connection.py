@@ -260,7 +260,7 @@ class Patience:
         self._since = None
 
     def refuse_to_wait(self) -> None:
-        """It could not. Raises E_DB_LOCKED where that has been so for too long."""
+        """It could not. Raises E_DB_LOCKED if that has been so for too long."""
         self._since = self._since or time.monotonic()
         if time.monotonic() - self._since > LOCKED_SECONDS:
             raise TablesLocked(holders=self._database.holders(self._tables))
@@ -303,7 +303,7 @@ class Database:
         self.execute("SELECT set_config('client_encoding', 'UTF8', false)")
 
     def _refuse_pooler(self, where: str) -> None:
-        """Raise E_DB_POOLER where another program stands between: the session's lock and settings may be anybody's.
+        """Raise E_DB_POOLER if another program stands between: the session's lock and settings may be anybody's.
 
         A pooler makes up the process id that it tells a client at the start (docs/design/concurrency.md).
         """
@@ -567,7 +567,7 @@ class Database:
         return int(self._raw.info.backend_pid)
 
     def about(self, regclass: str) -> int | None:
-        """How many rows the server reckons are in a table; None where it has never looked."""
+        """How many rows the server reckons are in a table; None if it has never looked."""
         query = "SELECT nullif(greatest(reltuples, 0), 0)::bigint FROM pg_class WHERE oid = to_regclass(%s)"
         return next((count for (count,) in self.rows(query, (regclass,))), None)
 
@@ -621,7 +621,7 @@ class Database:
         return str(self.rows("SELECT current_setting('server_version')")[0][0]).split()[0]
 
     def system_identifier(self) -> str | None:
-        """The number that a PostgreSQL cluster and its replicas have in common; None where this role may not see it."""
+        """The number that a PostgreSQL cluster and its replicas have in common; None if this role may not see it."""
         with contextlib.suppress(RotationError):
             return str(self.rows("SELECT system_identifier FROM pg_control_system()")[0][0])
         return None

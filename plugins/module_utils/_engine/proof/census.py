@@ -644,7 +644,7 @@ def beyond(tallies: Sequence[Tally], before: Sequence[CensusResult]) -> list[Tal
 
 
 def refuse_other_than(stage: str, tallies: Sequence[Tally], keyring: Keyring) -> None:
-    """Raise E_NOT_CURRENT where a value is neither empty nor a token of ``stage``."""
+    """Raise E_NOT_CURRENT if a value is neither empty nor a token of ``stage``."""
     count, rows = find_odd(tallies, lambda name: name not in (stage, "empty"))
     if count:
         raise ValuesNotCurrent(count=count, rows=rows, key_id=keyring.key_id(stage))
@@ -705,7 +705,7 @@ def find_odd(tallies: Sequence[Tally], is_odd: Callable[[str], bool]) -> tuple[i
 def refuse_difference(
     before: Sequence[CensusResult], after: Sequence[CensusResult], looks: Mapping[str, TableComparison] = NO_LOOKS
 ) -> None:
-    """Raise E_COUNT_CHANGED, E_PLAIN_CHANGED or E_DIGEST_CHANGED where two censuses do not show the same plaintexts.
+    """Raise E_COUNT_CHANGED, E_PLAIN_CHANGED or E_DIGEST_CHANGED if two censuses do not show the same plaintexts.
 
     In tables that were looked at row by row, rows that another process wrote may differ, be gone, or be new.
     """

@@ -183,7 +183,7 @@ def _known_pace(numbers: ColumnNumbers | RewriteNumbers) -> Iterator[tuple[str, 
 
 
 def _write(path: str | None, text: str) -> str:
-    """Why it cannot be written; empty where it was, or was not asked for."""
+    """Why it cannot be written; empty if it was, or was not asked for."""
     try:
         if path:
             atomic_file.replace(path, text.encode("utf-8"), mode=0o644)

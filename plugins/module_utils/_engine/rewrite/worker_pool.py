@@ -62,7 +62,7 @@ class Crew:
                 self._stop.refuse_to_go_on()
 
     def refuse_to_go_on(self) -> None:
-        """Raise E_STOPPED where it was asked for."""
+        """Raise E_STOPPED if it was asked for."""
         self._stop.refuse_to_go_on()
 
     def _spread(self, count: int, tasks: Sequence[Task]) -> Iterator[Any]:
@@ -199,7 +199,7 @@ class Stop:
                 signal.signal(number, handler)
 
     def refuse_to_go_on(self) -> None:
-        """Raise E_STOPPED where it was asked for."""
+        """Raise E_STOPPED if it was asked for."""
         if self.asked:
             raise StoppedBySignal()
 

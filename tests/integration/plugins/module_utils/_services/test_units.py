@@ -234,7 +234,7 @@ def test_what_was_stopped_by_hand_is_started_by_hand_alone(tmp_path, systemd):
     assert by_hand.stop(dry=False) == [], "the rotation has stopped it"
     for act in (rotation.start, rotation.stop):
         for dry in (True, False):
-            with pytest.raises(RotationError, match=r"E_SERVICE_HELD: .* since 2.*-e key_rotation_maintenance=off"):
+            with pytest.raises(RotationError, match=r"E_SERVICE_HELD: .* at 2.*-e key_rotation_maintenance=off"):
                 act(dry=dry)
     way_back = maintenance(tmp_path, "worker", flag=str(flag), held="accept")
     assert way_back.stop(dry=False) == []
