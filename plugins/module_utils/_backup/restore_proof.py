@@ -84,7 +84,7 @@ def proved(described: Manifest, kind: str) -> bool:
 
 
 def needed(described: Manifest, kind: str) -> str:
-    """The kind of proof by which the backup is good: what has failed one is good by none that sees less."""
+    """The proof kind that this backup must pass: after a failed proof, a weaker one does not count."""
     return _better(described.failed["kind"], kind) if described.failed else kind
 
 
@@ -281,7 +281,8 @@ def _short(name: str) -> str:
 
 
 def _like(database: Database) -> str:
-    """The options of CREATE DATABASE for the same encoding and locale. ICU_RULES and the rest no copy of rows needs."""
+    """Return the CREATE DATABASE options for the same encoding and locale. A copy of rows needs no others, such as
+    ICU_RULES."""
     return str(database.rows(LIKE)[0][0])
 
 

@@ -65,7 +65,7 @@ class EnvLine:
 def _dotenv_like(assign: str) -> Pattern[str]:
     """``assign`` are the characters that end a name: all others but blanks, quotes and # can be in one."""
     lead = rf"{_BLANK}*(?:export{_BLANK}+)?"
-    # a name may be quoted, and over lines then
+    # a quoted value may span lines
     value = rf"(?:'[^']+'|[^{assign}#\s'][^{assign}#\s]*){_BLANK}*[{assign}]{_BLANK}*{_QUOTED}"
     return re.compile(rf"(?:{lead}(?:{value}|'[^']+'))?[^\r\n]*{_LINE_END}")
 

@@ -337,7 +337,7 @@ class FileChange(DestinationChange):
 
 
 def _run_file_act(path: str, act: Callable[..., object], *args: str) -> None:
-    """Do it; an error is one of the catalogue, about ``path``."""
+    """Run a file operation; convert OSError to a catalogue error about ``path``."""
     try:
         act(*args)
     except OSError as exc:

@@ -59,8 +59,8 @@ class Request:
 
     @property
     def running(self) -> list[Mapping[str, str]]:
-        """The key sets with which the application may have started: that of its files, which may be no version of the
-        store, and then every version, which counts more."""
+        """Key sets the application may have started with, the least reliable first: those of its files, then every
+        version."""
         of_files = {name: value for name, value in self.file_keys.items() if name in self.names}
         return [of_files, *self.key_sets.values()]
 

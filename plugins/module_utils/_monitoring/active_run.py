@@ -95,7 +95,7 @@ def _runs(params: ProbeOptions) -> ActiveRun:
 
 
 def _goes_on(held: lease.Holder, database: Database) -> bool:
-    """By its sessions in this database, or its process. One of another machine has the benefit of the doubt a day."""
+    """Judge by its sessions in this database, or its process. A run on another machine counts as running for a day."""
     young = time.time() - seconds(held["since"]) < SILENT
     return database.other_run("") is not None or (alive(held) if is_here(held) else young)
 

@@ -62,7 +62,7 @@ OF_VALUES = ("E_UNREADABLE", "E_PLAINTEXT", "E_NOT_CURRENT")  # wrong where the 
 
 
 def take(given: Options, *, kept: bool) -> MonitorPicture:
-    """Look at the application as ``given`` says (the options of the module monitoring_probe).
+    """Measure the application as ``given`` says (the options of the module monitoring_probe).
 
     Writes nothing unless ``kept``. What is wrong is in ``findings``, each with code, what, todo and next; what a person
     should know besides is in ``warnings``. Nothing is judged, and ``put_off`` says why, in the middle of a run. Raises
@@ -333,7 +333,7 @@ def _unproved(application: Application) -> list[RotationError]:
 
 
 def _class(name: str, unopened: Collection[str]) -> str:
-    """What a class of the census is called: what opens under the current keys or not, and no more is known."""
+    """Name a class of the census: under the current keys or not, if nothing more is known."""
     return "not_current" if name in census.UNOPENED and name not in unopened else name
 
 

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Under which keys a running process is: a variable that was exported to it wins over the .env, and so does the past.
+"""Which keys a process uses: exported variables and its start time override the .env file.
 
 django-environ, python-dotenv and python-decouple leave alone what is in the environment already
 (docs/design/env-files.md).

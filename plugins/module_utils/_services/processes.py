@@ -19,7 +19,7 @@ from .._engine.postgres.session_types import DatabaseSession, HeldSession, Sessi
 
 PROC = "/proc"
 GONE = (FileNotFoundError, ProcessLookupError)
-DELETED = "//deleted"  # what ends the root of a mount whose file is gone (show_mountinfo in fs/proc_namespace.c)
+DELETED = "//deleted"  # ends the root of a mount whose file is deleted (show_mountinfo in fs/proc_namespace.c)
 DEAD = (b"Z", b"X")  # states of proc_pid_stat(5)
 PF_FORKNOEXEC = 0x00000040  # include/linux/sched.h; an exec takes it away
 PF_KTHREAD = 0x00200000  # the same; a command line may be empty without it, as in the middle of an exec

@@ -60,7 +60,7 @@ class Service:
 
     @property
     def is_to_be_started(self) -> bool:
-        """Whether it is down, or will be of itself. Raises E_SERVICE_STATUS."""
+        """Return whether the unit is stopped or stopping. Raises E_SERVICE_STATUS."""
         return not self.is_up(unknown=False)
 
     @property

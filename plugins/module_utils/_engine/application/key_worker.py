@@ -76,7 +76,7 @@ def serve(place: ApplicationLocation, keys: WorkerKeys, connection: Any, others:
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the one who calls
     for other in others:
-        other.close()  # or no end would ever close
+        other.close()  # otherwise the pipe never closes
     silence()
     with contextlib.suppress(EOFError, OSError):
         call = connection.recv()

@@ -28,7 +28,7 @@ ELSEWHERE = "Its rows are another server's, and are not rotated: rotate them the
 
 
 def find(database: Database, survey: Survey, settled: Settlements) -> list[Finding]:
-    """Each with what to do, but those that a person has settled, by themselves or by their schema."""
+    """List unreachable tokens that nobody has settled, by name or by schema."""
     return [
         each
         for each in [*_not_readable(database), *_foreign(database, survey)]

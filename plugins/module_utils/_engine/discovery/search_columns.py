@@ -159,8 +159,8 @@ SAMPLED, LARGE_TOKENS = SampleSize(SAMPLE, LARGEST), SampleSize(TRIED, LARGEST_O
 
 @dataclass(frozen=True)
 class SearchColumnRecipe:
-    """How such a column is computed: ``prefix`` and a digest of a text under the setting ``secret``. Which of the texts
-    of a plaintext that is goes by the row."""
+    """How such a column is computed: ``prefix`` and a digest of a text under the setting ``secret``. The row determines
+    which text is hashed."""
 
     column: str
     prefix: str

@@ -106,9 +106,9 @@ class Target:
     limit: int | None
     derived: tuple[search_columns.SearchColumnRecipe, ...] = ()
     members: tuple[str, ...] = ()  # of its documents, where tokens are in those of these names alone
-    one_layer: bool = False  # a person has settled that each token inside another one is there by accident
+    one_layer: bool = False  # a settlement says that a token inside another one is there by accident
     kept: bool = False  # under a key that is not rotated: it is read, and never written
-    mixed: bool = False  # a person has settled that plain text is normal in it, and stays
+    mixed: bool = False  # a settlement says that plain text is normal in it, and stays
 
     @cached_property
     def name(self) -> str:
@@ -116,7 +116,7 @@ class Target:
 
     @cached_property
     def kind(self) -> ColumnCodec:
-        """How its values are read and written."""
+        """The codec of this column: it reads and writes the values."""
         kind = KINDS[self.type]
         return replace(kind, names=self.members) if isinstance(kind, JsonCodec) and self.members else kind
 
@@ -219,14 +219,13 @@ def settings_of(surveys: Sequence[Survey], keyring: Keyring) -> dict[str, list[b
 
 
 def nowhere(surveys: Sequence[Survey]) -> list[tuple[str, str]]:
-    """The table and column of each target that a person listed and that is in no database."""
+    """Find listed targets that exist in no database, each as table and column."""
     indexes = set.intersection(*(set(survey.missing) for survey in surveys)) if surveys else set()
     return [surveys[0].missing[index] for index in sorted(indexes)]
 
 
 class _ColumnSample(NamedTuple):
-    """A column as it holds some of its values, the parts of these that may be tokens, and the rule by which they open,
-    if any does."""
+    """A sample of a column's values, their possible tokens, and the matching rule, if one matches."""
 
     column: Column
     values: Sequence[Any]
@@ -473,8 +472,8 @@ class Survey:
         self.findings.put(kind, table.label_of(column.name))
 
     def _held_as(self, table: Table, column: Column, scheme: str, pieces: Sequence[bytes]) -> PlaintextRule:
-        """What the plaintexts of a column are, as a person settled it, otherwise by its first values in the order of
-        its key: an UPDATE does not change which these are."""
+        """Determine the plaintext rule from a settlement, or from the first values in the order of the key, which an
+        UPDATE does not change."""
         decision = self.decision(table.label_of(column.name))
         if decision == ONE_LAYER:
             return PlaintextRule(scheme)
@@ -559,8 +558,8 @@ class Survey:
         return _FERNETS | markers | ({PAIR_BEGIN} if binary else set())
 
     def without_tokens(self, target: Target, value: Any) -> Any:
-        """A value of a target, or a member of its array, without its tokens: what else there is in a document may be
-        encrypted in another way."""
+        """Remove the tokens from a value, or from a member of an array: the rest of a document may be encrypted in
+        another way."""
         kind = target.kind.member if isinstance(target.kind, ArrayCodec) else target.kind
         tokens = kind.tokens(value, self._keyring.schemes[target.scheme].marker)
         return kind.put(value, tokens, [b""] * len(tokens))

@@ -175,7 +175,7 @@ def tables(database: Database) -> list[Table]:
     ]
 
 
-# The type that a type is based on, be it a domain over a domain, and the modifier of the one that has it.
+# The base type of a type, including nested domains, and the modifier of the one that has it.
 _BASE = (
     "WITH RECURSIVE based(oid, base, typmod) AS (SELECT t.oid, t.typbasetype, t.typtypmod UNION ALL"
     " SELECT p.oid, p.typbasetype, greatest(p.typtypmod, based.typmod) FROM based JOIN pg_type p ON p.oid = based.base)"

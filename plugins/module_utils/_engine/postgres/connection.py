@@ -84,8 +84,8 @@ EXACT = {
 # Sessions in a database that can be ended. The server sends autovacuum away by itself where it has to, and only a
 # superuser may.
 ENDABLE = "datname = %s AND backend_type <> 'autovacuum worker'"
-# Of the limits of the server, the role and the database the one that is nearest. Everybody sees whose a session is, and
-# where; of what kind it is, only its own role does.
+# The lowest of the server, role and database limits. Everybody sees the role and database of a session; only its own
+# role sees its kind.
 CONNECTIONS = """
     SELECT used, most FROM (
       SELECT count(*), current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int
@@ -122,7 +122,7 @@ LIBPQ_OPTIONS = (
 CONNECTION_LOST = {"57P01", "57P02", "57P03", "08006", "08003", "08000", "08001"}
 # lock_not_available, deadlock_detected, query_canceled (docs/design/concurrency.md)
 QUERY_CANCELED = "57014"
-# insufficient_privilege, invalid_schema_name: what a role meets that may make no table, or has no schema to make it in.
+# insufficient_privilege, invalid_schema_name: the role lacks CREATE, or has no schema to create a table in.
 FORBIDDEN = {"42501", "3F000"}
 YIELDED = {"55P03", "40P01", QUERY_CANCELED}
 # How SQLSTATEs begin of what the same row meets again: a constraint (class 23), a trigger's RAISE EXCEPTION, and

@@ -465,7 +465,7 @@ def test_a_record_that_was_planted_is_found_where_the_store_has_signed_others(ke
         record.append("rotate", "intent", resumed=resumed)
         record.append("rotate", "failed")
     assert kept.kinds() == {"r8": ["signature"]}
-    assert "says that it has ended, and it is not signed" in str(kept.told()["r8"])
+    assert "says that its run has ended, but it is not signed" in str(kept.told()["r8"])
     assert kept.audited() == verifier.EXIT_CODES["signature"][0]
     shutil.rmtree(kept.folder / "r8")
     assert kept.audited() == verifier.NOT_CHECKED["unchecked"][0]
