@@ -1037,4 +1037,4 @@ def test_rotate_proves_its_backup_and_keeps_the_identity_to_itself(site, identit
     assert (described["proof"]["kind"], described["proof"]["tokens"]) == ("full", values)
     assert described["settings"]["files"] == ["food_ordering/settings.py"]
     assert described["key_ids"] == [site.stored()["stages"]["previous"]]
-    assert f"{values:,} encrypted values opened" in outcome.text
+    assert f"{values:,} encrypted values decrypted" in outcome.text

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Whether the records of an application are whole: nothing edited, reordered, cut off, rewritten or signed by another.
+"""Whether the records of an application are intact: nothing edited, reordered, cut off, rewritten or signed by another.
 
 Each record's chain is followed; each head that was kept elsewhere, by the store or by the first line of a later run,
 must be where it was; each signature must be of the key that the store has, or of a former one that is known; each line
@@ -76,7 +76,7 @@ class VerifiedRecord:
         if self.problems:
             return f"{self.rotation_id}: {'; '.join(problem.found for problem in self.problems)}"
         vouched = self.signed or not any(note.kind == "unchecked" for note in self.notes)
-        seen = "whole" if vouched else "consistent, but nothing proves that it is complete"
+        seen = "intact" if vouched else "consistent, but nothing proves that it is complete"
         of, signed = OF_REFUSED if self.rotation_id == REFUSED else ("", f", {self.signed} of them signed")
         whole = [f"{seen}, {counted(self.lines, 'line')}{signed}"] if self.lines else []
         return f"{self.rotation_id}{of}: {'; '.join([*whole, *notes])}"

@@ -93,8 +93,8 @@ def test_records_that_nobody_touched_are_whole(kept, capsys):
     assert kept.kinds() == {}
     assert kept.audited() == 0
     assert capsys.readouterr().out.splitlines() == [
-        "r1: whole, 2 lines, 2 of them signed",
-        "r2: whole, 2 lines, 2 of them signed",
+        "r1: intact, 2 lines, 2 of them signed",
+        "r2: intact, 2 lines, 2 of them signed",
     ]
 
 
@@ -135,7 +135,7 @@ def test_a_run_that_has_not_ended_is_told_apart_with_since_when_and_who(kept, ca
     capsys.readouterr()
     assert kept.audited() == 0
     told = capsys.readouterr().out.splitlines()[-1]
-    assert told.startswith("r2: whole, 4 lines, 2 of them signed; a run that has not ended, since ")
+    assert told.startswith("r2: intact, 4 lines, 2 of them signed; a run that has not ended, since ")
     assert told.endswith(": it goes on")
     assert f"since {began['time']} (rollback by {began['actor']} on {began['control_node']})" in told
     assert "not signed from line 3 on" in told
@@ -347,7 +347,7 @@ def test_a_folder_with_another_name_is_one_problem_and_the_others_are_looked_at(
     shutil.copytree(kept.folder / "r1", kept.folder / "r1 (copy)")
     assert kept.kinds() == {"r1 (copy)": ["unreadable"]}
     assert kept.exit_code("--anchor", kept.anchor) == verifier.EXIT_CODES["unreadable"][0]
-    assert "r2: whole" in capsys.readouterr().out
+    assert "r2: intact" in capsys.readouterr().out
 
 
 def test_without_the_package_that_signatures_need_it_says_so(kept, monkeypatch, capsys):
@@ -441,7 +441,7 @@ def test_a_run_that_was_refused_leaves_the_rest_whole_and_the_next_run_has_seen_
     refused = refuse(kept)
     assert (kept.kinds(), kept.audited()) == ({}, 0)
     told = str(kept.told()["refused"])
-    assert told == "refused (the record of refused runs, which is not signed): whole, 1 line"
+    assert told == "refused (the record of refused runs, which is not signed): intact, 1 line"
     head = str(chain.head("refused", refused.text(), node()))
     record = Record(str(kept.folder), "r3")
     record.append("rotate", "intent", follows=kept.anchor, follows_refused=head)
@@ -839,4 +839,4 @@ def test_the_command_that_the_documentation_prints_for_an_auditor_works_without_
         printed = printed.replace(name, value)
     known = {"PATH": os.environ["PATH"], "PYTHONDONTWRITEBYTECODE": "1"}
     ran = subprocess.run(["sh", "-c", printed], cwd=tmp_path, env=known, capture_output=True, text=True, check=False)
-    assert (ran.returncode, "whole" in ran.stdout) == (0, True), ran.stderr
+    assert (ran.returncode, "intact" in ran.stdout) == (0, True), ran.stderr
