@@ -344,7 +344,7 @@ def _approval(found: Any, who: str) -> Problem:
         if ApprovalEvidence.borne_out(found):
             return Problem("approved", f"{who} is signed by {found['fingerprint']}")
     except FileNotFoundError:
-        return Problem("unchecked", f"{who} was not checked: there is no ssh-keygen here")
+        return Problem("unchecked", f"{who} was not checked: ssh-keygen is not installed here")
     return Problem("approval", f"{who} was changed after it was signed, or was signed by someone else")
 
 

@@ -46,7 +46,7 @@ def dropped(result: StepResult) -> Iterator[str]:
     """What was dropped; if nothing was, which names were looked for."""
     yield from (f"  dropped    {name}" for name in result.get("dropped") or ())
     if not result.get("dropped") and result.get("sought"):
-        yield f"  nothing to drop: there is no database {', or '.join(result['sought'])}"
+        yield f"  nothing to drop: there is no database {' or '.join(result['sought'])}"
 
 
 def _moment(result: StepResult) -> str:

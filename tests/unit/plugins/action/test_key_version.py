@@ -290,7 +290,7 @@ def test_keys_that_an_interrupted_run_put_aside_are_taken_and_none_made_beside_t
     for check in (False, True):
         other = version("pending", keys=[{"name": "SECRET_KEY"}], check=check)
         assert code(other) == "E_OPTION"
-        assert "other keys than those that rotation r1 made" in other["msg"]
+        assert "other keys than those that rotation r1 created" in other["msg"]
     assert version("pending", check=True)["changed"] is True
     assert version("pending")["key_id"] == new_keys.key_id
     assert history().stage("pending").values == new_keys.values

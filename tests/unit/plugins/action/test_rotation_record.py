@@ -969,7 +969,7 @@ def test_what_comes_after_the_end_of_a_run_is_signed_too(run_action, stored, tmp
     assert (whole["lines"], whole["signed"]) == (3, 3)
 
 
-@pytest.mark.parametrize(("head", "found"), [("", "is gone"), ("no head of anything at all", "is no head")])
+@pytest.mark.parametrize(("head", "found"), [("", "is gone"), ("no head of anything at all", "is not a head")])
 def test_a_head_that_was_taken_out_of_the_store_is_missed(run_action, begun, store_now, head, found):
     with store_now.change() as history:
         history.record["head"] = head

@@ -79,7 +79,7 @@ def test_a_list_can_shrink_to_its_new_key():
         ("K = []\n", "is an empty list"),
         ("K = ''\n", "is empty"),
         ("K = 1\n", "is computed"),
-        ("K = b'\\xff'\n", "no text"),
+        ("K = b'\\xff'\n", "not text"),
         ("K = ['CAN,ARY', 'b']\n", "comma"),
         ("K = ['CAN,ARY']\n", "comma"),
         ("K = (b'CAN,ARY',)\n", "comma"),

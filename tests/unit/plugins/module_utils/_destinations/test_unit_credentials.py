@@ -220,7 +220,7 @@ def test_a_unit_gets_all_that_can_be_read(
         ("LoadCredential=other:/k\nSetCredential=keys:CANARY\n", "is not set for it in a readable file"),
         ("SetCredential=key:CANARY\nLoadCredential=key:/k\n", "and overridden in /k"),
         ("LoadCredential=key:/k\nLoadCredentialEncrypted=key:/l\n", "is in /k, and overridden in /l"),
-        ("LoadCredential=key:%h/k\n", "in which %h is not known here"),
+        ("LoadCredential=key:%h/k\n", "in which %h cannot be expanded here"),
     ],
 )
 def test_what_gives_it_in_no_one_place_is_refused(host: Callable[..., Path], lines: str, found: str) -> None:
@@ -245,7 +245,7 @@ def test_a_file_that_another_unit_loads_is_refused(host: Callable[..., Path], tm
     host(f"LoadCredential=key:{file}\n", "worker.service")
     assert destinations.read(None, [key("app", "worker")]) == {"K": "CANARY"}
     host("LoadCredential=key:/elsewhere\n", "worker.service")
-    assert f"is in /elsewhere, and for app.service in {file}" in str(refused(key("app", "worker")))
+    assert f"is in /elsewhere, but for app.service in {file}" in str(refused(key("app", "worker")))
 
 
 def test_a_unit_of_another_user_and_a_file_that_is_open_are_refused(

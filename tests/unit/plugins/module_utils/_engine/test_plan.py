@@ -149,7 +149,7 @@ def test_keys_that_nobody_listed_are_named_as_the_env_file_has_them_outside_of_t
     with pytest.raises(RotationError) as refused:
         refusals.refuse_unproved(application)
     assert refused.value.code == "E_OTHER_KEYS"
-    assert "under OTHER_KEY, which" in refused.value.what
+    assert "with OTHER_KEY, which" in refused.value.what
     assert refused.value.todo == "List the keys to rotate: key_rotation_keys: [{name: PARTNER_VARIABLE}]"
 
 

@@ -104,12 +104,12 @@ def test_records_that_nobody_touched_are_whole(kept, capsys):
         (
             (),
             {
-                "r1": ["no key was given"],
+                "r1": ["no key to verify it with"],
                 "r2": ["no key to verify it with", "truncation after line 0 could not be detected"],
             },
         ),
-        (("--anchor",), {"r1": ["no key was given"], "r2": ["no key was given"]}),
-        (("--key",), {"r1": [], "r2": ["cut behind line 0 would not show"]}),
+        (("--anchor",), {"r1": ["no key to verify it with"], "r2": ["no key to verify it with"]}),
+        (("--key",), {"r1": [], "r2": ["truncation after line 0 could not be detected"]}),
     ],
 )
 def test_what_could_not_be_checked_is_said_and_is_not_whole(kept, capsys, given, not_checked):
@@ -136,7 +136,7 @@ def test_a_run_that_has_not_ended_is_told_apart_with_since_when_and_who(kept, ca
     assert kept.audited() == 0
     told = capsys.readouterr().out.splitlines()[-1]
     assert told.startswith("r2: intact, 4 lines, 2 of them signed; a run that has not ended, since ")
-    assert told.endswith(": it goes on")
+    assert told.endswith(": it is running")
     assert f"since {began['time']} (rollback by {began['actor']} on {began['control_node']})" in told
     assert "not signed from line 3 on" in told
 
@@ -561,7 +561,7 @@ def test_an_older_copy_is_called_one(kept, tmp_path):
     shutil.rmtree(kept.folder / "r2")
     shutil.copytree(tmp_path / "copy", kept.folder / "r2")
     assert kept.kinds() == {"r2": ["older"]}
-    told = "it is an older copy, intact and signed up to line 2, and the anchor has seen line 4"
+    told = "it is an older copy, intact and signed up to line 2, but the anchor has seen line 4"
     assert told in str(kept.told()["r2"])
     assert kept.audited() == verifier.EXIT_CODES["older"][0]
 

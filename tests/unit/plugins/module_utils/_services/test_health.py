@@ -60,7 +60,7 @@ def test_the_first_good_answer_ends_the_wait(url):
 @pytest.mark.parametrize("status", [400, 403, 404, 500, 503])
 def test_any_other_status_is_no_health(url, status):
     Handler.answers = [status]
-    with pytest.raises(RotationError, match=rf"E_HEALTH: {url} does not answer .*: status {status}\."):
+    with pytest.raises(RotationError, match=rf"E_HEALTH: {url} did not give the expected answer .*: status {status}\."):
         health.wait(health.HealthCheck(f"{url}?token=CANARY"), 0.05)
 
 

@@ -131,7 +131,7 @@ def test_a_file_that_a_container_has_mounted_by_itself_stays_the_old_one(path):
         there = processes.snapshot()
         found = KeyChange(str(path), path.stat().st_ctime, KEYS).check(there, there[child.pid])
         assert (found.stale, found.key_id) == (True, "")
-        assert f"it sees {path} as it was" in found.reason
+        assert f"it still sees the previous {path}" in found.reason
         assert "recreate the container of sleep" in found.todo
         child.kill()
         child.wait()

@@ -422,7 +422,7 @@ WRONG: list[tuple[str, Callable[[dict[str, Any]], Any], str, str]] = [
         "caches",
         both(fact(caches=[CACHE]), fact(cached_tokens={"django_cache.value": 7})),
         "stop",
-        "7 entries of django_cache.value hold tokens under the keys that are rotated",
+        "7 entries of django_cache.value contain tokens under the rotated keys",
     ),
     ("files", fact(files=[FILES]), "warn", "doc.file: its files are read by core.Safe"),
     ("files", fact(files=[{**FILES, "stops": True}]), "stop", "doc.file: its files are read by core.Safe"),
@@ -430,7 +430,7 @@ WRONG: list[tuple[str, Callable[[dict[str, Any]], Any], str, str]] = [
         "caches",
         fact(session_tokens={"django_session.session_data": 7}),
         "stop",
-        "7 sessions in django_session.session_data hold such tokens",
+        "7 sessions in django_session.session_data contain such tokens",
     ),
     ("sessions", option(services=[]), "warn", "1 of 1 sessions belong to no unit in key_rotation_services: gunicorn ("),
     ("sessions", session(process=STRAY), "stop", "services: python (process 100 of session-3.scope on app2), b"),
@@ -479,7 +479,7 @@ WRONG: list[tuple[str, Callable[[dict[str, Any]], Any], str, str]] = [
         "application",
         fact(reads={"broken": [], "refused": [{"name": "people.Person.name", "count": 40}], "unknown": {}}),
         "stop",
-        "E_VALUES_REFUSED: the application reads none of the 40 values of people.Person.name, and",
+        "E_VALUES_REFUSED: the application cannot read any of the 40 values of people.Person.name, although",
     ),
     ("migrations", fact(migrations=["core.0002_more"]), "warn", "1 is pending: core.0002_more"),
     (
@@ -591,7 +591,7 @@ WRONG: list[tuple[str, Callable[[dict[str, Any]], Any], str, str]] = [
         "logins",
         option(sessions="resign", compromised=True),
         "stop",
-        "E_SESSIONS_COMPROMISED: the keys that are replaced are compromised, and key_rotation_sessions is resign",
+        "E_SESSIONS_COMPROMISED: the keys being replaced are compromised, and key_rotation_sessions is resign",
     ),
     (
         "logins",
@@ -931,7 +931,7 @@ def test_the_table_has_problems_first_and_a_line_each_for_what_was_skipped_and_w
     assert lines[1].strip().startswith("-> Fix the archiving")
     assert lines[-2:] == ["  skip  not configured or not checked: rehearsal", "  ok    27 checks are fine"]
     assert max(map(len, lines)) <= 120
-    assert checklist.summary(items) == "30 checks: 27 fine, 1 with a warning, 1 skipped, 1 in the way"
+    assert checklist.summary(items) == "30 checks: 27 fine, 1 with a warning, 1 skipped, 1 blocking"
 
 
 def test_the_whole_table_has_a_line_for_each_item_problems_first():

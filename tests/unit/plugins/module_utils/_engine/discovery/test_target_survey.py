@@ -211,7 +211,7 @@ def test_one_code_for_several_columns_stays_that_code(target):
     with pytest.raises(RotationError) as refused:
         target_survey.refuse_unproved([survey(ring, *columns, found=[target])], ring, "/.env")
     assert refused.value.code == "E_COLUMN_PLAIN"
-    assert refused.value.what.startswith("2 findings: profile.a_encrypted is named as encrypted")
+    assert refused.value.what.startswith("2 findings: profile.a_encrypted is listed as encrypted")
     assert str(refused.value).count("encrypt them through the application") == 1
 
 

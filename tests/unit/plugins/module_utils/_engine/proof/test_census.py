@@ -204,7 +204,7 @@ def test_of_many_odd_values_the_first_few_of_each_column_are_named_and_the_rest_
     error = refusal(census.refuse_unreadable, tallies)
     for column in "abc":
         named = ", ".join(f"profile.{column}:{row}" for row in range(1, 6))
-        assert f"7 values open under no known key: {named} and 2 more" in str(error)
+        assert f"no known key decrypts 7 values: {named} and 2 more" in str(error)
 
 
 @pytest.mark.parametrize(("value_class", "code"), [("unreadable", "E_UNREADABLE"), ("plaintext", "E_PLAINTEXT")])
@@ -225,7 +225,7 @@ def test_every_column_and_class_of_values_under_no_key_is_in_one_error_with_its_
     error = refusal(census.refuse_unreadable, [name, phone])
     assert error.code == "E_FINDINGS"
     for part in (
-        "E_UNREADABLE: 1 value opens",
+        "E_UNREADABLE: no known key decrypts 1 value",
         "profile.name:4",
         "E_PLAINTEXT: 1 value does",
         "profile.name:5",
@@ -367,7 +367,7 @@ def test_a_row_that_nobody_wrote_is_refused_by_its_name():
     assert refusal(census.refuse_difference, BEFORE, [LOOKED], {"pet": look}).code == "E_COUNT_CHANGED"
     error = refusal(census.refuse_difference, BEFORE, [replace(LOOKED, plain=2)], {"profile": look})
     assert (error.code, error.where["before"], error.where["after"]) == ("E_PLAIN_CHANGED", 0, 2)
-    assert "2 are: profile.name:7." in str(error)
+    assert "now 2: profile.name:7." in str(error)
 
 
 def test_the_same_plaintexts_are_not_refused():
