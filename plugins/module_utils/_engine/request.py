@@ -24,7 +24,7 @@ class Request:
     project_dir: str
     settings_module: str | None
     key_sets: Mapping[str, Mapping[str, str]] = field(repr=False)  # stage: {name: value}
-    key_ids: Mapping[str, str] = field(default_factory=dict)  # stage: key id, of those from a store
+    key_ids: Mapping[str, str] = field(default_factory=dict)  # stage: key ID, of those from a store
     schemes: Any = "auto"
     targets: Any = "auto"
     leave_alone: Sequence[str] = ()

@@ -70,7 +70,7 @@ class Version:
         self.state = EXPOSED if self.state == EXPOSED else state
 
     def refuse_damaged(self, path: str) -> None:
-        """Raise E_STORE_DAMAGED if its values are not those that were put under its key id."""
+        """Raise E_STORE_DAMAGED if its values are not those that were put under its key ID."""
         if not self.destroyed and self.keys.key_id != self.key_id:
             raise StoreDamaged(path=path, key_id=self.key_id, rotation_id=self.rotation_id)
 
@@ -137,7 +137,7 @@ class HostKeySets(TypedDict):
 
 @dataclass
 class History:
-    """All versions, oldest first, and which key id has which stage.
+    """All versions, oldest first, and which key ID has which stage.
 
     ``path`` is where it is kept, for errors. ``revision`` is by what its store knows that nobody changed it meanwhile.
     """
@@ -188,7 +188,7 @@ class History:
             self.version(key_id).refuse_damaged(self.path)
 
     def version(self, key_id: str) -> Version:
-        """The version of this key id. Raises E_VERSION_UNKNOWN."""
+        """The version of this key ID. Raises E_VERSION_UNKNOWN."""
         for version in self.versions:
             if version.key_id == key_id:
                 return version
@@ -252,7 +252,7 @@ class History:
         """Take the application's own keys as the first version; or in the place of one that has ``other_list`` of them,
         and then a rollback to the previous version is not possible.
 
-        It is filed under its key id: what a run put aside before it died is found again under the same keys alone, and
+        It is filed under its key ID: what a run put aside before it died is found again under the same keys alone, and
         is in nobody's way where the application has others by now.
         """
         state = "active"
@@ -309,7 +309,7 @@ class History:
     def refuse_reused(self, keys: KeySet) -> None:
         """Raise E_KEY_REUSED if one of the values was another version's.
 
-        Of a list only the first is new. A destroyed version is known by its key id alone, no longer value by value.
+        Of a list only the first is new. A destroyed version is known by its key ID alone, no longer value by value.
         """
         new = {value.split(",")[0].strip() for value in keys.values.values()}
         for version in self.versions:

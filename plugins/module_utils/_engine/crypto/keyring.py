@@ -226,7 +226,7 @@ class Keyring:
         return functions.context if functions else ()
 
     def key_id(self, stage: str) -> str:
-        """The key id of one stage's key set."""
+        """The key ID of one stage's key set."""
         return self.stages[stage].key_id
 
     def resealed(self, scheme: str, opened: Sequence[tuple[str, Opened]], destination: str) -> Sequence[bytes | None]:
