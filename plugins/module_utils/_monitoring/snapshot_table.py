@@ -50,7 +50,7 @@ def lines(picture: MonitorPicture, host: str) -> Iterator[str]:
         yield f"  WRONG       {finding['code']}: {finding['what']}"
         yield f"              {finding['todo']}"
     for command in dict.fromkeys(finding["next"] for finding in findings if finding["next"]):
-        yield f"  then type   {command}"
+        yield f"  then run    {command}"
 
 
 def _verdict(picture: MonitorPicture, findings: Sized) -> str:
