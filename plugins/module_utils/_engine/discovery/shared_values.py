@@ -52,7 +52,7 @@ def of_variables(
     """
     rotated = keyring.stages[keyring.base].values
     listed = {entry["name"]: proposal.as_listed(entry) for entry in keys}
-    what = "a variable of the .env file"
+    what = "a variable of the env file"
     for name in sorted(env.keys() - keyring.names):
         for key, value in rotated.items():
             shared = parts_of(env[name]) & parts_of(value)
