@@ -59,7 +59,7 @@ LOST = (
 REFUSED = (
     "The application can encrypt and decrypt a new text with {}, so it has the keys in the .env file, but it refuses "
     "some stored values. If its code checks a digest of the ciphertext, let the application's own command re-encrypt "
-    "(O(method)=command), which can recompute that digest.  "
+    "(O(method)=command), which can recompute that digest. "
 )
 OTHERWISE = (
     "{} gives as many values as before, and other ones. Read the code of each, and one row of it in manage.py shell "
