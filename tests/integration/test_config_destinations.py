@@ -81,7 +81,7 @@ def test_a_list_in_the_settings_is_rotated_where_it_is(site: Site, keep: int) ->
             b"ENCRYPTION_SALT: bytes = b",
             b"ENCRYPTION_SALT: bytes = bytes + b",
             "E_CONFIG_VALUE",
-            "no literal",
+            "not a literal",
         ),
         ("python", b"_OTHER = ", b"SECRET_KEY = ", "E_CONFIG_VALUE", "is set several times (lines 2, 4)"),
     ],

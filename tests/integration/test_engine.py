@@ -285,7 +285,7 @@ def test_many_locked_rows_are_not_waited_for_one_by_one(
     fill(database, keyring, "id int PRIMARY KEY", "%s")
     other.execute("BEGIN")
     other.execute("SELECT 1 FROM secrets WHERE id %% 2 = 0 FOR UPDATE")
-    with pytest.raises(RotationError, match="E_DB_BUSY: secrets: 25 rows are locked"):
+    with pytest.raises(RotationError, match="E_DB_BUSY: secrets: 25 rows remain locked"):
         run(database, keyring)
     assert len(statements) < 25, "one for a page, one for what of it is free"
     assert classes(database, keyring) == {"pending": 25, "current": 25}

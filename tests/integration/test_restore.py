@@ -166,7 +166,7 @@ def test_a_whole_database_comes_back_with_all_that_belongs_to_it(hostile: Site) 
     # the user and the profile are new, three orders are other ones; what the rotation did is no loss
     assert "5 rows written since the backup" in said, said
     assert "auth_user 1, customer_userprofile 1, orders 3" in said
-    assert "rows deleted since then come back: orders 1" in said
+    assert "rows deleted since then are restored: orders 1" in said
     assert site.read_all() == used
     assert databases(site)[HOSTILE]
     assert "key_rotation_restore_acknowledge=6" in said, "the row that comes back is one of them"

@@ -97,7 +97,7 @@ def test_without_an_open_rotation_all_is_started_by_hand_and_each_is_told(by_han
     assert by_hand("started")["services"] == ["web"]
     assert capsys.readouterr().out == "  web: started\n"
     assert by_hand("started")["services"] == []
-    assert capsys.readouterr().out == "  web: up already\n"
+    assert capsys.readouterr().out == "  web: already running\n"
     (tmp_path / "up").unlink()
     by_hand("started")
     assert capsys.readouterr().out == "  web: stopped\n"

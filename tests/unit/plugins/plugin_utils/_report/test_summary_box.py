@@ -253,7 +253,7 @@ def test_a_run_that_the_plan_stopped_names_the_plan_playbook_and_not_itself(play
 def test_an_error_with_several_findings_has_a_line_for_each(play):
     error = {
         "code": "E_OPTIONS",
-        "what": "2 variables are wrong",
+        "what": "2 variables are invalid",
         "todo": "Correct them:\n* one is not known\n* two too",
     }
     play.begun().step("rotate", "failed", error=error)

@@ -150,7 +150,7 @@ def test_the_census_of_all_columns_counts_together_and_names_the_migration_of_th
     [
         ("E_DB", "PostgreSQL stopped the work on a: SQLSTATE XX001", True),
         ("E_DB", "PostgreSQL stopped the work on a: SQLSTATE 42P01", True),
-        ("E_SCAN", "a: the pass saw 1 row", True),
+        ("E_SCAN", "a: the pass read 1 row", True),
         ("E_DB", "PostgreSQL stopped the work on a: SQLSTATE 42501", False),
         ("E_DB_CONNECT", "PostgreSQL does not answer", False),
     ],

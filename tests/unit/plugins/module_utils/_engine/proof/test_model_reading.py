@@ -492,7 +492,7 @@ def test_without_a_picture_from_before_only_the_round_trips_count():
     model_reading.refuse_worse({}, picture(check={"exit code": 1}))
     with pytest.raises(RotationError, match="E_ROUND_TRIP"):
         model_reading.refuse_worse(
-            {}, picture(round_trips=[{"name": "a.B.c", "outcome": "does not give back what went in"}])
+            {}, picture(round_trips=[{"name": "a.B.c", "outcome": "does not return the value that was written"}])
         )
 
 
