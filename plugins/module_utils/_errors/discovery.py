@@ -305,7 +305,7 @@ class SharedValue(RotationError):
     key: str
     advice: str
     problem = (
-        "{column}, {found}, has the same value as {key}, which is rotated. Values encrypted with {column} would be "
+        "{column}, {found}, shares a value with {key}, which is rotated. Values encrypted with {column} would be "
         "re-encrypted with {key}, and {column} could no longer decrypt them"
     )
     remedy = "{advice}"
