@@ -38,7 +38,7 @@ values are; the application may not read all of them until then |
 ## The verifier of records
 
 `python3 -m module_utils._record.verifier`, which an auditor runs: see [records](records.md#can-the-record-be-trusted).
-0 means whole, and 2 that its arguments are wrong.
+0 means intact, and 2 that its arguments are wrong.
 
 | code | meaning |
 |---|---|

@@ -66,10 +66,10 @@ class ActionModule(HostAction):
         by_hand = args.get("rotation_id") == BY_HAND
         told = []
         if stopped or (by_hand and args["services"]):
-            told.append(f"  stopped: {', '.join(stopped) or 'nothing, since none was up'}")
+            told.append(f"  stopped: {', '.join(stopped) or 'nothing, because no service was running'}")
         if by_hand:
             off = command(self.variables, "maintenance", ["-e", "key_rotation_maintenance=off"])
-            told.append(f"  held: no rotation starts anything until you type {off}")
+            told.append(f"  held: no rotation starts anything until you run {off}")
         lines.show(told, "Services")
 
     def _half_way(self, args: TaskArguments) -> str | None:
@@ -80,7 +80,7 @@ class ActionModule(HostAction):
         return self.interrupted_rotation(args)
 
     def _told_half_way(self, rotation_id: str) -> RotationError:
-        done = NOTHING_CHANGED if self._task.check_mode else "Nothing was started; operations are not held anymore."
+        done = NOTHING_CHANGED if self._task.check_mode else "Nothing was started. The hold on operations is released."
         commands = {name: command(self.variables, name) for name in ("rotate", "rollback")}
         return RotationHalfWay(changed=done, rotation_id=rotation_id, **commands)
 

@@ -45,7 +45,7 @@ class ActionModule(HostAction):
         if undropped := result.get("undropped"):
             display.warning(
                 f"Triggers of the write fence remain on {', '.join(undropped)}, because a long transaction reads "
-                "these tables. They refuse nothing. The next rotation drops them, and so does the maintenance playbook "
+                "these tables. They block nothing. The next rotation drops them, and so does the maintenance playbook "
                 "with -e key_rotation_maintenance=off."
             )
         return result

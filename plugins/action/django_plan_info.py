@@ -10,7 +10,7 @@ from ..plugin_utils._plans import plan_file
 from ..plugin_utils._plans.plan_file import Plan
 from ..plugin_utils._task_types import TaskArguments, TaskResult
 
-NO_PLAN = "There is no plan: the application is accepted as it is now."
+NO_PLAN = "There is no plan: the application is accepted unchanged."
 
 
 class ActionModule(PlanAction):

@@ -33,8 +33,8 @@ CHECKS = {
     BACKUP: ("backup", "dumps"),
 }
 AFTER = {"plan": (ROTATE, ["--check"])}  # by playbook, the next command if nothing was found
-RESUME = "To finish the run that died, type {}"
-AGAIN = "Do what the table says for each, then type {}"
+RESUME = "To finish the run that died, run {}"
+AGAIN = "Do what the table says for each finding, then run {}"
 LEFT = ("E_RECORD_UNSIGNED", "E_FENCED", "E_PREPARED_LEFT")  # what a run that died leaves
 Outcomes = Sequence[Mapping[str, Any]]
 

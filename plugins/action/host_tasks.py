@@ -53,7 +53,7 @@ class ActionModule(RotationAction):
         task.args = args
         action = self.action_of(task)
         if not isinstance(action, HostAction):
-            raise InvalidOption(name="tasks", found=f"cannot run {module}", advice="Give it a task of its own.")
+            raise InvalidOption(name="tasks", found=f"cannot run {module}", advice="Write it as a separate task.")
         action.variables = self.variables
         return Part(name, action, args)
 
@@ -61,7 +61,9 @@ class ActionModule(RotationAction):
 def _refuse_twice(names: Iterable[str]) -> None:
     for name, count in Counter(names).items():
         if count > 1:
-            raise InvalidOption(name="tasks", found=f"has {name} more than once", advice="Give one of them a name.")
+            raise InvalidOption(
+                name="tasks", found=f"has {name} more than once", advice="Give one of them another name."
+            )
 
 
 def _listed(names: Iterable[str]) -> str:

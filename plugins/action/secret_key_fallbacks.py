@@ -19,9 +19,9 @@ display = Display()
 # What is still valid after the keys of the store were removed from the list.
 LEFT = {
     "revoked": "SECRET_KEY_FALLBACKS still has former keys ({count}), which the application does not read from {path}. "
-    "What these have signed stays valid: take them out of the settings now.",
-    "others": "SECRET_KEY_FALLBACKS has keys ({count}) of no version in the store. What these have signed stays valid: "
-    "take them out of {path} if they leaked too.",
+    "Data signed with them stays valid: remove them from the settings now.",
+    "others": "SECRET_KEY_FALLBACKS has keys ({count}) of no version in the store. Data signed with them stays valid: "
+    "remove them from {path} if they leaked too.",
 }
 
 

@@ -43,7 +43,7 @@ from ._task_types import TaskArguments, TaskResult, Variables
 next_command.tell_what_is_next()
 lookup_loader.get(LOOKUP)
 NOT_BY_THIS = "This step changed nothing. What earlier steps of this run changed is shown above."
-KEYS_ADVICE = "List the keys there, or take the line out and run the plan playbook: it proposes the keys that it found."
+KEYS_ADVICE = "List the keys there, or remove the line and run the plan playbook: it proposes the keys that it finds."
 WRITES_VALUES = "django_reencrypt"
 SHARED = {**KEYS, **ROTATION}  # what most tasks have
 
@@ -199,7 +199,7 @@ class RotationAction(HostCaller, abc.ABC):
             result.pop("exception", None)  # ansible-core 2.19 and newer show its text, not msg
 
     def _lost(self) -> RotationError:
-        unknown = "What this step has done there is not known."
+        unknown = "It is unknown what this step changed there."
         host = self._task.delegate_to or self.variables.get("inventory_hostname")
         return HostLost(changed=unknown, host=host)
 

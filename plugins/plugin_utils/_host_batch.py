@@ -148,8 +148,8 @@ def _call(batch: RotationAction, call: Sequence[Part], parts: Sequence[Part], *,
 
 
 def batch_result(parts: Sequence[Part], *, all_of_them: bool, fatal: Collection[str]) -> TaskResult:
-    """The result of all of them. Those that all run are judged together afterwards, but for the codes and names that
-    are ``fatal``."""
+    """The result of all parts. If all of them run, they are judged together afterwards, except those in ``fatal``
+    (codes and names)."""
     results = {part.name: part.result for part in parts if part.result is not None}
     failed: TaskResult = next(
         (

@@ -19,7 +19,7 @@ def take_shares(args: TaskArguments) -> TaskResult | None:
     for host, share in shares.items():
         error = share.get("error") or {}
         if share.get("unreachable") or error.get("code") in HOST_LOST:
-            display.display(f"  {host} was lost ({error.get('code', 'unreachable')}): what it left is done here")
+            display.display(f"  {host} was lost ({error.get('code', 'unreachable')}): its remaining work is done here")
             args.pop("examined", None)  # it has to be looked at again
             args.pop("others", None)
         elif error:

@@ -468,7 +468,7 @@ def test_tokens_in_encoded_or_compressed_data_stop(database: Database, keyring: 
     stops = {each.column: each for each in accounting.columns(database, survey, {})}
     assert set(stops) == {f"secrets.{name}" for name in columns}
     assert {each.kind.code for each in stops.values()} == {"E_TOKEN_PACKED"}
-    assert "3 of 3 values looked at hold tokens" in stops["secrets.encoded"].what
+    assert "3 of 3 sampled values contain tokens" in stops["secrets.encoded"].what
     settled = {
         f"secrets.{name}": {"not_ours" if name == "encoded" else "unreadable": "nobody reads it"} for name in columns
     }
@@ -648,7 +648,7 @@ def test_files_that_hold_ciphertext_stop_by_their_column(
     if contents == "tokens":
         settled = settlements.parse({"secrets.file": {"not_ours": "somebody says so"}})
         assert stored_files.as_fact(found[0], settled)["stops"], "what opens is ours"
-        assert re.search(r"(\d+) of its \1 files looked at open under a key", found[0].what)
+        assert re.search(r"(\d+) of \1 sampled files can be decrypted with a rotated key", found[0].what)
 
 
 def read_words(document: Any) -> Any:

@@ -22,7 +22,7 @@ def test_a_key_that_was_changed_by_hand_is_told_with_its_file(move_keys: Callabl
     refused = site.play("rotate")
     text = " ".join(refused.text.split())
     assert "E_KEYS_DIFFER" in text
-    assert f"{place.file} holds the keys" in text
+    assert f"{place.file} contains the keys" in text
     assert not any(value in refused.text for value in values.values())
 
 
@@ -81,7 +81,7 @@ def test_a_list_in_the_settings_is_rotated_where_it_is(site: Site, keep: int) ->
             b"ENCRYPTION_SALT: bytes = b",
             b"ENCRYPTION_SALT: bytes = bytes + b",
             "E_CONFIG_VALUE",
-            "no literal",
+            "not a literal",
         ),
         ("python", b"_OTHER = ", b"SECRET_KEY = ", "E_CONFIG_VALUE", "is set several times (lines 2, 4)"),
     ],

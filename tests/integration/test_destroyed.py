@@ -141,7 +141,7 @@ def test_retire_destroys_the_previous_version_when_no_backup_needs_it(site):
     assert site.play("report").code == 0
     checked = site.play("verify", "--tags", "record")
     assert checked.code == 0, checked.text
-    assert re.search(rf"retire-{stages['previous']}: whole, (\d+) lines, \1 of them signed", checked.text)
+    assert re.search(rf"retire-{stages['previous']}: intact, (\d+) lines, \1 of them signed", checked.text)
     again = site.play("retire", *now)
     assert (again.code, "changed=0" in again.text) == (0, True)
 

@@ -306,7 +306,7 @@ def test_a_token_in_a_type_that_cannot_be_written_is_listed(
     ):
         refuse(survey_findings.findings_of([found], keyring, "the test"))
     (notice,) = stopping(found, keyring)
-    assert f"in the type {sql_type}," in notice["notice"]
+    assert f"its type is {sql_type}," in notice["notice"]
 
 
 def test_a_generated_column_follows_by_itself(database: Database, keyring: Keyring) -> None:

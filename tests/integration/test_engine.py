@@ -296,7 +296,7 @@ def test_many_locked_rows_are_not_waited_for_one_by_one(
     fill(database, keyring, "id int PRIMARY KEY", "%s")
     other.execute("BEGIN")
     other.execute("SELECT 1 FROM secrets WHERE id %% 2 = 0 FOR UPDATE")
-    with pytest.raises(RotationError, match="E_DB_BUSY: secrets: 25 rows are locked"):
+    with pytest.raises(RotationError, match="E_DB_BUSY: secrets: 25 rows remain locked"):
         run(database, keyring)
     assert len(statements) < 25, "one for a page, one for what of it is free"
     assert classes(database, keyring) == {"pending": 25, "current": 25}
@@ -559,7 +559,8 @@ def test_the_second_rotator_is_told_who_is_the_first(django: Any) -> None:
     locks.lock(first, "one run")
     second = Database("default", "second")
     with pytest.raises(
-        RotationError, match=r"E_LOCKED: rotation spring runs on this database as postgres .*backend \d+"
+        RotationError,
+        match=r"E_LOCKED: rotation spring has been running on this database since .*as postgres .*backend \d+",
     ):
         locks.lock(second, "another run")
     first.close()
@@ -697,7 +698,7 @@ def test_a_missed_row_is_noticed(database: Database, keyring: Keyring, monkeypat
         "pages",
         lambda *args, **options: ([row for row in page if row[0] != ("3",)] for page in pages(*args, **options)),
     )
-    with pytest.raises(RotationError, match=r"E_SCAN: secrets of \S+: the pass saw 4 rows and the table has 5"):
+    with pytest.raises(RotationError, match=r"E_SCAN: secrets of \S+: the pass read 4 rows, but the table has 5"):
         classes(database, keyring)
 
 

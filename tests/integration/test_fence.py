@@ -460,7 +460,7 @@ def killed_behind_its_fence(site: Site) -> None:
     assert "E_FENCED" in verified.text, verified.text
     assert "key_rotation_maintenance=off" in verified.text
     assert re.search(r"customer_userprofile\._address_encrypted +\d+ rows: .*\d+ pending", verified.text), verified.text
-    assert re.search(r"To finish the run that died, type ansible-playbook rotate\.yml ", verified.text), verified.text
+    assert re.search(r"To finish the run that died, run ansible-playbook rotate\.yml ", verified.text), verified.text
 
 
 def writes(site: Site) -> None:

@@ -328,7 +328,7 @@ def losing(odd: Site) -> str:
     _, new = [version["key_id"] for version in odd.stored()["versions"]]
     assert failed.code == 20, failed.text
     assert f"E_ROLLBACK_LOSES: 1 value may need the version {new}" in said
-    assert "no longer hold: odd.value:99." in said
+    assert "no longer be in the .env file: odd.value:99." in said
     assert f"Of 21 values, 20 open under version {new} and 1 open under no known version." in said
     assert f"The .env file on app holds version {new}. The current version in the key store is {new}." in said
     assert "as before" not in said.split("the rollback stopped at")[1]
@@ -439,7 +439,7 @@ def test_a_key_that_the_functions_do_without_is_named(odd: Site) -> None:
     del own["key_rotation_keys"]
     planned = odd.play("plan", "-e", json.dumps(own))
     assert planned.code == 2, planned.text
-    assert "ENCRYPTION_SALT: is in key_rotation_keys, and no value was found under it" in planned.text
+    assert "ENCRYPTION_SALT: is in key_rotation_keys, but no encrypted value was found under it" in planned.text
     assert "SECRET_KEY: is in" not in planned.text
     refused = odd.play(
         "rotate", "--check", "-e", json.dumps({**own, "key_rotation_plan": str(odd.folder / "none.yml")})

@@ -152,7 +152,7 @@ def test_a_host_that_is_lost_when_it_was_switched_is_put_back_later(site: Site, 
             two.cut.touch()
     assert process.wait(60) != 0
     text = " ".join("".join(seen).split())
-    assert "E_HOST_LOST: two cannot be reached anymore. What this step has done there is not known." in text
+    assert "E_HOST_LOST: two can no longer be reached. It is unknown what this step changed there." in text
     assert 'stopped at "a step on two" and was rolled back' in text
     assert "are as before" not in text, "on two nothing was"
     before_it, made = [version["key_id"] for version in site.stored()["versions"]]
@@ -185,7 +185,7 @@ def test_when_the_only_host_is_lost_people_are_told_all_the_same(site: Site, two
     said = "Nobody was notified by slack to 127.0.0.1 that it has failed: ConnectionRefusedError."
     assert said in " ".join(outcome.text.split())
     (page,) = (site.folder / "records").glob("*/report.html")
-    for words in ('data-status="failed"', "E_HOST_LOST", "two cannot be reached anymore"):
+    for words in ('data-status="failed"', "E_HOST_LOST", "two can no longer be reached"):
         assert words in page.read_text()
 
 

@@ -105,7 +105,7 @@ def test_where_nothing_starts_under_any_keys_each_end_names_what_starts_it(site:
     assert "There is nothing more to roll back" in " ".join(failed.text.split()), failed.text
     assert off in " ".join(failed.text.split())
     assert (back.code != 0, back.error()) == (True, "E_NOTHING_TO_ROLL_BACK")
-    assert "started by the maintenance playbook and -e key_rotation_maintenance=off" in " ".join(back.text.split())
+    assert "run the maintenance playbook with -e key_rotation_maintenance=off" in " ".join(back.text.split())
     started = site.play("maintenance", "-e", "key_rotation_maintenance=off")
     assert started.code == 0, started.text
     assert served.up() == ["web", "worker"]

@@ -46,7 +46,7 @@ def test_plain_text_in_a_settled_column_stays_and_the_tokens_are_rotated_and_rol
     mixed.write_inventory(key_rotation_settlements={COLUMN: {"mixed": "encrypted since 2024"}})
     unclear = mixed.play("plan")
     assert unclear.code == 2, unclear.text
-    assert "50 values would stay as plain text, and ciphertext can look like them too (numbers)" in unclear.text
+    assert "50 values would stay as plain text, but ciphertext can look the same (numbers)" in unclear.text
     mixed.write_inventory(key_rotation_settlements={COLUMN: {"mixed": "encrypted since 2024, numbers before"}})
     made = mixed.play("plan")
     assert made.code == 0, made.text
@@ -83,7 +83,7 @@ def test_a_settled_column_may_not_hold_what_looks_like_a_token_and_opens_nowhere
         mixed.sql("UPDATE customer_userprofile SET _phone_number_encrypted = %s WHERE id = %s", (value, row))
     refused = mixed.play("rotate")
     assert (refused.code != 0, refused.error()) == (True, "E_UNREADABLE"), refused.text
-    assert "3 values open under no known key" in " ".join(refused.text.split())
+    assert "no known key decrypts 3 values" in " ".join(refused.text.split())
     assert phones(mixed) == PLAIN
 
 

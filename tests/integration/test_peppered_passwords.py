@@ -84,7 +84,7 @@ class OnlyRead(BasePasswordHasher):
 '''
 OWN = ("Peppered", "Derived", "Stronger", "Wrapped", "OnlyRead")
 DJANGO = ("PBKDF2", "PBKDF2SHA1", "Argon2", "BCryptSHA256", "BCrypt", "Scrypt", "MD5")
-TOLD = "the passwords that are hashed by core.hashers.Peppered, core.hashers.Derived depend on a key that is rotated"
+TOLD = "passwords hashed by core.hashers.Peppered, core.hashers.Derived depend on a key that is rotated"
 FILL = """
 from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import User
@@ -138,7 +138,7 @@ def test_passwords_with_a_rotated_key_in_their_hash_stop_until_the_key_stays(sit
         refused = site.play(*words)
         assert (refused.code != 0, refused.error()) == (True, "E_PASSWORD_PEPPER"), refused.text
         assert "Nothing was changed." in refused.text
-        assert "nobody with such a password could log in again" in shown(refused)
+        assert "users with such a password could not log in" in shown(refused)
     assert (site.read_all(), site.env_file.read_bytes()) == (before, env)
 
 

@@ -110,7 +110,7 @@ def test_a_key_of_the_env_file_that_opens_what_the_listed_keys_do_not_is_propose
     made = site.play("plan")
     text = " ".join(made.text.split())
     assert made.code == 2, made.text
-    assert "billing_partner.note: 1 column holds tokens, and all open under PARTNER_KEY" in text
+    assert "billing_partner.note: 1 column contains tokens, all encrypted with PARTNER_KEY" in text
     assert "nothing known opens" not in text
     assert "- name: PARTNER_KEY type: fernet" in text
     assert key.decode() not in made.text
@@ -328,7 +328,7 @@ def test_a_setter_that_normalizes_is_right_and_one_that_changes_its_text_each_ti
     made = site.play("plan")
     text = " ".join(made.text.split())
     assert made.code == 2, made.text
-    assert "customer.UserProfile.growing does not give back what went in (E_ROUND_TRIP)" in text, made.text
+    assert "customer.UserProfile.growing does not return the value that was written (E_ROUND_TRIP)" in text, made.text
     assert "UserProfile.iban" not in text
     assert "customer.UserProfile.etag: made of the ciphertext itself" in text, made.text
     ignore = {"key_rotation_application_ignore": ["customer.UserProfile.growing"]}

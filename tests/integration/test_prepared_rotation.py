@@ -133,9 +133,9 @@ def test_a_failure_before_the_window_leaves_nothing_prepared(site: Site) -> None
 # Between two steps of the window, and between the start and the proof that comes after it.
 TASKS = {
     "before the stop": "Stop | Stop the services that use the keys",
-    "before the first write": "Re-encrypt | Have the application read",
+    "before the first write": "Re-encrypt | Read values through the application",
     "between apply and switch": "Re-encrypt | Re-encrypt every value",
-    "between the proof and the start": "Proof | Let the application write again",
+    "between the proof and the start": "Proof | Check what the application reads",
     "after the start": "Serving | Decrypt every prepared value",
 }
 

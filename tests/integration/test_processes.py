@@ -53,7 +53,7 @@ def test_a_process_that_runs_on_under_the_old_keys_takes_the_rotation_back(site:
 
     assert outcome.code != 0
     text = " ".join(outcome.text.split())
-    assert f"E_PROCESS_STALE: 1 of 1 processes are not shown to run under the keys {_made(site)}: " in text
+    assert f"E_PROCESS_STALE: 1 of 1 processes could not be shown to use the keys {_made(site)}: " in text
     assert f"(pid {process.pid}): started " in text
     assert "was rolled back" in text
     assert site.env_file.read_bytes() == env, "what was started before has the right keys"
@@ -88,7 +88,7 @@ def test_a_key_that_is_exported_to_a_process_is_named_before_anything_is_changed
 
     assert (outcome.code != 0, outcome.error()) == (True, "E_PROCESS_EXPORTED")
     text = " ".join(outcome.text.split())
-    assert f"(pid {process.pid}): SECRET_KEY, ENCRYPTION_SALT was exported to it and wins over the file" in text
+    assert f"(pid {process.pid}): SECRET_KEY, ENCRYPTION_SALT was exported to it and overrides the file" in text
     assert site.tokens() == tokens
     after = site.files()
     assert {name: after[name] for name in files} == files

@@ -853,7 +853,7 @@ def test_a_text_in_place_of_other_tokens_is_no_sign_that_an_attribute_is_made_of
 
 def test_a_setter_that_normalizes_goes_well_and_broken_ones_are_planned_as_stops(connectors: Any) -> None:
     trips = picture(connectors, lambda name: ".Account." in name)["round_trips"]
-    lost = "does not give back what went in"
+    lost = "does not return the value that was written"
     assert {trip["name"].rpartition(".")[2]: trip["outcome"] for trip in trips} == {
         **dict.fromkeys(("iban", "digits"), "well"),
         **dict.fromkeys(("growing", "worded", "emptied"), lost),

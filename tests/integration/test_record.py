@@ -41,7 +41,7 @@ def test_a_record_is_whole_to_the_store_to_openssh_and_to_an_auditor_and_a_cut_i
 
     whole = site.play("verify", "--tags", "record")
     assert whole.code == 0, whole.text
-    assert f"{record.parent.name}: whole, {last['seq']} lines, {last['seq']} of them signed" in whole.text
+    assert f"{record.parent.name}: intact, {last['seq']} lines, {last['seq']} of them signed" in whole.text
     with record.open("rb") as text:
         argv = [*KEYGEN, "-s", "record.jsonl.sig"]
         subprocess.run(argv, stdin=text, cwd=record.parent, check=True, stdout=subprocess.DEVNULL)

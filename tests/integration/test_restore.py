@@ -141,7 +141,7 @@ def test_a_restore_that_is_refused_killed_or_a_dry_run_touches_nothing(hostile: 
 
     dry = site.play("restore", *SPRING, "--check")
     assert dry.code == 0, dry.text
-    assert "Course restore: it was asked for by name" in dry.text
+    assert "Course restore: it was requested by name" in dry.text
     assert site.read_all() == used
     assert databases(site)[HOSTILE]
 
@@ -166,7 +166,7 @@ def test_a_whole_database_comes_back_with_all_that_belongs_to_it(hostile: Site) 
     # the user and the profile are new, three orders are other ones; what the rotation did is no loss
     assert "5 rows written since the backup" in said, said
     assert "auth_user 1, customer_userprofile 1, orders 3" in said
-    assert "rows deleted since then come back: orders 1" in said
+    assert "rows deleted since then are restored: orders 1" in said
     assert site.read_all() == used
     assert databases(site)[HOSTILE]
     assert "key_rotation_restore_acknowledge=6" in said, "the row that comes back is one of them"
@@ -486,7 +486,7 @@ def test_a_database_that_has_lost_a_table_is_to_be_restored(site: Site) -> None:
     site.sql("DROP TABLE restaurant_pendingrestaurant CASCADE")
     again = site.play("restore", *SPRING)
     assert (again.code != 0, again.error()) == (True, "E_RESTORE_AGAIN"), again.text
-    assert "has lost public.restaurant_pendingrestaurant after this backup had been restored" in again.text
+    assert "lost public.restaurant_pendingrestaurant after this backup was restored" in again.text
     assert site.play("restore", *SPRING, "-e", "key_rotation_restore_drop=true").code == 0
     refused = site.play("restore", *SPRING)
     done = site.play("restore", *SPRING, "-e", f"key_rotation_restore_acknowledge={acknowledged(refused)}")
@@ -529,7 +529,7 @@ def test_a_database_that_is_gone_comes_back_where_services_hold_it(site: Site, t
     assert "lease was not released" not in dry.text, "a dry run has taken no lease"
     refused = site.play("rollback")
     assert (refused.code != 0, refused.error()) == (True, "E_RESTORE_LOSS"), refused.text
-    assert f"is the restored copy, proved; {site.database} is still gone." in " ".join(refused.text.split())
+    assert f"is the restored and verified copy; {site.database} is still gone." in " ".join(refused.text.split())
     assert "lease was not released" not in refused.text, "none was taken"
     done = site.play("rollback", "-e", f"key_rotation_restore_acknowledge={moment}")
     assert done.code == 0, done.text
@@ -589,7 +589,10 @@ def test_a_database_that_never_had_the_tables_is_not_in_ruins_and_comes_back_wit
     assert (refused.code != 0, refused.error()) == (True, "E_RESTORE_LOSS"), refused.text
     word = ("-e", "key_rotation_restore_acknowledge=second:1")
     said, typed = " ".join(refused.text.split()), " ".join([*asked, *word])
-    assert "second -e key_rotation_restore_drop=true, which drops the copy; or, if that loss is to be, with" in said
+    assert (
+        "second -e key_rotation_restore_drop=true, which drops the copy. To accept the loss instead, run it with"
+        in said
+    )
     assert typed in said, "of another backup the number would be of other rows"
     done = site.play("restore", *asked, *word)
     assert (done.code, f"{second} is now the backup of" in done.text) == (0, True), done.text

@@ -223,7 +223,7 @@ MOMENTS: list[tuple[str, Callable[[Site], Callable[[Site], bool]], str]] = [
     ),
     ("Dump | Create and verify the backup", lambda site: changed(site.folder / "backups/spring.json"), "nothing"),
     ("Pending | Create the new version", lambda site: changed(site.store), "discard"),
-    ("Re-encrypt | Have the application read", lambda site: modules_at_work, "discard"),
+    ("Re-encrypt | Read values through the application", lambda site: modules_at_work, "discard"),
     ("Re-encrypt | Re-encrypt every value", lambda site: written(site), "backwards"),
     ("Re-encrypt | Re-encrypt every value", lambda site: changed(site.env_file), "backwards"),
     ("Switch | Make the new version current", lambda site: changed(site.store), "backwards"),

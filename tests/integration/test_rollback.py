@@ -177,7 +177,7 @@ def test_that_the_host_of_the_database_or_of_the_backups_is_lost_keeps_no_way_ba
     assert outcome.code == 0, outcome.text
     said = " ".join(outcome.text.split())
     assert "Course backwards: " in said
-    assert "E_HOST_LOST: keeper cannot be reached anymore" in said
+    assert "E_HOST_LOST: keeper can no longer be reached" in said
     assert (site.read_all(), site.env_file.read_bytes()) == (plain, env)
 
 

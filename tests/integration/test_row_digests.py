@@ -220,7 +220,7 @@ def test_the_proof_tells_what_another_process_wrote_and_does_not_open_as_its_doi
     assert stopped.value.where["found"] == "1 are not encrypted, 1 are under no known version"
     assert "under the current keys: secrets.a:3." in stopped.value.todo
     assert '"key_rotation_repair": ["secrets.a:100"]' in stopped.value.todo
-    assert "A row that is new since the backup is not in it." in stopped.value.todo
+    assert "Rows that are newer than the backup are not in it." in stopped.value.todo
 
 
 def test_the_proof_blames_nobody_for_a_row_that_nobody_else_wrote(rotation: Rotation) -> None:

@@ -1327,7 +1327,7 @@ def test_a_credential_that_no_header_carries_is_told_by_its_name(aws_secrets_man
     monkeypatch.setenv(name, "CANARY\n")
     failure = refused(aws_secrets_manager.open().load)
     assert failure.code == "E_STORE_NEEDS"
-    assert f"{name} has a blank, or a character that is no printable ASCII" in str(failure)
+    assert f"{name} has a space, or a character that is not printable ASCII" in str(failure)
 
 
 def test_a_secret_that_is_to_be_deleted_is_told_with_how_to_bring_it_back(aws_secrets_manager, begin):

@@ -82,8 +82,8 @@ def test_a_digest_of_the_stored_token_stops_until_it_is_settled(
     notice = finding.as_notice()
     assert (notice["column"], notice["code"]) == ("secrets.mark", "E_TOKEN_DIGEST")
     tried = 3 if "under" in words else ROWS
-    assert f"{tried} of {tried} values looked at are {words}" in notice["notice"]
-    assert "of the encrypted value in secrets.a" in notice["notice"]
+    assert f"{tried} of {tried} sampled values are {words}" in notice["notice"]
+    assert "of the stored token in secrets.a" in notice["notice"]
     for decision in ("by_command", "unreadable"):
         settled = settlements.parse({"secrets.mark": {decision: "a trigger computes it"}})
         assert unsettled([finding], settled) == []

@@ -75,7 +75,7 @@ def test_a_trigger_that_refuses_an_update_is_a_finding_of_each_target(
         ("E_COLUMN_TIED", "secrets.a"),
         ("E_COLUMN_TIED", "secrets.b"),
     ]
-    assert "SQLSTATE P0001. The update triggers of the table: own" in found[0].what
+    assert "SQLSTATE P0001. Update triggers of the table: own" in found[0].what
     assert "ALTER TABLE secrets DISABLE TRIGGER" in found[0].todo
     assert "CANARY" not in found[0].what + found[0].todo
     assert rows(filled) == before

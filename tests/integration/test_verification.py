@@ -248,7 +248,7 @@ def test_an_application_that_refuses_all_values_after_a_rotation_that_was_rolled
     assert "customer.Sealed.text (0 values, 30 not, and 30 values before)" in told
     assert "a key that is not in the env file" not in told
     assert (again.code != 0, again.error()) == (True, "E_VALUES_REFUSED"), again.text
-    assert "E_VALUES_REFUSED: the application reads none of the 30 values of customer.Sealed.text" in " ".join(
+    assert "E_VALUES_REFUSED: the application cannot read any of the 30 values of customer.Sealed.text" in " ".join(
         again.text.split()
     )
 
@@ -277,7 +277,7 @@ def test_a_test_record_that_cannot_be_removed_takes_nothing_back_and_is_told_at_
     record = {"create": ["true"], "check": ["true"], "remove": ["false"]}
     outcome = site.play("rotate", "-e", json.dumps({"key_rotation_test_record": record}))
     assert outcome.code == 0, outcome.text
-    told = "WARNING The test record is still there: the command 1 does not end well: false ended with exit code 1. Run"
+    told = "WARNING The test record is still there: command 1 failed: false ended with exit code 1. Run"
     assert told in " ".join(outcome.text.split())
     assert "COMPLETED" in outcome.text
 
@@ -301,7 +301,9 @@ def test_an_application_that_has_its_old_key_from_elsewhere_is_noticed_and_taken
         "started",
     ]
     text = " ".join(outcome.text.split())
-    assert "the application reads in another way than before: customer.UserProfile.full_name (0 values, and 1" in text
+    assert (
+        "the application reads these values differently than before: customer.UserProfile.full_name (0 values, and 1"
+    ) in text
     assert "key_rotation_application_ignore" not in text, "values that are gone are nothing to leave out"
     assert "was rolled back" in text
     assert site.env_file.read_bytes() == env

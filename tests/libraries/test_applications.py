@@ -220,7 +220,7 @@ def test_a_type_that_makes_no_key_for_the_field_stops_the_plan_and_the_line_to_w
     done = applications.play("plan", key_rotation_keys=[{"name": "SECRET_KEY"}, {"name": "FIELD_KEY"}])
     assert done.returncode != 0
     shown = " ".join((done.stdout + done.stderr).split())
-    assert "a new value of the type token_urlsafe is no key for the scheme" in shown
+    assert "a new value of the type token_urlsafe is not a valid key for the scheme" in shown
     assert "of billing_invoice.iban (E_KEY_TYPE_UNFIT)" in shown
     assert "Write {name: FIELD_KEY, type: fernet} in key_rotation_keys" in shown
 

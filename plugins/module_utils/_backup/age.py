@@ -45,7 +45,7 @@ def check_recipients(recipients: Sequence[str]) -> None:
         if not _RECIPIENT.fullmatch(recipient):
             raise InvalidOption(
                 name=f"O(backup_recipients), entry {index},",
-                found="is no public key of age (age1...) or SSH",
+                found="is not a public key of age (age1...) or SSH",
                 advice="age-keygen -y FILE shows the recipient of an identity.",
             )
 
@@ -61,7 +61,7 @@ def recipients_of(identity: str) -> list[str]:
     )
     found = asked.stdout.decode("ascii", "replace").split()
     if asked.returncode or not found:
-        raise BackupIdentity(found="is no identity file of age that opens without a passphrase")
+        raise BackupIdentity(found="is not an age identity file without a passphrase")
     return found
 
 
@@ -96,7 +96,7 @@ def decrypted(sealed: IO[bytes], identity: str) -> Iterator[IO[bytes]]:
     """
 
     def failed(code: int, _complaints: IO[bytes]) -> RotationError:  # age's own words could show some of the identity
-        return BackupIdentity(found=f"does not open it (age {pipelines.ended(code)})")
+        return BackupIdentity(found=f"does not decrypt it (age {pipelines.ended(code)})")
 
     reading, writing = os.pipe()
     try:
@@ -116,7 +116,7 @@ class _Opens(Exception):
 
 
 def refuse_unopened(sealed: IO[bytes], identity: str) -> None:
-    """Raise E_BACKUP_IDENTITY where ``identity`` does not open it; after that it is at its beginning again.
+    """Raise E_BACKUP_IDENTITY if ``identity`` does not open it; after that it is at its beginning again.
 
     A program that reads of a pipe to which age has written nothing complains first, and of something else.
     """
@@ -135,4 +135,4 @@ def try_out(recipients: Sequence[str], identity: str) -> None:
         with decrypted(sealed, identity) as stream:
             found = stream.read()
     if found != trial:
-        raise BackupIdentity(found="does not give back what was encrypted")
+        raise BackupIdentity(found="does not decrypt what it encrypted")

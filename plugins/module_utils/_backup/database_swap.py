@@ -44,7 +44,7 @@ class DatabaseSwap:
         return database_properties.of(self._admin, [self.name, self.copy, self.aside])
 
     def refuse_without_rights(self) -> None:
-        """Raise E_RESTORE_RIGHTS where the role may not make a database, or not rename the one in use."""
+        """Raise E_RESTORE_RIGHTS if the role may not make a database, or not rename the one in use."""
         user, may, owns = self._admin.rows(
             "SELECT current_user::text, rolsuper OR rolcreatedb,"
             " rolsuper OR coalesce((SELECT pg_has_role(datdba, 'USAGE') FROM pg_database WHERE datname = %s), true)"
@@ -139,7 +139,7 @@ class DatabaseSwap:
         self._admin.execute(sql.SQL(statement).format(name=sql.Identifier(name), **parts), table=name)
 
     def _end_sessions(self, name: str, spare: int | None) -> None:
-        """Raise E_RESTORE_BUSY where one stays."""
+        """Raise E_RESTORE_BUSY if one stays."""
         patience = time.monotonic() + SESSION_SECONDS
         query = f"SELECT pid, pg_terminate_backend(pid) FROM pg_stat_activity WHERE {ENDABLE} AND pid <> %s"
         while self._admin.rows(query, (name, spare or 0), table=name):

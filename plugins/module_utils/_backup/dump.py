@@ -75,13 +75,13 @@ class Backup:
                 path, of = self.manifest_of(other), f"{other.rotation_id} for DATABASES[{other.alias}]"
                 raise InvalidOption(
                     name="the rotation id (O(id))",
-                    found=f"is {self.rotation_id}, and {path} is the backup of {of}",
+                    found=f"is {self.rotation_id}, but {path} is the backup of {of}",
                     advice="Choose another one.",
                 )
         return sorted(found, key=lambda one: one.time)
 
     def read(self) -> Manifest | None:
-        """The manifest of the best; None where there is none. Raises E_BACKUP_MANIFEST."""
+        """The manifest of the best; None if there is none. Raises E_BACKUP_MANIFEST."""
         return max(self.all(), key=lambda one: one.worth, default=None)
 
     def new_name(self, begun: str) -> str:
@@ -97,7 +97,7 @@ class Backup:
         return os.path.join(self.folder, f"{described.name}.json")
 
     def known(self) -> Manifest | None:
-        """An earlier run's manifest, its dump checked against it; None where there is none. Raises E_BACKUP_*."""
+        """An earlier run's manifest, its dump checked against it; None if there is none. Raises E_BACKUP_*."""
         return self.known_since("")
 
     def known_since(self, moment: str, engines: Collection[str] = manifests.ENGINES) -> Manifest | None:
@@ -138,10 +138,10 @@ class Backup:
         if not os.access(above, os.W_OK | os.X_OK):
             raise self.unusable("no write permission")
         if container_layer.is_lost(above):
-            raise self.unusable("it is in a container that ends with this task: mount it, at the same path")
+            raise self.unusable("it is inside a container that is removed after this task: mount it at the same path")
         mode = os.stat(above).st_mode
         if above == self.folder and mode & stat.S_IWOTH:
-            raise self.unusable(f"everybody may write into it (mode {stat.S_IMODE(mode):o}): chmod o-w {above}")
+            raise self.unusable(f"it is world-writable (mode {stat.S_IMODE(mode):o}): chmod o-w {above}")
         need, free = int(database_size * SPACE_FACTOR), shutil.disk_usage(above).free
         if free < need:
             raise BackupSpace(path=self.folder, free=free, need=need)
@@ -191,7 +191,7 @@ class Backup:
             if older:
                 self._drop(described)
                 if isinstance(exc, RotationError):
-                    raise exc.with_changed(f"The backup of before, {self.path(older[-1])}, stands as it was.") from None
+                    raise exc.with_changed(f"The previous backup, {self.path(older[-1])}, is unchanged.") from None
             raise
         for one in older[1:] if written else older:
             self._drop(one)
@@ -232,7 +232,7 @@ class Backup:
         with self._checked(described) as handles, contextlib.ExitStack() as stack:
             if described.encrypted_to:
                 if not identity:
-                    raise BackupIdentity(found="is not given, and the backup is encrypted")
+                    raise BackupIdentity(found="is not set, but the backup is encrypted")
                 for handle in handles:
                     age.refuse_unopened(handle, identity)
                 yield [stack.enter_context(age.decrypted(handle, identity)) for handle in handles]
@@ -254,7 +254,7 @@ class Backup:
                 pass
 
     def refuse_damaged_settings(self, described: Manifest) -> None:
-        """Raise E_BACKUP_CHECKSUM where the archive of settings is not what it was. No restore needs it."""
+        """Raise E_BACKUP_CHECKSUM if the archive of settings is not what it was. No restore needs it."""
         settings = described.settings
         with contextlib.ExitStack() as stack:
             if settings:

@@ -55,8 +55,8 @@ def archives(database: Database, jobs: int) -> dict[str, list[str]]:
 
 
 def _shares(database: Database, jobs: int) -> list[list[str]]:
-    """The tables of each archive with rows but the first, which has all that is in no other: the largest first, each to
-    the one that has least."""
+    """Distribute tables over archives, largest first, each to the smallest archive. The first archive has everything
+    else."""
     loads = [0] * jobs
     shares: list[list[str]] = [[] for _ in loads]
     for schema, name, size in database.rows(TABLES, (SPREAD,)):

@@ -74,7 +74,7 @@ class PgBackRest:
         """Every file of the repository is what its manifest says. The exit code is 0 also where one is not."""
         said = [line.strip() for line in self._run("verify", "--output=text", "--verbose").splitlines()]
         if "status: ok" not in said:
-            reason = "; ".join(said[1:])[: pipelines.LINE_CHARACTERS] or "it does not say that the status is ok"
+            reason = "; ".join(said[1:])[: pipelines.LINE_CHARACTERS] or "it does not report the status ok"
             raise PgbackrestFailed(command="verify", ended=pipelines.ended(0), reason=reason)
 
     def _info(self) -> PgbackrestInfo:

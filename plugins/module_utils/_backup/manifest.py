@@ -226,9 +226,9 @@ def read(path: str) -> Manifest | None:
     except (OSError, ValueError):
         raise BackupManifest(path=path, found="cannot be read") from None
     if not isinstance(document, dict) or document.get("format") != FORMAT:
-        raise BackupManifest(path=path, found=f"is not of the format {FORMAT}")
+        raise BackupManifest(path=path, found=f"does not have the format {FORMAT}")
     if document.pop("checksum", None) not in (None, _checksum(document)):
-        raise BackupManifest(path=path, found="is damaged: its own checksum is another")
+        raise BackupManifest(path=path, found="is damaged: its checksum does not match")
     manifest = Manifest.from_document(os.path.basename(path)[: -len(".json")], document)
     if any(os.path.basename(name) != name for name in manifest.files):
         raise BackupManifest(path=path, found="names files that are not next to it")

@@ -72,8 +72,8 @@ class Tools:
         if _fixes(self.version, CVE_2026_18408):
             return []
         return [
-            f"pg_dump {self.shown} in {self.folder} lacks the fix of CVE-2026-18408. No dump here is in the plain "
-            "format that it is about; upgrade it all the same."
+            f"pg_dump {self.shown} in {self.folder} lacks the fix for CVE-2026-18408. That concerns only "
+            "dumps in plain format, which are not used here. Upgrade it anyway."
         ]
 
 
@@ -81,7 +81,7 @@ def find_tools(bindir: str | None, server_major: int) -> Tools:
     """The oldest client programs that are not older than the server, in ``bindir`` or wherever they may be.
 
     From 17 on pg_restore sets transaction_timeout, which no server before 17 knows: its error is the end of a restore.
-    Raises E_PG_DUMP_MISSING, and E_PG_DUMP_OLD where the only ones lack the fix of CVE-2025-8714.
+    Raises E_PG_DUMP_MISSING, and E_PG_DUMP_OLD if the only ones lack the fix of CVE-2025-8714.
     """
     newest = math.inf if server_major >= TRANSACTION_TIMEOUT else TRANSACTION_TIMEOUT - 1
     found = [Tools(folder, version) for folder in ([bindir] if bindir else _folders()) if (version := _version(folder))]

@@ -133,7 +133,7 @@ class Restoration:
             return newest.database
 
     def described(self) -> Manifest | None:
-        """The manifest of the rotation's backup, or of the newest that is proved; None where there is none."""
+        """The manifest of the rotation's backup, or of the newest that is proved; None if there is none."""
         described = self._newest() if not self._params["rotation_id"] else self._backup().read()
         return described if described and described.is_dump else None
 
@@ -155,7 +155,7 @@ class Restoration:
 
     def copies(self) -> dict[str, str]:
         """The copies that restores have made and not put in its place, and of which rotation's backup each is; none
-        where nobody says."""
+        if nobody says."""
         with contextlib.suppress(RotationError), self._as_admin() as admin:
             names = {DatabaseSwap(admin, self._name, one.rotation_id).copy: one.rotation_id for one in self._all()}
             there = admin.rows("SELECT datname::text FROM pg_database WHERE datname = ANY(%s)", (list(names),))
@@ -298,7 +298,7 @@ class Restoration:
         if not {self._prefix_alias(word) for word in accepted} & set(self._read_acknowledged(own=True)):
             by_table = ", ".join(f"{one.table} {one.lost:,}" for one in lost if one.lost) or "none"
             deleted = ", ".join(f"{one.table} {one.deleted:,}" for one in lost if one.deleted)
-            back = f"; rows deleted since then come back: {deleted}" if deleted else ""
+            back = f"; rows deleted since then are restored: {deleted}" if deleted else ""
             uncounted = f"; no telling of {', '.join(unknown)}" if unknown else ""
             state = "as it was" if self._name in pair.facts() else "still gone"
             raise RestoreLoss(
@@ -308,7 +308,7 @@ class Restoration:
                 acknowledge=",".join([*self._read_acknowledged(own=False), self._prefix_alias(accepted[-1])]),
                 rotation_id=described.rotation_id,
                 options=self._options(),
-                changed=f"{pair.copy} is the restored copy, proved; {self._name} is {state}.",
+                changed=f"{pair.copy} is the restored and verified copy; {self._name} is {state}.",
             )
 
     @property
@@ -320,7 +320,7 @@ class Restoration:
         return "" if self._alias == "default" else f" -e O(restore_alias)={self._alias}"
 
     def _refuse_without_keys(self, described: Manifest) -> None:
-        """Raise E_RESTORE_KEYS where a version was destroyed that the backup's rows need."""
+        """Raise E_RESTORE_KEYS if a version was destroyed that the backup's rows need."""
         if gone := sorted(set(described.key_ids) - set(self._params["key_set_ids"].values())):
             raise RestoreKeys(time=described.time, key_ids=", ".join(gone))
 
@@ -360,7 +360,7 @@ class Restoration:
         return [one for one in found if one.alias == self._alias and one.is_dump]
 
     def _tables(self) -> set[str]:
-        """The tables of the database in use; none where the server says that it is not there."""
+        """The tables of the database in use; none if the server says that it is not there."""
         try:
             with self._database(**self._direct) as used:
                 return {label for _, _, label, _ in table_contents.tables(used)}
@@ -383,7 +383,7 @@ class Restoration:
             yield application
 
     def _used(self, stack: contextlib.ExitStack) -> Database | None:
-        """The database in use; None where it does not answer."""
+        """The database in use; None if it does not answer."""
         try:
             return stack.enter_context(self._database(**{**self._admin, "dbname": self._name}))
         except RotationError:
@@ -426,7 +426,7 @@ def find_backup(params: Options, *, dry: bool) -> FoundBackup:
     """Which backup there is, and what of it the databases in use have not. All are of one rotation: the newest one's
     where none is asked for.
 
-    A restore that died after it had shut everybody out is no loss: they are let in again. Raises E_RESTORE_SHUT where
+    A restore that died after it had shut everybody out is no loss: they are let in again. Raises E_RESTORE_SHUT if
     that is to stay so.
     """
     works = {alias: Restoration({**params, "alias": alias}) for alias in django_project.aliases()}

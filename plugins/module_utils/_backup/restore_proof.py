@@ -85,7 +85,7 @@ def proved(described: Manifest, kind: str) -> bool:
 
 
 def needed(described: Manifest, kind: str) -> str:
-    """The kind of proof by which the backup is good: what has failed one is good by none that sees less."""
+    """The proof kind that this backup must pass: after a failed proof, a weaker one does not count."""
     return _better(described.failed["kind"], kind) if described.failed else kind
 
 
@@ -115,8 +115,8 @@ def prove(
     except RotationError as exc:
         with contextlib.suppress(RotationError):  # what it was that went wrong is the news
             one.describe(replace(described, proof=None, failed={"kind": kind, "time": now(), "code": exc.code}))
-        kept = f"The backup {one.path(described)} is kept, and is not proved."
-        raise exc.with_changed(f"{kept} For another one, move it away with its manifest.") from None
+        kept = f"The backup {one.path(described)} is kept, but is not proved."
+        raise exc.with_changed(f"{kept} To create another one, move it and its manifest to another folder.") from None
     proof = Proof(kind=kind, time=now(), **proof, seconds=round(time.monotonic() - began, 1))
     made = replace(described, key_ids=key_ids, proof=proof, failed=None)
     one.describe(made)
@@ -186,7 +186,7 @@ def _embedded_helps(database: Database) -> bool:
 
 
 def refuse_impossible(database: Database) -> None:
-    """Raise E_PROOF_RIGHT or E_PROOF_SPACE where no copy of the database can be made, before anything is."""
+    """Raise E_PROOF_RIGHT or E_PROOF_SPACE if no copy of the database can be made, before anything is."""
     if not may_copy(database):
         _embedded_version(database)
         _refuse_full(tempfile.gettempdir(), database)
@@ -282,7 +282,8 @@ def _short(name: str) -> str:
 
 
 def _like(database: Database) -> str:
-    """The options of CREATE DATABASE for the same encoding and locale. ICU_RULES and the rest no copy of rows needs."""
+    """Return the CREATE DATABASE options for the same encoding and locale. A copy of rows needs no others, such as
+    ICU_RULES."""
     return str(database.rows(LIKE)[0][0])
 
 

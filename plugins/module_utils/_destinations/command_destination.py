@@ -29,7 +29,7 @@ SECONDS = 120.0  # for one command
 SETTLING, POLL = 10.0, 0.5  # seconds that another host's write may take; pause between two reads
 SWITCHED = "{name} has its new value."
 KEPT = "{name} still has its previous value."
-RESTORED = "The previous value of {name} was written back and read."
+RESTORED = "The previous value of {name} was restored and verified."
 UNKNOWN = "{name} may have the new value or the previous one: both are in the key store."
 
 
@@ -62,7 +62,7 @@ class KeyCommands:
             raise KeyCommandFailed(name=self.name, word="reads", found="prints bytes that are not UTF-8") from None
         value = text[:-2] if text.endswith("\r\n") else text[:-1] if text.endswith("\n") else text
         if not value or not value.isprintable():
-            found = "prints several lines, or characters that no key has" if value else "prints nothing"
+            found = "prints several lines, or characters that a key cannot have" if value else "prints nothing"
             raise KeyCommandFailed(name=self.name, word="reads", found=found)
         return value
 
@@ -104,11 +104,11 @@ class KeyCommands:
             atomic_file.replace(self.stamp, b"")
 
     def refuse_unstamped(self) -> None:
-        """Raise E_COMMAND_STAMP where ``stamp_change`` would. Nothing is created."""
+        """Raise E_COMMAND_STAMP if ``stamp_change`` would. Nothing is created."""
         place = os.path.dirname(self.stamp)
         with self._stamping():
             if os.path.lexists(self.stamp) and not stat.S_ISREG(os.lstat(self.stamp).st_mode):
-                raise OSError(errno.EINVAL, "it is no regular file")
+                raise OSError(errno.EINVAL, "it is not a regular file")
             while not os.path.lexists(place):
                 place = os.path.dirname(place)
             if not os.path.isdir(place):

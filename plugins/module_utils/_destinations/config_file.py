@@ -23,7 +23,7 @@ SUFFIXES = {
     ".py": PYTHON,
     **{suffix: each.name for each in CONFIG_FORMATS.values() for suffix in each.suffixes},
 }
-LITERAL = "Write it there as one plain text or a list of such, or set the path in O(keys) to where it is."
+LITERAL = "Write it there as plain text or as a list of plain texts, or correct its path in O(keys)."
 
 
 class ConfigFile(Destination):

@@ -54,7 +54,7 @@ def rewritten(form: ConfigFormat, text: str, path: Sequence[str], value: str) ->
     else:
         new_text = _replaced(form, text, steps, value) if value != old else text
     if read(form, new_text, path) != value:
-        raise RefusedValue(f"cannot be written so that a parser of {form.name} gives it back")
+        raise RefusedValue(f"cannot be written so that a parser of {form.name} returns it unchanged")
     return new_text
 
 
@@ -139,7 +139,7 @@ def _replaced(form: ConfigFormat, text: str, steps: Steps, value: str) -> str:
         new_text = f"{text[:start]}{quote}{value}{quote}{text[end:]}"
         if _reads_as(form, new_text, expected):
             return new_text
-    raise RefusedValue(f"cannot be written so that a parser of {form.name} gives it back")
+    raise RefusedValue(f"cannot be written so that a parser of {form.name} returns it unchanged")
 
 
 def _with_first(form: ConfigFormat, text: str, steps: Steps, value: str) -> str:
@@ -152,7 +152,7 @@ def _with_first(form: ConfigFormat, text: str, steps: Steps, value: str) -> str:
         new_text = f"{text[:start]}{quote}{value}{quote}{between}{text[start:]}"
         if _reads_as(form, new_text, expected):
             return new_text
-    raise RefusedValue("is a list that cannot get one more member")
+    raise RefusedValue("is a list to which no member can be added")
 
 
 def _separators(form: ConfigFormat, text: str, steps: Steps, first: tuple[int, int]) -> Iterator[str]:
@@ -169,7 +169,7 @@ def _without_first(form: ConfigFormat, text: str, steps: Steps) -> str:
     start, second = (_quoted_span(form, text, steps, index)[0] for index in (0, 1))
     new_text = text[:start] + text[second:]
     if not _reads_as(form, new_text, _with(tree, steps, _get(tree, steps)[1:])):
-        raise RefusedValue("is a list of which a member cannot be taken away")
+        raise RefusedValue("is a list from which a member cannot be removed")
     return new_text
 
 
@@ -195,7 +195,7 @@ def _span(form: ConfigFormat, text: str, steps: Steps) -> tuple[int, int]:
         end = start + len(value)
         if _reads_as(form, text[:start] + mark + text[end:], expected):
             return start, end
-    raise RefusedValue("is written with escapes, over several lines, or where several values share one (an alias)")
+    raise RefusedValue("is written with escapes, over several lines, or as an alias that several values share")
 
 
 def _reads_as(form: ConfigFormat, text: str, expected: Tree) -> bool:

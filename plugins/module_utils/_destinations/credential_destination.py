@@ -15,7 +15,7 @@ from . import editor, key_files, systemd_creds
 from .destination import Delivery, Destination, DestinationChange
 from .unit_credentials import CredentialSource, InvalidLine
 
-PLAIN = "Write it in one line, or load it from a file with LoadCredential=."
+PLAIN = "Write it on one line, or load it from a file with LoadCredential=."
 
 
 class CredentialDestination(Destination):

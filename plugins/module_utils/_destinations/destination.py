@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from .._errors.base import NOTHING_CHANGED, RotationError
 
-WRITTEN = "Written already, unless a power cut undoes it"
+WRITTEN = "Already written, unless a power failure undoes it"
 
 
 class Delivery(enum.Enum):

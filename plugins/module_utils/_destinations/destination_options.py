@@ -48,7 +48,7 @@ def _find_wrong_unit(destination: GivenDestination) -> str:
     if not {*destination} <= {"unit", "credential", "encrypt"} or ("encrypt" in destination) > (
         "credential" in destination
     ):
-        return "with a unit and more than credential, and encrypt for that"
+        return "with a unit and members other than credential and encrypt"
     if not CREDENTIAL.fullmatch(str(destination.get("credential", "name"))):
         return "whose credential is not a name of letters, digits, '.', '_' and '-'"
     if not _is_list_of_words(destination.get("encrypt", ["--with-key=host"])):
@@ -65,7 +65,7 @@ def _find_wrong_secret(destination: GivenDestination) -> str:
         return f"with a secret and a member that is not one of {', '.join(sorted(OF_SECRET - {'secret'}))}"
     for name in ("secret", "namespace", "entry"):
         if not OBJECT_NAME.fullmatch(str(destination.get(name) or "default")):
-            return f"whose {name} is no name of Kubernetes"
+            return f"whose {name} is not a valid Kubernetes name"
     return ""
 
 
@@ -96,7 +96,7 @@ def _find_wrong_file(destination: GivenDestination) -> str:
     if not _is_absolute(file):
         return "whose file is not an absolute path"
     if format_of(file, destination.get("format")) not in FORMATS:
-        return f"whose format is not known by the name of the file: set its format to one of {', '.join(FORMATS)}"
+        return f"whose format cannot be derived from the file name: set format to one of {', '.join(FORMATS)}"
     return ""
 
 

@@ -106,7 +106,7 @@ def read(env_file: str | None, keys: KeyEntries, *, every: bool = True, dialect:
     Raises E_ENV_*, E_KEY_LINE or E_OPTION."""
     places = of(env_file, keys, dialect)
     if names_of_env_file(keys) and not env_file:
-        raise InvalidOption(name="env_file", found="is not set", advice="Name the file with the keys.")
+        raise InvalidOption(name="env_file", found="is not set", advice="Set it to the file with the keys.")
     return {name: value for place in places for name, value in place.read(every=every).items()}
 
 
@@ -189,7 +189,7 @@ def changes(env_file: str, keys: KeyEntries, values: Mapping[str, str], dialect:
 
 
 def refuse_unwritable(env_file: str, keys: KeyEntries) -> None:
-    """Raise E_ENV_WRITE where one of the places could not be rewritten later."""
+    """Raise E_ENV_WRITE if one of the places could not be rewritten later."""
     for place in of(env_file, keys):
         place.refuse_unwritable()
 
@@ -209,7 +209,9 @@ def _refuse_shared_files(places: Sequence[Destination]) -> None:
     for path in (place.path for place in places if place.path):
         editor.refuse_path(path)
         if os.path.realpath(path) in seen:
-            twice = f"has the destination {path} twice, or it is the env file"
-            advice = "Give each key with a destination a file of its own, or write one file in one way."
+            twice = f"has the destination {path} twice, or that path is the .env file"
+            advice = (
+                "Use a separate file for each key with a destination, or write all keys of one file in the same way."
+            )
             raise InvalidOption(name="O(keys)", found=twice, advice=advice)
         seen.add(os.path.realpath(path))

@@ -65,7 +65,7 @@ class EnvLine:
 def _dotenv_like(assign: str) -> Pattern[str]:
     """``assign`` are the characters that end a name: all others but blanks, quotes and # can be in one."""
     lead = rf"{_BLANK}*(?:export{_BLANK}+)?"
-    # a name may be quoted, and over lines then
+    # a quoted value may span lines
     value = rf"(?:'[^']+'|[^{assign}#\s'][^{assign}#\s]*){_BLANK}*[{assign}]{_BLANK}*{_QUOTED}"
     return re.compile(rf"(?:{lead}(?:{value}|'[^']+'))?[^\r\n]*{_LINE_END}")
 
@@ -255,7 +255,7 @@ READERS: dict[str, Callable[[str, Sequence[str]], Mapping[str, str | None]]] = {
 
 
 def read_for_real(dialect: str, text: str, names: Sequence[str]) -> Mapping[str, str | None] | None:
-    """What the real reader makes of ``text``; None where this Python has not got it."""
+    """What the real reader makes of ``text``; None if this Python has not got it."""
     try:
         return READERS[dialect](text, names) if dialect in READERS else None
     except ImportError:

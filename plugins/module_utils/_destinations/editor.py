@@ -48,9 +48,9 @@ from .dialects import DIALECTS, Dialect
 
 MAX_BYTES = 1 << 20
 MAX_LINES = 10_000
-RIGHT = "Give {user} the right to write the file and its folder."
-ROOM = "Make room on its file system, or have the quota raised, then run the same command again."
-FIX = "Fix that, then run the same command again."
+RIGHT = "Give {user} write permission for the file and its folder."
+ROOM = "Free space on its file system, or raise the quota, then run the same command again."
+FIX = "Fix the cause, then run the same command again."
 ADVICE = {
     errno.EPERM: RIGHT,
     errno.EACCES: RIGHT,
@@ -58,12 +58,13 @@ ADVICE = {
     errno.EDQUOT: ROOM,
     errno.EROFS: "Mount its file system writable, then run the same command again.",
 }
-LEFT = "{private} holds the keys that were to be written, and could not be taken away: delete it."
+LEFT = "{private} contains the keys that should have been written, and could not be removed: delete it."
 FS_IOC_GETFLAGS = 0x80086601  # linux/fs.h, as the flags are: that of a file and the letter that chattr(1) has for it
 FLAGS = {0x10: ("immutable", "i"), 0x20: ("append-only", "a")}
 MAY_BE_EMPTY = {"SECRET_KEY_FALLBACKS"}  # a list of keys that are in use no more
 HIDDEN_BY = (
-    "'export', an indent, quotes or blanks around the name, no '=' or a backslash at the end of the line before hide it"
+    "it is hidden by 'export', an indent, quotes or spaces around the name, a missing '=' or a backslash at the end of "
+    "the previous line"
 )
 _SETS = re.compile(r"^[ \t]*(?:export[ \t]+)?([A-Za-z_]\w*)[ \t]*=", re.ASCII | re.MULTILINE)
 OTHERS = stat.S_IRWXO | stat.S_IWGRP  # the rights that make a mode too loose: more than 0640 gives
@@ -161,7 +162,7 @@ def assignments(text: str, names: Sequence[str], path: str, dialect: str = "dote
         raise EnvEncoding(path=path, line=1, found=hides)
     command = dialects.first_command(model, text)
     if command and names:
-        may = f"may be set or hidden by this line: it is no plain assignment, and {model.reader} runs it"
+        may = f"may be set or hidden by this line: it is not a plain assignment, and {model.reader} runs it"
         raise EnvSyntax(path=path, line=command, name=", ".join(names), found=may)
     found: dict[str, Assignment] = {}
     for line in dialects.lines(model, text, names):
@@ -259,7 +260,7 @@ def _quoted(model: Dialect, value: str, line: Assignment, path: str) -> str:
         written = dialects.literal(model, quote, value)
         if written is not None:
             return written
-    cannot = f"cannot be written so that {model.reader} gives it back"
+    cannot = f"cannot be written so that {model.reader} returns it unchanged"
     raise EnvSyntax(path=path, line=line.line, name=line.name, found=cannot)
 
 
@@ -336,7 +337,7 @@ class FileChange(DestinationChange):
 
 
 def _run_file_act(path: str, act: Callable[..., object], *args: str) -> None:
-    """Do it; an error is one of the catalogue, about ``path``."""
+    """Run a file operation; convert OSError to a catalogue error about ``path``."""
     try:
         act(*args)
     except OSError as exc:
@@ -364,7 +365,7 @@ def discard_leftover(path: str) -> None:
 
 
 def refuse_unwritable(path: str) -> None:
-    """Raise E_ENV_BINDMOUNT or E_ENV_WRITE where ``write`` would fail: asked before anything else is changed."""
+    """Raise E_ENV_BINDMOUNT or E_ENV_WRITE if ``write`` would fail: asked before anything else is changed."""
     _refuse_mount(path)
     _refuse_flags(path)
     folder = os.path.dirname(path)
@@ -374,7 +375,7 @@ def refuse_unwritable(path: str) -> None:
         if not os.access(place, right):
             raise _unwritable(path, errno.EACCES, f"no write permission on {place}")
     if os.geteuid() not in (0, os.stat(path, follow_symlinks=False).st_uid):
-        raise _unwritable(path, errno.EPERM, "only its owner and root keep it his")
+        raise _unwritable(path, errno.EPERM, "only its owner and root can keep its owner")
 
 
 def _refuse_flags(path: str) -> None:
@@ -382,12 +383,12 @@ def _refuse_flags(path: str) -> None:
     for place in (path, os.path.dirname(path)):
         for flag, (name, letter) in FLAGS.items():
             if _flags(place) & flag:
-                advice = f"Take the flag away, then run the same command again: chattr -{letter} {shlex.quote(place)}"
+                advice = f"Remove the flag, then run the same command again: chattr -{letter} {shlex.quote(place)}"
                 raise EnvWrite(path=path, reason=f"{place} is {name}", advice=advice)
 
 
 def _flags(place: str) -> int:
-    """The flags of a file or folder (ioctl_iflags(2)). None where its file system has no such thing."""
+    """The flags of a file or folder (ioctl_iflags(2)). None if its file system has no such thing."""
     flags = bytearray(8)  # the kernel writes four bytes, the number of the request says eight
     with contextlib.suppress(OSError):
         descriptor = os.open(place, os.O_RDONLY | os.O_NONBLOCK)

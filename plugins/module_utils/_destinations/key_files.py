@@ -61,7 +61,9 @@ def parse(text: str, path: str) -> str:
     if not text.startswith(_ARMOR):
         return ",".join(_lines(path, text))
     if not re.fullmatch(ARMORED, text):
-        found = "an OpenPGP key with more around it, with a comma in its Comment line, or with lines that end in CR"
+        found = (
+            "an OpenPGP key with other text around it, with a comma in its Comment line, or with lines that end in CR"
+        )
         raise InvalidKeyLine(path=path, line=1, found=found)
     return text
 
@@ -72,5 +74,5 @@ def _lines(path: str, text: str) -> list[str]:
         raise InvalidKeyLine(path=path, line=1, found="there is no key")
     for number, line in enumerate(lines, start=1):
         if not _KEY.fullmatch(line):
-            raise InvalidKeyLine(path=path, line=number, found="more than a key")
+            raise InvalidKeyLine(path=path, line=number, found="more than one key")
     return lines

@@ -44,14 +44,14 @@ LEAST_BYTES, MOST_BYTES = {"token_urlsafe": 38, "hex": 32}, 512
 # What a value from elsewhere must not be: a pattern that it must match, and what it is where it does not.
 # The three of any other type are Django's check security.W009 (django/core/checks/security/base.py).
 DEMANDS: dict[str, list[tuple[str, str]]] = {
-    "fernet": [(r"[A-Za-z0-9_-]{43}=", "is no Fernet key")],
+    "fernet": [(r"[A-Za-z0-9_-]{43}=", "is not a Fernet key")],
     "hex": [(r"([0-9a-f]{2}){32,}", "is not the hex of 32 bytes or more")],
-    OPENPGP: [(key_files.ARMORED, "is no OpenPGP key in ASCII armour, or one with a comma in its Comment line")],
+    OPENPGP: [(key_files.ARMORED, "is not an OpenPGP key in ASCII armor, or has a comma in its Comment line")],
 }
 ANY_TYPE = [
     (r".{50,}", "is shorter than 50 characters"),
     (r"(?!django-insecure-).*", "begins with django-insecure-"),
-    (rf"[A-Z{re.escape(DJANGO_ALPHABET)}]*", "has characters that some .env reader does not give back"),
+    (rf"[A-Z{re.escape(DJANGO_ALPHABET)}]*", "has characters that some .env readers change"),
 ]
 LEAST_UNIQUE = 5
 STAND_IN = "0"  # for a value that a dry run does not make: every dialect carries it, in every quoting
@@ -60,7 +60,7 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")  # POSIX, Base Definitions 8.1
 
 
 def check_keys(keys: KeyEntries) -> None:
-    """Raise E_KEY_SPEC or E_KEY_TYPE where ``keys`` (each {name, type, bytes, keep}) is not as the design says."""
+    """Raise E_KEY_SPEC or E_KEY_TYPE if ``keys`` (each {name, type, bytes, keep}) is not as the design says."""
     if not keys:
         raise InvalidKeySpec(index=0, found="is missing")
     for index, key in enumerate(keys):
@@ -70,12 +70,12 @@ def check_keys(keys: KeyEntries) -> None:
         if kind not in (*TYPES, OPENPGP):
             raise UnknownKeyType(name=key["name"], type=word(kind), known=", ".join((*TYPES, OPENPGP)))
         if kind == OPENPGP and (not isinstance(key.get("destination"), str) or key.get("keep")):
-            found = "has the type openpgp, and so needs a key file as its destination and no keep"
+            found = "has the type openpgp, which needs a key file as its destination, and no keep"
             raise InvalidKeySpec(index=index, found=found)
         if size is not None and kind not in BYTES:
-            raise InvalidKeySpec(index=index, found=f"has bytes, and the type {kind} has no choice")
+            raise InvalidKeySpec(index=index, found=f"has bytes, but the type {kind} has a fixed length")
         if size is not None and not LEAST_BYTES[kind] <= size <= MOST_BYTES:
-            raise InvalidKeySpec(index=index, found=f"has not {LEAST_BYTES[kind]} to {MOST_BYTES} bytes")
+            raise InvalidKeySpec(index=index, found=f"must have {LEAST_BYTES[kind]} to {MOST_BYTES} bytes")
         if (key.get("keep") or 0) < 0:
             raise InvalidKeySpec(index=index, found="has a negative keep")
         if wrong := destination_options.find_wrong(key.get("destination")):
@@ -103,7 +103,7 @@ def generate(
 ) -> dict[str, str]:
     """New values for ``keys``, by name: those ``supplied``, the others made here.
 
-    Raises E_KEY_SPEC, E_KEY_TYPE, E_KEY_NOT_MADE, and E_KEY_DIALECT where the reader of the env file would not give one
+    Raises E_KEY_SPEC, E_KEY_TYPE, E_KEY_NOT_MADE, and E_KEY_DIALECT if the reader of the env file would not give one
     back.
 
     A key with ``keep: N`` is a list with commas, of which the application writes with the first and reads with all: the
@@ -140,7 +140,7 @@ def rehearsed(
 
 
 def _refuse_unmade(keys: KeyEntries, supplied: Mapping[str, str]) -> None:
-    """Raise E_KEY_NOT_MADE where a value that is not made here is not there."""
+    """Raise E_KEY_NOT_MADE if a value that is not made here is not there."""
     for key in keys:
         if _type(key) == OPENPGP and key["name"] not in supplied:
             raise KeyNotGenerated(name=key["name"])
@@ -192,16 +192,16 @@ def check_supplied(keys: KeyEntries, supplied: Mapping[str, str], path: str, dia
     for number, (name, value) in enumerate(supplied.items(), start=1):
         if name not in kinds:  # where names and values changed places, it is a value
             entry = f"entry {number}"
-            raise KeyWeak(name=entry, path=path, found="is for no key of key_rotation_keys")
+            raise KeyWeak(name=entry, path=path, found="is not for a key in key_rotation_keys")
         for pattern, found in DEMANDS.get(kinds[name], ANY_TYPE):
             if not re.fullmatch(pattern, value, re.DOTALL):
                 raise KeyWeak(name=name, path=path, found=found)
         if list(supplied.values()).count(value) > 1:
-            raise KeyWeak(name=name, path=path, found="is that of another key too")
+            raise KeyWeak(name=name, path=path, found="is also the value of another key")
         if len(set(value)) < LEAST_UNIQUE:
             raise KeyWeak(name=name, path=path, found="has fewer than 5 different characters")
         if name in lines and not dialects.can_carry(dialect, value):
-            lost = f"cannot be given back from a file in the dialect {dialect}"
+            lost = f"cannot be read back from a file in the dialect {dialect}"
             raise KeyWeak(name=name, path=path, found=lost)
     _check_pairs({name: value for name, value in supplied.items() if kinds[name] == OPENPGP}, path)
 
@@ -213,7 +213,7 @@ def _check_pairs(supplied: Mapping[str, str], path: str) -> None:
         try:
             halves[name] = openpgp_pair.half_of(value.encode("utf-8"))
         except ValueError as exc:
-            raise KeyWeak(name=name, path=path, found=f"is no key for pgcrypto: {exc}") from None
+            raise KeyWeak(name=name, path=path, found=f"is not a key for pgcrypto: {exc}") from None
     pairs = {(half.key_id, bool(half.private)) for half in halves.values()}
     for name, half in halves.items():
         if (half.key_id, not half.private) not in pairs:

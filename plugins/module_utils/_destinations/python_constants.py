@@ -60,7 +60,7 @@ def _refuse_other_change(text: str, new_text: str, path: Sequence[str], value: s
     """Raise RefusedValue unless the module is as before but for this constant, which reads back."""
     trees = [_parse(text), _parse(new_text)]
     if read(new_text, path) != value:
-        raise RefusedValue("does not read back as it was written")
+        raise RefusedValue("reads back differently than it was written")
     for tree in trees:
         node = _find(tree, path)
         if isinstance(node, ast.Constant):
@@ -68,7 +68,7 @@ def _refuse_other_change(text: str, new_text: str, path: Sequence[str], value: s
         else:
             cast("ast.List", node).elts = []
     if ast.dump(trees[0]) != ast.dump(trees[1]):
-        raise RefusedValue("cannot be replaced without a change of something else")
+        raise RefusedValue("cannot be replaced without changing something else")
 
 
 def _parse(text: str) -> ast.Module:
@@ -98,7 +98,7 @@ def _given(module: ast.Module, path: Sequence[str]) -> ast.expr:
     for name in path[1:]:
         value = _member(value, name)
     if value is None:
-        raise RefusedValue("is computed, and no literal")
+        raise RefusedValue("is computed, not a literal")
     return value
 
 
@@ -111,13 +111,13 @@ def _default(value: ast.expr) -> ast.expr:
 
 
 def _refuse_later_change(module: ast.Module, statement: ast.stmt, name: str) -> None:
-    """Raise RefusedValue where a function or an import may change what this statement sets."""
+    """Raise RefusedValue if a function or an import may change what this statement sets."""
     place = statement.lineno, statement.col_offset
     for node in ast.walk(module):
         if isinstance(node, ast.Global) and name in node.names:
-            raise RefusedValue(f"is a global variable of a function, which may change it (line {node.lineno})")
+            raise RefusedValue(f"is a global variable that a function may change (line {node.lineno})")
         if isinstance(node, ast.ImportFrom) and node.names[0].name == "*" and (node.lineno, node.col_offset) > place:
-            raise RefusedValue(f"may be set again by a later import of all names (line {node.lineno})")
+            raise RefusedValue(f'may be set again by a later "import *" (line {node.lineno})')
 
 
 def _statements(body: Sequence[ast.stmt]) -> Iterator[ast.stmt]:
@@ -201,7 +201,7 @@ def _literals(node: ast.expr) -> list[ast.Constant]:
         raise RefusedValue("is an empty list")
     for each in several:
         if not isinstance(each, ast.Constant) or not isinstance(each.value, (str, bytes)):
-            raise RefusedValue(f"is computed (line {node.lineno}), and no literal")
+            raise RefusedValue(f"is computed (line {node.lineno}), not a literal")
         if not each.value:
             raise RefusedValue("is empty")
         if not isinstance(node, ast.Constant) and "," in _text_of(each):
@@ -215,7 +215,7 @@ def _text_of(literal: ast.Constant) -> str:
     try:
         return cast("bytes", literal.value).decode("utf-8")
     except UnicodeDecodeError:
-        raise RefusedValue("is bytes that are no text") from None
+        raise RefusedValue("is bytes that are not text") from None
 
 
 def _spelled(text: str, literal: ast.Constant, value: str) -> str:

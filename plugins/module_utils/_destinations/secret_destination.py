@@ -126,7 +126,7 @@ def _value(secret: SecretPlace, data: Mapping[str, str], entry: str) -> tuple[st
         value = text.rstrip("\r\n")
         if value and value.isprintable():
             return value, text[len(value) :]
-    raise KubernetesSecret(place=secret.where.place, entry=entry, found="is no text of one line")
+    raise KubernetesSecret(place=secret.where.place, entry=entry, found="is not a text on one line")
 
 
 def _encoded(value: str) -> str:

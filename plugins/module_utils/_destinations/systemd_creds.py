@@ -16,7 +16,7 @@ SECONDS = 60.0
 # The first 16 bytes of a credential are the kind of its key (creds-util.h of systemd).
 HOST = "5a1c6a86df9d4096b1d5a65e0862f19a"
 INSTALL = "Install it on the host, or keep the credential unencrypted."
-LOOK = "Run systemd-creds {word} by hand as the same user: the key of the host belongs to root."
+LOOK = "Run systemd-creds {word} by hand as the same user: the host key belongs to root."
 
 
 def decrypt(name: str, encrypted: bytes) -> bytes:
@@ -28,7 +28,7 @@ def encrypt(name: str, content: bytes, options: Sequence[str]) -> str:
     """A new credential, which ``decrypt`` opens. Raises E_SYSTEMD_CREDS."""
     encrypted = _exchange("encrypt", name, options, content)
     if decrypt(name, encrypted) != content:
-        raise SystemdCreds(credential=name, word="encrypt", found="it does not give back what was encrypted", advice="")
+        raise SystemdCreds(credential=name, word="encrypt", found="it does not decrypt what it encrypted", advice="")
     return encrypted.decode("ascii")
 
 
@@ -40,7 +40,7 @@ def options_like(name: str, encrypted: str) -> list[str]:
     except binascii.Error:
         kind = ""
     if kind != HOST:
-        raise CredentialKey(credential=name, found="another key than that of the host alone")
+        raise CredentialKey(credential=name, found="another key than the host key alone")
     return ["--with-key=host"]
 
 
@@ -48,7 +48,7 @@ def _exchange(word: str, name: str, options: Sequence[str], data: bytes) -> byte
     argv = [PROGRAM, word, f"--name={name}", *options, "-", "-"]
     ended = child_processes.exchange(argv, data, SECONDS)
     if ended.rc == child_processes.NOT_FOUND:
-        raise SystemdCreds(credential=name, word=word, found="there is no such program", advice=INSTALL)
+        raise SystemdCreds(credential=name, word=word, found="the program was not found", advice=INSTALL)
     if ended.rc:
         found = child_processes.format_failure(ended.rc, SECONDS, PROGRAM)
         raise SystemdCreds(credential=name, word=word, found=found, advice=LOOK.format(word=word))

@@ -105,7 +105,7 @@ def find(units: Sequence[str], credential: str, options: Sequence[str] = ()) -> 
     places = [_source(unit, credential, options) for unit in found]
     for unit, place in zip(found[1:], places[1:]):
         if place != places[0]:
-            other = f"is in {place.file}, and for {found[0].id} in {places[0].file}"
+            other = f"is in {place.file}, but for {found[0].id} in {places[0].file}"
             raise UnitCredential(unit=unit.id, credential=credential, found=other)
     unit_files.refuse_shared(found, places[0].file, _files)
     return places[0]
@@ -119,7 +119,7 @@ def _source(unit: UnitFiles, credential: str, options: Sequence[str]) -> Credent
         if len(those) == 1:
             return CredentialSource(credential, those[0].file, those[0].option, options)
         files = ", and overridden in ".join(source.file for source in those)
-        found = found or (f"is in {files}" if files else "is not given to it by a file that can be read")
+        found = found or (f"is in {files}" if files else "is not set for it in a readable file")
     except OSError as exc:
         found = f"may be set in {exc.filename}, which {users.own_name()} cannot read"
     except InvalidLine as exc:
@@ -153,7 +153,7 @@ def _expanded(path: str, unit: str) -> str:
 
     def value(found: re.Match[str]) -> str:
         if found[1] not in known:
-            raise InvalidLine(f"is loaded from {path}, in which %{found[1]} is not known here")
+            raise InvalidLine(f"is loaded from {path}, in which %{found[1]} cannot be expanded here")
         return known[found[1]]
 
     return _SPECIFIER.sub(value, path)

@@ -82,7 +82,7 @@ class UnitFiles:
     def setters(self, name: str) -> list[Setter]:
         """Each file that sets the variable, in their order.
 
-        One that takes it away again counts as well. Raises E_UNIT_VARIABLE where that cannot be known.
+        One that takes it away again counts as well. Raises E_UNIT_VARIABLE if that cannot be known.
         """
         return [*self._unit_setters(name), *self._file_setters(name)]
 
@@ -98,7 +98,7 @@ class UnitFiles:
                 path = ["Service", "Environment", name]
                 setters.append(Setter(file, {"format": "unit", "path": path, "exported": True}))
         if remover:
-            raise UnitVariable(unit=self.id, name=name, found=f"is taken away by UnsetEnvironment= in {remover}")
+            raise UnitVariable(unit=self.id, name=name, found=f"is removed by UnsetEnvironment= in {remover}")
         return setters
 
     def _file_setters(self, name: str) -> Iterator[Setter]:
@@ -140,7 +140,7 @@ def find(units: Sequence[str], name: str) -> DestinationOptions:
     places = [_place(unit, name) for unit in found]
     for unit, place in zip(found[1:], places[1:]):
         if place != places[0]:
-            told = f"is set in {place.file}, and for {found[0].id} in {places[0].file}"
+            told = f"is set in {place.file}, but for {found[0].id} in {places[0].file}"
             raise UnitVariable(unit=unit.id, name=name, found=told)
     refuse_shared(found, places[0].file, lambda unit: unit.files)
     return places[0].destination

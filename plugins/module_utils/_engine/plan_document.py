@@ -54,7 +54,7 @@ def content_hash(made: PlanDocument) -> str:
 
 
 def check(found: Any) -> None:
-    """Raise ValueError where a document is no plan."""
+    """Raise ValueError if a document is no plan."""
     parts = isinstance(found, Mapping) and all(isinstance(_part(found, part), list) for part in PARTS)
     if not parts or not isinstance(found.get("schemes"), Mapping) or found.get("format") != FORMAT:
         raise ValueError("parts missing")

@@ -24,7 +24,7 @@ class Request:
     project_dir: str
     settings_module: str | None
     key_sets: Mapping[str, Mapping[str, str]] = field(repr=False)  # stage: {name: value}
-    key_ids: Mapping[str, str] = field(default_factory=dict)  # stage: key id, of those from a store
+    key_ids: Mapping[str, str] = field(default_factory=dict)  # stage: key ID, of those from a store
     schemes: Any = "auto"
     targets: Any = "auto"
     leave_alone: Sequence[str] = ()
@@ -59,8 +59,8 @@ class Request:
 
     @property
     def running(self) -> list[Mapping[str, str]]:
-        """The key sets with which the application may have started: that of its files, which may be no version of the
-        store, and then every version, which counts more."""
+        """Key sets the application may have started with, the least reliable first: those of its files, then every
+        version."""
         of_files = {name: value for name, value in self.file_keys.items() if name in self.names}
         return [of_files, *self.key_sets.values()]
 

@@ -204,7 +204,7 @@ def keyless_digests(application: Application, destination: str = TRIAL) -> list[
         advice = f"{first}give {each.secret} {made} in O(keys), and rotate."
         if twins := _twins(keyring, each.secret, destination):
             why = f"the value of {' and '.join(twins)}: with which of them, it does not tell"
-            advice = f"{first}list it in O(ignore), rotate, and have the application recreate it after that."
+            advice = f"{first}list it in O(ignore), rotate, and let the application recreate it afterwards."
         column = table.label_of(each.column)
         if why and column not in found.columns():
             found.put("tied", column, found=f"is computed with {why}", advice=_sentence(advice))

@@ -11,10 +11,10 @@ class ApplicationReads(RotationError):
     code = "E_APPLICATION_READS"
     names: str
     advice: str
-    problem = "the application reads in another way than before: {names}"
+    problem = "the application reads these values differently than before: {names}"
     remedy = (
-        "{advice}If values were written since the rotation began, as after an interruption, roll it back and begin a "
-        "new one."
+        "{advice}If values were written since the rotation began, as after an interruption, roll the rotation back and "
+        "start a new one."
     )
 
 
@@ -31,20 +31,22 @@ class ApplicationWrites(RotationError):
     code = "E_APPLICATION_WRITES"
     name: str
     advice: str
-    problem = "reading {name} in a transaction that may not write ends in an error of PostgreSQL"
-    remedy = "If it writes, such as a log of who has read, {advice}If one of its own queries is wrong, fix the query."
+    problem = "reading {name} in a read-only transaction failed with a PostgreSQL error"
+    remedy = (
+        "If the code writes while it reads, for example an access log, {advice}If one of its queries is wrong, fix the "
+        "query."
+    )
 
 
 class ApplicationActs(RotationError):
     code = "E_APPLICATION_ACTS"
     name: str
     act: str
-    problem = "{name} {act} when it is read, which was refused before it was done"
+    problem = "{name} {act} when it is read. This was blocked before it happened"
     remedy = (
-        "If it only asks for something there, such as a key, allow it: "
+        "If it only fetches something there, such as a key, allow it: "
         '-e \'{{"O(application_external)": ["{name}"]}}\'. '
-        "If it does anything else, such as to send a mail, leave it out: "
-        '-e \'{{"O(application_ignore)": ["{name}"]}}\'.'
+        'If it does anything else, such as sending mail, leave it out: -e \'{{"O(application_ignore)": ["{name}"]}}\'.'
     )
 
 
@@ -54,8 +56,9 @@ class RoundTripFailed(RotationError):
     found: str
     problem = "a text through the application's own {name} {found}"
     remedy = (
-        "Assign a text to it in manage.py shell, and read it again. If it cannot be read, or is under other keys, find "
-        "out which file the application reads its keys from, and set O(env_file) to it. Otherwise fix its code."
+        "In manage.py shell, assign a text to it and read it again. If the text cannot be read, or is under other "
+        "keys, find the file from which the application reads its keys, and set O(env_file) to it. Otherwise fix the "
+        "application's code."
     )
 
 
@@ -64,13 +67,13 @@ class ValuesRefused(RotationError):
     name: str
     count: int
     problem = (
-        "the application reads none of the {count:value|values} of {name}, and the current keys open what is stored in "
-        "each that was tried"
+        "the application cannot read any of the {count:value|values} of {name}, although the current keys decrypt "
+        "every stored value that was tried"
     )
     remedy = (
-        "Read one of them in manage.py shell: the error that its code raises says why. If it checks a digest of the "
-        "ciphertext, which a rotation before has changed, have the digests made again. If nobody needs this "
-        'attribute, leave it out: -e \'{{"O(application_ignore)": ["{name}"]}}\'.'
+        "Read one of them in manage.py shell: the error says why. If the code checks a digest of the ciphertext, which "
+        "an earlier rotation changed, recompute the digests. If nobody needs this attribute, leave it out: -e "
+        '\'{{"O(application_ignore)": ["{name}"]}}\'.'
     )
 
 
@@ -84,7 +87,7 @@ class ApplicationCheck(RotationError):
 class VerifyEncryption(RotationError):
     code = "E_VERIFY_ENCRYPTION"
     found: str
-    problem = "the application's own manage.py verify_encryption finds more problems than before: {found}"
+    problem = "the application's manage.py verify_encryption reports more problems than before: {found}"
     remedy = "Run it by hand in the project's folder."
 
 
@@ -93,11 +96,11 @@ class LogErrors(RotationError):
     count: int
     sources: str
     problem = (
-        "{count:line that reports|lines that report} failed decryption {count:was/were} logged since the application "
-        "was started: {sources}"
+        "{count:line|lines} about failed decryption {count:was/were} logged since the application was started: "
+        "{sources}"
     )
     remedy = (
-        "Read them there. If they have nothing to do with the keys, set O(verification_log_errors) to "
+        "Read these lines in the log. If they have nothing to do with the keys, set O(verification_log_errors) to "
         "warn, or correct O(log_patterns)."
     )
 
@@ -105,10 +108,10 @@ class LogErrors(RotationError):
 class LogUnseen(RotationError):
     code = "E_LOG_UNSEEN"
     problems: str
-    problem = "whether errors were logged since the application was started cannot be seen: {problems}"
+    problem = "the logs since the application was started cannot be checked for errors: {problems}"
     remedy = (
-        "Give the user of the application the right to read its logs, or correct O(log_files) or "
-        "O(log_units). To continue without them, set O(verification_log_errors) to warn."
+        "Give the application's user permission to read its logs, or correct O(log_files) or O(log_units). To continue "
+        "without them, set O(verification_log_errors) to warn."
     )
 
 
@@ -116,15 +119,17 @@ class CommandFailed(RotationError):
     code = "E_COMMAND"
     number: int
     found: str
-    problem = "the command {number} does not end well: {found}"
-    remedy = "Run it by hand in the project's folder to see why. To give it more time, set O(verification_timeout)."
+    problem = "command {number} failed: {found}"
+    remedy = (
+        "Run it by hand in the project's folder to see the cause. To give it more time, set O(verification_timeout)."
+    )
 
 
 class CommandTimedOut(RotationError):
     code = "E_COMMAND_TIME"
     name: str
     seconds: str
-    problem = "manage.py {name} has not ended after {seconds} seconds"
+    problem = "manage.py {name} did not finish within {seconds} seconds"
     remedy = "Run it by hand in the project's folder. To give it more time, set O(verification_timeout)."
 
 
@@ -134,7 +139,7 @@ class InvalidProject(RotationError):
     found: str
     problem = "{path} {found}"
     remedy = (
-        "Set O(project_dir) to the folder that holds manage.py. For an application without manage.py, set it to the "
+        "Set O(project_dir) to the folder that contains manage.py. For an application without manage.py, set it to the "
         "folder in which the application runs, and set O(settings_module)."
     )
 
@@ -144,14 +149,14 @@ class ProjectOwner(RotationError):
     path: str
     owner: str
     user: str
-    problem = "{path} belongs to {owner} and the rotation runs as {user}"
-    remedy = "Set O(user): {owner} (the application's code must not run as somebody else)."
+    problem = "{path} belongs to {owner}, but the rotation runs as {user}"
+    remedy = "Set O(user): {owner} (the application's code must not run as another user)."
 
 
 class SettingsModule(RotationError):
     code = "E_SETTINGS_MODULE"
     path: str
-    problem = "{path} names no DJANGO_SETTINGS_MODULE"
+    problem = "{path} does not set DJANGO_SETTINGS_MODULE"
     remedy = "Set O(settings_module)."
 
 
@@ -163,9 +168,9 @@ class DjangoSetup(RotationError):
     remedy = (
         "Run manage.py check with the same user and Python, and fix what it reports. If it succeeds, your shell or "
         "manage.py sets what the settings need. If the service of the application sets it, name the service or its "
-        "file in O(environment_from). Otherwise load it in the settings. If the application has a command of its own "
-        "in place of manage.py, which prepares more than the settings, O(settings_module) may be a small module that "
-        "prepares the same and imports them. Then run again."
+        "file in O(environment_from). Otherwise load it in the settings. If the application has its own command "
+        "instead of manage.py, and that command prepares more than the settings, set O(settings_module) to a small "
+        "module that does the same and imports the settings. Then run again."
     )
 
 
@@ -182,7 +187,7 @@ class FunctionFailed(RotationError):
     function: str
     key_id: str
     found: str
-    problem = "{function} of the application, under the keys {key_id}, {found}"
+    problem = "the application's function {function}, with the keys {key_id}, {found}"
     remedy = "Fix the function, or describe its format in O(schemes)."
 
 
@@ -191,7 +196,7 @@ class OwnCommandUnknown(RotationError):
     command: str
     near: str
     problem = "this application has no management command {command}"
-    remedy = "Correct the name in O(command). Of the application's own: {near}."
+    remedy = "Correct the name in O(command). The application has: {near}."
 
 
 class OwnCommandFailed(RotationError):
@@ -200,8 +205,8 @@ class OwnCommandFailed(RotationError):
     error: str
     problem = "the application's own command {command} failed: {error}"
     remedy = (
-        "What it prints is not shown, since it may be a key. If it could not decrypt, check new_keys in O(command) "
-        "and keep in O(keys). Then run the same command again."
+        "The command's output is hidden because it may contain a key. If the command could not decrypt, check new_keys "
+        "in O(command) and keep in O(keys). Then run the same command again."
     )
 
 
@@ -211,8 +216,8 @@ class OwnCommandNeeded(RotationError):
     found: str
     problem = "only the application's own command can restore {columns}, and it failed: {found}"
     remedy = (
-        "Fix the command, and run the rollback playbook again. To give these columns up instead, settle each as "
-        "unreadable with a reason, set O(method) to direct, and run it again."
+        "Fix the command, and run the rollback playbook again. To give up these columns instead, settle each as "
+        "unreadable with a reason, set O(method) to direct, and run the playbook again."
     )
 
 
@@ -221,12 +226,12 @@ class OwnCommandUnseen(RotationError):
     command: str
     count: int
     problem = (
-        "{count:value is|values are} under the new version already, and this host has no note of the census before "
-        "{command} ran"
+        "{count:value is|values are} already under the new version, but this host has no census from before {command} "
+        "ran"
     )
     remedy = (
-        "Run again on the host on which it ran, the first one of that run. Otherwise run the rollback playbook, and "
-        "begin a new rotation."
+        "Run again on the host on which the command ran, which was the first host of that run. Otherwise run the "
+        "rollback playbook, and start a new rotation."
     )
 
 
@@ -249,13 +254,13 @@ class SessionsKept(RotationError):
     code = "E_SESSIONS_KEPT"
     why: str
     problem = "the users' sessions cannot be signed again: {why}"
-    remedy = "Set O(sessions) to fallbacks, or leave it out: then everybody is logged out."
+    remedy = "Set O(sessions) to fallbacks, or leave it out. Without it, all users are logged out."
 
 
 class SigningKeyUnknown(RotationError):
     code = "E_SIGNING_KEY"
-    problem = "the setting SECRET_KEY has no value of the keys that are rotated, so no session can be signed again"
-    remedy = "Leave O(sessions) out, or list in O(keys) the key of which the application makes SECRET_KEY."
+    problem = "the setting SECRET_KEY is not one of the keys that are rotated, so sessions cannot be signed again"
+    remedy = "Leave O(sessions) out, or list in O(keys) the key from which the application derives SECRET_KEY."
 
 
 class FallbacksNotRead(RotationError):
@@ -272,7 +277,7 @@ class SessionsCompromised(RotationError):
     code = "E_SESSIONS_COMPROMISED"
     chosen: str
     problem = (
-        "the keys that are replaced are compromised, and O(sessions) is {chosen}: whoever has the old key can have "
-        "made a session, which would be kept"
+        "the keys being replaced are compromised, and O(sessions) is {chosen}: it would keep sessions that an attacker "
+        "forged with the old key"
     )
-    remedy = "Leave O(sessions) out: then the sessions are ended."
+    remedy = "Leave O(sessions) out, so that all sessions end."

@@ -11,21 +11,22 @@ class AuthorizationMissing(RotationError):
     code = "E_AUTHORIZATION"
     missing: str
     environment: str
-    problem = "{missing} must be given in {environment}"
+    problem = "{missing} is required in {environment}"
     remedy = (
-        "Set O(reason), and O(authorization) to {{who: ..., ticket: ...}}. "
-        "If this is not production, say so with O(environment)."
+        "Set O(reason), and O(authorization) to {{who: ..., ticket: ...}}. If this is not production, set "
+        "O(environment)."
     )
 
 
 class ReasonUnclear(RotationError):
     code = "E_REASON_UNCLEAR"
     problem = (
-        "O(reason) has the word compromise in a sentence that may deny it, and a rotation for a compromise ends the "
-        "users' sessions and marks the keys in use as compromised, for good"
+        "O(reason) contains the word compromise in a sentence that may deny one. A rotation for a compromise ends the "
+        "users' sessions and permanently marks the current keys as compromised"
     )
     remedy = (
-        "If the keys are compromised, begin with the word: compromise, and then what happened. Otherwise leave it out."
+        "If the keys are compromised, start the reason with the word compromise, followed by what happened. Otherwise "
+        "leave the word out."
     )
 
 
@@ -40,8 +41,8 @@ class ApprovalMissing(RotationError):
 class ApprovalFormat(RotationError):
     code = "E_APPROVAL_FORMAT"
     path: str
-    problem = "{path} is no approval of a plan, or not one alone"
-    remedy = "Make it again with the commands that the plan playbook shows. One person signs, by a name of one word."
+    problem = "{path} is not an approval of exactly one plan"
+    remedy = "Create it again with the commands that the plan playbook shows. One person signs, under a one-word name."
 
 
 class ApprovalPlan(RotationError):
@@ -49,8 +50,8 @@ class ApprovalPlan(RotationError):
     path: str
     found: str
     expected: str
-    problem = "{path} approves the plan {found}, and the plan there is {expected}"
-    remedy = "Have the plan there reviewed and approved, or put the approved one back."
+    problem = "{path} approves the plan {found}, but the current plan is {expected}"
+    remedy = "Have the current plan reviewed and approved, or restore the approved one."
 
 
 class ApprovalEnvironment(RotationError):
@@ -58,8 +59,8 @@ class ApprovalEnvironment(RotationError):
     path: str
     found: str
     expected: str
-    problem = "{path} approves a rotation of {found}, and this is {expected} (O(environment))"
-    remedy = "Have the plan approved for this environment: the plan playbook shows what to type."
+    problem = "{path} approves a rotation in {found}, but this is {expected} (O(environment))"
+    remedy = "Have the plan approved for this environment. The plan playbook shows the commands."
 
 
 class ApprovalSigner(RotationError):
@@ -67,8 +68,8 @@ class ApprovalSigner(RotationError):
     path: str
     principal: str
     signers: str
-    problem = "{path} is not signed by {principal}, or {signers} does not let them approve"
-    remedy = "Have it signed by somebody whom that file lists, under the name that it has there."
+    problem = "{path} is not signed by {principal}, or {signers} does not allow them to approve"
+    remedy = "Have it signed by somebody in that file, under the name that the file lists."
 
 
 class ApprovalSelf(RotationError):
@@ -76,7 +77,10 @@ class ApprovalSelf(RotationError):
     principal: str
     operator: str
     advice: str
-    problem = "the plan was approved by {principal}, and {operator} rotates: that is not shown to be another person"
+    problem = (
+        "the plan was approved by {principal} and {operator} runs the rotation: cannot confirm that they are different "
+        "people"
+    )
     remedy = "{advice}"
 
 
@@ -85,8 +89,8 @@ class ApprovalOld(RotationError):
     principal: str
     time: str
     hours: float
-    problem = "the approval of {principal} is of {time}, and counts for {hours:hour|hours}"
-    remedy = "Have the plan approved again, or check whether the clocks are right."
+    problem = "the approval by {principal} was signed at {time} and is valid for {hours:hour|hours}"
+    remedy = "Have the plan approved again, or check that the clocks are right."
 
 
 class ApprovalUsed(RotationError):
@@ -94,5 +98,7 @@ class ApprovalUsed(RotationError):
     principal: str
     time: str
     rotation_id: str
-    problem = "the approval of {principal} of {time} was used for the rotation {rotation_id}, as the store has it"
-    remedy = "Have the plan approved again: an approval counts for one rotation."
+    problem = (
+        "according to the key store, the approval by {principal} at {time} was already used for rotation {rotation_id}"
+    )
+    remedy = "Have the plan approved again: an approval is valid for one rotation."

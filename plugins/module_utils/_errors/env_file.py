@@ -14,16 +14,16 @@ class EnvMissing(RotationError):
     path: str
     problem = "{path} does not exist"
     remedy = (
-        "Set O(env_file) to the file the application reads. If its keys are in another place, such as a settings "
-        "module, give each its destination in O(keys). If the directory is wrong, correct O(project_dir)."
+        "Set O(env_file) to the file that the application reads. If the keys are in another place, such as a settings "
+        "module, set their destinations in O(keys). If the folder is wrong, correct O(project_dir)."
     )
 
 
 class EnvPath(RotationError):
     code = "E_ENV_PATH"
     path: str
-    problem = "env file {path} is not an absolute path, or has a character that no path has"
-    remedy = "Give the whole path, without '..'."
+    problem = "the path {path} of the .env file is not absolute, or has an invalid character"
+    remedy = "Write the full path, without '..'."
 
 
 class EnvUnsafe(RotationError):
@@ -31,15 +31,15 @@ class EnvUnsafe(RotationError):
     path: str
     found: str
     problem = "{path} is {found}"
-    remedy = "Point O(env_file) at the regular file itself."
+    remedy = "Set O(env_file) to the regular file itself."
 
 
 class EnvMode(RotationError):
     code = "E_ENV_MODE"
     path: str
     mode: str
-    problem = "{path} is open to other users (mode {mode}); expected is 0600 or 0640"
-    remedy = "chmod 0600 {path}, or 0640 if the application reads it through its group, then run again."
+    problem = "other users can access {path} (mode {mode}). The mode must be 0600 or 0640"
+    remedy = "Run chmod 0600 {path}, or 0640 if the application reads it through its group, then run again."
 
 
 class EnvFolder(RotationError):
@@ -47,8 +47,8 @@ class EnvFolder(RotationError):
     folder: str
     path: str
     mode: str
-    problem = "everybody may write to {folder}, and so replace {path} (mode {mode})"
-    remedy = "chmod o-w the folder, then run again."
+    problem = "{folder} is world-writable (mode {mode}), so anybody could replace {path}"
+    remedy = "Run chmod o-w {folder}, then run again."
 
 
 class EnvBindmount(RotationError):
@@ -56,18 +56,21 @@ class EnvBindmount(RotationError):
     path: str
     problem = "{path} is itself a mount point, such as a single file that is mounted into a container"
     remedy = (
-        "Run against the host that the file is mounted from, or mount its folder instead. A container that has the "
-        "file mounted keeps the old one until it is recreated. A restart is not enough."
+        "Run against the host from which the file is mounted, or mount its folder instead. A container in which the "
+        "file itself is mounted keeps the old file until the container is recreated; a restart is not enough."
     )
 
 
 class EnvInImage(RotationError):
     code = "E_ENV_IN_IMAGE"
     path: str
-    problem = "{path} is in a container that ends with this task, and is not mounted: new keys in it would be lost"
+    problem = (
+        "{path} is inside a container that is removed after this task, and is not on a mount: new keys in it would be "
+        "lost"
+    )
     remedy = (
         "Mount its folder into the container that O(python) starts, at the same path. If the file is part of the "
-        "image, keys are in every copy of it: build the image without the file, and mount one."
+        "image, every copy of the image contains keys: build the image without the file, and mount it instead."
     )
 
 
@@ -97,7 +100,7 @@ class EnvDuplicate(RotationError):
     name: str
     first: int
     problem = "{path}:{line}: {name} is set twice (first on line {first})"
-    remedy = "Programs use the last one: delete the wrong line."
+    remedy = "Programs use the last one. Delete the wrong line."
 
 
 DEFAULT_KEYS = ("SECRET_KEY", "ENCRYPTION_SALT")  # of O(keys)
@@ -116,9 +119,8 @@ class EnvKeyMissing(RotationError):
     listed: str
     problem = "{path}: {name} is not set, and {listed}"
     remedy = (
-        "List the keys with which the application encrypts: {line}. The plan playbook proposes that line. If {name} "
-        "is one of them, add it to the file with the value that the data is encrypted with, or name the right file in "
-        "O(env_file)."
+        "List the keys with which the application encrypts: {line}. The plan playbook proposes that line. If {name} is "
+        "one of them, add it to the file with the value with which the data is encrypted, or correct O(env_file)."
     )
 
 
@@ -128,7 +130,7 @@ class EnvKeyEmpty(RotationError):
     line: int
     name: str
     problem = "{path}:{line}: {name} is empty"
-    remedy = "Set it to the value that the data is encrypted with."
+    remedy = "Set it to the value with which the data is encrypted."
 
 
 class EnvReader(RotationError):
@@ -136,14 +138,14 @@ class EnvReader(RotationError):
     path: str
     reader: str
     name: str
-    problem = "{path}: {reader} does not read back {name} as it was written"
-    remedy = "Quote the value in single quotes, and keep '${{' and quotes out of it."
+    problem = "{path}: {reader} reads another value for {name} than the one that was written"
+    remedy = "Put the value in single quotes, and avoid '${{' and quotes in it."
 
 
 class EnvReadback(RotationError):
     code = "E_ENV_READBACK"
     path: str
-    problem = "{path} does not read back as it was written"
+    problem = "{path} reads back differently than it was written"
     remedy = "Check the disk, then run the same command again."
 
 
@@ -153,7 +155,7 @@ class InvalidKeyLine(RotationError):
     line: int
     found: str
     problem = "{path}:{line}: {found}"
-    remedy = "Write one key per line, or one OpenPGP key, and nothing else, into it."
+    remedy = "The file must contain only keys, one per line, or one OpenPGP key."
 
 
 class EnvChanged(RotationError):
@@ -178,7 +180,7 @@ class EnvRead(RotationError):
     reason: str | None
     user: str
     problem = "{path} cannot be read: {reason}"
-    remedy = "Give {user} the right to read it, or set O(user)."
+    remedy = "Give {user} read permission, or set O(user)."
 
 
 class EnvExported(RotationError):
@@ -186,23 +188,26 @@ class EnvExported(RotationError):
     name: str
     path: str
     problem = "{name} is in the environment of the process, and overrides {path}"
-    remedy = "Remove it from the environment (Environment= of a unit, export in a profile), then run again."
+    remedy = (
+        "Remove it from the environment (for example Environment= in a unit, or an export in a shell profile), then "
+        "run again."
+    )
 
 
 class EnvNotRead(RotationError):
     code = "E_ENV_NOT_READ"
     path: str
     problem = "the application does not read {path} when it starts"
-    remedy = "Set O(env_file), or the destination of the key in O(keys), to the file that its settings load."
+    remedy = "Set O(env_file), or the destination of the key in O(keys), to the file that the settings load."
 
 
 class EnvNotLive(RotationError):
     code = "E_ENV_NOT_LIVE"
     name: str
     path: str
-    problem = "the application's setting {name} is not what {path} says"
+    problem = "the application's setting {name} does not have the value in {path}"
     remedy = (
-        "Another file or variable overrides it: find it, and set O(env_file) to the file that the application uses."
+        "Another file or variable overrides it. Find it, and set O(env_file) to the file that the application uses."
     )
 
 
@@ -211,10 +216,11 @@ class EnvNotSwitched(RotationError):
     path: str
     found: str
     expected: str
-    problem = "{path} holds the keys {found}, and the data is to be under {expected}"
+    problem = "{path} contains the keys {found}, but the data should be under {expected}"
     remedy = (
-        "After an interrupted rotation or rollback, run its command again. Otherwise find out which of the two the "
-        "data is under before you change either: if the application reads its data, the file is right, and another "
-        "inventory or control node has rotated with a store of its own, which O(store) is to name. If it cannot, "
-        "someone changed the file: put the keys of the store back (the lookup tetech.key_rotation.keys gives them)."
+        "If a rotation or rollback was interrupted, run its command again. Otherwise change nothing before you know "
+        "which of the two the data is under. If the application can read its data, the file is right: another "
+        "inventory or control node rotated with its own store, so set O(store) to that store. If the application "
+        "cannot read its data, someone changed the file: restore the keys of the store (the lookup "
+        "tetech.key_rotation.keys returns them)."
     )

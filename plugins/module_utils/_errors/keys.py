@@ -13,13 +13,13 @@ class KeysDiffer(RotationError):
     found: str
     store: str
     current: str
-    problem = "{env_file} holds the keys {found}, and the store {store} says {current} are current"
+    problem = "{env_file} contains the keys {found}, but the store {store} says that {current} are current"
     remedy = (
-        "Find out which of the two the data is under before you change either. If the application reads its data, the "
-        "file is right: another inventory, control node or person has rotated with a store of their own, or the store "
-        "is another application's, so name the right one in O(store). If the application cannot read its data, the "
-        "file was changed: put the keys of version {current} back into it. The lookup tetech.key_rotation.keys reads "
-        "them from the store, and docs/key-store.md has the task that writes them."
+        "Change nothing before you know which of the two the data is under. If the application can read its data, the "
+        "file is right: somebody rotated with another store, or this store belongs to another application. Set "
+        "O(store) to the right one. If the application cannot read its data, the file was changed: restore the keys of "
+        "version {current} in it. The lookup tetech.key_rotation.keys reads them from the store, and docs/key-store.md "
+        "has a task that writes them."
     )
 
 
@@ -29,9 +29,9 @@ class KeysLeft(RotationError):
     found: str
     rotation_id: str
     problem = (
-        "{env_file} still holds the keys {found} of rotation {rotation_id}, which was rolled back without this host"
+        "{env_file} still contains the keys {found} of rotation {rotation_id}, which was rolled back without this host"
     )
-    remedy = "Run the rollback playbook: it puts this host back too, and changes nothing else."
+    remedy = "Run the rollback playbook: it rolls this host back too, and changes nothing else."
 
 
 class KeysBack(RotationError):
@@ -41,12 +41,12 @@ class KeysBack(RotationError):
     store: str
     current: str
     problem = (
-        "{env_file} holds the previous keys {found}, and the store {store} says {current} are current: "
-        "a rollback was begun and not ended, or this host was left out of the last rotation"
+        "{env_file} contains the previous keys {found}, but the store {store} says that {current} are current: a "
+        "rollback was not finished, or this host was left out of the last rotation"
     )
     remedy = (
-        "If a rollback was begun, finish it with the rollback playbook. If this host was left out, copy the .env of "
-        "another host to it, restart its services, and run the same command again."
+        "If a rollback was started, finish it with the rollback playbook. If this host was left out, copy the .env "
+        "file of another host to it, restart its services, and run the same command again."
     )
 
 
@@ -64,18 +64,18 @@ class KeysNotProved(RotationError):
     env_file: str
     found: str
     proved: str
-    problem = "{env_file} holds the keys {found}, and the data was read with {proved}"
-    remedy = "The file changed in between: run the same command again."
+    problem = "{env_file} contains the keys {found}, but the data was decrypted with {proved}"
+    remedy = "The file changed after the data was decrypted. Run the same command again."
 
 
 class KeyUnusable(RotationError):
     code = "E_KEY_UNUSABLE"
     scheme: str
     key_id: str
-    problem = "the version {key_id} has a value that is no key for the scheme {scheme}"
+    problem = "version {key_id} has a value that is not a valid key for the scheme {scheme}"
     remedy = (
-        "Roll back with the rollback playbook. Then run the plan playbook: it names the key and the type that its "
-        "values must have. Write that type in O(keys), and rotate again."
+        "Roll back with the rollback playbook. Then run the plan playbook: it shows the key and the type that its "
+        "values must have. Set that type in O(keys), and rotate again."
     )
 
 
@@ -86,7 +86,7 @@ class KeyTypeUnfit(RotationError):
     scheme: str
     target: str
     advice: str
-    problem = "{column}: a new value of the type {type} is no key for the scheme {scheme} of {target}"
+    problem = "{column}: a new value of the type {type} is not a valid key for the scheme {scheme} of {target}"
     remedy = "{advice}"
 
 
@@ -95,13 +95,13 @@ class StartWrites(RotationError):
     column: str
     statements: str
     problem = (
-        "{column}: with other values of these keys the application writes to its database as it starts: {statements}. "
-        "These writes were refused"
+        "{column}: with other values of these keys, the application writes to its database while it starts: "
+        "{statements}. These writes were blocked"
     )
     remedy = (
-        "Find what writes there if a value cannot be read, often AppConfig.ready(), and switch it off, or have it "
-        "raise: every process that starts with other keys than those of the data would replace stored values. If it "
-        "writes the same whatever the keys are, have it use the same statement each time."
+        "Find the code that writes there when a value cannot be read, often in AppConfig.ready(). Disable it, or let "
+        "it raise an error: a process that starts with the wrong keys would overwrite stored values. If it writes the "
+        "same data with any keys, let it always use the same statement."
     )
 
 
@@ -110,12 +110,12 @@ class StartChecks(RotationError):
     column: str
     place: str
     problem = (
-        "{column}: the application does not start if it cannot read what is stored: with other values of these keys it "
-        "fails at {place}, and starts if every table is empty"
+        "{column}: the application does not start if it cannot read the stored values: with other values of these keys "
+        "it fails at {place}, although it starts with empty tables"
     )
     remedy = (
-        "The keys are not wrong. Switch that check off until the rotation is complete: while values are being "
-        "re-encrypted, no process could start, and neither could the rollback."
+        "The keys are valid. Disable that check until the rotation is complete: while values are being re-encrypted, "
+        "no process of the application could start, and a rollback could not start it either."
     )
 
 
@@ -123,8 +123,8 @@ class NewKeysRefused(RotationError):
     code = "E_NEW_KEYS_REFUSED"
     column: str
     place: str
-    problem = "{column}: the application does not start with new values of these keys: it fails at {place}"
-    remedy = "Look up there which values the application accepts, and give each key its type in O(keys)."
+    problem = "{column}: the application does not start with new values of these keys. It fails at {place}"
+    remedy = "Find out there which values the application accepts, and set the type of each key in O(keys)."
 
 
 class KeyReused(RotationError):
@@ -154,26 +154,26 @@ class KeyWeak(RotationError):
 class KeyNotGenerated(RotationError):
     code = "E_KEY_NOT_MADE"
     name: str
-    problem = "{name} is of the type openpgp, and this collection does not generate such keys"
-    remedy = "Make a pair by gpg, as docs/schemes.md shows, and name the file with both halves in O(values_file)."
+    problem = "{name} has the type openpgp, and this collection cannot generate such keys"
+    remedy = "Create a pair with gpg, as docs/schemes.md shows, and set O(values_file) to the file with both halves."
 
 
 class KeyDialect(RotationError):
     code = "E_KEY_DIALECT"
     name: str
     dialect: str
-    problem = "{name}: no quoting keeps the new value intact in a file of the dialect {dialect}"
-    remedy = "Keep no old values of that list (keep: 0), give the key a destination of its own, or correct the dialect."
+    problem = "{name}: the new value cannot be quoted in a file of the dialect {dialect}"
+    remedy = "Keep no old values of that list (keep: 0), give the key its own destination, or correct the dialect."
 
 
 class VersionNeeded(RotationError):
     code = "E_VERSION_NEEDED"
     key_id: str
     reason: str
-    problem = "the version {key_id} is not to be destroyed: {reason}"
+    problem = "version {key_id} cannot be destroyed: {reason}"
     remedy = (
-        "Destroy a version only when no value, no list of another version, no open rotation, no backup that you keep "
-        "and no database that a restore kept aside needs it."
+        "A version can be destroyed when nothing needs it anymore: no value, no list of another version, no open "
+        "rotation, no backup that you keep, and no database that a restore kept."
     )
 
 
@@ -182,8 +182,8 @@ class VersionHeld(RotationError):
     key_id: str
     until: str
     days: int
-    problem = "the version {key_id} is held until {until}, {days:day|days} after the rotation that replaced it"
-    remedy = "Retire it then. Until then a rollback needs it: -e O(hold_days)=0 gives it up."
+    problem = "version {key_id} is kept until {until}, {days:day|days} after the rotation that replaced it"
+    remedy = "Wait until then, because a rollback needs it. To skip the wait: -e O(hold_days)=0."
 
 
 class VersionUsed(RotationError):
@@ -191,8 +191,8 @@ class VersionUsed(RotationError):
     column: str
     count: int
     key_id: str
-    problem = "{column}: {count:value is|values are} under the version {key_id}"
-    remedy = "Roll its rotation back, or rotate once more, and take the census again."
+    problem = "{column}: {count:value is|values are} still under version {key_id}"
+    remedy = "Roll back the rotation of that version, or rotate once more. Then take the census again."
 
 
 class PreviousDestroyed(RotationError):
@@ -200,8 +200,5 @@ class PreviousDestroyed(RotationError):
     rotation_id: str
     key_id: str
     when: str
-    problem = (
-        "rotation {rotation_id} cannot be rolled back: the values of the previous version, {key_id}, were destroyed "
-        "on {when}"
-    )
-    remedy = "Every value is under the current keys. Rotate once more for new ones."
+    problem = "rotation {rotation_id} cannot be rolled back: the previous version {key_id} was destroyed on {when}"
+    remedy = "All values are under the current keys. To replace these, rotate once more."

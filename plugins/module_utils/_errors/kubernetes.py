@@ -19,8 +19,8 @@ class KubernetesFailed(RotationError):
     place: str
     found: str
     look: str
-    problem = "the API server of Kubernetes does not answer for {place}: {found}"
-    remedy = "Type {look} as the same user, and fix what it reports: a kubeconfig, a certificate, or a right."
+    problem = "the Kubernetes API server does not answer for {place}: {found}"
+    remedy = "Run {look} as the same user, and fix what it reports: the kubeconfig, a certificate, or a permission."
 
 
 class KubernetesMissing(RotationError):
@@ -50,19 +50,19 @@ class KubernetesOwner(RotationError):
     code = "E_KUBERNETES_OWNER"
     place: str
     owner: str
-    problem = "{place} belongs to {owner}, which would write its own value over a new one"
+    problem = "{place} is managed by {owner}, which would overwrite a new value"
     remedy = (
-        "Keep the key where {owner} takes it from, with read and write commands as its destination in O(keys), or take "
-        "the Secret away from {owner}."
+        "Rotate the key in the place from which {owner} takes it, with read and write commands as its destination in "
+        "O(keys). Or remove the Secret from {owner}."
     )
 
 
 class KubernetesReadback(RotationError):
     code = "E_KUBERNETES_READBACK"
     place: str
-    problem = "{place} does not have what was written to it"
+    problem = "{place} does not contain the value that was written to it"
     remedy = (
-        "Look for what else writes it, such as an admission webhook or a controller, then run the same command again."
+        "Find what else writes to it, such as an admission webhook or a controller, then run the same command again."
     )
 
 
@@ -71,4 +71,4 @@ class WorkloadUnfit(RotationError):
     place: str
     found: str
     problem = "{place} {found}"
-    remedy = "Give this entry of O(services) commands to start and stop it."
+    remedy = "Add start and stop commands to this entry of O(services)."

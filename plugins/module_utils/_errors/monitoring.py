@@ -14,7 +14,7 @@ class MonitoringFindings(RotationError):
     advice: str
     commands: str
     problem = "{count:finding|findings}: {findings}"
-    remedy = "{advice} Then type: {commands}"
+    remedy = "{advice} Then run: {commands}"
 
 
 class MonitorHost(RotationError):
@@ -22,15 +22,15 @@ class MonitorHost(RotationError):
     host: str
     reason: str
     problem = "{host} {reason}"
-    remedy = "Check that it is up and that Ansible reaches it. To leave it out: --limit."
+    remedy = "Check that the host is up and that Ansible can reach it. To skip it, use --limit."
 
 
 class MonitorTimer(RotationError):
     code = "E_MONITOR_TIMER"
     host: str
     reason: str
-    problem = "{host} was looked at, but its timer could not be installed or taken away: {reason}"
-    remedy = "Do what is said there. What the look shows of the host is whole."
+    problem = "{host} was checked, but its timer could not be installed or removed: {reason}"
+    remedy = "Fix that cause. The results of this check of the host are complete."
 
 
 class MonitorSlow(RotationError):
@@ -39,10 +39,10 @@ class MonitorSlow(RotationError):
     now: str
     ratio: float | None
     before: str
-    problem = "{subject} takes {now}, {ratio} times the {before} of the baseline"
+    problem = "{subject} takes {now}, which is {ratio} times the baseline of {before}"
     remedy = (
-        "See what changed since: load, a query plan, a release. If it is to stay so, take a new baseline with "
-        "-e O(monitoring_baseline)=take."
+        "Check what changed since the baseline: load, a query plan, a release. To accept the new time, take a new "
+        "baseline with -e O(monitoring_baseline)=take."
     )
 
 
@@ -52,7 +52,7 @@ class MonitorAnswer(RotationError):
     errors: int
     tries: int
     error: str
-    problem = "{url}: {errors} of {tries} tries had no good answer ({error})"
+    problem = "{url}: {errors} of {tries} requests failed ({error})"
     remedy = "Check that the application runs on that host, or correct O(health_url)."
 
 
@@ -62,10 +62,10 @@ class MonitorLogErrors(RotationError):
     count: int
     since: str
     patterns: str
-    problem = "{source}: {count:line reports|lines report} failed decryption since {since} ({patterns})"
+    problem = "{source}: {count:line|lines} about failed decryption since {since} ({patterns})"
     remedy = (
-        "A process that was started before the switch has the old keys: restart it. The census says which values do "
-        "not open."
+        "A process that was started before the switch uses the old keys: restart it. The census shows which values "
+        "cannot be decrypted."
     )
 
 
@@ -75,7 +75,7 @@ class MonitorLog(RotationError):
     reason: str
     problem = "{source} cannot be read: {reason}"
     remedy = (
-        "Give the user who looks the right to read it (for the journal, the group systemd-journal), or correct "
+        "Give the user of the monitoring read permission (for the journal, the group systemd-journal), or correct "
         "O(log_files) or O(log_units)."
     )
 
@@ -93,7 +93,7 @@ class MonitorOverdue(RotationError):
     created: str
     due: str
     advice: str
-    problem = "the keys {key_id} ({created}) were due to be rotated by {due}"
+    problem = "the keys {key_id} (created {created}) were due for rotation by {due}"
     remedy = "{advice}"
 
 
@@ -103,7 +103,7 @@ class MonitorDir(RotationError):
     reason: str | None
     user: str
     problem = "the state folder of monitoring, {path}, cannot be used: {reason}"
-    remedy = "Set O(monitoring_dir) to a folder that {user} may write. To start over, remove it."
+    remedy = "Set O(monitoring_dir) to a folder that {user} may write. To start over, delete the folder."
 
 
 class MonitorMetrics(RotationError):
@@ -111,7 +111,7 @@ class MonitorMetrics(RotationError):
     path: str
     reason: str | None
     problem = "the metrics file {path} cannot be written: {reason}"
-    remedy = "Set O(monitoring_metrics_file) to a file in a folder that the user who looks may write."
+    remedy = "Set O(monitoring_metrics_file) to a file in a folder that the user of the monitoring may write."
 
 
 class MonitorReport(RotationError):
@@ -119,4 +119,4 @@ class MonitorReport(RotationError):
     path: str
     reason: str | None
     problem = "the report {path} cannot be written: {reason}"
-    remedy = "Give the user who runs ansible-playbook the right to write it."
+    remedy = "Give the user who runs ansible-playbook write permission."

@@ -29,7 +29,7 @@ class InvalidScheme(RotationError):
     scheme: str
     found: str
     problem = "O(schemes): {scheme} {found}"
-    remedy = "See the scheme's members in docs/schemes.md."
+    remedy = "docs/schemes.md lists the members of a scheme."
 
 
 class InvalidTarget(RotationError):
@@ -44,7 +44,7 @@ class InvalidLeaveAlone(RotationError):
     code = "E_LEAVE_ALONE"
     index: int
     problem = "O(leave_alone): entry {index} is not table.column:key"
-    remedy = "Copy the row from the error that named it."
+    remedy = "Copy the row from the error that reported it."
 
 
 class InvalidSettlement(RotationError):
@@ -53,9 +53,9 @@ class InvalidSettlement(RotationError):
     found: str
     problem = "O(settlements): {name} {found}"
     remedy = (
-        "Write table.column, or table.column:key of a value in O(leave_alone), as the plan names it, and "
-        'under it not_ours: "reason" or unreadable: "reason"; of a column with tokens one_layer, two_layers or mixed; '
-        "of an ID that is computed from a key unused_key_id."
+        "Write table.column, or table.column:key for a value in O(leave_alone), as the plan shows it, and under it "
+        'not_ours: "reason" or unreadable: "reason". For a column with tokens, one_layer, two_layers or mixed are also '
+        "possible; for an ID that is computed from a key, unused_key_id."
     )
 
 
@@ -64,7 +64,7 @@ class InvalidNotify(RotationError):
     index: int
     found: str
     problem = "O(notify): entry {index}: {found}"
-    remedy = "See the members of each type in roles/record/README.md."
+    remedy = "roles/record/README.md lists the members of each type."
 
 
 class InvalidOption(RotationError):
@@ -80,5 +80,5 @@ class InvalidOptions(RotationError):
     code = "E_OPTIONS"
     count: int
     problems: str
-    problem = "{count:variable is|variables are} wrong"
+    problem = "{count:variable is|variables are} invalid"
     remedy = "Correct them:{problems}"

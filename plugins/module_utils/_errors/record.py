@@ -12,7 +12,9 @@ class RecordWrite(RotationError):
     path: str
     reason: str | None
     problem = "the record {path} cannot be written: {reason}"
-    remedy = "Set O(record_dir) to a folder that you may write and that has room. No record, no act."
+    remedy = (
+        "Set O(record_dir) to a folder that you can write to and that has free space. Nothing runs without a record."
+    )
 
 
 class RecordGone(RotationError):
@@ -22,11 +24,11 @@ class RecordGone(RotationError):
     place: str
     advice: str
     head: str
-    problem = "the record that the store {store} has seen is not in {folder}: it was written {place}"
+    problem = "the store {store} knows a record that is not in {folder}: it was written {place}"
     remedy = (
-        "{advice} On a control node that has never had any: mkdir -p {folder}. If it is lost for good, continue "
-        "without it: put its head, '{head}', into the file {folder}/lost. Every later verification reports it as "
-        "lost."
+        "{advice} On a control node that never had records, run mkdir -p {folder}. If the record cannot be recovered, "
+        "write its head, '{head}', to the file {folder}/lost to continue without it. Every later verification reports "
+        "it as lost."
     )
 
 
@@ -35,10 +37,10 @@ class RecordChanged(RotationError):
     path: str
     found: str
     folder: str
-    problem = "the record {path} is not as it was written, and a run would sign it so: {found}"
+    problem = "the record {path} was changed after it was written, and a run would sign the changed record: {found}"
     remedy = (
-        "Find out who wrote to {folder} (verify.yml --tags record), and restore an intact copy. If there is none, "
-        "move its folder elsewhere, and run again."
+        "Find out who wrote to {folder} (verify.yml --tags record), and restore an intact copy. If there is no intact "
+        "copy, move the record's folder elsewhere, and run again."
     )
 
 
@@ -46,7 +48,7 @@ class RecordNotFound(RotationError):
     code = "E_NO_RECORD"
     path: str
     problem = "there is no record {path}"
-    remedy = "Name a rotation that has one with O(id), or set O(record_dir)."
+    remedy = "Set O(id) to a rotation that has a record, or set O(record_dir)."
 
 
 class RecordBroken(RotationError):
@@ -55,8 +57,8 @@ class RecordBroken(RotationError):
     total: int
     found: str
     folder: str
-    problem = "{count} of {total} records are not as they were written: {found}"
-    remedy = "Keep them as they are, compare them with a copy and with syslog, and find out who wrote to {folder}."
+    problem = "{count} of {total} records were changed after they were written: {found}"
+    remedy = "Leave them unchanged, compare them with a copy and with syslog, and find out who wrote to {folder}."
 
 
 class RecordUnsigned(RotationError):
@@ -65,11 +67,11 @@ class RecordUnsigned(RotationError):
     total: int
     found: str
     folder: str
-    problem = "lines after the signed end of {count} of {total} records are not signed: {found}"
+    problem = "{count} of {total} records have unsigned lines after the signed ones: {found}"
     remedy = (
-        "If a run was killed, or could not reach the store at its end, run it again: its first line says how many "
-        "lines were unsigned, and its end signs them. Otherwise find out who wrote to {folder}, and compare with "
-        "syslog."
+        "If a run was killed, or could not reach the store at its end, run it again: the run first records how many "
+        "lines were unsigned, and signs them at its end. Otherwise find out who wrote to {folder}, and compare the "
+        "lines with syslog."
     )
 
 
@@ -77,10 +79,10 @@ class RecordPages(RotationError):
     code = "E_RECORD_PAGES"
     found: str
     report: str
-    problem = "the records are intact, and pages that were made from them were changed: {found}"
+    problem = "the records are intact, but pages that were generated from them were changed: {found}"
     remedy = (
-        "The records are what counts. Keep such a page to find out who changed it, then create all pages again: "
-        "{report}"
+        "Only the records are authoritative. Keep a copy of each changed page to find out who changed it, then create "
+        "all pages again: {report}"
     )
 
 
@@ -89,19 +91,19 @@ class RecordOlder(RotationError):
     found: str
     folder: str
     store: str
-    problem = "{found}: {folder} holds an older copy of what the store {store} has seen"
-    remedy = "Restore the newer one, or find out who has put the older one there."
+    problem = "{found}: {folder} contains an older copy than the store {store} knows"
+    remedy = "Restore the newer copy, and find out who put the older one there."
 
 
 class RecordElsewhere(RotationError):
     code = "E_RECORD_ELSEWHERE"
     found: str
     node: str | None
-    problem = "what is here is whole, and not all is here: {found}"
+    problem = "these records are intact, but some are missing here: {found}"
     remedy = (
-        "Name the folder of its records, mounted or copied here, in O(other_record_dirs); or, if they are "
-        "verified there, the control node in O(control_nodes). If {node} is not another control node, or "
-        "is a former name of this one, that record is gone."
+        "Mount or copy the folder of those records, and list it in O(other_record_dirs). If they are verified on the "
+        "other control node, list that node in O(control_nodes). If {node} is not another control node, or is a former "
+        "name of this one, the record is lost."
     )
 
 
@@ -111,8 +113,8 @@ class RecordAnchor(RotationError):
     found: str
     problem = "the head of the records that {store} keeps {found}"
     remedy = (
-        "Find out who wrote to the store, or has restored an older copy of it, and check the records with a head "
-        "from syslog: see docs/records.md. The end of the next run puts a new head there."
+        "Find out who wrote to the store, or restored an older copy of it, and check the records against a head from "
+        "syslog: see docs/records.md. The next run writes a new head at its end."
     )
 
 
@@ -121,8 +123,8 @@ class RecordNoKey(RotationError):
     store: str
     count: int
     signers: str
-    problem = "{store} holds no key that signs records, and {count:record is|records are} signed, by {signers}"
+    problem = "{store} has no key that signs records, but {count:record is|records are} signed, by {signers}"
     remedy = (
-        "Correct O(store). If it was changed, or has lost the key, the next rotation lists these as former "
-        "keys. Until then, name the public keys, which are next to the records, in O(former_signers)."
+        "Correct O(store). If the store was replaced, or has lost the key, the next rotation lists these keys as "
+        "former keys. Until then, list the public keys in O(former_signers): they are next to the records."
     )

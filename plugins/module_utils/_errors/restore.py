@@ -12,22 +12,22 @@ class BackupNotFound(RotationError):
     manifest: str
     known: str
     problem = "there is no backup {manifest}"
-    remedy = "Set O(id) to the rotation of a backup, or O(backup_dir). There are: {known}."
+    remedy = "Set O(id) to a rotation that has a backup, or correct O(backup_dir). Known backups: {known}."
 
 
 class RestoreEngine(RotationError):
     code = "E_RESTORE_ENGINE"
     manifest: str
     engine: str
-    problem = "the backup {manifest} was made by {engine}"
-    remedy = "Restore it with {engine}'s own command, then run the rollback playbook: it goes by what it finds."
+    problem = "the backup {manifest} was created by {engine}"
+    remedy = "Restore it with {engine}'s own command, then run the rollback playbook: it adapts to the restored data."
 
 
 class RepairBackup(RotationError):
     code = "E_REPAIR_BACKUP"
     of: str
     advice: str
-    problem = "there is no backup by pg_dump{of}, from which single rows could be repaired"
+    problem = "there is no pg_dump backup{of}, and only from such a backup can single rows be repaired"
     remedy = (
         "{advice} Otherwise restore these rows from your backup with its own command, delete them, or list them in "
         "O(leave_alone); then run the verify playbook."
@@ -41,9 +41,9 @@ class ValuesNotRepaired(RotationError):
     advice: str
     problem = "{count:value was|values were} not repaired from the backup: {rows}"
     remedy = (
-        "{advice}If the backup of another rotation has what this one has not, name it with -e O(id). Do not save the "
-        "values again before that: an application that gives back what it cannot decrypt encrypts it a second time. If "
-        "nobody needs them, list them in O(leave_alone), and accept of each that no key will open it: O(settlements): "
+        "{advice}If the backup of another rotation has these values, select it with -e O(id). Do not save the values "
+        "again before: an application that returns the token if it cannot decrypt it would encrypt it a second time. "
+        "If nobody needs the values, list them in O(leave_alone), and settle each as unreadable: O(settlements): "
         '{{"table.column:key": {{unreadable: "why"}}}}.'
     )
 
@@ -54,7 +54,7 @@ class RestoreRights(RotationError):
     action: str
     problem = "the role {user} may not {action}"
     remedy = (
-        "Name a connection that may: O(admin): {{user: ..., passfile: ...}}, or {{service: ...}} of "
+        "Set a connection that may do it: O(admin): {{user: ..., passfile: ...}}, or {{service: ...}} of "
         "pg_service.conf on the host."
     )
 
@@ -62,9 +62,9 @@ class RestoreRights(RotationError):
 class RestoreConnect(RotationError):
     code = "E_RESTORE_CONNECT"
     place: str
-    problem = "PostgreSQL gives no connection at {place}, from which the databases are created and renamed"
+    problem = "cannot connect to PostgreSQL at {place}, which is needed to create and rename databases"
     remedy = (
-        "Start it, or name a role that it lets into such a database: O(admin): {{user: ..., passfile: ..., "
+        "Start PostgreSQL, or set a role that can connect to such a database: O(admin): {{user: ..., passfile: ..., "
         "dbname: ...}}. Then run the same command again."
     )
 
@@ -73,7 +73,7 @@ class RestoreFacts(RotationError):
     code = "E_RESTORE_FACTS"
     database: str
     manifest: str
-    problem = "the database {database} is gone, and the manifest {manifest} does not say what it was like"
+    problem = "the database {database} no longer exists, and the manifest {manifest} does not describe it"
     remedy = "Create an empty database of that name, with its owner and locale, then run the same command again."
 
 
@@ -85,10 +85,10 @@ class RestoreLoss(RotationError):
     rotation_id: str
     options: str
     acknowledge: str
-    problem = "{count:row|rows} written since the backup of {time} would be lost ({tables})"
+    problem = "{count:row|rows} written since the backup at {time} would be lost ({tables})"
     remedy = (
-        "Run the restore playbook with -e O(id)={rotation_id}{options} -e O(restore_drop)=true, "
-        "which drops the copy; or, if that loss is to be, with -e O(id)={rotation_id}{options} -e "
+        "Run the restore playbook with -e O(id)={rotation_id}{options} -e O(restore_drop)=true, which drops the copy. "
+        "To accept the loss instead, run it with -e O(id)={rotation_id}{options} -e "
         "O(restore_acknowledge)={acknowledge}"
     )
 
@@ -101,8 +101,7 @@ class RestoreAgain(RotationError):
     rotation_id: str
     options: str
     problem = (
-        "the database {database} has lost {missing} after this backup had been restored already, and {aside} was "
-        "kept from then"
+        "the database {database} lost {missing} after this backup was restored, and {aside} was kept from that restore"
     )
     remedy = (
         "To restore the backup once more, first run the restore playbook with -e "
@@ -115,10 +114,10 @@ class RestoreNotFound(RotationError):
     folder: str
     rotation_id: str
     known: str
-    problem = "nothing in {folder} mentions a rotation {rotation_id}, or a restore of its backup"
+    problem = "no record in {folder} mentions rotation {rotation_id} or a restore of its backup"
     remedy = (
-        "Set O(id) to the rotation of the backup that was restored. Known restores: {known}. If another "
-        "control node has restored it, drop it there."
+        "Set O(id) to the rotation whose backup was restored. Known restores: {known}. If the restore ran on another "
+        "control node, drop the copy there."
     )
 
 
@@ -126,10 +125,10 @@ class RestoreKeys(RotationError):
     code = "E_RESTORE_KEYS"
     time: str
     key_ids: str
-    problem = "the backup of {time} needs versions of the keys that are not in the store anymore: {key_ids}"
+    problem = "the backup at {time} needs key versions that are no longer in the store: {key_ids}"
     remedy = (
-        "None of their values can be read again. Put an older copy of the store in its place, or name another backup "
-        "with -e O(id)=..."
+        "The values under these versions could not be read. Replace the store with an older copy that has them, or "
+        "select another backup with -e O(id)=..."
     )
 
 
@@ -137,18 +136,20 @@ class RestoreShut(RotationError):
     code = "E_RESTORE_SHUT"
     database: str
     problem = (
-        "{database} lets nobody in: a restore was ended after it had shut it, and before it had put the backup there"
+        "{database} does not accept connections: a restore closed it, and was interrupted before it put the backup in "
+        "place"
     )
     remedy = (
-        "Nothing is lost. Run the same command without --check: it lets everybody in again first, and chooses then."
+        "Nothing is lost. Run the same command without --check: it reopens the database first, and then chooses what "
+        "to do."
     )
 
 
 class RestoreBusy(RotationError):
     code = "E_RESTORE_BUSY"
     database: str
-    problem = "sessions in {database} do not end"
-    remedy = "Stop the application, see pg_stat_activity, then run the same command again."
+    problem = "database sessions in {database} do not end"
+    remedy = "Stop the application, check pg_stat_activity for other sessions, then run the same command again."
 
 
 class RestoreSwap(RotationError):
@@ -157,4 +158,7 @@ class RestoreSwap(RotationError):
     copy: str
     sqlstate: str
     problem = "{database} could not be swapped for {copy}: SQLSTATE {sqlstate}"
-    remedy = "See the server's log (prepared transactions and subscriptions hold one), then run the same command again."
+    remedy = (
+        "Check the server's log (prepared transactions and subscriptions can block this), then run the same command "
+        "again."
+    )

@@ -10,32 +10,32 @@ from .base import RotationError
 class PipeliningRequired(RotationError):
     code = "E_PIPELINING"
     reason: str
-    problem = "this connection writes modules to a file on the host, and they hold keys ({reason})"
-    remedy = "Use a become method that pipelines, such as sudo without requiretty."
+    problem = "this connection writes modules to files on the host, and modules contain keys ({reason})"
+    remedy = "Use a become method that supports pipelining, such as sudo without requiretty."
 
 
 class ModuleDied(RotationError):
     code = "E_MODULE_DIED"
     module: str
     rc: int
-    problem = "{module} ended without a result (exit code {rc}): it was killed, or the application ends the process"
-    remedy = "See the host's log for the cause, then run the same command again."
+    problem = "{module} ended without a result (exit code {rc}): it was killed, or the application ended the process"
+    remedy = "Check the host's log for the cause, then run the same command again."
 
 
 class NotRun(RotationError):
     code = "E_NOT_RUN"
     because: str
-    problem = "it was not run, since {because} failed before it"
-    remedy = "Do what the error of {because} says, then run the same command again."
+    problem = "it did not run because {because} failed before it"
+    remedy = "Fix the error of {because}, then run the same command again."
 
 
 class HostLost(RotationError):
     code = "E_HOST_LOST"
     host: str | None
-    problem = "{host} cannot be reached anymore"
+    problem = "{host} can no longer be reached"
     remedy = (
-        "Without it the rotation is rolled back, and its services may be stopped. Make it reachable again, then run "
-        "the same command again: what was stopped there is started, and what was switched there is named."
+        "The rotation is rolled back without this host, and the services on it may be stopped. Make the host reachable "
+        "again, then run the same command again: services stopped there are started, and switched hosts are listed."
     )
 
 
@@ -50,14 +50,14 @@ class ContainerNotStarted(RotationError):
     code = "E_CONTAINER_START"
     python: str
     problem = "the container in which {python} runs could not be started (exit code 125)"
-    remedy = "Type {python} -c pass on the host: it says why. Correct that, then run the same command again."
+    remedy = "Run {python} -c pass on the host: it shows the cause. Fix it, then run the same command again."
 
 
 class StateInContainer(RotationError):
     code = "E_STATE_IN_CONTAINER"
     path: str
-    problem = "{path}, where one task of a rotation leaves what the next one needs, is lost with the container of each"
-    remedy = "Mount a folder of the host there into the container that O(python) starts."
+    problem = "{path}, which passes data from one task of a rotation to the next, is lost when a task's container ends"
+    remedy = "Mount a folder of the host at this path into the container that O(python) starts."
 
 
 class RotationHalfWay(RotationError):
@@ -66,12 +66,12 @@ class RotationHalfWay(RotationError):
     rotate: str
     rollback: str
     problem = (
-        "rotation {rotation_id} stands half way: values may be under both key sets, or others than the .env files, and "
-        "the application could read only some of them"
+        "rotation {rotation_id} is incomplete: values may be under both key sets, or under other keys than those in "
+        "the .env files, and the application could read only some of them"
     )
     remedy = (
-        "Type {rotate} to resume, or {rollback} to roll back: each starts the services at its end. To start them "
-        "anyway, add -e O(maintenance_half)=accept."
+        "Run {rotate} to resume, or {rollback} to roll back: each starts the services at its end. To start the "
+        "services anyway, add -e O(maintenance_half)=accept."
     )
 
 
@@ -81,22 +81,22 @@ class ChecklistFailed(RotationError):
     total: int
     stops: str
     problem = "{count} of {total} checks stop the rotation: {stops}"
-    remedy = "Do what the checklist says for each of these, then run the same command again."
+    remedy = "Do what the checklist says about each of these checks, then run the same command again."
 
 
 class WindowTooShort(RotationError):
     code = "E_WINDOW"
     seen: str
     advice: str
-    problem = "the maintenance window does not hold what is left: {seen}"
-    remedy = "{advice} Then run the same command again: it resumes here. Or put window into O(accept)."
+    problem = "the remaining work does not fit the maintenance window: {seen}"
+    remedy = "{advice} Then run the same command again: it resumes here. To continue anyway, add window to O(accept)."
 
 
 class RotationOpen(RotationError):
     code = "E_ROTATION_OPEN"
     open_id: str
     asked: str
-    problem = "rotation {open_id} is not finished, and {asked} was asked for"
+    problem = "rotation {open_id} is not finished, but rotation {asked} was requested"
     remedy = "Run again without O(id) to resume {open_id}, or roll it back."
 
 
@@ -111,10 +111,10 @@ class RotationRolledBack(RotationError):
     code = "E_ROLLED_BACK"
     rotation_id: str
     earlier: str
-    problem = "the last rotation, {rotation_id}, was rolled back already"
+    problem = "the last rotation, {rotation_id}, was already rolled back"
     remedy = (
-        "Services that are down still are started by the maintenance playbook and -e O(maintenance)=off. To "
-        "go back one more, name the rotation: -e O(id)={earlier}"
+        "To start services that are still stopped, run the maintenance playbook with -e O(maintenance)=off. To roll "
+        "back the rotation before it too, add -e O(id)={earlier}"
     )
 
 
@@ -124,8 +124,8 @@ class NothingToRollBack(RotationError):
     advice: str
     problem = "{found}"
     remedy = (
-        "There is nothing to roll back. {advice}Services that are down still are started by the maintenance playbook "
-        "and -e O(maintenance)=off. See the record folder for what was done."
+        "There is nothing to roll back. {advice}To start services that are still stopped, run the maintenance playbook "
+        "with -e O(maintenance)=off. The record folder shows what was done."
     )
 
 
@@ -136,7 +136,7 @@ class RotationRunning(RotationError):
     host: str
     since: str
     pid: int
-    problem = "rotation {rotation_id} is being worked on by {user} on {host} since {since} (process {pid})"
+    problem = "rotation {rotation_id} has been in progress since {since}, by {user} on {host} (process {pid})"
     remedy = "Wait for it to end, then run the same command again."
 
 
@@ -144,7 +144,7 @@ class WorkersKilled(RotationError):
     code = "E_WORKER"
     count: int
     problem = "{count} worker processes were killed, one after another"
-    remedy = "See the kernel's log: if memory was short, lower O(workers). Run the same command again."
+    remedy = "Check the kernel log: if memory ran out, lower O(workers). Then run the same command again."
 
 
 class StoppedBySignal(RotationError):
@@ -156,7 +156,7 @@ class StoppedBySignal(RotationError):
 class DebugSettingOn(RotationError):
     code = "E_DEBUG_SETTINGS"
     setting: str
-    problem = "{setting} is on, and it prints or keeps module arguments, which hold keys"
+    problem = "{setting} is on, and it prints or keeps module arguments, which contain keys"
     remedy = "Unset it, then run again."
 
 
@@ -164,8 +164,8 @@ class DiskFull(RotationError):
     code = "E_DISK_FULL"
     error: str | None
     place: str
-    problem = "no room is left on a disk: {error} at {place}"
-    remedy = "Make room, also where temporary files are, then run the same command again."
+    problem = "a disk is full: {error} at {place}"
+    remedy = "Free space, also for temporary files, then run the same command again."
 
 
 class UnexpectedError(RotationError):
@@ -181,7 +181,7 @@ class ChecksFailed(RotationError):
     count: int
     codes: str
     advice: str
-    problem = "{count:check|checks} failed, which the table above lists: {codes}"
+    problem = "{count:check|checks} failed (see the table above): {codes}"
     remedy = "{advice}"
 
 
@@ -189,9 +189,11 @@ class VersionCompromised(RotationError):
     code = "E_VERSION_COMPROMISED"
     key_id: str
     rotation_id: str
-    problem = "version {key_id}, which rotation {rotation_id} replaces, is compromised, and nothing goes back under it"
+    problem = (
+        "version {key_id}, which rotation {rotation_id} replaces, is compromised, so no value can be returned to it"
+    )
     remedy = (
-        "Run the rotate playbook: it finishes this rotation if it is open, and otherwise replaces its keys if the "
-        "application does not work under them. To return to the compromised version still, "
-        "add -e O(rollback_compromised)=accept, and rotate again as soon as you can."
+        "Run the rotate playbook: it finishes this rotation if it is open. Otherwise it replaces the keys of this "
+        "rotation, in case the application does not work with them. To return to the compromised version anyway, add "
+        "-e O(rollback_compromised)=accept, and rotate again as soon as you can."
     )

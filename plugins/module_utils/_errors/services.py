@@ -12,8 +12,8 @@ class ProcessNotFound(RotationError):
     subject: str
     problem = "no process belongs to {subject}"
     remedy = (
-        "Start it, or correct the name; absent: accept is for processes that are stopped for the rotation. If /proc "
-        "hides the processes of other users (hidepid), run the task as their user."
+        "Start it, or correct the name. If the process may be stopped during the rotation, set absent: accept. If "
+        "/proc hides the processes of other users (hidepid), run the task as their user."
     )
 
 
@@ -34,7 +34,7 @@ class ProcessStale(RotationError):
     expected: str
     processes: str
     advice: str
-    problem = "{count} of {total} processes are not shown to run under the keys {expected}: {processes}"
+    problem = "{count} of {total} processes could not be shown to use the keys {expected}: {processes}"
     remedy = "{advice}"
 
 
@@ -45,7 +45,7 @@ class ProcessExported(RotationError):
     path: str
     processes: str
     advice: str
-    problem = "{count} of {total} processes would not be shown to take new keys from {path}: {processes}"
+    problem = "{count} of {total} processes may not take new keys from {path}: {processes}"
     remedy = "{advice}"
 
 
@@ -53,7 +53,7 @@ class ServiceMissing(RotationError):
     code = "E_SERVICE_MISSING"
     name: str
     problem = "systemd on this host has no unit {name}"
-    remedy = "Correct O(services), or give that entry commands to start and stop it."
+    remedy = "Correct O(services), or add start and stop commands to that entry."
 
 
 class ServiceProgram(RotationError):
@@ -63,8 +63,8 @@ class ServiceProgram(RotationError):
     user: str
     word: str
     name: str
-    problem = "{program} {found} that {user} can run on this host, and is to {word} the service {name}"
-    remedy = "Correct O(services): a command is a list, each word by itself. Or give {user} the right to run it."
+    problem = "{program}, which should {word} the service {name}, {found} that {user} can run on this host"
+    remedy = "Correct O(services): a command is a list with one word per entry. Or give {user} permission to run it."
 
 
 class ServiceTrigger(RotationError):
@@ -79,8 +79,11 @@ class ServiceStatus(RotationError):
     code = "E_SERVICE_STATUS"
     name: str
     rc: int
-    problem = "the status command of the service {name} does not say whether it is up: it ended with exit code {rc}"
-    remedy = "Fix it in O(services): 0 means up, 4 and codes above 123 mean unknown, any other code means down."
+    problem = "the status command of service {name} does not show whether it is running: it ended with exit code {rc}"
+    remedy = (
+        "Fix it in O(services): exit code 0 means running, 4 and codes above 123 mean unknown, and any other code "
+        "means stopped."
+    )
 
 
 class ServiceStop(RotationError):
@@ -88,7 +91,7 @@ class ServiceStop(RotationError):
     name: str
     found: str
     look: str
-    problem = "the service {name} does not stop: {found}"
+    problem = "service {name} did not stop: {found}"
     remedy = "{look}, stop it, then run the same command again."
 
 
@@ -96,7 +99,7 @@ class StopIncomplete(RotationError):
     code = "E_STOP_INCOMPLETE"
     found: str
     problem = "some services could not be stopped: {found}"
-    remedy = "Stop by hand what is still up, fix the cause, then run the same command again."
+    remedy = "Stop the services that are still running by hand, fix the cause, then run the same command again."
 
 
 class ServiceStart(RotationError):
@@ -104,8 +107,11 @@ class ServiceStart(RotationError):
     name: str
     found: str
     look: str
-    problem = "the service {name} does not start: {found}"
-    remedy = "{look}, fix the cause, then start what is down with the maintenance playbook and -e O(maintenance)=off."
+    problem = "service {name} did not start: {found}"
+    remedy = (
+        "{look}, fix the cause, then start the stopped services with the maintenance playbook and -e "
+        "O(maintenance)=off."
+    )
 
 
 class ServiceAtWork(RotationError):
@@ -114,22 +120,22 @@ class ServiceAtWork(RotationError):
     seconds: str
     pids: str
     problem = (
-        "a {word} of services that an earlier run has begun on this host is at work after {seconds} seconds, and would "
-        "undo what is done now: process {pids}"
+        "a {word} of services by an earlier run on this host is still in progress after {seconds} seconds, and would "
+        "interfere with this run: process {pids}"
     )
     remedy = (
-        "Wait until it has ended, or end it, then run the same command again. Start what is down with the maintenance "
-        "playbook and -e O(maintenance)=off."
+        "Wait until that process has ended, or end it, then run the same command again. To start services that are "
+        "stopped, run the maintenance playbook with -e O(maintenance)=off."
     )
 
 
 class ServiceHeld(RotationError):
     code = "E_SERVICE_HELD"
     since: str
-    problem = "operations are held by the maintenance playbook since {since}, and have not been released"
+    problem = "the maintenance playbook stopped operations at {since}, and the stop is still in effect"
     remedy = (
-        "To release them, type ansible-playbook tetech.key_rotation.maintenance with your inventory and -e "
-        "O(maintenance)=off: that starts them, or says which command does if a rotation was interrupted. "
+        "To release them, run ansible-playbook tetech.key_rotation.maintenance with your inventory and -e "
+        "O(maintenance)=off. It starts the services or, if a rotation was interrupted, shows the command that does. "
         "Afterwards, run the interrupted command again."
     )
 
@@ -138,7 +144,7 @@ class ServiceForgotten(RotationError):
     code = "E_SERVICE_FORGOTTEN"
     name: str
     path: str
-    problem = "{name} was stopped and is to be started again, and O(services) no longer lists it"
+    problem = "{name} was stopped and must be started again, but O(services) no longer lists it"
     remedy = "List it again, or start it by hand and delete {path}."
 
 
@@ -148,8 +154,8 @@ class MaintenanceFile(RotationError):
     reason: str | None
     problem = "{path} cannot be read or written: {reason}"
     remedy = (
-        "Give the user of the services the right to it, or correct O(maintenance_file). A memory of the "
-        "services that is damaged is put right by hand: start what is to be up, and delete it."
+        "Let the user of the services read and write it, or correct O(maintenance_file). If the file is damaged, start "
+        "the services that should run by hand, and delete the file."
     )
 
 
@@ -159,7 +165,8 @@ class SessionsOpen(RotationError):
     seconds: float
     sessions: str
     problem = (
-        "{count:session|sessions} of the application {count:is/are} still open after {seconds} seconds: {sessions}"
+        "{count:database session|database sessions} of the application {count:is/are} still open after {seconds} "
+        "seconds: {sessions}"
     )
     remedy = (
         "List the service that opened them in O(services), or stop it by hand, then run the same command "
@@ -172,5 +179,5 @@ class HealthCheckFailed(RotationError):
     url: str
     seconds: str
     found: str
-    problem = "{url} does not answer as it should within {seconds} seconds: {found}"
-    remedy = "See the application's log, and its ALLOWED_HOSTS (O(health_host))."
+    problem = "{url} did not give the expected answer within {seconds} seconds: {found}"
+    remedy = "Check the application's log and its ALLOWED_HOSTS (O(health_host))."

@@ -11,9 +11,9 @@ class StorePassword(RotationError):
     code = "E_STORE_PASSWORD"
     path: str
     tried: str
-    problem = "{path} does not open with {tried}, or is damaged"
+    problem = "{path} cannot be decrypted with {tried}, or is damaged"
     remedy = (
-        "Give the secret that {path} was encrypted with: --vault-id, --vault-password-file, or the store's "
+        "Supply the password with which {path} was encrypted: --vault-id, --vault-password-file, or the store's "
         "password_file."
     )
 
@@ -22,7 +22,7 @@ class StoreVaultId(RotationError):
     code = "E_STORE_VAULT_ID"
     vault_id: str
     known: str
-    problem = "the vault id {vault_id} is to encrypt the key store, and Ansible was started with {known}"
+    problem = "the key store should be encrypted with the vault ID {vault_id}, but Ansible was started with {known}"
     remedy = "Start ansible-playbook with --vault-id {vault_id}@..., or correct the store's vault_id."
 
 
@@ -39,7 +39,7 @@ class StoreRead(RotationError):
     path: str
     reason: str | None
     problem = "{path} cannot be read: {reason}"
-    remedy = "Give the user who runs ansible-playbook the right to read it."
+    remedy = "Give the user who runs ansible-playbook read permission."
 
 
 class StoreWrite(RotationError):
@@ -47,24 +47,24 @@ class StoreWrite(RotationError):
     path: str
     reason: str | None
     problem = "{path} cannot be written: {reason}"
-    remedy = "Give the user who runs ansible-playbook the right to write it, and room on the disk."
+    remedy = "Give the user who runs ansible-playbook write permission, and check the free space on the disk."
 
 
 class StoreEphemeral(RotationError):
     code = "E_STORE_EPHEMERAL"
     name: str
     path: str
-    problem = "the {name} {path} is in this container only, and is deleted with it"
+    problem = "the {name} {path} exists only in this container, and is deleted with it"
     remedy = (
         "Keep the keys on a server (O(store) of the type hashi_vault or aws_secrets_manager), and set O(record_dir) to "
-        "a folder that is mounted into the container and outlives the job: see docs/how-to/awx.md."
+        "a folder that is mounted into the container and kept after the job: see docs/how-to/awx.md."
     )
 
 
 class StoreReadback(RotationError):
     code = "E_STORE_READBACK"
     path: str
-    problem = "{path} does not read back as it was written"
+    problem = "{path} reads back differently than it was written"
     remedy = "Check the disk, then run the same command again."
 
 
@@ -98,7 +98,7 @@ class VersionUnknown(RotationError):
     path: str
     key_id: str
     problem = "the store {path} has no version {key_id}"
-    remedy = "Take the key id from the record, or the store."
+    remedy = "Take the key ID from the record or from the store."
 
 
 class VaultPasswordFile(RotationError):
@@ -106,7 +106,7 @@ class VaultPasswordFile(RotationError):
     path: str
     found: str
     problem = "the vault password file {path} {found}"
-    remedy = "Point the store's password_file at a file with one line."
+    remedy = "Set the store's password_file to a file with one line."
 
 
 class StorePackage(RotationError):
@@ -129,8 +129,8 @@ class StoreNeeds(RotationError):
 class StoreCleartext(RotationError):
     code = "E_STORE_CLEARTEXT"
     host: str
-    problem = "O(store): the url of {host} is not https, and keys would be sent unencrypted"
-    remedy = "Give an https:// url, and the CA's certificates in ca_cert if they are your own."
+    problem = "O(store): the URL of {host} is not https, so keys would be sent unencrypted"
+    remedy = "Set an https:// URL. If you have your own CA, set ca_cert to its certificates."
 
 
 class StoreDown(RotationError):
@@ -144,20 +144,19 @@ class StoreDown(RotationError):
 class StoreTls(RotationError):
     code = "E_STORE_TLS"
     server: str
-    problem = "the certificate of {server} is not one that is trusted here"
+    problem = "the certificate of {server} is not trusted here"
     remedy = (
-        "Set ca_cert in O(store) (VAULT_CACERT) to the CA's certificates, and check that the url has the "
-        "certificate's name."
+        "Set ca_cert in O(store) (VAULT_CACERT) to the CA's certificates, and check that the URL has the name in the "
+        "certificate."
     )
 
 
 class StoreNoTls(RotationError):
     code = "E_STORE_NO_TLS"
     server: str
-    problem = "{server} does not speak TLS, and its address is an https one"
+    problem = "{server} does not use TLS, but its address begins with https"
     remedy = (
-        "Correct the address in O(store), or have the server listen with TLS there; plain http is for this "
-        "machine alone."
+        "Correct the address in O(store), or let the server use TLS. Plain http is only for servers on this machine."
     )
 
 
@@ -171,7 +170,7 @@ class StoreSealed(RotationError):
 class StoreStandby(RotationError):
     code = "E_STORE_STANDBY"
     server: str
-    problem = "{server} is a replica or a standby, which does not write"
+    problem = "{server} is a replica or a standby, which cannot write"
     remedy = "Set O(store) to the address or region of the primary, then run the same command again."
 
 
@@ -180,7 +179,7 @@ class StoreLogin(RotationError):
     server: str
     method: str
     options: str
-    problem = "{server} does not take the credentials of the method {method}: they are wrong, expired or revoked"
+    problem = "{server} does not accept the credentials of the method {method}: they are wrong, expired or revoked"
     remedy = "Log in again, or correct the credentials, or {options} in O(store), then run the same command again."
 
 
@@ -188,24 +187,22 @@ class StoreDenied(RotationError):
     code = "E_STORE_DENIED"
     place: str
     problem = "the credentials for the key store may not do {place}"
-    remedy = "Grant what the policies in examples/stores grant, then run the same command again."
+    remedy = "Grant the permissions of the policies in examples/stores, then run the same command again."
 
 
 class StoreMount(RotationError):
     code = "E_STORE_MOUNT"
     server: str
     mount: str
-    problem = "{server} has no KV engine at {mount}, or none that this token may see"
-    remedy = "Correct mount or namespace in O(store), or grant what the policies in examples/stores grant."
+    problem = "{server} has no KV engine at {mount}, or this token may not see it"
+    remedy = "Correct mount or namespace in O(store), or grant the permissions of the policies in examples/stores."
 
 
 class StoreKvVersion(RotationError):
     code = "E_STORE_KV_VERSION"
     mount: str
-    problem = "the KV engine at {mount} is of version 1, which has no check-and-set"
-    remedy = (
-        "Create another one of version 2: vault secrets enable -path=NAME -version=2 kv, and set mount to its name."
-    )
+    problem = "the KV engine at {mount} has version 1, which has no check-and-set"
+    remedy = "Create an engine of version 2: vault secrets enable -path=NAME -version=2 kv, and set mount to its name."
 
 
 class StoreMissing(RotationError):
@@ -213,31 +210,34 @@ class StoreMissing(RotationError):
     path: str
     name: str
     problem = "there is no secret {path}"
-    remedy = "Create it, empty: aws secretsmanager create-secret --name {name}; or correct path, region or profile."
+    remedy = (
+        "Create it without a value: aws secretsmanager create-secret --name {name}. Or correct path, region or profile."
+    )
 
 
 class StoreDeletion(RotationError):
     code = "E_STORE_DELETION"
     path: str
     name: str
-    problem = "the secret {path} is scheduled for deletion, and AWS gives nothing of it out until it is restored"
+    problem = "the secret {path} is scheduled for deletion: it cannot be read until it is restored"
     remedy = "Restore it: aws secretsmanager restore-secret --secret-id {name}"
 
 
 class StoreFull(RotationError):
     code = "E_STORE_FULL"
     path: str
-    problem = "the secret {path} has no room for another version: AWS has 20 labels for all of them together"
-    remedy = "Destroy versions that nothing needs anymore: the retire playbook says which those are."
+    problem = "the secret {path} has no room for another version: AWS allows 20 labels for all versions together"
+    remedy = "Destroy versions that nothing needs anymore: the retire playbook lists them."
 
 
 class StoreForeign(RotationError):
     code = "E_STORE_FOREIGN"
     path: str
     labels: str
-    problem = "the secret {path} holds a version that is not of this collection ({labels})"
+    problem = "the secret {path} contains a version that this collection did not create ({labels})"
     remedy = (
-        "Give the keys a secret of their own: aws secretsmanager create-secret --name NAME, and set path to its name."
+        "Create a separate secret for the keys: aws secretsmanager create-secret --name NAME. Then set path to its "
+        "name."
     )
 
 
@@ -245,10 +245,10 @@ class StoreExpires(RotationError):
     code = "E_STORE_EXPIRES"
     place: str
     after: str
-    problem = "{place} is set to delete what it keeps ({after}), and keys would be lost"
+    problem = "{place} is configured to delete its data ({after}), so keys would be lost"
     remedy = (
-        "Take delete_version_after away (vault kv metadata put -delete-version-after=0s, or vault write "
-        "MOUNT/config), and write again what already has a deletion time."
+        "Remove delete_version_after (vault kv metadata put -delete-version-after=0s, or vault write MOUNT/config). "
+        "Write the secrets that already have a deletion time again."
     )
 
 
@@ -264,8 +264,8 @@ class StoreValues(RotationError):
     code = "E_STORE_VALUES"
     path: str
     key_id: str
-    problem = "the store {path} lists the version {key_id} and has no values for it"
-    remedy = "Restore the store from its backup. Nothing is to be rotated before that."
+    problem = "the store {path} lists version {key_id}, but has no values for it"
+    remedy = "Restore the store from its backup. Do not rotate before that."
 
 
 class StoreDamaged(RotationError):
@@ -273,17 +273,20 @@ class StoreDamaged(RotationError):
     path: str
     key_id: str
     rotation_id: str
-    problem = "the store {path} has other values for the version {key_id} of {rotation_id} than were put there"
+    problem = (
+        "the store {path} has other values for version {key_id} of {rotation_id} than those that were written to it"
+    )
     remedy = (
-        "Put them back: a server keeps what was overwritten (bao kv get -version=N, vault kv get -version=N; in AWS "
-        "the versions of the secret), a vault file has its backup. Those of the current version may be in the .env."
+        "Restore the values: a server keeps overwritten ones (bao kv get -version=N, vault kv get -version=N; in AWS "
+        "the versions of the secret), and a vault file has its backup. The values of the current version may be in the "
+        ".env file."
     )
 
 
 class StoreConflict(RotationError):
     code = "E_STORE_CONFLICT"
     path: str
-    problem = "somebody else changed the store {path} at the same time"
+    problem = "somebody else changed the store {path} during this run"
     remedy = "Run the same command again: it resumes from what is there now."
 
 
@@ -291,5 +294,5 @@ class StoreRefused(RotationError):
     code = "E_STORE_REFUSED"
     server: str
     place: str
-    problem = "{server} refuses the request {place}"
-    remedy = "See the server's log for the cause."
+    problem = "{server} refused the request {place}"
+    remedy = "Check the server's log for the cause."

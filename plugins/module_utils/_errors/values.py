@@ -8,8 +8,8 @@ from .base import RotationError
 from .discovery import KeyWithoutValue
 
 WRITE_AGAIN = (
-    "Or, if the application reads them decrypted, have it write them again as it does the rest. If it does not, what "
-    "it writes is lost."
+    "Or, if the application can decrypt them, let it save them again like the other values. If it cannot decrypt them, "
+    "saving loses the data."
 )
 
 
@@ -24,19 +24,19 @@ class ValuesDamaged(RotationError):
         "({reads}): {rows}"
     )
     remedy = (
-        "Stop that process: it may hold other keys. A rollback does not undo what it wrote. To take the values from "
-        "the backup after it, run the rollback playbook with {repair}"
+        "Stop that process: it may use other keys. A rollback does not undo what it wrote. To take the values from the "
+        "backup after a rollback, run the rollback playbook with {repair}"
     )
 
 
 # What to do about values that another process wrote, by whether they can still be read.
 SAVE_AGAIN = (
-    "It saved values that are not encrypted, which are newer than those in the backup: have the application save "
-    "these again under the current keys: {rows}."
+    "It saved unencrypted values, which are newer than those in the backup. Let the application save these again under "
+    "the current keys: {rows}."
 )
 TAKE_FROM_BACKUP = (
-    "A rollback does not undo what it wrote. To take the values from the backup after it, run the rollback playbook "
-    "with {repair}. A row that is new since the backup is not in it."
+    "A rollback does not undo what it wrote. To take the values from the backup after a rollback, run the rollback "
+    "playbook with {repair}. Rows that are newer than the backup are not in it."
 )
 
 
@@ -47,7 +47,7 @@ class ValuesOverwritten(RotationError):
     rows: str
     advice: str
     problem = "another process changed {count:value|values} since the rotation began, and {found}: {rows}"
-    remedy = "Stop that process: it may hold other keys. {advice}"
+    remedy = "Stop that process: it may use other keys. {advice}"
 
 
 class ValuesWritten(RotationError):
@@ -55,10 +55,10 @@ class ValuesWritten(RotationError):
     count: int
     rows: str
     advice: str
-    problem = "another process wrote encrypted values of {count:row|rows} while the application was stopped: {rows}"
+    problem = "another process wrote encrypted values in {count:row|rows} while the application was stopped: {rows}"
     remedy = (
-        "Whether somebody meant what is in them, only a person can tell. Find that process and stop it: it is not in "
-        "O(services), and may hold other keys. Look at these values in the application. {advice}"
+        "Find that process and stop it: it is not in O(services), and may use other keys. Check in the application "
+        "whether these values are intended. {advice}"
     )
 
 
@@ -69,8 +69,8 @@ class ValuesEmptied(RotationError):
     repair: str
     problem = "another process emptied {count:value|values} since the rotation began: {rows}"
     remedy = (
-        "A process that cannot decrypt may have saved that; so may a person. If nobody meant it, stop that process, "
-        "and take the values from the backup: run the rollback playbook with {repair}"
+        "A process that cannot decrypt may have saved empty values, or a person may have. If this is not intended, "
+        "stop that process. Then run the rollback playbook to take the values from the backup: {repair}"
     )
 
 
@@ -80,7 +80,7 @@ class RollbackLoses(RotationError):
     key_id: str
     rows: str
     losing: str
-    problem = "{count:value|values} may need the version {key_id}, which the .env file would no longer hold: {rows}"
+    problem = "{count:value|values} may need version {key_id}, which would no longer be in the .env file: {rows}"
     remedy = (
         "Both versions stay in the key store. To keep the new version, run the rotate playbook. To take the values "
         "from the backup, run the rollback playbook with -e O(prefer)=repair. {losing}"
@@ -102,13 +102,13 @@ class ValuesLeftAlone(RotationError):
     count: int
     rows: str
     problem = (
-        "{count:value|values} in O(leave_alone) {count:looks/look} encrypted, {count:holds/hold} a token, or "
-        "{count:is a code/are codes} or JSON, which ciphertext can be too: {rows}"
+        "{count:value|values} in O(leave_alone) {count:looks/look} encrypted, {count:contains/contain} a token, or "
+        "{count:is a code/are codes} or JSON, which may be ciphertext: {rows}"
     )
     remedy = (
-        "If they are under a key that is rotated, they will be unreadable after it. If that is accepted, say so of "
-        'each: O(settlements): {{"table.column:key": {{unreadable: "why"}}}}. If they are under none of the '
-        "keys, or you have seen that they are plain text, write not_ours in place of unreadable."
+        "If they are under a rotated key, they will be unreadable afterwards. To accept that, settle each: "
+        'O(settlements): {{"table.column:key": {{unreadable: "why"}}}}. If they are under none of the keys, or you '
+        "checked that they are plain text, write not_ours instead of unreadable."
     )
 
 
@@ -124,10 +124,10 @@ class StaleDigests(RotationError):
     )
     remedy = (
         "The rotation recomputes the others and leaves {count:this one/these} unchanged. If the application computes "
-        "{count:it/them} with the same key, searches by {column} no longer find {count:this row/these rows}. Have the "
+        "{count:it/them} with the same key, searches by {column} no longer find {count:this row/these rows}. Let the "
         "application recreate all digests of the column in one way, and create the plan again. If it recreates "
         "{count:it/them} after the rotation, or nobody searches by {count:it/them}: O(settlements): {{{column}: "
-        '{{unreadable: "reason"}}}}. If {count:it is/they are} under none of the rotated keys, write not_ours in place '
+        '{{unreadable: "reason"}}}}. If {count:it is/they are} under none of the rotated keys, write not_ours instead '
         "of unreadable."
     )
 
@@ -136,12 +136,9 @@ class ValuesOfOtherScheme(RotationError):
     code = "E_OTHER_SCHEME"
     count: int
     rows: str
-    problem = (
-        "{count:value is|values are} under another key than the rest of {count:its/their} column, or in another "
-        "format: {rows}"
-    )
+    problem = "{count:value differs|values differ} in key or format from the rest of {count:its/their} column: {rows}"
     remedy = (
-        "A rotation would leave them unreadable. Describe the application's own functions, which open both, in "
+        "A rotation would leave them unreadable. Describe the application's own functions, which read both, in "
         f"O(schemes). {WRITE_AGAIN}"
     )
 
@@ -151,7 +148,7 @@ class ValuesUnderKeptKey(RotationError):
     count: int
     rows: str
     problem = (
-        "{count:value is|values are} under a key that is not rotated, and the rest of {count:its/their} column is: "
+        "{count:value is|values are} under a key that is not rotated, unlike the rest of {count:its/their} column: "
         "{rows}"
     )
     remedy = (
@@ -168,15 +165,15 @@ class ValuesUnderRotatedKey(RotationError):
     rows: str
     kept: str
     problem = (
-        "{column}: {count:value is|values are} under keys that are rotated, and the first ones of the column under "
-        "{kept}, which stays: {rows}"
+        "{column}: {count:value is|values are} under rotated keys, but the first ones of the column are under {kept}, "
+        "which is not rotated: {rows}"
     )
     remedy = (
-        "The rotation would leave them unreadable. If the application reads all values of the column decrypted, have "
-        "it write them again under one key: that of O(keys), and the column is rotated, or {kept}. If it does not, "
-        "what it writes is lost. If nobody needs the values, accept that of the "
-        'column: O(settlements): {{"table.column": {{unreadable: "why"}}}}; of a value, list it in O(leave_alone) '
-        'and settle "table.column:key".'
+        "The rotation would leave them unreadable. If the application can decrypt all values of the column, let it "
+        "save them again under one key: either the key in O(keys), so that the column is rotated, or {kept}. If it "
+        "cannot decrypt them, saving loses the data. If nobody needs the values, settle the column: O(settlements): "
+        '{{"table.column": {{unreadable: "why"}}}}. For a single value, list it in O(leave_alone) and settle '
+        '"table.column:key".'
     )
 
 
@@ -185,8 +182,8 @@ class ValuesWithTokens(RotationError):
     count: int
     rows: str
     problem = (
-        "{count:value is not a token, and has|values are not tokens, and have} a token of a known version in "
-        "{count:it/them}, with text or blanks in or around it, or without its padding: {rows}"
+        "{count:value is not a token but contains|values are not tokens but contain} a token of a known version, with "
+        "other text or spaces, or without its padding: {rows}"
     )
     remedy = (
         "A rotation would leave that token under the old keys, and unreadable. Describe the application's own "
@@ -200,13 +197,13 @@ class UnreadableValues(RotationError):
     code = "E_UNREADABLE"
     count: int
     rows: str
-    problem = "{count:value opens|values open} under no known key: {rows}"
+    problem = "no known key decrypts {count:value|values}: {rows}"
     remedy = (
-        "If a backup has them, the rollback playbook with -e O(prefer)=repair restores them. If their key is "
-        "known, name it in O(keys). Do not save them again before: an application that gives back what it cannot "
-        "decrypt encrypts it a second time. If nobody needs them, list them in O(leave_alone), and accept of each that "
-        'no key will open it: O(settlements): {{"table.column:key": {{unreadable: "why"}}}}. If you have seen that '
-        "they are plain text, write not_ours in place of unreadable."
+        "If a backup has them, the rollback playbook with -e O(prefer)=repair restores them. If their key is known, "
+        "name it in O(keys). Do not save them again before: an application that returns the token if it cannot decrypt "
+        "it would encrypt it a second time. If nobody needs them, list them in O(leave_alone), and settle each as "
+        'unreadable: O(settlements): {{"table.column:key": {{unreadable: "why"}}}}. If you checked that they are plain '
+        "text, write not_ours instead of unreadable."
     )
 
 
@@ -214,11 +211,11 @@ class ValuesUnderUnlistedKey(RotationError):
     code = "E_UNLISTED_KEY"
     count: int
     rows: str
-    problem = "the application reads the {count:value|values} that no key of O(keys) opens: {rows}"
+    problem = "the application reads {count:value|values} that no key in O(keys) decrypts: {rows}"
     remedy = (
-        "They are under another key of the application, such as one of SECRET_KEY_FALLBACKS. Have the application save "
-        "these rows again, which encrypts them with its first key, and run this again. If that key is to be rotated "
-        "too, name it in O(keys)."
+        "They are under another key of the application, such as one in SECRET_KEY_FALLBACKS. Let the application save "
+        "these rows again, which encrypts them with its first key, and run the same command again. To rotate that key "
+        "too, add it to O(keys)."
     )
 
 
@@ -228,12 +225,11 @@ class PlaintextValues(RotationError):
     rows: str
     problem = "{count:value does|values do} not look encrypted: {rows}"
     remedy = (
-        "Look at these rows: numbers, JSON and codes can be ciphertext too, and what is under a key that is rotated "
-        "would be lost. Only if you have seen that they are plain text, encrypt them through the application: "
-        "ciphertext would be encrypted twice. If plain text is normal in the "
-        'column, settle it: O(settlements): {{"table.column": {{mixed: "why"}}}}, and plain text stays while what is '
-        "encrypted is rotated; the reason must name numbers, JSON and codes if some look like these. If only some are "
-        "to stay unencrypted, list them in O(leave_alone)."
+        "Check these rows: numbers, JSON and codes can be ciphertext, and values under a rotated key would be lost. "
+        "Encrypt them through the application only if you checked that they are plain text: ciphertext would be "
+        'encrypted twice. If plain text is normal in the column, settle it: O(settlements): {{"table.column": {{mixed: '
+        '"why"}}}}. Then plain text stays, and encrypted values are rotated. If some values are numbers, JSON or '
+        "codes, the reason must name these. To leave only some values unencrypted, list them in O(leave_alone)."
     )
 
 
@@ -244,14 +240,12 @@ class PlainUnclear(RotationError):
     look: str
     rows: str
     problem = (
-        "{column}: {count:value|values} would stay as plain text, and ciphertext can look like {count:it/them} too "
-        "({look}): {rows}"
+        "{column}: {count:value|values} would stay as plain text, but ciphertext can look the same ({look}): {rows}"
     )
     remedy = (
-        "Look at these rows. What is under a key that is rotated would be lost. If all of them are plain text, say so "
-        "in the reason of the settlement, which must have the word {look}: O(settlements): "
-        '{{{column}: {{mixed: "why, and {look} are plain text"}}}}. What is ciphertext needs its scheme in '
-        "O(schemes)."
+        "Check these rows. Values under a rotated key would be lost. If all of them are plain text, say so in the "
+        'reason of the settlement, which must contain {look}: O(settlements): {{{column}: {{mixed: "why, and {look} '
+        'are plain text"}}}}. If some are ciphertext, describe their scheme in O(schemes).'
     )
 
 
@@ -259,13 +253,12 @@ class NestedValues(RotationError):
     code = "E_NESTED"
     count: int
     rows: str
-    problem = "{count:value is|values are} encrypted twice, and the token inside opens under no key at hand: {rows}"
+    problem = "{count:value is|values are} encrypted twice, and no available key decrypts the inner token: {rows}"
     remedy = (
-        "Stop the process that wrote them: it has other keys. If a backup has the values, the rollback playbook with "
-        "-e O(prefer)=repair restores them. If an entry is a token of another system that was stored on "
-        "purpose, list it in O(leave_alone): it is re-encrypted, and the token inside stays unchanged. If "
-        "the column holds such tokens on purpose, accept all of them: "
-        'O(settlements): {{table.column: {{unreadable: "why"}}}}.'
+        "Stop the process that wrote them: it uses other keys. If a backup has the values, the rollback playbook with "
+        "-e O(prefer)=repair restores them. If a value is a token of another system that was stored on purpose, list "
+        "it in O(leave_alone): the value is re-encrypted, and the inner token stays unchanged. If the whole column "
+        'stores such tokens on purpose, settle it: O(settlements): {{table.column: {{unreadable: "why"}}}}.'
     )
 
 
@@ -274,13 +267,13 @@ class ValuesOfTwoLayers(RotationError):
     count: int
     rows: str
     problem = (
-        "{count:value is|values are} encrypted twice, by design or by accident, which {count:it does/they do} not "
-        "show: {rows}"
+        "{count:value is|values are} encrypted twice, by design or by accident, and the {count:value does/values do} "
+        "not show which: {rows}"
     )
     remedy = (
-        "Find out whether the application decrypts them twice. If it does, settle the column: "
-        'O(settlements): {{table.column: {{two_layers: "why"}}}}, and both layers are rotated. If it reads '
-        "the inner token, settle it with one_layer in place of two_layers, and each value is written as one token."
+        "Find out whether the application decrypts them twice. If it does, settle the column to rotate both layers: "
+        'O(settlements): {{table.column: {{two_layers: "why"}}}}. If it reads the inner token, write one_layer instead '
+        "of two_layers: then each value is written as one token."
     )
 
 
@@ -289,16 +282,15 @@ class ValuesHoldTokens(RotationError):
     count: int
     rows: str
     problem = (
-        "{count:value has|values have} a token of a known version in {count:its/their} plaintext, between other text "
-        "or in another writing such as hex: {rows}"
+        "{count:value has|values have} a token of a known version in {count:its/their} plaintext, inside other text or "
+        "in another encoding such as hex: {rows}"
     )
     remedy = (
-        "If a process with other keys wrote them, stop it; if a backup has the values, the rollback playbook with "
-        "-e O(prefer)=repair restores them. If the application encrypts so by design, describe its own "
-        "functions, which decrypt and encrypt both tokens, in O(schemes). Otherwise the token inside stays "
-        "as it is, and will be unreadable: if that is accepted of the column, say so: O(settlements): "
-        '{{table.column: {{unreadable: "why"}}}}; of a value, list it in O(leave_alone) and settle '
-        '"table.column:key".'
+        "If a process with other keys wrote them, stop it. If a backup has the values, the rollback playbook with -e "
+        "O(prefer)=repair restores them. If the application encrypts this way by design, describe its own functions, "
+        "which decrypt and encrypt both tokens, in O(schemes). Otherwise the inner token stays unchanged, and will be "
+        'unreadable. To accept that for the column: O(settlements): {{table.column: {{unreadable: "why"}}}}. For a '
+        'single value, list it in O(leave_alone) and settle "table.column:key".'
     )
 
 
@@ -308,9 +300,8 @@ class ValuesEncryptedTwice(RotationError):
     rows: str
     problem = "{count:value is|values are} encrypted twice, so the application reads a token: {rows}"
     remedy = (
-        "Stop the process that wrote them: it has other keys. Then run the rollback playbook with "
-        "-e O(prefer)=repair. It writes each value as one token under the current keys; so does the next "
-        "rotation."
+        "Stop the process that wrote them: it uses other keys. Then run the rollback playbook with -e "
+        "O(prefer)=repair: it writes each value as one token under the current keys. The next rotation does so too."
     )
 
 
@@ -321,8 +312,8 @@ class ValuesNotCurrent(RotationError):
     rows: str
     problem = "{count:value is|values are} not under the keys {key_id}: {rows}"
     remedy = (
-        "A process writes under other keys, or a rotation is not finished. Stop what is connected to the database "
-        "and is not one of the services, start it again with the keys of the env file, and run the rotate playbook."
+        "A process writes under other keys, or a rotation is not finished. Stop every process that is connected to the "
+        "database and is not in O(services), restart it with the keys in the .env file, and run the rotate playbook."
     )
 
 
@@ -333,7 +324,10 @@ class CountChanged(RotationError):
     before: int
     after: int
     problem = "{table}.{column}: {before:value|values} before, {after} after"
-    remedy = "Rows were added or removed meanwhile: stop the application's processes, then run the same command again."
+    remedy = (
+        "Rows were added or removed during the rotation. Stop the application's processes, then run the same command "
+        "again."
+    )
 
 
 class PlainChanged(RotationError):
@@ -344,12 +338,11 @@ class PlainChanged(RotationError):
     after: int
     rows: str
     problem = (
-        "{table}.{column}: {before:value was|values were} plain text when the rotation began, and {after} are{rows}"
+        "{table}.{column}: {before:value was|values were} plain text when the rotation began, and now {after}{rows}"
     )
     remedy = (
-        "If there are more, something decrypted values meanwhile and stored what it read: find it and stop it, and "
-        "have the application save these values again. If there are fewer, something encrypted them. Then run the same "
-        "command again."
+        "If there are more now, a process stored decrypted values: find it and stop it, and let the application save "
+        "these values again. If there are fewer, a process encrypted them. Then run the same command again."
     )
 
 
@@ -360,8 +353,8 @@ class DigestChanged(RotationError):
     advice: str
     problem = "{columns}: the decrypted data changed since the rotation began{rows}"
     remedy = (
-        "Values were written meanwhile. Stop the application's processes. {advice}Then run the same command again: "
-        "from then on, what is there now is what must stay."
+        "Values were written during the rotation. Stop the application's processes. {advice}Then run the same command "
+        "again: it continues with the data at that time."
     )
 
 
@@ -371,8 +364,8 @@ class ScanIncomplete(RotationError):
     alias: str
     seen: int
     count: int
-    problem = "{table} of DATABASES[{alias}]: the pass saw {seen:row|rows} and the table has {count}"
-    remedy = "This is a bug: report it with the table's key."
+    problem = "{table} of DATABASES[{alias}]: the pass read {seen:row|rows}, but the table has {count}"
+    remedy = "This is a bug: report it with the definition of the table's primary key."
 
 
 class PreparedDiffers(RotationError):
@@ -380,12 +373,11 @@ class PreparedDiffers(RotationError):
     table: str
     column: str
     problem = (
-        "{table}.{column}: with the new keys alone, what was prepared does not have the plaintexts of the values that "
-        "it is for"
+        "{table}.{column}: the prepared tokens do not decrypt to the plaintexts of their values with the new keys alone"
     )
     remedy = (
-        "Run the same command again: what was prepared is dropped and prepared again. If it stops here again, set "
-        "O(mode) to window, and report this with the scheme."
+        "Run the same command again: it drops the prepared tokens and prepares them again. If it stops here again, set "
+        "O(mode) to window, and report this as a bug, with the scheme."
     )
 
 
@@ -394,7 +386,7 @@ class SelfCheck(RotationError):
     table: str
     column: str
     problem = "{table}.{column}: a new token does not decrypt to its plaintext"
-    remedy = "Report this with the scheme; stop here."
+    remedy = "This is a bug: report it with the scheme. Do not rotate before it is fixed."
 
 
 # What a rotation refuses of values before its first write, and what other processes that write can bring about later.

@@ -48,13 +48,15 @@ class ActiveRun:
         return replace(_ask_in_fork(params), key_id=_key_id(params))
 
     def put_off(self, before: ActiveRun | None = None) -> str:
-        """Why nothing is to be judged now or, with what held ``before``, of what was seen since then; empty where
+        """Why nothing is to be judged now or, with what held ``before``, of what was seen since then; empty if
         there is no reason."""
         if self.at_work:
-            who = "rotation {rotation_id} is at work, by {user} on {host} since {since}".format(**self.at_work)
-            return f"{who}: nothing is judged before it has ended"
+            who = "rotation {rotation_id} has been in progress since {since}, by {user} on {host}".format(
+                **self.at_work
+            )
+            return f"{who}: the check gives its verdict after the run has ended"
         if before and before.key_id != self.key_id:
-            return "the keys in the env file were changed while this look went on: the next one judges"
+            return "the keys in the .env file were changed during this check: the next check gives the verdict"
         return ""
 
 
@@ -93,7 +95,7 @@ def _runs(params: ProbeOptions) -> ActiveRun:
 
 
 def _goes_on(held: lease.Holder, database: Database) -> bool:
-    """By its sessions in this database, or its process. One of another machine has the benefit of the doubt a day."""
+    """Judge by its sessions in this database, or its process. A run on another machine counts as running for a day."""
     young = time.time() - seconds(held["since"]) < SILENT
     return locks.find_other_run(database, "") is not None or (alive(held) if is_here(held) else young)
 

@@ -123,7 +123,7 @@ class Files:
                 self.empty += [asked] if expected and not found else []
             elif not found:
                 os.stat(asked)
-                self.unreadable[asked] = "it is no file that a log is written to"
+                self.unreadable[asked] = "it is not a log file"
         except OSError as exc:
             if expected or not isinstance(exc, (FileNotFoundError, NotADirectoryError)):
                 self.unreadable[asked] = exc.strerror or "it cannot be found"

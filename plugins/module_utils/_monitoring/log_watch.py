@@ -88,7 +88,7 @@ class Watched:
     def _note_files(self, followed: Files) -> None:
         self.problems += [MonitorLog(source=path, reason=reason) for path, reason in followed.unreadable.items()]
         self.notes += [
-            f"{path} was cut, or rotated out of sight, before it was seen to be read to its end: look more often"
+            f"{path} was truncated, or rotated away, before it was read to its end: run the monitoring more often"
             for path in followed.missed
         ]
         self.empty = followed.empty
@@ -100,12 +100,14 @@ class Watched:
         except OSError as exc:
             done = systemd_journal.JournalReading(refused=exc.strerror or "")
         if not done.refused and not done.cursor and systemd_journal.unknown(unit):
-            done.refused = "systemd knows no such unit"
+            done.refused = "systemd does not know this unit"
         if done.refused:
             self.problems.append(MonitorLog(source=f"unit {unit}", reason=done.refused))
             return
         if done.cursor:
             self._units[unit] = f"--after-cursor={done.cursor}"
         if done.cut_off:
-            self.notes.append(f"unit {unit} logged more than was read in {SECONDS:g} seconds: the next look goes on")
+            self.notes.append(
+                f"unit {unit} logged more than could be read in {SECONDS:g} seconds: the next check continues"
+            )
         self._count(new, f"unit {unit}", done.found)

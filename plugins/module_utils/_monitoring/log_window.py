@@ -53,7 +53,7 @@ def counted(memory: LogMemory, asked: LogWindow) -> CountedErrors:
 
 
 def refuse(found: CountedErrors) -> None:
-    """Raise E_LOG_ERRORS where something was counted, E_LOG_UNSEEN where that nothing was counted proves nothing."""
+    """Raise E_LOG_ERRORS if something was counted, E_LOG_UNSEEN if that nothing was counted proves nothing."""
     if found["errors"]:
         raise error(found["errors"])
     if found["problems"]:

@@ -19,29 +19,29 @@ from .snapshot_types import MonitorPicture
 # name: (type, help)
 METRICS = metrics_text.named(
     {
-        "monitoring_timestamp_seconds": ("gauge", "When the application was last looked at."),
-        "monitoring_findings": ("gauge", "What the last look found wrong."),
-        "census_failed": ("gauge", "Whether the last look could not try every value."),
+        "monitoring_timestamp_seconds": ("gauge", "When the application was last checked."),
+        "monitoring_findings": ("gauge", "Number of findings of the last check."),
+        "census_failed": ("gauge", "Whether the last check could not try every value."),
         "census_timestamp_seconds": ("gauge", "When every value was last tried."),
-        "values": ("gauge", "Values by column and by what opens them: current, previous, unreadable, ..."),
+        "values": ("gauge", "Values by column and by the keys that decrypt them: current, previous, unreadable, ..."),
         "decryption_success_ratio": (
             "gauge",
-            "Values that open under the current keys, of all that hold one, in columns that nothing opens too.",
+            "Share of all encrypted values that the current keys decrypt, including columns that no key decrypts.",
         ),
-        "decryption_success_threshold": ("gauge", "The ratio below which that is wrong."),
+        "decryption_success_threshold": ("gauge", "The ratio below which a finding is reported."),
         "seconds": ("gauge", "Median seconds of an answer, or per value that is decrypted."),
         "baseline_seconds": ("gauge", "The same when the baseline was taken."),
-        "slow_seconds": ("gauge", "The seconds above which that is wrong."),
-        "answers_failed": ("gauge", "Tries of the last look that had no good answer."),
+        "slow_seconds": ("gauge", "The seconds above which a finding is reported."),
+        "answers_failed": ("gauge", "Failed requests of the last check."),
         "log_errors_total": ("counter", "Lines of logs that report failed decryption."),
-        "log_errors_timestamp_seconds": ("gauge", "When a look last found more of them than are tolerated."),
+        "log_errors_timestamp_seconds": ("gauge", "When a check last found more of these lines than are tolerated."),
         "logs_unreadable": ("gauge", "Logs that could not be read."),
-        "created_timestamp_seconds": ("gauge", "When the current keys were made or adopted."),
+        "created_timestamp_seconds": ("gauge", "When the current keys were created or adopted."),
         "due_timestamp_seconds": (
             "gauge",
-            "When the cryptoperiod of the current keys ends; of adopted ones, when they were.",
+            "When the cryptoperiod of the current keys ends; for adopted keys, when they were adopted.",
         ),
-        "due_soon_timestamp_seconds": ("gauge", "From when on it is said that this is soon."),
+        "due_soon_timestamp_seconds": ("gauge", "When the warning about this due date begins."),
         "retire_timestamp_seconds": ("gauge", "When the hold of the previous version ends."),
     }
 )
@@ -53,7 +53,7 @@ def write(path: str, picture: MonitorPicture) -> None:
         raise InvalidOption(
             name="O(monitoring_metrics_file)",
             found=f"is {path}",
-            advice="End it in .prom: node_exporter reads no other files.",
+            advice="Use a name that ends in .prom: node_exporter reads no other files.",
         )
     try:
         atomic_file.replace(path, text(picture).encode("utf-8"), mode=0o644)

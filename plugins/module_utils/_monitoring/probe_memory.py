@@ -38,7 +38,7 @@ class ProbeMemory:
     def changed(self, *, kept: bool) -> Iterator[SeenBefore]:
         """``seen.json`` for the block to change, one look at a time; written where it is ``kept``.
 
-        Raises E_MONITOR_DIR where it cannot be read; that it cannot be written is no reason not to look.
+        Raises E_MONITOR_DIR if it cannot be read; that it cannot be written is no reason not to look.
         """
         with contextlib.ExitStack() as held:
             if kept:
@@ -76,7 +76,7 @@ class ProbeMemory:
         except ValueError:
             found = None
         if not isinstance(found, dict) or found.pop("format", None) != FORMAT:
-            raise self._error(f"{name} is not what this collection wrote")
+            raise self._error(f"{name} was not written by this collection")
         return found
 
     def _write(self, name: str, content: Mapping[str, object]) -> None:

@@ -63,11 +63,11 @@ OF_VALUES = ("E_UNREADABLE", "E_PLAINTEXT", "E_NOT_CURRENT")  # wrong where the 
 
 
 def take(given: Options, *, kept: bool) -> MonitorPicture:
-    """Look at the application as ``given`` says (the options of the module monitoring_probe).
+    """Measure the application as ``given`` says (the options of the module monitoring_probe).
 
     Writes nothing unless ``kept``. What is wrong is in ``findings``, each with code, what, todo and next; what a person
     should know besides is in ``warnings``. Nothing is judged, and ``put_off`` says why, in the middle of a run. Raises
-    E_OPTION or E_MONITOR_DIR where nothing could be looked at; what could not be written of it is a finding.
+    E_OPTION or E_MONITOR_DIR if nothing could be checked; what could not be written of it is a finding.
     """
     params = cast("ProbeOptions", given)  # validated by Ansible, also those of the timer
     _refuse_thresholds(params)
@@ -323,7 +323,7 @@ def _odd_values(tallies: Sequence[Tally], keyring: Keyring, unopened: Mapping[st
 
 def _unproved(application: Application) -> list[RotationError]:
     """What keeps a rotation from relying on the targets keeps no look from what there is in those that were found.
-    Raises it where none was."""
+    Raises it if none was."""
     try:
         refusals.refuse_unproved(application)
     except RotationError as exc:
@@ -334,7 +334,7 @@ def _unproved(application: Application) -> list[RotationError]:
 
 
 def _class(name: str, unopened: Collection[str]) -> str:
-    """What a class of the census is called: what opens under the current keys or not, and no more is known."""
+    """Name a class of the census: under the current keys or not, if nothing more is known."""
     return "not_current" if name in UNOPENED and name not in unopened else name
 
 
@@ -383,9 +383,9 @@ def _rotation(params: ProbeOptions, known: RotationFacts, time: str, died: Holde
     in_rotation = params["looker"] == "rotation"  # it replaces what is overdue
     if known.get("due") and known["due"] <= time and not in_rotation:
         adopted, compromise = known.get("origin") == "adopted", known.get("why")
-        created = f"{'age not known, adopted' if adopted else 'created'} on {known['created'][:10]}"
+        created = f"{'age unknown, adopted' if adopted else 'created'} on {known['created'][:10]}"
         created = f"{created}; {compromise}" if compromise else created
-        longer = ", or set O(cryptoperiod_days) to what your policy says"
+        longer = ", or set O(cryptoperiod_days) to the period of your policy"
         longer = "" if compromise else longer  # that is over with its keys alone
         where = {"key_id": known["key_id"], "created": created, "due": known["due"]}
         yield MonitorOverdue(**where, advice=f"Rotate{longer}.")
@@ -393,12 +393,12 @@ def _rotation(params: ProbeOptions, known: RotationFacts, time: str, died: Holde
 
 def _refuse_thresholds(params: ProbeOptions) -> None:
     success, slower, tries, log_errors = params["success"], params["slower"], params["tries"], params["log_errors"]
-    ratio = "It is a ratio: 1.0 for every value, 0.999 for all but one in a thousand."
+    ratio = "Set it to a ratio: 1.0 for every value, 0.999 for all but one in a thousand."
     for name, value, good, advice in (
         ("success", success, 0 < success <= 1, ratio),
-        ("slower", slower, slower >= 1, "It is how many times the baseline is too slow, such as 2.0."),
-        ("tries", tries, tries > 0, "It is how many times each address is asked, such as 10."),
-        ("log_errors", log_errors, log_errors >= 0, "It is the number of lines that are tolerated, such as 0."),
+        ("slower", slower, slower >= 1, "Set it to the multiple of the baseline that is too slow, such as 2.0."),
+        ("tries", tries, tries > 0, "Set it to the number of requests to each address, such as 10."),
+        ("log_errors", log_errors, log_errors >= 0, "Set it to the number of lines that are tolerated, such as 0."),
     ):
         if not good:
             raise InvalidOption(name=f"O(monitoring_{name})", found=f"is {value}", advice=advice)
@@ -407,11 +407,14 @@ def _refuse_thresholds(params: ProbeOptions) -> None:
 def _warnings(params: ProbeOptions, picture: MonitorPicture, known: RotationFacts) -> Iterator[str]:
     if not picture["logs"]["new"] and not picture["logs"]["unreadable"]:
         files, units = variable_of("log_files"), variable_of("log_units")
-        yield f"no log was looked at: set {files} or {units} to where the application writes its errors"
+        yield f"no log was checked: set {files} or {units} to the place to which the application writes its errors"
     if not params["urls"]:
-        yield f"no answer was timed: set {variable_of('health_url')}"
+        yield f"no response time was measured: set {variable_of('health_url')}"
     for url in set(params["urls"]) - set(_reachable(params["urls"])):
-        yield f"{health.without_query(url)} was not timed: the application's Python runs in a container"
+        yield (
+            f"the response time of {health.without_query(url)} was not measured: the application's Python runs in a "
+            f"container"
+        )
     soon = known.get("due_soon")
     if soon and soon <= picture["time"] < known["due"]:
         yield f"the next rotation is due on {known['due'][:10]}: {(known.get('commands') or {}).get('rotate', '')}"
@@ -437,24 +440,27 @@ def _retire(params: ProbeOptions, known: RotationFacts, picture: MonitorPicture)
 
 def _needed_by_values(version: RetirableVersion, found: CensusPicture | None) -> Iterator[str]:
     if found is None or version["stage"] not in found["key_ids"]:
-        yield "no census has looked for its values"
+        yield "no census has checked its values"
         return
     if count := sum(CensusResult.of(target).under(version["stage"]) for target in found["targets"]):
         yield f"{counted(count, 'value is', 'values are')} under it"
     if not found["whole"]:
         yield "not every value could be tried"
     if lost := _count(found, UNOPENED):
-        yield f"{counted(lost, 'value opens', 'values open')} under no key, and it may open backups with such values"
+        yield (
+            f"{counted(lost, 'value opens', 'values open')} under no known key, and backups with such values may need "
+            f"it"
+        )
 
 
 def _needed_by_copies(version: RetirableVersion, found: CensusPicture | None, params: ProbeOptions) -> Iterator[str]:
     backups = params["backups"].get("backups")
     if backups is None:
         refused = params["backups"].get("error") or {"what": params["backups"].get("msg") or "nobody has asked"}
-        yield f"which backups need it could not be seen ({refused['what']})"
+        yield f"the backups that need it could not be listed ({refused['what']})"
     kept = found.get("kept_aside", {}) if found else {}  # of an earlier version it has none
     if asides := [name for name, key_ids in kept.items() if version["key_id"] in key_ids]:
-        yield f"the database {', '.join(asides)}, kept aside by a restore, may need it"
+        yield f"the database {', '.join(asides)}, which a restore kept, may need it"
     if needing := [one["rotation_id"] for one in backups or () if version["key_id"] in one["key_ids"]]:
         yield f"the backup {', '.join(needing)} needs it"
 

@@ -50,7 +50,7 @@ def lines(picture: MonitorPicture, host: str) -> Iterator[str]:
         yield f"  WRONG       {finding['code']}: {finding['what']}"
         yield f"              {finding['todo']}"
     for command in dict.fromkeys(finding["next"] for finding in findings if finding["next"]):
-        yield f"  then type   {command}"
+        yield f"  then run    {command}"
 
 
 def _verdict(picture: MonitorPicture, findings: Sized) -> str:
@@ -110,8 +110,8 @@ def _decryption(picture: MonitorPicture) -> Iterator[str]:
         yield "  decryption  there is no value"
         return
     yield (
-        f"  decryption  {percent(census['ratio'])} of values open under the current keys:"
-        f" {census['current']:,} of {census['values']:,}"
+        f"  decryption  the current keys decrypt {percent(census['ratio'])} of the values: {census['current']:,} of "
+        f"{census['values']:,}"
     )
     for target in census["targets"]:
         odd = {name: count for name, count in target["classes"].items() if name not in ("current", "empty") and count}
@@ -147,12 +147,12 @@ def _response(picture: MonitorPicture) -> Iterator[str]:
 
 def _from(picture: MonitorPicture) -> str:
     """When what is begun by this look begins: a dry run remembers nothing."""
-    return "now on" if picture.get("kept", True) else "the first look on that is no dry run"
+    return "now on" if picture.get("kept", True) else "the first check that is not a dry run"
 
 
 def _logs(picture: MonitorPicture) -> Iterator[str]:
     logs = picture["logs"]
-    none = f"none since {logs['since']}" if logs["since"] else f"not looked at before, watched from {_from(picture)}"
+    none = f"none since {logs['since']}" if logs["since"] else f"not checked before, watched from {_from(picture)}"
     for source, counts in logs["new"].items():
         errors = ", ".join(f"{count:,} {pattern}" for pattern, count in counts.items() if count)
         yield f"  log errors  {source}: " + (f"{errors} since {logs['since'] or 'the first look'}" if errors else none)
@@ -161,7 +161,7 @@ def _logs(picture: MonitorPicture) -> Iterator[str]:
 def _rotation(picture: MonitorPicture) -> Iterator[str]:
     known = picture["rotation"]
     if not known.get("key_id"):
-        yield "  keys        the key store has no version yet: when the next rotation is due is not known"
+        yield "  keys        the key store has no version yet: the due date of the next rotation is unknown"
         return
     due = f", next rotation due on {known['due'][:10]}" if known.get("due") else ""
     yield f"  keys        {known['key_id']}, {known['origin']} on {known['created'][:10]}{due}"
@@ -169,10 +169,6 @@ def _rotation(picture: MonitorPicture) -> Iterator[str]:
         if not version["safe"]:
             yield f"  retire      {version['key_id']} ({version['stage']}): not yet, {'; '.join(version['reasons'])}"
             continue
-        looked = (
-            f"{counted(version['backups'], 'backup')} looked at"
-            if version["backups"]
-            else "no backup was found to look at"
-        )
-        yield f"  retire      {version['key_id']} ({version['stage']}) may go, nothing needs it ({looked}):"
+        looked = f"{counted(version['backups'], 'backup')} looked at" if version["backups"] else "no backup was found"
+        yield f"  retire      {version['key_id']} ({version['stage']}) can be retired, nothing needs it ({looked}):"
         yield f"              {known['commands']['retire']}"

@@ -38,7 +38,7 @@ class JournalReading:
 
 
 def read(unit: str, after: str, patterns: Patterns, seconds: float) -> JournalReading:
-    """What the unit logged ``after``, an option of journalctl. Raises OSError where there is no journalctl."""
+    """What the unit logged ``after``, an option of journalctl. Raises OSError if there is no journalctl."""
     argv = ["journalctl", f"--unit={unit}", after, "--output=export", "--output-fields=MESSAGE", "--all", "--no-pager"]
     done, over = JournalReading(), threading.Event()
     with tempfile.TemporaryFile() as said:
@@ -61,7 +61,7 @@ def read(unit: str, after: str, patterns: Patterns, seconds: float) -> JournalRe
     if blind:
         done.refused = "this user may not read the journal"
     elif over.is_set() and not done.cursor:
-        done.refused = f"journalctl gave nothing in {seconds:g} seconds"
+        done.refused = f"journalctl did not answer within {seconds:g} seconds"
     elif code and not over.is_set():
         done.refused = f"journalctl ended with {code}"
     return done

@@ -60,7 +60,10 @@ def _configuration(path: str) -> Options:
     if found.get("headers") and (about.st_mode & 0o077 or about.st_uid != os.geteuid()):
         raise InvalidOption(
             name=path,
-            found="holds O(health_headers), and is not a file of mode 0600 of the user who runs this",
-            advice="Make it so, or install it again; where a token was in it, others may know that by now.",
+            found="contains O(health_headers), but is not a file with mode 0600 that belongs to the user who runs this",
+            advice=(
+                "Correct its owner and mode, or install it again. If it contains a token, replace the token: others "
+                "may have read it."
+            ),
         )
     return found

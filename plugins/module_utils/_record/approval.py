@@ -81,7 +81,7 @@ class ApprovalEvidence:
 
     @classmethod
     def recorded(cls, found: RecordedApproval) -> ApprovalEvidence | None:
-        """The evidence of a record; None where an earlier version kept none. Raises ValueError if it is not valid."""
+        """The evidence of a record; None if an earlier version kept none. Raises ValueError if it is not valid."""
         if not MADE_OF & set(found):
             return None
         try:
@@ -93,7 +93,7 @@ class ApprovalEvidence:
     @classmethod
     def borne_out(cls, found: Any) -> ApprovalEvidence | None:
         """The evidence of a record where it holds, as of the approval's own time; else None. Raises FileNotFoundError
-        where there is no ``ssh-keygen``."""
+        if there is no ``ssh-keygen``."""
         try:
             evidence = cls.recorded(found) if isinstance(found, Mapping) else None
             accepted = evidence is not None and evidence.accepted(evidence.approval.moment)
@@ -112,7 +112,7 @@ class ApprovalEvidence:
         """Whether ``ssh-keygen`` says that the text is this approval's, signed by its person, who may sign ``at`` that
         time, otherwise now.
 
-        Raises FileNotFoundError where there is no ``ssh-keygen``.
+        Raises FileNotFoundError if there is no ``ssh-keygen``.
         """
         try:
             if Approval.read(self.text.encode("utf-8")) != self.approval:

@@ -120,11 +120,11 @@ def problems(record: Iterable[RecordLine]) -> Iterator[Problem]:
     linked = False
     for line in record:
         if line.content is None:
-            yield Problem("edited", f"line {line.number} is no JSON")
+            yield Problem("edited", f"line {line.number} is not valid JSON")
         elif "hash" in line.content:
             linked = True
             if line.raw != canonical(line.content) + b"\n" or line.content["hash"] != _hash(line.content):
-                yield Problem("edited", f"line {line.number} is not as it was written")
+                yield Problem("edited", f"line {line.number} was changed after it was written")
             if line.content.get("prev_hash") != line.before or line.content.get("seq") != line.number:
                 yield Problem("reordered", f"line {line.number} does not follow the line before it")
         elif linked:
@@ -135,7 +135,7 @@ def foreign(record: Iterable[RecordLine], rotation_id: str) -> Iterator[Problem]
     """Lines of another rotation's record: a signature of the whole stays right, wherever the whole was carried."""
     for line in record:
         if line.members.get("rotation_id", rotation_id) != rotation_id:
-            yield Problem("rewritten", f"line {line.number} is of another rotation")
+            yield Problem("rewritten", f"line {line.number} belongs to another rotation")
             return
 
 
@@ -147,7 +147,7 @@ def chained(record: Iterable[RecordLine]) -> bool:
 def missing(record: Sequence[RecordLine], kept: Head, where: str) -> Iterator[Problem]:
     """What a head that was kept elsewhere says against a record."""
     if len(record) < kept.seq:
-        yield Problem("cut", f"it ends at line {len(record)}, and {where} has seen line {kept.seq}")
+        yield Problem("cut", f"it ends at line {len(record)}, but {where} has seen line {kept.seq}")
     elif record[kept.seq - 1].end != kept.hash:
         yield Problem("rewritten", f"line {kept.seq} is not the one that {where} has seen")
 

@@ -39,19 +39,21 @@ def cut_off(lines: Sequence[RecordLine], signed: int, kept: str | None, *, neede
         # A run that was killed between a line and its key has signed two with the same one.
         named = [line.members.get(NEXT_KEY) for line in lines[max(number - 2, 0) : number]]
         if before and not _signed_by(lines[number], filter(None, named)):
-            gone = "what stood there was cut off, or another wrote it"
-            yield Problem("cut", f"line {number + 1} is not signed with the key that the line before it names: {gone}")
+            gone = "lines were cut off, or someone else wrote it"
+            yield Problem("cut", f"line {number + 1} is not signed with the key that the previous line names: {gone}")
             return
     if kept and not lines:
-        yield Problem("cut", "all its lines were cut off: the key of the next one is next to it")
+        yield Problem("cut", "all its lines were cut off: the key for the next line is still next to it")
         return
     names = {line.members.get(NEXT_KEY) for line in lines} - {None}
     if not names or kept in names:  # a line that was written since it was looked at has another
         return
     if kept:
-        yield Problem("cut", f"lines behind line {len(lines)} were cut off: the key next to it is of a later one")
+        yield Problem(
+            "cut", f"lines after line {len(lines)} were cut off: the key next to the record belongs to a later line"
+        )
     elif needed:
-        yield Problem("cut", f"the key of the line behind line {len(lines)} is gone, as where lines were cut off")
+        yield Problem("cut", f"the key for the line after line {len(lines)} is missing, as if lines were cut off")
 
 
 def _signed_by(line: RecordLine, keys: Iterable[object]) -> bool:

@@ -27,7 +27,7 @@ _LINE = re.compile(r"([0-9a-f]{64})  (\S.*)")
 
 @dataclass(frozen=True)
 class PageChecksums:
-    """The sums in a folder of records, by the name of each page there, and the key that signed them; None where that
+    """The sums in a folder of records, by the name of each page there, and the key that signed them; None if that
     is no signature of theirs."""
 
     folder: str
@@ -43,11 +43,11 @@ class PageChecksums:
         """
         names = [f"{rotation_id}/{name}" for name in PAGES]
         if promised and names[0] not in self.of:
-            yield Problem("page", f"{SUMS} does not say what its page was: it is gone, or was begun again")
+            yield Problem("page", f"{SUMS} has no checksum of its page: the file is missing, or was started again")
         elif names[0] not in self.of and _sum(self.folder, names[0]):
-            yield Problem("unchecked", f"nobody has written down what its page was: {SUMS} does not name it")
+            yield Problem("unchecked", f"its page has no recorded checksum in {SUMS}")
         elif names[0] in self.of and not self._made_of(rotation_id, lines, ended):
-            yield Problem("page", "its page is from before the end of its last run")
+            yield Problem("page", "its page is older than the end of its last run")
         for name in names:
             yield from self.changed(name)
 
@@ -63,7 +63,7 @@ class PageChecksums:
     def changed(self, name: str) -> Iterator[Problem]:
         found = _sum(self.folder, name)
         if name in self.of and found != self.of[name]:
-            yield Problem("page", f"its page {name} {'was changed since it was made' if found else 'is missing'}")
+            yield Problem("page", f"its page {name} {'was changed after it was written' if found else 'is missing'}")
 
     def strangers(self) -> Iterator[Problem]:
         """Pages among ours that no run has written down. A rotation's own is reported with its record."""
@@ -72,11 +72,11 @@ class PageChecksums:
                 name = os.path.relpath(path, self.folder)
                 in_record = os.path.lexists(os.path.join(os.path.dirname(path), RECORD))
                 if name not in self.of and not (os.path.basename(name) == PAGE and in_record):
-                    yield Problem("unchecked", f"{name} is a page that no run has made")
+                    yield Problem("unchecked", f"{name} is a page that was not written by any run")
 
 
 def look(folder: str) -> PageChecksums | None:
-    """The sums in ``folder``; None where there are none. Raises OSError."""
+    """The sums in ``folder``; None if there are none. Raises OSError."""
     try:
         text = _read(folder, SUMS)
     except FileNotFoundError:
@@ -92,7 +92,7 @@ def look(folder: str) -> PageChecksums | None:
 def note(folder: str, rotations: Iterable[str], key: str, former: Collection[str] = ()) -> bool:
     """Write down what the pages of these rotations, and the index, are now, under the ``key`` that signs records.
 
-    False where what was there was signed neither by it nor by one of the ``former`` keys, and begins again. Raises
+    False if what was there was signed neither by it nor by one of the ``former`` keys, and begins again. Raises
     OSError.
     """
     with atomic_file.folder_lock(folder):
@@ -110,9 +110,9 @@ def note(folder: str, rotations: Iterable[str], key: str, former: Collection[str
 def signed_wrongly(sums: PageChecksums, trusted: Collection[str]) -> Iterator[Problem]:
     """``trusted`` are the keys that may have signed it; without any, nobody can tell."""
     if not sums.key:
-        yield Problem("page", f"{SUMS} is not as it was signed")
+        yield Problem("page", f"{SUMS} was changed after it was signed")
     elif trusted and sums.key not in trusted:
-        yield Problem("page", f"{SUMS} is signed by {sshsig.fingerprint(sums.key)}, a key that nobody has named")
+        yield Problem("page", f"{SUMS} is signed by {sshsig.fingerprint(sums.key)}, an unknown key")
 
 
 def _sum(folder: str, name: str) -> str | None:

@@ -19,7 +19,7 @@ from .writer import FILE_NAME, NAMESPACE, SIGNATURE, SIGNERS, Record
 @dataclass(frozen=True)
 class StoredRecord:
     """``signed`` is how many of its lines its signature covers, ``key`` whose signature that is, ``half`` whether there
-    is half a line behind its lines. ``armoured`` and ``signers`` are the files next to it, None where there is none;
+    is half a line behind its lines. ``armoured`` and ``signers`` are the files next to it, None if there is none;
     ``next_key`` is the public half of the key there for its next line."""
 
     record: Record
@@ -56,7 +56,7 @@ class StoredRecord:
 
 
 def look(folder: str, rotation_id: str) -> StoredRecord:
-    """The record of a rotation in ``folder``. Raises E_RECORD_WRITE where it cannot be read."""
+    """The record of a rotation in ``folder``. Raises E_RECORD_WRITE if it cannot be read."""
     record = Record(folder, rotation_id)
     next_key = _next_key(record)  # before the lines: a run that goes on writes more of them meanwhile
     raw = record.raw()

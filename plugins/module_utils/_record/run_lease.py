@@ -46,7 +46,7 @@ class Lease:
         return None if held is None or alive(held) else str(held["rotation_id"])
 
     def of_run(self, pid: int) -> str | None:
-        """The rotation of the run whose ansible-playbook is the process ``pid``; None where it holds no lease."""
+        """The rotation of the run whose ansible-playbook is the process ``pid``; None if it holds no lease."""
         held = self._held()
         return str(held["rotation_id"]) if held is not None and held["pid"] == pid and alive(held) else None
 
@@ -106,7 +106,7 @@ def is_here(held: Holder) -> bool:
 
 
 def _machine() -> str:
-    """What tells this machine from another of the same name; empty where systemd has not named it (machine-id(5))."""
+    """What tells this machine from another of the same name; empty if systemd has not named it (machine-id(5))."""
     try:
         with open("/etc/machine-id", "rb") as handle:
             # The id itself is not for others to see.
@@ -116,7 +116,7 @@ def _machine() -> str:
 
 
 def _started(pid: int) -> str:
-    """When a process started, as its system counts; empty where there is none. A later namesake differs in it."""
+    """When a process started, as its system counts; empty if there is none. A later namesake differs in it."""
     try:
         return child_processes.stat(pid)[19]  # field 22, proc(5)
     except OSError:

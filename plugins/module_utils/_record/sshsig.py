@@ -81,7 +81,7 @@ def key_in(armoured: str) -> str:
 
 
 def fingerprint(public_key: str) -> str:
-    """As ``ssh-keygen -l`` has it: ``SHA256:...``. Raises ValueError where it is no public key."""
+    """As ``ssh-keygen -l`` has it: ``SHA256:...``. Raises ValueError if it is no public key."""
     words = public_key.split()
     blob = base64.b64decode(words[1] if len(words) > 1 else "", validate=True)
     if words[:1] != [next(_strings(blob), b"").decode("latin-1")]:  # which it begins with

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Whether the records of an application are whole: nothing edited, reordered, cut off, rewritten or signed by another.
+"""Whether the records of an application are intact: nothing edited, reordered, cut off, rewritten or signed by another.
 
 Each record's chain is followed; each head that was kept elsewhere, by the store or by the first line of a later run,
 must be where it was; each signature must be of the key that the store has, or of a former one that is known; each line
@@ -32,27 +32,27 @@ from .reader import StoredRecord, folders, look, names
 from .run_lease import Lease
 from .writer import FILE_NAME, REFUSED, SIGNERS, node
 
-OF_REFUSED = (" (the record of the runs that were refused, which nobody signs)", "")  # what it is, and how it is signed
+OF_REFUSED = (" (the record of refused runs, which is not signed)", "")  # what it is, and how it is signed
 ENDS = (ROTATE, ROLLBACK, "retire")
 AFTER_END = (RunEvent, NotificationEvent)  # all that may follow the end of a run
 # What each kind of problem ends `python -m` with, and what it means; 2 is argparse's own.
 EXIT_CODES = {
     "edited": (1, "a line was edited"),
-    "reordered": (3, "lines were reordered, or some left out"),
+    "reordered": (3, "lines were reordered or left out"),
     "cut": (4, "cut off, or missing"),
     "rewritten": (5, "rewritten"),
-    "signature": (6, "not signed, or by a key that nobody has named"),
-    "unreadable": (7, "unreadable, or there is none"),
+    "signature": (6, "not signed, or signed by an unknown key"),
+    "unreadable": (7, "unreadable, or there is no record"),
     "older": (8, "an older copy"),
     "stale": (9, "the head in the store is older than the records"),
-    "approval": (10, "the evidence of its approval does not hold"),
-    "unsigned": (13, "lines behind its signed end that nobody has signed: a run was killed, or another wrote them"),
-    "page": (14, "a page is missing, or is not what it was when it was made"),
+    "approval": (10, "the evidence of its approval is not valid"),
+    "unsigned": (13, "unsigned lines after the signed ones: written by a killed run, or by someone else"),
+    "page": (14, "a page is missing, or was changed after it was written"),
 }
 # And of what was not to be checked, where no problem was found.
 NOT_CHECKED = {
-    "elsewhere": (11, "whole, but some are on another control node"),
-    "unchecked": (12, "whole as far as it could be checked: a key, a head or an evidence is not there"),
+    "elsewhere": (11, "intact, but some records are on another control node"),
+    "unchecked": (12, "intact as far as it could be checked: a key, a head or evidence is missing"),
 }
 
 
@@ -76,7 +76,7 @@ class VerifiedRecord:
         if self.problems:
             return f"{self.rotation_id}: {'; '.join(problem.found for problem in self.problems)}"
         vouched = self.signed or not any(note.kind == "unchecked" for note in self.notes)
-        seen = "whole" if vouched else "consistent, but nothing proves that it is complete"
+        seen = "intact" if vouched else "consistent, but nothing proves that it is complete"
         of, signed = OF_REFUSED if self.rotation_id == REFUSED else ("", f", {self.signed} of them signed")
         whole = [f"{seen}, {counted(self.lines, 'line')}{signed}"] if self.lines else []
         return f"{self.rotation_id}{of}: {'; '.join([*whole, *notes])}"
@@ -97,8 +97,8 @@ def check(
     """Every record in the folders ``places``, or the ``only`` one asked for.
 
     ``anchor`` is the head that the store has, ``key`` its public key, ``former`` are keys by which records may have
-    been signed before; without any, the one next to each record. Raises E_RECORD_WRITE where one cannot be
-    read, ValueError where the anchor is no head.
+    been signed before; without any, the one next to each record. Raises E_RECORD_WRITE if one cannot be
+    read, ValueError if the anchor is no head.
     """
     records = [look(place, name) for place in places for name in names(place)]
     last = Head.read(anchor) if anchor else None
@@ -113,7 +113,7 @@ def check(
     checked += [each for found in sums.values() if found for each in _sums_themselves(found, trusted)]
     for place in places:
         for name in set(folders(place)) - set(names(place)):
-            problem = Problem("unreadable", f"the folder {name} is not named as a rotation is")
+            problem = Problem("unreadable", f"the name of the folder {name} is not a rotation ID")
             checked.append(VerifiedRecord(name, os.path.join(place, name, FILE_NAME), problems=[problem]))
     return [each for each in checked if only in (None, each.rotation_id) or each.rotation_id == page_checksums.SUMS]
 
@@ -169,10 +169,10 @@ def _trusted(records: Sequence[StoredRecord], key: str | None, former: Iterable[
 
     What is signed by one of them may name those before it: the run that first met a store without the key did.
     """
-    known = dict.fromkeys(former, "which is named as a former one") | ({key: ""} if key else {})
+    known = dict.fromkeys(former, "which is listed as a former key") | ({key: ""} if key else {})
     while True:
         more = {
-            str(each): f"which line {line.number} of {record.rotation_id} names as a former one"
+            str(each): f"which line {line.number} of {record.rotation_id} lists as a former key"
             for record in records
             if record.key in known
             for line in record.lines[: record.signed]
@@ -244,8 +244,8 @@ def _missing(record: StoredRecord, kept: AnchoredHead, trusted: Mapping[str, str
     whole = 0 < record.signed == len(record.lines) and (not trusted or record.key in trusted)
     for problem in chain.missing(record.lines, kept.head, kept.where):
         if whole and problem.kind == "cut":
-            ends = f"it is an older copy, whole and signed to its line {record.signed}"
-            yield Problem("older", f"{ends}, and {kept.where} has seen line {kept.head.seq}")
+            ends = f"it is an older copy, intact and signed up to line {record.signed}"
+            yield Problem("older", f"{ends}, but {kept.where} has seen line {kept.head.seq}")
         else:
             yield problem
 
@@ -258,7 +258,7 @@ def _stale(record: StoredRecord, last: Head) -> Iterator[Problem]:
         heads = _follows(record, record.lines[: record.signed])
         later = next((each.line for each in heads if _same(each.head, last) and each.head.seq >= last.seq), 0)
     if later:
-        behind = f"the anchor is line {last.seq} of {last.rotation_id}, and line {later} of {record.rotation_id}"
+        behind = f"the anchor is line {last.seq} of {last.rotation_id}, but line {later} of {record.rotation_id}"
         yield Problem("stale", f"{behind} was signed after it")
 
 
@@ -273,15 +273,15 @@ def _signature(record: StoredRecord, known: bool, trusted: Mapping[str, str]) ->
             yield Problem("signature", "its signature is missing")
         return
     if not record.key:
-        yield Problem("signature", "its signature is not of these lines")
+        yield Problem("signature", "its signature does not match these lines")
         return
     signer = sshsig.fingerprint(record.key)
     if trusted and record.key not in trusted:
-        yield Problem("signature", f"it is signed by {signer}, a key that nobody has named")
+        yield Problem("signature", f"it is signed by {signer}, an unknown key")
     elif record.key != " ".join((record.signers or "").split()[2:4]):
-        yield Problem("signature", f"it is signed by another key than {SIGNERS} next to it names")
+        yield Problem("signature", f"it is not signed by the key in the {SIGNERS} next to it")
     elif not trusted:
-        yield Problem("unchecked", f"the signature is of {signer}, and no key was given to hold that against")
+        yield Problem("unchecked", f"it is signed by {signer}, and there is no key to verify it with")
     elif trusted[record.key]:
         yield Problem("former", f"signed by {signer}, {trusted[record.key]}")
 
@@ -298,7 +298,7 @@ def _unsigned_ends(record: StoredRecord) -> Iterator[Problem]:
         if line.number <= record.signed:
             continue
         if event.name in ENDS and event.is_done:
-            yield Problem("signature", f"line {line.number} says that the {event.name} is done, and nobody signed it")
+            yield Problem("signature", f"line {line.number} says that the {event.name} is done, but it is not signed")
         elif ended and event.name and not isinstance(event, AFTER_END) and not _drops(event):
             yield Problem("signature", f"line {line.number}, {event.name}, was added after the end of the run")
 
@@ -317,7 +317,7 @@ def _planted(record: StoredRecord, first: str) -> Iterator[Problem]:
     began = any(event.name == ROTATE and event.is_intent and not event.resumed for event in runs)
     keyless = began and not runs[-1].versions and _began(record) < first
     if began and not keyless and not record.armoured and runs[-1].is_failed:
-        yield Problem("signature", "it says that it has ended, and nobody has signed it")
+        yield Problem("signature", "it says that its run has ended, but it is not signed")
 
 
 def _approvals(record: StoredRecord) -> Iterator[Problem]:
@@ -330,7 +330,7 @@ def _approvals(record: StoredRecord) -> Iterator[Problem]:
         begins = line.event.name == ROTATE and line.event.is_intent
         bare = not isinstance(found, dict) or not MADE_OF & set(found)
         if not begins:
-            yield Problem("approval", f"{who} is not valid: no rotation begins with that line")
+            yield Problem("approval", f"{who} is not valid: that line does not start a rotation")
         elif bare and not required and not chain.chained([line]):
             yield Problem("unchecked", f"{who} was recorded without its signature, by an earlier version")
         elif bare:
@@ -344,8 +344,8 @@ def _approval(found: Any, who: str) -> Problem:
         if ApprovalEvidence.borne_out(found):
             return Problem("approved", f"{who} is signed by {found['fingerprint']}")
     except FileNotFoundError:
-        return Problem("unchecked", f"{who} was not checked: there is no ssh-keygen here")
-    return Problem("approval", f"{who} is not what was signed, or not signed by them")
+        return Problem("unchecked", f"{who} was not checked: ssh-keygen is not installed here")
+    return Problem("approval", f"{who} was changed after it was signed, or was signed by someone else")
 
 
 def _sums(place: str) -> page_checksums.PageChecksums | None:
@@ -377,15 +377,15 @@ def _not_kept(record: StoredRecord, ours: Sequence[AnchoredHead]) -> Iterator[Pr
     """What a cut would not show by. A record that has no chain shows nothing at all."""
     lines, kept = len(record.lines), max((each.head.seq for each in ours), default=0)
     if not lines:
-        yield Problem("unchecked", "it has no line")
+        yield Problem("unchecked", "it has no lines")
     elif not chain.chained(record.lines):
         yield Problem(
-            "unchecked", f"{counted(lines, 'line')} of an earlier version that made no chain: nothing to check"
+            "unchecked", f"{counted(lines, 'line')} from an earlier version without a hash chain: nothing to check"
         )
     elif kept < record.signed:
-        yield Problem("unchecked", f"nothing here has seen its end: that it was cut behind line {kept} would not show")
+        yield Problem("unchecked", f"truncation after line {kept} could not be detected")
     elif not record.signed and record.rotation_id != REFUSED:
-        yield Problem("unchecked", "nobody has signed it")
+        yield Problem("unchecked", "it is not signed")
 
 
 def _not_ended(record: StoredRecord) -> Iterator[Problem]:
@@ -398,15 +398,15 @@ def _not_ended(record: StoredRecord) -> Iterator[Problem]:
     kind = "unsigned" if rest and record.signed and not goes_on else "open"
     if began:
         who = f"{began.name} by {began.actor} on {began.control_node}"
-        unsigned = f", from line {record.signed + 1} on not signed yet" if rest else ""
-        what = "it goes on" if goes_on else "it was killed, goes on elsewhere, or another wrote that"
+        unsigned = f", not signed from line {record.signed + 1} on" if rest else ""
+        what = "it is running" if goes_on else "it was killed, is running elsewhere, or someone else wrote this"
         yield Problem(kind, f"a run that has not ended, since {began.time} ({who}){unsigned}: {what}")
     elif rest and record.signed:
-        came = "they came after the end of a run, or that end could not be signed, or another wrote them"
+        came = "they were written after the end of a run, or that end could not be signed, or someone else wrote them"
         yield Problem(kind, f"its lines from {record.signed + 1} on are not signed: {came}")
     if record.half:
         after = f", after {last.time}" if last.time else ""
-        yield Problem("open", f"half a line at its end, of a run that was killed while it wrote{after}")
+        yield Problem("open", f"an incomplete last line, from a run that was killed while it wrote{after}")
 
 
 def _goes_on(record: StoredRecord) -> bool:
@@ -435,7 +435,7 @@ def _absent(
     for (rotation_id, host), each in sorted(gone.items()):
         path = os.path.join(places[0], rotation_id, FILE_NAME)
         there = f" in {each.head.place}" if each.head.place else ""
-        seen = f"is not in {', '.join(places)}, and {each.where} has seen it{there}"
+        seen = f"is not in {', '.join(places)}, but {each.where} has seen it{there}"
         if host in here:
             yield VerifiedRecord(rotation_id, path, problems=[Problem("cut", f"its record {seen}")])
         else:
@@ -446,15 +446,19 @@ def _absent(
 def main(argv: Sequence[str] | None = None) -> int:
     codes = [f"{code} {words}" for code, words in (*EXIT_CODES.values(), *NOT_CHECKED.values())]
     parser = argparse.ArgumentParser(
-        description="Check the records of rotations without the store.",
-        epilog=f"Exit codes: 0 whole; 2 wrong usage; {'; '.join(codes)}. Of several the lowest.",
+        description="Verify the records of rotations without the key store.",
+        epilog=(
+            f"Exit codes: 0 intact; 2 wrong usage; {'; '.join(codes)}. With several problems, the lowest code counts."
+        ),
     )
     parser.add_argument("folders", nargs="+", help="folders of records (key_rotation_record_dir of each control node)")
-    parser.add_argument("--rotation-id", help="this one alone")
+    parser.add_argument("--rotation-id", help="verify only this record")
     parser.add_argument("--anchor", help="the newest head, 'ROTATION_ID SEQ HASH [CONTROL_NODE]', from store or syslog")
-    parser.add_argument("--key", help="the public key, 'ssh-ed25519 AAAA...'; without it, the one next to each record")
     parser.add_argument(
-        "--former-key", action="append", default=[], help="one that signed records before; several times"
+        "--key", help="the public key, 'ssh-ed25519 AAAA...'; the default is the key next to each record"
+    )
+    parser.add_argument(
+        "--former-key", action="append", default=[], help="a former key that signed records; may be repeated"
     )
     asked = parser.parse_args(argv)
     if not sshsig.usable():
@@ -465,7 +469,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             asked.folders, anchor=asked.anchor, key=asked.key, former=asked.former_key, only=asked.rotation_id
         )
     except ValueError:
-        parser.error("--anchor is no head")
+        parser.error("--anchor is not a head")
     except RotationError as exc:
         print(exc, file=sys.stderr)
         return EXIT_CODES["unreadable"][0]

@@ -42,7 +42,7 @@ PRIORITY = 4 << 3 | 5  # auth.notice, RFC 5424 section 6.2.1
 
 
 class Record:
-    """The record file of one rotation. Raises E_OPTION where the id is no plain name."""
+    """The record file of one rotation. Raises E_OPTION if the id is no plain name."""
 
     def __init__(self, folder: str, rotation_id: str) -> None:
         self.rotation_id = checked(rotation_id)
@@ -91,7 +91,7 @@ class Record:
             last, end = _last_line(handle)
             event = chain.read(last) if last else {}
             if event is None:  # a damaged record is not written on
-                raise RecordWrite(path=self.path, reason="a line is no JSON")
+                raise RecordWrite(path=self.path, reason="a line is not valid JSON")
             key, after = self.next_key(), sshsig.new_key()
             signing = functools.partial(line_signing.sign, key) if key else None
             about = {**about, chain.NEXT_KEY: sshsig.raw_public(after)}
@@ -114,7 +114,7 @@ class Record:
         return line
 
     def next_key(self) -> str | None:
-        """The key that signs the next line; None where there is none, or what is no key. Raises OSError."""
+        """The key that signs the next line; None if there is none, or what is no key. Raises OSError."""
         try:
             with open(self._path_next_to(NEXT), encoding="ascii", errors="replace") as handle:
                 key = handle.read().strip()
@@ -130,7 +130,7 @@ class Record:
         return os.path.join(os.path.dirname(self.path), name)
 
     def refuse_full(self) -> None:
-        """Raise E_RECORD_WRITE where there is no room for a record, before anything relies on it."""
+        """Raise E_RECORD_WRITE if there is no room for a record, before anything relies on it."""
         above = os.path.dirname(self.path)
         while not os.path.isdir(above):
             above = os.path.dirname(above)
@@ -139,12 +139,12 @@ class Record:
             raise RecordWrite(path=self.path, reason=f"less than {ROOM} bytes free")
 
     def begun(self, direction: str) -> RunEvent:
-        """The event by which the last rotate or rollback was begun. Raises E_OPTION where none was."""
+        """The event by which the last rotate or rollback was begun. Raises E_OPTION if none was."""
         for event in reversed(self.beginnings(direction)):
             return event
         raise InvalidOption(
             name="rotation_id",
-            found=f"is {self.rotation_id}, and {self.path} has no beginning of a {direction}",
+            found=f"is {self.rotation_id}, but {self.path} does not start with a {direction}",
             advice="Open it first, or correct record_dir.",
         )
 
@@ -154,13 +154,13 @@ class Record:
         return [event for event in events if event.name == direction]
 
     def events(self) -> list[LineContent]:
-        """All events so far, oldest first; none where there is no record yet. Raises E_RECORD_WRITE."""
+        """All events so far, oldest first; none if there is no record yet. Raises E_RECORD_WRITE."""
         try:
             found = [json.loads(line) for line in self.text().splitlines()]
         except (ValueError, RecursionError):
             found = [None]
         if not all(isinstance(event, dict) for event in found):
-            raise RecordWrite(path=self.path, reason="a line is no JSON")
+            raise RecordWrite(path=self.path, reason="a line is not valid JSON")
         return found
 
     def decoded(self) -> list[Event]:
@@ -220,7 +220,7 @@ def _origin() -> LineContent:
 
 @contextlib.contextmanager
 def _syslog() -> Iterator[socket.socket | None]:
-    """For one line to whoever collects the logs; None where there is no syslog, which the line of the record says."""
+    """For one line to whoever collects the logs; None if there is no syslog, which the line of the record says."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as log:
         log.settimeout(1)
         try:

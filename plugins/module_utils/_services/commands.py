@@ -112,7 +112,7 @@ def refuse_unrunnable(commands: Sequence[Sequence[str]], project_dir: str, purpo
             raise InvalidOption(
                 name=OPTIONS.get(purpose, purpose),
                 found=f"has no program in its command {number} of {len(commands)}: {named}",
-                advice="Give each command as a list, each word by itself; a test record has create, check and remove.",
+                advice="Write each command as a list of words. A test record has create, check and remove.",
             )
 
 
@@ -191,7 +191,7 @@ def _hear_logs(said: io.StringIO) -> None:
     """Have level and message of what this process logs in ``said``, once, whichever handlers there are or will be.
 
     A console gets none of it: it was opened where stderr was, and its format puts numbers before the message, such as
-    those of the time and of the process. No handler is added, since logging.basicConfig() does nothing where one is.
+    those of the time and of the process. No handler is added, since logging.basicConfig() does nothing if one is.
     """
     make, emit = logging.getLogRecordFactory(), logging.StreamHandler.emit
 

@@ -82,9 +82,11 @@ def fit_url(url: str) -> str:
     if not good or _NOT_IN_ADDRESS.search(url):
         raise InvalidOption(
             name="O(health_url)",
-            found="is no address that begins with http:// or https:// and has no password in it",
-            advice="Write it as http://host:port/path. Give one that answers without a login, or send what it asks for "
-            "by O(health_headers).",
+            found="is not an http:// or https:// address without a password",
+            advice=(
+                "Write it as http://host:port/path. Use one that answers without a login, or send the credentials with "
+                "O(health_headers)."
+            ),
         )
     path, query = (re.sub(r"[^!-~]+", lambda found: quote(found[0]), part) for part in (parts.path, parts.query))
     return parts._replace(netloc=netloc, path=path, query=query, fragment="").geturl()
@@ -99,7 +101,7 @@ def without_query(url: str) -> str:
 def refuse_ca_file(path: str | None) -> None:
     """Raise E_OPTION for one that is not there."""
     if path and not os.path.isfile(path):
-        found = f"is {path}, and there is no such file on this host"
+        found = f"is {path}, but there is no such file on this host"
         raise InvalidOption(name="O(health_ca_file)", found=found, advice="Correct it.")
 
 
@@ -107,15 +109,15 @@ def fit(headers: Mapping[str, object], host: str | None) -> dict[str, str]:
     """What is sent. Raises E_OPTION for what HTTP cannot carry, with the place of a header alone: somebody may have
     written the value as its name."""
     if host and not _HOST.fullmatch(host):
-        advice = "Give the name alone, in one line and in ASCII: as it is in ALLOWED_HOSTS."
-        raise InvalidOption(name="O(health_host)", found="is no name of a host", advice=advice)
+        advice = "Set only the name, on one line and in ASCII, as it is in ALLOWED_HOSTS."
+        raise InvalidOption(name="O(health_host)", found="is not a host name", advice=advice)
     sent = {str(name): str(value) for name, value in headers.items()}
     for number, (name, value) in enumerate(sent.items(), 1):
         if not _NAME.fullmatch(name) or not _VALUE.fullmatch(value):
             raise InvalidOption(
                 name="O(health_headers)",
-                found=f"has a header that HTTP cannot carry, number {number}",
-                advice="Give each as NAME: VALUE, in one line.",
+                found=f"has an invalid HTTP header, number {number}",
+                advice="Write each as NAME: VALUE, on one line.",
             )
     return {**sent, **({"Host": host} if host else {})}
 
@@ -136,8 +138,8 @@ def _request(url: str, headers: dict[str, str], ca_file: str | None, patience: f
     except (OSError, EOFError, zlib.error, http.client.HTTPException, UrlError) as exc:  # some zip unasked
         cause = getattr(exc, "reason", exc)
         if isinstance(cause, (TimeoutError, socket.timeout)):  # two of them before Python 3.10
-            longer = f"{variable_of('health_answer_timeout')} gives it longer"
-            return 0, f"no whole answer within {patience:g} seconds; {longer}"
+            longer = f"raise {variable_of('health_answer_timeout')} to wait longer"
+            return 0, f"no complete answer within {patience:g} seconds; {longer}"
         return 0, f"no answer ({type(cause).__name__})"
     return status, f"status {status}"
 

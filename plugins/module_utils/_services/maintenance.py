@@ -126,7 +126,7 @@ class Maintenance:
         return progress.names
 
     def _refuse_stop(self) -> None:
-        """Raise an error where a rotation may not stop anything, or could not start it again."""
+        """Raise an error if a rotation may not stop anything, or could not start it again."""
         if self.options.held == "refuse" and not self.by_hand:
             self._refuse_held()
             self._refuse_no_time()
@@ -277,7 +277,7 @@ class Maintenance:
         """Wait for what an earlier run has left at work on the services. Raises E_SERVICE_AT_WORK."""
         for word in words:
             if child_processes.at_work(self.notes[word]):
-                self.warnings.append(f"A {word} that an earlier run had begun was at work still. It was waited for.")
+                self.warnings.append(f"A {word} by an earlier run was still running; this run waited for it.")
             left = child_processes.outlast(self.notes[word], self.options.patience)
             if left:
                 pids = ", ".join(map(str, left))
@@ -303,7 +303,7 @@ class Maintenance:
             except RotationError as exc:
                 failures.append(exc)
         if failures:
-            others = f"All the same, {', '.join(started)} was started." if started else "No other service was started."
+            others = f"{', '.join(started)} was started anyway." if started else "No other service was started."
             raise failures[0].with_changed(others) from None
 
     def remembered(self) -> StoppedServices:
@@ -325,12 +325,13 @@ class Maintenance:
             return self.remembered()
         except RotationError as exc:
             self.warnings.append(
-                f"{exc.what}. What was stopped before is not known anymore: only what is up now will be started again."
+                f"{exc.what}. It is unknown what was stopped before: only services that are running now will be "
+                f"started again."
             )
             return StoppedServices()
 
     def _refuse_held(self, *, meanwhile: bool = False) -> None:
-        """Raise E_SERVICE_HELD; for a start by hand only where somebody has stopped all ``meanwhile``."""
+        """Raise E_SERVICE_HELD; for a start by hand only if somebody has stopped all ``meanwhile``."""
         since = self.remembered().held
         if since and (meanwhile or not self.by_hand):
             changed = "No other service was started." if meanwhile else NOTHING_CHANGED
@@ -342,7 +343,7 @@ class Maintenance:
             raise InvalidOption(
                 name="key_rotation_services_timeout",
                 found=f"is {self.options.patience:.0f}",
-                advice="It is how many seconds each service may take to stop or to start, such as 300.",
+                advice="Set it to the number of seconds that each service may take to stop or to start, such as 300.",
             )
 
     def _remember(self, memory: StoppedServices) -> None:
@@ -377,11 +378,11 @@ class Maintenance:
         before, left, flag = ", ".join(progress.stopped), ", ".join(progress.left), self.options.flag
         return " ".join(
             [
-                f"{'All the same' if self.by_hand else 'Before it'}, {before} was stopped."
+                f"{before} was stopped {'anyway' if self.by_hand else 'before that'}."
                 if before
                 else "No other service was stopped.",
-                f"Up still, or not known to be down: {left}." if left else "No service is known to be up.",
-                *([f"The file {flag} is there."] if flag and os.path.exists(flag) else []),
+                f"Still running, or state unknown: {left}." if left else "No service is known to be running.",
+                *([f"The file {flag} exists."] if flag and os.path.exists(flag) else []),
                 *([self._format_hold()] if self.by_hand else []),
             ]
         )
@@ -392,8 +393,11 @@ class Maintenance:
         except RotationError:
             held = ""
         if held:
-            return f"The stop holds: no rotation starts anything until {variable_of('maintenance')}=off is typed."
-        return "The stop does not hold: a rotation that runs would start the services again."
+            return (
+                f"The stop stays in effect: no rotation starts anything until you run the maintenance playbook with "
+                f"{variable_of('maintenance')}=off."
+            )
+        return "The stop is not in effect: a running rotation would start the services again."
 
     @staticmethod
     def _write(path: str, data: bytes, mode: int = 0o600) -> None:
@@ -424,10 +428,10 @@ def _add_started(failure: RotationError, started: Sequence[str]) -> RotationErro
 def _state(service: Service) -> str:
     try:
         if service.is_up(unknown=False):
-            return "up already"
-        return "not known: it has no status command" if service.is_up(unknown=True) else "down, and left so"
+            return "already running"
+        return "unknown: it has no status command" if service.is_up(unknown=True) else "stopped"
     except RotationError:
-        return "not known: its status command does not say"
+        return "unknown: its status command does not show it"
 
 
 def _now() -> str:

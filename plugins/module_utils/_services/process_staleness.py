@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Under which keys a running process is: a variable that was exported to it wins over the .env, and so does the past.
+"""Which keys a process uses: exported variables and its start time override the .env file.
 
 django-environ, python-dotenv and python-decouple leave alone what is in the environment already
 (docs/design/env-files.md).
@@ -65,9 +65,9 @@ class KeyChange:
     credentials: Mapping[str, str] = field(default_factory=dict)  # keys that are credentials of systemd: their names
 
     def check(self, there: Mapping[int, Process], process: Process) -> KeyVerdict | None:
-        """Which keys the process has, and why it is stale; None where it has ended meanwhile.
+        """Which keys the process has, and why it is stale; None if it has ended meanwhile.
 
-        Raises E_PROCESS_READ, where one that hides its environment may not pass.
+        Raises E_PROCESS_READ, if one that hides its environment may not pass.
         """
         try:
             environment = self._read_environment(process)
@@ -103,21 +103,21 @@ class KeyChange:
     def _why_stale(
         self, there: Mapping[int, Process], process: Process, environment: _Environment, started: float, orphan: bool
     ) -> tuple[str, str]:
-        """Why it is stale, and what to type; nothing where it is not."""
+        """Why it is stale, and what to type; nothing if it is not."""
         if environment.replaced:
-            recreate = f"recreate the container of {process.name}: it is not enough to restart it"
-            seen = f"it sees {environment.replaced} as it was before it was replaced, by a mount of that file alone"
+            recreate = f"recreate the container of {process.name}: a restart is not enough"
+            seen = f"it still sees the previous {environment.replaced}, because that file itself is mounted"
             return seen, recreate
         reason, todo = self._stale(process, started, environment, orphan)
         if not reason and environment.missing and started > self.at + CLOCKS:
             reason, todo = self._missing(there, process, environment.missing)
         if not reason and environment.lacking:
             reason = f"systemd gave it no credential {', '.join(environment.lacking)}"
-            todo = f"let its unit give it (LoadCredential=), then {process.restart}"
+            todo = f"set LoadCredential= in its unit, then {process.restart}"
         return reason, todo
 
     def _read_environment(self, process: Process) -> _Environment:
-        """What it was started with. Raises E_PROCESS_READ, where one that hides its environment may not pass."""
+        """What it was started with. Raises E_PROCESS_READ, if one that hides its environment may not pass."""
         try:
             found, hidden = processes.exported(process, self.keys.values)
             replaced = processes.keeps_replaced(process, (self.env_file, *self.files.values()))
@@ -152,7 +152,7 @@ class KeyChange:
         return environment.credentials[name] == self.keys.values[name]
 
     def _missing(self, there: Mapping[int, Process], process: Process, names: Sequence[str]) -> tuple[str, str]:
-        """Why it is stale without these keys in its environment, and what to type; nothing where it is not.
+        """Why it is stale without these keys in its environment, and what to type; nothing if it is not.
 
         A shell that puts them there for what it starts has none of them itself.
         """
@@ -163,14 +163,14 @@ class KeyChange:
             return "", ""
         listed = ", ".join(names)
         todo = (
-            f"have {listed} in the environment that {process.name} is started with, then {process.restart}; where it "
-            "uses no key, name only the processes that do (patterns)"
+            f"put {listed} into the environment with which {process.name} is started, then {process.restart}; if it "
+            "uses no key, list only the processes that do (patterns)"
         )
-        by_itself = "; where it reads the file by itself, set hidden_environment: accept" if read else ""
+        by_itself = "; if it reads the file by itself, set hidden_environment: accept" if read else ""
         return f"{listed} is not in its environment", f"{todo}{by_itself}"
 
     def _stale(self, process: Process, started: float, environment: _Environment, orphan: bool) -> tuple[str, str]:
-        """Why it is stale, and what to type; nothing where it is not."""
+        """Why it is stale, and what to type; nothing if it is not."""
         exported = environment.exported
         wrong = [name for name, value in exported.items() if value != self.keys.values[name]]
         if self.to_come and exported and not self._is_read_by(process.service):
@@ -178,8 +178,10 @@ class KeyChange:
             wrong = [name for name in exported if name in wrong or name not in self.exports]
         if wrong:
             names = ", ".join(wrong)
-            take_out = f"take {names} out of the environment it is started with (Environment= of a unit, an export)"
-            how = "and wins over the file" if self.to_come else "with another value"
+            take_out = (
+                f"remove {names} from the environment with which it is started (Environment= of a unit, an export)"
+            )
+            how = "and overrides the file" if self.to_come else "with another value"
             return f"{names} was exported to it {how}", f"{take_out}, then {process.restart}"
         if len(exported) == len(self.keys.values):
             return "", ""
@@ -188,12 +190,15 @@ class KeyChange:
             names = ", ".join(self.credentials[name] for name in given)
             return f"systemd gave it the credential {names} with another value", process.restart
         if started <= self.at + CLOCKS and not self.to_come:
-            return f"started {_time(started)}, and {self.env_file} was changed {_time(self.at)}", process.restart
+            return (
+                f"it was started at {_time(started)}, and {self.env_file} was changed at {_time(self.at)}",
+                process.restart,
+            )
         if orphan:
-            daemon = "where it is a daemon that goes into the background by itself, set orphans: accept"
-            return "what it was forked from is gone, and may have been older than it", f"{process.restart}; {daemon}"
+            daemon = "if it daemonizes by itself, set orphans: accept"
+            return "its parent process has ended, and may have had older keys", f"{process.restart}; {daemon}"
         if environment.hidden and not self.accept_hidden:
-            look = f"see that none of {', '.join(self.keys.values)} is exported to {process.name}"
+            look = f"check that none of {', '.join(self.keys.values)} is exported to {process.name}"
             return "it has overwritten its environment (setproctitle)", f"{look}, then set hidden_environment: accept"
         return "", ""
 

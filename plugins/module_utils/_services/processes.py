@@ -19,7 +19,7 @@ from .._engine.postgres.session_types import DatabaseSession, HeldSession, Sessi
 
 PROC = "/proc"
 GONE = (FileNotFoundError, ProcessLookupError)
-DELETED = "//deleted"  # what ends the root of a mount whose file is gone (show_mountinfo in fs/proc_namespace.c)
+DELETED = "//deleted"  # ends the root of a mount whose file is deleted (show_mountinfo in fs/proc_namespace.c)
 DEAD = (b"Z", b"X")  # states of proc_pid_stat(5)
 PF_FORKNOEXEC = 0x00000040  # include/linux/sched.h; an exec takes it away
 PF_KTHREAD = 0x00200000  # the same; a command line may be empty without it, as in the middle of an exec
@@ -65,7 +65,7 @@ class Process:
 
 
 def snapshot() -> dict[int, Process]:
-    """All processes but zombies and the kernel's own, by pid. Raises OSError where there is no proc file system."""
+    """All processes but zombies and the kernel's own, by pid. Raises OSError if there is no proc file system."""
     booted = time.time() - time.clock_gettime(time.CLOCK_BOOTTIME)
     found = {}
     for pid in sorted(int(name) for name in os.listdir(PROC) if name.isdigit()):
@@ -99,7 +99,7 @@ def _stat(pid: int) -> tuple[str, list[bytes]]:
 
 
 def _laid_out(pid: int, name: str) -> bytes | None:
-    """That file of a process, ``cmdline`` or ``environ``; None where it is still in the middle of an exec.
+    """That file of a process, ``cmdline`` or ``environ``; None if it is still in the middle of an exec.
 
     The new program's memory is there before its contents are (begin_new_exec in fs/exec.c, create_elf_tables).
     """
@@ -222,7 +222,7 @@ def hands_on(processes: Mapping[int, Process], process: Process, names: Collecti
 
 
 def with_holders(sessions: Iterable[DatabaseSession]) -> list[HeldSession]:
-    """Sessions of a server, each with the ``process`` of this host whose socket it is; None where none is seen.
+    """Sessions of a server, each with the ``process`` of this host whose socket it is; None if none is seen.
 
     A session is known by the ``address`` and ``port`` of its client; one through a Unix socket has none. A user sees
     the sockets of his own processes, root those of all (proc_net(5), proc_pid_fd(5)).

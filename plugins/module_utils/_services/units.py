@@ -60,7 +60,7 @@ class Service:
 
     @property
     def is_to_be_started(self) -> bool:
-        """Whether it is down, or will be of itself. Raises E_SERVICE_STATUS."""
+        """Return whether the unit is stopped or stopping. Raises E_SERVICE_STATUS."""
         return not self.is_up(unknown=False)
 
     @property
@@ -89,14 +89,14 @@ class Service:
         return _run(self.stop, patience, note)
 
     def refuse_unfit(self, names: Sequence[str]) -> None:
-        """Raise an error where stopping it would not last."""
+        """Raise an error if stopping it would not last."""
 
     def refuse_unrunnable(self) -> None:
-        """Raise E_SERVICE_PROGRAM where a command of its has no program that this user can run."""
+        """Raise E_SERVICE_PROGRAM if a command of its has no program that this user can run."""
         for word, argv in (("start", self.start), ("stop", self.stop), ("status", self.status)):
             if argv and not shutil.which(argv[0]):
                 program = child_processes.program(argv)
-                found = "is no program, but a whole line" if program != argv[0] else "is no program"
+                found = "is a whole command line instead of a program" if program != argv[0] else "is not a program"
                 user = users.own_name()
                 raise ServiceProgram(name=self.name, word=word, program=program, found=found, user=user)
 
@@ -108,7 +108,7 @@ class Service:
 
 def _run(argv: Sequence[str], patience: float, note: str | None) -> str:
     if not argv:
-        return "no command is given for that"
+        return "no command is set for that"
     rc = child_processes.ended(argv, patience, note=note)
     return child_processes.format_failure(rc, patience, child_processes.program(argv)) if rc else ""
 
@@ -177,7 +177,7 @@ class Unit(Service):
             raise ServiceStart(name=self.name, found=found, look=self.look)
 
     def refuse_unfit(self, names: Sequence[str]) -> None:
-        """Raise E_SERVICE_MISSING, or E_SERVICE_TRIGGER where a socket, timer or path would start it again."""
+        """Raise E_SERVICE_MISSING, or E_SERVICE_TRIGGER if a socket, timer or path would start it again."""
         self.refuse_missing()
         stopped = {name if "." in name else f"{name}.service" for name in names}
         for trigger in self._property("TriggeredBy").split():
@@ -195,7 +195,7 @@ class Unit(Service):
 
     @property
     def began(self) -> float | None:
-        """When it left the state in which it has no process, in seconds since the epoch; None where nobody says."""
+        """When it left the state in which it has no process, in seconds since the epoch; None if nobody says."""
         shown = self._property("InactiveExitTimestampMonotonic")  # microseconds (org.freedesktop.systemd1)
         if not shown.isdigit() or not int(shown):
             return None
@@ -225,7 +225,7 @@ class Unit(Service):
         return {path: remark == "ignore_errors=yes)" for path, _, remark in shown}
 
     def _property(self, name: str) -> str:
-        """One property as systemctl(1) shows it; empty where systemd does not answer."""
+        """One property as systemctl(1) shows it; empty if systemd does not answer."""
         argv = ["systemctl", "show", "--property", name, "--value", self.unit]
         try:
             shown = subprocess.run(argv, capture_output=True, text=True, timeout=30, check=False)
@@ -278,9 +278,11 @@ def stoppable(entries: Sequence[ServiceEntry]) -> tuple[list[Service], list[Rota
             wrong.append(
                 InvalidOption(
                     name="O(services)",
-                    found=f"has more than one entry of the name {service.name}",
-                    advice="Give each service a name of its own, by which it is remembered what was stopped: what has "
-                    "another name then is to be started by hand once.",
+                    found=f"has more than one entry with the name {service.name}",
+                    advice=(
+                        "Give each service a unique name. The name identifies stopped services, so start renamed "
+                        "services by hand once."
+                    ),
                 )
             )
             service = DuplicateEntries([*found[service.name].entries, service])
@@ -301,7 +303,7 @@ def of(entry: ServiceEntry) -> Service:
         raise InvalidOption(
             name="O(services)",
             found=f"has only one of start and stop for {name}",
-            advice="Give both, each as a list of words, or none for a systemd unit.",
+            advice="Set both, each as a list of words, or neither for a systemd unit.",
         )
     return Service(name, start, stop, status or [])
 
@@ -342,12 +344,12 @@ def start(service: Service, patience: float, note: str | None = None) -> None:
 
 def finish(service: Service, patience: float) -> None:
     """Wait until a job has done its work. Raises E_SERVICE_STOP after ``patience`` seconds."""
-    found = f"it was waited for {patience:.0f} seconds and is at work; O(services_jobs): stop ends it"
+    found = f"it is still running after {patience:.0f} seconds; O(services_jobs): stop ends it"
     _reached(service, patience, ServiceStop, found, lambda: not service.is_at_work)
 
 
 def refuse_fallen(started: Sequence[Service], settle: float) -> None:
-    """Raise E_SERVICE_START where one of them came up and did not stay so, for ``settle`` seconds at most.
+    """Raise E_SERVICE_START if one of them came up and did not stay so, for ``settle`` seconds at most.
 
     One that systemd starts again each time it ends is up whenever one looks: its restarts are counted.
     """
@@ -358,9 +360,9 @@ def refuse_fallen(started: Sequence[Service], settle: float) -> None:
         passed = time.monotonic() - begun
         for service in started:
             if service.name in unsettled and not service.is_well():
-                raise _fallen(service, "came up and ended")
+                raise _fallen(service, "it started and then ended")
             if service.name in unsettled and service.restarts > before[service.name]:
-                raise _fallen(service, "comes up and ends, again and again")
+                raise _fallen(service, "it starts and ends again and again")
         unsettled = {name: seconds for name, seconds in unsettled.items() if passed < seconds}
         if unsettled:
             time.sleep(LOOK)
@@ -384,7 +386,7 @@ def _ordered(service: Service, command: _Command, patience: float, note: str | N
     if found := run(patience, note):
         raise error(name=service.name, found=found, look=service.look)
     left = patience - (time.monotonic() - begun)
-    _reached(service, left, error, f"was given {patience:.0f} seconds", reached)
+    _reached(service, left, error, f"it did not finish within {patience:.0f} seconds", reached)
 
 
 def _reached(

@@ -13,7 +13,7 @@ from .._system.kubernetes_api import ApiPath, Cluster, Json
 from .units import Service, ServiceEntry
 
 REPLICAS = "key-rotation.tetech/replicas"  # the annotation that remembers how many there were
-TRIES = 10  # of a change that a controller overtakes
+TRIES = 10  # of a change that a controller overwrites
 KINDS = {"deployment": "deployments", "statefulset": "statefulsets"}
 UNFIT = f"is not {' or '.join(f'{kind}/NAME' for kind in KINDS)}, whose replicas can be changed"
 

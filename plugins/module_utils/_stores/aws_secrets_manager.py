@@ -161,7 +161,7 @@ class SecretsManager(ServerStore):
         self._ask("TagResource", lambda client: client.tag_resource(SecretId=self._secret, Tags=tags))
 
     def refuse_unsafe(self) -> None:
-        """Raise E_STORE_STANDBY where the secret is a replica of another region's, E_STORE_FOREIGN as read_index."""
+        """Raise E_STORE_STANDBY if the secret is a replica of another region's, E_STORE_FOREIGN as read_index."""
         found = self._described()
         self._refuse_foreign(found)
         region = self._client.meta.region_name
@@ -169,7 +169,7 @@ class SecretsManager(ServerStore):
             raise StoreStandby(server=self.path)
 
     def _refuse_foreign(self, found: Answer) -> None:
-        """Raise E_STORE_FOREIGN where somebody else keeps a version here: AWS deletes one whose label we would take."""
+        """Raise E_STORE_FOREIGN if somebody else keeps a version here: AWS deletes one whose label we would take."""
         for labels in found["VersionIdsToStages"].values():
             if labels and not any(label == HISTORY or label.startswith(OURS) for label in labels):
                 raise StoreForeign(path=self.path, labels=", ".join(labels))
@@ -190,7 +190,7 @@ class SecretsManager(ServerStore):
         try:
             content: dict[str, str] = json.loads(found["SecretString"])
         except (KeyError, ValueError):
-            raise StoreFormat(path=self.path, found="a version that is no JSON") from None
+            raise StoreFormat(path=self.path, found="a version that is not JSON") from None
         return content
 
     def _write(self, version_id: str, content: Mapping[str, object], label: str) -> None:
@@ -214,7 +214,7 @@ class SecretsManager(ServerStore):
         )
 
     def _ask(self, action: str, call: Callable[[Any], Answer]) -> Answer | None:
-        """What AWS answers, None where it has no such thing; what stands against it is an error of the catalogue."""
+        """What AWS answers, None if it has no such thing; what stands against it is an error of the catalogue."""
         failure: RotationError | None = None
         try:
             self._client = self._client or self._connected()
@@ -227,7 +227,7 @@ class SecretsManager(ServerStore):
         except BotoCoreError as exc:
             failure = self._failure(exc)
         except ValueError:  # boto3's for an invalid address
-            failure = StoreNeeds(name="endpoint_url", found="is no address")
+            failure = StoreNeeds(name="endpoint_url", found="is not an address")
         raise failure
 
     def _connected(self) -> Any:
@@ -272,7 +272,7 @@ class SecretsManager(ServerStore):
             return StoreNeeds(name="region", found="is not set")
         for kind, name in OPTION_OF.items():
             if isinstance(exc, kind):
-                return StoreNeeds(name=name, found=f"is not right ({type(exc).__name__})")
+                return StoreNeeds(name=name, found=f"is invalid ({type(exc).__name__})")
         if isinstance(exc, SSLError):
             return tls_failed(self.path, exc)
         if isinstance(exc, (ConnectionError, HTTPClientError)):

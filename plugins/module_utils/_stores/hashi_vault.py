@@ -98,10 +98,10 @@ class HashiVault(ServerStore):
     def __init__(self, options: Options, folder: str) -> None:
         self._server = address(needed(options, "url"), "url")
         if NO_ADDRESS & set(urlsplit(options["url"]).path.split("/")):
-            found = "has a path that is not of the address: leave out /v1 and /ui, and what is behind them"
+            found = "has a path that does not belong to the address: remove /v1 or /ui and everything after it"
             raise StoreNeeds(name="url", found=found)
         if options["auth_method"] not in LOGINS:
-            raise StoreNeeds(name="auth_method", found=f"is none of {', '.join(LOGINS)}")
+            raise StoreNeeds(name="auth_method", found=f"is not one of {', '.join(LOGINS)}")
         self._secret = str(needed(options, "path")).strip("/")
         self._mount = str(options["mount"]).strip("/")
         files = {name: os.path.expanduser(options[name]) for name in FILES if options[name]}
@@ -180,7 +180,7 @@ class HashiVault(ServerStore):
         return f"this login may not write {' and '.join(denied)}" if denied else None
 
     def refuse_unsafe(self) -> None:
-        """Raise E_STORE_EXPIRES where the mount or the index has KV delete what is put after a time."""
+        """Raise E_STORE_EXPIRES if the mount or the index has KV delete what is put after a time."""
         asked = {
             f"{self._mount}/config": lambda client: client.secrets.kv.v2.read_configuration(mount_point=self._mount),
             f"{self._mount}/metadata/{self._secret}": lambda client: client.secrets.kv.v2.read_secret_metadata(
@@ -231,7 +231,7 @@ class HashiVault(ServerStore):
             raise StoreKvVersion(mount=self._mount)
 
     def _ask(self, place: str, call: Callable[[hvac.Client], Any]) -> Answer:
-        """What the server answers, nothing where it has none; what stands against it is an error of the catalogue."""
+        """What the server answers, nothing if it has none; what stands against it is an error of the catalogue."""
         failure: RotationError | None = None
         try:
             self._client = self._client or self._login()
@@ -245,7 +245,7 @@ class HashiVault(ServerStore):
         return self._read_answer(answer)
 
     def _read_answer(self, answer: Any) -> Answer:
-        """The content of an answer, nothing where it has none. Raises E_STORE_STANDBY where it leads elsewhere."""
+        """The content of an answer, nothing if it has none. Raises E_STORE_STANDBY if it leads elsewhere."""
         if isinstance(answer, dict):
             return answer
         if 300 <= answer.status_code < 400:
@@ -256,7 +256,7 @@ class HashiVault(ServerStore):
         options = self._options
         for name in FILES:
             if options[name] and not os.path.isfile(options[name]):
-                raise StoreNeeds(name=name, found=f"({options[name]}) is no file")
+                raise StoreNeeds(name=name, found=f"({options[name]}) is not a file")
         sendable("namespace", options["namespace"] or "")
         client = hvac.Client(
             url=options["url"],

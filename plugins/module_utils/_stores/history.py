@@ -28,8 +28,8 @@ STAGES = ("current", "pending", "previous")
 # What to do where a stage is asked for that no version has.
 ADVICE = {
     "current": "Run the rotate playbook first.",
-    "pending": "It is there only during a rotation.",
-    "previous": "It is there from a rotation on until its values are destroyed.",
+    "pending": "It exists only during a rotation.",
+    "previous": "It exists after a rotation until its values are destroyed.",
 }
 NO_STAGE = f"Use one of: {', '.join(STAGES)}."
 FORMAT = 1
@@ -70,7 +70,7 @@ class Version:
         self.state = EXPOSED if self.state == EXPOSED else state
 
     def refuse_damaged(self, path: str) -> None:
-        """Raise E_STORE_DAMAGED where its values are not those that were put under its key id."""
+        """Raise E_STORE_DAMAGED if its values are not those that were put under its key ID."""
         if not self.destroyed and self.keys.key_id != self.key_id:
             raise StoreDamaged(path=path, key_id=self.key_id, rotation_id=self.rotation_id)
 
@@ -137,7 +137,7 @@ class HostKeySets(TypedDict):
 
 @dataclass
 class History:
-    """All versions, oldest first, and which key id has which stage.
+    """All versions, oldest first, and which key ID has which stage.
 
     ``path`` is where it is kept, for errors. ``revision`` is by what its store knows that nobody changed it meanwhile.
     """
@@ -183,12 +183,12 @@ class History:
         return document
 
     def refuse_damaged(self) -> None:
-        """Raise E_STORE_DAMAGED where a version that has a stage has other values than were put."""
+        """Raise E_STORE_DAMAGED if a version that has a stage has other values than were put."""
         for key_id in self.stages.values():
             self.version(key_id).refuse_damaged(self.path)
 
     def version(self, key_id: str) -> Version:
-        """The version of this key id. Raises E_VERSION_UNKNOWN."""
+        """The version of this key ID. Raises E_VERSION_UNKNOWN."""
         for version in self.versions:
             if version.key_id == key_id:
                 return version
@@ -237,7 +237,7 @@ class History:
         return next((version for version in self.versions if version.rotation_id == rotation_id), None)
 
     def outcome(self, rotation_id: str) -> str | None:
-        """How that rotation ended; None where it is open or unknown."""
+        """How that rotation ended; None if it is open or unknown."""
         version = self.made_by(rotation_id)
         return version.outcome if version else None
 
@@ -252,7 +252,7 @@ class History:
         """Take the application's own keys as the first version; or in the place of one that has ``other_list`` of them,
         and then a rollback to the previous version is not possible.
 
-        It is filed under its key id: what a run put aside before it died is found again under the same keys alone, and
+        It is filed under its key ID: what a run put aside before it died is found again under the same keys alone, and
         is in nobody's way where the application has others by now.
         """
         state = "active"
@@ -301,15 +301,15 @@ class History:
         self.approvals[approval.digest] = rotation_id
 
     def refuse_used(self, approval: Approval, rotation_id: str) -> None:
-        """Raise E_APPROVAL_USED where another rotation has made its keys with this approval."""
+        """Raise E_APPROVAL_USED if another rotation has made its keys with this approval."""
         used = self.approvals.get(approval.digest, rotation_id)
         if used != rotation_id:
             raise ApprovalUsed(principal=approval.principal, time=approval.time, rotation_id=used)
 
     def refuse_reused(self, keys: KeySet) -> None:
-        """Raise E_KEY_REUSED where one of the values was another version's.
+        """Raise E_KEY_REUSED if one of the values was another version's.
 
-        Of a list only the first is new. A destroyed version is known by its key id alone, no longer value by value.
+        Of a list only the first is new. A destroyed version is known by its key ID alone, no longer value by value.
         """
         new = {value.split(",")[0].strip() for value in keys.values.values()}
         for version in self.versions:
@@ -361,7 +361,7 @@ class History:
             raise VersionNeeded(key_id=key_id, reason=f"rotation {self.open_rotation} is open")
         for name, holder in self.listed_by(key_id):
             if holder.key_id in self.stages.values():
-                reason = f"its value for {name} is kept in the list of the version {holder.key_id}"
+                reason = f"its value for {name} is still in the list of version {holder.key_id}"
                 raise VersionNeeded(key_id=key_id, reason=reason)
         version.values = {}
         version.destroyed = version.destroyed or now()
@@ -398,7 +398,7 @@ class History:
         return "previous" if promoted else "current"
 
     def _refuse_destroyed(self) -> None:
-        """Raise E_PREVIOUS_DESTROYED where the version before the current one is there by name alone."""
+        """Raise E_PREVIOUS_DESTROYED if the version before the current one is there by name alone."""
         kept = [version for version in self.versions if version.outcome != ROLLED_BACK]
         for before, version in zip(kept, kept[1:]):
             if version.key_id == self.stages.get("current") and before.destroyed:
@@ -420,7 +420,7 @@ class History:
         if asked and asked != last:
             raise InvalidOption(
                 name="O(id)",
-                found=f"is {asked}, and the last rotation is {last}",
+                found=f"is {asked}, but the last rotation is {last}",
                 advice="Only the last rotation can be rolled back.",
             )
         return last
@@ -444,11 +444,11 @@ def are_values(found: Any) -> bool:
 
 
 def _wrong_with(versions: Sequence[Version], stages: Mapping[str, str]) -> str:
-    """What no history has; empty where it may be one. Raises TypeError or ValueError too."""
+    """What no history has; empty if it may be one. Raises TypeError or ValueError too."""
     for version in versions:
         add_days(version.created, 0)
         if not are_values(version.values):
-            return f"the values of {version.key_id} are no texts by name"
+            return f"the values of {version.key_id} are not texts by name"
         if any(not isinstance(entry["name"], str) for entry in version.listed):
             return f"the keys of {version.key_id} have no names"
     for what in ("key_id", "rotation_id"):
@@ -456,5 +456,5 @@ def _wrong_with(versions: Sequence[Version], stages: Mapping[str, str]) -> str:
             return f"two versions of one {what}"
     unknown = set(stages.values()) - {version.key_id for version in versions}
     if unknown or len(set(stages.values())) < len(stages):
-        return f"the stages {', '.join(stages)} are not of as many versions"
+        return f"the stages {', '.join(stages)} do not belong to the same number of versions"
     return ""

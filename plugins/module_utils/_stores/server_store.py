@@ -37,7 +37,7 @@ TRIES = 2
 MOST_SECONDS = 3600
 # What versions of OpenSSL say of an answer without TLS, such as one of plain HTTP.
 NO_TLS = ("wrong version number", "record layer failure")
-ASIDE = "New values lie in the store under this rotation, where the same command finds them again; nothing uses them."
+ASIDE = "New values are in the store under this rotation. Nothing uses them yet; the same command finds them again."
 SIGNING = "record signing"  # where the signing key is among the values: no rotation's id has a blank
 UNSURE = ("E_STORE_DOWN", "E_STORE_CONFLICT")  # a conflict may be with our own write, that came late
 
@@ -47,7 +47,7 @@ class ServerStore(Store):
 
     @abc.abstractmethod
     def read_index(self) -> tuple[object, Any]:
-        """The index, or None where there is none yet, and its revision."""
+        """The index, or None if there is none yet, and its revision."""
 
     @abc.abstractmethod
     def write_index(self, index: HistoryDocument, revision: Any) -> None:
@@ -55,7 +55,7 @@ class ServerStore(Store):
 
     @abc.abstractmethod
     def write_values(self, rotation_id: str, values: Mapping[str, str]) -> None:
-        """Put values where there are none. Raises E_STORE_CONFLICT; E_STORE_DOWN where it is unknown whether it did."""
+        """Put values where there are none. Raises E_STORE_CONFLICT; E_STORE_DOWN if it is unknown whether it did."""
 
     @abc.abstractmethod
     def show_stages(self) -> None:
@@ -70,7 +70,7 @@ class ServerStore(Store):
 
     @abc.abstractmethod
     def refuse_unsafe(self) -> None:
-        """Raise where the server, as it is set up, would not keep what is put, or cannot be written to."""
+        """Raise if the server, as it is set up, would not keep what is put, or cannot be written to."""
 
     def load(self) -> History:
         history = self._index()
@@ -99,7 +99,7 @@ class ServerStore(Store):
         if values is None:
             raise StoreValues(path=self.path, key_id=version.key_id)
         if not are_values(values):
-            found = f"the values of {version.key_id} are no texts by name"
+            found = f"the values of {version.key_id} are not texts by name"
             raise StoreFormat(path=self.path, found=found)
         version.values = values
         return version
@@ -123,7 +123,9 @@ class ServerStore(Store):
         try:
             self.show_stages()
         except RotationError as exc:
-            raise exc.with_changed("The store was changed; only what other tools show of its stages was not.") from None
+            raise exc.with_changed(
+                "The store was changed; only the stages that other tools show were not updated."
+            ) from None
 
     def _catch_up(self, history: History) -> None:
         if history.versions and not self.shows(history):
@@ -192,7 +194,7 @@ def address(url: str, name: str) -> str:
         parts = urlsplit(url)
         port = parts.port or {"https": 443}.get(parts.scheme, 80)
     except ValueError:
-        raise StoreNeeds(name=name, found="is no address") from None
+        raise StoreNeeds(name=name, found="is not an address") from None
     if parts.scheme != "https" and parts.hostname not in LOOPBACK:
         raise StoreCleartext(host=parts.hostname or "the store")
     if not parts.hostname:
@@ -221,8 +223,8 @@ def seconds(options: Options) -> int:
 
 
 def sendable(name: str, value: str) -> str:
-    """The value of an option that a header carries. Raises E_STORE_NEEDS, where a client would show the value."""
+    """The value of an option that a header carries. Raises E_STORE_NEEDS, if a client would show the value."""
     if not SENDABLE.fullmatch(value):
-        found = "has a blank, or a character that is no printable ASCII"
+        found = "has a space, or a character that is not printable ASCII"
         raise StoreNeeds(name=name, found=found)
     return value

@@ -12,7 +12,7 @@ from .._errors.store import StoreWrite
 from .._system import atomic_file
 from .history import History, HistoryDocument, Version
 
-UNKNOWN = "The store may have taken it, or not: the same command, typed again, looks first."
+UNKNOWN = "The store may have saved the change or not. Run the same command again: it checks first."
 
 
 class Store(abc.ABC):
@@ -59,14 +59,14 @@ class Store(abc.ABC):
 
     @abc.abstractmethod
     def kept_signing_key(self) -> str | None:
-        """The key that signs records (``sshsig``); None where there is none yet. Raises E_STORE_*."""
+        """The key that signs records (``sshsig``); None if there is none yet. Raises E_STORE_*."""
 
     @abc.abstractmethod
     def signing_key(self) -> str:
         """The same key, which the first call makes. Raises E_STORE_*."""
 
     def unwritable(self) -> str | None:
-        """Why it cannot be written, as far as that shows without a write; None where nothing is seen against it.
+        """Why it cannot be written, as far as that shows without a write; None if nothing is seen against it.
 
         Raises E_STORE_*.
         """

@@ -25,7 +25,7 @@ class Vault(Protocol):
         """The text in Vault's format, under the secret and vault id of ``before``, where there is one."""
 
     def decrypt(self, text: bytes) -> bytes | None:
-        """The plaintext, or None where no secret opens it."""
+        """The plaintext, or None if no secret opens it."""
 
     def describe(self) -> str:
         """Where the secrets are from, for a person."""
@@ -58,7 +58,7 @@ class VaultFile(Store):
             document = json.loads(plaintext)
         except ValueError as exc:
             line = getattr(exc, "lineno", 1)
-            raise StoreFormat(path=self.path, found=f"no JSON at decrypted line {line}") from None
+            raise StoreFormat(path=self.path, found=f"invalid JSON at decrypted line {line}") from None
         return History.from_document(self.path, document)
 
     def read_values(self, rotation_id: str) -> Mapping[str, str] | None:

@@ -50,13 +50,13 @@ def read(path: str) -> bytes:
     """The content of a regular file, or of the one that a link leads to. Raises OSError: a FIFO might never answer."""
     place = os.path.realpath(path)
     if not stat.S_ISREG(os.lstat(place).st_mode):
-        raise OSError(errno.EINVAL, "it is no regular file", path)
+        raise OSError(errno.EINVAL, "it is not a regular file", path)
     with open(place, "rb") as handle:
         return handle.read()
 
 
 def create(path: str, data: bytes) -> None:
-    """Write ``data`` to a new file, 0600, in one step. Raises FileExistsError where anything, even a link, is there."""
+    """Write ``data`` to a new file, 0600, in one step. Raises FileExistsError if anything, even a link, is there."""
     folder, name = os.path.split(path)
     with tempfile.NamedTemporaryFile(dir=folder or ".", prefix=f".{name}.") as private:
         private.write(data)
@@ -72,7 +72,7 @@ def prepared(path: str, data: bytes, *, mode: int = 0o600, most: int = EVERY_MOD
 
     The block renames it or takes it away; an error takes it away too. Its name is no other writer's, so that what a
     writer renames is what it wrote itself. The next run takes away what a killed one left. Raises OSError, and
-    LeftBehindError where even an error leaves it there.
+    LeftBehindError if even an error leaves it there.
     """
     discard_leftover(path)
     folder, prefix = _private(path)
@@ -151,7 +151,7 @@ def sync_folder(folder: str) -> None:
 def folder_lock(folder: str) -> Iterator[None]:
     """Hold the folder against other holders of this lock on this machine; the system frees it with the process.
 
-    Raises OSError, a BlockingIOError where another process holds it for longer than any of ours does.
+    Raises OSError, a BlockingIOError if another process holds it for longer than any of ours does.
     """
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     end = time.monotonic() + LOCK_SECONDS

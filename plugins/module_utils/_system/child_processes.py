@@ -144,7 +144,7 @@ def kill_session(leader: int) -> None:
 
 
 def _session(leader: int) -> list[int]:
-    """The living processes of its session but itself; none where there is no /proc (proc(5), fields 3 and 6)."""
+    """The living processes of its session but itself; none if there is no /proc (proc(5), fields 3 and 6)."""
     found = []
     for path in glob.glob("/proc/[0-9]*/stat"):
         with contextlib.suppress(OSError):
@@ -162,4 +162,4 @@ def program(argv: Sequence[str]) -> str:
 
 def format_failure(rc: int, seconds: float, program: str) -> str:
     """What to say of a command that did not end with 0."""
-    return f"was given {seconds:.0f} seconds" if rc == TIMED_OUT else f"{program} {pipelines.ended(rc)}"
+    return f"it did not finish within {seconds:.0f} seconds" if rc == TIMED_OUT else f"{program} {pipelines.ended(rc)}"

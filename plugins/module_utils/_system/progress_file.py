@@ -62,7 +62,7 @@ Numbers = Union[StepNumbers, RewriteNumbers]
 
 
 class ProgressFile(contextlib.AbstractContextManager["ProgressFile"]):
-    """``path`` is None where nobody watches. That the file cannot be written never stops the work."""
+    """``path`` is None if nobody watches. That the file cannot be written never stops the work."""
 
     def __init__(self, path: str | None = None) -> None:
         self._path = path

@@ -26,7 +26,7 @@ def own_name() -> str:
 
 
 def login_uid() -> int | None:
-    """Who logged in to get here; None where nobody did, as at boot, or where the system does not say."""
+    """Who logged in to get here; None if nobody did, as at boot, or where the system does not say."""
     with contextlib.suppress(OSError, ValueError), open(LOGIN, encoding="ascii") as handle:
         found = int(handle.read())
         return None if found == NOBODY else found

@@ -102,11 +102,12 @@ def _cleared(task: HostTask) -> ModuleResult:
                         left.update(restore_proof.leftovers(database))
             except RotationError as exc:
                 task.warn(
-                    f"A copy of DATABASES[{alias}] of a killed proof may be there still: {exc.code}: {exc.what}. "
-                    f"Its name begins with {restore_proof.PREFIX}: drop it by hand."
+                    f"A killed proof may have left a copy of DATABASES[{alias}], and it could not be checked "
+                    f"({exc.code}: {exc.what}). If there is a database whose name begins with {restore_proof.PREFIX}, "
+                    f"drop it by hand."
                 )
     for name in sorted(left.keys() - set(dropped)):
-        task.warn(f"{name} is a copy that a killed run has left, and cannot be dropped from here: drop it by hand.")
+        task.warn(f"{name} is a copy that a killed run left, and it could not be dropped: drop it by hand.")
     return {"changed": bool(dropped), "dropped": list(dict.fromkeys(dropped))}
 
 
@@ -170,12 +171,12 @@ def _recipients(params: TaskParams) -> list[str]:
     if identity:
         age.try_out(recipients, identity)
     elif params["proof"] != "none":
-        raise BackupIdentity(found="is not given, and the backup is to be opened to prove it")
+        raise BackupIdentity(found="is not set, and the backup must be decrypted to prove it")
     return recipients
 
 
 def _refuse_own_key(identity: str, key_sets: Mapping[str, Mapping[str, str]]) -> None:
-    """Raise E_BACKUP_OWN_KEY where a key of the application opens the backup: who has one would have both."""
+    """Raise E_BACKUP_OWN_KEY if a key of the application opens the backup: who has one would have both."""
     lines = {line.strip() for line in identity.splitlines() if line.strip() and not line.startswith("#")}
     for keys in key_sets.values():
         for name, value in keys.items():

@@ -73,7 +73,7 @@ def _delete(path: str, task: HostTask) -> None:
     try:
         Path(path).unlink(missing_ok=True)
     except OSError as exc:
-        task.warn(f"{path} could not be deleted: {exc.strerror}. It has digests of rows, and no value.")
+        task.warn(f"{path} could not be deleted: {exc.strerror}. It contains digests of rows, and no values.")
 
 
 def _open_fence(databases: Sequence[Any]) -> ModuleResult:

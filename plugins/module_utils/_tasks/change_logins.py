@@ -61,5 +61,5 @@ def why_not_resigned(params: TaskParams, key_sets: Mapping[str, Mapping[str, str
     except RotationError as exc:
         return exc.what
     except Exception as exc:  # noqa: BLE001 (whatever the application's own model of users raises)
-        return f"reading them ends in {type(exc).__name__}"
+        return f"reading them failed with {type(exc).__name__}"
     return ""

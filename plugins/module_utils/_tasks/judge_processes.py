@@ -95,9 +95,9 @@ def _select_processes(params: TaskParams, there: Mapping[int, Process]) -> dict[
         try:
             found[f"pattern {pattern}"] = processes.matching(there, pattern)
         except re.error as exc:
-            bad = f"{pattern} is no regular expression ({exc})"
+            bad = f"{pattern} is not a regular expression ({exc})"
             raise InvalidOption(name="patterns:", found=bad, advice="Correct it.") from None
     if not found and not destinations.secrets(params["keys"]):
         nothing = "are all empty"
-        raise InvalidOption(name="units, pids and patterns", found=nothing, advice="Give one at least.")
+        raise InvalidOption(name="units, pids and patterns", found=nothing, advice="Set at least one of them.")
     return {what: {process.pid for process in members} for what, members in found.items()}

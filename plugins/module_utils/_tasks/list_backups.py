@@ -18,7 +18,7 @@ def list_backups(task: HostTask) -> ModuleResult:
     if task.params["absent"] == "accept" and not os.path.lexists(folder):
         return {"changed": False, "backups": [], "key_ids": []}
     if not os.path.isdir(folder):  # on another host, or not mounted: keys may be destroyed by what is said here
-        raise BackupList(path=folder, reason="it is not there")
+        raise BackupList(path=folder, reason="it does not exist")
     manifest.refuse_undescribed(folder)
     found = [described.as_kept(path) for path, described in manifest.in_folder(folder)]
     needed = sorted({key_id for one in found for key_id in one["key_ids"]})

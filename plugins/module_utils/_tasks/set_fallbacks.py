@@ -13,10 +13,10 @@ from .._errors.base import RotationError
 from .host_task import HostTask, ModuleResult, TaskParams
 
 NAME = "SECRET_KEY_FALLBACKS"  # of the setting, and of the variable
-NO_LINE = f"the env file has no line {NAME}="
+NO_LINE = f"the .env file has no line {NAME}="
 COMMA = "SECRET_KEY has a comma, and cannot be in a comma-separated list"
 UNREAD = f"no code of the project reads the variable {NAME}"
-OTHER_LIST = f"its setting {NAME} does not have the keys that the env file lists there, separated by commas"
+OTHER_LIST = f"its setting {NAME} does not have the comma-separated keys in the .env file"
 NOT_SET = f"the application, as it starts now, does not have the old key in its setting {NAME}"
 
 
@@ -42,7 +42,7 @@ def set_fallbacks(task: HostTask) -> ModuleResult:
         taken_out = [values["remove"][number] for number in result.get("removed", ())]
         if taken_out or values.get("add"):
             _change_line(params, {"add": taken_out, "remove": values.get("add", [])}, is_dry=False)
-        raise exc.with_changed(f"{NAME} in {params['env_file']} has the keys that it had.") from None
+        raise exc.with_changed(f"{NAME} in {params['env_file']} is unchanged.") from None
 
 
 def _change_line(params: TaskParams, wanted: Mapping[str, Sequence[str]], *, is_dry: bool) -> ModuleResult:
@@ -110,7 +110,7 @@ def _refuse_unread(params: TaskParams) -> ModuleResult:
     try:
         read_settings(params)
     except RotationError as exc:
-        raise FallbacksNotRead(why=f"it does not start with that key in the line, and says: {exc.what}") from None
+        raise FallbacksNotRead(why=f"it does not start with that key in the line: {exc.what}") from None
     if django_project.setting("SECRET_KEY") not in params["values"]["signing"]:
         raise SigningKeyUnknown()
     found: Any = django_project.setting(NAME) or ()

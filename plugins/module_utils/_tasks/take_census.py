@@ -298,7 +298,7 @@ def _needing(asked: CensusTask, tallies: Sequence[Tally]) -> ModuleResult:
 
 
 def _refuse(asked: CensusTask, tallies: Sequence[Tally], baseline: list[CensusResult], look: SecondLook | None) -> None:
-    """Raise where the data, the env file or the application is not what it should be; E_VALUES_OVERWRITTEN if the rows
+    """Raise if the data, the env file or the application is not what it should be; E_VALUES_OVERWRITTEN if the rows
     say that another process wrote what does not open."""
     from .._engine import refusals
     from .._engine.discovery.findings import refuse

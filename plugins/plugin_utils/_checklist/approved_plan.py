@@ -22,7 +22,7 @@ def approved_plan(record: Record) -> str:
     try:
         evidence = ApprovalEvidence.borne_out(begun.approval)
     except FileNotFoundError:
-        evidence, missing = None, "there is no ssh-keygen here"
+        evidence, missing = None, "ssh-keygen is not installed here"
     if evidence is None:
         advice = "Find out who wrote to the record (verify.yml --tags record), then roll back, or run again."
         raise ApprovalMissing(missing=missing, advice=advice)

@@ -31,10 +31,10 @@ def possible(seen: Observations) -> ChecklistItem:
     times = [when(backup["snapshot"]["time"]) for backup in seen.kept]
     if not times:
         return ChecklistItem(
-            "backup", OK, "one can be made, and will be before anything is changed; there is no earlier one"
+            "backup", OK, "a backup can be created, and will be before anything is changed; there is no earlier one"
         )
     age = seen.now - max(times)
-    summary = f"one can be made, and will be before anything is changed; the last one is {_age(age)} old"
+    summary = f"a backup can be created, and will be before anything is changed; the last one is {_age(age)} old"
     return ChecklistItem("backup", OK, summary)
 
 

@@ -7,8 +7,8 @@ from __future__ import annotations
 from ...module_utils._errors.counts import fill
 from .item import OK, STOP, WARN, ChecklistItem, Observations, unseen
 
-HELD = "{count:entry|entries} of {column} {count:holds/hold} tokens under the keys that are rotated"
-HELD_IN_SESSIONS = "{count:session|sessions} in {column} {count:holds/hold} such tokens"
+HELD = "{count:entry|entries} of {column} {count:contains/contain} tokens under the rotated keys"
+HELD_IN_SESSIONS = "{count:session|sessions} in {column} {count:contains/contain} such tokens"
 
 
 def lasting(seen: Observations) -> ChecklistItem:
@@ -21,9 +21,9 @@ def lasting(seen: Observations) -> ChecklistItem:
     held = {column: count for facts in seen.facts.values() for column, count in facts["cached_tokens"].items()}
     sessions = {column: count for facts in seen.facts.values() for column, count in facts["session_tokens"].items()}
     if not (found or sessions):
-        return ChecklistItem(item, OK, "none outlives the processes")
+        return ChecklistItem(item, OK, "no cache outlives the processes")
     caches = ", ".join(f"cache `{alias}` ({kind})" for alias, kind in found)
-    parts = [f"{caches}: outlives the processes, and what it has under the old keys is not rotated"] if found else []
+    parts = [f"{caches}: outlives the processes, and its entries under the old keys are not rotated"] if found else []
     parts += [fill(HELD, column=column, count=count) for column, count in held.items()]
     parts += [fill(HELD_IN_SESSIONS, column=column, count=count) for column, count in sessions.items()]
     advice = list(dict.fromkeys(found.values()))

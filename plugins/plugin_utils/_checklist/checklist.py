@@ -175,7 +175,7 @@ def _rest(items: Sequence[ChecklistItem]) -> Iterator[str]:
 def summary(items: Sequence[ChecklistItem]) -> str:
     """The number of items by status, in a sentence."""
     counts = {status: sum(item.status == status for item in items) for status in MARKS}
-    words = {OK: "fine", WARN: "with a warning", SKIP: "skipped", STOP: "in the way"}
+    words = {OK: "fine", WARN: "with a warning", SKIP: "skipped", STOP: "blocking"}
     by_status = ", ".join(f"{counts[status]} {what}" for status, what in words.items() if counts[status])
     return f"{counted(len(items), 'check')}: {by_status}"
 

@@ -37,7 +37,7 @@ def census(seen: Observations) -> ChecklistItem:
         todo = "A process with other keys is writing: stop it. The rotation writes each nested value as one token."
         return ChecklistItem("census", WARN, summary, todo)
     if set(classes) - {"current"}:
-        todo = "If a rotation was not finished, this one resumes it. Otherwise find out who wrote under other keys."
+        todo = "If a rotation was not finished, this run resumes it. Otherwise find out who wrote under other keys."
         return ChecklistItem("census", WARN, summary, todo)
     if doubtful := seen.census.get("doubtful"):
         what = "; ".join(f"{each['column']}: {each['what']}" for each in doubtful[:SHOWN])

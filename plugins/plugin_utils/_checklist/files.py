@@ -22,5 +22,5 @@ def storages(seen: Observations) -> ChecklistItem:
         item,
         STOP if any(each["stops"] for each in found.values()) else WARN,
         "; ".join(f"{each['column']}: {each['found']}" for each in found.values()),
-        "If a key that is rotated encrypts them, have the application re-encrypt them.",
+        "If a rotated key encrypts them, let the application re-encrypt them.",
     )

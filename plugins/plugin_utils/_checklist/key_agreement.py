@@ -84,5 +84,5 @@ def _older(processes: Sequence[ProcessKeys]) -> ChecklistItem:
     names = ", ".join(older[:SHOWN]) + (", ..." if len(older) > SHOWN else "")
     found = f"{len(older)} of {len(processes)} were started before the .env file was last changed: {names}"
     return ChecklistItem(
-        "processes", WARN, found, "If that change concerned a key, restart them first: they have other keys."
+        "processes", WARN, found, "If that change concerned a key, restart them first: they use other keys."
     )

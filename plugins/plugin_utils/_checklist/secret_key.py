@@ -11,9 +11,9 @@ from ...module_utils._errors.counts import counted
 from .item import OK, STOP, WARN, ChecklistItem, Observations, unseen
 
 SESSIONS = {
-    "db": "everybody is logged out, and what their sessions hold is lost",
-    "file": "everybody is logged out, and what their sessions hold is lost",
-    "signed_cookies": "everybody is logged out, and what their sessions hold is lost",
+    "db": "all users are logged out, and the data in their sessions is lost",
+    "file": "all users are logged out, and the data in their sessions is lost",
+    "signed_cookies": "all users are logged out, and the data in their sessions is lost",
     "cache": "everybody is logged out",
     "cached_db": "everybody is logged out",
 }
@@ -24,7 +24,7 @@ FALLBACKS, RESIGN, DROP = "fallbacks", "resign", "drop"
 # The fact of a host that says why it cannot be done; the error; and what is done otherwise.
 KEPT = {
     FALLBACKS: ("not_kept", FallbacksNotRead, "the old key stays valid for what it has signed, until it is retired"),
-    RESIGN: ("not_resigned", SessionsKept, "the sessions in the database are signed again, and nobody is logged out"),
+    RESIGN: ("not_resigned", SessionsKept, "the sessions in the database are signed again, and no user is logged out"),
 }
 ENDED = "the sessions in the database that are not signed with the new key are ended after the switch"
 NO_ROWS = "the database has no session table, so no session is ended there; no login under the old key stays valid"
@@ -48,7 +48,7 @@ def other_users(seen: Observations) -> ChecklistItem:
     ends = list(dict.fromkeys(end for one in found for end in _ends(one, chosen)))
     if not ends:
         return ChecklistItem(name, OK, "nothing was found that signs with it")
-    return ChecklistItem(name, WARN, "; ".join(ends), "Tell the users." if chosen else f"Tell the users. {UNSET}")
+    return ChecklistItem(name, WARN, "; ".join(ends), "Notify the users." if chosen else f"Notify the users. {UNSET}")
 
 
 def logins(seen: Observations) -> ChecklistItem:

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 SHOWN = 5
 _WAITED = "After the stop, the rotation would wait for its session to close, and then fail."
 _NOT_STOPPED = (
-    "Run each status command of key_rotation_services by hand: its exit code must be 0 while its service is up. Also "
-    "list there what answers: as things are, nothing would be stopped."
+    "Run each status command of key_rotation_services by hand: its exit code must be 0 while its service is running. "
+    "Also list there what answers: at present nothing would be stopped."
 )
 _CLOSE = {
     False: "Make the role of the application's DATABASES the owner of these tables.",
@@ -53,7 +53,7 @@ def stops(seen: Observations) -> ChecklistItem:
     served = [host for host, results in seen.hosts.items() if _answers_without_services(results)]
     if item.status != OK or not served:
         return item
-    contradiction = f"none is up on {', '.join(served)}, but the application answers there"
+    contradiction = f"no service is running on {', '.join(served)}, but the application answers there"
     return ChecklistItem("services", WARN, contradiction, _NOT_STOPPED)
 
 

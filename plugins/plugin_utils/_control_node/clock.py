@@ -34,7 +34,7 @@ class ClockState(TypedDict, total=False):
 
 
 def read_clock() -> ClockState | None:
-    """None where the system does not tell."""
+    """None if the system does not tell."""
     told = ctypes.create_string_buffer(ROOM)  # with modes 0 nothing is set
     try:
         state = ctypes.CDLL(None).adjtimex(told)

@@ -94,7 +94,7 @@ class AnsibleVault:
             secret = get_file_vault_secret(self._password_file, vault_id=self._vault_id, loader=self._loader)
             secret.load()
         except AnsibleError:  # its text may hold what a script printed
-            found = "is missing, empty, no file, or a script that fails"
+            found = "is missing, empty, not a file, or a script that fails"
             raise VaultPasswordFile(path=self._password_file, found=found) from None
         return [(self._vault_id or C.DEFAULT_VAULT_IDENTITY, secret)]
 
@@ -109,7 +109,7 @@ def _make_password_file(path: str) -> None:
         raise VaultPasswordFile(path=path, found=f"cannot be made: {exc.strerror}") from None
     display.warning(
         f"Ansible was started without a vault password, so one was created in {path}. "
-        "Keep a copy elsewhere: only this password opens the key store."
+        "Keep a copy elsewhere: only this password decrypts the key store."
     )
 
 
@@ -119,12 +119,12 @@ def read_vaulted(path: str, names: Collection[str], loader: DataLoader) -> dict[
     with contextlib.suppress(OSError, yaml.YAMLError, ValueError):
         content = yaml.safe_load(AnsibleVault(loader, None, None).decrypt(atomic_file.read(path)) or b"")
     if not isinstance(content, dict):
-        found = "is no file of settings that opens with the vault secrets Ansible was started with"
+        found = "is not a file of settings that the vault secrets of this Ansible run can decrypt"
         raise UnusableKeyFile(path=path, found=found)
     for number, (name, value) in enumerate(content.items(), start=1):
         if not isinstance(value, str):  # YAML reads digits, a date or yes as another type
             which = name if name in names else f"entry {number}"
-            raise UnusableKeyFile(path=path, found=f"has a value of {which} that is no text: put it in quotes")
+            raise UnusableKeyFile(path=path, found=f"has a value of {which} that is not text: put it in quotes")
     return content
 
 
@@ -149,4 +149,4 @@ def read_identity(path: str | None, loader: DataLoader) -> str | None:
 
 
 def _no_identity(path: str) -> str:
-    raise BackupIdentity(found=f"in {path} is empty, no text, or under another vault secret")
+    raise BackupIdentity(found=f"in {path} is empty, not text, or under another vault secret")

@@ -139,7 +139,7 @@ def destroy(store: Store, request: VersionRequest, records: str) -> Move:
     """
     key_id = request.key_id
     if not key_id:
-        raise InvalidOption(name="key_id", found="is not set", advice="Name the version to destroy.")
+        raise InvalidOption(name="key_id", found="is not set", advice="Set it to the version to destroy.")
 
     def step(history: History) -> str:
         if not history.version(key_id).destroyed:
@@ -155,7 +155,9 @@ def destroy(store: Store, request: VersionRequest, records: str) -> Move:
         try:
             store.destroy_values(destroyed[-1])  # done again if an earlier run died before it
         except RotationError as exc:
-            raise exc.with_changed(f"The history calls {key_id} destroyed; its values are still there.") from None
+            raise exc.with_changed(
+                f"The history says that {key_id} is destroyed, but its values still exist."
+            ) from None
     return Move(done.history, done.key_id, done.changed, sorted(kept_by))
 
 

@@ -21,7 +21,7 @@ from .._control_node.paths import expand
 from .ansible_vault import read_vaulted
 from .key_versions import UNMADE, Move, VersionRequest, move
 
-SAME_AGAIN = "Ask for the same again, or choose another key_rotation_id."
+SAME_AGAIN = "Use the same options as before, or choose another key_rotation_id."
 
 
 def supplied_values(request: VersionRequest, path: str | None, loader: DataLoader) -> dict[str, str]:
@@ -83,13 +83,13 @@ class NewVersion:
         """Raise E_OPTION if the request has other keys or other supplied values than the rotation's version."""
         keys, rotation_id = self.request.keys, self.request.rotation_id
         if set(values) != {key["name"] for key in keys}:
-            problem = f"lists other keys than those that rotation {rotation_id} made"
+            problem = f"lists other keys than those that rotation {rotation_id} created"
             raise InvalidOption(name="key_rotation_keys", found=problem, advice=SAME_AGAIN)
         newest = {name: value.split(",")[0] for name, value in values.items()}
         for key in keys:
             name = key["name"]
             if name not in self.supplied and not key_generation.fits(key, newest[name]):
-                problem = f"asks for another {name} than rotation {rotation_id} made: its type differs"
+                problem = f"asks for another {name} than the one that rotation {rotation_id} created: its type differs"
                 raise InvalidOption(name="key_rotation_keys", found=problem, advice=SAME_AGAIN)
         if any(newest[name] != value for name, value in self.supplied.items()):
             problem = f"has other values than the version of rotation {rotation_id}"

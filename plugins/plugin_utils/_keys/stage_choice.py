@@ -53,9 +53,9 @@ class StageChoice:
         back = "previous" if "pending" not in history.stages else "current"
         if self.rotation_id == last and (version.rotation_id == last or self.stage == back):
             return
-        advice = f"Name the last rotation, {last}, and its pending, current or previous version."
+        advice = f"Use the last rotation, {last}, and its pending, current or previous version."
         if newest.outcome == ROLLED_BACK:
-            advice = f"Name the last rotation, {newest.rotation_id}, and the current version."
+            advice = f"Use the last rotation, {newest.rotation_id}, and the current version."
         elif history.last.origin == "adopted":
             advice = "There was no rotation yet: run the rotate playbook."
         is_other = f"the {self.stage} version is neither its own nor the one that it rolls back to"

@@ -13,7 +13,7 @@ from ...module_utils._errors.options import InvalidOption
 if TYPE_CHECKING:
     from ...module_utils._engine.result_types import CensusOutcome
 
-ADVICE = "Give the result of django_census, taken with every stage."
+ADVICE = "Set it to the result of django_census, taken with every stage."
 
 
 def refuse_used(census: CensusOutcome, key_id: str) -> None:
@@ -31,11 +31,11 @@ def refuse_kept_aside(census: CensusOutcome, key_id: str) -> None:
     """Raise E_VERSION_NEEDED if a database that a restore kept aside may need the version, E_OPTION if the census did
     not check that."""
     if "kept_aside" not in census:
-        problem = "does not say which databases a restore has kept aside"
+        problem = "does not say which databases a restore kept"
         raise InvalidOption(name="census", found=problem, advice=ADVICE)
     for name, key_ids in census["kept_aside"].items():
         if key_id in key_ids:
             alias = "and -e key_rotation_restore_alias=... for a database other than the default one"
             drop = f"restore.yml with -e key_rotation_id=... (see its name) -e key_rotation_restore_drop=true, {alias}"
-            reason = f"the database {name}, which a restore kept aside, may need it; {drop}, drops it"
+            reason = f"the database {name}, which a restore kept, may need it; {drop}, drops it"
             raise VersionNeeded(key_id=key_id, reason=reason)

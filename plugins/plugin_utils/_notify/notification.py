@@ -101,7 +101,7 @@ def check(channels: Any, placed: Callable[[str], str]) -> Channels:
     Raises E_NOTIFY, which names members and never shows a value.
     """
     if not isinstance(channels, (list, tuple)):
-        raise InvalidNotify(index=0, found="it is no list")
+        raise InvalidNotify(index=0, found="it is not a list")
     found = [_restore_names(channel) for channel in channels]
     for index, channel in enumerate(found, 1):
         mistake = next(_mistakes(channel), None)
@@ -130,23 +130,23 @@ def moments(channel: Mapping[Any, Any]) -> Sequence[str]:
 
 def _mistakes(channel: Any) -> Iterator[str]:
     if not isinstance(channel, Mapping) or str(channel.get("type")) not in MEMBERS:
-        yield f"it has no type, or none of {', '.join(MEMBERS)}"
+        yield f"it has no type, or not one of {', '.join(MEMBERS)}"
         return
     needed, others = MEMBERS[channel["type"]]
     yield from (f"{name} is missing" for name in needed if not channel.get(name))
     yield from ("it has an unknown member" for name in channel if name not in (*COMMON, *needed, *others))
     asked = channel.get("on", ())
     if not isinstance(asked, (list, tuple)) or any(moment not in MOMENTS for moment in asked):
-        yield f"on lists something else than {', '.join(MOMENTS)}"
+        yield f"on lists something other than {', '.join(MOMENTS)}"
     yield from (f"{name} is no text" for name in TEXTS if channel.get(name) and not _are_texts(channel[name], one=True))
     if channel["type"] == "email" and str(channel.get("security", "starttls")) not in SECURITY:
-        yield f"security is none of {', '.join(SECURITY)}"
+        yield f"security is not one of {', '.join(SECURITY)}"
     if channel["type"] == "email" and channel.get("to") and not _are_texts(channel["to"]):
-        yield "to is no address, and no list of addresses"
+        yield "to is not an address or a list of addresses"
     if channel.get("headers") and not isinstance(channel["headers"], Mapping):
-        yield "headers are no dictionary"
+        yield "headers are not a dictionary"
     if channel.get("port") and not _is_port(channel["port"]):
-        yield "port is no number from 1 to 65535"
+        yield "port is not a number from 1 to 65535"
     if channel["type"] != "email" and not (channel.get("url") or channel.get("url_file")):
         yield "it has neither url nor url_file"
 
@@ -189,14 +189,14 @@ def _template_mistake(channel: Channel) -> str | None:
         return "is empty"
     unknown = jinja2.meta.find_undeclared_variables(parsed) - _names()
     if unknown:
-        return f"asks for what is not known: {', '.join(sorted(unknown))}"
+        return f"uses unknown names: {', '.join(sorted(unknown))}"
     for moment, whole in itertools.product(moments(channel), (False, True)):
         try:
             _text(channel, moment, sample_records.build_state(moment, whole=whole))
         except EmptyMessage:  # which it may have to say of some moment, and reports when it does
             continue
         except Exception as exc:  # noqa: BLE001  # whatever a template does
-            return f"cannot tell that it has {moment}: {_reason(exc)}"
+            return f"cannot notify that it has {moment}: {_reason(exc)}"
     return None
 
 
@@ -243,7 +243,7 @@ def tell(channels: Channels, moment: str, told: RotationState) -> Iterator[Notif
 def _send(channel: Channel, moment: str, told: RotationState, result: Notification) -> None:
     result["channel"] = _place(channel)
     if channel.get("ca_cert") and not os.path.exists(channel["ca_cert"]):
-        raise NotSent("its ca_cert is not there")
+        raise NotSent("its ca_cert does not exist")
     to = SENDERS[channel["type"]](channel, moment, told, _text(channel, moment, told))
     if to:
         result["to"] = to
@@ -273,7 +273,7 @@ def _reason(exc: Exception) -> str:
     if isinstance(exc, (PartlyRefused, NotSent)):
         return str(exc)
     if isinstance(exc, jinja2.UndefinedError):  # which names what the template names
-        return f"the template asks for what is not there: {exc.message}"
+        return f"the template uses a name that does not exist: {exc.message}"
     if isinstance(exc, smtplib.SMTPRecipientsRefused):
         return _refused({name: said[0] for name, said in exc.recipients.items()})
     code = getattr(exc, "code", None) or getattr(exc, "smtp_code", None)
@@ -336,7 +336,7 @@ def _filled(one: RotationState | Run) -> TemplateValues:
 
 
 def _email(channel: Channel, moment: str, told: RotationState, text: str) -> list[str]:
-    """The addresses that the server took it for. Raises PartlyRefused where it did not take it for all."""
+    """The addresses that the server took it for. Raises PartlyRefused if it did not take it for all."""
     subject, _, body = text.partition("\n")
     to = [channel["to"]] if isinstance(channel["to"], str) else list(map(str, channel["to"]))
     message = email.message.EmailMessage()
@@ -388,7 +388,7 @@ def _post(channel: Channel, content: Mapping[str, object], headers: Mapping[str,
     url = _secret(channel, "url")
     parts = urlsplit(url)
     if not ((parts.scheme == "https" and parts.hostname) or (parts.scheme == "http" and parts.hostname in LOOPBACK)):
-        raise NotSent("its url is no https:// address" if url else "its url_file is empty")
+        raise NotSent("its url is not an https:// address" if url else "its url_file is empty")
     open_url(
         url,
         method="POST",

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The approval of a plan: a small text, signed by another person than the operator with ``ssh-keygen -Y sign``.
 
-Beside ``PLAN`` lie ``PLAN.approval``, which names the plan's hash, the environment, the person and the time, and its
+Next to ``PLAN`` are ``PLAN.approval``, which names the plan's hash, the environment, the person and the time, and its
 signature ``PLAN.approval.sig``: what was approved for staging is not for production. Who may sign is said by a file of
 allowed signers. No server is needed (docs/design/record-format.md).
 """
@@ -45,11 +45,11 @@ def commands(path: str, plan_hash: str, environment: str) -> Iterator[str]:
     """What another person types to approve the plan at ``path``, where a file of that plan is, for an environment."""
     name = shlex.quote(f"{os.path.basename(path)}.approval")
     form = f"{TITLE}\\nplan {plan_hash}\\nenvironment {environment}\\nprincipal %s\\ntime %s\\n"
-    yield "To approve it, somebody else than who rotates reads the plan and types, with their own name and key:"
+    yield "To approve it, somebody other than the operator reads the plan and runs, with their own name and key:"
     yield f"    printf '{form}' YOUR_NAME \"$(date -u +%FT%TZ)\" > {name}"
     yield f"    ssh-keygen -Y sign -f ~/.ssh/id_ed25519 -n {NAMESPACE} {name}"
     yield f"{name} and its signature go next to {path}."
-    yield "YOUR_NAME is the one in the file of allowed signers: one word, such as an address."
+    yield "YOUR_NAME is the name in the file of allowed signers: one word, such as an email address."
 
 
 def verified(
@@ -75,14 +75,14 @@ def verified(
 
 
 def refuse_unauthorized(asked: TaskArguments) -> None:
-    """Raise E_AUTHORIZATION where what is asked for is of production, and lacks a reason or who approved it."""
+    """Raise E_AUTHORIZATION if what is asked for is of production, and lacks a reason or who approved it."""
     missing = [name for name in ("reason", "authorization") if not words(asked.get(name))]
     if asked.get("environment") == "production" and missing:
         raise AuthorizationMissing(missing=" and ".join(missing), environment=asked["environment"])
 
 
 def words(found: object) -> str:
-    """What an operator has said, on one line; empty where it is nothing but blanks."""
+    """What an operator has said, on one line; empty if it is nothing but blanks."""
     if isinstance(found, Mapping):
         return ", ".join(f"{name} {text}" for name, value in found.items() if (text := words(value)))
     return " ".join(str(found or "").split())
@@ -112,11 +112,11 @@ def _plan_hash(path: str) -> str:
     except FileNotFoundError:
         raise ApprovalMissing(missing=f"there is no plan {path}", advice=_MAKE) from None
     except (OSError, yaml.YAMLError, ValueError):
-        raise PlanFile(path=path, found="is no plan of this collection") from None
+        raise PlanFile(path=path, found="is not a plan of this collection") from None
     return plan_document.plan_hash(found)
 
 
-_MAKE = "Make the plan with the plan playbook: it says how it is approved."
+_MAKE = "Create the plan with the plan playbook: it shows how to approve it."
 
 
 def _text(path: str, plan_path: str, plan_hash: str, environment: str) -> bytes:
@@ -132,7 +132,7 @@ def _text(path: str, plan_path: str, plan_hash: str, environment: str) -> bytes:
 
 def _unread(path: str, exc: OSError) -> RotationError:
     """What is there and cannot be read: it may still be good."""
-    advice = "Let the user who rotates read it, then run again."
+    advice = "Let the user who runs the rotation read it, then run again."
     return ApprovalMissing(missing=f"{path} cannot be read: {exc.strerror}", advice=advice)
 
 
@@ -169,7 +169,7 @@ def _signed(path: str, text: bytes, approval: Approval, signers: str | None) -> 
         accepted = evidence.accepted()
     except FileNotFoundError:
         advice = "Install OpenSSH's client programs on the control node."
-        raise ApprovalMissing(missing="there is no ssh-keygen here", advice=advice) from None
+        raise ApprovalMissing(missing="ssh-keygen is not installed here", advice=advice) from None
     if not accepted:
         raise ApprovalSigner(path=path, principal=approval.principal, signers=signers)
     return evidence
@@ -197,15 +197,15 @@ def _principals(line: str) -> str:
 
 
 def _refuse_own(approval: Approval, operator: str | None, names: set[str]) -> None:
-    """Raise E_APPROVAL_SELF where the one who rotates has approved, or where nobody can tell who rotates."""
+    """Raise E_APPROVAL_SELF if the one who rotates has approved, or if nobody can tell who rotates."""
     accounts = _accounts()
     known = {operator} if operator else accounts - {"root"}
     if not known:
-        advice = "Say who rotates with key_rotation_operator: the account is only known as root."
+        advice = "Set key_rotation_operator to the person who rotates: the account is only known as root."
         raise ApprovalSelf(operator="root", principal=approval.principal, advice=advice)
     for name in {*known, *accounts} - {"root"}:
         if any(_may_be(name, other) for other in (approval.principal, *names)):
-            advice = "Let somebody else read the plan and sign it."
+            advice = "Have somebody else read the plan and sign it."
             raise ApprovalSelf(operator=name, principal=approval.principal, advice=advice)
 
 

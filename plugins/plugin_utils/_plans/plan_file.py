@@ -58,7 +58,7 @@ def read(path: str) -> Plan | None:
         content = yaml.safe_load(_text(path))
         plan_document.check(content)
     except (yaml.YAMLError, ValueError):
-        raise PlanFile(path=path, found="is no plan of this collection") from None
+        raise PlanFile(path=path, found="is not a plan of this collection") from None
     return dict(content)
 
 
@@ -75,7 +75,7 @@ def refuse_other(path: str, approved: Plan, present: Plan) -> None:
     differences = plan_document.difference(approved, present)
     is_same = plan_document.content_hash(approved) == plan_document.content_hash(present)
     if approved.get("hash") != plan_document.plan_hash(approved) or not is_same:
-        differences = differences or ["its hash is not that of its text"]
+        differences = differences or ["its hash does not match its text"]
     if differences:
         raise PlanChanged(path=path, difference="; ".join(differences))
 

@@ -41,7 +41,7 @@ def _proved(proof: Proof | None) -> str:
     try:
         return (
             f"{proof['kind']}: restored into {proof['where']} at {proof['time']}, {counted(proof['rows'], 'row')} of "
-            f"{counted(proof['tables'], 'table')} the same, {counted(proof['tokens'], 'encrypted value')} opened"
+            f"{counted(proof['tables'], 'table')} the same, {counted(proof['tokens'], 'encrypted value')} decrypted"
         )
     except (KeyError, ValueError):
         return _text(proof)

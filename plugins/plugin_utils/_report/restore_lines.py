@@ -21,19 +21,19 @@ def format_restore(result: StepResult) -> Iterator[str]:
     """What a restore did: the names, how many values are under which keys, and what was lost."""
     done: RestoredDatabase = result.get("restored") or {}
     if done.get("copy"):
-        yield f"  {done['copy']} is next to {done['database']}, proved: the backup of {_moment(result)}"
+        yield f"  {done['copy']} is next to {done['database']}, verified: the backup of {_moment(result)}"
     elif "under" in done and result.get("changed"):
         yield f"  {done['database']} is now the backup of {_moment(result)}"
         under = ", ".join(f"{count:,} {name}" for name, count in sorted(done["under"].items()))
-        yield f"  values     {under or 'none under the keys'}"
+        yield f"  values     {under or 'no value under the keys'}"
         lost: Sequence[LostRows] = result["lost"]
         for one in lost:
             rows = {"added": one["added"], "changed": one["changed"], "deleted": one["deleted"]}
-            told = ", ".join(f"{count:,} {name}" for name, count in rows.items() if count) or "not to be counted"
+            told = ", ".join(f"{count:,} {name}" for name, count in rows.items() if count) or "not counted"
             yield f"  lost       {one['table']}: rows since {told}"
     elif done and result.get("changed") is False:
         yield "  NOTHING WAS RESTORED NOW: this backup replaced the database at an earlier time. To restore it again,"
-        yield "  first drop what is kept aside: -e key_rotation_restore_drop=true"
+        yield "  first drop the database that was kept: -e key_rotation_restore_drop=true"
     if aside := done.get("aside"):
         yield aside_line(aside)
 
@@ -46,7 +46,7 @@ def dropped(result: StepResult) -> Iterator[str]:
     """What was dropped; if nothing was, which names were looked for."""
     yield from (f"  dropped    {name}" for name in result.get("dropped") or ())
     if not result.get("dropped") and result.get("sought"):
-        yield f"  nothing to drop: there is no database {', and none '.join(result['sought'])}"
+        yield f"  nothing to drop: there is no database {' or '.join(result['sought'])}"
 
 
 def _moment(result: StepResult) -> str:

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 SHOWN = 12  # sessions in one sentence
 # What happened to users' sessions, by the kinds of engine/application/stored_sessions.py.
 LOGINS = {
-    "resigned": "signed again under the new key",
-    "already": "signed under it already",
+    "resigned": "signed again with the new key",
+    "already": "already signed with it",
     "dropped": "ended",
     "unopened": "not signed with the former key",
     "written": "written by the application in the meantime",
@@ -33,7 +33,7 @@ LOGINS = {
 }
 # Decisions of a person after which a column or value is not rotated, and not counted.
 NOT_COUNTED = {
-    NOT_OURS: "is under none of the rotated keys",
+    NOT_OURS: "is not under a rotated key",
     UNREADABLE: "may be unreadable now, which was accepted",
     BY_COMMAND: "is recreated by the application's own command",
 }
@@ -56,7 +56,7 @@ def reencryption(result: StepResult) -> Iterator[str]:
     if result.get("lost_workers"):
         yield fill(
             "{count:worker process was|worker processes were} killed, and others did {count:its/their} work. Check the "
-            "kernel's log: if memory was short, lower key_rotation_workers.",
+            "kernel log: if memory ran out, lower key_rotation_workers.",
             count=result["lost_workers"],
         )
     if failed := (result.get("command") or {}).get("failed"):
@@ -136,7 +136,7 @@ def stale(counts: Mapping[str, int]) -> Iterator[str]:
     for column, count in sorted(counts.items()):
         yield fill(
             "{count:digest|digests} in {column} {count:was/were} left unchanged: {count:it does/they do} not match "
-            "{count:its/their} row in any way in which the others are computed. Have the application recreate "
+            "{count:its/their} row in any way in which the others are computed. Let the application recreate "
             "{count:it/them}, or searches by {count:it/them} may find nothing.",
             count=count,
             column=column,
@@ -149,10 +149,10 @@ def meanwhile(tables: Mapping[str, Mapping[str, int]], rows: Mapping[str, Sequen
     for table, counts in sorted(tables.items()):
         by_kind = ", ".join(f"{count:,} {what}" for what, count in counts.items() if count)
         yield fill(
-            "{count:row|rows} of {table} {count:was/were} written by another process in the meantime ({by_kind}). What "
-            "it wrote is under the same keys as the rest, and all other rows hold what they held, compared row by row. "
-            "Find that process and restart it: it may have other keys. If a trigger wrote {count:it/them}, there is "
-            "nothing to do.",
+            "{count:row|rows} of {table} {count:was/were} written by another process in the meantime ({by_kind}). "
+            "Those values are under the same keys as the rest, and a row-by-row comparison shows that all other rows "
+            "are unchanged. Find that process and restart it: it may have other keys. If a trigger wrote "
+            "{count:it/them}, there is nothing to do.",
             count=sum(counts.values()),
             table=table,
             by_kind=by_kind,
@@ -192,8 +192,8 @@ def more_plain(counts: Mapping[str, int]) -> Iterator[str]:
     for column, count in counts.items():
         yield (
             f"{column} has {counted(count, 'more value')} in plain text than the last rotation counted. If they were "
-            "encrypted, something decrypted them and stored what it read: find it and stop it, and have the "
-            "application save these values again."
+            "encrypted, something decrypted them and stored what it read: find it and stop it, and let the application "
+            "save these values again."
         )
 
 

@@ -100,7 +100,7 @@ def proof_line(proof: Proof | None) -> str:
         return "not proved by a restore"
     values = f"{counted(proof['tokens'], 'encrypted value')}{' of a sample' if proof['kind'] == 'sample' else ''}"
     same = f"{counted(proof['rows'], 'row')} of {counted(proof['tables'], 'table')} the same"
-    return f"proved in {proof['seconds']:.0f} s: restored into {proof['where']}, {same}, {values} opened"
+    return f"proved in {proof['seconds']:.0f} s: restored into {proof['where']}, {same}, {values} decrypted"
 
 
 def kept_backups(backups: Sequence[KeptBackup]) -> Iterator[str]:

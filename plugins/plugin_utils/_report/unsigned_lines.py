@@ -17,7 +17,7 @@ from ...module_utils._record.events import NotificationEvent, RunEvent
 from ...module_utils._record.writer import Record
 
 OWN = "the record"
-WROTE = "a run that was killed, or that goes on, wrote {them}, or somebody else"
+WROTE = "a killed or running run wrote this, or someone else"
 REFUSED_EARLY = "the run was refused before the store had a key that signs records"
 
 
@@ -35,14 +35,9 @@ class Unsigned:
     def __str__(self) -> str:
         one = self.first == self.last
         lines = f"Line {self.first}" if one else f"Lines {self.first} to {self.last}"
-        it, be = ("it", ("was", "is")) if one else ("them", ("were", "are"))
-        if self.expected:
-            when = f"{be[0]} not signed by {self.found}" if self.found else f"{be[1]} not signed"
-            return f"{lines} of {self.of} {when}: {REFUSED_EARLY}."
-        wrote = WROTE.format(them=it)
-        if self.found:
-            return f"{lines} of {self.of}: nobody had signed {it} by {self.found}: {wrote}."
-        return f"{lines} of {self.of}: nobody has signed {it}: {wrote}."
+        were, are = ("was", "is") if one else ("were", "are")
+        when = f"{were} not signed by {self.found}" if self.found else f"{are} not signed"
+        return f"{lines} of {self.of} {when}: {REFUSED_EARLY if self.expected else WROTE}."
 
     def __contains__(self, number: object) -> bool:
         return isinstance(number, int) and self.first <= number <= self.last

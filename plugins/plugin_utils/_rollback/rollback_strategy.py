@@ -165,7 +165,7 @@ RULES = (
     StrategyRule(
         "restore",
         lambda found: _restorable(found) and found.prefer == "restore",
-        lambda found: "it was asked for by name",
+        lambda found: "it was requested by name",
     ),
     StrategyRule(
         "restore",
@@ -203,7 +203,7 @@ RULES = (
     StrategyRule(
         "nothing",
         lambda found: found.rolled_back,
-        lambda found: "it was rolled back, and only the end of its record is missing",
+        lambda found: "it was rolled back; only the end of its record is missing",
     ),
     StrategyRule(
         "nothing", lambda found: found.begun, lambda found: "it ended before it created a key: nothing was written"
@@ -221,7 +221,7 @@ RULES = (
 
 # What each course does, as people read it.
 DOES = {
-    "restore": "restore the backup next to the database, say what would be lost, and swap the two",
+    "restore": "restore the backup next to the database, show what would be lost, and swap the two",
     "repair": "write the values from the backup (if they were not named, only if the rest of their rows is the same), "
     "and then check again",
     "settle": "re-encrypt every value under the current keys, write them to every host that was left behind, and "

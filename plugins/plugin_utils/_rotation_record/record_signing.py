@@ -56,14 +56,14 @@ def refuse_gone(folder: str, store: Store) -> None:
 
 def _describe_place(head: chain.Head, folder: str, *, here: bool) -> tuple[str, str]:
     """Where a record was written, by its head, and what to do if it is not in ``folder``."""
-    host = f"on this machine, {head.host}," if here else f"on {head.host}" if head.host else "on a machine not named"
+    host = f"on this machine, {head.host}," if here else f"on {head.host}" if head.host else "on an unknown machine"
     user, _, other = head.place.partition(":")
     if not other:
-        return f"{host} into a folder that is not named", "Mount that folder, or correct key_rotation_record_dir."
+        return f"{host} into an unknown folder", "Mount that folder, or correct key_rotation_record_dir."
     where = f"{host} by {user} into {other}"
     if here and other != os.path.abspath(folder):
         option = f"-e key_rotation_record_dir={shlex.quote(other)}"
-        return where, f"Everyone who rotates on one machine must use the same folder of records: add {option}."
+        return where, f"All operators on one machine must use the same record folder: add {option}."
     return where, "Mount that folder, or correct key_rotation_record_dir."
 
 

@@ -68,7 +68,7 @@ def _check(log: RotationLog, task: VerifyTask) -> Sequence[VerifiedRecord]:
     try:
         records = verifier.check(places, anchor=anchor, key=key, former=former, only=task.rotation_id)
     except ValueError:
-        raise RecordAnchor(store=store.path, found="is no head") from None
+        raise RecordAnchor(store=store.path, found="is not a head") from None
     signers = [record.signer for record in records if record.signer]
     if not key and not former and signers:
         raise RecordNoKey(store=store.path, count=len(signers), signers=", ".join(sorted(set(signers))))

@@ -40,11 +40,11 @@ def _read(result: Result) -> str:
 
 
 def _stopped(result: Result) -> str:
-    return f"stopped: {', '.join(result['services']) or 'nothing, since no service was up'}"
+    return f"stopped: {', '.join(result['services']) or 'nothing, because no service was running'}"
 
 
 def _started(result: Result) -> str:
-    return f"started: {', '.join(result['services']) or 'nothing, since no service was stopped'}"
+    return f"started: {', '.join(result['services']) or 'nothing, because no service was stopped'}"
 
 
 def _processes(result: Result) -> str:
@@ -72,7 +72,7 @@ SENTENCES: dict[tuple[str, str], Sentence] = {
     ("application_sessions", ""): _sessions,
     ("database_lease", "released"): lambda result: "lease released" if result["changed"] else "",
     ("database_lease", "acquired"): lambda result: "lease acquired" if result["changed"] else "",
-    ("database_lease_info", ""): lambda result: "" if result["fenced"] else "no write fence is left",
+    ("database_lease_info", ""): lambda result: "" if result["fenced"] else "no write fence remains",
     ("django_census", ""): _counted,
     ("django_plan", ""): _planned,
     ("django_plan_info", ""): _planned,

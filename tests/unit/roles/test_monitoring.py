@@ -38,9 +38,9 @@ def test_of_two_hosts_that_have_tried_the_values_the_dashboard_shows_the_later_o
         'key_rotation_values{instance="b",project="p",column="t.c",class="unreadable"}': 1,
     }
     shown = {
-        "Values that open under the current keys": [{"labels": "{}", "value": 1}],
-        "Values that do not open, by column": [{"labels": '{column="t.c",class="unreadable"}', "value": 0}],
-        "Values, by what opens them": [
+        "Values that the current keys decrypt": [{"labels": "{}", "value": 1}],
+        "Unreadable values, by column": [{"labels": '{column="t.c",class="unreadable"}', "value": 0}],
+        "Values, by the keys that decrypt them": [
             {"labels": '{class="current"}', "value": 10},
             {"labels": '{class="unreadable"}', "value": 0},
         ],

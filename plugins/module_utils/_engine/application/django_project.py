@@ -278,7 +278,7 @@ def settings_of(project_dir: str) -> str:
 
 
 def setting(name: str) -> Any:
-    """One of the settings that the application itself sets; None where it does not.
+    """One of the settings that the application itself sets; None if it does not.
 
     Not what ``django.conf.settings`` has: django-cryptography puts its derived key there under the setting's own name.
     """

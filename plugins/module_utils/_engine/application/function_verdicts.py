@@ -63,7 +63,7 @@ class FunctionReader:
         self._settled: dict[bytes, bool] = {}  # by digest of the token: a cache may hide the way of the next call
 
     def learn(self, value: Any, token: Any, context: Context = ()) -> bool:
-        """Take a token of which it is known what is in it; whether that comes out of it."""
+        """Check whether a known token decrypts to its known plaintext."""
         calls = [
             (each, _call(self._decrypt, each, context)) for each in damaged(token)
         ]  # before a cache knows the token

@@ -76,7 +76,7 @@ def serve(place: ApplicationLocation, keys: WorkerKeys, connection: Any, others:
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the one who calls
     for other in others:
-        other.close()  # or no end would ever close
+        other.close()  # otherwise the pipe never closes
     silence()
     with contextlib.suppress(EOFError, OSError):
         call = connection.recv()
@@ -213,7 +213,7 @@ def preserved(value: Any) -> bytes:
         return b"b" + bytes(value)
     text = json.dumps(value, sort_keys=True)
     if json.loads(text) != value:
-        raise TypeError(f"a {type(value).__name__} that JSON does not give back")
+        raise TypeError(f"a {type(value).__name__} that JSON changes")
     return b"j" + text.encode("utf-8")
 
 

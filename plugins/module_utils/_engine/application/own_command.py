@@ -32,7 +32,7 @@ from ..crypto.key_set import split_list
 from ..postgres.connection import OUR_SETTING, OURS, Direct
 from . import django_project, key_worker, process_environment
 
-LOOK_SECONDS = 0.5  # between two looks at a wish to stop
+LOOK_SECONDS = 0.5  # between two checks for a request to stop
 HOW = (
     "Add {name} to its new_keys with the environment variable that the command reads, or, for a list of which the "
     "application writes with the first and reads with all, set keep: 1 in O(keys)."
@@ -176,7 +176,7 @@ def _serve(
 ) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the one who waits
     os.setsid()  # a group of its own: what it starts ends with it
-    other.close()  # or no end would ever close
+    other.close()  # otherwise the pipe never closes
     key_worker.silence()
     with contextlib.suppress(EOFError, OSError):
         values = connection.recv()

@@ -29,7 +29,7 @@ PAUSE_SECONDS = 0.05  # between two attempts at rows that somebody has locked
 # What a session that is signed again was. ``unopened`` stays as it is, and so does what somebody else has written.
 RESIGNED, ALREADY, UNOPENED, WRITTEN = "resigned", "already", "unopened", "written"
 DROPPED = "dropped"
-CACHED = "cached"  # counted besides: still in the cache, which does not answer
+CACHED = "cached"  # counted in addition: still in the cache, which does not answer
 NO_TABLE = "the database has no table {table}"
 NONE_OPENS = "SECRET_KEY has signed none of those in the database"
 _TABLES = (
@@ -212,7 +212,7 @@ def _resign_page(
     with _signing_with(keys.new):
         signed = [(key, data, store.encode(opened[key])) for key, data in rows if key in opened]
     done = _write(database, table, _RESIGN, signed)
-    # A run that was killed between the two may have left in the cache what is signed already.
+    # A run that was killed between the two may have left sessions in the cache that are already signed.
     counts[CACHED] = _forget([key for key, _ in rows if key not in left])
     counts.update({RESIGNED: len(done), WRITTEN: len(signed) - len(done), UNOPENED: len(left)})
     return counts

@@ -83,7 +83,7 @@ def fastest_hmac() -> type[Hmac]:
 
 
 def cbc_decrypt(algorithm: algorithms.AES, sealed: Sequence[bytes]) -> list[bytes | None]:
-    """The text in each ``IV | ciphertext``; None where its padding is wrong. Each is two or more whole blocks."""
+    """The text in each ``IV | ciphertext``; None if its padding is wrong. Each is two or more whole blocks."""
     decryptor = Cipher(algorithm, modes.CBC(bytes(BLOCK))).decryptor()  # whose IV only meets a block that is dropped
     stream = decryptor.update(b"".join(sealed))
     texts, end = [], 0
@@ -113,6 +113,6 @@ def pad(text: bytes) -> bytes:
 
 
 def unpad(blocks: bytes) -> bytes | None:
-    """The text without its padding; None where that is wrong."""
+    """The text without its padding; None if that is wrong."""
     length = blocks[-1]
     return blocks[:-length] if 1 <= length <= BLOCK and blocks.endswith(_PADDING[length]) else None

@@ -61,7 +61,7 @@ def _entries(mapping: Any, active: Any) -> list[bytes]:
 
 
 def members(value: Any) -> list[bytes]:
-    """The values of a setting as bytes: several where it is a list, none where it is not set.
+    """The values of a setting as bytes: several where it is a list, none if it is not set.
 
     A key in ASCII armour is read from its file, with or without the end of its last line.
     """

@@ -19,7 +19,7 @@ class _KeyIdCache:
     """Key ids that were made by this process, or by one that was forked from it: making one takes a tenth of a second
     or two, and Ansible forks a process for each task.
 
-    An entry is a key id behind its HMAC, by a key of this process alone: half an entry, or two written over each other
+    An entry is a key ID behind its HMAC, by a key of this process alone: half an entry, or two written over each other
     by two processes at once, count as none.
     """
 

@@ -22,7 +22,7 @@ DIGEST_LABEL = b"tetech.key_rotation plaintext digest v1"
 
 @dataclass(frozen=True)
 class KeySet:
-    """Settings by name. The values never show in a repr. ``named`` is the key id, where a store has said it already."""
+    """Settings by name. The values never show in a repr. ``named`` is the key ID, where a store has said it already."""
 
     values: Mapping[str, str] = field(repr=False)
     named: str = field(default="", compare=False)

@@ -226,13 +226,13 @@ class Keyring:
         return functions.context if functions else ()
 
     def key_id(self, stage: str) -> str:
-        """The key id of one stage's key set."""
+        """The key ID of one stage's key set."""
         return self.stages[stage].key_id
 
     def resealed(self, scheme: str, opened: Sequence[tuple[str, Opened]], destination: str) -> Sequence[bytes | None]:
-        """Tokens of ``destination`` with what was in those of other stages; None where it does not come out again.
+        """Tokens of ``destination`` with what was in those of other stages; None if it does not come out again.
 
-        Raises E_FUNCTION where the application's functions read one under the previous keys: they have others.
+        Raises E_FUNCTION if the application's functions read one under the previous keys: they have others.
         """
         cipher = self.cipher(scheme, destination)
         insides = [inside for _, inside in opened]
@@ -274,7 +274,7 @@ class Keyring:
         key_ids: Sequence[str | None] | None = None,
         frames: Sequence[bytes] | None = None,
     ) -> list[tuple[str, Opened] | None]:
-        """For each token the first stage whose key set opens it, and its inside; None where none does. A key set that
+        """For each token the first stage whose key set opens it, and its inside; None if none does. A key set that
         opens it by the first key of a list counts more than one that has this key among those it keeps.
 
         Where ``key_ids`` has an entry of the journal only that key set counts. ``frames`` describe the row of each, for

@@ -69,7 +69,7 @@ class OpenPgp(SingleTokenCipher):
         return packet(SESSION_KEY, frame[:4] + salt + frame[4:]) + packet(DATA, seal_data(key, inside.plaintext))
 
     def _key(self, frame: bytes, salt: bytes) -> bytes | None:
-        """String-to-key, section 3.7.1; None where the frame is of another kind."""
+        """String-to-key, section 3.7.1; None if the frame is of another kind."""
         if len(frame) < 4 or frame[0] != 4 or frame[1] not in KEY_BYTES or frame[3] not in DIGESTS:
             return None
         if len(frame) != {SIMPLE: 4, SALTED: 4, ITERATED: 5}.get(frame[2], 0) or (salt and len(salt) != SALT):
@@ -86,7 +86,7 @@ class OpenPgp(SingleTokenCipher):
 
 
 def open_data(key: bytes, body: bytes) -> bytes | None:
-    """What is in a packet of integrity protected data (section 5.13); None where it does not open under ``key``."""
+    """What is in a packet of integrity protected data (section 5.13); None if it does not open under ``key``."""
     if body[:1] != b"\1" or len(body) < 1 + BLOCK + 2 + CHECKED:
         return None
     clear = _cfb(key, body[1:], seal=False)

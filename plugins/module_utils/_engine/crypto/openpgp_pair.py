@@ -40,7 +40,7 @@ class EncryptionSubkey:
 
 
 def half_of(armored: bytes) -> EncryptionSubkey:
-    """The subkey that encrypts in a key in ASCII armour. Raises ValueError where pgcrypto could not use the key."""
+    """The subkey that encrypts in a key in ASCII armour. Raises ValueError if pgcrypto could not use the key."""
     found = list(packets(unarmored(armored) or b""))
     subkeys = [(tag, body) for tag, body in found if tag in (PRIVATE_SUBKEY, PUBLIC_SUBKEY) and body[:1] == b"\4"]
     bodies = [(tag, body) for tag, body in subkeys if len(body) > 5 and body[5] in NUMBERS]
@@ -172,7 +172,7 @@ def _as_number(number: int) -> bytes:
 
 
 def _numbers(body: bytes, at: int, count: int) -> tuple[tuple[int, ...], int]:
-    """So many of them from there on, and where they end. Raises ValueError where the body is shorter."""
+    """So many of them from there on, and where they end. Raises ValueError if the body is shorter."""
     found = []
     for _ in range(count):
         begin = at + 2

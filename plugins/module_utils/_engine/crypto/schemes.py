@@ -83,7 +83,7 @@ class Scheme:
 
     @cached_property
     def marker(self) -> bytes:
-        """What every token begins with; empty where any bytes may be one."""
+        """What every token begins with; empty if any bytes may be one."""
         bare = self.format.marker
         if self.described.get("base64"):
             bare = base64.urlsafe_b64encode(bare[: len(bare) // 3 * 3])
@@ -93,7 +93,7 @@ class Scheme:
 
     @property
     def json_members(self) -> tuple[str, ...]:
-        """The members of JSON documents in which its tokens are; none where any leaf may be one."""
+        """The members of JSON documents in which its tokens are; none if any leaf may be one."""
         return tuple(self.described.get(IN_DOCUMENTS, ()))
 
     @property
@@ -117,7 +117,7 @@ class Scheme:
         return inside._replace(plaintext=text, within=within)
 
     def cipher(self, settings: derivation.Settings) -> Cipher | None:
-        """The scheme under one set of settings; None where one of them has no value, or none that fits a trial.
+        """The scheme under one set of settings; None if one of them has no value, or none that fits a trial.
 
         Derives the keys: call once per key set, never per row. Raises E_SCHEME on a setting that makes no key.
         """
@@ -272,7 +272,7 @@ def _check_inside(name: str, members: Mapping[str, Any], refuse: Any) -> None:
     inner = members[INSIDE]
     _check(name, inner)
     if "application" in inner or INSIDE in inner:
-        raise refuse("has an inside that is no scheme of one layer")
+        raise refuse("has an inside that is not a scheme of one layer")
     if not all(FORMATS[layer["format"]].authenticated for layer in (members, inner)):
         raise refuse("has a layer without authentication, of which nobody can say under which keys it is")
 
@@ -301,9 +301,9 @@ def _check_functions(members: Mapping[str, Any], refuse: Any) -> None:
 
 def _check_path(path: Any, name: str, refuse: Any) -> None:
     if isinstance(path, str) and path.startswith(TO_FILL_IN):
-        raise refuse(f"has an application.{name} that is not filled in: name the function in place of {TO_FILL_IN}")
+        raise refuse(f"has an application.{name} that is not filled in: name the function instead of {TO_FILL_IN}")
     if not isinstance(path, str) or "." not in path or not all(part.isidentifier() for part in path.split(".")):
-        raise refuse(f"has an application.{name} that is no dotted path of a function")
+        raise refuse(f"has an application.{name} that is not a dotted path of a function")
 
 
 def _check_key(described: Any, role: str, refuse: Any) -> None:
@@ -318,7 +318,7 @@ def _check_key(described: Any, role: str, refuse: Any) -> None:
         if name not in ("derive", *sources, *numbers):
             raise refuse(f"has the unknown member {role}.{name}")
         if name in numbers and (type(value) is not int or value <= 0):
-            raise refuse(f"has a {role}.{name} that is no positive number")
+            raise refuse(f"has a {role}.{name} that is not a positive number")
         if name in sources and not _is_source(value):
             raise refuse(f"has a {role}.{name} that names no setting")
 

@@ -55,7 +55,7 @@ class Cipher(Protocol):
     """A format with its key. Many tokens at once are far cheaper than one after the other."""
 
     def open(self, token: bytes) -> Opened | None:
-        """The inside, or None where the token does not open under this key."""
+        """The inside, or None if the token does not open under this key."""
 
     def seal(self, inside: Opened) -> bytes:
         """A new token with the same inside."""

@@ -104,7 +104,7 @@ _ARMORED = re.compile(
 
 
 def unarmored(text: bytes) -> bytes | None:
-    """The bytes in ASCII armour; None where it is not whole."""
+    """The bytes in ASCII armour; None if it is not whole."""
     found = _ARMORED.fullmatch(text)
     if found is None:
         return None

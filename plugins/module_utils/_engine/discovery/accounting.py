@@ -36,7 +36,7 @@ USES = 6  # of a key in an error; the plan has all of them
 SAMPLE = 25  # values of each column: the first ones that are met, as many of the last ones, and from all over the table
 CANDIDATES = 50  # the same of values that have a long word, such as few rows of a column may have
 FEW_DIGESTS = 3  # of fewer values as long as a digest, the notice is enough: an object may be named after its content
-KEEP_OR_FIT = "Take it out of O(keys) to keep its value, or give it a type, and bytes, that make such a value."
+KEEP_OR_FIT = "Remove it from O(keys) to keep its value, or set a type, and bytes, that create such a value."
 # Regular expressions of PostgreSQL: a long word of an encoding, and a URL or UUID, which does not count.
 LONG = 20  # characters of a word
 LONG_WORD = f"[A-Za-z0-9+/_-]{{{LONG}}}"

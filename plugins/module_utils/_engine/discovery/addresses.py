@@ -50,7 +50,7 @@ _NAMED = re.compile(r"(?:md5|sha-?(?:1|224|256|384|512)|blake\w+)$", re.IGNORECA
 
 
 def form_of(text: str) -> tuple[str, bool]:
-    """What form a text has, and whether the form explains it, whatever parts of it look like."""
+    """Return the form of a text and whether the form explains it, even if parts of it look encrypted."""
     for what, form in _FORMS:
         if form.fullmatch(text):
             return what, _EXPLAINS[what](text)

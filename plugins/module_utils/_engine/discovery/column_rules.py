@@ -32,8 +32,8 @@ class ColumnRules:
     row_key: Callable[[Table], RowKey]
 
     def find(self, table: Table, column: Column, scheme: str, pieces: Sequence[bytes], decision: str) -> PlaintextRule:
-        """What the plaintexts of a column are, as a person settled it, otherwise by its first values in the order of
-        its key: an UPDATE does not change which these are."""
+        """Determine the plaintext rule from a settlement, or from the first values in the order of the key, which an
+        UPDATE does not change."""
         if decision == ONE_LAYER:
             return PlaintextRule(scheme)
         found = PlaintextRule(scheme)

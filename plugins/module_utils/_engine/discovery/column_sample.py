@@ -27,8 +27,7 @@ _AS_TEXT = ColumnCodec("text", read="{}::text")  # of a type that the engine doe
 
 
 class ColumnSample(NamedTuple):
-    """A column as it holds some of its values, the parts of these that may be tokens, and the rule by which they open,
-    if any does."""
+    """A sample of a column's values, their possible tokens, and the matching rule, if one matches."""
 
     column: Column
     values: Sequence[Any]

@@ -38,9 +38,9 @@ _NAME = re.compile(r"[\w./@ -]{1,40}")  # of an entry of a mapping: anything els
 WHY = "{place}holds a token under a key that is rotated, and no rotation changes it"
 ADVICE = (
     "Decrypt it with the application's own code before the rotation, and replace it right after the rotation by a "
-    "token under the new keys. Or have the application read the plain value from elsewhere before the rotation. If it "
-    "is accepted that the old token cannot be read until it is replaced: "
-    'O(settlements): {{{quoted}: {{unreadable: "why"}}}}.'
+    "token under the new keys. Or let the application read the plain value from another place before the rotation. To "
+    "accept that the old token cannot be read until it is replaced: O(settlements): {{{quoted}: {{unreadable: "
+    '"why"}}}}.'
 )
 
 
@@ -67,7 +67,7 @@ def find(
         for each in _holding(holders, _of_settings(keyring.names))
         if not any(each.text in variable.text for variable in variables)  # it is read from there
     ]
-    found = {each.name: _finding(each.name, "in the env file, it ") for each in variables}
+    found = {each.name: _finding(each.name, "in the .env file, it ") for each in variables}
     found.update((each.name, _finding(each.name, "it ")) for each in settings)
     files = ProjectFiles(project_dir, env_file)
     literals = [each.text for each in settings]

@@ -10,13 +10,12 @@ from .findings import Finding, Findings
 from .target_survey import Survey
 
 FOUND = (
-    "holds names of files, and each is the token as it is stored: a rotation and a rollback write other names, under "
-    "which there is no file"
+    "contains file names that are the stored tokens: a rotation and a rollback write other names, and no file has those"
 )
 ADVICE = (
     "Let the application's own command encrypt the names and rename the files (O(method)=command), and settle it: "
-    'O(settlements): {{{column}: {{by_command: "reason"}}}}. If the storage goes by the decrypted name, or the files '
-    "get their new names after the rotation, write unreadable in place of by_command."
+    'O(settlements): {{{column}: {{by_command: "reason"}}}}. If the storage uses the decrypted name, or the files get '
+    "their new names after the rotation, write unreadable instead of by_command."
 )
 
 

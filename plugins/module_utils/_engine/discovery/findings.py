@@ -48,8 +48,8 @@ def warn(name: str, what: str = "", todo: str = "") -> FindingKind:
 
 
 _CHECK_FILES = (
-    "Check whether it encrypts them. If it does, and under a key that is rotated, have the application re-encrypt "
-    "them: they cannot be read otherwise."
+    "Check whether it encrypts them. If it does so with a rotated key, let the application re-encrypt them; otherwise "
+    "they cannot be read."
 )
 # In the order in which they are reported.
 _ROWS = (
@@ -125,7 +125,7 @@ _ROWS = (
     warn(
         "stays_plain",
         "plain text that stays so, and by its look is {look}: {count} of the values, {rows}",
-        "Look at some of these rows: if one is ciphertext after all, it stays under the old keys, and will be lost.",
+        "Check some of these rows: if one is ciphertext, it stays under the old keys, and will be lost.",
     ),
     warn(
         "unsearched",
@@ -142,14 +142,14 @@ _ROWS = (
     warn(
         "shared_word",
         "{found}, has the value of {key}, a plain word. {key} gets a new value, and {column} keeps it",
-        "Nothing was found that encrypts with {column}. If something does, what is under it would be lost.",
+        "Nothing was found that encrypts with {column}. If something does, its values would be lost.",
     ),
     warn(
         "start_untried",
         "the application writes to its database as it starts, and does not start without: it fails at {place}. With "
         "new values of these keys it may not write, so what it reads with them was not tried",
-        "Have the application go on if that write fails, and create the plan again. Or check in its code that nothing "
-        "but the targets depends on these keys.",
+        "Let the application continue if that write fails, and create the plan again. Or check in its code that "
+        "nothing but the targets depends on these keys.",
     ),
     warn(
         "scan_cut_off",
@@ -181,32 +181,32 @@ _ROWS = (
     warn(
         "digest",
         "a hash next to tokens or of their rows, and it is not known of what and under which key: it stays",
-        "Find out what makes it. If a key does that is rotated, have the application recreate it after the rotation, "
-        "or searches by it find nothing.",
+        "Find out how it is computed. If that uses a rotated key, let the application recreate it after the rotation; "
+        "otherwise searches by it find nothing.",
     ),
     warn(
         "keyed_hash",
         "a hash by its name and length, and the application hashes with {keys}, which is rotated: {uses}",
-        "If the column is made so, have the application recreate it after the rotation, or searches by it find "
-        'nothing. If not: O(settlements): {{{column}: {{not_ours: "reason"}}}}.',
+        "If this column is such a hash, let the application recreate it after the rotation; otherwise searches by it "
+        'find nothing. If not: O(settlements): {{{column}: {{not_ours: "reason"}}}}.',
     ),
     warn(
         "blank",
         "made of an empty value in rows without a token: there it stays under the old keys",
-        "Have the application recreate it there after the rotation, or a search for an empty value finds none of "
+        "Let the application recreate it there after the rotation; otherwise a search for an empty value finds none of "
         "those rows.",
     ),
     warn(
         "plain_index",
         "made of {target}, which is settled as mixed: in rows with plain text it stays under the old keys",
-        "Have the application recreate it there after the rotation, or a search finds none of those rows.",
+        "Let the application recreate it there after the rotation; otherwise a search finds none of those rows.",
     ),
     warn(
         "same_tokens",
         "has copies of tokens in {other}, {count} among the values looked at. Each is encrypted again "
         "by itself: after the rotation no two are the same",
-        "Check that the application finds no row of the one by a token of the other: it would find none. Copies that "
-        "it only reads, as in a history of rows, stay readable.",
+        "Check that the application does not search one column by a token of the other: it would find nothing. Copies "
+        "that it only reads, as in a history of rows, stay readable.",
     ),
     warn(
         "repeated_in_rows",
@@ -216,25 +216,25 @@ _ROWS = (
     warn(
         "timeless",
         "all tokens that were looked at have the time 0, which no library writes: code of the application makes them",
-        "If it makes the same token of the same value, to search by it, name its functions in O(schemes): after a "
-        "rotation by the engine the search would find nothing.",
+        "If that code always creates the same token for the same value, to search by it, name its functions in "
+        "O(schemes). After a rotation by the engine, the search would find nothing.",
     ),
     warn(
         "unseen",
         "{why}: not looked at",
-        "It holds nothing now. Look again once it does.",
+        "It is empty now. Check again when it has values.",
     ),
     warn(
         "other_database",
         "a database of {vendor}, which is not rotated: only a few values of each column were tried under these keys"
         "{unread}",
-        "Check that nothing in it is under these keys. It would not open after the rotation.",
+        "Check that nothing in it is under these keys. It could not be decrypted after the rotation.",
     ),
     warn(
         "unreached_database",
         "a database of {vendor}, which is not rotated, and which cannot be connected to: not looked at",
-        "Let it be connected to, or check that nothing in it is under these keys. It would not open after the "
-        "rotation.",
+        "Make it reachable, or check that nothing in it is under these keys. Such values could not be decrypted after "
+        "the rotation.",
     ),
     warn(
         "secret_name",
@@ -244,13 +244,13 @@ _ROWS = (
     warn(
         "sparse",
         "{found}",
-        "Check whether something encrypts or signs them: if it does, and with a key that is rotated, they will be "
-        "unreadable or invalid.",
+        "Check whether something encrypts or signs them. If it does so with a rotated key, they will be unreadable or "
+        "invalid.",
     ),
     warn(
         "foreign",
         "most of its plaintexts look like tokens, and open under no key at hand: they stay unchanged inside",
-        "Check that another system made them. If a process with other keys did, they cannot be read.",
+        "Check that another system created them. If a process with other keys did, they cannot be read.",
     ),
     warn(
         "cache",
@@ -266,14 +266,14 @@ _ROWS = (
     warn(
         "of_ciphertext",
         "made of the ciphertext itself, and not compared by the rotation: only its values are counted",
-        "It differs after the rotation. If something outside the database keeps it, such as an ETag, renew that.",
+        "It differs after the rotation. If something outside the database stores it, such as an ETag, renew it there.",
     ),
     warn(
         "dated",
         "depends on the date or the time by its code, as an age does: the rotation compares how many values it fails "
         "at, and not what it reads",
-        "Nothing, if it does. If its code only measures time, compare some of its values before and after the "
-        "rotation.",
+        "If it does, there is nothing to do. If its code only measures time, compare some of its values before and "
+        "after the rotation.",
     ),
     warn(
         "files",
@@ -295,7 +295,7 @@ _ROWS = (
     warn(
         "session_tokens",
         "{count} of {looked_at} sessions hold tokens under the keys that are rotated",
-        "Delete the sessions after the switch, if you can before the application starts: {command}. Everybody is "
+        "Delete the sessions after the switch, if you can before the application starts: {command}. All users are "
         "logged out. A token that stays in a session cannot be read.",
     ),
     warn("cached"),  # keys and values of a database cache, which expire

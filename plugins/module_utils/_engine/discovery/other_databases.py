@@ -23,8 +23,8 @@ BY_FIELD = (
 )
 OPENED = "values in a database of {vendor}, which is not rotated, open under a key that is: they would be unreadable"
 BY_APPLICATION = (
-    "Have the application write the values again after the rotation, from a copy in plain text, or rotate that "
-    "database by a command of its own. "
+    "Let the application write the values again after the rotation, from a copy in plain text, or rotate that database "
+    "with its own command. "
 )
 ACCEPT = 'If that is prepared, or nobody needs them: O(settlements): {{{column}: {{unreadable: "why"}}}}.'
 

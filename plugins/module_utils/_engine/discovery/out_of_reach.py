@@ -23,13 +23,13 @@ SETTLE = (
     'If nothing in it is under a key that is rotated: O(settlements): {{{column}: {{not_ours: "why"}}}}. '
     'If nobody needs what is: {{unreadable: "why"}}'
 )
-GRANT = "Let it be looked at: {grant}. "
+GRANT = "Make it readable: {grant}. "
 OF_SCHEMA = ", or all of a schema as schema.*"
 ELSEWHERE = "Its rows are another server's, and are not rotated: rotate them there, with the application stopped. "
 
 
 def find(database: Database, survey: Survey, settled: Settlements) -> list[Finding]:
-    """Each with what to do, but those that a person has settled, by themselves or by their schema."""
+    """List unreachable tokens that nobody has settled, by name or by schema."""
     return [
         each
         for each in [*_not_readable(database), *_foreign(database, survey)]
@@ -51,7 +51,7 @@ def _names(column: str) -> tuple[str, str]:
 
 def _not_readable(database: Database) -> Iterator[Finding]:
     for name, what, grant in catalog.unreadable(database):
-        why = f"{what} that this role may not read: nobody knows whether a key that is rotated is needed for it"
+        why = f"{what} that this role may not read: it is unknown whether it needs a rotated key"
         advice = GRANT.format(grant=grant) + SETTLE.format(column=name) + OF_SCHEMA + "."
         yield Finding(KINDS["out_of_reach"], name, {"why": why, "advice": advice})
 

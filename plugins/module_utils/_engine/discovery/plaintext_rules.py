@@ -40,7 +40,7 @@ def rule(keyring: Keyring, name: str, pieces: Sequence[bytes], reads: Callable[[
         return PlaintextRule(name)
     for inner in inner_schemes(keyring):
         inside = _inside(keyring, scheme, inner, suspects)
-        if not inside or inner.name in keyring.fixed:  # under keys that are not rotated they stay as they are
+        if not inside or inner.name in keyring.fixed:  # under keys that are not rotated, they stay unchanged
             continue
         if inner.described == scheme.described and reads({text.decode("utf-8", "replace") for text in inside}):
             continue

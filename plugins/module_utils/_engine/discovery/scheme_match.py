@@ -24,7 +24,7 @@ _SAYS_TOKEN = re.compile(r"enc|crypt|cipher|fernet|aes|tok|^\W*$", re.IGNORECASE
 
 
 def match_scheme(samples: Sequence[Any], column: Column, keyring: Keyring, hinted: Collection[str]) -> str | None:
-    """The scheme that opens a token among the samples, with what its tokens have around them; None where none does.
+    """The scheme that opens a token among the samples, with what its tokens have around them; None if none does.
 
     A scheme without authentication is tried where ``hinted`` names it, or where its tokens have a mark of their own.
     """

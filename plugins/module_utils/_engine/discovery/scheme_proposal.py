@@ -25,7 +25,7 @@ from .target_survey import AUTO, Survey
 UNKNOWN_FORMAT = ("format", "unproved", "silent", "encoded", "unexplained", "token_packed")
 _ASKED = {
     "decrypt": "package.module.function that takes one stored value and returns it decrypted",
-    "encrypt": "package.module.function that takes a decrypted value and returns it as it is stored",
+    "encrypt": "package.module.function that takes a decrypted value and returns its stored form",
 }
 _ASKED_MEMBERS = "the names of the members that are encrypted"
 

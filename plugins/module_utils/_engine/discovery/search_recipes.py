@@ -115,8 +115,8 @@ LENGTHS = {(name, written): len(WRITTEN[written](HASHES[name](b"", b""))) for na
 
 @dataclass(frozen=True)
 class SearchColumnRecipe:
-    """How such a column is computed: ``prefix`` and a digest of a text under the setting ``secret``. Which of the texts
-    of a plaintext that is goes by the row."""
+    """How such a column is computed: ``prefix`` and a digest of a text under the setting ``secret``. The row determines
+    which text is hashed."""
 
     column: str
     prefix: str
@@ -133,7 +133,7 @@ class SearchColumnRecipe:
         return self.prefix + WRITTEN[self.written](digest)[: self.length or None]
 
     def tied(self, before: bytes, after: bytes) -> tuple[str, str] | None:
-        """Why it cannot go from one value of its setting to another and back, and which could; None where it can."""
+        """Why it cannot go from one value of its setting to another and back, and which could; None if it can."""
         try:
             self.of(b"", after)
         except ValueError:

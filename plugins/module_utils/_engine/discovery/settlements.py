@@ -27,8 +27,8 @@ DECISIONS = (NOT_OURS, UNREADABLE, BY_COMMAND)
 # Why a format cannot tell plain text from a token.
 UNAUTHENTICATED = "without authentication, which cannot tell plain text from a token"
 UNMARKED = (
-    "whose tokens begin with nothing of their own, so that plain text cannot be told from a token of another key. "
-    "Encrypt the plain text through the application, or list each value in O(leave_alone)"
+    "whose tokens have no fixed prefix, so plain text cannot be distinguished from a token of another key. Encrypt the "
+    "plain text through the application, or list each value in O(leave_alone)"
 )
 # Decisions about the values of a target, or next to one, by which nothing else is accounted for.
 OF_TARGETS = (ONE_LAYER, TWO_LAYERS, MIXED, UNUSED_KEY_ID)

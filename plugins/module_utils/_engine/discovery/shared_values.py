@@ -25,11 +25,11 @@ REMOVE = "If nothing reads {name}, remove it."
 LIST_BOTH = f"If the application encrypts with it, list both, and they get one new value: {{line}}. {REMOVE}"
 # Of a value in a list it does not show with which of the two the application encrypted.
 PART_THEM = (
-    f"Have the application encrypt what is under {{name}} again under a value of its own, or take the value out of "
+    f"Let the application re-encrypt the values under {{name}} with a separate key, or remove the value from "
     f"{{key}} if nothing is under it there. {REMOVE}"
 )
 ONE_TYPE = "Both must get one new value: give them the same type, bytes and keep in O(keys), and no values file."
-READ_IT = f"Have the application read it from {{key}}, or from a variable that O(keys) lists too. {REMOVE}"
+READ_IT = f"Let the application read it from {{key}}, or from a variable that O(keys) lists too. {REMOVE}"
 
 NOT_A_KEY = ' If nothing encrypts with it: O(settlements): {{{name}: {{not_a_key: "why"}}}}'
 

@@ -69,6 +69,6 @@ def settings_of(surveys: Sequence[Survey], keyring: Keyring) -> dict[str, list[b
 
 
 def nowhere(surveys: Sequence[Survey]) -> list[tuple[str, str]]:
-    """The table and column of each target that a person listed and that is in no database."""
+    """Find listed targets that exist in no database, each as table and column."""
     indexes = set.intersection(*(set(survey.missing) for survey in surveys)) if surveys else set()
     return [surveys[0].missing[index] for index in sorted(indexes)]

@@ -26,7 +26,7 @@ _IN_THE_KEY = (
 )
 _RELATED = (
     "is bound to {} by a relation of the models, and its new value would be another than that one's",
-    "Let the relation go by the row's key instead.",
+    "Let the relation use the row's key instead.",
 )
 
 

@@ -26,9 +26,9 @@ class Target:
     limit: int | None
     derived: tuple[SearchColumnRecipe, ...] = ()
     members: tuple[str, ...] = ()  # of its documents, where tokens are in those of these names alone
-    one_layer: bool = False  # a person has settled that each token inside another one is there by accident
+    one_layer: bool = False  # a settlement says that a token inside another one is there by accident
     kept: bool = False  # under a key that is not rotated: it is read, and never written
-    mixed: bool = False  # a person has settled that plain text is normal in it, and stays
+    mixed: bool = False  # a settlement says that plain text is normal in it, and stays
 
     @cached_property
     def name(self) -> str:
@@ -36,7 +36,7 @@ class Target:
 
     @cached_property
     def kind(self) -> ColumnCodec:
-        """How its values are read and written."""
+        """The codec of this column: it reads and writes the values."""
         kind = KINDS[self.type]
         return replace(kind, names=self.members) if isinstance(kind, JsonCodec) and self.members else kind
 

@@ -51,7 +51,7 @@ AUTO = "auto"  # in place of targets, or as one of them: all that are found
 _SAYS_ENCRYPTED = re.compile(r"(?<!un)encrypted(?!_(?:by|at|on)(?![a-z]))|ciphertext|_enc$", re.IGNORECASE)
 _SAYS_KEY = re.compile(r"KEY|SECRET|SALT|TOKEN|PASSWORD")  # a setting with which an application may sign
 _GENERATED = {
-    "found": "is generated, and follows the column that it is made of",
+    "found": "is a generated column, and follows the column from which it is computed",
     "advice": "Take it out of O(targets), and list that one.",
 }
 IN_TEXT_LOOK = " as a whole, and some have a token under a key that is rotated in them, with other text around it"
@@ -337,8 +337,8 @@ class Survey:
             self.findings.put("keyless", table.label_of(column.name), table=table.label)
 
     def without_tokens(self, target: Target, value: Any) -> Any:
-        """A value of a target, or a member of its array, without its tokens: what else there is in a document may be
-        encrypted in another way."""
+        """Remove the tokens from a value, or from a member of an array: the rest of a document may be encrypted in
+        another way."""
         kind = target.kind.member if isinstance(target.kind, ArrayCodec) else target.kind
         tokens = kind.tokens(value, self._keyring.schemes[target.scheme].marker)
         return kind.put(value, tokens, [b""] * len(tokens))

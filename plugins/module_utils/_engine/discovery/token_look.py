@@ -23,7 +23,7 @@ def looks_like_a_token(piece: bytes) -> bool:
 
 
 def around_token(piece: bytes) -> tuple[str, bool] | None:
-    """What is before a Fernet token, and whether the token is in base64 once more; None where there is none."""
+    """What is before a Fernet token, and whether the token is in base64 once more; None if there is none."""
     match = AROUND.match(piece)
     if match is None:
         return None

@@ -54,8 +54,8 @@ _SIZES: dict[str, Callable[[int], int]] = {
     "base32": lambda length: -(-8 * length // 5),
     "base64": lambda length: -(-4 * length // 3),
 }
-# Whole words, or their ends: "research", "hashtag" and "committee" say nothing of the kind. They name the random text
-# itself, and what is encrypted of one is longer.
+# Whole words, or their ends: not "research", "hashtag" or "committee". They name the random text itself; an encrypted
+# value would be longer.
 _SAYS_DIGEST = re.compile(
     r"(?:hash|digest|check_?sum|md5|(?:finger|thumb)_?print|hmac)(?:es|ed|s)?(?![a-z])|sha_?\d|"
     r"(?<![a-z])(?:bidx|blind)s?(?![a-z])",

@@ -175,7 +175,7 @@ def tables(database: Database) -> list[Table]:
     ]
 
 
-# The type that a type is based on, be it a domain over a domain, and the modifier of the one that has it.
+# The base type of a type, including nested domains, and the modifier of the one that has it.
 _BASE = (
     "WITH RECURSIVE based(oid, base, typmod) AS (SELECT t.oid, t.typbasetype, t.typtypmod UNION ALL"
     " SELECT p.oid, p.typbasetype, greatest(p.typtypmod, based.typmod) FROM based JOIN pg_type p ON p.oid = based.base)"
@@ -286,7 +286,7 @@ def unreadable(database: Database) -> list[tuple[str, str, str]]:
 _OBSTACLES = (
     (
         "is bound to another column by a foreign key, and its new value would be another than that one's",
-        "Let the reference go by the row's key instead, or list both columns in O(ignore).",
+        "Let the reference use the row's key instead, or list both columns in O(ignore).",
         "SELECT 1 FROM pg_constraint f JOIN pg_attribute a ON (a.attrelid = f.conrelid AND a.attnum = ANY(f.conkey))"
         " OR (a.attrelid = f.confrelid AND a.attnum = ANY(f.confkey))"
         " WHERE f.contype = 'f' AND a.attrelid = to_regclass(%s) AND a.attname = %s",

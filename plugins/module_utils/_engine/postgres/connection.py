@@ -105,7 +105,7 @@ LIBPQ_OPTIONS = (
 CONNECTION_LOST = {"57P01", "57P02", "57P03", "08006", "08003", "08000", "08001"}
 # lock_not_available, deadlock_detected, query_canceled (docs/design/concurrency.md)
 QUERY_CANCELED = "57014"
-# insufficient_privilege, invalid_schema_name: what a role meets that may make no table, or has no schema to make it in.
+# insufficient_privilege, invalid_schema_name: the role lacks CREATE, or has no schema to create a table in.
 FORBIDDEN = {"42501", "3F000"}
 YIELDED = {"55P03", "40P01", QUERY_CANCELED}
 # How SQLSTATEs begin of what the same row meets again: a constraint (class 23), a trigger's RAISE EXCEPTION, and
@@ -227,7 +227,7 @@ class Patience:
         self._since = None
 
     def refuse_to_wait(self) -> None:
-        """It could not. Raises E_DB_LOCKED where that has been so for too long."""
+        """It could not. Raises E_DB_LOCKED if that has been so for too long."""
         self._since = self._since or time.monotonic()
         if time.monotonic() - self._since > LOCKED_SECONDS:
             raise TablesLocked(holders=self._database.holders(self._tables))
@@ -270,7 +270,7 @@ class Database:
         self.execute("SELECT set_config('client_encoding', 'UTF8', false)")
 
     def _refuse_pooler(self, where: str) -> None:
-        """Raise E_DB_POOLER where another program stands between: the session's lock and settings may be anybody's.
+        """Raise E_DB_POOLER if another program stands between: the session's lock and settings may be anybody's.
 
         A pooler makes up the process id that it tells a client at the start (docs/design/concurrency.md).
         """
@@ -476,7 +476,7 @@ class Database:
         return int(self._raw.info.backend_pid)
 
     def about(self, regclass: str) -> int | None:
-        """How many rows the server reckons are in a table; None where it has never looked."""
+        """How many rows the server reckons are in a table; None if it has never looked."""
         query = "SELECT nullif(greatest(reltuples, 0), 0)::bigint FROM pg_class WHERE oid = to_regclass(%s)"
         return next((count for (count,) in self.rows(query, (regclass,))), None)
 

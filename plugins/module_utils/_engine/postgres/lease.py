@@ -50,8 +50,8 @@ def build_leased_error(alias: str, held: Holder) -> RotationError:
 def take(database: Database, mine: Holder, over: Holder | None = None) -> Holder | None:
     """Become the run that works on this database; who holds it instead, if somebody does.
 
-    ``over`` is a run whose lease may be taken over: the caller knows that it is dead. Raises E_LEASE where this role
-    may not make the table, E_LOCKED where a session of another run is at work, E_DB or E_DB_LOST.
+    ``over`` is a run whose lease may be taken over: the caller knows that it is dead. Raises E_LEASE if this role
+    may not make the table, E_LOCKED if a session of another run is at work, E_DB or E_DB_LOST.
     """
     asked = time.monotonic()
     while True:
@@ -105,7 +105,7 @@ def read_holder(database: Database) -> Holder | None:
 
 
 def refuse_other(database: Database, run: str) -> None:
-    """Raise E_LEASED where another run than the one of this name holds the lease."""
+    """Raise E_LEASED if another run than the one of this name holds the lease."""
     held = read_holder(database)
     if held is not None and run_name(held) != run:
         raise build_leased_error(database.alias, held)

@@ -9,8 +9,8 @@ import contextlib
 from ..._errors.base import RotationError
 from .connection import Database
 
-# Of the limits of the server, the role and the database the one that is nearest. Everybody sees whose a session is, and
-# where; of what kind it is, only its own role does.
+# The lowest of the server, role and database limits. Everybody sees the role and database of a session; only its own
+# role sees its kind.
 CONNECTIONS = """
     SELECT used, most FROM (
       SELECT count(*), current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int
@@ -74,7 +74,7 @@ def read_server_version(database: Database) -> str:
 
 
 def read_system_identifier(database: Database) -> str | None:
-    """The number that a PostgreSQL cluster and its replicas have in common; None where this role may not see it."""
+    """The number that a PostgreSQL cluster and its replicas have in common; None if this role may not see it."""
     with contextlib.suppress(RotationError):
         return str(database.rows("SELECT system_identifier FROM pg_control_system()")[0][0])
     return None

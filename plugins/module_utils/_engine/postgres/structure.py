@@ -100,7 +100,7 @@ def _ours(query: str, catalog: str, oid: str, relation: str) -> str:
 
 
 def refuse_difference(expected: Structure, copy: Database) -> None:
-    """Raise E_STRUCTURE or E_SEQUENCE where the restored copy is not what ``take`` found, with the first difference."""
+    """Raise E_STRUCTURE or E_SEQUENCE if the restored copy is not what ``take`` found, with the first difference."""
     at = places(copy)
     found = {*take(copy, at)["names"]}
     differences = sorted(found.symmetric_difference(expected["names"]))

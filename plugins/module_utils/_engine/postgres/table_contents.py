@@ -90,7 +90,7 @@ def exported_snapshot(database: Database) -> Iterator[Snapshot]:
 def take(database: Database, tell: Callable[[str], None] = lambda _table: None) -> dict[str, TableCount]:
     """Count and hash of every table, one aggregate each, in the transaction that is open or one of its own.
 
-    ``tell`` hears of each table before it. Raises E_DB, with SQLSTATE 42501 where row-level security hides rows.
+    ``tell`` hears of each table before it. Raises E_DB, with SQLSTATE 42501 if row-level security hides rows.
     """
     with fixed_settings(database):
         found: dict[str, TableCount] = {}
@@ -126,7 +126,7 @@ def _set(database: Database, settings: Mapping[str, str]) -> None:
 
 
 def refuse_difference(expected: Contents, found: Contents) -> None:
-    """Raise E_CONTENTS where two databases do not hold the same rows, with the first table that differs."""
+    """Raise E_CONTENTS if two databases do not hold the same rows, with the first table that differs."""
     for table in sorted({*expected, *found}):
         if expected.get(table) != found.get(table):
             raise ContentsDiffer(table=table, expected=_rows(expected, table), found=_rows(found, table))

@@ -37,7 +37,7 @@ def beyond(tallies: Sequence[Tally], before: Sequence[CensusResult]) -> list[Tal
 def refuse_difference(
     before: Sequence[CensusResult], after: Sequence[CensusResult], looks: Mapping[str, TableComparison] = NO_LOOKS
 ) -> None:
-    """Raise E_COUNT_CHANGED, E_PLAIN_CHANGED or E_DIGEST_CHANGED where two censuses do not show the same plaintexts.
+    """Raise E_COUNT_CHANGED, E_PLAIN_CHANGED or E_DIGEST_CHANGED if two censuses do not show the same plaintexts.
 
     In tables that were looked at row by row, rows that another process wrote may differ, be gone, or be new.
     """

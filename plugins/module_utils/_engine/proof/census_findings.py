@@ -141,7 +141,7 @@ def refuse_nested(tallies: Sequence[Tally]) -> None:
 
 
 def refuse_other_than(stage: str, tallies: Sequence[Tally], keyring: Keyring) -> None:
-    """Raise E_NOT_CURRENT where a value is neither empty nor a token of ``stage``."""
+    """Raise E_NOT_CURRENT if a value is neither empty nor a token of ``stage``."""
     count, rows = find_odd(tallies, lambda name: name not in (stage, "empty"))
     if count:
         raise ValuesNotCurrent(count=count, rows=rows, key_id=keyring.key_id(stage))

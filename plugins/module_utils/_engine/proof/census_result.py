@@ -80,7 +80,7 @@ class CensusResult:
         return self._added(other, -1)
 
     def all_under(self, stage: str) -> CensusResult:
-        """The same rows, after every value was brought under one stage."""
+        """The counts after every value is under one stage."""
         empty = self.classes.get(EMPTY, 0)
         counts = {stage: sum(self.classes.values()) - empty, EMPTY: empty}
         return replace(self, classes={name: count for name, count in counts.items() if count}, layers={})

@@ -213,7 +213,7 @@ def _failing(reader: ModelReader, keyring: Keyring) -> str | bytes | None:
 
 
 def _read_broken(reader: ModelReader, stored: Any, broken: Any) -> str | bytes | None:
-    """The text that is read in place of a broken token; of a document, the one that is not read of it as it is."""
+    """Return the text shown instead of a broken token; for a document, the text that differs from the intact one."""
     whole = reader.targets[0].kind.whole
     texts = _texts_of(reader, broken) - {_plain(broken)} - (set() if whole else _texts_of(reader, stored))
     if not whole:

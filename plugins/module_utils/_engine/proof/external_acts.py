@@ -31,7 +31,7 @@ ACTS: Mapping[str, str] = {
 
 
 class RefusedAct(PermissionError):
-    """In place of the act; code that expects connections to fail handles it as such."""
+    """Refuse the call; code that expects failures handles it."""
 
 
 class _Guard:

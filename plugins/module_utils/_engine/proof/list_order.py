@@ -41,7 +41,7 @@ def find(targets: Sequence[Target], keyring: Keyring, keys: KeyEntries) -> list[
 
 
 def _numbers(reader: ModelReader, keyring: Keyring) -> Iterator[tuple[Target, int]]:
-    """The place in its list of the key that a text is encrypted with, by an attribute; nothing where it cannot be."""
+    """The place in its list of the key that a text is encrypted with, by an attribute; nothing if it cannot be."""
     with contextlib.suppress(*APPLICATION_ERRORS), contextlib.redirect_stdout(io.StringIO()), reader.read_only():
         for target, stored in zip(reader.targets, send(reader, TEXTS[0]).stored):
             # Of another stage, a kept key may be the first.

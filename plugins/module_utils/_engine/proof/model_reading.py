@@ -57,16 +57,16 @@ LOST = (
     "why. "
 )
 REFUSED = (
-    "The application encrypts and decrypts a new text by {}, so that it has the keys of the env file, and refuses some "
-    "of what is stored. If its code checks a digest of the ciphertext, let the application's own command re-encrypt "
-    "(O(method)=command), which can make that digest again. "
+    "The application can encrypt and decrypt a new text with {}, so it has the keys in the .env file, but it refuses "
+    "some stored values. If its code checks a digest of the ciphertext, let the application's own command re-encrypt "
+    "(O(method)=command), which can recompute that digest. "
 )
 OTHERWISE = (
     "{} gives as many values as before, and other ones. Read the code of each, and one row of it in manage.py shell "
     "before and after a rotation of a copy: what decrypts must give the same. "
 )
 BY_ITSELF = "What is encrypted is read as before. If {} changes by itself (time, order, other rows), {}"
-OF_CIPHERTEXT = "What is made of the ciphertext itself differs after every rotation: {}"
+OF_CIPHERTEXT = "An attribute that is computed from the ciphertext differs after every rotation: {}"
 MISSED = (
     "What is stored in {} is as before, and is read with a key that was rotated: describe its scheme in O(schemes). "
 )
@@ -238,7 +238,7 @@ def refuse_damaged(read: Sequence[Sequence[str]]) -> None:
 def refuse_worse(
     before: ApplicationPicture, after: ApplicationPicture, meanwhile: Meanwhile = NOBODY, ignore: Collection[str] = ()
 ) -> None:
-    """Raise E_APPLICATION_READS, E_ROUND_TRIP, E_APPLICATION_CHECK or E_VERIFY_ENCRYPTION where something has changed
+    """Raise E_APPLICATION_READS, E_ROUND_TRIP, E_APPLICATION_CHECK or E_VERIFY_ENCRYPTION if something has changed
     for the worse. ``meanwhile`` says of each table how many rows another process has written in between, ``ignore``
     names attributes that are not read anymore."""
     _refuse_other_readings(before, after, meanwhile, ignore)

@@ -28,7 +28,7 @@ class PageToken(NamedTuple):
     token: bytes
     opened: tuple[str, Opened] | None  # stage, or "nested", and the innermost inside; None under no key set
     layers: tuple[str, ...] = ()  # of a nested one, their stages
-    problem: str = ""  # the class of one that is not read to its end
+    problem: str = ""  # the class of a value that was not read to its end
     held: tuple[str, ...] = ()  # the stages of tokens that its plaintext holds between other text
     unsearched: bool = False  # its plaintext was not searched for tokens to its end
     around: tuple[bytes, bytes] | None = None  # the blanks before and after one that opens without blanks alone

@@ -62,7 +62,7 @@ def try_round_trip(reader: ModelReader, keyring: Keyring) -> str:
         if not stored or any(not isinstance(each, (str, bytes, memoryview)) or each in plain for _, each in stored):
             return NOT_TRIED
         if not _come_back(reader, backs):
-            return "does not give back what went in"
+            return "does not return the value that was written"
     under = all(keyring.stage_of(target.scheme, as_bytes(each)) for target, each in stored)
     return WELL if under else "encrypts under other keys than the current ones"
 

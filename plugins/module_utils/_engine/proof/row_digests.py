@@ -260,7 +260,7 @@ def _left_over(path: str, key: str) -> bool:
 def comparison(
     path: str | None, baseline: Sequence[CensusResult], others: ConcurrentWrites, strict: Collection[str]
 ) -> Iterator[Comparison | None]:
-    """A second look by the file at ``path``; None where that is not of the census ``baseline``."""
+    """A second look by the file at ``path``; None if that is not of the census ``baseline``."""
     found = None
     with contextlib.ExitStack() as stack:
         if path and os.path.isfile(path):

@@ -78,7 +78,7 @@ def pages(database: Database, request: PageRequest) -> Iterator[Page]:
             yield page
             last = page[-1][0]
         length = sum([len(value) for _, values in page for value in values if value])
-        # A page that was cut for its size is far above this, be its characters of four bytes each.
+        # A page that was cut for its size is far above this, even with 4-byte characters.
         if len(page) < limit and length < PAGE_BYTES // 8:
             return
         limit = max(1, min(request.fit(PAGE_ROWS), limit * GROWTH, len(page) * PAGE_BYTES // max(length, 1)))

@@ -30,7 +30,7 @@ class ConcurrentWritesResult(TypedDict):
 @dataclass
 class ConcurrentWrites:
     """``since`` which transaction (by database), which ones are ``ours``, which ``rows`` (by table) we found written by
-    others and have re-encrypted. Empty where nobody looks."""
+    others and have re-encrypted. Empty if nobody looks."""
 
     since: dict[str, str] = field(default_factory=dict)
     ours: dict[str, set[int]] = field(default_factory=dict)

@@ -23,7 +23,7 @@ from ..postgres.catalog import FENCE, Table
 from ..postgres.connection import FORBIDDEN, OUR_SETTING, OURS, Database, Yielded
 from . import fence_refusals
 
-if TYPE_CHECKING:  # a lease is given back without them
+if TYPE_CHECKING:  # a lease is released without them
     from ..discovery.target import Target
 
 EVENTS = ("insert", "update")
@@ -219,7 +219,7 @@ def _patiently(database: Database, table: Table, columns: Sequence[str], wait: C
 def _fence(database: Database, table: Table, columns: Sequence[str]) -> None:
     changed = {
         "insert": sql.SQL("NEW.{column}::text IS NOT NULL"),
-        # Byte by byte: some collations take two tokens for one.
+        # Byte by byte: some collations treat two tokens as equal.
         "update": sql.SQL('NEW.{column}::text COLLATE "C" IS DISTINCT FROM OLD.{column}::text COLLATE "C"'),
     }
     function = sql.Identifier(_schema(database), FENCE)

@@ -3,7 +3,7 @@
 """The journal: under which keys the engine has put a value whose format cannot tell (``authenticated`` is False).
 
 A table next to the data, written in the transaction of the value itself. An entry says "this row's value, with this
-SHA-256, was sealed under that key id": it holds for that very value alone, whoever wrote to the row since, and stays
+SHA-256, was sealed under that key ID": it holds for that very value alone, whoever wrote to the row since, and stays
 true. A value without an entry is under the keys that were current when the rotation began, where it opens under
 them: the writers are stopped from then until the switch, as such formats demand.
 """

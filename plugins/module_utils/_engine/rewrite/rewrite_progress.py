@@ -27,7 +27,7 @@ METRICS = metrics_text.named(
     {
         "values_expected": ("gauge", "Values that a rotation has to re-encrypt."),
         "values_done": ("gauge", "Values that it has re-encrypted."),
-        "retries": ("gauge", "Rows left for another pass, since somebody else had changed or locked them."),
+        "retries": ("gauge", "Rows left for another pass, because another session changed or locked them."),
         "values_per_second": ("gauge", "Values re-encrypted per second of work, without waits."),
         "seconds_left": ("gauge", "Seconds until the work is done, at the rate until now."),
         "step_seconds": ("gauge", "Seconds since the step that is at work began."),
@@ -183,7 +183,7 @@ def _known_pace(numbers: ColumnNumbers | RewriteNumbers) -> Iterator[tuple[str, 
 
 
 def _write(path: str | None, text: str) -> str:
-    """Why it cannot be written; empty where it was, or was not asked for."""
+    """Why it cannot be written; empty if it was, or was not asked for."""
     try:
         if path:
             atomic_file.replace(path, text.encode("utf-8"), mode=0o644)

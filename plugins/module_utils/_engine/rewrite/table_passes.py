@@ -19,10 +19,10 @@ from .rewriter import BatchResult, Rewriting, Work, locked
 from .worker_pool import Crew
 
 MAX_PASSES = 20
-NO_FEWER = 3  # passes in a row that left no fewer rows than the one before, where a trigger may be the reason
+NO_FEWER = 3  # passes in a row that left no fewer rows than the previous one, if a trigger may be the reason
 BACK_OFF_SECONDS = 0.2  # after a pass gave way; long against the locks of a web request
-LONGEST_BACK_OFF_SECONDS = 10.0  # each is twice the one before
-LOOK_SECONDS = 0.2  # between two looks at a wish to stop
+LONGEST_BACK_OFF_SECONDS = 10.0  # each is twice the previous one
+LOOK_SECONDS = 0.2  # between two checks for a request to stop
 SPAN_ROWS = 10_000  # what one worker takes at a time: small enough that a slow span does not hold the rest
 
 

@@ -28,14 +28,14 @@ from .update_statement import Change, compare_and_set
 
 ROWS = 5  # to try one after the other while others have them locked
 REFUSES = (
-    "is in a table that refuses an UPDATE, as one that was rolled back has shown: SQLSTATE {sqlstate}{by}. The update "
+    "is in a table that refuses an UPDATE (a trial UPDATE failed and was rolled back): SQLSTATE {sqlstate}{by}. Update "
     "triggers of the table: {triggers}"
 )
 COPIES = (
-    "is in a table whose update triggers write its tokens into {columns}, where a rotation could not re-encrypt them: "
-    "an UPDATE that was rolled back has shown it. The update triggers of the table: {triggers}"
+    "is in a table whose update triggers write its tokens into {columns}, where a rotation could not re-encrypt them "
+    "(shown by a trial UPDATE that was rolled back). Update triggers of the table: {triggers}"
 )
-SEE_LOG = "See the server's log for what refuses it. If that is a trigger, disable it"
+SEE_LOG = "Check the server's log for what refuses it. If that is a trigger, disable it"
 DISABLE = " for the rotation (ALTER TABLE {table} DISABLE TRIGGER ...), and enable it afterwards."
 # The tables in which this transaction has written rows, partitions as the table that they are of.
 WRITTEN = """

@@ -41,8 +41,8 @@ class Written(NamedTuple):
     """What one UPDATE has done."""
 
     keys: set[RowText]  # of the rows that are now as they should be
-    transactions: list[str]  # its id, where all rows are
-    kept: list[str]  # its id, where a trigger put an old value back
+    transactions: list[str]  # its ID, if all rows are
+    kept: list[str]  # its ID, if a trigger restored an old value
     stale: Counter[str]  # digests that stay, by column
 
 

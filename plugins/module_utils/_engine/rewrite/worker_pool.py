@@ -45,7 +45,7 @@ class Crew:
         self._perform = perform
         self._connect = connect
         self._stop = stop
-        self.lost = 0  # workers that were killed, and whose tasks others were given
+        self.lost = 0  # workers that were killed; others took over their tasks
 
     def batches(self, database: Database, tasks: Sequence[Task]) -> Iterator[Any]:
         """What every task comes to, batch by batch, in no order; that of a worker that is killed is another's.
@@ -62,7 +62,7 @@ class Crew:
                 self._stop.refuse_to_go_on()
 
     def refuse_to_go_on(self) -> None:
-        """Raise E_STOPPED where it was asked for."""
+        """Raise E_STOPPED if it was asked for."""
         self._stop.refuse_to_go_on()
 
     def _spread(self, count: int, tasks: Sequence[Task]) -> Iterator[Any]:
@@ -156,7 +156,7 @@ def _work(
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to all; who deals out the spans decides
     signal.signal(signal.SIGTERM, stop.ask)
     for other in others:
-        other.close()  # or no end would ever close
+        other.close()  # otherwise the pipe never closes
     with contextlib.suppress(EOFError, OSError):
         try:
             with uncollected(), contextlib.closing(connect()) as database:
@@ -199,7 +199,7 @@ class Stop:
                 signal.signal(number, handler)
 
     def refuse_to_go_on(self) -> None:
-        """Raise E_STOPPED where it was asked for."""
+        """Raise E_STOPPED if it was asked for."""
         if self.asked:
             raise StoppedBySignal()
 

@@ -84,8 +84,8 @@ def test_nothing_is_started_by_hand_under_two_key_sets(by_hand, ended, tmp_path,
     assert (bool(result.get("failed")), (tmp_path / "up").exists()) == (half, not half), result
     assert json.loads(memory.read_text())["held"] == "", "the command that it names may go on"
     if half:
-        assert "E_HALF_WAY: rotation r1 stands half way" in result["msg"]
-        assert "Nothing was started; operations are not held anymore. Type ansible-playbook" in result["msg"]
+        assert "E_HALF_WAY: rotation r1 is incomplete" in result["msg"]
+        assert "Nothing was started. The hold on operations is released. Run ansible-playbook" in result["msg"]
         assert json.loads(memory.read_text())["down"], "that command starts it"
         assert by_hand("started", half="accept")["services"] == ["web"]
 
@@ -97,18 +97,18 @@ def test_without_an_open_rotation_all_is_started_by_hand_and_each_is_told(by_han
     assert by_hand("started")["services"] == ["web"]
     assert capsys.readouterr().out == "  web: started\n"
     assert by_hand("started")["services"] == []
-    assert capsys.readouterr().out == "  web: up already\n"
+    assert capsys.readouterr().out == "  web: already running\n"
     (tmp_path / "up").unlink()
     by_hand("started")
-    assert capsys.readouterr().out == "  web: down, and left so\n"
+    assert capsys.readouterr().out == "  web: stopped\n"
 
 
 def test_a_stop_by_hand_says_that_it_holds_and_what_ends_that(by_hand, capsys):
-    for stopped in ("web", "nothing, since none was up"):
+    for stopped in ("web", "nothing, because no service was running"):
         by_hand("stopped")
         first, second, *more = capsys.readouterr().out.splitlines()
         assert (first, more) == (f"  stopped: {stopped}", [])
-        assert second.startswith("  held: no rotation starts anything until you type ansible-playbook ")
+        assert second.startswith("  held: no rotation starts anything until you run ansible-playbook ")
         assert second.endswith(" -e key_rotation_maintenance=off")
     by_hand("stopped", check=True)
     assert "held" not in capsys.readouterr().out

@@ -91,7 +91,7 @@ def test_a_host_that_missed_a_rollback_gets_the_keys_that_are_current_again(
     assert switch("current")["changed"] is True
     assert path.read_text() == TEXT.format(**old_keys.values)
     refused = switch("current", rotation_id="r2")
-    assert "Name the last rotation, r1, and the current version." in refused["msg"]
+    assert "Use the last rotation, r1, and the current version." in refused["msg"]
 
 
 def test_a_setting_that_the_version_lacks_is_named(switch, stored):

@@ -63,10 +63,8 @@ def test_who_changed_a_key_by_hand_learns_which_version_to_put_back(version, ado
     Path(env_file).write_text("SECRET_KEY=CANARY-by-hand\nENCRYPTION_SALT=CANARY-by-hand\n")
     error = version("adopted", env_file=env_file)["error"]
     assert error["code"] == "E_KEYS_DIFFER"
-    assert (
-        f"put the keys of version {old_keys.key_id} back into it. The lookup tetech.key_rotation.keys" in error["todo"]
-    )
-    assert "before you change either" in error["todo"], "another store may be the one of the data"
+    assert f"restore the keys of version {old_keys.key_id} in it. The lookup tetech.key_rotation.keys" in error["todo"]
+    assert "Change nothing before" in error["todo"], "another store may be the one of the data"
 
 
 def test_a_key_that_is_listed_or_no_longer_listed_is_adopted_with_the_others(

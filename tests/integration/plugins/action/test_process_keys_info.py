@@ -53,13 +53,13 @@ def test_every_stale_one_is_named_with_why_and_what_to_type(look, start, path, o
     assert (result["failed"], result["error"]["code"]) == (True, "E_PROCESS_STALE")
     assert len(result["processes"]) == 3
     assert result["error"]["what"].startswith(
-        f"2 of 3 processes are not shown to run under the keys {new_keys.key_id}: "
+        f"2 of 3 processes could not be shown to use the keys {new_keys.key_id}: "
     )
     assert f"(pid {before.pid}): started " in result["msg"]
     assert f"(pid {exported.pid}): SECRET_KEY was exported to it" in result["msg"]
     assert f"pid {right.pid}" not in result["msg"]
     assert f"Stop process {before.pid} " in result["error"]["todo"]
-    assert "; take SECRET_KEY out of the environment" in result["error"]["todo"]
+    assert "; remove SECRET_KEY from the environment" in result["error"]["todo"]
 
 
 def test_an_error_of_the_host_is_handed_on(look, start):
@@ -89,7 +89,7 @@ def test_before_a_switch_a_key_that_is_exported_is_named_and_no_store_is_asked(l
     assert not look(pids=[plain.pid], **about).get("failed")
     result = look(pids=[plain.pid, exported.pid], **about)
     assert result["error"]["code"] == "E_PROCESS_EXPORTED"
-    assert f"1 of 2 processes would not be shown to take new keys from {path}: " in result["msg"]
+    assert f"1 of 2 processes may not take new keys from {path}: " in result["msg"]
     assert f"(pid {exported.pid}): SECRET_KEY, ENCRYPTION_SALT was exported to it" in result["msg"]
 
 

@@ -159,7 +159,7 @@ def test_no_plan_is_made_of_other_keys_than_the_current_ones(
     host.answer = {"changed": False, "other_keys": found}
     result = make(module, env_file="/srv/app/.env")
     assert (result["failed"], result["error"]["code"]) == (True, refused)
-    assert f"/srv/app/.env holds the {'previous ' * (held == 'old')}keys {found}" in result["msg"]
+    assert f"/srv/app/.env contains the {'previous ' * (held == 'old')}keys {found}" in result["msg"]
     assert f"says {new_keys.key_id} are current" in result["msg"]
     assert path.read_bytes() == before
 
@@ -281,8 +281,8 @@ def tampered(path: Path, change) -> None:
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        (lambda found: found.update(hash="0" * 64), "its hash is not that of its text"),
-        (lambda found: found.pop("hash"), "its hash is not that of its text"),
+        (lambda found: found.update(hash="0" * 64), "its hash does not match its text"),
+        (lambda found: found.pop("hash"), "its hash does not match its text"),
         (lambda found: found["targets"][0].update(scheme="djfernet"), "profile.name: scheme was djfernet"),
         (lambda found: found["targets"].clear(), "profile.name is new"),
         (lambda found: found["targets"][0].update(extra=1), "E_PLAN_CHANGED"),
@@ -307,12 +307,12 @@ def test_what_a_person_notes_in_a_plan_does_no_harm(make, path):
     ("content", "found"),
     [
         (b"\xff\xfe", "cannot be read"),
-        (b"targets: [", "is no plan of this collection"),
-        (b"- a\n- b\n", "is no plan of this collection"),
-        (b"just text\n", "is no plan of this collection"),
-        (b"{}\n", "is no plan of this collection"),
-        (b"# only a comment\n", "is no plan of this collection"),
-        (b"!!python/object/apply:os.system ['true']\n", "is no plan of this collection"),
+        (b"targets: [", "is not a plan of this collection"),
+        (b"- a\n- b\n", "is not a plan of this collection"),
+        (b"just text\n", "is not a plan of this collection"),
+        (b"{}\n", "is not a plan of this collection"),
+        (b"# only a comment\n", "is not a plan of this collection"),
+        (b"!!python/object/apply:os.system ['true']\n", "is not a plan of this collection"),
         (None, "cannot be read"),
     ],
     ids=["no UTF-8", "no YAML", "a list", "text", "a mapping", "a comment", "an object", "a folder"],

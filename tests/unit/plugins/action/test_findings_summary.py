@@ -72,13 +72,13 @@ def test_all_findings_are_named_together_with_the_command_that_resumes_what_died
     for text in (UNSIGNED, FENCED):
         assert text["error"]["what"] in shown
         assert text["error"]["todo"] in shown
-    assert result["error"]["todo"].startswith("To finish the run that died, type ansible-playbook ")
+    assert result["error"]["todo"].startswith("To finish the run that died, run ansible-playbook ")
     assert "next: " not in shown, "the error says it, once"
 
 
 def test_where_no_run_died_what_the_findings_say_comes_first_and_verifying_again_is_next(judged):
     result, shown = judged(web={"database_lease_info": FENCED, "key_version_info": OTHER})
-    assert result["error"]["todo"].startswith("Do what the table says for each, then type ansible-playbook ")
+    assert result["error"]["todo"].startswith("Do what the table says for each finding, then run ansible-playbook ")
     assert "verify.yml" in result["error"]["todo"]
     assert "next: " not in shown, "the error says it, once"
 

@@ -290,7 +290,7 @@ def test_keys_that_an_interrupted_run_put_aside_are_taken_and_none_made_beside_t
     for check in (False, True):
         other = version("pending", keys=[{"name": "SECRET_KEY"}], check=check)
         assert code(other) == "E_OPTION"
-        assert "other keys than those that rotation r1 made" in other["msg"]
+        assert "other keys than those that rotation r1 created" in other["msg"]
     assert version("pending", check=True)["changed"] is True
     assert version("pending")["key_id"] == new_keys.key_id
     assert history().stage("pending").values == new_keys.values
@@ -350,7 +350,7 @@ def test_values_from_elsewhere_that_are_no_good_are_refused_without_showing_them
 def test_a_value_that_is_no_text_for_yaml_is_to_be_quoted(version, vaulted, text, which):
     result = version("pending", values_file=vaulted(text))
     assert code(result) == "E_KEY_FILE"
-    assert f"has a value of {which} that is no text: put it in quotes" in result["msg"]
+    assert f"has a value of {which} that is not text: put it in quotes" in result["msg"]
     assert not [word for word in ("CANARY", STRONG, STRONG[::-1], "7777", "2026-11") if word in result["error"]["what"]]
 
 
@@ -572,7 +572,7 @@ def test_a_rotation_id_that_is_no_plain_name_reaches_neither_record_nor_store(
 ):
     before = history()
     result = version("pending", rotation_id, check=check)
-    found = "is no plain name" if rotation_id else "is not set"
+    found = "is not a plain name" if rotation_id else "is not set"
     assert (code(result), found in result["msg"]) == ("E_OPTION", True)
     assert history() == before
     assert not (tmp_path / "records").exists()

@@ -174,7 +174,7 @@ def test_what_is_wrong_fails_the_task_with_all_of_it_and_each_command_once(look,
     assert result["failed"]
     assert result["error"]["code"] == "E_MONITOR"
     assert "3 findings: E_UNREADABLE: 1 value opens under no known key: t.c:7; E_MONITOR_OVERDUE" in result["msg"]
-    assert result["msg"].endswith("Restore. Rotate. Then type: verify it and rotate it (docs/errors.md#e_monitor)")
+    assert result["msg"].endswith("Restore. Rotate. Then run: verify it and rotate it (docs/errors.md#e_monitor)")
 
 
 def test_a_picture_never_fails_and_goes_into_the_record(look, rotated, tmp_path):

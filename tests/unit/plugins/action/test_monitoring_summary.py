@@ -8,7 +8,7 @@ import pytest
 
 WELL = {"census": None, "response": [], "logs": {"new": {}}, "findings": []}
 BAD = {**WELL, "findings": [{"code": "E_UNREADABLE", "what": "t.c:7", "todo": "Restore.", "next": "verify it"}]}
-LOST = "Task failed: E_HOST_LOST: web cannot be reached anymore. The rotation is rolled back."
+LOST = "Task failed: E_HOST_LOST: web can no longer be reached. The rotation is rolled back."
 
 
 @pytest.fixture
@@ -53,10 +53,10 @@ def test_a_host_fails_by_what_is_wrong_with_it(judged, registered, told):
 
 def test_a_timer_that_could_not_be_installed_is_wrong_beside_what_the_look_found(judged):
     result, _ = judged(reached={}, look={"picture": BAD}, failed={"msg": "web does not run systemd", "error": {}})
-    assert result["msg"].startswith("E_MONITOR: 2 findings: E_UNREADABLE: t.c:7; E_MONITOR_TIMER: web was looked at")
+    assert result["msg"].startswith("E_MONITOR: 2 findings: E_UNREADABLE: t.c:7; E_MONITOR_TIMER: web was checked")
     assert "web does not run systemd" in result["msg"]
-    assert "Restore. Do what is said there." in result["msg"]
-    assert "Ansible reaches it" not in result["msg"]
+    assert "Restore. Fix that cause." in result["msg"]
+    assert "Ansible can reach it" not in result["msg"]
 
 
 def test_a_host_on_which_all_is_well_does_not_fail_for_another_one(judged):

@@ -125,7 +125,7 @@ def test_whether_a_database_was_restored_is_told_by_the_record(told, restored):
 def test_a_repair_that_no_backup_can_serve_is_refused(prefer, values, backup, done, looked, refused):
     found = rollback_strategy.Situation("r1", None, values=values, backup=backup, prefer=prefer, done=done, files={})
     if refused:
-        with pytest.raises(RotationError, match=r"E_REPAIR_BACKUP: .* pg_dump, .* key_rotation_backup_dir"):
+        with pytest.raises(RotationError, match=r"E_REPAIR_BACKUP: .* pg_dump backup, .* key_rotation_backup_dir"):
             refuse_vain_repair(found, looked, None)
         with pytest.raises(RotationError, match=r"E_REPAIR_BACKUP: .* of rotation r1, .* Leave key_rotation_id out"):
             refuse_vain_repair(found, looked, "r1")

@@ -239,7 +239,7 @@ def test_a_run_whose_store_dies_with_its_container_is_refused(run_action, monkey
     monkeypatch.setenv(container.ARTIFACTS, "/runner/artifacts/1")
     result = run_action("rotation_record", state="opened", environment="demo")
     assert (result["failed"], result["error"]["code"]) == (True, "E_STORE_EPHEMERAL")
-    assert f"the key store {store_path} is in this container only" in result["msg"]
+    assert f"the key store {store_path} exists only in this container" in result["msg"]
 
 
 def test_an_open_rotation_goes_on(run_action, stored, events, capsys):
@@ -443,7 +443,7 @@ def test_a_rollback_is_closed_with_the_task_that_failed(
 def test_what_was_not_opened_is_not_closed(run_action, stored, history_now, tmp_path, state):
     before = history_now()
     result = run_action("rotation_record", state=state, rotation_id="r1")
-    assert (result["error"]["code"], "has no beginning of a" in result["msg"]) == ("E_OPTION", True)
+    assert (result["error"]["code"], "does not start with a" in result["msg"]) == ("E_OPTION", True)
     assert history_now() == before
     assert not (tmp_path / "records").exists()
 
@@ -459,7 +459,7 @@ def test_a_rotation_of_which_nothing_was_recorded_is_closed_too(run_action, stor
 @pytest.mark.parametrize("state", ["opened", "completed"])
 def test_an_id_that_leads_elsewhere_is_refused(run_action, stored, tmp_path, state):
     result = run_action("rotation_record", state=state, rotation_id="../../outside")
-    assert (result["error"]["code"], "is no plain name" in result["msg"]) == ("E_OPTION", True)
+    assert (result["error"]["code"], "is not a plain name" in result["msg"]) == ("E_OPTION", True)
     assert not (tmp_path / "records").exists()
 
 
@@ -525,7 +525,7 @@ def test_records_are_verified_against_the_store(run_action, begun, tmp_path):
     (tmp_path / "records/r1/record.jsonl").write_text("")
     result = run_action("rotation_record_info")
     assert (result["failed"], result["error"]["code"]) == (True, "E_RECORD_BROKEN")
-    assert "it ends at line 0, and the anchor has seen line 1" in result["msg"]
+    assert "it ends at line 0, but the anchor has seen line 1" in result["msg"]
 
 
 def test_a_page_that_was_changed_is_named_and_is_made_anew(run_action, begun, tmp_path):
@@ -551,7 +551,7 @@ def test_what_nobody_has_signed_has_an_error_of_its_own(run_action, begun, lease
     lease.give_back()
     result = run_action("rotation_record_info")
     assert result["error"]["code"] == "E_RECORD_UNSIGNED"
-    assert "1 of 1 records are not signed: r1: a run that has not ended" in result["msg"]
+    assert "1 of 1 records have unsigned lines after the signed ones: r1: a run that has not ended" in result["msg"]
     run_action("rotation_record", state="opened", environment="demo", rotation_id="r1")
     lease.give_back()
     assert not run_action("rotation_record_info").get("failed")
@@ -606,7 +606,7 @@ def test_a_change_of_the_store_is_told_and_written_down_and_old_records_stay_kno
     assert event["former_signers"] == [signer_of(tmp_path)]
     first, second = run_action("rotation_record_info", store=changed_store)["records"]
     assert (first["problems"], second["problems"]) == ([], [])
-    assert "which line 1 of r2 names as a former one" in first["notes"][0]["found"]
+    assert "which line 1 of r2 lists as a former key" in first["notes"][0]["found"]
     run_action("rotation_record", state="opened", rotation_id="r2", **given)
     assert "former_signers" not in events("r2")[-1], "the store has a key now"
     run_action("rotation_record", state="failed", rotation_id="r2", store=changed_store)
@@ -661,7 +661,7 @@ def test_a_record_that_was_damaged_is_found_before_a_run_goes_on_with_it(run_act
     damaged = b"no json\n" + path.read_bytes()
     path.write_bytes(damaged)
     result = run_action("rotation_record", state="opened", environment="demo", rotation_id="r1")
-    assert (result["error"]["code"], "a line is no JSON" in result["msg"]) == ("E_RECORD_WRITE", True)
+    assert (result["error"]["code"], "a line is not valid JSON" in result["msg"]) == ("E_RECORD_WRITE", True)
     assert path.read_bytes() == damaged
 
 
@@ -969,7 +969,7 @@ def test_what_comes_after_the_end_of_a_run_is_signed_too(run_action, stored, tmp
     assert (whole["lines"], whole["signed"]) == (3, 3)
 
 
-@pytest.mark.parametrize(("head", "found"), [("", "is gone"), ("no head of anything at all", "is no head")])
+@pytest.mark.parametrize(("head", "found"), [("", "is gone"), ("no head of anything at all", "is not a head")])
 def test_a_head_that_was_taken_out_of_the_store_is_missed(run_action, begun, store_now, head, found):
     with store_now.change() as history:
         history.record["head"] = head

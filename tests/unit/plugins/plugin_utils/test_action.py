@@ -207,7 +207,7 @@ def test_an_unreachable_host_is_recorded_as_failed_and_stays_one(promote, monkey
         promote()
     failed = Record(str(tmp_path / "records"), "r1").events()[-1]
     assert (failed["phase"], failed["error"]["code"]) == ("failed", "E_HOST_LOST")
-    assert failed["error"]["what"] == "web cannot be reached anymore"
+    assert failed["error"]["what"] == "web can no longer be reached"
 
 
 @pytest.fixture

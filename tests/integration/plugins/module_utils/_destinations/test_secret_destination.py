@@ -151,7 +151,7 @@ def test_an_entry_that_is_no_key_is_refused(cluster: Cluster, keys: list[dict[st
     cluster.add_secret("app-keys", {**OLD, "salt": value})
     error = refused(destinations.read, None, keys)
     assert (error.code, error.where["entry"]) == ("E_KUBERNETES_SECRET", "salt")
-    assert error.where["found"] == "is no text of one line"
+    assert error.where["found"] == "is not a text on one line"
 
 
 def test_what_is_not_there_is_refused(cluster: Cluster, keys: list[dict[str, Any]]) -> None:

@@ -112,7 +112,7 @@ def test_what_somebody_has_stopped_since_stays_down_in_the_next_rotation(tmp_pat
 def test_it_is_remembered_before_it_is_stopped(tmp_path, systemd):
     unit(systemd, "stuck.service")
     kept = maintenance(tmp_path, "worker", "stuck", patience=0.2)
-    told = r"E_SERVICE_STOP: the service stuck .* Before it, worker was stopped\. Up still, .*: stuck\. See"
+    told = r"E_SERVICE_STOP: service stuck .* worker was stopped before that\. Still running, .*: stuck\. See"
     with pytest.raises(RotationError, match=told):
         kept.stop(dry=False)
     assert kept.remembered().names == ["worker", "stuck"]
@@ -159,7 +159,7 @@ def test_one_service_that_does_not_start_leaves_no_other_down(tmp_path, systemd)
     unit(systemd, "crash.service")
     kept = maintenance(tmp_path, "worker", "crash")
     kept.stop(dry=False)
-    with pytest.raises(RotationError, match=r"E_SERVICE_START.*All the same, worker was started"):
+    with pytest.raises(RotationError, match=r"E_SERVICE_START.*worker was started anyway"):
         kept.start(dry=False)
     assert orders(systemd)[-1] == "start worker.service"
     assert kept.remembered().down
@@ -175,7 +175,7 @@ def test_a_service_that_comes_up_and_ends_is_no_start(tmp_path, systemd, monkeyp
         unit(systemd, "worker.service", ActiveState="activating")
 
     monkeypatch.setattr(units, "start", fleeting)
-    with pytest.raises(RotationError, match=r"E_SERVICE_START: .* came up and ended"):
+    with pytest.raises(RotationError, match=r"E_SERVICE_START: .* started and then ended"):
         kept.start(dry=False)
 
 
@@ -190,7 +190,7 @@ def test_a_unit_that_systemd_starts_again_and_again_is_no_start(tmp_path, system
     kept = maintenance(tmp_path, "worker", settle=60)
     kept.stop(dry=False)
     ever_again(systemd)
-    with pytest.raises(RotationError, match=r"E_SERVICE_START: .* comes up and ends, again and again.*journalctl -u"):
+    with pytest.raises(RotationError, match=r"E_SERVICE_START: .* starts and ends again and again.*journalctl -u"):
         kept.start(dry=False)
     assert kept.remembered().down
 
@@ -234,7 +234,7 @@ def test_what_was_stopped_by_hand_is_started_by_hand_alone(tmp_path, systemd):
     assert by_hand.stop(dry=False) == [], "the rotation has stopped it"
     for act in (rotation.start, rotation.stop):
         for dry in (True, False):
-            with pytest.raises(RotationError, match=r"E_SERVICE_HELD: .* since 2.*-e key_rotation_maintenance=off"):
+            with pytest.raises(RotationError, match=r"E_SERVICE_HELD: .* at 2.*-e key_rotation_maintenance=off"):
                 act(dry=dry)
     way_back = maintenance(tmp_path, "worker", flag=str(flag), held="accept")
     assert way_back.stop(dry=False) == []
@@ -275,7 +275,7 @@ def test_a_rotation_knows_through_a_stop_by_hand_what_was_up_when_it_began(tmp_p
     assert by_hand.start(dry=False) == ["worker", "web.socket"]
     assert rotation.start(dry=False) == []
     unit(systemd, "worker.service", ActiveState="failed")
-    with pytest.raises(RotationError, match=r"E_SERVICE_START: the service worker .* came up and ended"):
+    with pytest.raises(RotationError, match=r"E_SERVICE_START: service worker .* started and then ended"):
         rotation.start(dry=False)
     assert by_hand.start(dry=False) == ["worker"], "as the error says"
     unit(systemd, "worker.service", ActiveState="failed")
@@ -288,7 +288,12 @@ def test_a_rotation_knows_through_a_stop_by_hand_what_was_up_when_it_began(tmp_p
 
 @pytest.mark.parametrize(
     ("status", "state"),
-    [([], "not known: it has no"), (["/no/such"], "not known: its status"), (["false"], "down"), (["true"], "up")],
+    [
+        ([], "unknown: it has no"),
+        (["/no/such"], "unknown: its status"),
+        (["false"], "stopped"),
+        (["true"], "already running"),
+    ],
 )
 def test_each_service_has_a_state_after_a_start(tmp_path, status, state):
     kept = of({"name": "worker", "start": ["true"], "stop": ["true"], "status": status}, tmp_path)
@@ -306,11 +311,11 @@ def test_a_stop_by_hand_goes_on_past_every_failure_and_tells_of_all(tmp_path, sy
     with pytest.raises(RotationError, match="E_STOP_INCOMPLETE") as raised:
         kept.stop(dry=False)
     told = str(raised.value)
-    for found in ("the service stuck does not stop", "no unit wroker.service", "web.socket would start", str(flag)):
+    for found in ("service stuck did not stop", "no unit wroker.service", "web.socket would start", str(flag)):
         assert found in told
-    assert "All the same, web, worker was stopped. Up still, or not known to be down: stuck, silent." in told
-    assert "The stop holds: no rotation starts anything" in told
-    assert f"The file {flag} is there" not in told
+    assert "web, worker was stopped anyway. Still running, or state unknown: stuck, silent." in told
+    assert "The stop stays in effect: no rotation starts anything" in told
+    assert f"The file {flag} exists" not in told
     assert [order for order in orders(systemd) if "stuck" not in order] == ["stop web.service", "stop worker.service"]
     assert kept.remembered().held
     with pytest.raises(RotationError, match=r"E_STOP_INCOMPLETE.*Nothing was changed"):
@@ -321,7 +326,9 @@ def test_a_stop_by_hand_says_that_the_flag_is_there(tmp_path, systemd):
     unit(systemd, "stuck.service")
     flag = tmp_path / "maintenance.on"
     kept = maintenance(tmp_path, "stuck", rotation_id="maintenance", flag=str(flag), patience=0.2)
-    with pytest.raises(RotationError, match=f"No other service was stopped.*The file {flag} is there. The stop holds"):
+    with pytest.raises(
+        RotationError, match=f"No other service was stopped.*The file {flag} exists. The stop stays in effect"
+    ):
         kept.stop(dry=False)
 
 
@@ -339,7 +346,7 @@ def test_a_damaged_memory_holds_up_no_stop_by_hand(tmp_path, systemd, damaged):
 def test_a_stop_by_hand_that_cannot_be_remembered_is_one_that_does_not_hold(tmp_path, systemd):
     kept = maintenance(tmp_path, "worker", rotation_id="maintenance")
     Path(kept.path).mkdir(parents=True)
-    with pytest.raises(RotationError, match=r"E_STOP_INCOMPLETE.*worker was stopped.*The stop does not hold"):
+    with pytest.raises(RotationError, match=r"E_STOP_INCOMPLETE.*worker was stopped.*The stop is not in effect"):
         kept.stop(dry=False)
     assert orders(systemd) == ["stop worker.service"]
 
@@ -433,7 +440,7 @@ def daemon(tmp_path: Path):
 @pytest.mark.parametrize("command", [["/bin/sh", "-c", "exit 4"], ["/no/such/program"]])
 def test_a_status_that_says_nothing_is_no_word_that_it_is_down(command):
     entry = {"name": "worker", "start": ["true"], "stop": ["true"], "status": command}
-    with pytest.raises(RotationError, match="E_SERVICE_STATUS: the status command of the service worker"):
+    with pytest.raises(RotationError, match="E_SERVICE_STATUS: the status command of service worker"):
         units.of(entry).is_up(unknown=False)
     assert units.of({**entry, "status": ["/bin/sh", "-c", "exit 3"]}).is_up(unknown=True) is False
 
@@ -453,7 +460,9 @@ def test_commands_stop_and_start_a_process(tmp_path, daemon, status):
 def test_a_command_that_never_ends_is_ended(tmp_path, daemon):
     entry = {**daemon, "stop": ["/bin/sleep", "60"]}
     kept = of(entry, tmp_path, 0.3)
-    with pytest.raises(RotationError, match="E_SERVICE_STOP: the service worker does not stop: was given 0 seconds"):
+    with pytest.raises(
+        RotationError, match="E_SERVICE_STOP: service worker did not stop: it did not finish within 0 seconds"
+    ):
         kept.stop(dry=False)
 
 
@@ -482,15 +491,18 @@ def test_half_an_entry_is_refused():
 @pytest.mark.parametrize(
     ("argv", "told"),
     [
-        (["/no/such/program"], "/no/such/program is no program that"),
-        (["/etc/passwd"], "/etc/passwd is no program that"),
-        (["svc.sh stop --token CANARY"], r"svc\.sh is no program, but a whole line that"),
+        (["/no/such/program"], "/no/such/program, which should {word} the service worker, is not a program that"),
+        (["/etc/passwd"], "/etc/passwd, which should {word} the service worker, is not a program that"),
+        (
+            ["svc.sh stop --token CANARY"],
+            r"svc\.sh, which should {word} the service worker, is a whole command line instead of a program that",
+        ),
     ],
 )
 def test_a_command_without_a_program_is_told_before_anything_is_stopped(tmp_path, daemon, word, argv, told):
     entry = {**daemon, word: argv}
     with pytest.raises(
-        RotationError, match=rf"E_SERVICE_PROGRAM: {told} .* is to {word} the service worker\."
+        RotationError, match=f"E_SERVICE_PROGRAM: {told.format(word=word)} .* can run on this host"
     ) as raised:
         of(entry, tmp_path).stop(dry=True)
     assert "CANARY" not in str(raised.value)
@@ -525,7 +537,7 @@ def test_a_wrong_entry_keeps_no_stop_by_hand_from_the_others(tmp_path, daemon):
     hand = Maintenance(offered, MaintenanceOptions(str(tmp_path / "memory.json"), "maintenance", None, 5), wrong)
     with pytest.raises(RotationError, match=r"E_STOP_INCOMPLETE.*only one of start and stop for half") as raised:
         hand.stop(dry=False)
-    for told in ("only one of start and stop for lone", "more than one entry of the name worker", "half, worker was"):
+    for told in ("only one of start and stop for lone", "more than one entry with the name worker", "half, worker was"):
         assert told in str(raised.value)
     assert (tmp_path / "stopped").exists()
     assert not units.of(daemon).is_up(unknown=False)
@@ -542,7 +554,7 @@ def test_entries_of_one_name_are_all_stopped_by_hand_and_what_nothing_can_stop_i
     rest = {**lone, "name": "rest", "status": ["false"]}
     offered, wrong = units.stoppable([daemon, second, third, daemon, lone, rest])
     hand = Maintenance(offered, MaintenanceOptions(str(tmp_path / "memory.json"), "maintenance", None, 5), wrong)
-    with pytest.raises(RotationError, match=r"Up still, or not known to be down: .*lone"):
+    with pytest.raises(RotationError, match=r"Still running, or state unknown: .*lone"):
         hand.stop(dry=False)
     assert not units.of(daemon).is_up(unknown=False)
     assert not other.exists()
@@ -554,10 +566,10 @@ def test_of_entries_of_one_name_every_failed_stop_is_told(tmp_path, daemon, orde
     mute = {"name": "worker", "start": ["true"], "stop": ["true"], "status": ["/nowhere/status"]}
     stays = {**mute, "stop": ["sh", "-c", "exit 7"], "status": ["true"]}
     offered, _ = units.stoppable([mute, stays][::order])
-    with pytest.raises(RotationError, match="E_SERVICE_STOP: the service worker does not stop: ") as told:
+    with pytest.raises(RotationError, match="E_SERVICE_STOP: service worker did not stop: ") as told:
         units.stop(offered[0], 1)
     assert "sh ended with exit code 7" in str(told.value)
-    assert "the status command of the service worker does not say whether it is up" in str(told.value)
+    assert "the status command of service worker does not show whether it is running" in str(told.value)
 
 
 def test_a_start_by_hand_that_waited_holds_what_was_stopped_meanwhile(tmp_path, daemon, monkeypatch):
@@ -705,7 +717,7 @@ def test_a_start_waits_for_the_stop_of_a_run_that_was_killed(tmp_path, daemon, r
     killed(tmp_path, slow(tmp_path, daemon, "stop"), rotation_id, "stop", whole=whole)
     hand = by_hand(tmp_path, daemon)
     assert hand.start(dry=False) == ["worker"]
-    assert hand.warnings == ["A stop that an earlier run had begun was at work still. It was waited for."]
+    assert hand.warnings == ["A stop by an earlier run was still running; this run waited for it."]
     assert units.of(daemon).is_up(unknown=False)
 
 
@@ -771,7 +783,7 @@ def test_a_run_that_lives_on_is_told_by_its_process(tmp_path, daemon):
         Path(hand.notes["start"]).write_text(f"run {other.pid} {child_processes._born(other.pid)}\n")
         with pytest.raises(RotationError, match=rf"E_SERVICE_AT_WORK: a start of .*: process {other.pid}\."):
             hand.start(dry=False)
-        with pytest.raises(RotationError, match=r"E_STOP_INCOMPLETE: .*a start of services that an earlier run"):
+        with pytest.raises(RotationError, match=r"E_STOP_INCOMPLETE: .*a start of services by an earlier run"):
             hand.stop(dry=False)
         Path(hand.notes["start"]).write_text(f"run {other.pid} 1\n")
         hand.patience = 20

@@ -97,7 +97,7 @@ def test_a_switch_that_fails_writes_the_previous_value_back(value: Path, failing
     only_new = f'{WRITE}; if grep -q new "$0"; then {failing}; fi'
     error = write_new(key(value, only_new))
     assert error.code in ("E_COMMAND_FAILED", "E_COMMAND_PRINTS", "E_COMMAND_READBACK")
-    assert error.changed == "The previous value of K was written back and read."
+    assert error.changed == "The previous value of K was restored and verified."
     assert value.read_text() == "CANARY-old"
 
 
@@ -229,7 +229,9 @@ def test_without_a_place_for_the_time_of_a_write_nothing_is_written(value: Path,
         lambda: destination.rehearse(changes),
         lambda: destination.write(changes),
     ):
-        with pytest.raises(RotationError, match="E_COMMAND_STAMP: when K is written cannot be kept in") as failed:
+        with pytest.raises(
+            RotationError, match="E_COMMAND_STAMP: the time at which K is written cannot be stored in"
+        ) as failed:
             refused()
         assert "key_rotation/written-" in str(failed.value)
         assert "CANARY" not in str(failed.value)

@@ -187,7 +187,7 @@ def test_a_file_of_too_many_lines_is_refused(env_file):
 def test_a_file_that_is_open_to_others_is_refused_with_its_mode(env_file, mode):
     error = refusal(env_file(mode=mode))
     assert (error.code, error.where["mode"]) == ("E_ENV_MODE", f"{mode:04o}")
-    assert "expected is 0600 or 0640" in str(error)
+    assert "The mode must be 0600 or 0640" in str(error)
 
 
 def test_a_folder_that_everybody_may_write_to_is_refused_unless_it_is_sticky(env_file, tmp_path):
@@ -301,7 +301,7 @@ def test_a_new_file_that_cannot_be_taken_away_is_named(env_file, tmp_path, flagg
             act([editor.FileChange(path, "SECRET_KEY=a\n", "SECRET_KEY=b\n")])
         assert refused.value.code == "E_ENV_WRITE"
         (left,) = [entry for entry in tmp_path.iterdir() if entry.is_file() and entry != Path(path)]
-        assert refused.value.changed.startswith(f"{left} holds the keys")
+        assert refused.value.changed.startswith(f"{left} contains the keys")
         with pytest.raises(RotationError, match="E_ENV_WRITE") as refused:
             editor.discard_leftover(path)
         assert str(left) in refused.value.changed
@@ -330,7 +330,7 @@ def test_where_one_file_is_switched_and_another_left_behind_both_are_told(env_fi
             ]
         )
     assert refused.value.changed.startswith(
-        f"Written already, unless a power cut undoes it: {first}. {tmp_path}/.fields"
+        f"Already written, unless a power failure undoes it: {first}. {tmp_path}/.fields"
     )
 
 
@@ -644,12 +644,12 @@ def test_a_write_that_fails_leaves_the_file_and_nothing_beside_it(env_file, tmp_
 @pytest.mark.parametrize(
     ("number", "advice"),
     [
-        (errno.ENOSPC, "Make room"),
-        (errno.EDQUOT, "Make room"),
+        (errno.ENOSPC, "Free space"),
+        (errno.EDQUOT, "Free space"),
         (errno.EROFS, "Mount its file system writable"),
-        (errno.EACCES, f"Give {pwd.getpwuid(os.geteuid()).pw_name} the right"),
-        (errno.EPERM, f"Give {pwd.getpwuid(os.geteuid()).pw_name} the right"),
-        (errno.EIO, "Fix that"),
+        (errno.EACCES, f"Give {pwd.getpwuid(os.geteuid()).pw_name} write permission"),
+        (errno.EPERM, f"Give {pwd.getpwuid(os.geteuid()).pw_name} write permission"),
+        (errno.EIO, "Fix the cause"),
     ],
 )
 def test_what_to_do_is_told_by_what_the_system_says(env_file, monkeypatch, number, advice):
@@ -705,14 +705,14 @@ def test_a_file_of_somebody_else_is_refused_before_anything_is_written(public_fo
             editor.refuse_unwritable(str(path))
         return f"{refused.value.code} {refused.value.where['reason']}"
 
-    assert as_ordinary_user(asked) == "E_ENV_WRITE only its owner and root keep it his"
+    assert as_ordinary_user(asked) == "E_ENV_WRITE only its owner and root can keep its owner"
     os.chown(path, NOBODY, NOBODY)
     assert as_ordinary_user(lambda: str(editor.refuse_unwritable(str(path)))) == "None"
 
 
 def test_a_user_whom_the_system_has_no_name_for_is_told_by_number(env_file, monkeypatch):
     monkeypatch.setattr(os, "geteuid", lambda: 987654321)
-    with pytest.raises(RotationError, match=r"E_ENV_WRITE.* Give 987654321 the right"):
+    with pytest.raises(RotationError, match=r"E_ENV_WRITE.* Give 987654321 write permission"):
         editor.refuse_unwritable(env_file())
 
 

@@ -61,9 +61,9 @@ def test_a_key_without_a_type_is_urlsafe():
         ([{"name": n, "destination": "/k"} for n in "AB"], "E_KEY_SPEC", {"index": 1}),
         ([{"name": "A", "type": "uuid"}], "E_KEY_TYPE", {"name": "A", "type": "uuid"}),
         ([{"name": "A", "type": "CANARY-1"}], "E_KEY_TYPE", {"name": "A", "type": "(not shown)"}),
-        ([{"name": "A", "bytes": 37}], "E_KEY_SPEC", {"found": "has not 38 to 512 bytes"}),
-        ([{"name": "A", "type": "hex", "bytes": 31}], "E_KEY_SPEC", {"found": "has not 32 to 512 bytes"}),
-        ([{"name": "A", "bytes": 513}], "E_KEY_SPEC", {"found": "has not 38 to 512 bytes"}),
+        ([{"name": "A", "bytes": 37}], "E_KEY_SPEC", {"found": "must have 38 to 512 bytes"}),
+        ([{"name": "A", "type": "hex", "bytes": 31}], "E_KEY_SPEC", {"found": "must have 32 to 512 bytes"}),
+        ([{"name": "A", "bytes": 513}], "E_KEY_SPEC", {"found": "must have 38 to 512 bytes"}),
         ([{"name": "A", "type": "fernet", "bytes": 32}], "E_KEY_SPEC", {"index": 0}),
         ([{"name": "A", "type": "django_secret_key", "bytes": 64}], "E_KEY_SPEC", {"index": 0}),
         ([{"name": "A", "keep": -1}], "E_KEY_SPEC", {"found": "has a negative keep"}),
@@ -130,10 +130,10 @@ def test_supplied_values_are_taken_and_the_others_made():
         ("token_urlsafe", "abcd" * 20, "has fewer than 5 different characters"),
         ("token_urlsafe", f"django-insecure-{STRONG}", "begins with django-insecure-"),
         *[
-            ("token_urlsafe", STRONG + character, "has characters that some .env reader does not give back")
+            ("token_urlsafe", STRONG + character, "has characters that some .env readers change")
             for character in ";'\"\\ \n,`~é"
         ],
-        ("fernet", STRONG, "is no Fernet key"),
+        ("fernet", STRONG, "is not a Fernet key"),
         ("fernet", "a" * 43 + "=", "has fewer than 5 different characters"),
         ("hex", "0123456789abcdef" * 3, "is not the hex of 32 bytes or more"),
         ("hex", "0123456789ABCDEF" * 4, "is not the hex of 32 bytes or more"),
@@ -168,7 +168,7 @@ def test_a_supplied_value_that_the_reader_of_the_env_file_does_not_give_back_is_
     given = {"A": f"$CANARY{STRONG}"}
     with pytest.raises(RotationError) as refused:
         key_generation.check_supplied([{"name": "A"}], given, "/file", "django-environ")
-    lost = "cannot be given back from a file in the dialect django-environ"
+    lost = "cannot be read back from a file in the dialect django-environ"
     assert (refused.value.code, refused.value.where["found"]) == ("E_KEY_WEAK", lost)
     assert "CANARY" not in str(refused.value)
     key_generation.check_supplied([{"name": "A"}], given, "/file", "systemd")
@@ -194,7 +194,7 @@ def test_what_stands_in_for_a_value_is_carried_as_it_is(dialect, quote):
 def test_two_keys_with_one_supplied_value_are_refused():
     with pytest.raises(RotationError) as refused:
         key_generation.check_supplied([{"name": "A"}, {"name": "B"}], {"A": STRONG, "B": STRONG}, "/file")
-    assert (refused.value.code, refused.value.where["found"]) == ("E_KEY_WEAK", "is that of another key too")
+    assert (refused.value.code, refused.value.where["found"]) == ("E_KEY_WEAK", "is also the value of another key")
 
 
 @pytest.mark.parametrize("dialect", dialects.DIALECTS)
@@ -247,8 +247,11 @@ def test_an_openpgp_key_pair_comes_from_elsewhere_in_a_dry_run_too():
     [
         (lambda: {"public": key_pair().public}, "is one half of a pair without the other"),
         (lambda: {**key_pair()._asdict(), "public": key_pair("second").public}, "is one half of a pair"),
-        (lambda: key_pair("locked", passphrase="CANARY")._asdict(), "is no key for pgcrypto: it is under a passphrase"),
-        (lambda: {"public": STRONG, "private": key_pair().private}, "is no OpenPGP key in ASCII armour"),
+        (
+            lambda: key_pair("locked", passphrase="CANARY")._asdict(),
+            "is not a key for pgcrypto: it is under a passphrase",
+        ),
+        (lambda: {"public": STRONG, "private": key_pair().private}, "is not an OpenPGP key in ASCII armor"),
     ],
 )
 def test_half_a_pair_or_one_that_pgcrypto_cannot_use_is_refused_without_showing_it(given, found):

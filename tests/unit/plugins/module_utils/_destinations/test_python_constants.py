@@ -79,7 +79,7 @@ def test_a_list_can_shrink_to_its_new_key():
         ("K = []\n", "is an empty list"),
         ("K = ''\n", "is empty"),
         ("K = 1\n", "is computed"),
-        ("K = b'\\xff'\n", "no text"),
+        ("K = b'\\xff'\n", "not text"),
         ("K = ['CAN,ARY', 'b']\n", "comma"),
         ("K = ['CAN,ARY']\n", "comma"),
         ("K = (b'CAN,ARY',)\n", "comma"),
@@ -99,14 +99,14 @@ def test_a_literal_that_is_not_where_the_tree_says_is_refused():
 
 
 LATER = [
-    ("from .local import *", "a later import of all names (line 2)"),
-    ("try:\n    from .local import *\nexcept ImportError:\n    pass", "a later import of all names (line 3)"),
+    ("from .local import *", 'a later "import *" (line 2)'),
+    ("try:\n    from .local import *\nexcept ImportError:\n    pass", 'a later "import *" (line 3)'),
     ("from .local import X as K", "(lines 1, 2)"),
     ("from .local import K", "(lines 1, 2)"),
     ("import K.x", "(lines 1, 2)"),
     ("if (K := 'b'): pass", "(lines 1, 2)"),
     ("O = [(K := o) for o in 'b']", "(lines 1, 2)"),
-    ("def f():\n    global O, K\n    K = 'b'", "a global variable of a function, which may change it (line 3)"),
+    ("def f():\n    global O, K\n    K = 'b'", "a global variable that a function may change (line 3)"),
     ("class C:\n    global K\n    K = 'b'", "(line 3)"),
     ("def K(): pass", "(lines 1, 2)"),
     ("class K: pass", "(lines 1, 2)"),

@@ -160,7 +160,7 @@ def test_with_another_key_than_that_of_the_host_the_options_are_needed(
     monkeypatch.setattr(systemd_creds, "HOST", "93a8940948744490909caf2fc93cab53")
     with pytest.raises(RotationError) as told:
         destinations.changes("", [key()], {"K": "new"}, "dotenv")
-    assert (told.value.code, "encrypt: in its destination in key_rotation_keys" in str(told.value)) == (
+    assert (told.value.code, "In its destination in key_rotation_keys, set encrypt: to" in str(told.value)) == (
         "E_CREDENTIAL_KEY",
         True,
     )
@@ -186,7 +186,7 @@ def test_without_the_program_the_error_says_so(
     host(f"LoadCredentialEncrypted=key:{put(tmp_path / 'k.cred', 'CANARY')}\n")
     monkeypatch.setattr(systemd_creds, "PROGRAM", "no-systemd-creds")
     error = refused()
-    assert (error.code, "there is no such program" in str(error)) == ("E_SYSTEMD_CREDS", True)
+    assert (error.code, "the program was not found" in str(error)) == ("E_SYSTEMD_CREDS", True)
 
 
 def test_a_unit_gets_all_that_can_be_read(
@@ -216,11 +216,11 @@ def test_a_unit_gets_all_that_can_be_read(
 @pytest.mark.parametrize(
     ("lines", "found"),
     [
-        ("", "is not given to it by a file"),
-        ("LoadCredential=other:/k\nSetCredential=keys:CANARY\n", "is not given to it by a file"),
+        ("", "is not set for it in a readable file"),
+        ("LoadCredential=other:/k\nSetCredential=keys:CANARY\n", "is not set for it in a readable file"),
         ("SetCredential=key:CANARY\nLoadCredential=key:/k\n", "and overridden in /k"),
         ("LoadCredential=key:/k\nLoadCredentialEncrypted=key:/l\n", "is in /k, and overridden in /l"),
-        ("LoadCredential=key:%h/k\n", "in which %h is not known here"),
+        ("LoadCredential=key:%h/k\n", "in which %h cannot be expanded here"),
     ],
 )
 def test_what_gives_it_in_no_one_place_is_refused(host: Callable[..., Path], lines: str, found: str) -> None:
@@ -245,7 +245,7 @@ def test_a_file_that_another_unit_loads_is_refused(host: Callable[..., Path], tm
     host(f"LoadCredential=key:{file}\n", "worker.service")
     assert destinations.read(None, [key("app", "worker")]) == {"K": "CANARY"}
     host("LoadCredential=key:/elsewhere\n", "worker.service")
-    assert f"is in /elsewhere, and for app.service in {file}" in str(refused(key("app", "worker")))
+    assert f"is in /elsewhere, but for app.service in {file}" in str(refused(key("app", "worker")))
 
 
 def test_a_unit_of_another_user_and_a_file_that_is_open_are_refused(

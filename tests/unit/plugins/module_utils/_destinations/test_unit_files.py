@@ -165,7 +165,7 @@ def test_a_variable_that_is_unset_is_refused(units: Callable[..., None], tmp_pat
     error = refused("app")
     assert (error.code, error.where["found"]) == (
         "E_UNIT_VARIABLE",
-        f"is taken away by UnsetEnvironment= in {drop_in}",
+        f"is removed by UnsetEnvironment= in {drop_in}",
     )
 
 

@@ -99,7 +99,7 @@ def test_a_plan_advises_to_list_the_variable_of_the_env_file_and_not_the_setting
     )
     (notice,) = made["notices"]
     assert notice["code"] == "E_OTHER_KEYS"
-    assert "open under FIELD_ENCRYPTION_KEY, which" in notice["notice"]
+    assert "encrypted with FIELD_ENCRYPTION_KEY, which" in notice["notice"]
     assert notice["todo"] == "List the keys to rotate: key_rotation_keys: [{name: APP_KEY, type: fernet}]"
     assert made["proposed"] == {"key_rotation_keys": [{"name": "APP_KEY", "type": "fernet"}]}
     assert OUTER not in str(made)

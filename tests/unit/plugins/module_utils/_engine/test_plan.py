@@ -149,7 +149,7 @@ def test_keys_that_nobody_listed_are_named_as_the_env_file_has_them_outside_of_t
     with pytest.raises(RotationError) as refused:
         refusals.refuse_unproved(application)
     assert refused.value.code == "E_OTHER_KEYS"
-    assert "under OTHER_KEY, which" in refused.value.what
+    assert "with OTHER_KEY, which" in refused.value.what
     assert refused.value.todo == "List the keys to rotate: key_rotation_keys: [{name: PARTNER_VARIABLE}]"
 
 
@@ -383,7 +383,7 @@ def test_what_keeps_a_rotation_from_starting_is_a_notice(ring, target):
     found = {notice["column"]: notice for notice in notices}
     assert list(found) == ["a.e", "a.b", "a.c", "a.d_encrypted"]
     assert "key_rotation_targets" in found["a.e"]["notice"]
-    assert found["a.b"]["notice"].startswith("nothing known opens the 3 of 3 values")
+    assert found["a.b"]["notice"].startswith("no known key or scheme decrypts any of the 3 sampled values")
     assert "lib.EncryptedField" in found["a.c"]["notice"]
     for name in ("a.b", "a.c", "a.d_encrypted"):
         assert 'key_rotation_settlements: {"table.column": {not_ours: "why"}}' in found[name]["todo"]

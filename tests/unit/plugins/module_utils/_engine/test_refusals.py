@@ -27,7 +27,7 @@ from .survey_double import Part
     [
         ({"format": "fernet"}, None),
         ({"format": "aes_gcm", "base64": True, "prefix": "enc:"}, None),
-        ({"format": "aes_gcm", "base64": True}, "begin with nothing of their own"),
+        ({"format": "aes_gcm", "base64": True}, "have no fixed prefix"),
     ],
 )
 def test_a_column_whose_tokens_begin_with_nothing_of_their_own_cannot_be_mixed(target, described, why):

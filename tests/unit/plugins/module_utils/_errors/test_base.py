@@ -13,8 +13,8 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.env_fi
 def test_a_message_says_code_what_changed_and_todo_in_this_order():
     error = EnvDuplicate(path="/.env", line=7, name="SECRET_KEY", first=2)
     assert str(error) == (
-        "E_ENV_DUPLICATE: /.env:7: SECRET_KEY is set twice (first on line 2). Nothing was changed. "
-        "Programs use the last one: delete the wrong line."
+        "E_ENV_DUPLICATE: /.env:7: SECRET_KEY is set twice (first on line 2). Nothing was changed. Programs use the "
+        "last one. Delete the wrong line."
     )
 
 
@@ -22,8 +22,8 @@ def test_the_same_error_is_told_with_what_was_changed():
     error = ConnectionLost(table="profile").with_changed("3 values were re-encrypted.")
     assert error.code == "E_DB_LOST"
     assert str(error) == (
-        "E_DB_LOST: the connection to PostgreSQL was lost at profile. 3 values were re-encrypted. "
-        "Start PostgreSQL again, then run the same command again."
+        "E_DB_LOST: the connection to PostgreSQL was lost while working on profile. 3 values were re-encrypted. Start "
+        "PostgreSQL again, then run the same command again."
     )
 
 
@@ -36,8 +36,8 @@ def test_a_result_has_the_message_and_its_parts():
             "what": "/.env does not exist",
             "changed": "Nothing was changed.",
             "todo": (
-                "Set key_rotation_env_file to the file the application reads. If its keys are in another place, such "
-                "as a settings module, give each its destination in key_rotation_keys. If the directory is wrong, "
+                "Set key_rotation_env_file to the file that the application reads. If the keys are in another place, "
+                "such as a settings module, set their destinations in key_rotation_keys. If the folder is wrong, "
                 "correct key_rotation_project_dir."
             ),
         },
@@ -60,7 +60,7 @@ def test_an_unexpected_exception_is_told_by_type_and_place_and_not_by_its_text()
 
 def test_a_full_disk_is_no_bug():
     full = unexpected.internal(OSError(errno.ENOSPC, "No space left on device", "/tmp/spool"))
-    assert (full.code, full.what) == ("E_DISK_FULL", "no room is left on a disk: No space left on device at /tmp/spool")
+    assert (full.code, full.what) == ("E_DISK_FULL", "a disk is full: No space left on device at /tmp/spool")
     assert unexpected.internal(OSError(errno.EIO, "CANARY")).code == "E_INTERNAL"
 
 

@@ -107,7 +107,7 @@ def test_a_server_is_trusted_by_the_certificates_in_the_file(tmp_path):
 
 def test_a_file_of_certificates_that_is_none_is_refused(tmp_path):
     (tmp_path / "ca.pem").write_text("none")
-    for name, told in (("ca.pem", "can read no certificate"), ("typo.pem", "there is no such file")):
+    for name, told in (("ca.pem", "cannot read a certificate"), ("typo.pem", "there is no such file")):
         with pytest.raises(RotationError, match=rf"E_OPTION: key_rotation_health_ca_file is .*{told}"):
             response_times.of_url(HealthCheck("https://127.0.0.1:9/", ca_file=str(tmp_path / name)), 1)
 
@@ -150,4 +150,4 @@ def test_without_a_baseline_nothing_is_slow():
 
 def test_tries_without_an_answer_are_told():
     _, problems = response_times.compare([measure("http://h/", None, 3)], {}, 2.0)
-    assert "http://h/: 3 of 10 tries had no good answer (HTTP 503)" in str(problems[0])
+    assert "http://h/: 3 of 10 requests failed (HTTP 503)" in str(problems[0])

@@ -25,13 +25,14 @@ def test_a_person_reads_what_is_wrong_and_what_to_type(picture):
     text = "\n".join(snapshot_table.lines(picture, "app1"))
     for words in (
         "Monitoring of /srv/food_ordering on app1 at 2026-11-25T09:00:00Z: 2 findings",
-        "99.999 % of values open under the current keys: 99,999 of 100,000",
+        "the current keys decrypt 99.999 % of the values: 99,999 of 100,000",
         "customer_userprofile._address_encrypted: 1 unreadable",
         "http://h/health/: 300 ms median of 10 (baseline 100 ms of 2026-11-01 00:00, ratio 3.0)",
         "security.log: 7 Decryption failed since 2026-11-24T09:00:00Z",
         f"{'c' * 16}, generated on 2026-11-01, next rotation due on 2027-11-01",
         f"{'d' * 16} (previous): not yet, it is held until 2026-12-01",
-        "may go, nothing needs it (1 backup looked at):\n              ansible-playbook retire.yml -i production",
+        "can be retired, nothing needs it (1 backup looked at):\n              ansible-playbook retire.yml -i "
+        "production",
         "WRONG       E_UNREADABLE: 1 value opens under no known key: customer_userprofile._address_encrypted:77",
     ):
         assert words in text, words
@@ -54,12 +55,12 @@ def test_where_all_is_well_it_says_so(picture):
     assert next(snapshot_table.lines(picture, "app1")).endswith(": all is well")
 
 
-@pytest.mark.parametrize(("kept", "begins"), [(True, "now on"), (False, "the first look on that is no dry run")])
+@pytest.mark.parametrize(("kept", "begins"), [(True, "now on"), (False, "the first check that is not a dry run")])
 def test_a_dry_run_does_not_say_that_it_remembers(picture, kept, begins):
     logs = {**picture["logs"], "since": None, "new": {"a.log": {"InvalidToken": 0}}}
     text = "\n".join(snapshot_table.lines({**picture, "kept": kept, "logs": logs}, "app1"))
     assert f"(the baseline from {begins})" in text
-    assert f"a.log: not looked at before, watched from {begins}\n" in text
+    assert f"a.log: not checked before, watched from {begins}\n" in text
 
 
 def test_errors_before_the_first_look_of_a_looker_are_since_the_first_of_all(picture):

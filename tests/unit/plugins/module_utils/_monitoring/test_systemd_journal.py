@@ -79,7 +79,7 @@ def test_a_journal_without_an_end_is_left_in_time_and_gone_on_with(journal, monk
     found, problems, notes = journal("while :; do printf '__CURSOR=last\\nMESSAGE=InvalidToken\\n\\n'; done")
     assert found["InvalidToken"] > 0
     assert (problems, len(notes)) == ([], 1)
-    assert notes[0].startswith("unit web.service logged more than was read in 0.3 seconds")
+    assert notes[0].startswith("unit web.service logged more than could be read in 0.3 seconds")
     monkeypatch.setattr(log_watch, "SECONDS", 60)
     journal(":")
     assert "--after-cursor=last " in journal.asked
@@ -88,7 +88,7 @@ def test_a_journal_without_an_end_is_left_in_time_and_gone_on_with(journal, monk
 @pytest.mark.parametrize(
     ("script", "reason"),
     [
-        ("exec sleep 60", "journalctl gave nothing in 0.3 seconds"),
+        ("exec sleep 60", "journalctl did not answer within 0.3 seconds"),
         ("exit 3", "journalctl ended with 3"),
         (
             "echo Hint: You are currently not seeing messages from other users and the system. >&2",
@@ -112,7 +112,10 @@ def test_where_there_is_no_journalctl_that_is_a_problem(monkeypatch, tmp_path):
 
 @pytest.mark.parametrize(
     ("said", "told"),
-    [("echo not-found", ["E_MONITOR_LOG: unit web.service cannot be read: systemd knows no such unit"]), (":", [])],
+    [
+        ("echo not-found", ["E_MONITOR_LOG: unit web.service cannot be read: systemd does not know this unit"]),
+        (":", []),
+    ],
 )
 def test_a_unit_that_systemd_does_not_know_is_told(journal, tmp_path, said, told):
     program = tmp_path / "bin/systemctl"

@@ -72,7 +72,7 @@ def test_a_head_that_was_kept_finds_a_cut_tail_and_a_rewritten_file():
     assert kept == Head.read(str(kept))
     assert [found.kind for found in chain.missing(chain.lines(WHOLE + chain.link(WHOLE, {})), kept, "the store")] == []
     (cut,) = chain.missing(chain.lines(b"".join(LINES[:2])), kept, "the store")
-    assert (cut.kind, cut.found) == ("cut", "it ends at line 2, and the store has seen line 4")
+    assert (cut.kind, cut.found) == ("cut", "it ends at line 2, but the store has seen line 4")
     rewritten = record("rotate", "backup", "all is well", "rotate")
     assert kinds(rewritten) == []
     assert [found.kind for found in chain.missing(chain.lines(rewritten), kept, "the store")] == ["rewritten"]

@@ -93,17 +93,23 @@ def test_records_that_nobody_touched_are_whole(kept, capsys):
     assert kept.kinds() == {}
     assert kept.audited() == 0
     assert capsys.readouterr().out.splitlines() == [
-        "r1: whole, 2 lines, 2 of them signed",
-        "r2: whole, 2 lines, 2 of them signed",
+        "r1: intact, 2 lines, 2 of them signed",
+        "r2: intact, 2 lines, 2 of them signed",
     ]
 
 
 @pytest.mark.parametrize(
     ("given", "not_checked"),
     [
-        ((), {"r1": ["no key was given"], "r2": ["no key was given", "cut behind line 0 would not show"]}),
-        (("--anchor",), {"r1": ["no key was given"], "r2": ["no key was given"]}),
-        (("--key",), {"r1": [], "r2": ["cut behind line 0 would not show"]}),
+        (
+            (),
+            {
+                "r1": ["no key to verify it with"],
+                "r2": ["no key to verify it with", "truncation after line 0 could not be detected"],
+            },
+        ),
+        (("--anchor",), {"r1": ["no key to verify it with"], "r2": ["no key to verify it with"]}),
+        (("--key",), {"r1": [], "r2": ["truncation after line 0 could not be detected"]}),
     ],
 )
 def test_what_could_not_be_checked_is_said_and_is_not_whole(kept, capsys, given, not_checked):
@@ -112,7 +118,7 @@ def test_what_could_not_be_checked_is_said_and_is_not_whole(kept, capsys, given,
     assert code == verifier.NOT_CHECKED["unchecked"][0]
     for line in capsys.readouterr().out.splitlines():
         rotation_id, _, words = line.partition(": ")
-        for said in ("no key was given", "cut behind line 0 would not show"):
+        for said in ("no key to verify it with", "truncation after line 0 could not be detected"):
             assert (said in words) == (said in not_checked[rotation_id])
 
 
@@ -129,10 +135,10 @@ def test_a_run_that_has_not_ended_is_told_apart_with_since_when_and_who(kept, ca
     capsys.readouterr()
     assert kept.audited() == 0
     told = capsys.readouterr().out.splitlines()[-1]
-    assert told.startswith("r2: whole, 4 lines, 2 of them signed; a run that has not ended, since ")
-    assert told.endswith(": it goes on")
+    assert told.startswith("r2: intact, 4 lines, 2 of them signed; a run that has not ended, since ")
+    assert told.endswith(": it is running")
     assert f"since {began['time']} (rollback by {began['actor']} on {began['control_node']})" in told
-    assert "from line 3 on not signed yet" in told
+    assert "not signed from line 3 on" in told
 
 
 def test_half_a_line_of_a_run_that_was_killed_is_no_edit(kept):
@@ -142,7 +148,7 @@ def test_half_a_line_of_a_run_that_was_killed_is_no_edit(kept):
         record.write('{"actor":"ada","ev')
     told = kept.told()["r2"]
     assert ([problem.kind for problem in told.problems], told.lines) == (["unsigned"], 3)
-    half = f"half a line at its end, of a run that was killed while it wrote, after {began['time']}"
+    half = f"an incomplete last line, from a run that was killed while it wrote, after {began['time']}"
     assert half in [note.found for note in told.notes]
     assert "half a line" not in str(kept.told()["r1"])
 
@@ -341,7 +347,7 @@ def test_a_folder_with_another_name_is_one_problem_and_the_others_are_looked_at(
     shutil.copytree(kept.folder / "r1", kept.folder / "r1 (copy)")
     assert kept.kinds() == {"r1 (copy)": ["unreadable"]}
     assert kept.exit_code("--anchor", kept.anchor) == verifier.EXIT_CODES["unreadable"][0]
-    assert "r2: whole" in capsys.readouterr().out
+    assert "r2: intact" in capsys.readouterr().out
 
 
 def test_without_the_package_that_signatures_need_it_says_so(kept, monkeypatch, capsys):
@@ -357,7 +363,7 @@ def test_lines_after_a_signed_end_are_not_whole_and_have_an_exit_code_of_their_o
         Record(str(kept.folder), "r2").append(event, phase, dumps=[{"path": "/made/up"}])
     second = kept.told()["r2"]
     assert (second.signed, [problem.kind for problem in second.problems]) == (2, ["unsigned"])
-    assert "its lines from 3 on are not signed: they came after the end of a run" in str(second)
+    assert "its lines from 3 on are not signed: they were written after the end of a run" in str(second)
     assert kept.audited() == 13
 
 
@@ -378,10 +384,10 @@ def test_a_former_key_that_is_known_is_told_from_one_that_nobody_knows(kept):
     kept.go_on()
     assert kept.kinds() == {"r1": ["signature"]}
     print_of = sshsig.fingerprint(sshsig.public(old))
-    assert f"signed by {print_of}, a key that nobody has named" in str(kept.told()["r1"])
+    assert f"signed by {print_of}, an unknown key" in str(kept.told()["r1"])
     told = kept.told(former=[sshsig.public(old)])
     assert (told["r1"].problems, told["r1"].signer) == ([], print_of)
-    assert f"signed by {print_of}, which is named as a former one" in str(told["r1"])
+    assert f"signed by {print_of}, which is listed as a former key" in str(told["r1"])
     assert kept.audited("--former-key", sshsig.public(old)) == 0
 
 
@@ -398,8 +404,8 @@ def test_a_change_of_the_key_that_was_written_down_is_followed_back(kept):
     name_former(kept, "r3", first, second)
     name_former(kept, "r4", second, kept.key)
     assert kept.kinds() == {}
-    assert "which line 1 of r4 names as a former one" in str(kept.told()["r3"])
-    assert "which line 1 of r3 names as a former one" in str(kept.told()["r1"])
+    assert "which line 1 of r4 lists as a former key" in str(kept.told()["r3"])
+    assert "which line 1 of r3 lists as a former key" in str(kept.told()["r1"])
 
 
 @pytest.mark.parametrize(("rotation_id", "signs"), [("r3", False), ("r3", True), ("r2", False)])
@@ -435,7 +441,7 @@ def test_a_run_that_was_refused_leaves_the_rest_whole_and_the_next_run_has_seen_
     refused = refuse(kept)
     assert (kept.kinds(), kept.audited()) == ({}, 0)
     told = str(kept.told()["refused"])
-    assert told == "refused (the record of the runs that were refused, which nobody signs): whole, 1 line"
+    assert told == "refused (the record of refused runs, which is not signed): intact, 1 line"
     head = str(chain.head("refused", refused.text(), node()))
     record = Record(str(kept.folder), "r3")
     record.append("rotate", "intent", follows=kept.anchor, follows_refused=head)
@@ -459,7 +465,7 @@ def test_a_record_that_was_planted_is_found_where_the_store_has_signed_others(ke
         record.append("rotate", "intent", resumed=resumed)
         record.append("rotate", "failed")
     assert kept.kinds() == {"r8": ["signature"]}
-    assert "says that it has ended, and nobody has signed it" in str(kept.told()["r8"])
+    assert "says that its run has ended, but it is not signed" in str(kept.told()["r8"])
     assert kept.audited() == verifier.EXIT_CODES["signature"][0]
     shutil.rmtree(kept.folder / "r8")
     assert kept.audited() == verifier.NOT_CHECKED["unchecked"][0]
@@ -472,7 +478,7 @@ def test_a_run_that_was_refused_before_the_store_had_a_key_is_not_called_planted
         record.append("rotate", "intent")
         record.append("rotate", "failed", versions=[])
     assert kept.kinds() == {}
-    assert kept.audited() == verifier.NOT_CHECKED["unchecked"][0], "nobody has signed it, and that is said"
+    assert kept.audited() == verifier.NOT_CHECKED["unchecked"][0], "it is not signed, and that is said"
 
 
 @pytest.fixture
@@ -555,7 +561,7 @@ def test_an_older_copy_is_called_one(kept, tmp_path):
     shutil.rmtree(kept.folder / "r2")
     shutil.copytree(tmp_path / "copy", kept.folder / "r2")
     assert kept.kinds() == {"r2": ["older"]}
-    told = "it is an older copy, whole and signed to its line 2, and the anchor has seen line 4"
+    told = "it is an older copy, intact and signed up to line 2, but the anchor has seen line 4"
     assert told in str(kept.told()["r2"])
     assert kept.audited() == verifier.EXIT_CODES["older"][0]
 
@@ -571,7 +577,7 @@ def test_a_run_that_began_and_was_not_signed_makes_no_head_old(kept):
     assert kept.kinds() == {}
     told = kept.told()["r3"]
     assert [note.kind for note in told.notes] == ["unchecked", "open"]
-    assert "nobody has signed it" in str(told)
+    assert "it is not signed" in str(told)
 
 
 @pytest.mark.parametrize("words", [3, 4])
@@ -609,7 +615,7 @@ def paged(kept) -> Kept:
 
 def test_a_page_is_held_against_what_it_was_when_it_was_made(paged):
     assert paged.kinds() == {}
-    assert "nobody has written down what its page was" in str(paged.told()["r1"]), "it is of an earlier version"
+    assert "its page has no recorded checksum" in str(paged.told()["r1"]), "it is of an earlier version"
     subprocess.run(["sha256sum", "-c", "--strict", "--quiet", page_checksums.SUMS], cwd=paged.folder, check=True)
     argv = ["ssh-keygen", "-Y", "verify", "-f", "r2/record_signers", "-I", SIGNER, "-n", page_checksums.NAMESPACE]
     with open(paged.folder / page_checksums.SUMS, "rb") as sums:
@@ -629,18 +635,18 @@ def test_a_page_is_held_against_what_it_was_when_it_was_made(paged):
         (
             lambda kept: (kept.folder / page_checksums.SUMS).write_text(""),
             page_checksums.SUMS,
-            "is not as it was signed",
+            "was changed after it was signed",
         ),
         (
             lambda kept: (kept.folder / page_checksums.SIGNATURE).unlink(),
             page_checksums.SUMS,
-            "is not as it was signed",
+            "was changed after it was signed",
         ),
-        (lambda kept: (kept.folder / page_checksums.SUMS).unlink(), "r2", "does not say what its page was"),
+        (lambda kept: (kept.folder / page_checksums.SUMS).unlink(), "r2", "has no checksum of its page"),
         (
             lambda kept: page_checksums.note(str(kept.folder), ["r2"], sshsig.new_key()),
             page_checksums.SUMS,
-            "that nobody has named",
+            "an unknown key",
         ),
     ],
 )
@@ -654,7 +660,7 @@ def test_a_page_that_was_changed_or_is_missing_is_named(paged, tamper, rotation_
 def test_a_page_that_no_run_has_made_is_named_and_is_no_problem(paged):
     paged.path("r2", "final.html").write_text("all is well")
     assert paged.kinds() == {}
-    assert "r2/final.html is a page that no run has made" in str(paged.told()[page_checksums.SUMS])
+    assert "r2/final.html is a page that was not written by any run" in str(paged.told()[page_checksums.SUMS])
     assert paged.audited() == verifier.NOT_CHECKED["unchecked"][0]
 
 
@@ -663,7 +669,7 @@ def test_a_page_of_the_name_of_ours_beside_no_record_is_named_too(paged, name):
     made = paged.folder / name
     made.parent.mkdir(exist_ok=True)
     made.write_text("all is well")
-    assert f"{name} is a page that no run has made" in str(paged.told()[page_checksums.SUMS])
+    assert f"{name} is a page that was not written by any run" in str(paged.told()[page_checksums.SUMS])
 
 
 def test_pages_of_before_the_last_run_are_not_put_back_with_the_sums_of_then(paged):
@@ -689,7 +695,7 @@ def test_pages_of_before_the_last_run_are_not_put_back_with_the_sums_of_then(pag
     for path, content in before.items():
         path.write_bytes(content)
     assert paged.kinds() == {"r2": ["page"]}
-    assert "its page is from before the end of its last run" in str(paged.told()["r2"])
+    assert "its page is older than the end of its last run" in str(paged.told()["r2"])
 
 
 def test_a_record_that_was_emptied_is_cut(kept):
@@ -776,14 +782,14 @@ def test_an_approval_without_evidence_or_of_no_beginning_is_found(kept, evidence
     found = [problem.found for problem in kept.told()["r3"].problems if problem.kind == "approval"]
     assert found == [
         "the approval by nobody in line 1 has no signature next to it",
-        "the approval by ada@example.org in line 2 is not valid: no rotation begins with that line",
+        "the approval by ada@example.org in line 2 is not valid: that line does not start a rotation",
     ]
 
 
 def test_an_approval_without_ssh_keygen_or_of_an_earlier_version_is_not_checked(kept, evidence, monkeypatch):
     monkeypatch.setenv("PATH", "")
     told = approved(kept, evidence["ada"])
-    assert (told.problems, "in line 1 was not checked: there is no ssh-keygen here" in str(told)) == ([], True)
+    assert (told.problems, "in line 1 was not checked: ssh-keygen is not installed here" in str(told)) == ([], True)
     (kept.folder / "r0").mkdir()
     (kept.folder / "r0/record.jsonl").write_text(
         '{"approval": {"principal": "ada"}, "event": "rotate", "phase": "intent"}\n'
@@ -833,4 +839,4 @@ def test_the_command_that_the_documentation_prints_for_an_auditor_works_without_
         printed = printed.replace(name, value)
     known = {"PATH": os.environ["PATH"], "PYTHONDONTWRITEBYTECODE": "1"}
     ran = subprocess.run(["sh", "-c", printed], cwd=tmp_path, env=known, capture_output=True, text=True, check=False)
-    assert (ran.returncode, "whole" in ran.stdout) == (0, True), ran.stderr
+    assert (ran.returncode, "intact" in ran.stdout) == (0, True), ran.stderr

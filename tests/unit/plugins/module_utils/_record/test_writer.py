@@ -146,7 +146,7 @@ def test_a_damaged_record_is_not_written_on(record):
     before = Path(record.path).read_text()
     with pytest.raises(RotationError) as refused:
         record.append("rotate", "done")
-    assert refused.value.where["reason"] == "a line is no JSON"
+    assert refused.value.where["reason"] == "a line is not valid JSON"
     assert Path(record.path).read_text() == before
 
 

@@ -127,13 +127,13 @@ def test_of_a_command_its_program_code_and_time_are_told_and_nothing_else(tmp_pa
     ("argv", "found"),
     [
         (["/bin/sh", "-c", "exit 3"], "sh ended with exit code 3"),
-        (["/bin/sleep", "60"], "was given 1 seconds"),
+        (["/bin/sleep", "60"], "it did not finish within 1 seconds"),
         (["/no/such/program"], "program ended with exit code 127"),
     ],
 )
 def test_the_first_command_that_does_not_end_well_stops_them(tmp_path, argv, found):
     after = tmp_path / "after"
-    with pytest.raises(RotationError, match=rf"E_COMMAND: the command 2 .*: {found}\."):
+    with pytest.raises(RotationError, match=rf"E_COMMAND: command 2 .*: {found}\."):
         commands.run([["/bin/true"], argv, ["/bin/touch", str(after)]], str(tmp_path), 1)
     assert not after.exists()
 
@@ -206,7 +206,7 @@ def test_one_that_takes_too_long_is_ended_with_what_it_has_started(application, 
         time.sleep(600)
 
     application(command)
-    with pytest.raises(RotationError, match=r"E_COMMAND_TIME: manage\.py verify_encryption has not ended after 1 s"):
+    with pytest.raises(RotationError, match=r"E_COMMAND_TIME: manage\.py verify_encryption did not finish within 1 s"):
         commands.verify_encryption(1)
     end = time.monotonic() + 5
     while is_alive(pid.read_text()):

@@ -60,7 +60,7 @@ def test_the_first_good_answer_ends_the_wait(url):
 @pytest.mark.parametrize("status", [400, 403, 404, 500, 503])
 def test_any_other_status_is_no_health(url, status):
     Handler.answers = [status]
-    with pytest.raises(RotationError, match=rf"E_HEALTH: {url} does not answer .*: status {status}\."):
+    with pytest.raises(RotationError, match=rf"E_HEALTH: {url} did not give the expected answer .*: status {status}\."):
         health.wait(health.HealthCheck(f"{url}?token=CANARY"), 0.05)
 
 
@@ -162,7 +162,7 @@ def made_certificate(path: Path) -> Path:
 def test_each_single_answer_has_its_own_time():
     with socket.create_server(("127.0.0.1", 0)) as deaf:
         begun = time.monotonic()
-        with pytest.raises(RotationError, match=r"E_HEALTH: .*no whole answer within 1 seconds"):
+        with pytest.raises(RotationError, match=r"E_HEALTH: .*no complete answer within 1 seconds"):
             health.wait(health.HealthCheck(f"http://127.0.0.1:{deaf.getsockname()[1]}/", answer_patience=1), 0)
         assert time.monotonic() - begun < 8
 
@@ -173,7 +173,7 @@ HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
 @pytest.mark.parametrize("head", [HEAD + b"\r\n", HEAD + b"X: "], ids=["its body", "its head"])
 def test_an_answer_that_does_not_end_is_none(dripping, head):
     begun = time.monotonic()
-    with pytest.raises(RotationError, match=r"E_HEALTH: .*no whole answer within 0\.5 seconds"):
+    with pytest.raises(RotationError, match=r"E_HEALTH: .*no complete answer within 0\.5 seconds"):
         health.wait(health.HealthCheck(dripping(head), answer_patience=0.5), 0)
     assert time.monotonic() - begun < 8
 

@@ -131,7 +131,7 @@ def test_a_file_that_a_container_has_mounted_by_itself_stays_the_old_one(path):
         there = processes.snapshot()
         found = KeyChange(str(path), path.stat().st_ctime, KEYS).check(there, there[child.pid])
         assert (found.stale, found.key_id) == (True, "")
-        assert f"it sees {path} as it was" in found.reason
+        assert f"it still sees the previous {path}" in found.reason
         assert "recreate the container of sleep" in found.todo
         child.kill()
         child.wait()
@@ -145,7 +145,7 @@ def test_an_exported_key_wins_over_the_file_whenever_it_was_started(start, judge
     found = judged(start(SECRET_KEY=OLD.values["SECRET_KEY"]).pid)
     assert (found.stale, found.key_id, found.exported) == (True, OLD.key_id, ["SECRET_KEY"])
     assert "SECRET_KEY was exported to it" in found.reason
-    assert found.todo.startswith("take SECRET_KEY out of the environment")
+    assert found.todo.startswith("remove SECRET_KEY from the environment")
 
 
 def test_the_program_of_an_old_master_inherits_what_the_master_exported(start, tell, judged, path):
@@ -204,7 +204,7 @@ def test_before_a_switch_only_what_would_win_over_the_new_file_is_in_its_way(sta
     assert (found.stale, found.key_id) == (False, ""), "since when it runs is not asked"
     found = judged(exported.pid, to_come=True)
     assert (found.stale, found.exported, found.key_id) == (True, ["SECRET_KEY"], "")
-    assert found.reason == "SECRET_KEY was exported to it and wins over the file"
+    assert found.reason == "SECRET_KEY was exported to it and overrides the file"
     assert judged(hidden.pid, to_come=True).stale is True
     assert judged(hidden.pid, to_come=True, accept_hidden=True).stale is False
     found = judged(exported.pid, to_come=True, exports=["SECRET_KEY"])
@@ -278,7 +278,7 @@ def test_one_that_has_not_what_should_be_exported_to_it_is_not_taken_for_right(s
     found = judged(without, **options, accept_hidden=True)
     assert (found.stale, found.key_id) == (True, "")
     assert found.reason == "SECRET_KEY is not in its environment"
-    assert found.todo.startswith("have SECRET_KEY in the environment that")
+    assert found.todo.startswith("put SECRET_KEY into the environment with which")
     given = judged(start(SECRET_KEY=KEYS.values["SECRET_KEY"]).pid, **options)
     assert (given.stale, given.key_id) == (False, KEYS.key_id if moment == "after" else "")
 
@@ -289,7 +289,7 @@ def test_one_that_may_read_the_file_by_itself_is_never_called_right_without_the_
     found = judged(child.pid, **options)
     assert (found.stale, found.key_id) == (True, "")
     assert found.reason == "SECRET_KEY, ENCRYPTION_SALT is not in its environment"
-    assert found.todo.endswith("where it reads the file by itself, set hidden_environment: accept")
+    assert found.todo.endswith("if it reads the file by itself, set hidden_environment: accept")
     found = judged(child.pid, **options, accept_hidden=True)
     assert (found.stale, found.key_id) == (False, ""), "by its start alone: which keys it has is not known"
     part = judged(child.pid, exports=list(KEYS.values), also_read=["SECRET_KEY"], accept_hidden=True)

@@ -248,7 +248,7 @@ def test_a_version_is_not_destroyed_while_the_list_of_one_with_a_stage_keeps_its
         listed.destroy(second, compromised=False)
     assert (refused.value.code, refused.value.where["reason"]) == (
         "E_VERSION_NEEDED",
-        f"its value for KEYS is kept in the list of the version {third}",
+        f"its value for KEYS is still in the list of version {third}",
     )
     assert listed.as_document() == before
     assert [(name, holder.key_id) for name, holder in listed.listed_by(first)] == [("KEYS", second)]
@@ -298,7 +298,7 @@ def test_a_stage_that_nobody_has_is_refused_with_what_to_do(history):
     assert code(history.stage, "previous") == "E_STORE_STAGE"
     with pytest.raises(RotationError, match="Run the rotate playbook first"):
         History("/store").stage("current")
-    with pytest.raises(RotationError, match="from a rotation on until its values are destroyed"):
+    with pytest.raises(RotationError, match="after a rotation until its values are destroyed"):
         History("/store").stage("previous")
 
 
@@ -347,7 +347,7 @@ def test_a_stored_history_reads_back_the_same(at):
         (lambda document: document["versions"][0].update(CANARY=1), "members missing"),
         (lambda document: document["versions"][0].update(created=7), "members missing"),
         *(
-            (lambda document, values=values: document["versions"][0].update(values=values), "no texts by name")
+            (lambda document, values=values: document["versions"][0].update(values=values), "not texts by name")
             for values in (
                 None,
                 "CANARY",
@@ -358,8 +358,11 @@ def test_a_stored_history_reads_back_the_same(at):
             )
         ),
         (lambda document: document["versions"].append(document["versions"][0]), "two versions of one key_id"),
-        (lambda document: document["stages"].update(current="0" * 16), "are not of as many"),
-        (lambda document: document["stages"].update(pending=document["stages"]["current"]), "are not of as many"),
+        (lambda document: document["stages"].update(current="0" * 16), "do not belong to the same number"),
+        (
+            lambda document: document["stages"].update(pending=document["stages"]["current"]),
+            "do not belong to the same number",
+        ),
     ],
 )
 def test_a_document_of_another_form_is_refused(history, change, found):

@@ -52,7 +52,7 @@ def test_what_is_no_regular_file_is_refused_and_nobody_waits_for_it(store_path, 
     os.mkfifo(tmp_path / "fifo")
     (tmp_path / "link").symlink_to("fifo")
     for path in (tmp_path / "fifo", tmp_path / "link", tmp_path, "/dev/zero"):
-        with pytest.raises(RotationError, match=r"E_STORE_READ: .* cannot be read: it is no regular file"):
+        with pytest.raises(RotationError, match=r"E_STORE_READ: .* cannot be read: it is not a regular file"):
             opened(str(path), loader).load()
     assert os.listdir(tmp_path).count("fifo") == 1
 
@@ -86,9 +86,9 @@ def test_a_file_that_is_not_encrypted_is_refused(store_path, loader, text):
 @pytest.mark.parametrize(
     ("plaintext", "found"),
     [
-        (b'{\n"format": 1,\nCANARY\n}', "no JSON at decrypted line 3"),
-        (b"SECRET_KEY: CANARY", "no JSON at decrypted line 1"),
-        (b'"CANARY\xff"', "no JSON at decrypted line 1"),
+        (b'{\n"format": 1,\nCANARY\n}', "invalid JSON at decrypted line 3"),
+        (b"SECRET_KEY: CANARY", "invalid JSON at decrypted line 1"),
+        (b'"CANARY\xff"', "invalid JSON at decrypted line 1"),
         (b'{"SECRET_KEY": "CANARY"}', "members missing"),
     ],
 )

@@ -247,8 +247,14 @@ def test_every_host_is_asked_what_signs_with_the_secret_key():
 @pytest.mark.parametrize(
     ("chosen", "ends"),
     [
-        ("", "everybody is logged out, and what their sessions hold is lost; links to reset a password end; allauth"),
-        ("drop", "everybody is logged out, and what their sessions hold is lost; links to reset a password end; all"),
+        (
+            "",
+            "all users are logged out, and the data in their sessions is lost; links to reset a password end; allauth",
+        ),
+        (
+            "drop",
+            "all users are logged out, and the data in their sessions is lost; links to reset a password end; all",
+        ),
         ("resign", "links to reset a password end; allauth.account: links that confirm an address end; two_factor"),
         ("fallbacks", "two_factor: remembered devices are asked again, with SECRET_KEY_FALLBACKS too"),
     ],
@@ -389,7 +395,12 @@ WRONG: list[tuple[str, Callable[[dict[str, Any]], Any], str, str]] = [
         "1 of 2 were started before the .env file was last changed: celery (pid 7)",
     ),
     ("services", result("stops", ERROR), "stop", "E_WRONG_KEY"),
-    ("services", result("stops", {"services": []}), "warn", "none is up on app2, but the application answers there"),
+    (
+        "services",
+        result("stops", {"services": []}),
+        "warn",
+        "no service is running on app2, but the application answers there",
+    ),
     ("runs", lambda made: made.update(lease=ERROR), "stop", "E_WRONG_KEY"),
     ("sessions", session(process=None, application_name="nightly"), "warn", "127.0.0.1 as nightly, backend 4711"),
     (
@@ -411,7 +422,7 @@ WRONG: list[tuple[str, Callable[[dict[str, Any]], Any], str, str]] = [
         "caches",
         both(fact(caches=[CACHE]), fact(cached_tokens={"django_cache.value": 7})),
         "stop",
-        "7 entries of django_cache.value hold tokens under the keys that are rotated",
+        "7 entries of django_cache.value contain tokens under the rotated keys",
     ),
     ("files", fact(files=[FILES]), "warn", "doc.file: its files are read by core.Safe"),
     ("files", fact(files=[{**FILES, "stops": True}]), "stop", "doc.file: its files are read by core.Safe"),
@@ -419,7 +430,7 @@ WRONG: list[tuple[str, Callable[[dict[str, Any]], Any], str, str]] = [
         "caches",
         fact(session_tokens={"django_session.session_data": 7}),
         "stop",
-        "7 sessions in django_session.session_data hold such tokens",
+        "7 sessions in django_session.session_data contain such tokens",
     ),
     ("sessions", option(services=[]), "warn", "1 of 1 sessions belong to no unit in key_rotation_services: gunicorn ("),
     ("sessions", session(process=STRAY), "stop", "services: python (process 100 of session-3.scope on app2), b"),
@@ -468,7 +479,7 @@ WRONG: list[tuple[str, Callable[[dict[str, Any]], Any], str, str]] = [
         "application",
         fact(reads={"broken": [], "refused": [{"name": "people.Person.name", "count": 40}], "unknown": {}}),
         "stop",
-        "E_VALUES_REFUSED: the application reads none of the 40 values of people.Person.name, and",
+        "E_VALUES_REFUSED: the application cannot read any of the 40 values of people.Person.name, although",
     ),
     ("migrations", fact(migrations=["core.0002_more"]), "warn", "1 is pending: core.0002_more"),
     (
@@ -541,7 +552,7 @@ WRONG: list[tuple[str, Callable[[dict[str, Any]], Any], str, str]] = [
         "secret_key",
         fact(secret_key={"sessions": "db", "logins": True, "packages": ["rest_framework_simplejwt"], "queued": 0}),
         "warn",
-        "everybody is logged out, and what their sessions hold is lost; links to reset a password end; rest_",
+        "all users are logged out, and the data in their sessions is lost; links to reset a password end; rest_",
     ),
     (
         "logins",
@@ -553,7 +564,7 @@ WRONG: list[tuple[str, Callable[[dict[str, Any]], Any], str, str]] = [
         "logins",
         option(sessions="resign", settings=[{"name": "JWT_SECRET_KEY"}]),
         "stop",
-        "E_SIGNING_KEY: the setting SECRET_KEY has no value of the keys that are rotated",
+        "E_SIGNING_KEY: the setting SECRET_KEY is not one of the keys that are rotated",
     ),
     (
         "logins",
@@ -562,25 +573,25 @@ WRONG: list[tuple[str, Callable[[dict[str, Any]], Any], str, str]] = [
             fact(secret_key={"keys": ["SIGNER"], "queued": 0}),
         ),
         "stop",
-        "E_SIGNING_KEY: the setting SECRET_KEY has no value of the keys that are rotated",
+        "E_SIGNING_KEY: the setting SECRET_KEY is not one of the keys that are rotated",
     ),
     (
         "logins",
         both(option(sessions="resign"), derived),
         "stop",
-        "E_SIGNING_KEY: the setting SECRET_KEY has no value of the keys that are rotated",
+        "E_SIGNING_KEY: the setting SECRET_KEY is not one of the keys that are rotated",
     ),
     (
         "logins",
         both(option(sessions="drop"), derived),
         "warn",
-        "E_SIGNING_KEY: the setting SECRET_KEY has no value of the keys that are rotated",
+        "E_SIGNING_KEY: the setting SECRET_KEY is not one of the keys that are rotated",
     ),
     (
         "logins",
         option(sessions="resign", compromised=True),
         "stop",
-        "E_SESSIONS_COMPROMISED: the keys that are replaced are compromised, and key_rotation_sessions is resign",
+        "E_SESSIONS_COMPROMISED: the keys being replaced are compromised, and key_rotation_sessions is resign",
     ),
     (
         "logins",
@@ -920,7 +931,7 @@ def test_the_table_has_problems_first_and_a_line_each_for_what_was_skipped_and_w
     assert lines[1].strip().startswith("-> Fix the archiving")
     assert lines[-2:] == ["  skip  not configured or not checked: rehearsal", "  ok    27 checks are fine"]
     assert max(map(len, lines)) <= 120
-    assert checklist.summary(items) == "30 checks: 27 fine, 1 with a warning, 1 skipped, 1 in the way"
+    assert checklist.summary(items) == "30 checks: 27 fine, 1 with a warning, 1 skipped, 1 blocking"
 
 
 def test_the_whole_table_has_a_line_for_each_item_problems_first():

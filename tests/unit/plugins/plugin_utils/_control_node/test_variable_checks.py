@@ -144,5 +144,5 @@ def test_one_problem_is_its_own_error_and_several_are_one() -> None:
         variable_checks.refuse([first, first])
     with pytest.raises(RotationError) as refused:
         variable_checks.refuse([first, second, first])
-    assert (refused.value.what, refused.value.changed) == ("2 variables are wrong", "Nothing was changed.")
+    assert (refused.value.what, refused.value.changed) == ("2 variables are invalid", "Nothing was changed.")
     assert refused.value.todo == "Correct them:\n* a is empty. Set it.\n* b is empty. Set it."

@@ -34,7 +34,7 @@ def test_where_the_collection_is_installed_an_error_names_its_playbooks(monkeypa
     result = FENCED.as_result()
     error_parts.spell(result)
     for text in (result["msg"], result["error"]["todo"]):
-        assert "or ansible-playbook tetech.key_rotation.rollback. If" in text
+        assert "or run ansible-playbook tetech.key_rotation.rollback. To" in text
         assert "rollback.yml" not in text
     assert (
         error_parts.unfold({"code": "E_FENCED", "changed": FENCED.changed, "alias": "default"}, result["msg"])

@@ -76,7 +76,7 @@ def test_a_store_that_does_not_open_names_the_password_files_that_were_tried(sto
     other.set_vault_secrets([("staging", secret), ("prompted", VaultSecret(b"a third"))])
     refused = refusal(open_store({"path": stored}, {}, other).load)
     tried = f"the vault password of {tmp_path / 'other'} or the vault password of prompted"
-    assert refused.what == f"{stored} does not open with {tried}, or is damaged"
+    assert refused.what == f"{stored} cannot be decrypted with {tried}, or is damaged"
     refused = refusal(open_store({"path": stored, "password_file": str(tmp_path / "other")}, {}, other).load)
     assert f"with the vault password of {tmp_path / 'other'}, or" in refused.what
 

@@ -66,7 +66,7 @@ def test_a_store_is_where_it_was_said_or_beside_the_inventory_or_in_the_user_s_f
 def test_a_path_that_is_none_is_told(loader, path):
     refused = refusal(lambda: configured_store.open_store({"path": path}, {}, loader))
     assert refused.code == "E_STORE_NEEDS"
-    assert "path has a NUL, or what is no character" in str(refused)
+    assert "path has a NUL or an invalid character" in str(refused)
 
 
 def test_a_relative_path_is_beside_the_inventory_from_wherever_it_is_run(loader, tmp_path, monkeypatch):

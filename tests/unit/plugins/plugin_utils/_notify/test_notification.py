@@ -151,7 +151,7 @@ def test_the_name_on_is_what_yaml_makes_of_it(hook, told):
     assert "found" not in tell(told, "completed", **{"type": "slack", "url": hook.url, "on": ["completed"]})
     (result,) = notification.tell(notification.check([channel], str), "rolled back", told)
     assert "found" not in result
-    with pytest.raises(RotationError, match="on lists something else"):
+    with pytest.raises(RotationError, match="on lists something other"):
         notification.check([{"type": "slack", "url": hook.url, True: ["soon"]}], str)
 
 
@@ -329,12 +329,15 @@ def test_a_hook_that_refuses_is_said_with_its_code(hook, told):
     ("text", "found"),
     [
         ("{{ rotation_id }\n", "template has a mistake in line 1"),
-        ("{{ moment }}\n{{ reson }} {{ act.reason }}", "template asks for what is not known: reson"),
+        ("{{ moment }}\n{{ reson }} {{ act.reason }}", "template uses unknown names: reson"),
         (" \n", "template is empty"),
         (b"\xff{{ moment }}", "template cannot be read: UnicodeDecodeError"),
         ("{{ moment | nothing }}", "template has a mistake in line 1"),
         (None, "template is no file"),
-        ("{{ act.authorization.tikcet }}", "that it has started: the template asks for .* has no attribute 'tikcet'"),
+        (
+            "{{ act.authorization.tikcet }}",
+            "that it has started: the template uses a name that does not exist: .* has no attribute 'tikcet'",
+        ),
         ("{% for one in backups %}{{ one.paht }}{% endfor %}", "that it has completed: .* has no attribute 'paht'"),
         ("{{ failure.code }}", "that it has started: .* has no attribute 'code'"),
         ("{% if failure %}{{ failure.cod }}{% endif %}", "that it has failed: .* has no attribute 'cod'"),
@@ -377,12 +380,12 @@ def test_a_template_may_ask_for_what_only_some_records_hold(tmp_path):
 @pytest.mark.parametrize(
     ("channel", "found"),
     [
-        ({"type": "slack", "url": "http://hooks.example.org/CANARY"}, "its url is no https:// address"),
-        ({"type": "slack", "url": "hooks.example.org/CANARY"}, "its url is no https:// address"),
-        ({"type": "http", "url": "ftp://127.0.0.1/CANARY"}, "its url is no https:// address"),
+        ({"type": "slack", "url": "http://hooks.example.org/CANARY"}, "its url is not an https:// address"),
+        ({"type": "slack", "url": "hooks.example.org/CANARY"}, "its url is not an https:// address"),
+        ({"type": "http", "url": "ftp://127.0.0.1/CANARY"}, "its url is not an https:// address"),
         ({"type": "slack", "url_file": os.devnull}, "its url_file is empty"),
         ({"type": "slack", "url_file": "/nowhere/CANARY"}, "its url_file cannot be read: No such file or directory"),
-        ({"type": "slack", "url": "https://127.0.0.1:1", "ca_cert": "/nowhere/CANARY"}, "its ca_cert is not there"),
+        ({"type": "slack", "url": "https://127.0.0.1:1", "ca_cert": "/nowhere/CANARY"}, "its ca_cert does not exist"),
         (
             {"type": "http", "url": "https://127.0.0.1:1", "token_file": "/nowhere/CANARY"},
             "its token_file cannot be read: No such file or directory",
@@ -410,7 +413,7 @@ def test_a_template_that_fails_when_people_are_told_is_said(hook, told, tmp_path
     """As one that was changed since the run began."""
     (tmp_path / "own.j2").write_text("{{ act.reson }}")
     found = tell(told, type="slack", url=hook.url, template=str(tmp_path / "own.j2"))["found"]
-    assert found == "the template asks for what is not there: 'dict object' has no attribute 'reson'"
+    assert found == "the template uses a name that does not exist: 'dict object' has no attribute 'reson'"
     assert hook.got == []
 
 
@@ -448,27 +451,27 @@ def test_a_server_that_says_its_words_sign_by_sign_is_not_waited_for(dripping, t
 @pytest.mark.parametrize(
     ("channels", "found"),
     [
-        ("CANARY", "it is no list"),
+        ("CANARY", "it is not a list"),
         (["CANARY"], "no type"),
         ([{"type": "pigeon"}], "no type"),
         ([{"type": "email", "host": "h", "from": "f"}], "to is missing"),
-        ([{"type": "email", "host": "h", "from": "f", "to": ["CANARY", None]}], "to is no address"),
-        ([{"type": "email", "host": "h", "from": "f", "to": {"CANARY": 1}}], "to is no address"),
-        ([{"type": "email", "host": "h", "from": "f", "to": ["c@d", " "]}], "to is no address"),
+        ([{"type": "email", "host": "h", "from": "f", "to": ["CANARY", None]}], "to is not an address"),
+        ([{"type": "email", "host": "h", "from": "f", "to": {"CANARY": 1}}], "to is not an address"),
+        ([{"type": "email", "host": "h", "from": "f", "to": ["c@d", " "]}], "to is not an address"),
         ([{"type": "email", "host": "h", "from": ["CANARY"], "to": "t"}], "from is no text"),
         ([{"type": "email", "host": ["CANARY"], "from": "f", "to": "t"}], "host is no text"),
-        ([{"type": "email", "host": "h", "from": "f", "to": "t", "security": ["CANARY"]}], "security is none of"),
+        ([{"type": "email", "host": "h", "from": "f", "to": "t", "security": ["CANARY"]}], "security is not one of"),
         ([{"type": "slack", "url": ["CANARY"]}], "url is no text"),
-        ([{"type": "http", "url": "u", "headers": ["CANARY: 1"]}], "headers are no dictionary"),
+        ([{"type": "http", "url": "u", "headers": ["CANARY: 1"]}], "headers are not a dictionary"),
         ([{"type": "slack"}], "neither url nor url_file"),
         ([{"type": "slack", "url": "u", "CANARY": 1}], "unknown member"),
-        ([{"type": "slack", "url": "u", "on": ["CANARY"]}], "something else than started"),
-        ([{"type": "slack", "url": "u", "on": None}], "something else than started"),
-        ([{"type": "slack", "url": "u", "on": "failed"}], "something else than started"),
+        ([{"type": "slack", "url": "u", "on": ["CANARY"]}], "something other than started"),
+        ([{"type": "slack", "url": "u", "on": None}], "something other than started"),
+        ([{"type": "slack", "url": "u", "on": "failed"}], "something other than started"),
         ([{"type": ["CANARY"]}], "no type"),
-        ([{"type": "email", "host": "h", "from": "f", "to": "t", "security": "CANARY"}], "security is none of"),
-        ([{"type": "email", "host": "h", "from": "f", "to": "t", "port": "CANARY"}], "port is no number"),
-        ([{"type": "email", "host": "h", "from": "f", "to": "t", "port": 65536}], "port is no number"),
+        ([{"type": "email", "host": "h", "from": "f", "to": "t", "security": "CANARY"}], "security is not one of"),
+        ([{"type": "email", "host": "h", "from": "f", "to": "t", "port": "CANARY"}], "port is not a number"),
+        ([{"type": "email", "host": "h", "from": "f", "to": "t", "port": 65536}], "port is not a number"),
     ],
 )
 def test_what_is_no_channel_is_refused_before_anything_happens(channels, found):

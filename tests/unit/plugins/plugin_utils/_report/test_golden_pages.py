@@ -101,7 +101,7 @@ def rolled_back_later_and_does_not_run(play: Play) -> None:
 
 def restored_from_its_backup(play: Play) -> None:
     completed(play, **SAID)
-    play.step("rollback", "intent", course="restore", found="it was asked for by name", commands=COMMANDS)
+    play.step("rollback", "intent", course="restore", found="it was requested by name", commands=COMMANDS)
     play.step("postgresql_restore", **RESTORED).back().step("rollback", "done", versions=[VERSION])
 
 
@@ -124,7 +124,7 @@ def other_processes_wrote(play: Play) -> None:
     play.step("env_file", asked={"stage": "pending"}, settings=["SECRET_KEY"], key_id=NEW, host="app2")
     play.step("key_version", asked={"state": "current"}, stages={"previous": OLD, "current": NEW})
     play.proved(digest="other", meanwhile=meanwhile)
-    lost = {"code": "E_HOST_LOST", "what": "app2 cannot be reached anymore"}
+    lost = {"code": "E_HOST_LOST", "what": "app2 can no longer be reached"}
     play.step("application_health", "failed", host="app2", error=lost)
     play.step("rotate", "done", versions=VERSIONS)
     error = {"code": "E_LOCKED", "what": "another run works on it", "todo": "Wait."}

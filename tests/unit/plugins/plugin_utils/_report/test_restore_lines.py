@@ -10,6 +10,6 @@ def test_what_was_dropped_is_told_and_what_was_looked_for_where_nothing_was():
     assert list(restore_lines.dropped({"dropped": sought[:1], "sought": sought})) == [
         "  dropped    before_spring:orders"
     ]
-    told = "  nothing to drop: there is no database before_spring:orders, and none key_rotation_1_spring"
+    told = "  nothing to drop: there is no database before_spring:orders or key_rotation_1_spring"
     assert list(restore_lines.dropped({"dropped": [], "sought": sought})) == [told]
     assert list(restore_lines.dropped({"failed": True})) == []

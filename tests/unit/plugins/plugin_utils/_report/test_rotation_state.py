@@ -372,12 +372,12 @@ def test_a_run_that_goes_on_and_could_tell_nobody_is_not_called_failed(play):
 
 
 def test_copies_that_could_not_be_dropped_are_a_warning_and_no_failure(play):
-    error = {"code": "E_HOST_LOST", "what": "keeper cannot be reached anymore"}
+    error = {"code": "E_HOST_LOST", "what": "keeper can no longer be reached"}
     completed(play).step("rollback", "intent", course="settle")
     play.step("postgresql_backup", "failed", asked={"state": "cleared"}, error=error).step("rollback", "done")
     told = play.told()
     assert (told.failure, told.runs[-1].failure) == ({}, {})
-    assert "Backup: left copies: E_HOST_LOST: keeper cannot be reached anymore" in told.warnings
+    assert "Backup: left copies: E_HOST_LOST: keeper can no longer be reached" in told.warnings
 
 
 def test_who_of_several_was_told_is_said(play):
@@ -566,7 +566,7 @@ def test_lines_that_nobody_signed_are_marked_where_a_person_looks_first(play, tm
     signed = len(marks(page))
     play.step("rollback", "intent").step("env_file")
     page, folder = play.page(), Path(play.record.path).parent
-    said = f"Lines {signed + 1} to {signed + 3} of the record: nobody has signed them"
+    said = f"Lines {signed + 1} to {signed + 3} of the record are not signed: "
     assert said in page.split('class="tiles"')[0]
     assert marks(page) == [""] * signed + ["not signed"] * 3
     assert "<details open>" in page
@@ -576,7 +576,7 @@ def test_lines_that_nobody_signed_are_marked_where_a_person_looks_first(play, tm
 
     play.step("rollback", "intent", unsigned_before=3).record.sign(sshsig.new_key())
     page = play.page()
-    found = f"Lines {signed + 1} to {signed + 3} of the record: nobody had signed them by "
+    found = f"Lines {signed + 1} to {signed + 3} of the record were not signed by "
     assert found in page.split('class="tiles"')[0]
     assert marks(page) == [""] * signed + ["not signed then"] * 3 + [""]
 
@@ -605,14 +605,14 @@ def test_an_ordinary_first_run_that_was_refused_is_reported_as_that(play, tmp_pa
 
 def test_a_step_behind_the_end_of_a_refused_first_run_is_suspicious(play):
     play.begun().step("rotate", "failed", versions=[]).step("env_file")
-    assert "nobody has signed them" in play.page()
+    assert "of the record are not signed: " in play.page()
 
 
 def test_lines_of_a_retirement_that_nobody_signed_are_told_too(play, tmp_path):
     completed(play).record.sign(sshsig.new_key())
     Play(tmp_path, f"retire-{OLD}").step("key_version", asked={"state": "destroyed", "key_id": OLD})
     page = play.page()
-    assert f"Lines 1 to 2 of the record retire-{OLD}: nobody has signed them" in page
+    assert f"Lines 1 to 2 of the record retire-{OLD} are not signed: " in page
     assert set(marks(page)) == {""}
 
 

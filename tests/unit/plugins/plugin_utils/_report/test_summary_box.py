@@ -167,7 +167,7 @@ def test_a_restore_that_had_nothing_to_keep_aside_is_shown_and_a_copy_alone_is_n
     for done in (copy, swapped):
         play.step("postgresql_restore", restored={"database": "orders", **done}, **{**SWAPPED, **lost})
     text = wide(play.step("rollback", "done"))
-    assert "orders is now the backup of 2026-11-26T12:00:00Z lost a: rows since not to be counted" in text
+    assert "orders is now the backup of 2026-11-26T12:00:00Z lost a: rows since not counted" in text
     assert ("key_rotation_1" in text, "aside " in text) == (False, False)
 
 
@@ -253,7 +253,7 @@ def test_a_run_that_the_plan_stopped_names_the_plan_playbook_and_not_itself(play
 def test_an_error_with_several_findings_has_a_line_for_each(play):
     error = {
         "code": "E_OPTIONS",
-        "what": "2 variables are wrong",
+        "what": "2 variables are invalid",
         "todo": "Correct them:\n* one is not known\n* two too",
     }
     play.begun().step("rotate", "failed", error=error)

@@ -30,7 +30,7 @@ def test_a_rollback_that_loses_nothing_goes_on():
 def test_a_rollback_that_would_lose_values_names_them_and_what_is_where():
     result = judged(left(nested=1, unreadable=5), "")
     assert (result["failed"], result["error"]["code"]) == (True, "E_ROLLBACK_LOSES")
-    assert f"6 values may need the version {NEW}" in result["msg"]
+    assert f"6 values may need version {NEW}" in result["msg"]
     assert "t.c:1, t.c:1, t.c:2 and 3 more. No .env file was switched back. Both versions" in result["msg"]
     assert "add -e key_rotation_rollback_acknowledge=t.c:1,t.c:5" in result["msg"]
     assert result["targets"], "the record keeps what was counted"

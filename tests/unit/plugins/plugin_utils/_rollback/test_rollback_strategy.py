@@ -57,7 +57,7 @@ RESTORED = {"prefer": "restore", "done": ["restore"]}
         ({**PENDING, "values": BEFORE, "files": {**HERE, "app2": "rolled back"}}, "backwards", "the keys of app2"),
         ({**PENDING, "values": MIXED, "files": HERE, "lost": LOST}, "restore", "has lost public.a, public.b of other"),
         ({**PENDING, "damage": "SQLSTATE XX001"}, "restore", "cannot be read: SQLSTATE XX001"),
-        ({**COMPLETED, "values": {"current": 9}, "prefer": "restore"}, "restore", "asked for by name"),
+        ({**COMPLETED, "values": {"current": 9}, "prefer": "restore"}, "restore", "requested by name"),
         ({**COMPLETED, **RESTORED, "values": {"previous": 9}, "files": SINCE}, "backwards", "the keys of app1"),
         ({**COMPLETED, **RESTORED, "values": {"current": 9}, "files": SINCE}, "settle", ""),
         ({**COMPLETED, **RESTORED, "values": {"older-1": 9}, "files": SINCE}, "settle", ""),
@@ -150,7 +150,7 @@ def test_the_census_of_all_columns_counts_together_and_names_the_migration_of_th
     [
         ("E_DB", "PostgreSQL stopped the work on a: SQLSTATE XX001", True),
         ("E_DB", "PostgreSQL stopped the work on a: SQLSTATE 42P01", True),
-        ("E_SCAN", "a: the pass saw 1 row", True),
+        ("E_SCAN", "a: the pass read 1 row", True),
         ("E_DB", "PostgreSQL stopped the work on a: SQLSTATE 42501", False),
         ("E_DB_CONNECT", "PostgreSQL does not answer", False),
     ],

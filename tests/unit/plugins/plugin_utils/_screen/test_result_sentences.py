@@ -22,7 +22,7 @@ TARGET = {"table": "t", "column": "c", "rows": 5, "classes": {"current": 4, "emp
         ("key_version", "pending", {"key_id": "0123"}, "version 0123 is in the store"),
         ("env_file", "", {"key_id": "0123", "path": "/x/.env"}, "version 0123 is in /x/.env"),
         ("application_services", "stopped", {"services": ["web", "worker"]}, "stopped: web, worker"),
-        ("application_services", "stopped", {"services": []}, "stopped: nothing, since no service was up"),
+        ("application_services", "stopped", {"services": []}, "stopped: nothing, because no service was running"),
         ("rotation_record", "completed", {"record": "/r"}, ""),
         ("database_lease", "acquired", {"changed": False}, ""),
         ("django_census", "", {"msg": "no targets"}, ""),

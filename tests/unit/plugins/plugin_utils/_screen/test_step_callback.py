@@ -108,15 +108,17 @@ def test_what_a_step_did_before_it_failed_and_what_other_hosts_did_is_below_it(s
 
 
 def test_each_finding_of_an_error_has_its_own_line(screen: Screen) -> None:
-    error = {"code": "E_OPTIONS", "what": "2 variables are wrong", "changed": "Nothing was changed."}
-    todo = "Correct them:\n* key_rotation_workers is -1. Give 0 or more.\n* key_rotation_keys is not set. Name them."
+    error = {"code": "E_OPTIONS", "what": "2 variables are invalid", "changed": "Nothing was changed."}
+    todo = (
+        "Correct them:\n* key_rotation_workers is -1. Set it to 0 or more.\n* key_rotation_keys is not set. Name them."
+    )
     screen.task(SEVEN)
     screen.failed("one", "E_OPTIONS", error={**error, "todo": todo})
     assert screen.text().splitlines()[1:7] == [
-        "          E_OPTIONS  2 variables are wrong",
+        "          E_OPTIONS  2 variables are invalid",
         "          so far  Nothing was changed.",
         "          next    Correct them:",
-        "          * key_rotation_workers is -1. Give 0 or more.",
+        "          * key_rotation_workers is -1. Set it to 0 or more.",
         "          * key_rotation_keys is not set. Name them.",
         "          more    docs/errors.md#e_options",
     ]

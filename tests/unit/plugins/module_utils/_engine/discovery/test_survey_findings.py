@@ -74,7 +74,7 @@ def test_all_that_stops_is_in_one_error_of_bounded_length(target):
     error = refused.value
     assert error.code == "E_FINDINGS"
     assert "E_TARGET_MISSED: profile.x" in str(error)
-    assert "E_UNPROVED: profile.c0: nothing known opens the 3 of 3" in str(error)
+    assert "E_UNPROVED: profile.c0: no known key or scheme decrypts any of the 3" in str(error)
     assert "and 19 more, which the plan playbook shows" in str(error)
     assert len(str(error)) < 4000
     assert len(error.as_result()["findings"]) == 31
@@ -86,7 +86,7 @@ def test_one_code_for_several_columns_stays_that_code(target):
     with pytest.raises(RotationError) as refused:
         refuse(survey_findings.findings_of([survey(ring, *columns, found=[target])], ring, "/.env"))
     assert refused.value.code == "E_COLUMN_PLAIN"
-    assert refused.value.what.startswith("2 findings: profile.a_encrypted is named as encrypted")
+    assert refused.value.what.startswith("2 findings: profile.a_encrypted is listed as encrypted")
     assert str(refused.value).count("encrypt them through the application") == 1
 
 
@@ -143,7 +143,7 @@ def test_tokens_under_other_keys_alone_are_told_with_their_settings():
     with pytest.raises(RotationError) as refused:
         refuse(survey_findings.findings_of([survey(ring, *fixed)], ring, "/srv/app/.env"))
     assert refused.value.code == "E_OTHER_KEYS"
-    assert "2 columns hold tokens, and all open under FIELD_KEY" in str(refused.value)
+    assert "2 columns contain tokens, all encrypted with FIELD_KEY" in str(refused.value)
 
 
 @pytest.mark.parametrize(

@@ -71,7 +71,7 @@ def test_a_row_that_nobody_wrote_is_refused_by_its_name():
     assert refusal(census_comparison.refuse_difference, BEFORE, [LOOKED], {"pet": look}).code == "E_COUNT_CHANGED"
     error = refusal(census_comparison.refuse_difference, BEFORE, [replace(LOOKED, plain=2)], {"profile": look})
     assert (error.code, error.where["before"], error.where["after"]) == ("E_PLAIN_CHANGED", 0, 2)
-    assert "2 are: profile.name:7." in str(error)
+    assert "now 2: profile.name:7." in str(error)
 
 
 def test_the_same_plaintexts_are_not_refused():

@@ -55,7 +55,7 @@ def test_what_is_not_settled_is_told_by_its_look_and_not_as_a_fact(target, two_k
     (found,) = census_findings.findings([tally])
     assert found.what.startswith("6 values do not look encrypted: profile.name:0, ")
     assert "(by their look: JSON 1, codes 1, numbers 2, words 2)" in found.what
-    assert "what is under a key that is rotated would be lost" in found.todo
+    assert "values under a rotated key would be lost" in found.todo
     assert census_findings.staying_plain([tally], {}) == []
 
 
@@ -76,7 +76,7 @@ def test_of_many_odd_values_the_first_few_of_each_column_are_named_and_the_rest_
     error = refusal(census_findings.refuse_unreadable, tallies)
     for column in "abc":
         named = ", ".join(f"profile.{column}:{row}" for row in range(1, 6))
-        assert f"7 values open under no known key: {named} and 2 more" in str(error)
+        assert f"no known key decrypts 7 values: {named} and 2 more" in str(error)
 
 
 @pytest.mark.parametrize(("value_class", "code"), [("unreadable", "E_UNREADABLE"), ("plaintext", "E_PLAINTEXT")])
@@ -97,7 +97,7 @@ def test_every_column_and_class_of_values_under_no_key_is_in_one_error_with_its_
     error = refusal(census_findings.refuse_unreadable, [name, phone])
     assert error.code == "E_FINDINGS"
     for part in (
-        "E_UNREADABLE: 1 value opens",
+        "E_UNREADABLE: no known key decrypts 1 value",
         "profile.name:4",
         "E_PLAINTEXT: 1 value does",
         "profile.name:5",

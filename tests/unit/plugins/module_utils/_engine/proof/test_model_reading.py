@@ -324,7 +324,7 @@ def test_all_that_is_read_otherwise_is_told_at_once_and_only_what_is_made_of_cip
     option = '{"key_rotation_application_ignore": ["people.Person.age"]}'
     assert f"-e '{option}'" in told, "what else reads otherwise may be lost"
     assert "Not all values of people.Pet.name are read as before. See its log" in told
-    assert "so that it has the keys" not in told
+    assert "so it has the keys" not in told
     assert "people.Person.name gives as many values as before, and other ones." in told
     assert "ab" not in refused.value.what.split(), "no digest"
 
@@ -336,7 +336,7 @@ def test_that_the_application_has_the_keys_is_said_only_where_a_text_of_its_own_
         after["round_trips"] = [{"name": NAME["name"], "outcome": outcome}]
         with pytest.raises(RotationError) as refused:
             model_reading.refuse_worse(PICTURE, after)
-        assert ("so that it has the keys of the env file" in refused.value.todo) is (outcome == "well")
+        assert ("so it has the keys in the .env file" in refused.value.todo) is (outcome == "well")
         assert ("Not all values of people.Person.name" in refused.value.todo) is (outcome != "well")
         assert "key that is not in the env file" not in refused.value.todo
 
@@ -492,7 +492,7 @@ def test_without_a_picture_from_before_only_the_round_trips_count():
     model_reading.refuse_worse({}, picture(check={"exit code": 1}))
     with pytest.raises(RotationError, match="E_ROUND_TRIP"):
         model_reading.refuse_worse(
-            {}, picture(round_trips=[{"name": "a.B.c", "outcome": "does not give back what went in"}])
+            {}, picture(round_trips=[{"name": "a.B.c", "outcome": "does not return the value that was written"}])
         )
 
 
