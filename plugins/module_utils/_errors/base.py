@@ -29,13 +29,18 @@ _Error = TypeVar("_Error", bound="FilledError")
 
 
 class ErrorParts(TypedDict, total=False):
-    """An error as results and records have it. ``alias`` is the database that it is about."""
+    """An error as results and records have it. ``alias`` is the database that it is about, ``sqlstate`` the code with
+    which PostgreSQL refused a statement."""
 
     code: str
     what: str
     changed: str
     todo: str
     alias: str
+    sqlstate: str
+
+
+PARTS_OF_FIELDS = ("alias", "sqlstate")  # fields of an error that are parts of their own
 
 
 @dataclass_transform(kw_only_default=True)
@@ -70,7 +75,7 @@ class FilledError(Exception):
                 "what": self.what,
                 "changed": self.changed,
                 "todo": self.todo,
-                **({"alias": self.where["alias"]} if "alias" in self.where else {}),
+                **{name: self.where[name] for name in PARTS_OF_FIELDS if name in self.where},
             },
         }
 

@@ -15,7 +15,7 @@ from .._report.typed_commands import spell_playbooks
 from .._task_types import TaskResult
 
 TEXTS = ("what", "changed", "todo")
-KEPT = ("code", "changed", "alias")
+KEPT = ("code", "changed", "alias", "sqlstate")
 
 
 def spell(result: TaskResult) -> None:

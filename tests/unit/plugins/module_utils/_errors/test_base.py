@@ -6,7 +6,10 @@ import errno
 
 import pytest
 from ansible_collections.tetech.key_rotation.plugins.module_utils._errors import by_code, unexpected
-from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.database import ConnectionLost
+from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.database import (
+    ConnectionLost,
+    StatementFailed,
+)
 from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.env_file import EnvDuplicate, EnvMissing
 
 
@@ -41,6 +44,18 @@ def test_a_result_has_the_message_and_its_parts():
                 "correct key_rotation_project_dir."
             ),
         },
+    }
+
+
+def test_a_result_has_the_database_and_the_sqlstate_as_parts_of_their_own():
+    error = StatementFailed(table="a", alias="third", sqlstate="XX001", by="", advice="See the log.")
+    assert error.as_result()["error"] == {
+        "code": "E_DB",
+        "what": error.what,
+        "changed": "Nothing was changed.",
+        "todo": "See the log.",
+        "alias": "third",
+        "sqlstate": "XX001",
     }
 
 
