@@ -8,6 +8,7 @@ A message is filled with names, paths, numbers and key IDs only. No caller ever 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TypedDict, TypeVar
 
 from .counts import fill
@@ -84,6 +85,13 @@ class RotationError(FilledError):
     """The base of the errors of all domains. ``changed`` is one sentence on what was changed so far."""
 
     changed: str = NOTHING_CHANGED
+
+
+def find_codes(result: Mapping[str, Any]) -> set[str]:
+    """The codes of the findings of a failed result, or that of its error if it has no findings. A failure without a
+    code has an empty one."""
+    codes = {str(finding["code"]) for finding in result.get("findings", ())}
+    return codes or {(result.get("error") or {}).get("code", "")}
 
 
 def address(code: str) -> str:

@@ -4,16 +4,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from ...module_utils._errors.application import RoundTripFailed, ValuesRefused
-from ...module_utils._errors.base import RotationError
+from ...module_utils._errors.base import RotationError, find_codes
 from ...module_utils._errors.counts import counted
 from ...module_utils._errors.values import OF_VALUES
 from .item import OK, SKIP, STOP, WARN, ChecklistItem, Observations, of_result, unseen
-
-if TYPE_CHECKING:
-    from ...module_utils._engine.result_types import CensusOutcome
 
 SHOWN = 3  # doubtful columns in one line
 
@@ -22,7 +17,8 @@ def census(seen: Observations) -> ChecklistItem:
     """Check that every value opens, and that all of them are under one key set."""
     item = of_result("census", seen.census, "targets")
     if item.status != OK:
-        return _go_on(item) if seen.is_switched and _is_of_values(seen.census) else item
+        of_values = find_codes(seen.census) <= {each.code for each in OF_VALUES}
+        return _go_on(item) if seen.is_switched and of_values else item
     classes: dict[str, int] = {}
     for target in seen.census["targets"]:
         for name, number in target["classes"].items():
@@ -45,12 +41,6 @@ def census(seen: Observations) -> ChecklistItem:
         todo = " ".join(dict.fromkeys(each["todo"] for each in doubtful[:SHOWN]))
         return ChecklistItem("census", WARN, f"{summary}: all of them. {what}{more}", todo)
     return ChecklistItem("census", OK, f"{summary}: all of them")
-
-
-def _is_of_values(refused: CensusOutcome) -> bool:
-    """Whether the error of this result, and each of its findings, is about values."""
-    codes = {each["code"] for each in refused.get("findings", ())} or {(refused.get("error") or {}).get("code", "")}
-    return codes <= {each.code for each in OF_VALUES}
 
 
 def _go_on(item: ChecklistItem) -> ChecklistItem:
