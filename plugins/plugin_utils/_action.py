@@ -221,7 +221,7 @@ class RotationAction(HostCaller, abc.ABC):
             task = self._task.copy()
             task.action, task.check_mode = f"{COLLECTION}.rotation_record", False
             task.args = {**args, "state": "failed", "rotation_id": rotation_id, "notify": notify}
-            task.args.update(failed_task=self._task.name, error=self._lost().as_result()["error"])
+            task.args.update(failed_task=self._task.name, error=self._lost().parts)
             self.action_of(task).run(task_vars=self.variables)
 
     def refuse_other_run(self, args: TaskArguments) -> None:

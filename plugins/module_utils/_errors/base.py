@@ -41,9 +41,6 @@ class ErrorParts(TypedDict, total=False):
     sqlstate: str
 
 
-PARTS_OF_FIELDS = ("alias", "sqlstate")  # fields of an error that are parts of their own
-
-
 @dataclass_transform(kw_only_default=True)
 class FilledError(Exception):
     """An error whose texts are filled with its fields. Annotations of a subclass are its fields, which mypy checks."""
@@ -67,18 +64,18 @@ class FilledError(Exception):
         """The same error, raised by a caller that knows what was already changed."""
         return type(self)(changed=changed, **self.where)
 
+    @property
+    def parts(self) -> ErrorParts:
+        parts: ErrorParts = {"code": self.code, "what": self.what, "changed": self.changed, "todo": self.todo}
+        if "alias" in self.where:
+            parts["alias"] = self.where["alias"]
+        if "sqlstate" in self.where:
+            parts["sqlstate"] = self.where["sqlstate"]
+        return parts
+
     def as_result(self) -> dict[str, object]:
         """The error as result fields of a module."""
-        return {
-            "msg": str(self),
-            "error": {
-                "code": self.code,
-                "what": self.what,
-                "changed": self.changed,
-                "todo": self.todo,
-                **{name: self.where[name] for name in PARTS_OF_FIELDS if name in self.where},
-            },
-        }
+        return {"msg": str(self), "error": self.parts}
 
 
 class RotationError(FilledError):

@@ -4,11 +4,13 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 from ...module_utils._errors.application import RoundTripFailed, ValuesRefused
 from ...module_utils._errors.base import RotationError, find_codes
 from ...module_utils._errors.counts import counted
 from ...module_utils._errors.values import OF_VALUES
-from .item import OK, SKIP, STOP, WARN, ChecklistItem, Observations, of_result, unseen
+from .item import OK, SKIP, STOP, WARN, ChecklistItem, Observations, of_result, unseen, worst
 
 SHOWN = 3  # doubtful columns in one line
 
@@ -50,7 +52,7 @@ def _go_on(item: ChecklistItem) -> ChecklistItem:
         "The .env file has the new keys, but some values may be under the old ones. This run continues until it can "
         f"roll back, so that the application can read all other values. {item.todo}"
     )
-    return ChecklistItem(item.name, WARN, item.seen, todo)
+    return dataclasses.replace(item, status=WARN, todo=todo)
 
 
 def plan(seen: Observations) -> ChecklistItem:
@@ -107,10 +109,8 @@ def reads(seen: Observations) -> ChecklistItem:
     if not seen.is_switched:  # the application may have other keys than the values, until this is resumed
         broken.update({one["name"]: ValuesRefused(**one) for each in found for one in each["refused"]})
     if broken:
-        todo = " ".join(dict.fromkeys(error.todo for error in broken.values()))
-        return ChecklistItem(
-            "application", STOP, "; ".join(f"{error.code}: {error.what}" for error in broken.values()), todo
-        )
+        items = [ChecklistItem.of_error("application", error.parts) for error in broken.values()]
+        return worst("application", items, "")
     by_kind = {
         "derived from ciphertext": sorted({name for each in found for name in each["of_ciphertext"]}),
         "derived from the date or time": sorted({name for each in found for name in each["dated"]}),
