@@ -9,7 +9,6 @@ from typing import Any
 from ..module_utils._errors.monitoring import MonitorHost, MonitorTimer
 from ..module_utils._monitoring import snapshot_table
 from ..plugin_utils._action import RotationAction
-from ..plugin_utils._failed_runs.error_parts import unfold
 from ..plugin_utils._report.typed_commands import command
 from ..plugin_utils._screen import lines
 from ..plugin_utils._task_types import TaskArguments, TaskResult
@@ -37,7 +36,7 @@ class ActionModule(RotationAction):
         if lost is not None:
             findings.append(self._finding(host, f"cannot be reached ({_words(lost)})"))
         elif failed.get("error"):
-            findings.append({**unfold(failed["error"], failed["msg"]), "next": self._again()})
+            findings.append({**failed["error"], "next": self._again()})
         elif not picture:
             findings.append(self._finding(host, f"cannot be checked ({_words(failed.get('msg', ''))})"))
         elif failed:
