@@ -30,13 +30,14 @@ _Error = TypeVar("_Error", bound="FilledError")
 
 
 class ErrorParts(TypedDict, total=False):
-    """An error as results and records have it. ``alias`` is the database that it is about, ``sqlstate`` the code with
-    which PostgreSQL refused a statement."""
+    """An error as results and records have it. ``changed_nothing`` is whether ``changed`` says so, ``alias`` is the
+    database that it is about, ``sqlstate`` the code with which PostgreSQL refused a statement."""
 
     code: str
     what: str
     changed: str
     todo: str
+    changed_nothing: bool
     alias: str
     sqlstate: str
 
@@ -65,8 +66,18 @@ class FilledError(Exception):
         return type(self)(changed=changed, **self.where)
 
     @property
+    def changed_nothing(self) -> bool:
+        return self.changed == NOTHING_CHANGED
+
+    @property
     def parts(self) -> ErrorParts:
-        parts: ErrorParts = {"code": self.code, "what": self.what, "changed": self.changed, "todo": self.todo}
+        parts: ErrorParts = {
+            "code": self.code,
+            "what": self.what,
+            "changed": self.changed,
+            "changed_nothing": self.changed_nothing,
+            "todo": self.todo,
+        }
         if "alias" in self.where:
             parts["alias"] = self.where["alias"]
         if "sqlstate" in self.where:
@@ -82,6 +93,11 @@ class RotationError(FilledError):
     """The base of the errors of all domains. ``changed`` is one sentence on what was changed so far."""
 
     changed: str = NOTHING_CHANGED
+
+
+def changed_nothing(error: ErrorParts) -> bool:
+    """Whether nothing was changed before this error. Those of earlier records say so by their sentence alone."""
+    return error.get("changed_nothing", error.get("changed") == NOTHING_CHANGED)
 
 
 def find_codes(result: Mapping[str, Any]) -> set[str]:
