@@ -7,11 +7,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from ..module_utils._errors.database import DatabaseFenced, PreparedLeft
+from ..module_utils._errors.record import RecordUnsigned
 from ..module_utils._errors.run import ChecksFailed
 from ..module_utils._options.rotation_options import FINDINGS_SUMMARY
 from ..module_utils._record.events import ROTATE
 from ..plugin_utils._checklist import checklist
 from ..plugin_utils._checklist.item import STOP, ChecklistItem, of_result, worst
+from ..plugin_utils._checklist.root_causes import DISCOVERED
 from ..plugin_utils._failed_runs.interrupted_rotation import is_interrupted
 from ..plugin_utils._record_action import RecordAction
 from ..plugin_utils._report.read_rotation import read
@@ -35,7 +38,7 @@ CHECKS = {
 AFTER = {"plan": (ROTATE, ["--check"])}  # by playbook, the next command if nothing was found
 RESUME = "To finish the run that died, run {}"
 AGAIN = "Do what the table says for each finding, then run {}"
-LEFT = ("E_RECORD_UNSIGNED", "E_FENCED", "E_PREPARED_LEFT")  # what a run that died leaves
+LEFT = (RecordUnsigned.code, DatabaseFenced.code, PreparedLeft.code)  # what a run that died leaves
 Outcomes = Sequence[Mapping[str, Any]]
 
 
@@ -56,7 +59,7 @@ class ActionModule(RecordAction):
             lines.show([f"  next: {todo}"], "Findings")
             return {"changed": False, "failed": True, **_error_of(failed[0], outcomes)}
         lines.show(list(checklist.table(items)), "Findings")
-        codes = ", ".join(item.seen.partition(":")[0] for item in failed)
+        codes = ", ".join(item.code or item.name for item in failed)
         error = ChecksFailed(count=len(failed), codes=codes, advice=(RESUME if died else AGAIN).format(todo))
         return {"changed": False, "failed": True, **error.as_result()}
 
@@ -65,7 +68,7 @@ class ActionModule(RecordAction):
         left_over = self.lease(options).left_over()
         if left_over:
             record = self.record({**options, "rotation_id": left_over})
-            if any(item.seen.startswith(LEFT) for item in failed) or is_interrupted(record.decoded()):
+            if any(item.code in LEFT for item in failed) or is_interrupted(record.decoded()):
                 return read(record).act.direction or ROTATE
         return ""
 
@@ -90,7 +93,7 @@ def _items(outcomes: Outcomes) -> Iterator[ChecklistItem]:
     for module, (name, needs) in CHECKS.items():
         if found := [results[module] for results in outcomes if results.get(module)]:
             item = worst(name, [of_result(name, result, needs) for result in found], "")
-            if item.status == STOP and (item.seen in errors or (errors and item.seen.startswith(checklist.DISCOVERED))):
+            if item.status == STOP and (item.seen in errors or (errors and item.code in DISCOVERED)):
                 continue
             errors += [item.seen] if item.status == STOP else []
             yield item

@@ -9,7 +9,6 @@ from typing import Any
 from ..module_utils._errors.monitoring import MonitorHost, MonitorTimer
 from ..module_utils._monitoring import snapshot_table
 from ..plugin_utils._action import RotationAction
-from ..plugin_utils._failed_runs.error_parts import unfold
 from ..plugin_utils._report.typed_commands import command
 from ..plugin_utils._screen import lines
 from ..plugin_utils._task_types import TaskArguments, TaskResult
@@ -33,16 +32,17 @@ class ActionModule(RotationAction):
         )
         picture = look.get("picture")
         findings = list(picture["findings"]) if picture else []
-        lost = next((result.get("msg", "") for result in (reached, look) if result.get("unreachable")), None)
-        if lost is not None:
-            findings.append(self._finding(host, f"cannot be reached ({_words(lost)})"))
+        lost = bool(reached.get("unreachable") or look.get("unreachable"))
+        if lost:
+            why = _words(reached.get("msg", "")) if reached.get("unreachable") else "it was lost during the check"
+            findings.append(self._finding(host, f"cannot be reached ({why})"))
         elif failed.get("error"):
-            findings.append({**unfold(failed["error"], failed["msg"]), "next": self._again()})
+            findings.append({**failed["error"], "next": self._again()})
         elif not picture:
             findings.append(self._finding(host, f"cannot be checked ({_words(failed.get('msg', ''))})"))
         elif failed:
             findings.append(self._finding(host, _words(failed.get("msg", "")), MonitorTimer))
-        return {"picture": picture, "reached": lost is None, "findings": findings}
+        return {"picture": picture, "reached": not lost, "findings": findings}
 
     def _finding(self, host: str, reason: str, kind: type[MonitorHost | MonitorTimer] = MonitorHost) -> dict[str, str]:
         error = kind(host=host, reason=reason)
@@ -53,7 +53,5 @@ class ActionModule(RotationAction):
 
 
 def _words(message: str) -> str:
-    """Ansible's message about a host, as part of a sentence. Our own message for a lost host is about rotations."""
-    if "E_HOST_LOST" in message:
-        return "it was lost during the check"
+    """Ansible's message about a host, as part of a sentence."""
     return " ".join(str(message).removeprefix("Task failed: ").split()).rstrip(":. ")

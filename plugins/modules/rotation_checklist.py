@@ -121,8 +121,9 @@ EXAMPLES = r"""
 RETURN = r"""
 checks:
   description:
-    - Each item with its C(name), C(status) (V(ok), V(warn), V(skip) or V(stop)), what was found (C(seen)), and what to
-      do (C(todo)). C(name) is the word that O(accept) takes. V(skip) means that it is not configured or not checked.
+    - Each item with its C(name), C(status) (V(ok), V(warn), V(skip) or V(stop)), what was found (C(seen)), what to do
+      (C(todo)), and the C(code) of its error, or an empty one. C(name) is the word that O(accept) takes. V(skip) means
+      that it is not configured or not checked.
     - If an item stops the rotation, only the screen, the record and the file RV(path) have them.
   type: list
   elements: dict

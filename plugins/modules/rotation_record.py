@@ -99,10 +99,6 @@ options:
     description: With O(state=failed), the error of the task as the modules of this collection return it.
     type: dict
     default: {}
-  error_message:
-    description: With O(state=failed), the message of that task, which has the texts of the error.
-    type: str
-    default: ""
   course:
     description: With O(direction=rollback), the result of M(tetech.key_rotation.rollback_strategy_info).
     type: dict

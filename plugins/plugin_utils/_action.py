@@ -15,7 +15,7 @@ from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.loader import lookup_loader
 
 from ..module_utils._engine.postgres.lease import run_name
-from ..module_utils._errors.base import NOTHING_CHANGED, RotationError, word
+from ..module_utils._errors.base import NOTHING_CHANGED, ErrorParts, RotationError, changed_nothing, word
 from ..module_utils._errors.options import InvalidOption
 from ..module_utils._errors.run import HostLost
 from ..module_utils._errors.unexpected import internal
@@ -178,7 +178,7 @@ class RotationAction(HostCaller, abc.ABC):
         try:
             result = work()
         except RotationError as exc:
-            raise exc.with_changed(NOT_BY_THIS) if rotated and exc.changed == NOTHING_CHANGED else exc from None
+            raise exc.with_changed(NOT_BY_THIS) if rotated and exc.changed_nothing else exc from None
         if rotated:
             self.retell(result, NOT_BY_THIS)
         return result
@@ -192,10 +192,10 @@ class RotationAction(HostCaller, abc.ABC):
     @staticmethod
     def retell(result: TaskResult, changed: str) -> None:
         """Have a failure of the host's side, which has changed nothing itself, say what was ``changed`` before it."""
-        error = result.get("error") or {}
-        if error.get("changed") == NOTHING_CHANGED:
+        error: ErrorParts = result.get("error") or {}
+        if changed_nothing(error):
             message = str(result["msg"]).replace(NOTHING_CHANGED, changed)
-            result.update(msg=message, error={**error, "changed": changed})
+            result.update(msg=message, error={**error, "changed": changed, "changed_nothing": False})
             result.pop("exception", None)  # ansible-core 2.19 and newer show its text, not msg
 
     def _lost(self) -> RotationError:
@@ -221,7 +221,7 @@ class RotationAction(HostCaller, abc.ABC):
             task = self._task.copy()
             task.action, task.check_mode = f"{COLLECTION}.rotation_record", False
             task.args = {**args, "state": "failed", "rotation_id": rotation_id, "notify": notify}
-            task.args.update(failed_task=self._task.name, error=self._lost().as_result()["error"])
+            task.args.update(failed_task=self._task.name, error=self._lost().parts)
             self.action_of(task).run(task_vars=self.variables)
 
     def refuse_other_run(self, args: TaskArguments) -> None:

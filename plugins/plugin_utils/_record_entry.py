@@ -84,7 +84,7 @@ class RecordEntry:
         """The act raised this; the text of an error that is not of the catalogue could hold a value."""
         error: object = {"code": "E_INTERNAL", "what": type(exc).__name__}
         if isinstance(exc, RotationError):
-            error = exc.as_result()["error"]
+            error = exc.parts
         self._record.append(self._event, "failed", error=error, **self._about)
 
     def end(self, result: TaskResult, took: float = 0.0) -> None:

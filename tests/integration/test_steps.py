@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pty
 import re
@@ -34,14 +35,14 @@ TOOK = r"\(\d+(?:\.\d)? s\)"
 def play(tmp_path: Path) -> Callable[..., Outcome]:
     """Run tasks on three hosts that are this machine, with the callback."""
 
-    def run(tasks: str, *options: str, terminal: bool = False) -> Outcome:
+    def run(tasks: str, *options: str, terminal: bool = False, callback: str = STEPS) -> Outcome:
         (tmp_path / "hosts.yml").write_text(HOSTS, encoding="utf-8")
         (tmp_path / "play.yml").write_text(PLAY + tasks, encoding="utf-8")
         environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")},
             "ANSIBLE_COLLECTIONS_PATH": str(CHECKOUT / ".ansible/tree"),
             "ANSIBLE_PIPELINING": "true",
-            "ANSIBLE_STDOUT_CALLBACK": STEPS,
+            "ANSIBLE_STDOUT_CALLBACK": callback,
             "ANSIBLE_NOCOLOR": "1",
             "HOME": str(tmp_path),
             "COLUMNS": "120",
@@ -157,6 +158,38 @@ def test_an_error_is_shown_once_whole_and_with_its_place(play: Callable[..., Out
     assert text.count("key_rotation_workers is -1") == 1 + 1, "the step, and the message that the playbook fails with"
     assert len(re.findall(r"The same error as above, on \w+ too\.", text)) == 2, outcome.text
     assert re.search(r"Failed after [\d.]+ s on one, three, two$", text), outcome.text
+
+
+@pytest.mark.parametrize("callback", ["ansible.builtin.default", STEPS])
+def test_the_record_of_a_refused_run_has_the_whole_error_with_every_callback(
+    play: Callable[..., Outcome], tmp_path: Path, callback: str
+) -> None:
+    """The default callback prints the result, in which the error has no text that the message has."""
+    outcome = play(
+        """
+    - name: Keep the record
+      block:
+        - name: Check everything
+          tetech.key_rotation.rotation_checklist: {rotation_id: r1, workers: -1}
+      rescue:
+        - name: Record the failure
+          ansible.builtin.include_role: {name: tetech.key_rotation.record, tasks_from: failed}
+          vars: {record_rotation_id: null, key_rotation_record_dir: "{{ playbook_dir }}/records"}
+""",
+        callback=callback,
+    )
+    assert outcome.code == 2, outcome.text
+    (line,) = (tmp_path / "records/refused/record.jsonl").read_text(encoding="utf-8").splitlines()
+    error = json.loads(line)["error"]
+    assert {name: error[name] for name in ("code", "what", "todo")} == {
+        "code": "E_OPTION",
+        "what": "key_rotation_workers is -1",
+        "todo": "Give 0 or more.",
+    }
+    if callback != STEPS:
+        printed = re.findall(r'"error": (\{[^}]*\})', outcome.text)
+        assert len(printed) == 3, "each host has it"
+        assert {frozenset(json.loads(each)) for each in printed} == {frozenset({"code", "changed"})}, outcome.text
 
 
 def test_what_a_program_printed_is_shown_and_what_is_secret_is_not(play: Callable[..., Outcome]) -> None:

@@ -10,7 +10,7 @@ import enum
 import os
 from collections.abc import Callable, Mapping, Sequence
 
-from .._errors.base import NOTHING_CHANGED, RotationError
+from .._errors.base import RotationError
 
 WRITTEN = "Already written, unless a power failure undoes it"
 
@@ -105,5 +105,5 @@ def write(changes: Sequence[DestinationChange]) -> None:
         for change in changes:
             change.refuse_difference()
     except RotationError as exc:
-        left = "" if exc.changed == NOTHING_CHANGED else f" {exc.changed}"
+        left = "" if exc.changed_nothing else f" {exc.changed}"
         raise (exc.with_changed(f"{WRITTEN}: {', '.join(switched)}.{left}") if switched else exc) from None

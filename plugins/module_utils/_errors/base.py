@@ -8,6 +8,7 @@ A message is filled with names, paths, numbers and key IDs only. No caller ever 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TypedDict, TypeVar
 
 from .counts import fill
@@ -29,13 +30,16 @@ _Error = TypeVar("_Error", bound="FilledError")
 
 
 class ErrorParts(TypedDict, total=False):
-    """An error as results and records have it. ``alias`` is the database that it is about."""
+    """An error as results and records have it. ``changed_nothing`` is whether ``changed`` says so, ``alias`` is the
+    database that it is about, ``sqlstate`` the code with which PostgreSQL refused a statement."""
 
     code: str
     what: str
     changed: str
     todo: str
+    changed_nothing: bool
     alias: str
+    sqlstate: str
 
 
 @dataclass_transform(kw_only_default=True)
@@ -61,24 +65,46 @@ class FilledError(Exception):
         """The same error, raised by a caller that knows what was already changed."""
         return type(self)(changed=changed, **self.where)
 
+    @property
+    def changed_nothing(self) -> bool:
+        return self.changed == NOTHING_CHANGED
+
+    @property
+    def parts(self) -> ErrorParts:
+        parts: ErrorParts = {
+            "code": self.code,
+            "what": self.what,
+            "changed": self.changed,
+            "changed_nothing": self.changed_nothing,
+            "todo": self.todo,
+        }
+        if "alias" in self.where:
+            parts["alias"] = self.where["alias"]
+        if "sqlstate" in self.where:
+            parts["sqlstate"] = self.where["sqlstate"]
+        return parts
+
     def as_result(self) -> dict[str, object]:
         """The error as result fields of a module."""
-        return {
-            "msg": str(self),
-            "error": {
-                "code": self.code,
-                "what": self.what,
-                "changed": self.changed,
-                "todo": self.todo,
-                **({"alias": self.where["alias"]} if "alias" in self.where else {}),
-            },
-        }
+        return {"msg": str(self), "error": self.parts}
 
 
 class RotationError(FilledError):
     """The base of the errors of all domains. ``changed`` is one sentence on what was changed so far."""
 
     changed: str = NOTHING_CHANGED
+
+
+def changed_nothing(error: ErrorParts) -> bool:
+    """Whether nothing was changed before this error. Those of earlier records say so by their sentence alone."""
+    return error.get("changed_nothing", error.get("changed") == NOTHING_CHANGED)
+
+
+def find_codes(result: Mapping[str, Any]) -> set[str]:
+    """The codes of the findings of a failed result, or that of its error if it has no findings. A failure without a
+    code has an empty one."""
+    codes = {str(finding["code"]) for finding in result.get("findings", ())}
+    return codes or {(result.get("error") or {}).get("code", "")}
 
 
 def address(code: str) -> str:

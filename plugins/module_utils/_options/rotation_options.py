@@ -121,7 +121,6 @@ ROTATION_RECORD: Spec = {
     "cryptoperiod_days": {"type": "int", "default": 365},
     "failed_task": {"type": "str"},
     "error": {"type": "dict", "default": {}},
-    "error_message": {"type": "str", "default": ""},
     "course": {"type": "dict"},
 }
 ROTATION_RECORD_INFO: Spec = {

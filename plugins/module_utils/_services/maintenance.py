@@ -221,7 +221,7 @@ class Maintenance:
         try:
             return self._started(dry=dry)
         except RotationError as exc:  # much may have been put back before it
-            raise exc.with_changed("No service was started.") if exc.changed == NOTHING_CHANGED else exc from None
+            raise exc.with_changed("No service was started.") if exc.changed_nothing else exc from None
 
     def _started(self, *, dry: bool) -> list[str]:
         self._refuse_held()
@@ -420,7 +420,7 @@ class Maintenance:
 
 def _add_started(failure: RotationError, started: Sequence[str]) -> RotationError:
     """The same of a start that had started some."""
-    if started and failure.changed == NOTHING_CHANGED:
+    if started and failure.changed_nothing:
         return failure.with_changed(f"{', '.join(started)} was started.")
     return failure
 

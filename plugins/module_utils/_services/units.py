@@ -318,7 +318,7 @@ def stop(service: Service, patience: float, note: str | None = None) -> None:
         except RotationError as exc:
             failures.append(exc)
     if len(failures) > 1:
-        found = "; ".join(dict.fromkeys(str(exc.where.get("found", exc.what)) for exc in failures))
+        found = "; ".join(dict.fromkeys(exc.found if isinstance(exc, ServiceStop) else exc.what for exc in failures))
         raise ServiceStop(name=service.name, found=found, look=service.look)
     if failures:
         raise failures[0]

@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from .._errors.base import NOTHING_CHANGED, RotationError
+from .._errors.base import RotationError
 from .._errors.store import (
     StoreCleartext,
     StoreConflict,
@@ -119,7 +119,7 @@ class ServerStore(Store):
         try:
             self._put_index(history, before)
         except RotationError as exc:
-            raise exc.with_changed(ASIDE if new and exc.changed == NOTHING_CHANGED else exc.changed) from None
+            raise exc.with_changed(ASIDE if new and exc.changed_nothing else exc.changed) from None
         try:
             self.show_stages()
         except RotationError as exc:

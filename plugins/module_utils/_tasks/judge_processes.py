@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from .._errors.env_file import EnvNotSwitched
 from .._errors.options import InvalidOption
@@ -17,6 +17,23 @@ if TYPE_CHECKING:
     from .._engine.crypto.key_set import KeySet
     from .._services.process_staleness import KeyChange
     from .._services.processes import Process
+
+
+class AskedProcesses(NamedTuple):
+    """A ``unit``, ``pid`` or ``pattern`` that the processes are asked for by."""
+
+    kind: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.name}"
+
+    @property
+    def still_runs(self) -> bool:
+        """Whether it is a unit that still has a process, as systemd says, which does not show itself to us."""
+        from .._services.units import Unit
+
+        return self.kind == "unit" and Unit(self.name).has_process
 
 
 def judge_processes(task: HostTask) -> ModuleResult:
@@ -36,10 +53,10 @@ def judge_processes(task: HostTask) -> ModuleResult:
     there = processes.snapshot()
     asked = _select_processes(params, there)
     judged = {pid: change.check(there, there[pid]) for pid in sorted(set().union(*asked.values()))}
-    found = {pid: each for pid, each in judged.items() if each}
-    for what, pids in asked.items():
-        if not pids & set(found) and (params["absent"] == "refuse" or _runs(what)):  # what has just ended shows nothing
-            raise ProcessNotFound(subject=what)
+    found = {pid: verdict for pid, verdict in judged.items() if verdict}
+    for each, pids in asked.items():
+        if not pids & set(found) and (params["absent"] == "refuse" or each.still_runs):  # one that ended shows nothing
+            raise ProcessNotFound(subject=str(each))
     pods = [
         pod
         for place in destinations.secrets(params["keys"])
@@ -72,32 +89,24 @@ def _key_change(params: TaskParams, keys: KeySet) -> KeyChange:
     )
 
 
-def _runs(what: str) -> bool:
-    """Whether it is a unit that still has a process, as systemd says, which does not show itself to us."""
-    from .._services.units import Unit
-
-    kind, _, name = what.partition(" ")
-    return kind == "unit" and Unit(name).has_process
-
-
-def _select_processes(params: TaskParams, there: Mapping[int, Process]) -> dict[str, set[int]]:
+def _select_processes(params: TaskParams, there: Mapping[int, Process]) -> dict[AskedProcesses, set[int]]:
     """The pids of each unit, pid and pattern that is meant. Raises E_OPTION."""
     from .._destinations import destinations
     from .._services import processes
     from .._services.units import Unit
 
-    found: dict[str, list[Process]] = {}
+    found: dict[AskedProcesses, list[Process]] = {}
     for unit in params["units"]:
-        found[f"unit {unit}"] = processes.of_unit(there, Unit(unit).id)
+        found[AskedProcesses("unit", unit)] = processes.of_unit(there, Unit(unit).id)
     for pid in params["pids"]:
-        found[f"pid {pid}"] = [there[pid]] if pid in there else []
+        found[AskedProcesses("pid", str(pid))] = [there[pid]] if pid in there else []
     for pattern in params["patterns"]:
         try:
-            found[f"pattern {pattern}"] = processes.matching(there, pattern)
+            found[AskedProcesses("pattern", pattern)] = processes.matching(there, pattern)
         except re.error as exc:
             bad = f"{pattern} is not a regular expression ({exc})"
             raise InvalidOption(name="patterns:", found=bad, advice="Correct it.") from None
     if not found and not destinations.secrets(params["keys"]):
         nothing = "are all empty"
         raise InvalidOption(name="units, pids and patterns", found=nothing, advice="Set at least one of them.")
-    return {what: {process.pid for process in members} for what, members in found.items()}
+    return {each: {process.pid for process in members} for each, members in found.items()}

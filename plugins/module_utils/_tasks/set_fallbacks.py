@@ -79,7 +79,7 @@ def why_unread(params: TaskParams) -> str:
     if not listed <= found:
         return OTHER_LIST
     uses = key_uses.scan(params["project_dir"], [NAME], key_uses.installed_folders()).uses.get(NAME, [])
-    return "" if any(use.is_of_variable for use in uses) else UNREAD
+    return "" if any(use.of_variable for use in uses) else UNREAD
 
 
 def _has_line(params: TaskParams) -> bool:

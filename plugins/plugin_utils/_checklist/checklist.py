@@ -27,6 +27,7 @@ from . import (
     window,
 )
 from .item import OK, SKIP, STOP, WARN, ChecklistItem, Observations, unseen
+from .root_causes import ROOT_CAUSES, find_consequences
 
 # By their names in key_rotation_accept.
 CHECKS: dict[str, Callable[[Observations], ChecklistItem]] = {
@@ -81,14 +82,6 @@ ACCEPTABLE = (
 # A plan shows the first ones itself. The second ones are checked when a rotation starts.
 OF_PLAN = ("census", "plan", "runs")
 AT_START = ("rehearsal", "window", "notified", "authorized")
-# Errors of a discovery if the application has other keys than the store.
-DISCOVERED = ("E_FIELD_", "E_FINDINGS", "E_NO_TARGETS", "E_OTHER_KEYS", "E_UNEXPLAINED", "E_UNPROVED", "E_WRONG_KEY")
-# Error codes of an item (the root), and the codes of other items that only follow from them.
-ROOTS = (
-    ("runs", ("E_LEASED", "E_LOCKED"), ("E_",)),
-    ("keys", ("E_KEYS_DIFFER",), (*DISCOVERED, "E_PLAN_")),
-    ("keys", ("E_",), ("E_ENV_", "E_KEY_", "E_KEYS_", "E_STORE_", "E_VAULT_")),
-)
 MARKS = {STOP: "STOP", WARN: "warn", SKIP: "skip", OK: "ok  "}  # problems first
 WIDTH = 120
 
@@ -106,20 +99,10 @@ def judge_items(seen: Observations, accepted: Sequence[str], *, planned: bool = 
     items = {name: check(seen) for name, check in CHECKS.items() if not (planned and name in OF_PLAN)}
     if planned:
         items.update({name: ChecklistItem(name, SKIP, "asked when a rotation starts") for name in AT_START})
-    for root, codes, consequences in ROOTS:
-        if root in items and items[root].seen.startswith(codes):
-            items.update(_consequences(root, consequences, items))
+    for cause in ROOT_CAUSES:
+        items.update({name: unseen(name, because=cause.item) for name in find_consequences(cause, items)})
     items = _folded(items)
     return [_accepted(item) if name in accepted else item for name, item in items.items()]
-
-
-def _consequences(
-    root: str, codes: tuple[str, ...], items: Mapping[str, ChecklistItem]
-) -> Iterator[tuple[str, ChecklistItem]]:
-    """The items whose errors only follow from that of the root."""
-    for name, item in items.items():
-        if name != root and item.status == STOP and item.seen.startswith(codes):
-            yield name, unseen(name, because=root)
 
 
 def _folded(items: Mapping[str, ChecklistItem]) -> dict[str, ChecklistItem]:

@@ -4,16 +4,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import dataclasses
 
 from ...module_utils._errors.application import RoundTripFailed, ValuesRefused
-from ...module_utils._errors.base import RotationError
+from ...module_utils._errors.base import RotationError, find_codes
 from ...module_utils._errors.counts import counted
 from ...module_utils._errors.values import OF_VALUES
-from .item import OK, SKIP, STOP, WARN, ChecklistItem, Observations, of_result, unseen
-
-if TYPE_CHECKING:
-    from ...module_utils._engine.result_types import CensusOutcome
+from .item import OK, SKIP, STOP, WARN, ChecklistItem, Observations, of_result, unseen, worst
 
 SHOWN = 3  # doubtful columns in one line
 
@@ -22,7 +19,8 @@ def census(seen: Observations) -> ChecklistItem:
     """Check that every value opens, and that all of them are under one key set."""
     item = of_result("census", seen.census, "targets")
     if item.status != OK:
-        return _go_on(item) if seen.is_switched and _is_of_values(seen.census) else item
+        of_values = find_codes(seen.census) <= {each.code for each in OF_VALUES}
+        return _go_on(item) if seen.is_switched and of_values else item
     classes: dict[str, int] = {}
     for target in seen.census["targets"]:
         for name, number in target["classes"].items():
@@ -47,12 +45,6 @@ def census(seen: Observations) -> ChecklistItem:
     return ChecklistItem("census", OK, f"{summary}: all of them")
 
 
-def _is_of_values(refused: CensusOutcome) -> bool:
-    """Whether the error of this result, and each of its findings, is about values."""
-    codes = {each["code"] for each in refused.get("findings", ())} or {(refused.get("error") or {}).get("code", "")}
-    return codes <= {each.code for each in OF_VALUES}
-
-
 def _go_on(item: ChecklistItem) -> ChecklistItem:
     """Turn the item into a warning: the application already has the new keys, and stopping here would leave it unable
     to read values under the old ones. Re-encryption refuses the values too, and the run is rolled back."""
@@ -60,7 +52,7 @@ def _go_on(item: ChecklistItem) -> ChecklistItem:
         "The .env file has the new keys, but some values may be under the old ones. This run continues until it can "
         f"roll back, so that the application can read all other values. {item.todo}"
     )
-    return ChecklistItem(item.name, WARN, item.seen, todo)
+    return dataclasses.replace(item, status=WARN, todo=todo)
 
 
 def plan(seen: Observations) -> ChecklistItem:
@@ -117,10 +109,8 @@ def reads(seen: Observations) -> ChecklistItem:
     if not seen.is_switched:  # the application may have other keys than the values, until this is resumed
         broken.update({one["name"]: ValuesRefused(**one) for each in found for one in each["refused"]})
     if broken:
-        todo = " ".join(dict.fromkeys(error.todo for error in broken.values()))
-        return ChecklistItem(
-            "application", STOP, "; ".join(f"{error.code}: {error.what}" for error in broken.values()), todo
-        )
+        items = [ChecklistItem.of_error("application", error.parts) for error in broken.values()]
+        return worst("application", items, "")
     by_kind = {
         "derived from ciphertext": sorted({name for each in found for name in each["of_ciphertext"]}),
         "derived from the date or time": sorted({name for each in found for name in each["dated"]}),

@@ -29,7 +29,7 @@ class ChecklistItem:
     """The name of a check, its status, what was seen, and what to do about a problem.
 
     ``name`` is also its name in key_rotation_accept. ``because`` is the item whose failure kept this one from being
-    checked.
+    checked. ``code`` is that of the error that was seen, or UNWATCHED.
     """
 
     name: str
@@ -37,9 +37,15 @@ class ChecklistItem:
     seen: str
     todo: str = ""
     because: str = ""
+    code: str = ""
+
+    @classmethod
+    def of_error(cls, name: str, error: ErrorParts, status: str = STOP) -> ChecklistItem:
+        code, what = error.get("code", ""), error["what"]
+        return cls(name, status, f"{code}: {what}" if code else what, error["todo"], code=code)
 
     def as_result(self) -> dict[str, str]:
-        return {"name": self.name, "status": self.status, "seen": self.seen, "todo": self.todo}
+        return {"name": self.name, "status": self.status, "seen": self.seen, "todo": self.todo, "code": self.code}
 
 
 class ChecklistOptions(TypedDict, total=False):
@@ -143,9 +149,8 @@ def count(target: ColumnCounts) -> int:
 
 def of_result(name: str, result: CheckResult, needs: str, well: str = "") -> ChecklistItem:
     """The item for a module that fails if something is wrong: its error, or ``well`` if it returned ``needs``."""
-    error = result.get("error")
-    if error:
-        return ChecklistItem(name, STOP, f"{error['code']}: {error['what']}", error["todo"])
+    if error := result.get("error"):
+        return ChecklistItem.of_error(name, error)
     if needs not in result:
         return ChecklistItem(name, STOP, str(result.get("msg", "it was not checked")), "Fix that, then run it again.")
     return ChecklistItem(name, OK, well)
@@ -157,11 +162,12 @@ def unseen(name: str, because: str = "hosts") -> ChecklistItem:
 
 
 def worst(name: str, items: Sequence[ChecklistItem], well: str) -> ChecklistItem:
-    """Combine the items of several hosts into one with the worst status. Each problem appears once."""
+    """Combine the items of several hosts into one with the worst status, and the code of the first with that status.
+    Each problem appears once."""
     for status in (STOP, WARN):
         wrong = [item for item in items if item.status == status]
         if wrong:
             seen = dict.fromkeys(item.seen for item in wrong)
             todo = dict.fromkeys(item.todo for item in wrong)
-            return ChecklistItem(name, status, "; ".join(seen), " ".join(todo))
+            return ChecklistItem(name, status, "; ".join(seen), " ".join(todo), code=wrong[0].code)
     return ChecklistItem(name, OK, well)

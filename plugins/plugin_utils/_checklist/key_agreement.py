@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ...module_utils._errors.counts import counted
-from .._report.sentences import NOBODY_LOOKS
+from .._report.checked_items import NOBODY_LOOKS, UNWATCHED
 from . import source_code
 from .item import OK, SKIP, STOP, WARN, ChecklistItem, Observations, of_result, unseen, worst
 
@@ -39,8 +39,7 @@ def store(seen: Observations) -> ChecklistItem:
     """Check that all hosts use one store, and that nothing seems to prevent writing it. It has been read by now."""
     places = {results["keys"]["store"] for results in seen.hosts.values() if "store" in results.get("keys", {})}
     if error := seen.options.get("store_error"):
-        told = ": ".join(filter(None, (error.get("code"), error["what"])))
-        return ChecklistItem("store", STOP, told, error["todo"])
+        return ChecklistItem.of_error("store", error)
     if len(places) > 1:
         todo = "Their project folders differ. Set the path in key_rotation_store to one file for all of them."
         return ChecklistItem("store", STOP, f"the hosts have {len(places)} stores", todo)
@@ -66,7 +65,7 @@ def processes(seen: Observations) -> ChecklistItem:
         todo = (
             "List the processes in key_rotation_processes. This detects a stop command that succeeds but stops nothing."
         )
-        return ChecklistItem("processes", WARN, NOBODY_LOOKS, todo)
+        return ChecklistItem("processes", WARN, NOBODY_LOOKS, todo, code=UNWATCHED)
     looked_at = [process for result in asked for process in result.get("processes", [])]
     hidden = sum(process["hidden"] for process in looked_at)
     summary = f"{len(looked_at) - hidden} have no key in their environment that would override the file"

@@ -59,20 +59,17 @@ def logins(seen: Observations) -> ChecklistItem:
     if not seen.facts:
         return unseen(name)
     if _is_unclear(seen, chosen):
-        unknown = SigningKeyUnknown()
-        return ChecklistItem(name, STOP if chosen in KEPT else WARN, f"{unknown.code}: {unknown.what}", unknown.todo)
+        return ChecklistItem.of_error(name, SigningKeyUnknown().parts, STOP if chosen in KEPT else WARN)
     if not is_rotated(seen):
         return ChecklistItem(name, OK, "SECRET_KEY is not rotated, and every session stays")
     if chosen == DROP:
         return ChecklistItem(name, OK, ENDED if any(one.get("in_table") for one in users(seen)) else NO_ROWS)
     if seen.options.get("compromised"):
-        forged = SessionsCompromised(chosen=chosen)
-        return ChecklistItem(name, STOP, f"{forged.code}: {forged.what}", forged.todo)
+        return ChecklistItem.of_error(name, SessionsCompromised(chosen=chosen).parts)
     fact, error, done = KEPT[chosen]
     obstacles = dict.fromkeys(str(one[fact]) for one in users(seen) if one.get(fact))  # type: ignore[literal-required]
     if obstacles:
-        refusal = error(why="; ".join(obstacles))
-        return ChecklistItem(name, STOP, f"{refusal.code}: {refusal.what}", refusal.todo)
+        return ChecklistItem.of_error(name, error(why="; ".join(obstacles)).parts)
     return ChecklistItem(name, OK, done)
 
 

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, cast
 
@@ -149,7 +150,7 @@ def _health(seen: Observations, host: str, result: HealthResult) -> ChecklistIte
     if item.status != STOP or not (stopped or seen.options.get("resumed")):
         return item
     if not stopped:
-        return ChecklistItem(item.name, WARN, item.seen, item.todo)
+        return dataclasses.replace(item, status=WARN)
     what = f"{host}: an earlier run stopped {', '.join(stopped)}, and nothing has started it since"
     return ChecklistItem(item.name, WARN, what, "This run starts it after the data has been verified.")
 

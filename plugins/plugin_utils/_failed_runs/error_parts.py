@@ -2,20 +2,19 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The parts of an error in the result of a failed task, and the web address at the end of its message.
 
-Ansible prints the message of a failed task, and then its whole result. Not to print the same texts twice, the result
-keeps only the parts that cannot be found in the message.
+Ansible prints the message of a failed task, and then its whole result. Not to print the same texts twice, the error in
+the result has no text that the message has. A rescue finds the whole error under WHOLE, which Ansible does not print.
 """
 
 from __future__ import annotations
 
-from typing import cast
-
-from ...module_utils._errors.base import ErrorParts, address
+from ...module_utils._errors.base import address
 from .._report.typed_commands import spell_playbooks
 from .._task_types import TaskResult
 
 TEXTS = ("what", "changed", "todo")
-KEPT = ("code", "changed", "alias")
+KEPT = ("code", "changed", "alias", "sqlstate")
+WHOLE = "_ansible_key_rotation_error"  # callbacks do not get members with this prefix, ansible_failed_result has them
 
 
 def spell(result: TaskResult) -> None:
@@ -40,17 +39,8 @@ def _ending(code: str) -> str:
 
 
 def fold(result: TaskResult) -> None:
-    """Remove the parts of the error that ``unfold`` can find in the message."""
+    """Keep the error where Ansible does not print it, and remove from the printed one what the message says."""
     error, message = result.get("error") or {}, str(result.get("msg"))
-    kept = cast(ErrorParts, {name: error[name] for name in KEPT if name in error})
-    if "what" in error and unfold(kept, message) == error:
-        result["error"] = kept
-
-
-def unfold(error: ErrorParts, message: str) -> ErrorParts:
-    """Restore the whole error from what ``fold`` left of it. Any other error is returned unchanged."""
-    begin, end = f"{error.get('code')}: ", f". {error.get('changed')} "
-    if "what" in error or not message.startswith(begin) or end not in message:
-        return error
-    what, _, todo = message.removeprefix(begin).removesuffix(_ending(str(error["code"]))).partition(end)
-    return {**error, "what": what, "todo": todo}
+    if error and all(str(error.get(name)) in message for name in TEXTS):
+        result[WHOLE] = error
+        result["error"] = {name: error[name] for name in KEPT if name in error}

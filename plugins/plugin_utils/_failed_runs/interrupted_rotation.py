@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ...module_utils._errors.base import NOTHING_CHANGED, ErrorParts
+from ...module_utils._errors.base import ErrorParts, changed_nothing
 from ...module_utils._record.events import (
     EnvFileEvent,
     Event,
@@ -42,4 +42,4 @@ def _belongs_together(event: Event) -> bool:
 
 def _changed_nothing(error: ErrorParts) -> bool:
     """Whether nothing was changed, except perhaps a copy next to the database."""
-    return error.get("changed") == NOTHING_CHANGED or error.get("code") == "E_RESTORE_LOSS"
+    return changed_nothing(error) or error.get("code") == "E_RESTORE_LOSS"

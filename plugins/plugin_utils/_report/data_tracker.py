@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 
 from ...module_utils._engine.discovery.layer_classes import NESTED
 from ...module_utils._engine.proof.census_result import ColumnCounts
-from ...module_utils._errors.base import NOTHING_CHANGED
+from ...module_utils._errors.base import changed_nothing
 from ...module_utils._record.events import (
     ROLLBACK,
     CensusEvent,
@@ -182,4 +182,4 @@ class DataTracker:
 def _changed_nothing(event: Event) -> bool:
     if event.is_done:
         return event.changed is False
-    return bool(event.error.get("changed") == NOTHING_CHANGED)
+    return changed_nothing(event.error)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from ...module_utils._errors.base import NOTHING_CHANGED
+from ...module_utils._errors.base import changed_nothing
 from ...module_utils._record.events import (
     Event,
     HealthEvent,
@@ -134,7 +134,7 @@ class Downtime:
 def _stops(event: Event) -> bool:
     """Whether it stops the application. A stop that failed halfway counts: it may have stopped any service."""
     if isinstance(event, ServicesEvent):
-        halfway = event.is_failed and event.error.get("changed", NOTHING_CHANGED) != NOTHING_CHANGED
+        halfway = event.is_failed and "changed" in event.error and not changed_nothing(event.error)
         return event.state == STOPPED and (halfway or (event.is_done and bool(event.services)))
     return isinstance(event, ReencryptionEvent) and bool(event.fence.get("closed"))
 

@@ -27,6 +27,7 @@ from ...module_utils._record.events import (
 )
 from . import encrypted_columns, restore_lines, run_status, schedule, sentences
 from .accounts import Accounts
+from .checked_items import read_item
 from .data_state import DataState
 from .data_tracker import DataTracker
 from .downtime import Downtime
@@ -137,7 +138,7 @@ class RotationState:
                 if isinstance(dump, Mapping) and dump.get("path"):
                     self.dumps.setdefault(str(dump["path"]), {"size": 0, "sha256": "unknown"}).update(dump)
         if isinstance(event, ChecklistEvent) and event.checks and all(isinstance(one, Mapping) for one in event.checks):
-            self.checks = [{**one, "name": _name_now(one.get("name"))} for one in event.checks]
+            self.checks = [read_item(one) for one in event.checks]
         if isinstance(event, ChecklistEvent):
             self.exposed = event.exposed_backups or self.exposed
         if isinstance(event, KeyEvent):
@@ -318,8 +319,3 @@ class RotationState:
         found += [*sentences.left_alone(self.census.left_alone), *self.noted.about_syslog()]
         untold = [restore_lines.swapped_untold(aside.alias, aside.backup) for aside in self.restores.untold]
         return [*dict.fromkeys(found), *(" ".join(line.split()) for line in untold)]
-
-
-def _name_now(name: Any) -> Any:
-    """The current name of a checklist item: records of an earlier version may spell it differently."""
-    return "authorized" if name == "authorised" else name

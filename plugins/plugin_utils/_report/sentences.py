@@ -14,6 +14,7 @@ from ...module_utils._engine.proof.value_list import format_values
 from ...module_utils._errors.counts import counted, fill
 from ...module_utils._record.events import SinceBefore, StepResult
 from . import data_state
+from .checked_items import NOBODY_LOOKS, UNWATCHED
 from .step_lines import unsteady
 
 if TYPE_CHECKING:
@@ -38,7 +39,6 @@ NOT_COUNTED = {
     BY_COMMAND: "is recreated by the application's own command",
 }
 ENDED_LOGINS = ("unopened", "written", "cached")
-NOBODY_LOOKS = "no unit in key_rotation_services, none in key_rotation_processes: nobody looks at their keys"
 
 
 def census(result: CensusOutcome, plain_before: Mapping[str, int]) -> Iterator[str]:
@@ -260,5 +260,5 @@ def not_counted(settlements: Iterable[Mapping[str, str]], counted_columns: Colle
 def unwatched(checks: Iterable[Mapping[str, str]]) -> Iterator[str]:
     """The warning of the checklist that is still true at the end: nobody checked the keys of some processes."""
     for item in checks:
-        if (item.get("status"), item.get("seen")) == ("warn", NOBODY_LOOKS):
+        if item["code"] == UNWATCHED:
             yield f"{item.get('name')}: {NOBODY_LOOKS}"

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import re
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -25,7 +24,6 @@ from .step_lines import proof_line
 from .typed_commands import command
 
 STOPS = "stop"  # the status of an item of the checklist
-_CODE = re.compile(r"E_[A-Z_]+")
 PLAN_ERRORS = {"E_PLAN_NOT_READY", "E_PLAN_CHANGED", "E_PLAN_FILE"}  # the same command would fail again
 TITLES = {ROTATE: "Key rotation", ROLLBACK: "Rollback of"}
 NARROW, WIDE = 72, 118
@@ -98,8 +96,7 @@ class Ending:
     @property
     def codes(self) -> set[str]:
         """The codes of the error that ended the run, and of the checklist items that stopped it."""
-        found = [_CODE.match(str(item.get("seen"))) for item in self.stopping]
-        return {str(self.error.get("code")), *(each[0] for each in found if each)}
+        return {str(self.error.get("code")), *(item["code"] for item in self.stopping if item["code"])}
 
     def command(self, playbook: str, options: Sequence[str] = ()) -> str:
         return command(self.variables, playbook, options)
@@ -149,8 +146,7 @@ def _failure(ending: Ending) -> Iterator[Row]:
 def _stopping(ending: Ending) -> Iterator[Row]:
     """The items of the checklist that stopped the run, each with its code if it has one."""
     for item in ending.stopping:
-        code = _CODE.match(str(item.get("seen")))
-        yield Row("", f"{item.get('name')}: {code[0] if code else item.get('seen')}", whole=False)
+        yield Row("", f"{item.get('name')}: {item['code'] or item.get('seen')}", whole=False)
 
 
 def _keys(ending: Ending) -> Iterator[Row]:

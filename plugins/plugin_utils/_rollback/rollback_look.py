@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
+from ...module_utils._errors.base import find_codes
 from ...module_utils._errors.discovery import UnprovedColumn, WrongKey
 from ...module_utils._record.rotation_id import checked
 
@@ -71,7 +72,7 @@ class RollbackLook:
     @property
     def has_unproved(self) -> bool:
         """Whether the census failed because no key opens any value of a column."""
-        return any(error.code in str(self.census.get("msg")) for error in (UnprovedColumn, WrongKey))
+        return not find_codes(self.census).isdisjoint((UnprovedColumn.code, WrongKey.code))
 
     @property
     def counted(self) -> bool:

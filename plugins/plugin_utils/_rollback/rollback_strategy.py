@@ -263,7 +263,7 @@ def of_census(census: CensusOutcome, rotation_id: str) -> OfCensus:
     """What a census says; empty if it failed for a reason other than damage to the database."""
     if "targets" not in census:
         error = census.get("error") or {}
-        ruined = error.get("code") == "E_SCAN" or any(f"SQLSTATE {state}" in error.get("what", "") for state in RUINED)
+        ruined = error.get("code") == "E_SCAN" or error.get("sqlstate") in RUINED
         return {"damage": error["what"], "damaged": error.get("alias", "")} if ruined else {}
     values: Counter[str] = Counter()
     for target in census["targets"]:

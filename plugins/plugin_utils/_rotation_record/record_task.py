@@ -9,7 +9,6 @@ from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from ...module_utils._errors.base import ErrorParts
-from .._failed_runs.error_parts import unfold
 from .._report.accounts import as_plain
 
 if TYPE_CHECKING:
@@ -79,8 +78,7 @@ class RecordTask:
     def of(cls, options: TaskArguments) -> RecordTask:
         course = RollbackCourse.of(options["course"]) if options["course"] else None
         given = {member.name: options[member.name] for member in fields(cls)}
-        error = unfold(options["error"], str(options["error_message"]))
-        return cls(**{**given, "course": course, "error": error})
+        return cls(**{**given, "course": course})
 
     def as_recorded(self) -> LineContent:
         """What the operator stated about this run."""

@@ -27,7 +27,6 @@ _PASSED_OVER = {"node_modules", "__pycache__", "site-packages", "venv", "env", "
 # Files that are no code of the application's values, and folders of installed packages.
 _OTHER_CODE = re.compile(r"(?:^|/)(?:(?:unit|\w*_)?(?:tests?|migrations)/|tests?\.py$|conftest\.py$|test_[^/]*$)")
 _PACKAGES = re.compile(r"/(?:site|dist)-packages/")
-READS_VARIABLE, ASKS = "reads the variable", "asks"
 # Of django.utils.crypto: it hashes with SECRET_KEY, unless it is called with another secret.
 SALTED_HMAC = "salted_hmac"
 # What Django and its own applications do with SECRET_KEY: what it is, and the application that must be installed.
@@ -58,11 +57,7 @@ class Use:
     line: int
     function: str
     what: str
-
-    @property
-    def is_of_variable(self) -> bool:
-        """Whether the place reads a variable of the environment."""
-        return self.what.startswith((READS_VARIABLE, ASKS))
+    of_variable: bool = field(default=False, compare=False)  # whether it reads a variable of the environment
 
     def as_planned(self) -> PlannedUse:
         return {"file": self.file, "line": self.line, "function": self.function, "what": self.what}
@@ -181,9 +176,10 @@ def _of_tree(tree: ast.AST, shown: str, names: Collection[str]) -> Iterator[tupl
         node, function = waiting.pop()
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
             function = f"{function}.{node.name}".lstrip(".")
-        for name, what in names_read(node):
-            if name in names:
-                yield name, Use(shown, getattr(node, "lineno", 0), function, what)
+        for read in names_read(node):
+            if read.name in names:
+                line = getattr(node, "lineno", 0)
+                yield read.name, Use(shown, line, function, read.what, of_variable=read.of_variable)
         waiting += [(child, function) for child in ast.iter_child_nodes(node)]
 
 
@@ -192,22 +188,31 @@ def called_name(call: ast.Call) -> str:
     return getattr(call.func, "id", "") or getattr(call.func, "attr", "")
 
 
-def names_read(node: ast.AST) -> Iterator[tuple[str, str]]:
+class NameRead(NamedTuple):
+    """A name that code reads, how it does, and whether that is a variable of the environment and not a setting."""
+
+    name: str
+    what: str
+    of_variable: bool = False
+
+
+def names_read(node: ast.AST) -> Iterator[NameRead]:
     """The names that a node reads, and how."""
     if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load):
-        yield node.attr, "reads the setting"
+        yield NameRead(node.attr, "reads the setting")
     elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
-        yield node.id, "reads the setting"
+        yield NameRead(node.id, "reads the setting")
     elif isinstance(node, ast.ImportFrom):
-        yield from ((alias.name, "imports the setting") for alias in node.names)
+        yield from (NameRead(alias.name, "imports the setting") for alias in node.names)
     elif isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Load):
-        yield from ((name, READS_VARIABLE) for name in _texts([node.slice]))
+        yield from (NameRead(name, "reads the variable", of_variable=True) for name in _texts([node.slice]))
     elif isinstance(node, ast.Call):
         called = called_name(node)
         setting = called in ("getattr", "hasattr")
         asked = node.args[1:2] if setting else node.args[:1]
-        what = "reads the setting" if setting else f"{ASKS} {called}() for it"
-        yield from ((name, what) for name in _texts(asked) if called not in ("setattr", "delattr"))
+        what = "reads the setting" if setting else f"asks {called}() for it"
+        if called not in ("setattr", "delattr"):
+            yield from (NameRead(name, what, of_variable=not setting) for name in _texts(asked))
 
 
 def _texts(nodes: Iterable[ast.AST]) -> Iterator[str]:

@@ -113,7 +113,7 @@ class _Module:
         while waiting:
             each = waiting.pop()
             own = each.id if isinstance(each, ast.Name) else f".{each.attr}" if isinstance(each, ast.Attribute) else ""
-            if own in names or (is_key and self.key in (name for name, _ in key_uses.names_read(each))):
+            if own in names or (is_key and self.key in (read.name for read in key_uses.names_read(each))):
                 return True
             if is_key or own not in self._state | self._keys:
                 waiting += ast.iter_child_nodes(each)

@@ -161,17 +161,22 @@ def test_keys_of_no_stage_are_told_before_what_fails_because_of_them(run_action,
 
 
 @pytest.mark.parametrize(
-    ("code", "prefer", "advised"),
+    ("code", "findings", "prefer", "advised"),
     [
-        ("E_UNPROVED", "repair", True),
-        ("E_WRONG_KEY", "repair", True),
-        ("E_UNPROVED", "", False),
-        ("E_DB", "repair", False),
+        ("E_UNPROVED", [], "repair", True),
+        ("E_WRONG_KEY", [], "repair", True),
+        ("E_FINDINGS", ["E_KEY_WITHOUT_VALUE", "E_UNPROVED"], "repair", True),
+        ("E_FINDINGS", ["E_KEY_WITHOUT_VALUE", "E_UNREADABLE"], "repair", False),
+        ("E_UNPROVED", [], "", False),
+        ("E_DB", [], "repair", False),
     ],
 )
-def test_a_repair_that_a_lost_column_stops_says_how_to_go_on(run_action, stored, warned, code, prefer, advised):
+def test_a_repair_that_a_lost_column_stops_says_how_to_go_on(
+    run_action, stored, warned, code, findings, prefer, advised
+):
     parts = {"code": code, "what": "t.c: nothing opens it", "changed": "Nothing was changed.", "todo": "Name its key."}
     failed = {"failed": True, "msg": f"{code}: t.c: nothing opens it. Name its key.", "error": parts}
+    failed["findings"] = [{"code": each} for each in findings]
     result = run_action("rollback_strategy_info", census=failed, files={}, backup={}, prefer=prefer)
     todo = result["error"]["todo"]
     assert ("list all encrypted columns in key_rotation_targets" in todo) is advised

@@ -466,11 +466,11 @@ def test_an_id_that_leads_elsewhere_is_refused(run_action, stored, tmp_path, sta
 def test_the_record_has_the_whole_error_of_a_task_whose_result_leaves_to_the_message_what_that_says(
     run_action, stored, events
 ):
-    error = RecordNotFound(path="records/r1").as_result()
-    whole = dict(error["error"])
-    error_parts.fold(error)
-    run_action("rotation_record", state="failed", failed_task="Open", error=error["error"], error_message=error["msg"])
-    assert events("refused")[-1]["error"] == whole != error["error"]
+    result = RecordNotFound(path="records/r1").as_result()
+    whole = dict(result["error"])
+    error_parts.fold(result)
+    run_action("rotation_record", state="failed", failed_task="Open", error=result[error_parts.WHOLE])
+    assert events("refused")[-1]["error"] == whole != result["error"]
 
 
 @pytest.fixture

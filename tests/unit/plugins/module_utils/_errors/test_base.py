@@ -5,8 +5,11 @@ from __future__ import annotations
 import errno
 
 import pytest
-from ansible_collections.tetech.key_rotation.plugins.module_utils._errors import by_code, unexpected
-from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.database import ConnectionLost
+from ansible_collections.tetech.key_rotation.plugins.module_utils._errors import base, by_code, unexpected
+from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.database import (
+    ConnectionLost,
+    StatementFailed,
+)
 from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.env_file import EnvDuplicate, EnvMissing
 
 
@@ -27,6 +30,16 @@ def test_the_same_error_is_told_with_what_was_changed():
     )
 
 
+def test_whether_nothing_was_changed_is_a_part_of_the_error_and_in_earlier_records_the_sentence():
+    error = ConnectionLost(table="profile")
+    assert base.changed_nothing(error.parts)
+    assert not base.changed_nothing(error.with_changed("3 values were re-encrypted.").parts)
+    assert base.changed_nothing({"changed": "Nothing was changed."})
+    assert not base.changed_nothing({"changed": "No value was written."})
+    assert not base.changed_nothing({})
+    assert base.changed_nothing({"changed": "Nothing had been written.", "changed_nothing": True})
+
+
 def test_a_result_has_the_message_and_its_parts():
     error = EnvMissing(path="/.env")
     assert error.as_result() == {
@@ -35,12 +48,26 @@ def test_a_result_has_the_message_and_its_parts():
             "code": "E_ENV_MISSING",
             "what": "/.env does not exist",
             "changed": "Nothing was changed.",
+            "changed_nothing": True,
             "todo": (
                 "Set key_rotation_env_file to the file that the application reads. If the keys are in another place, "
                 "such as a settings module, set their destinations in key_rotation_keys. If the folder is wrong, "
                 "correct key_rotation_project_dir."
             ),
         },
+    }
+
+
+def test_a_result_has_the_database_and_the_sqlstate_as_parts_of_their_own():
+    error = StatementFailed(table="a", alias="third", sqlstate="XX001", by="", advice="See the log.")
+    assert error.as_result()["error"] == {
+        "code": "E_DB",
+        "what": error.what,
+        "changed": "Nothing was changed.",
+        "changed_nothing": True,
+        "todo": "See the log.",
+        "alias": "third",
+        "sqlstate": "XX001",
     }
 
 

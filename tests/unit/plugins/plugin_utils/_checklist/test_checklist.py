@@ -869,6 +869,38 @@ def test_the_store_is_said_to_be_read_where_its_keys_were_compared(error, status
     assert (found.status, found.seen, found.todo) == (status, told, todo)
 
 
+@pytest.mark.parametrize(
+    ("change", "codes"),
+    [
+        (lambda _: None, {}),
+        (lambda made: made.update(census=ERROR), {"census": "E_WRONG_KEY"}),
+        (lambda made: made.update(census={"msg": "Unreachable"}), {"census": ""}),
+        (result("health", ERROR), {"health": "E_WRONG_KEY"}),
+        (
+            lambda made: made["options"].update(
+                store_error={"code": "E_STORE_MISSING", "what": "it is gone", "todo": "Make it."}
+            ),
+            {"store": "E_STORE_MISSING"},
+        ),
+        (lambda made: made["options"].update(store_error={"what": "read only", "todo": "Mount it."}), {"store": ""}),
+    ],
+)
+def test_an_item_has_the_code_of_its_error(change, codes):
+    items = {each.name: each.as_result() for each in checklist.judge_items(seen(change), [])}
+    assert {name: items[name]["code"] for name, each in items.items() if each["status"] == "stop"} == codes
+    assert all(items[name]["seen"].startswith(code) for name, code in codes.items())
+
+
+def test_what_follows_from_an_error_is_known_by_codes_and_not_by_texts():
+    def change(made: dict[str, Any]) -> None:
+        made.update(census={"msg": "E_WRONG_KEY: said by another program"})
+        result("keys", DIFFER)(made)
+
+    assert item("census", change).seen == "E_WRONG_KEY: said by another program"
+    items = {each.name: each for each in checklist.judge_items(seen(change), [])}
+    assert items["census"].status == "stop"
+
+
 def test_while_another_run_is_at_work_nothing_else_is_said_to_be_wrong():
     def change(made: dict[str, Any]) -> None:
         made.update(census=ERROR, lease={"error": {"code": "E_LEASED", "what": "Ada is at work", "todo": "Wait."}})

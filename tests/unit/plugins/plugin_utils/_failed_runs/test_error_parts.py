@@ -4,15 +4,22 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from ansible import context
 from ansible.utils.context_objects import CLIArgs
+from ansible.vars.clean import strip_internal_keys
 from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import address
-from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.database import DatabaseFenced
+from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.database import (
+    DatabaseFenced,
+    StatementFailed,
+)
 from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.discovery import PlanNotReady
 from ansible_collections.tetech.key_rotation.plugins.plugin_utils import _action
 from ansible_collections.tetech.key_rotation.plugins.plugin_utils._failed_runs import error_parts
 
+ROLES = Path(error_parts.__file__).parents[3] / "roles"
 FENCED = DatabaseFenced(rotation_id="r", since="03:00", alias="default")
 ERRORS = [
     FENCED,
@@ -21,12 +28,36 @@ ERRORS = [
 
 
 @pytest.mark.parametrize("error", ERRORS, ids=lambda error: error.code)
-def test_what_the_message_says_is_left_out_and_found_again(error):
+def test_what_the_message_says_is_left_out_of_what_is_printed_and_kept_whole(error):
     result = error.as_result()
     error_parts.fold(result)
+    assert result.pop(error_parts.WHOLE) == error.as_result()["error"]
     assert str(result).count(error.todo) == 1
     assert result["error"]["code"] == error.code
-    assert error_parts.unfold(result["error"], result["msg"]) == error.as_result()["error"]
+
+
+def test_the_database_and_the_sqlstate_are_printed_since_the_message_may_not_have_them():
+    result = StatementFailed(table="a", alias="third", sqlstate="XX001", by="", advice="See the log.").as_result()
+    error_parts.fold(result)
+    assert result["error"] == {
+        "code": "E_DB",
+        "changed": "Nothing was changed.",
+        "alias": "third",
+        "sqlstate": "XX001",
+    }
+
+
+def test_callbacks_do_not_get_the_member_with_the_whole_error():
+    """Ansible removes it from what it prints, and from nothing else (executor/task_result.py)."""
+    result = FENCED.as_result()
+    error_parts.fold(result)
+    strip_internal_keys(result)
+    assert set(result) == {"msg", "error"}
+
+
+@pytest.mark.parametrize("tasks", ["record/tasks/failed.yml", "monitoring/tasks/main.yml"])
+def test_a_rescue_reads_the_whole_error(tasks):
+    assert f".get('{error_parts.WHOLE}', " in (ROLES / tasks).read_text(encoding="utf-8")
 
 
 def test_where_the_collection_is_installed_an_error_names_its_playbooks(monkeypatch):
@@ -36,10 +67,6 @@ def test_where_the_collection_is_installed_an_error_names_its_playbooks(monkeypa
     for text in (result["msg"], result["error"]["todo"]):
         assert "or run ansible-playbook tetech.key_rotation.rollback. To" in text
         assert "rollback.yml" not in text
-    assert (
-        error_parts.unfold({"code": "E_FENCED", "changed": FENCED.changed, "alias": "default"}, result["msg"])
-        == (result["error"])
-    )
 
 
 @pytest.mark.parametrize("error", ERRORS, ids=lambda error: error.code)
@@ -51,7 +78,7 @@ def test_a_message_ends_with_the_address_of_its_entry_once(error):
     assert "exception" not in result
     error_parts.fold(result)
     assert "todo" not in result["error"]
-    assert error_parts.unfold(result["error"], result["msg"]) == error.as_result()["error"]
+    assert result[error_parts.WHOLE] == error.as_result()["error"]
 
 
 def test_a_message_that_is_none_of_ours_has_no_address():
@@ -61,15 +88,17 @@ def test_a_message_that_is_none_of_ours_has_no_address():
 
 
 @pytest.mark.parametrize("message", ["E_FENCED: another text", "E_FENCED: a. Nothing was changed. b", "no", ""])
-def test_what_cannot_be_found_again_stays(message):
+def test_what_the_message_does_not_say_stays(message):
     result = {**FENCED.as_result(), "msg": message}
     error_parts.fold(result)
     assert result["error"] == FENCED.as_result()["error"]
 
 
-def test_an_error_without_a_code_or_of_another_module_is_as_it_was():
+def test_the_error_of_another_module_is_as_it_was():
     for error, message in (({}, "no"), ({"code": "E_X"}, "E_X failed"), ({"code": "E_X", "what": "w"}, "E_X: a. b")):
-        assert error_parts.unfold(error, message) == error
+        result = {"msg": message, "error": error}
+        error_parts.fold(result)
+        assert result == {"msg": message, "error": error}
 
 
 @pytest.mark.parametrize(

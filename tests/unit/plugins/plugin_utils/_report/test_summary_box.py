@@ -10,8 +10,8 @@ import pytest
 from ansible import context
 from ansible.utils.context_objects import CLIArgs
 from ansible_collections.tetech.key_rotation.plugins.plugin_utils._report import summary_box
+from ansible_collections.tetech.key_rotation.plugins.plugin_utils._report.checked_items import NOBODY_LOOKS, UNWATCHED
 from ansible_collections.tetech.key_rotation.plugins.plugin_utils._report.read_rotation import read
-from ansible_collections.tetech.key_rotation.plugins.plugin_utils._report.sentences import NOBODY_LOOKS
 
 from .stories import DUMP, NEW, OLD, VERSIONS, Play, completed, rolled_back, target
 
@@ -144,12 +144,14 @@ def test_the_box_counts_no_value_that_the_proof_did_not_open(play):
 
 
 def test_that_nobody_has_looked_at_the_keys_of_processes_is_shown_in_the_end(play):
-    def checked(status: str, seen: str = NOBODY_LOOKS) -> bool:
+    def checked(status: str, seen: str = NOBODY_LOOKS, **code: str) -> bool:
         items = [{"name": "disk", "status": "warn", "seen": "little"}]
-        play.begun().step("rotation_checklist", items=[*items, {"name": "processes", "status": status, "seen": seen}])
+        items += [{"name": "processes", "status": status, "seen": seen, **code}]
+        play.begun().step("rotation_checklist", **{"checks" if code else "items": items})
         return f"WARNING processes: {NOBODY_LOOKS}" in wide(play.step("rotate", "done"))
 
     assert [checked("warn"), checked("warn", "2 of 7 are older than the file"), checked("ok")] == [True, False, False]
+    assert [checked("warn", code=UNWATCHED), checked("warn", code=""), checked("ok", code="")] == [True, False, False]
 
 
 @pytest.mark.parametrize(("alias", "named"), [("default", ""), ("second", "-e key_rotation_restore_alias=second ")])
@@ -243,10 +245,17 @@ def test_what_failed_is_said_with_its_cure_and_the_command_to_type(play, directi
     assert rows(play, "next", "roll back") == (labels or ["next ansible-playbook rollback.yml"])
 
 
-def test_a_run_that_the_plan_stopped_names_the_plan_playbook_and_not_itself(play):
+@pytest.mark.parametrize(
+    "checked",
+    [
+        {"items": [{"name": "plan", "status": "stop", "seen": "E_PLAN_NOT_READY: the plan p has 1 finding"}]},
+        {"checks": [{"name": "plan", "status": "stop", "seen": "it is not ready", "code": "E_PLAN_NOT_READY"}]},
+    ],
+    ids=["recorded without a code", "recorded with a code"],
+)
+def test_a_run_that_the_plan_stopped_names_the_plan_playbook_and_not_itself(play, checked):
     error = {"code": "E_CHECKLIST", "what": "1 of 26 checks", "todo": "Do it."}
-    items = [{"name": "plan", "status": "stop", "seen": "E_PLAN_NOT_READY: the plan p has 1 finding", "todo": "Do."}]
-    play.begun().step("rotation_checklist", "failed", items=items, error=error).step("rotate", "failed", error=error)
+    play.begun().step("rotation_checklist", "failed", **checked, error=error).step("rotate", "failed", error=error)
     assert rows(play, "next") == ["next ansible-playbook plan.yml"]
 
 
@@ -262,7 +271,9 @@ def test_an_error_with_several_findings_has_a_line_for_each(play):
     assert lines[first + 1 : first + 3] == ["             * one is not known", "             * two too"]
 
 
-def test_what_stopped_a_run_on_the_checklist_is_named_with_its_code(play):
+@pytest.mark.parametrize("member", ["items", "checks"])
+def test_what_stopped_a_run_on_the_checklist_is_named_with_its_code(play, member):
+    """The checklist of an earlier version has no codes."""
     error = {
         "code": "E_CHECKLIST",
         "what": "2 of 26 checks stop the rotation",
@@ -273,7 +284,10 @@ def test_what_stopped_a_run_on_the_checklist_is_named_with_its_code(play):
         {"name": "rehearsal", "status": "warn", "seen": "none", "todo": "Do one."},
         {"name": "window", "status": "stop", "seen": "it is closed", "todo": "Wait."},
     ]
-    play.begun().step("rotation_checklist", "failed", items=items, error=error).step("rotate", "failed", error=error)
+    if member == "checks":
+        items = [{**item, "code": code} for item, code in zip(items, ["E_BACKUP_IDENTITY", "", ""], strict=True)]
+    checked = {member: items, "error": error}
+    play.begun().step("rotation_checklist", "failed", **checked).step("rotate", "failed", error=error)
     stopping = "for each of these. backup: E_BACKUP_IDENTITY window: it is closed more docs/errors.md#e_checklist data"
     assert stopping in wide(play)
     play.begun().step("env_file", "failed", error=REFUSED | {"code": "E_ENV"}).step("rotate", "failed")

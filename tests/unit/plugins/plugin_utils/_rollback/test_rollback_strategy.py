@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 import pytest
+from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.application import ApplicationModel
 from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import RotationError
+from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.database import (
+    DatabaseConnectFailed,
+    StatementFailed,
+)
+from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.values import ScanIncomplete
 from ansible_collections.tetech.key_rotation.plugins.plugin_utils._rollback import rollback_strategy
 from ansible_collections.tetech.key_rotation.plugins.plugin_utils._rollback.rollback_strategy import Situation
 
@@ -145,19 +151,26 @@ def test_the_census_of_all_columns_counts_together_and_names_the_migration_of_th
         assert rollback_strategy.of_census({**census, "migrations": made}, "r1")["migration"] == found
 
 
+def _stopped(sqlstate: str, by: str = "") -> RotationError:
+    return StatementFailed(table="a", alias="default", sqlstate=sqlstate, by=by, advice="See the log.")
+
+
 @pytest.mark.parametrize(
-    ("code", "what", "ruined"),
+    ("error", "ruined"),
     [
-        ("E_DB", "PostgreSQL stopped the work on a: SQLSTATE XX001", True),
-        ("E_DB", "PostgreSQL stopped the work on a: SQLSTATE 42P01", True),
-        ("E_SCAN", "a: the pass read 1 row", True),
-        ("E_DB", "PostgreSQL stopped the work on a: SQLSTATE 42501", False),
-        ("E_DB_CONNECT", "PostgreSQL does not answer", False),
+        (_stopped("XX001"), True),
+        (_stopped("42P01"), True),
+        (ApplicationModel(model="a.B", sqlstate="42703", advice="Migrate."), True),
+        (ScanIncomplete(table="a", alias="third", seen=1, count=2), True),
+        (_stopped("42501"), False),
+        (_stopped("42501", by=". The trigger says: SQLSTATE XX001"), False),
+        (DatabaseConnectFailed(alias="a", place="a:5432", error="refused"), False),
     ],
+    ids=str,
 )
-def test_a_census_that_cannot_be_taken_is_ruin_only_where_the_database_says_so(code, what, ruined):
-    assert rollback_strategy.of_census({"error": {"code": code, "what": what}}, "r1") == (
-        {"damage": what, "damaged": ""} if ruined else {}
+def test_a_census_that_cannot_be_taken_is_ruin_only_where_the_database_says_so(error, ruined):
+    assert rollback_strategy.of_census(error.as_result(), "r1") == (
+        {"damage": error.what, "damaged": error.where.get("alias", "")} if ruined else {}
     )
 
 

@@ -49,6 +49,12 @@ def test_each_use_is_a_file_a_line_and_a_function(project):
     assert not found.cut_off
 
 
+def test_a_use_of_a_variable_is_known_from_one_of_a_setting(project):
+    found = key_uses.scan(str(project), {"SECRET_KEY", "FIELD_KEY"}, {})
+    of_variables = {name: [use.line for use in uses if use.of_variable] for name, uses in found.uses.items()}
+    assert of_variables == {"FIELD_KEY": [4], "SECRET_KEY": [3, 3]}
+
+
 def test_an_installed_package_is_shown_from_its_name_on(project, tmp_path):
     package = tmp_path / "lib" / "encrypted_fields"
     package.mkdir(parents=True)
