@@ -28,7 +28,6 @@ from ..module_utils._stores.store_interface import Store
 from ._control_node.paths import path_from_inventory, state_folder
 from ._control_node.task_process import end_with_parent, is_task_process, refuse_debug_settings
 from ._failed_runs import error_parts, exit_code, next_command
-from ._failed_runs.interrupted_rotation import is_interrupted
 from ._host_caller import COLLECTION, HostCaller
 from ._keys import listed_keys
 from ._keys.ansible_vault import read_identity
@@ -265,8 +264,10 @@ class RotationAction(HostCaller, abc.ABC):
 
     def interrupted_rotation(self, args: TaskArguments) -> str | None:
         """The rotation of a run that died and left values and .env files under different versions; None if none did."""
+        from ._report.read_rotation import reduce  # it loads all that reads a rotation, and is rarely needed
+
         left_over = self.lease(args).left_over()
-        if left_over and is_interrupted(self.record({**args, "rotation_id": left_over}).decoded()):
+        if left_over and reduce(left_over, self.record({**args, "rotation_id": left_over}).decoded()).is_interrupted:
             return left_over
         return None
 

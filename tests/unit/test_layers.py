@@ -64,6 +64,7 @@ PLUGIN_UTILS: dict[str, set[str]] = {
         "_control_node",
         "_keys",
         "_failed_runs",
+        "_report",
         "_screen",
         "_task_options.py",
     },

@@ -28,7 +28,6 @@ from ...module_utils._record.events import (
     RestoreEvent,
     RunEvent,
     ServicesEvent,
-    StepOptions,
 )
 from .accounts import Accounts, authorization, granted_by
 from .event_time import moment, seconds
@@ -184,7 +183,7 @@ class Run:
         """Whether a run of the rollback playbook closed a rotation that had ended before it created a version."""
         if not isinstance(self.end, RunEvent) or not self.end.is_done or self._course != "nothing":
             return False
-        return all(version.get("rotation_id") != self.end.raw.get("rotation_id") for version in self.end.versions)
+        return all(version.get("rotation_id") != self.end.rotation_id for version in self.end.versions)
 
     @property
     def stays(self) -> bool:
@@ -235,7 +234,15 @@ class Run:
 
 def begin(event: RunEvent, earlier: Iterable[Run]) -> Run:
     """The run that this event begins. If it resumes another one, it inherits what was not given again."""
-    run = _begin(event.name, event, event.raw)
+    run = Run(
+        event.name,
+        first=event,
+        reason=event.reason or None,
+        authorization=authorization(event.authorization),
+        approval=event.approval,
+        operator=event.operator or None,
+    )
+    run.apply(event)
     before = next((other for other in reversed(list(earlier)) if other.direction == run.direction), None)
     if run.resumed and before:
         for name in INHERITED:
@@ -248,22 +255,21 @@ def retirements(events: Iterable[Event]) -> list[Run]:
     runs: list[Run] = []
     for event in events:
         if isinstance(event, KeyEvent) and event.state == "destroyed" and event.is_intent:
-            runs.append(_begin(RETIRE, event, event.asked))
+            runs.append(_begin_retirement(event))
         elif runs:
             runs[-1].apply(event)
     return runs
 
 
-def _begin(direction: str, event: Event, given: StepOptions) -> Run:
-    """``given`` has what the operator stated."""
+def _begin_retirement(event: KeyEvent) -> Run:
     run = Run(
-        direction,
+        RETIRE,
         first=event,
-        key_id=str(given.get("key_id") or ""),
-        reason=given.get("reason"),
-        authorization=authorization(given.get("authorization")),
-        approval=given.get("approval"),
-        operator=given.get("operator"),
+        key_id=str(event.asked.get("key_id") or ""),
+        reason=event.asked.get("reason"),
+        authorization=authorization(event.asked.get("authorization")),
+        approval=event.asked.get("approval"),
+        operator=event.asked.get("operator"),
     )
     run.apply(event)
     return run
