@@ -103,7 +103,7 @@ options:
     description: With O(state=failed), the message of that task, which has the texts of the error.
     type: str
     default: ""
-  course:
+  strategy:
     description: With O(direction=rollback), the result of M(tetech.key_rotation.rollback_strategy_info).
     type: dict
 extends_documentation_fragment:

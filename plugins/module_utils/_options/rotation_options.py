@@ -122,7 +122,7 @@ ROTATION_RECORD: Spec = {
     "failed_task": {"type": "str"},
     "error": {"type": "dict", "default": {}},
     "error_message": {"type": "str", "default": ""},
-    "course": {"type": "dict"},
+    "strategy": {"type": "dict"},
 }
 ROTATION_RECORD_INFO: Spec = {
     **RECORD,

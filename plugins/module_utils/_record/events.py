@@ -146,7 +146,7 @@ class RunEvent(Event):
     approval: Any = None
     require_approval: Any = None
     resumed: bool = False
-    course: str = ""
+    strategy: str = ""
     found: str = ""
     takes_itself_back: bool = False
     compromised: bool = False
@@ -476,7 +476,7 @@ OPTIONAL: dict[str, type] = {
 # A former name of an event, and its present one.
 RENAMED = {"application_logs": "application_log_info", "process_keys": "process_keys_info"}
 # By event, the present name of a member and its former one.
-FORMER_MEMBERS = {"rotation_checklist": {"checks": "items"}}
+FORMER_MEMBERS = {"rotation_checklist": {"checks": "items"}, ROLLBACK: {"strategy": "course"}}
 # A former event with its state, and the present one with what it is asked for instead.
 FORMER: dict[tuple[str, str], tuple[str, Mapping[str, str]]] = {
     ("key_version", "agreed"): ("key_version_info", {"expect_stage": "current"}),

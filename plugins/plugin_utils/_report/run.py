@@ -37,7 +37,7 @@ RETIRE = "retire"
 TITLES = {ROTATE: "Rotation", ROLLBACK: "Rollback", RETIRE: "Retirement"}
 CALLED = {ROTATE: "Key rotation", ROLLBACK: "Rollback of key rotation", RETIRE: "Retirement"}  # in a subject
 ENDED = {ROTATE: "completed", ROLLBACK: "rolled back", RETIRE: "retired", "open": "not ended", "failed": "failed"}
-# By its course, how a run of the rollback playbook ended if it rolled nothing back.
+# By its strategy, how a run of the rollback playbook ended if it rolled nothing back.
 STAYING = {"repair": "repaired", "restore": "restored", "settle": "settled"}
 NOT_REPAIRED = "not repaired"
 NOTHING_BACK = "nothing had to be rolled back"
@@ -157,7 +157,7 @@ class Run:
             return NOTHING_BACK
         if how != ROLLBACK or not self.stays:
             return ENDED[how]
-        return self._repair_ended if self._course == "repair" else STAYING[self._course]
+        return self._repair_ended if self._strategy == "repair" else STAYING[self._strategy]
 
     @property
     def left(self) -> list[LeftValue]:
@@ -181,14 +181,14 @@ class Run:
     @property
     def is_empty(self) -> bool:
         """Whether a run of the rollback playbook closed a rotation that had ended before it created a version."""
-        if not isinstance(self.end, RunEvent) or not self.end.is_done or self._course != "nothing":
+        if not isinstance(self.end, RunEvent) or not self.end.is_done or self._strategy != "nothing":
             return False
         return all(version.get("rotation_id") != self.end.rotation_id for version in self.end.versions)
 
     @property
     def stays(self) -> bool:
         """Whether a run of the rollback playbook changed only rows, so that the rotation keeps its status."""
-        return self.direction == ROLLBACK and self._course in STAYING and not self.rolled_back
+        return self.direction == ROLLBACK and self._strategy in STAYING and not self.rolled_back
 
     @property
     def is_refused_rollback(self) -> bool:
@@ -208,14 +208,14 @@ class Run:
         return granted_by(self.approval, self.authorization)
 
     @property
-    def _course(self) -> str:
-        return self.first.course if isinstance(self.first, RunEvent) else ""
+    def _strategy(self) -> str:
+        return self.first.strategy if isinstance(self.first, RunEvent) else ""
 
     @property
-    def course(self) -> str:
-        """The course of a rollback, and why it was taken."""
+    def strategy(self) -> str:
+        """The strategy of a rollback, and why it was taken."""
         first = self.first
-        return " because ".join(filter(None, (first.course, first.found))) if isinstance(first, RunEvent) else ""
+        return " because ".join(filter(None, (first.strategy, first.found))) if isinstance(first, RunEvent) else ""
 
     @property
     def failed_task(self) -> str:
