@@ -55,11 +55,11 @@ PLUGIN_UTILS: dict[str, set[str]] = {
     "_progress.py": {"_report", "_screen"},
     "_task_options.py": set(),
     "_task_types.py": set(),
-    "_host_calls.py": set(),
+    "_host_tasks_messages.py": set(),
     "_record_entry.py": set(),
-    "_host_caller.py": {"_host_calls.py", "_progress.py"},
+    "_module_runner.py": {"_host_tasks_messages.py", "_progress.py"},
     "_action.py": {
-        "_host_caller.py",
+        "_module_runner.py",
         "_record_entry.py",
         "_control_node",
         "_keys",
@@ -68,12 +68,12 @@ PLUGIN_UTILS: dict[str, set[str]] = {
         "_screen",
         "_task_options.py",
     },
-    "_host_action.py": {"_action.py", "_control_node", "_host_calls.py"},
+    "_single_module_action.py": {"_action.py", "_control_node", "_host_tasks_messages.py"},
     "_reencryption_shares.py": set(),
-    "_key_action.py": {"_host_action.py", "_keys"},
-    "_plan_action.py": {"_host_action.py", "_keys", "_plans"},
+    "_key_action.py": {"_single_module_action.py", "_keys"},
+    "_plan_action.py": {"_single_module_action.py", "_keys", "_plans"},
     "_record_action.py": {"_action.py", "_rotation_record"},
-    "_host_batch.py": {"_action.py", "_host_action.py", "_host_calls.py"},
+    "_batched_actions.py": {"_action.py", "_single_module_action.py", "_host_tasks_messages.py"},
 }
 FOR_ALL = "_task_types.py"  # what is passed to Ansible and taken from it
 # Packages that are installed where the code runs, and who may import them.

@@ -25,7 +25,7 @@ def refuse_unproved(application: Application, recorded: Collection[str] = ()) ->
     With the ``recorded`` columns of a rotation, another one of which nothing opens is no part of it: this is
     returned, since the rollback of the others does not depend on it. It must be one that can be tried whole.
     """
-    from .proof import outside
+    from .proof import outside_columns
 
     settings = target_survey.settings_of(application.surveys, application.keyring)
     line = proposal.line(proposal.propose(settings, application.env()))
@@ -35,7 +35,7 @@ def refuse_unproved(application: Application, recorded: Collection[str] = ()) ->
         found += unaccounted(application)
     may_pass = recorded and any(survey.found for survey in application.surveys)
     parts = application.parts if may_pass else ()
-    tried = {name for _, survey in parts for name in outside.tried(survey, application.keyring)}
+    tried = {name for _, survey in parts for name in outside_columns.tried(survey, application.keyring)}
     outside_of_it = tried.difference(recorded)
     passed = [each for each in found if each.kind.is_closed and each.column in outside_of_it]
     refuse(each for each in found if each not in passed)
@@ -44,13 +44,13 @@ def refuse_unproved(application: Application, recorded: Collection[str] = ()) ->
 
 def needing_outside(application: Application, found: Collection[Finding], stages: Collection[str]) -> list[RowsNeeding]:
     """Of the columns outside of a rotation that were ``found``, those with values under one of these stages."""
-    from .proof import outside
+    from .proof import outside_columns
 
     columns = {each.column for each in found}
     return [
         each
         for database, survey in application.parts
-        for each in outside.needing(database, survey, application.keyring, columns, stages)
+        for each in outside_columns.needing(database, survey, application.keyring, columns, stages)
     ]
 
 
@@ -193,10 +193,10 @@ def among_kept(application: Application, expected: str = "") -> list[Finding]:
 
 def among_set_aside(application: Application, expected: str = "") -> list[Finding]:
     """The same in columns that a person has set aside. It may take long, so it is not asked in the downtime."""
-    from .proof import outside
+    from .proof import outside_columns
 
     return [
         finding
         for database, survey in application.parts
-        for finding in outside.set_aside(database, survey, application.keyring, expected)
+        for finding in outside_columns.set_aside(database, survey, application.keyring, expected)
     ]

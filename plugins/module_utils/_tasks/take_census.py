@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from .._errors.base import RotationError
 from .._errors.env_file import EnvNotSwitched
 from .host_task import HostTask, ModuleResult, TaskParams, surveys_of
-from .second_look import SecondLook, second_look
+from .row_comparison import SecondLook, second_look
 
 if TYPE_CHECKING:
     from .._engine.crypto.key_set import KeySet
@@ -335,13 +335,13 @@ def _refuse_unsettled(application: Application, tallies: Sequence[Tally]) -> Non
 def _connected_since_before(params: TaskParams, application: Application) -> list[DatabaseSession]:
     """At the end of a rotation, the application's sessions from before the env file was switched: what has them may
     have other keys. Those of a pooler tell nothing of who uses them."""
-    from .._destinations import destinations
+    from .._destinations import key_destinations
     from .._engine.postgres import sessions
 
     if not params["baseline"] or params["report_only"]:
         return []
     try:
-        changed_at = destinations.changed_at(params["env_file"], params["keys"])
+        changed_at = key_destinations.changed_at(params["env_file"], params["keys"])
     except OSError:  # a copy of the application elsewhere may have no such file
         return []
     databases = [database for database, _ in application.parts if database.alias not in params["direct"]]
@@ -423,9 +423,9 @@ def _added(looks: Any) -> dict[str, list[str]]:
 
 def _refuse_other_env(params: TaskParams, found: str, expected: str) -> None:
     """The application reads its keys from the env file: they must be the ones that were proved."""
-    from .._destinations import destinations
+    from .._destinations import key_destinations
 
     if found != expected:
         raise EnvNotSwitched(
-            path=destinations.described(params["env_file"], params["keys"]), found=found, expected=expected
+            path=key_destinations.described(params["env_file"], params["keys"]), found=found, expected=expected
         )

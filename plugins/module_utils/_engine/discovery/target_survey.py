@@ -26,7 +26,7 @@ from ..crypto.wrappers import Armor
 from ..postgres import catalog, sql
 from ..postgres.catalog import BITS, LARGE_OBJECT, UUIDS, Column, RowKey, Table, word
 from ..postgres.connection import Database, array
-from . import proposal, search_columns, signatures
+from . import proposal, recognized_formats, search_columns
 from .column_types import (
     FERNETS,
     IN_TEXT,
@@ -42,8 +42,8 @@ from .findings import Finding, Findings, refuse, unsettled
 from .nesting import bare, holding
 from .packed_values import unpacked
 from .plaintext_rules import PlaintextRule, rule
+from .recognized_formats import Signature, of_another_format
 from .settlements import MIXED, NONE, ONE_LAYER, TWO_LAYERS, Settlements
-from .signatures import Signature, of_another_format
 
 AUTO = "auto"  # in place of targets, or as one of them: all that are found
 IGNORED = ("ignored", "ignored_open", "ignored_tokens")  # kinds of findings about ignored columns
@@ -768,7 +768,7 @@ def looks_like_a_token(piece: bytes) -> bool:
 
 def _unproved(samples: Sequence[Any], pieces: Sequence[bytes], field: str) -> dict[str, Any]:
     """The facts of values that nothing opens: how many they are, and what their format is by its look."""
-    known = next(filter(None, (signatures.identify(piece, field) for piece in pieces)), None)
+    known = next(filter(None, (recognized_formats.identify(piece, field) for piece in pieces)), None)
     named = known is not None and known.name != "fernet"
     look, advice = (f", which are {known.what}", f"{known.todo} ") if known and named else ("", "")
     return {"tokens": len(samples), "field": field, "look": look, "advice": advice}

@@ -29,14 +29,14 @@ from ..crypto import loose_base64
 from ..crypto.aes_cbc import Hmac, fastest_hmac
 from ..crypto.keyring import Keyring
 from ..crypto.tokens import Opened, OpenedByLaterKey
-from ..discovery import plain_text_look, signatures
+from ..discovery import plain_text_look, recognized_formats
 from ..discovery.column_types import JsonCodec
 from ..discovery.findings import KINDS, Finding, refuse
 from ..discovery.layer_classes import NESTED, NESTED_UNREADABLE, TOKEN_INSIDE, TWO_LAYERS
 from ..discovery.listed_rows import EXAMPLES, LISTED, ListedRows
 from ..discovery.nesting import NestingDecision, holding, unwrapped
+from ..discovery.recognized_formats import Signature
 from ..discovery.settlements import Settlements
-from ..discovery.signatures import Signature
 from ..discovery.target_survey import Target
 from ..postgres import sql
 from ..postgres.catalog import Table, row_name, word
@@ -331,7 +331,7 @@ class Census:
         if value_class == TOKEN_IN_TEXT:
             for stage in _held_in(token, target, self.keyring):
                 tally.in_text.setdefault(stage, Rows()).add(row)
-        other = None if _begins(token, target, self.keyring) else signatures.of_another_format(token)
+        other = None if _begins(token, target, self.keyring) else recognized_formats.of_another_format(token)
         if value_class == "unreadable" and other is not None:
             tally.formats.setdefault(other, []).append(row)
         tally.add(value_class, row)

@@ -10,7 +10,7 @@ import pytest
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto import schemes
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.aes_cbc import fastest_hmac
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery import settlements
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.signatures import SIGNATURES
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.recognized_formats import SIGNATURES
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres.catalog import row_name
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.proof import census
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.proof.census_result import CensusResult
