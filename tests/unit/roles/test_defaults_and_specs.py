@@ -367,7 +367,7 @@ def test_the_processes_are_looked_at_on_every_host_before_a_rotation():
 def test_the_processes_are_looked_at_on_every_host_after_it_with_all_that_the_operator_says_of_them():
     members = set(variables()["key_rotation_processes"]["options"])
     assert members == {"units", "pids", "patterns", "hidden_environment", "orphans", "absent"}
-    (running,) = read("verification", "tasks/running.yml")[0]["block"]
+    (running,) = read("verification", "tasks/running_processes.yml")[0]["block"]
     assert running["tetech.key_rotation.host_tasks"]["tasks"] == "{{ __verification_running }}"
     assert "run_once" not in running
     every_host = "([__verification_processes] if __key_rotation_has_processes and not ansible_check_mode else [])"
@@ -413,8 +413,8 @@ def test_the_data_is_proved_before_the_application_writes_again():
         ("verification", "main"),
         ("rotation", "sessions"),
         ("maintenance", "start"),
-        ("verification", "running"),
-        ("verification", "serving"),  # once more, of what was prepared
+        ("verification", "running_processes"),
+        ("verification", "verify_while_serving"),  # once more, of what was prepared
     ]
     assert entries(rotate[0]["block"])[:7] == [
         ("key_rotation", "validate"),  # a wrong variable is no reason to stop in the middle
