@@ -18,7 +18,7 @@ from jinja2 import Environment, nodes
 from ..conftest import CHECKOUT
 
 GENERATOR = runpy.run_path(str(CHECKOUT / "scripts/generate_options.py"))
-SETTINGS, VALUES = "key_rotation", "values"
+SETTINGS, VALUES = "key_rotation", "variable_defaults"
 ROLES = sorted({path.name for path in (CHECKOUT / "roles").iterdir() if path.is_dir()} - {SETTINGS, VALUES})
 PLAYBOOKS = sorted(path.stem for path in (CHECKOUT / "playbooks").glob("*.yml"))
 TEMPLATE = CHECKOUT / "inventories/production/group_vars/application.yml"
@@ -177,7 +177,7 @@ def test_nothing_behind_the_colon_of_a_variable_without_a_default_breaks_no_temp
         for name in re.findall(r"\b(key_rotation_\w+) \| length", path.read_text()):
             assert name not in nothing, (path, name)
     for path in CHECKOUT.glob("roles/*/*/*"):
-        if path != CHECKOUT / "roles/values/vars/main.yml" and path.is_file() and path.parent.name != "meta":
+        if path != CHECKOUT / "roles/variable_defaults/vars/main.yml" and path.is_file() and path.parent.name != "meta":
             used = re.findall(r"(?<!__)\bkey_rotation_services\b.*", path.read_text())
             assert [line for line in used if "{{" in line or line.startswith(" |")] == [], path
 
@@ -187,7 +187,7 @@ def test_nothing_behind_the_colon_of_a_variable_without_a_default_breaks_no_temp
 
 @pytest.mark.parametrize("role", ROLES)
 def test_each_role_has_the_variables_and_describes_none_of_them_again(role):
-    assert read(role, "meta/main.yml")["dependencies"] == [{"role": "tetech.key_rotation.values"}]
+    assert read(role, "meta/main.yml")["dependencies"] == [{"role": "tetech.key_rotation.variable_defaults"}]
     assert not (CHECKOUT / "roles" / role / "meta/argument_specs.yml").exists()
     assert {name for name in read(role, "defaults/main.yml") if not name.startswith(f"{role}_")} == set()
 
