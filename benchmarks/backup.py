@@ -61,7 +61,7 @@ def main() -> None:
 def measure(folder: Path, megabytes: int) -> None:
     sys.path.insert(0, str(CHECKOUT / ".ansible/tree"))
     from ansible_collections.tetech.key_rotation.plugins.module_utils._backup import age, dump, pg_client, restore_proof
-    from ansible_collections.tetech.key_rotation.plugins.module_utils._destinations import editor
+    from ansible_collections.tetech.key_rotation.plugins.module_utils._destinations import env_file_editor
     from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.open_application import open_application
     from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres import (
         server_info,
@@ -72,7 +72,7 @@ def measure(folder: Path, megabytes: int) -> None:
     project = folder / "food_ordering"
     identity = subprocess.run(["age-keygen"], capture_output=True, text=True, check=True).stdout
     recipients = age.recipients_of(identity)
-    keys = editor.read(str(project / ".env"), ["SECRET_KEY", "ENCRYPTION_SALT"])
+    keys = env_file_editor.read(str(project / ".env"), ["SECRET_KEY", "ENCRYPTION_SALT"])
     request = Request(str(project), None, {"current": keys}, label="benchmark")
     with open_application(request) as application:
         ((database, survey),) = application.parts

@@ -27,6 +27,7 @@ NAMES = ["SECRET_KEY", "ENCRYPTION_SALT"]
 PENDING = {"SECRET_KEY": "a new secret key of the benchmark", "ENCRYPTION_SALT": "a new salt"}
 # The names of modules, as they are now and as they were in November 2026.
 MODULES = (
+    ("_destinations.env_file_editor", "_engine.open_application", "_engine.rewrite.rewriter"),
     ("_destinations.editor", "_engine.open_application", "_engine.rewrite.rewriter"),
     ("_destinations.editor", "_engine.rotation", "_engine.rewrite.rewriter"),
     ("_env_file.editor", "_engine.rotation", "_engine.rewrite.rewriter"),

@@ -47,12 +47,12 @@ def main() -> int:
 
 def measure(project_dir: Path, rows: int) -> int:
     sys.path.insert(0, str(CHECKOUT / ".ansible/tree"))
-    from ansible_collections.tetech.key_rotation.plugins.module_utils._destinations import editor
+    from ansible_collections.tetech.key_rotation.plugins.module_utils._destinations import env_file_editor
     from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.open_application import open_application
     from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.request import Request
     from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.rewrite.rewriter import Work
 
-    current = editor.read(str(project_dir / ".env"), ["SECRET_KEY", "ENCRYPTION_SALT"])
+    current = env_file_editor.read(str(project_dir / ".env"), ["SECRET_KEY", "ENCRYPTION_SALT"])
     pending = {"SECRET_KEY": "a new secret key of the benchmark", "ENCRYPTION_SALT": "a new salt"}
     request = Request(str(project_dir), None, {"current": current, "pending": pending}, label="benchmark")
     with open_application(request) as application:

@@ -52,13 +52,13 @@ def main() -> None:
 
 def measure(folder: Path, rows: int) -> None:
     sys.path.insert(0, str(CHECKOUT / ".ansible/tree"))
-    from ansible_collections.tetech.key_rotation.plugins.module_utils._destinations import editor
+    from ansible_collections.tetech.key_rotation.plugins.module_utils._destinations import env_file_editor
     from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.tokens import Opened
     from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.open_application import open_application
     from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.request import Request
 
     project = str(folder / "food_ordering")
-    keys = editor.read(f"{project}/.env", ["SECRET_KEY", "ENCRYPTION_SALT"])
+    keys = env_file_editor.read(f"{project}/.env", ["SECRET_KEY", "ENCRYPTION_SALT"])
     request = Request(project, None, {"current": keys}, label="benchmark")
     with open_application(request) as application:
         from django.db import connection

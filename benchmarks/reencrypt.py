@@ -122,11 +122,11 @@ def describe_machine() -> None:
 
 def measure(project_dir: Path, rows: int, against: Path | None, pairs: int) -> None:
     sys.path.insert(0, str(CHECKOUT / ".ansible/tree"))
-    from ansible_collections.tetech.key_rotation.plugins.module_utils._destinations import editor
+    from ansible_collections.tetech.key_rotation.plugins.module_utils._destinations import env_file_editor
     from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.open_application import open_application
     from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.request import Request
 
-    keys = {"current": editor.read(str(project_dir / ".env"), NAMES), "pending": PENDING}
+    keys = {"current": env_file_editor.read(str(project_dir / ".env"), NAMES), "pending": PENDING}
     cores = len(os.sched_getaffinity(0))
     works = [*(str(count) for count in dict.fromkeys((1, 2, cores))), "census"]
     table = Table(rows)

@@ -1,9 +1,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Generate the argument specs of the modules from their documentation, and from the argument spec of the role
-key_rotation the defaults of the role values and the page of the variables: the one source of every option and every
-variable. The pages of errors, exit codes and metrics come from the tables of the plugins, and the changelog from
-its fragments.
+key_rotation the defaults of the role variable_defaults and the page of the variables: the one source of every option
+and every variable. The pages of errors, exit codes and metrics come from the tables of the plugins, and the changelog
+from its fragments.
 
 ``make options`` writes plugins/module_utils/_options/DOMAIN_options.py. Two sentences of a description are rules:
 "Not for playbooks." marks an option that only the action plugin sets, and "Never logged." becomes ``no_log``.
@@ -33,7 +33,7 @@ import yaml
 PLUGINS = Path(__file__).resolve().parents[1] / "plugins"
 TARGET = PLUGINS / "module_utils/_options"
 SETTINGS = PLUGINS.parent / "roles/key_rotation"
-VALUES = PLUGINS.parent / "roles/values"
+VALUES = PLUGINS.parent / "roles/variable_defaults"
 FRAGMENTS = {
     name: yaml.safe_load(text)["options"]
     for name, text in vars(runpy.run_path(str(PLUGINS / "doc_fragments/key_rotation.py"))["ModuleDocFragment"]).items()

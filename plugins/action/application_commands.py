@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from ..module_utils._options.application_options import APPLICATION_COMMANDS
-from ..plugin_utils._host_action import HostAction
+from ..plugin_utils._single_module_action import HostAction
 from ..plugin_utils._task_types import TaskArguments
 
 

@@ -8,7 +8,7 @@ from ansible.utils.display import Display
 
 from ..module_utils._monitoring import log_window
 from ..module_utils._options.application_options import APPLICATION_LOG_INFO
-from ..plugin_utils._host_action import HostAction
+from ..plugin_utils._single_module_action import HostAction
 from ..plugin_utils._task_types import TaskArguments, TaskResult
 
 display = Display()

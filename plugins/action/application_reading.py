@@ -8,10 +8,10 @@ from ansible.utils.display import Display
 
 from ..module_utils._errors.options import InvalidOption
 from ..module_utils._options.application_options import APPLICATION_READING
-from ..plugin_utils._host_action import Answered, HostAction
 from ..plugin_utils._report import sentences, step_lines
 from ..plugin_utils._rotation_record.earlier_reading import earlier_reading
 from ..plugin_utils._screen import lines
+from ..plugin_utils._single_module_action import Answered, HostAction
 from ..plugin_utils._task_types import TaskArguments, TaskResult
 
 display = Display()

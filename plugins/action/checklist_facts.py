@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from ..module_utils._options.rotation_options import CHECKLIST_FACTS
 from ..plugin_utils._control_node import clock
-from ..plugin_utils._host_action import HostAction
+from ..plugin_utils._single_module_action import HostAction
 from ..plugin_utils._task_types import TaskArguments, TaskResult
 
 

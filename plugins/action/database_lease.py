@@ -10,7 +10,7 @@ from ansible.utils.display import Display
 
 from ..module_utils._engine.postgres.lease import TABLE, build_leased_error
 from ..module_utils._record import run_lease
-from ..plugin_utils._host_action import Answered, HostAction
+from ..plugin_utils._single_module_action import Answered, HostAction
 from ..plugin_utils._task_types import TaskArguments, TaskResult
 
 display = Display()

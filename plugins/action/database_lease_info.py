@@ -8,7 +8,7 @@ from ..module_utils._engine.postgres.lease import SHOWN
 from ..module_utils._errors.database import PreparedInUse
 from ..module_utils._options.data_options import DATABASE_LEASE_INFO
 from ..module_utils._record import run_lease
-from ..plugin_utils._host_action import HostAction
+from ..plugin_utils._single_module_action import HostAction
 from ..plugin_utils._task_types import TaskArguments, TaskResult
 
 

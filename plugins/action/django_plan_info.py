@@ -4,10 +4,10 @@
 
 from __future__ import annotations
 
-from ..plugin_utils._host_action import Answered
 from ..plugin_utils._plan_action import PlanAction
 from ..plugin_utils._plans import plan_file
 from ..plugin_utils._plans.plan_file import Plan
+from ..plugin_utils._single_module_action import Answered
 from ..plugin_utils._task_types import TaskArguments, TaskResult
 
 NO_PLAN = "There is no plan: the application is accepted unchanged."

@@ -7,11 +7,11 @@ from __future__ import annotations
 from ansible.utils.display import Display
 
 from ..module_utils._errors.counts import counted
-from ..plugin_utils._host_action import Answered, HostAction
 from ..plugin_utils._reencryption_shares import take_shares
 from ..plugin_utils._report import sentences, step_lines
 from ..plugin_utils._rotation_record.recorded_columns import recorded_columns
 from ..plugin_utils._screen import lines
+from ..plugin_utils._single_module_action import Answered, HostAction
 from ..plugin_utils._task_types import TaskArguments, TaskResult
 
 display = Display()

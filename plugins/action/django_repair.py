@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from ..module_utils._record.events import RepairEvent, from_result
 from ..plugin_utils._action import RotationAction
 from ..plugin_utils._report import restore_lines
 from ..plugin_utils._screen import lines
@@ -18,5 +19,5 @@ class ActionModule(RotationAction):
 
     def act(self, args: TaskArguments) -> TaskResult:
         result = self.on_host("django_repair", {**self.options_for_backup(args), "run": self.run_name()})
-        lines.show(restore_lines.repaired(result), "Repair")
+        lines.show(restore_lines.repaired(from_result(RepairEvent, result)), "Repair")
         return result

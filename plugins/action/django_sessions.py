@@ -8,8 +8,8 @@ from ansible.utils.display import Display
 
 from ..module_utils._errors.application import SessionsCompromised
 from ..module_utils._record.events import LoginsEvent
-from ..plugin_utils._host_action import Answered, HostAction
 from ..plugin_utils._report import sentences
+from ..plugin_utils._single_module_action import Answered, HostAction
 from ..plugin_utils._task_types import TaskArguments, TaskResult
 
 display = Display()

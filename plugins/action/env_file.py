@@ -6,8 +6,8 @@ from __future__ import annotations
 
 from ..module_utils._engine.crypto.key_set import KeySet
 from ..module_utils._options.key_options import ENV_FILE
-from ..plugin_utils._host_action import HostAction
 from ..plugin_utils._keys.stage_choice import StageChoice
+from ..plugin_utils._single_module_action import HostAction
 from ..plugin_utils._task_types import TaskArguments, TaskResult
 
 

@@ -15,9 +15,8 @@ from ..module_utils._record.events import ROTATE
 from ..plugin_utils._checklist import checklist
 from ..plugin_utils._checklist.item import STOP, ChecklistItem, of_result, worst
 from ..plugin_utils._checklist.root_causes import DISCOVERED
-from ..plugin_utils._failed_runs.interrupted_rotation import is_interrupted
 from ..plugin_utils._record_action import RecordAction
-from ..plugin_utils._report.read_rotation import read
+from ..plugin_utils._report.read_rotation import reduce
 from ..plugin_utils._report.typed_commands import command
 from ..plugin_utils._screen import lines
 from ..plugin_utils._task_types import TaskArguments, TaskResult
@@ -67,9 +66,9 @@ class ActionModule(RecordAction):
         """The playbook that resumes a run that died; empty without one."""
         left_over = self.lease(options).left_over()
         if left_over:
-            record = self.record({**options, "rotation_id": left_over})
-            if any(item.code in LEFT for item in failed) or is_interrupted(record.decoded()):
-                return read(record).act.direction or ROTATE
+            state = reduce(left_over, self.record({**options, "rotation_id": left_over}).decoded())
+            if any(item.code in LEFT for item in failed) or state.is_interrupted:
+                return state.act.direction or ROTATE
         return ""
 
 

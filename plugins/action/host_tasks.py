@@ -12,9 +12,9 @@ from ..module_utils._errors.options import InvalidOption
 from ..module_utils._options.rotation_options import HOST_TASKS
 from ..module_utils._tasks.registry import WORK
 from ..plugin_utils._action import RotationAction
-from ..plugin_utils._host_action import HostAction
-from ..plugin_utils._host_batch import Part, batch_result, run_parts
-from ..plugin_utils._host_caller import COLLECTION
+from ..plugin_utils._batched_actions import Part, batch_result, run_parts
+from ..plugin_utils._module_runner import COLLECTION
+from ..plugin_utils._single_module_action import HostAction
 from ..plugin_utils._task_types import TaskArguments, TaskResult
 
 LABEL = "name"  # in an entry: the name of its result, instead of that of its module

@@ -10,13 +10,13 @@ from ..module_utils._destinations import key_generation
 from ..module_utils._engine.crypto.key_set import KeySet
 from ..module_utils._options.key_options import KEY_VERSION
 from ..module_utils._record.writer import Record
-from ..plugin_utils._host_action import Answered
 from ..plugin_utils._key_action import KeyAction
 from ..plugin_utils._keys.key_versions import VersionRequest
 from ..plugin_utils._keys.pending_version import supplied_values
 from ..plugin_utils._keys.version_task import WOULD, VersionTask
 from ..plugin_utils._report import sentences
 from ..plugin_utils._rotation_record.version_record import begin_destruction, destruction_words, seal_versions
+from ..plugin_utils._single_module_action import Answered
 from ..plugin_utils._task_types import TaskArguments, TaskResult
 
 display = Display()

@@ -7,11 +7,11 @@ from __future__ import annotations
 from ..module_utils._destinations import key_generation
 from ..module_utils._options.key_options import KEY_VERSION_INFO
 from ..module_utils._stores.history import History
-from ..plugin_utils._host_action import Answered
 from ..plugin_utils._key_action import KeyAction
 from ..plugin_utils._keys.host_keys import refuse_other_stage, stage_of
 from ..plugin_utils._report import step_lines
 from ..plugin_utils._screen import lines
+from ..plugin_utils._single_module_action import Answered
 from ..plugin_utils._task_types import TaskArguments, TaskResult
 
 

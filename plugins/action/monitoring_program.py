@@ -8,7 +8,7 @@ import tempfile
 
 from ..module_utils._options.monitoring_options import MONITORING_PROGRAM
 from ..plugin_utils._control_node.monitor_zipapp import program
-from ..plugin_utils._host_caller import HostCaller
+from ..plugin_utils._module_runner import HostCaller
 from ..plugin_utils._task_options import on_controller
 from ..plugin_utils._task_types import TaskResult, Variables
 

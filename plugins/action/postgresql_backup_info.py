@@ -4,9 +4,9 @@
 
 from __future__ import annotations
 
-from ..plugin_utils._host_action import HostAction
 from ..plugin_utils._report import step_lines
 from ..plugin_utils._screen import lines
+from ..plugin_utils._single_module_action import HostAction
 from ..plugin_utils._task_types import TaskArguments, TaskResult
 
 

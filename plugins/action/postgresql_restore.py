@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from ..module_utils._record.events import RestoreEvent, from_result
 from ..module_utils._record.writer import Record
 from ..plugin_utils._action import RotationAction
 from ..plugin_utils._report import restore_lines
@@ -44,6 +45,8 @@ class ActionModule(RotationAction):
 
     def act(self, args: TaskArguments) -> TaskResult:
         result = self.watched("postgresql_restore", self.options_for_backup(args))
-        told = restore_lines.dropped if args.get("state") == "dropped" else restore_lines.format_restore
-        lines.show(told(result) if not (self._task.check_mode and result.get("dropped")) else (), "Restore")
+        if args.get("state") != "dropped":
+            lines.show(restore_lines.format_restore(from_result(RestoreEvent, result)), "Restore")
+        elif not (self._task.check_mode and result.get("dropped")):
+            lines.show(restore_lines.dropped(result), "Restore")
         return result

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from ..plugin_utils._host_action import HostAction
+from ..plugin_utils._single_module_action import HostAction
 from ..plugin_utils._task_types import TaskArguments
 
 

@@ -7,10 +7,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from ..module_utils._destinations import destinations
+from ..module_utils._destinations import key_destinations
 from ..module_utils._errors.services import ProcessExported, ProcessStale
 from ..module_utils._options.key_options import PROCESS_KEYS_INFO
-from ..plugin_utils._host_action import HostAction
+from ..plugin_utils._single_module_action import HostAction
 from ..plugin_utils._task_types import TaskArguments, TaskResult
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class ActionModule(HostAction):
             error = (
                 ProcessStale(expected=expected, **told)
                 if expected
-                else ProcessExported(path=destinations.described(options["env_file"], options["keys"]), **told)
+                else ProcessExported(path=key_destinations.described(options["env_file"], options["keys"]), **told)
             )
             result.update(failed=True, **error.as_result())
         return result

@@ -12,7 +12,7 @@ from ..module_utils._engine.crypto.key_set import signing_name
 from ..module_utils._errors.application import SessionsCompromised
 from ..module_utils._record.events import FallbacksEvent
 from ..module_utils._stores.history import History, Version
-from ..plugin_utils._host_action import Answered, HostAction
+from ..plugin_utils._single_module_action import Answered, HostAction
 from ..plugin_utils._task_types import TaskArguments, TaskResult
 
 display = Display()

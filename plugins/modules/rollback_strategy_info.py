@@ -33,7 +33,7 @@ options:
     type: dict
     default: {}
   done:
-    description: The courses that this run has already taken.
+    description: The strategies that this run has already taken.
     type: list
     elements: str
     default: []
@@ -47,7 +47,7 @@ options:
   prefer:
     description:
       - V(forwards) to complete an open rotation instead of rolling it back. V(repair) or V(restore) to request that
-        course.
+        strategy.
     type: str
     choices: ["", forwards, repair, restore]
     default: ""
@@ -75,16 +75,16 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
-course:
-  description: Name of the course.
+strategy:
+  description: Name of the strategy.
   type: str
   returned: success
 reason:
-  description: The findings that led to this course.
+  description: The findings that led to this strategy.
   type: str
   returned: success
 does:
-  description: What the course does.
+  description: What the strategy does.
   type: str
   returned: success
 rotation_id:
@@ -93,14 +93,15 @@ rotation_id:
   returned: success
 databases:
   description:
-    - With the course V(restore), the aliases in C(DATABASES) that were found damaged. Empty if the restore was
+    - With the strategy V(restore), the aliases in C(DATABASES) that were found damaged. Empty if the restore was
       requested.
   type: list
   elements: str
   returned: success
 leaving:
   description:
-    - With the course V(backwards), the stage whose keys an environment file is about to lose. Empty if no file has it.
+    - With the strategy V(backwards), the stage whose keys an environment file is about to lose. Empty if no file has
+      it.
   type: str
   returned: success
 unopened:
@@ -108,7 +109,7 @@ unopened:
   type: bool
   returned: success
 seen:
-  description: The census, and by host the key ID of its environment file, at the time when the course was chosen.
+  description: The census, and by host the key ID of its environment file, at the time when the strategy was chosen.
   type: dict
   returned: success
 destination:

@@ -99,7 +99,7 @@ options:
     description: With O(state=failed), the error of the task as the modules of this collection return it.
     type: dict
     default: {}
-  course:
+  strategy:
     description: With O(direction=rollback), the result of M(tetech.key_rotation.rollback_strategy_info).
     type: dict
 extends_documentation_fragment:

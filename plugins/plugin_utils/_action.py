@@ -27,12 +27,11 @@ from ..module_utils._record.writer import Record
 from ..module_utils._stores.store_interface import Store
 from ._control_node.paths import path_from_inventory, state_folder
 from ._control_node.task_process import end_with_parent, is_task_process, refuse_debug_settings
-from ._failed_runs import error_parts, exit_code, next_command
-from ._failed_runs.interrupted_rotation import is_interrupted
-from ._host_caller import COLLECTION, HostCaller
+from ._failed_runs import after_ctrl_c, error_parts, exit_code
 from ._keys import listed_keys
 from ._keys.ansible_vault import read_identity
 from ._keys.configured_store import LOOKUP, open_store
+from ._module_runner import COLLECTION, HostCaller
 from ._record_entry import RecordEntry
 from ._screen import lines
 from ._screen.result_sentences import sentence
@@ -40,7 +39,7 @@ from ._task_options import refuse_wrong, validated
 from ._task_types import TaskArguments, TaskResult, Variables
 
 # Ansible loads the plugin of an action in its own process before any worker's: what is done here, none has to do again.
-next_command.tell_what_is_next()
+after_ctrl_c.tell_what_is_next()
 lookup_loader.get(LOOKUP)
 NOT_BY_THIS = "This step changed nothing. What earlier steps of this run changed is shown above."
 KEYS_ADVICE = "List the keys there, or remove the line and run the plan playbook: it proposes the keys that it finds."
@@ -265,8 +264,10 @@ class RotationAction(HostCaller, abc.ABC):
 
     def interrupted_rotation(self, args: TaskArguments) -> str | None:
         """The rotation of a run that died and left values and .env files under different versions; None if none did."""
+        from ._report.read_rotation import reduce  # it loads all that reads a rotation, and is rarely needed
+
         left_over = self.lease(args).left_over()
-        if left_over and is_interrupted(self.record({**args, "rotation_id": left_over}).decoded()):
+        if left_over and reduce(left_over, self.record({**args, "rotation_id": left_over}).decoded()).is_interrupted:
             return left_over
         return None
 

@@ -7,8 +7,8 @@ from __future__ import annotations
 import abc
 
 from ..module_utils._engine.crypto.key_set import KeySet
-from ._host_action import HostAction
 from ._keys.host_keys import KeyFiles, SealedKeys
+from ._single_module_action import HostAction
 from ._task_types import TaskArguments, TaskResult
 
 

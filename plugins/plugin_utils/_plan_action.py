@@ -6,13 +6,13 @@ from __future__ import annotations
 
 import abc
 
-from ..module_utils._destinations import destinations
+from ..module_utils._destinations import key_destinations
 from ..module_utils._engine.crypto.key_entry import KeyEntries
 from ..module_utils._options.shared_options import KEYS
-from ._host_action import Answered, HostAction
 from ._keys import listed_keys, other_keys
 from ._plans import plan_file
 from ._plans.plan_file import Plan
+from ._single_module_action import Answered, HostAction
 from ._task_types import TaskArguments, TaskResult
 
 
@@ -31,7 +31,7 @@ class PlanAction(HostAction, abc.ABC):
         if result.get("failed"):
             return result
         if "other_keys" in result:
-            places = destinations.described(args.get("env_file"), self._listed(args))
+            places = key_destinations.described(args.get("env_file"), self._listed(args))
             other_keys.refuse(self.store(args).load(), result["other_keys"], places)
         return self.judge_plan(args, result["plan"])
 

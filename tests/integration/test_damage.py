@@ -19,7 +19,7 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.proof 
     damage,
     damage_words,
     model_reading,
-    row_question,
+    trial_row,
 )
 from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import RotationError
 from cryptography.fernet import InvalidToken
@@ -208,7 +208,7 @@ def test_rows_that_the_base_manager_hides_are_read_before_and_after(app: Any, *,
     app.key.secret = "old-secret"
     after = picture("current")
     model_reading.refuse_worse(before, after)
-    assert row_question.answer(row_question.RowQuestion("damage.Person", "default", 1, ["greeting"]))
+    assert trial_row.answer(trial_row.RowQuestion("damage.Person", "default", 1, ["greeting"]))
     app.database.execute("UPDATE damage_person SET note = %s WHERE id = 3", (app.token("x"),))
     with pytest.raises(RotationError, match=r"E_APPLICATION_READS: .*Person\.note"):
         model_reading.refuse_worse(before, picture("current"))

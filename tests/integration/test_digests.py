@@ -398,7 +398,7 @@ def left_stale(
             {f"secrets.{name}": {decision: "a reason"} for name, decision in settled.items()}
         ),
     )
-    found = refusals.staying(application, application.census(destination, searched=True))
+    found = refusals.find_staying(application, application.census(destination, searched=True))
     return [(each.column, each.facts) for each in found if each.kind.code == "E_STALE_DIGESTS"]
 
 
@@ -427,7 +427,7 @@ def test_digests_that_would_be_left_stop_before_the_first_write_until_a_person_s
 def test_an_own_command_computes_digests_in_its_own_way(database: Database, keyring: Keyring) -> None:
     write_phones(database, keyring, dialed)
     application = replace(opened(database, survey(database, keyring), keyring), command=OwnCommand("rotate"))
-    assert refusals.staying(application, application.census("pending", searched=True)) == []
+    assert refusals.find_staying(application, application.census("pending", searched=True)) == []
 
 
 @pytest.mark.parametrize("half_way", [False, True])

@@ -17,7 +17,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.application import encrypting_code
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.application import encrypting_attributes
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto import schemes
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.formats import Opened
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.key_set import KeySet
@@ -1225,8 +1225,10 @@ def test_the_code_of_a_model_is_looked_at_once_however_many_schemas_have_its_tab
 ) -> None:
     looks: list[Any] = []
     for name in ("of_model", "is_dated"):
-        own = getattr(encrypting_code, name)
-        monkeypatch.setattr(encrypting_code, name, lambda *about, own=own: looks.append((own, *about)) or own(*about))
+        own = getattr(encrypting_attributes, name)
+        monkeypatch.setattr(
+            encrypting_attributes, name, lambda *about, own=own: looks.append((own, *about)) or own(*about)
+        )
     found = [reader for readers in model_readers.by_model(found_in(app), None, b"") for reader in readers]
     assert sum(reader.name == "full_name" for reader in found) == len(schemas)
     assert len(looks) == len({*looks}) > 3

@@ -100,7 +100,7 @@ def large(folder: Path) -> Record:
         record.append("env_file", "done", host=host, settings=["SECRET_KEY", "N" * 80])
     step("django_reencrypt", "done", targets=[{**target, "reencrypted": 10**9} for target in targets])
     step("application_commands", "failed", error=error)
-    record.append("rollback", "intent", course="backwards", found=LONG["words"], commands=commands, **who)
+    record.append("rollback", "intent", strategy="backwards", found=LONG["words"], commands=commands, **who)
     record.append(
         "notification", "failed", channel=f"email by {'o' * 90}", about="failed", found=f"refused for {LONG['mail']}"
     )

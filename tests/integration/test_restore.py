@@ -141,7 +141,7 @@ def test_a_restore_that_is_refused_killed_or_a_dry_run_touches_nothing(hostile: 
 
     dry = site.play("restore", *SPRING, "--check")
     assert dry.code == 0, dry.text
-    assert "Course restore: it was requested by name" in dry.text
+    assert "Strategy restore: it was requested by name" in dry.text
     assert site.read_all() == used
     assert databases(site)[HOSTILE]
 
@@ -324,7 +324,7 @@ def test_a_restore_that_died_with_everybody_shut_out_is_no_loss(site: Site) -> N
     back = site.play("rollback")
 
     assert back.code == 0, back.text
-    assert "Course backwards: " in back.text
+    assert "Strategy backwards: " in back.text
     assert site.read_all() == plain
 
 
@@ -391,7 +391,7 @@ def test_values_that_open_under_no_key_come_from_the_backup_where_their_rows_are
 
     assert (back.code, back.error()) == (21, "E_NOT_REPAIRED"), back.text
     assert f'"key_rotation_repair": ["{name}:{second}"]' in back.text
-    assert "Course repair: 2 values open under no version, and there is a backup of" in back.text
+    assert "Strategy repair: 2 values open under no version, and there is a backup of" in back.text
     assert f"{name}: 1 value repaired from the backup" in back.text
     assert f"{name}:{second} is left: other columns of its row were changed since the backup" in back.text
     kept = (site.folder / "backups/spring.replaced.jsonl").read_text().splitlines()
@@ -475,7 +475,7 @@ def test_a_database_that_has_lost_a_table_is_to_be_restored(site: Site) -> None:
     refused = site.play("rollback")
 
     assert (refused.code != 0, refused.error()) == (True, "E_RESTORE_LOSS"), refused.text
-    assert "Course restore: the database has lost public.restaurant_pendingrestaurant" in refused.text
+    assert "Strategy restore: the database has lost public.restaurant_pendingrestaurant" in refused.text
     elsewhere = site.play("restore", *SPRING, "-e", json.dumps({"key_rotation_admin": {"dbname": "nowhere"}}))
     assert (elsewhere.code != 0, elsewhere.error()) == (True, "E_RESTORE_CONNECT"), elsewhere.text
     assert "key_rotation_admin: {user" in " ".join(elsewhere.text.split())
@@ -504,7 +504,7 @@ def test_what_a_restore_brings_back_goes_under_the_new_keys_if_those_before_are_
     done = site.play("restore", *SPRING, "-e", "key_rotation_restore_acknowledge=0")
 
     assert done.code == 0, done.text
-    assert "Course settle: there is no rotation to roll back" in done.text
+    assert "Strategy settle: there is no rotation to roll back" in done.text
     assert (site.stored()["stages"], site.env_file.read_bytes()) == (stages, env)
     assert site.read_all() == plain
     assert site.play("verify").code == 0
@@ -564,7 +564,7 @@ def test_a_lost_table_is_noticed_also_where_no_backup_of_ours_has_it(site: Site)
     refused = site.play("rollback")
 
     assert (refused.code != 0, refused.error()) == (True, "E_BACKUP_NONE"), refused.text
-    assert "Course restore: the database has lost restaurant_pendingrestaurant" in refused.text
+    assert "Strategy restore: the database has lost restaurant_pendingrestaurant" in refused.text
 
 
 @pytest.mark.thorough
@@ -582,7 +582,7 @@ def test_a_database_that_never_had_the_tables_is_not_in_ruins_and_comes_back_wit
 
     back = site.play("rollback")
 
-    assert (back.code, "Course backwards: " in back.text) == (0, True), back.text
+    assert (back.code, "Strategy backwards: " in back.text) == (0, True), back.text
     assert site.read_all() == plain
     asked = (*SPRING, "-e", "key_rotation_restore_alias=second")
     refused = site.play("restore", *asked)
@@ -655,7 +655,7 @@ def test_of_several_databases_the_one_in_ruins_is_restored_on_the_host_that_has_
     refused = site.play("rollback")
 
     assert (refused.code != 0, refused.error()) == (True, "E_RESTORE_LOSS"), refused.text
-    assert "Course restore: the database has lost public.restaurant_pendingrestaurant of second" in refused.text
+    assert "Strategy restore: the database has lost public.restaurant_pendingrestaurant of second" in refused.text
     assert "key_rotation_restore_alias=second -e key_rotation_restore_acknowledge=" in " ".join(refused.text.split())
     assert not stopped.exists(), "nothing is stopped before the loss is acknowledged"
     assert "app -> keeper" in refused.text

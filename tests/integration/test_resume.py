@@ -237,9 +237,9 @@ def modules_at_work(site: Site) -> bool:
 
 
 @pytest.mark.thorough
-@pytest.mark.parametrize(("task", "moment", "course"), MOMENTS)
+@pytest.mark.parametrize(("task", "moment", "strategy"), MOMENTS)
 def test_killed_in_any_task_a_rollback_finds_its_way_and_keeps_what_was_written_since(
-    site: Site, served: Served, task: str, moment: Callable[[Site], Callable[[Site], bool]], course: str
+    site: Site, served: Served, task: str, moment: Callable[[Site], Callable[[Site], bool]], strategy: str
 ) -> None:
     """Without a write fence, which would refuse what is written between the kill and the rollback (test_fence.py)."""
     off = ("-e", "key_rotation_fence=off")
@@ -252,7 +252,7 @@ def test_killed_in_any_task_a_rollback_finds_its_way_and_keeps_what_was_written_
     back = site.play("rollback", *off)
 
     assert back.code == 0, back.text
-    assert f"Course {course}: " in back.text, back.text
+    assert f"Strategy {strategy}: " in back.text, back.text
     now = site.read_all()
     assert [row[1:3] for row in now["profiles"] if row not in plain["profiles"]] == [["Late Comer", "+1 555 0100"]]
     assert [row for row in now["profiles"] if row in plain["profiles"]] == plain["profiles"]
@@ -260,10 +260,10 @@ def test_killed_in_any_task_a_rollback_finds_its_way_and_keeps_what_was_written_
     assert site.env_file.read_bytes() == env
     assert (served.up(), served.reads()) == (["web", "worker"], answered)
     if site.store.exists():
-        assert list(site.stored()["stages"]) == ([] if course == "nothing" else ["current"])
+        assert list(site.stored()["stages"]) == ([] if strategy == "nothing" else ["current"])
     events = [json.loads(line) for line in (site.folder / "records/spring/record.jsonl").read_text().splitlines()]
     begun = next(event for event in events if event["event"] == "rollback")
-    assert (begun["phase"], begun["course"]) == ("intent", course)
+    assert (begun["phase"], begun["strategy"]) == ("intent", strategy)
     assert (events[-1]["event"], events[-1]["phase"]) == ("rollback", "done")
 
 
@@ -289,7 +289,7 @@ def test_the_copy_that_a_killed_proof_has_left_is_dropped_by_the_way_back(site: 
     back = site.play("rollback")
 
     assert (back.code, copies(site)) == (0, []), back.text
-    assert "Course nothing: " in back.text
+    assert "Strategy nothing: " in back.text
     assert f"dropped    {copy}" in back.text
     events = [json.loads(line) for line in (site.folder / "records/spring/record.jsonl").read_text().splitlines()]
     assert [event["dropped"] for event in events if "dropped" in event] == [[copy]]
@@ -301,9 +301,9 @@ def copies(site: Site) -> list[tuple[object, ...]]:
 
 
 @pytest.mark.thorough
-@pytest.mark.parametrize(("task", "moment", "course"), MOMENTS)
+@pytest.mark.parametrize(("task", "moment", "strategy"), MOMENTS)
 def test_killed_in_any_task_the_same_command_ends_well(
-    site: Site, task: str, moment: Callable[[Site], Callable[[Site], bool]], course: str
+    site: Site, task: str, moment: Callable[[Site], Callable[[Site], bool]], strategy: str
 ) -> None:
     plain = site.read_all()
     process = site.start("rotate", "-e", "key_rotation_id=spring")

@@ -137,7 +137,7 @@ def test_a_dry_run_says_which_way_it_would_go_and_why_and_changes_nothing(site: 
 
     assert outcome.code == 0, outcome.text
     said = " ".join(outcome.text.split())
-    assert "Course backwards: " in said
+    assert "Strategy backwards: " in said
     assert "values are under the keys of rotation" in said
     assert "and the keys of app are not the previous ones. Would restore every value with the engine" in said
     assert (site.files(), site.tokens()) == (before, tokens)
@@ -154,7 +154,7 @@ def test_an_open_rotation_may_rather_be_finished(site: Site) -> None:
     outcome = site.play("rollback", "-e", "key_rotation_prefer=forwards")
 
     assert outcome.code != 0
-    assert "Course forwards: " in outcome.text
+    assert "Strategy forwards: " in outcome.text
     assert "ansible-playbook rotate.yml -i" in outcome.text
     assert "pending" in site.stored()["stages"]
 
@@ -176,7 +176,7 @@ def test_that_the_host_of_the_database_or_of_the_backups_is_lost_keeps_no_way_ba
 
     assert outcome.code == 0, outcome.text
     said = " ".join(outcome.text.split())
-    assert "Course backwards: " in said
+    assert "Strategy backwards: " in said
     assert "E_HOST_LOST: keeper can no longer be reached" in said
     assert (site.read_all(), site.env_file.read_bytes()) == (plain, env)
 

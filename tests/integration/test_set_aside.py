@@ -22,7 +22,7 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discov
 )
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres import catalog
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres.connection import Database
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.proof import kept_columns, outside
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.proof import kept_columns, outside_columns
 from cryptography.fernet import Fernet
 
 OURS = {"FIELD_ENCRYPTION_KEY": base64.urlsafe_b64encode(b"k" * 32).decode()}
@@ -58,7 +58,7 @@ def fill(database: Database, values: Sequence[str], key: str = "PRIMARY KEY") ->
 
 def set_aside(database: Database, ring: Keyring, expected: str = "") -> list[tuple[str, str, object]]:
     survey = target_survey.find(database, "auto", (), ring, NOT_OURS)
-    found = outside.set_aside(database, survey, ring, expected)
+    found = outside_columns.set_aside(database, survey, ring, expected)
     return [(each.kind.code, each.column, each.facts["count"]) for each in found]
 
 
@@ -111,7 +111,7 @@ def test_every_value_of_a_column_in_which_nothing_opens_is_counted(
     database.execute("UPDATE secrets SET b = %s WHERE id < 3", (seal(ring),))
     settled = settlements.parse({"secrets.a": {decision: "a test"}} if decision else {})
     survey = target_survey.find(database, "auto", (), ring, settled)
-    assert [tuple(each) for each in outside.unopened(database, survey)] == found
+    assert [tuple(each) for each in outside_columns.unopened(database, survey)] == found
 
 
 def test_one_value_of_many_stops_what_is_ignored_until_its_loss_is_accepted(database: Database, ring: Keyring) -> None:
@@ -119,7 +119,7 @@ def test_one_value_of_many_stops_what_is_ignored_until_its_loss_is_accepted(data
     for decision, count in (("not_ours", 1), ("unreadable", 0)):
         settled = settlements.parse({"secrets.a": {decision: "a test"}})
         survey = target_survey.find(database, "auto", ["secrets.a"], ring, settled)
-        assert len(list(outside.set_aside(database, survey, ring))) == count
+        assert len(list(outside_columns.set_aside(database, survey, ring))) == count
 
 
 def test_a_table_without_a_key_whose_first_values_are_under_a_key_that_stays_is_read_to_its_end(

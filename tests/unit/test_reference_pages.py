@@ -43,10 +43,10 @@ def test_the_page_of_files_names_what_a_database_gets():
 
 
 def test_the_page_of_files_names_what_a_host_remembers():
-    values = yaml.safe_load((CHECKOUT / "roles/values/vars/main.yml").read_text(encoding="utf-8"))
+    values = yaml.safe_load((CHECKOUT / "roles/variable_defaults/vars/main.yml").read_text(encoding="utf-8"))
     for name in ("__key_rotation_stopped_services", "__key_rotation_row_digests"):
         file = values[name].rsplit("/", 1)[1].replace("{{ __key_rotation_project }}", "-PROJECT")
         assert f"`{file}`" in FILES
     assert values["__key_rotation_state_folder"] == STATE_FOLDER
-    defaults = yaml.safe_load((CHECKOUT / "roles/values/defaults/main.yml").read_text(encoding="utf-8"))
+    defaults = yaml.safe_load((CHECKOUT / "roles/variable_defaults/defaults/main.yml").read_text(encoding="utf-8"))
     assert defaults["key_rotation_backup_dir"] == f"{STATE_FOLDER}/backups"

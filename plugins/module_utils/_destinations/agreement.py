@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from .._engine.crypto.key_entry import KeyEntries
-from . import destinations
+from . import key_destinations
 
 KeySets = Mapping[str, Mapping[str, str]]  # the values of each stage
 
@@ -29,7 +29,7 @@ def agrees(found: Mapping[str, str], key_sets: KeySets, keys: KeyEntries, base: 
 
 def each_file_is_staged(found: Mapping[str, str], staged: Sequence[Mapping[str, str]], keys: KeyEntries) -> bool:
     """Whether each file holds the values of one of these versions: keys in several files are switched file by file."""
-    return all(any(_same(found, values, names) for values in staged) for names in destinations.together(keys))
+    return all(any(_same(found, values, names) for values in staged) for names in key_destinations.together(keys))
 
 
 def completed(found: Mapping[str, str], key_sets: KeySets) -> KeySets:

@@ -23,7 +23,7 @@ from .._errors.base import RotationError
 from .._errors.destinations import CommandPrints, CommandProgram, CommandReadback, CommandStamp, KeyCommandFailed
 from .._system import atomic_file, child_processes, users
 from .._system.state_folder import STATE_FOLDER
-from .destination import Delivery, Destination, DestinationChange
+from .destination_interface import Delivery, Destination, DestinationChange
 
 SECONDS = 120.0  # for one command
 SETTLING, POLL = 10.0, 0.5  # seconds that another host's write may take; pause between two reads

@@ -12,10 +12,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from .._errors.destinations import ConfigParser, ConfigSyntax, ConfigValue
-from . import config_values, editor, python_constants
+from . import config_values, env_file_editor, python_constants
 from .config_formats import CONFIG_FORMATS, InvalidText, NoParser
 from .config_values import RefusedValue, UnsetValue
-from .destination import Delivery, Destination, DestinationChange
+from .destination_interface import Delivery, Destination, DestinationChange
 
 PYTHON = "python"
 FORMATS = (*CONFIG_FORMATS, PYTHON)
@@ -37,24 +37,24 @@ class ConfigFile(Destination):
         self._paths = {name: _split(form, each) for name, each in paths.items()}
 
     def read(self, *, every: bool = True) -> dict[str, str]:
-        text = editor.read_text(self.path)
+        text = env_file_editor.read_text(self.path)
         return self._values(text, every=every)
 
     def variables(self) -> list[str]:
         """The variables of the environment whose defaults the values are. Raises as ``read``."""
         if self._form != PYTHON:
             return []
-        text, found = editor.read_text(self.path), []
+        text, found = env_file_editor.read_text(self.path), []
         for path in self._paths.values():
             with self._refusing(path):
                 found.append(python_constants.variable(text, path))
         return [variable for variable in found if variable]
 
     def refuse_unwritable(self) -> None:
-        editor.refuse_unwritable(self.path)
+        env_file_editor.refuse_unwritable(self.path)
 
     def change(self, values: Mapping[str, str]) -> DestinationChange | None:
-        text = new_text = editor.read_text(self.path)
+        text = new_text = env_file_editor.read_text(self.path)
         for name, path in self._paths.items():
             with self._refusing(path):
                 if self._form == PYTHON:
@@ -63,7 +63,7 @@ class ConfigFile(Destination):
                     new_text = config_values.rewritten(CONFIG_FORMATS[self._form], new_text, path, values[name])
         if new_text == text:
             return None
-        return (PythonModuleChange if self._form == PYTHON else editor.FileChange)(self.path, text, new_text)
+        return (PythonModuleChange if self._form == PYTHON else env_file_editor.FileChange)(self.path, text, new_text)
 
     def _values(self, text: str, *, every: bool) -> dict[str, str]:
         found = {}
@@ -97,7 +97,7 @@ class ConfigFile(Destination):
 
 
 @dataclass(frozen=True, repr=False)
-class PythonModuleChange(editor.FileChange):
+class PythonModuleChange(env_file_editor.FileChange):
     """A new text for a Python module. Its compiled files go, too: they have the old value in them, and Python takes
     one for current if the time and the size of the source agree (PEP 552)."""
 

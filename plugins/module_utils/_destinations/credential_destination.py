@@ -11,8 +11,8 @@ import contextlib
 from collections.abc import Iterator, Mapping
 
 from .._errors.destinations import ConfigValue
-from . import editor, key_files, systemd_creds
-from .destination import Delivery, Destination, DestinationChange
+from . import env_file_editor, key_files, systemd_creds
+from .destination_interface import Delivery, Destination, DestinationChange
 from .unit_credentials import CredentialSource, InvalidLine
 
 PLAIN = "Write it on one line, or load it from a file with LoadCredential=."
@@ -30,13 +30,13 @@ class CredentialDestination(Destination):
         self._is_secret = not all(source.is_encrypted for source in sources.values())
 
     def read(self, *, every: bool = True) -> dict[str, str]:
-        text = editor.read_text(self.path, is_secret=self._is_secret)
+        text = env_file_editor.read_text(self.path, is_secret=self._is_secret)
         contents = {name: self._content(source, text) for name, source in self._sources.items()}
         return {name: key_files.parse(content, self.path) for name, content in contents.items()}
 
     def contents(self, values: Mapping[str, str]) -> dict[str, bytes]:
         """What an application finds in each credential where the keys have these values, others unchanged."""
-        text = editor.read_text(self.path, is_secret=self._is_secret)
+        text = env_file_editor.read_text(self.path, is_secret=self._is_secret)
         found = {}
         for name, source in self._sources.items():
             content = self._content(source, text)
@@ -45,17 +45,17 @@ class CredentialDestination(Destination):
         return found
 
     def refuse_unwritable(self) -> None:
-        editor.refuse_unwritable(self.path)
+        env_file_editor.refuse_unwritable(self.path)
 
     def change(self, values: Mapping[str, str]) -> DestinationChange | None:
-        text = new_text = editor.read_text(self.path, is_secret=self._is_secret)
+        text = new_text = env_file_editor.read_text(self.path, is_secret=self._is_secret)
         for name, source in self._sources.items():
             content = self._content(source, text)
             key_files.parse(content, self.path)
             new = key_files.replaced(content, values[name])
             if new != content:
                 new_text = self._replaced(source, new_text, new)
-        return editor.FileChange(self.path, text, new_text, self._is_secret) if new_text != text else None
+        return env_file_editor.FileChange(self.path, text, new_text, self._is_secret) if new_text != text else None
 
     def _content(self, source: CredentialSource, text: str) -> str:
         with self._refusing(source):

@@ -13,8 +13,8 @@ import re
 from collections.abc import Mapping
 
 from .._errors.env_file import InvalidKeyLine
-from . import editor
-from .destination import Destination, DestinationChange
+from . import env_file_editor
+from .destination_interface import Destination, DestinationChange
 
 _KEY = re.compile(r"[^\s,]+")
 _ARMOR = "-----BEGIN PGP "
@@ -32,16 +32,16 @@ class KeyFile(Destination):
         self._name = name
 
     def read(self, *, every: bool = True) -> dict[str, str]:
-        return {self._name: parse(editor.read_text(self.path), self.path)}
+        return {self._name: parse(env_file_editor.read_text(self.path), self.path)}
 
     def refuse_unwritable(self) -> None:
-        editor.refuse_unwritable(self.path)
+        env_file_editor.refuse_unwritable(self.path)
 
     def change(self, values: Mapping[str, str]) -> DestinationChange | None:
-        text = editor.read_text(self.path)
+        text = env_file_editor.read_text(self.path)
         parse(text, self.path)
         new_text = replaced(text, values[self._name])
-        return editor.FileChange(self.path, text, new_text) if new_text != text else None
+        return env_file_editor.FileChange(self.path, text, new_text) if new_text != text else None
 
 
 def replaced(text: str, value: str) -> str:

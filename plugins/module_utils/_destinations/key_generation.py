@@ -22,7 +22,7 @@ from .._engine.crypto.key_entry import KeyEntries, KeyEntry
 from .._errors.base import word
 from .._errors.keys import KeyDialect, KeyNotGenerated, KeyWeak
 from .._errors.options import InvalidKeySpec, UnknownKeyType
-from . import destination_options, destinations, dialects, key_files
+from . import destination_options, dialects, key_destinations, key_files
 
 # As django.core.management.utils.get_random_secret_key draws it: 50 of 50 characters, 282 bits.
 DJANGO_ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789!@#$%^&*(-_=+)"
@@ -188,7 +188,7 @@ def _bits(key: KeyEntry) -> int:
 def check_supplied(keys: KeyEntries, supplied: Mapping[str, str], path: str, dialect: str = "dotenv") -> None:
     """Raise E_KEY_WEAK unless each value of the file ``path`` is as good as one made here. Never shows a value."""
     kinds = {key["name"]: _type(key) for key in keys}
-    lines = destinations.names_of_env_file(keys)
+    lines = key_destinations.names_of_env_file(keys)
     for number, (name, value) in enumerate(supplied.items(), start=1):
         if name not in kinds:  # where names and values changed places, it is a value
             entry = f"entry {number}"

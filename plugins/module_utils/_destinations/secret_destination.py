@@ -20,7 +20,7 @@ from .._engine.crypto.key_entry import DestinationOptions
 from .._errors.base import RotationError
 from .._errors.kubernetes import KubernetesConflict, KubernetesOwner, KubernetesReadback, KubernetesSecret
 from .._system.kubernetes_api import ApiPath, Cluster, Json
-from .destination import Delivery, Destination, DestinationChange
+from .destination_interface import Delivery, Destination, DestinationChange
 
 KEPT = "{place} still has its previous values."
 UNKNOWN = "{place} may have the new values or the previous ones: both are in the key store."

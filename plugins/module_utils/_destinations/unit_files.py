@@ -19,7 +19,7 @@ from .._errors.destinations import UnitShared, UnitVariable
 from .._errors.env_file import EnvMissing
 from .._errors.services import ServiceMissing
 from .._system import child_processes, users
-from . import editor, unit_lines
+from . import env_file_editor, unit_lines
 from .unit_lines import Effect
 
 PROPERTIES = "Id,LoadState,User,FragmentPath,DropInPaths,EnvironmentFiles"
@@ -105,7 +105,7 @@ class UnitFiles:
         for pattern, may_be_missing in self.environment_files.items():
             for file in expanded(pattern):
                 try:
-                    if editor.looks_set(file, name, "systemd"):
+                    if env_file_editor.looks_set(file, name, "systemd"):
                         yield Setter(file, {"dialect": "systemd"})
                 except RotationError as exc:
                     if not may_be_missing or not isinstance(exc, EnvMissing) or _hides_files(pattern):

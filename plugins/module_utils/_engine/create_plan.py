@@ -51,8 +51,8 @@ def create_plan(
     found = [
         *_unset(application, unset, line),
         *_unproved(application, others, line),
-        *refusals.unaccounted(application),
-        *refusals.refused_updates(application),
+        *refusals.find_unaccounted(application),
+        *refusals.find_refused_updates(application),
     ]
     unfit = any(each.kind.name == "key_type_unfit" for each in found)  # the application need not start with those
     if not (unset or unfit):
@@ -95,10 +95,10 @@ def _unproved(application: Application, others: Mapping[str, UnlistedKeys], line
 
 def _of_values(application: Application, tallies: Sequence[Tally], *, counted: bool) -> list[Finding]:
     """What a census found."""
-    found = refusals.explained(application, census_findings.findings(tallies, (*UNOPENED, NESTED)))
+    found = refusals.explain(application, census_findings.findings(tallies, (*UNOPENED, NESTED)))
     if counted:
-        found += [*refusals.among_kept(application), *refusals.among_set_aside(application)]
-    return [*found, *refusals.staying(application, tallies), *census_findings.notable(tallies)]
+        found += [*refusals.find_kept(application), *refusals.find_set_aside(application)]
+    return [*found, *refusals.find_staying(application, tallies), *census_findings.notable(tallies)]
 
 
 def _commands(application: Application) -> list[Finding]:

@@ -25,32 +25,34 @@ def refuse_unproved(application: Application, recorded: Collection[str] = ()) ->
     With the ``recorded`` columns of a rotation, another one of which nothing opens is no part of it: this is
     returned, since the rollback of the others does not depend on it. It must be one that can be tried whole.
     """
-    from .proof import outside
+    from .proof import outside_columns
 
     settings = survey_findings.settings_of(application.surveys, application.keyring)
     line = proposal.line(proposal.propose(settings, application.env()))
     asked = application.keys_from, application.settlements, line
     found = survey_findings.findings_of(application.surveys, application.keyring, *asked)
     if any(each.kind.name == "no_targets" for each in found):
-        found += unaccounted(application)
+        found += find_unaccounted(application)
     may_pass = recorded and any(survey.found for survey in application.surveys)
     parts = application.parts if may_pass else ()
-    tried = {name for _, survey in parts for name in outside.tried(survey, application.keyring)}
+    tried = {name for _, survey in parts for name in outside_columns.tried(survey, application.keyring)}
     outside_of_it = tried.difference(recorded)
     passed = [each for each in found if each.kind.is_closed and each.column in outside_of_it]
     refuse(each for each in found if each not in passed)
     return passed
 
 
-def needing_outside(application: Application, found: Collection[Finding], stages: Collection[str]) -> list[RowsNeeding]:
+def find_needing_outside(
+    application: Application, found: Collection[Finding], stages: Collection[str]
+) -> list[RowsNeeding]:
     """Of the columns outside of a rotation that were ``found``, those with values under one of these stages."""
-    from .proof import outside
+    from .proof import outside_columns
 
     columns = {each.column for each in found}
     return [
         each
         for database, survey in application.parts
-        for each in outside.needing(database, survey, application.keyring, columns, stages)
+        for each in outside_columns.needing(database, survey, application.keyring, columns, stages)
     ]
 
 
@@ -60,7 +62,7 @@ def refuse_unaccounted(application: Application) -> None:
     Asked of all databases, before the first write.
     """
     refuse_settlements_without_place(application)
-    refuse(unaccounted(application))
+    refuse(find_unaccounted(application))
 
 
 def refuse_settlements_without_place(application: Application) -> None:
@@ -89,7 +91,7 @@ def refuse_settlements_without_place(application: Application) -> None:
     settlements.refuse_untold(application.settlements, untold)
 
 
-def unaccounted(application: Application) -> list[Finding]:
+def find_unaccounted(application: Application) -> list[Finding]:
     """Columns and keys that nothing accounts for, and that no person has settled; others with the keys' values."""
     from .discovery import file_names, fingerprint_columns, out_of_reach, stored_definitions, stored_files
     from .proof import list_order, repeated_tokens
@@ -100,7 +102,7 @@ def unaccounted(application: Application) -> list[Finding]:
         each
         for database, survey in application.parts
         for each in [
-            *_unexplained(application, database, survey),
+            *_find_unexplained(application, database, survey),
             *unsettled(fingerprint_columns.find(database, survey, keyring), settled),
             *unsettled(stored_files.find(database, survey, keyring), settled),
             *unsettled(file_names.find(survey), settled),
@@ -111,10 +113,10 @@ def unaccounted(application: Application) -> list[Finding]:
     found += unsettled((each for one in application.other_databases for each in one.findings), settled)
     found += unsettled(repeated_tokens.find(targets, keyring), settled)
     found += list_order.find(targets, keyring, application.keys)
-    return [*found, *_unaccounted_keys(application)]
+    return [*found, *_find_unaccounted_keys(application)]
 
 
-def _unaccounted_keys(application: Application) -> list[Finding]:
+def _find_unaccounted_keys(application: Application) -> list[Finding]:
     """Keys without a value, and others with the value of a key, in the configuration as well."""
     from .discovery import accounting, configured_tokens, shared_values
 
@@ -130,7 +132,7 @@ def _unaccounted_keys(application: Application) -> list[Finding]:
     ]
 
 
-def _unexplained(application: Application, database: Database, survey: target_survey.Survey) -> list[Finding]:
+def _find_unexplained(application: Application, database: Database, survey: target_survey.Survey) -> list[Finding]:
     """Columns next to the targets that nothing accounts for, and those that are digests of their tokens."""
     from .discovery import accounting, token_digests
 
@@ -141,13 +143,13 @@ def _unexplained(application: Application, database: Database, survey: target_su
     return [*left, *unsettled(digests, application.settlements)]
 
 
-def doubtful(application: Application) -> list[Finding]:
-    """What ``unaccounted`` has seen that stops nothing, and that a rotation may break."""
+def find_doubtful(application: Application) -> list[Finding]:
+    """What ``find_unaccounted`` has seen that stops nothing, and that a rotation may break."""
     found = [each for survey in application.surveys for each in survey.findings.of(*DOUBTFUL)]
     return [*(one.warning for one in application.other_databases), *found]
 
 
-def refused_updates(application: Application) -> list[Finding]:
+def find_refused_updates(application: Application) -> list[Finding]:
     """The targets of tables whose triggers refuse what a rotation writes, or copy it where that cannot be
     re-encrypted, as a trial shows that is rolled back. A command of the application's own writes in its own way."""
     if application.command:
@@ -161,7 +163,7 @@ def refused_updates(application: Application) -> list[Finding]:
     ]
 
 
-def staying(application: Application, tallies: Sequence[Tally]) -> list[Finding]:
+def find_staying(application: Application, tallies: Sequence[Tally]) -> list[Finding]:
     """What a rotation would leave unchanged by a census, and no person has settled."""
     from .proof import stale_digests
 
@@ -172,14 +174,14 @@ def staying(application: Application, tallies: Sequence[Tally]) -> list[Finding]
     ]
 
 
-def explained(application: Application, found: Sequence[Finding]) -> list[Finding]:
+def explain(application: Application, found: Sequence[Finding]) -> list[Finding]:
     """Findings of a census, with the true reason where the application reads what no key at hand opens."""
     from .proof import read_by_application
 
     return read_by_application.explain(found, application.targets, application.keyring)
 
 
-def among_kept(application: Application, expected: str = "") -> list[Finding]:
+def find_kept(application: Application, expected: str = "") -> list[Finding]:
     """Values under keys that are rotated, and not under the ``expected`` stage, in columns whose own keys stay."""
     from .proof import kept_columns
 
@@ -191,12 +193,12 @@ def among_kept(application: Application, expected: str = "") -> list[Finding]:
     ]
 
 
-def among_set_aside(application: Application, expected: str = "") -> list[Finding]:
+def find_set_aside(application: Application, expected: str = "") -> list[Finding]:
     """The same in columns that a person has set aside. It may take long, so it is not asked in the downtime."""
-    from .proof import outside
+    from .proof import outside_columns
 
     return [
         finding
         for database, survey in application.parts
-        for finding in outside.set_aside(database, survey, application.keyring, expected)
+        for finding in outside_columns.set_aside(database, survey, application.keyring, expected)
     ]

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from .application.guarded_start import StartReport
     from .application.key_uses import Use
     from .discovery.other_databases import OtherDatabase
-    from .proof.outside import Unopened
+    from .proof.outside_columns import Unopened
     from .rewrite.rewriter import RewritePolicy, Work
     from .rewrite.worker_pool import Stop
 
@@ -128,9 +128,9 @@ class Application:
 
     def unopened(self) -> list[Unopened]:
         """The columns that are known to be encrypted and in which nothing opens, with the number of their values."""
-        from .proof import outside
+        from .proof import outside_columns
 
-        return [found for database, survey in self.parts for found in outside.unopened(database, survey)]
+        return [found for database, survey in self.parts for found in outside_columns.unopened(database, survey)]
 
     def put_up_fence(self, rotation_id: str) -> list[str]:
         """Keep all other sessions from writing to the targets; why not, if that cannot be had. Raises E_FENCE_LOCKED

@@ -14,7 +14,7 @@ import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from .._destinations import destinations
+from .._destinations import key_destinations
 from .._engine.application import django_project, key_worker
 from .._engine.crypto.key_set import KeySet
 from .._engine.postgres import lease, locks, server_info
@@ -102,6 +102,6 @@ def _goes_on(held: lease.Holder, database: Database) -> bool:
 
 def _key_id(params: ProbeOptions) -> str:
     try:
-        return KeySet(destinations.read(params["env_file"], params["keys"], dialect=params["dialect"])).key_id
+        return KeySet(key_destinations.read(params["env_file"], params["keys"], dialect=params["dialect"])).key_id
     except RotationError:
         return ""

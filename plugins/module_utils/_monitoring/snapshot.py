@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, cast
 from urllib.parse import urlsplit
 
 from .._backup.database_swap import kept_aside
-from .._destinations import destinations
+from .._destinations import key_destinations
 from .._engine import refusals
 from .._engine.crypto.key_set import KeySet
 from .._engine.crypto.keyring import Keyring
@@ -23,7 +23,7 @@ from .._engine.postgres.lease import Holder
 from .._engine.proof import census_findings
 from .._engine.proof.census_result import CensusResult, ColumnCounts
 from .._engine.proof.census_tally import Tally
-from .._engine.proof.outside import Unopened
+from .._engine.proof.outside_columns import Unopened
 from .._engine.proof.value_classes import UNOPENED, UNOPENED_ALONE
 from .._engine.rewrite.throttle import Throttle
 from .._engine.rotation import Application
@@ -307,7 +307,7 @@ def _closed(column: Unopened, unopened: Collection[str]) -> ColumnCounts:
 def _other_keys(params: ProbeOptions, keys: KeySet) -> Iterator[RotationError]:
     """E_ENV_NOT_SWITCHED if the host has other keys than the store."""
     if params["expected"] and keys.key_id != params["expected"]:
-        place = destinations.described(params["env_file"], params["keys"])
+        place = key_destinations.described(params["env_file"], params["keys"])
         yield EnvNotSwitched(path=place, found=keys.key_id, expected=params["expected"])
 
 

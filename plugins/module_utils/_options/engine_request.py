@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from .._destinations import destinations, editor, key_generation
+from .._destinations import env_file_editor, key_destinations, key_generation
 from .._destinations.dialects import DIALECTS
 from .._engine.application.django_project import ApplicationStart
 from .._engine.application.own_command import OwnCommand
@@ -76,7 +76,7 @@ def request_of(params: Options, purpose: Purpose) -> Request:
         dialect=params["dialect"],
         direct=params["direct"],
         aliases=purpose.aliases,
-        key_files=destinations.files(params["keys"]),
+        key_files=key_destinations.files(params["keys"]),
         keys=params["keys"],
         file_keys=at_hand.in_files,
         env=functools.cache(functools.partial(_everything, params["env_file"], params["dialect"])),
@@ -101,11 +101,11 @@ class KeysAtHand:
 def _keys_at_hand(params: Options, *, every: bool) -> KeysAtHand:
     env_file, keys, dialect = params["env_file"], params["keys"], params["dialect"]
     if not params["key_sets"]:
-        found = destinations.read(env_file, keys, every=every, dialect=dialect)
-        return KeysAtHand({"current": found}, destinations.described(env_file, keys), found)
+        found = key_destinations.read(env_file, keys, every=every, dialect=dialect)
+        return KeysAtHand({"current": found}, key_destinations.described(env_file, keys), found)
     found = {}
     with contextlib.suppress(RotationError):  # a copy of the application elsewhere may have no such file
-        found = destinations.read(env_file, keys, every=False, dialect=dialect)
+        found = key_destinations.read(env_file, keys, every=False, dialect=dialect)
     return KeysAtHand(params["key_sets"], "the key store", found)
 
 
@@ -125,19 +125,19 @@ def _trial(params: Options, key_sets: Mapping[str, Mapping[str, str]]) -> dict[s
 def _everything(path: str | None, dialect: str) -> Mapping[str, str]:
     """Every name that the env file sets, with its value; none if it cannot be read."""
     with contextlib.suppress(RotationError):
-        return editor.everything(path, dialect) if path else {}
+        return env_file_editor.everything(path, dialect) if path else {}
     return {}
 
 
 def refuse_other_source(params: Options, started: ApplicationStart) -> KeySet:
     """The keys of the env file; raises E_ENV_* unless the application, as it started, has its keys from there."""
-    keys = KeySet(destinations.read(params["env_file"], params["keys"], dialect=params["dialect"]))
-    files = destinations.files(params["keys"])
-    started.refuse_exported(destinations.overriding(params["keys"]))
+    keys = KeySet(key_destinations.read(params["env_file"], params["keys"], dialect=params["dialect"]))
+    files = key_destinations.files(params["keys"])
+    started.refuse_exported(key_destinations.overriding(params["keys"]))
     started.refuse_other_keys(files, keys.values)
-    started.refuse_unread(destinations.config_files(params["keys"]), keys.values)
-    started.refuse_unread_credentials(destinations.credentials(params["keys"]), keys.values)
-    names = destinations.names_of_env_file(params["keys"])
+    started.refuse_unread(key_destinations.config_files(params["keys"]), keys.values)
+    started.refuse_unread_credentials(key_destinations.credentials(params["keys"]), keys.values)
+    names = key_destinations.names_of_env_file(params["keys"])
     if names and DIALECTS[params["dialect"]].read_by_application:
         started.refuse_other_source(params["env_file"], {name: keys.values[name] for name in names})
     return keys

@@ -121,7 +121,7 @@ ROTATION_RECORD: Spec = {
     "cryptoperiod_days": {"type": "int", "default": 365},
     "failed_task": {"type": "str"},
     "error": {"type": "dict", "default": {}},
-    "course": {"type": "dict"},
+    "strategy": {"type": "dict"},
 }
 ROTATION_RECORD_INFO: Spec = {
     **RECORD,

@@ -20,7 +20,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from . import sshsig
-from .events import LineContent
+from .events import Event, RunEvent
 
 NAMESPACE = "tetech.key_rotation.approval"
 TITLE = "tetech.key_rotation approval"
@@ -138,9 +138,9 @@ def _file(text: str) -> Iterator[str]:
         yield made.name
 
 
-def find_approvals(events: Iterable[LineContent]) -> Iterator[Approval]:
+def find_approvals(events: Iterable[Event]) -> Iterator[Approval]:
     """The approvals with which the runs of a rotation have begun, as its record has them."""
     for event in events:
-        if isinstance(event.get("approval"), Mapping):
+        if isinstance(event, RunEvent) and isinstance(event.approval, Mapping):
             with contextlib.suppress(KeyError):  # of no use to anybody
-                yield Approval.recorded(event["approval"])
+                yield Approval.recorded(event.approval)

@@ -11,14 +11,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict
+from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict, TypeVar
 
 from .._errors.base import ErrorParts
 from .._errors.run import NotRun
 
 if TYPE_CHECKING:
     from .._backup.manifest import DumpSummary
-    from .._backup.restore import BackupFacts, RestoredDatabase
+    from .._backup.restore import BackupFacts, LostRows, RestoredDatabase
     from .._destinations.key_generation import GeneratedKey
     from .._engine.postgres.session_types import DatabaseSession
     from .._engine.proof.census_result import ColumnCounts
@@ -45,6 +45,7 @@ def _empty() -> Any:
     return {}
 
 
+KnownEvent = TypeVar("KnownEvent", bound="Event")
 INTENT, DONE, FAILED = "intent", "done", "failed"
 
 
@@ -57,6 +58,7 @@ class Event:
 
     name: str = ""
     phase: str = ""
+    rotation_id: str = ""
     time: str = ""
     monotonic_ns: int = 0
     host: str = ""
@@ -85,6 +87,21 @@ class Event:
         asked = self.raw.get("asked")
         state = asked.get("state") if isinstance(asked, Mapping) else None
         return f"{self.raw.get('event') or ''} {state or ''}".strip()
+
+    @property
+    def is_chained(self) -> bool:
+        """Whether its line has the hash of the lines before it."""
+        return "hash" in self.raw
+
+    def find_in(self, steps: Mapping[str, str]) -> str | None:
+        """The entry of a table whose keys are a name, or a name with what was asked. The longer key counts."""
+        return next((steps[key] for key in self._step_keys() if key in steps), None)
+
+    def _step_keys(self) -> tuple[str, ...]:
+        asked = self.state or str(self.asked.get("stage") or "")
+        if self.asked.get("serving"):
+            return f"{self.name} serving {self.state}", f"{self.name} serving", self.name
+        return f"{self.name} proof" if self.asked.get("expect_stage") else f"{self.name} {asked}", self.name
 
     @property
     def is_intent(self) -> bool:
@@ -129,7 +146,7 @@ class RunEvent(Event):
     approval: Any = None
     require_approval: Any = None
     resumed: bool = False
-    course: str = ""
+    strategy: str = ""
     found: str = ""
     takes_itself_back: bool = False
     compromised: bool = False
@@ -146,6 +163,11 @@ class RunEvent(Event):
     policy_ref: Any = None
     retain_until: Any = None
     pages: str = ""
+
+    @property
+    def had_empty_store(self) -> bool:
+        """Whether it says that the store had no version."""
+        return self.raw.get("versions") == []
 
     @property
     def since_before(self) -> SinceBefore:
@@ -262,17 +284,21 @@ class LeftValue(TypedDict, total=False):
 
 @dataclass(frozen=True)
 class RepairEvent(Event):
-    """Values that were taken from a backup, how many by column, and each that was left."""
+    """Values that were taken from a backup, how many by column, and each that was left. What was overwritten is
+    ``kept`` in this file."""
 
     repaired: Mapping[str, int] = field(default_factory=dict)
     left: Sequence[LeftValue] = ()
+    kept: str = ""
 
 
 @dataclass(frozen=True)
 class RestoreEvent(Event):
-    """A database that was replaced by its backup, or the drop of what that kept: ``restored``, ``dropped``."""
+    """A database that was replaced by its backup, or the drop of what that kept: ``restored``, ``dropped``. ``lost``
+    counts by table the rows that the backup does not have."""
 
     restored: RestoredDatabase = field(default_factory=_empty)
+    lost: Sequence[LostRows] = ()
     backup: BackupFacts = field(default_factory=_empty)
     dropped: Sequence[str] = ()
     sought: Sequence[str] = ()
@@ -450,7 +476,7 @@ OPTIONAL: dict[str, type] = {
 # A former name of an event, and its present one.
 RENAMED = {"application_logs": "application_log_info", "process_keys": "process_keys_info"}
 # By event, the present name of a member and its former one.
-FORMER_MEMBERS = {"rotation_checklist": {"checks": "items"}}
+FORMER_MEMBERS = {"rotation_checklist": {"checks": "items"}, ROLLBACK: {"strategy": "course"}}
 # A former event with its state, and the present one with what it is asked for instead.
 FORMER: dict[tuple[str, str], tuple[str, Mapping[str, str]]] = {
     ("key_version", "agreed"): ("key_version_info", {"expect_stage": "current"}),
@@ -469,9 +495,17 @@ def decode(line: LineContent) -> Event:
     kind = KINDS.get(name, Event)
     former = {now: line[then] for now, then in FORMER_MEMBERS.get(name, {}).items() if then in line}
     stored = {**former, **line}
+    return kind(**{**_members(kind, stored), "name": name, "asked": asked, "raw": line})
+
+
+def from_result(kind: type[KnownEvent], result: StepResult) -> KnownEvent:
+    """What the event of this kind will say, by the result of its step."""
+    return kind(**_members(kind, result))
+
+
+def _members(kind: type[Event], stored: LineContent) -> dict[str, Any]:
     known = _TYPES[kind].items()
-    members = {member: stored[member] for member, of in known if member in stored and isinstance(stored[member], of)}
-    return kind(**{**members, "name": name, "asked": asked, "raw": line})
+    return {member: stored[member] for member, of in known if member in stored and isinstance(stored[member], of)}
 
 
 def _present(line: LineContent) -> tuple[str, StepOptions]:

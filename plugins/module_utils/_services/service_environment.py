@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypedDict
 
-from .._destinations import destinations, editor, unit_credentials, unit_files
+from .._destinations import env_file_editor, key_destinations, unit_credentials, unit_files
 from .._engine.application.process_environment import ProcessEnvironment
 from .units import Unit
 
@@ -44,8 +44,8 @@ def read(sources: Sequence[EnvironmentSource]) -> ProcessEnvironment:
     seen: set[str] = set()
     for source in sources:
         keys = source.get("keys") or []
-        credentials |= destinations.credential_contents(keys, {})
-        for place in destinations.exported(keys):
+        credentials |= key_destinations.credential_contents(keys, {})
+        for place in key_destinations.exported(keys):
             found |= place.read(every=False)
         if name := source.get("unit"):
             unit = Unit(name)
@@ -79,4 +79,4 @@ class _File:
         """What it sets; nothing if it is missing and may be."""
         if self.optional and not os.path.exists(self.path):
             return {}
-        return editor.variables(self.path, self.dialect)
+        return env_file_editor.variables(self.path, self.dialect)

@@ -38,16 +38,16 @@ class AskedProcesses(NamedTuple):
 
 def judge_processes(task: HostTask) -> ModuleResult:
     """Each process that is asked for, with the keys it holds. Raises E_ENV_*, E_OPTION or E_PROCESS_*."""
-    from .._destinations import destinations
+    from .._destinations import key_destinations
     from .._engine.crypto.key_set import KeySet
     from .._services import processes, secret_pods
 
     params = task.params
     path, to_come = params["env_file"], params["moment"] == "before"
-    keys = KeySet(destinations.read(path, params["keys"], dialect=params["dialect"]))
+    keys = KeySet(key_destinations.read(path, params["keys"], dialect=params["dialect"]))
     if not to_come and keys.key_id != params["expected"]:
         raise EnvNotSwitched(
-            path=destinations.described(path, params["keys"]), found=keys.key_id, expected=params["expected"]
+            path=key_destinations.described(path, params["keys"]), found=keys.key_id, expected=params["expected"]
         )
     change = _key_change(params, keys)
     there = processes.snapshot()
@@ -59,7 +59,7 @@ def judge_processes(task: HostTask) -> ModuleResult:
             raise ProcessNotFound(subject=str(each))
     pods = [
         pod
-        for place in destinations.secrets(params["keys"])
+        for place in key_destinations.secrets(params["keys"])
         for pod in secret_pods.judge(place, "" if to_come else keys.key_id)
     ]
     key_id = {} if to_come else {"key_id": keys.key_id}
@@ -68,21 +68,21 @@ def judge_processes(task: HostTask) -> ModuleResult:
 
 def _key_change(params: TaskParams, keys: KeySet) -> KeyChange:
     """The last change of the keys, or the one that is still to come."""
-    from .._destinations import destinations
+    from .._destinations import key_destinations
     from .._destinations.dialects import DIALECTS
     from .._services.process_staleness import KeyChange
 
-    places = destinations.exported(params["keys"])
+    places = key_destinations.exported(params["keys"])
     by_reader = not DIALECTS[params["dialect"]].read_by_application
-    of_env_file = destinations.names_of_env_file(params["keys"]) if by_reader else []
+    of_env_file = key_destinations.names_of_env_file(params["keys"]) if by_reader else []
     return KeyChange(
         params["env_file"],
-        destinations.changed_at(params["env_file"], params["keys"]),
+        key_destinations.changed_at(params["env_file"], params["keys"]),
         keys,
         params["hidden_environment"] == "accept",
         accept_orphans=params["orphans"] == "accept",
-        files=destinations.files(params["keys"]),
-        credentials=destinations.credentials(params["keys"]),
+        files=key_destinations.files(params["keys"]),
+        credentials=key_destinations.credentials(params["keys"]),
         to_come=params["moment"] == "before",
         exports=[*(name for place in places for name in place.names), *of_env_file],
         also_read=[*(name for place in places if place.is_env_file for name in place.names), *of_env_file],
@@ -91,7 +91,7 @@ def _key_change(params: TaskParams, keys: KeySet) -> KeyChange:
 
 def _select_processes(params: TaskParams, there: Mapping[int, Process]) -> dict[AskedProcesses, set[int]]:
     """The pids of each unit, pid and pattern that is meant. Raises E_OPTION."""
-    from .._destinations import destinations
+    from .._destinations import key_destinations
     from .._services import processes
     from .._services.units import Unit
 
@@ -106,7 +106,7 @@ def _select_processes(params: TaskParams, there: Mapping[int, Process]) -> dict[
         except re.error as exc:
             bad = f"{pattern} is not a regular expression ({exc})"
             raise InvalidOption(name="patterns:", found=bad, advice="Correct it.") from None
-    if not found and not destinations.secrets(params["keys"]):
+    if not found and not key_destinations.secrets(params["keys"]):
         nothing = "are all empty"
         raise InvalidOption(name="units, pids and patterns", found=nothing, advice="Set at least one of them.")
     return {each: {process.pid for process in members} for each, members in found.items()}

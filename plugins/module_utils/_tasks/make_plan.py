@@ -18,20 +18,20 @@ if TYPE_CHECKING:
 def make_plan(task: HostTask) -> ModuleResult:
     """The host's part: open the application and say what is in it; or only the key ID that the files hold, where that
     is not the store's."""
-    from .._destinations import agreement, destinations, editor
+    from .._destinations import agreement, env_file_editor, key_destinations
     from .._engine.create_plan import create_plan
     from .._engine.crypto.key_set import KeySet
     from .._engine.open_application import open_application
     from .._options.engine_request import Purpose, request_of
 
     params = task.params
-    file_keys = destinations.read(params["env_file"], params["keys"], every=False, dialect=params["dialect"])
+    file_keys = key_destinations.read(params["env_file"], params["keys"], every=False, dialect=params["dialect"])
     if not agreement.agrees(file_keys, params["key_sets"], params["keys"], params["base"]):
         return {"changed": False, "other_keys": KeySet(file_keys).key_id}
     known = {**params, "key_sets": agreement.completed(file_keys, params["key_sets"])}
     request = request_of(known, Purpose("plan", every_key=False, traced=params["counted"], tried=params["counted"]))
-    names = destinations.names_of_env_file(params["keys"])
-    env = editor.everything(params["env_file"], params["dialect"]) if names else {}
+    names = key_destinations.names_of_env_file(params["keys"])
+    env = env_file_editor.everything(params["env_file"], params["dialect"]) if names else {}
     unset = [name for name in names if name not in file_keys]
     with open_application(request, surveys_of(task)) as application:
         planned = create_plan(application, counted=params["counted"], env=env, unset=unset)

@@ -41,7 +41,7 @@ def prepare_values(task: HostTask) -> ModuleResult:
         with open_application(request) as application:
             refusals.refuse_unproved(application)
             refusals.refuse_unaccounted(application)
-            refuse(refusals.among_kept(application))
+            refuse(refusals.find_kept(application))
             under_new_keys.refuse_unfit(application, params["destination"])
             known = schemes.tried(request.schemes, request.names)
             found = _prepared(params, application, known)
@@ -80,7 +80,7 @@ def _counted(params: TaskParams, application: Application) -> PreparationResult:
         if rows:
             rows.end(results)
         whole = rows is not None and rows.is_whole
-    refuse([*census_findings.findings(tallies), *refusals.staying(application, tallies)])
+    refuse([*census_findings.findings(tallies), *refusals.find_staying(application, tallies)])
     return {"columns": [column.as_result() for column in results], "row_digests": whole}
 
 

@@ -10,12 +10,12 @@ from .host_task import HostTask, ModuleResult
 
 def read_keys(task: HostTask) -> ModuleResult:
     """The host's part: the application's own keys, readable by the action that asked and by nobody else."""
-    from .._destinations import destinations
+    from .._destinations import key_destinations
     from .._module import sealed_result
 
     params = task.params
     if not params["seal_to"]:
         raise InvalidOption(name="seal_to", found="is not set", advice="Call the module by its full name.")
-    values = destinations.read(params["env_file"], params["keys"], dialect=params["dialect"])
-    destinations.refuse_unwritable(params["env_file"], params["keys"])
+    values = key_destinations.read(params["env_file"], params["keys"], dialect=params["dialect"])
+    key_destinations.refuse_unwritable(params["env_file"], params["keys"])
     return {"changed": False, "sealed": sealed_result.seal(params["seal_to"], values)}

@@ -175,8 +175,8 @@ def _examined(application: Application, params: TaskParams) -> Examined:
         try:
             if not params["others"]:  # the last look before the first write
                 refusals.refuse_unaccounted(application)
-            kept = refusals.among_kept(application)
-            refuse([*census_findings.findings(tallies), *kept, *refusals.staying(application, tallies)])
+            kept = refusals.find_kept(application)
+            refuse([*census_findings.findings(tallies), *kept, *refusals.find_staying(application, tallies)])
             if not params["others"]:  # its processes are forked before the application starts
                 under_new_keys.refuse_unfit(application, destination if known else TRIAL)
         except RotationError as exc:

@@ -14,41 +14,41 @@ LEFT = "{path} is a compiled file with the previous value of a key, and could no
 
 def set_env_file(task: HostTask) -> ModuleResult:
     """Rewrite the files where a value differs. Without values (in a dry run) say what would be set."""
-    from .._destinations import destinations, editor
+    from .._destinations import env_file_editor, key_destinations
 
-    places = destinations.paths(task.params["path"], task.params["keys"])
+    places = key_destinations.paths(task.params["path"], task.params["keys"])
     if task.check_mode:
         return _set(task)
     if not task.params["values"]:
         raise InvalidOption(name="values", found="is not set", advice="Call env_file by its full name.")
-    with editor.held(places):
+    with env_file_editor.held(places):
         for place in places:
-            editor.discard_leftover(place)
+            env_file_editor.discard_leftover(place)
         return _set(task)
 
 
 def _set(task: HostTask) -> ModuleResult:
-    from .._destinations import destination, destinations
+    from .._destinations import destination_interface, key_destinations
     from .._engine.crypto.key_set import KeySet
 
     state, path, dialect = task.params["state"], task.params["path"], task.params["dialect"]
     keys, values = task.params["keys"], task.params["values"]
     names = [key["name"] for key in keys]
-    before = KeySet(destinations.read(path, keys, dialect=dialect))
+    before = KeySet(key_destinations.read(path, keys, dialect=dialect))
     after = task.params["key_id"] if values else "(made by a real run)"
     differs = before.values != values
     if differs:
-        destinations.refuse_unwritable(path, keys)
+        key_destinations.refuse_unwritable(path, keys)
     if differs and values:
-        changes = destinations.changes(path, keys, values, dialect)
+        changes = key_destinations.changes(path, keys, values, dialect)
         if not task.check_mode:
             try:
-                (destination.write if state == "present" else destination.rehearse)(changes)
+                (destination_interface.write if state == "present" else destination_interface.rehearse)(changes)
             finally:
                 for left in (left for change in changes for left in change.leftovers):
                     task.warn(LEFT.format(path=left))
     changed = differs and state == "present"
-    place = destinations.described(path, keys)
+    place = key_destinations.described(path, keys)
     result = {"changed": changed, "path": place, "key_id": after, "settings": names if changed else []}
     if task._diff and state == "present":
         result["diff"] = [
@@ -58,7 +58,7 @@ def _set(task: HostTask) -> ModuleResult:
                 "before": _format_diff(each.names, before.key_id),
                 "after": _format_diff(each.names, after),
             }
-            for each in destinations.of(path, keys)
+            for each in key_destinations.of(path, keys)
         ]
     return result
 

@@ -47,17 +47,17 @@ def set_fallbacks(task: HostTask) -> ModuleResult:
 
 def _change_line(params: TaskParams, wanted: Mapping[str, Sequence[str]], *, is_dry: bool) -> ModuleResult:
     """Rewrite the line with keys to ``add`` and to ``remove``."""
-    from .._destinations import destination, editor
+    from .._destinations import destination_interface, env_file_editor
 
     path, dialect = params["env_file"], params["dialect"]
-    with editor.held([path]):
-        editor.discard_leftover(path)
-        text = editor.read_text(path)
-        before = editor.read(path, [NAME], dialect=dialect)[NAME]
+    with env_file_editor.held([path]):
+        env_file_editor.discard_leftover(path)
+        text = env_file_editor.read_text(path)
+        before = env_file_editor.read(path, [NAME], dialect=dialect)[NAME]
         after = _changed(before, wanted)
         if after != before and not is_dry:
-            new_text = editor.rewritten(text, {NAME: after}, path, dialect)
-            destination.write([editor.FileChange(path, text, new_text)])
+            new_text = env_file_editor.rewritten(text, {NAME: after}, path, dialect)
+            destination_interface.write([env_file_editor.FileChange(path, text, new_text)])
     listed = _keys_of(before)
     removed = [number for number, key in enumerate(wanted.get("remove", [])) if key in listed]
     return {"changed": after != before, "removed": removed}
@@ -65,14 +65,14 @@ def _change_line(params: TaskParams, wanted: Mapping[str, Sequence[str]], *, is_
 
 def why_unread(params: TaskParams) -> str:
     """Why no key can be kept for the application; empty if it reads the variable, as its code says."""
-    from .._destinations import editor
+    from .._destinations import env_file_editor
     from .._engine.application import django_project, key_uses
 
     if "," in str(django_project.setting("SECRET_KEY")):
         return COMMA
     if not _has_line(params):
         return NO_LINE
-    line = editor.read(params["env_file"], [NAME], dialect=params["dialect"])[NAME]
+    line = env_file_editor.read(params["env_file"], [NAME], dialect=params["dialect"])[NAME]
     listed, found = (
         {str(key).strip() for key in keys} for keys in (_keys_of(line), django_project.setting(NAME) or ())
     )
@@ -84,11 +84,11 @@ def why_unread(params: TaskParams) -> str:
 
 def _has_line(params: TaskParams) -> bool:
     """Whether the env file sets the variable. An application whose keys are elsewhere may have no such file."""
-    from .._destinations import editor
+    from .._destinations import env_file_editor
     from .._errors.env_file import EnvMissing
 
     with contextlib.suppress(EnvMissing):
-        return bool(params["env_file"]) and editor.looks_set(params["env_file"], NAME, params["dialect"])
+        return bool(params["env_file"]) and env_file_editor.looks_set(params["env_file"], NAME, params["dialect"])
     return False
 
 

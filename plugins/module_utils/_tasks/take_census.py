@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from .._errors.base import RotationError
 from .._errors.env_file import EnvNotSwitched
 from .host_task import HostTask, ModuleResult, TaskParams, surveys_of
-from .second_look import SecondLook, second_look
+from .row_comparison import SecondLook, second_look
 
 if TYPE_CHECKING:
     from .._engine.crypto.key_set import KeySet
@@ -101,7 +101,9 @@ def take_census(task: HostTask) -> ModuleResult:
         ended = {
             **_needing(asked, compared.tallies),
             "damaged": _damaged(params, application, compared.written),
-            "doubtful": [each.as_result() for each in refusals.doubtful(application)] if params["accounted"] else [],
+            "doubtful": [each.as_result() for each in refusals.find_doubtful(application)]
+            if params["accounted"]
+            else [],
             "sessions": _connected_since_before(params, application),
         }
     return {
@@ -136,9 +138,9 @@ def _hold_against(asked: CensusTask, compared: Compared) -> ModuleResult | None:
     with second_look(params, application, asked.baseline, asked.judged) as look:
         try:
             expected = params["expect_stage"] or ""
-            found = refusals.among_kept(application, expected)
+            found = refusals.find_kept(application, expected)
             if not params["run"]:  # a run may be in its downtime
-                found += refusals.among_set_aside(application, expected)
+                found += refusals.find_set_aside(application, expected)
             refuse(found)
             _refuse_outside(asked)
             _refuse(asked, compared.tallies, asked.baseline, look)
@@ -175,7 +177,7 @@ def _rehearse(asked: CensusTask) -> None:
     params, application = asked.params, asked.application
     # After the switch this process has the new keys: it does not read what is under the previous keys.
     has_base = asked.keys.key_id == application.keyring.key_id("current")
-    found = [*under_new_keys.start_findings(application), *refusals.refused_updates(application)]
+    found = [*under_new_keys.start_findings(application), *refusals.find_refused_updates(application)]
     found += under_new_keys.attributes_of_keys(application, params["left_out"]) if has_base else []
     if params["supplied"]:
         found += under_new_keys.made_of_keys(application)
@@ -281,7 +283,7 @@ def _refuse_outside(asked: CensusTask) -> None:
     from .._engine.discovery.findings import refuse
 
     others = set(asked.application.keyring.stages) - {asked.params["expect_stage"]}
-    columns = {each["column"] for each in refusals.needing_outside(asked.application, asked.outside, others)}
+    columns = {each["column"] for each in refusals.find_needing_outside(asked.application, asked.outside, others)}
     refuse(each for each in asked.outside if each.column in columns)
 
 
@@ -294,7 +296,7 @@ def _needing(asked: CensusTask, tallies: Sequence[Tally]) -> ModuleResult:
     if leaving is None:
         return {}
     found = census_findings.needing(tallies, asked.application.keyring, leaving)
-    return {"needing": [*found, *refusals.needing_outside(asked.application, asked.outside, leaving)]}
+    return {"needing": [*found, *refusals.find_needing_outside(asked.application, asked.outside, leaving)]}
 
 
 def _refuse(asked: CensusTask, tallies: Sequence[Tally], baseline: list[CensusResult], look: SecondLook | None) -> None:
@@ -313,7 +315,7 @@ def _refuse(asked: CensusTask, tallies: Sequence[Tally], baseline: list[CensusRe
     classes = UNOPENED_ALONE if alone else tuple(UNOPENED)
     found = census_findings.findings(tallies, classes)
     try:
-        refuse(found if params["expect_stage"] else refusals.explained(application, found))
+        refuse(found if params["expect_stage"] else refusals.explain(application, found))
     except RotationError:
         if look:
             damage.refuse_overwritten(census_comparison.beyond(look.tallies, baseline), classes, look.looks)
@@ -330,19 +332,19 @@ def _refuse_unsettled(application: Application, tallies: Sequence[Tally]) -> Non
     from .._engine import refusals
     from .._engine.discovery.findings import refuse
 
-    refuse(refusals.staying(application, tallies))
+    refuse(refusals.find_staying(application, tallies))
 
 
 def _connected_since_before(params: TaskParams, application: Application) -> list[DatabaseSession]:
     """At the end of a rotation, the application's sessions from before the env file was switched: what has them may
     have other keys. Those of a pooler tell nothing of who uses them."""
-    from .._destinations import destinations
+    from .._destinations import key_destinations
     from .._engine.postgres import sessions
 
     if not params["baseline"] or params["report_only"]:
         return []
     try:
-        changed_at = destinations.changed_at(params["env_file"], params["keys"])
+        changed_at = key_destinations.changed_at(params["env_file"], params["keys"])
     except OSError:  # a copy of the application elsewhere may have no such file
         return []
     databases = [database for database, _ in application.parts if database.alias not in params["direct"]]
@@ -425,9 +427,9 @@ def _added(looks: Any) -> dict[str, list[str]]:
 
 def _refuse_other_env(params: TaskParams, found: str, expected: str) -> None:
     """The application reads its keys from the env file: they must be the ones that were proved."""
-    from .._destinations import destinations
+    from .._destinations import key_destinations
 
     if found != expected:
         raise EnvNotSwitched(
-            path=destinations.described(params["env_file"], params["keys"]), found=found, expected=expected
+            path=key_destinations.described(params["env_file"], params["keys"]), found=found, expected=expected
         )

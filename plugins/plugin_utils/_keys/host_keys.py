@@ -7,7 +7,7 @@ from __future__ import annotations
 import contextlib
 from dataclasses import dataclass
 
-from ...module_utils._destinations import agreement, destinations
+from ...module_utils._destinations import agreement, key_destinations
 from ...module_utils._engine.crypto.key_entry import KeyEntries
 from ...module_utils._engine.crypto.key_set import KeySet
 from ...module_utils._errors.env_file import EnvNotSwitched
@@ -32,7 +32,7 @@ class KeyFiles:
     @property
     def described(self) -> str:
         """The places of the keys, in words."""
-        return destinations.described(self.env_file, self.keys)
+        return key_destinations.described(self.env_file, self.keys)
 
 
 class SealedKeys:

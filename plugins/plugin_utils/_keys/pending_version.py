@@ -66,7 +66,7 @@ class NewVersion:
         keys, rotation_id = self.request.keys, self.request.rotation_id
         current = history.stage("current").values
         values = left or key_generation.generate(keys, current, self.supplied, self.request.dialect)
-        for approval in find_approvals(self.record.events()):
+        for approval in find_approvals(self.record.decoded()):
             history.use_approval(approval, rotation_id)
         return history.add_pending(KeySet(values), rotation_id, keys).key_id
 

@@ -103,7 +103,7 @@ EVENTS: Mapping[str, Sequence[LineContent]] = {
     "rolled back": [
         *WORKED,
         {"event": "application_commands", "phase": "failed", "error": ERROR},
-        {"event": "rollback", "phase": "intent", "course": "backwards", "found": "it is asked for", **SAID},
+        {"event": "rollback", "phase": "intent", "strategy": "backwards", "found": "it is asked for", **SAID},
         {"event": "rollback", "failed_task": "A step", "versions": [{**VERSION, **NOW}]},
     ],
 }

@@ -97,11 +97,7 @@ class PhaseTimes:
         self.last = event
 
     def _phase(self, event: Event) -> str:
-        state = "proof" if event.asked.get("expect_stage") else event.state or event.asked.get("stage")
-        if event.asked.get("serving"):
-            state = f"serving {event.state}".strip()
-        known = PHASES.get(f"{event.name} {state}") or PHASES.get(event.name)
-        return known or next(reversed(self.taken), "checklist")  # that of the line before
+        return event.find_in(PHASES) or next(reversed(self.taken), "checklist")  # that of the line before
 
     @property
     def whole(self) -> Mapping[str, float]:

@@ -5,33 +5,33 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ...module_utils._errors.counts import counted
-from ...module_utils._record.events import LeftValue, RepairEvent, RestoreEvent, StepResult
+from ...module_utils._record.events import RepairEvent, RestoreEvent, StepResult
 from .._task_types import Variables
 from .typed_commands import command
 
 if TYPE_CHECKING:
-    from ...module_utils._backup.restore import BackupFacts, LostRows, RestoredDatabase
+    from ...module_utils._backup.restore import RestoredDatabase
 
 
-def format_restore(result: StepResult) -> Iterator[str]:
+def format_restore(event: RestoreEvent) -> Iterator[str]:
     """What a restore did: the names, how many values are under which keys, and what was lost."""
-    done: RestoredDatabase = result.get("restored") or {}
+    done = event.restored
     if done.get("copy"):
-        yield f"  {done['copy']} is next to {done['database']}, verified: the backup of {_moment(result)}"
-    elif "under" in done and result.get("changed"):
-        yield f"  {done['database']} is now the backup of {_moment(result)}"
+        yield f"  {done['copy']} is next to {done['database']}, verified: the backup of {_moment(event)}"
+    elif "under" in done and event.changed:
+        yield f"  {done['database']} is now the backup of {_moment(event)}"
         under = ", ".join(f"{count:,} {name}" for name, count in sorted(done["under"].items()))
         yield f"  values     {under or 'no value under the keys'}"
-        lost: Sequence[LostRows] = result["lost"]
-        for one in lost:
+        for one in event.lost:
             rows = {"added": one["added"], "changed": one["changed"], "deleted": one["deleted"]}
             told = ", ".join(f"{count:,} {name}" for name, count in rows.items() if count) or "not counted"
             yield f"  lost       {one['table']}: rows since {told}"
-    elif done and result.get("changed") is False:
+    elif done and event.changed is False:
         yield "  NOTHING WAS RESTORED NOW: this backup replaced the database at an earlier time. To restore it again,"
         yield "  first drop the database that was kept: -e key_rotation_restore_drop=true"
     if aside := done.get("aside"):
@@ -49,20 +49,18 @@ def dropped(result: StepResult) -> Iterator[str]:
         yield f"  nothing to drop: there is no database {' or '.join(result['sought'])}"
 
 
-def _moment(result: StepResult) -> str:
-    backup: BackupFacts = result["backup"]
-    return backup["snapshot"]["time"]
+def _moment(event: RestoreEvent) -> str:
+    return event.backup["snapshot"]["time"]
 
 
-def repaired(result: StepResult) -> Iterator[str]:
+def repaired(event: RepairEvent) -> Iterator[str]:
     """What was repaired, and each value that was not."""
-    for column, count in sorted((result.get("repaired") or {}).items()):
+    for column, count in sorted(event.repaired.items()):
         yield f"  {column}: {counted(count, 'value')} repaired from the backup"
-    left: Sequence[LeftValue] = result.get("left") or []
-    for one in left:
+    for one in event.left:
         yield f"  {one['value']} is left: {one['reason']}"
-    if result.get("kept"):
-        yield f"  what was overwritten is kept in {result['kept']}"
+    if event.kept:
+        yield f"  what was overwritten is kept in {event.kept}"
 
 
 def left_copies(copies: Mapping[str, Mapping[str, str]], variables: Variables) -> Iterator[str]:
@@ -86,12 +84,11 @@ def from_backup(event: RepairEvent | RestoreEvent, aside: Collection[str]) -> It
     with contextlib.suppress(AttributeError, KeyError, TypeError, ValueError):  # written by another version
         told: Iterable[str] = ()
         if isinstance(event, RepairEvent):
-            told = repaired(dict(event.raw))
+            told = repaired(event)
         elif event.swapped:
             kept = event.restored["aside"]
-            told = format_restore(
-                {**event.raw, "restored": {**event.restored, "aside": kept if kept in aside else None}}
-            )
+            restored: RestoredDatabase = {**event.restored, "aside": kept if kept in aside else None}
+            told = format_restore(replace(event, restored=restored))
         lines = [" ".join(line.split()) for line in told]
         yield from (line for line in lines if not line.startswith("values "))  # the census shows those
 

@@ -34,6 +34,7 @@ from .downtime import Downtime
 from .encrypted_columns import ColumnCensus, ColumnHistory, Model
 from .event_time import moment, seconds
 from .key_stages import KeyStages
+from .open_writes import OpenWrites
 from .phase_times import PhaseTimes
 from .pictures import Picture, Pictures
 from .restores import Aside, Restores
@@ -89,6 +90,7 @@ class RotationState:
     keys: KeyStages = field(default_factory=KeyStages)
     census: ColumnCensus = field(default_factory=ColumnCensus)
     data: DataTracker | None = field(default_factory=DataTracker)
+    open_writes: OpenWrites = field(default_factory=OpenWrites)
     services: Services = field(default_factory=Services)
     downtime: Downtime = field(default_factory=Downtime)
     times: PhaseTimes = field(default_factory=PhaseTimes)
@@ -121,6 +123,7 @@ class RotationState:
             part.apply(event)
         self.times.apply(event)
         self.noted.apply(event)
+        self.open_writes.apply(event)
         self._follow_data(event)
         self._take(event)
 
@@ -281,6 +284,11 @@ class RotationState:
         return self.data.state(self.services.stopped)
 
     @property
+    def is_interrupted(self) -> bool:
+        """Whether something was written since values, .env files and store last agreed."""
+        return self.open_writes.count > 0
+
+    @property
     def not_running(self) -> str:
         return self.services.not_running
 
@@ -307,7 +315,7 @@ class RotationState:
 
     @property
     def chained(self) -> bool:
-        return any("hash" in event.raw for event in self.events)
+        return any(event.is_chained for event in self.events)
 
     @property
     def warnings(self) -> list[str]:

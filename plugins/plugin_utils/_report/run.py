@@ -28,7 +28,6 @@ from ...module_utils._record.events import (
     RestoreEvent,
     RunEvent,
     ServicesEvent,
-    StepOptions,
 )
 from .accounts import Accounts, authorization, granted_by
 from .event_time import moment, seconds
@@ -38,7 +37,7 @@ RETIRE = "retire"
 TITLES = {ROTATE: "Rotation", ROLLBACK: "Rollback", RETIRE: "Retirement"}
 CALLED = {ROTATE: "Key rotation", ROLLBACK: "Rollback of key rotation", RETIRE: "Retirement"}  # in a subject
 ENDED = {ROTATE: "completed", ROLLBACK: "rolled back", RETIRE: "retired", "open": "not ended", "failed": "failed"}
-# By its course, how a run of the rollback playbook ended if it rolled nothing back.
+# By its strategy, how a run of the rollback playbook ended if it rolled nothing back.
 STAYING = {"repair": "repaired", "restore": "restored", "settle": "settled"}
 NOT_REPAIRED = "not repaired"
 NOTHING_BACK = "nothing had to be rolled back"
@@ -158,7 +157,7 @@ class Run:
             return NOTHING_BACK
         if how != ROLLBACK or not self.stays:
             return ENDED[how]
-        return self._repair_ended if self._course == "repair" else STAYING[self._course]
+        return self._repair_ended if self._strategy == "repair" else STAYING[self._strategy]
 
     @property
     def left(self) -> list[LeftValue]:
@@ -182,14 +181,14 @@ class Run:
     @property
     def is_empty(self) -> bool:
         """Whether a run of the rollback playbook closed a rotation that had ended before it created a version."""
-        if not isinstance(self.end, RunEvent) or not self.end.is_done or self._course != "nothing":
+        if not isinstance(self.end, RunEvent) or not self.end.is_done or self._strategy != "nothing":
             return False
-        return all(version.get("rotation_id") != self.end.raw.get("rotation_id") for version in self.end.versions)
+        return all(version.get("rotation_id") != self.end.rotation_id for version in self.end.versions)
 
     @property
     def stays(self) -> bool:
         """Whether a run of the rollback playbook changed only rows, so that the rotation keeps its status."""
-        return self.direction == ROLLBACK and self._course in STAYING and not self.rolled_back
+        return self.direction == ROLLBACK and self._strategy in STAYING and not self.rolled_back
 
     @property
     def is_refused_rollback(self) -> bool:
@@ -209,14 +208,14 @@ class Run:
         return granted_by(self.approval, self.authorization)
 
     @property
-    def _course(self) -> str:
-        return self.first.course if isinstance(self.first, RunEvent) else ""
+    def _strategy(self) -> str:
+        return self.first.strategy if isinstance(self.first, RunEvent) else ""
 
     @property
-    def course(self) -> str:
-        """The course of a rollback, and why it was taken."""
+    def strategy(self) -> str:
+        """The strategy of a rollback, and why it was taken."""
         first = self.first
-        return " because ".join(filter(None, (first.course, first.found))) if isinstance(first, RunEvent) else ""
+        return " because ".join(filter(None, (first.strategy, first.found))) if isinstance(first, RunEvent) else ""
 
     @property
     def failed_task(self) -> str:
@@ -235,7 +234,15 @@ class Run:
 
 def begin(event: RunEvent, earlier: Iterable[Run]) -> Run:
     """The run that this event begins. If it resumes another one, it inherits what was not given again."""
-    run = _begin(event.name, event, event.raw)
+    run = Run(
+        event.name,
+        first=event,
+        reason=event.reason or None,
+        authorization=authorization(event.authorization),
+        approval=event.approval,
+        operator=event.operator or None,
+    )
+    run.apply(event)
     before = next((other for other in reversed(list(earlier)) if other.direction == run.direction), None)
     if run.resumed and before:
         for name in INHERITED:
@@ -248,22 +255,21 @@ def retirements(events: Iterable[Event]) -> list[Run]:
     runs: list[Run] = []
     for event in events:
         if isinstance(event, KeyEvent) and event.state == "destroyed" and event.is_intent:
-            runs.append(_begin(RETIRE, event, event.asked))
+            runs.append(_begin_retirement(event))
         elif runs:
             runs[-1].apply(event)
     return runs
 
 
-def _begin(direction: str, event: Event, given: StepOptions) -> Run:
-    """``given`` has what the operator stated."""
+def _begin_retirement(event: KeyEvent) -> Run:
     run = Run(
-        direction,
+        RETIRE,
         first=event,
-        key_id=str(given.get("key_id") or ""),
-        reason=given.get("reason"),
-        authorization=authorization(given.get("authorization")),
-        approval=given.get("approval"),
-        operator=given.get("operator"),
+        key_id=str(event.asked.get("key_id") or ""),
+        reason=event.asked.get("reason"),
+        authorization=authorization(event.asked.get("authorization")),
+        approval=event.asked.get("approval"),
+        operator=event.asked.get("operator"),
     )
     run.apply(event)
     return run

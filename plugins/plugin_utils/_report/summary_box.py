@@ -5,15 +5,14 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from ...module_utils._engine.proof.repair_option import format_repair
 from ...module_utils._errors.base import ErrorParts, address
 from ...module_utils._errors.counts import counted
 from ...module_utils._errors.run import ChecklistFailed
-from ...module_utils._record.events import ROLLBACK, ROTATE, RepairEvent, for_compromise
+from ...module_utils._record.events import ROLLBACK, ROTATE, RepairEvent, RestoreEvent, for_compromise
 from .._task_types import Variables
 from . import data_sentences, data_state, restore_lines, sentences
 from .downtime import Downtime
@@ -203,14 +202,14 @@ def _models(ending: Ending) -> Iterator[Row]:
         yield Row("", f"{ending.run.reencrypted:,} were re-encrypted by this run")
 
 
-def _from_backup(event: Any, ending: Ending) -> Iterator[Row]:
+def _from_backup(event: RepairEvent | RestoreEvent, ending: Ending) -> Iterator[Row]:
     """What a run took from a backup, and the command that drops the former database."""
     if isinstance(event, RepairEvent):
-        yield from _copied(restore_lines.repaired({**event.raw, "left": []}))  # E_NOT_REPAIRED lists those at the end
+        yield from _copied(restore_lines.repaired(replace(event, left=())))  # E_NOT_REPAIRED lists those at the end
         return
     if event.restored.get("copy"):
         return
-    yield from _copied(line for line in restore_lines.format_restore(event.raw) if not line.startswith("  values"))
+    yield from _copied(line for line in restore_lines.format_restore(event) if not line.startswith("  values"))
     if event.restored.get("aside"):
         alias = event.restored.get("alias", "default")
         yield from _copied([restore_lines.drop_command(event.backup["rotation_id"], alias, ending.variables)])
@@ -228,7 +227,7 @@ def _swapped_and_killed(ending: Ending) -> Iterator[Row]:
             yield from _copied([restore_lines.drop_command(aside.backup, aside.alias, ending.variables)])
 
 
-def _copied(texts: Any) -> Iterator[Row]:
+def _copied(texts: Iterable[str]) -> Iterator[Row]:
     """Rows from lines that already begin with their label."""
     for text in texts:
         yield Row(text[2:LABEL].rstrip(), text[LABEL:]) if text[LABEL - 1 : LABEL] == " " else Row("", text.strip())

@@ -55,8 +55,7 @@ NO_STEPS = (RunEvent, NotificationEvent)  # they have no intent of their own, or
 
 def step_name(event: Event) -> str:
     """The display name of the step to which an event belongs."""
-    state = "serving" if event.asked.get("serving") else "proof" if event.asked.get("expect_stage") else event.state
-    return STEPS.get(f"{event.name} {state}") or STEPS.get(event.name) or event.name.replace("_", " ").capitalize()
+    return event.find_in(STEPS) or event.name.replace("_", " ").capitalize()
 
 
 @dataclass

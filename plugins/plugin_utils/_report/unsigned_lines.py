@@ -58,5 +58,5 @@ def _part(lines: Sequence[RecordLine], first: int, last: int, of: str, found: st
     part = [line.event for line in lines[first - 1 : last]]
     ends = [event for event in part if isinstance(event, RunEvent) and not event.is_intent]
     # Only a run that ends before the store has a version writes this. Verification checks that such a line is genuine.
-    expected = first == 1 and bool(ends) and all(event.raw.get("versions") == [] for event in ends)
+    expected = first == 1 and bool(ends) and all(event.had_empty_store for event in ends)
     return Unsigned(first, last, of, found, expected and isinstance(part[-1], (RunEvent, NotificationEvent)))

@@ -40,9 +40,9 @@ WITHOUT_ROTATION = ("restore", "repair", "settle")
 
 @dataclass(frozen=True)
 class RollbackChoice:
-    """The course, the reason for it, and what the tasks of the role need to know."""
+    """The strategy, the reason for it, and what the tasks of the role need to know."""
 
-    course: str
+    strategy: str
     reason: str
     does: str
     rotation_id: str
@@ -72,9 +72,9 @@ def choose_rollback(log: RotationLog, look: RollbackLook) -> RollbackChoice:
         rotation_id=situation.rotation_id, rotate=log.controller.command("rotate")
     )
     will = "Would" if log.controller.check_mode else "Will"
-    lines.show([f"Course {chosen.name}: {chosen.reason}. {will} {does}."], "Course")
+    lines.show([f"Strategy {chosen.name}: {chosen.reason}. {will} {does}."], "Strategy")
     return RollbackChoice(
-        course=chosen.name,
+        strategy=chosen.name,
         reason=chosen.reason,
         does=does,
         rotation_id=situation.rotation_id,

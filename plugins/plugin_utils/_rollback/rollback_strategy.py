@@ -25,7 +25,7 @@ REPAIRABLE = "{count:value opens|values open} under no version, and there is a b
 
 
 class RollbackStrategy(NamedTuple):
-    """The name of a course, and the reason for it as people read it."""
+    """The name of a strategy, and the reason for it as people read it."""
 
     name: str
     reason: str
@@ -54,7 +54,7 @@ class Situation:
     backup: str = ""  # the snapshot's time; empty without a backup
     prefer: str = ""
     named: int = 0  # values that a person wants from the backup, whatever they are now
-    done: Sequence[str] = ()  # courses that this run has completed
+    done: Sequence[str] = ()  # strategies that this run has completed
     restored: bool = False  # whether the record of the rotation says that a backup replaced a database
     compromised: str = ""  # the key ID of the version to roll back to, if it is compromised
     returns: bool = False  # whether to roll back to a compromised version anyway
@@ -120,9 +120,9 @@ class OfCensus(TypedDict, total=False):
 
 
 class StrategyRule(NamedTuple):
-    """A course, when it applies, and why. The first rule that fits counts."""
+    """A strategy, when it applies, and why. The first rule that fits counts."""
 
-    course: str
+    strategy: str
     fits: Callable[[Situation], Any]
     reason: Callable[[Situation], str]
 
@@ -219,7 +219,7 @@ RULES = (
 )
 
 
-# What each course does, as people read it.
+# What each strategy does, as people read it.
 DOES = {
     "restore": "restore the backup next to the database, show what would be lost, and swap the two",
     "repair": "write the values from the backup (if they were not named, only if the rest of their rows is the same), "
@@ -236,8 +236,8 @@ DOES = {
 
 
 def choose(found: Situation) -> RollbackStrategy:
-    """Choose the course for what was found: the first of RULES that fits."""
-    return next(RollbackStrategy(rule.course, rule.reason(found)) for rule in RULES if rule.fits(found))
+    """Choose the strategy for what was found: the first of RULES that fits."""
+    return next(RollbackStrategy(rule.strategy, rule.reason(found)) for rule in RULES if rule.fits(found))
 
 
 def of_store(history: History, asked: str | None, left_over: str | None) -> OfStore:

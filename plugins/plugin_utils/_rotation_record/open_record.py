@@ -102,8 +102,8 @@ def _store_file(log: RotationLog) -> dict[str, str]:
 
 
 def _identify(log: RotationLog, task: RecordTask, history: History) -> Opening:
-    if task.course:
-        return Opening(task.direction, task.course.rotation_id, NEW, task.course.destination)
+    if task.strategy:
+        return Opening(task.direction, task.strategy.rotation_id, NEW, task.strategy.destination)
     asked = task.rotation_id
     if task.direction == ROTATE and not asked and not history.open_rotation:
         asked = without_outcome(history, log.lease.left_over())
@@ -126,7 +126,7 @@ def _begin(log: RotationLog, task: RecordTask, run: Opening, history: History) -
         **task.as_recorded(),
         **(_of_rotation(task, permission) if permission else {}),
         **({"compromised": True} if _is_compromise(log, task, run, history) else {}),
-        **(task.course.as_recorded() if task.course else {}),
+        **(task.strategy.as_recorded() if task.strategy else {}),
         **unsigned,
         **_of_other_records(log),
     )

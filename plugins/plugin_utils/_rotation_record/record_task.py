@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from ...module_utils._record.events import LineContent
     from .._task_types import TaskArguments, TaskResult
 
+FORMER_NAME = "course"  # of the strategy, in a result of an earlier version
+
 
 class RecordResult(TypedDict, total=False):
     """What rotation_record returns, depending on the state."""
@@ -32,8 +34,8 @@ class RecordResult(TypedDict, total=False):
 
 
 @dataclass(frozen=True)
-class RollbackCourse:
-    """The course of a rollback and the reason for it, as rollback_strategy_info returned them."""
+class ReturnedStrategy:
+    """The strategy of a rollback and the reason for it, as rollback_strategy_info returned them."""
 
     rotation_id: str
     name: str
@@ -42,13 +44,13 @@ class RollbackCourse:
     seen: SeenBeforeRollback | None
 
     @classmethod
-    def of(cls, result: TaskResult) -> RollbackCourse:
-        course, reason, destination = (result[name] for name in ("course", "reason", "destination"))
-        return cls(result["rotation_id"], course, reason, destination, result.get("seen"))
+    def of(cls, result: TaskResult) -> ReturnedStrategy:
+        name = result["strategy"] if "strategy" in result else result[FORMER_NAME]
+        return cls(result["rotation_id"], name, result["reason"], result["destination"], result.get("seen"))
 
     def as_recorded(self) -> LineContent:
         seen = {"seen": self.seen} if self.seen else {}
-        return {"course": self.name, "found": self.reason, "destination": self.destination, **seen}
+        return {"strategy": self.name, "found": self.reason, "destination": self.destination, **seen}
 
 
 @dataclass(frozen=True)
@@ -72,13 +74,13 @@ class RecordTask:
     cryptoperiod_days: int
     failed_task: str | None
     error: ErrorParts
-    course: RollbackCourse | None
+    strategy: ReturnedStrategy | None
 
     @classmethod
     def of(cls, options: TaskArguments) -> RecordTask:
-        course = RollbackCourse.of(options["course"]) if options["course"] else None
+        strategy = ReturnedStrategy.of(options["strategy"]) if options["strategy"] else None
         given = {member.name: options[member.name] for member in fields(cls)}
-        return cls(**{**given, "course": course})
+        return cls(**{**given, "strategy": strategy})
 
     def as_recorded(self) -> LineContent:
         """What the operator stated about this run."""

@@ -12,7 +12,7 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._record.events
 
 from ..conftest import CHECKOUT
 
-VARS = yaml.safe_load((CHECKOUT / "roles/values/vars/main.yml").read_text(encoding="utf-8"))
+VARS = yaml.safe_load((CHECKOUT / "roles/variable_defaults/vars/main.yml").read_text(encoding="utf-8"))
 DERIVED = {name: VARS[name] for name in ("__key_rotation_is_compromise", "__key_rotation_sessions")}
 
 

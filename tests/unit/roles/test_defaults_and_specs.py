@@ -18,7 +18,7 @@ from jinja2 import Environment, nodes
 from ..conftest import CHECKOUT
 
 GENERATOR = runpy.run_path(str(CHECKOUT / "scripts/generate_options.py"))
-SETTINGS, VALUES = "key_rotation", "values"
+SETTINGS, VALUES = "key_rotation", "variable_defaults"
 ROLES = sorted({path.name for path in (CHECKOUT / "roles").iterdir() if path.is_dir()} - {SETTINGS, VALUES})
 PLAYBOOKS = sorted(path.stem for path in (CHECKOUT / "playbooks").glob("*.yml"))
 TEMPLATE = CHECKOUT / "inventories/production/group_vars/application.yml"
@@ -177,7 +177,7 @@ def test_nothing_behind_the_colon_of_a_variable_without_a_default_breaks_no_temp
         for name in re.findall(r"\b(key_rotation_\w+) \| length", path.read_text()):
             assert name not in nothing, (path, name)
     for path in CHECKOUT.glob("roles/*/*/*"):
-        if path != CHECKOUT / "roles/values/vars/main.yml" and path.is_file() and path.parent.name != "meta":
+        if path != CHECKOUT / "roles/variable_defaults/vars/main.yml" and path.is_file() and path.parent.name != "meta":
             used = re.findall(r"(?<!__)\bkey_rotation_services\b.*", path.read_text())
             assert [line for line in used if "{{" in line or line.startswith(" |")] == [], path
 
@@ -187,7 +187,7 @@ def test_nothing_behind_the_colon_of_a_variable_without_a_default_breaks_no_temp
 
 @pytest.mark.parametrize("role", ROLES)
 def test_each_role_has_the_variables_and_describes_none_of_them_again(role):
-    assert read(role, "meta/main.yml")["dependencies"] == [{"role": "tetech.key_rotation.values"}]
+    assert read(role, "meta/main.yml")["dependencies"] == [{"role": "tetech.key_rotation.variable_defaults"}]
     assert not (CHECKOUT / "roles" / role / "meta/argument_specs.yml").exists()
     assert {name for name in read(role, "defaults/main.yml") if not name.startswith(f"{role}_")} == set()
 
@@ -367,7 +367,7 @@ def test_the_processes_are_looked_at_on_every_host_before_a_rotation():
 def test_the_processes_are_looked_at_on_every_host_after_it_with_all_that_the_operator_says_of_them():
     members = set(variables()["key_rotation_processes"]["options"])
     assert members == {"units", "pids", "patterns", "hidden_environment", "orphans", "absent"}
-    (running,) = read("verification", "tasks/running.yml")[0]["block"]
+    (running,) = read("verification", "tasks/running_processes.yml")[0]["block"]
     assert running["tetech.key_rotation.host_tasks"]["tasks"] == "{{ __verification_running }}"
     assert "run_once" not in running
     every_host = "([__verification_processes] if __key_rotation_has_processes and not ansible_check_mode else [])"
@@ -413,8 +413,8 @@ def test_the_data_is_proved_before_the_application_writes_again():
         ("verification", "main"),
         ("rotation", "sessions"),
         ("maintenance", "start"),
-        ("verification", "running"),
-        ("verification", "serving"),  # once more, of what was prepared
+        ("verification", "running_processes"),
+        ("verification", "verify_while_serving"),  # once more, of what was prepared
     ]
     assert entries(rotate[0]["block"])[:7] == [
         ("key_rotation", "validate"),  # a wrong variable is no reason to stop in the middle

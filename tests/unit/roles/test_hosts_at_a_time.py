@@ -29,7 +29,7 @@ def test_every_task_that_writes_keys_is_bounded() -> None:
     tasks = [
         task
         for path in ROLES.glob("*/tasks/*.yml")
-        if path.stem != "alone"  # of a play with one host
+        if path.stem != "one_host"  # of a play with one host
         for task in all_tasks(yaml.safe_load(path.read_text(encoding="utf-8")) or [])
         if "tetech.key_rotation.env_file" in task or "_switch" in written(task) or "rehearsal" in written(task)
     ]
@@ -57,7 +57,7 @@ def written(task: dict[str, Any]) -> str:
 )
 def test_it_is_one_host_where_one_place_may_be_for_all(destinations: list[dict[str, Any] | None], hosts: int) -> None:
     keys = [{"name": f"KEY_{number}", **(each or {})} for number, each in enumerate(destinations)]
-    text = yaml.safe_load((ROLES / "values/vars/main.yml").read_text(encoding="utf-8"))
+    text = yaml.safe_load((ROLES / "variable_defaults/vars/main.yml").read_text(encoding="utf-8"))
     own = {name: trust_as_template(text[name]) for name in ("__key_rotation_destinations", "__key_rotation_secrets")}
     templar = Templar(loader=DataLoader(), variables={"key_rotation_keys": keys, **own})
     assert int(templar.template(trust_as_template(text["__key_rotation_hosts_at_a_time"]))) == hosts

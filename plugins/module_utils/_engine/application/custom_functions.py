@@ -95,7 +95,7 @@ class ApplicationProcess:
         return bytes(self.call("setting", name, None))
 
     def read(self, questions: Any) -> Any:
-        """What attributes of rows read under this key set (row_question.py). Raises what starting the application
+        """What attributes of rows read under this key set (trial_row.py). Raises what starting the application
         raises."""
         return self.call("read", "what its models read", questions)
 

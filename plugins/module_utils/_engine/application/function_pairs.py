@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Any, NamedTuple, TypeVar
 
-from . import encrypting_code, key_uses
+from . import encrypting_attributes, key_uses
 
 ENCRYPTS, DECRYPTS = 0, 1  # the places in a row of VERBS
 # Words of names, as a pair: those of the first rows are preferred.
@@ -239,10 +239,10 @@ def _names_in_code_of(field: Any) -> list[set[str]]:
 
 def _codes(cls: Any) -> Iterator[set[str]]:
     """The names in each function of a class."""
-    for _, member in encrypting_code.members(cls):
+    for _, member in encrypting_attributes.members(cls):
         functions = (member, *(getattr(member, name, None) for name in ("fget", "fset", "func", "__func__")))
         codes = (getattr(function, "__code__", None) for function in functions)
-        yield from (set(encrypting_code.names_in(code)) for code in codes if code)
+        yield from (set(encrypting_attributes.names_in(code)) for code in codes if code)
 
 
 def _used(named: Iterable[set[str]], choices: Sequence[_Choice]) -> Sequence[_Choice]:

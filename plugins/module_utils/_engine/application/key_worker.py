@@ -24,7 +24,7 @@ from dataclasses import dataclass, field
 from types import CodeType, MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from ..._destinations import destinations, editor
+from ..._destinations import env_file_editor, key_destinations
 from ..._destinations.dialects import DIALECTS
 from ..._errors.base import RotationError
 from ..crypto.key_entry import KeyEntries, KeyEntry
@@ -52,12 +52,12 @@ class ApplicationLocation:
 
     def exported(self, keys: Mapping[str, str]) -> dict[str, str]:
         """Those of ``keys`` that the application is to find in its environment."""
-        others = {*destinations.files(self.keys), *destinations.credentials(self.keys)}
+        others = {*key_destinations.files(self.keys), *key_destinations.credentials(self.keys)}
         return {name: value for name, value in keys.items() if name not in others}
 
     def environment(self, keys: Mapping[str, str], variables: Mapping[str, str]) -> ProcessEnvironment:
         """What the service gives to the application, with these keys in it."""
-        credentials = destinations.credential_contents(self.keys, keys)
+        credentials = key_destinations.credential_contents(self.keys, keys)
         return self.service_environment().with_more({**self.exported(keys), **variables}, credentials)
 
 
@@ -137,12 +137,12 @@ class Opener:
 
     def _read(self, questions: Any) -> Any:
         """What attributes read under these keys, and no cache keeps it."""
-        from ..proof import row_question
+        from ..proof import trial_row
 
         if not self._reads:
-            row_question.forget_caches()
+            trial_row.forget_caches()
             self._reads = True
-        return row_question.answer_all(questions)
+        return trial_row.answer_all(questions)
 
     @staticmethod
     def _hash(asked: tuple[str, Collection[str]]) -> dict[str, str]:
@@ -290,11 +290,11 @@ def use_keys(place: ApplicationLocation, keys: Mapping[str, str]) -> None:
     No file is written, and /proc shows the environment that the process was born with.
     """
     os.environ.update(place.exported(keys))
-    changes = destinations.changes(place.env_file or "", _read_here(place, keys), keys, place.dialect)
+    changes = key_destinations.changes(place.env_file or "", _read_here(place, keys), keys, place.dialect)
     texts = {
         os.path.realpath(each.path): each.new_text.encode("utf-8")
         for each in changes
-        if isinstance(each, editor.FileChange)
+        if isinstance(each, env_file_editor.FileChange)
     }
     _import_from(texts)
     real = open
@@ -314,13 +314,13 @@ def use_keys(place: ApplicationLocation, keys: Mapping[str, str]) -> None:
 def _read_here(place: ApplicationLocation, keys: Mapping[str, str]) -> list[KeyEntry]:
     """Those of ``keys`` that the application itself reads in a file, as the operator lists them."""
     listed = {key["name"]: key for key in place.keys}
-    files = destinations.files(place.keys)
+    files = key_destinations.files(place.keys)
     described: list[KeyEntry] = [listed.get(name, {"name": name}) for name in keys]
     found = [key for key in described if key["name"] in files]
-    lines = destinations.names_of_env_file(described)
+    lines = key_destinations.names_of_env_file(described)
     if place.env_file is None or not lines or not DIALECTS[place.dialect].read_by_application:
         return found
-    there = editor.read(place.env_file, lines, every=False, dialect=place.dialect)
+    there = env_file_editor.read(place.env_file, lines, every=False, dialect=place.dialect)
     return found + [key for key in described if key["name"] in there]
 
 

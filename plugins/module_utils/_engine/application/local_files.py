@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from . import encrypting_code, model_fields
+from . import encrypting_attributes, model_fields
 
 MOST = 1 << 16  # bytes that are read of a file
 PATIENCE = 2.0  # seconds for the files of one column: a folder may be on a network
@@ -33,7 +33,7 @@ def is_local(field: Any) -> bool:
 
 def is_encrypted_by_model(field: Any) -> bool:
     """Whether code of its model that names it comes to what looks like encryption."""
-    return encrypting_code.handles(field.model, field.name)
+    return encrypting_attributes.handles(field.model, field.name)
 
 
 def read(field: Any, names: Iterable[str]) -> Iterator[bytes]:

@@ -35,7 +35,7 @@ KNOWN_SCHEMES: dict[str, dict[str, Any]] = {
         "key": {"derive": "hkdf_sha256", "secret": "SECRET_KEY", "length": 64},
         "prefix": "$encrypted$fernet-256$",
     },
-    "django_ansible_base": {  # AWX's look: there each row has a key of its own (signatures.py)
+    "django_ansible_base": {  # AWX's look: there each row has a key of its own (recognized_formats.py)
         "format": "fernet_256",
         "key": {"derive": "sha512", "secret": "SECRET_KEY"},
         "base64": True,

@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypedDict
 
-from ..application import sealing_code
+from ..application import foreign_model_encryption
 from ..application.key_uses import PlannedUse, Use
 from ..crypto.key_entry import KeyEntries, KeyEntry
 from ..crypto.keyring import Keyring
@@ -17,18 +17,18 @@ from ..postgres import catalog, sql
 from ..postgres.catalog import LARGE_OBJECT, NUMBER, NUMBER_LISTS, UUIDS, Column, Table
 from ..postgres.connection import Database
 from . import (
-    judged_types,
     known_forms,
     model_evidence,
     proposal,
     row_samples,
     shared_values,
     signed_values,
+    sql_type_readers,
     unexplained,
 )
 from .findings import Finding, Findings, unsettled
+from .recognized_formats import identify
 from .settlements import DECISIONS, Settlements
-from .signatures import identify
 from .target import Target
 from .target_survey import Survey
 
@@ -95,9 +95,9 @@ class _Judge:
         place = f"{table.name}.{column.name}"
         is_known = place in known_forms.COLUMNS  # by a form with its signature
         values = values if is_known else signed_values.without_kept(self.survey, values)
-        is_document = judged_types.is_document(column)
+        is_document = sql_type_readers.is_document(column)
         bare = values if is_known else signed_values.without_timed(values)
-        is_sealed = place in known_forms.GIVEN and sealing_code.is_there(table.names, column.name)
+        is_sealed = place in known_forms.GIVEN and foreign_model_encryption.is_there(table.names, column.name)
         judged = unexplained.classify(bare, place, documents=is_document, is_sealed=is_sealed)
         is_explained = judged.verdict != unexplained.UNEXPLAINED
         # Sessions have a salt of their class.
@@ -128,7 +128,7 @@ def _open_columns(
         column
         for column in members
         if not (table.copy or column.generated or table.label_of(column.name) in known)
-        and judged_types.is_judged(column)
+        and sql_type_readers.is_judged(column)
         and not (column.type in (*UUIDS, NUMBER) and (table.schema, table.name, column.name) in row_keys)
     ]
 
@@ -178,19 +178,19 @@ def _read_samples(database: Database, table: Table, columns: Sequence[Column]) -
     asked = sql.SQL(", ").join(_build_sample_query(table, column, size) for column in columns)
     for row in database.rows(sql.SQL("SELECT {}").format(asked), table=table.label):
         for column, values in zip(columns, row):
-            yield column, judged_types.values(column, values)
+            yield column, sql_type_readers.values(column, values)
 
 
 def _build_sample_query(table: Table, column: Column, size: row_samples.Size) -> sql.Composable:
     """SQL for the values, each row's once."""
     if column.type == LARGE_OBJECT:
-        return sql.SQL("ARRAY({})").format(judged_types.large_objects(column, table.rows, SAMPLE))
-    read, _ = judged_types.expression(column)
+        return sql.SQL("ARRAY({})").format(sql_type_readers.large_objects(column, table.rows, SAMPLE))
+    read, _ = sql_type_readers.expression(column)
     name = sql.Identifier("t", column.name)
     rows = row_samples.RowSource(
-        sql.SQL(f"t.tableoid, t.ctid, {judged_types.whole(column)} AS value").format(column=name),
+        sql.SQL(f"t.tableoid, t.ctid, {sql_type_readers.whole(column)} AS value").format(column=name),
         table.rows,
-        sql.SQL(judged_types.condition(column)).format(column=name),
+        sql.SQL(sql_type_readers.condition(column)).format(column=name),
     )
     parts = row_samples.parts(size, rows, SAMPLE, SAMPLE)
     if column.type in ("bytea", NUMBER, *NUMBER_LISTS):  # they have no words
@@ -211,7 +211,7 @@ def _rare(size: row_samples.Size, candidates: row_samples.RowSource, text: sql.C
     where = sql.SQL("{where} AND {text} ~ {striking} AND {text} !~* {named}").format(
         where=candidates.where,
         text=text,
-        striking=sql.Literal(judged_types.STRIKING),
+        striking=sql.Literal(sql_type_readers.STRIKING),
         named=sql.Literal(NAMED),
     )
     return row_samples.rare(size, candidates._replace(where=where), CANDIDATES)

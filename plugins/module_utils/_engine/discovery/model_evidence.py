@@ -18,7 +18,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ..application import encrypting_code, model_fields
+from ..application import encrypting_attributes, model_fields
 from ..application.application_errors import APPLICATION_ERRORS
 from ..application.tenant_schemas import use_schema
 from ..postgres import sql
@@ -133,7 +133,7 @@ def _of_field(field: Any, alias: str, cursor: Any) -> Iterator[ModelEvidence]:
             continue
         if read is None:
             yield ModelEvidence(path, "reads nothing where a value is stored")
-        elif encrypting_code.is_in(read) and not _is_plain(_text(value)):
+        elif encrypting_attributes.is_in(read) and not _is_plain(_text(value)):
             yield ModelEvidence(path, "reads an object whose code looks like encryption")
         elif not _is_same(value, read) and not _is_explained(value, read):
             yield ModelEvidence(path, "reads another value than the stored one")

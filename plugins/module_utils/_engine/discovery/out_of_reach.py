@@ -10,7 +10,7 @@ from ..._errors.base import RotationError
 from ..postgres import catalog, sql
 from ..postgres.catalog import Column, Table
 from ..postgres.connection import Database
-from . import judged_types, unexplained
+from . import sql_type_readers, unexplained
 from .findings import KINDS, Finding
 from .settlements import Settlements
 from .target_survey import Survey
@@ -58,7 +58,7 @@ def _not_readable(database: Database) -> Iterator[Finding]:
 
 def _of_others(database: Database) -> dict[Table, list[Column]]:
     found = catalog.columns(database, catalog.FOREIGN)
-    return {table: [each for each in columns if judged_types.is_judged(each)] for table, columns in found.items()}
+    return {table: [each for each in columns if sql_type_readers.is_judged(each)] for table, columns in found.items()}
 
 
 def _foreign(database: Database, survey: Survey) -> Iterator[Finding]:
@@ -73,7 +73,7 @@ def _foreign(database: Database, survey: Survey) -> Iterator[Finding]:
 def _what_is_in(database: Database, survey: Survey, table: Table, column: Column) -> str:
     """What keeps a column from being passed over; empty if it looks plain."""
     read, length = (
-        sql.SQL(each).format(column=sql.Identifier("t", column.name)) for each in judged_types.expression(column)
+        sql.SQL(each).format(column=sql.Identifier("t", column.name)) for each in sql_type_readers.expression(column)
     )
     query = sql.SQL("SELECT {read} FROM {rows} AS t WHERE {length} >= {least} LIMIT {most}").format(
         read=read,
@@ -88,7 +88,7 @@ def _what_is_in(database: Database, survey: Survey, table: Table, column: Column
             found = [value for (value,) in database.rows(query, table=table.label)]
     except RotationError:
         return "and cannot be read now"
-    values = judged_types.values(column, found)
+    values = sql_type_readers.values(column, found)
     pieces = [value.encode("utf-8") if isinstance(value, str) else value for value in values]
     if any(map(looks_like_a_token, pieces)) or survey.holding(values):
         return "with what looks like tokens"

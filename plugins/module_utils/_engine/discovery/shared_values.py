@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from itertools import combinations
 from typing import cast
 
-from ..application import encrypting_code
+from ..application import encrypting_attributes
 from ..application.key_uses import Use
 from ..crypto.key_entry import KeyEntries, KeyEntry
 from ..crypto.key_set import KeySet, split_list
@@ -60,7 +60,7 @@ def of_variables(
                 continue
             not_a_key = NOT_A_KEY.format(name=name)
             if all(map(is_word, shared)):
-                encrypts = any(encrypting_code.is_named_so(use) for use in uses([name]).get(name, ()))
+                encrypts = any(encrypting_attributes.is_named_so(use) for use in uses([name]).get(name, ()))
                 advice = PART_THEM.format(name=name, key=key) + not_a_key
                 word = Finding(KINDS["shared_word"], name, {"found": what, "key": key})
                 yield _finding(name, what, key, advice) if encrypts else word

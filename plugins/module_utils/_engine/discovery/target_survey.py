@@ -21,7 +21,7 @@ from ..crypto.schemes import Scheme
 from ..postgres import catalog, sql
 from ..postgres.catalog import BITS, LARGE_OBJECT, UUIDS, Column, RowKey, Table, word
 from ..postgres.connection import Database
-from . import search_columns, signatures
+from . import recognized_formats, search_columns
 from .column_rules import ColumnRules
 from .column_sample import (
     ANYWHERE,
@@ -39,9 +39,9 @@ from .findings import Findings
 from .nesting import holding
 from .packed_values import unpacked
 from .plaintext_rules import PlaintextRule
+from .recognized_formats import Signature, of_another_format
 from .scheme_match import match_scheme
 from .settlements import MIXED, NONE, ONE_LAYER, Settlements
-from .signatures import Signature, of_another_format
 from .survey_models import SurveyModels
 from .survey_surroundings import SurveySurroundings
 from .target import Target
@@ -432,7 +432,7 @@ def _qualified(table: Table) -> str:
 
 def _unproved(samples: Sequence[Any], pieces: Sequence[bytes], field: str) -> dict[str, Any]:
     """The facts of values that nothing opens: how many they are, and what their format is by its look."""
-    known = next(filter(None, (signatures.identify(piece, field) for piece in pieces)), None)
+    known = next(filter(None, (recognized_formats.identify(piece, field) for piece in pieces)), None)
     named = known is not None and known.name != "fernet"
     look, advice = (f", which are {known.what}", f"{known.todo} ") if known and named else ("", "")
     return {"tokens": len(samples), "field": field, "look": look, "advice": advice}

@@ -16,8 +16,8 @@ from typing import Any
 from . import python_literals, xml_text
 from .column_types import is_document
 from .known_forms import COLUMNS, GIVEN, MEMBERS
-from .other_writings import are_all_distinct, looks_listed_by_chance, number_lists
 from .packed_values import document_in
+from .unusual_encodings import are_all_distinct, looks_listed_by_chance, number_lists
 from .value_look import ENCODED, KNOWN_FORMAT, NOTHING, Look, Value, has_random_word, is_mostly_random_words, look_at
 
 PLAIN, EXPLAINED, SPARSE, UNEXPLAINED = "plain", "explained", "sparse", "unexplained"

@@ -25,18 +25,18 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Union
 
-from . import addresses, binary_forms, json_text, pickles, plain_text_look, quoted_parts, sign_texts
+from . import addresses, binary_forms, json_text, notation_texts, pickles, plain_text_look, quoted_parts
 from .known_forms import DATA_URI, ENCRYPTED, UUID, WRITTEN_AS_UUID, body_of, form_of
-from .other_writings import WRITINGS, joined_groups, percent_decoded, url_parts
 from .packed_values import LONGEST, decompressed
 from .plain_text_look import CODES
-from .signatures import FERNET, identify
+from .recognized_formats import FERNET, identify
+from .unusual_encodings import WRITINGS, joined_groups, percent_decoded, url_parts
 
 SHORTEST = 16  # bytes that a value must have to be judged: a block of AES, or a nonce and a few bytes
 WHOLE = 0.6  # of a value that must be random: a sentence that quotes a token is no ciphertext
 ENCRYPTED_DOCUMENT = "an encrypted document"
 ENCODED = "encoded text"
-KNOWN_FORMAT = "a known format"  # in place of an encoding: of signatures.py
+KNOWN_FORMAT = "a known format"  # in place of an encoding: of recognized_formats.py
 LOOKED_AT = 20_000  # bytes of what was compressed
 
 Value = Union[str, bytes]
@@ -173,7 +173,7 @@ def look_at(value: Value) -> Look:
     if form and explains:
         return Look(known=form)
     look = _look_at_writing(text) or _look_at_encoding(body_of(text), len(value) >= LONGEST)
-    if look.is_unknown and (known := sign_texts.kind_of(text, len(value) >= LONGEST)):
+    if look.is_unknown and (known := notation_texts.kind_of(text, len(value) >= LONGEST)):
         return Look(known=known)
     if not form or look.known:
         return look

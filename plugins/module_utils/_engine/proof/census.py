@@ -18,7 +18,7 @@ from ..._system.progress_file import SILENT, ProgressFile
 from ..crypto.aes_cbc import Hmac, fastest_hmac
 from ..crypto.keyring import Keyring
 from ..crypto.tokens import OpenedByLaterKey
-from ..discovery import plain_text_look, signatures
+from ..discovery import plain_text_look, recognized_formats
 from ..discovery.target import Target
 from ..postgres import sql
 from ..postgres.catalog import Table, row_name
@@ -217,7 +217,7 @@ class Census:
         if value_class == TOKEN_IN_TEXT:
             for stage in find_held_stages(token, target, self.keyring):
                 tally.in_text.setdefault(stage, Rows()).add(row)
-        other = None if begins_as_token(token, target, self.keyring) else signatures.of_another_format(token)
+        other = None if begins_as_token(token, target, self.keyring) else recognized_formats.of_another_format(token)
         if value_class == "unreadable" and other is not None:
             tally.formats.setdefault(other, []).append(row)
         tally.add(value_class, row)

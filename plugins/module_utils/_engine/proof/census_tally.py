@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from ..crypto.aes_cbc import Hmac
 from ..discovery.layer_classes import NESTED
 from ..discovery.listed_rows import EXAMPLES, LISTED
-from ..discovery.signatures import Signature
+from ..discovery.recognized_formats import Signature
 from ..discovery.target import Target
 from ..postgres.catalog import word
 from .census_result import DIGEST_MODULUS, CensusResult

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from functools import cache, cached_property, partial
 from typing import Any, NamedTuple
 
-from ..application import django_project, encrypting_code
+from ..application import django_project, encrypting_attributes
 from ..application.application_errors import APPLICATION_ERRORS, is_error
 from ..application.model_fields import column_of, table_of
 from ..crypto.keyring import Keyring
@@ -26,7 +26,7 @@ from ..discovery.column_types import SHORTEST
 from ..discovery.plain_text_look import is_wordy
 from ..discovery.target import Target
 from . import external_acts
-from .read_only import read_only
+from .read_only_transactions import read_only
 from .reading_digest import FAILED, READ, TOKEN, ReadingDigest
 from .reading_types import AttributeReading
 from .row_tokens import HIDDEN, RowTokens, as_bytes
@@ -403,7 +403,7 @@ class _ModelCode:
     def __init__(self, model: Any) -> None:
         self.model = model
         self.made_from = cache(partial(made_from, model))
-        self.is_dated = cache(partial(encrypting_code.is_dated, model))
+        self.is_dated = cache(partial(encrypting_attributes.is_dated, model))
 
     @cached_property
     def columns(self) -> list[tuple[str, bool]]:
@@ -412,7 +412,7 @@ class _ModelCode:
 
     @cached_property
     def sought(self) -> dict[str, list[str]]:
-        return encrypting_code.of_model(self.model)
+        return encrypting_attributes.of_model(self.model)
 
 
 def _readers(

@@ -38,10 +38,10 @@ from ..discovery.target import Target
 from ..postgres.catalog import Table
 from ..postgres.connection import SEE_LOG
 from . import external_acts
+from .ciphertext_attributes import is_of_ciphertext
 from .damage_words import build_damaged_error
 from .model_readers import ModelReader, by_model, is_left_out, made_from
-from .of_ciphertext import is_of_ciphertext
-from .read_only import SavepointsOfReading, read_only
+from .read_only_transactions import SavepointsOfReading, read_only
 from .reading_types import ApplicationPicture, AttributeReading, ReadingForecast, RoundTripResult
 from .refused_values import is_refused
 from .round_trips import RoundTrip, try_round_trip

@@ -22,8 +22,8 @@ from ..discovery.target import Target
 from . import external_acts
 from .model_readers import ModelReader, by_model, is_left_out
 from .model_reading import format_ignored, instances_of
-from .row_question import Answer, RowQuestion, answer_all
 from .row_tokens import RowTokens
+from .trial_row import Answer, RowQuestion, answer_all
 
 ROWS = 3  # with a value, of each attribute
 LOOKED_AT = 20  # rows in which these are looked for

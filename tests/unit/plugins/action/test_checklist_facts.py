@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.tetech.key_rotation.plugins.action import checklist_facts
-from ansible_collections.tetech.key_rotation.plugins.plugin_utils._host_calls import CallTimes
+from ansible_collections.tetech.key_rotation.plugins.plugin_utils._host_tasks_messages import CallTimes
 
 RUN = 75.0  # seconds that the module takes: it opens the application and looks at all of it
 

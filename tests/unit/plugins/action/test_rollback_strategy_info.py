@@ -205,7 +205,7 @@ def chosen(run_action, warned):
     def choose(**asked: Any) -> str:
         census = {"targets": [{"table": "t", "column": "c", "classes": {"current": 9}}]}
         made = run_action("rollback_strategy_info", **{"census": census, "files": {}, "backup": {}, **asked})
-        return made.get("course") or made["error"]["code"]
+        return made.get("strategy") or made["error"]["code"]
 
     return choose
 

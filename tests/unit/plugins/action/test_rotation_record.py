@@ -172,10 +172,10 @@ def test_after_a_restore_or_repair_for_a_rotation_without_a_key_the_one_before_i
     Lease(str(tmp_path / "records")).take("r2", os.getppid())
     census = {"targets": [{"table": "t", "column": "c", "classes": {"previous": 9}}]}
     chosen = run_action("rollback_strategy_info", census=census, files={"web": "current"}, backup={}, done=[done])
-    assert (chosen.get("course"), chosen.get("rotation_id")) == ("settle", "r2"), chosen
+    assert (chosen.get("strategy"), chosen.get("rotation_id")) == ("settle", "r2"), chosen
     Lease(str(tmp_path / "records")).take("r1", os.getppid())
     chosen = run_action("rollback_strategy_info", census=census, files={"web": "current"}, backup={}, done=[done])
-    assert (chosen.get("course"), chosen.get("rotation_id")) == ("backwards", "r1"), chosen
+    assert (chosen.get("strategy"), chosen.get("rotation_id")) == ("backwards", "r1"), chosen
 
 
 def test_two_new_rotations_have_two_names():
@@ -825,8 +825,8 @@ def test_no_run_signs_what_another_has_made_of_the_record(run_action, begun, lea
     before, first = path.read_bytes(), events("r1")[0]
     path.write_bytes(chain.link(b"", {**first, "actor": "nobody"}))
     given = {"state": "opened", "environment": "demo", "direction": direction}
-    course = {"rotation_id": "r1", "course": "backwards", "reason": "asked", "destination": "current"}
-    given |= {"course": course} if direction == "rollback" else {"rotation_id": "r1"}
+    strategy = {"rotation_id": "r1", "strategy": "backwards", "reason": "asked", "destination": "current"}
+    given |= {"strategy": strategy} if direction == "rollback" else {"rotation_id": "r1"}
     changed = path.read_bytes()
     result = run_action("rotation_record", **given)
     assert (result["error"]["code"], "line 1 is not the one" in result["msg"]) == ("E_RECORD_CHANGED", True)
@@ -867,8 +867,8 @@ def test_what_has_no_line_more_is_not_signed_again(run_action, begun, lease, sto
 def test_lines_that_nobody_signed_yet_of_a_run_that_takes_itself_back_are_its_own(run_action, begun, tmp_path, events):
     """Its page said at the top that somebody else may have written them."""
     Record(str(tmp_path / "records"), "r1").append("notification", "done")
-    course = {"rotation_id": "r1", "course": "backwards", "reason": "asked", "destination": "current"}
-    given = {"state": "opened", "environment": "demo", "direction": "rollback", "course": course}
+    strategy = {"rotation_id": "r1", "strategy": "backwards", "reason": "asked", "destination": "current"}
+    given = {"state": "opened", "environment": "demo", "direction": "rollback", "strategy": strategy}
     assert not run_action("rotation_record", **given).get("failed")
     last = events("r1")[-1]
     assert (last["event"], last["takes_itself_back"], "unsigned_before" in last) == ("rollback", True, False)
@@ -1030,12 +1030,13 @@ def test_a_dry_run_that_was_refused_writes_nothing(refused, tmp_path):
     assert not (tmp_path / "records").exists()
 
 
-def test_a_rollback_is_recorded_with_what_was_said_of_it(run_action, stored, events):
-    course = {"rotation_id": "r1", "course": "backwards", "reason": "it is asked for", "destination": "current"}
+@pytest.mark.parametrize("name", ["strategy", "course"])
+def test_a_rollback_is_recorded_with_what_was_said_of_it(run_action, stored, events, name):
+    strategy = {"rotation_id": "r1", name: "backwards", "reason": "it is asked for", "destination": "current"}
     given = {"reason": "it breaks an export", "authorization": {"who": "Eve"}, "operator": "bob", "policy": "P"}
-    run_action("rotation_record", state="opened", direction="rollback", environment="demo", course=course, **given)
+    run_action("rotation_record", state="opened", direction="rollback", environment="demo", strategy=strategy, **given)
     (event,) = events("r1")
-    said = {**given, "policy_ref": "P", "course": "backwards", "found": "it is asked for", "environment": "demo"}
+    said = {**given, "policy_ref": "P", "strategy": "backwards", "found": "it is asked for", "environment": "demo"}
     del said["policy"]
     assert {name: event[name] for name in said} == said
     assert "cryptoperiod_days" not in event, "which a rollback does not set"

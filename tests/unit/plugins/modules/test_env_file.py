@@ -7,7 +7,10 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from ansible_collections.tetech.key_rotation.plugins.module_utils._destinations import destination, editor
+from ansible_collections.tetech.key_rotation.plugins.module_utils._destinations import (
+    destination_interface,
+    env_file_editor,
+)
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.key_set import KeySet
 from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import RotationError
 from ansible_collections.tetech.key_rotation.plugins.modules import env_file
@@ -124,9 +127,9 @@ def test_a_full_disk_is_told_and_leaves_the_file(path, full_disk):
 
 def test_prepared_proves_the_switch_and_changes_nothing(set_keys, path, monkeypatch):
     done: list[str] = []
-    rehearse, write = destination.rehearse, destination.write
-    monkeypatch.setattr(destination, "rehearse", lambda *args: done.append("rehearse") or rehearse(*args))
-    monkeypatch.setattr(destination, "write", lambda *args: done.append("write") or write(*args))
+    rehearse, write = destination_interface.rehearse, destination_interface.write
+    monkeypatch.setattr(destination_interface, "rehearse", lambda *args: done.append("rehearse") or rehearse(*args))
+    monkeypatch.setattr(destination_interface, "write", lambda *args: done.append("write") or write(*args))
     before = path.read_text()
     ended = set_keys(state="prepared", diff=True)
     assert (ended.code, ended.result["changed"], ended.result["settings"]) == (0, False, [])
@@ -169,14 +172,14 @@ def test_keys_in_several_files_are_set_in_one_step_or_not_at_all(run_module, pat
     keys = [{"name": "SECRET_KEY"}, {"name": "ENCRYPTION_SALT", "destination": str(key_file)}]
     given = {"path": str(path), "keys": keys, "values": dict(NEW.values)}
     with monkeypatch.context() as patched:
-        prepared = editor.atomic_file.prepared
+        prepared = env_file_editor.atomic_file.prepared
 
         def full(place: str, *args: object):
             if place == str(key_file):
                 raise OSError(28, os.strerror(28))
             return prepared(place, *args)
 
-        patched.setattr(editor.atomic_file, "prepared", full)
+        patched.setattr(env_file_editor.atomic_file, "prepared", full)
         refused = run_module(env_file.main, {**TASK, **given})
     assert refused.error == "E_ENV_WRITE"
     assert "Nothing was changed" in refused.result["msg"]

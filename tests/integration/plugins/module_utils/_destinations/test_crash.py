@@ -11,7 +11,10 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from ansible_collections.tetech.key_rotation.plugins.module_utils._destinations import destination, editor
+from ansible_collections.tetech.key_rotation.plugins.module_utils._destinations import (
+    destination_interface,
+    env_file_editor,
+)
 from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import NOTHING_CHANGED, RotationError
 from ansible_collections.tetech.key_rotation.plugins.module_utils._system import atomic_file
 
@@ -45,7 +48,7 @@ def replace(path: Path) -> None:
 
 
 def write(path: Path) -> None:
-    destination.write([editor.FileChange(str(path), OLD, NEW)])
+    destination_interface.write([env_file_editor.FileChange(str(path), OLD, NEW)])
 
 
 @pytest.mark.parametrize("act", [replace, write])
@@ -69,7 +72,7 @@ def test_a_crash_at_any_system_call_leaves_the_old_file_or_the_new_one(path, act
 
 
 def test_a_crash_in_a_rehearsal_leaves_the_old_file(path):
-    for _stop in crashes(lambda: destination.rehearse([editor.FileChange(str(path), OLD, NEW)])):
+    for _stop in crashes(lambda: destination_interface.rehearse([env_file_editor.FileChange(str(path), OLD, NEW)])):
         assert path.read_text() == OLD
     assert os.listdir(path.parent) == [".env"]
 
@@ -88,19 +91,19 @@ def failing(monkeypatch: pytest.MonkeyPatch, call: int) -> list[str]:
         return function
 
     broken = SimpleNamespace(**{**vars(os), **{name: faulty(name) for name in CALLS if hasattr(os, name)}})
-    monkeypatch.setattr(editor, "os", broken)
+    monkeypatch.setattr(env_file_editor, "os", broken)
     monkeypatch.setattr(atomic_file, "os", broken)
     return made
 
 
-@pytest.mark.parametrize("act", [destination.write, destination.rehearse])
+@pytest.mark.parametrize("act", [destination_interface.write, destination_interface.rehearse])
 def test_an_error_at_any_system_call_is_told_with_what_was_changed(path, monkeypatch, act):
     was, failed = attributes(path), []
-    monkeypatch.setattr(editor, "_flags", lambda place: 0)  # whose failure is no error
+    monkeypatch.setattr(env_file_editor, "_flags", lambda place: 0)  # whose failure is no error
     for call in range(200):
         made = failing(monkeypatch, call)
         try:
-            act([editor.FileChange(str(path), OLD, NEW)])
+            act([env_file_editor.FileChange(str(path), OLD, NEW)])
         except RotationError as exc:
             error = exc
         except OSError as exc:
@@ -116,8 +119,8 @@ def test_an_error_at_any_system_call_is_told_with_what_was_changed(path, monkeyp
         assert "CANARY" not in str(error)
         path.write_text(OLD)
     assert {"open", "fdopen", "fstat", "fchmod", "setxattr", "fsync"} <= set(failed)
-    assert ("rename" in failed) is (act is destination.write)
-    assert path.read_text() == (NEW if act is destination.write else OLD)
+    assert ("rename" in failed) is (act is destination_interface.write)
+    assert path.read_text() == (NEW if act is destination_interface.write else OLD)
 
 
 def test_the_file_is_durable_before_the_switch_and_the_switch_after_it(path, monkeypatch):

@@ -11,7 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.tetech.key_rotation.plugins.module_utils._destinations import destination, destinations
+from ansible_collections.tetech.key_rotation.plugins.module_utils._destinations import (
+    destination_interface,
+    key_destinations,
+)
 from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import RotationError
 from ansible_collections.tetech.key_rotation.plugins.module_utils._system import kubernetes_api
 from ansible_collections.tetech.key_rotation.tests.kubernetes_server import NAMESPACE, SECRETS, Cluster, serving
@@ -46,7 +49,7 @@ def keys(cluster: Cluster, client: None, tmp_path: Path) -> Iterator[list[dict[s
 
 
 def switch(keys: list[dict[str, Any]], **values: str) -> None:
-    destination.write(destinations.changes("", keys, values, "dotenv"))
+    destination_interface.write(key_destinations.changes("", keys, values, "dotenv"))
 
 
 def refused(act: Callable[..., object], *args: Any, **more: Any) -> RotationError:
@@ -57,20 +60,20 @@ def refused(act: Callable[..., object], *args: Any, **more: Any) -> RotationErro
 
 
 def test_entries_are_replaced_together_and_nothing_else(cluster: Cluster, keys: list[dict[str, Any]]) -> None:
-    assert destinations.read(None, keys) == {"FIELD_KEY": "CANARY-old", "SALT": "CANARY-salt"}
-    assert [place.names for place in destinations.exported(keys)] == [["FIELD_KEY", "SALT"]]
+    assert key_destinations.read(None, keys) == {"FIELD_KEY": "CANARY-old", "SALT": "CANARY-salt"}
+    assert [place.names for place in key_destinations.exported(keys)] == [["FIELD_KEY", "SALT"]]
     before, count = cluster.objects[f"{SECRETS}/app-keys"], len(cluster.requests)
-    changes = destinations.changes("", keys, {"FIELD_KEY": "CANARY-new", "SALT": "CANARY-s"}, "dotenv")
-    destination.rehearse(changes)
+    changes = key_destinations.changes("", keys, {"FIELD_KEY": "CANARY-new", "SALT": "CANARY-s"}, "dotenv")
+    destination_interface.rehearse(changes)
     assert cluster.objects[f"{SECRETS}/app-keys"] is before, "a rehearsal changes nothing"
-    destination.write(changes)
+    destination_interface.write(changes)
     assert cluster.values("app-keys") == {**OLD, "FIELD_KEY": "CANARY-new", "salt": "CANARY-s\n"}
     assert cluster.objects[f"{SECRETS}/app-keys"]["metadata"]["labels"] == before["metadata"]["labels"]
     puts = [path for method, path in cluster.requests[count:] if method == "PUT"]
     assert ["dryRun=All" in path for path in puts] == [True, False]
     switch(keys, FIELD_KEY="CANARY-old", SALT="CANARY-salt")
     assert cluster.values("app-keys") == OLD
-    assert destinations.changes("", keys, {"FIELD_KEY": "CANARY-old", "SALT": "CANARY-salt"}, "dotenv") == []
+    assert key_destinations.changes("", keys, {"FIELD_KEY": "CANARY-old", "SALT": "CANARY-salt"}, "dotenv") == []
 
 
 def test_a_change_by_someone_else_is_not_overwritten(cluster: Cluster, keys: list[dict[str, Any]]) -> None:
@@ -117,8 +120,8 @@ def test_a_write_whose_answer_is_lost_is_read_again(cluster: Cluster, keys: list
 
 def test_without_the_right_the_rehearsal_fails(cluster: Cluster, keys: list[dict[str, Any]]) -> None:
     cluster.forbidden = {"PUT"}
-    changes = destinations.changes("", keys, {"FIELD_KEY": "CANARY-new", "SALT": "CANARY-s"}, "dotenv")
-    error = refused(destination.rehearse, changes)
+    changes = key_destinations.changes("", keys, {"FIELD_KEY": "CANARY-new", "SALT": "CANARY-s"}, "dotenv")
+    error = refused(destination_interface.rehearse, changes)
     assert (error.code, error.where["found"]) == ("E_KUBERNETES_API", "status 403")
     assert "kubectl --kubeconfig=" in error.todo
 
@@ -138,7 +141,7 @@ def test_a_secret_that_a_controller_owns_is_refused(
 ) -> None:
     cluster.add_secret("app-keys", OLD, **metadata)
     for act in (
-        lambda: destinations.refuse_unwritable(None, keys),
+        lambda: key_destinations.refuse_unwritable(None, keys),
         lambda: switch(keys, FIELD_KEY="CANARY-new", SALT="CANARY-s"),
     ):
         error = refused(act)
@@ -149,20 +152,20 @@ def test_a_secret_that_a_controller_owns_is_refused(
 @pytest.mark.parametrize("value", ["", "CANARY\nCANARY", "CANARY\0"])
 def test_an_entry_that_is_no_key_is_refused(cluster: Cluster, keys: list[dict[str, Any]], value: str) -> None:
     cluster.add_secret("app-keys", {**OLD, "salt": value})
-    error = refused(destinations.read, None, keys)
+    error = refused(key_destinations.read, None, keys)
     assert (error.code, error.where["entry"]) == ("E_KUBERNETES_SECRET", "salt")
     assert error.where["found"] == "is not a text on one line"
 
 
 def test_what_is_not_there_is_refused(cluster: Cluster, keys: list[dict[str, Any]]) -> None:
     cluster.add_secret("app-keys", {"salt": "CANARY"})
-    assert refused(destinations.read, None, keys).where["found"] == "is not set"
-    assert destinations.read(None, keys, every=False) == {"SALT": "CANARY"}
+    assert refused(key_destinations.read, None, keys).where["found"] == "is not set"
+    assert key_destinations.read(None, keys, every=False) == {"SALT": "CANARY"}
     cluster.add_secret("app-keys", OLD)
     cluster.objects[f"{SECRETS}/app-keys"]["immutable"] = True
-    assert "immutable" in refused(destinations.refuse_unwritable, None, keys).where["found"]
+    assert "immutable" in refused(key_destinations.refuse_unwritable, None, keys).where["found"]
     del cluster.objects[f"{SECRETS}/app-keys"]
-    error = refused(destinations.read, None, keys)
+    error = refused(key_destinations.read, None, keys)
     assert (error.code, error.where["place"]) == ("E_KUBERNETES_MISSING", "the Secret prod/app-keys")
 
 
@@ -170,24 +173,24 @@ def test_another_server_and_another_user_are_refused(
     keys: list[dict[str, Any]], tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     stranger = [{"name": "K", "destination": {**keys[0]["destination"], "context": "stranger"}}]
-    assert refused(destinations.read, None, stranger).code == "E_KUBERNETES_API"
+    assert refused(key_destinations.read, None, stranger).code == "E_KUBERNETES_API"
     path = tmp_path / "kubeconfig"
     config = json.loads(path.read_text())
     with serving(tmp_path_factory.mktemp("other"), Cluster()) as other:  # whose authority nobody here knows
         theirs = json.loads(other.read_text())["clusters"][0]["cluster"]
         config["clusters"][0]["cluster"]["server"] = theirs["server"]
         path.write_text(json.dumps(config))
-        assert refused(destinations.read, None, keys).code == "E_KUBERNETES_API"
+        assert refused(key_destinations.read, None, keys).code == "E_KUBERNETES_API"
 
 
 def test_without_a_client_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(kubernetes_api, "_has_package", lambda: False)
     monkeypatch.setenv("PATH", "/nowhere")
     keys = [{"name": "K", "destination": {"secret": "app-keys"}}]
-    assert refused(destinations.read, None, keys).code == "E_KUBERNETES_CLIENT"
+    assert refused(key_destinations.read, None, keys).code == "E_KUBERNETES_CLIENT"
 
 
 def test_places_are_named_without_a_look_at_the_cluster() -> None:
     keys = [{"name": name, "destination": {"secret": "s", "namespace": "n"}} for name in ("A", "B")]
-    assert destinations.described(None, keys) == "the Secret n/s"
-    assert destinations.together(keys) == [["A", "B"]]
+    assert key_destinations.described(None, keys) == "the Secret n/s"
+    assert key_destinations.together(keys) == [["A", "B"]]

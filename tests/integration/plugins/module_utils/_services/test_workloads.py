@@ -10,7 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.tetech.key_rotation.plugins.module_utils._destinations import destination, destinations
+from ansible_collections.tetech.key_rotation.plugins.module_utils._destinations import (
+    destination_interface,
+    key_destinations,
+)
 from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import RotationError
 from ansible_collections.tetech.key_rotation.plugins.module_utils._services import secret_pods, units
 from ansible_collections.tetech.key_rotation.plugins.module_utils._system import kubernetes_api
@@ -113,11 +116,11 @@ def test_a_pod_that_is_older_than_the_last_change_has_the_previous_keys(
     cluster.add_deployment("web", 2, SPECS[use])
     cluster.add_deployment("other", 1, {"containers": [{"name": "a", "env": [{"name": "K", "value": "x"}]}]})
     keys = [{"name": "K", "destination": {"secret": "app-keys", "namespace": NAMESPACE, "kubeconfig": kubeconfig}}]
-    (place,) = destinations.secrets(keys)
+    (place,) = key_destinations.secrets(keys)
     before = secret_pods.judge(place, "")
     assert [(pod.unit, pod.stale, pod.key_id) for pod in before] == [("deployment/web", False, "")] * 2
     wait_for_a_new_second()
-    destination.write(destinations.changes("", keys, {"K": "CANARY-new"}, "dotenv"))
+    destination_interface.write(key_destinations.changes("", keys, {"K": "CANARY-new"}, "dotenv"))
     stale = secret_pods.judge(place, "0123456789abcdef")
     assert [(pod.stale, pod.key_id) for pod in stale] == [(True, "")] * 2
     restart = f"kubectl --kubeconfig={kubeconfig} -n prod rollout restart deployment/web"
@@ -138,7 +141,7 @@ def test_a_pod_of_which_it_is_not_known_is_stale(cluster: Cluster, kubeconfig: s
     pod["metadata"]["ownerReferences"] = []
     cluster.objects[f"{SECRETS}/app-keys"]["metadata"]["managedFields"] = []
     keys = [{"name": "K", "destination": {"secret": "app-keys", "namespace": NAMESPACE, "kubeconfig": kubeconfig}}]
-    (judged,) = secret_pods.judge(destinations.secrets(keys)[0], "0123456789abcdef")
+    (judged,) = secret_pods.judge(key_destinations.secrets(keys)[0], "0123456789abcdef")
     assert (judged.stale, f"delete pod {pod['metadata']['name']}" in judged.todo) == (True, True)
     pod["status"]["phase"] = "Succeeded"
-    assert secret_pods.judge(destinations.secrets(keys)[0], "0123456789abcdef") == []
+    assert secret_pods.judge(key_destinations.secrets(keys)[0], "0123456789abcdef") == []

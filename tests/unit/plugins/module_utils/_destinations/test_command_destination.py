@@ -10,14 +10,14 @@ from pathlib import Path
 import pytest
 from ansible_collections.tetech.key_rotation.plugins.module_utils._destinations import (
     command_destination,
-    destination,
-    destinations,
+    destination_interface,
+    key_destinations,
 )
 from ansible_collections.tetech.key_rotation.plugins.module_utils._destinations.command_destination import (
     CommandChange,
     KeyCommands,
 )
-from ansible_collections.tetech.key_rotation.plugins.module_utils._destinations.editor import FileChange
+from ansible_collections.tetech.key_rotation.plugins.module_utils._destinations.env_file_editor import FileChange
 from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import NOTHING_CHANGED, RotationError
 from ansible_collections.tetech.key_rotation.plugins.module_utils._system import child_processes
 
@@ -43,7 +43,7 @@ def commands(read: str, write: str) -> list[tuple[str, str]]:
 
 def write_new(described: dict[str, object]) -> RotationError:
     with pytest.raises(RotationError) as refused:
-        destination.write(destinations.changes("", [described], {"K": "CANARY-new"}, "dotenv"))
+        destination_interface.write(key_destinations.changes("", [described], {"K": "CANARY-new"}, "dotenv"))
     assert "CANARY" not in str(refused.value)
     return refused.value
 
@@ -52,18 +52,18 @@ def write_new(described: dict[str, object]) -> RotationError:
 def test_a_value_is_read_written_and_read_back(value: Path, end: str) -> None:
     value.write_text(f"CANARY-old{end}", newline="")
     described = key(value)
-    assert destinations.read(None, [described]) == {"K": "CANARY-old"}
-    (change,) = destinations.changes("", [described], {"K": "CANARY-new"}, "dotenv")
-    destination.write([change])
+    assert key_destinations.read(None, [described]) == {"K": "CANARY-old"}
+    (change,) = key_destinations.changes("", [described], {"K": "CANARY-new"}, "dotenv")
+    destination_interface.write([change])
     assert value.read_text() == "CANARY-new"
-    assert destinations.changes("", [described], {"K": "CANARY-new"}, "dotenv") == []
+    assert key_destinations.changes("", [described], {"K": "CANARY-new"}, "dotenv") == []
     assert "CANARY" not in repr(change)
 
 
 def test_a_rehearsal_writes_the_value_that_is_there(value: Path) -> None:
-    (change,) = destinations.changes("", [key(value)], {"K": "CANARY-new"}, "dotenv")
+    (change,) = key_destinations.changes("", [key(value)], {"K": "CANARY-new"}, "dotenv")
     before = value.stat().st_ino
-    destination.rehearse([change])
+    destination_interface.rehearse([change])
     assert (value.read_text(), value.stat().st_ino != before) == ("CANARY-old", True)
 
 
@@ -79,7 +79,7 @@ def test_a_rehearsal_writes_the_value_that_is_there(value: Path) -> None:
 def test_a_command_that_does_not_do_its_work_is_refused_before_anything_is_changed(
     value: Path, write: str, code: str
 ) -> None:
-    (change,) = destinations.changes("", [key(value, write)], {"K": "CANARY-new"}, "dotenv")
+    (change,) = key_destinations.changes("", [key(value, write)], {"K": "CANARY-new"}, "dotenv")
     with pytest.raises(RotationError) as refused:
         change.rehearse()
     assert (refused.value.code, refused.value.changed) == (code, NOTHING_CHANGED)
@@ -125,16 +125,18 @@ def another_host_writes(value: Path) -> None:
 def test_a_value_that_another_host_has_written_meanwhile_is_not_written_again(value: Path) -> None:
     """Between the first look of this host and its switch, and between the preparation and the switch."""
     described = key(value, write="exit 3")
-    changes = destinations.changes("", [described], {"K": "CANARY-new"}, "dotenv")
-    before = destinations.changed_at("", [described])
+    changes = key_destinations.changes("", [described], {"K": "CANARY-new"}, "dotenv")
+    before = key_destinations.changed_at("", [described])
     with changes[0].prepared() as switch:
         another_host_writes(value)
         switch()
-    destination.write(changes)
-    assert destinations.changed_at("", [described]) > before, "the processes of this host have the old value until now"
+    destination_interface.write(changes)
+    assert key_destinations.changed_at("", [described]) > before, (
+        "the processes of this host have the old value until now"
+    )
     value.write_text("CANARY-third")
     with pytest.raises(RotationError, match="E_COMMAND_READBACK"):
-        destination.write(changes)
+        destination_interface.write(changes)
     assert value.read_text() == "CANARY-third"
 
 
@@ -148,7 +150,7 @@ def test_a_write_that_fails_while_another_host_writes_is_done_when_the_new_value
     others_write = '(sleep 0.2; printf CANARY-new > "$0.new"; mv "$0.new" "$0") >/dev/null 2>&1 &'
     log = value.with_name("written")
     refused = f'cat >> "{log}"; {others_write} {failing}'
-    destination.write(destinations.changes("", [key(value, refused)], {"K": "CANARY-new"}, "dotenv"))
+    destination_interface.write(key_destinations.changes("", [key(value, refused)], {"K": "CANARY-new"}, "dotenv"))
     assert (value.read_text(), log.read_text()) == ("CANARY-new", "CANARY-new"), "nothing was written back"
 
 
@@ -158,7 +160,7 @@ def test_a_command_runs_only_when_every_file_is_prepared(value: Path, tmp_path: 
     file.chmod(0o600)
     change = CommandChange(KeyCommands("K", *key(value)["destination"].values()), "CANARY-old", "CANARY-new")
     with pytest.raises(RotationError, match="E_ENV_CHANGED"):
-        destination.write([change, FileChange(str(file), "old\n", "new\n")])
+        destination_interface.write([change, FileChange(str(file), "old\n", "new\n")])
     assert value.read_text() == "CANARY-old"
 
 
@@ -173,7 +175,7 @@ def test_a_command_runs_only_when_every_file_is_prepared(value: Path, tmp_path: 
 )
 def test_what_is_no_value_is_refused(value: Path, read: str, found: str) -> None:
     with pytest.raises(RotationError, match="E_COMMAND_FAILED") as refused:
-        destinations.read(None, [key(value, read=read)])
+        key_destinations.read(None, [key(value, read=read)])
     assert found in str(refused.value)
     assert "CANARY" not in str(refused.value)
 
@@ -181,7 +183,7 @@ def test_what_is_no_value_is_refused(value: Path, read: str, found: str) -> None
 def test_a_program_that_is_not_there_is_told_before_anything_is_changed(value: Path) -> None:
     described = {"name": "K", "destination": {"read": ["cat", str(value)], "write": ["no-such-program", "x"]}}
     with pytest.raises(RotationError, match="E_COMMAND_PROGRAM: the command that writes K begins with no-such-program"):
-        destinations.refuse_unwritable("", [described])
+        key_destinations.refuse_unwritable("", [described])
 
 
 def test_no_command_has_a_value_in_its_arguments_or_its_environment(
@@ -189,7 +191,7 @@ def test_no_command_has_a_value_in_its_arguments_or_its_environment(
 ) -> None:
     monkeypatch.setenv("K", "CANARY-old")  # as in a process that has started the application
     spy = f"cat /proc/self/environ /proc/self/cmdline >> {tmp_path}/seen; {WRITE}"
-    destination.write(destinations.changes("", [key(value, spy)], {"K": "CANARY-new"}, "dotenv"))
+    destination_interface.write(key_destinations.changes("", [key(value, spy)], {"K": "CANARY-new"}, "dotenv"))
     assert b"CANARY" not in (tmp_path / "seen").read_bytes()
     assert b"PATH=" in (tmp_path / "seen").read_bytes()
 
@@ -201,9 +203,9 @@ def test_a_command_that_never_ends_is_killed(value: Path, monkeypatch: pytest.Mo
 
 def test_the_time_of_the_last_write_is_known(value: Path) -> None:
     described = key(value)
-    assert destinations.changed_at("", [described]) == 0.0
-    destination.write(destinations.changes("", [described], {"K": "CANARY-new"}, "dotenv"))
-    assert abs(destinations.changed_at("", [described]) - value.stat().st_ctime) < 30
+    assert key_destinations.changed_at("", [described]) == 0.0
+    destination_interface.write(key_destinations.changes("", [described], {"K": "CANARY-new"}, "dotenv"))
+    assert abs(key_destinations.changed_at("", [described]) - value.stat().st_ctime) < 30
     assert os.listdir(value.parent / ".local/state/key_rotation")
 
 
@@ -222,12 +224,12 @@ def test_without_a_place_for_the_time_of_a_write_nothing_is_written(value: Path,
     """The age of a process is judged by it, and without it every process would pass."""
     described = key(value)
     spoil_stamps(value.parent, how)
-    changes = destinations.changes("", [described], {"K": "CANARY-new"}, "dotenv")
+    changes = key_destinations.changes("", [described], {"K": "CANARY-new"}, "dotenv")
     before = value.stat().st_ino
     for refused in (
-        lambda: destinations.refuse_unwritable("", [described]),
-        lambda: destination.rehearse(changes),
-        lambda: destination.write(changes),
+        lambda: key_destinations.refuse_unwritable("", [described]),
+        lambda: destination_interface.rehearse(changes),
+        lambda: destination_interface.write(changes),
     ):
         with pytest.raises(
             RotationError, match="E_COMMAND_STAMP: the time at which K is written cannot be stored in"
@@ -240,12 +242,12 @@ def test_without_a_place_for_the_time_of_a_write_nothing_is_written(value: Path,
 
 def test_asking_whether_a_time_can_be_kept_creates_nothing_and_changes_no_time(value: Path) -> None:
     described = key(value)
-    destinations.refuse_unwritable("", [described])
+    key_destinations.refuse_unwritable("", [described])
     assert not (value.parent / ".local").exists()
-    destination.rehearse(destinations.changes("", [described], {"K": "CANARY-new"}, "dotenv"))
-    kept = destinations.changed_at("", [described])
-    destinations.refuse_unwritable("", [described])
-    assert destinations.changed_at("", [described]) == kept > 0
+    destination_interface.rehearse(key_destinations.changes("", [described], {"K": "CANARY-new"}, "dotenv"))
+    kept = key_destinations.changed_at("", [described])
+    key_destinations.refuse_unwritable("", [described])
+    assert key_destinations.changed_at("", [described]) == kept > 0
 
 
 def test_a_folder_that_this_user_may_not_write_is_named_with_him(value: Path, as_ordinary_user) -> None:
@@ -256,7 +258,7 @@ def test_a_folder_that_this_user_may_not_write_is_named_with_him(value: Path, as
 
     def ask() -> str:
         with pytest.raises(RotationError) as refused:
-            destinations.refuse_unwritable("", [described])
+            key_destinations.refuse_unwritable("", [described])
         return str(refused.value)
 
     assert "no write permission on" in as_ordinary_user(ask)
@@ -269,4 +271,4 @@ def test_a_time_that_cannot_be_kept_after_the_write_is_an_error_that_says_what_i
     assert (error.code, error.changed) == ("E_COMMAND_STAMP", "K has its new value.")
     assert value.read_text() == "CANARY-new"
     with pytest.raises(RotationError, match="E_COMMAND_STAMP"):
-        destinations.changed_at("", [key(value, f"{WRITE}; {spoiling}")])
+        key_destinations.changed_at("", [key(value, f"{WRITE}; {spoiling}")])

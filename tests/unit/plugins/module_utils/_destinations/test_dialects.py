@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.tetech.key_rotation.plugins.module_utils._destinations import (
-    destination,
+    destination_interface,
     dialects,
-    editor,
+    env_file_editor,
     key_generation,
 )
 from ansible_collections.tetech.key_rotation.plugins.module_utils._destinations.dialects import (
@@ -162,11 +162,11 @@ def test_a_line_is_read_as_the_real_reader_reads_it_or_refused(env_file, dialect
     put(env_file, CASES[case])
     if case in REFUSED[dialect]:
         with pytest.raises(RotationError) as refused:
-            editor.read(str(env_file), NAMES, dialect=dialect)
+            env_file_editor.read(str(env_file), NAMES, dialect=dialect)
         assert refused.value.code == REFUSED[dialect][case]
         assert not re.search(r"\bab(\W|cd)", str(refused.value)), "a message never holds a value"
         return
-    value = editor.read(str(env_file), NAMES, dialect=dialect)["K"]
+    value = env_file_editor.read(str(env_file), NAMES, dialect=dialect)["K"]
     assert value == EXCEPTIONS.get((dialect, case), plain(case))
     for reader in env_file_readers.BY_DIALECT[dialect][
         :1
@@ -179,16 +179,16 @@ def test_what_is_written_over_it_is_what_every_variant_of_the_reader_reads(env_f
     text = CASES[case] if case == "BOM" else f"A=1\n{CASES[case]}"
     text += "" if case == "no final newline" else "Z='2'\n"
     put(env_file, text)
-    old = editor.assignments(text, NAMES, "/.env", dialect)["K"]
-    there = editor.rewritten(text, {"K": NEW}, str(env_file), dialect)
+    old = env_file_editor.assignments(text, NAMES, "/.env", dialect)["K"]
+    there = env_file_editor.rewritten(text, {"K": NEW}, str(env_file), dialect)
     before = [reader(env_file) for reader in env_file_readers.BY_DIALECT[dialect]]
-    destination.write([editor.FileChange(str(env_file), text, there)])
+    destination_interface.write([env_file_editor.FileChange(str(env_file), text, there)])
     assert there == text[: old.start] + f"{old.quote}{NEW}{old.quote}" + text[old.end :]
     for reader, others in zip(env_file_readers.BY_DIALECT[dialect], before):
         assert reader(env_file) == {**others, "K": NEW}
-    back = editor.rewritten(there, {"K": old.value}, str(env_file), dialect)
+    back = env_file_editor.rewritten(there, {"K": old.value}, str(env_file), dialect)
     put(env_file, back)
-    assert editor.assignments(back, NAMES, "/.env", dialect)["K"].value == old.value
+    assert env_file_editor.assignments(back, NAMES, "/.env", dialect)["K"].value == old.value
     if not (DIALECTS[dialect].hash_cuts and "#" in old.value and old.quote != "'"):  # a way back to the byte
         assert back == text
 
@@ -199,7 +199,7 @@ def test_what_we_generate_is_read_by_every_reader_in_every_quoting(env_file, rea
     kinds = ["token_urlsafe", "fernet", "hex"]
     made = key_generation.generate([{"name": f"K{number}", "type": kinds[number % 3]} for number in range(300)])
     for dialect in DIALECTS:
-        text = editor.rewritten("".join(f"{name}={quote}x{quote}\n" for name in made), made, "/.env", dialect)
+        text = env_file_editor.rewritten("".join(f"{name}={quote}x{quote}\n" for name in made), made, "/.env", dialect)
         assert text == "".join(f"{name}={quote}{value}{quote}\n" for name, value in made.items())
         seen = reader(put(env_file, text))
         assert {name: seen.get(name) for name in made} == made
@@ -211,7 +211,7 @@ def test_a_django_key_is_read_by_every_variant_of_the_reader_it_is_made_for(env_
     keys = [{"name": f"K{number}", "type": "django_secret_key"} for number in range(300)]
     made = key_generation.generate(keys, dialect=dialect)
     text = "".join(f"{name}={quote}x{quote}\n" for name in made)
-    put(env_file, editor.rewritten(text, made, "/.env", dialect))
+    put(env_file, env_file_editor.rewritten(text, made, "/.env", dialect))
     for reader in env_file_readers.BY_DIALECT[dialect]:
         seen = reader(env_file)
         assert {name: seen.get(name) for name in made} == made
@@ -296,8 +296,8 @@ def test_can_carry(dialect, value, carried):
 )
 def test_other_lines_are_passed_over_as_the_reader_passes_over_them(env_file, dialect, text, others):
     put(env_file, text)
-    assert editor.read(str(env_file), NAMES, dialect=dialect) == {"K": "yes"}
-    there = editor.rewritten(text, {"K": NEW}, str(env_file), dialect)
+    assert env_file_editor.read(str(env_file), NAMES, dialect=dialect) == {"K": "yes"}
+    there = env_file_editor.rewritten(text, {"K": NEW}, str(env_file), dialect)
     assert there == text.replace("K=yes", f"K={NEW}")
     for reader in env_file_readers.BY_DIALECT[dialect]:
         seen = reader(put(env_file, there))
@@ -321,7 +321,7 @@ COMMANDS = [
 def test_a_file_that_sh_would_run_as_more_than_assignments_is_refused_by_its_line(env_file, text):
     """Each of them sets, hides or ends something in a way that no look at the lines of K shows."""
     with pytest.raises(RotationError) as refused:
-        editor.read(str(put(env_file, text)), NAMES, dialect="shell")
+        env_file_editor.read(str(put(env_file, text)), NAMES, dialect="shell")
     assert refused.value.code == "E_ENV_SYNTAX"
     lines = text.split("\n")
     at = refused.value.where["line"]
@@ -334,7 +334,7 @@ def test_a_file_that_sh_would_run_as_more_than_assignments_is_refused_by_its_lin
 )
 def test_a_line_that_takes_the_value_away_again_is_refused(env_file, dialect, line):
     with pytest.raises(RotationError, match="E_ENV_SYNTAX") as refused:
-        editor.assignments(f"K=aa\n{line}\n", NAMES, "/.env", dialect)
+        env_file_editor.assignments(f"K=aa\n{line}\n", NAMES, "/.env", dialect)
     assert refused.value.where["line"] == 2
     assert "CANARY" not in str(refused.value)
     if dialect == "dotenv":
@@ -377,7 +377,7 @@ def test_no_file_is_read_otherwise_than_its_reader_reads_it(env_file, dialect, c
             ["", "\nK=v\n", "\nK='v'", '\nK="v"\n']
         )
         try:
-            value = editor.assignments(text, NAMES, "/.env", dialect)["K"].value
+            value = env_file_editor.assignments(text, NAMES, "/.env", dialect)["K"].value
         except RotationError:
             continue
         understood += 1
@@ -390,17 +390,17 @@ def test_an_unclosed_quote_of_another_variable_takes_all_that_follows(env_file):
     for dialect, code in (("systemd", "E_ENV_KEY_MISSING"), ("shell", "E_ENV_SYNTAX")):
         for end in ("", "\\"):
             with pytest.raises(RotationError, match=code):
-                editor.read(str(put(env_file, f'A="x\nK=CANARY\n{end}')), NAMES, dialect=dialect)
+                env_file_editor.read(str(put(env_file, f'A="x\nK=CANARY\n{end}')), NAMES, dialect=dialect)
 
 
 @pytest.mark.parametrize("text", ["# c \\\nK=CANARY\n", "K=CANARY\n; c\\\nK=CANARY\n"])
 def test_a_line_that_only_some_versions_of_systemd_take_is_refused(env_file, text):
     put(env_file, text)
     with pytest.raises(RotationError) as refused:
-        editor.read(str(env_file), NAMES, dialect="systemd")
+        env_file_editor.read(str(env_file), NAMES, dialect="systemd")
     assert (refused.value.code, refused.value.where["line"]) == ("E_ENV_SYNTAX", text.count("\n"))
     assert "CANARY" not in str(refused.value)
-    assert editor.read(str(put(env_file, "# c \\\nK=abc\n")), NAMES, dialect="shell") == {"K": "abc"}
+    assert env_file_editor.read(str(put(env_file, "# c \\\nK=abc\n")), NAMES, dialect="shell") == {"K": "abc"}
 
 
 @pytest.mark.parametrize(
@@ -414,7 +414,7 @@ def test_a_line_that_only_some_versions_of_systemd_take_is_refused(env_file, tex
 def test_a_line_that_the_reader_skips_is_named_and_not_called_missing(env_file, dialect, line):
     put(env_file, f"A=1\n{line}\n")
     with pytest.raises(RotationError) as refused:
-        editor.read(str(env_file), NAMES, dialect=dialect)
+        env_file_editor.read(str(env_file), NAMES, dialect=dialect)
     assert (refused.value.code, refused.value.where["line"]) == ("E_ENV_SYNTAX", 2)
     assert DIALECTS[dialect].reader in str(refused.value)
     assert "CANARY" not in str(refused.value)
@@ -441,7 +441,7 @@ def test_the_real_reader_leaves_the_environment_alone(monkeypatch):
 def test_quotes_that_only_some_versions_of_python_decouple_take_off_are_refused(env_file, value):
     """Before 3.5 those inside a pair too, in 3.1 any at either end."""
     with pytest.raises(RotationError, match="E_ENV_SYNTAX") as refused:
-        editor.read(str(put(env_file, f"K={value}\n")), NAMES, dialect="python-decouple")
+        env_file_editor.read(str(put(env_file, f"K={value}\n")), NAMES, dialect="python-decouple")
     assert "CANARY" not in str(refused.value)
 
 
@@ -472,6 +472,6 @@ def test_a_real_reader_that_disagrees_stops_the_reading(env_file, monkeypatch):
     monkeypatch.setitem(dialects.READERS, "dotenv", lambda text, names: {"K": "CANARY2"})
     put(env_file, "K=CANARY\n")
     with pytest.raises(RotationError) as refused:
-        editor.read(str(env_file), NAMES)
+        env_file_editor.read(str(env_file), NAMES)
     assert refused.value.code == "E_ENV_READER"
     assert "CANARY" not in str(refused.value)

@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 from ansible_collections.tetech.key_rotation.plugins.module_utils._destinations import (
-    destination,
-    destinations,
+    destination_interface,
+    key_destinations,
     systemd_creds,
     unit_credentials,
 )
@@ -77,12 +77,12 @@ def key(*units: str, name: str = "K", credential: str = "key", **more: Any) -> d
 
 
 def switch(values: dict[str, str], *keys: dict[str, Any]) -> None:
-    destination.write(destinations.changes("", list(keys), values, "dotenv"))
+    destination_interface.write(key_destinations.changes("", list(keys), values, "dotenv"))
 
 
 def refused(*keys: dict[str, Any]) -> RotationError:
     with pytest.raises(RotationError) as told:
-        destinations.read(None, list(keys) or [key()])
+        key_destinations.read(None, list(keys) or [key()])
     assert "CANARY" not in str(told.value)
     return told.value
 
@@ -92,11 +92,11 @@ def test_a_file_that_a_unit_loads(host: Callable[..., Path], tmp_path: Path, tex
     file = put(tmp_path / "k", text)
     unit = host(f"LoadCredential=key:{file}\n")
     before, value = unit.read_text(), ",".join(text.split())
-    assert destinations.read(None, [key()]) == {"K": value}
-    assert (destinations.files([key()]), destinations.exported([key()])) == ({}, [])
-    assert destinations.credentials([key(), {"name": "OTHER"}]) == {"K": "key"}
-    assert destinations.credential_contents([key()], {}) == {"key": text.encode()}
-    assert destinations.credential_contents([key()], {"K": new.strip().replace("\n", ",")}) == {"key": new.encode()}
+    assert key_destinations.read(None, [key()]) == {"K": value}
+    assert (key_destinations.files([key()]), key_destinations.exported([key()])) == ({}, [])
+    assert key_destinations.credentials([key(), {"name": "OTHER"}]) == {"K": "key"}
+    assert key_destinations.credential_contents([key()], {}) == {"key": text.encode()}
+    assert key_destinations.credential_contents([key()], {"K": new.strip().replace("\n", ",")}) == {"key": new.encode()}
     assert file.read_text() == text
     switch({"K": ",".join(new.split())}, key())
     assert (file.read_text(), unit.read_text()) == (new, before)
@@ -122,10 +122,10 @@ def test_lines_of_a_unit_file_are_replaced_and_nothing_else(host: Callable[..., 
     lines = "  SetCredential = key:{a}\nSetCredential=salt: {b}\\nCANARY-b\\n \nSetCredential=keys:CANARY-old\n"
     unit = host(lines.format(a="CANARY-old", b="CANARY-s"))
     keys = key(), key(name="SALT", credential="salt")
-    assert destinations.read(None, list(keys)) == {"K": "CANARY-old", "SALT": "CANARY-s,CANARY-b"}
+    assert key_destinations.read(None, list(keys)) == {"K": "CANARY-old", "SALT": "CANARY-s,CANARY-b"}
     switch({"K": "new", "SALT": "salt,CANARY-b"}, *keys)
     assert unit.read_text() == OTHER + lines.format(a="new", b="salt").replace(": salt", ":salt").replace("n \n", "n\n")
-    assert destinations.credential_contents(list(keys), {}) == {"key": b"new", "salt": b"salt\nCANARY-b\n"}
+    assert key_destinations.credential_contents(list(keys), {}) == {"key": b"new", "salt": b"salt\nCANARY-b\n"}
 
 
 def test_an_encrypted_file_and_an_encrypted_line(
@@ -137,13 +137,13 @@ def test_an_encrypted_file_and_an_encrypted_line(
     for path in (file, unit):
         path.chmod(0o644)  # as systemd-creds creates it
     keys = key(), key(name="SALT", credential="salt")
-    assert destinations.read(None, list(keys)) == {"K": "CANARY-old", "SALT": "CANARY-salt"}
+    assert key_destinations.read(None, list(keys)) == {"K": "CANARY-old", "SALT": "CANARY-salt"}
     old = file.read_text(), unit.read_text()
     switch({"K": "new", "SALT": "CANARY-salt"}, *keys)
     assert (file.read_text() != old[0], unit.read_text()) == (True, old[1]), "what does not change is not sealed again"
     switch({"K": "new", "SALT": "salt"}, *keys)
-    assert destinations.read(None, list(keys)) == {"K": "new", "SALT": "salt"}
-    assert destinations.credential_contents(list(keys), {}) == {"key": b"new\n", "salt": b"salt"}
+    assert key_destinations.read(None, list(keys)) == {"K": "new", "SALT": "salt"}
+    assert key_destinations.credential_contents(list(keys), {}) == {"key": b"new\n", "salt": b"salt"}
     assert unit.read_text().startswith(f"{OTHER}LoadCredentialEncrypted=key:{file}\nSetCredentialEncrypted=salt:W")
     assert unit.read_text().endswith("\nNice=5\n")
     assert "CANARY" not in file.read_text()
@@ -159,13 +159,13 @@ def test_with_another_key_than_that_of_the_host_the_options_are_needed(
     host(f"LoadCredentialEncrypted=key:{file}\n")
     monkeypatch.setattr(systemd_creds, "HOST", "93a8940948744490909caf2fc93cab53")
     with pytest.raises(RotationError) as told:
-        destinations.changes("", [key()], {"K": "new"}, "dotenv")
+        key_destinations.changes("", [key()], {"K": "new"}, "dotenv")
     assert (told.value.code, "In its destination in key_rotation_keys, set encrypt: to" in str(told.value)) == (
         "E_CREDENTIAL_KEY",
         True,
     )
     switch({"K": "new"}, key(encrypt=["--with-key=host", "--timestamp=now"]))
-    assert destinations.read(None, [key()]) == {"K": "new"}
+    assert key_destinations.read(None, [key()]) == {"K": "new"}
 
 
 def test_what_cannot_be_decrypted_is_refused(
@@ -243,7 +243,7 @@ def test_a_file_that_another_unit_loads_is_refused(host: Callable[..., Path], tm
     error = refused()
     assert (error.code, error.where["others"]) == ("E_UNIT_SHARED", "worker.service")
     host(f"LoadCredential=key:{file}\n", "worker.service")
-    assert destinations.read(None, [key("app", "worker")]) == {"K": "CANARY"}
+    assert key_destinations.read(None, [key("app", "worker")]) == {"K": "CANARY"}
     host("LoadCredential=key:/elsewhere\n", "worker.service")
     assert f"is in /elsewhere, but for app.service in {file}" in str(refused(key("app", "worker")))
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from ansible_collections.tetech.key_rotation.plugins.module_utils._destinations import (
     config_values,
-    destination,
-    destinations,
+    destination_interface,
+    key_destinations,
     unit_files,
 )
 from ansible_collections.tetech.key_rotation.plugins.module_utils._destinations.config_formats import (
@@ -73,7 +73,7 @@ def key(*names: str) -> dict[str, object]:
 
 def refused(*names: str) -> RotationError:
     with pytest.raises(RotationError) as told:
-        destinations.read(None, [key(*names)])
+        key_destinations.read(None, [key(*names)])
     assert "CANARY" not in str(told.value)
     return told.value
 
@@ -82,12 +82,12 @@ def test_a_variable_of_a_drop_in_is_replaced_and_nothing_else(units: Callable[..
     drop_in = put(tmp_path / "keys.conf", DROP_IN)
     units("app.service", drop_in=drop_in)
     keys = [{"name": "K", "destination": {"unit": "app"}}]
-    assert destinations.read(None, keys) == {"K": "CANARY-old"}
-    assert [place.names for place in destinations.exported(keys)] == [["K"]]
-    assert destinations.files(keys) == {}
-    destination.write(destinations.changes("", keys, {"K": "CANARY-new"}, "dotenv"))
+    assert key_destinations.read(None, keys) == {"K": "CANARY-old"}
+    assert [place.names for place in key_destinations.exported(keys)] == [["K"]]
+    assert key_destinations.files(keys) == {}
+    destination_interface.write(key_destinations.changes("", keys, {"K": "CANARY-new"}, "dotenv"))
     assert drop_in.read_text() == DROP_IN.replace(" K=CANARY-old", " K=CANARY-new")
-    destination.write(destinations.changes("", keys, {"K": "CANARY-old"}, "dotenv"))
+    destination_interface.write(key_destinations.changes("", keys, {"K": "CANARY-old"}, "dotenv"))
     assert drop_in.read_text() == DROP_IN
 
 
@@ -96,10 +96,10 @@ def test_a_variable_of_an_environment_file_of_two_units(units: Callable[..., Non
     for name in ("web.service", "worker.service"):
         units(name, files=(file,))
     keys = [key("web", "worker.service"), {"name": "OTHER", "destination": {"unit": ["web", "worker"]}}]
-    assert destinations.read(None, keys) == {"K": "CANARY-old", "OTHER": "1"}
-    changes = destinations.changes("", keys, {"K": "CANARY-new", "OTHER": "2"}, "dotenv")
+    assert key_destinations.read(None, keys) == {"K": "CANARY-old", "OTHER": "1"}
+    changes = key_destinations.changes("", keys, {"K": "CANARY-new", "OTHER": "2"}, "dotenv")
     assert len(changes) == 1, "two keys of one file are one change"
-    destination.write(changes)
+    destination_interface.write(changes)
     assert file.read_text() == "OTHER=2\nK='CANARY-new'\n"
 
 
@@ -154,7 +154,7 @@ def test_an_override_in_any_drop_in_is_seen(units: Callable[..., None], tmp_path
 def test_what_is_no_override_is_none(units: Callable[..., None], tmp_path: Path, text: str) -> None:
     first, second = put(tmp_path / "10.conf", text), put(tmp_path / "20.conf", "[Service]\nEnvironment=K=CANARY-1\n")
     units("app.service", drop_ins=(first, second), optional=(tmp_path / "no.env", tmp_path / "no" / "*.env"))
-    assert destinations.read(None, [key("app")]) == {"K": "CANARY-1"}
+    assert key_destinations.read(None, [key("app")]) == {"K": "CANARY-1"}
 
 
 @pytest.mark.parametrize("words", ["K", "O K=CANARY-1"])
@@ -174,7 +174,7 @@ def test_environment_files_are_found_by_their_pattern(units: Callable[..., None]
     folder.mkdir()
     first = put(folder / "a.env", "K=CANARY-1\n")
     units("app.service", files=(folder / "*.env",))
-    assert destinations.read(None, [key("app")]) == {"K": "CANARY-1"}
+    assert key_destinations.read(None, [key("app")]) == {"K": "CANARY-1"}
     second = put(folder / "b.env", "K=CAN'ARY\n")
     assert f"is set in {first}, and overridden in {second}" in str(refused("app"))
     second.unlink()
@@ -252,10 +252,10 @@ def test_another_file_of_variables_is_read_in_its_dialect(tmp_path: Path) -> Non
         {"name": "K", "destination": {"file": str(profile), "dialect": "shell"}},
         {"name": "M", "destination": {"file": str(other), "dialect": "dotenv"}},
     ]
-    assert destinations.read(None, keys) == {"K": "CANARY-old", "M": "CANARY-m"}
-    assert [place.names for place in destinations.exported(keys)] == [["K"]]
-    assert destinations.files(keys) == {"M": str(other)}
-    destination.write(destinations.changes("", keys, {"K": "CANARY-new", "M": "n"}, "dotenv"))
+    assert key_destinations.read(None, keys) == {"K": "CANARY-old", "M": "CANARY-m"}
+    assert [place.names for place in key_destinations.exported(keys)] == [["K"]]
+    assert key_destinations.files(keys) == {"M": str(other)}
+    destination_interface.write(key_destinations.changes("", keys, {"K": "CANARY-new", "M": "n"}, "dotenv"))
     assert profile.read_text() == "export K='CANARY-new' # set by hand\n"
     assert other.read_text() == "M=n\n"
-    assert destinations.together([*keys, key("web"), {"name": "E"}]) == [["E"], ["K"], ["M"], ["K"]]
+    assert key_destinations.together([*keys, key("web"), {"name": "E"}]) == [["E"], ["K"], ["M"], ["K"]]

@@ -38,7 +38,7 @@ def planned(monkeypatch, target):
     monkeypatch.setattr(Application, "other_databases", [])
     for name in ("caches", "notices", "left_out"):
         monkeypatch.setattr(plan, name, lambda *given: [])
-    monkeypatch.setattr(refusals, "unaccounted", lambda application: [])
+    monkeypatch.setattr(refusals, "find_unaccounted", lambda application: [])
     monkeypatch.setattr(CodeUses, "by_key", lambda self: {})
 
     def made(tried, settings, env, listed, **found):
@@ -112,7 +112,7 @@ def test_a_plan_of_nothing_is_made_and_says_why_it_is_not_ready(monkeypatch):
     monkeypatch.setattr(Application, "other_databases", [])
     for name in ("caches", "notices", "left_out"):
         monkeypatch.setattr(plan, name, lambda *given: [])
-    monkeypatch.setattr(refusals, "unaccounted", lambda application: [])
+    monkeypatch.setattr(refusals, "find_unaccounted", lambda application: [])
     monkeypatch.setattr(CodeUses, "by_key", lambda self: {})
     monkeypatch.setattr(accounting, "planned_keys", lambda *given: [])
     monkeypatch.setattr(Application, "census", lambda self, stage, searched: [])

@@ -62,7 +62,7 @@ def test_hashes_without_a_token_next_to_them_are_named_if_code_hashes_with_a_key
     for each in found:
         assert each.what.endswith("hashes with INDEX_KEY, which is rotated: core/search.py:7 index (hashes with it)")
         assert 'key_rotation_settlements: {users.mail_hash: {not_ours: "reason"}}' in each.todo
-    assert [each.column for each in refusals.doubtful(Application([(part, part)], None, [], "", None, {}))] == [
+    assert [each.column for each in refusals.find_doubtful(Application([(part, part)], None, [], "", None, {}))] == [
         "profile.name_bidx",
         *named,
     ]

@@ -99,6 +99,13 @@ def test_a_former_state_is_read_as_the_present_one(name, former, present):
         assert (event.name, event.state, event.stored_as) == (name, present, f"{name} {state}")
 
 
+@pytest.mark.parametrize("name", ["strategy", "course"])
+def test_the_strategy_of_a_rollback_is_read_under_both_names(name):
+    event = decode({"event": "rollback", "phase": "intent", name: "backwards"})
+    assert isinstance(event, RunEvent)
+    assert event.strategy == "backwards"
+
+
 def reads_event(tree: ast.Module) -> Iterator[int]:
     """The lines that take the name of an event from a mapping: ``line["event"]`` or ``line.get("event")``."""
     for node in ast.walk(tree):

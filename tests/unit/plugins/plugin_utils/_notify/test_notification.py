@@ -197,7 +197,7 @@ def test_every_file_that_a_channel_names_is_put_where_paths_are():
     [
         (("rotate", {}), "Key rotation r1 in demo: STARTED"),
         (("rotate", {"resumed": True}), "Resumed key rotation r1 in demo: STARTED"),
-        (("rollback", {"course": "backwards"}), "Rollback of key rotation r1 in demo: STARTED"),
+        (("rollback", {"strategy": "backwards"}), "Rollback of key rotation r1 in demo: STARTED"),
     ],
 )
 def test_what_has_started_is_said_and_who_began_that_and_why(told, tmp_path, hook, run, subject):

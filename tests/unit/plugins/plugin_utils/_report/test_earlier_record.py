@@ -14,9 +14,6 @@ from ansible.utils.context_objects import CLIArgs
 from ansible_collections.tetech.key_rotation.plugins.module_utils._record import chain, verifier
 from ansible_collections.tetech.key_rotation.plugins.module_utils._record.events import Event
 from ansible_collections.tetech.key_rotation.plugins.module_utils._record.writer import Record
-from ansible_collections.tetech.key_rotation.plugins.plugin_utils._failed_runs.interrupted_rotation import (
-    is_interrupted,
-)
 from ansible_collections.tetech.key_rotation.plugins.plugin_utils._report import report_files, summary_box
 from ansible_collections.tetech.key_rotation.plugins.plugin_utils._report.read_rotation import read, reduce
 
@@ -72,6 +69,7 @@ def test_the_box_shows_it(record, monkeypatch):
 
 def test_it_left_nothing_half_way_and_nothing_stopped(record):
     events = record.decoded()
-    assert not is_interrupted(events)
-    assert is_interrupted(events[:-8])
-    assert reduce(ROTATION, events).services.stopped == {}
+    state = reduce(ROTATION, events)
+    assert not state.is_interrupted
+    assert reduce(ROTATION, events[:-8]).is_interrupted
+    assert state.services.stopped == {}

@@ -75,7 +75,7 @@ def rolled_itself_back(play: Play) -> None:
     error = {"code": "E_COMMAND", "what": "check_shop ended with exit code 1", "changed": "Nothing.", "todo": "Fix it."}
     play.begun(**SAID, approval=APPROVAL).prepared().stopped().switched().started()
     play.step("application_commands", "failed", error=error)
-    said = {"course": "backwards", "found": "a check failed", "seen": {"since": {"same": True}}}
+    said = {"strategy": "backwards", "found": "a check failed", "seen": {"since": {"same": True}}}
     play.step("rollback", "intent", takes_itself_back=True, commands=COMMANDS, **said)
     play.stopped().back().started()
     play.step("rollback", "done", failed_task="Run the application's commands", versions=[VERSION]).signed()
@@ -101,13 +101,13 @@ def rolled_back_later_and_does_not_run(play: Play) -> None:
 
 def restored_from_its_backup(play: Play) -> None:
     completed(play, **SAID)
-    play.step("rollback", "intent", course="restore", found="it was requested by name", commands=COMMANDS)
+    play.step("rollback", "intent", strategy="restore", found="it was requested by name", commands=COMMANDS)
     play.step("postgresql_restore", **RESTORED).back().step("rollback", "done", versions=[VERSION])
 
 
 def repaired_with_values_that_no_key_opens(play: Play) -> None:
     left = [{"value": "t.c of 9", "reason": "it is newer than the backup"}]
-    completed(play, **SAID).step("rollback", "intent", course="repair", commands=COMMANDS)
+    completed(play, **SAID).step("rollback", "intent", strategy="repair", commands=COMMANDS)
     play.step("django_repair", repaired={"t.c": 2}, left=left, kept="/b/r1.replaced.jsonl")
     play.proved(unopened={"count": 3, "rows": "t.c:17, 18, 19"}).step("rollback", "done", versions=VERSIONS)
 

@@ -223,24 +223,28 @@ def files(play: Play) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize(("course", "ended"), [("repair", "repaired"), ("restore", "restored"), ("settle", "settled")])
-def test_a_run_for_the_rows_alone_takes_no_rotation_back(play, course, ended):
-    completed(play).step("rollback", "intent", course=course).step("django_repair", "failed", error={"code": "E_DB"})
+@pytest.mark.parametrize(
+    ("strategy", "ended"), [("repair", "repaired"), ("restore", "restored"), ("settle", "settled")]
+)
+def test_a_run_for_the_rows_alone_takes_no_rotation_back(play, strategy, ended):
+    completed(play).step("rollback", "intent", strategy=strategy).step(
+        "django_repair", "failed", error={"code": "E_DB"}
+    )
     play.step("rollback", "failed", error={"code": "E_DB"})
     assert play.told().status == "failed"
-    play.step("rollback", "intent", course=course).step("django_repair", repaired={"t.c": 1}).proved()
+    play.step("rollback", "intent", strategy=strategy).step("django_repair", repaired={"t.c": 1}).proved()
     told = play.step("rollback", "done").told()
     assert (told.status, told.acts[-1].ended, told.keys.new) == ("completed", ended, NEW)
 
-    play.step("rollback", "intent", course="repair").step(
+    play.step("rollback", "intent", strategy="repair").step(
         "django_repair", "failed", error={"code": "E_BACKUP_CHECKSUM"}
     )
     told = play.step("rollback", "done").told()
     assert (told.status, told.acts[-1].ended) == ("completed", "not repaired")
 
-    told = play.rolled_back(course=course).told()
+    told = play.rolled_back(strategy=strategy).told()
     assert (told.status, told.acts[-1].ended) == ("rolled back", "rolled back"), "after it, it was"
-    told = play.step("rollback", "intent", course="settle").step("rollback", "done").told()
+    told = play.step("rollback", "intent", strategy="settle").step("rollback", "done").told()
     assert (told.status, told.acts[-1].ended) == ("rolled back", "settled"), "and it stays so"
 
 
@@ -274,7 +278,7 @@ def test_a_column_that_got_its_first_value_after_the_plan_is_in_the_report(play,
 )
 def test_how_a_repair_ended_goes_by_what_was_repaired(play, repaired, left, ended):
     found = [{"value": f"t.c:{row}", "reason": "is not in the backup"} for row in range(left)]
-    completed(play).step("rollback", "intent", course="repair").step("django_repair", repaired=repaired, left=found)
+    completed(play).step("rollback", "intent", strategy="repair").step("django_repair", repaired=repaired, left=found)
     assert play.proved().step("rollback", "done").told().acts[-1].ended == ended
 
 
@@ -287,7 +291,7 @@ def test_each_act_has_its_own_operator_reason_and_authorization(play):
         "rotate", "done"
     )
     by_hand = {"reason": "it breaks an export", "authorization": {"who": "Eve", "ticket": "S-2"}}
-    told = play.rolled_back(**by_hand, course="backwards", found="it is asked for", retain_until="2027-02-01").told()
+    told = play.rolled_back(**by_hand, strategy="backwards", found="it is asked for", retain_until="2027-02-01").told()
     first, second, third = told.acts
     assert [(act.title, act.ended) for act in told.acts] == [
         ("Rotation", "failed"),
@@ -297,7 +301,7 @@ def test_each_act_has_its_own_operator_reason_and_authorization(play):
     assert [act.reason for act in told.acts] == ["cryptoperiod", "cryptoperiod", "it breaks an export"]
     assert [act.authorization["who"] for act in told.acts] == ["Ada", "Ada", "Eve"]
     assert second.people == [f"bob (as {first.people[0]})"]
-    assert (first.failure, third.failure, third.course) == (error, {}, "backwards because it is asked for")
+    assert (first.failure, third.failure, third.strategy) == (error, {}, "backwards because it is asked for")
     assert (told.reason, told.authorization["ticket"], told.failure) == ("it breaks an export", "S-2", {})
     assert told.said.retain_until == "2027-02-01"
     for text in files(play):
@@ -351,7 +355,7 @@ def test_what_is_repaired_later_leaves_the_approval_and_the_reason_of_the_rotati
     """Who signed, and the plan, were on no page anymore."""
     approval = {"principal": "ada@example.org", "time": "2026-01-02T03:04:05Z", "plan_hash": "ab"}
     written(play, approval=approval, reason="cryptoperiod")
-    play.step("rollback", "intent", course="repair", authorization={"who": "Zed"}, reason="rows in ruins")
+    play.step("rollback", "intent", strategy="repair", authorization={"who": "Zed"}, reason="rows in ruins")
     told = play.step("django_repair", repaired={"t.c": 1}).proved().step("rollback", "done").told()
     assert told.granted_by == "ada@example.org"
     assert told.reason == ("cryptoperiod" if written is completed else None), "that of the way back"
@@ -373,7 +377,7 @@ def test_a_run_that_goes_on_and_could_tell_nobody_is_not_called_failed(play):
 
 def test_copies_that_could_not_be_dropped_are_a_warning_and_no_failure(play):
     error = {"code": "E_HOST_LOST", "what": "keeper can no longer be reached"}
-    completed(play).step("rollback", "intent", course="settle")
+    completed(play).step("rollback", "intent", strategy="settle")
     play.step("postgresql_backup", "failed", asked={"state": "cleared"}, error=error).step("rollback", "done")
     told = play.told()
     assert (told.failure, told.runs[-1].failure) == ({}, {})
@@ -851,7 +855,7 @@ def test_how_long_it_took_is_said_as_a_person_would(seconds, words):
 def test_what_a_restore_keeps_aside_is_to_be_dropped_until_it_is(play, alias):
     done = {"database": "shop", "alias": alias, "aside": "before_r1:shop", "under": {"previous": 7}}
     backup = {"rotation_id": "spring", "snapshot": {"time": "2026-01-02T03:04:05Z"}}
-    completed(play).step("rollback", "intent", course="restore", commands=COMMANDS)
+    completed(play).step("rollback", "intent", strategy="restore", commands=COMMANDS)
     play.step("postgresql_restore", restored=done, backup=backup, lost=[], changed=True).step("rollback", "done")
     play.page()
     (item,) = [item for item in todo(play) if "Drop before_r1:shop" in item]
@@ -872,7 +876,7 @@ def test_what_a_restore_keeps_aside_is_to_be_dropped_until_it_is(play, alias):
 
 @pytest.mark.parametrize("phase", ["done", "failed"])
 def test_a_drop_days_later_changes_nothing_of_how_the_rotation_ended(play, phase):
-    completed(play).step("rollback", "intent", course="restore")
+    completed(play).step("rollback", "intent", strategy="restore")
     refused = {"code": "E_RESTORE_LOSS", "what": "17 rows would be lost", "changed": "A copy lies beside."}
     play.step("postgresql_restore", "failed", asked={"state": "prepared"}, error=refused)
     play.step("rollback", "failed")
@@ -891,7 +895,7 @@ def test_a_drop_days_later_changes_nothing_of_how_the_rotation_ended(play, phase
 def test_a_drop_in_the_record_of_the_backup_s_own_rotation_is_known(tmp_path):
     done = {"database": "shop", "aside": "before_spring:shop", "under": {"previous": 7}}
     spring, autumn = completed(Play(tmp_path, "spring")), completed(Play(tmp_path, "autumn"))
-    autumn.step("rollback", "intent", course="restore", commands=COMMANDS)
+    autumn.step("rollback", "intent", strategy="restore", commands=COMMANDS)
     backup = {"rotation_id": "spring", "snapshot": {"time": "2026-01-02T03:04:05Z"}}
     autumn.step("postgresql_restore", restored=done, backup=backup, lost=[], changed=True).step("rollback", "done")
     assert [one.name for one in autumn.told().kept_aside] == ["before_spring:shop"]
@@ -902,7 +906,7 @@ def test_a_drop_in_the_record_of_the_backup_s_own_rotation_is_known(tmp_path):
     assert report_files.write_changed(spring.record) == ["autumn"]
     assert not [item for item in todo(autumn) if "Drop before_spring:shop" in item]
     again = {"restored": done, "backup": backup, "lost": [], "changed": True, "time": "2099-01-02T03:04:05Z"}
-    autumn.step("rollback", "intent", course="restore").step("postgresql_restore", **again).step("rollback", "done")
+    autumn.step("rollback", "intent", strategy="restore").step("postgresql_restore", **again).step("rollback", "done")
     assert [one.name for one in autumn.told().kept_aside] == ["before_spring:shop"], "restored again since"
 
 
@@ -918,7 +922,7 @@ def test_digests_that_were_met_on_the_way_back_again_are_told_once(play):
 
 def test_values_that_no_key_opens_are_not_called_proved(play):
     left = {"count": 3, "rows": "t.c 17, 18, 19"}
-    completed(play).step("rollback", "intent", course="settle").proved(unopened=left).step("rollback", "done")
+    completed(play).step("rollback", "intent", strategy="settle").proved(unopened=left).step("rollback", "done")
     told = play.told()
     assert (told.status, told.proved, told.unopened) == ("completed", False, 3)
     assert sentence(told).startswith(f"Of 10 values, 7 open under version {NEW} and 3 open under no known")
@@ -1004,7 +1008,7 @@ def test_a_reminder_names_the_keys_to_retire_and_holds_no_line_of_somebody_else(
 
 
 def test_a_restore_that_was_ended_directly_behind_its_swap_is_on_the_page_with_what_it_keeps_aside(play):
-    completed(play).step("rollback", "intent", course="restore", commands=COMMANDS)
+    completed(play).step("rollback", "intent", strategy="restore", commands=COMMANDS)
     asked = {"state": "present", "alias": "default", "backup_of": "spring"}
     copy = {"database": "shop", "alias": "default", "copy": "key_rotation_1"}
     play.step("postgresql_restore", asked={**asked, "state": "prepared"}, restored=copy)

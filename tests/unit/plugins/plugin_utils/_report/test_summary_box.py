@@ -108,7 +108,7 @@ def test_a_test_record_that_could_not_be_removed_is_shown_until_it_is(play):
 
 def empty_attempt(play: Play, *versions: tuple[str, str]) -> Play:
     """A rollback of a rotation that had ended before it made a version."""
-    play.begun().step("rotate", "failed", error=REFUSED).step("rollback", "intent", course="nothing")
+    play.begun().step("rotate", "failed", error=REFUSED).step("rollback", "intent", strategy="nothing")
     listed = [{"rotation_id": name, "stage": stage} for name, stage in versions]
     return play.step("rollback", "done", versions=listed)
 
@@ -157,7 +157,7 @@ def test_that_nobody_has_looked_at_the_keys_of_processes_is_shown_in_the_end(pla
 @pytest.mark.parametrize(("alias", "named"), [("default", ""), ("second", "-e key_rotation_restore_alias=second ")])
 def test_the_command_that_drops_what_lies_aside_names_the_database(play, alias, named):
     done = {"database": "orders", "alias": alias, "aside": "before_spring:orders", "under": {"current": 1}}
-    completed(play).step("rollback", "intent", course="restore").step("postgresql_restore", restored=done, **SWAPPED)
+    completed(play).step("rollback", "intent", strategy="restore").step("postgresql_restore", restored=done, **SWAPPED)
     options = f"-e key_rotation_id=spring {named}-e key_rotation_restore_drop=true"
     assert f"             ansible-playbook restore.yml {options}" in shown(play.step("rollback", "done"))
 
@@ -165,7 +165,7 @@ def test_the_command_that_drops_what_lies_aside_names_the_database(play, alias, 
 def test_a_restore_that_had_nothing_to_keep_aside_is_shown_and_a_copy_alone_is_not(play):
     lost = {"lost": [{"table": "a", "added": None, "changed": None, "deleted": None}]}
     copy, swapped = {"copy": "key_rotation_1"}, {"aside": None, "under": {"current": 1}}
-    play.begun().step("rollback", "intent", course="restore")
+    play.begun().step("rollback", "intent", strategy="restore")
     for done in (copy, swapped):
         play.step("postgresql_restore", restored={"database": "orders", **done}, **{**SWAPPED, **lost})
     text = wide(play.step("rollback", "done"))
@@ -184,7 +184,7 @@ def test_a_restore_that_had_nothing_to_keep_aside_is_shown_and_a_copy_alone_is_n
     ],
 )
 def test_a_restore_that_was_ended_directly_behind_the_swap_is_shown(tmp_path, end, kept, told):
-    play = Play(tmp_path, "spring").begun().step("rollback", "intent", course="restore")
+    play = Play(tmp_path, "spring").begun().step("rollback", "intent", strategy="restore")
     for alias, name in {"default": "a", "second": "orders"}.items():
         play.step("postgresql_restore", restored={"alias": alias, "database": name})
     asked = {"state": "present", "alias": "second"}
@@ -214,7 +214,7 @@ def test_with_the_current_keys_alone_nothing_is_called_previous(play, stages, ro
 def test_after_a_repair_the_box_names_the_values_that_are_taken_by_name(play):
     left = [{"value": "t.c:1", "reason": "other columns of its row were changed since the backup", "by_name": True}]
     left.append({"value": "t.c:2", "reason": "is not in the backup"})
-    completed(play).step("rollback", "intent", course="repair").step("django_repair", repaired={}, left=left)
+    completed(play).step("rollback", "intent", strategy="repair").step("django_repair", repaired={}, left=left)
     text = wide(play.proved(unopened={"count": 2, "rows": "t.c:1, 2"}).step("rollback", "done"))
     assert "Rollback of r1: NOT REPAIRED in" in text
     option = """-e '{"key_rotation_prefer": "repair", "key_rotation_repair": ["t.c:1"]}'"""
@@ -223,7 +223,7 @@ def test_after_a_repair_the_box_names_the_values_that_are_taken_by_name(play):
 
 def test_why_nothing_was_repaired_is_a_warning(play):
     error = {"code": "E_BACKUP_CHECKSUM", "what": "r1.dump does not match the SHA-256"}
-    completed(play).step("rollback", "intent", course="repair").step("django_repair", "failed", error=error)
+    completed(play).step("rollback", "intent", strategy="repair").step("django_repair", "failed", error=error)
     text = wide(play.step("rollback", "done"))
     assert "WARNING Repair from the backup: E_BACKUP_CHECKSUM: r1.dump does not match the SHA-256" in text
 

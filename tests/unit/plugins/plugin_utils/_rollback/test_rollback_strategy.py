@@ -94,7 +94,7 @@ RESTORED = {"prefer": "restore", "done": ["restore"]}
         ),
     ],
 )
-def test_the_course_for_each_state_and_why(found, name, because):
+def test_the_strategy_for_each_state_and_why(found, name, because):
     chosen = rollback_strategy.choose(Situation(**found))
     assert chosen.name == name
     assert because in chosen.reason
@@ -109,8 +109,8 @@ def test_the_databases_in_ruins_are_named_by_their_alias():
     assert Situation(**PENDING).ruined == []
 
 
-def test_every_course_says_what_it_does():
-    assert {rule.course for rule in rollback_strategy.RULES} == set(rollback_strategy.DOES)
+def test_every_strategy_says_what_it_does():
+    assert {rule.strategy for rule in rollback_strategy.RULES} == set(rollback_strategy.DOES)
 
 
 def test_a_run_that_died_before_it_made_a_version_is_the_one_that_is_ended_not_the_one_before_it(history):

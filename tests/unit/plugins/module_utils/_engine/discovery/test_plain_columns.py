@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery import (
-    judged_types,
+    sql_type_readers,
     unexplained,
 )
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.unexplained import Explanation
@@ -158,7 +158,9 @@ LARGE: dict[str, Callable[[random.Random], int]] = {
 def of_numbers(kind: Callable[[random.Random], int], name: str, seed: int = 1) -> Explanation:
     chance = random.Random(seed)
     column = Column(name, NUMBER, None, generated=False, category="N")
-    return unexplained.classify(judged_types.values(column, [str(kind(chance)) for _ in range(SIZE)]), f"shop.{name}")
+    return unexplained.classify(
+        sql_type_readers.values(column, [str(kind(chance)) for _ in range(SIZE)]), f"shop.{name}"
+    )
 
 
 @pytest.mark.parametrize("kind", LARGE)
@@ -170,7 +172,7 @@ def test_large_numbers_that_are_plain_do_not_stop_a_rotation(kind: str) -> None:
 def test_ulids_that_are_stored_as_uuids_are_plain() -> None:
     chance = random.Random(1)
     ulids = [str(uuid.UUID(int=LARGE["a ULID"](chance))) for _ in range(SIZE)]
-    values = judged_types.values(Column("reference", "uuid", None, generated=False), ulids)
+    values = sql_type_readers.values(Column("reference", "uuid", None, generated=False), ulids)
     assert unexplained.classify(values, "shop.reference") == Explanation(unexplained.PLAIN)
 
 
@@ -191,7 +193,7 @@ def test_lists_of_random_bytes_stop_a_rotation(size: int) -> None:
     chance = random.Random(size)
     column = Column("data", "smallint[]", None, generated=False, category="A")
     read = ["{" + ",".join(map(str, chance.randbytes(size))) + "}" for _ in range(15)]
-    found = unexplained.classify(judged_types.values(column, read), "shop.data", documents=True)
+    found = unexplained.classify(sql_type_readers.values(column, read), "shop.data", documents=True)
     assert found.verdict == unexplained.UNEXPLAINED
 
 
@@ -201,7 +203,7 @@ def test_a_number_that_is_no_byte_shows_that_no_list_of_the_column_is_of_bytes()
     column = Column("data", "integer[]", None, generated=False, category="A")
     read = ["{" + ",".join(map(str, chance.randbytes(29))) + "}" for _ in range(15)]
     read.append("{" + ",".join(str(chance.randrange(300)) for _ in range(40)) + "}")
-    assert judged_types.values(column, read) == []
+    assert sql_type_readers.values(column, read) == []
 
 
 # What a service gives, or a generator that the settings name, by where a package stores it.

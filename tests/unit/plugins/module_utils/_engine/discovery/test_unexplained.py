@@ -26,8 +26,8 @@ from typing import Any
 
 import pytest
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery import (
-    judged_types,
     packed_values,
+    sql_type_readers,
     unexplained,
     value_look,
 )
@@ -187,7 +187,7 @@ def test_parts_that_hold_plain_text_are_no_ciphertext() -> None:
 
 
 def test_a_value_that_was_cut_off_is_known_by_its_length() -> None:
-    assert judged_types.LONGEST == packed_values.LONGEST
+    assert sql_type_readers.LONGEST == packed_values.LONGEST
 
 
 WRITTEN = random.Random(22)  # of its own: the other values stay as they are

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto import schemes
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery import settlements
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.signatures import SIGNATURES
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.recognized_formats import SIGNATURES
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.proof import (
     census_findings,
 )

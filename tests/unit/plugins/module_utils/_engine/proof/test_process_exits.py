@@ -7,7 +7,7 @@ from __future__ import annotations
 from types import SimpleNamespace
 
 import pytest
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.proof import row_question
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.proof import trial_row
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.proof.model_readers import ModelReader
 
 
@@ -45,12 +45,12 @@ def test_it_is_one_more_value_that_the_attribute_fails_at(name: str, counted: tu
 
 @pytest.mark.parametrize("name", ["ending", "shown"])
 def test_a_process_under_other_keys_answers_that_it_read_nothing(name: str) -> None:
-    assert row_question._read(Person(), name, ()) is None
-    assert row_question._read(Person(), "name", ()) is not None
+    assert trial_row._read(Person(), name, ()) is None
+    assert trial_row._read(Person(), "name", ()) is not None
 
 
 def test_somebody_who_interrupts_us_still_does() -> None:
     with pytest.raises(KeyboardInterrupt):
         ModelReader(Person, "default", "interrupted", b"key").value(Person())
     with pytest.raises(KeyboardInterrupt):
-        row_question._read(Person(), "interrupted", ())
+        trial_row._read(Person(), "interrupted", ())

@@ -12,13 +12,13 @@ from collections.abc import Mapping, Sequence
 
 from .._engine.crypto.key_entry import DestinationOptions, KeyEntries, KeyEntry, destination_of
 from .._errors.options import InvalidOption
-from . import editor, unit_credentials, unit_files
+from . import env_file_editor, unit_credentials, unit_files
 from .command_destination import CommandDestination, KeyCommands
 from .config_file import ConfigFile, format_of
 from .credential_destination import CredentialDestination
-from .destination import Delivery, Destination, DestinationChange
+from .destination_interface import Delivery, Destination, DestinationChange
 from .destination_options import path_of, units_of
-from .env_lines import EnvLines
+from .env_file_destination import EnvLines
 from .key_files import KeyFile
 from .secret_destination import SecretDestination, SecretPlace
 from .unit_credentials import CredentialSource
@@ -207,7 +207,7 @@ def paths(env_file: str | None, keys: KeyEntries) -> list[str]:
 def _refuse_shared_files(places: Sequence[Destination]) -> None:
     seen: set[str] = set()
     for path in (place.path for place in places if place.path):
-        editor.refuse_path(path)
+        env_file_editor.refuse_path(path)
         if os.path.realpath(path) in seen:
             twice = f"has the destination {path} twice, or that path is the .env file"
             advice = (

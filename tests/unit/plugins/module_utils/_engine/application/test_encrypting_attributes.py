@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.application import encrypting_code
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.application import encrypting_attributes
 
 # Packages that tell the time, each as far as an application names it.
 PACKAGES = {
@@ -117,4 +117,4 @@ def test_how_long_ago_something_was_is_of_the_time_whichever_package_says_it(
     spec = importlib.util.spec_from_file_location("shop_of_the_test", packages / "shop.py")
     shop = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(shop)
-    assert encrypting_code.is_dated(shop.Customer, "read") is dated
+    assert encrypting_attributes.is_dated(shop.Customer, "read") is dated

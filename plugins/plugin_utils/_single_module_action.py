@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 from ..module_utils._errors.base import RotationError
 from ._action import RotationAction
 from ._control_node import row_file
-from ._host_calls import HostCall, HostResults
+from ._host_tasks_messages import HostCall, HostResults
 from ._task_types import TaskArguments, TaskResult
 
 

@@ -43,7 +43,7 @@ from .._errors.env_file import (
 )
 from .._system import atomic_file, container_layer, users
 from . import dialects
-from .destination import DestinationChange
+from .destination_interface import DestinationChange
 from .dialects import DIALECTS, Dialect
 
 MAX_BYTES = 1 << 20

@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterator
 from types import FunctionType
 from typing import Any
 
-from . import encrypting_code
+from . import encrypting_attributes
 from .model_fields import column_of, table_of
 
 _ADAPTERS = ("SOCIALACCOUNT_ADAPTER", "ACCOUNT_ADAPTER")  # settings of django-allauth: classes of the application
@@ -41,13 +41,13 @@ def _functions(model: Any) -> Iterator[FunctionType]:
 
 
 def _seals(function: FunctionType, model: Any, names: set[str]) -> bool:
-    reach = encrypting_code.of_function(function, model)
+    reach = encrypting_attributes.of_function(function, model)
     return reach.encrypts and bool(reach.names & names)
 
 
 def _members(cls: Any) -> Iterator[Any]:
     """The methods and getters of a class, as functions."""
-    for _, member in encrypting_code.members(cls) if cls else ():
+    for _, member in encrypting_attributes.members(cls) if cls else ():
         yield getattr(member, "fget", None) or getattr(member, "func", None) or getattr(member, "__func__", member)
 
 

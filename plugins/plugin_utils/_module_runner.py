@@ -17,7 +17,7 @@ from ansible.plugins.loader import action_loader
 
 from ..module_utils._errors.run import ContainerNotStarted, HostPythonMissing, ModuleDied, PipeliningRequired
 from ..module_utils._module import code_bundle
-from ._host_calls import CallTimes, HostCall, HostResults
+from ._host_tasks_messages import CallTimes, HostCall, HostResults
 from ._progress import ProgressLine
 from ._task_types import TaskArguments, TaskResult, Variables
 

@@ -6,8 +6,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from . import editor
-from .destination import Delivery, Destination, DestinationChange
+from . import env_file_editor
+from .destination_interface import Delivery, Destination, DestinationChange
 from .dialects import DIALECTS
 
 
@@ -23,12 +23,14 @@ class EnvLines(Destination):
         self._dialect = dialect
 
     def read(self, *, every: bool = True) -> dict[str, str]:
-        return editor.read(self.path, self.names, every=every, dialect=self._dialect)
+        return env_file_editor.read(self.path, self.names, every=every, dialect=self._dialect)
 
     def refuse_unwritable(self) -> None:
-        editor.refuse_unwritable(self.path)
+        env_file_editor.refuse_unwritable(self.path)
 
     def change(self, values: Mapping[str, str]) -> DestinationChange | None:
-        text = editor.read_text(self.path)
-        new_text = editor.rewritten(text, {name: values[name] for name in self.names}, self.path, self._dialect)
-        return editor.FileChange(self.path, text, new_text) if new_text != text else None
+        text = env_file_editor.read_text(self.path)
+        new_text = env_file_editor.rewritten(
+            text, {name: values[name] for name in self.names}, self.path, self._dialect
+        )
+        return env_file_editor.FileChange(self.path, text, new_text) if new_text != text else None

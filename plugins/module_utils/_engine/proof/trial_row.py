@@ -16,7 +16,7 @@ from typing import Any
 
 from ..application.application_errors import APPLICATION_ERRORS
 from . import external_acts
-from .read_only import read_only
+from .read_only_transactions import read_only
 from .row_tokens import RowTokens
 from .value_text import text_of
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.tetech.key_rotation.plugins.module_utils._destinations import destinations
+from ansible_collections.tetech.key_rotation.plugins.module_utils._destinations import key_destinations
 from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import RotationError
 
 ARMORED = "-----BEGIN PGP PRIVATE KEY BLOCK-----\n\nCANARY\n=abcd\n-----END PGP PRIVATE KEY BLOCK-----"
@@ -21,23 +21,23 @@ def place(tmp_path):
 
 
 def test_a_key_file_is_a_list_of_which_the_first_one_writes(place):
-    assert destinations.read(*place) == {"SECRET_KEY": "CANARY-a", "FIELDS": "CANARY-new,CANARY-old"}
+    assert key_destinations.read(*place) == {"SECRET_KEY": "CANARY-a", "FIELDS": "CANARY-new,CANARY-old"}
 
 
 def test_keys_in_files_alone_need_no_env_file(place):
-    assert destinations.read(None, place[1][1:]) == {"FIELDS": "CANARY-new,CANARY-old"}
+    assert key_destinations.read(None, place[1][1:]) == {"FIELDS": "CANARY-new,CANARY-old"}
     with pytest.raises(RotationError, match="E_OPTION"):
-        destinations.read(None, place[1])
+        key_destinations.read(None, place[1])
 
 
 def test_only_files_that_differ_are_changed(place):
     env, keys = place
-    both = destinations.changes(env, keys, {"SECRET_KEY": "b", "FIELDS": "fresh,CANARY-new"}, "dotenv")
+    both = key_destinations.changes(env, keys, {"SECRET_KEY": "b", "FIELDS": "fresh,CANARY-new"}, "dotenv")
     assert [(change.path, change.new_text) for change in both] == [
         (env, "SECRET_KEY='b'\n"),
         (keys[1]["destination"], "fresh\nCANARY-new\n"),
     ]
-    (one,) = destinations.changes(env, keys, {"SECRET_KEY": "CANARY-a", "FIELDS": "fresh"}, "dotenv")
+    (one,) = key_destinations.changes(env, keys, {"SECRET_KEY": "CANARY-a", "FIELDS": "fresh"}, "dotenv")
     assert one.path == keys[1]["destination"]
 
 
@@ -48,8 +48,8 @@ def test_what_is_no_list_of_keys_is_refused_by_its_line(place, text, line):
     with open(place[1][1]["destination"], "w") as handle:
         handle.write(text)
     for refused in (
-        destinations.read,
-        lambda *args: destinations.changes(*args, {"SECRET_KEY": "b", "FIELDS": "c"}, "dotenv"),
+        key_destinations.read,
+        lambda *args: key_destinations.changes(*args, {"SECRET_KEY": "b", "FIELDS": "c"}, "dotenv"),
     ):
         with pytest.raises(RotationError) as told:
             refused(*place)
@@ -62,7 +62,7 @@ def test_every_file_is_asked_for_its_rights_before_anything_is_changed(place, as
 
     def asked() -> str:
         with pytest.raises(RotationError) as refused:
-            destinations.refuse_unwritable(place[0], [{"name": "FIELDS", "destination": str(path)}])
+            key_destinations.refuse_unwritable(place[0], [{"name": "FIELDS", "destination": str(path)}])
         return str(refused.value)
 
     path.chmod(0o444)
@@ -76,7 +76,7 @@ def test_a_file_ends_as_it_ended(place, text, new):
     """An application may read a file with one key as it stands, and take a line's end for a part of the key."""
     with open(place[1][1]["destination"], "w", newline="") as handle:
         handle.write(text)
-    (change,) = destinations.changes(place[0], place[1][1:], {"FIELDS": "b,c"}, "dotenv")
+    (change,) = key_destinations.changes(place[0], place[1][1:], {"FIELDS": "b,c"}, "dotenv")
     assert change.new_text == new
 
 
@@ -84,7 +84,7 @@ def test_a_file_ends_as_it_ended(place, text, new):
 def test_two_keys_never_have_one_file(place, tmp_path, second):
     (tmp_path / "here").symlink_to(tmp_path)
     other = {"name": "OTHER", "destination": str(tmp_path / second)}
-    for refused in (destinations.read, destinations.paths):
+    for refused in (key_destinations.read, key_destinations.paths):
         with pytest.raises(RotationError, match=r"E_OPTION: key_rotation_keys has the destination .* twice"):
             refused(place[0], [*place[1], other])
 
@@ -95,7 +95,7 @@ def test_a_path_that_no_file_can_have_is_refused_with_what_can_be_shown_of_it(pl
     env, (secret, listed) = place
     odd = {**listed, "destination": listed["destination"] + end}
     for env_file, keys in ((env + end, [secret]), (env, [secret, odd])):
-        for refused in (destinations.read, destinations.paths):
+        for refused in (key_destinations.read, key_destinations.paths):
             with pytest.raises(RotationError) as told:
                 refused(env_file, keys)
             assert told.value.code == "E_ENV_PATH"
@@ -103,8 +103,8 @@ def test_a_path_that_no_file_can_have_is_refused_with_what_can_be_shown_of_it(pl
 
 
 def test_what_is_switched_together_is_what_one_file_has(place):
-    assert destinations.together([*place[1], {"name": "SALT"}]) == [["SECRET_KEY", "SALT"], ["FIELDS"]]
-    assert destinations.together(place[1][1:]) == [["FIELDS"]]
+    assert key_destinations.together([*place[1], {"name": "SALT"}]) == [["SECRET_KEY", "SALT"], ["FIELDS"]]
+    assert key_destinations.together(place[1][1:]) == [["FIELDS"]]
 
 
 @pytest.mark.parametrize("around", ["{}", "{}\n", "\n{}\n\n"])
@@ -112,8 +112,8 @@ def test_an_openpgp_key_is_a_file_of_its_own(place, around):
     env, (_, key) = place
     with open(key["destination"], "w") as handle:
         handle.write(around.format(ARMORED))
-    assert destinations.read(env, [key]) == {"FIELDS": ARMORED}
-    (change,) = destinations.changes(env, [key], {"FIELDS": ARMORED.replace("a", "b")}, "dotenv")
+    assert key_destinations.read(env, [key]) == {"FIELDS": ARMORED}
+    (change,) = key_destinations.changes(env, [key], {"FIELDS": ARMORED.replace("a", "b")}, "dotenv")
     assert change.new_text == ARMORED.replace("a", "b") + ("\n" if around.endswith("\n") else "")
 
 
@@ -124,7 +124,7 @@ def test_an_openpgp_key_with_more_than_that_is_refused(place, text):
     with open(place[1][1]["destination"], "w", newline="") as handle:
         handle.write(text)
     with pytest.raises(RotationError, match="E_KEY_LINE"):
-        destinations.read(place[0], place[1][1:])
+        key_destinations.read(place[0], place[1][1:])
 
 
 def test_places_are_called_what_a_person_calls_them_without_a_look_at_the_host():
@@ -137,5 +137,5 @@ def test_places_are_called_what_a_person_calls_them_without_a_look_at_the_host()
         {"name": "F", "destination": {"read": ["/bin/platform", "get"], "write": ["/bin/platform", "set"]}},
     ]
     places = "/app/.env, /app/b.key, the command /bin/platform, /app/c.toml, unit web, unit worker"
-    assert destinations.described("/app/.env", keys) == places
-    assert destinations.described("/app/.env", keys[1:2]) == "/app/b.key"
+    assert key_destinations.described("/app/.env", keys) == places
+    assert key_destinations.described("/app/.env", keys[1:2]) == "/app/b.key"

@@ -1,10 +1,11 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Whether a rotation is unfinished by its record: values may be under both key sets, or not match the .env files."""
+"""Counts the writes since values, .env files and store last agreed. With one, values may be under both key sets, or not
+match the .env files."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from dataclasses import dataclass
 
 from ...module_utils._errors.base import ErrorParts, changed_nothing
 from ...module_utils._record.events import (
@@ -16,24 +17,26 @@ from ...module_utils._record.events import (
     RestoreEvent,
     RunEvent,
 )
-from .._report.data_tracker import NOT_WRITING
+from .data_tracker import NOT_WRITING
 
 WRITES = (ReencryptionEvent, RepairEvent, RestoreEvent, EnvFileEvent)
 TOGETHER = ("current", "rolled_back")  # states of key_version after values, hosts and store were verified to agree
 
 
-def is_interrupted(events: Iterable[Event]) -> bool:
-    """Whether something was written since values, .env files and store last agreed."""
-    open_acts = 0
-    for event in events:
+@dataclass
+class OpenWrites:
+    """Those that changed nothing do not count."""
+
+    count: int = 0
+
+    def apply(self, event: Event) -> None:
         writes = isinstance(event, WRITES) and event.state not in NOT_WRITING
         if writes and event.is_intent:
-            open_acts += 1
+            self.count += 1
         elif writes and event.is_failed and _changed_nothing(event.error):
-            open_acts -= 1
+            self.count -= 1
         elif event.is_done and _belongs_together(event):
-            open_acts = 0
-    return open_acts > 0
+            self.count = 0
 
 
 def _belongs_together(event: Event) -> bool:

@@ -14,7 +14,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from ansible_collections.tetech.key_rotation.plugins.module_utils._destinations import destination, editor
+from ansible_collections.tetech.key_rotation.plugins.module_utils._destinations import (
+    destination_interface,
+    env_file_editor,
+)
 from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import RotationError
 from ansible_collections.tetech.key_rotation.plugins.module_utils._system import atomic_file
 
@@ -43,7 +46,7 @@ def no_python_dotenv(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def refusal(path: str, *names: str) -> RotationError:
     with pytest.raises(RotationError) as refused:
-        editor.read(path, names or ["SECRET_KEY"])
+        env_file_editor.read(path, names or ["SECRET_KEY"])
     return refused.value
 
 
@@ -97,7 +100,7 @@ def test_a_key_that_only_the_default_lists_is_said_to_be_listed_by_it(env_file):
         (["SECRET_KEY", "OTHER"], "key_rotation_keys lists it"),
     ):
         with pytest.raises(RotationError) as refused:
-            editor.read(path, names)
+            env_file_editor.read(path, names)
         assert refused.value.what == f"{path}: {names[1]} is not set, and {listed}"
         assert "List the keys with which the application encrypts: key_rotation_keys: [{name: SECRET_KEY}]." in str(
             refused.value
@@ -119,7 +122,7 @@ def test_a_name_inside_another_value_is_not_set(env_file, request, quote, with_r
     error = refusal(env_file(text.encode()))
     assert error.code == "E_ENV_KEY_MISSING"
     assert "CANARY" not in str(error)
-    assert editor.read(env_file(f"{text}SECRET_KEY=mine\n".encode()), ["SECRET_KEY"]) == {"SECRET_KEY": "mine"}
+    assert env_file_editor.read(env_file(f"{text}SECRET_KEY=mine\n".encode()), ["SECRET_KEY"]) == {"SECRET_KEY": "mine"}
 
 
 def test_an_escaped_quote_does_not_end_the_other_value(env_file):
@@ -130,7 +133,7 @@ def test_an_escaped_quote_does_not_end_the_other_value(env_file):
 
 def test_other_lines_may_be_anything(env_file):
     content = b"SECRET_KEY=abc\nBROKEN='\nDOUBLE=1\nDOUBLE=2\nEMPTY=\nREF=${X}\nBROKEN2 = \"\n"
-    assert editor.read(env_file(content), ["SECRET_KEY"]) == {"SECRET_KEY": "abc"}
+    assert env_file_editor.read(env_file(content), ["SECRET_KEY"]) == {"SECRET_KEY": "abc"}
 
 
 @pytest.mark.parametrize(
@@ -175,12 +178,12 @@ def test_a_folder_is_refused_and_nothing_stays_open(tmp_path):
 
 
 def test_a_file_too_large_is_refused(env_file):
-    assert refusal(env_file(b"#" * (editor.MAX_BYTES + 1))).code == "E_ENV_UNSAFE"
+    assert refusal(env_file(b"#" * (env_file_editor.MAX_BYTES + 1))).code == "E_ENV_UNSAFE"
 
 
 def test_a_file_of_too_many_lines_is_refused(env_file):
-    assert refusal(env_file(b"\n" * (editor.MAX_LINES + 1))).code == "E_ENV_UNSAFE"
-    assert refusal(env_file(b"\n" * editor.MAX_LINES)).code == "E_ENV_KEY_MISSING"
+    assert refusal(env_file(b"\n" * (env_file_editor.MAX_LINES + 1))).code == "E_ENV_UNSAFE"
+    assert refusal(env_file(b"\n" * env_file_editor.MAX_LINES)).code == "E_ENV_KEY_MISSING"
 
 
 @pytest.mark.parametrize("mode", [0o666, 0o644, 0o604, 0o602, 0o601, 0o660, 0o620])
@@ -195,7 +198,7 @@ def test_a_folder_that_everybody_may_write_to_is_refused_unless_it_is_sticky(env
     tmp_path.chmod(0o777)
     assert refusal(path).code == "E_ENV_FOLDER"
     tmp_path.chmod(0o1777)
-    assert editor.read(path, ["SECRET_KEY"]) == {"SECRET_KEY": "a"}
+    assert env_file_editor.read(path, ["SECRET_KEY"]) == {"SECRET_KEY": "a"}
 
 
 @pytest.mark.parametrize(
@@ -229,10 +232,12 @@ def mounted(env_file, tmp_path) -> Iterator[str]:
 
 
 def test_a_file_that_is_mounted_is_refused_before_anything_is_written(mounted):
-    assert editor.read(mounted, ["SECRET_KEY"]) == {"SECRET_KEY": "a"}
+    assert env_file_editor.read(mounted, ["SECRET_KEY"]) == {"SECRET_KEY": "a"}
     for refused in (
-        editor.refuse_unwritable,
-        lambda path: destination.write([editor.FileChange(path, "SECRET_KEY=a\n", "SECRET_KEY=b\n")]),
+        env_file_editor.refuse_unwritable,
+        lambda path: destination_interface.write(
+            [env_file_editor.FileChange(path, "SECRET_KEY=a\n", "SECRET_KEY=b\n")]
+        ),
     ):
         with pytest.raises(RotationError, match="E_ENV_BINDMOUNT"):
             refused(mounted)
@@ -240,9 +245,9 @@ def test_a_file_that_is_mounted_is_refused_before_anything_is_written(mounted):
 
 
 def test_a_file_that_is_mounted_unseen_stays_as_it_is(mounted, monkeypatch):
-    monkeypatch.setattr(editor, "_refuse_mount", lambda path: None)
+    monkeypatch.setattr(env_file_editor, "_refuse_mount", lambda path: None)
     with pytest.raises(RotationError, match=r"E_ENV_BINDMOUNT.*Nothing was changed"):
-        destination.write([editor.FileChange(mounted, "SECRET_KEY=a\n", "SECRET_KEY=b\n")])
+        destination_interface.write([env_file_editor.FileChange(mounted, "SECRET_KEY=a\n", "SECRET_KEY=b\n")])
     assert Path(mounted).read_text() == "SECRET_KEY=a\n"
     assert os.listdir(os.path.dirname(mounted)) == [".env"]
 
@@ -250,7 +255,7 @@ def test_a_file_that_is_mounted_unseen_stays_as_it_is(mounted, monkeypatch):
 def test_a_folder_behind_a_link_is_looked_up_where_it_is(mounted, tmp_path):
     (tmp_path / "link").symlink_to(os.path.dirname(mounted))
     with pytest.raises(RotationError, match="E_ENV_BINDMOUNT"):
-        editor.refuse_unwritable(str(tmp_path / "link" / ".env"))
+        env_file_editor.refuse_unwritable(str(tmp_path / "link" / ".env"))
 
 
 @pytest.fixture
@@ -276,13 +281,13 @@ def test_a_flag_that_keeps_the_file_as_it_is_is_told_before_anything_is_written(
     env_file, tmp_path, flagged, of_folder, letter, name
 ):
     path = env_file()
-    change = editor.FileChange(path, "SECRET_KEY=a\n", "SECRET_KEY=b\n")
+    change = env_file_editor.FileChange(path, "SECRET_KEY=a\n", "SECRET_KEY=b\n")
     place = tmp_path if of_folder else Path(path)
     flagged(place, letter)
     for act in (
-        lambda: editor.refuse_unwritable(path),
-        lambda: destination.rehearse([change]),
-        lambda: destination.write([change]),
+        lambda: env_file_editor.refuse_unwritable(path),
+        lambda: destination_interface.rehearse([change]),
+        lambda: destination_interface.write([change]),
     ):
         with pytest.raises(RotationError, match=r"E_ENV_WRITE.*Nothing was changed") as refused:
             act()
@@ -295,18 +300,18 @@ def test_a_flag_that_keeps_the_file_as_it_is_is_told_before_anything_is_written(
 def test_a_new_file_that_cannot_be_taken_away_is_named(env_file, tmp_path, flagged, monkeypatch):
     path = env_file()
     flagged(tmp_path, "a")
-    monkeypatch.setattr(editor, "_flags", lambda place: 0)  # as where a file system does not tell them
-    for act in (destination.rehearse, destination.write):
+    monkeypatch.setattr(env_file_editor, "_flags", lambda place: 0)  # as where a file system does not tell them
+    for act in (destination_interface.rehearse, destination_interface.write):
         with pytest.raises(RotationError) as refused:
-            act([editor.FileChange(path, "SECRET_KEY=a\n", "SECRET_KEY=b\n")])
+            act([env_file_editor.FileChange(path, "SECRET_KEY=a\n", "SECRET_KEY=b\n")])
         assert refused.value.code == "E_ENV_WRITE"
         (left,) = [entry for entry in tmp_path.iterdir() if entry.is_file() and entry != Path(path)]
         assert refused.value.changed.startswith(f"{left} contains the keys")
         with pytest.raises(RotationError, match="E_ENV_WRITE") as refused:
-            editor.discard_leftover(path)
+            env_file_editor.discard_leftover(path)
         assert str(left) in refused.value.changed
         subprocess.run(["chattr", "-a", tmp_path], check=True)
-        editor.discard_leftover(path)
+        env_file_editor.discard_leftover(path)
         subprocess.run(["chattr", "+a", tmp_path], check=True)
 
 
@@ -323,10 +328,10 @@ def test_where_one_file_is_switched_and_another_left_behind_both_are_told(env_fi
     monkeypatch.setattr(os, "rename", fail)
     monkeypatch.setattr(os, "unlink", fail)
     with pytest.raises(RotationError) as refused:
-        destination.write(
+        destination_interface.write(
             [
-                editor.FileChange(first, "SECRET_KEY=a\n", "SECRET_KEY=b\n"),
-                editor.FileChange(str(second), "old\n", "new\n"),
+                env_file_editor.FileChange(first, "SECRET_KEY=a\n", "SECRET_KEY=b\n"),
+                env_file_editor.FileChange(str(second), "old\n", "new\n"),
             ]
         )
     assert refused.value.changed.startswith(
@@ -367,11 +372,11 @@ def test_only_the_values_change_and_every_other_byte_stays(env_file, request, te
     else:
         request.getfixturevalue("no_python_dotenv")
     path = env_file(template.format(**OLD).encode())
-    text = editor.read_text(path)
-    assert editor.read(path, list(OLD)) == OLD
-    destination.write([editor.FileChange(path, text, editor.rewritten(text, NEW, path))])
+    text = env_file_editor.read_text(path)
+    assert env_file_editor.read(path, list(OLD)) == OLD
+    destination_interface.write([env_file_editor.FileChange(path, text, env_file_editor.rewritten(text, NEW, path))])
     assert Path(path).read_bytes() == template.format(**NEW).encode()
-    assert editor.read(path, list(NEW)) == NEW
+    assert env_file_editor.read(path, list(NEW)) == NEW
 
 
 @pytest.mark.parametrize("quote", ["", "'", '"'], ids=["bare", "single quotes", "double quotes"])
@@ -382,10 +387,10 @@ def test_odd_old_values_come_back_to_the_byte(quote):
         if value.startswith("#") and not quote:
             continue  # refused: see above
         text = f"A=1\nSECRET_KEY={quote}{value}{quote}  # note\r\nB=2"
-        assert editor.assignments(text, ["SECRET_KEY"], "/.env")["SECRET_KEY"].value == value
-        there = editor.rewritten(text, {"SECRET_KEY": NEW["SECRET_KEY"]}, "/.env")
+        assert env_file_editor.assignments(text, ["SECRET_KEY"], "/.env")["SECRET_KEY"].value == value
+        there = env_file_editor.rewritten(text, {"SECRET_KEY": NEW["SECRET_KEY"]}, "/.env")
         assert there == f"A=1\nSECRET_KEY={quote}{NEW['SECRET_KEY']}{quote}  # note\r\nB=2"
-        assert editor.rewritten(there, {"SECRET_KEY": value}, "/.env") == text
+        assert env_file_editor.rewritten(there, {"SECRET_KEY": value}, "/.env") == text
 
 
 @pytest.mark.parametrize(
@@ -401,7 +406,7 @@ def test_odd_old_values_come_back_to_the_byte(quote):
     ],
 )
 def test_a_value_is_quoted_otherwise_only_where_it_must_be(old_line, value, new_line):
-    assert editor.rewritten(old_line, {"SECRET_KEY": value}, "/.env") == new_line
+    assert env_file_editor.rewritten(old_line, {"SECRET_KEY": value}, "/.env") == new_line
 
 
 @pytest.mark.parametrize(
@@ -409,7 +414,7 @@ def test_a_value_is_quoted_otherwise_only_where_it_must_be(old_line, value, new_
 )
 def test_a_value_that_no_quoting_brings_back_is_refused(value):
     with pytest.raises(RotationError) as refused:
-        editor.rewritten("A=1\nSECRET_KEY=a\n", {"SECRET_KEY": value}, "/.env")
+        env_file_editor.rewritten("A=1\nSECRET_KEY=a\n", {"SECRET_KEY": value}, "/.env")
     assert (refused.value.code, refused.value.where["line"]) == ("E_ENV_SYNTAX", 2)
     assert "CANARY" not in str(refused.value)
 
@@ -427,16 +432,18 @@ def test_a_character_that_ends_no_line_for_readers_ends_none_here(env_file, requ
         request.getfixturevalue("no_python_dotenv")
     template = f"# a{character}SECRET_KEY=CANARY\nA='x{character}SECRET_KEY=CANARY'\nSECRET_KEY='{{}}'\nB={character}\n"
     path = env_file(template.format("old").encode())
-    text = editor.read_text(path)
-    assert editor.read(path, ["SECRET_KEY"]) == {"SECRET_KEY": "old"}
-    destination.write([editor.FileChange(path, text, editor.rewritten(text, {"SECRET_KEY": "new"}, path))])
+    text = env_file_editor.read_text(path)
+    assert env_file_editor.read(path, ["SECRET_KEY"]) == {"SECRET_KEY": "old"}
+    destination_interface.write(
+        [env_file_editor.FileChange(path, text, env_file_editor.rewritten(text, {"SECRET_KEY": "new"}, path))]
+    )
     assert Path(path).read_bytes() == template.format("new").encode()
 
 
 @pytest.mark.parametrize("character", ["\u2028", "\x85", "\f"])
 def test_such_a_character_inside_a_quoted_value_is_part_of_it(env_file, character):
     path = env_file(f"A=1\nSECRET_KEY='a{character}b'\nSALT=s\n".encode())
-    assert editor.read(path, ["SECRET_KEY", "SALT"]) == {"SECRET_KEY": f"a{character}b", "SALT": "s"}
+    assert env_file_editor.read(path, ["SECRET_KEY", "SALT"]) == {"SECRET_KEY": f"a{character}b", "SALT": "s"}
 
 
 def test_lines_are_counted_as_readers_count_them(env_file):
@@ -445,26 +452,26 @@ def test_lines_are_counted_as_readers_count_them(env_file):
 
 def test_a_first_look_takes_the_names_that_are_set(env_file):
     path = env_file(b"# SALT=no\n  export SECRET_KEY = a\nMY_SALT=x\n")
-    assert editor.read(path, ["SECRET_KEY", "SALT"], every=False) == {"SECRET_KEY": "a"}
+    assert env_file_editor.read(path, ["SECRET_KEY", "SALT"], every=False) == {"SECRET_KEY": "a"}
     with pytest.raises(RotationError, match="E_ENV_KEY_MISSING"):
-        editor.read(path, ["SECRET_KEY", "SALT"])
+        env_file_editor.read(path, ["SECRET_KEY", "SALT"])
 
 
 def test_a_first_look_needs_no_name_at_all(env_file):
-    assert editor.read(env_file(b"A=1\n"), ["SECRET_KEY", "SALT"], every=False) == {}
+    assert env_file_editor.read(env_file(b"A=1\n"), ["SECRET_KEY", "SALT"], every=False) == {}
 
 
 def test_a_key_that_is_not_set_names_the_line_that_lists_the_others(env_file):
     """The remedy for an application without ENCRYPTION_SALT, which the default keys name."""
     with pytest.raises(RotationError) as refused:
-        editor.read(env_file(b"SECRET_KEY=a\n"), ["SECRET_KEY", "SALT"])
+        env_file_editor.read(env_file(b"SECRET_KEY=a\n"), ["SECRET_KEY", "SALT"])
     assert "key_rotation_keys: [{name: SECRET_KEY}]" in refused.value.todo
     assert refused.value.where["name"] == "SALT"
 
 
 def test_everything_that_a_file_sets_is_read_but_for_lines_that_are_refused(env_file):
     path = env_file(b"A=1\n export B = 'x'\n# C=3\nD=1\nD=2\nE=\n")
-    assert editor.everything(path) == {"A": "1", "B": "x"}
+    assert env_file_editor.everything(path) == {"A": "1", "B": "x"}
 
 
 @pytest.mark.parametrize(
@@ -473,18 +480,18 @@ def test_everything_that_a_file_sets_is_read_but_for_lines_that_are_refused(env_
 )
 def test_a_first_look_refuses_what_is_set_wrong(env_file, content, code):
     with pytest.raises(RotationError, match=code):
-        editor.read(env_file(content), ["SECRET_KEY", "SALT"], every=False)
+        env_file_editor.read(env_file(content), ["SECRET_KEY", "SALT"], every=False)
 
 
 def test_an_assignment_never_shows_its_value():
-    found = editor.assignments("SECRET_KEY=CANARY\n", ["SECRET_KEY"], "/.env")
+    found = env_file_editor.assignments("SECRET_KEY=CANARY\n", ["SECRET_KEY"], "/.env")
     assert "CANARY" not in repr(found)
 
 
 @pytest.mark.parametrize("mode", [0o600, 0o640, 0o400, 0o440])
 def test_the_mode_stays(env_file, mode):
     path = env_file(mode=mode)
-    destination.write([editor.FileChange(path, "SECRET_KEY=a\n", "SECRET_KEY=b\n")])
+    destination_interface.write([env_file_editor.FileChange(path, "SECRET_KEY=a\n", "SECRET_KEY=b\n")])
     assert stat.S_IMODE(os.stat(path).st_mode) == mode
 
 
@@ -492,7 +499,7 @@ def test_the_mode_stays(env_file, mode):
 def test_the_owner_stays(env_file):
     path = env_file()
     os.chown(path, 1234, 2345)
-    destination.write([editor.FileChange(path, "SECRET_KEY=a\n", "SECRET_KEY=b\n")])
+    destination_interface.write([env_file_editor.FileChange(path, "SECRET_KEY=a\n", "SECRET_KEY=b\n")])
     found = os.stat(path)
     assert (found.st_uid, found.st_gid) == (1234, 2345)
     assert Path(path).read_text() == "SECRET_KEY=b\n"
@@ -501,7 +508,7 @@ def test_the_owner_stays(env_file):
 def test_a_file_changed_meanwhile_is_left_as_it_is(env_file):
     path = env_file(b"SECRET_KEY=theirs\n")
     with pytest.raises(RotationError) as refused:
-        destination.write([editor.FileChange(path, "SECRET_KEY=a\n", "SECRET_KEY=b\n")])
+        destination_interface.write([env_file_editor.FileChange(path, "SECRET_KEY=a\n", "SECRET_KEY=b\n")])
     assert refused.value.code == "E_ENV_CHANGED"
     assert Path(path).read_text() == "SECRET_KEY=theirs\n"
 
@@ -509,7 +516,7 @@ def test_a_file_changed_meanwhile_is_left_as_it_is(env_file):
 def test_what_a_killed_run_left_is_taken_away(env_file, tmp_path):
     path = env_file()
     (tmp_path / "..env.key_rotation.tmp").write_text("SECRET_KEY=CANARY\n")
-    destination.write([editor.FileChange(path, "SECRET_KEY=a\n", "SECRET_KEY=b\n")])
+    destination_interface.write([env_file_editor.FileChange(path, "SECRET_KEY=a\n", "SECRET_KEY=b\n")])
     assert [entry.name for entry in tmp_path.iterdir() if entry.is_file()] == [".env"]
     assert Path(path).read_text() == "SECRET_KEY=b\n"
 
@@ -517,11 +524,13 @@ def test_what_a_killed_run_left_is_taken_away(env_file, tmp_path):
 def test_a_rehearsal_writes_and_reads_back_and_leaves_nothing(env_file, tmp_path, monkeypatch):
     path = env_file()
     before, seen = os.stat(path), []
-    real = editor.read_text
+    real = env_file_editor.read_text
     monkeypatch.setattr(
-        editor, "read_text", lambda place, **options: seen.append((place, real(place))) or real(place, **options)
+        env_file_editor,
+        "read_text",
+        lambda place, **options: seen.append((place, real(place))) or real(place, **options),
     )
-    destination.rehearse([editor.FileChange(path, "SECRET_KEY=a\n", "SECRET_KEY=b\n")])
+    destination_interface.rehearse([env_file_editor.FileChange(path, "SECRET_KEY=a\n", "SECRET_KEY=b\n")])
     assert [text for _, text in seen] == ["SECRET_KEY=a\n", "SECRET_KEY=b\n"]
     assert seen[0][0] == path
     assert seen[1][0].startswith(str(tmp_path / "..env.key_rotation."))
@@ -543,7 +552,7 @@ def test_what_is_renamed_is_what_this_run_wrote(env_file, monkeypatch):
 
     monkeypatch.setattr(os, "rename", rename)
     monkeypatch.setattr(atomic_file, "discard_leftover", lambda path: None)  # as on another machine, on one NFS
-    destination.write([editor.FileChange(path, "SECRET_KEY=a\n", "SECRET_KEY=b\n")])
+    destination_interface.write([env_file_editor.FileChange(path, "SECRET_KEY=a\n", "SECRET_KEY=b\n")])
     assert Path(path).read_text() == "SECRET_KEY=b\n"
 
 
@@ -553,10 +562,12 @@ def test_runs_on_one_machine_hold_the_folder_against_each_other(env_file):
     done, begun = os.pipe(), os.pipe()
 
     def turn() -> bool:
-        with editor.held([path]):
-            text = editor.read_text(path)
-            editor.discard_leftover(path)
-            destination.write([editor.FileChange(path, text, other if text != other else "SECRET_KEY=a\n")])
+        with env_file_editor.held([path]):
+            text = env_file_editor.read_text(path)
+            env_file_editor.discard_leftover(path)
+            destination_interface.write(
+                [env_file_editor.FileChange(path, text, other if text != other else "SECRET_KEY=a\n")]
+            )
         return True
 
     children = []
@@ -586,10 +597,10 @@ def test_several_files_are_whole_beside_the_old_ones_before_the_first_is_switche
     second.write_text("theirs\n")
     second.chmod(0o600)
     with pytest.raises(RotationError, match=r"E_ENV_CHANGED.*Nothing was changed"):
-        destination.write(
+        destination_interface.write(
             [
-                editor.FileChange(first, "SECRET_KEY=a\n", "SECRET_KEY=b\n"),
-                editor.FileChange(str(second), "old\n", "new\n"),
+                env_file_editor.FileChange(first, "SECRET_KEY=a\n", "SECRET_KEY=b\n"),
+                env_file_editor.FileChange(str(second), "old\n", "new\n"),
             ]
         )
     assert (Path(first).read_text(), second.read_text()) == ("SECRET_KEY=a\n", "theirs\n")
@@ -608,10 +619,10 @@ def test_a_switch_that_fails_after_the_first_file_says_which_are_written(env_fil
 
     monkeypatch.setattr(os, "rename", rename)
     with pytest.raises(RotationError) as refused:
-        destination.write(
+        destination_interface.write(
             [
-                editor.FileChange(first, "SECRET_KEY=a\n", "SECRET_KEY=b\n"),
-                editor.FileChange(str(second), "old\n", "new\n"),
+                env_file_editor.FileChange(first, "SECRET_KEY=a\n", "SECRET_KEY=b\n"),
+                env_file_editor.FileChange(str(second), "old\n", "new\n"),
             ]
         )
     assert (refused.value.code, refused.value.where["path"]) == ("E_ENV_WRITE", str(second))
@@ -624,9 +635,9 @@ def test_what_does_not_read_back_is_never_switched_to(env_file, tmp_path, monkey
     path = env_file()
     real = os.fsync
     monkeypatch.setattr(os, "fsync", lambda descriptor: os.truncate(descriptor, 3) or real(descriptor))
-    for act in (destination.rehearse, destination.write):
+    for act in (destination_interface.rehearse, destination_interface.write):
         with pytest.raises(RotationError, match=r"E_ENV_READBACK.*Nothing was changed"):
-            act([editor.FileChange(path, "SECRET_KEY=a\n", "SECRET_KEY=b\n")])
+            act([env_file_editor.FileChange(path, "SECRET_KEY=a\n", "SECRET_KEY=b\n")])
     assert Path(path).read_text() == "SECRET_KEY=a\n"
     assert [entry.name for entry in tmp_path.iterdir() if entry.is_file()] == [".env"]
 
@@ -634,7 +645,7 @@ def test_what_does_not_read_back_is_never_switched_to(env_file, tmp_path, monkey
 def test_a_write_that_fails_leaves_the_file_and_nothing_beside_it(env_file, tmp_path, full_disk):
     path = env_file()
     with full_disk(), pytest.raises(RotationError) as refused:
-        destination.write([editor.FileChange(path, "SECRET_KEY=a\n", "SECRET_KEY=CANARY\n")])
+        destination_interface.write([env_file_editor.FileChange(path, "SECRET_KEY=a\n", "SECRET_KEY=CANARY\n")])
     assert refused.value.code == "E_ENV_WRITE"
     assert "CANARY" not in str(refused.value)
     assert [entry.name for entry in tmp_path.iterdir() if entry.is_file()] == [".env"]
@@ -658,7 +669,7 @@ def test_what_to_do_is_told_by_what_the_system_says(env_file, monkeypatch, numbe
 
     monkeypatch.setattr(os, "fsync", fail)
     with pytest.raises(RotationError) as refused:
-        destination.write([editor.FileChange(env_file(), "SECRET_KEY=a\n", "SECRET_KEY=b\n")])
+        destination_interface.write([env_file_editor.FileChange(env_file(), "SECRET_KEY=a\n", "SECRET_KEY=b\n")])
     assert (refused.value.code, refused.value.where["reason"]) == ("E_ENV_WRITE", os.strerror(number))
     assert refused.value.todo.startswith(advice)
 
@@ -672,7 +683,7 @@ def test_a_file_system_that_is_read_only_is_told_as_one(env_file, tmp_path):
     try:
         subprocess.run(["mount", "-o", "remount,bind,ro", folder], check=True)
         with pytest.raises(RotationError, match=r"E_ENV_WRITE.*read-only.*Mount its file system writable"):
-            editor.refuse_unwritable(path)
+            env_file_editor.refuse_unwritable(path)
     finally:
         subprocess.run(["umount", folder], check=True)
 
@@ -686,7 +697,7 @@ def test_missing_rights_are_told_before_anything_is_written(public_folder, as_or
 
     def asked() -> str:
         with pytest.raises(RotationError) as refused:
-            editor.refuse_unwritable(str(path))
+            env_file_editor.refuse_unwritable(str(path))
         return f"{refused.value.code} {refused.value.where['reason']}"
 
     named = path if file_mode == 0o444 else public_folder
@@ -702,20 +713,20 @@ def test_a_file_of_somebody_else_is_refused_before_anything_is_written(public_fo
 
     def asked() -> str:
         with pytest.raises(RotationError) as refused:
-            editor.refuse_unwritable(str(path))
+            env_file_editor.refuse_unwritable(str(path))
         return f"{refused.value.code} {refused.value.where['reason']}"
 
     assert as_ordinary_user(asked) == "E_ENV_WRITE only its owner and root can keep its owner"
     os.chown(path, NOBODY, NOBODY)
-    assert as_ordinary_user(lambda: str(editor.refuse_unwritable(str(path)))) == "None"
+    assert as_ordinary_user(lambda: str(env_file_editor.refuse_unwritable(str(path)))) == "None"
 
 
 def test_a_user_whom_the_system_has_no_name_for_is_told_by_number(env_file, monkeypatch):
     monkeypatch.setattr(os, "geteuid", lambda: 987654321)
     with pytest.raises(RotationError, match=r"E_ENV_WRITE.* Give 987654321 write permission"):
-        editor.refuse_unwritable(env_file())
+        env_file_editor.refuse_unwritable(env_file())
 
 
 def test_enough_rights_are_not_refused(env_file):
     path = env_file()
-    assert editor.refuse_unwritable(path) is None
+    assert env_file_editor.refuse_unwritable(path) is None

@@ -11,8 +11,8 @@ from ..module_utils._errors.base import RotationError
 from ..module_utils._errors.run import NotRun
 from ..module_utils._tasks.registry import WORK
 from ._action import WRITES_VALUES, RotationAction
-from ._host_action import Answered, HostAction
-from ._host_calls import HostCall, HostResults
+from ._host_tasks_messages import HostCall, HostResults
+from ._single_module_action import Answered, HostAction
 from ._task_types import TaskArguments, TaskResult
 
 
