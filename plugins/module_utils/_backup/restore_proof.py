@@ -27,7 +27,7 @@ from .._engine.postgres import sql, structure, table_contents
 from .._engine.postgres.connection import ENDABLE, Database
 from .._engine.proof import census
 from .._engine.proof.census import Census
-from .._errors.backup import ProofFolder, ProofRight, ProofSpace
+from .._errors.backup import PgRestoreFailed, ProofFolder, ProofRight, ProofSpace
 from .._errors.base import RotationError
 from .._system.progress_file import SILENT, ProgressFile
 from .._system.timestamps import now
@@ -149,8 +149,8 @@ def restored(source: RestoreSource) -> Iterator[tuple[Database, str]]:
     with contextlib.ExitStack() as stack:
         try:
             copy, where = _filled(stack, copy_of, source)
-        except RotationError as exc:  # a superuser alone may make something in it: on the embedded server we are one
-            if exc.code != "E_PG_RESTORE" or not _embedded_helps(source.database):
+        except PgRestoreFailed:  # a superuser alone may make something in it: on the embedded server we are one
+            if not _embedded_helps(source.database):
                 raise
             copy, where = _filled(stack, _embedded_copy, source)
         source.progress.tell("comparing the copy")

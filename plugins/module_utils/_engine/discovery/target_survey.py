@@ -13,6 +13,7 @@ from itertools import combinations
 from typing import Any, NamedTuple
 
 from ..._errors.base import RotationError
+from ..._errors.database import TableKey
 from ..._errors.options import InvalidScheme, InvalidTarget
 from ..application import lasting_caches, model_fields
 from ..crypto import loose_base64
@@ -528,9 +529,7 @@ class Survey:
     def _found(self, table: Table, column: Column, held_as: PlaintextRule) -> None:
         try:
             self.found.append(self._target(table, column, held_as))
-        except RotationError as exc:
-            if exc.code != "E_TABLE_KEY":
-                raise
+        except TableKey:
             self.findings.put("keyless", table.label_of(column.name), table=table.label)
 
     def _sampled(self, table: Table, column: Column, *, every: bool) -> list[Any]:
