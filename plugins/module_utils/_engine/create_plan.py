@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from .._errors.env_file import listed_by
 from . import plan, refusals, under_new_keys
@@ -128,7 +128,7 @@ def _proposed_keys(
     return proposal.with_listed(proposed, listed, accounting.used_keys(surveys, application.keyring))
 
 
-def _proposed_schemes(application: Application, found: Sequence[Finding]) -> dict[str, Any]:
+def _proposed_schemes(application: Application, found: Sequence[Finding]) -> dict[str, object]:
     """The options ``schemes`` and ``targets`` with the columns of an unknown format that were ``found``."""
     columns = [*scheme_proposal.columns_of(found, application.surveys)]
     if not columns:

@@ -85,7 +85,7 @@ class Plan:
     leave_alone: Sequence[str] = ()
     listed: Sequence[Mapping[str, Any]] = ()  # all rows of the findings, for a file of their own
     command: OwnCommand | None = None
-    described: Mapping[str, Any] = field(default_factory=dict)
+    described: Mapping[str, object] = field(default_factory=dict)
 
     def as_document(self) -> dict[str, Any]:
         """The plan as a document of plain values, with its hash."""
@@ -107,7 +107,7 @@ class Plan:
             document["proposed"] = proposed
         return {**document, "content_hash": content_hash(document), "hash": plan_hash(document)}
 
-    def _proposed(self) -> dict[str, Any]:
+    def _proposed(self) -> dict[str, object]:
         """The variables to put into the inventory."""
         fits = not self.proposed or {key["name"] for key in self.proposed} == self.keyring.names
         keys = {} if fits else {variable_of("keys"): [dict(key) for key in self.proposed]}
@@ -130,7 +130,7 @@ class Plan:
             for column, scheme in self._found("fixed", "scheme")
         ]
 
-    def _schemes(self) -> Mapping[str, Any]:
+    def _schemes(self) -> Mapping[str, object]:
         """The schemes of all columns, described for people."""
         schemes = {scheme.name: scheme for scheme in self.keyring.tried}
         used = {target.scheme for survey in self.surveys for target in survey.found}
@@ -183,7 +183,7 @@ def _shown_prefix(scheme: Scheme) -> dict[str, str]:
     return {"prefix": scheme.shown_prefix} if scheme.shown_prefix else {}
 
 
-def _describe_scheme(described: Any) -> Any:
+def _describe_scheme(described: object) -> object:
     """A scheme's description for people: a key that is in the code is named, not shown."""
     if isinstance(described, Mapping):
         return {

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from .._errors.values import PreparedDiffers
 from .postgres.connection import Database
@@ -19,6 +20,9 @@ from .rewrite.prepared_table import NEW, OLD, Contents
 from .rewrite.rewriter import BatchResult, RewritePolicy, Rewriting
 from .rewrite.worker_pool import Crew, Stop
 from .rotation import Application
+
+if TYPE_CHECKING:
+    from .crypto.scheme_description import TargetDescription
 
 
 def excluded(application: Application, schemes: Collection[str]) -> dict[str, str]:
@@ -78,7 +82,7 @@ class Preparing:
         return done
 
 
-def as_target(column: CensusResult) -> dict[str, str]:
+def as_target(column: CensusResult) -> TargetDescription:
     """A column of a census for the option ``targets``."""
     return {"table": column.table, "column": column.column, "scheme": column.scheme}
 

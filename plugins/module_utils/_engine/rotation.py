@@ -7,7 +7,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from .._system.progress_file import SILENT, ProgressFile
 from .application import custom_functions, django_project, own_command
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from .application.code_uses import CodeUses
     from .application.guarded_start import StartReport
     from .application.key_uses import Use
+    from .crypto.scheme_description import SchemesOption, TargetsOption
     from .discovery.other_databases import OtherDatabase
     from .proof.outside import Unopened
     from .rewrite.rewriter import RewritePolicy, Work
@@ -37,8 +38,8 @@ if TYPE_CHECKING:
 class Described:
     """The options ``schemes`` and ``targets`` as the operator has them."""
 
-    schemes: Any = "auto"
-    targets: Any = "auto"
+    schemes: SchemesOption = "auto"
+    targets: TargetsOption = "auto"
 
 
 @dataclass(frozen=True)

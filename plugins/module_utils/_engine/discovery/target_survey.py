@@ -128,7 +128,7 @@ class Target:
 
 
 def find(
-    database: Database, described: Any, ignore: Collection[str], keyring: Keyring, settled: Settlements = NONE
+    database: Database, described: object, ignore: Collection[str], keyring: Keyring, settled: Settlements = NONE
 ) -> Survey:
     """A survey of the option ``targets``: ``auto``, or a list of {table, column, scheme} and ``auto``.
 
@@ -675,7 +675,7 @@ class Survey:
                 found = search_columns.apart(self._database, table, columns)
                 self._put_down_digests(table, [column for column in columns if column.name in found])
 
-    def take(self, entry: Any, index: int) -> None:
+    def take(self, entry: object, index: int) -> None:
         """The target that an entry of ``targets`` describes, if it is in this database."""
         keyring = self._keyring
         if not isinstance(entry, Mapping) or not {"table", "column"} <= set(entry) <= {"table", "column", "scheme"}:
