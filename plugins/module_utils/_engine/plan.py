@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypedDict
+from typing import TypedDict
 
 from .._errors.database import TokenTooLong
 from .._errors.option_names import variable_of
@@ -24,6 +24,7 @@ from .crypto.known_schemes import READ_SEVERAL
 from .crypto.schemes import Scheme
 from .discovery.accounting import PlannedKey
 from .discovery.findings import KINDS, Finding
+from .discovery.listed_rows import ListedRowsResult
 from .discovery.settlements import Settlements
 from .discovery.target_survey import Survey, Target
 from .plan_document import FORMAT, content_hash, plan_hash
@@ -83,11 +84,11 @@ class Plan:
     keys: Sequence[PlannedKey] = ()
     proposed: KeyEntries = ()
     leave_alone: Sequence[str] = ()
-    listed: Sequence[Mapping[str, Any]] = ()  # all rows of the findings, for a file of their own
+    listed: Sequence[ListedRowsResult] = ()  # all rows of the findings, for a file of their own
     command: OwnCommand | None = None
     described: Mapping[str, object] = field(default_factory=dict)
 
-    def as_document(self) -> dict[str, Any]:
+    def as_document(self) -> dict[str, object]:
         """The plan as a document of plain values, with its hash."""
         notices = sorted(self.notices, key=lambda notice: (notice["column"], notice["notice"]))
         document = {

@@ -7,7 +7,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from .._errors.backup import BackupIdentity, BackupOwnKey, BackupUnencrypted, ProofOmitted
 from .._errors.base import RotationError
@@ -16,6 +16,8 @@ from .host_task import HostTask, ModuleResult, TaskParams, surveys_of
 
 if TYPE_CHECKING:
     from .._backup.dump import DumpOrder
+    from .._backup.pg_client import Tools
+    from .._engine.postgres.connection import Database
     from .._engine.rotation import Application
 
 
@@ -181,7 +183,7 @@ def _refuse_own_key(identity: str, key_sets: Mapping[str, Mapping[str, str]]) ->
                 raise BackupOwnKey(name=name)
 
 
-def _tools(task: HostTask, database: Any) -> Any:
+def _tools(task: HostTask, database: Database) -> Tools:
     from .._backup import pg_client
 
     tools = pg_client.find_tools(task.params["pg_bindir"], database.server_major())

@@ -14,7 +14,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from ..crypto.keyring import Keyring
 from ..crypto.wrappers import unbase64
@@ -38,7 +38,17 @@ _KEYED_WRITTEN = [WRITTEN[name] for name in ("hex", "upper_hex", "base64", "urls
 _WORD = re.compile(r"[\w+/=-]{16,160}", re.ASCII)
 
 
-def _digests() -> Iterator[tuple[str, Any]]:
+class Digest(Protocol):
+    """What hashlib makes."""
+
+    def digest(self) -> bytes:
+        """Its bytes."""
+
+
+DigestFunction = Callable[[bytes], Digest]
+
+
+def _digests() -> Iterator[tuple[str, DigestFunction]]:
     """Those that are known here: MD5 is not where FIPS is in force."""
     for name in ("sha256", "sha1", "md5", "sha512", "sha224", "sha384", "sha3_256", "sha3_512", "blake2b", "blake2s"):
         with contextlib.suppress(ValueError):
@@ -48,7 +58,7 @@ def _digests() -> Iterator[tuple[str, Any]]:
         yield f"blake2b of {size} bytes", partial(hashlib.blake2b, digest_size=size)
 
 
-DIGESTS: Mapping[str, Any] = dict(_digests())
+DIGESTS: Mapping[str, DigestFunction] = dict(_digests())
 
 
 # How many rows have what in which column: what are digests of the tokens of which target.

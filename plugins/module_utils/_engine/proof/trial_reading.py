@@ -149,7 +149,7 @@ def _question(
     readers: Sequence[ModelReader], row: Any, names: Sequence[str], keyring: Keyring, out_of_reach: Collection[str]
 ) -> RowQuestion:
     """The question about one row, with tokens that are sealed under the first stage of a keyring."""
-    held: dict[str, Any] = {}
+    held: dict[str, object] = {}
     tokens = KeyedTokens(keyring)
     for reader in readers:
         held.update(dict.fromkeys(reader.unset(row)))  # a user may give it a value, under the keys of now
