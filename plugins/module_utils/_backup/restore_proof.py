@@ -128,7 +128,14 @@ def _opened(
     """What was the same in a copy, and what was opened in it."""
     with restored(source) as (copy, where):
         digest_key = keyring.stages["current"].digest_key
-        of_copy = Census(copy, targets, keyring, digest_key, leave_alone, source.progress)
+        of_copy = Census(
+            database=copy,
+            targets=targets,
+            keyring=keyring,
+            digest_key=digest_key,
+            leave_alone=leave_alone,
+            progress=source.progress,
+        )
         tallies = of_copy.take() if kind == "full" else of_copy.sample()
         census.refuse_unreadable(tallies)
     tables = source.manifest.tables

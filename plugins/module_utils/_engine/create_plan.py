@@ -63,17 +63,17 @@ def create_plan(
     if counted and not any(each.kind.stops for each in found):
         under_new_keys.rehearse(application, TRIAL)
     return plan.Plan(
-        application.surveys,
-        tallies,
-        application.keyring,
-        _notices(application, found),
-        application.settlements,
-        accounting.planned_keys(application.surveys, application.keyring, application.keys, uses),
-        proposed,
-        application.leave_alone,
-        listed_rows.as_results(each.listed for each in found),
-        application.command,
-        _proposed_schemes(application, found),
+        surveys=application.surveys,
+        tallies=tallies,
+        keyring=application.keyring,
+        notices=_notices(application, found),
+        settlements=application.settlements,
+        keys=accounting.planned_keys(application.surveys, application.keyring, application.keys, uses),
+        proposed=proposed,
+        leave_alone=application.leave_alone,
+        listed=listed_rows.as_results(each.listed for each in found),
+        command=application.command,
+        described=_proposed_schemes(application, found),
     )
 
 

@@ -119,6 +119,13 @@ def _tallies(application: Application, destination: str, side: str, each_row: Ea
             continue
         source = contents.place(prepared.describe(group))
         if source is not None:
-            counting = Census(database, group.members, keyring, key, application.accepted, application.progress)
+            counting = Census(
+                database=database,
+                targets=group.members,
+                keyring=keyring,
+                digest_key=key,
+                leave_alone=application.accepted,
+                progress=application.progress,
+            )
             found += counting.count(group, PreparedRows(database, group, source).pages(side), each_row)
     return found

@@ -90,10 +90,10 @@ class Request:
     def place(self) -> ApplicationLocation:
         """For processes of the application's own."""
         return ApplicationLocation(
-            self.project_dir,
-            self.settings_module,
-            self.env_file,
-            self.dialect,
-            self.keys,
-            self.service_environment,
+            project_dir=self.project_dir,
+            settings_module=self.settings_module,
+            env_file=self.env_file,
+            dialect=self.dialect,
+            keys=self.keys,
+            service_environment=self.service_environment,
         )

@@ -122,7 +122,15 @@ class Application:
         columns in its own way."""
         key = self.keyring.stages[digest_stage].digest_key
         destination = digest_stage if searched and not self.command else ""
-        return Census(database, targets, self.keyring, key, self.accepted, self.progress, destination)
+        return Census(
+            database=database,
+            targets=targets,
+            keyring=self.keyring,
+            digest_key=key,
+            leave_alone=self.accepted,
+            progress=self.progress,
+            destination=destination,
+        )
 
     def unopened(self) -> list[Unopened]:
         """The columns that are known to be encrypted and in which nothing opens, with the number of their values."""

@@ -222,7 +222,15 @@ def _checked(record: StoredRecord, evidence: _Evidence, sums: page_checksums.Pag
     for note in (*_not_ended(record), *_pages(record, sums)):
         (problems if note.kind in EXIT_CODES and not problems else notes).append(note)
     signer = sshsig.fingerprint(record.key) if record.key else None
-    return VerifiedRecord(record.rotation_id, record.record.path, len(lines), record.signed, signer, problems, notes)
+    return VerifiedRecord(
+        rotation_id=record.rotation_id,
+        path=record.record.path,
+        lines=len(lines),
+        signed=record.signed,
+        signer=signer,
+        problems=problems,
+        notes=notes,
+    )
 
 
 def _tampering(record: StoredRecord, ours: Sequence[AnchoredHead], trusted: Mapping[str, str]) -> Iterator[Problem]:

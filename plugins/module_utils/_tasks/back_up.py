@@ -72,7 +72,14 @@ def _of_database(task: HostTask, application: Application, order: DumpOrder, pla
         one.refuse_unusable(database.size())
     if not task.check_mode:
         described = described or one.dump(tools, database, order)
-        source = restore_proof.RestoreSource(one, described, database, tools, params["identity"], application.progress)
+        source = restore_proof.RestoreSource(
+            backup=one,
+            manifest=described,
+            database=database,
+            tools=tools,
+            identity=params["identity"],
+            progress=application.progress,
+        )
         # From when on rows may be under new keys: a resumed rotation keeps its earlier backup.
         written = "pending" in application.keyring.stages or application.keyring.base != "current"
         with one.proving(described, written=written):

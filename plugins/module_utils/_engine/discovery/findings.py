@@ -39,7 +39,9 @@ def stop(name: str, code: str, settled_by: tuple[str, ...] = (), *, is_closed: b
     what, todo = CATALOGUE[code].problem, CATALOGUE[code].remedy
     for begin in ("{path}: {name} ", "{column}: ", "{column} "):
         what = what[len(begin) :] if what.startswith(begin) else what
-    return FindingKind(name, True, code, what, todo, settled_by, is_closed)
+    return FindingKind(
+        name=name, stops=True, code=code, what=what, todo=todo, settled_by=settled_by, is_closed=is_closed
+    )
 
 
 def warn(name: str, what: str = "", todo: str = "") -> FindingKind:

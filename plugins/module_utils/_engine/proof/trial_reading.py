@@ -158,7 +158,16 @@ def _question(
                 held[column.attname] = _sendable(_sealed_again(reader, target, stored, keyring))
                 tokens.add(target, held[column.attname])
     model, alias, schema = readers[0].model._meta.label, readers[0].alias, readers[0].schema
-    return RowQuestion(model, alias, _sendable(row.pk), names, held, tokens.texts, schema, external_acts.allowed())
+    return RowQuestion(
+        model=model,
+        alias=alias,
+        row=_sendable(row.pk),
+        names=names,
+        held=held,
+        tokens=tokens.texts,
+        schema=schema,
+        acting=external_acts.allowed(),
+    )
 
 
 def _sendable(value: Any) -> Any:
