@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import TypedDict
+from dataclasses import astuple, dataclass, field
+from typing import TypedDict, TypeVar
 
 from .._errors.database import TokenTooLong
 from .._errors.option_names import variable_of
@@ -23,7 +23,7 @@ from .crypto.keyring import Keyring
 from .crypto.known_schemes import READ_SEVERAL
 from .crypto.schemes import Scheme
 from .discovery.accounting import PlannedKey
-from .discovery.findings import KINDS, Finding
+from .discovery.findings import KINDS, EmptyField, Finding, FixedColumn, TypedFacts
 from .discovery.listed_rows import ListedRowsResult
 from .discovery.settlements import Settlements
 from .discovery.target_survey import Survey, Target
@@ -57,6 +57,9 @@ class PlannedTarget(TypedDict, total=False):
     left_alone: int
     plain: int
     under_later_keys: Mapping[int, int]
+
+
+_Typed = TypeVar("_Typed", bound=TypedFacts)
 
 
 class ColumnUnderOtherKeys(TypedDict):
@@ -96,7 +99,7 @@ class Plan:
             "ready": not any("code" in notice for notice in notices),
             "targets": self._targets(),
             "under_other_keys": self._under_other_keys(),
-            "empty_fields": [{"column": column, "field": field} for column, field in self._found("empty", "field")],
+            "empty_fields": [{"column": column, "field": each.field} for column, each in self._typed(EmptyField)],
             "settlements": [self.settlements[name].as_planned() for name in sorted(self.settlements)],
             "left_alone": [{"column": name} for name in sorted({*self.leave_alone})],
             **({"command": [self.command.as_planned()]} if self.command else {}),
@@ -119,23 +122,27 @@ class Plan:
         targets = sorted((target for survey in self.surveys for target in survey.found), key=_by_name)
         return [_target(target, counts.get(target.name), self.keyring) for target in targets]
 
-    def _found(self, kind: str, fact: str) -> list[tuple[str, str]]:
-        """The columns of one kind of finding, each with one of its facts."""
-        findings = (each for survey in self.surveys for each in survey.findings.of(kind))
-        return sorted((each.column, each.facts[fact]) for each in findings)
+    def _typed(self, kind: type[_Typed]) -> list[tuple[str, _Typed]]:
+        """The columns of one kind of finding in their order, each with its facts."""
+        found = (each for survey in self.surveys for each in survey.findings.typed(kind))
+        return sorted(found, key=lambda each: (each[0], astuple(each[1])))
 
     def _under_other_keys(self) -> list[ColumnUnderOtherKeys]:
         schemes = {scheme.name: scheme for scheme in self.keyring.tried}
         return [
-            {"column": column, "scheme": scheme, "settings": sorted(self.keyring.settings_of(schemes[scheme]))}
-            for column, scheme in self._found("fixed", "scheme")
+            {
+                "column": column,
+                "scheme": each.scheme,
+                "settings": sorted(self.keyring.settings_of(schemes[each.scheme])),
+            }
+            for column, each in self._typed(FixedColumn)
         ]
 
     def _schemes(self) -> Mapping[str, object]:
         """The schemes of all columns, described for people."""
         schemes = {scheme.name: scheme for scheme in self.keyring.tried}
         used = {target.scheme for survey in self.surveys for target in survey.found}
-        used |= {scheme for _, scheme in self._found("fixed", "scheme")}
+        used |= {each.scheme for _, each in self._typed(FixedColumn)}
         return {
             name: _describe_scheme({**schemes[name].described, **_shown_prefix(schemes[name])}) for name in sorted(used)
         }

@@ -13,7 +13,7 @@ from .._errors.application import DjangoSetup
 from .application import django_project
 from .application.custom_functions import ApplicationProcess
 from .crypto.keyring import Keyring
-from .discovery.findings import KINDS, Finding, Findings, refuse, unsettled
+from .discovery.findings import KINDS, Finding, Findings, FixedColumn, KeptHash, refuse, unsettled
 from .request import TRIAL
 from .rotation import Application
 
@@ -131,13 +131,13 @@ def _settings_made_of_keys(application: Application, destination: str) -> list[F
     from .discovery import shared_values
 
     kept = {
-        (each.column, setting)
+        (column, setting)
         for survey in application.surveys
-        for each in survey.findings.of("fixed")
-        for setting in application.keyring.settings_of(application.keyring.fixed[each.facts["scheme"]])
+        for column, each in survey.findings.typed(FixedColumn)
+        for setting in application.keyring.settings_of(application.keyring.fixed[each.scheme])
     }
-    salts = (each for survey in application.surveys for each in survey.findings.of("kept"))
-    kept |= {(each.column, each.facts["setting"]) for each in salts}
+    salts = [each for survey in application.surveys for each in survey.findings.typed(KeptHash)]
+    kept |= {(column, each.setting) for column, each in salts}
     found = Findings()
     shared = _settings_with_values(application)
     columns = {setting: column for column, setting in sorted(kept)}

@@ -39,7 +39,7 @@ from .column_types import (
     JsonCodec,
     is_document,
 )
-from .findings import Finding, Findings, refuse, unsettled
+from .findings import EmptyField, Finding, Findings, FixedColumn, KeptHash, UnprovedValues, refuse, unsettled
 from .nesting import bare, holding
 from .packed_values import unpacked
 from .plaintext_rules import PlaintextRule, rule
@@ -195,7 +195,8 @@ def _why_unproved(one: Finding, surveys: Sequence[Survey], keyring: Keyring) -> 
 
     A key is wrong only if that is established: the library of the field says which key must fit, and it fits nowhere.
     """
-    expected = [keyring.schemes[name] for name in schemes_of_field(one.facts["field"]) if name in keyring.schemes]
+    field = one.typed.field if isinstance(one.typed, UnprovedValues) else ""
+    expected = [keyring.schemes[name] for name in schemes_of_field(field) if name in keyring.schemes]
     fits = {target.scheme for survey in surveys for target in survey.found}
     if not expected or fits & {scheme.name for scheme in expected}:
         return "unproved", ""
@@ -212,7 +213,7 @@ def settings_of(surveys: Sequence[Survey], keyring: Keyring) -> dict[str, list[b
     those that functions of the application use: nobody knows which these are."""
     schemes = {scheme.name: scheme for scheme in keyring.tried}
     used = {target.scheme for survey in surveys for target in survey.found}
-    used |= {each.facts["scheme"] for survey in surveys for each in survey.findings.of("fixed")}
+    used |= {each.scheme for survey in surveys for _, each in survey.findings.typed(FixedColumn)}
     made_of = [schemes[scheme] for scheme in used if not schemes[scheme].functions]
     names = {name for scheme in made_of for name in keyring.settings_of(scheme) - scheme.optional}
     names |= {each.secret for survey in surveys for target in survey.found for each in target.derived}
@@ -326,7 +327,7 @@ class Survey:
             if sample.scheme in self._keyring.schemes or sample.looks_encrypted:
                 self.findings.put("copy", name, **COPY)
         elif sample.scheme in self._keyring.fixed:
-            self.findings.put("fixed", name, scheme=sample.scheme)
+            self.findings.put_typed(name, FixedColumn(sample.scheme))
             self._fixed(table, sample.column, sample.scheme)
         elif sample.rule is not None:
             self._found(table, sample.column, sample.rule)
@@ -426,13 +427,15 @@ class Survey:
         elif sample.looks_encrypted:
             facts = _unproved(samples, pieces, field or "")
             if holding(self._keyring, self._keyring.schemes, pieces):
-                facts.update(look=IN_TEXT_LOOK, advice=IN_TEXT_ADVICE)
-            self.findings.put("unproved", name, **facts)
+                facts = replace(facts, look=IN_TEXT_LOOK, advice=IN_TEXT_ADVICE)
+            self.findings.put_typed(name, facts)
             self.unopened[name] = [*pieces, *(match["token"] for match in map(_AROUND.match, pieces) if match)]
         elif field is not None:
             document = column.type in IN_JSON or "json" in field.lower()
-            filled = self._holds_values(table, column, document=document)
-            self.findings.put("silent" if filled else "empty", name, field=field)
+            if self._holds_values(table, column, document=document):
+                self.findings.put("silent", name, field=field)
+            else:
+                self.findings.put_typed(name, EmptyField(field))
         elif _may_be_plain(column) and self._holds_values(table, column):
             self.findings.put("plain", name)
 
@@ -633,7 +636,7 @@ class Survey:
             self.findings.put("digest", table.label_of(name))
         for name, setting in found.kept:
             if setting:
-                self.findings.put("kept", table.label_of(name), setting=setting)
+                self.findings.put_typed(table.label_of(name), KeptHash(setting))
         self.findings.drop("silent", {table.label_of(column) for column in found.explained})
         for target in targets:
             derived = tuple(found.made.get(target.column, ()))
@@ -660,7 +663,7 @@ class Survey:
             if field is None:
                 self.findings.put("digest", name)
             elif field:
-                self.findings.put("kept", name, setting=field)
+                self.findings.put_typed(name, KeptHash(field))
 
     def _look_for_digests_apart(self) -> None:
         """Columns of other tables, of rows that belong to those with tokens: an index kept in a table of its own, or
@@ -765,12 +768,12 @@ def looks_like_a_token(piece: bytes) -> bool:
     return bool(_AROUND.match(piece) or _WORD.search(piece)) or piece.startswith(Armor.HEAD)
 
 
-def _unproved(samples: Sequence[Any], pieces: Sequence[bytes], field: str) -> dict[str, Any]:
+def _unproved(samples: Sequence[Any], pieces: Sequence[bytes], field: str) -> UnprovedValues:
     """The facts of values that nothing opens: how many they are, and what their format is by its look."""
     known = next(filter(None, (signatures.identify(piece, field) for piece in pieces)), None)
     named = known is not None and known.name != "fernet"
     look, advice = (f", which are {known.what}", f"{known.todo} ") if known and named else ("", "")
-    return {"tokens": len(samples), "field": field, "look": look, "advice": advice}
+    return UnprovedValues(len(samples), field, look, advice)
 
 
 def _samples(

@@ -22,7 +22,7 @@ from ..postgres import sql
 from ..postgres.catalog import Column, Table
 from ..postgres.connection import Database
 from . import row_samples
-from .findings import Finding, Findings
+from .findings import DigestsOfTokens, Finding, Findings
 from .search_columns import HASHES, WRITTEN, possible_keys
 from .target_survey import Survey, Target
 
@@ -103,8 +103,7 @@ def _look(
     for matches, tried in ((plain, rows), (keyed, rows[:KEYED_ROWS])):
         for (column, target, words), count in _most_common(matches):
             looked_at = sum(bool(row.tokens[target] and row.words[column]) for row in tried)
-            facts = {"target": target.name, "found": words, "count": count, "looked_at": looked_at}
-            found.put("token_digest", table.label_of(column.name), **facts)
+            found.put_typed(table.label_of(column.name), DigestsOfTokens(target.name, words, count, looked_at))
 
 
 def _most_common(matches: Matches) -> Iterator[tuple[tuple[Column, Target, str], int]]:

@@ -22,6 +22,7 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base i
 
 from .....statements import shown
 from ..conftest import nothing_set
+from ..survey_double import put_finding
 
 FIELD = {"format": "fernet", "key": {"derive": "sha256", "secret": "FIELD_KEY"}}
 KEYS = KeySet({"FIELD_KEY": "CANARY"})
@@ -42,7 +43,7 @@ def survey(ring: Keyring, *findings: tuple[Any, ...], **found: Any) -> target_su
     made._keyring = ring
     made.findings = Findings()
     for kind, column, *facts in findings:
-        made.findings.put(kind, column, **(facts[0] if facts else {}))
+        put_finding(made.findings, kind, column, **(facts[0] if facts else {}))
     made.__dict__.update({"tables": {PROFILE: [TEXT]}, "found": [], "missing": {}, **found})
     return made
 
