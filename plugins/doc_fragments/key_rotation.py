@@ -354,6 +354,91 @@ options:
     type: path
     required: true
 """
+    # For modules that read the environment file without starting the application.
+    DIALECT = r"""
+options:
+  dialect:
+    description: The reader of the file, as for M(tetech.key_rotation.env_file).
+    type: str
+    choices: [dotenv, django-environ, systemd, shell, compose, python-decouple]
+    default: dotenv
+"""
+    # For modules that allow less in production.
+    ENVIRONMENT = r"""
+options:
+  environment:
+    description: The environment of the keys.
+    type: str
+    choices: [demo, staging, production]
+    default: production
+"""
+    # For modules that record why they may act, or require that.
+    GROUNDS = r"""
+options:
+  reason:
+    description: The reason for the rotation, for the record.
+    type: str
+  authorization:
+    description: The approver and the ticket, for the record.
+    type: raw
+"""
+    # For modules that verify signatures of records.
+    SIGNERS = r"""
+options:
+  former_signers:
+    description:
+      - Earlier public keys with which records may be signed, as C(ssh-ed25519 AAAA...).
+      - A key that the store had before a change need not be listed once a rotation has recorded it.
+    type: list
+    elements: str
+    default: []
+"""
+    # For modules that create or read a plan.
+    PLAN = r"""
+options:
+  path:
+    description:
+      - The plan file on the control node. The default is C(.key_rotation/PROJECT/plan.yml) next to the inventory.
+    type: path
+"""
+    # For modules that read the values as the application does.
+    UNREAD = r"""
+options:
+  left_out:
+    description: Fields and properties that are not read, as for M(tetech.key_rotation.application_reading).
+    type: list
+    elements: str
+    default: []
+"""
+    # For modules that look for other sessions of the application.
+    SESSIONS = r"""
+options:
+  sessions_allowed:
+    description: C(application_name) of database sessions of the application's role that hold no key.
+    type: list
+    elements: str
+    default: []
+"""
+    # For modules that get secrets back from the host.
+    SEALED = r"""
+options:
+  seal_to:
+    description: The public key for the host's reply. Set by the action plugin. Not for playbooks.
+    type: str
+"""
+    # For modules that re-encrypt all values to one stage.
+    REWRITE = r"""
+options:
+  destination:
+    description: The stage under which every value is to be.
+    type: str
+    required: true
+    choices: [current, pending, previous]
+  workers:
+    description: Number of processes that work at the same time. V(0) means one for each core that the module may use.
+    type: int
+    default: 0
+"""
     # For modules that re-encrypt.
     THROTTLE = r"""
 options:

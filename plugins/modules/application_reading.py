@@ -83,9 +83,6 @@ options:
     description:
       - Fields and properties that are not read, each as C(app.Model.name), such as an age that changes every day.
       - M(tetech.key_rotation.checklist_facts) reports names in this list that do not exist.
-    type: list
-    elements: str
-    default: []
   timeout:
     description: Maximum number of seconds for each of the two commands.
     type: int
@@ -94,6 +91,7 @@ options:
     description: The key of the digests. Set by the action plugin. Not for playbooks. Never logged.
     type: str
 extends_documentation_fragment:
+  - tetech.key_rotation.key_rotation.unread
   - tetech.key_rotation.key_rotation.application
   - tetech.key_rotation.key_rotation.project
   - tetech.key_rotation.key_rotation.keys

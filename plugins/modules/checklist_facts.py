@@ -20,17 +20,9 @@ options:
     type: str
     choices: [window, prepared]
     default: window
-  sessions_allowed:
-    description: C(application_name) of database sessions of the application's role that hold no key.
-    type: list
-    elements: str
-    default: []
-  left_out:
-    description: Fields and properties that are not read, as for M(tetech.key_rotation.application_reading).
-    type: list
-    elements: str
-    default: []
 extends_documentation_fragment:
+  - tetech.key_rotation.key_rotation.sessions
+  - tetech.key_rotation.key_rotation.unread
   - tetech.key_rotation.key_rotation.application
   - tetech.key_rotation.key_rotation.project
   - tetech.key_rotation.key_rotation.keys

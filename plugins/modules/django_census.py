@@ -117,19 +117,15 @@ options:
   left_out:
     description: With O(rehearsed), fields and properties that are not read, as for
       M(tetech.key_rotation.application_reading).
-    type: list
-    elements: str
-    default: []
   sessions_allowed:
     description: C(application_name) of database sessions of the application's role that hold no key, for RV(sessions).
-    type: list
-    elements: str
-    default: []
   run:
     description: The run that takes the census, with O(report_only=true). Set by the action plugin. Not for playbooks.
     type: str
     default: ""
 extends_documentation_fragment:
+  - tetech.key_rotation.key_rotation.sessions
+  - tetech.key_rotation.key_rotation.unread
   - tetech.key_rotation.key_rotation.recorded
   - tetech.key_rotation.key_rotation.outside
   - tetech.key_rotation.key_rotation.application

@@ -20,29 +20,20 @@ description:
   - Fails before it looks at the data if the environment file has other keys than the current version in the key store.
     A key that was added to O(keys) since the last rotation is taken from the environment file.
 options:
-  path:
-    description:
-      - The plan file on the control node. The default is C(.key_rotation/PROJECT/plan.yml) next to the inventory.
-    type: path
   require_approval:
     description: Whether to show the commands with which another person approves the plan.
     type: bool
     default: false
   environment:
     description: The environment for which the approval is.
-    type: str
-    choices: [demo, staging, production]
-    default: production
-  left_out:
-    description: Fields and properties that are not read, as for M(tetech.key_rotation.application_reading).
-    type: list
-    elements: str
-    default: []
   counted:
     description: Whether to decrypt and count every value. Set by the action plugin. Not for playbooks.
     type: bool
     default: true
 extends_documentation_fragment:
+  - tetech.key_rotation.key_rotation.plan
+  - tetech.key_rotation.key_rotation.environment
+  - tetech.key_rotation.key_rotation.unread
   - tetech.key_rotation.key_rotation.application
   - tetech.key_rotation.key_rotation.project
   - tetech.key_rotation.key_rotation.keys

@@ -14,15 +14,12 @@ description:
   - Counts are not compared, because they are not taken again.
   - If there is no plan file, nothing is compared.
 options:
-  path:
-    description:
-      - The plan file on the control node. The default is C(.key_rotation/PROJECT/plan.yml) next to the inventory.
-    type: path
   counted:
     description: Whether to decrypt and count every value. Set by the action plugin. Not for playbooks.
     type: bool
     default: false
 extends_documentation_fragment:
+  - tetech.key_rotation.key_rotation.plan
   - tetech.key_rotation.key_rotation.read_only
   - tetech.key_rotation.key_rotation.application
   - tetech.key_rotation.key_rotation.project

@@ -26,11 +26,6 @@ options:
     type: str
     choices: [prepared, verified]
     default: prepared
-  destination:
-    description: The stage under which every value is to be.
-    type: str
-    required: true
-    choices: [current, pending, previous]
   columns:
     description: For O(state=verified), C(columns) of the RV(preparation) that O(state=prepared) returned.
     type: list
@@ -43,11 +38,8 @@ options:
       - Users may change these rows until the application is stopped. Only a M(tetech.key_rotation.django_reencrypt)
         with the result of this module continues the file; any other one begins it again.
     type: path
-  workers:
-    description: Number of processes that work at the same time. V(0) means one for each core that the module may use.
-    type: int
-    default: 0
 extends_documentation_fragment:
+  - tetech.key_rotation.key_rotation.rewrite
   - tetech.key_rotation.key_rotation.throttle
   - tetech.key_rotation.key_rotation.application
   - tetech.key_rotation.key_rotation.project

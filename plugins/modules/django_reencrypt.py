@@ -15,11 +15,6 @@ description:
   - Reads from each value under which keys it is. The module may be killed at any time and run again.
   - Decrypts every value before the first write. A value that no version decrypts stops the module.
 options:
-  destination:
-    description: The stage under which every value is to be.
-    type: str
-    required: true
-    choices: [current, pending, previous]
   method:
     description:
       - V(direct) runs the engine.
@@ -38,10 +33,6 @@ options:
       - A value that no version decrypts is left unchanged, and does not prevent the rollback of the others.
     type: bool
     default: false
-  workers:
-    description: Number of processes that work at the same time. V(0) means one for each core that the module may use.
-    type: int
-    default: 0
   share:
     description:
       - This host's share of the work on all tables, while other hosts do the other shares.
@@ -120,6 +111,7 @@ options:
       - Its name must end in C(.prom). A JSON file next to it, whose name ends in C(.json), has the same numbers.
     type: path
 extends_documentation_fragment:
+  - tetech.key_rotation.key_rotation.rewrite
   - tetech.key_rotation.key_rotation.throttle
   - tetech.key_rotation.key_rotation.outside
   - tetech.key_rotation.key_rotation.application

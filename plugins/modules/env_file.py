@@ -33,9 +33,6 @@ options:
     description:
       - The reader of the file. No quoting is right for all readers.
       - V(dotenv) is python-dotenv, V(systemd) is C(EnvironmentFile=), V(shell) is C(set -a; . file).
-    type: str
-    choices: [dotenv, django-environ, systemd, shell, compose, python-decouple]
-    default: dotenv
   stage:
     description:
       - The stage whose values are set. It must be the version that O(rotation_id) created, or the previous version,
@@ -53,6 +50,7 @@ options:
       - The key ID of O(values), which takes a tenth of a second to make. Set by the action plugin. Not for playbooks.
     type: str
 extends_documentation_fragment:
+  - tetech.key_rotation.key_rotation.dialect
   - tetech.key_rotation.key_rotation.named_keys
   - tetech.key_rotation.key_rotation.rotation
   - tetech.key_rotation.key_rotation.attributes

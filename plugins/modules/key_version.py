@@ -75,10 +75,8 @@ options:
     default: false
   reason:
     description: With O(state=destroyed), the reason, for the record.
-    type: str
   authorization:
     description: With O(state=destroyed), the approver and the ticket, for the record.
-    type: raw
   environment:
     description:
       - With O(state=destroyed), the environment of the keys. In V(production), no version is destroyed without
@@ -90,9 +88,6 @@ options:
       - With O(state=destroyed), the person who destroys the version, for the record. Needed if the account does not
         identify them.
     type: str
-  seal_to:
-    description: The public key for the host's reply. Set by the action plugin. Not for playbooks.
-    type: str
 notes:
   - Without the roles, a rotation consists of M(tetech.key_rotation.rotation_record) with C(state=opened),
     O(state=adopted), O(state=pending), M(tetech.key_rotation.django_reencrypt) if data is under the keys,
@@ -103,6 +98,8 @@ notes:
     back.
   - After O(state=current) no version is pending. A task that runs again after that must use C(stage=current).
 extends_documentation_fragment:
+  - tetech.key_rotation.key_rotation.sealed
+  - tetech.key_rotation.key_rotation.grounds
   - tetech.key_rotation.key_rotation.keys
   - tetech.key_rotation.key_rotation.rotation
   - tetech.key_rotation.key_rotation.attributes

@@ -28,10 +28,8 @@ options:
   rotation_id:
     description: With O(env_file), the rotation to whose record this is written. Without it, nothing is recorded.
     type: str
-  seal_to:
-    description: The public key for the host's reply. Set by the action plugin. Not for playbooks.
-    type: str
 extends_documentation_fragment:
+  - tetech.key_rotation.key_rotation.sealed
   - tetech.key_rotation.key_rotation.record
   - tetech.key_rotation.key_rotation.read_only
   - tetech.key_rotation.key_rotation.keys

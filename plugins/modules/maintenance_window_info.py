@@ -17,15 +17,13 @@ description:
 options:
   environment:
     description: In V(production), a missing window is a warning.
-    type: str
-    choices: [demo, staging, production]
-    default: production
   accept:
     description: With V(window), the rotation continues in any case.
     type: list
     elements: str
     default: []
 extends_documentation_fragment:
+  - tetech.key_rotation.key_rotation.environment
   - tetech.key_rotation.key_rotation.estimate
   - tetech.key_rotation.key_rotation.rotation
   - tetech.key_rotation.key_rotation.attributes

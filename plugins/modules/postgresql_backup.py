@@ -33,9 +33,6 @@ options:
     default: present
   environment:
     description: In V(production) an unencrypted backup is refused. In V(demo) it is allowed.
-    type: str
-    choices: [demo, staging, production]
-    default: production
   engine:
     description:
       - V(pg_dump) is described above.
@@ -124,6 +121,7 @@ options:
     description: The run. Set by the action plugin. Not for playbooks.
     type: str
 extends_documentation_fragment:
+  - tetech.key_rotation.key_rotation.environment
   - tetech.key_rotation.key_rotation.application
   - tetech.key_rotation.key_rotation.project
   - tetech.key_rotation.key_rotation.keys

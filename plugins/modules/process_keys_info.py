@@ -31,11 +31,6 @@ options:
     description: Absolute path of the environment file from which the application reads its keys.
     type: path
     required: true
-  dialect:
-    description: The reader of the file, as for M(tetech.key_rotation.env_file).
-    type: str
-    choices: [dotenv, django-environ, systemd, shell, compose, python-decouple]
-    default: dotenv
   stage:
     description: With O(moment=after), the stage whose keys the processes must have.
     type: str
@@ -87,6 +82,7 @@ options:
     description: The key ID of O(stage). Set by the action plugin. Not for playbooks.
     type: str
 extends_documentation_fragment:
+  - tetech.key_rotation.key_rotation.dialect
   - tetech.key_rotation.key_rotation.recorded
   - tetech.key_rotation.key_rotation.named_keys
   - tetech.key_rotation.key_rotation.attributes

@@ -17,15 +17,10 @@ description:
 options:
   environment:
     description: V(production) requires a rehearsal, a reason and an authorization.
-    type: str
-    choices: [demo, staging, production]
-    default: production
   reason:
     description: The reason for the rotation.
-    type: str
   authorization:
     description: Who approved the rotation.
-    type: raw
   notify:
     description: Who is notified, as for M(tetech.key_rotation.rotation_record). Never logged.
     type: raw
@@ -104,6 +99,8 @@ options:
     elements: str
     default: []
 extends_documentation_fragment:
+  - tetech.key_rotation.key_rotation.grounds
+  - tetech.key_rotation.key_rotation.environment
   - tetech.key_rotation.key_rotation.store
   - tetech.key_rotation.key_rotation.estimate
   - tetech.key_rotation.key_rotation.rotation

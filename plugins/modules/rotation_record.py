@@ -40,23 +40,11 @@ options:
     description:
       - With O(state=opened), earlier public keys with which records may be signed, as C(ssh-ed25519 AAAA...).
       - A key that the store had before a change need not be listed once a rotation has recorded it.
-    type: list
-    elements: str
-    default: []
-  reason:
-    description: The reason for the rotation, for the record.
-    type: str
-  authorization:
-    description: The approver and the ticket, for the record.
-    type: raw
   policy:
     description: The key management policy, such as the name and version of a document, for the record.
     type: str
   environment:
     description: The environment of the keys. A rotation of V(production) requires O(reason) and O(authorization).
-    type: str
-    choices: [demo, staging, production]
-    default: production
   require_approval:
     description:
       - With O(state=opened), begin a rotation only if a person other than the operator has approved the plan.
@@ -103,6 +91,9 @@ options:
     description: With O(direction=rollback), the result of M(tetech.key_rotation.rollback_strategy_info).
     type: dict
 extends_documentation_fragment:
+  - tetech.key_rotation.key_rotation.grounds
+  - tetech.key_rotation.key_rotation.signers
+  - tetech.key_rotation.key_rotation.environment
   - tetech.key_rotation.key_rotation.record
   - tetech.key_rotation.key_rotation.store
   - tetech.key_rotation.key_rotation.attributes

@@ -29,14 +29,8 @@ options:
     type: list
     elements: str
     default: []
-  former_signers:
-    description:
-      - Earlier public keys with which records may be signed, as C(ssh-ed25519 AAAA...).
-      - A key that the store had before a change need not be listed once a rotation has recorded it.
-    type: list
-    elements: str
-    default: []
 extends_documentation_fragment:
+  - tetech.key_rotation.key_rotation.signers
   - tetech.key_rotation.key_rotation.record
   - tetech.key_rotation.key_rotation.store
   - tetech.key_rotation.key_rotation.read_only

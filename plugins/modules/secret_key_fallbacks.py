@@ -37,9 +37,6 @@ options:
     type: path
   dialect:
     description: The reader of that file, as for M(tetech.key_rotation.env_file).
-    type: str
-    choices: [dotenv, django-environ, systemd, shell, compose, python-decouple]
-    default: dotenv
   values:
     description:
       - The keys to C(add) and to C(remove), and the C(signing) one that replaced them, sent through a pipe. Set by the
@@ -47,6 +44,7 @@ options:
     type: dict
     default: {}
 extends_documentation_fragment:
+  - tetech.key_rotation.key_rotation.dialect
   - tetech.key_rotation.key_rotation.application
   - tetech.key_rotation.key_rotation.store
   - tetech.key_rotation.key_rotation.rotation

@@ -16,6 +16,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from .._engine.postgres import sql
 from .._engine.postgres.connection import APPLICATION_NAME, ENDABLE, Database
 from .._errors.base import RotationError
+from .._errors.database import StatementFailed
 from .._errors.restore import RestoreBusy, RestoreRights, RestoreSwap
 from . import database_properties
 from .database_properties import DatabaseProperties
@@ -103,7 +104,8 @@ class DatabaseSwap:
                 self._comment(self.copy, comment)
                 self._rename(self.copy, self.name)
         except RotationError as exc:
-            raise RestoreSwap(database=self.name, sqlstate=exc.where.get("sqlstate", "none"), copy=self.copy) from None
+            sqlstate = exc.sqlstate if isinstance(exc, StatementFailed) else "none"
+            raise RestoreSwap(database=self.name, sqlstate=sqlstate, copy=self.copy) from None
 
     def left_shut(self, label: str) -> bool:
         """Whether a restore that is no longer at work (its sessions have this ``label``) has left nobody in."""

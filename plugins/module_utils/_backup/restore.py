@@ -12,6 +12,7 @@ from typing import Any, TypedDict
 from .._engine import refusals
 from .._engine.application import django_project
 from .._engine.application.model_fields import table_of
+from .._engine.discovery.findings import FindingsError
 from .._engine.open_application import open_application
 from .._engine.postgres import lease, server_info, structure, table_contents
 from .._engine.postgres.connection import Database, connection_parameters
@@ -20,6 +21,8 @@ from .._engine.proof.census_tally import Tally
 from .._engine.rewrite import fence, prepared_table
 from .._engine.rotation import Application
 from .._errors.base import ErrorParts, RotationError
+from .._errors.database import DatabaseConnectFailed
+from .._errors.discovery import NoTargets, OtherKeys
 from .._errors.options import InvalidOption
 from .._errors.restore import (
     BackupNotFound,
@@ -38,7 +41,7 @@ from .database_properties import DatabaseProperties
 from .database_swap import DatabaseSwap
 from .manifest import Manifest, SnapshotMoment
 
-NO_VALUES = ("E_NO_TARGETS", "E_OTHER_KEYS")  # by which a look ends that has found nothing wrong, and no value
+NO_VALUES = (NoTargets.code, OtherKeys.code)  # by which a look ends that has found nothing wrong, and no value
 
 
 class RestoredDatabase(TypedDict, total=False):
@@ -364,9 +367,7 @@ class Restoration:
         try:
             with self._database(**self._direct) as used:
                 return {label for _, _, label, _ in table_contents.tables(used)}
-        except RotationError as exc:
-            if exc.code != "E_DB_CONNECT":
-                raise
+        except DatabaseConnectFailed as exc:
             with self._database(**self._admin) as admin:
                 if admin.rows("SELECT 1 FROM pg_database WHERE datname = %s AND datallowconn", (self._name,)):
                     raise exc from None
@@ -396,10 +397,8 @@ class Restoration:
         """By the role that makes and renames databases, from another one than the application's."""
         try:
             return self._database(**{**self._admin, **direct})
-        except RotationError as exc:
-            if exc.code != "E_DB_CONNECT":
-                raise
-            raise RestoreConnect(place=exc.where["place"]) from None
+        except DatabaseConnectFailed as exc:
+            raise RestoreConnect(place=exc.place) from None
 
     @property
     def _direct(self) -> dict[str, str]:
@@ -454,7 +453,7 @@ def _refuse_unproved(application: Application) -> None:
     """As it does itself; but one of several databases may have no value under the keys, and is still restored."""
     try:
         refusals.refuse_unproved(application)
-    except RotationError as exc:
+    except FindingsError as exc:
         if exc.code not in NO_VALUES or len(django_project.aliases()) == 1:
             raise
 

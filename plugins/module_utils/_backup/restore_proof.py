@@ -28,7 +28,7 @@ from .._engine.postgres.connection import ENDABLE, Database
 from .._engine.proof import census_findings
 from .._engine.proof.census import Census
 from .._engine.proof.census_tally import Tally
-from .._errors.backup import ProofFolder, ProofRight, ProofSpace
+from .._errors.backup import PgRestoreFailed, ProofFolder, ProofRight, ProofSpace
 from .._errors.base import RotationError
 from .._system.progress_file import SILENT, ProgressFile
 from .._system.timestamps import now
@@ -129,7 +129,14 @@ def _opened(
     """What was the same in a copy, and what was opened in it."""
     with restored(source) as (copy, where):
         digest_key = keyring.stages["current"].digest_key
-        of_copy = Census(copy, targets, keyring, digest_key, leave_alone, source.progress)
+        of_copy = Census(
+            database=copy,
+            targets=targets,
+            keyring=keyring,
+            digest_key=digest_key,
+            leave_alone=leave_alone,
+            progress=source.progress,
+        )
         tallies = of_copy.take() if kind == "full" else of_copy.sample()
         census_findings.refuse_unreadable(tallies)
     tables = source.manifest.tables
@@ -150,8 +157,8 @@ def restored(source: RestoreSource) -> Iterator[tuple[Database, str]]:
     with contextlib.ExitStack() as stack:
         try:
             copy, where = _filled(stack, copy_of, source)
-        except RotationError as exc:  # a superuser alone may make something in it: on the embedded server we are one
-            if exc.code != "E_PG_RESTORE" or not _embedded_helps(source.database):
+        except PgRestoreFailed:  # a superuser alone may make something in it: on the embedded server we are one
+            if not _embedded_helps(source.database):
                 raise
             copy, where = _filled(stack, _embedded_copy, source)
         source.progress.tell("comparing the copy")

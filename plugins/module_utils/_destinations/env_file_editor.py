@@ -188,7 +188,7 @@ def _assignment(model: Dialect, line: dialects.EnvLine, rest: str, path: str) ->
         found = f"has a value that {model.reader} changes or that its versions disagree on"
         raise EnvSyntax(path=path, line=line.number, name=line.name, found=found)
     end = line.start + match.start("tail")
-    return Assignment(line.name, line.number, line.start, end, quote, match["value"])
+    return Assignment(name=line.name, line=line.number, start=line.start, end=end, quote=quote, value=match["value"])
 
 
 def read(path: str, names: Sequence[str], *, every: bool = True, dialect: str = "dotenv") -> dict[str, str]:

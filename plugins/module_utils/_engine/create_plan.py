@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from .._errors.env_file import listed_by
 from . import plan, refusals, under_new_keys
@@ -64,17 +64,17 @@ def create_plan(
     if counted and not any(each.kind.stops for each in found):
         under_new_keys.rehearse(application, TRIAL)
     return plan.Plan(
-        application.surveys,
-        tallies,
-        application.keyring,
-        _notices(application, found),
-        application.settlements,
-        accounting.planned_keys(application.surveys, application.keyring, application.keys, uses),
-        proposed,
-        application.leave_alone,
-        listed_rows.as_results(each.listed for each in found),
-        application.command,
-        _proposed_schemes(application, found),
+        surveys=application.surveys,
+        tallies=tallies,
+        keyring=application.keyring,
+        notices=_notices(application, found),
+        settlements=application.settlements,
+        keys=accounting.planned_keys(application.surveys, application.keyring, application.keys, uses),
+        proposed=proposed,
+        leave_alone=application.leave_alone,
+        listed=listed_rows.as_results(each.listed for each in found),
+        command=application.command,
+        described=_proposed_schemes(application, found),
     )
 
 
@@ -129,7 +129,7 @@ def _proposed_keys(
     return proposal.with_listed(proposed, listed, accounting.used_keys(surveys, application.keyring))
 
 
-def _proposed_schemes(application: Application, found: Sequence[Finding]) -> dict[str, Any]:
+def _proposed_schemes(application: Application, found: Sequence[Finding]) -> dict[str, object]:
     """The options ``schemes`` and ``targets`` with the columns of an unknown format that were ``found``."""
     columns = [*scheme_proposal.columns_of(found, application.surveys)]
     if not columns:

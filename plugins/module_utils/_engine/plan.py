@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, TypedDict
+from dataclasses import astuple, dataclass, field
+from typing import TypedDict, TypeVar
 
 from .._errors.database import TokenTooLong
 from .._errors.option_names import variable_of
@@ -23,7 +23,8 @@ from .crypto.keyring import Keyring
 from .crypto.known_schemes import READ_SEVERAL
 from .crypto.schemes import Scheme
 from .discovery.accounting import PlannedKey
-from .discovery.findings import KINDS, Finding
+from .discovery.findings import KINDS, EmptyField, Finding, FixedColumn, TypedFacts
+from .discovery.listed_rows import ListedRowsResult
 from .discovery.settlements import Settlements
 from .discovery.target import Target
 from .discovery.target_survey import Survey
@@ -59,6 +60,9 @@ class PlannedTarget(TypedDict, total=False):
     under_later_keys: Mapping[int, int]
 
 
+_Typed = TypeVar("_Typed", bound=TypedFacts)
+
+
 class ColumnUnderOtherKeys(TypedDict):
     """A column whose values are under settings that the listed keys do not feed."""
 
@@ -84,11 +88,11 @@ class Plan:
     keys: Sequence[PlannedKey] = ()
     proposed: KeyEntries = ()
     leave_alone: Sequence[str] = ()
-    listed: Sequence[Mapping[str, Any]] = ()  # all rows of the findings, for a file of their own
+    listed: Sequence[ListedRowsResult] = ()  # all rows of the findings, for a file of their own
     command: OwnCommand | None = None
-    described: Mapping[str, Any] = field(default_factory=dict)
+    described: Mapping[str, object] = field(default_factory=dict)
 
-    def as_document(self) -> dict[str, Any]:
+    def as_document(self) -> dict[str, object]:
         """The plan as a document of plain values, with its hash."""
         notices = sorted(self.notices, key=lambda notice: (notice["column"], notice["notice"]))
         document = {
@@ -96,7 +100,7 @@ class Plan:
             "ready": not any("code" in notice for notice in notices),
             "targets": self._targets(),
             "under_other_keys": self._under_other_keys(),
-            "empty_fields": [{"column": column, "field": field} for column, field in self._found("empty", "field")],
+            "empty_fields": [{"column": column, "field": each.field} for column, each in self._typed(EmptyField)],
             "settlements": [self.settlements[name].as_planned() for name in sorted(self.settlements)],
             "left_alone": [{"column": name} for name in sorted({*self.leave_alone})],
             **({"command": [self.command.as_planned()]} if self.command else {}),
@@ -108,7 +112,7 @@ class Plan:
             document["proposed"] = proposed
         return {**document, "content_hash": content_hash(document), "hash": plan_hash(document)}
 
-    def _proposed(self) -> dict[str, Any]:
+    def _proposed(self) -> dict[str, object]:
         """The variables to put into the inventory."""
         fits = not self.proposed or {key["name"] for key in self.proposed} == self.keyring.names
         keys = {} if fits else {variable_of("keys"): [dict(key) for key in self.proposed]}
@@ -119,23 +123,27 @@ class Plan:
         targets = sorted((target for survey in self.surveys for target in survey.found), key=_by_name)
         return [_target(target, counts.get(target.name), self.keyring) for target in targets]
 
-    def _found(self, kind: str, fact: str) -> list[tuple[str, str]]:
-        """The columns of one kind of finding, each with one of its facts."""
-        findings = (each for survey in self.surveys for each in survey.findings.of(kind))
-        return sorted((each.column, each.facts[fact]) for each in findings)
+    def _typed(self, kind: type[_Typed]) -> list[tuple[str, _Typed]]:
+        """The columns of one kind of finding in their order, each with its facts."""
+        found = (each for survey in self.surveys for each in survey.findings.typed(kind))
+        return sorted(found, key=lambda each: (each[0], astuple(each[1])))
 
     def _under_other_keys(self) -> list[ColumnUnderOtherKeys]:
         schemes = {scheme.name: scheme for scheme in self.keyring.tried}
         return [
-            {"column": column, "scheme": scheme, "settings": sorted(self.keyring.settings_of(schemes[scheme]))}
-            for column, scheme in self._found("fixed", "scheme")
+            {
+                "column": column,
+                "scheme": each.scheme,
+                "settings": sorted(self.keyring.settings_of(schemes[each.scheme])),
+            }
+            for column, each in self._typed(FixedColumn)
         ]
 
-    def _schemes(self) -> Mapping[str, Any]:
+    def _schemes(self) -> Mapping[str, object]:
         """The schemes of all columns, described for people."""
         schemes = {scheme.name: scheme for scheme in self.keyring.tried}
         used = {target.scheme for survey in self.surveys for target in survey.found}
-        used |= {scheme for _, scheme in self._found("fixed", "scheme")}
+        used |= {each.scheme for _, each in self._typed(FixedColumn)}
         return {
             name: _describe_scheme({**schemes[name].described, **_shown_prefix(schemes[name])}) for name in sorted(used)
         }
@@ -184,7 +192,7 @@ def _shown_prefix(scheme: Scheme) -> dict[str, str]:
     return {"prefix": scheme.shown_prefix} if scheme.shown_prefix else {}
 
 
-def _describe_scheme(described: Any) -> Any:
+def _describe_scheme(described: object) -> object:
     """A scheme's description for people: a key that is in the code is named, not shown."""
     if isinstance(described, Mapping):
         return {

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from .._errors.values import PreparedDiffers
 from .postgres.connection import Database
@@ -20,6 +21,9 @@ from .rewrite.prepared_table import NEW, OLD, Contents
 from .rewrite.rewriter import BatchResult, RewritePolicy, Rewriting
 from .rewrite.worker_pool import Crew, Stop
 from .rotation import Application
+
+if TYPE_CHECKING:
+    from .crypto.scheme_description import TargetDescription
 
 
 def excluded(application: Application, schemes: Collection[str]) -> dict[str, str]:
@@ -79,7 +83,7 @@ class Preparing:
         return done
 
 
-def as_target(column: CensusResult) -> dict[str, str]:
+def as_target(column: CensusResult) -> TargetDescription:
     """A column of a census for the option ``targets``."""
     return {"table": column.table, "column": column.column, "scheme": column.scheme}
 
@@ -116,6 +120,13 @@ def _tallies(application: Application, destination: str, side: str, each_row: Ea
             continue
         source = contents.place(prepared.describe(group))
         if source is not None:
-            counting = Census(database, group.members, keyring, key, application.accepted, application.progress)
+            counting = Census(
+                database=database,
+                targets=group.members,
+                keyring=keyring,
+                digest_key=key,
+                leave_alone=application.accepted,
+                progress=application.progress,
+            )
             found += counting.count(group, PreparedRows(database, group, source).pages(side), each_row)
     return found

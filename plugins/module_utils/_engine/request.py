@@ -6,13 +6,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .application.key_worker import ApplicationLocation
 from .application.own_command import OwnCommand
 from .application.process_environment import ProcessEnvironment
 from .crypto.key_entry import KeyEntries
 from .postgres.connection import Direct
+
+if TYPE_CHECKING:
+    from .crypto.scheme_description import SchemesOption, TargetsOption
 
 TRIAL = "trial"  # in place of a stage: the application under new values that are thrown away
 
@@ -25,8 +28,8 @@ class Request:
     settings_module: str | None
     key_sets: Mapping[str, Mapping[str, str]] = field(repr=False)  # stage: {name: value}
     key_ids: Mapping[str, str] = field(default_factory=dict)  # stage: key ID, of those from a store
-    schemes: Any = "auto"
-    targets: Any = "auto"
+    schemes: SchemesOption = "auto"
+    targets: TargetsOption = "auto"
     leave_alone: Sequence[str] = ()
     settlements: Any = field(default_factory=dict)  # by table.column or table.column:key
     ignore: Sequence[str] = ()
@@ -87,10 +90,10 @@ class Request:
     def place(self) -> ApplicationLocation:
         """For processes of the application's own."""
         return ApplicationLocation(
-            self.project_dir,
-            self.settings_module,
-            self.env_file,
-            self.dialect,
-            self.keys,
-            self.service_environment,
+            project_dir=self.project_dir,
+            settings_module=self.settings_module,
+            env_file=self.env_file,
+            dialect=self.dialect,
+            keys=self.keys,
+            service_environment=self.service_environment,
         )

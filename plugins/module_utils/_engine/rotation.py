@@ -7,7 +7,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from .._system.progress_file import SILENT, ProgressFile
 from .application import custom_functions, django_project, own_command
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from .application.code_uses import CodeUses
     from .application.guarded_start import StartReport
     from .application.key_uses import Use
+    from .crypto.scheme_description import SchemesOption, TargetsOption
     from .discovery.other_databases import OtherDatabase
     from .proof.outside_columns import Unopened
     from .rewrite.rewriter import RewritePolicy, Work
@@ -40,8 +41,8 @@ if TYPE_CHECKING:
 class Described:
     """The options ``schemes`` and ``targets`` as the operator has them."""
 
-    schemes: Any = "auto"
-    targets: Any = "auto"
+    schemes: SchemesOption = "auto"
+    targets: TargetsOption = "auto"
 
 
 @dataclass(frozen=True)
@@ -124,7 +125,15 @@ class Application:
         columns in its own way."""
         key = self.keyring.stages[digest_stage].digest_key
         destination = digest_stage if searched and not self.command else ""
-        return Census(database, targets, self.keyring, key, self.accepted, self.progress, destination)
+        return Census(
+            database=database,
+            targets=targets,
+            keyring=self.keyring,
+            digest_key=key,
+            leave_alone=self.accepted,
+            progress=self.progress,
+            destination=destination,
+        )
 
     def unopened(self) -> list[Unopened]:
         """The columns that are known to be encrypted and in which nothing opens, with the number of their values."""

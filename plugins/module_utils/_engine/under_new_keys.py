@@ -7,16 +7,13 @@ A census does not show it. Without a version of the new keys it is asked under n
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from typing import Any
+from collections.abc import Collection
 
 from .._errors.application import DjangoSetup
-from .._errors.base import RotationError
-from .._errors.by_code import build_error
 from .application import django_project
 from .application.custom_functions import ApplicationProcess
 from .crypto.keyring import Keyring
-from .discovery.findings import KINDS, Finding, Findings, refuse, unsettled
+from .discovery.findings import KINDS, Finding, Findings, FixedColumn, KeptHash, refuse, unsettled
 from .request import TRIAL
 from .rotation import Application
 
@@ -46,10 +43,10 @@ def rehearse(application: Application, destination: str, *, stop_at_unreadable: 
         policy = RewritePolicy(stop_at_unreadable=stop_at_unreadable)
         try:
             Rewriting(targets, keyring, destination, application.accepted, policy).rehearse(database)
-        except RotationError as exc:
-            if destination != TRIAL or exc.code != DjangoSetup.code:
+        except DjangoSetup as exc:
+            if destination != TRIAL:
                 raise
-            refuse([_new_keys_refused(application, exc.where)])
+            refuse([_new_keys_refused(application, exc.place)])
 
 
 def _keyring_of(application: Application, destination: str) -> Keyring | None:
@@ -77,13 +74,14 @@ def start_findings(application: Application) -> list[Finding]:
     if written:
         return [Finding(KINDS["start_writes"], keys, {"statements": ", ".join(written)})]
     if report.check:
-        return [Finding(KINDS["start_checks"], keys, _place_of(report.check.where))]
+        return [Finding(KINDS["start_checks"], keys, {"place": report.check.place})]
     if report.failure and report.refused:  # by what it writes under its own keys too
-        return [Finding(KINDS["start_untried"], keys, _place_of(report.failure.where))]
-    if report.failure and report.failure.code == DjangoSetup.code:
-        return [_new_keys_refused(application, report.failure.where)]
+        return [Finding(KINDS["start_untried"], keys, {"place": report.failure.place})]
     if report.failure:
-        raise build_error(report.failure.code, **report.failure.where)
+        error = report.failure.as_error()
+        if not isinstance(error, DjangoSetup):
+            raise error
+        return [_new_keys_refused(application, error.place)]
     return []
 
 
@@ -91,9 +89,9 @@ def _starts_under_new_keys(application: Application) -> bool:
     return application.trial_start is not None and application.trial_start.failure is None
 
 
-def _new_keys_refused(application: Application, where: Mapping[str, Any]) -> Finding:
+def _new_keys_refused(application: Application, place: str) -> Finding:
     """That the application does not start with new values of its keys."""
-    return Finding(KINDS["new_keys_refused"], ", ".join(sorted(application.keyring.names)), _place_of(where))
+    return Finding(KINDS["new_keys_refused"], ", ".join(sorted(application.keyring.names)), {"place": place})
 
 
 def attributes_of_keys(application: Application, ignore: Collection[str]) -> list[Finding]:
@@ -133,13 +131,13 @@ def _settings_made_of_keys(application: Application, destination: str) -> list[F
     from .discovery import shared_values
 
     kept = {
-        (each.column, setting)
+        (column, setting)
         for survey in application.surveys
-        for each in survey.findings.of("fixed")
-        for setting in application.keyring.settings_of(application.keyring.fixed[each.facts["scheme"]])
+        for column, each in survey.findings.typed(FixedColumn)
+        for setting in application.keyring.settings_of(application.keyring.fixed[each.scheme])
     }
-    salts = (each for survey in application.surveys for each in survey.findings.of("kept"))
-    kept |= {(each.column, each.facts["setting"]) for each in salts}
+    salts = [each for survey in application.surveys for each in survey.findings.typed(KeptHash)]
+    kept |= {(column, each.setting) for column, each in salts}
     found = Findings()
     shared = _settings_with_values(application)
     columns = {setting: column for column, setting in sorted(kept)}
@@ -220,11 +218,6 @@ def _twins(keyring: Keyring, name: str, destination: str) -> list[str]:
     )
     parted = [each for each in before if before[each] == before[name] and after[each] != after[name]]
     return sorted([name, *parted]) if parted else []
-
-
-def _place_of(where: Mapping[str, Any]) -> dict[str, Any]:
-    """Where the application fails, by the places of an error."""
-    return {"place": where.get("place", "an unknown place")}
 
 
 def _sentence(text: str) -> str:

@@ -148,7 +148,14 @@ class Files:
         with open_log(path) as handle:
             if not (fresh and path.endswith(COMPRESSED)):
                 found, offset = _read(handle, offset, self._patterns, ended=path != source)
-            now = LogPosition(path, source, at.st_dev, at.st_ino, offset, _head(handle, min(offset, HEAD_BYTES)))
+            now = LogPosition(
+                path=path,
+                source=source,
+                device=at.st_dev,
+                inode=at.st_ino,
+                offset=offset,
+                head=_head(handle, min(offset, HEAD_BYTES)),
+            )
         self._places = [each for each in self._places if each is not place] + [now]
         return source, found
 

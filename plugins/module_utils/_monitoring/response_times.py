@@ -26,6 +26,9 @@ from .._services import health
 from .._services.health import HealthCheck
 
 if TYPE_CHECKING:
+    from .._engine.crypto.keyring import Keyring
+    from .._engine.discovery.target import Target
+    from .._engine.proof.table_pages import RowText
     from .._engine.rotation import Application
 
 PATIENCE = 3  # tries without an answer, after which no more are made
@@ -141,7 +144,9 @@ def of_opening(application: Application) -> Measure:
     }
 
 
-def _opened(samples: Sequence[tuple[Any, list[Any], list[Any]]], keyring: Any) -> Iterator[tuple[float, int]]:
+def _opened(
+    samples: Sequence[tuple[Target, Sequence[RowText], Sequence[Any]]], keyring: Keyring
+) -> Iterator[tuple[float, int]]:
     """Again and again, seconds and values."""
     from .._engine.postgres.catalog import row_name
     from .._engine.proof import page_tokens

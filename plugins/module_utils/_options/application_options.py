@@ -6,7 +6,17 @@
 from __future__ import annotations
 
 from .option_spec import Spec
-from .shared_options import APPLICATION, KEYS, KEYS_INTERNAL, LOGS, PROJECT, PROJECT_INTERNAL, REQUESTS, ROTATION
+from .shared_options import (
+    APPLICATION,
+    KEYS,
+    KEYS_INTERNAL,
+    LOGS,
+    PROJECT,
+    PROJECT_INTERNAL,
+    REQUESTS,
+    ROTATION,
+    UNREAD,
+)
 
 APPLICATION_COMMANDS: Spec = {
     **ROTATION,
@@ -30,6 +40,7 @@ APPLICATION_LOG_INFO: Spec = {
     "errors": {"type": "str", "choices": ["refuse", "warn"], "default": "warn"},
 }
 APPLICATION_READING: Spec = {
+    **UNREAD,
     **APPLICATION,
     **PROJECT,
     **KEYS,
@@ -44,7 +55,6 @@ APPLICATION_READING: Spec = {
     "since_preparation": {"type": "dict"},
     "others": {"type": "dict"},
     "rows": {"type": "int", "default": 0},
-    "left_out": {"type": "list", "elements": "str", "default": []},
     "timeout": {"type": "int", "default": 600},
 }
 APPLICATION_READING_MODULE: Spec = {

@@ -9,6 +9,7 @@ from .option_spec import Spec
 from .shared_options import (
     APPLICATION,
     BACKUPS,
+    ENVIRONMENT,
     KEYS,
     KEYS_INTERNAL,
     PROJECT,
@@ -20,13 +21,13 @@ from .shared_options import (
 )
 
 POSTGRESQL_BACKUP: Spec = {
+    **ENVIRONMENT,
     **APPLICATION,
     **PROJECT,
     **KEYS,
     **RESTORING,
     **ROTATION,
     "state": {"type": "str", "choices": ["present", "cleared"], "default": "present"},
-    "environment": {"type": "str", "choices": ["demo", "staging", "production"], "default": "production"},
     "engine": {"type": "str", "choices": ["pg_dump", "pgbackrest", "snapshot"], "default": "pg_dump"},
     "stanza": {"type": "str"},
     "backup_type": {"type": "str", "choices": ["full", "diff", "incr"], "default": "incr"},

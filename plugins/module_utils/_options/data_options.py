@@ -9,19 +9,24 @@ from .option_spec import Spec
 from .shared_options import (
     APPLICATION,
     BACKUPS,
+    ENVIRONMENT,
     KEYS,
     KEYS_INTERNAL,
     OUTSIDE,
     OUTSIDE_INTERNAL,
+    PLAN,
     PROJECT,
     PROJECT_INTERNAL,
     RECORDED,
     RESTORING,
     RESTORING_INTERNAL,
+    REWRITE,
     ROTATION,
     RUN_INTERNAL,
+    SESSIONS,
     STORE,
     THROTTLE,
+    UNREAD,
 )
 
 DATABASE_LEASE: Spec = {
@@ -41,6 +46,8 @@ DATABASE_LEASE_INFO: Spec = {
     "fence": {"type": "str", "choices": ["refuse", "accept"], "default": "accept"},
 }
 DJANGO_CENSUS: Spec = {
+    **SESSIONS,
+    **UNREAD,
     **RECORDED,
     **OUTSIDE,
     **APPLICATION,
@@ -63,8 +70,6 @@ DJANGO_CENSUS: Spec = {
     "accounted": {"type": "bool", "default": False},
     "rehearsed": {"type": "bool", "default": False},
     "supplied": {"type": "bool", "default": False},
-    "left_out": {"type": "list", "elements": "str", "default": []},
-    "sessions_allowed": {"type": "list", "elements": "str", "default": []},
 }
 DJANGO_CENSUS_MODULE: Spec = {
     **DJANGO_CENSUS,
@@ -74,13 +79,13 @@ DJANGO_CENSUS_MODULE: Spec = {
     "run": {"type": "str", "default": ""},
 }
 DJANGO_PLAN: Spec = {
+    **PLAN,
+    **ENVIRONMENT,
+    **UNREAD,
     **APPLICATION,
     **PROJECT,
     **KEYS,
-    "path": {"type": "path"},
     "require_approval": {"type": "bool", "default": False},
-    "environment": {"type": "str", "choices": ["demo", "staging", "production"], "default": "production"},
-    "left_out": {"type": "list", "elements": "str", "default": []},
 }
 DJANGO_PLAN_MODULE: Spec = {
     **DJANGO_PLAN,
@@ -89,10 +94,10 @@ DJANGO_PLAN_MODULE: Spec = {
     "counted": {"type": "bool", "default": True},
 }
 DJANGO_PLAN_INFO: Spec = {
+    **PLAN,
     **APPLICATION,
     **PROJECT,
     **KEYS,
-    "path": {"type": "path"},
 }
 DJANGO_PLAN_INFO_MODULE: Spec = {
     **DJANGO_PLAN_INFO,
@@ -101,16 +106,15 @@ DJANGO_PLAN_INFO_MODULE: Spec = {
     "counted": {"type": "bool", "default": False},
 }
 DJANGO_PREPARE: Spec = {
+    **REWRITE,
     **THROTTLE,
     **APPLICATION,
     **PROJECT,
     **KEYS,
     **ROTATION,
     "state": {"type": "str", "choices": ["prepared", "verified"], "default": "prepared"},
-    "destination": {"type": "str", "required": True, "choices": ["current", "pending", "previous"]},
     "columns": {"type": "list", "elements": "dict", "default": []},
     "row_digests": {"type": "path"},
-    "workers": {"type": "int", "default": 0},
 }
 DJANGO_PREPARE_MODULE: Spec = {
     **DJANGO_PREPARE,
@@ -119,17 +123,16 @@ DJANGO_PREPARE_MODULE: Spec = {
     **RUN_INTERNAL,
 }
 DJANGO_REENCRYPT: Spec = {
+    **REWRITE,
     **THROTTLE,
     **OUTSIDE,
     **APPLICATION,
     **PROJECT,
     **KEYS,
     **ROTATION,
-    "destination": {"type": "str", "required": True, "choices": ["current", "pending", "previous"]},
     "method": {"type": "str", "choices": ["direct", "migration", "command"], "default": "direct"},
     "migration_app": {"type": "str", "default": "core"},
     "reverse": {"type": "bool", "default": False},
-    "workers": {"type": "int", "default": 0},
     "share": {
         "type": "dict",
         "options": {"number": {"type": "int", "required": True}, "of": {"type": "int", "required": True}},

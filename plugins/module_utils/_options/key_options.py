@@ -6,18 +6,26 @@
 from __future__ import annotations
 
 from .option_spec import Spec
-from .shared_options import APPLICATION, KEYS, KEYS_INTERNAL, NAMED_KEYS, RECORD, RECORDED, ROTATION, STORE
+from .shared_options import (
+    APPLICATION,
+    DIALECT,
+    GROUNDS,
+    KEYS,
+    KEYS_INTERNAL,
+    NAMED_KEYS,
+    RECORD,
+    RECORDED,
+    ROTATION,
+    SEALED_INTERNAL,
+    STORE,
+)
 
 ENV_FILE: Spec = {
+    **DIALECT,
     **NAMED_KEYS,
     **ROTATION,
     "path": {"type": "path", "required": True},
     "state": {"type": "str", "choices": ["present", "prepared"], "default": "present"},
-    "dialect": {
-        "type": "str",
-        "choices": ["dotenv", "django-environ", "systemd", "shell", "compose", "python-decouple"],
-        "default": "dotenv",
-    },
     "stage": {"type": "str", "required": True, "choices": ["current", "pending", "previous"]},
 }
 ENV_FILE_MODULE: Spec = {
@@ -26,6 +34,7 @@ ENV_FILE_MODULE: Spec = {
     "key_id": {"type": "str", "no_log": False},
 }
 KEY_VERSION: Spec = {
+    **GROUNDS,
     **KEYS,
     **ROTATION,
     "state": {
@@ -39,15 +48,13 @@ KEY_VERSION: Spec = {
     "kept_backups": {"type": "list", "elements": "dict", "default": []},
     "hold_days": {"type": "int", "default": 0},
     "compromised": {"type": "bool", "default": False},
-    "reason": {"type": "str"},
-    "authorization": {"type": "raw"},
     "environment": {"type": "str", "choices": ["demo", "staging", "production"]},
     "operator": {"type": "str"},
 }
 KEY_VERSION_MODULE: Spec = {
     **KEY_VERSION,
+    **SEALED_INTERNAL,
     **KEYS_INTERNAL,
-    "seal_to": {"type": "str"},
 }
 KEY_VERSION_INFO: Spec = {
     **RECORD,
@@ -58,19 +65,15 @@ KEY_VERSION_INFO: Spec = {
 }
 KEY_VERSION_INFO_MODULE: Spec = {
     **KEY_VERSION_INFO,
+    **SEALED_INTERNAL,
     **KEYS_INTERNAL,
-    "seal_to": {"type": "str"},
 }
 PROCESS_KEYS_INFO: Spec = {
+    **DIALECT,
     **RECORDED,
     **NAMED_KEYS,
     "moment": {"type": "str", "choices": ["before", "after"], "default": "after"},
     "env_file": {"type": "path", "required": True},
-    "dialect": {
-        "type": "str",
-        "choices": ["dotenv", "django-environ", "systemd", "shell", "compose", "python-decouple"],
-        "default": "dotenv",
-    },
     "stage": {"type": "str", "choices": ["current", "pending", "previous"], "default": "current"},
     "units": {"type": "list", "elements": "str", "default": []},
     "pids": {"type": "list", "elements": "int", "default": []},
@@ -84,17 +87,13 @@ PROCESS_KEYS_INFO_MODULE: Spec = {
     "expected": {"type": "str"},
 }
 SECRET_KEY_FALLBACKS: Spec = {
+    **DIALECT,
     **APPLICATION,
     **STORE,
     **ROTATION,
     "state": {"type": "str", "required": True, "choices": ["present", "absent", "revoked"]},
     "key_id": {"type": "str", "no_log": False},
     "env_file": {"type": "path"},
-    "dialect": {
-        "type": "str",
-        "choices": ["dotenv", "django-environ", "systemd", "shell", "compose", "python-decouple"],
-        "default": "dotenv",
-    },
 }
 SECRET_KEY_FALLBACKS_MODULE: Spec = {
     **SECRET_KEY_FALLBACKS,

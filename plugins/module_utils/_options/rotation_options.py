@@ -8,23 +8,28 @@ from __future__ import annotations
 from .option_spec import Spec
 from .shared_options import (
     APPLICATION,
+    ENVIRONMENT,
     ESTIMATE,
+    GROUNDS,
     KEYS,
     KEYS_INTERNAL,
     PROJECT,
     PROJECT_INTERNAL,
     RECORD,
     ROTATION,
+    SESSIONS,
+    SIGNERS,
     STORE,
+    UNREAD,
 )
 
 CHECKLIST_FACTS: Spec = {
+    **SESSIONS,
+    **UNREAD,
     **APPLICATION,
     **PROJECT,
     **KEYS,
     "mode": {"type": "str", "choices": ["window", "prepared"], "default": "window"},
-    "sessions_allowed": {"type": "list", "elements": "str", "default": []},
-    "left_out": {"type": "list", "elements": "str", "default": []},
 }
 CHECKLIST_FACTS_MODULE: Spec = {
     **CHECKLIST_FACTS,
@@ -55,9 +60,9 @@ HOST_TASKS_MODULE: Spec = {
     "code": {"type": "str", "no_log": True},
 }
 MAINTENANCE_WINDOW_INFO: Spec = {
+    **ENVIRONMENT,
     **ESTIMATE,
     **ROTATION,
-    "environment": {"type": "str", "choices": ["demo", "staging", "production"], "default": "production"},
     "accept": {"type": "list", "elements": "str", "default": []},
 }
 ROLLBACK_STRATEGY_INFO: Spec = {
@@ -73,12 +78,11 @@ ROLLBACK_STRATEGY_INFO: Spec = {
     "rotation_id": {"type": "str"},
 }
 ROTATION_CHECKLIST: Spec = {
+    **GROUNDS,
+    **ENVIRONMENT,
     **STORE,
     **ESTIMATE,
     **ROTATION,
-    "environment": {"type": "str", "choices": ["demo", "staging", "production"], "default": "production"},
-    "reason": {"type": "str"},
-    "authorization": {"type": "raw"},
     "notify": {"type": "raw", "default": [], "no_log": True},
     "settings": {"type": "list", "elements": "dict", "default": []},
     "hosts": {"type": "list", "elements": "str", "default": []},
@@ -97,6 +101,9 @@ ROTATION_CHECKLIST: Spec = {
     "accept": {"type": "list", "elements": "str", "default": []},
 }
 ROTATION_RECORD: Spec = {
+    **GROUNDS,
+    **SIGNERS,
+    **ENVIRONMENT,
     **RECORD,
     **STORE,
     "state": {
@@ -106,11 +113,7 @@ ROTATION_RECORD: Spec = {
     },
     "direction": {"type": "str", "choices": ["rotate", "rollback"], "default": "rotate"},
     "rotation_id": {"type": "str"},
-    "former_signers": {"type": "list", "elements": "str", "default": []},
-    "reason": {"type": "str"},
-    "authorization": {"type": "raw"},
     "policy": {"type": "str"},
-    "environment": {"type": "str", "choices": ["demo", "staging", "production"], "default": "production"},
     "require_approval": {"type": "bool", "default": False},
     "plan": {"type": "path"},
     "allowed_signers": {"type": "path"},
@@ -124,12 +127,12 @@ ROTATION_RECORD: Spec = {
     "strategy": {"type": "dict"},
 }
 ROTATION_RECORD_INFO: Spec = {
+    **SIGNERS,
     **RECORD,
     **STORE,
     "rotation_id": {"type": "str"},
     "other_record_dirs": {"type": "list", "elements": "path", "default": []},
     "control_nodes": {"type": "list", "elements": "str", "default": []},
-    "former_signers": {"type": "list", "elements": "str", "default": []},
 }
 ROTATION_SETTINGS: Spec = {
     "refuse": {"type": "bool", "default": True},

@@ -16,11 +16,25 @@ APPLICATION: Spec = {
 BACKUPS: Spec = {
     "backup_dir": {"type": "path", "required": True},
 }
+DIALECT: Spec = {
+    "dialect": {
+        "type": "str",
+        "choices": ["dotenv", "django-environ", "systemd", "shell", "compose", "python-decouple"],
+        "default": "dotenv",
+    },
+}
+ENVIRONMENT: Spec = {
+    "environment": {"type": "str", "choices": ["demo", "staging", "production"], "default": "production"},
+}
 ESTIMATE: Spec = {
     "window": {"type": "dict"},
     "throttle": {"type": "dict", "default": {}},
     "workers": {"type": "int", "default": 0},
     "application_rows": {"type": "int", "default": 0},
+}
+GROUNDS: Spec = {
+    "reason": {"type": "str"},
+    "authorization": {"type": "raw"},
 }
 KEYS: Spec = {
     "keys": {
@@ -86,6 +100,9 @@ OUTSIDE: Spec = {
 OUTSIDE_INTERNAL: Spec = {
     "recorded_columns": {"type": "list", "elements": "str", "default": []},
 }
+PLAN: Spec = {
+    "path": {"type": "path"},
+}
 PROJECT: Spec = {
     "schemes": {"type": "raw", "default": "auto"},
     "targets": {"type": "raw", "default": "auto"},
@@ -128,6 +145,10 @@ RESTORING: Spec = {
 RESTORING_INTERNAL: Spec = {
     "identity": {"type": "str", "no_log": True},
 }
+REWRITE: Spec = {
+    "destination": {"type": "str", "required": True, "choices": ["current", "pending", "previous"]},
+    "workers": {"type": "int", "default": 0},
+}
 ROTATION: Spec = {
     "rotation_id": {"type": "str", "required": True},
     "record_dir": {"type": "path"},
@@ -135,6 +156,15 @@ ROTATION: Spec = {
 RUN_INTERNAL: Spec = {
     "run": {"type": "str", "default": ""},
     "step": {"type": "str", "default": ""},
+}
+SEALED_INTERNAL: Spec = {
+    "seal_to": {"type": "str"},
+}
+SESSIONS: Spec = {
+    "sessions_allowed": {"type": "list", "elements": "str", "default": []},
+}
+SIGNERS: Spec = {
+    "former_signers": {"type": "list", "elements": "str", "default": []},
 }
 STORE: Spec = {
     "store": {"type": "dict", "default": {}, "no_log": True},
@@ -151,4 +181,7 @@ THROTTLE: Spec = {
             "vacuum_rows": {"type": "int", "default": 0},
         },
     },
+}
+UNREAD: Spec = {
+    "left_out": {"type": "list", "elements": "str", "default": []},
 }

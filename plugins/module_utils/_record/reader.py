@@ -64,7 +64,16 @@ def look(folder: str, rotation_id: str) -> StoredRecord:
     lines = chain.lines(raw[:end])
     armoured = _read_next_to(record, SIGNATURE)
     signed, key = _signature(armoured, lines) if armoured else (0, None)
-    return StoredRecord(record, lines, end < len(raw), armoured, _read_next_to(record, SIGNERS), signed, key, next_key)
+    return StoredRecord(
+        record=record,
+        lines=lines,
+        half=end < len(raw),
+        armoured=armoured,
+        signers=_read_next_to(record, SIGNERS),
+        signed=signed,
+        key=key,
+        next_key=next_key,
+    )
 
 
 def names(folder: str) -> list[str]:

@@ -24,6 +24,7 @@ from typing import Any, NamedTuple
 from .._errors.base import RotationError
 from .._errors.counts import counted
 from .._errors.record import RecordWrite
+from .._errors.run import RotationRunning
 from . import chain, line_signing, page_checksums, sshsig
 from .approval import MADE_OF, ApprovalEvidence
 from .chain import Head, Problem, RecordLine
@@ -221,7 +222,15 @@ def _checked(record: StoredRecord, evidence: _Evidence, sums: page_checksums.Pag
     for note in (*_not_ended(record), *_pages(record, sums)):
         (problems if note.kind in EXIT_CODES and not problems else notes).append(note)
     signer = sshsig.fingerprint(record.key) if record.key else None
-    return VerifiedRecord(record.rotation_id, record.record.path, len(lines), record.signed, signer, problems, notes)
+    return VerifiedRecord(
+        rotation_id=record.rotation_id,
+        path=record.record.path,
+        lines=len(lines),
+        signed=record.signed,
+        signer=signer,
+        problems=problems,
+        notes=notes,
+    )
 
 
 def _tampering(record: StoredRecord, ours: Sequence[AnchoredHead], trusted: Mapping[str, str]) -> Iterator[Problem]:
@@ -413,8 +422,8 @@ def _goes_on(record: StoredRecord) -> bool:
     """Whether a run of this rotation goes on now, on this machine: of another nobody here can tell."""
     try:
         Lease(os.path.dirname(os.path.dirname(record.record.path))).refuse_other(0)
-    except RotationError as exc:
-        return (exc.where.get("rotation_id"), exc.where.get("host")) == (record.rotation_id, socket.gethostname())
+    except RotationRunning as exc:
+        return (exc.rotation_id, exc.host) == (record.rotation_id, socket.gethostname())
     return False
 
 

@@ -172,9 +172,7 @@ class HashiVault(ServerStore):
         paths = [f"{self._mount}/data/{self._secret}", f"{self._mount}/data/{self._secret}/-"]
         try:
             told = self._ask("sys/capabilities-self", lambda client: client.sys.get_capabilities(paths=paths))
-        except RotationError as exc:
-            if exc.code != "E_STORE_DENIED":
-                raise
+        except StoreDenied:
             return None
         denied = [path for path in paths if told.get(path) and not {"create", "root"} & set(told[path])]
         return f"this login may not write {' and '.join(denied)}" if denied else None
@@ -221,9 +219,7 @@ class HashiVault(ServerStore):
         place = f"sys/internal/ui/mounts/{self._mount}/{self._secret}"
         try:
             mount = self._ask(place, lambda client: client.adapter.get(f"/v1/{place}")).get("data") or {}
-        except RotationError as exc:
-            if exc.code != "E_STORE_DENIED":
-                raise
+        except StoreDenied:
             mount = {}  # the server does not say whether there is none, or none for this token
         if mount.get("type") != "kv":
             raise StoreMount(mount=self._mount, server=self._server)

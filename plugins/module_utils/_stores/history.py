@@ -263,7 +263,15 @@ class History:
         version = next((each for each in self.versions if each.key_id == keys.key_id and not each.destroyed), None)
         if version is None:
             place = f"adopted {keys.key_id}"
-            version = Version(keys.key_id, place, "adopted", "active", now(), COMPLETED, dict(keys.values))
+            version = Version(
+                key_id=keys.key_id,
+                rotation_id=place,
+                origin="adopted",
+                state="active",
+                created=now(),
+                outcome=COMPLETED,
+                values=dict(keys.values),
+            )
             self.versions.append(version)
         version.enter(state)
         version.listed = [*map(without_unset, listed)]
@@ -282,13 +290,13 @@ class History:
         self.stage("current")
         self.refuse_reused(keys)
         version = Version(
-            keys.key_id,
-            checked(rotation_id),
-            "generated",
-            "pre-activation",
-            now(),
-            None,
-            dict(keys.values),
+            key_id=keys.key_id,
+            rotation_id=checked(rotation_id),
+            origin="generated",
+            state="pre-activation",
+            created=now(),
+            outcome=None,
+            values=dict(keys.values),
             listed=[*map(without_unset, listed)],
         )
         self.versions.append(version)

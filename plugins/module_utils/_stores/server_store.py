@@ -19,6 +19,7 @@ from .._errors.base import RotationError
 from .._errors.store import (
     StoreCleartext,
     StoreConflict,
+    StoreDown,
     StoreFormat,
     StoreNeeds,
     StoreNoTls,
@@ -39,7 +40,7 @@ MOST_SECONDS = 3600
 NO_TLS = ("wrong version number", "record layer failure")
 ASIDE = "New values are in the store under this rotation. Nothing uses them yet; the same command finds them again."
 SIGNING = "record signing"  # where the signing key is among the values: no rotation's id has a blank
-UNSURE = ("E_STORE_DOWN", "E_STORE_CONFLICT")  # a conflict may be with our own write, that came late
+UNSURE = (StoreDown, StoreConflict)  # a conflict may be with our own write, that came late
 
 
 class ServerStore(Store):
@@ -155,9 +156,7 @@ class ServerStore(Store):
                 raise StoreConflict(path=self.path)
             try:
                 write()
-            except RotationError as exc:
-                if exc.code not in UNSURE:
-                    raise
+            except UNSURE as exc:
                 failure = exc
             else:
                 failure = StoreReadback(path=self.path)

@@ -7,7 +7,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from .._errors.backup import BackupIdentity, BackupOwnKey, BackupUnencrypted, ProofOmitted
 from .._errors.base import RotationError
@@ -16,6 +16,8 @@ from .host_task import HostTask, ModuleResult, TaskParams, surveys_of
 
 if TYPE_CHECKING:
     from .._backup.dump import DumpOrder
+    from .._backup.pg_client import Tools
+    from .._engine.postgres.connection import Database
     from .._engine.rotation import Application
 
 
@@ -71,7 +73,14 @@ def _of_database(task: HostTask, application: Application, order: DumpOrder, pla
         one.refuse_unusable(server_info.measure_size(database))
     if not task.check_mode:
         described = described or one.dump(tools, database, order)
-        source = restore_proof.RestoreSource(one, described, database, tools, params["identity"], application.progress)
+        source = restore_proof.RestoreSource(
+            backup=one,
+            manifest=described,
+            database=database,
+            tools=tools,
+            identity=params["identity"],
+            progress=application.progress,
+        )
         # From when on rows may be under new keys: a resumed rotation keeps its earlier backup.
         written = "pending" in application.keyring.stages or application.keyring.base != "current"
         with one.proving(described, written=written):
@@ -184,7 +193,7 @@ def _refuse_own_key(identity: str, key_sets: Mapping[str, Mapping[str, str]]) ->
                 raise BackupOwnKey(name=name)
 
 
-def _tools(task: HostTask, database: Any) -> Any:
+def _tools(task: HostTask, database: Database) -> Tools:
     from .._backup import pg_client
     from .._engine.postgres import server_info
 

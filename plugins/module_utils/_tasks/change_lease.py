@@ -7,9 +7,13 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from .host_task import HostTask, ModuleResult, TaskParams
+
+if TYPE_CHECKING:
+    from .._engine.postgres.connection import Database
+    from .._engine.postgres.lease import Holder
 
 TRIES = 5  # to drop the triggers of a fence that refuses nothing anymore, and what was prepared
 
@@ -49,7 +53,7 @@ def change_lease(task: HostTask) -> ModuleResult:
 
 
 @contextlib.contextmanager
-def databases_of(params: TaskParams, label: str, *, settings_only: bool = False) -> Iterator[Sequence[Any]]:
+def databases_of(params: TaskParams, label: str, *, settings_only: bool = False) -> Iterator[Sequence[Database]]:
     """The databases of the application, connected, without the replicas; by its settings alone, if they suffice, or of
     the application as it starts."""
     from .._engine.application import django_project
@@ -76,7 +80,7 @@ def _delete(path: str, task: HostTask) -> None:
         task.warn(f"{path} could not be deleted: {exc.strerror}. It contains digests of rows, and no values.")
 
 
-def _open_fence(databases: Sequence[Any]) -> ModuleResult:
+def _open_fence(databases: Sequence[Database]) -> ModuleResult:
     """Everything that is verified before the start is: let everybody write again. What cannot be dropped now is dropped
     when the lease is released. Raises E_STALE_WRITER if a process that was not stopped waits for just that."""
     from .._engine.rewrite import fence
@@ -87,7 +91,7 @@ def _open_fence(databases: Sequence[Any]) -> ModuleResult:
     return {"changed": bool(databases), "fence": {"behind_pooler": hidden}}
 
 
-def _remove_fence(databases: Sequence[Any], mine: Any, over: Any, *, dry: bool) -> ModuleResult:
+def _remove_fence(databases: Sequence[Database], mine: Holder, over: Holder | None, *, dry: bool) -> ModuleResult:
     """Let everybody write again, unless a run that may be alive holds the lease."""
     from .._engine.postgres import lease
     from .._engine.rewrite import fence

@@ -5,14 +5,16 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from .._errors.base import RotationError
 from .host_task import HostTask, ModuleResult, TaskParams, surveys_of
 
 if TYPE_CHECKING:
+    from .._engine.discovery.target import Target
+    from .._engine.postgres.connection import Database
     from .._engine.proof.reading_types import ApplicationPicture
     from .._engine.rotation import Application
 
@@ -108,7 +110,7 @@ def _explained(params: TaskParams) -> dict[str, dict[str, int]]:
     return {name: {what: count for each in known for what, count in each.get(name, {}).items()} for name in tables}
 
 
-def _written_meanwhile(params: TaskParams, parts: Any) -> dict[str, int]:
+def _written_meanwhile(params: TaskParams, parts: Collection[tuple[Database, Sequence[Target]]]) -> dict[str, int]:
     """By table, how many rows may have been written since the baseline, which was read while the application served."""
     from .._engine.proof import write_counters
     from .._engine.rewrite.concurrent_writers import ConcurrentWrites

@@ -5,14 +5,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from .._errors.values import PreparedDiffers
 from .host_task import HostTask, ModuleResult, TaskParams
 
 if TYPE_CHECKING:
+    from .._engine.proof.census_result import CensusResult
     from .._engine.result_types import PreparationResult
     from .._engine.rotation import Application
 
@@ -84,7 +85,7 @@ def _counted(params: TaskParams, application: Application) -> PreparationResult:
     return {"columns": [column.as_result() for column in results], "row_digests": whole}
 
 
-def _prove(application: Application, destination: str, before: Any) -> dict[str, int]:
+def _prove(application: Application, destination: str, before: Sequence[CensusResult]) -> dict[str, int]:
     """Verify what is prepared. Raises E_PREPARED, and then drops the tables."""
     from .._engine import preparation
     from .._engine.rewrite import prepared_table

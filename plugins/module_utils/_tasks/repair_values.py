@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from .._backup.dump import Backup
     from .._backup.manifest import Manifest
     from .._engine import repair as work
+    from .._engine.postgres.connection import Database
     from .._engine.rotation import Application
 
 
@@ -84,7 +85,7 @@ def _backup(params: TaskParams, alias: str) -> tuple[Backup, Manifest]:
     return one, described
 
 
-def _copied(stack: contextlib.ExitStack, params: TaskParams, database: Any) -> Any:
+def _copied(stack: contextlib.ExitStack, params: TaskParams, database: Database) -> Database:
     """The copy of the backup, where proofs are made; by the ``admin``, if one is named."""
     from .._backup import pg_client, restore_proof
     from .._engine.postgres import server_info

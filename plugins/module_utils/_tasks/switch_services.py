@@ -16,13 +16,13 @@ def switch_services(task: HostTask) -> ModuleResult:
     if wrong and (params["state"], params["rotation_id"]) != ("stopped", BY_HAND):
         raise wrong[0]
     options = MaintenanceOptions(
-        params["memory"],
-        params["rotation_id"],
-        params["flag_file"],
-        params["timeout"],
-        params["settle"],
-        params["jobs"],
-        params["held"],
+        memory=params["memory"],
+        rotation_id=params["rotation_id"],
+        flag=params["flag_file"],
+        patience=params["timeout"],
+        settle=params["settle"],
+        jobs=params["jobs"],
+        held=params["held"],
     )
     maintenance = Maintenance(offered, options, wrong)
     acts = {"stopped": maintenance.stop, "started": maintenance.start, "released": maintenance.release}

@@ -5,10 +5,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from .._errors.base import RotationError
 from .._errors.env_file import EnvNotSwitched
@@ -21,8 +21,11 @@ if TYPE_CHECKING:
     from .._engine.postgres.session_types import DatabaseSession
     from .._engine.proof.census_result import CensusResult, ColumnCounts
     from .._engine.proof.census_tally import Tally
+    from .._engine.proof.row_digests import TableComparison
     from .._engine.result_types import SinceFirstWrite
     from .._engine.rotation import Application
+
+    Looks = Mapping[str, TableComparison]  # by table
 
 SHOWN = 50  # rows of a column that the record names
 
@@ -407,12 +410,14 @@ def _name_written(params: TaskParams, compared: Compared, look: SecondLook | Non
         compared.added = _added(look.looks)
 
 
-def _select_written(tallies: Sequence[Tally], looks: Any) -> dict[str, list[str]]:
+def _select_written(tallies: Sequence[Tally], looks: Looks) -> dict[str, list[str]]:
     """By column, as table.column, the rows of which another process changed the value."""
     return _by_column(tallies, looks, lambda look, column: look.theirs(column))
 
 
-def _by_column(tallies: Sequence[Tally], looks: Any, rows_of: Callable[[Any, str], list[str]]) -> dict[str, list[str]]:
+def _by_column(
+    tallies: Sequence[Tally], looks: Looks, rows_of: Callable[[TableComparison, str], list[str]]
+) -> dict[str, list[str]]:
     """By column, as table.column, what ``rows_of`` finds in the look at its table; without columns that have no such
     rows."""
     found = {tally.target.name: (tally.target.table.label, tally.result.column) for tally in tallies}
@@ -420,7 +425,7 @@ def _by_column(tallies: Sequence[Tally], looks: Any, rows_of: Callable[[Any, str
     return {name: each for name, each in rows.items() if each}
 
 
-def _added(looks: Any) -> dict[str, list[str]]:
+def _added(looks: Looks) -> dict[str, list[str]]:
     """By table, the rows that are new."""
     return {table: look.new for table, look in looks.items() if look.new}
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import contextlib
 
-from .._errors.base import RotationError
+from .._errors.database import DatabaseConnectFailed
 from .host_task import HostTask, ModuleResult
 
 
@@ -25,8 +25,8 @@ def wait_for_sessions(task: HostTask) -> ModuleResult:
         for alias in django_project.aliases():
             try:
                 database = Database(alias, "sessions", params["direct"].get(alias, {}))
-            except RotationError as exc:  # one that is to be restored may be gone, or shut
-                if (exc.code, params["left"]) != ("E_DB_CONNECT", "accept"):
+            except DatabaseConnectFailed:  # one that is to be restored may be gone, or shut
+                if params["left"] != "accept":
                     raise
                 continue
             databases.append(stack.enter_context(contextlib.closing(database)))

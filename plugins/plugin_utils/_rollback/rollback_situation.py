@@ -5,7 +5,8 @@
 from __future__ import annotations
 
 from ...module_utils._errors.base import RotationError
-from ...module_utils._errors.run import RotationRolledBack
+from ...module_utils._errors.keys import PreviousDestroyed
+from ...module_utils._errors.run import NothingToRollBack, RotationRolledBack
 from ...module_utils._record.events import ROTATE, RunEvent
 from ...module_utils._stores.history import History
 from .._rotation_record.rotation_log import RotationLog
@@ -19,7 +20,7 @@ UNKNOWN_KEYS = (
     "hand, key_rotation_keys lists other keys than the store has, or the store belongs to another application. A "
     "rollback replaces the keys in the file."
 )
-NO_ROTATION = ("E_NOTHING_TO_ROLL_BACK", "E_PREVIOUS_DESTROYED", "E_ROLLED_BACK")
+NO_ROTATION = (NothingToRollBack, PreviousDestroyed, RotationRolledBack)
 
 
 def find_situation(log: RotationLog, look: RollbackLook) -> tuple[Situation, RotationError | None]:
@@ -29,9 +30,7 @@ def find_situation(log: RotationLog, look: RollbackLook) -> tuple[Situation, Rot
     refusal = None
     try:
         of_store = _of_store(log, look, asked, history)
-    except RotationError as exc:
-        if exc.code not in NO_ROTATION:
-            raise
+    except NO_ROTATION as exc:
         refusal = changed_nothing(exc, log.folder)
         of_store = {"rotation_id": asked or look.manifest.get("rotation_id") or "", "destination": None}
     if not (asked or look.names_backup or refusal):

@@ -223,7 +223,7 @@ def argument_of(functions: Functions, token: bytes) -> Any:
     return token if functions.binary else token.decode("utf-8", "replace")
 
 
-def frame_of(context: Mapping[str, Any]) -> bytes:
+def frame_of(context: Mapping[str, object]) -> bytes:
     """The context of a token as the frame of what is inside."""
     return json.dumps(list(context.items())).encode("utf-8")
 

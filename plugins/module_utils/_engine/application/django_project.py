@@ -333,7 +333,7 @@ def feeds(key_sets: Iterable[Mapping[str, str]]) -> dict[str, list[str]]:
 
 
 def _feeds_of_mapping(
-    setting_name: str, own: Mapping[str, Any], names: Mapping[bytes, str]
+    setting_name: str, own: Mapping[str, object], names: Mapping[bytes, str]
 ) -> Iterator[tuple[str, list[str]]]:
     """The name of the key that each entry has the value of, in their order; empty for an entry that is no key."""
     sources = [names.get(b"".join(_read_members(value)[:1]), "") for value in own.values()]

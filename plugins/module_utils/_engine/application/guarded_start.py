@@ -19,6 +19,7 @@ from multiprocessing.connection import Connection
 from typing import Any, NamedTuple, NoReturn
 
 from ..._errors.base import RotationError
+from ..._errors.by_code import build_error
 from . import django_project
 from .statements_at_start import Access, StatementsAtStart
 
@@ -32,6 +33,14 @@ class Failure(NamedTuple):
     @classmethod
     def of(cls, error: RotationError | None) -> Failure | None:
         return None if error is None else cls(error.code, error.where)
+
+    def as_error(self) -> RotationError:
+        return build_error(self.code, **self.where)
+
+    @property
+    def place(self) -> str:
+        """The place in the application's code, if the error knows one."""
+        return str(self.where.get("place", "an unknown place"))
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 IN_PROCESS = {"LocMemCache", "DummyCache"}  # of django.core.cache.backends: they end with the process
 DATABASE = "DatabaseCache"
@@ -56,14 +55,14 @@ def tables() -> set[str]:
     return {str(each.get("LOCATION", "")) for each in databases}
 
 
-def _described() -> Mapping[str, Mapping[str, Any]]:
+def _described() -> Mapping[str, Mapping[str, object]]:
     from django.conf import settings
 
-    found: Mapping[str, Mapping[str, Any]] = settings.CACHES
+    found: Mapping[str, Mapping[str, object]] = settings.CACHES
     return found
 
 
-def _classes(described: Mapping[str, Any]) -> list[str]:
+def _classes(described: Mapping[str, object]) -> list[str]:
     """The names of a backend's class and those it inherits from; only the first if it cannot be imported."""
     from django.utils.module_loading import import_string
 
@@ -74,7 +73,7 @@ def _classes(described: Mapping[str, Any]) -> list[str]:
         return [path.rpartition(".")[2]]
 
 
-def _kind(described: Mapping[str, Any]) -> str:
+def _kind(described: Mapping[str, object]) -> str:
     classes = _classes(described)
     place = next((f", {word} {described.get('LOCATION')}" for name, word in _PLACES.items() if name in classes), "")
     return classes[0] + place

@@ -8,10 +8,13 @@ import contextlib
 import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..crypto.known_schemes import KNOWN_SCHEMES
 from .django_project import same_database
+
+if TYPE_CHECKING:
+    from ..crypto.scheme_description import KeyDescription, SchemeDescription
 
 # Classes of encrypting fields, in any library: no such column may be passed over in silence.
 # The name of a package such as cryptowallet says nothing of the kind.
@@ -80,16 +83,16 @@ def column_of(field: Any) -> str:
     return str(field.column).removeprefix('"').removesuffix('"')
 
 
-def own_schemes(there: ModelTables) -> dict[tuple[str, str], dict[str, Any]]:
+def own_schemes(there: ModelTables) -> dict[tuple[str, str], SchemeDescription]:
     """Schemes of fields that may have been given a key of their own (``key=``), by table and column.
 
     Such a key is in the code and does not rotate. django-cryptography still signs with SECRET_KEY.
     """
-    found: dict[tuple[str, str], dict[str, Any]] = {}
+    found: dict[tuple[str, str], SchemeDescription] = {}
     for table, field in of_models(there):
         known = _unauthenticated(field)
         if isinstance(getattr(field, "key", None), bytes) and hasattr(field, "ttl"):
-            signing_key = {"derive": "raw", "secret": "SECRET_KEY"}
+            signing_key: KeyDescription = {"derive": "raw", "secret": "SECRET_KEY"}
             found[table, column_of(field)] = {
                 "format": "aes_cbc_hmac",
                 "key": _own(field.key),
@@ -101,7 +104,7 @@ def own_schemes(there: ModelTables) -> dict[tuple[str, str], dict[str, Any]]:
     return found
 
 
-def _own(key: bytes) -> dict[str, Any]:
+def _own(key: bytes) -> KeyDescription:
     return {"derive": "raw", "secret": {"bytes": key}}
 
 

@@ -9,10 +9,23 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Collection, Mapping
-from typing import Any
+from typing import Any, Protocol
 
 
-def own() -> dict[str, Any]:
+class PasswordHasher(Protocol):
+    """What Django asks of a hasher."""
+
+    def salt(self) -> str:
+        """A fresh salt."""
+
+    def encode(self, password: str, salt: str) -> str:
+        """The hash of a password."""
+
+    def verify(self, password: str, encoded: str) -> bool:
+        """Whether a hash is that of the password."""
+
+
+def own() -> dict[str, PasswordHasher]:
     """These hashers, by the algorithm that their hashes begin with: Django asks the one of it."""
     with contextlib.suppress(Exception):  # a setting that Django itself refuses: then nobody can log in
         from django.contrib.auth import hashers

@@ -36,6 +36,7 @@ _TABLES = (
     "SELECT n.nspname::text, c.relname::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
     " WHERE c.relkind IN ('r', 'p') AND (c.oid = to_regclass(%s) OR %s AND c.relname = %s) ORDER BY 1"
 )
+UserSession = dict[str, object]  # what a session of a user has, by name
 _PAGE = (
     "SELECT t.session_key, t.session_data FROM {rows} AS t WHERE t.session_key > %s AND t.expire_date > now()"
     " ORDER BY t.session_key LIMIT {most}"
@@ -199,7 +200,7 @@ def _resign_page(
     database: Database, table: sql.Composable, rows: Sequence[tuple[str, str]], keys: SigningKeys
 ) -> Counter[str]:
     store, counts = _store_class()(), Counter[str]()
-    opened: dict[str, dict[str, Any]] = {}
+    opened: dict[str, UserSession] = {}
     left: list[str] = []
     for key, data in rows:
         if _open(store, data, keys.new) is not None:
@@ -268,19 +269,19 @@ def _forget(keys: Sequence[str]) -> int:
     return 0
 
 
-def _open(store: Any, data: str, key: str) -> dict[str, Any] | None:
+def _open(store: Any, data: str, key: str) -> UserSession | None:
     """The session in a row; None if the key did not sign it. Under its signature nothing else can be in it."""
     from django.core import signing
 
     with _signing_with(key):
         try:
-            session: dict[str, Any] = signing.loads(data, salt=store.key_salt, serializer=store.serializer)
+            session: UserSession = signing.loads(data, salt=store.key_salt, serializer=store.serializer)
         except APPLICATION_ERRORS:  # BadSignature, or whatever a serializer raises for what it did not write
             return None
     return session
 
 
-def _rehash(sessions: Sequence[dict[str, Any]], keys: SigningKeys) -> None:
+def _rehash(sessions: Sequence[UserSession], keys: SigningKeys) -> None:
     """Put the hash of the new key into each session whose login is valid under the old one. Any other hash, such as one
     from before a change of the password, stays invalid."""
     from django.apps import apps

@@ -10,7 +10,11 @@ import functools
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from itertools import product
-from typing import Any
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .scheme_description import CompositeSource, DerivationNumber, Group, KeyDescription, KeySource, SourceRole
+
 
 NOTHING = ""  # in place of a setting's name: a digest without a key
 
@@ -21,12 +25,12 @@ with contextlib.suppress(ImportError):  # module.run tells it
 
 
 ARMOR = b"-----BEGIN PGP "
-GROUPS = ("first", "all", "join")  # sources made of sources
+GROUPS: tuple[Group, ...] = ("first", "all", "join")  # sources made of sources
 # A setting as the application has it, by name; None where it has none.
-Settings = Callable[[str], Any]
+Settings = Callable[[str], object]
 
 
-def values(source: Any, settings: Settings) -> list[bytes]:
+def values(source: KeySource, settings: Settings) -> list[bytes]:
     """What a source stands for, in order: several values where a setting is a list; the first one writes, all read.
 
     A source is the name of a setting; ``{text: ...}``, a constant; ``{first: [...]}``, the first source with a value;
@@ -52,7 +56,7 @@ def values(source: Any, settings: Settings) -> list[bytes]:
     return [value for member in found for value in member]
 
 
-def _entries(mapping: Any, active: Any) -> list[bytes]:
+def _entries(mapping: object, active: object) -> list[bytes]:
     """The entries ID:VALUE of a mapping, the active one first; nothing if it has none of that ID."""
     if not isinstance(mapping, Mapping) or active not in mapping:
         return []
@@ -60,7 +64,7 @@ def _entries(mapping: Any, active: Any) -> list[bytes]:
     return [f"{name}:".encode() + found for name in names for found in members(mapping[name])[:1]]
 
 
-def members(value: Any) -> list[bytes]:
+def members(value: object) -> list[bytes]:
     """The values of a setting as bytes: several where it is a list, none if it is not set.
 
     A key in ASCII armour is read from its file, with or without the end of its last line.
@@ -70,7 +74,7 @@ def members(value: Any) -> list[bytes]:
     return [member.strip() if member.startswith(ARMOR) else member for member in found]
 
 
-def names(source: Any, settings: Settings | None = None) -> set[str]:
+def names(source: KeySource, settings: Settings | None = None) -> set[str]:
     """The settings a source speaks of; with ``settings``, of ``first`` those of the one that has a value alone."""
     if isinstance(source, str):
         return {source}
@@ -84,7 +88,7 @@ def names(source: Any, settings: Settings | None = None) -> set[str]:
     return {name for member in parts for name in names(member, settings)}
 
 
-def optional(source: Any) -> set[str]:
+def optional(source: KeySource) -> set[str]:
     """The settings of a source that have a default."""
     if isinstance(source, str):
         return set()
@@ -93,7 +97,7 @@ def optional(source: Any) -> set[str]:
     return {name for member in _parts(source) for name in optional(member)}
 
 
-def _parts(source: Mapping[str, Any]) -> Sequence[Any]:
+def _parts(source: CompositeSource) -> Sequence[KeySource]:
     return next((source[name] for name in GROUPS if name in source), ())
 
 
@@ -179,7 +183,9 @@ def _split_lists(derive: str, found: list[bytes]) -> list[bytes]:
 
 
 # name in a scheme: (function, sources it takes, of these the ones it may do without, numbers it takes)
-DERIVATIONS: dict[str, tuple[Callable[..., bytes], tuple[str, ...], tuple[str, ...], tuple[str, ...]]] = {
+DERIVATIONS: dict[
+    str, tuple[Callable[..., bytes], tuple[SourceRole, ...], tuple[SourceRole, ...], tuple[DerivationNumber, ...]]
+] = {
     "direct": (direct, ("secret",), (), ()),
     "hex": (from_hex, ("secret",), (), ()),
     "raw": (raw, ("secret",), (), ()),
@@ -195,7 +201,7 @@ DERIVATIONS: dict[str, tuple[Callable[..., bytes], tuple[str, ...], tuple[str, .
 }
 
 
-def keys(described: Mapping[str, Any], settings: Settings) -> list[bytes]:
+def keys(described: KeyDescription, settings: Settings) -> list[bytes]:
     """The keys that ``described`` makes of the settings; the first one writes. Raises ValueError on a bad setting."""
     function, _, _, numbers = DERIVATIONS[described["derive"]]
     options = {name: described[name] for name in numbers if name in described}
@@ -203,12 +209,12 @@ def keys(described: Mapping[str, Any], settings: Settings) -> list[bytes]:
     return [function(**dict(zip(given, choice)), **options) for choice in product(*given.values())]
 
 
-def several(described: Mapping[str, Any], settings: Settings) -> bool:
+def several(described: KeyDescription, settings: Settings) -> bool:
     """Whether ``keys`` would make more than one. Nothing is derived for it."""
     return any(len(found) > 1 for found in _read_sources(described, settings).values())
 
 
-def _read_sources(described: Mapping[str, Any], settings: Settings) -> dict[str, list[bytes]]:
+def _read_sources(described: KeyDescription, settings: Settings) -> dict[str, list[bytes]]:
     """The values of each source that ``described`` names."""
     sources = [name for name in DERIVATIONS[described["derive"]][1] if name in described]
     return {name: _split_lists(described["derive"], values(described[name], settings)) for name in sources}

@@ -10,7 +10,7 @@ import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .fernet import AesCbcHmac, Fernet256, fastest_fernet
 from .openpgp import OpenPgp
@@ -18,6 +18,9 @@ from .openpgp_pair import PAIR_BEGIN, OpenPgpPair
 from .tokens import Cipher, Opened, SingleTokenCipher
 from .unauthenticated import AesCbcFixedIv, AesEcb
 from .wrappers import unbase64
+
+if TYPE_CHECKING:
+    from .scheme_description import KeyRole
 
 with contextlib.suppress(ImportError):  # module.run tells it
     from cryptography.exceptions import InvalidTag
@@ -132,7 +135,7 @@ class Format:
     """What the registry says of a format: how it is made, which keys it takes, what each of its tokens begins with."""
 
     make: Callable[..., Cipher]
-    keys: tuple[str, ...] = ("key",)
+    keys: tuple[KeyRole, ...] = ("key",)
     marker: bytes = b""  # none: any value may be a token
     text: bool = True  # its tokens are ASCII; otherwise raw bytes
     authenticated: bool = True  # a token opens under its own key alone

@@ -8,7 +8,6 @@ import contextlib
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from ..._errors.options import InvalidScheme
 from ..application.custom_functions import FunctionCipher, ProcessPair
@@ -32,7 +31,7 @@ class ApplicationSettings:
     feeds: Mapping[str, Sequence[str]] = field(default_factory=dict)
     texts: Mapping[str, bytes] = field(default_factory=dict, repr=False)
 
-    def __call__(self, name: str) -> Any:
+    def __call__(self, name: str) -> object:
         return self.of(name)
 
 
@@ -131,7 +130,7 @@ class Keyring:
         return scheme.made_of(next(iter(self._views.values())))
 
     def _view(self, keys: KeySet) -> Settings:
-        def settings(name: str) -> Any:
+        def settings(name: str) -> object:
             own = self.application(name)
             if isinstance(own, Mapping):
                 return self._entries(name, own, keys)
@@ -150,7 +149,7 @@ class Keyring:
 
         return settings
 
-    def _entries(self, name: str, own: Mapping[str, Any], keys: KeySet) -> Mapping[str, Any]:
+    def _entries(self, name: str, own: Mapping[str, object], keys: KeySet) -> Mapping[str, object]:
         """A setting that is a mapping, with the values of these keys in it: in its .env it may be a JSON document."""
         if name in keys.values:
             with contextlib.suppress(ValueError):

@@ -7,23 +7,28 @@ A scheme is tried where its settings have values, and counts for a column only w
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
-MIRAGE_KEY = {
+if TYPE_CHECKING:
+    from .scheme_description import CompositeSource, KeyDescription, SchemeDescription
+
+
+MIRAGE_KEY: KeyDescription = {
     "derive": "base64_first_bytes",
     "secret": {"first": ["MIRAGE_SECRET_KEY", "SECRET_KEY"]},
     "length": 32,
 }
-FERNET_FIELDS = {"derive": "hkdf_sha256", "secret": {"first": ["FERNET_KEYS", "SECRET_KEY"]}}
+FERNET_FIELDS: KeyDescription = {"derive": "hkdf_sha256", "secret": {"first": ["FERNET_KEYS", "SECRET_KEY"]}}
 
-DJFERNET_PREFIX = {"setting": "DJFERNET_PREFIX", "default": "djfernet"}  # the key of data from versions older than 0.8
+# The key of data from versions older than 0.8.
+DJFERNET_PREFIX: CompositeSource = {"setting": "DJFERNET_PREFIX", "default": "djfernet"}
 
 # Settings that are mappings of keys, and how the entry with which is written is found among them.
-MAPPINGS: dict[str, dict[str, list[str]]] = {
+MAPPINGS: dict[str, CompositeSource] = {
     "DATA_PROTECTION_KEYS": {"entries": ["DATA_PROTECTION_KEYS", "DATA_PROTECTION_ACTIVE_KEY_ID"]},
 }
 
-KNOWN_SCHEMES: dict[str, dict[str, Any]] = {
+KNOWN_SCHEMES: dict[str, SchemeDescription] = {
     # the runbook's application and its relatives
     "encryption_manager": {
         "format": "fernet",

@@ -5,11 +5,11 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from functools import cached_property
 from itertools import product
-from typing import Any
+from typing import TYPE_CHECKING, Final, cast
 
 from ..._errors.base import RotationError, word
 from ..._errors.options import InvalidScheme
@@ -21,14 +21,20 @@ from .known_schemes import KNOWN_SCHEMES
 from .tokens import Cipher, Opened
 from .wrappers import AnyOf, Armor, Base64, Hashed, Layered, Nested, Prefixed
 
-ROLES = ("key", "signing_key", "public_key", "iv")
+if TYPE_CHECKING:
+    from .scheme_description import KeyDescription, KeyRole, KeySource, SchemeDescription, SourceRole
+
+ROLES: tuple[KeyRole, ...] = ("key", "signing_key", "public_key", "iv")
 AROUND = {"prefix": str, "base64": bool, "armor": bool, "nested": bool}
 # Of what the application's own functions make it is not known what a wrong key would do.
 UNKNOWN = Format(Cipher, keys=(), authenticated=False)
-IN_DOCUMENTS = "json_members"  # names of the members of JSON documents in which its tokens are
-INSIDE = "inside"  # the scheme of the tokens that its plaintexts are, if the application encrypts twice by design
+IN_DOCUMENTS: Final = "json_members"  # names of the members of JSON documents in which its tokens are
+# The scheme of the tokens that its plaintexts are, if the application encrypts twice by design.
+INSIDE: Final = "inside"
 FUNCTIONS = ("decrypt", "encrypt")
 MEMBERS = {"format", *ROLES, *AROUND, "hash_salt", IN_DOCUMENTS, INSIDE}
+
+Refuse = Callable[[str], RotationError]
 
 
 @dataclass(frozen=True)
@@ -36,7 +42,7 @@ class Scheme:
     """One scheme, checked."""
 
     name: str
-    described: Mapping[str, Any] = field(repr=False)
+    described: SchemeDescription = field(repr=False)
     trial: bool = False  # tried on the chance: settings that make no key for it are no error
     shown_prefix: str = ""  # the prefix as people may see it
 
@@ -44,7 +50,14 @@ class Scheme:
     def functions(self) -> Functions | None:
         """The application's own functions, where they are the scheme."""
         described = self.described.get("application")
-        return None if described is None else Functions(**{**described, "context": (*described.get("context", ()),)})
+        if described is None:
+            return None
+        return Functions(
+            described["decrypt"],
+            described["encrypt"],
+            described.get("binary", False),
+            tuple(described.get("context", ())),
+        )
 
     @property
     def format(self) -> Format:
@@ -68,7 +81,7 @@ class Scheme:
         own = {name for source in placed for name in derivation.optional(source)}
         return own | (self.inside.optional if self.inside else set())
 
-    def _placed_sources(self) -> Iterator[tuple[str, str, Any]]:
+    def _placed_sources(self) -> Iterator[tuple[str, str, KeySource]]:
         """Each source with its role and the member that has it."""
         for role in self.format.keys:
             yield from ((role, member, self.described[role][member]) for member in self._sources(role))
@@ -152,7 +165,7 @@ class Scheme:
         prefix = self.described.get("prefix", "")
         return Prefixed(cipher, prefix.encode()) if prefix else cipher
 
-    def _sources(self, role: str) -> list[str]:
+    def _sources(self, role: KeyRole) -> list[SourceRole]:
         described = self.described[role]
         return [name for name in derivation.DERIVATIONS[described["derive"]][1] if name in described]
 
@@ -165,7 +178,9 @@ class Scheme:
 
     def reads_several(self, settings: derivation.Settings) -> bool:
         """Whether the application can read several keys at once: one of the settings is a list in it."""
-        outer = Scheme(self.name, {name: value for name, value in self.described.items() if name != INSIDE})
+        bare = self.described.copy()
+        bare.pop(INSIDE, None)
+        outer = Scheme(self.name, bare)
         own = any(isinstance(settings(name), (list, tuple)) for name in outer.settings)
         return own and (self.inside is None or self.inside.reads_several(settings))
 
@@ -183,7 +198,7 @@ class Scheme:
 
     def around(self, prefix: str, doubled: bool, shown: str = "") -> Scheme:
         """The same scheme with something around its tokens. The prefix is ``shown`` without what nobody should see."""
-        extra: dict[str, Any] = {}
+        extra: SchemeDescription = {}
         if prefix:
             extra["prefix"] = prefix
         if doubled:
@@ -192,7 +207,7 @@ class Scheme:
         return Scheme(" ".join(words), {**self.described, **extra}, self.trial, shown)
 
 
-def parse(described: Any) -> dict[str, Scheme]:
+def parse(described: object) -> dict[str, Scheme]:
     """Schemes by name from the option ``schemes``: ``auto``, or the mapping the design shows. Raises E_SCHEME."""
     if described == "auto":
         return {name: Scheme(name, members, trial=True) for name, members in KNOWN_SCHEMES.items()}
@@ -200,10 +215,10 @@ def parse(described: Any) -> dict[str, Scheme]:
         raise InvalidScheme(scheme="(all)", found="is neither 'auto' nor a mapping of schemes")
     for name, members in described.items():
         _check(name, members)
-    return {str(name): Scheme(str(name), members) for name, members in described.items()}
+    return {str(name): Scheme(str(name), cast("SchemeDescription", members)) for name, members in described.items()}
 
 
-def tried(described: Any, names: Iterable[str]) -> dict[str, Scheme]:
+def tried(described: object, names: Iterable[str]) -> dict[str, Scheme]:
     """What a person described, and after it all that is known besides: a column of a library must not be passed over in
     silence since another one's scheme was described. ``names`` are those of the keys. Raises E_SCHEME.
     """
@@ -224,18 +239,19 @@ def of_keys(names: Iterable[str]) -> dict[str, Scheme]:
     known = list(KNOWN_SCHEMES.values())
     made: dict[str, Scheme] = {}
     for name, derive in product(sorted(names), ("direct", "sha256")):
-        described = {"format": "fernet", "key": {"derive": derive, "secret": name}}
+        described: SchemeDescription = {"format": "fernet", "key": {"derive": derive, "secret": name}}
         if described not in known:
             title = f"{derive if derive == 'sha256' else 'fernet'}_of_{name}"
             made[title] = Scheme(title, described, trial=True)
     for name in sorted(names):
         defectdojo = KNOWN_SCHEMES["defectdojo"]
-        title, key = f"aes_2_of_{name}", {**defectdojo["key"], "secret": name}
+        title = f"aes_2_of_{name}"
+        key: KeyDescription = {**defectdojo["key"], "secret": name}
         made[title] = Scheme(title, {**defectdojo, "key": key}, trial=True)
     return made
 
 
-def _check(name: str, members: Any) -> None:
+def _check(name: str, members: object) -> None:
     def refuse(found: str) -> RotationError:
         return InvalidScheme(scheme=name, found=found)
 
@@ -268,16 +284,17 @@ def _check(name: str, members: Any) -> None:
         _check_inside(name, members, refuse)
 
 
-def _check_inside(name: str, members: Mapping[str, Any], refuse: Any) -> None:
-    inner = members[INSIDE]
-    _check(name, inner)
+def _check_inside(name: str, members: Mapping[str, object], refuse: Refuse) -> None:
+    _check(name, members[INSIDE])
+    outer = cast("SchemeDescription", members)
+    inner = outer[INSIDE]
     if "application" in inner or INSIDE in inner:
         raise refuse("has an inside that is not a scheme of one layer")
-    if not all(FORMATS[layer["format"]].authenticated for layer in (members, inner)):
+    if not all(FORMATS[layer["format"]].authenticated for layer in (outer, inner)):
         raise refuse("has a layer without authentication, of which nobody can say under which keys it is")
 
 
-def _check_functions(members: Mapping[str, Any], refuse: Any) -> None:
+def _check_functions(members: Mapping[str, object], refuse: Refuse) -> None:
     described = members["application"]
     if others := sorted(map(word, set(members) - {IN_DOCUMENTS, "application"})):
         raise refuse(f"has {', '.join(others)} besides application")
@@ -299,14 +316,14 @@ def _check_functions(members: Mapping[str, Any], refuse: Any) -> None:
         raise refuse(f"asks for the member, and has no {IN_DOCUMENTS}")
 
 
-def _check_path(path: Any, name: str, refuse: Any) -> None:
+def _check_path(path: object, name: str, refuse: Refuse) -> None:
     if isinstance(path, str) and path.startswith(TO_FILL_IN):
         raise refuse(f"has an application.{name} that is not filled in: name the function instead of {TO_FILL_IN}")
     if not isinstance(path, str) or "." not in path or not all(part.isidentifier() for part in path.split(".")):
         raise refuse(f"has an application.{name} that is not a dotted path of a function")
 
 
-def _check_key(described: Any, role: str, refuse: Any) -> None:
+def _check_key(described: object, role: str, refuse: Refuse) -> None:
     if not isinstance(described, Mapping) or str(described.get("derive")) not in derivation.DERIVATIONS:
         raise refuse(f"has no {role}.derive of: {', '.join(derivation.DERIVATIONS)}")
     _, sources, optional, numbers = derivation.DERIVATIONS[described["derive"]]
@@ -323,7 +340,7 @@ def _check_key(described: Any, role: str, refuse: Any) -> None:
             raise refuse(f"has a {role}.{name} that names no setting")
 
 
-def _is_source(value: Any) -> bool:
+def _is_source(value: object) -> bool:
     if isinstance(value, str):
         return bool(value)
     if not isinstance(value, Mapping):
@@ -337,5 +354,5 @@ def _is_source(value: Any) -> bool:
     return len(value) == 1 and set(value) <= {*derivation.GROUPS} and _are_sources(next(iter(value.values())))
 
 
-def _are_sources(value: Any) -> bool:
+def _are_sources(value: object) -> bool:
     return isinstance(value, list) and bool(value) and all(map(_is_source, value))

@@ -9,8 +9,8 @@ has it in the row. Then ``put`` findings of that name. A kind without a text is 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import asdict, dataclass, field
+from typing import Any, ClassVar, TypeVar
 
 from ..._errors.base import NOTHING_CHANGED, RotationError
 from ..._errors.by_code import CATALOGUE, build_error
@@ -39,7 +39,9 @@ def stop(name: str, code: str, settled_by: tuple[str, ...] = (), *, is_closed: b
     what, todo = CATALOGUE[code].problem, CATALOGUE[code].remedy
     for begin in ("{path}: {name} ", "{column}: ", "{column} "):
         what = what[len(begin) :] if what.startswith(begin) else what
-    return FindingKind(name, True, code, what, todo, settled_by, is_closed)
+    return FindingKind(
+        name=name, stops=True, code=code, what=what, todo=todo, settled_by=settled_by, is_closed=is_closed
+    )
 
 
 def warn(name: str, what: str = "", todo: str = "") -> FindingKind:
@@ -299,12 +301,68 @@ _ROWS = (
         "logged out. A token that stays in a session cannot be read.",
     ),
     warn("cached"),  # keys and values of a database cache, which expire
-    warn("fixed"),  # under settings that these keys do not feed: {scheme}
-    warn("empty"),  # a {field} that encrypts, and has no value yet
-    warn("kept"),  # a hash under a {setting}, or the salt of a field, that the keys do not feed
+    warn("fixed"),
+    warn("empty"),
+    warn("kept"),
 )
 KINDS = {kind.name: kind for kind in _ROWS}
 _ORDER = {name: place for place, name in enumerate(KINDS)}
+
+
+@dataclass(frozen=True)
+class TypedFacts:
+    """The facts of a kind of finding that not only its text has: code reads them."""
+
+    kind: ClassVar[str]
+
+
+@dataclass(frozen=True)
+class FixedColumn(TypedFacts):
+    """Encrypted under settings that the keys do not feed."""
+
+    kind = "fixed"
+    scheme: str
+
+
+@dataclass(frozen=True)
+class EmptyField(TypedFacts):
+    """Of a ``field`` that encrypts, by the path of its class, and without a value yet."""
+
+    kind = "empty"
+    field: str
+
+
+@dataclass(frozen=True)
+class KeptHash(TypedFacts):
+    """A hash under a ``setting``, or the salt of a field, that the keys do not feed."""
+
+    kind = "kept"
+    setting: str
+
+
+@dataclass(frozen=True)
+class UnprovedValues(TypedFacts):
+    """The number of ``tokens`` that nothing opens, the field of their model, and what their format is by its look."""
+
+    kind = "unproved"
+    tokens: int
+    field: str
+    look: str
+    advice: str
+
+
+@dataclass(frozen=True)
+class DigestsOfTokens(TypedFacts):
+    """How many of the values that were looked at are digests of the tokens of a target, and what was found."""
+
+    kind = "token_digest"
+    target: str
+    found: str
+    count: int
+    looked_at: int
+
+
+_Typed = TypeVar("_Typed", bound=TypedFacts)
 
 
 @dataclass(frozen=True)
@@ -315,6 +373,7 @@ class Finding:
     column: str
     facts: dict[str, Any] = field(default_factory=dict)
     listed: ListedRows | None = None  # all rows that it is about, if it is about rows
+    typed: TypedFacts | None = None  # the same facts, if code reads them
 
     @property
     def what(self) -> str:
@@ -355,6 +414,14 @@ class Findings:
 
     def put(self, kind: str, column: str, **facts: Any) -> None:
         self._found.append(Finding(KINDS[kind], column, facts))
+
+    def put_typed(self, column: str, facts: TypedFacts) -> None:
+        """Put down a finding whose facts code reads."""
+        self._found.append(Finding(KINDS[facts.kind], column, asdict(facts), typed=facts))
+
+    def typed(self, kind: type[_Typed]) -> list[tuple[str, _Typed]]:
+        """The columns of one kind of finding, each with the facts of that."""
+        return [(each.column, each.typed) for each in self._found if isinstance(each.typed, kind)]
 
     def add(self, finding: Finding) -> None:
         self._found.append(finding)

@@ -5,11 +5,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
+from typing import TypedDict
 
 EXAMPLES = 5  # rows of one finding in a message
 LISTED = 100_000  # of one column and class in the file
+
+
+class ListedRowsResult(TypedDict):
+    """ListedRows in a result."""
+
+    table: str
+    column: str
+    value_class: str
+    count: int
+    keys: list[str]
 
 
 @dataclass(frozen=True)
@@ -22,11 +32,17 @@ class ListedRows:
     count: int
     keys: Sequence[str]
 
-    def as_result(self) -> dict[str, Any]:
-        return {**asdict(self), "keys": list(self.keys)}
+    def as_result(self) -> ListedRowsResult:
+        return {
+            "table": self.table,
+            "column": self.column,
+            "value_class": self.value_class,
+            "count": self.count,
+            "keys": list(self.keys),
+        }
 
 
-def as_results(found: Iterable[ListedRows | None]) -> list[dict[str, Any]]:
+def as_results(found: Iterable[ListedRows | None]) -> list[ListedRowsResult]:
     """All of them for a result; none if the messages name every row."""
     rows = [each for each in found if each is not None]
     return [each.as_result() for each in rows] if any(each.count > EXAMPLES for each in rows) else []

@@ -51,10 +51,12 @@ class OtherDatabase:
     @property
     def warning(self) -> Finding:
         """What a person should know of it, whatever was found."""
-        kind = "other_database" if self.is_reached else "unreached_database"
+        place = f"DATABASES[{self.alias}]"
+        if not self.is_reached:
+            return Finding(KINDS["unreached_database"], place, {"vendor": self.vendor})
         more = f" and {len(self.unread) - SHOWN} more" if len(self.unread) > SHOWN else ""
         unread = f". Not read: {', '.join(self.unread[:SHOWN])}{more}" if self.unread else ""
-        return Finding(KINDS[kind], f"DATABASES[{self.alias}]", {"vendor": self.vendor, "unread": unread})
+        return Finding(KINDS["other_database"], place, {"vendor": self.vendor, "unread": unread})
 
 
 def look(keyring: Keyring) -> list[OtherDatabase]:

@@ -125,5 +125,12 @@ def _recipes(column: Column, inside: _Inside, stored: str, cut: int) -> Iterator
             before = stored[: len(stored) - length]
             for secret, key in inside.recipes(stored, name, written, length):
                 yield SearchColumnRecipe(
-                    column.name, before, secret, name, key, written, column.type, length if length < full else 0
+                    column=column.name,
+                    prefix=before,
+                    secret=secret,
+                    hash=name,
+                    key=key,
+                    written=written,
+                    type=column.type,
+                    length=length if length < full else 0,
                 )

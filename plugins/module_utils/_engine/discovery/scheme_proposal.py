@@ -9,17 +9,26 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import count
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..._errors.option_names import variable_of
 from ..application import model_fields
 from ..application.function_pairs import Candidates
 from ..crypto.function_names import TO_FILL_IN
-from ..crypto.schemes import FUNCTIONS, IN_DOCUMENTS
+from ..crypto.schemes import IN_DOCUMENTS
 from ..postgres.catalog import Column, Table
 from .column_types import KINDS, JsonCodec
 from .findings import Finding
 from .target_survey import AUTO, Survey
+
+if TYPE_CHECKING:
+    from ..crypto.scheme_description import (
+        FunctionsDescription,
+        SchemeDescription,
+        SchemesOption,
+        TargetDescription,
+        TargetsOption,
+    )
 
 # Kinds of findings that say of a column that its values may be under a key, in a format that is not known.
 UNKNOWN_FORMAT = ("format", "unproved", "silent", "encoded", "unexplained", "token_packed")
@@ -53,12 +62,15 @@ def columns_of(found: Iterable[Finding], surveys: Sequence[Survey]) -> Iterator[
 
 
 def propose(
-    columns: Iterable[OpenColumn], candidates: Callable[[Any], Candidates], schemes: Any, targets: Any
-) -> dict[str, Any]:
+    columns: Iterable[OpenColumn],
+    candidates: Callable[[Any], Candidates],
+    schemes: SchemesOption,
+    targets: TargetsOption,
+) -> dict[str, object]:
     """The variables that describe these columns, next to the ``schemes`` and ``targets`` that are listed already.
     ``candidates`` are the functions for a field."""
-    described = {} if schemes == AUTO else dict(schemes)
-    listed = [AUTO] if targets == AUTO else list(targets)
+    described = {} if isinstance(schemes, str) else dict(schemes)
+    listed: list[str | TargetDescription] = [AUTO] if isinstance(targets, str) else list(targets)
     for table, column, field in columns:
         scheme = _scheme(column, candidates(field))
         name = next((name for name, each in described.items() if each == scheme), "") or _free_name(described)
@@ -67,12 +79,17 @@ def propose(
     return {variable_of("schemes"): described, variable_of("targets"): listed}
 
 
-def _scheme(column: Column, found: Candidates) -> dict[str, Any]:
-    application: dict[str, Any] = {side: _function(side, getattr(found, side)) for side in FUNCTIONS}
+def _scheme(column: Column, found: Candidates) -> SchemeDescription:
+    application: FunctionsDescription = {
+        "decrypt": _function("decrypt", found.decrypt),
+        "encrypt": _function("encrypt", found.encrypt),
+    }
     if column.type == "bytea":
         application["binary"] = True
-    members = {IN_DOCUMENTS: [f"{TO_FILL_IN} {_ASKED_MEMBERS}"]} if isinstance(KINDS[column.type], JsonCodec) else {}
-    return {"application": application, **members}
+    scheme: SchemeDescription = {"application": application}
+    if isinstance(KINDS[column.type], JsonCodec):
+        scheme[IN_DOCUMENTS] = [f"{TO_FILL_IN} {_ASKED_MEMBERS}"]
+    return scheme
 
 
 def _function(side: str, paths: Sequence[str]) -> str:
@@ -81,6 +98,6 @@ def _function(side: str, paths: Sequence[str]) -> str:
     return f"{TO_FILL_IN} {'one of ' + ', '.join(paths) if paths else _ASKED[side]}"
 
 
-def _free_name(taken: Mapping[str, Any]) -> str:
+def _free_name(taken: Mapping[str, object]) -> str:
     names = (f"own_{number}" if number > 1 else "own" for number in count(1))
     return next(name for name in names if name not in taken)

@@ -11,7 +11,7 @@ from ..crypto.keyring import Keyring
 from ..crypto.known_schemes import schemes_of_field
 from . import proposal
 from .column_types import WRITTEN
-from .findings import Finding, Findings, unsettled
+from .findings import Finding, Findings, FixedColumn, UnprovedValues, unsettled
 from .settlements import NONE, Settlements
 from .target_survey import Survey
 
@@ -49,7 +49,8 @@ def _why_unproved(one: Finding, surveys: Sequence[Survey], keyring: Keyring) -> 
 
     A key is wrong only if that is established: the library of the field says which key must fit, and it fits nowhere.
     """
-    expected = [keyring.schemes[name] for name in schemes_of_field(one.facts["field"]) if name in keyring.schemes]
+    field = one.typed.field if isinstance(one.typed, UnprovedValues) else ""
+    expected = [keyring.schemes[name] for name in schemes_of_field(field) if name in keyring.schemes]
     fits = {target.scheme for survey in surveys for target in survey.found}
     if not expected or fits & {scheme.name for scheme in expected}:
         return "unproved", ""
@@ -61,7 +62,7 @@ def settings_of(surveys: Sequence[Survey], keyring: Keyring) -> dict[str, list[b
     those that functions of the application use: nobody knows which these are."""
     schemes = {scheme.name: scheme for scheme in keyring.tried}
     used = {target.scheme for survey in surveys for target in survey.found}
-    used |= {each.facts["scheme"] for survey in surveys for each in survey.findings.of("fixed")}
+    used |= {each.scheme for survey in surveys for _, each in survey.findings.typed(FixedColumn)}
     made_of = [schemes[scheme] for scheme in used if not schemes[scheme].functions]
     names = {name for scheme in made_of for name in keyring.settings_of(scheme) - scheme.optional}
     names |= {each.secret for survey in surveys for target in survey.found for each in target.derived}

@@ -14,7 +14,7 @@ from ..postgres.catalog import Column, Table, word
 from ..postgres.connection import Database
 from . import search_columns
 from .column_types import SHORTEST, JsonCodec
-from .findings import Findings
+from .findings import Findings, KeptHash
 from .survey_models import SurveyModels
 from .target import Target
 
@@ -112,7 +112,7 @@ class SurveySurroundings:
             self.findings.put("digest", table.label_of(name))
         for name, setting in found.kept:
             if setting:
-                self.findings.put("kept", table.label_of(name), setting=setting)
+                self.findings.put_typed(table.label_of(name), KeptHash(setting))
         self.findings.drop("silent", {table.label_of(column) for column in found.explained})
         for target in targets:
             derived = tuple(found.made.get(target.column, ()))
@@ -125,7 +125,7 @@ class SurveySurroundings:
             if field is None:
                 self.findings.put("digest", name)
             elif field:
-                self.findings.put("kept", name, setting=field)
+                self.findings.put_typed(name, KeptHash(field))
 
     def _look_for_digests_apart(self) -> None:
         """Columns of other tables, of rows that belong to those with tokens: an index kept in a table of its own, or

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from ..._errors.base import RotationError
+from ..._errors.database import TableKey
 from ..._errors.options import InvalidScheme, InvalidTarget
 from ..application import lasting_caches
 from ..application.model_fields import ModelTables
@@ -35,7 +35,7 @@ from .column_sample import (
     read_values,
 )
 from .column_types import KINDS, SHORTEST, WRITTEN, ArrayCodec, JsonCodec
-from .findings import Findings
+from .findings import EmptyField, Findings, FixedColumn, UnprovedValues
 from .nesting import holding
 from .packed_values import unpacked
 from .plaintext_rules import PlaintextRule
@@ -72,7 +72,7 @@ HAS_TEXT = r'^([^"]|"([^"\\]|\\.)*"\s*:|"")*"([^"\\]|\\.)+"(?!\s*:)'
 
 
 def find(
-    database: Database, described: Any, ignore: Collection[str], keyring: Keyring, settled: Settlements = NONE
+    database: Database, described: object, ignore: Collection[str], keyring: Keyring, settled: Settlements = NONE
 ) -> Survey:
     """A survey of the option ``targets``: ``auto``, or a list of {table, column, scheme} and ``auto``.
 
@@ -176,7 +176,7 @@ class Survey:
             if sample.scheme in self._keyring.schemes or sample.looks_encrypted:
                 self.findings.put("copy", name, **COPY)
         elif sample.scheme in self._keyring.fixed:
-            self.findings.put("fixed", name, scheme=sample.scheme)
+            self.findings.put_typed(name, FixedColumn(sample.scheme))
             self._fixed(table, sample.column, sample.scheme)
         elif sample.rule is not None:
             self._found(table, sample.column, sample.rule)
@@ -276,13 +276,15 @@ class Survey:
         elif sample.looks_encrypted:
             facts = _unproved(samples, pieces, field or "")
             if holding(self._keyring, self._keyring.schemes, pieces):
-                facts.update(look=IN_TEXT_LOOK, advice=IN_TEXT_ADVICE)
-            self.findings.put("unproved", name, **facts)
+                facts = replace(facts, look=IN_TEXT_LOOK, advice=IN_TEXT_ADVICE)
+            self.findings.put_typed(name, facts)
             self.unopened[name] = [*pieces, *(match["token"] for match in map(AROUND.match, pieces) if match)]
         elif field is not None:
             document = column.type in IN_JSON or "json" in field.lower()
-            filled = self._holds_values(table, column, document=document)
-            self.findings.put("silent" if filled else "empty", name, field=field)
+            if self._holds_values(table, column, document=document):
+                self.findings.put("silent", name, field=field)
+            else:
+                self.findings.put_typed(name, EmptyField(field))
         elif _may_be_plain(column) and self._holds_values(table, column):
             self.findings.put("plain", name)
 
@@ -331,9 +333,7 @@ class Survey:
     def _found(self, table: Table, column: Column, held_as: PlaintextRule) -> None:
         try:
             self.found.append(self._target(table, column, held_as))
-        except RotationError as exc:
-            if exc.code != "E_TABLE_KEY":
-                raise
+        except TableKey:
             self.findings.put("keyless", table.label_of(column.name), table=table.label)
 
     def without_tokens(self, target: Target, value: Any) -> Any:
@@ -363,7 +363,7 @@ class Survey:
                 if target.mixed:
                     yield target.table.label_of(column), target.name
 
-    def take(self, entry: Any, index: int) -> None:
+    def take(self, entry: object, index: int) -> None:
         """The target that an entry of ``targets`` describes, if it is in this database."""
         keyring = self._keyring
         if not isinstance(entry, Mapping) or not {"table", "column"} <= set(entry) <= {"table", "column", "scheme"}:
@@ -430,9 +430,9 @@ def _qualified(table: Table) -> str:
     return f"{word(table.schema)}.{word(table.name)}"
 
 
-def _unproved(samples: Sequence[Any], pieces: Sequence[bytes], field: str) -> dict[str, Any]:
+def _unproved(samples: Sequence[Any], pieces: Sequence[bytes], field: str) -> UnprovedValues:
     """The facts of values that nothing opens: how many they are, and what their format is by its look."""
     known = next(filter(None, (recognized_formats.identify(piece, field) for piece in pieces)), None)
     named = known is not None and known.name != "fernet"
     look, advice = (f", which are {known.what}", f"{known.todo} ") if known and named else ("", "")
-    return {"tokens": len(samples), "field": field, "look": look, "advice": advice}
+    return UnprovedValues(len(samples), field, look, advice)

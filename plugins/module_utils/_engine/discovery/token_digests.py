@@ -14,7 +14,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from ..crypto.keyring import Keyring
 from ..crypto.wrappers import unbase64
@@ -22,7 +22,7 @@ from ..postgres import sql
 from ..postgres.catalog import Column, Table
 from ..postgres.connection import Database
 from . import row_samples
-from .findings import Finding, Findings
+from .findings import DigestsOfTokens, Finding, Findings
 from .search_recipes import HASHES, WRITTEN, possible_keys
 from .target import Target
 from .target_survey import Survey
@@ -39,7 +39,17 @@ _KEYED_WRITTEN = [WRITTEN[name] for name in ("hex", "upper_hex", "base64", "urls
 _WORD = re.compile(r"[\w+/=-]{16,160}", re.ASCII)
 
 
-def _digests() -> Iterator[tuple[str, Any]]:
+class Digest(Protocol):
+    """What hashlib makes."""
+
+    def digest(self) -> bytes:
+        """Its bytes."""
+
+
+DigestFunction = Callable[[bytes], Digest]
+
+
+def _digests() -> Iterator[tuple[str, DigestFunction]]:
     """Those that are known here: MD5 is not where FIPS is in force."""
     for name in ("sha256", "sha1", "md5", "sha512", "sha224", "sha384", "sha3_256", "sha3_512", "blake2b", "blake2s"):
         with contextlib.suppress(ValueError):
@@ -49,7 +59,7 @@ def _digests() -> Iterator[tuple[str, Any]]:
         yield f"blake2b of {size} bytes", partial(hashlib.blake2b, digest_size=size)
 
 
-DIGESTS: Mapping[str, Any] = dict(_digests())
+DIGESTS: Mapping[str, DigestFunction] = dict(_digests())
 
 
 # How many rows have what in which column: what are digests of the tokens of which target.
@@ -94,8 +104,7 @@ def _look(
     for matches, tried in ((plain, rows), (keyed, rows[:KEYED_ROWS])):
         for (column, target, words), count in _most_common(matches):
             looked_at = sum(bool(row.tokens[target] and row.words[column]) for row in tried)
-            facts = {"target": target.name, "found": words, "count": count, "looked_at": looked_at}
-            found.put("token_digest", table.label_of(column.name), **facts)
+            found.put_typed(table.label_of(column.name), DigestsOfTokens(target.name, words, count, looked_at))
 
 
 def _most_common(matches: Matches) -> Iterator[tuple[tuple[Column, Target, str], int]]:

@@ -194,7 +194,7 @@ def unpooled(wrapper: Any) -> Any:
     return alone
 
 
-def connection_parameters(wrapper: Any, direct: Direct = NOWHERE) -> dict[str, Any]:
+def connection_parameters(wrapper: Any, direct: Direct = NOWHERE) -> dict[str, object]:
     """What Django connects with, or what leads to the ``direct`` place."""
     without = {name for given, names in _REPLACED.items() if direct.get(given) for name in names}
     own = wrapper.get_connection_params()
@@ -204,7 +204,7 @@ def connection_parameters(wrapper: Any, direct: Direct = NOWHERE) -> dict[str, A
     return {**kept, **{name: value for name, value in direct.items() if value}}
 
 
-def format_place(parameters: Mapping[str, Any]) -> str:
+def format_place(parameters: Mapping[str, object]) -> str:
     """The place for a person. What a service says is in a file of libpq; what is given with it counts more."""
     given = {name: parameters.get(name) or os.environ.get(variable) for name, variable in PLACE.items()}
     if given["service"]:

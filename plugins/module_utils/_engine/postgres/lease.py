@@ -14,7 +14,7 @@ import time
 from typing import TypedDict
 
 from ..._errors.base import RotationError
-from ..._errors.database import DatabaseLeased, LeaseNotCreated
+from ..._errors.database import DatabaseLeased, LeaseNotCreated, StatementFailed
 from . import locks
 from .connection import FORBIDDEN, Database, Yielded
 from .locks import LOCK_SECONDS
@@ -135,8 +135,8 @@ def _write(database: Database, mine: Holder) -> None:
         try:
             # A key: where a publication is of all tables, PostgreSQL deletes from none that lacks one.
             database.execute(f"CREATE TABLE {TABLE} (holder text PRIMARY KEY)", table=TABLE)
-        except RotationError as exc:
-            if exc.where.get("sqlstate") not in FORBIDDEN:
+        except StatementFailed as exc:
+            if exc.sqlstate not in FORBIDDEN:
                 raise
             raise LeaseNotCreated(alias=database.alias, table=TABLE) from None
     with database.transaction("ISOLATION LEVEL READ COMMITTED"):

@@ -437,7 +437,20 @@ def _readers(
         members = tuple(target for column in held for target in rotated[column])
         read = tuple(held or columns)
         dated = code.is_dated(name)
-        found.append(ModelReader(code.model, alias, name, key, keyring, members, read, name in sought, dated, schema))
+        found.append(
+            ModelReader(
+                model=code.model,
+                alias=alias,
+                name=name,
+                key=key,
+                keyring=keyring,
+                targets=members,
+                columns=read,
+                sought=name in sought,
+                dated=dated,
+                schema=schema,
+            )
+        )
     return found
 
 

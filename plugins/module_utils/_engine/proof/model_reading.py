@@ -145,9 +145,8 @@ def of_application(
                 reader.compare_with(rows)
         try:
             _read(readers, scope.rows, progress)
-        except RotationError as exc:
-            here = not readers[0].schema and any(reader.targets for reader in readers)
-            if exc.code != "E_APPLICATION_MODEL" or here:
+        except ApplicationModel:
+            if not readers[0].schema and any(reader.targets for reader in readers):
                 raise
             # What the application cannot read, a rotation cannot change for it; in a schema there may be an old copy.
             continue

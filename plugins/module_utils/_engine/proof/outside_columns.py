@@ -111,5 +111,13 @@ def _tallies(database: Database, survey: Survey, closed: ClosedColumn, keyring: 
     for name, scheme in keyring.schemes.items() if key else ():
         fits = _tells(scheme) and (scheme.text or column.type == "bytea")
         if key and fits and survey.has_mark(closed, scheme.marker):
-            target = Target(table, column.name, column.type, name, table.label, key, column.limit)
+            target = Target(
+                table=table,
+                column=column.name,
+                type=column.type,
+                scheme=name,
+                model=table.label,
+                key=key,
+                limit=column.limit,
+            )
             yield from Census(database, [target], keyring, b"").take()

@@ -117,7 +117,7 @@ def frames_of(page: ColumnPage, tokens: Sequence[tuple[int, int, bytes]], contex
     if not context or "" in rows:
         return None
     number = len(target.key.types) == 1 and target.key.types[0] in INTEGERS
-    told: dict[str, Any] = {"table": target.table.name, "column": target.column}
+    told: dict[str, object] = {"table": target.table.name, "column": target.column}
     frames = []
     for row, place, _ in tokens:
         told["pk"] = int(rows[row]) if number else rows[row]

@@ -149,7 +149,7 @@ def _question(
     readers: Sequence[ModelReader], row: Any, names: Sequence[str], keyring: Keyring, out_of_reach: Collection[str]
 ) -> RowQuestion:
     """The question about one row, with tokens that are sealed under the first stage of a keyring."""
-    held: dict[str, Any] = {}
+    held: dict[str, object] = {}
     tokens = KeyedTokens(keyring)
     for reader in readers:
         held.update(dict.fromkeys(reader.unset(row)))  # a user may give it a value, under the keys of now
@@ -158,7 +158,16 @@ def _question(
                 held[column.attname] = _sendable(_sealed_again(reader, target, stored, keyring))
                 tokens.add(target, held[column.attname])
     model, alias, schema = readers[0].model._meta.label, readers[0].alias, readers[0].schema
-    return RowQuestion(model, alias, _sendable(row.pk), names, held, tokens.texts, schema, external_acts.allowed())
+    return RowQuestion(
+        model=model,
+        alias=alias,
+        row=_sendable(row.pk),
+        names=names,
+        held=held,
+        tokens=tokens.texts,
+        schema=schema,
+        acting=external_acts.allowed(),
+    )
 
 
 def _sendable(value: Any) -> Any:

@@ -32,7 +32,7 @@ class RowQuestion:
     alias: str
     row: Any
     names: Sequence[str]
-    held: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    held: Mapping[str, object] = field(default_factory=dict, repr=False)
     tokens: Sequence[bytes] = field(default=(), repr=False)
     schema: str = ""  # of a tenant
     acting: Collection[str] = ()  # attributes, as app.Model.name, that may act outside of the database
@@ -89,7 +89,7 @@ def _instance(model: Any, question: RowQuestion) -> Any:
     return model.from_db(question.alias, list(known), list(known.values()))
 
 
-def _value(rows: Any, column: Any, held: Mapping[str, Any]) -> Any:
+def _value(rows: Any, column: Any, held: Mapping[str, object]) -> Any:
     """What an instance has of a column. Raises if the row is not there anymore, or for an error of PostgreSQL's."""
     from django.core.exceptions import ObjectDoesNotExist
     from django.db import DatabaseError, connections

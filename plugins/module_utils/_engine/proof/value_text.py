@@ -76,7 +76,7 @@ def _object(value: Any, tokens: RowTokens, inner: Callable[[Any], str]) -> str:
     return "" if _ADDRESS.search(text) else repr(tokens.hide_text(text))
 
 
-def _state(value: Any) -> dict[str, Any]:
+def _state(value: object) -> dict[str, object]:
     """The attributes of an object; not those of a file of Django, which has its model and its storage among them."""
     if hasattr(value, "storage") and hasattr(value, "name"):
         return {"name": value.name}

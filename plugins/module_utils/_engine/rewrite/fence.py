@@ -15,8 +15,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
-from ..._errors.base import RotationError
-from ..._errors.database import FenceLocked
+from ..._errors.database import FenceLocked, StatementFailed
 from ..._errors.option_names import spell_options
 from ..postgres import locks, sql
 from ..postgres.catalog import FENCE, Table
@@ -95,11 +94,11 @@ def put_up(
         for table, columns in _columns(targets).items():
             if not _is_fenced(database, table, columns):
                 _patiently(database, table, columns, wait)
-    except RotationError as exc:
-        if exc.where.get("sqlstate") not in FORBIDDEN:
+    except StatementFailed as exc:
+        if exc.sqlstate not in FORBIDDEN:
             raise
         take_down(database)
-        return [f"the role may not create a trigger on {exc.where['table']}"]
+        return [f"the role may not create a trigger on {exc.table}"]
     return []
 
 

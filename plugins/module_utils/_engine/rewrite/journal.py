@@ -14,8 +14,7 @@ import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from ..._errors.base import RotationError
-from ..._errors.database import JournalNotCreated
+from ..._errors.database import JournalNotCreated, StatementFailed
 from ..crypto.keyring import Keyring
 from ..discovery.target import Target
 from ..postgres.catalog import JOURNAL as TABLE
@@ -53,8 +52,8 @@ class Journal:
             self._database.execute(
                 f"CREATE TABLE IF NOT EXISTS {TABLE} ({columns}, PRIMARY KEY (target, row_key))", table=TABLE
             )
-        except RotationError as exc:
-            if exc.where.get("sqlstate") not in FORBIDDEN:
+        except StatementFailed as exc:
+            if exc.sqlstate not in FORBIDDEN:
                 raise
             raise JournalNotCreated(table=TABLE, column=self._names[0]) from None
 

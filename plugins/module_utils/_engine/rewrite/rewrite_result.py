@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from ..proof.census_result import CensusResult, ColumnCounts
 from .concurrent_writers import ConcurrentWrites
@@ -26,7 +25,7 @@ class RewriteResult:
     others: ConcurrentWrites
     unwritten: str  # why the metrics could not be written
 
-    def as_result(self) -> dict[str, Any]:
+    def as_result(self) -> dict[str, object]:
         work = self.work
         return {
             "changed": bool(work.values),

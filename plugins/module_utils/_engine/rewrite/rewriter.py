@@ -19,6 +19,7 @@ from ..._errors.base import RotationError
 from ..._errors.by_code import build_error
 from ..._errors.counts import counted
 from ..._errors.database import TokenTooLong
+from ..._errors.run import WorkersKilled
 from ..._errors.values import SelfCheck
 from ..crypto.keyring import Keyring
 from ..discovery.layer_classes import NESTED, TWO_LAYERS
@@ -194,7 +195,8 @@ class Rewriting:
 
     def told(self, exc: RotationError, work: Work) -> RotationError:
         """The error with what was written before it."""
-        return exc.with_changed(changed(work, self.keyring.key_id(self.destination), exact=exc.code != "E_WORKER"))
+        exact = not isinstance(exc, WorkersKilled)
+        return exc.with_changed(changed(work, self.keyring.key_id(self.destination), exact=exact))
 
     def rehearse(self, database: Database) -> None:
         """Seal every value again, and write none."""

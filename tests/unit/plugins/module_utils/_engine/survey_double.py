@@ -4,7 +4,20 @@
 
 from __future__ import annotations
 
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.findings import Findings
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.findings import (
+    Findings,
+    TypedFacts,
+)
+
+TYPED = {each.kind: each for each in TypedFacts.__subclasses__()}
+
+
+def put_finding(findings, kind, column, **facts):
+    """As the code does, by the class of its facts if the kind has one, and facts are given."""
+    if facts and kind in TYPED:
+        findings.put_typed(column, TYPED[kind](**facts))
+    else:
+        findings.put(kind, column, **facts)
 
 
 class Part:
@@ -24,7 +37,7 @@ class Part:
         self.every_column = lambda: self.tables
         self.findings = Findings()
         for column in found.get("fixed", ()):
-            self.findings.put("fixed", column, scheme=found.get("scheme", "theirs"))
+            put_finding(self.findings, "fixed", column, scheme=found.get("scheme", "theirs"))
 
     def rows(self, *asked, **more):
         """Its catalogue names nothing, and no trigger."""

@@ -20,6 +20,7 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discov
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres.catalog import Column, Table
 
 from ..conftest import nothing_set
+from ..survey_double import put_finding
 
 FIELD = {"format": "fernet", "key": {"derive": "sha256", "secret": "FIELD_KEY"}}
 KEYS = KeySet({"FIELD_KEY": "CANARY"})
@@ -40,6 +41,6 @@ def survey(ring: Keyring, *findings: tuple[Any, ...], **found: Any) -> target_su
     made._keyring = ring
     made.findings = Findings()
     for kind, column, *facts in findings:
-        made.findings.put(kind, column, **(facts[0] if facts else {}))
+        put_finding(made.findings, kind, column, **(facts[0] if facts else {}))
     made.__dict__.update({"tables": {PROFILE: [TEXT]}, "found": [], "missing": {}, **found})
     return made
