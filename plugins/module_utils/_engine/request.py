@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from .application.key_worker import ApplicationLocation
 from .application.own_command import OwnCommand
@@ -31,7 +31,7 @@ class Request:
     schemes: SchemesOption = "auto"
     targets: TargetsOption = "auto"
     leave_alone: Sequence[str] = ()
-    settlements: Any = field(default_factory=dict)  # by table.column or table.column:key
+    settlements: object = field(default_factory=dict)  # by table.column or table.column:key
     ignore: Sequence[str] = ()
     acting: Sequence[str] = ()  # attributes of models, as app.Model.name, that may act outside of the database
     label: str = ""

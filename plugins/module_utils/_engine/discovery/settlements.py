@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from types import MappingProxyType
-from typing import Any
 
 from ..._errors.options import InvalidSettlement
 
@@ -52,14 +51,14 @@ Settlements = Mapping[str, Settlement]
 NONE: Settlements = MappingProxyType({})
 
 
-def parse(described: Any) -> dict[str, Settlement]:
+def parse(described: object) -> dict[str, Settlement]:
     """The settlements by name. Raises E_SETTLEMENT."""
     if not isinstance(described, Mapping):
         raise InvalidSettlement(name="(all)", found="is not a mapping by table.column")
     return {str(name): _settlement(str(name), decided) for name, decided in described.items()}
 
 
-def _settlement(name: str, decided: Any) -> Settlement:
+def _settlement(name: str, decided: object) -> Settlement:
     known = (*DECISIONS, *OF_TARGETS, NOT_A_KEY)
     if not isinstance(decided, Mapping) or len(decided) != 1 or next(iter(decided)) not in known:
         raise InvalidSettlement(name=name, found=f"is not one of {', '.join(known)} with its reason")
