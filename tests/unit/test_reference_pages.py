@@ -1,7 +1,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The reference pages that are written by hand name what the source has. Those that are generated have a test of their
-own, test_generated.py of the options."""
+own, test_generated_options.py."""
 
 from __future__ import annotations
 
