@@ -38,6 +38,14 @@ def played(target: str) -> list[str]:
     return [name for line in lines(target) if "molecule test" in line for name in re.findall(r"-s (\w+)", line)]
 
 
+@pytest.fixture
+def application() -> Iterator[str]:
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Profile) as server:
+        threading.Thread(target=server.serve_forever, args=(0.01,)).start()
+        yield f"http://127.0.0.1:{server.server_port}/"
+        server.shutdown()
+
+
 def test_every_scenario_is_played_once() -> None:
     scenarios = {path.parent.name for path in CHECKOUT.glob("molecule/*/molecule.yml")}
     assert sorted(played("test-staging")) == sorted(scenarios - ELSEWHERE)
@@ -104,14 +112,6 @@ class Profile(http.server.BaseHTTPRequestHandler):
 
     def log_message(self, *_: object) -> None:
         pass
-
-
-@pytest.fixture
-def application() -> Iterator[str]:
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Profile) as server:
-        threading.Thread(target=server.serve_forever, args=(0.01,)).start()
-        yield f"http://127.0.0.1:{server.server_port}/"
-        server.shutdown()
 
 
 def test_the_traffic_of_a_story_that_failed_ends_with_the_next_one_and_tells_nothing(

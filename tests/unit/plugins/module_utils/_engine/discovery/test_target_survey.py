@@ -47,6 +47,11 @@ def survey(ring: Keyring, *findings: tuple[Any, ...], **found: Any) -> target_su
     return made
 
 
+@pytest.fixture
+def token() -> bytes:
+    return keyring().cipher("field", "current").seal(INSIDE)
+
+
 @pytest.mark.parametrize(
     "entry",
     [
@@ -99,11 +104,6 @@ def test_a_table_stays_one_name_in_a_statement_and_as_a_parameter():
     odd = Table("my schema", '100% "x"', True)
     assert shown(odd.identifier) == '"my schema"."100% ""x"""'
     assert odd.regclass == '"my schema"."100% ""x"""'
-
-
-@pytest.fixture
-def token() -> bytes:
-    return keyring().cipher("field", "current").seal(INSIDE)
 
 
 @pytest.mark.parametrize("prefix", ["enc$", "enc::", "tok_1_", "", "v1:aes:"])
