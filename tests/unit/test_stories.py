@@ -17,9 +17,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import yaml
 
 from .conftest import CHECKOUT
+from .yaml_files import read_yaml
 
 ELSEWHERE = {"default", "demo"}  # the hosts themselves, and what needs none
 
@@ -98,8 +98,8 @@ def test_a_host_on_which_a_unit_failed_in_a_story_is_there_for_the_next_one(
 
 
 def test_an_application_that_a_story_made_silent_answers_in_the_next_one() -> None:
-    (silencing,) = yaml.safe_load((CHECKOUT / "molecule/rollback/unhealthy.yml").read_text(encoding="utf-8"))
-    reset = yaml.safe_load((CHECKOUT / "examples/staging/reset.yml").read_text(encoding="utf-8"))
+    (silencing,) = read_yaml(CHECKOUT / "molecule/rollback/unhealthy.yml")
+    reset = read_yaml(CHECKOUT / "examples/staging/reset.yml")
     removed = reset[0]["tasks"][0]["ansible.builtin.shell"]["cmd"].split("rm -rf ")[1]
     assert silencing["vars"]["folder"] in removed.split()
 

@@ -8,6 +8,7 @@ import ast
 import base64
 import bz2
 import datetime
+import functools
 import gzip
 import hashlib
 import io
@@ -89,6 +90,7 @@ PLAIN: dict[str, Sequence[str]] = {
     "keys of courses": [f"course-v1:{one.title()}X+{one.upper()}101x+2T2026" for one in WORDS[:500]],
     "Arabic digits": [f"{CHANCE.randrange(10**20):020}".translate(ARABIC) for _ in range(500)],
 }  # fmt: skip
+LOOKS = functools.cache(value_look.look_at)  # several tests judge the same values
 MADE = random.Random(23)  # of its own: the other values stay as they are
 
 
@@ -135,6 +137,11 @@ PLAIN.update({
 def same_chance() -> None:
     """The same random data for a test, whichever ran before it in this process."""
     CHANCE.seed(21)
+
+
+@pytest.fixture(autouse=True)
+def each_value_is_looked_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(unexplained, "look_at", LOOKS)
 
 
 def is_random(value: Any) -> bool:
