@@ -160,7 +160,7 @@ integration: $(CONTROL)/.dev $(APPLICATION)/.ready $(TREE)
 
 # What a reader of the reports sees, as files: read the diff before you commit it.
 golden: $(CONTROL)/.dev $(TREE)
-	cd $(TREE) && KEY_ROTATION_GOLDEN=write python -m pytest -q tests/unit/plugins/plugin_utils/_report/test_golden_pages.py
+	cd $(TREE) && KEY_ROTATION_GOLDEN=write python -m pytest -q tests/unit/plugins/plugin_utils/_report/test_report_files.py
 
 # What the stories show on real hosts too, more moments of the same kills, more ends of the same hosts: with it .ci/run
 # would be longer than 40 minutes.

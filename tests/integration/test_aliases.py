@@ -56,6 +56,23 @@ def place_databases(
             del connections[alias]
 
 
+@pytest.fixture
+def routed(site: Site) -> Iterator[Site]:
+    """The application reads by a role that can do nothing else, and writes by the owner of its tables."""
+    reads, writes = (f"{site.database[:50]}_{name}" for name in ("reads", "writes"))
+    site.sql(f'CREATE ROLE "{reads}" LOGIN; CREATE ROLE "{writes}" LOGIN CREATEDB')
+    site.sql(f'ALTER DATABASE "{site.database}" OWNER TO "{writes}"; ALTER SCHEMA public OWNER TO "{writes}"')
+    for (table,) in site.sql("SELECT tablename::text FROM pg_tables WHERE schemaname = 'public'"):
+        site.sql(f'ALTER TABLE "{table}" OWNER TO "{writes}"')
+    site.sql(f'GRANT SELECT ON ALL TABLES IN SCHEMA public TO "{reads}"')
+    settings = site.project / "food_ordering/settings.py"
+    settings.write_text(settings.read_text() + ROUTED.format(reads=reads, writes=writes))
+    (site.project / "food_ordering/routers.py").write_text(ROUTER)
+    yield site
+    site.sql(f'ALTER DATABASE "{site.database}" OWNER TO postgres')
+    site.sql(f'DROP OWNED BY "{reads}", "{writes}"; DROP ROLE "{reads}", "{writes}"')
+
+
 def by_service(name: str, **more: str) -> dict[str, Any]:
     """As Django's documentation has it: neither HOST nor NAME."""
     return {"HOST": "", "NAME": "", "USER": "", "OPTIONS": {"service": name, **more}}
@@ -217,23 +234,6 @@ class Split:
             raise RuntimeError("no request")
         return "writer"
 """
-
-
-@pytest.fixture
-def routed(site: Site) -> Iterator[Site]:
-    """The application reads by a role that can do nothing else, and writes by the owner of its tables."""
-    reads, writes = (f"{site.database[:50]}_{name}" for name in ("reads", "writes"))
-    site.sql(f'CREATE ROLE "{reads}" LOGIN; CREATE ROLE "{writes}" LOGIN CREATEDB')
-    site.sql(f'ALTER DATABASE "{site.database}" OWNER TO "{writes}"; ALTER SCHEMA public OWNER TO "{writes}"')
-    for (table,) in site.sql("SELECT tablename::text FROM pg_tables WHERE schemaname = 'public'"):
-        site.sql(f'ALTER TABLE "{table}" OWNER TO "{writes}"')
-    site.sql(f'GRANT SELECT ON ALL TABLES IN SCHEMA public TO "{reads}"')
-    settings = site.project / "food_ordering/settings.py"
-    settings.write_text(settings.read_text() + ROUTED.format(reads=reads, writes=writes))
-    (site.project / "food_ordering/routers.py").write_text(ROUTER)
-    yield site
-    site.sql(f'ALTER DATABASE "{site.database}" OWNER TO postgres')
-    site.sql(f'DROP OWNED BY "{reads}", "{writes}"; DROP ROLE "{reads}", "{writes}"')
 
 
 def test_a_database_that_a_router_writes_to_by_another_alias_is_rotated_by_that_one(routed: Site) -> None:

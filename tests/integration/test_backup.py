@@ -174,6 +174,30 @@ def wide(filled: Any) -> Iterator[Any]:
     filled.execute("SELECT lo_unlink(oid) FROM pg_largeobject_metadata")
 
 
+@pytest.fixture
+def prove(make: Maker, identity: str) -> Prover:
+    return Prover(make, identity)
+
+
+@pytest.fixture
+def busy_autovacuum(make: Maker) -> Iterator[None]:
+    make.database.execute("ALTER SYSTEM SET autovacuum_naptime = 1")
+    make.database.execute("SELECT pg_reload_conf()")
+    yield
+    make.database.execute("ALTER SYSTEM RESET autovacuum_naptime")
+    make.database.execute("SELECT pg_reload_conf()")
+
+
+@pytest.fixture
+def poor(make: Maker) -> Iterator[Any]:
+    """A session of a role that may make no database."""
+    make.database.execute("CREATE ROLE kr_poor LOGIN")
+    session = make.database.elsewhere(user="kr_poor")
+    yield session
+    session.close()
+    make.database.execute("DROP ROLE kr_poor")
+
+
 @pytest.mark.parametrize("jobs", [1, 3])
 def test_with_a_writer_active_the_restored_copy_equals_the_snapshot(make, wide, writer, identity, jobs):
     while writer() < 5:
@@ -685,11 +709,6 @@ class Prover:
         return self.make.database.rows(names)
 
 
-@pytest.fixture
-def prove(make: Maker, identity: str) -> Prover:
-    return Prover(make, identity)
-
-
 def test_a_proof_restores_compares_opens_and_drops(make, prove):
     made = prove(make())
     found = {name: made.proof[name] for name in ("kind", "where", "rows", "tokens")}
@@ -821,15 +840,6 @@ def test_what_a_killed_run_left_is_dropped_by_the_next(make, prove):
     assert prove.scratch() == []
 
 
-@pytest.fixture
-def busy_autovacuum(make: Maker) -> Iterator[None]:
-    make.database.execute("ALTER SYSTEM SET autovacuum_naptime = 1")
-    make.database.execute("SELECT pg_reload_conf()")
-    yield
-    make.database.execute("ALTER SYSTEM RESET autovacuum_naptime")
-    make.database.execute("SELECT pg_reload_conf()")
-
-
 def test_a_copy_in_which_autovacuum_is_at_work_is_dropped_by_a_role_that_is_no_superuser(make, busy_autovacuum):
     """As in every larger one: it takes the new rows for a reason to begin."""
     at_work = "SELECT 1 FROM pg_stat_activity WHERE backend_type = 'autovacuum worker' AND datname = %s"
@@ -849,16 +859,6 @@ def test_a_copy_in_which_autovacuum_is_at_work_is_dropped_by_a_role_that_is_no_s
     finally:
         poor.close()
         make.database.execute("DROP ROLE kr_maker")
-
-
-@pytest.fixture
-def poor(make: Maker) -> Iterator[Any]:
-    """A session of a role that may make no database."""
-    make.database.execute("CREATE ROLE kr_poor LOGIN")
-    session = make.database.elsewhere(user="kr_poor")
-    yield session
-    session.close()
-    make.database.execute("DROP ROLE kr_poor")
 
 
 def test_where_the_role_may_make_no_database_the_copy_is_on_an_embedded_server(make, prove, poor):

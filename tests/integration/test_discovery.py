@@ -97,6 +97,58 @@ SHAPES = [
 ]  # fmt: skip
 
 
+@pytest.fixture
+def swapping(django: Any) -> Iterator[Any]:
+    """An application whose model another one takes the place of, as AUTH_USER_MODEL does with Django's User."""
+    from django.apps import AppConfig, apps
+    from django.db import models
+    from django.test import override_settings
+
+    module = types.ModuleType("swapping")
+    sys.modules["swapping"] = module
+    module.Config = type("Config", (AppConfig,), {"name": "swapping", "path": "/"})  # type: ignore[attr-defined]
+    with override_settings(INSTALLED_APPS=["swapping.Config"], OWNER_MODEL="swapping.Customer"):
+
+        class EncryptedTextField(models.TextField):
+            pass
+
+        class Owner(models.Model):
+            secret = EncryptedTextField()
+
+            class Meta:
+                app_label = "swapping"
+                swappable = "OWNER_MODEL"
+
+        class Customer(models.Model):
+            secret, later = EncryptedTextField(), EncryptedTextField(null=True)
+
+            class Meta:
+                app_label = "swapping"
+
+        assert Owner._meta.swapped
+        yield module
+        apps.all_models.pop("swapping")
+    del sys.modules["swapping"]
+
+
+@pytest.fixture
+def branch(django: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Any]:
+    """A database of SQLite, in which no field of a model says that anything is encrypted."""
+    from django.db import connections
+
+    sqlite = {"ENGINE": "django.db.backends.sqlite3", "NAME": str(tmp_path / "branch.sqlite3")}
+    monkeypatch.setitem(connections.settings, "branch", {**connections["default"].settings_dict, **sqlite})
+    monkeypatch.setattr("django.conf.settings.DATABASES", connections.settings)
+    with connections["branch"].cursor() as cursor:
+        cursor.execute("CREATE TABLE Clients (id integer PRIMARY KEY, name text, born date, photo blob, bad text)")
+        for number in range(30):
+            values = (f"a plain name, number {number}", b"\x89PNG" + bytes(40))
+            cursor.execute("INSERT INTO clients (name, photo, bad, born) VALUES (%s, %s, x'fffe', 'never')", values)
+        yield cursor
+    connections["branch"].close()
+    del connections["branch"]
+
+
 @pytest.mark.parametrize("shape", SHAPES)
 def test_what_stands_around_a_token_stops_the_rotation(database: Database, keyring: Keyring, shape: str) -> None:
     value = shape.format(token(keyring), token(keyring, "b"))
@@ -690,40 +742,6 @@ def test_what_stands_before_one_token_alone_is_no_prefix_unless_it_says_so(
     assert [target.scheme for target in survey(database, keyring).found] == [f"{SCHEME} after ENC:"]
 
 
-@pytest.fixture
-def swapping(django: Any) -> Iterator[Any]:
-    """An application whose model another one takes the place of, as AUTH_USER_MODEL does with Django's User."""
-    from django.apps import AppConfig, apps
-    from django.db import models
-    from django.test import override_settings
-
-    module = types.ModuleType("swapping")
-    sys.modules["swapping"] = module
-    module.Config = type("Config", (AppConfig,), {"name": "swapping", "path": "/"})  # type: ignore[attr-defined]
-    with override_settings(INSTALLED_APPS=["swapping.Config"], OWNER_MODEL="swapping.Customer"):
-
-        class EncryptedTextField(models.TextField):
-            pass
-
-        class Owner(models.Model):
-            secret = EncryptedTextField()
-
-            class Meta:
-                app_label = "swapping"
-                swappable = "OWNER_MODEL"
-
-        class Customer(models.Model):
-            secret, later = EncryptedTextField(), EncryptedTextField(null=True)
-
-            class Meta:
-                app_label = "swapping"
-
-        assert Owner._meta.swapped
-        yield module
-        apps.all_models.pop("swapping")
-    del sys.modules["swapping"]
-
-
 def test_of_swapped_models_the_one_in_use_is_walked(database: Database, keyring: Keyring, swapping: Any) -> None:
     database.execute("CREATE TABLE swapping_customer (id int PRIMARY KEY, secret text, later text)")
     database.execute("INSERT INTO swapping_customer VALUES (1, %s, NULL)", (token(keyring),))
@@ -770,24 +788,6 @@ def test_an_encrypted_field_in_a_database_of_another_kind_stops_once_it_has_a_va
     assert unsettled(found.findings, settled) == []
     assert found.columns.issuperset(settled)
     connections["legacy"].close()
-
-
-@pytest.fixture
-def branch(django: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Any]:
-    """A database of SQLite, in which no field of a model says that anything is encrypted."""
-    from django.db import connections
-
-    sqlite = {"ENGINE": "django.db.backends.sqlite3", "NAME": str(tmp_path / "branch.sqlite3")}
-    monkeypatch.setitem(connections.settings, "branch", {**connections["default"].settings_dict, **sqlite})
-    monkeypatch.setattr("django.conf.settings.DATABASES", connections.settings)
-    with connections["branch"].cursor() as cursor:
-        cursor.execute("CREATE TABLE Clients (id integer PRIMARY KEY, name text, born date, photo blob, bad text)")
-        for number in range(30):
-            values = (f"a plain name, number {number}", b"\x89PNG" + bytes(40))
-            cursor.execute("INSERT INTO clients (name, photo, bad, born) VALUES (%s, %s, x'fffe', 'never')", values)
-        yield cursor
-    connections["branch"].close()
-    del connections["branch"]
 
 
 def test_a_database_of_another_kind_with_plain_values_is_a_warning_and_nothing_else(

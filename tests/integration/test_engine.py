@@ -65,6 +65,42 @@ def keyring() -> Keyring:
     return Keyring(SCHEMES, {"current": OLD, "pending": NEW}, ApplicationSettings(lambda name: None))
 
 
+@pytest.fixture
+def odd_settings(database: Database) -> Iterator[None]:
+    """Settings that somebody made for other sessions, in each that begins."""
+    settings = {
+        "extra_float_digits": "0",
+        "array_nulls": "off",
+        "bytea_output": "escape",
+        "datestyle": "SQL, DMY",
+        "intervalstyle": "sql_standard",
+        "quote_all_identifiers": "on",
+        "default_transaction_isolation": "serializable",
+        "default_transaction_read_only": "on",
+        "default_transaction_deferrable": "on",
+    }
+    for name, value in settings.items():
+        database.execute(f"ALTER DATABASE engine SET {name} = '{value}'")
+    yield
+    database.execute("ALTER DATABASE engine RESET ALL")
+
+
+@pytest.fixture
+def other(database: Database) -> Iterator[Database]:
+    """A session of the application; what it holds goes before the table does."""
+    with contextlib.closing(Database("default", "application")) as opened:
+        yield opened
+
+
+@pytest.fixture
+def deadlock_timeout(database: Database) -> Iterator[Callable[[str], None]]:
+    def change(value: str) -> None:
+        database.execute(f"ALTER DATABASE engine SET deadlock_timeout = '{value}'")
+
+    yield change
+    database.execute("ALTER DATABASE engine RESET deadlock_timeout")
+
+
 def fill(database: Database, keyring: Keyring, key: str, values: str, rows: int = 50) -> None:
     database.execute(f"CREATE TABLE secrets ({key}, a text, b text)")
     cipher = keyring.cipher(SCHEME, "current")
@@ -112,26 +148,6 @@ def test_every_kind_of_key(
     assert work.values == {"secrets.a": 50}
     assert after[0].classes == {"pending": 50}
     census_comparison.refuse_difference([tally.result for tally in before], [tally.result for tally in after])
-
-
-@pytest.fixture
-def odd_settings(database: Database) -> Iterator[None]:
-    """Settings that somebody made for other sessions, in each that begins."""
-    settings = {
-        "extra_float_digits": "0",
-        "array_nulls": "off",
-        "bytea_output": "escape",
-        "datestyle": "SQL, DMY",
-        "intervalstyle": "sql_standard",
-        "quote_all_identifiers": "on",
-        "default_transaction_isolation": "serializable",
-        "default_transaction_read_only": "on",
-        "default_transaction_deferrable": "on",
-    }
-    for name, value in settings.items():
-        database.execute(f"ALTER DATABASE engine SET {name} = '{value}'")
-    yield
-    database.execute("ALTER DATABASE engine RESET ALL")
 
 
 @pytest.mark.parametrize(
@@ -254,13 +270,6 @@ def test_a_row_deleted_meanwhile_is_no_error(
     monkeypatch.setattr(rewriter, "compare_and_set", interrupted)
     run(database, keyring)
     assert classes(database, keyring) == {"pending": 49}
-
-
-@pytest.fixture
-def other(database: Database) -> Iterator[Database]:
-    """A session of the application; what it holds goes before the table does."""
-    with contextlib.closing(Database("default", "application")) as opened:
-        yield opened
 
 
 def test_locked_rows_are_given_way_to_and_named(
@@ -523,15 +532,6 @@ def test_deferred_triggers_are_in_the_time_after_which_we_give_way(
     finally:
         other.close()
         database.execute("DROP TABLE secrets, counter; DROP FUNCTION count_up, slowly")
-
-
-@pytest.fixture
-def deadlock_timeout(database: Database) -> Iterator[Callable[[str], None]]:
-    def change(value: str) -> None:
-        database.execute(f"ALTER DATABASE engine SET deadlock_timeout = '{value}'")
-
-    yield change
-    database.execute("ALTER DATABASE engine RESET deadlock_timeout")
 
 
 @pytest.mark.parametrize(

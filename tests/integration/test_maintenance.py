@@ -21,6 +21,12 @@ def events(site: Site, name: str) -> list[dict[str, Any]]:
     return [event for event in map(json.loads, path.open()) if event["event"] == name and event["phase"] != "intent"]
 
 
+@pytest.fixture
+def stop_all(site: Site) -> Callable[..., Any]:
+    flag = site.folder / "maintenance.on"
+    return lambda *options: (site.play("maintenance", "-e", f"key_rotation_maintenance_file={flag}", *options), flag)
+
+
 @pytest.mark.thorough
 def test_a_run_that_was_killed_has_its_services_started_by_the_next(site: Site, served: Served) -> None:
     before = served.reads()
@@ -165,12 +171,6 @@ def test_whoever_stays_connected_is_named_and_the_services_are_started_again(sit
         assert re.search(rf"{re.escape(client)}, {state}, backend {pid}", text), text
         assert site.tokens() == before
         assert served.up() == ["web", "worker"]
-
-
-@pytest.fixture
-def stop_all(site: Site) -> Callable[..., Any]:
-    flag = site.folder / "maintenance.on"
-    return lambda *options: (site.play("maintenance", "-e", f"key_rotation_maintenance_file={flag}", *options), flag)
 
 
 @pytest.mark.thorough

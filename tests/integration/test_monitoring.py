@@ -60,6 +60,38 @@ def picture(site: Site) -> dict[str, Any]:
     return json.loads(path.read_text(encoding="utf-8"))
 
 
+@pytest.fixture
+def serve(site: Site) -> Iterator[Callable[[], str]]:
+    """Start the application's own server; its address. A second call stops the first one."""
+    running: list[subprocess.Popen[bytes]] = []
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    address = f"http://127.0.0.1:{port}"
+
+    def stop() -> None:
+        for process in running:
+            process.kill()
+            process.wait()
+        running.clear()
+
+    def start() -> str:
+        stop()
+        argv = [str(site.project / ".venv/bin/python"), "manage.py", "runserver", "--noreload", f"127.0.0.1:{port}"]
+        clean = {"PATH": os.environ["PATH"]}
+        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        running.append(subprocess.Popen(argv, cwd=site.project, env=clean, **quiet))
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline and running[0].poll() is None:
+            with suppress(OSError), urllib.request.urlopen(f"{address}/health/") as answer:
+                assert answer.status == 200
+                return address
+            time.sleep(0.1)
+        pytest.fail("the application's server does not answer")
+
+    yield start
+    stop()
+
+
 def test_one_bad_value_among_many_is_named_by_table_and_primary_key(site: Site) -> None:
     fill(site, ROWS)
     metrics = site.folder / "key_rotation.prom"
@@ -109,38 +141,6 @@ def with_two_that_show_nothing(site: Site) -> None:
     broken = {"ansible_connection": "local", "key_rotation_python": "/nowhere/python"}
     inventory["application"]["hosts"] = {"gone": {"ansible_ssh_executable": str(ssh)}, **hosts, "broken": broken}
     site.inventory.write_text(json.dumps(inventory))
-
-
-@pytest.fixture
-def serve(site: Site) -> Iterator[Callable[[], str]]:
-    """Start the application's own server; its address. A second call stops the first one."""
-    running: list[subprocess.Popen[bytes]] = []
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    address = f"http://127.0.0.1:{port}"
-
-    def stop() -> None:
-        for process in running:
-            process.kill()
-            process.wait()
-        running.clear()
-
-    def start() -> str:
-        stop()
-        argv = [str(site.project / ".venv/bin/python"), "manage.py", "runserver", "--noreload", f"127.0.0.1:{port}"]
-        clean = {"PATH": os.environ["PATH"]}
-        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-        running.append(subprocess.Popen(argv, cwd=site.project, env=clean, **quiet))
-        deadline = time.monotonic() + 60
-        while time.monotonic() < deadline and running[0].poll() is None:
-            with suppress(OSError), urllib.request.urlopen(f"{address}/health/") as answer:
-                assert answer.status == 200
-                return address
-            time.sleep(0.1)
-        pytest.fail("the application's server does not answer")
-
-    yield start
-    stop()
 
 
 @pytest.mark.thorough

@@ -47,15 +47,6 @@ SCHEMA, TABLE, KEY, TYPE, VALUE, SEARCHED = (f"{name} {ODD}" for name in ("S", "
 ROWS = 50
 
 
-@pytest.mark.parametrize("name", ["name", "Mixed Case", 'a"; DROP TABLE users; --', "100%", "public.users", "{0}", ODD])
-def test_a_name_and_a_literal_stay_what_they_are_in_a_statement(database: Database, name: str) -> None:
-    query = sql.SQL("SELECT t.{name}, {literal}, %s, 7 %% 4 FROM (SELECT 1 AS {name}) AS t").format(
-        name=sql.Identifier(name), literal=sql.Literal(name)
-    )
-    assert database.rows(query, (name,)) == [(1, name, name, 3)]
-    assert database.rows(database.text(query), (name,)) == [(1, name, name, 3)]
-
-
 @pytest.fixture
 def odd(database: Database, keyring: Keyring) -> Iterator[Database]:
     names = {
@@ -82,6 +73,15 @@ def odd(database: Database, keyring: Keyring) -> Iterator[Database]:
         database.execute(sql.SQL("INSERT INTO {table} VALUES (%s, %s, %s)").format(**names), row)
     yield database
     database.execute(sql.SQL("DROP SCHEMA {schema} CASCADE").format(**names))
+
+
+@pytest.mark.parametrize("name", ["name", "Mixed Case", 'a"; DROP TABLE users; --', "100%", "public.users", "{0}", ODD])
+def test_a_name_and_a_literal_stay_what_they_are_in_a_statement(database: Database, name: str) -> None:
+    query = sql.SQL("SELECT t.{name}, {literal}, %s, 7 %% 4 FROM (SELECT 1 AS {name}) AS t").format(
+        name=sql.Identifier(name), literal=sql.Literal(name)
+    )
+    assert database.rows(query, (name,)) == [(1, name, name, 3)]
+    assert database.rows(database.text(query), (name,)) == [(1, name, name, 3)]
 
 
 def digest(secret: str, value: bytes) -> str:

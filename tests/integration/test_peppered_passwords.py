@@ -124,6 +124,23 @@ def shown(outcome: Outcome) -> str:
     return " ".join(outcome.text.split())
 
 
+@pytest.fixture
+def hashing(database: Database, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Database]:
+    """A database with passwords, and an application that has all of the hashers."""
+    from django.contrib.auth.hashers import make_password
+    from django.test.utils import override_settings
+
+    (tmp_path / "own_hashers.py").write_text(HASHERS, encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    paths = [f"own_hashers.{name}" for name in OWN]
+    paths += [f"django.contrib.auth.hashers.{name}PasswordHasher" for name in DJANGO]
+    with override_settings(PASSWORD_HASHERS=paths):
+        database.execute("CREATE TABLE secrets (id serial, password varchar(128), legacy_hash text, note text)")
+        for algorithm in ("pbkdf2_wrapped_md5", "scrypt", "pbkdf2_sha1"):
+            database.execute("INSERT INTO secrets (password) VALUES (%s)", (make_password("word", hasher=algorithm),))
+        yield database
+
+
 def test_passwords_with_a_rotated_key_in_their_hash_stop_until_the_key_stays(site: Site) -> None:
     filled(site, ("pbkdf2_peppered", "sha256", "scrypt"))
     assert logins(site) == "LOGINS [True, True, True]"
@@ -212,23 +229,6 @@ class Process:
     @property
     def opener(self) -> Process:
         return self
-
-
-@pytest.fixture
-def hashing(database: Database, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Database]:
-    """A database with passwords, and an application that has all of the hashers."""
-    from django.contrib.auth.hashers import make_password
-    from django.test.utils import override_settings
-
-    (tmp_path / "own_hashers.py").write_text(HASHERS, encoding="utf-8")
-    monkeypatch.syspath_prepend(tmp_path)
-    paths = [f"own_hashers.{name}" for name in OWN]
-    paths += [f"django.contrib.auth.hashers.{name}PasswordHasher" for name in DJANGO]
-    with override_settings(PASSWORD_HASHERS=paths):
-        database.execute("CREATE TABLE secrets (id serial, password varchar(128), legacy_hash text, note text)")
-        for algorithm in ("pbkdf2_wrapped_md5", "scrypt", "pbkdf2_sha1"):
-            database.execute("INSERT INTO secrets (password) VALUES (%s)", (make_password("word", hasher=algorithm),))
-        yield database
 
 
 def looked(database: Database, ring: Keyring, destination: str, **settled: Any) -> Application:

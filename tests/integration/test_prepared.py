@@ -79,6 +79,12 @@ def small_parts(database: Database, monkeypatch: pytest.MonkeyPatch) -> Iterator
     prepared_table.drop(database)
 
 
+@pytest.fixture(scope="module")
+def alone() -> Keyring:
+    """What a process has that has only the new keys."""
+    return Keyring(SCHEMES, {"pending": NEW}, ApplicationSettings(lambda name: None))
+
+
 def rewriting(database: Database, keyring: Keyring, destination: str = "pending", **policy: Any) -> rewriter.Rewriting:
     return rewriter.Rewriting(
         targets(database), keyring, destination, policy=rewriter.RewritePolicy(**policy, prepared=True)
@@ -344,12 +350,6 @@ def opened(database: Database, keyring: Keyring) -> Any:
 def counted(database: Database, keyring: Keyring) -> list[CensusResult]:
     """The census of what is prepared, as results hand it on."""
     return [tally.result for tally in preparation.census(opened(database, keyring), "pending")]
-
-
-@pytest.fixture(scope="module")
-def alone() -> Keyring:
-    """What a process has that has only the new keys."""
-    return Keyring(SCHEMES, {"pending": NEW}, ApplicationSettings(lambda name: None))
 
 
 def test_a_process_with_only_the_new_keys_proves_what_is_prepared(

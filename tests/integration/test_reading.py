@@ -279,6 +279,43 @@ def connectors(database: Database, monkeypatch: pytest.MonkeyPatch) -> Iterator[
     del apps.all_models["reading"]
 
 
+@pytest.fixture
+def tenant(app: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Database]:
+    """A database of a tenant, with the table of one of the models. Outside of a request its router names the default
+    one."""
+    from django.db import connections
+
+    app.database.execute("CREATE DATABASE engine_tenant")
+    described = {**connections["default"].settings_dict, "NAME": "engine_tenant"}
+    monkeypatch.setitem(connections.settings, "tenant", described)
+    monkeypatch.setattr("django.conf.settings.DATABASES", connections.settings)
+    opened = Database("tenant", "test")
+    opened.execute("CREATE TABLE reading_shop (id int PRIMARY KEY, name text, phone text, price text, hidden text)")
+    for number in range(ROWS):
+        opened.execute("INSERT INTO reading_shop VALUES (%s, 'shop', '+1', '2', %s)", (number, str(number)))
+    yield opened
+    opened.close()
+    connections["tenant"].close()
+    del connections["tenant"]
+    app.database.execute("DROP DATABASE engine_tenant WITH (FORCE)")
+
+
+@pytest.fixture
+def schemas(app: Any) -> Iterator[list[str]]:
+    """Two schemas of tenants that have the tables of the models. The path by which tables are found has neither."""
+    found = ["tenant_1", "tenant 2"]
+    for schema in found:
+        app.database.execute(f'CREATE SCHEMA "{schema}"')
+        for table in ("secrets", "reading_shop"):
+            app.database.execute(f'CREATE TABLE "{schema}".{table} (LIKE {table} INCLUDING ALL)')
+            app.database.execute(f'INSERT INTO "{schema}".{table} SELECT * FROM {table}')
+    app.database.execute("DROP TABLE secrets; ALTER TABLE reading_shop RENAME TO reading_kept")
+    yield found
+    for schema in found:
+        app.database.execute(f'DROP SCHEMA "{schema}" CASCADE')
+    app.database.execute("ALTER TABLE reading_kept RENAME TO reading_shop")
+
+
 def ring(*stages: str) -> Keyring:
     return Keyring(
         SCHEMES,
@@ -1040,27 +1077,6 @@ def test_a_property_of_properties_over_columns_of_bytes_is_read(app: Any, monkey
     }
 
 
-@pytest.fixture
-def tenant(app: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Database]:
-    """A database of a tenant, with the table of one of the models. Outside of a request its router names the default
-    one."""
-    from django.db import connections
-
-    app.database.execute("CREATE DATABASE engine_tenant")
-    described = {**connections["default"].settings_dict, "NAME": "engine_tenant"}
-    monkeypatch.setitem(connections.settings, "tenant", described)
-    monkeypatch.setattr("django.conf.settings.DATABASES", connections.settings)
-    opened = Database("tenant", "test")
-    opened.execute("CREATE TABLE reading_shop (id int PRIMARY KEY, name text, phone text, price text, hidden text)")
-    for number in range(ROWS):
-        opened.execute("INSERT INTO reading_shop VALUES (%s, 'shop', '+1', '2', %s)", (number, str(number)))
-    yield opened
-    opened.close()
-    connections["tenant"].close()
-    del connections["tenant"]
-    app.database.execute("DROP DATABASE engine_tenant WITH (FORCE)")
-
-
 def test_a_model_is_of_every_database_that_has_its_table(app: Any, tenant: Database) -> None:
     surveyed = target_survey.find(tenant, "auto", (), app.keyring)
     (shop,) = (table for table in surveyed.tables if table.name == "reading_shop")
@@ -1154,22 +1170,6 @@ def test_a_table_that_a_model_calls_by_its_schema_is_that_models(app: Any, monke
 
 def model_tables(app: Any) -> Any:
     return target_survey.find(app.database, "auto", (), app.keyring).model_tables
-
-
-@pytest.fixture
-def schemas(app: Any) -> Iterator[list[str]]:
-    """Two schemas of tenants that have the tables of the models. The path by which tables are found has neither."""
-    found = ["tenant_1", "tenant 2"]
-    for schema in found:
-        app.database.execute(f'CREATE SCHEMA "{schema}"')
-        for table in ("secrets", "reading_shop"):
-            app.database.execute(f'CREATE TABLE "{schema}".{table} (LIKE {table} INCLUDING ALL)')
-            app.database.execute(f'INSERT INTO "{schema}".{table} SELECT * FROM {table}')
-    app.database.execute("DROP TABLE secrets; ALTER TABLE reading_shop RENAME TO reading_kept")
-    yield found
-    for schema in found:
-        app.database.execute(f'DROP SCHEMA "{schema}" CASCADE')
-    app.database.execute("ALTER TABLE reading_kept RENAME TO reading_shop")
 
 
 def test_a_model_is_read_in_every_schema_that_has_its_table(app: Any, schemas: list[str]) -> None:

@@ -82,6 +82,33 @@ def encrypted(site: Site, tmp_path_factory: pytest.TempPathFactory) -> None:
     site.write_inventory(key_rotation_environment="staging", key_rotation_backup_identity_file=str(identity))
 
 
+@pytest.fixture
+def pair(database: Any) -> Iterator[DatabaseSwap]:
+    """A database in use, and a copy beside it."""
+    made = DatabaseSwap(database, "kr_used", "spring")
+    yield made
+    for name in (made.name, made.copy, made.aside):
+        database.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+    database.execute("DROP TABLESPACE IF EXISTS kr_fast")
+
+
+@pytest.fixture
+def second(site: Site) -> Iterator[str]:
+    """A second database of the application with the same rows; its name."""
+    name = f"second_{os.getpid()}"  # short: names are cut at 63 bytes
+    with site.admin() as admin:
+        admin.execute(f'CREATE DATABASE "{name}" TEMPLATE "{site.database}"')
+    settings = site.project / "food_ordering/settings.py"
+    settings.write_text(
+        settings.read_text() + f'\nDATABASES["second"] = {{**DATABASES["default"], "NAME": "{name}"}}\n'
+    )
+    yield name
+    with site.admin() as admin:
+        admin.execute("SELECT datname FROM pg_database WHERE datname LIKE %s", (f"%{name}",))
+        for (left,) in admin.fetchall():
+            admin.execute(f'DROP DATABASE "{left}" WITH (FORCE)')
+
+
 def databases(site: Site) -> dict[str, bool]:
     """Those of this site, and whether sessions may begin in them."""
     with site.admin() as cursor:
@@ -221,16 +248,6 @@ def test_a_role_that_may_not_make_databases_is_told_which_connection_to_name(dat
     assert "may not rename engine, which it does not own" in not_owner.value.what
     assert "key_rotation_admin: {user: ..., passfile: ...}" in refused.value.todo
     DatabaseSwap(database, "engine", "spring").refuse_without_rights()
-
-
-@pytest.fixture
-def pair(database: Any) -> Iterator[DatabaseSwap]:
-    """A database in use, and a copy beside it."""
-    made = DatabaseSwap(database, "kr_used", "spring")
-    yield made
-    for name in (made.name, made.copy, made.aside):
-        database.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
-    database.execute("DROP TABLESPACE IF EXISTS kr_fast")
 
 
 @pytest.mark.parametrize(
@@ -535,23 +552,6 @@ def test_a_database_that_is_gone_comes_back_where_services_hold_it(site: Site, t
     assert done.code == 0, done.text
     assert f"{site.database} is now the backup of {moment}" in done.text.split(" Rollback of spring: ROLLED BACK")[1]
     assert (site.read_all(), down.exists()) == (plain, False)
-
-
-@pytest.fixture
-def second(site: Site) -> Iterator[str]:
-    """A second database of the application with the same rows; its name."""
-    name = f"second_{os.getpid()}"  # short: names are cut at 63 bytes
-    with site.admin() as admin:
-        admin.execute(f'CREATE DATABASE "{name}" TEMPLATE "{site.database}"')
-    settings = site.project / "food_ordering/settings.py"
-    settings.write_text(
-        settings.read_text() + f'\nDATABASES["second"] = {{**DATABASES["default"], "NAME": "{name}"}}\n'
-    )
-    yield name
-    with site.admin() as admin:
-        admin.execute("SELECT datname FROM pg_database WHERE datname LIKE %s", (f"%{name}",))
-        for (left,) in admin.fetchall():
-            admin.execute(f'DROP DATABASE "{left}" WITH (FORCE)')
 
 
 @pytest.mark.thorough

@@ -102,6 +102,21 @@ def found(database: Database, keyring: Keyring, created: str) -> list[Finding]:
         )
 
 
+@pytest.fixture(scope="module")
+def telling_keys() -> Keyring:
+    """Keys with values that no text has by chance, and a salt that many may have."""
+    keys = KeySet({"SECRET_KEY": SECRET, "ENCRYPTION_SALT": SALT, "PGCRYPTO_KEY": SHORT})
+    return Keyring(SCHEMES, {"current": keys, "pending": NEW}, ApplicationSettings(lambda name: None))
+
+
+@pytest.fixture
+def writer(database: Database) -> Iterator[None]:
+    """A role, and settings that the test may make."""
+    database.execute('CREATE ROLE "the-writer"')
+    yield
+    database.execute('ALTER DATABASE engine RESET ALL; ALTER ROLE ALL RESET ALL; DROP ROLE "the-writer"')
+
+
 @pytest.mark.parametrize(("created", "name", "statement"), DEFINITIONS.values(), ids=DEFINITIONS)
 def test_a_token_in_a_definition_stops_by_its_name_until_it_is_settled(
     database: Database, keyring: Keyring, created: str, name: str, statement: str
@@ -135,13 +150,6 @@ IN_FUNCTION = (
     "CREATE FUNCTION empty_pin() RETURNS trigger LANGUAGE plpgsql AS $f$"
     " BEGIN NEW.pin := pgp_sym_encrypt(NEW.pin, {}); RETURN NEW; END $f$"
 )
-
-
-@pytest.fixture(scope="module")
-def telling_keys() -> Keyring:
-    """Keys with values that no text has by chance, and a salt that many may have."""
-    keys = KeySet({"SECRET_KEY": SECRET, "ENCRYPTION_SALT": SALT, "PGCRYPTO_KEY": SHORT})
-    return Keyring(SCHEMES, {"current": keys, "pending": NEW}, ApplicationSettings(lambda name: None))
 
 
 def quoted(text: str) -> str:
@@ -195,14 +203,6 @@ COPIES = {
         "the value of SECRET_KEY",
     ),
 }
-
-
-@pytest.fixture
-def writer(database: Database) -> Iterator[None]:
-    """A role, and settings that the test may make."""
-    database.execute('CREATE ROLE "the-writer"')
-    yield
-    database.execute('ALTER DATABASE engine RESET ALL; ALTER ROLE ALL RESET ALL; DROP ROLE "the-writer"')
 
 
 @pytest.mark.usefixtures("writer")

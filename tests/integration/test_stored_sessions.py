@@ -42,6 +42,31 @@ def sessions(database: Database) -> Iterator[Any]:
     database.execute(f"DROP TABLE IF EXISTS cart, {', '.join(tables)} CASCADE")
 
 
+@pytest.fixture
+def tenants(sessions: Any, database: Database, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    """Two schemas that have the tables, which the default path does not have, and a connection like django-tenants'."""
+    from django.db import connections
+
+    connection = connections["default"]
+
+    def set_schema(schema: str) -> None:
+        monkeypatch.setattr(connection, "schema_name", schema, raising=False)
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT set_config('search_path', %s, false)", [schema])
+
+    set_schema("public")
+    found = ["tenant_1", "tenant_2"]
+    for schema in found:
+        database.execute(f"CREATE SCHEMA {schema}")
+        for table in ("django_session", "auth_user"):
+            database.execute(f"CREATE TABLE {schema}.{table} (LIKE {table} INCLUDING ALL)")
+    database.execute("DROP TABLE django_session, auth_user CASCADE")  # the sequence of the latter is a tenant's default
+    monkeypatch.setattr(connection, "set_schema", set_schema, raising=False)
+    yield found
+    for schema in found:
+        database.execute(f"DROP SCHEMA {schema} CASCADE")
+
+
 def put(key: str, secret: str = KEYS[0].old, **held: Any) -> None:
     from django.contrib.sessions.models import Session
     from django.test import override_settings
@@ -210,31 +235,6 @@ def test_drop_ends_what_the_new_key_has_not_signed_and_leaves_what_refers_to_it(
     assert (read("session-a", KEYS[0].old), read("session-b")) == ({}, {"cart": 2})
     assert Session.objects.get(pk="session-a").session_data == ""
     assert stored_sessions.drop(database, KEYS[0].new)["dropped"] == 0
-
-
-@pytest.fixture
-def tenants(sessions: Any, database: Database, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
-    """Two schemas that have the tables, which the default path does not have, and a connection like django-tenants'."""
-    from django.db import connections
-
-    connection = connections["default"]
-
-    def set_schema(schema: str) -> None:
-        monkeypatch.setattr(connection, "schema_name", schema, raising=False)
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT set_config('search_path', %s, false)", [schema])
-
-    set_schema("public")
-    found = ["tenant_1", "tenant_2"]
-    for schema in found:
-        database.execute(f"CREATE SCHEMA {schema}")
-        for table in ("django_session", "auth_user"):
-            database.execute(f"CREATE TABLE {schema}.{table} (LIKE {table} INCLUDING ALL)")
-    database.execute("DROP TABLE django_session, auth_user CASCADE")  # the sequence of the latter is a tenant's default
-    monkeypatch.setattr(connection, "set_schema", set_schema, raising=False)
-    yield found
-    for schema in found:
-        database.execute(f"DROP SCHEMA {schema} CASCADE")
 
 
 def enter(schema: str, password: str) -> str:

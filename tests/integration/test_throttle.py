@@ -19,17 +19,6 @@ from .servers import Cluster, postgresql, replica_of
 from .test_engine import fill, keyring, run, targets, until  # noqa: F401  # a fixture
 
 
-def test_wal_that_a_replication_slot_keeps_is_seen(database: Database) -> None:
-    assert server_info.read_wal_backlog(database) == 0
-    database.rows("SELECT pg_create_physical_replication_slot('behind', true)")
-    try:
-        database.execute("CREATE TABLE secrets AS SELECT repeat('x', 1000) FROM generate_series(1, 5000)")
-        assert server_info.read_wal_backlog(database) > 5_000_000
-    finally:
-        database.rows("SELECT pg_drop_replication_slot('behind')")
-    assert server_info.read_wal_backlog(database) == 0
-
-
 @pytest.fixture
 def primary(database: Database, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Database, Cluster]]:
     """A server that archives its WAL as long as no file ``broken`` is in its folder."""
@@ -47,6 +36,17 @@ def primary(database: Database, monkeypatch: pytest.MonkeyPatch) -> Iterator[tup
         finally:
             opened.close()
             del connections["primary"]
+
+
+def test_wal_that_a_replication_slot_keeps_is_seen(database: Database) -> None:
+    assert server_info.read_wal_backlog(database) == 0
+    database.rows("SELECT pg_create_physical_replication_slot('behind', true)")
+    try:
+        database.execute("CREATE TABLE secrets AS SELECT repeat('x', 1000) FROM generate_series(1, 5000)")
+        assert server_info.read_wal_backlog(database) > 5_000_000
+    finally:
+        database.rows("SELECT pg_drop_replication_slot('behind')")
+    assert server_info.read_wal_backlog(database) == 0
 
 
 def test_a_replica_that_does_not_follow_is_waited_for_until_it_does(primary: tuple[Database, Cluster]) -> None:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import atexit
 import functools
+import gc
 import hashlib
 import os
 import shutil
@@ -28,12 +29,18 @@ def _tree() -> str:
     return tree
 
 
+gc.set_threshold(50_000, 20, 20)  # thousands of tests and modules stay: each search among them for garbage costs time
 hashlib.pbkdf2_hmac = functools.cache(hashlib.pbkdf2_hmac)  # slow on purpose, and always the same for the same keys
 init_plugin_loader([_tree()])
 if "ansible_collections.tetech.key_rotation" in sys.modules:  # imported by other tests, without Ansible's finder
     sys.modules["ansible_collections.tetech.key_rotation"]._collection_meta = {}
 
 from ansible_collections.tetech.key_rotation.tests.unit_fixtures import *  # noqa: E402, F403
+
+
+def pytest_collection_finish() -> None:
+    """What was collected stays: nothing searches it for garbage again."""
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)

@@ -9,14 +9,14 @@ import re
 from pathlib import Path
 
 import pytest
-import yaml
 from ansible_collections.tetech.key_rotation.tests.documented_commands import Command, commands_of
 
 from .conftest import CHECKOUT
 from .test_documents import DOCUMENTS, relative
+from .yaml_files import read_yaml
 
 PREFIX = "tetech.key_rotation."
-SPEC = yaml.safe_load((CHECKOUT / "roles/key_rotation/meta/argument_specs.yml").read_text(encoding="utf-8"))
+SPEC = read_yaml(CHECKOUT / "roles/key_rotation/meta/argument_specs.yml")
 VARIABLES = SPEC["argument_specs"]["settings"]["options"]
 
 

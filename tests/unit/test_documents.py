@@ -12,11 +12,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import yaml
 from ansible_collections.tetech.key_rotation.plugins.module_utils._record.writer import Record
 from ansible_collections.tetech.key_rotation.plugins.plugin_utils._record_entry import RECORDED
 
 from .conftest import CHECKOUT
+from .yaml_files import read_yaml
 
 CITING = ("plugins", "roles", "playbooks", "tests", "benchmarks")
 ENDS = {".py", ".yml", ".j2", ".md", ".json"}
@@ -101,7 +101,7 @@ def test_the_record_format_describes_every_member_and_every_step(tmp_path: Path)
     record.append("rotate", "intent")
     record.append("rotate", "done")
     members = {member for line in record.text().splitlines() for member in json.loads(line)}
-    groups = yaml.safe_load((CHECKOUT / "meta/runtime.yml").read_text(encoding="utf-8"))["action_groups"]
+    groups = read_yaml(CHECKOUT / "meta/runtime.yml")["action_groups"]
     steps = set(groups["rotation"]) - NOT_RECORDED
     text = (CHECKOUT / "docs/design/record-format.md").read_text(encoding="utf-8")
     assert {name for name in {*members, *RECORDED, *steps} if f"`{name}`" not in text} == set()

@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from .conftest import CHECKOUT
+from .yaml_files import read_yaml
 
 INVENTORIES = ["demo", "staging", "production"]
 TEMPLATE = CHECKOUT / "inventories/production/group_vars/application.yml"
@@ -24,7 +25,7 @@ def test_each_is_there_for_who_types_its_name_in_playbooks(name: str) -> None:
 
 
 def operators_variables() -> set[str]:
-    spec = yaml.safe_load((CHECKOUT / "roles/key_rotation/meta/argument_specs.yml").read_text(encoding="utf-8"))
+    spec = read_yaml(CHECKOUT / "roles/key_rotation/meta/argument_specs.yml")
     return set(spec["argument_specs"]["settings"]["options"])
 
 

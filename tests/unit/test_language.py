@@ -5,17 +5,16 @@
 from __future__ import annotations
 
 import ast
-import functools
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from . import plugin_sources
 from .conftest import CHECKOUT
+from .yaml_files import read_yaml
 
 # What must not occur in any text, and what to write instead.
 WORDS = {
@@ -105,11 +104,6 @@ def descriptions(node: Any) -> Iterator[str]:
             yield from descriptions(value)
 
 
-@functools.cache
-def read(path: Path) -> Any:
-    return yaml.safe_load(path.read_text(encoding="utf-8"))
-
-
 def task_files() -> list[Path]:
     folders = (
         "playbooks/*.yml",
@@ -123,8 +117,8 @@ def task_files() -> list[Path]:
 
 def texts(path: Path) -> list[str]:
     if path.parent.name == "meta":
-        return list(descriptions(read(path)))
-    return [task["name"] for task in tasks(read(path)) if "name" in task]
+        return list(descriptions(read_yaml(path)))
+    return [task["name"] for task in tasks(read_yaml(path)) if "name" in task]
 
 
 DOCUMENTS = [

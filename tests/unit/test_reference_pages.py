@@ -1,19 +1,19 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The reference pages that are written by hand name what the source has. Those that are generated have a test of their
-own, test_generated.py of the options."""
+own, test_generated_options.py."""
 
 from __future__ import annotations
 
 import re
 
-import yaml
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres import catalog, lease
 from ansible_collections.tetech.key_rotation.plugins.module_utils._record import page_checksums, run_lease, writer
 from ansible_collections.tetech.key_rotation.plugins.module_utils._system.state_folder import STATE_FOLDER
 from ansible_collections.tetech.key_rotation.plugins.plugin_utils._checklist import checklist
 
 from .conftest import CHECKOUT
+from .yaml_files import read_yaml
 
 CHECKLIST = (CHECKOUT / "roles/checklist/README.md").read_text(encoding="utf-8")
 FILES = (CHECKOUT / "docs/files.md").read_text(encoding="utf-8")
@@ -43,10 +43,10 @@ def test_the_page_of_files_names_what_a_database_gets():
 
 
 def test_the_page_of_files_names_what_a_host_remembers():
-    values = yaml.safe_load((CHECKOUT / "roles/variable_defaults/vars/main.yml").read_text(encoding="utf-8"))
+    values = read_yaml(CHECKOUT / "roles/variable_defaults/vars/main.yml")
     for name in ("__key_rotation_stopped_services", "__key_rotation_row_digests"):
         file = values[name].rsplit("/", 1)[1].replace("{{ __key_rotation_project }}", "-PROJECT")
         assert f"`{file}`" in FILES
     assert values["__key_rotation_state_folder"] == STATE_FOLDER
-    defaults = yaml.safe_load((CHECKOUT / "roles/variable_defaults/defaults/main.yml").read_text(encoding="utf-8"))
+    defaults = read_yaml(CHECKOUT / "roles/variable_defaults/defaults/main.yml")
     assert defaults["key_rotation_backup_dir"] == f"{STATE_FOLDER}/backups"

@@ -17,9 +17,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import yaml
 
 from .conftest import CHECKOUT
+from .yaml_files import read_yaml
 
 ELSEWHERE = {"default", "demo"}  # the hosts themselves, and what needs none
 
@@ -36,6 +36,14 @@ def lines(target: str, *arguments: str, **environment: str) -> list[str]:
 
 def played(target: str) -> list[str]:
     return [name for line in lines(target) if "molecule test" in line for name in re.findall(r"-s (\w+)", line)]
+
+
+@pytest.fixture
+def application() -> Iterator[str]:
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Profile) as server:
+        threading.Thread(target=server.serve_forever, args=(0.01,)).start()
+        yield f"http://127.0.0.1:{server.server_port}/"
+        server.shutdown()
 
 
 def test_every_scenario_is_played_once() -> None:
@@ -90,8 +98,8 @@ def test_a_host_on_which_a_unit_failed_in_a_story_is_there_for_the_next_one(
 
 
 def test_an_application_that_a_story_made_silent_answers_in_the_next_one() -> None:
-    (silencing,) = yaml.safe_load((CHECKOUT / "molecule/rollback/unhealthy.yml").read_text(encoding="utf-8"))
-    reset = yaml.safe_load((CHECKOUT / "examples/staging/reset.yml").read_text(encoding="utf-8"))
+    (silencing,) = read_yaml(CHECKOUT / "molecule/rollback/unhealthy.yml")
+    reset = read_yaml(CHECKOUT / "examples/staging/reset.yml")
     removed = reset[0]["tasks"][0]["ansible.builtin.shell"]["cmd"].split("rm -rf ")[1]
     assert silencing["vars"]["folder"] in removed.split()
 
@@ -104,14 +112,6 @@ class Profile(http.server.BaseHTTPRequestHandler):
 
     def log_message(self, *_: object) -> None:
         pass
-
-
-@pytest.fixture
-def application() -> Iterator[str]:
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Profile) as server:
-        threading.Thread(target=server.serve_forever, args=(0.01,)).start()
-        yield f"http://127.0.0.1:{server.server_port}/"
-        server.shutdown()
 
 
 def test_the_traffic_of_a_story_that_failed_ends_with_the_next_one_and_tells_nothing(

@@ -5,14 +5,14 @@
 from __future__ import annotations
 
 import pytest
-import yaml
 from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar, trust_as_template
 from ansible_collections.tetech.key_rotation.plugins.module_utils._record.events import is_compromise, is_unclear
 
 from ..conftest import CHECKOUT
+from ..yaml_files import read_yaml
 
-VARS = yaml.safe_load((CHECKOUT / "roles/variable_defaults/vars/main.yml").read_text(encoding="utf-8"))
+VARS = read_yaml(CHECKOUT / "roles/variable_defaults/vars/main.yml")
 DERIVED = {name: VARS[name] for name in ("__key_rotation_is_compromise", "__key_rotation_sessions")}
 
 

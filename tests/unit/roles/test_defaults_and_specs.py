@@ -11,11 +11,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-import yaml
 from ansible_collections.tetech.key_rotation.plugins.plugin_utils._task_options import find_wrong
 from jinja2 import Environment, nodes
 
 from ..conftest import CHECKOUT
+from ..yaml_files import read_yaml
 
 GENERATOR = runpy.run_path(str(CHECKOUT / "scripts/generate_options.py"))
 SETTINGS, VALUES = "key_rotation", "variable_defaults"
@@ -39,7 +39,7 @@ READING = [
 @functools.cache
 def read(role: str, name: str) -> Any:
     path = CHECKOUT / "roles" / role / name
-    return (yaml.safe_load(path.read_text(encoding="utf-8")) or {}) if path.exists() else {}
+    return (read_yaml(path) or {}) if path.exists() else {}
 
 
 def variables() -> dict[str, Any]:
@@ -76,13 +76,13 @@ def tasks_in(tasks: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
 def tasks_of(role: str) -> list[dict[str, Any]]:
     """The tasks of a role, and the modules that ``host_tasks`` runs for it, which are in its vars."""
     paths = sorted((CHECKOUT / "roles" / role / "tasks").glob("*.yml"))
-    found = [task for path in paths for task in tasks_in(yaml.safe_load(path.read_text(encoding="utf-8")))]
+    found = [task for path in paths for task in tasks_in(read_yaml(path))]
     return [*found, *in_one_process(role)]
 
 
 def in_one_process(role: str) -> Iterator[dict[str, Any]]:
     path = CHECKOUT / "roles" / role / "vars/main.yml"
-    variables_of_role = yaml.safe_load(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    variables_of_role = read_yaml(path) if path.is_file() else {}
     for value in variables_of_role.values():
         for entry in value if isinstance(value, list) else [value]:
             if isinstance(entry, dict) and set(entry) - {"name"} <= MODULES:
@@ -91,7 +91,7 @@ def in_one_process(role: str) -> Iterator[dict[str, Any]]:
 
 @functools.cache
 def played(playbook: str) -> list[dict[str, Any]]:
-    (play,) = yaml.safe_load((CHECKOUT / f"playbooks/{playbook}.yml").read_text(encoding="utf-8"))
+    (play,) = read_yaml(CHECKOUT / f"playbooks/{playbook}.yml")
     return with_steps(play["tasks"])
 
 
@@ -100,7 +100,7 @@ def with_steps(tasks: list[dict[str, Any]]) -> list[dict[str, Any]]:
     found = []
     for task in tasks:
         if path := task.get("ansible.builtin.import_tasks"):
-            found += with_steps(yaml.safe_load((CHECKOUT / "playbooks" / path).read_text(encoding="utf-8")))
+            found += with_steps(read_yaml(CHECKOUT / "playbooks" / path))
         elif task["name"].startswith("Step "):
             found += with_steps(task["block"])
         else:
@@ -333,7 +333,7 @@ def test_each_task_that_opens_the_application_is_given_the_same_of_it(role):
     opening_modules |= {"tetech.key_rotation.monitoring_probe", "tetech.key_rotation.application_reading"}
     own = {*read(VALUES, "vars/main.yml")["__key_rotation_application"], "keys", "dialect", "store"}
     for path in sorted((CHECKOUT / "roles" / role / "tasks").glob("*.yml")):
-        for block in yaml.safe_load(path.read_text(encoding="utf-8")):
+        for block in read_yaml(path):
             opening = [task for task in block.get("block", []) if opening_modules & set(task)]
             if not opening:
                 continue
@@ -398,7 +398,7 @@ def test_the_variables_are_checked_once_before_anything_else(playbook):
 
 def test_a_rotation_has_eight_steps_on_the_screen():
     paths = [CHECKOUT / f"playbooks/steps/{name}.yml" for name in ("prepare", "switch", "finish")]
-    names = [task["name"] for path in paths for task in yaml.safe_load(path.read_text(encoding="utf-8"))]
+    names = [task["name"] for path in paths for task in read_yaml(path)]
     assert [name.split(": ")[0] for name in names] == [f"Step {number}/8" for number in range(1, 9)]
 
 

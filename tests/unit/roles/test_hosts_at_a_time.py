@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar, trust_as_template
+
+from ..yaml_files import read_yaml
 
 ROLES = Path(__file__).parents[3] / "roles"
 COMMANDS = {"read": ["platform", "get"], "write": ["platform", "set"]}
@@ -30,7 +31,7 @@ def test_every_task_that_writes_keys_is_bounded() -> None:
         task
         for path in ROLES.glob("*/tasks/*.yml")
         if path.stem != "one_host"  # of a play with one host
-        for task in all_tasks(yaml.safe_load(path.read_text(encoding="utf-8")) or [])
+        for task in all_tasks(read_yaml(path) or [])
         if "tetech.key_rotation.env_file" in task or "_switch" in written(task) or "rehearsal" in written(task)
     ]
     assert len(tasks) >= 8
@@ -57,7 +58,7 @@ def written(task: dict[str, Any]) -> str:
 )
 def test_it_is_one_host_where_one_place_may_be_for_all(destinations: list[dict[str, Any] | None], hosts: int) -> None:
     keys = [{"name": f"KEY_{number}", **(each or {})} for number, each in enumerate(destinations)]
-    text = yaml.safe_load((ROLES / "variable_defaults/vars/main.yml").read_text(encoding="utf-8"))
+    text = read_yaml(ROLES / "variable_defaults/vars/main.yml")
     own = {name: trust_as_template(text[name]) for name in ("__key_rotation_destinations", "__key_rotation_secrets")}
     templar = Templar(loader=DataLoader(), variables={"key_rotation_keys": keys, **own})
     assert int(templar.template(trust_as_template(text["__key_rotation_hosts_at_a_time"]))) == hosts

@@ -7,13 +7,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import yaml
+from ..yaml_files import read_yaml
 
 ROLES = Path(__file__).parents[3] / "roles"
 
 
 def read(name: str) -> Any:
-    return yaml.safe_load((ROLES / name).read_text(encoding="utf-8"))
+    return read_yaml(ROLES / name)
 
 
 def test_the_plan_is_written_in_place_of_the_census_and_everything_else_is_checked_as_for_a_rotation():

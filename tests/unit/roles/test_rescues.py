@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
+
+from ..yaml_files import read_yaml
 
 ROOT = Path(__file__).parents[3]
 FILES = sorted([*ROOT.glob("roles/*/tasks/*.yml"), *ROOT.glob("playbooks/*.yml"), *ROOT.glob("playbooks/steps/*.yml")])
@@ -30,7 +31,7 @@ def lists(tasks: Any) -> Iterator[dict[str, Any]]:
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: f"{path.parent.parent.name}/{path.name}")
 def test_no_task_that_runs_once_is_directly_in_a_block_with_a_rescue(path: Path) -> None:
-    found = lists(yaml.safe_load(path.read_text(encoding="utf-8")))
+    found = lists(read_yaml(path))
     direct = [task for block in found if block.get("rescue") for task in block["block"]]
     assert [task["name"] for task in direct if task.get("run_once")] == []
 
@@ -43,5 +44,5 @@ def test_a_rescue_has_words_for_the_hosts_on_which_nothing_failed(path: Path) ->
 
 
 def test_the_rule_sees_rescues() -> None:
-    read = [yaml.safe_load(path.read_text(encoding="utf-8")) for path in FILES]
+    read = [read_yaml(path) for path in FILES]
     assert any(block.get("rescue") for tasks in read for block in lists(tasks))

@@ -21,6 +21,11 @@ from ansible_collections.tetech.key_rotation.tests.key_version_fixtures import (
 )
 
 
+@pytest.fixture
+def adopted(version, env_file) -> None:
+    version("adopted", env_file=env_file)
+
+
 def test_the_application_s_own_keys_are_adopted_once(version, env_file, history, old_keys):
     would = version("adopted", env_file=env_file, check=True)
     assert (would["changed"], would["key_id"]) == (True, old_keys.key_id)
@@ -102,11 +107,6 @@ def test_of_two_hosts_that_adopt_at_once_the_second_is_held_against_the_first(
     another_first(lambda store: store.adopt(third_keys))
     assert code(version("adopted", env_file=env_file)) == "E_KEYS_DIFFER"
     assert [one.key_id for one in history().versions] == [third_keys.key_id]
-
-
-@pytest.fixture
-def adopted(version, env_file) -> None:
-    version("adopted", env_file=env_file)
 
 
 def test_a_refusal_on_the_host_is_the_result(version, tmp_path, history):

@@ -78,6 +78,14 @@ def make(run_action, host, path):
     return run
 
 
+@pytest.fixture
+def completed(stored, loader):
+    """The store after its rotation was completed."""
+    with open_store({"path": stored}, {}, loader).change() as history:
+        history.promote()
+        history.close("r1")
+
+
 def test_a_plan_is_written_once_and_shown(make, path, capsys):
     done = make()
     assert (done["changed"], done["path"], done["plan"]) == (True, str(path), document())
@@ -136,14 +144,6 @@ def test_the_host_gets_every_version_and_neither_store_nor_file(make, host, stor
     assert not {"store", "path"} & set(asked)
     assert stored not in str(asked)
     assert str(path) not in str(asked)
-
-
-@pytest.fixture
-def completed(stored, loader):
-    """The store after its rotation was completed."""
-    with open_store({"path": stored}, {}, loader).change() as history:
-        history.promote()
-        history.close("r1")
 
 
 @pytest.mark.parametrize(

@@ -34,6 +34,17 @@ from ansible_collections.tetech.key_rotation.tests.key_version_fixtures import (
 )
 
 
+@pytest.fixture
+def adopted(store_path, loader, old_keys) -> None:
+    with open_store({"path": store_path}, {}, loader).change() as changed:
+        changed.adopt(old_keys)
+
+
+@pytest.fixture
+def begun(stored, history):
+    return history()
+
+
 def test_an_approval_that_another_control_node_used_first_makes_no_version(version, stored, loader, tmp_path):
     """Both had begun with it, neither with a version yet."""
     used = {"plan_hash": "5e" * 32, "environment": "demo", "principal": "ada", "time": "2026-01-02T03:04:05Z"}
@@ -93,12 +104,6 @@ def test_of_two_hosts_that_roll_back_at_once_the_second_goes_no_further_back(
     assert (result["changed"], result["key_id"]) == (False, new_keys.key_id)
     assert history().stages == {"current": new_keys.key_id}
     assert history().outcome("r1") == "completed"
-
-
-@pytest.fixture
-def adopted(store_path, loader, old_keys) -> None:
-    with open_store({"path": store_path}, {}, loader).change() as changed:
-        changed.adopt(old_keys)
 
 
 @pytest.mark.parametrize(
@@ -162,11 +167,6 @@ def test_a_key_that_is_no_longer_listed_is_no_switch_that_was_interrupted(begun,
     fewer = KeySet({"SECRET_KEY": old_keys.values["SECRET_KEY"]})
     with pytest.raises(RotationError, match="E_KEYS_DIFFER"):
         refuse_other_keys(begun, fewer, KeyFiles("/.env", [{"name": "SECRET_KEY"}], "dotenv"))
-
-
-@pytest.fixture
-def begun(stored, history):
-    return history()
 
 
 def test_a_rotation_has_one_new_version_however_often_it_is_asked_for(version, history, env_file, old_keys):

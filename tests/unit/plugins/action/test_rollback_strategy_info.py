@@ -38,6 +38,34 @@ def at(monkeypatch, tmp_path):
     return write
 
 
+@pytest.fixture
+def warned(monkeypatch) -> list[str]:
+    said: list[str] = []
+    monkeypatch.setattr(Display(), "warning", said.append)
+    return said
+
+
+@pytest.fixture
+def leaked(stored, store_path, loader, tmp_path):
+    """Rotation r1 is completed, and what it replaced is compromised."""
+    with open_store({"path": store_path}, {}, loader).change() as history:
+        history.promote()
+        history.expose()
+        history.close("r1")
+
+
+@pytest.fixture
+def chosen(run_action, warned):
+    """What a rollback chooses while every value is as after the rotation."""
+
+    def choose(**asked: Any) -> str:
+        census = {"targets": [{"table": "t", "column": "c", "classes": {"current": 9}}]}
+        made = run_action("rollback_strategy_info", **{"census": census, "files": {}, "backup": {}, **asked})
+        return made.get("strategy") or made["error"]["code"]
+
+    return choose
+
+
 def test_the_command_that_closed_a_rotation_without_a_key_does_not_take_back_the_one_before(at):
     at(1, "first", "rotate", "intent")
     folder = at(2, "first", "rotate", "done")
@@ -144,13 +172,6 @@ def test_refused_runs_and_retirements_are_no_rotations(at):
     assert closed_after(folder, "first") is None
 
 
-@pytest.fixture
-def warned(monkeypatch) -> list[str]:
-    said: list[str] = []
-    monkeypatch.setattr(Display(), "warning", said.append)
-    return said
-
-
 @pytest.mark.parametrize(("holds", "told"), [("other", True), ("current", False), ("several", False)])
 def test_keys_of_no_stage_are_told_before_what_fails_because_of_them(run_action, stored, warned, holds, told):
     failed = {"failed": True, "msg": "nothing opens", "error": {"code": "E_FIELD_UNPROVED", "what": "nothing opens"}}
@@ -187,27 +208,6 @@ def test_a_repair_that_a_lost_column_stops_says_how_to_go_on(
 def test_without_a_version_in_the_store_no_keys_are_strange(run_action, warned):
     run_action("rollback_strategy_info", census={"targets": []}, files={"web": "other"}, backup={})
     assert not any("has neither the current" in each for each in warned)
-
-
-@pytest.fixture
-def leaked(stored, store_path, loader, tmp_path):
-    """Rotation r1 is completed, and what it replaced is compromised."""
-    with open_store({"path": store_path}, {}, loader).change() as history:
-        history.promote()
-        history.expose()
-        history.close("r1")
-
-
-@pytest.fixture
-def chosen(run_action, warned):
-    """What a rollback chooses while every value is as after the rotation."""
-
-    def choose(**asked: Any) -> str:
-        census = {"targets": [{"table": "t", "column": "c", "classes": {"current": 9}}]}
-        made = run_action("rollback_strategy_info", **{"census": census, "files": {}, "backup": {}, **asked})
-        return made.get("strategy") or made["error"]["code"]
-
-    return choose
 
 
 def begun(folder: Any, event: str, **said: Any) -> None:

@@ -61,6 +61,60 @@ def at(history, old_keys):
     return go
 
 
+@pytest.fixture
+def two(at, third_keys):
+    """Rotation r1 was completed, and r2 after it."""
+
+    def go(*, promoted: bool, rolled_back: bool) -> History:
+        history = at("completed")
+        history.add_pending(third_keys, "r2")
+        if promoted:
+            history.promote()
+            history.close("r2")
+        if rolled_back:
+            history.roll_back()
+        return history
+
+    return go
+
+
+@pytest.fixture
+def history_now(store_path, loader):
+    return lambda: open_store({"path": store_path}, {}, loader).load()
+
+
+@pytest.fixture
+def elsewhere(lease):
+    """Another run works on rotation r1."""
+    lease.take("r1", os.getppid())
+    held = json.loads(Path(lease.path).read_text())
+    Path(lease.path).write_text(json.dumps({**held, "pid": 1, "host": "elsewhere.example"}))
+    return lease
+
+
+@pytest.fixture
+def store_now(store_path, loader):
+    return open_store({"path": store_path}, {}, loader)
+
+
+@pytest.fixture
+def changed_store(begun, tmp_path):
+    """Record r1 is signed by the key of the store before; this is the new one."""
+    return {"path": str(tmp_path / "other.vault.yml")}
+
+
+@pytest.fixture
+def refused(run_action, events, monkeypatch):
+    """What is written of a run that was refused before it had a record."""
+    monkeypatch.setattr(context, "CLIARGS", CLIArgs({"args": ("playbooks/rollback.yml",)}))
+    error = {"code": "E_RUNNING", "what": "another run goes on"}
+
+    def go(**given):
+        return run_action("rotation_record", state="failed", error=error, failed_task="Open", **given)
+
+    return go
+
+
 @pytest.mark.parametrize(
     ("state", "direction", "asked", "rotation", "how"),
     [
@@ -116,23 +170,6 @@ def test_which_runs_are_refused(at, state, direction, asked, code):
     assert refused.value.code == code
 
 
-@pytest.fixture
-def two(at, third_keys):
-    """Rotation r1 was completed, and r2 after it."""
-
-    def go(*, promoted: bool, rolled_back: bool) -> History:
-        history = at("completed")
-        history.add_pending(third_keys, "r2")
-        if promoted:
-            history.promote()
-            history.close("r2")
-        if rolled_back:
-            history.roll_back()
-        return history
-
-    return go
-
-
 @pytest.mark.parametrize("asked", [None, "r2"])
 def test_a_rollback_that_is_typed_twice_takes_no_second_rotation_back(two, asked):
     history = two(promoted=False, rolled_back=True)
@@ -180,11 +217,6 @@ def test_after_a_restore_or_repair_for_a_rotation_without_a_key_the_one_before_i
 
 def test_two_new_rotations_have_two_names():
     assert len({rotation_choice.new_id() for _ in range(20)}) > 1
-
-
-@pytest.fixture
-def history_now(store_path, loader):
-    return lambda: open_store({"path": store_path}, {}, loader).load()
 
 
 def opened_as_compromise(run_action, **asked) -> bool:
@@ -268,15 +300,6 @@ def test_without_a_record_there_is_no_rotation(run_action, stored, tmp_path):
     (tmp_path / "records" / "r1" / "record.jsonl").mkdir(parents=True)
     result = run_action("rotation_record", state="opened", environment="demo")
     assert (result["failed"], result["error"]["code"]) == (True, "E_RECORD_WRITE")
-
-
-@pytest.fixture
-def elsewhere(lease):
-    """Another run works on rotation r1."""
-    lease.take("r1", os.getppid())
-    held = json.loads(Path(lease.path).read_text())
-    Path(lease.path).write_text(json.dumps({**held, "pid": 1, "host": "elsewhere.example"}))
-    return lease
 
 
 @pytest.mark.parametrize("check", [False, True])
@@ -473,11 +496,6 @@ def test_the_record_has_the_whole_error_of_a_task_whose_result_leaves_to_the_mes
     assert events("refused")[-1]["error"] == whole != result["error"]
 
 
-@pytest.fixture
-def store_now(store_path, loader):
-    return open_store({"path": store_path}, {}, loader)
-
-
 def test_a_run_says_where_the_records_stood_and_keeps_its_head_in_the_store(run_action, begun, events, store_now):
     (first,) = events("r1")
     assert "follows" not in first
@@ -561,12 +579,6 @@ def test_verifying_makes_no_store_and_no_key(run_action, store_path, stored):
     before = Path(stored).read_bytes()
     assert run_action("rotation_record_info")["records"] == []
     assert Path(stored).read_bytes() == before
-
-
-@pytest.fixture
-def changed_store(begun, tmp_path):
-    """Record r1 is signed by the key of the store before; this is the new one."""
-    return {"path": str(tmp_path / "other.vault.yml")}
 
 
 def test_where_the_store_has_no_key_verifying_says_so_and_makes_none(run_action, changed_store, tmp_path):
@@ -989,18 +1001,6 @@ def test_rules_and_clock_go_into_the_record(run_action, stored, events, monkeypa
     run_action("rotation_record", state="opened", environment="demo", policy="SEC-POL-7 v3")
     (event,) = events("r1")
     assert (event["policy_ref"], event["clock"]) == ("SEC-POL-7 v3", {"synced": True, "offset_ms": 0.4})
-
-
-@pytest.fixture
-def refused(run_action, events, monkeypatch):
-    """What is written of a run that was refused before it had a record."""
-    monkeypatch.setattr(context, "CLIARGS", CLIArgs({"args": ("playbooks/rollback.yml",)}))
-    error = {"code": "E_RUNNING", "what": "another run goes on"}
-
-    def go(**given):
-        return run_action("rotation_record", state="failed", error=error, failed_task="Open", **given)
-
-    return go
 
 
 def test_a_run_that_was_refused_leaves_a_trace_and_stands_in_no_way(run_action, stored, refused, events, tmp_path):

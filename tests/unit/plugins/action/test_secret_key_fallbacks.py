@@ -48,6 +48,24 @@ def listed(tmp_path) -> Path:
     return path
 
 
+@pytest.fixture
+def revoke(store_path, loader, listed, monkeypatch):
+    """Revoke while the settings of the application have these keys, and what is said."""
+
+    def run(settings: list[str], start: Callable[..., None] = lambda params: None) -> list[str]:
+        said: list[str] = []
+        monkeypatch.setattr(application_start, "read_settings", start)
+        monkeypatch.setattr(django_project, "setting", {"SECRET_KEY_FALLBACKS": settings}.__getitem__)
+        monkeypatch.setattr(secret_key_fallbacks.display, "warning", said.append)
+        action = object.__new__(secret_key_fallbacks.ActionModule)
+        monkeypatch.setattr(action, "store", lambda args: open_store({"path": store_path}, {}, loader), raising=False)
+        args = {"state": "revoked", "env_file": str(listed), "dialect": "dotenv", "store": {}, "record_dir": ""}
+        action.judge(args, set_fallbacks(Task(**action.ask(args))))
+        return said
+
+    return run
+
+
 def test_retiring_a_version_also_takes_out_the_key_of_an_older_one_that_nobody_retired(
     run_action, rotated, listed, tmp_path
 ):
@@ -68,24 +86,6 @@ class Task:
     def __init__(self, **params: Any) -> None:
         self.params = params
         self.no_log_values: set[str] = set()
-
-
-@pytest.fixture
-def revoke(store_path, loader, listed, monkeypatch):
-    """Revoke while the settings of the application have these keys, and what is said."""
-
-    def run(settings: list[str], start: Callable[..., None] = lambda params: None) -> list[str]:
-        said: list[str] = []
-        monkeypatch.setattr(application_start, "read_settings", start)
-        monkeypatch.setattr(django_project, "setting", {"SECRET_KEY_FALLBACKS": settings}.__getitem__)
-        monkeypatch.setattr(secret_key_fallbacks.display, "warning", said.append)
-        action = object.__new__(secret_key_fallbacks.ActionModule)
-        monkeypatch.setattr(action, "store", lambda args: open_store({"path": store_path}, {}, loader), raising=False)
-        args = {"state": "revoked", "env_file": str(listed), "dialect": "dotenv", "store": {}, "record_dir": ""}
-        action.judge(args, set_fallbacks(Task(**action.ask(args))))
-        return said
-
-    return run
 
 
 def test_after_a_compromise_no_former_key_is_left_in_the_list_and_others_are_named(rotated, listed, revoke):

@@ -27,6 +27,24 @@ def events(tmp_path):
     return lambda: [(event["event"], event["phase"]) for event in Record(str(tmp_path / "records"), "r1").events()]
 
 
+@pytest.fixture
+def lose(run_action, stored, monkeypatch):
+    """A step of a run on one of these hosts, which is lost in it."""
+
+    def fail(self, args):
+        raise AnsibleConnectionFailure("CANARY")
+
+    def step(*hosts: str, of: str) -> None:
+        known = {"inventory_hostname": of, "ansible_play_hosts_all": list(hosts)}
+        known["key_rotation_notify"] = [{"type": "slack", "url": "http://127.0.0.1:1/CANARY"}]
+        with pytest.raises(AnsibleConnectionFailure):
+            run_action("key_version", state="current", rotation_id="r1", known=known)
+
+    run_action("rotation_record", state="opened", environment="demo")
+    monkeypatch.setattr(ActionModule, "act", fail)
+    return step
+
+
 @pytest.mark.parametrize(
     ("constant", "setting"),
     [
@@ -208,24 +226,6 @@ def test_an_unreachable_host_is_recorded_as_failed_and_stays_one(promote, monkey
     failed = Record(str(tmp_path / "records"), "r1").events()[-1]
     assert (failed["phase"], failed["error"]["code"]) == ("failed", "E_HOST_LOST")
     assert failed["error"]["what"] == "web can no longer be reached"
-
-
-@pytest.fixture
-def lose(run_action, stored, monkeypatch):
-    """A step of a run on one of these hosts, which is lost in it."""
-
-    def fail(self, args):
-        raise AnsibleConnectionFailure("CANARY")
-
-    def step(*hosts: str, of: str) -> None:
-        known = {"inventory_hostname": of, "ansible_play_hosts_all": list(hosts)}
-        known["key_rotation_notify"] = [{"type": "slack", "url": "http://127.0.0.1:1/CANARY"}]
-        with pytest.raises(AnsibleConnectionFailure):
-            run_action("key_version", state="current", rotation_id="r1", known=known)
-
-    run_action("rotation_record", state="opened", environment="demo")
-    monkeypatch.setattr(ActionModule, "act", fail)
-    return step
 
 
 def test_where_every_host_is_lost_the_record_is_closed_and_people_are_told(lose, events, tmp_path):

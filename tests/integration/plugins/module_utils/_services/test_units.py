@@ -26,6 +26,18 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._system import
 from ansible_collections.tetech.key_rotation.tests.host_fixtures import unit
 
 
+@pytest.fixture
+def daemon(tmp_path: Path):
+    """A process of one's own, by three commands."""
+    pid = tmp_path / "pid"
+    script = tmp_path / "daemon.sh"
+    script.write_text(DAEMON.format(pid=pid))
+    entry = {"name": "worker", **{word: ["/bin/sh", str(script), word] for word in ("start", "stop", "status")}}
+    assert child_processes.ended(entry["start"], 5) == 0
+    yield entry
+    child_processes.ended(entry["stop"], 5)
+
+
 def test_the_files_that_a_unit_reads_its_environment_from(systemd):
     assert units.Unit("web").environment_files == {}
     shown = "/srv/a (b)/.env (ignore_errors=no)\n/etc/default/web (ignore_errors=yes)"
@@ -423,18 +435,6 @@ case $1 in
   status) kill -0 $(cat {pid}) ;;
 esac
 """
-
-
-@pytest.fixture
-def daemon(tmp_path: Path):
-    """A process of one's own, by three commands."""
-    pid = tmp_path / "pid"
-    script = tmp_path / "daemon.sh"
-    script.write_text(DAEMON.format(pid=pid))
-    entry = {"name": "worker", **{word: ["/bin/sh", str(script), word] for word in ("start", "stop", "status")}}
-    assert child_processes.ended(entry["start"], 5) == 0
-    yield entry
-    child_processes.ended(entry["stop"], 5)
 
 
 @pytest.mark.parametrize("command", [["/bin/sh", "-c", "exit 4"], ["/no/such/program"]])

@@ -44,6 +44,38 @@ def no_python_dotenv(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "dotenv", None)
 
 
+@pytest.fixture
+def mounted(env_file, tmp_path) -> Iterator[str]:
+    """A single file mounted over itself, as containers get theirs; its folder has a blank in its name."""
+    if os.geteuid() != 0:
+        pytest.skip("only root mounts")
+    (tmp_path / "a folder").mkdir()
+    path = tmp_path / "a folder" / ".env"
+    path.touch(mode=0o600)
+    path.write_bytes(b"SECRET_KEY=a\n")
+    if subprocess.run(["mount", "--bind", path, path], capture_output=True, check=False).returncode != 0:
+        pytest.skip("no mounts are allowed here")
+    yield str(path)
+    subprocess.run(["umount", path], check=True)
+
+
+@pytest.fixture
+def flagged() -> Iterator[Callable[[Path, str], None]]:
+    """Give a file or folder a flag that stops root too, until the test is over."""
+    given: list[tuple[Path, str]] = []
+
+    def flag(place: Path, letter: str) -> None:
+        if os.geteuid() != 0 or not shutil.which("chattr"):
+            pytest.skip("only root has chattr")
+        if subprocess.run(["chattr", f"+{letter}", place], capture_output=True, check=False).returncode != 0:
+            pytest.skip("this file system has no flags")
+        given.append((place, letter))
+
+    yield flag
+    for place, letter in given:
+        subprocess.run(["chattr", f"-{letter}", place], check=True)
+
+
 def refusal(path: str, *names: str) -> RotationError:
     with pytest.raises(RotationError) as refused:
         env_file_editor.read(path, names or ["SECRET_KEY"])
@@ -216,21 +248,6 @@ def test_a_byte_that_no_reader_takes_is_named_by_its_place_alone(env_file, conte
     assert "0xff" not in str(error)
 
 
-@pytest.fixture
-def mounted(env_file, tmp_path) -> Iterator[str]:
-    """A single file mounted over itself, as containers get theirs; its folder has a blank in its name."""
-    if os.geteuid() != 0:
-        pytest.skip("only root mounts")
-    (tmp_path / "a folder").mkdir()
-    path = tmp_path / "a folder" / ".env"
-    path.touch(mode=0o600)
-    path.write_bytes(b"SECRET_KEY=a\n")
-    if subprocess.run(["mount", "--bind", path, path], capture_output=True, check=False).returncode != 0:
-        pytest.skip("no mounts are allowed here")
-    yield str(path)
-    subprocess.run(["umount", path], check=True)
-
-
 def test_a_file_that_is_mounted_is_refused_before_anything_is_written(mounted):
     assert env_file_editor.read(mounted, ["SECRET_KEY"]) == {"SECRET_KEY": "a"}
     for refused in (
@@ -256,23 +273,6 @@ def test_a_folder_behind_a_link_is_looked_up_where_it_is(mounted, tmp_path):
     (tmp_path / "link").symlink_to(os.path.dirname(mounted))
     with pytest.raises(RotationError, match="E_ENV_BINDMOUNT"):
         env_file_editor.refuse_unwritable(str(tmp_path / "link" / ".env"))
-
-
-@pytest.fixture
-def flagged() -> Iterator[Callable[[Path, str], None]]:
-    """Give a file or folder a flag that stops root too, until the test is over."""
-    given: list[tuple[Path, str]] = []
-
-    def flag(place: Path, letter: str) -> None:
-        if os.geteuid() != 0 or not shutil.which("chattr"):
-            pytest.skip("only root has chattr")
-        if subprocess.run(["chattr", f"+{letter}", place], capture_output=True, check=False).returncode != 0:
-            pytest.skip("this file system has no flags")
-        given.append((place, letter))
-
-    yield flag
-    for place, letter in given:
-        subprocess.run(["chattr", f"-{letter}", place], check=True)
 
 
 @pytest.mark.parametrize(("letter", "name"), [("i", "immutable"), ("a", "append-only")])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 
-import yaml
 from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.option_names import (
     spell_options,
     variable_of,
@@ -12,13 +11,14 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.option
 from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.options import InvalidOption
 
 from ....conftest import CHECKOUT
+from ....yaml_files import read_yaml
 
 OPTION = re.compile(r"\bO\(([a-z_]+)\)")
 
 
 def variables() -> set[str]:
     """The variables that operators set, from the argument specs of all roles."""
-    specs = [yaml.safe_load(path.read_text(encoding="utf-8")) for path in CHECKOUT.glob("roles/*/meta/*specs.yml")]
+    specs = [read_yaml(path) for path in CHECKOUT.glob("roles/*/meta/*specs.yml")]
     return {name for spec in specs for entry in spec["argument_specs"].values() for name in entry.get("options", {})}
 
 

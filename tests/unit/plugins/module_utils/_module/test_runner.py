@@ -7,6 +7,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.env_file import EnvMissing
 from ansible_collections.tetech.key_rotation.plugins.module_utils._module.runner import run
 from ansible_collections.tetech.key_rotation.plugins.module_utils._options.shared_options import KEYS, KEYS_INTERNAL
+from ansible_collections.tetech.key_rotation.plugins.modules import application_health, application_services
 
 KEY_SETS = {"current": {"SECRET_KEY": "CANARY-one"}, "pending": {"SECRET_KEY": "CANARY-two"}}
 STORE = {"path": "/CANARY-store"}
@@ -85,3 +86,13 @@ def test_a_missing_package_is_named_with_the_python_that_lacks_it(outcome, pytho
     ended = outcome(raising(ImportError("LEAK", name="cryptography")))
     assert ended.error == "E_PYTHON_PACKAGE"
     assert ended.result["error"]["what"] == f"cryptography is missing in {python}"
+
+
+@pytest.mark.parametrize("module", [application_services, application_health])
+def test_it_needs_no_package_of_the_applications(module, monkeypatch):
+    """They run with the host's Python, which has no packages: as root, or before the application's own is known."""
+    asked = []
+    monkeypatch.setattr(module, "run", lambda made, work, needs=("cryptography",): asked.append(tuple(needs)))
+    monkeypatch.setattr(module, "AnsibleModule", lambda *args, **kwargs: None)
+    module.main()
+    assert asked == [()]

@@ -89,6 +89,47 @@ def kept(tmp_path: Path) -> Kept:
     return Kept(tmp_path / "records")
 
 
+@pytest.fixture
+def two_nodes(kept, tmp_path, monkeypatch) -> Kept:
+    """r1 and r2 are this control node's; r3 is another one's, in a folder of its own."""
+    other = tmp_path / "other"
+    with monkeypatch.context() as there:
+        there.setattr(socket, "gethostname", lambda: "b.example.org")
+        record = Record(str(other), "r3")
+        record.append("rotate", "intent", follows=kept.anchor)
+        record.append("rotate", "done")
+        kept.anchor = str(record.sign(kept.key))
+    return kept
+
+
+@pytest.fixture
+def paged(kept) -> Kept:
+    """With a page of each record and one over all, and what they are written down."""
+    Record(str(kept.folder), "r2").append("rollback", "intent", pages=page_checksums.SUMS)
+    kept.anchor = str(Record(str(kept.folder), "r2").sign(kept.key))
+    Lease(str(kept.folder)).take("r2", os.getpid())
+    for name in ("r1/report.html", "r2/report.html", "r2/reminders.ics", "index.html"):
+        (kept.folder / name).write_text(f"the page {name}")
+    assert page_checksums.note(str(kept.folder), ["r2"], kept.key)
+    return kept
+
+
+@pytest.fixture(scope="module")
+def evidence(tmp_path_factory) -> dict[str, dict[str, str]]:
+    """What two people have signed, as the record has it: Ada with a key of RSA, and Eve in her name."""
+    folder = tmp_path_factory.mktemp("desk")
+    members = zip(approval.MEMBERS, (APPROVAL.plan_hash, APPROVAL.environment, APPROVAL.principal, APPROVAL.time))
+    text = "".join(f"{line}\n" for line in [approval.TITLE, *map(" ".join, members)])
+    made = {}
+    for name, kind in (("ada", "rsa"), ("eve", "ed25519")):
+        subprocess.run(["ssh-keygen", "-q", "-t", kind, "-N", "", "-f", name], cwd=folder, check=True)
+        argv = ["ssh-keygen", "-q", "-Y", "sign", "-f", name, "-n", approval.NAMESPACE]
+        signed = subprocess.run(argv, input=text, text=True, cwd=folder, check=True, capture_output=True)
+        allowed = f'ada@example.org valid-before="20260301" {(folder / f"{name}.pub").read_text()}'
+        made[name] = approval.ApprovalEvidence(APPROVAL, text, signed.stdout, allowed).as_recorded()
+    return made
+
+
 def test_records_that_nobody_touched_are_whole(kept, capsys):
     assert kept.kinds() == {}
     assert kept.audited() == 0
@@ -481,19 +522,6 @@ def test_a_run_that_was_refused_before_the_store_had_a_key_is_not_called_planted
     assert kept.audited() == verifier.NOT_CHECKED["unchecked"][0], "it is not signed, and that is said"
 
 
-@pytest.fixture
-def two_nodes(kept, tmp_path, monkeypatch) -> Kept:
-    """r1 and r2 are this control node's; r3 is another one's, in a folder of its own."""
-    other = tmp_path / "other"
-    with monkeypatch.context() as there:
-        there.setattr(socket, "gethostname", lambda: "b.example.org")
-        record = Record(str(other), "r3")
-        record.append("rotate", "intent", follows=kept.anchor)
-        record.append("rotate", "done")
-        kept.anchor = str(record.sign(kept.key))
-    return kept
-
-
 def test_a_record_of_another_control_node_is_not_called_missing(two_nodes, tmp_path, capsys):
     assert chain.Head.read(two_nodes.anchor).host == "b.example.org"
     assert two_nodes.kinds() == {}
@@ -601,18 +629,6 @@ def test_a_rotation_that_is_taken_back_after_a_later_one_leaves_no_head_behind(k
     assert kept.audited() == 0
 
 
-@pytest.fixture
-def paged(kept) -> Kept:
-    """With a page of each record and one over all, and what they are written down."""
-    Record(str(kept.folder), "r2").append("rollback", "intent", pages=page_checksums.SUMS)
-    kept.anchor = str(Record(str(kept.folder), "r2").sign(kept.key))
-    Lease(str(kept.folder)).take("r2", os.getpid())
-    for name in ("r1/report.html", "r2/report.html", "r2/reminders.ics", "index.html"):
-        (kept.folder / name).write_text(f"the page {name}")
-    assert page_checksums.note(str(kept.folder), ["r2"], kept.key)
-    return kept
-
-
 def test_a_page_is_held_against_what_it_was_when_it_was_made(paged):
     assert paged.kinds() == {}
     assert "its page has no recorded checksum" in str(paged.told()["r1"]), "it is of an earlier version"
@@ -716,22 +732,6 @@ def test_sums_that_another_has_signed_are_not_signed_over(paged):
 
 PLAN = "5e" * 32
 APPROVAL = approval.Approval(PLAN, "demo", "ada@example.org", "2026-01-02T03:04:05Z")
-
-
-@pytest.fixture(scope="module")
-def evidence(tmp_path_factory) -> dict[str, dict[str, str]]:
-    """What two people have signed, as the record has it: Ada with a key of RSA, and Eve in her name."""
-    folder = tmp_path_factory.mktemp("desk")
-    members = zip(approval.MEMBERS, (APPROVAL.plan_hash, APPROVAL.environment, APPROVAL.principal, APPROVAL.time))
-    text = "".join(f"{line}\n" for line in [approval.TITLE, *map(" ".join, members)])
-    made = {}
-    for name, kind in (("ada", "rsa"), ("eve", "ed25519")):
-        subprocess.run(["ssh-keygen", "-q", "-t", kind, "-N", "", "-f", name], cwd=folder, check=True)
-        argv = ["ssh-keygen", "-q", "-Y", "sign", "-f", name, "-n", approval.NAMESPACE]
-        signed = subprocess.run(argv, input=text, text=True, cwd=folder, check=True, capture_output=True)
-        allowed = f'ada@example.org valid-before="20260301" {(folder / f"{name}.pub").read_text()}'
-        made[name] = approval.ApprovalEvidence(APPROVAL, text, signed.stdout, allowed).as_recorded()
-    return made
 
 
 def approved(kept: Kept, found: dict[str, str]) -> verifier.VerifiedRecord:

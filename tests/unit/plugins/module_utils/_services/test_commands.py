@@ -35,6 +35,19 @@ Encryption self-test: FAILED
 """
 
 
+@pytest.fixture
+def application(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[..., None]], None]:
+    """A Django whose commands are a function."""
+
+    def give(command: Callable[..., None]) -> None:
+        management = SimpleNamespace(CommandError=ValueError, call_command=command)
+        monkeypatch.setitem(sys.modules, "django.core.management", management)
+
+    monkeypatch.setitem(sys.modules, "django", SimpleNamespace())
+    monkeypatch.setitem(sys.modules, "django.core", SimpleNamespace())
+    return give
+
+
 def test_messages_of_the_check_are_counted_by_their_ids():
     assert commands.of_check(0, CHECK) == {
         "security.W004": 1,
@@ -136,19 +149,6 @@ def test_the_first_command_that_does_not_end_well_stops_them(tmp_path, argv, fou
     with pytest.raises(RotationError, match=rf"E_COMMAND: command 2 .*: {found}\."):
         commands.run([["/bin/true"], argv, ["/bin/touch", str(after)]], str(tmp_path), 1)
     assert not after.exists()
-
-
-@pytest.fixture
-def application(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[..., None]], None]:
-    """A Django whose commands are a function."""
-
-    def give(command: Callable[..., None]) -> None:
-        management = SimpleNamespace(CommandError=ValueError, call_command=command)
-        monkeypatch.setitem(sys.modules, "django.core.management", management)
-
-    monkeypatch.setitem(sys.modules, "django", SimpleNamespace())
-    monkeypatch.setitem(sys.modules, "django.core", SimpleNamespace())
-    return give
 
 
 def test_a_command_of_the_application_is_counted_by_what_it_says(application, capfd):

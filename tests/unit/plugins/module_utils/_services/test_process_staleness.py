@@ -38,6 +38,20 @@ def judged(path):
     return judge
 
 
+@pytest.fixture
+def given(tmp_path: Path):
+    """What systemd gives to a process as credentials: a folder, and the variable that leads to it."""
+    folder = tmp_path / "credentials"
+    folder.mkdir()
+
+    def give(**contents: str) -> dict[str, str]:
+        for name, content in contents.items():
+            (folder / name).write_text(content)
+        return {"CREDENTIALS_DIRECTORY": str(folder)}
+
+    return give
+
+
 def switch(path: Path) -> None:
     """Change the file, and let the clock go on by what a start and a change are known to."""
     path.touch()
@@ -318,20 +332,6 @@ def test_one_of_before_a_change_is_not_asked_for_a_variable_that_the_next_start_
     switch(path)
     assert judged(child.pid, exports=["SECRET_KEY"], to_come=True).stale is False
     assert "was changed" in judged(child.pid, exports=["SECRET_KEY"]).reason
-
-
-@pytest.fixture
-def given(tmp_path: Path):
-    """What systemd gives to a process as credentials: a folder, and the variable that leads to it."""
-    folder = tmp_path / "credentials"
-    folder.mkdir()
-
-    def give(**contents: str) -> dict[str, str]:
-        for name, content in contents.items():
-            (folder / name).write_text(content)
-        return {"CREDENTIALS_DIRECTORY": str(folder)}
-
-    return give
 
 
 CREDENTIAL = {"SECRET_KEY": "secret"}

@@ -30,6 +30,23 @@ def process(control_group: str = "/", **fields) -> Process:
     return Process(**{**known, **fields}, control_group=control_group)
 
 
+@pytest.fixture
+def unit() -> Iterator[Path]:
+    """A control group named as systemd names that of a service."""
+    for place in ("/sys/fs/cgroup/systemd", "/sys/fs/cgroup/unified", "/sys/fs/cgroup"):
+        folder = Path(place) / "key_rotation_test.service"
+        if os.path.exists(f"{place}/cgroup.procs") and os.access(place, os.W_OK):
+            folder.mkdir()
+            yield folder
+            for _attempt in range(200):  # its processes may still be on their way out
+                if not (folder / "cgroup.procs").read_text():
+                    break
+                time.sleep(0.01)
+            folder.rmdir()
+            return
+    pytest.skip("only root makes control groups, and where they may be written")
+
+
 def test_a_process_is_told_by_name_start_and_parent(start):
     before = time.time()
     child = start("a word")
@@ -105,23 +122,6 @@ def test_of_unit(control_group, unit, belongs):
 )
 def test_the_control_group_is_systemds(text, path):
     assert processes._control_group(text) == path
-
-
-@pytest.fixture
-def unit() -> Iterator[Path]:
-    """A control group named as systemd names that of a service."""
-    for place in ("/sys/fs/cgroup/systemd", "/sys/fs/cgroup/unified", "/sys/fs/cgroup"):
-        folder = Path(place) / "key_rotation_test.service"
-        if os.path.exists(f"{place}/cgroup.procs") and os.access(place, os.W_OK):
-            folder.mkdir()
-            yield folder
-            for _attempt in range(200):  # its processes may still be on their way out
-                if not (folder / "cgroup.procs").read_text():
-                    break
-                time.sleep(0.01)
-            folder.rmdir()
-            return
-    pytest.skip("only root makes control groups, and where they may be written")
 
 
 def test_the_processes_of_a_real_control_group_are_found(unit, start, tell):

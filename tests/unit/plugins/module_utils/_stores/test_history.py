@@ -37,6 +37,28 @@ def at(history):
     return go
 
 
+@pytest.fixture
+def third(at, third_keys):
+    """Two rotations are completed."""
+    history = at("completed")
+    history.add_pending(third_keys, "r2")
+    history.promote()
+    history.close("r2")
+    return history
+
+
+@pytest.fixture
+def listed() -> History:
+    """Three versions of a list that keeps one old value, and one of a list that keeps none."""
+    history = History("/store")
+    history.adopt(KeySet({"SALT": "w", "KEYS": "a"}))
+    for rotation_id, values in (("r1", "b,a"), ("r2", "c,b"), ("r3", "d")):
+        history.add_pending(KeySet({"SALT": rotation_id, "KEYS": values}), rotation_id)
+        history.promote()
+        history.close(rotation_id)
+    return history
+
+
 def code(call, *args) -> str:
     with pytest.raises(RotationError) as refused:
         call(*args)
@@ -181,16 +203,6 @@ def test_of_a_list_only_the_first_is_new(history, comma):
     assert code(history.add_pending, lists[2], "r4") == "E_KEY_REUSED"
 
 
-@pytest.fixture
-def third(at, third_keys):
-    """Two rotations are completed."""
-    history = at("completed")
-    history.add_pending(third_keys, "r2")
-    history.promote()
-    history.close("r2")
-    return history
-
-
 @pytest.mark.parametrize(("compromised", "state"), [(False, "destroyed"), (True, "destroyed compromised")])
 def test_a_destroyed_version_is_remembered_without_its_values(third, old_keys, compromised, state):
     version = third.destroy(old_keys.key_id, compromised=compromised)
@@ -227,18 +239,6 @@ def test_what_is_in_use_or_may_be_rolled_back_to_is_not_destroyed(at, third_keys
             history.destroy(needed.key_id, compromised=False)
         assert refused.value.code == "E_VERSION_NEEDED"
         assert history.as_document() == before
-
-
-@pytest.fixture
-def listed() -> History:
-    """Three versions of a list that keeps one old value, and one of a list that keeps none."""
-    history = History("/store")
-    history.adopt(KeySet({"SALT": "w", "KEYS": "a"}))
-    for rotation_id, values in (("r1", "b,a"), ("r2", "c,b"), ("r3", "d")):
-        history.add_pending(KeySet({"SALT": rotation_id, "KEYS": values}), rotation_id)
-        history.promote()
-        history.close(rotation_id)
-    return history
 
 
 def test_a_version_is_not_destroyed_while_the_list_of_one_with_a_stage_keeps_its_value(listed):

@@ -21,6 +21,27 @@ def run_tasks(run_module):
     return lambda *tasks, **options: run_module(host_tasks.main, {"tasks": [], "calls": json.dumps(tasks), **options})
 
 
+@pytest.fixture
+def kept(run_tasks, monkeypatch):
+    """Whether a task still has what discovery found for the one before it, which may fail."""
+    found: list[bool] = []
+
+    def do(asked, batch, until_end, surveys):
+        found.append(bool(surveys))
+        surveys.append("a survey")
+        return {"changed": False, "failed": asked["name"] == "fails"}
+
+    monkeypatch.setattr(run_tasks_file, "_do", do)
+    monkeypatch.setattr(run_tasks_file, "KnownSurveys", Surveys)
+
+    def ask(module, name, check_mode):
+        task = {"module": module, "options": {}, "check_mode": check_mode, "diff": False}
+        run_tasks({**task, "name": name}, {**task, "name": "next"}, all=True)
+        return found[-1]
+
+    return ask
+
+
 def test_what_a_module_does_is_found_by_its_name_and_named_like_its_file():
     for work in registry.WORK.values():
         assert work.do.__name__ == work.name
@@ -107,27 +128,6 @@ class Surveys(list):
     """What discovery found, in place of real surveys: empty once it was forgotten."""
 
     forget = list.clear
-
-
-@pytest.fixture
-def kept(run_tasks, monkeypatch):
-    """Whether a task still has what discovery found for the one before it, which may fail."""
-    found: list[bool] = []
-
-    def do(asked, batch, until_end, surveys):
-        found.append(bool(surveys))
-        surveys.append("a survey")
-        return {"changed": False, "failed": asked["name"] == "fails"}
-
-    monkeypatch.setattr(run_tasks_file, "_do", do)
-    monkeypatch.setattr(run_tasks_file, "KnownSurveys", Surveys)
-
-    def ask(module, name, check_mode):
-        task = {"module": module, "options": {}, "check_mode": check_mode, "diff": False}
-        run_tasks({**task, "name": name}, {**task, "name": "next"}, all=True)
-        return found[-1]
-
-    return ask
 
 
 @pytest.mark.parametrize("name", ["one", "fails"])

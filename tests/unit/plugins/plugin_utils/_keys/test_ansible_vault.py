@@ -20,6 +20,14 @@ def no_password() -> DataLoader:
     return DataLoader()
 
 
+@pytest.fixture
+def several() -> DataLoader:
+    """Ansible started with two vault ids."""
+    started = DataLoader()
+    started.set_vault_secrets([("dev", VaultSecret(b"one")), ("prod", VaultSecret(b"two"))])
+    return started
+
+
 def refusal(call, *args) -> RotationError:
     with pytest.raises(RotationError) as refused:
         call(*args)
@@ -127,14 +135,6 @@ def test_the_vault_id_chooses_among_several_secrets(store_path, old_keys, vault_
         history.adopt(old_keys)
     assert parse_vaulttext_envelope(Path(store_path).read_bytes())[3] == expected
     assert store.load().stage("current").values == old_keys.values
-
-
-@pytest.fixture
-def several() -> DataLoader:
-    """Ansible started with two vault ids."""
-    started = DataLoader()
-    started.set_vault_secrets([("dev", VaultSecret(b"one")), ("prod", VaultSecret(b"two"))])
-    return started
 
 
 def test_a_vault_id_that_ansible_was_not_started_with_is_told_with_those_it_was(store_path, several, old_keys):

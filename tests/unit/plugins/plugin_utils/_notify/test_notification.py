@@ -120,6 +120,25 @@ def told(tmp_path: Path) -> RotationState:
     return read(record)
 
 
+@pytest.fixture
+def dripping() -> Iterator[int]:
+    """The port of a mail server that begins its greeting sign by sign and never ends it."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        gone = threading.Event()
+
+        def greet() -> None:
+            connection, _ = server.accept()
+            with connection, contextlib.suppress(OSError):
+                while not gone.wait(0.05):
+                    connection.sendall(b"2")
+
+        thread = threading.Thread(target=greet, daemon=True)
+        thread.start()
+        yield server.getsockname()[1]
+        gone.set()
+        thread.join(5)
+
+
 def tell(told: RotationState, moment: str = "failed", **channel: Any) -> dict[str, Any]:
     (result,) = notification.tell(notification.check([channel], str), moment, told)
     return result
@@ -421,25 +440,6 @@ def test_a_message_of_which_nothing_is_left_is_not_sent(hook, told, tmp_path):
     (tmp_path / "own.j2").write_text("{% if moment == 'completed' %}done{% endif %}")
     assert tell(told, type="slack", url=hook.url, template=str(tmp_path / "own.j2"))["found"] == "EmptyMessage"
     assert hook.got == []
-
-
-@pytest.fixture
-def dripping() -> Iterator[int]:
-    """The port of a mail server that begins its greeting sign by sign and never ends it."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        gone = threading.Event()
-
-        def greet() -> None:
-            connection, _ = server.accept()
-            with connection, contextlib.suppress(OSError):
-                while not gone.wait(0.05):
-                    connection.sendall(b"2")
-
-        thread = threading.Thread(target=greet, daemon=True)
-        thread.start()
-        yield server.getsockname()[1]
-        gone.set()
-        thread.join(5)
 
 
 def test_a_server_that_says_its_words_sign_by_sign_is_not_waited_for(dripping, told, monkeypatch):

@@ -40,6 +40,11 @@ class Play(stories.Play):
         return Path(report_files.write(self.record)).read_text(encoding="utf-8")
 
 
+@pytest.fixture
+def play(tmp_path: Path) -> Play:
+    return Play(tmp_path)
+
+
 def test_a_syslog_that_was_not_there_is_a_warning(play, monkeypatch):
     play.begun()
     monkeypatch.setattr(f"{Record.__module__}.SYSLOG", "/nowhere/log")
@@ -47,11 +52,6 @@ def test_a_syslog_that_was_not_there_is_a_warning(play, monkeypatch):
     said = f"There was no syslog on {os.uname().nodename}: the hashes of 3 of 4 lines of the record are in no log."
     assert [warning.startswith(said) for warning in play.told().warnings] == [True]
     assert said in play.page()
-
-
-@pytest.fixture
-def play(tmp_path: Path) -> Play:
-    return Play(tmp_path)
 
 
 def half_back(play: Play, **fields: Any) -> Play:

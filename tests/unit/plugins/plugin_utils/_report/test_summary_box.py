@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What only some boxes have: the golden files (``test_golden_pages``) show whole ones."""
+"""What only some boxes have: the golden files (``test_report_files``) show whole ones."""
 
 from __future__ import annotations
 

@@ -18,6 +18,57 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base i
 from ansible_collections.tetech.key_rotation.tests.project_fixtures import folder  # noqa: F401
 
 
+@pytest.fixture
+def application(monkeypatch):
+    """The settings module of an application that was started."""
+
+    def started(**settings: Any) -> ModuleType:
+        module = ModuleType("food_ordering.settings")
+        module.__dict__.update(settings)
+        monkeypatch.setitem(sys.modules, "food_ordering.settings", module)
+        monkeypatch.setenv("DJANGO_SETTINGS_MODULE", "food_ordering.settings")
+        return module
+
+    return started
+
+
+@pytest.fixture
+def databases(monkeypatch):
+    def there(**connections: Any) -> None:
+        settings = SimpleNamespace(DATABASES=dict.fromkeys(connections), DATABASE_ROUTERS=[])
+        monkeypatch.setitem(sys.modules, "django", ModuleType("django"))
+        monkeypatch.setitem(sys.modules, "django.conf", SimpleNamespace(settings=settings))
+        monkeypatch.setitem(sys.modules, "django.db", SimpleNamespace(connections=connections))
+
+    return there
+
+
+@pytest.fixture
+def chosen(databases, monkeypatch):
+    """The alias that is used of a database that has three: ``reads`` is the first of them. ``router`` says to which
+    one the writes of a model go."""
+
+    def choose(router: Any, writable: Collection[str]) -> list[str]:
+        databases(reads=database(), app=database(), admin=database())
+        sys.modules["django.conf"].settings.DATABASE_ROUTERS = ["shop.Router"] if router else []
+        sys.modules["django.db"].router = SimpleNamespace(db_for_write=router)
+        apps = SimpleNamespace(get_models=lambda **asked: ["order", "customer", "log"])
+        monkeypatch.setitem(sys.modules, "django.apps", SimpleNamespace(apps=apps))
+        answer = {alias: ("1", "2", str(alias in writable).lower()) for alias in ("reads", "app", "admin")}
+        monkeypatch.setattr(database_aliases, "_ask", lambda alias, spelled: answer[alias])
+        return django_project.aliases()
+
+    return choose
+
+
+@pytest.fixture
+def started(tmp_path):
+    """An application that read its .env when it started."""
+    made = django_project.ApplicationStart(frozenset({"PATH"}))
+    made.see("open", (str(tmp_path / ".env"), "r", 0))
+    return made
+
+
 def test_a_folder_that_is_not_there_is_no_project(tmp_path):
     with pytest.raises(RotationError, match="E_PROJECT"):
         django_project.check_folder(str(tmp_path / "none"))
@@ -70,20 +121,6 @@ def test_versions_are_those_of_this_python():
     found = django_project.versions()
     assert found["python"].count(".") == 2
     assert "cryptography" in found
-
-
-@pytest.fixture
-def application(monkeypatch):
-    """The settings module of an application that was started."""
-
-    def started(**settings: Any) -> ModuleType:
-        module = ModuleType("food_ordering.settings")
-        module.__dict__.update(settings)
-        monkeypatch.setitem(sys.modules, "food_ordering.settings", module)
-        monkeypatch.setenv("DJANGO_SETTINGS_MODULE", "food_ordering.settings")
-        return module
-
-    return started
 
 
 def test_a_setting_is_the_one_that_the_application_itself_sets(application):
@@ -157,17 +194,6 @@ def by_service(name: str, **options: Any) -> Any:
     return SimpleNamespace(vendor="postgresql", get_connection_params=lambda: {"service": name, **options})
 
 
-@pytest.fixture
-def databases(monkeypatch):
-    def there(**connections: Any) -> None:
-        settings = SimpleNamespace(DATABASES=dict.fromkeys(connections), DATABASE_ROUTERS=[])
-        monkeypatch.setitem(sys.modules, "django", ModuleType("django"))
-        monkeypatch.setitem(sys.modules, "django.conf", SimpleNamespace(settings=settings))
-        monkeypatch.setitem(sys.modules, "django.db", SimpleNamespace(connections=connections))
-
-    return there
-
-
 @pytest.mark.parametrize(
     ("connections", "aliases"),
     [
@@ -198,24 +224,6 @@ def databases(monkeypatch):
 def test_each_postgresql_database_is_named_once(databases, connections, aliases):
     databases(**connections)
     assert django_project.aliases() == aliases
-
-
-@pytest.fixture
-def chosen(databases, monkeypatch):
-    """The alias that is used of a database that has three: ``reads`` is the first of them. ``router`` says to which
-    one the writes of a model go."""
-
-    def choose(router: Any, writable: Collection[str]) -> list[str]:
-        databases(reads=database(), app=database(), admin=database())
-        sys.modules["django.conf"].settings.DATABASE_ROUTERS = ["shop.Router"] if router else []
-        sys.modules["django.db"].router = SimpleNamespace(db_for_write=router)
-        apps = SimpleNamespace(get_models=lambda **asked: ["order", "customer", "log"])
-        monkeypatch.setitem(sys.modules, "django.apps", SimpleNamespace(apps=apps))
-        answer = {alias: ("1", "2", str(alias in writable).lower()) for alias in ("reads", "app", "admin")}
-        monkeypatch.setattr(database_aliases, "_ask", lambda alias, spelled: answer[alias])
-        return django_project.aliases()
-
-    return choose
 
 
 @pytest.mark.parametrize(
@@ -267,14 +275,6 @@ def test_without_a_postgresql_database_there_is_nothing_to_rotate(databases):
     with pytest.raises(RotationError) as refused:
         django_project.aliases()
     assert (refused.value.code, refused.value.where["vendor"]) == ("E_DB_VENDOR", "sqlite")
-
-
-@pytest.fixture
-def started(tmp_path):
-    """An application that read its .env when it started."""
-    made = django_project.ApplicationStart(frozenset({"PATH"}))
-    made.see("open", (str(tmp_path / ".env"), "r", 0))
-    return made
 
 
 def refused(call, *args) -> str | None:

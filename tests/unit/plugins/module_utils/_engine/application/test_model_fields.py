@@ -31,6 +31,21 @@ def models(monkeypatch):
     return there
 
 
+@pytest.fixture
+def hashes(models, monkeypatch):
+    """Columns that hash something under no key, of a search column with this salt; settings have SEARCH_FIELD_SALT."""
+    settings = SimpleNamespace(SEARCH_FIELD_SALT="of the settings")
+    monkeypatch.setitem(sys.modules, "django.conf", SimpleNamespace(settings=settings))
+
+    def asked(**salt: Any) -> Any:
+        one = has("search", ("encrypted_fields.fields", "SearchField"), encrypted_field_name="_name", **salt)
+        monkeypatch.setattr(type(one), "__str__", lambda self: "shop.Profile.search", raising=False)
+        models(one, has("name", ("json", "TextField")))
+        return model_fields.hash_columns("default", {"of the key set", "of the settings"})
+
+    return asked
+
+
 DJANGO = ("django.db.models.fields", "TextField")
 
 
@@ -82,21 +97,6 @@ def test_a_key_in_the_code_is_a_scheme_of_its_own(models):
     scheme = schemes.Scheme("own", described)
     assert scheme.settings == {"SECRET_KEY"}
     assert scheme.cipher({"SECRET_KEY": "s"}.get) is not None
-
-
-@pytest.fixture
-def hashes(models, monkeypatch):
-    """Columns that hash something under no key, of a search column with this salt; settings have SEARCH_FIELD_SALT."""
-    settings = SimpleNamespace(SEARCH_FIELD_SALT="of the settings")
-    monkeypatch.setitem(sys.modules, "django.conf", SimpleNamespace(settings=settings))
-
-    def asked(**salt: Any) -> Any:
-        one = has("search", ("encrypted_fields.fields", "SearchField"), encrypted_field_name="_name", **salt)
-        monkeypatch.setattr(type(one), "__str__", lambda self: "shop.Profile.search", raising=False)
-        models(one, has("name", ("json", "TextField")))
-        return model_fields.hash_columns("default", {"of the key set", "of the settings"})
-
-    return asked
 
 
 @pytest.mark.parametrize(

@@ -32,6 +32,13 @@ def implementation(request):
     return request.param
 
 
+@pytest.fixture
+def unmeasured():
+    fernet._fastest.cache_clear()
+    yield
+    fernet._fastest.cache_clear()
+
+
 def encoded(raw: bytes) -> bytes:
     return base64.urlsafe_b64encode(raw)
 
@@ -134,13 +141,6 @@ def slowed(implementation):
             return [super(Slowed, self).open_all(tokens) for _ in range(TIMES)][-1]
 
     return Slowed
-
-
-@pytest.fixture
-def unmeasured():
-    fernet._fastest.cache_clear()
-    yield
-    fernet._fastest.cache_clear()
 
 
 @pytest.mark.usefixtures("unmeasured")

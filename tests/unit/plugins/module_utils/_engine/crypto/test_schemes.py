@@ -40,6 +40,12 @@ def functions(**members):
     return {"application": {**OWN["application"], **members}}
 
 
+@pytest.fixture(scope="module")
+def ciphers(old_keys, new_keys):
+    scheme = schemes.parse("auto")["encryption_manager"]
+    return scheme.cipher(old_keys.values.get), scheme.cipher(new_keys.values.get)
+
+
 def test_functions_of_the_application_are_a_scheme():
     scheme = schemes.parse({"own": functions(binary=True)})["own"]
     assert (scheme.functions.decrypt, scheme.functions.encrypt, scheme.functions.binary) == (
@@ -59,12 +65,6 @@ def changed(scheme: dict[str, Any], **key: Any) -> dict[str, Any]:
     other = copy.deepcopy(scheme)
     other["key"] = {name: value for name, value in {**other["key"], **key}.items() if value is not None}
     return other
-
-
-@pytest.fixture(scope="module")
-def ciphers(old_keys, new_keys):
-    scheme = schemes.parse("auto")["encryption_manager"]
-    return scheme.cipher(old_keys.values.get), scheme.cipher(new_keys.values.get)
 
 
 @pytest.mark.parametrize("row", range(4))

@@ -8,6 +8,7 @@ import ast
 import base64
 import bz2
 import datetime
+import functools
 import gzip
 import hashlib
 import io
@@ -43,6 +44,8 @@ from cryptography.hazmat.primitives.serialization import (
     PublicFormat,
 )
 from cryptography.x509.oid import NameOID
+
+from . import plain_columns
 
 CHANCE = random.Random(21)
 ENCODINGS: dict[str, Callable[[bytes], Any]] = {
@@ -87,6 +90,7 @@ PLAIN: dict[str, Sequence[str]] = {
     "keys of courses": [f"course-v1:{one.title()}X+{one.upper()}101x+2T2026" for one in WORDS[:500]],
     "Arabic digits": [f"{CHANCE.randrange(10**20):020}".translate(ARABIC) for _ in range(500)],
 }  # fmt: skip
+LOOKS = functools.cache(value_look.look_at)  # several tests judge the same values
 MADE = random.Random(23)  # of its own: the other values stay as they are
 
 
@@ -133,6 +137,11 @@ PLAIN.update({
 def same_chance() -> None:
     """The same random data for a test, whichever ran before it in this process."""
     CHANCE.seed(21)
+
+
+@pytest.fixture(autouse=True)
+def each_value_is_looked_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(unexplained, "look_at", LOOKS)
 
 
 def is_random(value: Any) -> bool:
@@ -669,3 +678,67 @@ def test_a_document_in_base64_is_judged_by_its_members() -> None:
     assert unexplained.classify(plain, "a.cursor").verdict == unexplained.EXPLAINED
     secret = [base64.b64encode(json.dumps({"card": digest(40), "next": n}).encode()).decode() for n in range(5)]
     assert unexplained.classify(secret, "a.cursor").member == "card"
+
+
+def judged(kind: str, seed: int) -> unexplained.Explanation:
+    return unexplained.classify(plain_columns.column(plain_columns.ORDINARY[kind], seed), "shop.data")
+
+
+@pytest.mark.parametrize("kind", plain_columns.ORDINARY)
+def test_ordinary_values_do_not_stop_a_rotation(kind: str) -> None:
+    found = {
+        seed: judged(kind, seed).what
+        for seed in plain_columns.SEEDS
+        if judged(kind, seed).verdict == unexplained.UNEXPLAINED
+    }
+    assert found == {}
+
+
+@pytest.mark.parametrize("kind", ["a sine", "sound", "peaks of sound"])
+def test_no_list_of_samples_counts_as_bytes(kind: str) -> None:
+    found = [seed for seed in range(200) if judged(kind, seed).verdict != unexplained.PLAIN]
+    assert found == []
+
+
+@pytest.mark.parametrize("kind", plain_columns.TOKENS)
+def test_a_column_of_keys_of_a_service_is_explained(kind: str) -> None:
+    assert judged(kind, 1) == unexplained.Explanation(unexplained.EXPLAINED, "a token of another service")
+
+
+@pytest.mark.parametrize("kind", plain_columns.GIVEN)
+def test_tokens_in_a_place_of_tokens_are_a_visible_note(kind: str) -> None:
+    place, write = plain_columns.GIVEN[kind]
+    for seed in plain_columns.SEEDS:
+        found = unexplained.classify(plain_columns.column(write, seed), place)
+        assert found.verdict == unexplained.SPARSE
+        assert "look like ciphertext in" in found.what
+        assert unexplained.classify(plain_columns.column(write, seed), "shop.data").verdict == unexplained.UNEXPLAINED
+
+
+@pytest.mark.parametrize("count", [1, plain_columns.SIZE])
+def test_a_known_format_stops_in_a_place_of_tokens_too(count: int) -> None:
+    chance = random.Random(5)
+    sealed = [f"gAAAAA{plain_columns.urlsafe(chance, 73)[2:]}==" for _ in range(count)]
+    given = plain_columns.column(plain_columns.GIVEN["LinkedIn"][1], 5)[count:]
+    found = unexplained.classify([*given, *sealed], "socialaccount_socialtoken.token")
+    assert found.verdict == unexplained.UNEXPLAINED
+
+
+@pytest.mark.parametrize("kind", plain_columns.STORED)
+@pytest.mark.parametrize("count", [1, 2, 3, plain_columns.SIZE])
+def test_what_applications_store_does_not_stop_a_rotation(kind: str, count: int) -> None:
+    """Settings have one row, and large tables many: neither may stop."""
+    place, write = plain_columns.STORED[kind]
+    for seed in plain_columns.SEEDS:
+        chance = random.Random(f"{kind} {seed}")
+        found = unexplained.classify([write(chance) for _ in range(count)], place)
+        assert found.verdict != unexplained.UNEXPLAINED, found
+
+
+@pytest.mark.parametrize("kind", plain_columns.SEALED)
+def test_what_is_encrypted_there_stops(kind: str) -> None:
+    place, write = plain_columns.SEALED[kind]
+    for seed in plain_columns.SEEDS:
+        chance = random.Random(f"{kind} {seed}")
+        found = unexplained.classify([write(chance) for _ in range(plain_columns.SIZE)], place)
+        assert found.verdict == unexplained.UNEXPLAINED, found

@@ -33,6 +33,11 @@ def classed(tally, two_keys, vectors):
     return tally
 
 
+@pytest.fixture
+def document(target):
+    return replace(target, type="jsonb", column="data")
+
+
 def test_every_value_is_of_one_class(classed):
     assert classed.result.classes == {"current": 1, "pending": 1, "empty": 2, "plaintext": 1, "unreadable": 1}
     assert (classed.rows, classed.left_alone) == (7, 1)
@@ -97,11 +102,6 @@ def test_the_digest_is_the_same_under_either_key_set(target, two_keys, vectors):
 
 def test_a_row_with_several_key_columns_has_one_name():
     assert row_name(("7", "de")) == "7,de"
-
-
-@pytest.fixture
-def document(target):
-    return replace(target, type="jsonb", column="data")
 
 
 def test_each_token_of_a_document_counts_and_the_document_is_one_row(document, two_keys, vectors):

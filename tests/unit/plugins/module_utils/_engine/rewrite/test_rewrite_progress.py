@@ -23,6 +23,14 @@ def clock(monkeypatch):
     return Clock
 
 
+@pytest.fixture
+def slept(monkeypatch):
+    found = []
+    monkeypatch.setattr(throttle.time, "sleep", found.append)
+    monkeypatch.setattr(throttle.time, "monotonic", lambda: sum(found))
+    return found
+
+
 def batch(**values: int) -> BatchResult:
     return BatchResult("profile", values=Counter({name.replace("__", "."): count for name, count in values.items()}))
 
@@ -175,14 +183,6 @@ class Server:
 
     def rows(self, query):
         return [((self.lags if "replay_lag" in query else self.backlog).pop(0),)]
-
-
-@pytest.fixture
-def slept(monkeypatch):
-    found = []
-    monkeypatch.setattr(throttle.time, "sleep", found.append)
-    monkeypatch.setattr(throttle.time, "monotonic", lambda: sum(found))
-    return found
 
 
 def rested(server, worked=0.0, stopped=lambda: False, **options):

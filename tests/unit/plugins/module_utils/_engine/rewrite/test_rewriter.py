@@ -35,6 +35,11 @@ def phone(target):
     return replace(target, column="phone")
 
 
+@pytest.fixture
+def document(target):
+    return replace(target, type="jsonb", column="data")
+
+
 def test_a_token_under_other_keys_is_rewritten_with_the_same_inside(translate, target, two_keys, vectors):
     old = vectors["rows"][0]["stored_old"]
     change = translate.row([target], ("1",), [old])
@@ -99,11 +104,6 @@ def test_what_was_changed_is_one_sentence():
     assert rewriter.changed(work, "1f0c2b9a7d5e4c31") == (
         "5 values were re-encrypted to the keys 1f0c2b9a7d5e4c31; the store has every version."
     )
-
-
-@pytest.fixture
-def document(target):
-    return replace(target, type="jsonb", column="data")
 
 
 def test_each_token_of_a_document_is_rewritten_in_its_place(translate, document, two_keys, vectors):

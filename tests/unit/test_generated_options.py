@@ -12,7 +12,7 @@ import pytest
 from ansible_collections.tetech.key_rotation.plugins.module_utils._destinations.dialects import DIALECTS
 from ansible_collections.tetech.key_rotation.plugins.module_utils._options.shared_options import KEYS
 
-from ....conftest import CHECKOUT
+from .conftest import CHECKOUT
 
 PLUGINS = "ansible_collections.tetech.key_rotation.plugins"
 GENERATOR = runpy.run_path(str(CHECKOUT / "scripts/generate_options.py"))

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A write that dies or fails at any point leaves the old file or the new one, never half of one."""
+"""A write of destinations that dies or fails at any point leaves the old file or the new one, never half of one."""
 
 from __future__ import annotations
 
