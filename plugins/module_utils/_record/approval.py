@@ -19,6 +19,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from .._system.program_environment import TIME_ZONE, clean_environment
 from . import sshsig
 from .events import LineContent
 
@@ -125,7 +126,10 @@ class ApprovalEvidence:
             argv.append(f"-Overify-time={time.strftime('%Y%m%d%H%M%S', local)}")
         with _file(self.allowed_signers) as signers, _file(self.signature) as signature:
             argv += ["-f", signers, "-s", signature]
-            said = subprocess.run(argv, input=self.text.encode(), capture_output=True, check=False, timeout=60)
+            environment = clean_environment(TIME_ZONE)
+            said = subprocess.run(
+                argv, input=self.text.encode(), capture_output=True, check=False, timeout=60, env=environment
+            )
         return said.returncode == 0
 
 
