@@ -15,6 +15,14 @@ class RecordWrite(RotationError):
     remedy = "Set O(record_dir) to a folder that you may write and that has room. No record, no act."
 
 
+class RecordNotBegun(RotationError):
+    code = "E_RECORD_NOT_BEGUN"
+    path: str
+    direction: str
+    problem = "the record {path} has no beginning of a {direction}"
+    remedy = "Open it first (rotation_record with state: opened), or correct O(record_dir)."
+
+
 class RecordGone(RotationError):
     code = "E_RECORD_GONE"
     store: str

@@ -22,6 +22,13 @@ class ModuleDied(RotationError):
     remedy = "See the host's log for the cause, then run the same command again."
 
 
+class ActionPluginMissing(RotationError):
+    code = "E_ACTION_MISSING"
+    module: str
+    problem = "the module {module} ran without its action plugin"
+    remedy = "Write its full name in the task: tetech.key_rotation.{module}."
+
+
 class NotRun(RotationError):
     code = "E_NOT_RUN"
     because: str
@@ -116,6 +123,14 @@ class RotationRolledBack(RotationError):
         "Services that are down still are started by the maintenance playbook and -e O(maintenance)=off. To "
         "go back one more, name the rotation: -e O(id)={earlier}"
     )
+
+
+class NotLastRotation(RotationError):
+    code = "E_NOT_LAST_ROTATION"
+    asked: str
+    last: str
+    problem = "rotation {asked} cannot be rolled back: the last rotation is {last}"
+    remedy = "Only the last rotation can be rolled back: correct O(id), or leave it out."
 
 
 class NothingToRollBack(RotationError):
