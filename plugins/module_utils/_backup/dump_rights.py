@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from .._engine.postgres.connection import Database
 from .._errors.backup import DumpRight
+from .._errors.counts import join_first
 
 SHOWN = 12
 # What this role may not read: schemas that it may not use, tables that it may not lock and copy, sequences. pg_dump
@@ -37,10 +38,9 @@ def refuse_unreadable(database: Database) -> None:
         found.setdefault(kind, []).append(name)
     if found:
         names = [name for each in found.values() for name in each]
-        more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
         user = database.libpq().user
         grants = "; ".join(_grants(found, user))
-        raise DumpRight(user=user, alias=database.alias, names=", ".join(names[:SHOWN]) + more, grants=grants)
+        raise DumpRight(user=user, alias=database.alias, names=join_first(names, SHOWN), grants=grants)
 
 
 def _grants(found: Mapping[str, Sequence[str]], user: str) -> Iterator[str]:

@@ -20,13 +20,13 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from .._system.program_environment import TIME_ZONE, clean_environment
+from .._system.timestamps import parse
 from . import sshsig
 from .events import LineContent
 
 NAMESPACE = "tetech.key_rotation.approval"
 TITLE = "tetech.key_rotation approval"
 MEMBERS = ("plan", "environment", "principal", "time")
-TIME = "%Y-%m-%dT%H:%M:%SZ"
 PATTERN = set('*?!," \t')  # what makes more than one name of a principal (ssh-keygen(1), ALLOWED SIGNERS)
 MADE_OF = {"text", "signature", "allowed_signers"}  # the evidence, in a record
 DATED = ("valid-after", "valid-before")  # options of a line of allowed signers
@@ -68,7 +68,7 @@ class Approval:
 
     @property
     def moment(self) -> datetime.datetime:
-        return datetime.datetime.strptime(self.time, TIME).replace(tzinfo=datetime.timezone.utc)
+        return parse(self.time)
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from ..._errors.counts import join_first
 from ..application import django_project, lasting_caches, model_fields
 from ..crypto.keyring import Keyring
 from ..postgres.catalog import Table
@@ -52,8 +53,7 @@ class OtherDatabase:
     def warning(self) -> Finding:
         """What a person should know of it, whatever was found."""
         kind = "other_database" if self.is_reached else "unreached_database"
-        more = f" and {len(self.unread) - SHOWN} more" if len(self.unread) > SHOWN else ""
-        unread = f". Not read: {', '.join(self.unread[:SHOWN])}{more}" if self.unread else ""
+        unread = f". Not read: {join_first(self.unread, SHOWN)}" if self.unread else ""
         return Finding(KINDS[kind], f"DATABASES[{self.alias}]", {"vendor": self.vendor, "unread": unread})
 
 
