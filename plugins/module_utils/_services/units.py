@@ -266,16 +266,8 @@ class ServiceEntry(_Commands):
     name: str
 
 
-def read_services(entries: Sequence[ServiceEntry]) -> list[Service]:
-    """The services of the option ``services``. Raises E_OPTION."""
-    found, wrong = stoppable(entries)
-    if wrong:
-        raise wrong[0]
-    return found
-
-
 def stoppable(entries: Sequence[ServiceEntry]) -> tuple[list[Service], list[RotationError]]:
-    """Those of them that can be stopped, and what is wrong with the entries."""
+    """The services of the option ``services`` that can be stopped, and what is wrong with its entries."""
     found: dict[str, Service] = {}
     wrong: list[RotationError] = []
     for entry in entries:
