@@ -264,8 +264,8 @@ def test_a_view_is_evidence_by_its_first_rows(database: Database) -> None:
 def test_ciphertext_in_few_of_many_values_stops(database: Database, keyring: Keyring, plain: str) -> None:
     """As in a table of settings, some of which an application encrypts."""
     database.execute("CREATE TABLE secrets (id int PRIMARY KEY, value text)")
-    sealed = "CASE WHEN n %% 33 = 9 THEN encode(decode(md5(n::text) || md5(n || 'x'), 'hex'), 'base64') ELSE {} END"
-    database.execute(f"INSERT INTO secrets SELECT n, {sealed.format(plain)} FROM generate_series(1, 5000) AS n", ())
+    sealed = "CASE WHEN n % 33 = 9 THEN encode(decode(md5(n::text) || md5(n || 'x'), 'hex'), 'base64') ELSE {} END"
+    database.execute(f"INSERT INTO secrets SELECT n, {sealed.format(plain)} FROM generate_series(1, 5000) AS n")
     assert set(found(database, keyring)) == {"secrets.value"}
 
 
@@ -918,8 +918,8 @@ def test_ciphertext_among_very_many_long_words_stops(
 ) -> None:
     """The samples are full of ordinary words: the few others are asked for."""
     database.execute("CREATE TABLE secrets (id int PRIMARY KEY, path text)")
-    sealed = "CASE n %% 300 WHEN 7 THEN 'v1:' || encode(sha512(n::text::bytea), 'base64') ELSE {} END"
-    database.execute(f"INSERT INTO secrets SELECT n, {sealed.format(plain)} FROM generate_series(1, {rows}) AS n", ())
+    sealed = "CASE n % 300 WHEN 7 THEN 'v1:' || encode(sha512(n::text::bytea), 'base64') ELSE {} END"
+    database.execute(f"INSERT INTO secrets SELECT n, {sealed.format(plain)} FROM generate_series(1, {rows}) AS n")
     database.execute("ANALYZE secrets")
     assert set(found(database, keyring)) == {"secrets.path"}
 

@@ -140,14 +140,14 @@ def restored(maker: Maker, described: Manifest, identity: str | None) -> dict[st
 # What the archives of one backup must put together again: what is in none of their tables, and names of all kinds.
 MORE = """
 CREATE SCHEMA "Odd ""one"".*";
-CREATE TABLE "Odd ""one"".*"."a.b $1 ? 9%%" (
+CREATE TABLE "Odd ""one"".*"."a.b $1 ? 9%" (
   id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, of int REFERENCES secrets
 );
-INSERT INTO "Odd ""one"".*"."a.b $1 ? 9%%" (of) SELECT n FROM generate_series(6000, 9000) n;
+INSERT INTO "Odd ""one"".*"."a.b $1 ? 9%" (of) SELECT n FROM generate_series(6000, 9000) n;
 CREATE TABLE days (at date, body text) PARTITION BY RANGE (at);
 CREATE TABLE days_of_may PARTITION OF days FOR VALUES FROM ('2026-05-01') TO ('2026-06-01');
 CREATE TABLE days_of_june PARTITION OF days FOR VALUES FROM ('2026-06-01') TO ('2026-07-01');
-INSERT INTO days SELECT '2026-05-01'::date + n %% 60, repeat('x', 90) || n FROM generate_series(1, 5000) n;
+INSERT INTO days SELECT '2026-05-01'::date + n % 60, repeat('x', 90) || n FROM generate_series(1, 5000) n;
 ALTER TABLE days ADD PRIMARY KEY (at, body), ADD CHECK (body IN ('a', 'b') OR body > '');
 ALTER TABLE days_of_may ADD CONSTRAINT early CHECK (at > '2000-01-01') NOT VALID;
 CREATE UNIQUE INDEX ON ONLY days (body, at);
@@ -705,7 +705,7 @@ class Prover:
         return restore_proof.prove(source, self.targets, keyring(keys), kind)
 
     def scratch(self) -> list[tuple[Any, ...]]:
-        names = f"SELECT datname::text FROM pg_database WHERE datname LIKE '{restore_proof.PREFIX}%%'"
+        names = f"SELECT datname::text FROM pg_database WHERE datname LIKE '{restore_proof.PREFIX}%'"
         return self.make.database.rows(names)
 
 

@@ -755,8 +755,8 @@ def test_a_sample_reads_no_more_than_the_end_of_a_table_for_its_last_rows(
 ) -> None:
     """Also where tokens are in old rows alone, and names have what SQL with parameters and Python take for theirs."""
     monkeypatch.setattr(search_samples, "LAST", 5)
-    named = '"the {id}" text, "%%" int, "a {0}" text, "%%s" text'
-    database.execute(f'CREATE TABLE secrets ({named}, PRIMARY KEY ("the {{id}}", "%%"))')
+    named = '"the {id}" text, "%" int, "a {0}" text, "%s" text'
+    database.execute(f'CREATE TABLE secrets ({named}, PRIMARY KEY ("the {{id}}", "%"))')
     for number in range(80):
         value = f"value {number}"
         held = (token(keyring, value), mac("old-secret", value).hex()) if number < 70 else (None, None)
@@ -764,7 +764,7 @@ def test_a_sample_reads_no_more_than_the_end_of_a_table_for_its_last_rows(
     (target,) = survey(database, keyring).found
     assert {each.column for each in target.derived} == {"%s"}
     rewrite(database, [target], keyring, "pending")
-    found = database.rows('SELECT "%%s" FROM secrets WHERE "%%" = 69')
+    found = database.rows('SELECT "%s" FROM secrets WHERE "%" = 69')
     assert found == [(mac("new-secret", "value 69").hex(),)]
 
 

@@ -70,9 +70,9 @@ def nothing_stays(request: pytest.FixtureRequest) -> Iterator[None]:
 def traces(database: Database) -> list[str]:
     """Everything that a fence is made of."""
     sql = (
-        "SELECT tgname::text FROM pg_trigger WHERE tgname LIKE 'tetech%%'"
-        " UNION ALL SELECT proname::text FROM pg_proc WHERE proname LIKE 'tetech%%'"
-        " UNION ALL SELECT relname::text FROM pg_class WHERE relname LIKE 'tetech%%fence%%'"
+        "SELECT tgname::text FROM pg_trigger WHERE tgname LIKE 'tetech%'"
+        " UNION ALL SELECT proname::text FROM pg_proc WHERE proname LIKE 'tetech%'"
+        " UNION ALL SELECT relname::text FROM pg_class WHERE relname LIKE 'tetech%fence%'"
     )
     return [name for (name,) in database.rows(sql)]
 
@@ -248,7 +248,7 @@ TYPES = {
 @pytest.mark.parametrize("sql_type", TYPES)
 def test_a_value_of_any_type_in_a_column_of_any_name_is_compared(database: Database, stale: Any, sql_type: str) -> None:
     before, after = TYPES[sql_type]
-    database.execute(f'CREATE TABLE secrets (id int PRIMARY KEY, note text, "A ""%%b\'" {sql_type})')
+    database.execute(f'CREATE TABLE secrets (id int PRIMARY KEY, note text, "A ""%b\'" {sql_type})')
     database.execute(f"INSERT INTO secrets VALUES (1, 'n', {before})")
     column = """ "A ""%b'" """
     put_up(database, """A "%b'""")
@@ -308,9 +308,9 @@ def test_putting_it_up_again_keeps_what_is_there_and_adds_what_is_new(
     fill(database, keyring, PLAIN, "%s, 'x', 'y'")
     put_up(database, "a")
     since = fence.read_fence(database)
-    made = database.rows("SELECT oid, xmin::text FROM pg_trigger WHERE tgname LIKE 'tetech%%'")
+    made = database.rows("SELECT oid, xmin::text FROM pg_trigger WHERE tgname LIKE 'tetech%'")
     put_up(database, "a")
-    assert database.rows("SELECT oid, xmin::text FROM pg_trigger WHERE tgname LIKE 'tetech%%'") == made
+    assert database.rows("SELECT oid, xmin::text FROM pg_trigger WHERE tgname LIKE 'tetech%'") == made
     stale.execute("UPDATE secrets SET b = 'x' WHERE id = 1")
     put_up(database)
     refused(stale, "UPDATE secrets SET b = 'y' WHERE id = 1")

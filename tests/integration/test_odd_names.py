@@ -82,6 +82,11 @@ def test_a_name_and_a_literal_stay_what_they_are_in_a_statement(database: Databa
     )
     assert database.rows(query, (name,)) == [(1, name, name, 3)]
     assert database.rows(database.text(query), (name,)) == [(1, name, name, 3)]
+    plain = sql.SQL("SELECT t.{name}, {literal}, 7 % 4 FROM (SELECT 1 AS {name}) AS t").format(
+        name=sql.Identifier(name), literal=sql.verbatim(sql.text(sql.Literal(name), database._raw, parameters=False))
+    )
+    assert database.rows(plain) == [(1, name, 3)]
+    assert database.rows(database.text(plain, parameters=False)) == [(1, name, 3)]
 
 
 def digest(secret: str, value: bytes) -> str:

@@ -124,7 +124,7 @@ def test_the_backup_of_another_database_is_not_that_of_a_rotation_of_the_same_na
     assert dump.Backup(folder, "spring").all() == []
     with pytest.raises(RotationError) as refused:
         dump.Backup(folder, "spring.second").known()
-    assert refused.value.code == "E_OPTION"
+    assert refused.value.code == "E_BACKUP_NAME"
     assert "spring.second.json is the backup of spring for DATABASES[second]" in str(refused.value)
 
 

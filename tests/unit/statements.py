@@ -14,6 +14,8 @@ def shown(statement: Composable) -> str:
     """The statement as the server reads it."""
     if isinstance(statement, Composed):
         return "".join(map(shown, statement))
+    if isinstance(statement, SQL):
+        return statement.string.replace("%%", "%")
     return _SHOWN[type(statement)](statement)
 
 
@@ -25,4 +27,4 @@ def _value(part: Any) -> str:
     return "NULL" if part.wrapped is None else adapt(part.wrapped).getquoted().decode()
 
 
-_SHOWN = {SQL: lambda part: part.string.replace("%%", "%"), Identifier: _name, Literal: _value}
+_SHOWN = {Identifier: _name, Literal: _value}

@@ -213,12 +213,57 @@ def test_no_file_is_loose_and_each_is_in_a_room_of_the_tables():
         assert folders == {name for name in table if "/" not in name and not name.endswith(".py")}
 
 
+def folder_of(path: str) -> str:
+    """The folder of a file, or a folder itself, below plugins."""
+    return path if (PLUGINS / path).is_dir() else path.rpartition("/")[0]
+
+
+def spoken_name(path: str, folder: str) -> str:
+    """How the paragraph of ``folder`` names what is at ``path``: a part of the engine only in the engine itself."""
+    kind, *rest = folder_of(path).split("/")
+    if kind != folder.partition("/")[0]:
+        return kind
+    if not rest:
+        return path.rpartition("/")[2].removesuffix(".py")
+    return rest[-1] if "/_engine" in folder else rest[0]
+
+
+@functools.cache
+def edges() -> frozenset[tuple[str, str]]:
+    """Each file below plugins and what it imports, but for what is passed to Ansible and taken from it."""
+    found = ((path.relative_to(PLUGINS).as_posix(), imported) for path in FILES for imported in imports(path))
+    return frozenset((path, imported) for path, imported in found if f"{imported}.py" != f"plugin_utils/{FOR_ALL}")
+
+
+def enumerate_names(names: set[str]) -> str:
+    *others, last = (f"``{name}``" for name in sorted(names))
+    return f"{', '.join(others)} and {last}" if others else last
+
+
+def format_imports(folder: str) -> str:
+    """The sentence with which the paragraph of a folder ends."""
+    found = {imported for path, imported in edges() if folder_of(path) == folder}
+    own = {spoken_name(each, folder) for each in found if "/" in each and folder_of(each) != folder}
+    names = own | (found & set(THIRD_PARTY))
+    return f"It imports {enumerate_names(names)}." if names else "It imports the standard library only."
+
+
+def format_importers(folder: str) -> str:
+    """The sentence before it, of a folder that not everything may import."""
+    found = {path for path, imported in edges() if "/" in imported and folder_of(imported) == folder}
+    names = {spoken_name(path, folder) for path in found if folder_of(path) != folder}
+    return f"{enumerate_names(names)} import{'s' if len(names) == 1 else ''} it."
+
+
 @pytest.mark.parametrize("kind", ["module_utils", "plugin_utils"])
-def test_every_folder_says_what_it_is_for(kind):
-    for folder in {path.parent for path in (PLUGINS / kind).rglob("*.py")} - {PLUGINS / kind}:
-        tree = trees()[folder / "__init__.py"]
-        assert [type(node) for node in tree.body] == [ast.Expr], folder
-        assert "import" in (ast.get_docstring(tree) or ""), folder
+def test_every_folder_says_what_it_is_for_and_what_it_imports(kind):
+    for path in {path.parent for path in (PLUGINS / kind).rglob("*.py")} - {PLUGINS / kind}:
+        tree = trees()[path / "__init__.py"]
+        assert [type(node) for node in tree.body] == [ast.Expr], path
+        said, folder = " ".join((ast.get_docstring(tree) or "").split()), path.relative_to(PLUGINS).as_posix()
+        everything = re.search(r"Everything (above )?may import it\.", said)
+        importers = everything[0] if everything else format_importers(folder)
+        assert said.endswith(f" {importers} {format_imports(folder)}"), folder
 
 
 def test_no_two_files_or_classes_have_one_name():

@@ -2,5 +2,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Backup and restore of a database: dump, encryption, proof by a restore, and the swap of two databases.
 
-Modules and monitoring import it. It imports the engine, the options and the errors.
+``_monitoring``, ``_record``, ``_tasks`` and ``plugin_utils`` import it. It imports ``_engine``, ``_errors``,
+``_options``, ``_system`` and ``django``.
 """

@@ -24,7 +24,7 @@ from .._errors.base import RotationError
 from .._errors.options import InvalidOption
 from .._system import pipelines
 from .._system.pipelines import Program
-from .pg_client import clean_environment
+from .._system.program_environment import clean_environment
 
 _RECIPIENT = re.compile(r"(age1[a-z0-9]+|ssh-(ed25519|rsa) \S.*)")
 PIPE_BYTES = 4096  # what a pipe holds on any system before somebody reads (POSIX: at least 512; Linux: 65536)

@@ -32,10 +32,10 @@ from .._errors.backup import (
     BackupChecksum,
     BackupFolder,
     BackupIdentity,
+    BackupName,
     BackupSpace,
 )
 from .._errors.base import RotationError
-from .._errors.options import InvalidOption
 from .._system import atomic_file, container_layer, task_group, users
 from .._system.pipelines import CHUNK
 from .._system.progress_file import SILENT, ProgressFile
@@ -66,18 +66,14 @@ class Backup:
         self.manifest = os.path.join(self.folder, f"{self.name}.json")
 
     def all(self) -> list[Manifest]:
-        """The manifests, oldest snapshot first. Raises E_BACKUP_MANIFEST, and E_OPTION for that of another backup."""
+        """The manifests, oldest snapshot first. Raises E_BACKUP_MANIFEST, E_BACKUP_NAME."""
         begin = os.path.join(self.folder, self.name)
         paths = [path for path in glob.glob(f"{glob.escape(begin)}*.json") if _STEM.fullmatch(path[len(begin) : -5])]
         found = [manifest for path in paths if (manifest := manifests.read(path))]
         for other in found:  # second of spring, and the default one of spring.second
             if (other.rotation_id, other.alias) != (self.rotation_id, self.alias):
                 path, of = self.manifest_of(other), f"{other.rotation_id} for DATABASES[{other.alias}]"
-                raise InvalidOption(
-                    name="the rotation id (O(id))",
-                    found=f"is {self.rotation_id}, but {path} is the backup of {of}",
-                    advice="Choose another one.",
-                )
+                raise BackupName(rotation_id=self.rotation_id, path=path, other=of)
         return sorted(found, key=lambda one: one.time)
 
     def read(self) -> Manifest | None:

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from .._engine.postgres.connection import Database
 from .._errors.backup import DumpRight
+from .._errors.counts import join_first
 
 SHOWN = 12
 # What this role may not read: schemas that it may not use, tables that it may not lock and copy, sequences. pg_dump
@@ -18,7 +19,7 @@ SELECT kind, name FROM (
   WHERE NOT has_schema_privilege(oid, 'USAGE') AND EXISTS (
     SELECT FROM pg_class c WHERE c.relnamespace = n.oid AND c.relkind IN ('r', 'p', 'S'))
   UNION ALL
-  SELECT CASE c.relkind WHEN 'S' THEN 'SEQUENCE' ELSE 'TABLE' END, format('%%I.%%I', n.nspname, c.relname)
+  SELECT CASE c.relkind WHEN 'S' THEN 'SEQUENCE' ELSE 'TABLE' END, format('%I.%I', n.nspname, c.relname)
   FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
   WHERE c.relkind IN ('r', 'p', 'S') AND c.relpersistence <> 't'
   AND NOT CASE c.relkind WHEN 'S' THEN has_sequence_privilege(c.oid, 'SELECT')
@@ -37,10 +38,9 @@ def refuse_unreadable(database: Database) -> None:
         found.setdefault(kind, []).append(name)
     if found:
         names = [name for each in found.values() for name in each]
-        more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
         user = database.libpq().user
         grants = "; ".join(_grants(found, user))
-        raise DumpRight(user=user, alias=database.alias, names=", ".join(names[:SHOWN]) + more, grants=grants)
+        raise DumpRight(user=user, alias=database.alias, names=join_first(names, SHOWN), grants=grants)
 
 
 def _grants(found: Mapping[str, Sequence[str]], user: str) -> Iterator[str]:

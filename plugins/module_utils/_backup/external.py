@@ -16,10 +16,10 @@ from typing import Any
 
 from .._errors.backup import PgbackrestFailed, SnapshotFailed
 from .._system import atomic_file, pipelines
+from .._system.program_environment import clean_environment
 from .._system.timestamps import at, now
 from .dump import Backup
 from .manifest import Manifest
-from .pg_client import clean_environment
 
 ANNOTATION = "key-rotation"  # of pgBackRest's backup: by it a later run finds that of its rotation
 PgbackrestInfo = Mapping[str, Any]  # of a stanza or one of its backups, from the JSON of `pgbackrest info`
@@ -88,8 +88,7 @@ class PgBackRest:
         if program is None:
             raise PgbackrestFailed(command=command, ended=pipelines.ended(127), reason="pgbackrest was not found")
         argv = [program, f"--stanza={self.stanza}", *options, command]
-        configured = {name: value for name, value in os.environ.items() if name.startswith("PGBACKREST_")}
-        environment = {**clean_environment(), **configured}
+        environment = clean_environment(*(name for name in os.environ if name.startswith("PGBACKREST_")))
         done = subprocess.run(argv, capture_output=True, text=True, check=False, env=environment)
         if done.returncode:
             lines = [line for line in (done.stderr + done.stdout).splitlines() if "ERROR" in line] or ["no message"]

@@ -30,6 +30,7 @@ from .._errors.base import RotationError
 from .._errors.database import TablesLocked
 from .._system import pipelines, task_group
 from .._system.pipelines import Program
+from .._system.program_environment import clean_environment
 from .._system.task_group import Cancellation
 
 BINDIRS = ("/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin", "/opt/homebrew/opt/postgresql@*/bin")
@@ -129,11 +130,6 @@ def _version(folder: str) -> tuple[int, ...] | None:
     ).stdout
     found = re.search(r"\(PostgreSQL\) (\d+(?:\.\d+)*)", asked)
     return tuple(map(int, found[1].split("."))) if found else None
-
-
-def clean_environment() -> dict[str, str]:
-    """An environment without what the application's settings put into ours: its keys among it."""
-    return {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C"}
 
 
 @contextlib.contextmanager

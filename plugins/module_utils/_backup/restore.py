@@ -11,7 +11,7 @@ from typing import Any, TypedDict
 
 from .._engine import refusals
 from .._engine.application import django_project
-from .._engine.application.model_fields import table_of
+from .._engine.application.model_fields import table_of, tables
 from .._engine.discovery.findings import FindingsError
 from .._engine.open_application import open_application
 from .._engine.postgres import lease, server_info, structure, table_contents
@@ -143,7 +143,7 @@ class Restoration:
     def missing(self, described: Manifest) -> list[str]:
         """Tables of the application's models that a backup has and the database in use has not."""
         missing = set(described.tables) - {table_contents.LARGE_OBJECTS} - self._tables()
-        needed = _of_models()
+        needed = tables()  # what else is gone may have been dropped on purpose
         return sorted(table for table in missing if not needed.isdisjoint(_names_in_models(table)))
 
     def gone(self) -> list[str]:
@@ -464,13 +464,6 @@ def _like(used: DatabaseProperties | None, backed_up: DatabaseProperties | None)
     if used and backed_up and used["oid"] != backed_up["oid"]:
         return backed_up
     return used or backed_up
-
-
-def _of_models() -> set[str]:
-    """The tables that the application's models need: what else is gone may have been dropped on purpose."""
-    from django.apps import apps
-
-    return {table_of(model) for model in apps.get_models(include_auto_created=True)}
 
 
 def _names_in_models(label: str) -> tuple[str, str]:

@@ -45,10 +45,10 @@ SPACE_FACTOR = 1.1  # of the database's size, for a copy of it (docs/design/back
 OPTIONS = ("--no-owner", "--no-privileges", "--no-publications", "--no-subscriptions", "--no-tablespaces")
 # The columns of the locale differ by version: datlocprovider since 15, daticulocale 15 and 16, datlocale since 17.
 LIKE = """
-SELECT format('ENCODING %%L LC_COLLATE %%L LC_CTYPE %%L', pg_encoding_to_char(encoding), datcollate, datctype)
+SELECT format('ENCODING %L LC_COLLATE %L LC_CTYPE %L', pg_encoding_to_char(encoding), datcollate, datctype)
   || CASE entry->>'datlocprovider'
-     WHEN 'i' THEN format(' LOCALE_PROVIDER icu ICU_LOCALE %%L', locale)
-     WHEN 'b' THEN format(' LOCALE_PROVIDER builtin BUILTIN_LOCALE %%L', locale)
+     WHEN 'i' THEN format(' LOCALE_PROVIDER icu ICU_LOCALE %L', locale)
+     WHEN 'b' THEN format(' LOCALE_PROVIDER builtin BUILTIN_LOCALE %L', locale)
      ELSE '' END
 FROM pg_database AS d, to_jsonb(d) AS entry, coalesce(entry->>'datlocale', entry->>'daticulocale') AS locale
 WHERE datname = current_database()

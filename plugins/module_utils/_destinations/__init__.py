@@ -2,5 +2,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Where an application has its keys: a .env file in each dialect, key files, configuration files, units, commands.
 
-The options, modules and controller plugins import it. It imports the engine, the operating system and the errors.
+``_engine``, ``_monitoring``, ``_options``, ``_record``, ``_services``, ``_tasks``, ``action`` and ``plugin_utils``
+import it. It imports ``_engine``, ``_errors`` and ``_system``.
 """

@@ -2,6 +2,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The engine: it finds, decrypts, re-encrypts and verifies the values of an application.
 
-Everything above may import its public names. It imports Django, cryptography and the database driver, and nothing of
-Ansible or of the folders next to it but the errors and the operating system.
+It knows nothing of Ansible. Everything above may import it. It imports ``_errors``, ``_system``, ``application``,
+``crypto``, ``discovery``, ``django``, ``postgres``, ``proof`` and ``rewrite``.
 """

@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from .._errors.counts import join_first
 from .._errors.option_names import variable_of
 from .plan_notices import TO_BE_READ
 
@@ -33,7 +34,7 @@ def stops(made: PlanDocument) -> list[Notice]:
 def format_stops(made: PlanDocument) -> str:
     """The columns of these notices with their codes, for a message; the code alone of what is about no column."""
     found = [f"{each['column']} ({each['code']})" if each["column"] else each["code"] for each in stops(made)]
-    return ", ".join(found[:SHOWN]) + (f" and {len(found) - SHOWN} more" if len(found) > SHOWN else "")
+    return join_first(found, SHOWN)
 
 
 def plan_hash(made: PlanDocument) -> str:

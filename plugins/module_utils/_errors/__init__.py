@@ -3,6 +3,5 @@
 """The catalogue of errors: code, what is wrong, what was changed so far, what to do.
 
 To add an error, add a class to the file of its domain. ``base`` has the base class. ``by_code`` lists the errors of all
-domains and finds one by its code.
-Everything may import it. It imports the standard library only.
+domains and finds one by its code. Everything may import it. It imports the standard library only.
 """

@@ -115,6 +115,15 @@ class BackupUnencrypted(RotationError):
     )
 
 
+class BackupName(RotationError):
+    code = "E_BACKUP_NAME"
+    rotation_id: str
+    path: str
+    other: str
+    problem = "the rotation ID {rotation_id} is taken: {path} is the backup of {other}"
+    remedy = "Choose another O(id)."
+
+
 class BackupManifest(RotationError):
     code = "E_BACKUP_MANIFEST"
     path: str

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import string
+from collections.abc import Sequence
 from typing import Any
 
 
@@ -12,6 +13,13 @@ def counted(count: float, one: str, many: str = "") -> str:
     """``many`` is the plural if it is not ``one`` with an s, such as entries, or has a verb: values are."""
     number = f"{count:,}".removesuffix(".0")
     return f"{number} {one if count == 1 else many or f'{one}s'}"
+
+
+def join_first(texts: Sequence[str], most: int, separator: str = ", ") -> str:
+    """The first texts, and how many more there are."""
+    mark = ";" if separator.startswith(";") else ""
+    more = f"{mark} and {len(texts) - most} more" if len(texts) > most else ""
+    return separator.join(texts[:most]) + more
 
 
 class _Counting(string.Formatter):

@@ -68,6 +68,13 @@ class KeysNotProved(RotationError):
     remedy = "The file changed after the data was decrypted. Run the same command again."
 
 
+class CensusIncomplete(RotationError):
+    code = "E_CENSUS_INCOMPLETE"
+    missing: str
+    problem = "the census does not say {missing}"
+    remedy = "Give the result of django_census, taken with every stage."
+
+
 class KeyUnusable(RotationError):
     code = "E_KEY_UNUSABLE"
     scheme: str

@@ -33,6 +33,23 @@ class MonitorTimer(RotationError):
     remedy = "Fix that cause. The results of this check of the host are complete."
 
 
+class MonitorConfiguration(RotationError):
+    code = "E_MONITOR_CONFIGURATION"
+    path: str
+    problem = "the timer of monitoring cannot read its configuration {path}"
+    remedy = "Install the timer again: run the monitor playbook with -e O(monitoring_timer)=true."
+
+
+class MonitorToken(RotationError):
+    code = "E_MONITOR_TOKEN"
+    path: str
+    problem = "{path} holds O(health_headers), and other users may read or write it"
+    remedy = (
+        "Make it a file of mode 0600 of the user who runs the timer, or install the timer again. If the headers hold "
+        "a token, replace the token: others may know it."
+    )
+
+
 class MonitorSlow(RotationError):
     code = "E_MONITOR_SLOW"
     subject: str

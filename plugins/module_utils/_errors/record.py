@@ -17,6 +17,14 @@ class RecordWrite(RotationError):
     )
 
 
+class RecordNotBegun(RotationError):
+    code = "E_RECORD_NOT_BEGUN"
+    path: str
+    direction: str
+    problem = "the record {path} has no beginning of a {direction}"
+    remedy = "Open it first (rotation_record with state: opened), or correct O(record_dir)."
+
+
 class RecordGone(RotationError):
     code = "E_RECORD_GONE"
     store: str

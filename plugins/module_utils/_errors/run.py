@@ -22,6 +22,13 @@ class ModuleDied(RotationError):
     remedy = "Check the host's log for the cause, then run the same command again."
 
 
+class ActionPluginMissing(RotationError):
+    code = "E_ACTION_MISSING"
+    module: str
+    problem = "the module {module} ran without its action plugin"
+    remedy = "Write its full name in the task: tetech.key_rotation.{module}."
+
+
 class NotRun(RotationError):
     code = "E_NOT_RUN"
     because: str
@@ -116,6 +123,14 @@ class RotationRolledBack(RotationError):
         "To start services that are still stopped, run the maintenance playbook with -e O(maintenance)=off. To roll "
         "back the rotation before it too, add -e O(id)={earlier}"
     )
+
+
+class NotLastRotation(RotationError):
+    code = "E_NOT_LAST_ROTATION"
+    asked: str
+    last: str
+    problem = "rotation {asked} cannot be rolled back: the last rotation is {last}"
+    remedy = "Only the last rotation can be rolled back: correct O(id), or leave it out."
 
 
 class NothingToRollBack(RotationError):

@@ -2,5 +2,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """How a module runs: the one way to end, and secrets in a result that only the controller can read.
 
-Modules import it. It imports ansible-core and the errors.
+``_tasks``, ``modules`` and ``plugin_utils`` import it. It imports ``_errors``, ``ansible`` and ``cryptography``.
 """

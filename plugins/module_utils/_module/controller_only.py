@@ -6,10 +6,10 @@ from __future__ import annotations
 
 from ansible.module_utils.basic import AnsibleModule
 
-from .._errors.options import InvalidOption
+from .._errors.run import ActionPluginMissing
 from .runner import ModuleResult
 
 
 def refuse_without_action(module: AnsibleModule) -> ModuleResult:
-    """Raise E_OPTION: Ansible has not found the action plugin."""
-    raise InvalidOption(name=module._name, found="ran without its action plugin", advice="Call it by its full name.")
+    """Raise E_ACTION_MISSING: Ansible has not found the action plugin."""
+    raise ActionPluginMissing(module=module._name.rpartition(".")[2])

@@ -7,13 +7,13 @@
 
 from __future__ import annotations
 
-import datetime
 from collections.abc import Iterator
 
 from .._errors.monitoring import MonitorMetrics
 from .._errors.options import InvalidOption
 from .._system import atomic_file, metrics_text
 from .._system.metrics_text import Sample
+from .._system.timestamps import parse
 from .snapshot_types import MonitorPicture
 
 # name: (type, help)
@@ -109,5 +109,4 @@ def _samples(picture: MonitorPicture) -> Iterator[Sample]:
 
 def seconds(time: str) -> float:
     """A time of the record, ISO 8601 in UTC, as seconds since the epoch."""
-    parsed = datetime.datetime.strptime(time, "%Y-%m-%dT%H:%M:%SZ")
-    return parsed.replace(tzinfo=datetime.timezone.utc).timestamp()
+    return parse(time).timestamp()

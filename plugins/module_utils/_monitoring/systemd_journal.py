@@ -8,7 +8,6 @@ journalctl's export format is the one in which a message may hold anything, newl
 
 from __future__ import annotations
 
-import os
 import subprocess
 import tempfile
 import threading
@@ -17,6 +16,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
+from .._system.program_environment import OF_SYSTEMD, clean_environment
 from .log_lines import PIECE, Lines, Patterns
 
 MESSAGE, CURSOR = b"MESSAGE", b"__CURSOR"
@@ -43,7 +43,7 @@ def read(unit: str, after: str, patterns: Patterns, seconds: float) -> JournalRe
     done, over = JournalReading(), threading.Event()
     with tempfile.TemporaryFile() as said:
         with subprocess.Popen(
-            argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=said, env=_clean()
+            argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=said, env=clean_environment()
         ) as process:
             limit = threading.Timer(seconds, _end, (process, over))
             limit.start()
@@ -71,15 +71,12 @@ def unknown(unit: str) -> bool:
     """Whether systemd says that there is no such unit; where nobody answers for it, it is not said."""
     argv = ["systemctl", "show", "--property=LoadState", "--value", "--", unit]
     try:
-        said = subprocess.run(argv, capture_output=True, check=False, env=_clean(), timeout=SECONDS).stdout.split()
+        said = subprocess.run(
+            argv, capture_output=True, check=False, env=clean_environment(*OF_SYSTEMD), timeout=SECONDS
+        ).stdout.split()
     except (OSError, subprocess.TimeoutExpired):
         return False
     return bool(said) and set(said) == {b"not-found"}
-
-
-def _clean() -> dict[str, str]:
-    """Of our environment nothing: it may hold what the application's settings put there."""
-    return {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C"}
 
 
 def _end(process: subprocess.Popen[bytes], over: threading.Event) -> None:

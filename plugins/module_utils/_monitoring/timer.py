@@ -14,7 +14,7 @@ import socket
 import sys
 
 from .._errors.base import RotationError
-from .._errors.options import InvalidOption
+from .._errors.monitoring import MonitorConfiguration, MonitorToken
 from .._errors.unexpected import in_catalogue
 from .._options.option_spec import Options
 
@@ -55,15 +55,7 @@ def _configuration(path: str) -> Options:
         with open(path, encoding="utf-8") as handle:
             found, about = dict(json.load(handle)), os.fstat(handle.fileno())
     except (OSError, ValueError):
-        advice = "Install it again: the monitor playbook with O(monitoring_timer)."
-        raise InvalidOption(name=path, found="is no configuration", advice=advice) from None
+        raise MonitorConfiguration(path=path) from None
     if found.get("headers") and (about.st_mode & 0o077 or about.st_uid != os.geteuid()):
-        raise InvalidOption(
-            name=path,
-            found="contains O(health_headers), but is not a file with mode 0600 that belongs to the user who runs this",
-            advice=(
-                "Correct its owner and mode, or install it again. If it contains a token, replace the token: others "
-                "may have read it."
-            ),
-        )
+        raise MonitorToken(path=path)
     return found

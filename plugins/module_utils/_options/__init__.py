@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The options of the modules, and the request to the engine that is built from them.
 
-The argument specs are generated from the documentation of the modules (`make options`). Modules, action plugins and the
-domains may import this folder. It imports the engine, the environment file, the services and the errors.
+The argument specs are generated from the documentation of the modules (`make options`). ``_backup``, ``_monitoring``,
+``_stores``, ``_tasks``, ``action``, ``modules`` and ``plugin_utils`` import it. It imports ``_destinations``,
+``_engine``, ``_errors``, ``_services`` and ``_system``.
 """

@@ -2,5 +2,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The record of a rotation: events, hash chain, signatures, verification, and the lease of a run.
 
-Controller plugins, key stores and monitoring import it. It imports the engine, the operating system and the errors.
+``_monitoring``, ``_stores``, ``action`` and ``plugin_utils`` import it. It imports ``_backup``, ``_destinations``,
+``_engine``, ``_errors``, ``_monitoring``, ``_stores``, ``_system`` and ``cryptography``.
 """

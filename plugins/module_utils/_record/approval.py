@@ -19,13 +19,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from .._system.program_environment import TIME_ZONE, clean_environment
+from .._system.timestamps import parse
 from . import sshsig
 from .events import Event, RunEvent
 
 NAMESPACE = "tetech.key_rotation.approval"
 TITLE = "tetech.key_rotation approval"
 MEMBERS = ("plan", "environment", "principal", "time")
-TIME = "%Y-%m-%dT%H:%M:%SZ"
 PATTERN = set('*?!," \t')  # what makes more than one name of a principal (ssh-keygen(1), ALLOWED SIGNERS)
 MADE_OF = {"text", "signature", "allowed_signers"}  # the evidence, in a record
 DATED = ("valid-after", "valid-before")  # options of a line of allowed signers
@@ -67,7 +68,7 @@ class Approval:
 
     @property
     def moment(self) -> datetime.datetime:
-        return datetime.datetime.strptime(self.time, TIME).replace(tzinfo=datetime.timezone.utc)
+        return parse(self.time)
 
 
 @dataclass(frozen=True)
@@ -125,7 +126,10 @@ class ApprovalEvidence:
             argv.append(f"-Overify-time={time.strftime('%Y%m%d%H%M%S', local)}")
         with _file(self.allowed_signers) as signers, _file(self.signature) as signature:
             argv += ["-f", signers, "-s", signature]
-            said = subprocess.run(argv, input=self.text.encode(), capture_output=True, check=False, timeout=60)
+            environment = clean_environment(TIME_ZONE)
+            said = subprocess.run(
+                argv, input=self.text.encode(), capture_output=True, check=False, timeout=60, env=environment
+            )
         return said.returncode == 0
 
 

@@ -20,8 +20,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import IO, Any
 
-from .._errors.options import InvalidOption
-from .._errors.record import RecordWrite
+from .._errors.record import RecordNotBegun, RecordWrite
 from .._system import atomic_file, users
 from .._system.timestamps import now
 from . import chain, line_signing, page_checksums, sshsig
@@ -139,14 +138,10 @@ class Record:
             raise RecordWrite(path=self.path, reason=f"less than {ROOM} bytes free")
 
     def begun(self, direction: str) -> RunEvent:
-        """The event by which the last rotate or rollback was begun. Raises E_OPTION if none was."""
+        """The event by which the last rotate or rollback was begun. Raises E_RECORD_NOT_BEGUN if there is none."""
         for event in reversed(self.beginnings(direction)):
             return event
-        raise InvalidOption(
-            name="rotation_id",
-            found=f"is {self.rotation_id}, but {self.path} does not start with a {direction}",
-            advice="Open it first, or correct record_dir.",
-        )
+        raise RecordNotBegun(path=self.path, direction=direction)
 
     def beginnings(self, direction: str) -> list[RunEvent]:
         """The events by which its runs of rotate or rollback were begun, oldest first. Raises E_RECORD_WRITE."""

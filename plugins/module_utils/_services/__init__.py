@@ -2,6 +2,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The services of an application on a host: units, processes, maintenance, health, commands.
 
-Options, modules, monitoring and controller plugins import it. It imports the engine, the environment file, the
-operating system and the errors.
+``_monitoring``, ``_options``, ``_tasks``, ``action`` and ``plugin_utils`` import it. It imports ``_destinations``,
+``_engine``, ``_errors``, ``_system``, ``ansible`` and ``django``.
 """

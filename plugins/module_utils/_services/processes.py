@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from .._destinations import unit_credentials
 from .._engine.application.process_environment import CREDENTIALS_DIRECTORY
 from .._engine.postgres.session_types import DatabaseSession, HeldSession, SessionProcess
+from .._system import mounts
 
 PROC = "/proc"
 GONE = (FileNotFoundError, ProcessLookupError)
@@ -157,14 +158,9 @@ def keeps_replaced(process: Process, paths: Iterable[str]) -> str:
     A mount keeps the file, not its name: proc_pid_mountinfo(5) then calls its root deleted. Raises PermissionError, or
     one of GONE.
     """
-    roots = [_unescaped(os.fsdecode(line.split()[3])) for line in _read(process.pid, "mountinfo").splitlines()]
+    roots = [mounts.decode_octal(os.fsdecode(line.split()[3])) for line in _read(process.pid, "mountinfo").splitlines()]
     gone = {_end(root[: -len(DELETED)]) for root in roots if root.endswith(DELETED)}
     return next((path for path in paths if _end(os.path.realpath(path)) in gone), "")
-
-
-def _unescaped(text: str) -> str:
-    r"""A blank, tab, line break or backslash is \040, \011, \012, \134 there."""
-    return re.sub(r"\\([0-7]{3})", lambda found: chr(int(found[1], 8)), text)
 
 
 def _end(path: str) -> tuple[str, ...]:

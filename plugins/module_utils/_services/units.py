@@ -82,11 +82,11 @@ class Service:
 
     def run_start(self, patience: float, note: str | None) -> str:
         """Have it start, within so many seconds; what went wrong, if anything did (``child_processes.ended``)."""
-        return _run(self.start, patience, note)
+        return self._run(self.start, patience, note)
 
     def run_stop(self, patience: float, note: str | None) -> str:
         """Have it stop, as ``run_start``."""
-        return _run(self.stop, patience, note)
+        return self._run(self.stop, patience, note)
 
     def refuse_unfit(self, names: Sequence[str]) -> None:
         """Raise an error if stopping it would not last."""
@@ -105,12 +105,15 @@ class Service:
         """What to type to see why it does not come or go."""
         return "Run its commands by hand as the same user"
 
+    def _environment(self) -> dict[str, str] | None:
+        """Of its commands: those of an operator get ours."""
+        return None
 
-def _run(argv: Sequence[str], patience: float, note: str | None) -> str:
-    if not argv:
-        return "no command is set for that"
-    rc = child_processes.ended(argv, patience, note=note)
-    return child_processes.format_failure(rc, patience, child_processes.program(argv)) if rc else ""
+    def _run(self, argv: Sequence[str], patience: float, note: str | None) -> str:
+        if not argv:
+            return "no command is set for that"
+        rc = child_processes.ended(argv, patience, note=note, environment=self._environment())
+        return child_processes.format_failure(rc, patience, child_processes.program(argv)) if rc else ""
 
 
 class DuplicateEntries(Service):
@@ -172,7 +175,7 @@ class Unit(Service):
         if self._property("NeedDaemonReload") != "yes":
             return
         argv = ["systemctl", "daemon-reload"]
-        if rc := child_processes.ended(argv, RELOAD):
+        if rc := child_processes.ended(argv, RELOAD, environment=self._environment()):
             found = child_processes.format_failure(rc, RELOAD, "systemctl daemon-reload")
             raise ServiceStart(name=self.name, found=found, look=self.look)
 
@@ -224,11 +227,18 @@ class Unit(Service):
         shown = (line.rpartition(" (") for line in self._property("EnvironmentFiles").splitlines())
         return {path: remark == "ignore_errors=yes)" for path, _, remark in shown}
 
+    def _environment(self) -> dict[str, str]:
+        from .._system.program_environment import OF_SYSTEMD, clean_environment
+
+        return clean_environment(*OF_SYSTEMD)
+
     def _property(self, name: str) -> str:
         """One property as systemctl(1) shows it; empty if systemd does not answer."""
         argv = ["systemctl", "show", "--property", name, "--value", self.unit]
         try:
-            shown = subprocess.run(argv, capture_output=True, text=True, timeout=30, check=False)
+            shown = subprocess.run(
+                argv, capture_output=True, text=True, timeout=30, check=False, env=self._environment()
+            )
         except (OSError, subprocess.TimeoutExpired):
             return ""
         return shown.stdout.strip()
@@ -256,16 +266,8 @@ class ServiceEntry(_Commands):
     name: str
 
 
-def read_services(entries: Sequence[ServiceEntry]) -> list[Service]:
-    """The services of the option ``services``. Raises E_OPTION."""
-    found, wrong = stoppable(entries)
-    if wrong:
-        raise wrong[0]
-    return found
-
-
 def stoppable(entries: Sequence[ServiceEntry]) -> tuple[list[Service], list[RotationError]]:
-    """Those of them that can be stopped, and what is wrong with the entries."""
+    """The services of the option ``services`` that can be stopped, and what is wrong with its entries."""
     found: dict[str, Service] = {}
     wrong: list[RotationError] = []
     for entry in entries:

@@ -17,8 +17,7 @@ from .._engine.crypto.key_set import KeySet, split_list
 from .._errors.approval import ApprovalUsed
 from .._errors.base import word
 from .._errors.keys import KeyReused, PreviousDestroyed, VersionNeeded
-from .._errors.options import InvalidOption
-from .._errors.run import NothingToRollBack, RotationRolledBack
+from .._errors.run import NothingToRollBack, NotLastRotation, RotationRolledBack
 from .._errors.store import StoreDamaged, StoreFormat, StoreStage, VersionUnknown
 from .._record.approval import Approval
 from .._record.rotation_id import checked
@@ -419,18 +418,14 @@ class History:
     def to_roll_back(self, asked: str | None) -> str:
         """The rotation that a rollback takes back, the last one; ``asked`` is the one that the operator names.
 
-        Raises E_NOTHING_TO_ROLL_BACK, E_PREVIOUS_DESTROYED, E_ROLLED_BACK, or E_OPTION for another one.
+        Raises E_NOTHING_TO_ROLL_BACK, E_PREVIOUS_DESTROYED, E_ROLLED_BACK, or E_NOT_LAST_ROTATION.
         """
         self.destination("rollback")
         last, newest = self.last.rotation_id, self.versions[-1]
         if newest.outcome == ROLLED_BACK and asked != last:  # never a second one back by typing the command twice
             raise RotationRolledBack(rotation_id=newest.rotation_id, earlier=last)
         if asked and asked != last:
-            raise InvalidOption(
-                name="O(id)",
-                found=f"is {asked}, but the last rotation is {last}",
-                advice="Only the last rotation can be rolled back.",
-            )
+            raise NotLastRotation(asked=asked, last=last)
         return last
 
     def for_host(self) -> HostKeySets:

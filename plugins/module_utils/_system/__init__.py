@@ -2,5 +2,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The operating system: files that are replaced in one step, mounts, users, child processes, parallel tasks, times.
 
-Everything may import it. It imports the standard library and the errors.
+Everything may import it. It imports ``_errors``.
 """

@@ -12,7 +12,7 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from . import pipe_exchange, pipelines
@@ -22,17 +22,31 @@ POLL = 0.1
 NOT_FOUND, TIMED_OUT = 127, 124  # as a shell and timeout(1) say it
 
 
-def ended(argv: Sequence[str], seconds: float, folder: str | None = None, note: str | None = None) -> int:
+def ended(
+    argv: Sequence[str],
+    seconds: float,
+    folder: str | None = None,
+    note: str | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> int:
     """The exit code of a command. What it leaves running outlives this process.
 
     After ``seconds`` it is killed with all that it has started in its session, and the code is TIMED_OUT. In the file
-    ``note`` stands which process it is, so that whoever comes after this one was killed can wait for it.
+    ``note`` stands which process it is, so that whoever comes after this one was killed can wait for it. Without an
+    ``environment`` it is a command of the operator, and gets ours.
     """
     none = subprocess.DEVNULL
     sign = functools.partial(_sign, note) if note else None
     try:
         process = subprocess.Popen(
-            list(argv), cwd=folder, stdin=none, stdout=none, stderr=none, start_new_session=True, preexec_fn=sign
+            list(argv),
+            cwd=folder,
+            stdin=none,
+            stdout=none,
+            stderr=none,
+            env=environment,
+            start_new_session=True,
+            preexec_fn=sign,
         )
     except OSError:
         return NOT_FOUND

@@ -42,8 +42,9 @@ def _mounts() -> Iterator[Mount]:
         for line in lines:
             before, _, after = line.partition(" - ")
             root, point = before.split(" ")[3:5]
-            yield Mount(_decoded(root), _decoded(point), after.split(" ")[0])
+            yield Mount(decode_octal(root), decode_octal(point), after.split(" ")[0])
 
 
-def _decoded(name: str) -> str:
+def decode_octal(name: str) -> str:
+    r"""A name as the kernel writes it there: a blank, tab, line break or backslash is \040, \011, \012, \134."""
     return _OCTAL.sub(lambda found: chr(int(found[1], 8)), name)

@@ -6,18 +6,24 @@ from __future__ import annotations
 
 import datetime
 
+FORM = "%Y-%m-%dT%H:%M:%SZ"
+
+
+def parse(time: str) -> datetime.datetime:
+    """The moment of a time as ``now`` writes it. Raises ValueError."""
+    return datetime.datetime.strptime(time, FORM).replace(tzinfo=datetime.timezone.utc)
+
 
 def now() -> str:
     """The time as records and stores write it: UTC, ISO 8601, to the second."""
-    return datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return datetime.datetime.now(datetime.timezone.utc).strftime(FORM)
 
 
 def at(moment: float) -> str:
     """A time in seconds since 1970 in the same form."""
-    return f"{datetime.datetime.fromtimestamp(moment, datetime.timezone.utc):%Y-%m-%dT%H:%M:%SZ}"
+    return datetime.datetime.fromtimestamp(moment, datetime.timezone.utc).strftime(FORM)
 
 
 def add_days(time: str, days: int) -> str:
     """So many days after a time, both as ``now`` writes them."""
-    moved = datetime.datetime.strptime(time, "%Y-%m-%dT%H:%M:%SZ") + datetime.timedelta(days=days)
-    return f"{moved:%Y-%m-%dT%H:%M:%SZ}"
+    return (parse(time) + datetime.timedelta(days=days)).strftime(FORM)

@@ -2,5 +2,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The work of each module on a managed host, a function of its options, so that one process can do several.
 
-The modules and ``host_tasks`` import it; it may import every other folder of module_utils.
+``action``, ``modules`` and ``plugin_utils`` import it. It imports ``_backup``, ``_destinations``, ``_engine``,
+``_errors``, ``_module``, ``_monitoring``, ``_options``, ``_services``, ``_system``, ``ansible`` and ``django``.
 """

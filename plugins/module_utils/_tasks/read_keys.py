@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from .._errors.options import InvalidOption
+from .._errors.run import ActionPluginMissing
 from .host_task import HostTask, ModuleResult
 
 
@@ -15,7 +15,7 @@ def read_keys(task: HostTask) -> ModuleResult:
 
     params = task.params
     if not params["seal_to"]:
-        raise InvalidOption(name="seal_to", found="is not set", advice="Call the module by its full name.")
+        raise ActionPluginMissing(module="key_version")
     values = key_destinations.read(params["env_file"], params["keys"], dialect=params["dialect"])
     key_destinations.refuse_unwritable(params["env_file"], params["keys"])
     return {"changed": False, "sealed": sealed_result.seal(params["seal_to"], values)}

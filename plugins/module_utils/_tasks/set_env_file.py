@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from .._errors.options import InvalidOption
+from .._errors.run import ActionPluginMissing
 from .host_task import HostTask, ModuleResult
 
 LEFT = "{path} is a compiled file with the previous value of a key, and could not be removed: delete it."
@@ -20,7 +20,7 @@ def set_env_file(task: HostTask) -> ModuleResult:
     if task.check_mode:
         return _set(task)
     if not task.params["values"]:
-        raise InvalidOption(name="values", found="is not set", advice="Call env_file by its full name.")
+        raise ActionPluginMissing(module="env_file")
     with env_file_editor.held(places):
         for place in places:
             env_file_editor.discard_leftover(place)

@@ -2,6 +2,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The preflight checklist: one file per subject, with pure functions that check what the hosts reported.
 
-The action plugins rotation_checklist and maintenance_window_info import it. It imports module_utils, the
-reports, the notifications, the plans, the control node and the record of a run.
+``action`` imports it. It imports ``_control_node``, ``_notify``, ``_plans``, ``_report``, ``_rotation_record``,
+``ansible`` and ``module_utils``.
 """

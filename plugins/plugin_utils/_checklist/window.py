@@ -182,11 +182,7 @@ def _format_duration(seconds: float) -> str:
 
 
 def _time(text: Any) -> datetime.datetime:
-    found = (
-        text
-        if isinstance(text, datetime.datetime)
-        else datetime.datetime.fromisoformat(str(text).replace("Z", "+00:00"))
-    )
+    found = when(str(text))
     if found.tzinfo is None:
         raise ValueError
     return found

@@ -2,6 +2,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Keys on the control node: the configured key store, changes of its versions, new versions, and the keys of a host.
 
-The stores themselves are in ``module_utils/_stores``.
-Action and lookup plugins, the plans and the record of a run import it. It imports module_utils.
+The stores themselves are in ``module_utils/_stores``. ``_action``, ``_key_action``, ``_plan_action``, ``_report``,
+``action`` and ``lookup`` import it. It imports ``_control_node``, ``ansible``, ``cryptography`` and ``module_utils``.
 """

@@ -13,7 +13,7 @@ from ...module_utils._engine.crypto.key_entry import KeyEntries
 from ...module_utils._engine.crypto.key_set import KeySet
 from ...module_utils._engine.result_types import CensusOutcome
 from ...module_utils._errors.base import RotationError
-from ...module_utils._errors.counts import counted
+from ...module_utils._errors.counts import counted, join_first
 from ...module_utils._errors.keys import KeysNotProved, VersionNeeded
 from ...module_utils._errors.options import InvalidOption
 from ...module_utils._errors.run import RotationOpen
@@ -165,9 +165,8 @@ def _refuse_needed(history: History, request: VersionRequest, key_id: str, recor
     """Raise E_VERSION_* if a value, a backup, a database that a restore kept, or the policy requires the version."""
     refuse_used(request.census, key_id)
     if needing := sorted({each["manifest"] for each in request.kept_backups if key_id in each["key_ids"]}):
-        more = f" and {len(needing) - SHOWN} more" if len(needing) > SHOWN else ""
         number = counted(len(needing), "retained backup needs", "retained backups need")
-        reason = f"{number} it: {', '.join(needing[:SHOWN])}{more}"
+        reason = f"{number} it: {join_first(needing, SHOWN)}"
         raise VersionNeeded(key_id=key_id, reason=reason)
     refuse_kept_aside(request.census, key_id)
     refuse_held(history, key_id, request.hold_days, records)

@@ -7,32 +7,27 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ...module_utils._engine.proof.census_result import CensusResult
-from ...module_utils._errors.keys import VersionNeeded, VersionUsed
-from ...module_utils._errors.options import InvalidOption
+from ...module_utils._errors.keys import CensusIncomplete, VersionNeeded, VersionUsed
 
 if TYPE_CHECKING:
     from ...module_utils._engine.result_types import CensusOutcome
 
-ADVICE = "Set it to the result of django_census, taken with every stage."
-
 
 def refuse_used(census: CensusOutcome, key_id: str) -> None:
-    """Raise E_VERSION_USED if a value is under the version, E_OPTION if the census did not try it."""
+    """Raise E_VERSION_USED if a value is under the version, E_CENSUS_INCOMPLETE if the census did not try it."""
     stages = {of_stage: stage for stage, of_stage in (census.get("key_ids") or {}).items()}
     if key_id not in stages or "targets" not in census:
-        problem = f"does not say how many values are under the version {key_id}"
-        raise InvalidOption(name="census", found=problem, advice=ADVICE)
+        raise CensusIncomplete(missing=f"how many values are under the version {key_id}")
     for target in census["targets"]:
         if count := CensusResult.of(target).under(stages[key_id]):
             raise VersionUsed(column=f"{target['table']}.{target['column']}", count=count, key_id=key_id)
 
 
 def refuse_kept_aside(census: CensusOutcome, key_id: str) -> None:
-    """Raise E_VERSION_NEEDED if a database that a restore kept aside may need the version, E_OPTION if the census did
-    not check that."""
+    """Raise E_VERSION_NEEDED if a database that a restore kept aside may need the version, E_CENSUS_INCOMPLETE if
+    the census did not check that."""
     if "kept_aside" not in census:
-        problem = "does not say which databases a restore kept"
-        raise InvalidOption(name="census", found=problem, advice=ADVICE)
+        raise CensusIncomplete(missing="which databases a restore kept")
     for name, key_ids in census["kept_aside"].items():
         if key_id in key_ids:
             alias = "and -e key_rotation_restore_alias=... for a database other than the default one"

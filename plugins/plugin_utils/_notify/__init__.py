@@ -2,5 +2,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Notifications by e-mail and webhooks, and the sample records that templates are tried on.
 
-Action plugins and the checklist import it. It imports module_utils and the reports.
+``_checklist`` and ``_rotation_record`` import it. It imports ``_report``, ``ansible`` and ``module_utils``.
 """

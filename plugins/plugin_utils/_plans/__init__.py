@@ -2,5 +2,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A plan on the control node: its file, and the approval that another person signed.
 
-Action plugins, the checklist and the record of a run import it. It imports module_utils and the keys.
+``_checklist``, ``_plan_action``, ``_rotation_record`` and ``action`` import it. It imports ``_control_node``,
+``ansible`` and ``module_utils``.
 """

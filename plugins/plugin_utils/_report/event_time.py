@@ -7,6 +7,7 @@ from __future__ import annotations
 import datetime
 
 from ...module_utils._record.events import Event
+from ...module_utils._system.timestamps import parse
 
 
 def moment(event: Event) -> datetime.datetime | None:
@@ -17,7 +18,7 @@ def moment(event: Event) -> datetime.datetime | None:
 def moment_of(text: object) -> datetime.datetime | None:
     """Parse a time of a record (ISO 8601 in UTC, to the second). None if it is not one."""
     try:
-        return datetime.datetime.strptime(str(text), "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=datetime.timezone.utc)
+        return parse(str(text))
     except ValueError:
         return None
 

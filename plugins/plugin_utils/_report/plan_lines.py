@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 import yaml
 
 from ...module_utils._engine.plan_document import PlanDocument
-from ...module_utils._errors.counts import counted
+from ...module_utils._errors.counts import counted, join_first
 from ...module_utils._errors.option_names import variable_of
 from .step_lines import with_unchanged
 
@@ -74,8 +74,7 @@ def _findings(notices: Iterable[Mapping[str, str]]) -> Iterator[str]:
         whats.setdefault(notice["notice"], []).append(notice["column"])
     for (code, todo), whats in groups.items():
         for number, (what, columns) in enumerate(whats.items()):
-            shown = ", ".join(filter(None, columns[:SHOWN]))
-            shown += f" and {len(columns) - SHOWN} more" if len(columns) > SHOWN else ""
+            shown = join_first(list(filter(None, columns)), SHOWN)
             told = ": ".join(filter(None, [shown, what])) + (f" ({code})" if code else "")
             yield ("        " if number else "  STOP  " if code else "  warn  ") + told
         yield from textwrap.wrap(todo, WIDTH, initial_indent=" " * 8, subsequent_indent=" " * 8)

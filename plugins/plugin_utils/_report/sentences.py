@@ -11,7 +11,7 @@ from ...module_utils._engine.discovery.settlements import BY_COMMAND, NOT_OURS, 
 from ...module_utils._engine.postgres.sessions import format_session
 from ...module_utils._engine.proof.repair_option import format_repair
 from ...module_utils._engine.proof.value_list import format_values
-from ...module_utils._errors.counts import counted, fill
+from ...module_utils._errors.counts import counted, fill, join_first
 from ...module_utils._record.events import SinceBefore, StepResult
 from . import data_state
 from .checked_items import NOBODY_LOOKS, UNWATCHED
@@ -107,8 +107,7 @@ def outside(found: Sequence[OutsideColumn]) -> Iterator[str]:
 def still_connected(left: Sequence[DatabaseSession]) -> Iterator[str]:
     """If sessions from before the switch were still connected at the proof."""
     if left:
-        more = f"; and {len(left) - SHOWN} more" if len(left) > SHOWN else ""
-        listed = "; ".join(map(format_session, left[:SHOWN])) + more
+        listed = join_first(list(map(format_session, left)), SHOWN, "; ")
         yield fill(
             "{count:session|sessions} from before the .env file was switched {count:was/were} still connected when the "
             "values were proved: {listed}. The {count:process/processes} behind {count:it/them} may have other keys: "
@@ -214,10 +213,9 @@ def written(picture: ApplicationPicture | None) -> Iterator[str]:
 def behind_pooler(sessions: Sequence[str]) -> Iterator[str]:
     """If the fence refused sessions of a connection pooler, and none of them tried again."""
     if sessions:
-        more = f"; and {len(sessions) - SHOWN} more" if len(sessions) > SHOWN else ""
         yield (
             f"The write fence refused statements of {counted(len(sessions), 'session')} behind a pooler, and no "
-            f"further ones: {'; '.join(sessions[:SHOWN])}{more}. The database cannot tell whether their process still "
+            f"further ones: {join_first(sessions, SHOWN, '; ')}. The database cannot tell whether their process still "
             "runs. Find it among the pooler's clients and restart it: it may have other keys."
         )
 

@@ -2,6 +2,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """How a rotation is rolled back: what the hosts, the key store and the records show, and the strategy for that.
 
-The action plugin of the rollback strategy imports it. It imports module_utils, the reports, the screen and the record
-of a run.
+``action`` imports it. It imports ``_report``, ``_rotation_record``, ``_screen``, ``ansible`` and ``module_utils``.
 """

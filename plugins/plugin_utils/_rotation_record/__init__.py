@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The record of a run on the control node: open, sign, close, fail and verify it, with its pages and notices.
 
-The action plugins of the record import it, and the checklist and the rollback. It imports module_utils, the keys, the
-plans, the control node, the reports, the notifications and the screen. How a line is written: module_utils/_record.
+How a line is written: module_utils/_record. ``_checklist``, ``_record_action``, ``_rollback`` and ``action`` import it.
+It imports ``_control_node``, ``_failed_runs``, ``_notify``, ``_plans``, ``_report``, ``_screen``, ``ansible`` and
+``module_utils``.
 """

@@ -2,5 +2,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What a run shows while it works: the lines of a task, its result in a sentence, and the callback ``steps``.
 
-Action and callback plugins import it. It imports module_utils and the reports.
+``_action``, ``_progress``, ``_rollback``, ``_rotation_record``, ``action`` and ``callback`` import it. It imports
+``_report``, ``ansible`` and ``module_utils``.
 """

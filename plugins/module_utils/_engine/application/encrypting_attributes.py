@@ -142,7 +142,7 @@ def members(model: Any) -> Iterator[tuple[str, Any]]:
     parents = tuple(model._meta.parents) if hasattr(model, "_meta") else ()
     names: set[str] = set()
     for cls in model.__mro__:
-        if any(issubclass(parent, cls) for parent in parents) or _is_of_django(cls.__module__):
+        if any(issubclass(parent, cls) for parent in parents) or is_of_django(cls.__module__):
             continue
         for name, member in vars(cls).items():
             if name not in names and name != "pk":
@@ -311,8 +311,8 @@ def _is_own(function: FunctionType) -> bool:
     """Whether a function is of the application or a package of its own, not of Django or Python."""
     path = function.__code__.co_filename
     of_python = path.startswith(_STDLIB) and "site-packages" not in path
-    return not of_python and not path.startswith("<frozen") and not _is_of_django(function.__module__)
+    return not of_python and not path.startswith("<frozen") and not is_of_django(function.__module__)
 
 
-def _is_of_django(module: Any) -> bool:
+def is_of_django(module: Any) -> bool:
     return str(module).partition(".")[0] == "django"

@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from ..crypto.tokens import as_bytes
 from .application_errors import APPLICATION_ERRORS
 
 Context = tuple[tuple[str, Any], ...]  # what a function receives about the row: names and values, in this order
@@ -108,7 +109,7 @@ class FunctionReader:
             return self._read_unlearned(token, context)
         if not self._swallows:
             return self._judge(token, _call(self._decrypt, token, context, traced=False))
-        place = hashlib.blake2b(_bytes(token) + repr(context).encode("utf-8"), digest_size=16).digest()
+        place = hashlib.blake2b(as_bytes(token) + repr(context).encode("utf-8"), digest_size=16).digest()
         result = _call(self._decrypt, token, context)
         if place in self._settled:
             return Verdict(True, result.value) if self._settled[place] else UNREAD
@@ -197,7 +198,7 @@ def echoes(value: Any, token: Any) -> bool:
     """Whether a result is the token, or holds a part of it that is too long for a coincidence."""
     if not isinstance(value, (str, bytes, bytearray, memoryview)):
         return False
-    found, sought = _bytes(value), _bytes(token)
+    found, sought = as_bytes(value), as_bytes(token)
     if found == sought:
         return True
     begin, end = _longest_run(token)
@@ -210,16 +211,12 @@ def _common(value: Any, token: Any) -> int:
     """How many characters of a token a text has in a row; up to ECHOED are counted."""
     if not isinstance(value, (str, bytes, bytearray, memoryview)):
         return 0
-    found, sought = _bytes(value), _bytes(token)
+    found, sought = as_bytes(value), as_bytes(token)
     most = 0
     for start in range(len(sought)):
         while most < ECHOED and start + most < len(sought) and sought[start : start + most + 1] in found:
             most += 1
     return most
-
-
-def _bytes(value: Any) -> bytes:
-    return value.encode("utf-8", "surrogatepass") if isinstance(value, str) else bytes(value)
 
 
 def damaged(token: Any) -> list[Any]:

@@ -2,5 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Keys and tokens: key sets, derivations, formats, wrappers, schemes.
 
-The engine imports it. It imports the standard library and cryptography: no Django, no database.
+``_backup``, ``_destinations``, ``_engine``, ``_monitoring``, ``_options``, ``_services``, ``_stores``, ``_tasks``,
+``action``, ``application``, ``discovery``, ``plugin_utils``, ``proof`` and ``rewrite`` import it. It imports
+``_errors``, ``application`` and ``cryptography``.
 """

@@ -8,6 +8,11 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple, Protocol
 
 
+def as_bytes(value: Any) -> bytes:
+    """A stored text or bytes, as any driver reads those. A document may hold half of a surrogate pair."""
+    return value.encode("utf-8", "surrogatepass") if isinstance(value, str) else bytes(value)
+
+
 class Opened(NamedTuple):
     """The inside of a token: its bytes (never decoded, never unpickled), and what of its outside is kept.
 

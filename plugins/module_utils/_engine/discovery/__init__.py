@@ -2,5 +2,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Discovery: which columns hold encrypted values, under which scheme, and what cannot be accounted for.
 
-The engine imports it. It imports Django and the rest of the engine.
+``_backup``, ``_destinations``, ``_engine``, ``_monitoring``, ``_tasks``, ``plugin_utils``, ``proof`` and ``rewrite``
+import it. It imports ``_engine``, ``_errors``, ``application``, ``crypto``, ``django``, ``postgres`` and ``proof``.
 """

@@ -17,6 +17,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from itertools import islice
 from typing import Any, NamedTuple
 
+from ..._errors.counts import join_first
 from ..application import key_uses
 from ..crypto.key_fingerprints import KeyFingerprints
 from ..crypto.key_set import split_list
@@ -206,5 +207,4 @@ def _lines(holders: Holders, text: bytes, known: Collection[bytes]) -> list[int]
 def _place(lines: Sequence[int]) -> str:
     if not lines:
         return "it "
-    more = f" and {len(lines) - SHOWN} more" if len(lines) > SHOWN else ""
-    return f"in line {', '.join(map(str, lines[:SHOWN]))}{more}, it "
+    return f"in line {join_first(list(map(str, lines)), SHOWN)}, it "

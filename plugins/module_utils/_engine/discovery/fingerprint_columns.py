@@ -84,15 +84,10 @@ def _sample(
     database: Database, table: Table, columns: Collection[Column], filled: Collection[str]
 ) -> Iterator[list[str]]:
     """The values of some rows as texts, in the order of the columns."""
-    read = sql.SQL(", ").join(map(_as_text, columns))
+    read = sql.SQL(", ").join([row_samples.text_of(column, LONGEST) for column in columns])
     any_filled = sql.SQL(" OR ").join([sql.SQL("{} IS NOT NULL").format(sql.Identifier("t", name)) for name in filled])
     where = any_filled if filled else sql.SQL("TRUE")
     rows = row_samples.RowSource(sql.SQL("ARRAY[{}]::text[] AS texts").format(read), table.rows, where)
     parts = row_samples.parts(row_samples.size_of(database, table), rows, SAMPLE, SAMPLE) if columns else []
     for (texts,) in database.rows(sql.SQL(" UNION ALL ").join(parts), table=table.label) if parts else ():
         yield texts
-
-
-def _as_text(column: Column) -> sql.Composable:
-    binary, text = f"encode(substring({{}} for {LONGEST}), 'hex')", f"left({{}}::text, {LONGEST})"
-    return sql.SQL(binary if column.type == "bytea" else text).format(sql.Identifier("t", column.name))

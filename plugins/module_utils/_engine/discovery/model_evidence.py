@@ -156,7 +156,7 @@ def _stored(field: Any, cursor: Any) -> list[Any]:
         else:
             first = f"SELECT {{chosen}} FROM {{source}} AS t WHERE {{where}} LIMIT {SAMPLE}"
             parts = [sql.SQL(first).format(**rows._asdict())]
-        cursor.execute(sql.text(sql.SQL(" UNION ALL ").join(parts), cursor.connection), ())
+        cursor.execute(sql.text(sql.SQL(" UNION ALL ").join(parts), cursor.connection, parameters=False))
         return [value for (value,) in cursor.fetchall()]
 
 

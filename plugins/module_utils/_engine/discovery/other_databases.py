@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from ..._errors.counts import join_first
 from ..application import django_project, lasting_caches, model_fields
 from ..crypto.keyring import Keyring
 from ..postgres.catalog import Table
@@ -54,8 +55,7 @@ class OtherDatabase:
         place = f"DATABASES[{self.alias}]"
         if not self.is_reached:
             return Finding(KINDS["unreached_database"], place, {"vendor": self.vendor})
-        more = f" and {len(self.unread) - SHOWN} more" if len(self.unread) > SHOWN else ""
-        unread = f". Not read: {', '.join(self.unread[:SHOWN])}{more}" if self.unread else ""
+        unread = f". Not read: {join_first(self.unread, SHOWN)}" if self.unread else ""
         return Finding(KINDS["other_database"], place, {"vendor": self.vendor, "unread": unread})
 
 

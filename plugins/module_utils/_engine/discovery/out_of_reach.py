@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ..._errors.base import RotationError
+from ..crypto.tokens import as_bytes
 from ..postgres import catalog, sql
 from ..postgres.catalog import Column, Table
 from ..postgres.connection import Database
@@ -89,7 +90,7 @@ def _what_is_in(database: Database, survey: Survey, table: Table, column: Column
     except RotationError:
         return "and cannot be read now"
     values = sql_type_readers.values(column, found)
-    pieces = [value.encode("utf-8") if isinstance(value, str) else value for value in values]
+    pieces = [as_bytes(value) for value in values]
     if any(map(looks_like_a_token, pieces)) or survey.holding(values):
         return "with what looks like tokens"
     judged = unexplained.classify(values, f"{table.name}.{column.name}", documents=column.type in ("json", "jsonb"))

@@ -11,6 +11,7 @@ import re
 import zlib
 from collections.abc import Callable, Iterator
 
+from ..crypto.tokens import as_bytes
 from ..crypto.wrappers import unbase64
 from . import pickles
 from .column_types import is_document
@@ -47,7 +48,7 @@ def decompressed(data: bytes) -> bytes:
 
 def unpacked(value: str | bytes) -> Iterator[bytes]:
     """A value, and what it has in it that is compressed, also in base64 or hex, or in another writing."""
-    level = [value.encode("utf-8", "replace") if isinstance(value, str) else value]
+    level = [as_bytes(value)]
     left = MOST
     for _level in range(DEPTH):
         yield from level
@@ -78,7 +79,7 @@ def _of_base64(word: bytes) -> bytes:
 def document_in(value: str | bytes) -> str:
     """The JSON document that all of a value stands for, compressed, pickled, in base64 or in hex; empty if there is
     none."""
-    data = value.encode("utf-8", "replace") if isinstance(value, str) else value
+    data = as_bytes(value)
     is_cut = len(value) >= LONGEST
     if pickled := pickles.document(data, is_cut):
         return pickled

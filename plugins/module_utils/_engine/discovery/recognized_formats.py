@@ -10,6 +10,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from ..crypto.tokens import as_bytes
+
 _FUNCTIONS = "describe the application's own functions in O(schemes) (application: decrypt, encrypt)"
 _FOREIGN = (
     "By its look it is under a key of that system. If it is under none of O(keys), settle the column, with this "
@@ -141,7 +143,7 @@ def of_another_format(stored: bytes, field: str = "") -> Signature | None:
 
 def identify(stored: str | bytes, field: str = "") -> Signature | None:
     """What a stored value is by its look, or by the dotted path of its model field's class; None if nothing fits."""
-    value = stored.encode("utf-8", "surrogatepass") if isinstance(stored, str) else bytes(stored)
+    value = as_bytes(stored)
     for each in SIGNATURES:
         if (each.value and each.value.match(value)) or (field and each.field and each.field.search(field)):
             return each

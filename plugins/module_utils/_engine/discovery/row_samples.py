@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from ..postgres import sql
-from ..postgres.catalog import Table
+from ..postgres.catalog import Column, Table
 from ..postgres.connection import Database
 
 LARGE = 2000  # rows from which a table is not read whole for that, but sampled, in about so many of them
@@ -41,6 +41,12 @@ def size_of(database: Database, table: Table) -> Size:
     """What SIZE says of one table."""
     (found,) = database.rows(SIZE, (table.regclass,))
     return Size(*found)
+
+
+def text_of(column: Column, longest: int) -> sql.Composable:
+    """SQL for a column of ``t`` as text, binary values in hex, each up to so many characters or bytes."""
+    binary, text = f"encode(substring({{}} for {longest}), 'hex')", f"left({{}}::text, {longest})"
+    return sql.SQL(binary if column.type == "bytea" else text).format(sql.Identifier("t", column.name))
 
 
 class RowSource(NamedTuple):

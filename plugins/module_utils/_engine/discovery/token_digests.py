@@ -177,7 +177,7 @@ def _rows(
     """Some rows of a table that have a token."""
     fits = [sql.SQL(f"octet_length({{}}) BETWEEN 1 AND {LARGEST}").format(target.value) for target in targets]
     chosen = [sql.SQL("CASE WHEN {} THEN {} END").format(fit, target.value) for fit, target in zip(fits, targets)]
-    chosen += [_as_text(column) for column in columns]
+    chosen += [row_samples.text_of(column, LONGEST) for column in columns]
     named = [sql.SQL(f"{{}} AS c{place}").format(each) for place, each in enumerate(chosen)]
     source = row_samples.RowSource(sql.SQL(", ").join(named), table.rows, sql.SQL(" OR ").join(fits))
     source = source._replace(where=sql.SQL("({})").format(source.where))
@@ -207,8 +207,3 @@ def _words(text: str) -> set[str]:
         for word in _WORD.findall(text)
         for place in (*range(min(AHEAD, len(word) - SIGN) + 1), len(word) - SIGN)
     }
-
-
-def _as_text(column: Column) -> sql.Composable:
-    binary, text = f"encode(substring({{}} for {LONGEST}), 'hex')", f"left({{}}::text, {LONGEST})"
-    return sql.SQL(binary if column.type == "bytea" else text).format(sql.Identifier("t", column.name))

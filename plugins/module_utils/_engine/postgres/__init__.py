@@ -2,5 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """PostgreSQL: connections, locks, the lease, the catalog.
 
-The engine imports it. It imports the driver and the crypto folder, and no Django.
+``_backup``, ``_engine``, ``_monitoring``, ``_record``, ``_services``, ``_tasks``, ``action``, ``application``,
+``discovery``, ``plugin_utils``, ``proof`` and ``rewrite`` import it. It imports ``_errors``, ``django`` and
+``psycopg2``.
 """

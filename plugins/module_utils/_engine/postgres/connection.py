@@ -309,26 +309,32 @@ class Database:
         with contextlib.suppress(self._errors):
             self._raw.close()
 
-    def text(self, statement: str | sql.Composable) -> str:
-        """A statement as text: one that runs again and again is composed once."""
-        return sql.text(statement, self._raw)
+    def text(self, statement: str | sql.Composable, *, parameters: bool = True) -> str:
+        """A statement as text, to run with ``parameters`` or without: one that runs often is composed once."""
+        return sql.text(statement, self._raw, parameters=parameters)
 
     def rows(
-        self, query: str | sql.Composable, params: Sequence[Any] = (), *, table: str = "the database"
+        self, query: str | sql.Composable, params: Sequence[Any] | None = None, *, table: str = "the database"
     ) -> list[tuple[Any, ...]]:
-        """All rows of a query. Raises E_DB or E_DB_LOST."""
+        """All rows of a query. Without ``params`` a percent sign is one. Raises E_DB or E_DB_LOST."""
         with self._cursor(table) as cursor:
-            cursor.execute(self.text(query), tuple(params))
+            self._send(cursor, query, params)
             fetched: list[tuple[Any, ...]] = cursor.fetchall()
             return fetched
 
     def execute(
-        self, statement: str | sql.Composable, params: Sequence[Any] = (), *, table: str = "the database"
+        self, statement: str | sql.Composable, params: Sequence[Any] | None = None, *, table: str = "the database"
     ) -> int:
         """Run one statement; the number of rows it touched. Raises E_DB, E_DB_LOST or Yielded."""
         with self._cursor(table) as cursor:
-            cursor.execute(self.text(statement), tuple(params))
+            self._send(cursor, statement, params)
             return int(cursor.rowcount)
+
+    def _send(self, cursor: Any, statement: str | sql.Composable, params: Sequence[Any] | None) -> None:
+        if params is None:
+            cursor.execute(self.text(statement, parameters=False))
+        else:
+            cursor.execute(self.text(statement), tuple(params))
 
     @contextlib.contextmanager
     def _cursor(self, table: str) -> Iterator[Any]:
@@ -383,7 +389,7 @@ class Database:
     def _hold(self, tables: Sequence[sql.Composable], limits: str) -> None:
         """Lock the tables against those two, in this transaction."""
         patience = Patience(self, tables)
-        lock = self.text(sql.SQL("LOCK TABLE {} IN ACCESS SHARE MODE").format(sql.SQL(", ").join(tables)))
+        lock = sql.SQL("LOCK TABLE {} IN ACCESS SHARE MODE").format(sql.SQL(", ").join(tables))
         while True:
             self.execute(f"SAVEPOINT all_or_none; {limits}")
             try:

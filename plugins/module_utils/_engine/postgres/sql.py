@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Statements, composed by the application's own driver: what psycopg.sql and psycopg2.sql have in common.
 
-A statement always goes with parameters, even an empty list, so a percent sign in its text is %%. The drivers do not
-double one in a name or a literal: ``text`` does.
+A driver takes a percent sign for that of a parameter, if there are any: then it is %% in the text of a statement. In a
+name, a literal and what is ``verbatim``, ``text`` doubles it.
 """
 
 from __future__ import annotations
@@ -34,16 +34,23 @@ def _driver() -> Any:
     return importlib.import_module(f"{Database.__name__}.sql")
 
 
+@functools.cache
+def _verbatim() -> Any:
+    return type("Verbatim", (_driver().SQL,), {})
+
+
 def verbatim(text: str) -> Composable:
     """SQL that the server or Django wrote, which has no parameters."""
-    return _driver().SQL(text.replace("%", "%%"))
+    return _verbatim()(text)
 
 
-def text(statement: str | Composable, connection: Any) -> str:
-    """A statement as the connection's driver takes it with parameters."""
+def text(statement: str | Composable, connection: Any, *, parameters: bool = True) -> str:
+    """A statement as the connection's driver takes it, with ``parameters`` or without."""
     if isinstance(statement, str):
         return statement
+    if not parameters:
+        return str(statement.as_string(connection))
     if isinstance(statement, _driver().Composed):
         return "".join([text(part, connection) for part in statement])
     written = str(statement.as_string(connection))
-    return written if isinstance(statement, _driver().SQL) else written.replace("%", "%%")
+    return written if type(statement) is _driver().SQL else written.replace("%", "%%")

@@ -22,7 +22,7 @@ AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.deptype = 'e' AND (d.classid, d.
                 ((%(catalog)s::regclass, %(oid)s), ('pg_class'::regclass, %(relation)s)))
 """
 RELATIONS = """
-SELECT k.kind || ' ' || format('%%I.%%I', n.nspname, c.relname)
+SELECT k.kind || ' ' || format('%I.%I', n.nspname, c.relname)
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 JOIN (VALUES ('r', 'table'), ('p', 'partitioned table'), ('v', 'view'), ('m', 'materialized view'),
              ('f', 'foreign table'), ('S', 'sequence')) AS k(letter, kind) ON k.letter = c.relkind::text
@@ -31,18 +31,18 @@ WHERE c.relpersistence <> 't' AND {ours}
 # What a partition has by its parent follows from that, and may have another name there. pg_dump leaves out what is not
 # valid. NOT NULL (n) is a constraint since PostgreSQL 18.
 INDEXES = """
-SELECT 'index ' || format('%%I.%%I', n.nspname, c.relname)
+SELECT 'index ' || format('%I.%I', n.nspname, c.relname)
 FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE i.indisvalid AND c.relpersistence <> 't' AND {ours}
 """
 CONSTRAINTS = """
-SELECT format('constraint %%I of %%I.%%I', o.conname, n.nspname, c.relname)
+SELECT format('constraint %I of %I.%I', o.conname, n.nspname, c.relname)
   || CASE WHEN o.convalidated THEN '' ELSE ', not validated' END
 FROM pg_constraint o JOIN pg_class c ON c.oid = o.conrelid JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE o.conparentid = 0 AND o.conislocal AND o.contype <> 'n' AND c.relpersistence <> 't' AND {ours}
 """
 TRIGGERS = """
-SELECT format('trigger %%I of %%I.%%I', t.tgname, n.nspname, c.relname)
+SELECT format('trigger %I of %I.%I', t.tgname, n.nspname, c.relname)
   || CASE WHEN t.tgenabled = 'D' THEN ', disabled' ELSE '' END
 FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE NOT t.tgisinternal AND t.tgparentid = 0 AND c.relpersistence <> 't' AND {ours}
@@ -90,7 +90,7 @@ def places(database: Database) -> dict[str, int]:
     for schema, name, step in database.rows(_ours(SEQUENCES, "pg_class", "c.oid", "c.oid")):
         sequence = sql.Identifier(schema, name)
         last = sql.SQL("SELECT last_value - CASE WHEN is_called THEN 0 ELSE %s::numeric END FROM {}").format(sequence)
-        label = database.text(sequence)
+        label = database.text(sequence, parameters=False)
         found[label] = int(database.rows(last, (step,), table=label)[0][0])
     return found
 

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 
 from ..application.application_errors import APPLICATION_ERRORS, is_error
 from ..crypto.keyring import Keyring
+from ..crypto.tokens import as_bytes
 from ..discovery.column_types import ArrayCodec
 from ..discovery.target import Target
 from ..postgres.catalog import key_of, word
@@ -153,7 +154,7 @@ def _reads(reader: ModelReader, value: Any, failing: str | bytes | None, handed_
         return RAISES
     if not isinstance(value, _HOLDERS):
         return _reads_leaf(reader, value, failing)
-    found = {_reads_leaf(reader, leaf, failing) for leaf in _leaves(value) if _as_bytes(leaf) not in handed_on}
+    found = {_reads_leaf(reader, leaf, failing) for leaf in _leaves(value) if _bytes_of(leaf) not in handed_on}
     ways = (TOKEN, TEXT, NOTHING) if reader.targets[0].type.endswith("[]") else (TOKEN, TEXT)
     return next((way for way in ways if way in found), "")
 
@@ -185,9 +186,8 @@ def _plain(value: Any) -> str | bytes | None:
     return value if isinstance(value, (str, bytes)) else None
 
 
-def _as_bytes(value: Any) -> bytes:
-    text = _plain(value)
-    return text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text or b""
+def _bytes_of(leaf: Any) -> bytes:
+    return as_bytes(_plain(leaf) or b"")
 
 
 def _failing(reader: ModelReader, keyring: Keyring) -> str | bytes | None:

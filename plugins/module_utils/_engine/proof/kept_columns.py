@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from ..crypto.keyring import Keyring
+from ..crypto.tokens import as_bytes
 from ..discovery.findings import Finding
 from ..discovery.layer_classes import TOKEN_INSIDE
 from ..discovery.nesting import held_inside, holding
@@ -104,5 +105,5 @@ def _without(target: Target, values: Sequence[Any], opened: Sequence[Token]) -> 
     for row, value in enumerate(values):
         left = target.kind.put(value, taken[row], [b""] * len(taken[row])) if row in taken else value
         if left:
-            rest[row] = left.encode("utf-8") if isinstance(left, str) else bytes(left)
+            rest[row] = as_bytes(left)
     return rest

@@ -14,12 +14,11 @@ from collections.abc import Iterator, Sequence
 from ..application.application_errors import APPLICATION_ERRORS
 from ..crypto.key_entry import KeyEntries
 from ..crypto.keyring import Keyring
-from ..crypto.tokens import key_number
+from ..crypto.tokens import as_bytes, key_number
 from ..discovery.findings import Finding, Findings
 from ..discovery.target import Target
 from .model_readers import ModelReader, by_model
 from .round_trips import TEXTS, send
-from .row_tokens import as_bytes
 
 
 def find(targets: Sequence[Target], keyring: Keyring, keys: KeyEntries) -> list[Finding]:

@@ -22,6 +22,7 @@ from ..application import django_project, encrypting_attributes
 from ..application.application_errors import APPLICATION_ERRORS, is_error
 from ..application.model_fields import column_of, table_of
 from ..crypto.keyring import Keyring
+from ..crypto.tokens import as_bytes
 from ..discovery.column_types import SHORTEST
 from ..discovery.plain_text_look import is_wordy
 from ..discovery.target import Target
@@ -29,7 +30,7 @@ from . import external_acts
 from .read_only_transactions import read_only
 from .reading_digest import FAILED, READ, TOKEN, ReadingDigest
 from .reading_types import AttributeReading
-from .row_tokens import HIDDEN, RowTokens, as_bytes
+from .row_tokens import HIDDEN, RowTokens
 from .value_text import is_scalar, text_of
 
 PARTS = 32  # of the rows of a table, each with a digest of its own
@@ -274,7 +275,7 @@ class ModelReader:
         """Whether a text begins as the tokens of its columns do, and may be one."""
         if not self._markers or not isinstance(value, (str, bytes)) or len(value) < SHORTEST:
             return False
-        return (value.encode("utf-8", "replace") if isinstance(value, str) else value).startswith(self._markers)
+        return as_bytes(value).startswith(self._markers)
 
     @property
     def compares(self) -> bool:
@@ -295,7 +296,7 @@ class ModelReader:
         return self.compares and (self.name not in self.columns or not _is_plain(self.model, self.field))
 
     def _opens(self, value: str | bytes | memoryview) -> bool:
-        keyring, stored = self.keyring, value.encode("utf-8") if isinstance(value, str) else bytes(value)
+        keyring, stored = self.keyring, as_bytes(value)
         return keyring is not None and any(keyring.stage_of(target.scheme, stored) for target in self.targets)
 
     @property
@@ -489,22 +490,19 @@ def _names_in(function: Any) -> Iterator[Any]:
 def _is_plain(model: Any, column: Any) -> bool:
     """Whether an instance has what is stored in a column: its field, its descriptor and its model are Django's."""
     descriptor = inspect.getattr_static(model, column.attname, None)
-    return _is_plain_field(column) and (descriptor is None or _is_of_django(type(descriptor))) and not _has_hooks(model)
+    is_own = descriptor is not None and not encrypting_attributes.is_of_django(type(descriptor).__module__)
+    return _is_plain_field(column) and not is_own and not _has_hooks(model)
 
 
 def _is_plain_field(column: Any) -> bool:
     within = [getattr(column, name, None) for name in ("base_field", "output_field", "target_field")]
     decoder = getattr(column, "decoder", None)
     return (
-        _is_of_django(type(column))
+        encrypting_attributes.is_of_django(type(column).__module__)
         and "from_db_value" not in vars(column)
         and (decoder is None or decoder.__module__.split(".")[0] in ("json", "django"))
         and all(_is_plain_field(each) for each in within if each is not None and each is not column)
     )
-
-
-def _is_of_django(cls: type) -> bool:
-    return cls.__module__.split(".")[0] == "django"
 
 
 def _has_hooks(model: Any) -> bool:

@@ -15,14 +15,13 @@ from typing import Any
 
 from ..application.application_errors import APPLICATION_ERRORS
 from ..crypto.keyring import Keyring
-from ..crypto.tokens import Opened
+from ..crypto.tokens import Opened, as_bytes
 from ..crypto.unusable_key import UnusableKey
 from ..discovery.findings import Finding, Findings
 from ..discovery.target import Target
 from .model_readers import ModelReader, by_model
 from .model_reading import instances_of
 from .round_trips import send
-from .row_tokens import as_bytes
 
 ROWS = 3  # with a value, of each attribute: a key derivation may take a while
 TEXT = b"a block of bytes"  # a whole one, as a format without padding takes it

@@ -16,8 +16,8 @@ from typing import Any, NamedTuple
 
 from ..application.application_errors import APPLICATION_ERRORS
 from ..crypto.keyring import Keyring
+from ..crypto.tokens import as_bytes
 from .model_readers import ModelReader
-from .row_tokens import as_bytes
 
 TEXTS = ("key rotation 12", "another text 345")  # of which letters alone, or digits alone, are two texts too
 WELL, NOT_TRIED = "well", "not tried"

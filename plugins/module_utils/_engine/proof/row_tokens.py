@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ..crypto.keyring import Keyring
+from ..crypto.tokens import as_bytes
 from ..discovery.column_types import SHORTEST
 from ..discovery.target import Target
 
@@ -67,11 +68,6 @@ class RowTokens:
         if scheme.marker or target.members:
             return True
         return not scheme.functions and self._keyring.stage_of(target.scheme, token) is not None
-
-
-def as_bytes(value: Any) -> bytes:
-    """A stored text or bytes, whatever the driver reads those as."""
-    return value.encode("utf-8", "surrogatepass") if isinstance(value, str) else bytes(value)
 
 
 NO_TOKENS = RowTokens(None)

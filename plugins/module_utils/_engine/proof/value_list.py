@@ -6,10 +6,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ..._errors.counts import join_first
+
 SHOWN = 50  # values in one message
 
 
 def format_values(values: Sequence[str]) -> str:
     """The first values, and how many more there are."""
-    more = f" and {len(values) - SHOWN} more" if len(values) > SHOWN else ""
-    return ", ".join(values[:SHOWN]) + more
+    return join_first(values, SHOWN)

@@ -249,7 +249,7 @@ def _dropped(database: Database, table: tuple[str, str]) -> bool:
         with database.batch():
             for event in EVENTS:
                 drop = sql.SQL(f"DROP TRIGGER IF EXISTS {_trigger(event)} ON {{}}").format(name)
-                database.execute(drop, table=database.text(name))
+                database.execute(drop, table=database.text(name, parameters=False))
     except Yielded:
         return False
     return True

@@ -16,6 +16,7 @@ from typing import Any
 
 from ..._errors.database import JournalNotCreated, StatementFailed
 from ..crypto.keyring import Keyring
+from ..crypto.tokens import as_bytes
 from ..discovery.target import Target
 from ..postgres.catalog import JOURNAL as TABLE
 from ..postgres.catalog import row_name
@@ -91,4 +92,4 @@ class Journal:
 
 
 def _digest(value: Any) -> bytes:
-    return hashlib.sha256(value.encode("utf-8") if isinstance(value, str) else bytes(value)).digest()
+    return hashlib.sha256(as_bytes(value)).digest()

@@ -142,7 +142,7 @@ def test_a_rotation_by_the_modules_alone_is_open_until_its_record_is_completed(
     assert version("current")["changed"] is True
     assert code(switched("pending")) == "E_STORE_STAGE"
     assert switched("current")["changed"] is False
-    assert code(record("completed")) == "E_OPTION"
+    assert code(record("completed")) == "E_RECORD_NOT_BEGUN"
     assert code(version("pending", "r2")) == "E_ROTATION_OPEN"
     assert code(version("destroyed", key_id=old_keys.key_id, census=census())) == "E_VERSION_NEEDED"
     assert record("opened")["resumed"] is True

@@ -445,7 +445,7 @@ def test_a_pending_version_is_not_discarded_while_a_value_is_under_it_or_nobody_
     assert "profile.phone: 1 value is" in used["msg"]
     elsewhere = {**census(), "key_ids": {"current": "0" * 16}}
     for looked in (None, {}, elsewhere):
-        assert code(version("discarded", census=looked, check=check)) == "E_OPTION"
+        assert code(version("discarded", census=looked, check=check)) == "E_CENSUS_INCOMPLETE"
     assert "pending" in history().stages
 
 
@@ -500,7 +500,7 @@ def test_a_version_that_something_needs_is_not_destroyed(
     inside = census(current=6, nested=1)
     inside["targets"][0]["layers"] = {"current": 1, "previous": 1}
     assert refusal(old_keys, census=inside) == "E_VERSION_USED", "a token inside a token needs it"
-    assert refusal(old_keys) == "E_OPTION"
+    assert refusal(old_keys) == "E_CENSUS_INCOMPLETE"
     backups = [
         {"manifest": f"/backups/r{number}.json", "key_ids": [keys.key_id]}
         for number, keys in enumerate((old_keys, new_keys))
@@ -513,7 +513,7 @@ def test_a_version_that_something_needs_is_not_destroyed(
     assert code(kept) == "E_VERSION_NEEDED"
     assert "-e key_rotation_restore_alias=... for a database other than the default one" in kept["msg"]
     assert refusal(new_keys, census=census()) == "E_VERSION_NEEDED"
-    assert refusal(old_keys, census={"key_ids": census()["key_ids"]}) == "E_OPTION"
+    assert refusal(old_keys, census={"key_ids": census()["key_ids"]}) == "E_CENSUS_INCOMPLETE"
     assert code(version("destroyed", "r2", check=check, census=census())) == "E_OPTION"
     assert code(version("destroyed", "r2", check=check, key_id="0" * 16)) == "E_VERSION_UNKNOWN"
     assert history() == before

@@ -152,8 +152,8 @@ def test_which_rotation_a_run_is(at, state, direction, asked, rotation, how):
         ("empty", "rollback", None, "E_NOTHING_TO_ROLL_BACK"),
         ("adopted", "rollback", None, "E_NOTHING_TO_ROLL_BACK"),
         ("rolled back", "rollback", None, "E_NOTHING_TO_ROLL_BACK"),
-        ("pending", "rollback", "r2", "E_OPTION"),
-        ("completed", "rollback", "r2", "E_OPTION"),
+        ("pending", "rollback", "r2", "E_NOT_LAST_ROTATION"),
+        ("completed", "rollback", "r2", "E_NOT_LAST_ROTATION"),
         ("empty", "rotate", "../r1", "E_OPTION"),
         ("empty", "rotate", "a/b", "E_OPTION"),
         ("empty", "rotate", ".hidden", "E_OPTION"),
@@ -466,7 +466,7 @@ def test_a_rollback_is_closed_with_the_task_that_failed(
 def test_what_was_not_opened_is_not_closed(run_action, stored, history_now, tmp_path, state):
     before = history_now()
     result = run_action("rotation_record", state=state, rotation_id="r1")
-    assert (result["error"]["code"], "does not start with a" in result["msg"]) == ("E_OPTION", True)
+    assert (result["error"]["code"], "does not start with a" in result["msg"]) == ("E_RECORD_NOT_BEGUN", True)
     assert history_now() == before
     assert not (tmp_path / "records").exists()
 

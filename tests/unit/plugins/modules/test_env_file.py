@@ -192,5 +192,5 @@ def test_keys_in_several_files_are_set_in_one_step_or_not_at_all(run_module, pat
 def test_values_come_from_the_action_alone(run_module, path):
     before = path.read_text()
     ended = run_module(env_file.main, {"path": str(path), **TASK, "keys": [{"name": "SECRET_KEY"}]})
-    assert (ended.code, ended.error) == (1, "E_OPTION")
+    assert (ended.code, ended.error) == (1, "E_ACTION_MISSING")
     assert path.read_text() == before

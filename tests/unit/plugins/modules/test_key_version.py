@@ -53,7 +53,7 @@ def test_only_the_settings_asked_for_are_read(read):
 
 def test_without_an_envelope_nothing_is_read(read):
     ended = read()
-    assert (ended.code, ended.error) == (1, "E_OPTION")
+    assert (ended.code, ended.error) == (1, "E_ACTION_MISSING")
     assert "sealed" not in ended.result
 
 

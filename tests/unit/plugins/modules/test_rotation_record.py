@@ -7,5 +7,5 @@ from ansible_collections.tetech.key_rotation.plugins.modules import rotation_rec
 
 def test_the_module_without_its_action_plugin_does_nothing(run_module):
     ended = run_module(rotation_record.main, {"state": "opened"})
-    assert (ended.code, ended.error) == (1, "E_OPTION")
+    assert (ended.code, ended.error) == (1, "E_ACTION_MISSING")
     assert "ran without its action plugin" in ended.result["msg"]

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 import subprocess
 import sys
@@ -525,9 +526,10 @@ def test_no_time_to_stop_and_start_is_refused_before_anything_is_stopped(tmp_pat
 
 def test_two_services_of_one_name_are_refused():
     entries = [{"name": "web", "start": ["true"], "stop": ["true"]}, {"name": "web"}, {"name": "worker"}]
-    with pytest.raises(RotationError, match=r"E_OPTION: key_rotation_services has more than one .* the name web\."):
-        units.read_services(entries)
-    assert [service.name for service in units.read_services(entries[1:])] == ["web", "worker"]
+    _, (wrong,) = units.stoppable(entries)
+    assert re.match(r"E_OPTION: key_rotation_services has more than one .* the name web\.", str(wrong))
+    services, none = units.stoppable(entries[1:])
+    assert ([service.name for service in services], none) == (["web", "worker"], [])
 
 
 def test_a_wrong_entry_keeps_no_stop_by_hand_from_the_others(tmp_path, daemon):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.counts import counted, fill
+from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.counts import counted, fill, join_first
 
 
 @pytest.mark.parametrize(
@@ -34,3 +34,11 @@ def test_a_text_goes_by_the_count_in_it(count, expected):
 
 def test_a_field_is_put_in_unchanged():
     assert fill("{found} and {{found}}", found="{count:a|b} 1/2") == "{count:a|b} 1/2 and {found}"
+
+
+@pytest.mark.parametrize(
+    ("most", "separator", "shown"),
+    [(3, ", ", "a, b, c"), (2, ", ", "a, b and 1 more"), (1, "; ", "a; and 2 more")],
+)
+def test_a_long_list_ends_with_how_many_more_there_are(most, separator, shown):
+    assert join_first(["a", "b", "c"], most, separator) == shown

@@ -19,7 +19,7 @@ def test_a_configuration_with_headers_is_for_its_owner_alone(tmp_path, mode, hea
     if not refused:
         assert timer._configuration(str(path)) == content
         return
-    with pytest.raises(RotationError, match=r"E_OPTION: .*contains key_rotation_health_headers, but") as told:
+    with pytest.raises(RotationError, match=r"E_MONITOR_TOKEN: .*contains key_rotation_health_headers, but") as told:
         timer._configuration(str(path))
     assert "CANARY" not in str(told.value)
 
@@ -29,5 +29,5 @@ def test_a_configuration_with_headers_of_somebody_else_is_refused(tmp_path, monk
     path.write_text(json.dumps({"headers": {"Authorization": "CANARY"}}))
     path.chmod(0o600)
     monkeypatch.setattr(timer.os, "geteuid", lambda: path.stat().st_uid + 1)
-    with pytest.raises(RotationError, match="E_OPTION"):
+    with pytest.raises(RotationError, match="E_MONITOR_TOKEN"):
         timer._configuration(str(path))

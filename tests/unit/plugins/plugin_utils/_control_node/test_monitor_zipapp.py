@@ -26,4 +26,6 @@ def test_it_starts_without_ansible_or_any_other_package(tmp_path):
     argv = [sys.executable, "-S", path, tmp_path / "none.json"]  # without site-packages
     done = subprocess.run(argv, capture_output=True, text=True, check=False, env={})
     assert done.returncode == 2, done.stderr
-    assert done.stderr.startswith(f"E_OPTION: {tmp_path}/none.json is no configuration")
+    assert done.stderr.startswith(
+        f"E_MONITOR_CONFIGURATION: the timer of monitoring cannot read its configuration {tmp_path}/none.json"
+    )

@@ -16,11 +16,6 @@ from .....statements import shown
 from .surveys import ARCHIVED, PROFILE, TEXT, keyring, survey
 
 
-@pytest.fixture
-def token() -> bytes:
-    return keyring().cipher("field", "current").seal(INSIDE)
-
-
 @pytest.mark.parametrize(
     "entry",
     [
