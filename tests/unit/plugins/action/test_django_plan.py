@@ -160,7 +160,7 @@ def test_no_plan_is_made_of_other_keys_than_the_current_ones(
     result = make(module, env_file="/srv/app/.env")
     assert (result["failed"], result["error"]["code"]) == (True, refused)
     assert f"/srv/app/.env contains the {'previous ' * (held == 'old')}keys {found}" in result["msg"]
-    assert f"says {new_keys.key_id} are current" in result["msg"]
+    assert f"says that {new_keys.key_id} are current" in result["msg"]
     assert path.read_bytes() == before
 
 
