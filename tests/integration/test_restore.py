@@ -450,7 +450,8 @@ def test_a_whole_column_that_nothing_opens_comes_from_the_backup_if_all_columns_
     repaired = site.play("rollback", "-e", json.dumps(listed))
 
     assert (refused.code, refused.error()) == (2, "E_UNPROVED"), refused.text
-    assert "list all encrypted columns in key_rotation_targets, each with its scheme" in " ".join(refused.text.split())
+    said = " ".join(refused.text.split())
+    assert "list all encrypted columns in key_rotation_targets, including this one, each with its scheme" in said
     assert (named.code, named.error()) == (2, "E_NOT_REPAIRED"), named.text
     assert f"{lost}:1 is left: its column is settled as unreadable in key_rotation_settlements" in named.text
     assert "NOT REPAIRED" in named.text
