@@ -21,7 +21,7 @@ class RecordNotBegun(RotationError):
     code = "E_RECORD_NOT_BEGUN"
     path: str
     direction: str
-    problem = "the record {path} has no beginning of a {direction}"
+    problem = "the record {path} does not start with a {direction}"
     remedy = "Open it first (rotation_record with state: opened), or correct O(record_dir)."
 
 

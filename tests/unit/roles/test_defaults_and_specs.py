@@ -52,7 +52,8 @@ def documentation_of(module: str) -> dict[str, Any]:
     documented = GENERATOR["documentation_of"](module)
     fragments = [name.rpartition(".")[2].upper() for name in documented.get("extends_documentation_fragment", ())]
     shared = {name: option for each in fragments for name, option in GENERATOR["FRAGMENTS"][each].items()}
-    return {**shared, **documented.get("options", {})}
+    own = documented.get("options", {})  # of an option of a fragment, what the module says in another way
+    return {**shared, **{name: {**shared.get(name, {}), **option} for name, option in own.items()}}
 
 
 def read_by(value: Any) -> set[str]:
