@@ -2,6 +2,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """How a record is shown to people: summary box, pages, log, ticket, calendar. All views read one ``RotationState``.
 
-``_checklist``, ``_failed_runs``, ``_notify``, ``_progress``, ``_rollback``, ``_rotation_record``, ``_screen`` and
-``action`` import it. It imports ``_keys``, ``ansible`` and ``module_utils``.
+``_action``, ``_checklist``, ``_failed_runs``, ``_notify``, ``_progress``, ``_rollback``, ``_rotation_record``,
+``_screen`` and ``action`` import it. It imports ``_keys``, ``ansible`` and ``module_utils``.
 """
