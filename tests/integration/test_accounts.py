@@ -544,7 +544,7 @@ def test_files_of_a_storage_of_the_application_s_own_are_named(
     if kinds == ["files_under_key"]:
         settled = settlements.parse({"secrets.file": {"not_ours": "it only signs names"}})
         assert [stored_files.as_fact(found[0], each)["stops"] for each in ({}, settled)] == [True, False]
-        assert f"{place}_storages.Sealed, whose code reads SECRET_KEY" in found[0].what
+        assert f"{place}_storages.Sealed, whose code uses SECRET_KEY" in found[0].what
 
 
 def as_numbers(values: Sequence[float]) -> str:

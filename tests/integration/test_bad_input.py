@@ -78,7 +78,7 @@ CASES: list[tuple[str, Callable[[Site], object], str, str]] = [
         "a row opens under no key",
         _unreadable,
         "E_UNREADABLE",
-        "1 value opens under no known key: restaurant_restaurant._email_encrypted:7",
+        "no known key decrypts 1 value: restaurant_restaurant._email_encrypted:7",
     ),
     ("plaintext", _plaintext, "E_PLAINTEXT", "does not look encrypted: restaurant_restaurant._email_encrypted:7"),
     ("no token anywhere", _no_token, "E_NO_TARGETS", "no column of"),

@@ -256,7 +256,7 @@ def test_a_member_of_a_document_beside_what_is_no_token(odd: Site) -> None:
 
 
 REFUSED = [
-    ("a value no key opens", "decrypt", "encrypt", "odd.encrypt('x')", "E_UNREADABLE", "opens under no known key"),
+    ("a value no key opens", "decrypt", "encrypt", "odd.encrypt('x')", "E_UNREADABLE", "no known key decrypts"),
     ("no key", "decrypt_constant", "encrypt_constant", "odd.encrypt_constant('x')", "E_KEY_WITHOUT_VALUE", "no value"),
     ("blanks go lost", "decrypt", "encrypt_stripped", "odd.encrypt(' x ')", "E_SELF_CHECK", "odd.value"),
     ("it raises", "decrypt", "encrypt_raises", "odd.encrypt('CANARY')", "E_FUNCTION", "raised RuntimeError"),
@@ -394,7 +394,7 @@ def test_a_rollback_goes_on_without_the_values_that_are_acknowledged_by_name_and
     said = " ".join(back.text.split())
     assert back.code == 21, back.text
     assert f"Of 21 values, 20 open under version {old} and 1 open under no known version." in said
-    assert "E_UNREADABLE: 1 value opens under no known key: odd.value:99" in said
+    assert "E_UNREADABLE: no known key decrypts 1 value: odd.value:99" in said
     assert odd.env_file.read_bytes() == env
     assert read(odd, "value", "decrypt") == before
 

@@ -107,7 +107,7 @@ def test_one_bad_value_among_many_is_named_by_table_and_primary_key(site: Site) 
 
     assert outcome.code != 0
     text = " ".join(outcome.text.split())
-    assert f"E_UNREADABLE: 1 value opens under no known key: customer_userprofile._phone_number_encrypted:{pk}" in text
+    assert f"E_UNREADABLE: no known key decrypts 1 value: customer_userprofile._phone_number_encrypted:{pk}" in text
     inventory = os.path.relpath(site.inventory, PLAYBOOKS)
     assert f"then run ansible-playbook rollback.yml -i {inventory} -e key_rotation_prefer=repair" in text
     assert flipped not in outcome.text

@@ -251,7 +251,7 @@ def test_killed_while_it_runs_it_is_rolled_back_by_postgresql_and_the_next_run_c
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        ({"key_rotation_command": {"name": "regenerate_secrets"}}, "Of the application's own: regenerate_secret_key"),
+        ({"key_rotation_command": {"name": "regenerate_secrets"}}, "The application has: regenerate_secret_key"),
         ({"key_rotation_command": {}}, "key_rotation_command has no name"),
         (
             {"key_rotation_command": {"name": "regenerate_secret_key", "new_keys": {"SECRET_KEY": "NEW_SECRET_KEY"}}},

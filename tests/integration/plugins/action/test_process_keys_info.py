@@ -55,7 +55,7 @@ def test_every_stale_one_is_named_with_why_and_what_to_type(look, start, path, o
     assert result["error"]["what"].startswith(
         f"2 of 3 processes could not be shown to use the keys {new_keys.key_id}: "
     )
-    assert f"(pid {before.pid}): started " in result["msg"]
+    assert f"(pid {before.pid}): it was started " in result["msg"]
     assert f"(pid {exported.pid}): SECRET_KEY was exported to it" in result["msg"]
     assert f"pid {right.pid}" not in result["msg"]
     assert f"Stop process {before.pid} " in result["error"]["todo"]
