@@ -592,7 +592,7 @@ def test_a_token_in_an_array_of_bytes_is_one_that_is_not_rewritten(database: Dat
     database.execute("CREATE TABLE secrets (id int PRIMARY KEY, a text, data smallint[])")
     sealed = as_numbers(list(token(keyring).encode()))
     database.execute("INSERT INTO secrets VALUES (1, %s, %s)", (token(keyring), sealed))
-    assert "hold tokens under the keys" in found(database, keyring)["secrets.data"]
+    assert "contain tokens under the rotated keys" in found(database, keyring)["secrets.data"]
 
 
 # What files hold, by how they are encrypted or not, and the finding about their column.

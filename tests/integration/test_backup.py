@@ -436,7 +436,7 @@ def test_an_identity_that_does_not_open_it_is_told_before_anybody_reads(make, wi
     subprocess.run(["age-keygen", "-o", str(wrong)], capture_output=True, check=True)
     with pytest.raises(RotationError) as refused:
         restored(make, described, wrong.read_text())
-    assert (refused.value.code, "does not open it" in str(refused.value)) == ("E_BACKUP_IDENTITY", True)
+    assert refused.value.code == "E_BACKUP_IDENTITY"
     assert restored(make, described, identity) == described.tables
 
 

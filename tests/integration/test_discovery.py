@@ -354,7 +354,7 @@ def test_a_token_in_a_type_that_cannot_be_written_is_listed(
     found = survey(database, keyring)
     assert found.findings.columns("unwritable") == ["secrets.a"]
     with pytest.raises(
-        RotationError, match=f"E_COLUMN_TYPE: secrets.a .* type {re.escape(sql_type)}, .* by a migration"
+        RotationError, match=f"E_COLUMN_TYPE: secrets.a .* type is {re.escape(sql_type)}, .* with a migration"
     ):
         refuse(survey_findings.findings_of([found], keyring, "the test"))
     (notice,) = stopping(found, keyring)
@@ -946,8 +946,8 @@ def test_two_rows_of_a_composite_key_are_never_one(database: Database) -> None:
     [
         (["secrets.a", "secrets.a"], r"E_TARGET: .* entry 1 names secrets\.a again"),
         (["secrets.a", "public.secrets.a"], r"E_TARGET: .* entry 1 names secrets\.a again"),
-        (["secrets.a", "secrets.b"], r"E_COLUMN_TIED: .*secrets\.b.* is generated"),
-        (["secrets.a", "secrets.c"], r"E_TABLE: there is no column secrets.c of the types"),
+        (["secrets.a", "secrets.b"], r"E_COLUMN_TIED: .*secrets\.b.* is a generated column"),
+        (["secrets.a", "secrets.c"], r"E_TABLE: there is no column secrets.c with one of the types"),
     ],
 )
 def test_a_list_with_what_cannot_be_rewritten_is_refused_before_the_first_write(

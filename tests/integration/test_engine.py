@@ -280,7 +280,7 @@ def test_locked_rows_are_given_way_to_and_named(
     fill(database, keyring, "id int PRIMARY KEY", "%s", rows=4)
     other.execute("BEGIN")
     other.execute("SELECT 1 FROM secrets WHERE id = 2 FOR UPDATE")
-    with pytest.raises(RotationError, match=r"E_DB_BUSY: secrets: 1 row is locked .* 3 values were re-encrypted"):
+    with pytest.raises(RotationError, match=r"E_DB_BUSY: secrets: 1 row remains locked .* 3 values were re-encrypted"):
         run(database, keyring)
     assert classes(database, keyring) == {"pending": 3, "current": 1}
     other.execute("ROLLBACK")

@@ -124,9 +124,9 @@ def test_a_session_that_was_refused_is_named_until_it_is_gone(
         stale.execute("SET application_name = 'worker'; SELECT pg_backend_pid()")
         (pid,) = stale.fetchone()
         refused(stale, "UPDATE secrets SET a = 'another' WHERE id = 1")
-        with pytest.raises(RotationError, match=r"E_STALE_WRITER: .* refused 1 statement") as error:
+        with pytest.raises(RotationError, match=r"E_STALE_WRITER: .* blocked 1 statement") as error:
             fence.refuse_writers(database)
-        client = "of a client on the database's own host (application_name worker, role postgres), idle, "
+        client = "from a client on the database's own host (application_name worker, role postgres), idle, "
         assert f"{client}connected since 2" in str(error.value)
         assert f", backend {pid}" in str(error.value)
     deadline = time.monotonic() + 30
@@ -167,7 +167,7 @@ def test_a_role_without_rights_of_its_own_is_counted_too(database: Database, key
         put_up(database)
         stale.execute("GRANT USAGE ON SCHEMA public TO guest; SET ROLE guest")
         refused(stale, "UPDATE secrets SET a = 'another' WHERE id = 1")
-        with pytest.raises(RotationError, match="refused 1 statement"):
+        with pytest.raises(RotationError, match="blocked 1 statement"):
             fence.refuse_writers(database)
     finally:
         stale.execute("RESET ROLE; GRANT USAGE ON SCHEMA public TO PUBLIC; DROP OWNED BY guest; DROP ROLE guest")

@@ -50,7 +50,7 @@ def test_a_run_that_was_killed_has_its_services_started_by_the_next(site: Site, 
 
     assert outcome.code == 0, outcome.text
     shown = " ".join(outcome.text.split())
-    assert f"1 line that reports failed decryption was logged since the application was started: {log}: 1" in shown
+    assert f"1 line about failed decryption was logged since the application was started: {log}: 1" in shown
     assert outcome.text.count("CANARY") == 0
     assert served.up() == ["worker"], "what was down before stays down"
     served.order("start", "web")

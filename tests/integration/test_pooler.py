@@ -158,7 +158,7 @@ def test_a_client_of_a_pooler_that_goes_on_is_found(fenced: Fenced) -> None:
 def test_who_goes_past_the_pooler_is_found_as_long_as_it_is_connected(fenced: Fenced) -> None:
     with fenced.session(fenced.host, 5432) as connection:
         pid = write(connection)
-        with pytest.raises(RotationError, match=f"E_STALE_WRITER: .* of a client .*, backend {pid}"):
+        with pytest.raises(RotationError, match=f"E_STALE_WRITER: .* from a client .*, backend {pid}"):
             fence.refuse_writers(fenced.database)
 
 

@@ -62,7 +62,7 @@ def test_all_mistakes_are_shown_at_once_and_a_wrong_option_of_the_record_does_no
     outcome = site.play("rotate", "-e", "key_rotation_fenc=off")
     assert (outcome.code, outcome.error(), outcome.text.count(SHOWN)) == (2, "E_OPTIONS", 1), outcome.text
     for words in (
-        "E_OPTIONS: 5 variables are wrong. Nothing was changed. Correct them:",
+        "E_OPTIONS: 5 variables are invalid. Nothing was changed. Correct them:",
         "* key_rotation_fenc (CLI option '-e') is not a variable of this collection. Did you mean key_rotation_fence?",
         f"* key_rotation_environment ({line(site, 'key_rotation_environment')}) must be one of demo, staging, ",
         f"* key_rotation_processes.unit ({line(site, 'key_rotation_processes')}) is not one of units, pids, patterns, ",

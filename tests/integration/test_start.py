@@ -91,7 +91,7 @@ def test_an_application_that_replaces_what_it_cannot_read_stops_before_it_has(si
         assert done.code != 0, done.text
         shown = " ".join(done.text.split())
         assert "E_START_WRITES" in shown, done.text
-        assert "writes to its database as it starts: UPDATE customer_userprofile." in shown
+        assert "writes to its database while it starts: UPDATE customer_userprofile." in shown
 
 
 def test_an_application_that_checks_its_keys_at_the_start_stops_with_that_reason(site: Site) -> None:
