@@ -257,7 +257,7 @@ def test_a_member_of_a_document_beside_what_is_no_token(odd: Site) -> None:
 
 REFUSED = [
     ("a value no key opens", "decrypt", "encrypt", "odd.encrypt('x')", "E_UNREADABLE", "no known key decrypts"),
-    ("no key", "decrypt_constant", "encrypt_constant", "odd.encrypt_constant('x')", "E_KEY_WITHOUT_VALUE", "no value"),
+    ("no key", "decrypt_constant", "encrypt_constant", "odd.encrypt_constant('x')", "E_KEY_WITHOUT_VALUE", "no encrypted value"),
     ("blanks go lost", "decrypt", "encrypt_stripped", "odd.encrypt(' x ')", "E_SELF_CHECK", "odd.value"),
     ("it raises", "decrypt", "encrypt_raises", "odd.encrypt('CANARY')", "E_FUNCTION", "raised RuntimeError"),
     ("a type", "decrypt_date", "encrypt_date", "odd.encrypt('2026-01-01')", "E_FUNCTION", "raised TypeError"),
@@ -327,7 +327,7 @@ def losing(odd: Site) -> str:
     said = " ".join(failed.text.split())
     _, new = [version["key_id"] for version in odd.stored()["versions"]]
     assert failed.code == 20, failed.text
-    assert f"E_ROLLBACK_LOSES: 1 value may need the version {new}" in said
+    assert f"E_ROLLBACK_LOSES: 1 value may need version {new}" in said
     assert "no longer be in the .env file: odd.value:99." in said
     assert f"Of 21 values, 20 open under version {new} and 1 open under no known version." in said
     assert f"The .env file on app holds version {new}. The current version in the key store is {new}." in said

@@ -153,7 +153,7 @@ def test_an_error_is_shown_once_whole_and_with_its_place(play: Callable[..., Out
     text = " ".join(outcome.text.split())
     assert "Rotate the keys (dry run: nothing is changed)" in text
     failed = rf'FAILED Step 1/1: Check everything {TOOK}, task "Check \| Show the checklist" on \w+ '
-    error = r"E_OPTION key_rotation_workers is -1 so far Nothing was changed\. next Give 0 or more\."
+    error = r"E_OPTION key_rotation_workers is -1 so far Nothing was changed\. next Set it to 0 or more\."
     assert re.search(failed + error, text), outcome.text
     assert text.count("key_rotation_workers is -1") == 1 + 1, "the step, and the message that the playbook fails with"
     assert len(re.findall(r"The same error as above, on \w+ too\.", text)) == 2, outcome.text
@@ -184,7 +184,7 @@ def test_the_record_of_a_refused_run_has_the_whole_error_with_every_callback(
     assert {name: error[name] for name in ("code", "what", "todo")} == {
         "code": "E_OPTION",
         "what": "key_rotation_workers is -1",
-        "todo": "Give 0 or more.",
+        "todo": "Set it to 0 or more.",
     }
     if callback != STEPS:
         printed = re.findall(r'"error": (\{[^}]*\})', outcome.text)

@@ -126,8 +126,8 @@ def test_attributes_that_depend_on_a_key_are_in_the_plan_and_stop_a_rotation_wit
         assert (refused.code != 0, refused.error()) == (True, "E_DEPENDS_ON_KEY"), refused.text
         assert "Nothing was changed." in refused.text
         shown = " ".join(refused.text.split())
-        assert "customer.Holder.card reads another value" in shown
-        assert "customer.Holder.ref reads another value" in shown
+        assert "customer.Holder.card reads differently" in shown
+        assert "customer.Holder.ref reads differently" in shown
         assert "customer.Holder.label reads" not in shown
         assert "customer.Holder.unsubscribe reads" not in shown
         assert (holders.read_all(), holders.env_file.read_bytes()) == (before, keys)
