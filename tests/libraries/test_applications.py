@@ -232,7 +232,7 @@ def test_an_application_that_does_not_start_with_new_values_stops_the_plan(appli
     shown = " ".join((done.stdout + done.stderr).split())
     assert done.returncode != 0
     assert "SECRET_KEY: the application does not start with new values of these keys" in shown
-    assert f"it fails at {settings}:" in shown
+    assert f"It fails at {settings}:" in shown
 
 
 def test_a_field_added_later_stops_the_rotation_and_is_named(applications: Applications) -> None:
