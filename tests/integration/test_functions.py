@@ -257,7 +257,14 @@ def test_a_member_of_a_document_beside_what_is_no_token(odd: Site) -> None:
 
 REFUSED = [
     ("a value no key opens", "decrypt", "encrypt", "odd.encrypt('x')", "E_UNREADABLE", "no known key decrypts"),
-    ("no key", "decrypt_constant", "encrypt_constant", "odd.encrypt_constant('x')", "E_KEY_WITHOUT_VALUE", "no encrypted value"),
+    (
+        "no key",
+        "decrypt_constant",
+        "encrypt_constant",
+        "odd.encrypt_constant('x')",
+        "E_KEY_WITHOUT_VALUE",
+        "no encrypted value",
+    ),
     ("blanks go lost", "decrypt", "encrypt_stripped", "odd.encrypt(' x ')", "E_SELF_CHECK", "odd.value"),
     ("it raises", "decrypt", "encrypt_raises", "odd.encrypt('CANARY')", "E_FUNCTION", "raised RuntimeError"),
     ("a type", "decrypt_date", "encrypt_date", "odd.encrypt('2026-01-01')", "E_FUNCTION", "raised TypeError"),
