@@ -92,7 +92,7 @@ CASES: list[tuple[str, Callable[[Site], object], str, str]] = [
         "a property that writes",
         _writing_property,
         "E_APPLICATION_WRITES",
-        "reading customer.UserProfile.audited in a transaction",
+        "reading customer.UserProfile.audited in a read-only transaction",
     ),
     ("database down", _database_down, "E_DB_CONNECT", "/nonexistent"),
     ("settings that fail", _broken_settings, "E_DJANGO_SETUP", "RuntimeError at"),

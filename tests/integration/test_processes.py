@@ -54,7 +54,7 @@ def test_a_process_that_runs_on_under_the_old_keys_takes_the_rotation_back(site:
     assert outcome.code != 0
     text = " ".join(outcome.text.split())
     assert f"E_PROCESS_STALE: 1 of 1 processes could not be shown to use the keys {_made(site)}: " in text
-    assert f"(pid {process.pid}): started " in text
+    assert f"(pid {process.pid}): it was started " in text
     assert "was rolled back" in text
     assert site.env_file.read_bytes() == env, "what was started before has the right keys"
     assert site.read_all() == plain
