@@ -267,7 +267,7 @@ def test_what_the_application_logs_of_reading_and_writing_is_written_by_no_look_
     left_out = site.play("rotate", "--check", "-e", json.dumps(ignore))
 
     assert (named.code != 0, named.error()) == (True, "E_APPLICATION_WRITES"), named.text
-    assert "reading customer.UserProfile.seen in a transaction" in " ".join(named.text.split())
+    assert "reading customer.UserProfile.seen in a read-only transaction" in " ".join(named.text.split())
     assert left_out.code == 0, left_out.text
     assert site.sql("SELECT * FROM seen") == []
 
