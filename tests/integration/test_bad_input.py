@@ -331,7 +331,7 @@ def test_a_listed_row_is_left_alone_and_the_rest_is_rotated(site: Site) -> None:
     refused = site.play("rotate", "--check")
     assert refused.error() == "E_LEFT_ALONE"
     said = " ".join(refused.text.split())
-    assert "1 value in key_rotation_leave_alone looks encrypted, holds a token, or is a code or JSON, which " in said
+    assert "1 value in key_rotation_leave_alone looks encrypted, contains a token, or is a code or JSON, which " in said
     assert f"may be ciphertext: {row}" in said
     settled = {row: {"unreadable": "nobody needs the address"}}
     site.write_inventory(key_rotation_leave_alone=[row], key_rotation_settlements=settled)
