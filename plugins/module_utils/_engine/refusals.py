@@ -68,7 +68,7 @@ def refuse_unaccounted(application: Application) -> None:
 def refuse_settlements_without_place(application: Application) -> None:
     columns = (
         table.label_of(column.name)
-        for _, survey in application.parts
+        for survey in application.surveys
         for table, columns in survey.every_column().items()
         for column in columns
     )

@@ -75,12 +75,12 @@ class Application:
     @property
     def targets(self) -> list[Target]:
         """The targets of all databases."""
-        return [target for _, survey in self.parts for target in survey.found]
+        return [target for survey in self.surveys for target in survey.found]
 
     @property
     def read(self) -> list[Target]:
         """The encrypted columns of all databases, those under keys that are not rotated included."""
-        return [*self.targets, *(column for _, survey in self.parts for column in survey.fixed)]
+        return [*self.targets, *(column for survey in self.surveys for column in survey.fixed)]
 
     def others(self) -> ConcurrentWrites:
         """Before a census: from now on it is known who writes rows."""

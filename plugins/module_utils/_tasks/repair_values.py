@@ -66,7 +66,7 @@ def _missing(application: Application, values: Iterable[str]) -> list[work.Left]
     targets = {target.name for target in application.targets}
     columns = {
         table.label_of(column.name)
-        for _, survey in application.parts
+        for survey in application.surveys
         for table, columns in survey.every_column().items()
         for column in columns
     }

@@ -263,7 +263,7 @@ def _counted(params: TaskParams, application: Application, baseline: list[Census
 def _leave_out_proved(params: TaskParams, application: Application) -> None:
     """After the start, only those columns are counted of which not every value was opened before it."""
     columns = _columns(params)
-    for _, survey in application.parts:
+    for survey in application.surveys:
         survey.found = [target for target in survey.found if target.name in columns]
 
 

@@ -181,13 +181,13 @@ def _as_base64(word: bytes) -> bytes:
 
 
 def may_be_written(text: bytes) -> bool:
-    """Whether a token without a mark of its own may be in a text, as a word of it or as the text that Python shows."""
+    """Whether a token without a mark of its own may be in a text, as a word of it, or as all of it."""
     return text.startswith(_SHOWN) or bool(_LONG_WORD.search(text))
 
 
 def long_words(text: bytes) -> set[bytes]:
-    """What may be such a token in a text, and what that stands for. A text that shows bytes has
-    no such words, or none that stand for them."""
+    """What may be such a token in a text, and what that stands for. A text that shows bytes counts as a whole: its
+    words do not stand for them."""
     words = {part for word in _LONG_WORD.findall(text) for part in (word, word.rpartition(b":")[2])}
     shown = {text} if text.startswith(_SHOWN) else set()
     return {read for word in words | shown for read in writings(word)}
