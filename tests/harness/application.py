@@ -12,6 +12,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -174,6 +175,27 @@ class Application:
         """The stored rows that no writer touches."""
         tables = sorted({table for table, _ in self.encrypted()})
         return [self.sql(f"SELECT to_jsonb(t) FROM {table} t WHERE id = 1") for table in tables]
+
+    @contextmanager
+    def locked_row(self) -> Iterator[None]:
+        """Another session holds the row of the last table that no writer touches."""
+        table = self.encrypted()[-1][0]
+        connection = psycopg2.connect(host=self.host, user="postgres", dbname=self.database)
+        with contextlib.closing(connection), connection, connection.cursor() as cursor:
+            cursor.execute(f"SELECT FROM {table} WHERE id = 1 FOR UPDATE")
+            yield
+
+    def wait_for_rounds(self, rounds: int) -> None:
+        """Until the writer has written to every table so many times."""
+        last = f"SELECT max(substr(notes, 6)::int) FROM {self.libraries[0].name}_caches WHERE notes <> ''"
+
+        def turn() -> int:
+            return int(str(self.sql(last)[0][0] or 0))
+
+        begun, deadline = turn(), time.monotonic() + 60
+        while turn() < begun + rounds:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
 
     def encrypted(self) -> list[tuple[str, str]]:
         """Table and column of every encrypted value."""

@@ -1,8 +1,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The ends of a run: each plays one rotation with a stale writer beside it, and types what is to be typed next.
+"""The ends of a run: each plays one rotation next to a stale writer, and types what an operator types next.
 
-Each gives the runs that have ended by themselves, the last one being what is judged.
+Each returns the last run, which is judged.
 """
 
 from __future__ import annotations
@@ -73,13 +73,27 @@ def rolled_back_after_a_kill(app: Application) -> Run:
 
 
 def rolled_back(app: Application) -> Run:
-    """The writer is a process that has the new keys, and goes on through the rollback."""
+    """The writer is a process that has the new keys. It continues through the rollback, or without a fence through the
+    re-encryption: nobody can name what it writes after the last look."""
     run = app.play("rotate")
     assert run.code == 0, run.text[-6000:]
+    if not app.conditions.fence:
+        return writer_stops_while_values_go_back(app)
     with app.writer():
         run = app.play("rollback")
-    assert not app.conditions.fence or "E_STALE_WRITER" in run.text, run.text[-6000:]
+    assert "E_STALE_WRITER" in run.text, run.text[-6000:]
     return run
+
+
+def writer_stops_while_values_go_back(app: Application) -> Run:
+    """The rollback waits for a row that is locked until the writer has written to every table and has stopped."""
+    with app.writer() as writer:
+        with app.locked_row():
+            process = app.start("rollback")
+            wait(app, process, re_encrypting(app))
+            app.wait_for_rounds(1)
+            writer.stop()
+        return app.ended("rollback", process)
 
 
 def health_failure(app: Application) -> Run:

@@ -4,11 +4,10 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 import pytest
-from harness.application import ROWS, Application, Run, Unreadable, application
+from harness.application import ROWS, Run, Unreadable, application
 from harness.project.libraries import BY_NAME
 from harness.verdict import judge
 
@@ -43,7 +42,7 @@ def test_the_oracle_sees_the_harm_that_each_kind_of_writer_does(library: str, ho
             app.new_keys()
             assert len(app.unreadable()) == len(app.encrypted()) * ROWS, "the old keys are gone"
             app.python("work.py", "again")
-            wait_for_rounds(app, library, 2 * ROWS)
+            app.wait_for_rounds(2 * ROWS)
         found = app.unreadable()
     # `other` is never assigned: it is saved as it was read. What raises is under the old keys: the writer had read it
     # before, and saved it after, it was written under the new ones.
@@ -52,19 +51,6 @@ def test_the_oracle_sees_the_harm_that_each_kind_of_writer_does(library: str, ho
     assert seen == (dict.fromkeys(HARM, OWN_HARM[library]) if library in NO_ERROR else HARM)
     assert {each.reads for each in others if f"{library}_saves_all." in each.row} == OWN_HARM.get(library, set())
     assert not [each.row for each in found if each.row.endswith(":1")], "the first row is nobody's"
-
-
-def wait_for_rounds(app: Application, library: str, rounds: int) -> None:
-    """Until the writer has been at every row of every table."""
-    last = f"SELECT max(substr(notes, 6)::int) FROM {library}_caches WHERE notes <> ''"
-
-    def turn() -> int:
-        return int(str(app.sql(last)[0][0] or 0))
-
-    begun, deadline = turn(), time.monotonic() + 60
-    while turn() < begun + rounds:
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 LOST = Unreadable("a_none.secret:3", "None")
