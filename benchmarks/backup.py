@@ -75,7 +75,7 @@ def measure(folder: Path, megabytes: int) -> None:
     keys = env_file_editor.read(str(project / ".env"), ["SECRET_KEY", "ENCRYPTION_SALT"])
     request = Request(str(project), None, {"current": keys}, label="benchmark")
     with open_application(request) as application:
-        ((database, survey),) = application.parts
+        ((database, survey),) = application.databases
         for number in range(TABLES):
             database.execute(BALLAST.format(number=number, rows=megabytes * 1000 // TABLES))
         database.execute("VACUUM ANALYZE")

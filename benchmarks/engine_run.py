@@ -134,7 +134,7 @@ def stop(application: Any, stage: str, rewriter: Any) -> dict[str, float]:
 def drop(application: Any) -> None:
     engine = "ansible_collections.tetech.key_rotation.plugins.module_utils._engine"
     prepared_table = import_module(f"{engine}.rewrite.prepared_table")
-    for database, _ in application.parts:
+    for database, _ in application.databases:
         prepared_table.drop(database)
 
 

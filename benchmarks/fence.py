@@ -58,7 +58,7 @@ def measure(project_dir: Path, rows: int) -> int:
     with open_application(request) as application:
         from django.db import connection
 
-        ((database, survey),) = application.parts
+        ((database, survey),) = application.databases
         stages = ["current", "pending"] * (PAIRS + 1)
         print(f"\n{rows:,} profiles, PostgreSQL {connection.pg_version // 10_000}, {PAIRS} pairs", flush=True)
         print(

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""application_reading on the control node: send the current keys, or return the picture of an interrupted rotation."""
+"""application_reading on the control node: send the current keys, or return the reading of an interrupted rotation."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class ActionModule(HostAction):
 
     def ask(self, options: TaskArguments) -> TaskArguments | Answered:
         if options["state"] == "recorded" and (earlier := earlier_reading(self.record(options))) is not None:
-            return Answered({"changed": False, "picture": {**earlier, "earlier": True}})
+            return Answered({"changed": False, "reading": {**earlier, "earlier": True}})
         history = self.store(options).load()
         version = history.made_by(options["rotation_id"])
         if version is None:
@@ -43,8 +43,8 @@ class ActionModule(HostAction):
 
     def judge(self, options: TaskArguments, result: TaskResult) -> TaskResult:
         lines.detail(
-            step_lines.reading(result.get("picture"), options["baseline"] or {}), "The application's own reading"
+            step_lines.reading(result.get("reading"), options["baseline"] or {}), "The application's own reading"
         )
-        for sentence in sentences.reading(result.get("picture")):
+        for sentence in sentences.reading(result.get("reading")):
             display.warning(sentence)
         return result

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""monitoring_probe on the control node: combine facts of the store with findings of the host, and keep the picture."""
+"""monitoring_probe on the control node: combine facts of the store with findings of the host, and keep the snapshot."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class ActionModule(RotationAction):
     def act(self, options: TaskArguments) -> TaskResult:
         history = self.store(options).load()
         facts = monitoring_facts.facts(history, self._probe(options), self.variables)
-        result = self._picture(
+        result = self._snapshot(
             {
                 **self.host_options(options),
                 **history.for_host(),
@@ -36,25 +36,25 @@ class ActionModule(RotationAction):
                 "looker": "rotation" if options["rotation_id"] else "playbook",
             }
         )
-        if "picture" not in result:
+        if "snapshot" not in result:
             return result
-        picture = result["picture"]
+        snapshot = result["snapshot"]
         if not self._task.check_mode:
             folder = os.path.join(expand(state_folder(self.variables, self._loader)), "monitoring")
             try:
-                result["report"] = snapshot_file.write(folder, self.variables["inventory_hostname"], picture)
+                result["report"] = snapshot_file.write(folder, self.variables["inventory_hostname"], snapshot)
             except RotationError as exc:  # an additional finding, which must not hide the others
-                picture["findings"].append(snapshot_table.as_finding(exc, facts))
-        lines.show(snapshot_table.lines(picture, str(self.variables.get("inventory_hostname"))), "Monitoring")
-        if picture["findings"] and options["findings"] == "refuse":
-            result.update(failed=True, **snapshot_table.build_findings_error(picture["findings"]).as_result())
+                snapshot["findings"].append(snapshot_table.as_finding(exc, facts))
+        lines.show(snapshot_table.lines(snapshot, str(self.variables.get("inventory_hostname"))), "Monitoring")
+        if snapshot["findings"] and options["findings"] == "refuse":
+            result.update(failed=True, **snapshot_table.build_findings_error(snapshot["findings"]).as_result())
         return result
 
-    def _picture(self, asked: TaskArguments) -> TaskResult:
+    def _snapshot(self, asked: TaskArguments) -> TaskResult:
         """What the host found. An active run postpones the checks; only this machine can tell whether its own runs
         died."""
         result = self.watched(self.module, asked)
-        held = result.get("picture", {}).get("at_work")
+        held = result.get("snapshot", {}).get("at_work")
         return self.watched(self.module, {**asked, "over": held}) if held and not alive(held) else result
 
     def _probe(self, options: TaskArguments) -> Probe:

@@ -26,23 +26,23 @@ class ActionModule(RotationAction):
         return {"changed": False, "failed": True, **snapshot_table.build_findings_error(findings).as_result()}
 
     def _look(self, host: str, shown: Any) -> dict[str, Any]:
-        """The ``picture`` of one host, if there is one, whether it was ``reached``, and all ``findings``."""
+        """The ``snapshot`` of one host, if there is one, whether it was ``reached``, and all ``findings``."""
         reached, look, failed = (
             dict(shown.get(f"__monitoring_{name}") or {}) for name in ("reached", "look", "failed")
         )
-        picture = look.get("picture")
-        findings = list(picture["findings"]) if picture else []
+        snapshot = look.get("snapshot")
+        findings = list(snapshot["findings"]) if snapshot else []
         lost = bool(reached.get("unreachable") or look.get("unreachable"))
         if lost:
             why = _words(reached.get("msg", "")) if reached.get("unreachable") else "it was lost during the check"
             findings.append(self._finding(host, f"cannot be reached ({why})"))
         elif failed.get("error"):
             findings.append({**failed["error"], "next": self._again()})
-        elif not picture:
+        elif not snapshot:
             findings.append(self._finding(host, f"cannot be checked ({_words(failed.get('msg', ''))})"))
         elif failed:
             findings.append(self._finding(host, _words(failed.get("msg", "")), MonitorTimer))
-        return {"picture": picture, "reached": not lost, "findings": findings}
+        return {"snapshot": snapshot, "reached": not lost, "findings": findings}
 
     def _finding(self, host: str, reason: str, kind: type[MonitorHost | MonitorTimer] = MonitorHost) -> dict[str, str]:
         error = kind(host=host, reason=reason)

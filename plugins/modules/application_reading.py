@@ -22,7 +22,7 @@ options:
   state:
     description:
       - V(recorded) before a rotation, V(verified) after it.
-      - If a rotation is resumed, its picture is in the record, from before its first write.
+      - If a rotation is resumed, its reading is in the record, from before its first write.
     type: str
     required: true
     choices: [recorded, verified]
@@ -34,7 +34,7 @@ options:
     choices: [auto, "off"]
     default: "off"
   baseline:
-    description: The RV(picture) that was returned before. Without it, nothing is compared.
+    description: The RV(reading) that was returned before. Without it, nothing is compared.
     type: dict
     default: {}
   meanwhile:
@@ -55,13 +55,13 @@ options:
   written:
     description:
       - The C(written) that M(tetech.key_rotation.django_census) returned.
-      - RV(picture) reports as C(written) what the application reads of these values, if it is nothing, a token, an
+      - RV(reading) reports as C(written) what the application reads of these values, if it is nothing, a token, an
         error, or the text of a failed decryption. With O(state=verified), all of these but nothing fail.
     type: dict
     default: {}
   serving:
     description:
-      - Whether the application serves. With O(state=recorded), RV(picture) then counts what was written to each table
+      - Whether the application serves. With O(state=recorded), RV(reading) then counts what was written to each table
         (C(counters)). With O(state=verified), the write fence is not touched.
       - If O(baseline) has such counters, rows that may have been written since explain fewer values. No more values may
         fail than before.
@@ -72,8 +72,8 @@ options:
       - What M(tetech.key_rotation.django_reencrypt) returned under this name. Without it, any number of rows may have
         been written since a O(baseline) with counters.
     type: dict
-  others:
-    description: The C(others) that the last M(tetech.key_rotation.django_reencrypt) of the run returned.
+  concurrent_writes:
+    description: The C(concurrent_writes) that the last M(tetech.key_rotation.django_reencrypt) of the run returned.
     type: dict
   rows:
     description: How many rows of each model are read, in the order of the primary key. 0 means all rows.
@@ -112,7 +112,7 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
-picture:
+reading:
   description:
     - The C(readings), each with its model and attribute (C(name)), its C(table), the encrypted C(columns) that it is
       derived from, and how many values were C(read), read as C(tokens), and C(failed). The keyed C(digest) covers all

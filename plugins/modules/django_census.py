@@ -62,11 +62,11 @@ options:
     description:
       - Whether the application serves again. Every value of the columns in O(reopened) is decrypted. The others were,
         before the application was started.
-      - Rows that were written since O(others) may differ, be new, or be deleted. RV(served) counts them.
+      - Rows that were written since O(concurrent_writes) may differ, be new, or be deleted. RV(served) counts them.
     type: bool
     default: false
-  others:
-    description: The C(others) that the last M(tetech.key_rotation.django_reencrypt) of the run returned.
+  concurrent_writes:
+    description: The C(concurrent_writes) that the last M(tetech.key_rotation.django_reencrypt) of the run returned.
     type: dict
   written:
     description:

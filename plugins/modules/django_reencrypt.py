@@ -60,8 +60,8 @@ options:
         contains no values. M(tetech.key_rotation.django_census) uses it to find the rows that differ.
       - If the file cannot be written, the work is done without it.
     type: path
-  others:
-    description: The RV(others) that earlier steps of the same run returned.
+  concurrent_writes:
+    description: The RV(concurrent_writes) that earlier steps of the same run returned.
     type: list
     elements: dict
     default: []
@@ -149,7 +149,7 @@ work:
       is how many values were changed as they had been prepared.
   type: dict
   returned: success
-others:
+concurrent_writes:
   description:
     - What is known about other processes that write. C(since) is the transaction from which they are tracked in each
       database, C(ours) lists this run's transactions, and C(rows) are the rows of each table that others wrote and that

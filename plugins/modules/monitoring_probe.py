@@ -15,7 +15,7 @@ description:
     host.
   - Reports when the next rotation is due, and whether the previous version can be destroyed.
   - Findings name tables and primary keys, never values, and what to type next.
-  - Keeps the last picture as C(.key_rotation/PROJECT/monitoring/HOST.json) next to the inventory.
+  - Keeps the last snapshot as C(.key_rotation/PROJECT/monitoring/HOST.json) next to the inventory.
   - While a run is working on a database of the application, nothing is checked, and the result says so. A run of
     another machine that has had no session for a day counts as ended.
   - In check mode the module also checks everything, but writes and remembers nothing.
@@ -156,7 +156,7 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
-picture:
+snapshot:
   description:
     - The result of the checks. V(census), V(response), V(logs), V(rotation), V(retire), V(findings) and V(warnings).
     - During a run, V(put_off) says so, and there are no findings.
@@ -164,7 +164,7 @@ picture:
   type: dict
   returned: when something could be checked
 report:
-  description: File with the picture on the control node.
+  description: File with the snapshot on the control node.
   type: str
   returned: when it was written
 """

@@ -21,11 +21,14 @@ def take_shares(args: TaskArguments) -> TaskResult | None:
         if share.get("unreachable") or error.get("code") in HOST_LOST:
             display.display(f"  {host} was lost ({error.get('code', 'unreachable')}): its remaining work is done here")
             args.pop("examined", None)  # it has to be looked at again
-            args.pop("others", None)
+            args.pop("concurrent_writes", None)
         elif error:
             return {"failed": True, "msg": f"{host}: {share['msg']}", "error": dict(error)}
         elif "targets" not in share:  # what Ansible itself says of it, such as a password of sudo that is missing
             return {"failed": True, "msg": f"{host}: {share.get('msg', 'its share was not done')}"}
-    if args.get("others"):
-        args["others"] = [*args["others"], *(share["others"] for share in shares.values())]
+    if args.get("concurrent_writes"):
+        args["concurrent_writes"] = [
+            *args["concurrent_writes"],
+            *(share["concurrent_writes"] for share in shares.values()),
+        ]
     return None

@@ -195,23 +195,23 @@ def test_rows_that_the_base_manager_hides_are_looked_at(app: Any, *, raises: boo
 def test_rows_that_the_base_manager_hides_are_read_before_and_after(app: Any, *, raises: bool) -> None:
     app.key.raises = raises
 
-    def picture(*stages: str) -> dict[str, Any]:
+    def reading(*stages: str) -> dict[str, Any]:
         keyring = ring(*stages)
         targets = target_survey.find(app.database, "auto", (), keyring).found
         return model_reading.of_application(targets, keyring, model_reading.ReadingScope(DIGEST)).as_result()
 
-    before = picture("pending")
+    before = reading("pending")
     counted = {one["name"]: (one["read"], one["failed"]) for one in before["readings"]}
     names = ("Event.note", "Log.note", *(f"Person.{name}" for name in ("phones", "document", "note", "greeting")))
     assert counted == {f"damage.{name}": (ROWS, 0) for name in names}
     rewrite(app.database, targets_of(app), ring("pending", "current"), "current")
     app.key.secret = "old-secret"
-    after = picture("current")
+    after = reading("current")
     model_reading.refuse_worse(before, after)
     assert trial_row.answer(trial_row.RowQuestion("damage.Person", "default", 1, ["greeting"]))
     app.database.execute("UPDATE damage_person SET note = %s WHERE id = 3", (app.token("x"),))
     with pytest.raises(RotationError, match=r"E_APPLICATION_READS: .*Person\.note"):
-        model_reading.refuse_worse(before, picture("current"))
+        model_reading.refuse_worse(before, reading("current"))
     assert app.Person._meta.base_manager.name == "objects", "it is the application's own again"
 
 

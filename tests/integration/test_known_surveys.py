@@ -78,7 +78,7 @@ def test_the_same_question_is_answered_without_another_walk_and_over_a_connectio
         assert second.targets == before
         (tally,) = second.census("current")
         assert tally.classes["current"] == 50
-        (_, survey) = second.parts[0]
+        (_, survey) = second.databases[0]
         assert [survey.has_mark(column, b"") for column in survey.closed] == [False]  # asked of the open connection
     assert len(made) == 1
 
@@ -140,7 +140,7 @@ def test_after_a_write_a_column_that_is_filled_now_is_found(
 def test_what_one_task_leaves_out_or_notes_the_next_one_does_not_know(look: Look) -> None:
     for _ in range(3):
         with look() as application:
-            (_, survey) = application.parts[0]
+            (_, survey) = application.databases[0]
             assert [target.name for target in survey.found] == ["secrets.a"]
             assert not survey.findings.of("sparse")
             assert not survey.hashes

@@ -55,7 +55,7 @@ def options(site: Site, **more: object) -> tuple[str, str]:
     return "-e", json.dumps({**settings, **more})
 
 
-def picture(site: Site) -> dict[str, Any]:
+def snapshot(site: Site) -> dict[str, Any]:
     (path,) = site.folder.glob(".key_rotation/*/monitoring/app.json")
     return json.loads(path.read_text(encoding="utf-8"))
 
@@ -118,7 +118,7 @@ def test_one_bad_value_among_many_is_named_by_table_and_primary_key(site: Site) 
     assert "WRONG on broken: E_HOST_PYTHON: there is no Python at /nowhere/python" in text
     for host in ("gone", "app", "broken"):
         assert re.search(rf"\n{host} +: .* failed=1 ", outcome.text), host
-    seen = picture(site)
+    seen = snapshot(site)
     assert seen["census"]["values"] - seen["census"]["current"] == 1
     assert seen["census"]["values"] > 3 * ROWS
     written = metrics.read_text(encoding="utf-8")
@@ -152,7 +152,7 @@ def test_a_server_that_was_not_restarted_shows_in_its_log(site: Site, serve: Cal
     rotated = site.play("rotate", *asked)
 
     assert rotated.code == 0, rotated.text
-    before, after = pictures(site)
+    before, after = snapshots(site)
     (timed,) = before["response"]
     assert (timed["what"], timed["errors"], timed["baseline"]) == (f"{address}/health/", 0, None)
     assert after["response"][0]["baseline"] == timed["seconds"]
@@ -288,8 +288,8 @@ def test_a_run_of_another_machine_goes_on_while_it_has_a_session_or_is_young(dat
         assert active_run._goes_on(old, database)
 
 
-def pictures(site: Site) -> list[dict[str, Any]]:
+def snapshots(site: Site) -> list[dict[str, Any]]:
     """Those in the record of the rotation, in their order."""
     (path,) = (site.folder / "records").glob("*/record.jsonl")
     events = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-    return [event["picture"] for event in events if (event["event"], event["phase"]) == ("monitoring_probe", "done")]
+    return [event["snapshot"] for event in events if (event["event"], event["phase"]) == ("monitoring_probe", "done")]

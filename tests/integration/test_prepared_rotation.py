@@ -281,12 +281,12 @@ def test_what_code_makes_of_columns_in_another_order_or_of_other_rows_rolls_noth
 
     assert done.code == 0, done.text
     assert site.read_all() == plain
-    pictures = [step["picture"] for step in steps(site, "application_reading")]
-    first, last = ({one["name"]: one for one in picture["readings"]} for picture in (pictures[0], pictures[-1]))
+    readings = [step["reading"] for step in steps(site, "application_reading")]
+    first, last = ({one["name"]: one for one in reading["readings"]} for reading in (readings[0], readings[-1]))
     words, card = (f"customer.UserProfile.{name}" for name in ("words", "card"))
     assert first[words]["digest"] == last[words]["digest"]
     assert first[card]["digest"] != last[card]["digest"], "it was read before that user came"
-    assert not [name for picture in pictures for name in picture.get("unsteady", ())]
+    assert not [name for reading in readings for name in reading.get("unsteady", ())]
 
 
 GARBAGE = """

@@ -324,7 +324,7 @@ def ring(*stages: str) -> Keyring:
     )
 
 
-def picture(app: Any, wanted: Callable[[str], bool] = bool, before: dict[str, Any] | None = None) -> dict[str, Any]:
+def reading(app: Any, wanted: Callable[[str], bool] = bool, before: dict[str, Any] | None = None) -> dict[str, Any]:
     stage = "current" if app.key.secret == "old-secret" else "pending"
     keyring = ring(stage)
     targets = target_survey.find(app.database, "auto", (), keyring).found
@@ -345,16 +345,16 @@ def rotate(app: Any) -> None:
 
 def assert_read_as_before(app: Any, name: str) -> None:
     """An attribute reads every row, and the same before and after a rotation."""
-    before = picture(app, name.__eq__)
+    before = reading(app, name.__eq__)
     rotate(app)
-    after = picture(app, name.__eq__)
+    after = reading(app, name.__eq__)
     assert [(one["name"], one["read"]) for one in after["readings"]] == [(name, ROWS)]
     model_reading.refuse_worse(before, after)
 
 
 def test_a_rotation_of_an_attribute_made_from_several_columns_is_read_as_before(app: Any) -> None:
     app.key.secret = "old-secret"
-    before = picture(app, lambda name: not name.endswith(("hidden", "worded")))
+    before = reading(app, lambda name: not name.endswith(("hidden", "worded")))
     assert [one["name"] for one in before["readings"]] == [
         *(f"reading.Person.{name}" for name in ("first", "last", "note", "full_name")),
         *(f"reading.Shop.{name}" for name in ("phone", "price")),
@@ -365,7 +365,7 @@ def test_a_rotation_of_an_attribute_made_from_several_columns_is_read_as_before(
 
     model_reading.refuse_worse(before, copy.deepcopy(before))
     rotate(app)
-    after = picture(app, lambda name: not name.endswith(("hidden", "worded")))
+    after = reading(app, lambda name: not name.endswith(("hidden", "worded")))
 
     model_reading.refuse_worse(before, after)
     assert model_reading.changed(before, after) == []
@@ -374,12 +374,12 @@ def test_a_rotation_of_an_attribute_made_from_several_columns_is_read_as_before(
 
 def test_a_field_that_nobody_named_and_that_reads_other_values_under_the_new_keys_is_noticed(app: Any) -> None:
     """It raises nothing, and no column was found for it."""
-    before = picture(app)
+    before = reading(app)
     rotate(app)
     with pytest.raises(
         RotationError, match=r"E_APPLICATION_READS: .*: reading\.Shop\.hidden \(40 values, and 40"
     ) as it:
-        model_reading.refuse_worse(before, picture(app))
+        model_reading.refuse_worse(before, reading(app))
     assert "reading.Shop.hidden is as before, and is read with a key that was rotated" in str(it.value)
     assert "key_rotation_application_ignore" not in str(it.value), "its values would be lost"
 
@@ -405,16 +405,16 @@ def test_the_order_of_a_set_is_another_one_in_each_process_and_is_not_compared(
     monkeypatch.setattr(encrypted, "from_db_value", opened)
     monkeypatch.setattr(app.Person, "full_name", property(lambda person: ", ".join(of_a_set(f"{person.first} x"))))
     names = ("first", "last", "full_name", "phone")
-    before = picture(app, lambda name: name.endswith(names))
+    before = reading(app, lambda name: name.endswith(names))
     rotate(app)
     order.reverse = True
-    after = picture(app, lambda name: name.endswith(names))
+    after = reading(app, lambda name: name.endswith(names))
     assert len(after["readings"]) == len(names)
     model_reading.refuse_worse(before, after)
     assert model_reading.changed(before, after) == []
 
     monkeypatch.setattr(app.Person, "full_name", property(lambda person: f"{person.first}!"))
-    assert model_reading.changed(before, picture(app, lambda name: name.endswith(names))) == [
+    assert model_reading.changed(before, reading(app, lambda name: name.endswith(names))) == [
         "reading.Person.full_name"
     ]
 
@@ -474,20 +474,20 @@ def test_a_column_named_like_a_key_of_its_row_is_not_taken_for_it(app: Any, monk
 def test_the_characters_of_a_column_itself_are_compared_in_their_order(
     app: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    before = picture(app, lambda name: name.endswith("first"))
+    before = reading(app, lambda name: name.endswith("first"))
     encrypted = type(app.Person._meta.get_field("first"))
     decrypt = encrypted.from_db_value
     monkeypatch.setattr(encrypted, "from_db_value", lambda field, value, *about: decrypt(field, value)[::-1])
-    assert model_reading.changed(before, picture(app, lambda name: name.endswith("first"))) == ["reading.Person.first"]
+    assert model_reading.changed(before, reading(app, lambda name: name.endswith("first"))) == ["reading.Person.first"]
 
 
 def test_what_others_write_meanwhile_in_columns_that_are_not_encrypted_is_no_false_alarm(app: Any) -> None:
-    before = picture(app, lambda name: not name.endswith(("hidden", "worded")))
+    before = reading(app, lambda name: not name.endswith(("hidden", "worded")))
     rotate(app)
     app.database.execute("UPDATE reading_shop SET phone = '+2', price = NULL WHERE id = 3")
     app.database.execute("DELETE FROM reading_shop WHERE id IN (4, 39)")
     app.database.execute("INSERT INTO reading_shop VALUES (100, 'new', '+3', '3', '3')")
-    model_reading.refuse_worse(before, picture(app, lambda name: not name.endswith(("hidden", "worded"))))
+    model_reading.refuse_worse(before, reading(app, lambda name: not name.endswith(("hidden", "worded"))))
 
 
 def test_a_model_with_more_columns_than_one_query_returns_is_refused_with_the_reason(
@@ -517,7 +517,7 @@ def test_a_model_with_more_columns_than_one_query_returns_is_refused_with_the_re
         app.database.execute(f"INSERT INTO secrets (id, {', '.join(some)}) VALUES ({first}, {tokens})")
     monkeypatch.setattr(apps, "get_models", lambda **about: [Wide])
     with pytest.raises(RotationError, match=r"E_APPLICATION_MODEL: .*54011.* 1,664 columns .* to another table"):
-        picture(app)
+        reading(app)
 
 
 @pytest.mark.parametrize("limit", ["statement_timeout", "transaction_timeout", "idle_in_transaction_session_timeout"])
@@ -539,7 +539,7 @@ def test_no_time_limit_of_a_role_or_a_database_ends_a_reading(app: Any, limit: s
     app.database.execute(f"ALTER DATABASE engine SET {limit} = '200ms'")
     connections.close_all()
     try:
-        (found,) = picture(app, "reading.Person.slow".__eq__)["readings"]
+        (found,) = reading(app, "reading.Person.slow".__eq__)["readings"]
     finally:
         app.database.execute("ALTER DATABASE engine RESET ALL")
         connections.close_all()
@@ -548,7 +548,7 @@ def test_no_time_limit_of_a_role_or_a_database_ends_a_reading(app: Any, limit: s
 
 def test_a_row_whose_field_raises_is_counted_and_all_others_are_read(app: Any) -> None:
     app.database.execute("UPDATE secrets SET first = 'no token' WHERE id IN (0, 7, 39)")
-    readings = {one["name"].rpartition(".")[2]: one for one in picture(app)["readings"]}
+    readings = {one["name"].rpartition(".")[2]: one for one in reading(app)["readings"]}
     found = {name: (readings[name]["read"], readings[name]["failed"]) for name in ("first", "last", "full_name")}
     assert found == {"first": (ROWS - 3, 3), "last": (ROWS, 0), "full_name": (ROWS - 3, 3)}
 
@@ -558,11 +558,11 @@ def of_healed(name: str) -> bool:
 
 
 def stale_row(app: Any) -> dict[str, Any]:
-    """A picture from while two values of a row were under keys that the application does not have."""
+    """A reading from while two values of a row were under keys that the application does not have."""
     good = app.database.rows("SELECT first, note FROM secrets WHERE id = 7")[0]
     strange = fernet("strange").encrypt(b"x").decode()
     app.database.execute("UPDATE secrets SET first = %s, note = %s WHERE id = 7", (strange, strange))
-    found = picture(app, of_healed)
+    found = reading(app, of_healed)
     app.database.execute("UPDATE secrets SET first = %s, note = %s WHERE id = 7", tuple(good))
     return found
 
@@ -571,7 +571,7 @@ def test_a_row_that_the_application_could_not_read_before_may_be_healed(app: Any
     """Whether it failed at it, or passed its token on; as its record keeps it."""
     before = json.loads(json.dumps(stale_row(app)))
     rotate(app)
-    after = picture(app, of_healed, before)
+    after = reading(app, of_healed, before)
     counts = [{one["name"]: one[count] for one in after["readings"]} for count in ("failed", "tokens")]
     assert counts == [dict.fromkeys(map("reading.Person.{}".format, ("first", "note", "full_name")), 0)] * 2
     model_reading.refuse_worse(before, after)
@@ -585,14 +585,14 @@ def test_a_healed_row_makes_up_for_no_other_and_not_for_itself(app: Any, column:
     other = app.keyring.cipher("own", "pending").seal(Opened(b"another")).decode()
     app.database.execute("INSERT INTO secrets (id, first, note) VALUES (100, %s, %s)", (other, other))
     with pytest.raises(RotationError, match="E_APPLICATION_READS"):
-        model_reading.refuse_worse(before, picture(app, of_healed, before))
+        model_reading.refuse_worse(before, reading(app, of_healed, before))
     app.database.execute("DELETE FROM secrets WHERE id = 100")
     if row != 7:
         app.database.execute(f"UPDATE secrets SET {column} = %s WHERE id = %s", (other, row))
     else:
         app.database.execute(f"UPDATE secrets SET {column} = 'no token' WHERE id = 6")
     with pytest.raises(RotationError, match=rf"E_APPLICATION_READS.*Person\.{column}"):
-        model_reading.refuse_worse(before, picture(app, of_healed, before))
+        model_reading.refuse_worse(before, reading(app, of_healed, before))
 
 
 def test_rows_of_tokens_that_a_trigger_inserts_are_explained_where_tokens_are_read_as_they_are(app: Any) -> None:
@@ -605,10 +605,10 @@ def test_rows_of_tokens_that_a_trigger_inserts_are_explained_where_tokens_are_re
             )
 
     seal(range(30), "current")
-    before = picture(app, lambda name: name.endswith("nick"))
+    before = reading(app, lambda name: name.endswith("nick"))
     seal([*range(30), *range(ROWS, ROWS + 5)], "pending")
     app.key.secret = "new-secret"
-    after = picture(app, lambda name: name.endswith("nick"))
+    after = reading(app, lambda name: name.endswith("nick"))
     assert [(one["read"], one["tokens"]) for one in after["readings"]] == [(ROWS + 5, 35)]
     model_reading.refuse_worse(before, after, {"secrets": {"inserted": 5}})
     for fewer in ({}, {"secrets": {"inserted": 4}}):
@@ -638,7 +638,7 @@ def test_an_attribute_of_which_the_application_reads_none_of_the_values_that_the
 
 
 def test_tokens_that_a_library_passes_on_as_text_are_counted(app: Any) -> None:
-    before = picture(app, lambda name: "Person" in name)
+    before = reading(app, lambda name: "Person" in name)
     rotate(app)
     strange = fernet("strange").encrypt(b"x").decode()
     twice = app.keyring.cipher("own", "pending").seal(Opened(strange.encode())).decode()
@@ -646,7 +646,7 @@ def test_tokens_that_a_library_passes_on_as_text_are_counted(app: Any) -> None:
     app.database.execute("UPDATE secrets SET note = %s WHERE id = 2", (twice,))
     meanwhile = {"secrets": {"changed": 2, "inserted": 0, "deleted": 0}}
     with pytest.raises(RotationError, match=r"reading\.Person\.note \(40 values, 2 of them as tokens") as refused:
-        model_reading.refuse_worse(before, picture(app, lambda name: "Person" in name), meanwhile)
+        model_reading.refuse_worse(before, reading(app, lambda name: "Person" in name), meanwhile)
     assert "key_rotation_application_ignore" not in str(refused.value)
 
 
@@ -661,21 +661,21 @@ def test_a_plain_field_in_which_some_values_are_tokens_is_read_as_before_if_only
             app.database.execute("UPDATE secrets SET nick = %s WHERE id = %s", (token, number))
 
     seal("current")
-    before = picture(app, lambda name: name.endswith("nick"))
+    before = reading(app, lambda name: name.endswith("nick"))
     assert [(one["read"], one["tokens"]) for one in before["readings"]] == [(ROWS, 30)]
     seal("pending")
     app.key.secret = "new-secret"
-    model_reading.refuse_worse(before, picture(app, lambda name: name.endswith("nick")))
+    model_reading.refuse_worse(before, reading(app, lambda name: name.endswith("nick")))
     app.database.execute("UPDATE secrets SET nick = 'another' WHERE id = 35")
     with pytest.raises(RotationError, match="E_APPLICATION_READS"):
-        model_reading.refuse_worse(before, picture(app, lambda name: name.endswith("nick")))
+        model_reading.refuse_worse(before, reading(app, lambda name: name.endswith("nick")))
 
 
 def test_tokens_that_attributes_hand_on_within_other_values_are_read_as_before(connectors: Any) -> None:
-    before = picture(connectors, of_connectors)
+    before = reading(connectors, of_connectors)
     rewrite(connectors.database, found_in(connectors), connectors.keyring, "pending")
     connectors.key.secret = "new-secret"
-    after = picture(connectors, of_connectors)
+    after = reading(connectors, of_connectors)
 
     model_reading.refuse_worse(before, after)
     assert model_reading.changed(before, after) == []
@@ -697,18 +697,18 @@ def test_tokens_that_attributes_hand_on_within_other_values_are_read_as_before(c
     ],
 )
 def test_whatever_is_around_tokens_that_are_handed_on_is_compared(connectors: Any, change: str, attribute: str) -> None:
-    before = picture(connectors, of_connectors)
+    before = reading(connectors, of_connectors)
     connectors.database.execute(f"UPDATE secrets SET {change} WHERE id = 7")
     with pytest.raises(RotationError, match=rf"E_APPLICATION_READS: .*reading\.Connector\.{attribute} "):
-        model_reading.refuse_worse(before, picture(connectors, of_connectors))
+        model_reading.refuse_worse(before, reading(connectors, of_connectors))
 
 
 def test_an_object_that_keeps_its_token_is_compared_by_its_text(connectors: Any) -> None:
-    before = picture(connectors, lambda name: name.endswith("lazy"))
+    before = reading(connectors, lambda name: name.endswith("lazy"))
     seal = connectors.keyring.cipher("own", "current").seal
     connectors.database.execute("UPDATE secrets SET _phone = %s WHERE id = 7", (seal(Opened(b"+2")).decode(),))
     with pytest.raises(RotationError, match="E_APPLICATION_READS"):
-        model_reading.refuse_worse(before, picture(connectors, lambda name: name.endswith("lazy")))
+        model_reading.refuse_worse(before, reading(connectors, lambda name: name.endswith("lazy")))
 
 
 def test_what_is_made_of_the_ciphertext_itself_is_known_beforehand_and_only_counted(connectors: Any) -> None:
@@ -721,10 +721,10 @@ def test_what_is_made_of_the_ciphertext_itself_is_known_beforehand_and_only_coun
     def of_tokens(name: str) -> bool:
         return name.endswith(("etag", "both"))
 
-    before = picture(connectors, of_tokens)
+    before = reading(connectors, of_tokens)
     rewrite(connectors.database, targets, connectors.keyring, "pending")
     connectors.key.secret = "new-secret"
-    after = picture(connectors, of_tokens)
+    after = reading(connectors, of_tokens)
 
     model_reading.refuse_worse(before, after)
     assert model_reading.changed(before, after) == []
@@ -732,7 +732,7 @@ def test_what_is_made_of_the_ciphertext_itself_is_known_beforehand_and_only_coun
 
     connectors.database.execute("UPDATE secrets SET _phone = 'no token' WHERE id = 7")
     with pytest.raises(RotationError, match=r"Tagged\.both \(39 values, 1 not, and 40 values before\)"):
-        model_reading.refuse_worse(before, picture(connectors, of_tokens))
+        model_reading.refuse_worse(before, reading(connectors, of_tokens))
 
 
 def decrypt_and_note(text: str) -> str:
@@ -806,13 +806,13 @@ def test_what_depends_on_the_date_is_known_beforehand_and_only_counted(
     noted = {each.column: each.kind.name for each in model_reading.planned(targets, ring("current"), ())}
     assert noted == dict.fromkeys(dated, "dated"), "they stop nothing"
 
-    before = picture(app)
+    before = reading(app)
     rewrite(app.database, targets, app.keyring, "pending")
     app.key.secret = "new-secret"
     tomorrow = type("date", (datetime.date,), {"today": classmethod(lambda cls: datetime.date(2999, 1, 1))})
     monkeypatch.setattr(datetime, "date", tomorrow)
     monkeypatch.setattr(timezone, "now", lambda: datetime.datetime(2999, 1, 1))
-    after = picture(app)
+    after = reading(app)
 
     digests = [{one["name"]: one["digest"] for one in each["readings"]} for each in (before, after)]
     assert {name for name, digest in digests[0].items() if digests[1][name] != digest} == set(dated)
@@ -821,7 +821,7 @@ def test_what_depends_on_the_date_is_known_beforehand_and_only_counted(
 
     app.database.execute("UPDATE secrets SET first = 'no token' WHERE id = 7")
     with pytest.raises(RotationError, match=r"Born\.age \(39 values, 1 not, and 40 values before\)"):
-        model_reading.refuse_worse(before, picture(app))
+        model_reading.refuse_worse(before, reading(app))
 
 
 def test_a_query_that_fails_is_a_failure_of_one_value_and_one_that_writes_is_refused(
@@ -866,7 +866,7 @@ def test_a_query_that_fails_is_a_failure_of_one_value_and_one_that_writes_is_ref
 
     monkeypatch.setattr(apps, "get_models", lambda **about: [Order])
     app.database.execute("UPDATE secrets SET last = 'no token' WHERE id IN (0, 6, 7, 39)")
-    read = picture(app, lambda name: not name.endswith("seen"))["readings"]
+    read = reading(app, lambda name: not name.endswith("seen"))["readings"]
     assert {one["name"].rpartition(".")[2]: (one["read"], one["failed"]) for one in read} == {
         "first": (ROWS, 0),
         "last": (ROWS - 4, 4),
@@ -874,22 +874,22 @@ def test_a_query_that_fails_is_a_failure_of_one_value_and_one_that_writes_is_ref
         "swallowed": (ROWS // 2, ROWS // 2),
     }
     with pytest.raises(RotationError, match=r"E_APPLICATION_WRITES: .*reading\.Order\.seen"):
-        picture(app)
+        reading(app)
 
 
 def test_a_text_in_place_of_other_tokens_is_no_sign_that_an_attribute_is_made_of_ciphertext(connectors: Any) -> None:
     """The application may fail to decrypt: it is compared, and nobody is advised to leave it out."""
-    before = picture(connectors, lambda name: name.endswith("known"))
+    before = reading(connectors, lambda name: name.endswith("known"))
     rewrite(connectors.database, found_in(connectors), connectors.keyring, "pending")
     connectors.key.secret = "new-secret"
     with pytest.raises(RotationError, match=r"E_APPLICATION_READS: .*Tagged\.known \(40 values, and 40") as refused:
-        model_reading.refuse_worse(before, picture(connectors, lambda name: name.endswith("known")))
+        model_reading.refuse_worse(before, reading(connectors, lambda name: name.endswith("known")))
     assert "Tagged.known gives as many values as before, and other ones." in refused.value.todo
     assert "key_rotation_application_ignore" not in str(refused.value)
 
 
 def test_a_setter_that_normalizes_goes_well_and_broken_ones_are_planned_as_stops(connectors: Any) -> None:
-    trips = picture(connectors, lambda name: ".Account." in name)["round_trips"]
+    trips = reading(connectors, lambda name: ".Account." in name)["round_trips"]
     lost = "does not return the value that was written"
     assert {trip["name"].rpartition(".")[2]: trip["outcome"] for trip in trips} == {
         **dict.fromkeys(("iban", "digits"), "well"),
@@ -1031,19 +1031,19 @@ def test_what_a_proxy_has_besides_its_model_is_read_with_the_rows_of_that(
     for number in range(ROWS):
         token = app.keyring.cipher("own", "current").seal(Opened(b"%d" % number)).decode()
         app.database.execute("UPDATE secrets SET nick = %s WHERE id = %s", (token, number))
-    before = picture(app)
+    before = reading(app)
     counted = {one["name"]: one["read"] for one in before["readings"] if "SecurePerson" in one["name"]}
     assert counted == {"reading.SecurePerson.plain": ROWS}, "and nothing that its model has"
     targets = found_in(app)
     rewrite(app.database, targets, app.keyring, "pending")
     app.key.secret = "new-secret"
-    model_reading.refuse_worse(before, picture(app))
+    model_reading.refuse_worse(before, reading(app))
 
     strange = fernet("strange").encrypt(b"x").decode()
     app.database.execute("UPDATE secrets SET nick = %s WHERE id = 7", (strange,))
     assert ("secrets.nick:7", damage_words.RAISES) in damage.find_damaged({"secrets.nick": ["7"]}, targets, app.keyring)
     with pytest.raises(RotationError, match=r"E_APPLICATION_READS: .*SecurePerson\.plain \(39 values, 1 not"):
-        model_reading.refuse_worse(before, picture(app))
+        model_reading.refuse_worse(before, reading(app))
 
 
 def test_a_property_of_properties_over_columns_of_bytes_is_read(app: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -1070,7 +1070,7 @@ def test_a_property_of_properties_over_columns_of_bytes_is_read(app: Any, monkey
     monkeypatch.setattr(apps, "get_models", lambda **about: [Client])
     seal = app.keyring.cipher("own", "current").seal
     app.database.execute("UPDATE secrets SET bytes_worded = %s", (seal(Opened(b"a name")),))
-    readings = picture(app)["readings"]
+    readings = reading(app)["readings"]
     assert {(one["name"], one["read"]) for one in readings} == {
         ("reading.Client.first", ROWS),
         ("reading.Client.display_name", ROWS),
@@ -1100,14 +1100,14 @@ def test_what_is_made_of_no_encrypted_column_is_read_where_the_router_sends_the_
     where = type("Router", (), {"db_for_read": lambda self, model, **hints: routed})()
     monkeypatch.setattr(router, "routers", [where])
     names = [f"{'tenant:' if routed == 'tenant' else ''}reading.Shop.{name}" for name in ("phone", "price", "hidden")]
-    read = picture(app, lambda name: "Shop" in name)["readings"]
+    read = reading(app, lambda name: "Shop" in name)["readings"]
     assert {one["name"]: one["read"] for one in read} == dict.fromkeys(names, ROWS)
 
 
 def test_a_model_whose_table_is_in_another_database_alone_is_read_there(app: Any, tenant: Database) -> None:
     app.database.execute("ALTER TABLE reading_shop RENAME TO reading_kept")
     try:
-        before = picture(app, lambda name: "Shop" in name)
+        before = reading(app, lambda name: "Shop" in name)
         assert {one["name"]: one["read"] for one in before["readings"]} == {
             f"tenant:reading.Shop.{name}": ROWS for name in ("phone", "price", "hidden")
         }
@@ -1115,7 +1115,7 @@ def test_a_model_whose_table_is_in_another_database_alone_is_read_there(app: Any
         with pytest.raises(
             RotationError, match=r"E_APPLICATION_READS: .*tenant:reading\.Shop\.hidden \(40 values, and 40"
         ):
-            model_reading.refuse_worse(before, picture(app, lambda name: "Shop" in name))
+            model_reading.refuse_worse(before, reading(app, lambda name: "Shop" in name))
     finally:
         app.database.execute("ALTER TABLE reading_kept RENAME TO reading_shop")
 
@@ -1130,7 +1130,7 @@ def test_old_copies_and_tables_of_other_servers_are_not_read(app: Any) -> None:
         " CREATE FOREIGN TABLE a_far.reading_shop (id int, name text, phone text, price text, hidden text) SERVER far"
     )
     try:
-        assert {one["name"].split(".")[0] for one in picture(app)["readings"]} == {"reading"}
+        assert {one["name"].split(".")[0] for one in reading(app)["readings"]} == {"reading"}
         app.database.execute(
             "ALTER TABLE reading_shop RENAME TO reading_kept; DROP TABLE a_backup.reading_shop;"
             " CREATE FOREIGN TABLE reading_shop (id int, name text, phone text, price text, hidden text) SERVER far"
@@ -1162,8 +1162,8 @@ def test_a_table_that_a_model_calls_by_its_schema_is_that_models(app: Any, monke
         found = target_survey.find(app.database, "auto", (), app.keyring).found
         (target,) = (each for each in found if each.column == "first")
         assert (target.name, target.model != target.table.label) == ("secrets.first", True)
-        (reading,) = (each for each in picture(app)["readings"] if each["name"].endswith("Placed.first"))
-        assert (reading["name"], reading["columns"], reading["read"]) == ("reading.Placed.first", [target.name], ROWS)
+        (first,) = (each for each in reading(app)["readings"] if each["name"].endswith("Placed.first"))
+        assert (first["name"], first["columns"], first["read"]) == ("reading.Placed.first", [target.name], ROWS)
         evidence = model_evidence.of_fields(model_tables(app), [(target.table, "first")])
         assert [each.found for each in evidence.values()] == ["reads another value than the stored one"]
 
@@ -1179,7 +1179,7 @@ def test_a_model_is_read_in_every_schema_that_has_its_table(app: Any, schemas: l
     assert [table.schema for table, _ in evidence] == sorted(schemas)
     assert {each.found for each in evidence.values()} == {"reads another value than the stored one"}
 
-    before = picture(app, lambda name: not name.endswith(("hidden", "worded")))
+    before = reading(app, lambda name: not name.endswith(("hidden", "worded")))
     names = ["Person.first", "Person.last", "Person.note", "Person.full_name"]
     assert {one["name"]: one["read"] for one in before["readings"]} == {
         **{f"{schema}.reading.{name}": ROWS for schema in schemas for name in names},
@@ -1191,7 +1191,7 @@ def test_a_model_is_read_in_every_schema_that_has_its_table(app: Any, schemas: l
 
     rewrite(app.database, surveyed.found, app.keyring, "pending")
     app.key.secret = "new-secret"
-    after = picture(app, lambda name: not name.endswith(("hidden", "worded")))
+    after = reading(app, lambda name: not name.endswith(("hidden", "worded")))
     model_reading.refuse_worse(before, after)
     assert model_reading.changed(before, after) == []
 
@@ -1201,21 +1201,21 @@ def test_a_model_is_read_in_every_schema_that_has_its_table(app: Any, schemas: l
         ("tenant_1.secrets.first:7", damage_words.RAISES)
     ]
     with pytest.raises(RotationError, match=r"E_APPLICATION_READS: .*tenant_1\.reading\.Person\.first \(39") as refused:
-        model_reading.refuse_worse(before, picture(app, lambda name: not name.endswith(("hidden", "worded"))))
+        model_reading.refuse_worse(before, reading(app, lambda name: not name.endswith(("hidden", "worded"))))
     assert "tenant 2" not in str(refused.value)
 
 
 def test_a_column_of_a_tenant_that_nobody_found_is_read_in_its_schema(app: Any, schemas: list[str]) -> None:
-    before = picture(app, lambda name: name.endswith("hidden"))
+    before = reading(app, lambda name: name.endswith("hidden"))
     assert [one["name"] for one in before["readings"]] == ["tenant 2.reading.Shop.hidden"]
     app.key.secret = "new-secret"
     with pytest.raises(
         RotationError, match=r"E_APPLICATION_READS: .*tenant 2\.reading\.Shop\.hidden \(40 values, and 40"
     ):
-        model_reading.refuse_worse(before, picture(app, lambda name: name.endswith("hidden")))
+        model_reading.refuse_worse(before, reading(app, lambda name: name.endswith("hidden")))
     model_reading.refuse_worse(
         before,
-        picture(app, lambda name: not model_readers.is_left_out(name, ["reading.Shop.hidden"])),
+        reading(app, lambda name: not model_readers.is_left_out(name, ["reading.Shop.hidden"])),
         ignore=["reading.Shop.hidden"],
     )
 
@@ -1252,7 +1252,7 @@ def test_a_materialized_view_is_not_read_for_it_keeps_old_tokens_until_it_is_ref
     monkeypatch.setattr(apps, "get_models", lambda **about: [app.Shop, Viewed])
     app.database.execute("CREATE MATERIALIZED VIEW reading_viewed AS SELECT id, hidden FROM reading_shop")
     try:
-        names = {one["name"] for one in picture(app)["readings"]}
+        names = {one["name"] for one in reading(app)["readings"]}
     finally:
         app.database.execute("DROP MATERIALIZED VIEW reading_viewed")
     assert "reading.Shop.hidden" in names
@@ -1265,7 +1265,7 @@ def test_ten_thousand_rows_are_read_in_seconds(app: Any) -> None:
         "INSERT INTO reading_shop SELECT n, 'shop', '+1', '2', '3' FROM generate_series(1000, 10999) AS n"
     )
     began = time.process_time()
-    picture(app, lambda name: "Shop" in name)
+    reading(app, lambda name: "Shop" in name)
     assert time.process_time() - began < 5
 
 

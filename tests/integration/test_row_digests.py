@@ -84,7 +84,7 @@ def test_whatever_another_process_does_at_any_moment_is_known_to_be_its_doing(
     write(WRITE, (rotation.token("before its row is re-encrypted", "current"), 1))
     write("DELETE FROM secrets WHERE id = 2")
     rotation.rewrite(workers=workers)
-    assert rotation.others.rows == {"secrets": {"1"}}
+    assert rotation.concurrent_writes.rows == {"secrets": {"1"}}
     write(WRITE, (rotation.token("after it", "current"), 3))
     write(WRITE, (rotation.token("after it, and after that under the new keys", "current"), 4))
     write(WRITE, (None, 5))
@@ -98,7 +98,7 @@ def test_whatever_another_process_does_at_any_moment_is_known_to_be_its_doing(
 
     assert found.as_result() == {"changed": 5, "inserted": 1, "deleted": 1}
     assert found.unexplained == []
-    assert rotation.others.rows == {"secrets": {"1", "3", "4", "100"}}
+    assert rotation.concurrent_writes.rows == {"secrets": {"1", "3", "4", "100"}}
 
 
 def test_what_we_wrote_ourselves_is_nobody_else_s_doing(rotation: Rotation) -> None:
@@ -107,7 +107,7 @@ def test_what_we_wrote_ourselves_is_nobody_else_s_doing(rotation: Rotation) -> N
     rotation.rewrite()
     sql = WRITE + " RETURNING pg_current_xact_id()::xid::text"
     ((ours,),) = rotation.database.rows(sql, (rotation.token("not what it was", "pending"), 8))
-    rotation.others.add("default", "secrets", [ours], [])
+    rotation.concurrent_writes.add("default", "secrets", [ours], [])
 
     found = rotation.look()
 
@@ -151,7 +151,7 @@ def test_a_value_that_is_decrypted_or_encrypted_in_a_mixed_column_is_noticed_by_
         census_comparison.refuse_difference(rotation.before, rotation.census(), {"secrets": seen})
         sql = WRITE + " RETURNING pg_current_xact_id()::xid::text"
         ((ours,),) = database.rows(sql, (texts[second], 8))
-        rotation.others.add("default", "secrets", [ours], [])
+        rotation.concurrent_writes.add("default", "secrets", [ours], [])
         rotation.rewrite()
         seen = rotation.look()
         with pytest.raises(RotationError) as noticed:
@@ -203,7 +203,7 @@ def test_what_was_odd_at_the_census_already_is_nobody_else_s_doing(
 def odd_ones(rotation: Rotation) -> None:
     """What the proof does with values that do not open."""
     tallies = census.Census(rotation.database, targets(rotation.database), rotation.keyring, b"k").take()
-    with row_digests.comparison(rotation.path, rotation.before, rotation.others, ()) as rows:
+    with row_digests.comparison(rotation.path, rotation.before, rotation.concurrent_writes, ()) as rows:
         assert rows is not None
         rotation.census(rows)
         damage.refuse_overwritten(tallies, ["plaintext", "unreadable"], rows.looks(["secrets"]))
@@ -228,11 +228,11 @@ def test_the_proof_blames_nobody_for_a_row_that_nobody_else_wrote(rotation: Rota
     rotation.other.execute(WRITE, (ODD["plaintext"], 3))
     sql = WRITE + " RETURNING pg_current_xact_id()::xid::text"
     ((ours,),) = rotation.database.rows(sql, (ODD["plaintext"], 8))
-    rotation.others.add("default", "secrets", [ours], [])
+    rotation.concurrent_writes.add("default", "secrets", [ours], [])
     odd_ones(rotation)
 
 
 def test_without_another_process_every_row_is_the_same(rotation: Rotation) -> None:
     rotation.rewrite(workers=2)
     assert rotation.look() == row_digests.TableComparison(same=50)
-    assert rotation.others.rows == {"secrets": set()}
+    assert rotation.concurrent_writes.rows == {"secrets": set()}

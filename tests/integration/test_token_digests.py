@@ -141,7 +141,7 @@ def test_the_plan_and_the_dry_run_stop_at_a_digest_of_a_token(site: Site) -> Non
 def test_a_digest_of_a_plain_text_in_the_column_of_tokens_is_no_such_finding(
     database: Database, keyring: Keyring
 ) -> None:
-    """As of an address that is not encrypted yet, with the hash by which a picture of it is found."""
+    """As of an address that is not encrypted yet, with the hash by which an image of it is found."""
     database.execute("CREATE TABLE secrets (id int PRIMARY KEY, a text, mark text)")
     for number in range(ROWS):
         address = f"somebody.{number}@example.org"

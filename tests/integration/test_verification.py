@@ -159,13 +159,13 @@ def test_the_application_reads_and_writes_the_same_after_a_rotation_and_the_test
     outcome = site.play("rotate", "-vvv", "-e", json.dumps(extra))
 
     assert outcome.code == 0, outcome.text
-    before, after = (event["picture"] for event in events(site, "application_reading"))
+    before, after = (event["reading"] for event in events(site, "application_reading"))
     assert after.pop("unsteady") == ["customer.UserProfile.shown_at"]
     assert "customer.UserProfile.shown_at is read differently each time" in " ".join(outcome.text.split())
-    for picture in (before, after):
+    for reading in (before, after):
         for part in ("readings", "round_trips"):
-            picture[part] = [each for each in picture[part] if not each["name"].endswith("shown_at")]
-    took = [picture.pop("opening") for picture in (before, after)]
+            reading[part] = [each for each in reading[part] if not each["name"].endswith("shown_at")]
+    took = [reading.pop("opening") for reading in (before, after)]
     assert all(0 < each["seconds"] < 0.1 and each["tries"] > 0 for each in took)
     assert re.search(
         r"decryption takes the engine \S+ ms per value, of [\d,]+; before the rotation \S+ ms", outcome.text
@@ -205,7 +205,7 @@ def test_tokens_in_a_plain_json_field_are_rotated_and_the_rest_of_each_document_
     assert outcome.code == 0, outcome.text
     assert shell(READ_CONNECTORS) == plain
     assert not {*stored} & {*site.sql("SELECT settings ->> 'password' FROM shop_connector")}
-    before, after = (event["picture"] for event in events(site, "application_reading"))
+    before, after = (event["reading"] for event in events(site, "application_reading"))
     counted = {one["name"]: (one["read"], one["tokens"]) for one in after["readings"] if "Connector" in one["name"]}
     assert counted == {"customer.Connector.settings": (30, 30), "customer.Connector.password": (30, 0)}
     assert before["readings"] == after["readings"]
@@ -224,9 +224,9 @@ def test_rows_that_a_trigger_writes_as_the_engine_updates_are_no_reason_to_roll_
     outcome = site.play("rotate")
 
     assert outcome.code == 0, outcome.text
-    before, after = (event["picture"] for event in events(site, "application_reading"))
+    before, after = (event["reading"] for event in events(site, "application_reading"))
     name = "customer.History.settings"
-    counts = [one["tokens"] for picture in (before, after) for one in picture["readings"] if one["name"] == name]
+    counts = [one["tokens"] for reading in (before, after) for one in reading["readings"] if one["name"] == name]
     assert counts == [30, 60]
 
 

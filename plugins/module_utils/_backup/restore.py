@@ -279,7 +279,7 @@ class Restoration:
             if acknowledged:  # only then is anybody disturbed
                 used_for.enter_context(pair.cut_off(spare=used.backend() if used else None))
             with self._opened(pair) as application:
-                (database, survey) = application.parts[0]
+                (database, survey) = application.databases[0]
                 under = _under(application.census(application.keyring.base))
                 lost = list(backup_difference.differences(used, database, survey.found, application.keyring))
                 key_ids = [application.keyring.key_id(stage) for stage in application.keyring.stages]

@@ -151,7 +151,7 @@ def _notices(application: Application, found: Sequence[Finding]) -> list[dict[st
 
 
 def _left_out(application: Application) -> Iterator[dict[str, str]]:
-    for database, survey in application.parts:
+    for database, survey in application.databases:
         yield from plan.notices(database, survey.found, application.keyring)
         plan.left_out(database, survey)
         for each in cached_tokens.find(database, survey, application.keyring):

@@ -55,7 +55,7 @@ def open_application(request: Request, known: KnownSurveys | None = None) -> Ite
         keyring = Keyring(described, stages, _settings(request), request.base, of_stages)
         fit = _locked(request, databases)
         yield Application(
-            parts=[*zip(fit, _surveyed(request, fit, keyring, settled, known))],
+            databases=[*zip(fit, _surveyed(request, fit, keyring, settled, known))],
             keyring=keyring,
             leave_alone=request.leave_alone,
             keys_from=request.keys_from,

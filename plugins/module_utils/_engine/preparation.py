@@ -66,7 +66,7 @@ class Preparing:
             done += batch.rewritten
             application.progress.tell(batch.waits_for or f"preparing {batch.table}", done, None, "rows")
 
-        for database, survey in application.parts:
+        for database, survey in application.databases:
             rewriting = Rewriting(
                 survey.found,
                 keyring,
@@ -96,7 +96,7 @@ def census(application: Application, destination: str, each_row: EachRow | None 
 def refuse_unproved(application: Application, destination: str, before: Sequence[CensusResult]) -> dict[str, int]:
     """Raise E_PREPARED unless every new token opens under the destination alone, and the plaintexts are those of the
     old tokens. By database, the number of the last row that was looked at."""
-    last = {database.alias: prepared_table.last_number(database) for database, _ in application.parts}
+    last = {database.alias: prepared_table.last_number(database) for database, _ in application.databases}
     after = {tally.target.name: tally.result for tally in _tallies(application, destination, NEW)}
     for column in before:
         if after.get(column.name) != column.all_under(destination):
@@ -105,7 +105,7 @@ def refuse_unproved(application: Application, destination: str, before: Sequence
 
 
 def _groups(application: Application) -> Iterator[tuple[Database, TargetGroup]]:
-    for database, survey in application.parts:
+    for database, survey in application.databases:
         for group in by_table(survey.found):
             yield database, group
 

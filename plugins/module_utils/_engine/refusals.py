@@ -34,7 +34,7 @@ def refuse_unproved(application: Application, recorded: Collection[str] = ()) ->
     if any(each.kind.name == "no_targets" for each in found):
         found += find_unaccounted(application)
     may_pass = recorded and any(survey.found for survey in application.surveys)
-    parts = application.parts if may_pass else ()
+    parts = application.databases if may_pass else ()
     tried = {name for _, survey in parts for name in outside_columns.tried(survey, application.keyring)}
     outside_of_it = tried.difference(recorded)
     passed = [each for each in found if each.kind.is_closed and each.column in outside_of_it]
@@ -51,7 +51,7 @@ def find_needing_outside(
     columns = {each.column for each in found}
     return [
         each
-        for database, survey in application.parts
+        for database, survey in application.databases
         for each in outside_columns.needing(database, survey, application.keyring, columns, stages)
     ]
 
@@ -78,8 +78,8 @@ def refuse_settlements_without_place(application: Application) -> None:
         from .discovery import configured_tokens, out_of_reach, stored_definitions
 
         places |= {name for name in variables if django_project.setting(name) is not None}
-        places |= {name for database, _ in application.parts for name in out_of_reach.places(database)}
-        places |= {name for database, _ in application.parts for name in stored_definitions.places(database)}
+        places |= {name for database, _ in application.databases for name in out_of_reach.places(database)}
+        places |= {name for database, _ in application.databases for name in stored_definitions.places(database)}
         places |= configured_tokens.places(application.settlements)
         places.update(*(one.columns for one in application.other_databases))
     settlements.refuse_without_place(application.settlements, places, application.leave_alone)
@@ -100,7 +100,7 @@ def find_unaccounted(application: Application) -> list[Finding]:
     keyring, targets, settled = application.keyring, application.targets, application.settlements
     found = [
         each
-        for database, survey in application.parts
+        for database, survey in application.databases
         for each in [
             *_find_unexplained(application, database, survey),
             *unsettled(fingerprint_columns.find(database, survey, keyring), settled),
@@ -162,7 +162,7 @@ def find_refused_updates(application: Application) -> list[Finding]:
 
     return [
         found
-        for database, survey in application.parts
+        for database, survey in application.databases
         for found in trial_update.findings(database, survey, application.keyring)
     ]
 
@@ -192,7 +192,7 @@ def find_kept(application: Application, expected: str = "") -> list[Finding]:
     keyring, settled = application.keyring, application.settlements
     return [
         finding
-        for database, survey in application.parts
+        for database, survey in application.databases
         for finding in kept_columns.findings(database, survey.fixed, keyring, settled, expected)
     ]
 
@@ -203,6 +203,6 @@ def find_set_aside(application: Application, expected: str = "") -> list[Finding
 
     return [
         finding
-        for database, survey in application.parts
+        for database, survey in application.databases
         for finding in outside_columns.set_aside(database, survey, application.keyring, expected)
     ]

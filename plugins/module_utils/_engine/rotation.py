@@ -49,7 +49,7 @@ class Described:
 class Application:
     """The application opened: its databases with what was found in each, and the ciphers for it."""
 
-    parts: Sequence[tuple[Database, target_survey.Survey]]
+    databases: Sequence[tuple[Database, target_survey.Survey]]
     keyring: Keyring
     leave_alone: Sequence[str]
     keys_from: str
@@ -70,7 +70,7 @@ class Application:
     @property
     def surveys(self) -> list[target_survey.Survey]:
         """What was found in each database."""
-        return [survey for _, survey in self.parts]
+        return [survey for _, survey in self.databases]
 
     @property
     def targets(self) -> list[Target]:
@@ -82,9 +82,9 @@ class Application:
         """The encrypted columns of all databases, those under keys that are not rotated included."""
         return [*self.targets, *(column for survey in self.surveys for column in survey.fixed)]
 
-    def others(self) -> ConcurrentWrites:
+    def watch_concurrent_writes(self) -> ConcurrentWrites:
         """Before a census: from now on it is known who writes rows."""
-        return ConcurrentWrites.from_now(database for database, _ in self.parts)
+        return ConcurrentWrites.from_now(database for database, _ in self.databases)
 
     @property
     def accepted(self) -> list[str]:
@@ -112,7 +112,7 @@ class Application:
         search columns are looked at, before a rotation to that stage. The rest as for Census.take."""
         return [
             tally
-            for database, survey in self.parts
+            for database, survey in self.databases
             for tally in self.census_of(database, survey.found, digest_stage, searched=searched).take(
                 throttle, each_row
             )
@@ -139,7 +139,7 @@ class Application:
         """The columns that are known to be encrypted and in which nothing opens, with the number of their values."""
         from .proof import outside_columns
 
-        return [found for database, survey in self.parts for found in outside_columns.unopened(database, survey)]
+        return [found for database, survey in self.databases for found in outside_columns.unopened(database, survey)]
 
     def put_up_fence(self, rotation_id: str) -> list[str]:
         """Keep all other sessions from writing to the targets; why not, if that cannot be had. Raises E_FENCE_LOCKED
@@ -156,7 +156,7 @@ class Application:
         with stop.listening():
             return [
                 reason
-                for database, survey in self.parts
+                for database, survey in self.databases
                 for reason in fence.put_up(database, survey.found, rotation_id, wait)
             ]
 
@@ -180,7 +180,7 @@ class Application:
         self.keyring.refuse_unusable({target.scheme for target in self.targets}, destination)
         if any(scheme.functions for scheme in self.keyring.tried):
             workers = 1  # they have one process per key set
-        for database, survey in self.parts:
+        for database, survey in self.databases:
             with locks.gate(database):  # several hosts may be about to make it
                 Journal(database, self.keyring, survey.found).prepare()
             rewriting = Rewriting(
@@ -251,5 +251,5 @@ class Application:
         }
         if singles and not self.keyring.function_keys:
             now, signing = self.processes[self.keyring.base].opener, accounting.signing(self.keys)
-            found = function_keys.established(self.parts, self.keyring, now, singles, signing)
+            found = function_keys.established(self.databases, self.keyring, now, singles, signing)
             self.keyring.function_keys.update(found)

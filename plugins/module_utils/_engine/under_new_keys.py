@@ -38,7 +38,7 @@ def rehearse(application: Application, destination: str, *, stop_at_unreadable: 
         return
     from .rewrite.rewriter import RewritePolicy, Rewriting
 
-    for database, survey in application.parts:
+    for database, survey in application.databases:
         targets = [target for target in survey.found if application.keyring.schemes[target.scheme].functions]
         policy = RewritePolicy(stop_at_unreadable=stop_at_unreadable)
         try:
@@ -162,7 +162,7 @@ def _peppered_passwords(application: Application, destination: str) -> list[Find
     from .proof import peppered_passwords
 
     now, there = _openers(application, destination)
-    return unsettled(peppered_passwords.findings(application.parts, now, there), application.settlements)
+    return unsettled(peppered_passwords.findings(application.databases, now, there), application.settlements)
 
 
 def _settings_with_values(application: Application) -> dict[str, str]:

@@ -42,7 +42,7 @@ class ActiveRun:
 
     @classmethod
     def now(cls, params: ProbeOptions) -> ActiveRun:
-        """Nobody of a picture that a run takes of itself. What keeps us from asking is for the census to tell."""
+        """Nobody of a snapshot that a run takes of itself. What keeps us from asking is for the census to tell."""
         if params["looker"] == "rotation":
             return cls()
         return replace(_ask_in_fork(params), key_id=_key_id(params))

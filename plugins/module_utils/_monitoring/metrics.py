@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A picture as metrics for the textfile collector of Prometheus' node_exporter.
+"""A snapshot as metrics for the textfile collector of Prometheus' node_exporter.
 
 ``files/`` of the role monitoring has alert rules and a dashboard over these names.
 """
@@ -14,7 +14,7 @@ from .._errors.options import InvalidOption
 from .._system import atomic_file, metrics_text
 from .._system.metrics_text import Sample
 from .._system.timestamps import parse
-from .snapshot_types import MonitorPicture
+from .snapshot_types import MonitoringSnapshot
 
 # name: (type, help)
 METRICS = metrics_text.named(
@@ -47,8 +47,8 @@ METRICS = metrics_text.named(
 )
 
 
-def write(path: str, picture: MonitorPicture) -> None:
-    """The picture as the ``.prom`` file ``path``, in one step, readable by all. Raises E_OPTION, E_MONITOR_METRICS."""
+def write(path: str, snapshot: MonitoringSnapshot) -> None:
+    """The snapshot as the ``.prom`` file ``path``, in one step, readable by all. Raises E_OPTION, E_MONITOR_METRICS."""
     if not path.endswith(".prom"):
         raise InvalidOption(
             name="O(monitoring_metrics_file)",
@@ -56,37 +56,37 @@ def write(path: str, picture: MonitorPicture) -> None:
             advice="Use a name that ends in .prom: node_exporter reads no other files.",
         )
     try:
-        atomic_file.replace(path, text(picture).encode("utf-8"), mode=0o644)
+        atomic_file.replace(path, text(snapshot).encode("utf-8"), mode=0o644)
     except OSError as exc:
         raise MonitorMetrics(path=path, reason=exc.strerror) from None
 
 
-def text(picture: MonitorPicture) -> str:
-    """The picture in the text format, each metric with its help."""
-    return metrics_text.text(METRICS, _samples(picture))
+def text(snapshot: MonitoringSnapshot) -> str:
+    """The snapshot in the text format, each metric with its help."""
+    return metrics_text.text(METRICS, _samples(snapshot))
 
 
-def _samples(picture: MonitorPicture) -> Iterator[Sample]:
-    """Every number of the picture."""
-    project = {"project": picture["project"]}
+def _samples(snapshot: MonitoringSnapshot) -> Iterator[Sample]:
+    """Every number of the snapshot."""
+    project = {"project": snapshot["project"]}
     # Before, after and in the middle of a rotation the last one is repeated, with its own time.
-    census = picture["census"] if picture["census_asked"] else picture["last_census"]
-    rotation = picture["rotation"]
-    yield "monitoring_timestamp_seconds", project, seconds(picture["time"])
-    yield "monitoring_findings", project, len(picture["findings"])
-    if picture["census_asked"]:
+    census = snapshot["census"] if snapshot["census_asked"] else snapshot["last_census"]
+    rotation = snapshot["rotation"]
+    yield "monitoring_timestamp_seconds", project, seconds(snapshot["time"])
+    yield "monitoring_findings", project, len(snapshot["findings"])
+    if snapshot["census_asked"]:
         yield "census_failed", project, not (census and census["whole"])
     if census:
         yield "census_timestamp_seconds", project, seconds(census["time"])
         if census["ratio"] is not None:
             yield "decryption_success_ratio", project, census["ratio"]
-            yield "decryption_success_threshold", project, picture["success"]
+            yield "decryption_success_threshold", project, snapshot["success"]
         for target in census["targets"]:
             column = {**project, "column": f"{target['table']}.{target['column']}"}
             unchanged = {"left_alone": target["left_alone"], "plain": target.get("plain", 0)}
             for name, count in {**target["classes"], **unchanged}.items():
                 yield "values", {**column, "class": name}, count
-    for measure in picture["response"]:
+    for measure in snapshot["response"]:
         what = {**project, "what": measure["what"]}
         yield "answers_failed", what, measure["errors"]
         if measure["seconds"] is not None:
@@ -95,12 +95,12 @@ def _samples(picture: MonitorPicture) -> Iterator[Sample]:
             yield "baseline_seconds", what, measure["baseline"]
         if measure["limit"] is not None:
             yield "slow_seconds", what, measure["limit"]
-    for source, counts in picture["logs"]["totals"].items():
+    for source, counts in snapshot["logs"]["totals"].items():
         for pattern, count in counts.items():
             yield "log_errors_total", {**project, "source": source, "pattern": pattern}, count
-    for source, told in picture["logs"]["told"].items():
+    for source, told in snapshot["logs"]["told"].items():
         yield "log_errors_timestamp_seconds", {**project, "source": source}, seconds(told)
-    yield "logs_unreadable", project, picture["logs"]["unreadable"]
+    yield "logs_unreadable", project, snapshot["logs"]["unreadable"]
     dates = {name: rotation.get(name) for name in ("created", "due", "due_soon", "retire")}
     for name, time in dates.items():
         if time:

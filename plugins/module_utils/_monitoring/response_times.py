@@ -128,7 +128,7 @@ def of_opening(application: Application) -> Measure:
 
     samples = [
         (target, [name for name, _ in page], [values[place] for _, values in page])
-        for database, survey in application.parts
+        for database, survey in application.databases
         for group in by_table(survey.found)
         for page in islice(pages(database, PageRequest(group)), SAMPLE_PAGES)
         for place, target in enumerate(group.members)

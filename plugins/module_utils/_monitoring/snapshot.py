@@ -1,9 +1,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One look at an application after a rotation: the runbook's four metrics as a picture, and what is wrong in it.
+"""One look at an application after a rotation: the runbook's four metrics as a snapshot, and what is wrong in it.
 
 Decryption success over all rows, time to answer against the baseline, decryption errors in the logs, and a report of
-it. A picture holds names, primary keys, counts, times and key ids; never a value, never a line of a log.
+it. A snapshot holds names, primary keys, counts, times and key ids; never a value, never a line of a log.
 """
 
 from __future__ import annotations
@@ -45,9 +45,9 @@ from .log_watch import ErrorCounts, Watched
 from .probe_memory import ProbeMemory
 from .response_times import Baseline, Measure
 from .snapshot_types import (
-    CensusPicture,
-    LogPicture,
-    MonitorPicture,
+    CensusSnapshot,
+    LogSnapshot,
+    MonitoringSnapshot,
     RetirableVersion,
     RetireAnswer,
     RotationFacts,
@@ -62,7 +62,7 @@ LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 OF_VALUES = ("E_UNREADABLE", "E_PLAINTEXT", "E_NOT_CURRENT")  # wrong where the success rate is below what is asked for
 
 
-def take(given: Options, *, kept: bool) -> MonitorPicture:
+def take(given: Options, *, kept: bool) -> MonitoringSnapshot:
     """Measure the application as ``given`` says (the options of the module monitoring_probe).
 
     Writes nothing unless ``kept``. What is wrong is in ``findings``, each with code, what, todo and next; what a person
@@ -78,18 +78,18 @@ def take(given: Options, *, kept: bool) -> MonitorPicture:
     # Before the application's settings put anything into our environment, and before a census makes it slower.
     look.measures = _answers(params)
     watched = look.logs()
-    problems, tolerated = _values(params, look.picture, look.measures) if params["census"] else ([], [])
+    problems, tolerated = _values(params, look.snapshot, look.measures) if params["census"] else ([], [])
     problems += [*look.response(), *look.overdue(watched, began.died)]
     if problems and (why := (ended := ActiveRun.now(params)).put_off(began)):
         return look.put_off(ended, why)
     look.keep()
     look.describe(problems, [*(f"tolerated: {what}" for what in tolerated), *_notes(watched)])
     look.end()
-    return look.picture
+    return look.snapshot
 
 
 class _Look:
-    """One look: its picture, what was measured, and what the host remembers of the looks before it."""
+    """One look: its snapshot, what was measured, and what the host remembers of the looks before it."""
 
     def __init__(self, params: ProbeOptions, *, kept: bool) -> None:
         self._params = params
@@ -99,7 +99,7 @@ class _Look:
         self._baseline: Baseline = {}
         self._held_against: Baseline = {}
         self.measures: list[Measure] = []
-        self.picture: MonitorPicture = {
+        self.snapshot: MonitoringSnapshot = {
             "time": now(),
             "kept": kept,
             "project": params["project_dir"],
@@ -109,24 +109,24 @@ class _Look:
             "put_off": "",
         }
 
-    def put_off(self, moment: ActiveRun, why: str) -> MonitorPicture:
-        """A picture in which nothing is judged."""
-        return _put_off(self._params, self.picture, self._memory, moment, why)
+    def put_off(self, moment: ActiveRun, why: str) -> MonitoringSnapshot:
+        """A snapshot in which nothing is judged."""
+        return _put_off(self._params, self.snapshot, self._memory, moment, why)
 
     def logs(self) -> Watched:
         """What the logs have since the last look, and what was remembered of versions and values."""
-        params, picture = self._params, self.picture
+        params, snapshot = self._params, self.snapshot
         with self._memory.changed(kept=self._kept) as seen:
             watched = Watched(seen.setdefault("logs", {}), params["log_patterns"])
             new = watched.look(params["log_files"], params["log_units"], params["usual_log_files"])
-            picture["logs"] = _since(seen, params["looker"], watched.totals(), looked_at=new)
-            picture["logs"]["told"] = _update_error_times(
-                seen, picture["logs"]["new"], picture["time"], params["log_errors"]
+            snapshot["logs"] = _since(seen, params["looker"], watched.totals(), looked_at=new)
+            snapshot["logs"]["told"] = _update_error_times(
+                seen, snapshot["logs"]["new"], snapshot["time"], params["log_errors"]
             )
             self._known = seen["rotation"] = params["rotation"] or seen.get("rotation", {})
-            picture["last_census"] = _last_census(params, seen)
-        picture["rotation"] = self._known
-        picture["logs"]["unreadable"] = len(watched.problems)
+            snapshot["last_census"] = _last_census(params, seen)
+        snapshot["rotation"] = self._known
+        snapshot["logs"]["unreadable"] = len(watched.problems)
         return watched
 
     def response(self) -> list[RotationError]:
@@ -134,48 +134,48 @@ class _Look:
         self._baseline = _baseline(self._memory.baseline(), self._known)
         self._held_against = {} if self._params["baseline"] == "take" else self._baseline
         compared, slow = response_times.compare(self.measures, self._held_against, self._params["slower"])
-        self.picture["response"] = compared
+        self.snapshot["response"] = compared
         return slow
 
     def overdue(self, watched: Watched, died: Holder | None) -> list[RotationError]:
         """What the logs say, and what of the rotation is overdue or left over."""
         return [
-            *_logs(self.picture["logs"], self._params["log_errors"]),
+            *_logs(self.snapshot["logs"], self._params["log_errors"]),
             *watched.problems,
-            *_rotation(self._params, self._known, self.picture["time"], died),
+            *_rotation(self._params, self._known, self.snapshot["time"], died),
         ]
 
     def keep(self) -> None:
         """Remember the census, and what was measured for the first time."""
-        if self.picture["census"]:
+        if self.snapshot["census"]:
             with self._memory.changed(kept=self._kept) as seen:
-                seen["census"] = self.picture["census"]
+                seen["census"] = self.snapshot["census"]
         if self._kept:
             measured = {
-                measure["what"]: [measure["seconds"], self.picture["time"], "a look"]
+                measure["what"]: [measure["seconds"], self.snapshot["time"], "a look"]
                 for measure in self.measures
                 if measure["what"] not in self._held_against and measure["seconds"] is not None
             }
             self._memory.keep_baseline({**self._baseline, **measured})
 
     def describe(self, problems: Sequence[RotationError], notes: Sequence[str]) -> None:
-        """Put into the picture what is wrong, what a person should know, and which version may be destroyed."""
-        params, picture = self._params, self.picture
-        picture["findings"] = [snapshot_table.as_finding(problem, self._known) for problem in problems]
-        picture["warnings"] = [*notes, *_warnings(params, picture, self._known)]
-        picture["retire"] = _retire(params, self._known, picture) if params["rotation"] and params["census"] else []
+        """Put into the snapshot what is wrong, what a person should know, and which version may be destroyed."""
+        params, snapshot = self._params, self.snapshot
+        snapshot["findings"] = [snapshot_table.as_finding(problem, self._known) for problem in problems]
+        snapshot["warnings"] = [*notes, *_warnings(params, snapshot, self._known)]
+        snapshot["retire"] = _retire(params, self._known, snapshot) if params["rotation"] and params["census"] else []
 
     def end(self) -> None:
         """Write the metrics, then that this look has ended; what could not be written is one more finding."""
-        unwritten = _unwritten(self._params, self.picture)
+        unwritten = _unwritten(self._params, self.snapshot)
         # Last: of a look that was ended before, this looker has seen nothing, and its next look tells it all.
         with self._memory.changed(kept=self._kept) as seen:
             seen.setdefault("lookers", {})[self._params["looker"]] = {
-                "time": self.picture["time"],
-                "totals": self.picture["logs"]["totals"],
+                "time": self.snapshot["time"],
+                "totals": self.snapshot["logs"]["totals"],
             }
         unwritten += [self._memory.unwritten] if self._memory.unwritten else []
-        self.picture["findings"] += [snapshot_table.as_finding(problem, self._known) for problem in unwritten]
+        self.snapshot["findings"] += [snapshot_table.as_finding(problem, self._known) for problem in unwritten]
 
 
 def _notes(watched: Watched) -> list[str]:
@@ -197,48 +197,48 @@ def _reachable(urls: Sequence[str]) -> Sequence[str]:
 
 
 def _values(
-    params: ProbeOptions, picture: MonitorPicture, measures: list[Measure]
+    params: ProbeOptions, snapshot: MonitoringSnapshot, measures: list[Measure]
 ) -> tuple[list[RotationError], list[str]]:
-    """What is wrong with the values, and what of it is tolerated; the census goes to ``picture``, how long a value
+    """What is wrong with the values, and what of it is tolerated; the census goes to ``snapshot``, how long a value
     takes to open to ``measures``."""
     try:
         values, found, opening = _census(params)
     except RotationError as exc:
         return [exc], []
-    picture["census"] = values
+    snapshot["census"] = values
     measures.append(opening)
     few = (values["ratio"] or 0.0) >= params["success"]
     tolerated = [problem.what for problem in found if few and problem.code in OF_VALUES]
     return [problem for problem in found if not few or problem.code not in OF_VALUES], tolerated
 
 
-def _unwritten(params: ProbeOptions, picture: MonitorPicture) -> list[RotationError]:
+def _unwritten(params: ProbeOptions, snapshot: MonitoringSnapshot) -> list[RotationError]:
     """Write the metrics. That this cannot be is one more finding, and hides no other."""
     try:
-        if picture["kept"] and params["metrics_file"]:
-            metrics.write(params["metrics_file"], picture)
+        if snapshot["kept"] and params["metrics_file"]:
+            metrics.write(params["metrics_file"], snapshot)
     except RotationError as exc:
         return [exc]
     return []
 
 
 def _put_off(
-    params: ProbeOptions, picture: MonitorPicture, memory: ProbeMemory, moment: ActiveRun, why: str
-) -> MonitorPicture:
-    """A picture in which nothing is judged. Its metrics are those of the last look, as far as they still hold, and what
-    the logs have is for the next one."""
+    params: ProbeOptions, snapshot: MonitoringSnapshot, memory: ProbeMemory, moment: ActiveRun, why: str
+) -> MonitoringSnapshot:
+    """A snapshot in which nothing is judged. Its metrics are those of the last snapshot, as far as they still hold, and
+    what the logs have is for the next one."""
     with memory.changed(kept=False) as seen:
         totals, told = seen.get("logs", {}).get("totals", {}), seen.get("told", {})
-        picture["rotation"] = params["rotation"] or seen.get("rotation", {})
-        picture["last_census"] = _last_census(params, seen)
-    picture["logs"] = {"since": None, "new": {}, "totals": totals, "told": told, "unreadable": 0}
-    nothing: MonitorPicture = {"response": [], "findings": [], "warnings": [], "retire": []}
-    picture.update({**nothing, "put_off": why, "at_work": moment.at_work, "census": None, "census_asked": False})
-    _unwritten(params, picture)  # the next look tells
-    return picture
+        snapshot["rotation"] = params["rotation"] or seen.get("rotation", {})
+        snapshot["last_census"] = _last_census(params, seen)
+    snapshot["logs"] = {"since": None, "new": {}, "totals": totals, "told": told, "unreadable": 0}
+    nothing: MonitoringSnapshot = {"response": [], "findings": [], "warnings": [], "retire": []}
+    snapshot.update({**nothing, "put_off": why, "at_work": moment.at_work, "census": None, "census_asked": False})
+    _unwritten(params, snapshot)  # the next look tells
+    return snapshot
 
 
-def _last_census(params: ProbeOptions, seen: SeenBefore) -> CensusPicture | None:
+def _last_census(params: ProbeOptions, seen: SeenBefore) -> CensusSnapshot | None:
     """What the last census of this host saw, forgotten where another one tries the values now. Before and after a
     rotation, no host is asked for one."""
     if not (params["census"] or params["looker"] == "rotation"):
@@ -255,7 +255,7 @@ def _baseline(kept: Baseline, known: RotationFacts) -> Baseline:
     return kept
 
 
-def _census(params: ProbeOptions) -> tuple[CensusPicture, list[RotationError], Measure]:
+def _census(params: ProbeOptions) -> tuple[CensusSnapshot, list[RotationError], Measure]:
     """Every value of every column, with rests, so that the application has room. Page by page, in no one snapshot:
     what is written meanwhile is seen as it is then, and no vacuum waits for us."""
     throttle = Throttle(**{name: value for name, value in (params["throttle"] or {}).items() if value})
@@ -267,14 +267,14 @@ def _census(params: ProbeOptions) -> tuple[CensusPicture, list[RotationError], M
         opening = response_times.of_opening(application)
         tallies = application.census("current", throttle)
         closed = application.unopened()
-        aside = kept_aside(database for database, _ in application.parts)
+        aside = kept_aside(database for database, _ in application.databases)
         keyring = application.keyring
         keys: KeySet = refuse_other_source(params, application.started)
     problems = [*unproved, *_other_keys(params, keys), *_odd_values(tallies, keyring, unopened)]
     values = sum(count for tally in tallies for name, count in tally.classes.items() if name != "empty")
     values += sum(column.values for column in closed if not column.is_accepted)
     current = sum(tally.classes["current"] for tally in tallies)
-    found: CensusPicture = {
+    found: CensusSnapshot = {
         "time": now(),
         "targets": [
             *(_target(tally, unopened) for tally in tallies),
@@ -338,7 +338,7 @@ def _class(name: str, unopened: Collection[str]) -> str:
     return "not_current" if name in UNOPENED and name not in unopened else name
 
 
-def _since(seen: SeenBefore, looker: str, totals: ErrorCounts, *, looked_at: Collection[str]) -> LogPicture:
+def _since(seen: SeenBefore, looker: str, totals: ErrorCounts, *, looked_at: Collection[str]) -> LogSnapshot:
     """Counts since the last whole look of the same looker, for the logs ``looked_at``: the timer, a person and the
     rotations each have their own. One who looks for the first time goes on where the others are, but for the rotations:
     what these have seen is shown to nobody."""
@@ -362,7 +362,7 @@ def _update_error_times(seen: SeenBefore, new: ErrorCounts, time: str, tolerated
     return dict(told)
 
 
-def _logs(logs: LogPicture, tolerated: int) -> Iterator[RotationError]:
+def _logs(logs: LogSnapshot, tolerated: int) -> Iterator[RotationError]:
     for source, counts in logs["new"].items():
         if sum(counts.values()) > tolerated:
             patterns = ", ".join(f"{count:,} {pattern}" for pattern, count in counts.items() if count)
@@ -404,8 +404,8 @@ def _refuse_thresholds(params: ProbeOptions) -> None:
             raise InvalidOption(name=f"O(monitoring_{name})", found=f"is {value}", advice=advice)
 
 
-def _warnings(params: ProbeOptions, picture: MonitorPicture, known: RotationFacts) -> Iterator[str]:
-    if not picture["logs"]["new"] and not picture["logs"]["unreadable"]:
+def _warnings(params: ProbeOptions, snapshot: MonitoringSnapshot, known: RotationFacts) -> Iterator[str]:
+    if not snapshot["logs"]["new"] and not snapshot["logs"]["unreadable"]:
         files, units = variable_of("log_files"), variable_of("log_units")
         yield f"no log was checked: set {files} or {units} to the place to which the application writes its errors"
     if not params["urls"]:
@@ -416,29 +416,29 @@ def _warnings(params: ProbeOptions, picture: MonitorPicture, known: RotationFact
             f"container"
         )
     soon = known.get("due_soon")
-    if soon and soon <= picture["time"] < known["due"]:
+    if soon and soon <= snapshot["time"] < known["due"]:
         yield f"the next rotation is due on {known['due'][:10]}: {(known.get('commands') or {}).get('rotate', '')}"
 
 
-def _retire(params: ProbeOptions, known: RotationFacts, picture: MonitorPicture) -> list[RetireAnswer]:
+def _retire(params: ProbeOptions, known: RotationFacts, snapshot: MonitoringSnapshot) -> list[RetireAnswer]:
     """Of each version that is no longer current: whether it may be destroyed, and if not, why.
 
     The clock that is behind decides: that of this host, or that of the control node, from which the dates are.
     """
-    today = min(picture["time"], known["asked"])
+    today = min(snapshot["time"], known["asked"])
     answers: list[RetireAnswer] = []
     for version in known["retirable"]:
         reasons = [f"rotation {known['open']} is open"] if known.get("open") else []
         if today < version["held_until"]:
             reasons.append(f"it is held until {version['held_until'][:10]}")
-        found = picture["census"]
+        found = snapshot["census"]
         reasons += [*_needed_by_values(version, found), *_needed_by_copies(version, found, params)]
         backups = len(params["backups"].get("backups") or ())
         answers.append({**version, "safe": not reasons, "reasons": reasons, "backups": backups})
     return answers
 
 
-def _needed_by_values(version: RetirableVersion, found: CensusPicture | None) -> Iterator[str]:
+def _needed_by_values(version: RetirableVersion, found: CensusSnapshot | None) -> Iterator[str]:
     if found is None or version["stage"] not in found["key_ids"]:
         yield "no census has checked its values"
         return
@@ -453,7 +453,7 @@ def _needed_by_values(version: RetirableVersion, found: CensusPicture | None) ->
         )
 
 
-def _needed_by_copies(version: RetirableVersion, found: CensusPicture | None, params: ProbeOptions) -> Iterator[str]:
+def _needed_by_copies(version: RetirableVersion, found: CensusSnapshot | None, params: ProbeOptions) -> Iterator[str]:
     backups = params["backups"].get("backups")
     if backups is None:
         refused = params["backups"].get("error") or {"what": params["backups"].get("msg") or "nobody has asked"}
@@ -465,5 +465,5 @@ def _needed_by_copies(version: RetirableVersion, found: CensusPicture | None, pa
         yield f"the backup {', '.join(needing)} needs it"
 
 
-def _count(found: CensusPicture, classes: Iterable[str]) -> int:
+def _count(found: CensusSnapshot, classes: Iterable[str]) -> int:
     return sum(target["classes"].get(name, 0) for target in found["targets"] for name in classes)

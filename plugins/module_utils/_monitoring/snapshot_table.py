@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A picture as lines that a person reads: the four metrics, then what is wrong and what to type."""
+"""A snapshot as lines that a person reads: the four metrics, then what is wrong and what to type."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .._errors.monitoring import MonitoringFindings
 from .response_times import OPENING, milliseconds
 
 if TYPE_CHECKING:
-    from .snapshot_types import MonitorPicture, RotationFacts
+    from .snapshot_types import MonitoringSnapshot, RotationFacts
 
 # The command to type, by which it is mended or after it was; for all others it is that of monitor.
 NEXT = {
@@ -28,23 +28,23 @@ NEXT = {
 
 
 def as_finding(problem: RotationError, known: RotationFacts) -> dict[str, str]:
-    """What is wrong as a picture has it, with the command to type, of those that are ``known``."""
+    """What is wrong as a snapshot has it, with the command to type, of those that are ``known``."""
     command = (known.get("commands") or {}).get(NEXT.get(problem.code, "monitor"), "")
     return {"code": problem.code, "what": problem.what, "todo": problem.todo, "next": command}
 
 
-def lines(picture: MonitorPicture, host: str) -> Iterator[str]:
+def lines(snapshot: MonitoringSnapshot, host: str) -> Iterator[str]:
     """The report, line by line."""
-    findings = picture["findings"]
-    yield f"Monitoring of {picture['project']} on {host} at {picture['time']}: {_verdict(picture, findings)}"
-    if picture.get("put_off"):
-        yield f"  note        {picture['put_off']}"
+    findings = snapshot["findings"]
+    yield f"Monitoring of {snapshot['project']} on {host} at {snapshot['time']}: {_verdict(snapshot, findings)}"
+    if snapshot.get("put_off"):
+        yield f"  note        {snapshot['put_off']}"
         return
-    yield from _decryption(picture)
-    yield from _response(picture)
-    yield from _logs(picture)
-    yield from _rotation(picture)
-    for warning in picture["warnings"]:
+    yield from _decryption(snapshot)
+    yield from _response(snapshot)
+    yield from _logs(snapshot)
+    yield from _rotation(snapshot)
+    for warning in snapshot["warnings"]:
         yield f"  note        {warning}"
     for finding in findings:
         yield f"  WRONG       {finding['code']}: {finding['what']}"
@@ -53,8 +53,8 @@ def lines(picture: MonitorPicture, host: str) -> Iterator[str]:
         yield f"  then run    {command}"
 
 
-def _verdict(picture: MonitorPicture, findings: Sized) -> str:
-    return "put off" if picture.get("put_off") else _count(len(findings))
+def _verdict(snapshot: MonitoringSnapshot, findings: Sized) -> str:
+    return "put off" if snapshot.get("put_off") else _count(len(findings))
 
 
 def _count(count: int) -> str:
@@ -62,7 +62,7 @@ def _count(count: int) -> str:
 
 
 def table(looks: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
-    """Several hosts, a line for each. A look has a ``picture`` or None, ``reached`` and ``findings``."""
+    """Several hosts, a line for each. A look has a ``snapshot`` or None, ``reached`` and ``findings``."""
     if len(looks) < 2:
         return
     rows = [("host", "verdict", "decryption", "slowest", "log errors"), *(_row(*each) for each in looks.items())]
@@ -75,18 +75,18 @@ def table(looks: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
 
 
 def _row(host: str, look: Mapping[str, Any]) -> tuple[str, ...]:
-    picture = look["picture"]
-    if picture is None:
+    snapshot = look["snapshot"]
+    if snapshot is None:
         return host, "NOT LOOKED AT" if look["reached"] else "NOT REACHED", "-", "-", "-"
-    census = picture["census"]
-    ratios = [measure["ratio"] for measure in picture["response"] if measure["ratio"] is not None]
-    errors = sum(count for counts in picture["logs"]["new"].values() for count in counts.values())
+    census = snapshot["census"]
+    ratios = [measure["ratio"] for measure in snapshot["response"] if measure["ratio"] is not None]
+    errors = sum(count for counts in snapshot["logs"]["new"].values() for count in counts.values())
     return (
         host,
-        _verdict(picture, look["findings"]),
+        _verdict(snapshot, look["findings"]),
         percent(census["ratio"]) if census and census["ratio"] is not None else "-",
         f"{max(ratios)} x baseline" if ratios else "-",
-        f"{errors:,}" if picture["logs"]["new"] else "-",
+        f"{errors:,}" if snapshot["logs"]["new"] else "-",
     )
 
 
@@ -101,10 +101,10 @@ def build_findings_error(findings: Sequence[Mapping[str, str]]) -> RotationError
     )
 
 
-def _decryption(picture: MonitorPicture) -> Iterator[str]:
-    census = picture["census"]
+def _decryption(snapshot: MonitoringSnapshot) -> Iterator[str]:
+    census = snapshot["census"]
     if census is None:
-        yield "  decryption  " + ("could not be tried" if picture["census_asked"] else "not tried on this host")
+        yield "  decryption  " + ("could not be tried" if snapshot["census_asked"] else "not tried on this host")
         return
     if census["ratio"] is None:
         yield "  decryption  there is no value"
@@ -129,13 +129,13 @@ def percent(ratio: float) -> str:
     return f"{100 * ratio:.{digits}f} %"
 
 
-def _response(picture: MonitorPicture) -> Iterator[str]:
-    for measure in picture["response"]:
+def _response(snapshot: MonitoringSnapshot) -> Iterator[str]:
+    for measure in snapshot["response"]:
         engine = f"per value by the engine, of the first {measure['tries']:,}"
         unit = engine if measure["what"] == OPENING else f"median of {measure['tries']}"
         now = "no answer" if measure["seconds"] is None else f"{milliseconds(measure['seconds'])} {unit}"
         if measure["baseline"] is None:
-            taken = f"the baseline from {_from(picture)}"
+            taken = f"the baseline from {_from(snapshot)}"
             against = taken if measure["seconds"] is not None else "no baseline"
         else:
             taken = str(measure["baseline_taken"])[:16].replace("T", " ")
@@ -145,27 +145,27 @@ def _response(picture: MonitorPicture) -> Iterator[str]:
         yield f"  response    {measure['what']}: {now} ({against})"
 
 
-def _from(picture: MonitorPicture) -> str:
+def _from(snapshot: MonitoringSnapshot) -> str:
     """When what is begun by this look begins: a dry run remembers nothing."""
-    return "now on" if picture.get("kept", True) else "the first check that is not a dry run"
+    return "now on" if snapshot.get("kept", True) else "the first check that is not a dry run"
 
 
-def _logs(picture: MonitorPicture) -> Iterator[str]:
-    logs = picture["logs"]
-    none = f"none since {logs['since']}" if logs["since"] else f"not checked before, watched from {_from(picture)}"
+def _logs(snapshot: MonitoringSnapshot) -> Iterator[str]:
+    logs = snapshot["logs"]
+    none = f"none since {logs['since']}" if logs["since"] else f"not checked before, watched from {_from(snapshot)}"
     for source, counts in logs["new"].items():
         errors = ", ".join(f"{count:,} {pattern}" for pattern, count in counts.items() if count)
         yield f"  log errors  {source}: " + (f"{errors} since {logs['since'] or 'the first look'}" if errors else none)
 
 
-def _rotation(picture: MonitorPicture) -> Iterator[str]:
-    known = picture["rotation"]
+def _rotation(snapshot: MonitoringSnapshot) -> Iterator[str]:
+    known = snapshot["rotation"]
     if not known.get("key_id"):
         yield "  keys        the key store has no version yet: the due date of the next rotation is unknown"
         return
     due = f", next rotation due on {known['due'][:10]}" if known.get("due") else ""
     yield f"  keys        {known['key_id']}, {known['origin']} on {known['created'][:10]}{due}"
-    for version in picture["retire"]:
+    for version in snapshot["retire"]:
         if not version["safe"]:
             yield f"  retire      {version['key_id']} ({version['stage']}): not yet, {'; '.join(version['reasons'])}"
             continue

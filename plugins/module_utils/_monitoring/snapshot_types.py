@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The documents of monitoring: the picture of one look, and what a host remembers from look to look."""
+"""The documents of monitoring: the snapshot of one look, and what a host remembers from look to look."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class RotationFacts(TypedDict, total=False):
     opening: Sequence[Any] | None
 
 
-class CensusPicture(TypedDict):
+class CensusSnapshot(TypedDict):
     """``ratio`` is the share of values under the current keys, ``whole`` whether every value could be tried,
     ``kept_aside`` the key IDs by database that a restore has kept."""
 
@@ -51,7 +51,7 @@ class CensusPicture(TypedDict):
     kept_aside: Mapping[str, Sequence[str]]
 
 
-class LogPicture(TypedDict, total=False):
+class LogSnapshot(TypedDict, total=False):
     """Errors by log and pattern, ``new`` ones since the last look of the same looker, and when each log last had any
     (``told``)."""
 
@@ -70,7 +70,7 @@ class RetireAnswer(RetirableVersion):
     backups: int
 
 
-class MonitorPicture(TypedDict, total=False):
+class MonitoringSnapshot(TypedDict, total=False):
     """What one look saw. Nothing is judged in one that is ``put_off``, which says why."""
 
     time: str
@@ -78,11 +78,11 @@ class MonitorPicture(TypedDict, total=False):
     project: str
     success: float
     census_asked: bool
-    census: CensusPicture | None
-    last_census: CensusPicture | None
+    census: CensusSnapshot | None
+    last_census: CensusSnapshot | None
     put_off: str
     at_work: Holder | None
-    logs: LogPicture
+    logs: LogSnapshot
     rotation: RotationFacts
     response: Sequence[ComparedMeasure]
     findings: list[dict[str, str]]
@@ -100,6 +100,6 @@ class SeenBefore(TypedDict, total=False):
 
     logs: LogMemory
     rotation: RotationFacts
-    census: CensusPicture
+    census: CensusSnapshot
     lookers: dict[str, LastLook]
     told: dict[str, str]

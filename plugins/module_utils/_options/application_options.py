@@ -53,7 +53,7 @@ APPLICATION_READING: Spec = {
     "written": {"type": "dict", "default": {}},
     "serving": {"type": "bool", "default": False},
     "since_preparation": {"type": "dict"},
-    "others": {"type": "dict"},
+    "concurrent_writes": {"type": "dict"},
     "rows": {"type": "int", "default": 0},
     "timeout": {"type": "int", "default": 600},
 }

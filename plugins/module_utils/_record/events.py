@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from .._destinations.key_generation import GeneratedKey
     from .._engine.postgres.session_types import DatabaseSession
     from .._engine.proof.census_result import ColumnCounts
-    from .._engine.proof.reading_types import ApplicationPicture
+    from .._engine.proof.reading_types import RecordedReading
     from .._engine.result_types import (
         FenceOutcome,
         OutsideColumn,
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
         SinceFirstWrite,
         UnopenedValues,
     )
-    from .._monitoring.snapshot_types import MonitorPicture
+    from .._monitoring.snapshot_types import MonitoringSnapshot
     from .._stores.history import VersionDescription
 
 LineContent = Mapping[str, Any]  # of a line, from its JSON: decode gives it types
@@ -355,17 +355,17 @@ class ChecklistEvent(Event):
 
 
 @dataclass(frozen=True)
-class PictureEvent(Event):
+class SnapshotEvent(Event):
     """What monitoring saw of one host."""
 
-    picture: MonitorPicture = field(default_factory=_empty)
+    snapshot: MonitoringSnapshot = field(default_factory=_empty)
 
 
 @dataclass(frozen=True)
 class ReadingEvent(Event):
     """What the application itself read."""
 
-    picture: ApplicationPicture = field(default_factory=_empty)
+    reading: RecordedReading = field(default_factory=_empty)
 
 
 @dataclass(frozen=True)
@@ -455,7 +455,7 @@ KINDS: dict[str, type[Event]] = {
     "application_services": ServicesEvent,
     "application_health": HealthEvent,
     "application_reading": ReadingEvent,
-    "monitoring_probe": PictureEvent,
+    "monitoring_probe": SnapshotEvent,
     "rotation_checklist": ChecklistEvent,
     "notification": NotificationEvent,
     "database_lease": LeaseEvent,
@@ -476,7 +476,12 @@ OPTIONAL: dict[str, type] = {
 # A former name of an event, and its present one.
 RENAMED = {"application_logs": "application_log_info", "process_keys": "process_keys_info"}
 # By event, the present name of a member and its former one.
-FORMER_MEMBERS = {"rotation_checklist": {"checks": "items"}, ROLLBACK: {"strategy": "course"}}
+FORMER_MEMBERS = {
+    "rotation_checklist": {"checks": "items"},
+    ROLLBACK: {"strategy": "course"},
+    "monitoring_probe": {"snapshot": "picture"},
+    "application_reading": {"reading": "picture"},
+}
 # A former event with its state, and the present one with what it is asked for instead.
 FORMER: dict[tuple[str, str], tuple[str, Mapping[str, str]]] = {
     ("key_version", "agreed"): ("key_version_info", {"expect_stage": "current"}),

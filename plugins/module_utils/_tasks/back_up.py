@@ -49,7 +49,7 @@ def _dumped(task: HostTask) -> ModuleResult:
             params["jobs"],
             application.progress,
         )
-        made = [_of_database(task, application, order, place) for place in range(len(application.parts))]
+        made = [_of_database(task, application, order, place) for place in range(len(application.databases))]
     return {"changed": any(dump["changed"] for dump in made), "dumps": made}
 
 
@@ -59,7 +59,7 @@ def _of_database(task: HostTask, application: Application, order: DumpOrder, pla
     from .._backup.dump import Backup
     from .._engine.postgres import server_info
 
-    params, (database, survey) = task.params, application.parts[place]
+    params, (database, survey) = task.params, application.databases[place]
     one = Backup(params["backup_dir"], params["rotation_id"], database.alias)
     described = one.known_since(_oldest(params), [params["engine"]])
     kind = restore_proof.needed(described, params["proof"]) if described else params["proof"]

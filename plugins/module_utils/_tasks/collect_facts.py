@@ -30,7 +30,7 @@ def collect_facts(task: HostTask) -> ModuleResult:
     params = task.params
     request = request_of(params, Purpose("checklist"))
     with open_application(request, surveys_of(task)) as application:
-        databases = [database for database, _ in application.parts]
+        databases = [database for database, _ in application.databases]
         schemes = sorted({target.scheme for target in application.targets})
         connected = _sessions(databases, params)
         django, read = _of_django(application, request, params)
@@ -43,7 +43,7 @@ def collect_facts(task: HostTask) -> ModuleResult:
             **django,
             "speed": {**host_facts.speed(databases[0], application.keyring, schemes), "read": read},
             "unfenced": [
-                why for database, survey in application.parts for why in fence.obstacles(database, survey.found)
+                why for database, survey in application.databases for why in fence.obstacles(database, survey.found)
             ],
             **_preparation(application, request, wanted=params["mode"] == "prepared"),
             **held,
@@ -69,7 +69,7 @@ def _of_django(application: Application, request: Request, params: TaskParams) -
     users = host_facts.secret_key_users(request.key_sets)
     read = model_reading.speed(application.read, host_facts.SAMPLE, params["left_out"])
     return {
-        "migrations": host_facts.pending_migrations(database.alias for database, _ in application.parts),
+        "migrations": host_facts.pending_migrations(database.alias for database, _ in application.databases),
         "secret_key": {
             **users,
             "not_kept": why_unread(params),
@@ -84,7 +84,7 @@ def _held_in_caches(application: Application) -> ModuleResult:
     from .._engine.application import lasting_caches
     from .._engine.discovery import cached_tokens
 
-    held = [each for part in application.parts for each in cached_tokens.find(*part, application.keyring)]
+    held = [each for part in application.databases for each in cached_tokens.find(*part, application.keyring)]
     return {
         "caches": [cache.as_fact() for cache in lasting_caches.lasting()],
         "cached_tokens": {each.column: each.count for each in held if not each.sessions},
@@ -112,6 +112,6 @@ def _files(application: Application) -> list[Any]:
 
     return [
         stored_files.as_fact(each, application.settlements)
-        for part in application.parts
+        for part in application.databases
         for each in stored_files.find(*part, application.keyring)
     ]

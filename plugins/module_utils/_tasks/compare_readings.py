@@ -15,12 +15,12 @@ from .host_task import HostTask, ModuleResult, TaskParams, surveys_of
 if TYPE_CHECKING:
     from .._engine.discovery.target import Target
     from .._engine.postgres.connection import Database
-    from .._engine.proof.reading_types import ApplicationPicture
+    from .._engine.proof.reading_types import RecordedReading
     from .._engine.rotation import Application
 
 
 def compare_readings(task: HostTask) -> ModuleResult:
-    """The picture, and the first thing that is worse than in the baseline as an error."""
+    """The reading, and the first thing that is worse than in the baseline as an error."""
     from .._engine.application import django_project
     from .._engine.open_application import open_application
     from .._options.engine_request import Purpose, request_of
@@ -32,35 +32,34 @@ def compare_readings(task: HostTask) -> ModuleResult:
 
         if params["state"] == "recorded" and params["fence"] == "auto":
             application.put_up_fence(params["rotation_id"])
-        reading = _read(params, application)
-        picture = reading.picture
+        taken = _read(params, application)
         known = get_commands()
         django_project.let_go()  # before this process is forked
-    picture["check"] = commands.check(params["timeout"])
+    taken.reading["check"] = commands.check(params["timeout"])
     if "verify_encryption" in known:
-        picture["verify_encryption"] = commands.verify_encryption(params["timeout"])
+        taken.reading["verify_encryption"] = commands.verify_encryption(params["timeout"])
     if params["state"] == "verified":
-        return _judge(params, application, reading)
-    return {"changed": False, "picture": picture}
+        return _judge(params, application, taken)
+    return {"changed": False, "reading": taken.reading}
 
 
 @dataclass(frozen=True)
-class Reading:
+class TakenReading:
     """What was read, which attributes were left out of it, and how many values of each table may be read in another
     way than before, by why."""
 
-    picture: ApplicationPicture
+    reading: RecordedReading
     left_out: set[str]
     meanwhile: dict[str, dict[str, int]]
 
 
-def _read(params: TaskParams, application: Application) -> Reading:
+def _read(params: TaskParams, application: Application) -> TakenReading:
     """Everything that the application reads; what differs from the baseline is read twice."""
     from .._engine.proof import damage, model_reading, write_counters
     from .._engine.proof.model_readers import is_left_out
     from .._monitoring import response_times
 
-    def read(wanted: Callable[[str], bool]) -> ApplicationPicture:
+    def read(wanted: Callable[[str], bool]) -> RecordedReading:
         scope = model_reading.ReadingScope(
             bytes.fromhex(params["digest_key"]), params["rows"], wanted, params["baseline"]
         )
@@ -69,38 +68,38 @@ def _read(params: TaskParams, application: Application) -> Reading:
         ).as_result()
 
     left_out = {*params["left_out"], *application.recreated()}
-    parts = [(database, survey.found) for database, survey in application.parts]
+    parts = [(database, survey.found) for database, survey in application.databases]
     serving = params["serving"] or "counters" in params["baseline"]
     counters = write_counters.read(parts) if serving and params["state"] == "recorded" else {}
-    picture = read(lambda name: not is_left_out(name, left_out))
+    reading = read(lambda name: not is_left_out(name, left_out))
     if counters:
-        picture["counters"] = counters
+        reading["counters"] = counters
     meanwhile = _explained(params)
     for table, count in _written_meanwhile(params, parts).items() if "counters" in params["baseline"] else ():
         meanwhile[table] = {**meanwhile.get(table, {}), "served": count}
-    if others := model_reading.changed(params["baseline"], picture, meanwhile):
-        picture["unsteady"] = model_reading.unsteady(picture, read(others.__contains__))
+    if others := model_reading.changed(params["baseline"], reading, meanwhile):
+        reading["unsteady"] = model_reading.unsteady(reading, read(others.__contains__))
     if params["written"]:
-        picture["written"] = [
+        reading["written"] = [
             list(one) for one in damage.find_damaged(params["written"], application.targets, application.keyring)
         ]
-    picture["opening"] = response_times.of_opening(application)
-    return Reading(picture, left_out, meanwhile)
+    reading["opening"] = response_times.of_opening(application)
+    return TakenReading(reading, left_out, meanwhile)
 
 
-def _judge(params: TaskParams, application: Application, reading: Reading) -> ModuleResult:
+def _judge(params: TaskParams, application: Application, taken: TakenReading) -> ModuleResult:
     """Raise what is worse than in the baseline. If nothing is, the application may write again."""
     from .._engine.proof import model_reading
 
-    picture = reading.picture
+    reading = taken.reading
     try:
-        model_reading.refuse_damaged(picture.get("written", ()))
+        model_reading.refuse_damaged(reading.get("written", ()))
     except RotationError as exc:  # with all values by name, for the record
-        return {"changed": False, "failed": True, "picture": picture, **exc.as_result()}
-    model_reading.refuse_worse(params["baseline"], picture, reading.meanwhile, reading.left_out)
+        return {"changed": False, "failed": True, "reading": reading, **exc.as_result()}
+    model_reading.refuse_worse(params["baseline"], reading, taken.meanwhile, taken.left_out)
     if not params["serving"] and (hidden := _open(application)):
-        picture["refused_behind_pooler"] = hidden
-    return {"changed": False, "picture": picture}
+        reading["refused_behind_pooler"] = hidden
+    return {"changed": False, "reading": reading}
 
 
 def _explained(params: TaskParams) -> dict[str, dict[str, int]]:
@@ -115,10 +114,10 @@ def _written_meanwhile(params: TaskParams, parts: Collection[tuple[Database, Seq
     from .._engine.proof import write_counters
     from .._engine.rewrite.concurrent_writers import ConcurrentWrites
 
-    others = ConcurrentWrites.of([params["others"]] if params["others"] else [])
+    writes = ConcurrentWrites.of([params["concurrent_writes"]] if params["concurrent_writes"] else [])
     since, changed = params["since_preparation"], {}
     for database, targets in parts:
-        known = write_counters.changed_since(database, targets, others) if since is not None else {}
+        known = write_counters.changed_since(database, targets, writes) if since is not None else {}
         for label in {target.table.label for target in targets}:
             before = sum(since.get(label, {}).values()) if since is not None else write_counters.UNKNOWN
             changed[label] = before + known.get(label, 0)
@@ -135,7 +134,7 @@ def _open(application: Application) -> list[str]:
     from .._engine.rewrite import fence
 
     with contextlib.ExitStack() as stack:
-        own = [stack.enter_context(contextlib.closing(database.another())) for database, _ in application.parts]
+        own = [stack.enter_context(contextlib.closing(database.another())) for database, _ in application.databases]
         hidden = [who for database in own for who in fence.refuse_writers(database)]
         for database in own:
             fence.take_down(database)

@@ -93,6 +93,6 @@ def _prove(application: Application, destination: str, before: Sequence[CensusRe
     try:
         return preparation.refuse_unproved(application, destination, before)
     except PreparedDiffers:
-        for database, _ in application.parts:
+        for database, _ in application.databases:
             prepared_table.drop(database)
         raise

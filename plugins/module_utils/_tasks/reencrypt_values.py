@@ -43,7 +43,8 @@ def reencrypt_values(task: HostTask) -> ModuleResult:
     with open_application(request_of(params, _purpose(task))) as application:
         refusals.refuse_unproved(application, params["recorded_columns"])
         fenced = {} if task.check_mode or params["fence"] == "off" else _fence(application, params)
-        others = ConcurrentWrites.of(params["others"]) if params["others"] else application.others()
+        earlier = params["concurrent_writes"]
+        concurrent_writes = ConcurrentWrites.of(earlier) if earlier else application.watch_concurrent_writes()
         examined = Examined(CensusResult.all_of(params["examined"] or ()))
         if not examined.results:
             examined = _examined(application, params)
@@ -51,18 +52,18 @@ def reencrypt_values(task: HostTask) -> ModuleResult:
         if refusal and not _is_settlement(params):
             raise refusal
         if task.check_mode:
-            return _would(before, others, params["destination"])
+            return _would(before, concurrent_writes, params["destination"])
         settlements = [settlement.as_planned() for settlement in application.settlements.values()]
         key_id = application.keyring.key_id(params["destination"])
-        run = _begin(params, application, examined, others)
+        run = _begin(params, application, examined, concurrent_writes)
         more = run.complete()
         if refusal:
             failed = refusal.with_changed(changed(run.work, key_id)).as_result()
-            return {"changed": True, "failed": True, **failed, "others_rows": _first(run.others)}
+            return {"changed": True, "failed": True, **failed, "others_rows": _first(run.concurrent_writes)}
         if until_end := getattr(task, "until_end", None):
             _stay_the_one_run(run, until_end)
     seconds = time.monotonic() - started
-    result = RewriteResult(before, run.work, key_id, seconds, run.others, run.progress.unwritten).as_result()
+    result = RewriteResult(before, run.work, key_id, seconds, run.concurrent_writes, run.progress.unwritten).as_result()
     return {**result, "settlements": settlements, **fenced, **examined.as_result(), **more}
 
 
@@ -79,16 +80,18 @@ def _purpose(task: HostTask) -> Purpose:
     )
 
 
-def _would(before: list[CensusResult], others: ConcurrentWrites, destination: str) -> ModuleResult:
+def _would(before: list[CensusResult], concurrent_writes: ConcurrentWrites, destination: str) -> ModuleResult:
     """The result of a dry run."""
     from .._engine.rewrite.rewrite_result import reencrypted
 
     targets = reencrypted(before, lambda column: column.not_under(destination))
     changes = any(target["reencrypted"] for target in targets)
-    return {"changed": changes, "targets": targets, "others": others.as_result()}
+    return {"changed": changes, "targets": targets, "concurrent_writes": concurrent_writes.as_result()}
 
 
-def _begin(params: TaskParams, application: Application, examined: Examined, others: ConcurrentWrites) -> Reencryption:
+def _begin(
+    params: TaskParams, application: Application, examined: Examined, concurrent_writes: ConcurrentWrites
+) -> Reencryption:
     """The re-encryption with its progress, which is shown from now on."""
     from .._engine.rewrite.rewrite_progress import Progress, ProgressFiles
     from .._engine.rewrite.rewriter import Share
@@ -101,7 +104,7 @@ def _begin(params: TaskParams, application: Application, examined: Examined, oth
     files = ProgressFiles(params["progress"], params["metrics_file"])
     progress = Progress(params["rotation_id"], totals, files, share.of, application.keyring.key_id(destination))
     progress.tell()
-    return Reencryption(params, application, progress, examined, others, share)
+    return Reencryption(params, application, progress, examined, concurrent_writes, share)
 
 
 @dataclass
@@ -125,7 +128,7 @@ def _stay_the_one_run(run: Reencryption, until_end: contextlib.ExitStack) -> Non
     """Share the lock of the run until the process ends: what follows in it may write the keys of these values. Raises
     E_STOPPED if nobody waits for that anymore."""
     run.stop.refuse_to_go_on()
-    for database, _ in run.application.parts:
+    for database, _ in run.application.databases:
         until_end.enter_context(contextlib.closing(database.another()))
 
 
@@ -134,19 +137,24 @@ def _fence(application: Application, params: TaskParams) -> ModuleResult:
     from .._engine.rewrite import fence
 
     without = application.put_up_fence(params["rotation_id"])
-    looked = application.parts if params["refuse_writers"] else ()
+    looked = application.databases if params["refuse_writers"] else ()
     hidden = [who for database, _ in looked for who in fence.refuse_writers(database, look_out=True)]
     return {"fence": {"closed": not without, "without": without, **({"behind_pooler": hidden} if hidden else {})}}
 
 
-def _first(others: ConcurrentWrites) -> dict[str, list[str]]:
+def _first(concurrent_writes: ConcurrentWrites) -> dict[str, list[str]]:
     """Of each table, the rows that the record names: another process wrote them, and they were re-encrypted."""
-    return {table: sorted(rows)[:SHOWN] for table, rows in others.rows.items() if rows}
+    return {table: sorted(rows)[:SHOWN] for table, rows in concurrent_writes.rows.items() if rows}
 
 
 def _is_settlement(params: TaskParams) -> bool:
     """Whether the application has the new keys already, and only values that were written meanwhile are left."""
-    return bool(params["others"]) and not params["share"] and not params["reverse"] and _method(params) == "direct"
+    return (
+        bool(params["concurrent_writes"])
+        and not params["share"]
+        and not params["reverse"]
+        and _method(params) == "direct"
+    )
 
 
 def _examined(application: Application, params: TaskParams) -> Examined:
@@ -173,11 +181,11 @@ def _examined(application: Application, params: TaskParams) -> Examined:
         under_new_keys.rehearse(application, destination, stop_at_unreadable=False)
     else:
         try:
-            if not params["others"]:  # the last look before the first write
+            if not params["concurrent_writes"]:  # the last look before the first write
                 refusals.refuse_unaccounted(application)
             kept = refusals.find_kept(application)
             refuse([*census_findings.findings(tallies), *kept, *refusals.find_staying(application, tallies)])
-            if not params["others"]:  # its processes are forked before the application starts
+            if not params["concurrent_writes"]:  # its processes are forked before the application starts
                 under_new_keys.refuse_unfit(application, destination if known else TRIAL)
         except RotationError as exc:
             refusal = exc
@@ -194,7 +202,7 @@ def _prepared(application: Application, params: TaskParams, rows: Recording | No
     destination = params["destination"]
     base = CensusResult.all_of(params["preparation"]["columns"])
     counting = PreparedCounting(application, destination, application.keyring.key_id(destination), rows)
-    if params["others"]:
+    if params["concurrent_writes"]:
         return counting.before([column.all_under(destination) for column in base], NEW)
     return counting.before(base, OLD)
 
@@ -208,7 +216,7 @@ class Reencryption:
     application: Application
     progress: Progress
     examined: Examined
-    others: ConcurrentWrites
+    concurrent_writes: ConcurrentWrites
     share: Share
 
     def __post_init__(self) -> None:
@@ -243,10 +251,10 @@ class Reencryption:
             not (params["reverse"] or self.examined.refusal),  # whether it stops at a value that does not open
             Throttle(**asked),
             self.share,
-            self.others,
+            self.concurrent_writes,
             params["prepared"],
-            changed=found.keys if found and not params["others"] else {},
-            settles=bool(found and params["others"]),
+            changed=found.keys if found and not params["concurrent_writes"] else {},
+            settles=bool(found and params["concurrent_writes"]),
         )
         workers = params["workers"] or cores()
         with self.stop.listening():

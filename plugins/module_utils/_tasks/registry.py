@@ -96,7 +96,7 @@ WORK: Mapping[str, ModuleWork] = {
     "django_plan_info": ModuleWork(DJANGO_PLAN_INFO_MODULE, "make_plan"),
     "django_prepare": ModuleWork(DJANGO_PREPARE_MODULE, "prepare_values"),
     "django_reencrypt": ModuleWork(
-        DJANGO_REENCRYPT_MODULE, "reencrypt_values", takes={"django_reencrypt": ("others",)}
+        DJANGO_REENCRYPT_MODULE, "reencrypt_values", takes={"django_reencrypt": ("concurrent_writes",)}
     ),
     "django_repair": ModuleWork(DJANGO_REPAIR_MODULE, "repair_values"),
     "django_sessions": ModuleWork(DJANGO_SESSIONS_MODULE, "change_logins"),

@@ -37,7 +37,7 @@ def repair_values(task: HostTask) -> ModuleResult:
     kept = _Kept(os.path.join(params["backup_dir"], f"{params['rotation_id']}.replaced.jsonl"))
     with open_application(request_of(params, Purpose(params["rotation_id"], run=params["run"]))) as application:
         scope = work.RepairScope(application.keyring, application.accepted, frozenset(params["named"]))
-        for database, survey in application.parts:
+        for database, survey in application.databases:
             if task.check_mode:
                 if work.needed(database, survey.found, scope):
                     one, described = _backup(params, database.alias)

@@ -57,7 +57,7 @@ def second_look(
     from .._engine.proof import row_digests
     from .._engine.rewrite.concurrent_writers import ConcurrentWrites
 
-    others = ConcurrentWrites.of([params["others"]] if params["others"] else [])
-    with row_digests.comparison(params["row_digests"], whole, others, application.unauthenticated) as rows:
+    writes = ConcurrentWrites.of([params["concurrent_writes"]] if params["concurrent_writes"] else [])
+    with row_digests.comparison(params["row_digests"], whole, writes, application.unauthenticated) as rows:
         tables = {column.table for column in baseline}
         yield None if rows is None else SecondLook(application, rows, params["digest_stage"], tables)

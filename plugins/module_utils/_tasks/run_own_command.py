@@ -31,7 +31,7 @@ def forwards(run: Reencryption) -> ModuleResult:
     from .._engine.proof import census_comparison, census_findings
     from .._engine.proof.value_classes import UNOPENED
 
-    if run.params["others"]:  # the pass after the switch: the command has run, and its result is proved
+    if run.params["concurrent_writes"]:  # the pass after the switch: the command has run, and its result is proved
         run.act()
         return {}
     destination, application = run.params["destination"], run.application
@@ -47,7 +47,9 @@ def forwards(run: Reencryption) -> ModuleResult:
     after = [tally.result for tally in tallies]
     refuse(census_findings.findings(tallies, UNOPENED))
     census_comparison.refuse_difference(before, after)
-    run.others = application.others()  # from now on: the command's own writes are not another process's
+    run.concurrent_writes = (
+        application.watch_concurrent_writes()
+    )  # from now on: the command's own writes are not another process's
     return _finish(run, after)
 
 
@@ -57,7 +59,7 @@ def backwards(run: Reencryption) -> ModuleResult:
     from .._engine.proof import census_comparison
 
     destination, application = run.params["destination"], run.application
-    if run.params["others"] or not any(column.not_under(destination) for column in run.census):
+    if run.params["concurrent_writes"] or not any(column.not_under(destination) for column in run.census):
         run.act()
         return {}
     try:
@@ -70,7 +72,7 @@ def backwards(run: Reencryption) -> ModuleResult:
         return _finish(run, run.census, failed=str(exc))
     after = [tally.result for tally in application.census(destination)]
     census_comparison.refuse_difference(run.census, after)
-    run.others = application.others()
+    run.concurrent_writes = application.watch_concurrent_writes()
     return _finish(run, after)
 
 

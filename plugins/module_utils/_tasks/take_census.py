@@ -93,7 +93,7 @@ def take_census(task: HostTask) -> ModuleResult:
         asked = CensusTask(params, application, baseline, outside)
         if params["accounted"]:
             refusals.refuse_unaccounted(application)
-        aside = kept_aside(database for database, _ in application.parts)
+        aside = kept_aside(database for database, _ in application.databases)
         if params["serving"]:
             _leave_out_proved(params, application)
         compared = _counted(params, application, baseline)
@@ -350,7 +350,7 @@ def _connected_since_before(params: TaskParams, application: Application) -> lis
         changed_at = key_destinations.changed_at(params["env_file"], params["keys"])
     except OSError:  # a copy of the application elsewhere may have no such file
         return []
-    databases = [database for database, _ in application.parts if database.alias not in params["direct"]]
+    databases = [database for database, _ in application.databases if database.alias not in params["direct"]]
     age = time.time() - changed_at
     return sessions.list_sessions(databases, params["sessions_allowed"], max(age, 0.0))
 
@@ -405,7 +405,7 @@ def _compare(asked: CensusTask, compared: Compared, look: SecondLook | None) -> 
 def _name_written(params: TaskParams, compared: Compared, look: SecondLook | None) -> None:
     """Of a census that was refused before it was compared with its baseline: what another process wrote since. It may
     have caused the refusal, and may have written values that open and that are not what they were."""
-    if look and params["others"] and not (look.has_failed or compared.differing or params["serving"]):
+    if look and params["concurrent_writes"] and not (look.has_failed or compared.differing or params["serving"]):
         compared.written = _select_written(compared.tallies, look.looks)
         compared.added = _added(look.looks)
 

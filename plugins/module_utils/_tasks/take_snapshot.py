@@ -14,6 +14,6 @@ def take_snapshot(task: HostTask) -> ModuleResult:
     from .._monitoring import snapshot
 
     taken = snapshot.take(task.params, kept=not task.check_mode)
-    # No picture has a header in it; but one may be a mere word, such as https, that Ansible would strike out of it.
+    # No snapshot has a header in it; but one may be a mere word, such as https, that Ansible would strike out of it.
     task.no_log_values.difference_update(str(value) for value in task.params["headers"].values())
-    return {"changed": False, "picture": taken}
+    return {"changed": False, "snapshot": taken}

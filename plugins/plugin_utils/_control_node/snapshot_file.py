@@ -12,10 +12,10 @@ from ...module_utils._errors.monitoring import MonitorReport
 from ...module_utils._system import atomic_file
 
 if TYPE_CHECKING:
-    from ...module_utils._monitoring.snapshot_types import MonitorPicture
+    from ...module_utils._monitoring.snapshot_types import MonitoringSnapshot
 
 
-def write(folder: str, host: str, snapshot: MonitorPicture) -> str:
+def write(folder: str, host: str, snapshot: MonitoringSnapshot) -> str:
     """Replace the snapshot of the host; its path. Raises E_MONITOR_REPORT."""
     path = os.path.join(folder, f"{host}.json")
     try:

@@ -114,7 +114,7 @@ def _opening(rotation_id: str, probe: Probe) -> list[Any] | None:
     first = next((event for event in events if isinstance(event, ReadingEvent) and event.is_done), None)
     if first is None or first.host != probe.host:
         return None
-    opening = first.picture.get("opening")
+    opening = first.reading.get("opening")
     seconds = opening and opening.get("seconds")
     return [seconds, first.time, f"before rotation {rotation_id}"] if seconds else None
 

@@ -34,9 +34,9 @@ from .downtime import Downtime
 from .encrypted_columns import ColumnCensus, ColumnHistory, Model
 from .event_time import moment, seconds
 from .key_stages import KeyStages
+from .observations import ReportObservation, ReportObservations
 from .open_writes import OpenWrites
 from .phase_times import PhaseTimes
-from .pictures import Picture, Pictures
 from .restores import Aside, Restores
 from .run import Run, begin
 from .service_states import Services
@@ -95,7 +95,7 @@ class RotationState:
     downtime: Downtime = field(default_factory=Downtime)
     times: PhaseTimes = field(default_factory=PhaseTimes)
     restores: Restores = field(default_factory=lambda: Restores(""))
-    watched: Pictures = field(default_factory=Pictures)
+    watched: ReportObservations = field(default_factory=ReportObservations)
     noted: Warnings = field(default_factory=Warnings)
     dumps: dict[str, DumpSummary] = field(default_factory=dict)
     checks: list[Mapping[str, str]] = field(default_factory=list)
@@ -297,7 +297,7 @@ class RotationState:
         return list(self.dumps.values())
 
     @property
-    def pictures(self) -> list[Picture]:
+    def observations(self) -> list[ReportObservation]:
         return self.watched.shown
 
     @property

@@ -19,7 +19,7 @@ from .step_lines import unsteady
 
 if TYPE_CHECKING:
     from ...module_utils._engine.postgres.session_types import DatabaseSession
-    from ...module_utils._engine.proof.reading_types import ApplicationPicture
+    from ...module_utils._engine.proof.reading_types import RecordedReading
     from ...module_utils._engine.result_types import CensusOutcome, OutsideColumn, UnopenedValues
 
 SHOWN = 12  # sessions in one sentence
@@ -76,10 +76,10 @@ def logins_left(counts: Mapping[str, int]) -> Iterator[str]:
         yield f"Sessions that end with the former key: {logins(left)}."
 
 
-def reading(picture: ApplicationPicture | None) -> Iterator[str]:
+def reading(reading: RecordedReading | None) -> Iterator[str]:
     """What the application's own reading encountered."""
-    yield from unsteady(picture)
-    yield from behind_pooler((picture or {}).get("refused_behind_pooler") or ())
+    yield from unsteady(reading)
+    yield from behind_pooler((reading or {}).get("refused_behind_pooler") or ())
 
 
 def kept_by(result: StepResult) -> Iterator[str]:
@@ -196,10 +196,10 @@ def more_plain(counts: Mapping[str, int]) -> Iterator[str]:
         )
 
 
-def written(picture: ApplicationPicture | None) -> Iterator[str]:
+def written(reading: RecordedReading | None) -> Iterator[str]:
     """If values that another process changed are no longer read as values, by what they are read as."""
     by_way: dict[str, list[str]] = {}
-    for value, reads in (picture or {}).get("written") or ():
+    for value, reads in (reading or {}).get("written") or ():
         by_way.setdefault(str(reads), []).append(str(value))
     for reads, values in sorted(by_way.items()):
         yield fill(

@@ -13,7 +13,7 @@ from ...module_utils._monitoring.response_times import milliseconds
 if TYPE_CHECKING:
     from ...module_utils._backup.manifest import DumpSummary, KeptBackup, Proof
     from ...module_utils._engine.proof.census_result import ColumnCounts
-    from ...module_utils._engine.proof.reading_types import ApplicationPicture
+    from ...module_utils._engine.proof.reading_types import RecordedReading
     from ...module_utils._engine.result_types import PreparationResult, RewriteWork
     from ...module_utils._record.events import StepResult
     from ...module_utils._stores.history import VersionDescription
@@ -118,21 +118,21 @@ def versions(found: Sequence[VersionDescription]) -> Iterator[str]:
         yield f"  {version['key_id']}  {version['stage'] or '-':<8}  {version['state']:<14}  {made}{gone}"
 
 
-def reading(picture: ApplicationPicture | None, before: ApplicationPicture) -> Iterator[str]:
+def reading(reading: RecordedReading | None, before: RecordedReading) -> Iterator[str]:
     """One line with what the application itself reads, the columns that none of its models reads, and how long
     decryption takes, compared with ``before``."""
-    if picture:
-        read = counted(sum(each["read"] for each in picture["readings"]), "value")
-        by = counted(len(picture["readings"]), "attribute")
+    if reading:
+        read = counted(sum(each["read"] for each in reading["readings"]), "value")
+        by = counted(len(reading["readings"]), "attribute")
         yield f"  the application itself reads {read} by {by} of its models"
-        for column in picture["unread"]:
+        for column in reading["unread"]:
             yield f"  {column}: no attribute of a model was found to decrypt it"
-        yield from opening(picture, before)
+        yield from opening(reading, before)
 
 
-def opening(picture: ApplicationPicture, before: ApplicationPicture) -> Iterator[str]:
+def opening(reading: RecordedReading, before: RecordedReading) -> Iterator[str]:
     """How long the engine takes to decrypt a value, compared with ``before`` the rotation."""
-    now, was = (taken.get("opening") for taken in (picture, before))
+    now, was = (taken.get("opening") for taken in (reading, before))
     if now and (seconds := now.get("seconds")):
         against = ""
         if was and (earlier := was.get("seconds")):
@@ -140,9 +140,9 @@ def opening(picture: ApplicationPicture, before: ApplicationPicture) -> Iterator
         yield f"  decryption takes the engine {milliseconds(seconds)} per value, of {now['tries']:,}{against}"
 
 
-def unsteady(picture: ApplicationPicture | None) -> Iterator[str]:
+def unsteady(reading: RecordedReading | None) -> Iterator[str]:
     """A warning for values that the application reads differently each time."""
-    for name in (picture or {}).get("unsteady", ()):
+    for name in (reading or {}).get("unsteady", ()):
         yield (
             f"{name} is read differently each time, even under the same keys. It proves nothing and was left out, as"
             f" with key_rotation_application_ignore: [{name}]."

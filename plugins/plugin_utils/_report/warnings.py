@@ -111,8 +111,8 @@ def _sentences_of(event: Event) -> Iterator[str]:
         yield from sentences.of_others(event.others_rows)
         yield from sentences.behind_pooler(event.fence.get("behind_pooler") or ())
     elif isinstance(event, ReadingEvent):
-        yield from sentences.written(event.picture)
-        yield from sentences.behind_pooler(event.picture.get("refused_behind_pooler") or ())
+        yield from sentences.written(event.reading)
+        yield from sentences.behind_pooler(event.reading.get("refused_behind_pooler") or ())
     elif isinstance(event, LeaseEvent):
         yield from sentences.behind_pooler(event.fence.get("behind_pooler") or ())
     elif isinstance(event, NotificationEvent) and event.is_failed:

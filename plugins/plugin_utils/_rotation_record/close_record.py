@@ -137,8 +137,8 @@ def _refuse_unreadable(state: RotationState) -> None:
 
 def _emptied(state: RotationState) -> list[str]:
     """The values that another process emptied before the proof, each as table.column:key."""
-    picture = state.watched.reading or {}
-    return [value for value, reads in picture.get("written") or [] if reads == NOTHING]
+    reading = state.watched.reading or {}
+    return [value for value, reads in reading.get("written") or [] if reads == NOTHING]
 
 
 def _refuse_emptied(emptied: Sequence[str], changed: str) -> None:

@@ -10,18 +10,18 @@ from ...module_utils._record.events import ReadingEvent, ReencryptionEvent
 from ...module_utils._record.writer import Record
 
 if TYPE_CHECKING:
-    from ...module_utils._engine.proof.reading_types import ApplicationPicture
+    from ...module_utils._engine.proof.reading_types import RecordedReading
 
 
-def earlier_reading(record: Record) -> ApplicationPicture | None:
-    """The picture of that reading; empty if there was no reading. None if nothing was written, or if the picture was
-    verified already: the application may have run and written since."""
-    picture: ApplicationPicture = {}
+def earlier_reading(record: Record) -> RecordedReading | None:
+    """That reading; empty if the application was not read. None if nothing was written, or if the reading was verified
+    already: the application may have run and written since."""
+    reading: RecordedReading = {}
     written = False
     for event in record.decoded():
         if isinstance(event, ReadingEvent) and event.is_done:
             proved = event.state == "verified"
-            picture = {} if proved else picture or event.picture
+            reading = {} if proved else reading or event.reading
             written = written and not proved
         written = written or isinstance(event, ReencryptionEvent)
-    return picture if written else None
+    return reading if written else None

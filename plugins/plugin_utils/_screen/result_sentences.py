@@ -36,7 +36,7 @@ def _backed_up(result: Result) -> str:
 
 
 def _read(result: Result) -> str:
-    return next((line.strip() for line in step_lines.reading(result["picture"], {})), "")
+    return next((line.strip() for line in step_lines.reading(result["reading"], {})), "")
 
 
 def _stopped(result: Result) -> str:

@@ -322,7 +322,7 @@ BY_THE_STORE = {
     "rollback/go",
     "verification/census",
     "monitoring/look",
-    "monitoring/picture",
+    "monitoring/snapshot",
     "restore/main",
     "retirement/main",
 }
@@ -406,7 +406,7 @@ def test_a_rotation_has_eight_steps_on_the_screen():
 def test_the_data_is_proved_before_the_application_writes_again():
     rotate = played("rotate")
     rotating, picturing = [task["block"] for task in rotate[0]["block"] if "block" in task]
-    assert entries(picturing) == [("monitoring", "picture")]
+    assert entries(picturing) == [("monitoring", "snapshot")]
     assert entries(rotating) == [
         ("maintenance", "stop"),
         ("verification", "before"),
@@ -423,7 +423,7 @@ def test_the_data_is_proved_before_the_application_writes_again():
         ("checklist", "main"),
         ("record", "complete"),  # of a dry run, which ends here
         ("backup", "main"),
-        ("monitoring", "picture"),
+        ("monitoring", "snapshot"),
         ("keys", "main"),
     ]
 

@@ -42,7 +42,7 @@ from .ciphertext_attributes import is_of_ciphertext
 from .damage_words import build_damaged_error
 from .model_readers import ModelReader, by_model, is_left_out, made_from
 from .read_only_transactions import SavepointsOfReading, read_only
-from .reading_types import ApplicationPicture, AttributeReading, ReadingForecast, RoundTripResult
+from .reading_types import AttributeReading, ReadingForecast, RecordedReading, RoundTripResult
 from .refused_values import is_refused
 from .round_trips import RoundTrip, try_round_trip
 from .write_counters import ANYWHERE
@@ -104,12 +104,12 @@ class ReadingPair(NamedTuple):
 class ReadingScope:
     """What is read: the first ``rows`` of each model by primary key, or all of them with 0, and of these the attributes
     that are ``wanted`` by their names. What they read is kept as digests under the ``digest_key``, to be compared with
-    those of a picture from ``before``."""
+    those of a reading from ``before``."""
 
     digest_key: bytes = field(repr=False)
     rows: int = 0
     wanted: Callable[[str], bool] = bool
-    before: ApplicationPicture = field(default_factory=lambda: ApplicationPicture())
+    before: RecordedReading = field(default_factory=lambda: RecordedReading())
 
 
 @dataclass(frozen=True)
@@ -122,7 +122,7 @@ class ApplicationReading:
     unread: list[str]
     refused: dict[str, int]
 
-    def as_result(self) -> ApplicationPicture:
+    def as_result(self) -> RecordedReading:
         trips: list[RoundTripResult] = [{"name": trip.name, "outcome": trip.outcome} for trip in self.round_trips]
         return {"readings": self.readings, "round_trips": trips, "unread": self.unread}
 
@@ -214,7 +214,7 @@ def planned(targets: Sequence[Target], keyring: Keyring, ignore: Collection[str]
     return broken + refused + [Finding(KINDS[kind], name) for kind in counted for name in found[kind]]
 
 
-def changed(before: ApplicationPicture, after: ApplicationPicture, meanwhile: Meanwhile = NOBODY) -> list[str]:
+def changed(before: RecordedReading, after: RecordedReading, meanwhile: Meanwhile = NOBODY) -> list[str]:
     """The attributes of which as many values are read as before, and others, although nobody wrote in between."""
     return [
         new["name"]
@@ -223,7 +223,7 @@ def changed(before: ApplicationPicture, after: ApplicationPicture, meanwhile: Me
     ]
 
 
-def unsteady(first: ApplicationPicture, second: ApplicationPicture) -> list[str]:
+def unsteady(first: RecordedReading, second: RecordedReading) -> list[str]:
     """The attributes that two readings under the same keys read in two ways: they prove nothing."""
     return changed(first, second)
 
@@ -235,7 +235,7 @@ def refuse_damaged(read: Sequence[Sequence[str]]) -> None:
 
 
 def refuse_worse(
-    before: ApplicationPicture, after: ApplicationPicture, meanwhile: Meanwhile = NOBODY, ignore: Collection[str] = ()
+    before: RecordedReading, after: RecordedReading, meanwhile: Meanwhile = NOBODY, ignore: Collection[str] = ()
 ) -> None:
     """Raise E_APPLICATION_READS, E_ROUND_TRIP, E_APPLICATION_CHECK or E_VERIFY_ENCRYPTION if something has changed
     for the worse. ``meanwhile`` says of each table how many rows another process has written in between, ``ignore``
@@ -255,7 +255,7 @@ def refuse_worse(
 
 
 def _refuse_other_readings(
-    before: ApplicationPicture, after: ApplicationPicture, meanwhile: Meanwhile, ignore: Collection[str]
+    before: RecordedReading, after: RecordedReading, meanwhile: Meanwhile, ignore: Collection[str]
 ) -> None:
     """All attributes that are read in another way are reported at once."""
     wavering = after.get("unsteady", ())
@@ -280,7 +280,7 @@ def _refuse_other_readings(
 
 
 def _advice(
-    before: ApplicationPicture, after: ApplicationPicture, lost: Sequence[str], others: Sequence[str]
+    before: RecordedReading, after: RecordedReading, lost: Sequence[str], others: Sequence[str]
 ) -> Iterator[str]:
     """What to do about attributes that have ``lost`` values, and about those that read ``others``.
 
@@ -312,7 +312,7 @@ def _is_made_of(reading: AttributeReading, decrypted: Collection[str]) -> bool:
     return not reading.get("bare", True) and bool(reading["columns"]) and {*reading["columns"]} <= {*decrypted}
 
 
-def _decrypted(before: ApplicationPicture, after: ApplicationPicture, wrong: Collection[str]) -> set[str]:
+def _decrypted(before: RecordedReading, after: RecordedReading, wrong: Collection[str]) -> set[str]:
     """The columns that the application is seen to decrypt: all of what it reads of them is as before, by an attribute
     that is the column, or that encrypts and decrypts. None after an interruption, in which anybody may have written."""
     if before.get("earlier"):
@@ -337,7 +337,7 @@ def format_ignored(names: Sequence[str]) -> str:
     return f"leave it out: -e '{option}'. "
 
 
-def _pairs(before: ApplicationPicture, after: ApplicationPicture, meanwhile: Meanwhile) -> Iterator[ReadingPair]:
+def _pairs(before: RecordedReading, after: RecordedReading, meanwhile: Meanwhile) -> Iterator[ReadingPair]:
     """Each reading as it was and as it is, and what was written between them."""
     was = {_place(reading): reading for reading in _readings(before)}
     # A column that had its first value meanwhile is one more that an attribute is made from.
@@ -355,9 +355,9 @@ def _pairs(before: ApplicationPicture, after: ApplicationPicture, meanwhile: Mea
             yield ReadingPair(old, new, own)
 
 
-def _readings(picture: ApplicationPicture) -> list[AttributeReading]:
+def _readings(recorded: RecordedReading) -> list[AttributeReading]:
     """Not those that an earlier version has left in a record: its digests are of other texts."""
-    return [reading for reading in picture.get("readings", []) if "tokens" in reading]
+    return [reading for reading in recorded.get("readings", []) if "tokens" in reading]
 
 
 def _place(reading: AttributeReading) -> tuple[str, ...]:

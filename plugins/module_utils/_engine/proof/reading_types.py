@@ -67,7 +67,7 @@ class DecryptionTime(TypedDict):
     tries: int
 
 
-class ApplicationPicture(TypedDict, total=False):
+class RecordedReading(TypedDict, total=False):
     """All that is read at one time. An ``earlier`` one is that of a rotation before.
 
     One with ``counters`` was taken while the application served: they say by table how many rows had been inserted,

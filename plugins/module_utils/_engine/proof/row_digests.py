@@ -174,19 +174,21 @@ class Comparison:
     that who wrote it excuses nothing.
     """
 
-    def __init__(self, connection: sqlite3.Connection, others: ConcurrentWrites, strict: Collection[str]) -> None:
-        self._connection, self._others, self._strict = connection, others, strict
+    def __init__(
+        self, connection: sqlite3.Connection, concurrent_writes: ConcurrentWrites, strict: Collection[str]
+    ) -> None:
+        self._connection, self._concurrent_writes, self._strict = connection, concurrent_writes, strict
         self._all: dict[str, TableComparison] = {}
         self._columns = _recorded(connection)
         self.earlier = set(connection.execute("SELECT place, name FROM earlier"))
         _index(connection)
 
     def since(self, alias: str) -> str:
-        return self._others.since.get(alias, "")
+        return self._concurrent_writes.since.get(alias, "")
 
     def take(self, table: Table, sums: Sums, page: Page) -> None:
         look = self._look(table.label)
-        known, told = self._others.rows.get(table.label, ()), bool(self.since(table.alias))
+        known, told = self._concurrent_writes.rows.get(table.label, ()), bool(self.since(table.alias))
         columns = self._columns.get(table.label, ())
         compared = {column: rows for column, rows in sums.items() if word(column) in columns} or sums
         for (name, digests), (_, values) in zip(_by_row(compared).items(), page):
@@ -201,7 +203,7 @@ class Comparison:
                 look.changed += 1
                 look.note(name, map(word, differ))
                 theirs = name in known or (table.label, name) in self.earlier
-                theirs = theirs or (told and self._others.wrote(table.alias, values[-1]))
+                theirs = theirs or (told and self._concurrent_writes.wrote(table.alias, values[-1]))
                 if look.strict or not theirs:
                     look.blame(name)
 
@@ -258,7 +260,7 @@ def _left_over(path: str, key: str) -> bool:
 
 @contextlib.contextmanager
 def comparison(
-    path: str | None, baseline: Sequence[CensusResult], others: ConcurrentWrites, strict: Collection[str]
+    path: str | None, baseline: Sequence[CensusResult], concurrent_writes: ConcurrentWrites, strict: Collection[str]
 ) -> Iterator[Comparison | None]:
     """A second look by the file at ``path``; None if that is not of the census ``baseline``."""
     found = None
@@ -267,7 +269,7 @@ def comparison(
             with contextlib.suppress(*ERRORS):
                 connection = stack.enter_context(contextlib.closing(_connection(path)))
                 if connection.execute("SELECT targets FROM census").fetchall() == [(_identity(baseline),)]:
-                    found = Comparison(connection, others, strict)
+                    found = Comparison(connection, concurrent_writes, strict)
         yield found
 
 

@@ -44,10 +44,10 @@ def read(parts: Collection[tuple[Database, Sequence[Target]]]) -> dict[str, list
     return found
 
 
-def changed_since(database: Database, targets: Sequence[Target], others: ConcurrentWrites) -> dict[str, int]:
+def changed_since(database: Database, targets: Sequence[Target], concurrent_writes: ConcurrentWrites) -> dict[str, int]:
     """By table, how many rows others have written since the census."""
-    since = others.since.get(database.alias)
-    ours = array([str(one) for one in sorted(others.ours.get(database.alias, ()))])
+    since = concurrent_writes.since.get(database.alias)
+    ours = array([str(one) for one in sorted(concurrent_writes.ours.get(database.alias, ()))])
     found = {}
     for group in by_table(targets) if since else ():
         query = sql.SQL(

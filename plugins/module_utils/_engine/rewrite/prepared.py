@@ -359,7 +359,7 @@ class SetRewrite:
         rewriting, (after, last) = self.rewriting, part
         group, throttle = rewriting.tables[number], rewriting.policy.throttle
         prepared = PreparedRows(database, group, source)
-        since = rewriting.policy.others.since.get(database.alias, "")
+        since = rewriting.policy.concurrent_writes.since.get(database.alias, "")
         pace, rows = Pace(rewriting.seconds(database)), PAGE_ROWS
         yield from rewriting.waits(throttle.wait(database, rewriting.stopped), group.table)
         while after < last and not rewriting.stopped():
@@ -400,7 +400,7 @@ def apply(database: Database, rewriting: Rewriting, crew: Crew, work: Work) -> S
             for batch in crew.batches(database, [(number, source, side, part) for part in own]):
                 work.add(batch)
                 work.by_sets += batch.values.total()
-                rewriting.policy.others.add(
+                rewriting.policy.concurrent_writes.add(
                     database.alias, group.table.label, batch.transactions + batch.kept, batch.others
                 )
                 ours += batch.transactions if side == NEW else []

@@ -22,7 +22,7 @@ class RewriteResult:
     work: Work
     key_id: str
     seconds: float
-    others: ConcurrentWrites
+    concurrent_writes: ConcurrentWrites
     unwritten: str  # why the metrics could not be written
 
     def as_result(self) -> dict[str, object]:
@@ -37,7 +37,7 @@ class RewriteResult:
                 "seconds": round(self.seconds, 1),
                 **({"by_sets": work.by_sets} if work.by_sets else {}),
             },
-            "others": self.others.as_result(),
+            "concurrent_writes": self.concurrent_writes.as_result(),
             "stale": dict(work.stale),
             "unwritten": self.unwritten,
             "lost_workers": work.lost,

@@ -112,16 +112,16 @@ class RewritePolicy:
 
     It stops at a value that opens under no key set, unless ``stop_at_unreadable`` is False: a rollback restores all it
     can. ``throttle`` says how much it leaves to the application, and ``share`` which part of the work is this host's.
-    ``others`` learns of other writers, and which transactions are not theirs. ``prepared`` is whether rows that were
-    prepared are changed by sets first (prepared.py), and ``changed`` names by table rows that were prepared and are not
-    as they were: they are prepared again before. With ``settles`` all was done before, and what was written since is
-    looked for.
+    ``concurrent_writes`` learns of other writers, and which transactions are not theirs. ``prepared`` is whether rows
+    that were prepared are changed by sets first (prepared.py). ``changed`` names by table the prepared rows that have
+    changed since: they are prepared again before. With ``settles`` all was done before, and the run looks for what was
+    written since.
     """
 
     stop_at_unreadable: bool = True
     throttle: Throttle = field(default_factory=Throttle)
     share: Share = ALL
-    others: ConcurrentWrites = field(default_factory=ConcurrentWrites)
+    concurrent_writes: ConcurrentWrites = field(default_factory=ConcurrentWrites)
     prepared: bool = False
     changed: Mapping[str, Sequence[RowText]] = field(default_factory=dict)
     settles: bool = False
@@ -156,7 +156,7 @@ class Rewriting:
         """
         group = self.tables[number]
         journal = Journal(database, self.keyring, self.targets)
-        pace, since = Pace(self.seconds(database)), self.policy.others.since.get(database.alias, "")
+        pace, since = Pace(self.seconds(database)), self.policy.concurrent_writes.since.get(database.alias, "")
         read = pages(database, PageRequest(group, span, besides, since, pace.rows))
         yield from self.waits(self.policy.throttle.wait(database, self.stopped), group.table)
         while not self.stopped() and (page := next_page(database, read)) is not None:
@@ -178,7 +178,11 @@ class Rewriting:
         """Bring the rows of a page where they should be."""
         batch, alias = page.batch, page.database.alias
         batch.rows = len(rows)
-        theirs = {key for key, values in rows if since and values[-1] and self.policy.others.wrote(alias, values[-1])}
+        theirs = {
+            key
+            for key, values in rows
+            if since and values[-1] and self.policy.concurrent_writes.wrote(alias, values[-1])
+        }
         members = page.group.members
         changes = self.changes(members, rows, page.journal.of(members, rows), theirs)
         batch.left = len(changes)

@@ -138,7 +138,9 @@ class TablePasses:
                 self.ours += batch.transactions
             # Workers that begin with the next pass know of it.
             transactions = batch.transactions + batch.kept
-            self.rewriting.policy.others.add(self.database.alias, self._table.label, transactions, batch.others)
+            self.rewriting.policy.concurrent_writes.add(
+                self.database.alias, self._table.label, transactions, batch.others
+            )
             left += batch.left
             yielded += batch.yielded
         return left, yielded

@@ -51,14 +51,14 @@ def test_a_dry_run_before_there_is_a_version_asks_the_host_and_says_how_many(ree
     "lost", [{"unreachable": True, "msg": "no route"}, {"error": {"code": "E_MODULE_DIED"}, "msg": "rc -9"}]
 )
 def test_after_a_host_was_lost_everything_is_looked_at_anew(reencrypt, asked, stored, lost, capsys):
-    done = {"work": {"seconds": 1}, "targets": [], "others": {"rows": {"t": ["1"]}}}
-    known = {"examined": [{"table": "t"}], "others": [{"rows": {}}]}
+    done = {"work": {"seconds": 1}, "targets": [], "concurrent_writes": {"rows": {"t": ["1"]}}}
+    known = {"examined": [{"table": "t"}], "concurrent_writes": [{"rows": {}}]}
     reencrypt("pending", **known, shares={"one": done, "two": lost})
-    assert not {"examined", "others"} & set(asked[0])
+    assert not {"examined", "concurrent_writes"} & set(asked[0])
     assert "two was lost" in capsys.readouterr().out
     reencrypt("pending", **known, shares={"one": done, "two": done})
     assert asked[1]["examined"] == [{"table": "t"}]
-    assert asked[1]["others"] == [{"rows": {}}, done["others"], done["others"]]
+    assert asked[1]["concurrent_writes"] == [{"rows": {}}, done["concurrent_writes"], done["concurrent_writes"]]
 
 
 DONE = {"work": {}, "targets": []}

@@ -44,7 +44,7 @@ def look(run_action, monkeypatch):
 
         def on_host(self, module, given):
             asked.update(given)
-            return {"changed": False, "picture": {**EMPTY, "findings": list(found)}}
+            return {"changed": False, "snapshot": {**EMPTY, "findings": list(found)}}
 
         monkeypatch.setattr(ActionModule, "on_host", on_host)
         return asked, run_action("monitoring_probe", project_dir="/srv/app", **args)
@@ -91,7 +91,7 @@ def test_keys_that_a_compromise_left_in_use_are_due_at_once(look, rotated, new_k
     asked, _ = look(cryptoperiod_days=365, due_warning_days=30)
     assert (asked["rotation"]["due"], "why" in asked["rotation"]) == (due, told), "the next try replaced them neither"
     asked, _ = look(cryptoperiod_days=365, due_warning_days=30, rotation_id="r2")
-    assert asked["rotation"]["due"] == "2027-01-01T00:00:00Z", "a picture of that run itself"
+    assert asked["rotation"]["due"] == "2027-01-01T00:00:00Z", "a snapshot of that run itself"
 
 
 def test_the_host_is_told_the_dates_that_the_store_and_the_record_give(look, rotated, old_keys, new_keys):
@@ -156,12 +156,12 @@ def test_a_run_of_this_machine_that_died_is_known_here_alone(run_action, monkeyp
     def on_host(self, module, given):
         asked.append(given)
         over = {"at_work": held, "put_off": "r1 is at work"} if "over" not in given else {}
-        return {"changed": False, "picture": {**EMPTY, **over}}
+        return {"changed": False, "snapshot": {**EMPTY, **over}}
 
     monkeypatch.setattr(ActionModule, "on_host", on_host)
     result = run_action("monitoring_probe", project_dir="/srv/app")
     assert [given.get("over") for given in asked] == [None, held][: 1 + died]
-    assert bool(result["picture"].get("put_off")) is not died
+    assert bool(result["snapshot"].get("put_off")) is not died
 
 
 def test_a_rotation_that_goes_on_is_not_said_to_be_left_open(look, stored, tmp_path):
@@ -177,14 +177,14 @@ def test_what_is_wrong_fails_the_task_with_all_of_it_and_each_command_once(look,
     assert result["msg"].endswith("Restore. Rotate. Then run: verify it and rotate it (docs/errors.md#e_monitor)")
 
 
-def test_a_picture_never_fails_and_goes_into_the_record(look, rotated, tmp_path):
+def test_a_snapshot_never_fails_and_goes_into_the_record(look, rotated, tmp_path):
     _, result = look(BAD, rotation_id="r1", findings="accept")
     assert not result.get("failed")
     last = Record(str(tmp_path / "records"), "r1").events()[-1]
-    assert (last["event"], last["phase"], last["picture"]["findings"]) == ("monitoring_probe", "done", BAD)
+    assert (last["event"], last["phase"], last["snapshot"]["findings"]) == ("monitoring_probe", "done", BAD)
 
 
-def test_the_picture_is_kept_on_the_control_node_but_not_by_a_dry_run(look, rotated, home):
+def test_the_snapshot_is_kept_on_the_control_node_but_not_by_a_dry_run(look, rotated, home):
     folder = home / ".local/state/key_rotation/default/monitoring"
     look(check=True)
     assert not folder.exists()
@@ -196,7 +196,7 @@ def test_the_picture_is_kept_on_the_control_node_but_not_by_a_dry_run(look, rota
 def test_a_report_that_cannot_be_written_hides_no_finding(look, rotated, home):
     (home / ".local").write_text("")
     _, result = look(BAD)
-    assert [finding["code"] for finding in result["picture"]["findings"]] == [
+    assert [finding["code"] for finding in result["snapshot"]["findings"]] == [
         *(finding["code"] for finding in BAD),
         "E_MONITOR_REPORT",
     ]
@@ -232,12 +232,12 @@ def test_a_version_that_was_rolled_back_is_held_from_then_on(look, stored, loade
 def test_what_decryption_took_before_the_rotation_is_known_of_the_same_host(look, rotated, tmp_path, host, known):
     path = tmp_path / "records/r1/record.jsonl"
     first = {"seq": 0, "time": "2026-02-28T00:00:00Z", "rotation_id": "r1", "event": "application_reading",
-             "phase": "done", "host": host, "picture": {"opening": {"seconds": 0.5}}}  # fmt: skip
-    later = {**first, "time": "2026-02-28T01:00:00Z", "picture": {"opening": {"seconds": 0.7}}}
+             "phase": "done", "host": host, "reading": {"opening": {"seconds": 0.5}}}  # fmt: skip
+    later = {**first, "time": "2026-02-28T01:00:00Z", "reading": {"opening": {"seconds": 0.7}}}
     path.write_text("".join(json.dumps(event) + "\n" for event in (first, later)) + path.read_text())
     assert look()[0]["rotation"]["opening"] == known
 
 
-def test_a_picture_of_a_rotation_takes_nothing_from_the_next_look_of_a_person(look, stored):
+def test_a_snapshot_of_a_rotation_takes_nothing_from_the_next_look_of_a_person(look, stored):
     assert look(store={"path": stored})[0]["looker"] == "playbook"
     assert look(store={"path": stored}, rotation_id="r1")[0]["looker"] == "rotation"

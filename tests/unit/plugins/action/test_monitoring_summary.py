@@ -40,7 +40,7 @@ def judged(run_action, capsys):
             {"reached": {}, "failed": {"msg": "no sudo", "error": {}}},
             "E_MONITOR_HOST: web cannot be checked (no sudo)",
         ),
-        ({"reached": {}, "look": {"picture": BAD}}, "E_UNREADABLE: t.c:7"),
+        ({"reached": {}, "look": {"snapshot": BAD}}, "E_UNREADABLE: t.c:7"),
     ],
 )
 def test_a_host_fails_by_what_is_wrong_with_it(judged, registered, told):
@@ -52,7 +52,7 @@ def test_a_host_fails_by_what_is_wrong_with_it(judged, registered, told):
 
 
 def test_a_timer_that_could_not_be_installed_is_wrong_beside_what_the_look_found(judged):
-    result, _ = judged(reached={}, look={"picture": BAD}, failed={"msg": "web does not run systemd", "error": {}})
+    result, _ = judged(reached={}, look={"snapshot": BAD}, failed={"msg": "web does not run systemd", "error": {}})
     assert result["msg"].startswith("E_MONITOR: 2 findings: E_UNREADABLE: t.c:7; E_MONITOR_TIMER: web was checked")
     assert "web does not run systemd" in result["msg"]
     assert "Restore. Fix that cause." in result["msg"]
@@ -60,10 +60,10 @@ def test_a_timer_that_could_not_be_installed_is_wrong_beside_what_the_look_found
 
 
 def test_a_host_on_which_all_is_well_does_not_fail_for_another_one(judged):
-    result, shown = judged(reached={}, look={"picture": WELL})
+    result, shown = judged(reached={}, look={"snapshot": WELL})
     assert not result.get("failed")
     assert "web    all is well" in shown
 
 
 def test_the_table_is_shown_once_by_the_first_host_that_began(judged):
-    assert "NOT LOOKED AT" in judged(first="other", reached={}, look={"picture": WELL})[1]
+    assert "NOT LOOKED AT" in judged(first="other", reached={}, look={"snapshot": WELL})[1]

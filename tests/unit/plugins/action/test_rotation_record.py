@@ -400,8 +400,8 @@ def written_while_stopped(record: Record) -> None:
 
 
 def emptied(record: Record) -> None:
-    picture = {"written": [["t.c:2", damage_words.NOTHING], ["t.c:1", "a value"]]}
-    record.append("application_reading", "done", host="web", asked={"state": "verified"}, picture=picture)
+    reading = {"written": [["t.c:2", damage_words.NOTHING], ["t.c:1", "a value"]]}
+    record.append("application_reading", "done", host="web", asked={"state": "verified"}, reading=reading)
 
 
 def test_values_that_another_process_emptied_are_named_with_all_that_it_wrote(run_action, stored, tmp_path):

@@ -6,9 +6,9 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._monitoring im
 from ansible_collections.tetech.key_rotation.plugins.modules import monitoring_probe
 
 
-def test_a_header_is_not_shown_and_its_value_strikes_no_word_out_of_the_picture(run_module, monkeypatch, tmp_path):
+def test_a_header_is_not_shown_and_its_value_strikes_no_word_out_of_the_snapshot(run_module, monkeypatch, tmp_path):
     monkeypatch.setattr(snapshot, "take", lambda params, kept: {"what": "https://h/"})
     headers = {"X-Forwarded-Proto": "https", "Authorization": "CANARY"}
     ended = run_module(monitoring_probe.main, {"project_dir": str(tmp_path), "env_file": "/e", "headers": headers})
-    assert ended.result["picture"] == {"what": "https://h/"}
+    assert ended.result["snapshot"] == {"what": "https://h/"}
     assert "CANARY" not in str(ended.result)

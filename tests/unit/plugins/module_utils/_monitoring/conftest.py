@@ -8,7 +8,7 @@ import pytest
 
 
 @pytest.fixture
-def picture() -> dict[str, Any]:
+def snapshot() -> dict[str, Any]:
     """What a look at an application sees that has one bad value and a stale worker."""
     columns = {"model": "customer.UserProfile", "table": "customer_userprofile", "scheme": "profile", "rows": 100_000}
     return {

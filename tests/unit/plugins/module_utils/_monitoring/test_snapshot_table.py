@@ -21,8 +21,8 @@ def test_one_value_among_many_still_shows(good, of, shown):
     assert snapshot_table.percent(good / of) == shown
 
 
-def test_a_person_reads_what_is_wrong_and_what_to_type(picture):
-    text = "\n".join(snapshot_table.lines(picture, "app1"))
+def test_a_person_reads_what_is_wrong_and_what_to_type(snapshot):
+    text = "\n".join(snapshot_table.lines(snapshot, "app1"))
     for words in (
         "Monitoring of /srv/food_ordering on app1 at 2026-11-25T09:00:00Z: 2 findings",
         "the current keys decrypt 99.999 % of the values: 99,999 of 100,000",
@@ -39,47 +39,47 @@ def test_a_person_reads_what_is_wrong_and_what_to_type(picture):
     assert text.count("ansible-playbook verify.yml -i production") == 1, "each command once"
 
 
-def test_in_the_middle_of_a_run_it_says_that_and_no_more(picture):
-    picture["put_off"] = "rotation r1 is at work"
-    first, second = snapshot_table.lines(picture, "app1")
+def test_in_the_middle_of_a_run_it_says_that_and_no_more(snapshot):
+    snapshot["put_off"] = "rotation r1 is at work"
+    first, second = snapshot_table.lines(snapshot, "app1")
     assert first.endswith(": put off")
     assert second == "  note        rotation r1 is at work"
     table = snapshot_table.table(
-        {host: {"picture": picture, "reached": True, "findings": []} for host in ("app1", "app2")}
+        {host: {"snapshot": snapshot, "reached": True, "findings": []} for host in ("app1", "app2")}
     )
     assert list(table)[1].startswith("  app1  put off  ")
 
 
-def test_where_all_is_well_it_says_so(picture):
-    picture["findings"] = []
-    assert next(snapshot_table.lines(picture, "app1")).endswith(": all is well")
+def test_where_all_is_well_it_says_so(snapshot):
+    snapshot["findings"] = []
+    assert next(snapshot_table.lines(snapshot, "app1")).endswith(": all is well")
 
 
 @pytest.mark.parametrize(("kept", "begins"), [(True, "now on"), (False, "the first check that is not a dry run")])
-def test_a_dry_run_does_not_say_that_it_remembers(picture, kept, begins):
-    logs = {**picture["logs"], "since": None, "new": {"a.log": {"InvalidToken": 0}}}
-    text = "\n".join(snapshot_table.lines({**picture, "kept": kept, "logs": logs}, "app1"))
+def test_a_dry_run_does_not_say_that_it_remembers(snapshot, kept, begins):
+    logs = {**snapshot["logs"], "since": None, "new": {"a.log": {"InvalidToken": 0}}}
+    text = "\n".join(snapshot_table.lines({**snapshot, "kept": kept, "logs": logs}, "app1"))
     assert f"(the baseline from {begins})" in text
     assert f"a.log: not checked before, watched from {begins}\n" in text
 
 
-def test_errors_before_the_first_look_of_a_looker_are_since_the_first_of_all(picture):
-    picture["logs"]["since"] = None
+def test_errors_before_the_first_look_of_a_looker_are_since_the_first_of_all(snapshot):
+    snapshot["logs"]["since"] = None
     assert "security.log: 7 Decryption failed since the first look\n" in "\n".join(
-        snapshot_table.lines(picture, "app1")
+        snapshot_table.lines(snapshot, "app1")
     )
 
 
-def test_several_hosts_are_one_table_and_each_says_what_is_wrong(picture):
-    well = {**picture, "census": None, "response": [], "logs": {**picture["logs"], "new": {}}}
+def test_several_hosts_are_one_table_and_each_says_what_is_wrong(snapshot):
+    well = {**snapshot, "census": None, "response": [], "logs": {**snapshot["logs"], "new": {}}}
     lost = {"code": "E_MONITOR_HOST", "what": "app3 cannot be reached", "todo": "t", "next": "n"}
     text = list(
         snapshot_table.table(
             {
-                "app1": {"picture": picture, "reached": True, "findings": picture["findings"]},
-                "app2": {"picture": well, "reached": True, "findings": []},
-                "app3": {"picture": None, "reached": False, "findings": [lost]},
-                "app4": {"picture": None, "reached": True, "findings": []},
+                "app1": {"snapshot": snapshot, "reached": True, "findings": snapshot["findings"]},
+                "app2": {"snapshot": well, "reached": True, "findings": []},
+                "app3": {"snapshot": None, "reached": False, "findings": [lost]},
+                "app4": {"snapshot": None, "reached": True, "findings": []},
             }
         )
     )
@@ -93,5 +93,5 @@ def test_several_hosts_are_one_table_and_each_says_what_is_wrong(picture):
     assert text[-1] == "  WRONG on app3: E_MONITOR_HOST: app3 cannot be reached"
 
 
-def test_one_host_needs_no_table(picture):
-    assert list(snapshot_table.table({"app1": {"picture": picture, "reached": True, "findings": []}})) == []
+def test_one_host_needs_no_table(snapshot):
+    assert list(snapshot_table.table({"app1": {"snapshot": snapshot, "reached": True, "findings": []}})) == []

@@ -99,8 +99,8 @@ def test_values_written_during_the_switch_are_sought_with_what_the_re_encryption
     given: list[object] = []
 
     def work(task):
-        given.append(task.params["others"])
-        return {"changed": True, "others": others}
+        given.append(task.params["concurrent_writes"])
+        return {"changed": True, "concurrent_writes": others}
 
     monkeypatch.setattr(registry.ModuleWork, "do", property(lambda _: work))
     options = {"project_dir": "/srv", "destination": "pending", "rotation_id": "r", "keys": [{"name": "SECRET_KEY"}]}

@@ -287,7 +287,7 @@ def test_each_act_has_its_own_operator_reason_and_authorization(play):
     error = {"code": "E_DB", "what": "PostgreSQL stopped", "todo": "See the log"}
     play.prepared().step("django_reencrypt", "failed", error=error).step("rotate", "failed", error=error)
     play.step("rotate", "intent", resumed=True, operator="bob").switched().proved()
-    play.step("monitoring_probe", "failed", error={"code": "E_MONITOR_DIR", "what": "no picture"}).step(
+    play.step("monitoring_probe", "failed", error={"code": "E_MONITOR_DIR", "what": "no reading"}).step(
         "rotate", "done"
     )
     by_hand = {"reason": "it breaks an export", "authorization": {"who": "Eve", "ticket": "S-2"}}
@@ -637,7 +637,7 @@ def test_a_step_that_never_ended_says_so(play):
                 "commands": [3],
                 "tool": 4,
                 "versions": "x",
-                "picture": {},
+                "reading": {},
             }
         ],
         [{"event": "rotate", "phase": "intent", "authorization": "Ada", "time": "yesterday"}],
@@ -683,9 +683,9 @@ def test_no_text_is_shown_in_another_order_than_it_has(play):
 
 
 def test_what_monitoring_saw_before_and_after_is_shown_as_it_says_it(play):
-    picture = {"project": "/srv/shop", "time": "2026-01-02T03:04:05Z", "findings": [], "warnings": [], "response": []}
-    picture.update(census=None, census_asked=False, logs={"since": None, "new": {}}, rotation={}, retire=[])
-    play.begun().step("monitoring_probe", picture=picture).step("monitoring_probe", picture={"of": "another version"})
+    snapshot = {"project": "/srv/shop", "time": "2026-01-02T03:04:05Z", "findings": [], "warnings": [], "response": []}
+    snapshot.update(census=None, census_asked=False, logs={"since": None, "new": {}}, rotation={}, retire=[])
+    play.begun().step("monitoring_probe", snapshot=snapshot).step("monitoring_probe", snapshot={"of": "another version"})
     assert play.page().count("Monitoring of /srv/shop on app1") == 1
 
 
@@ -1028,7 +1028,7 @@ def test_a_restore_that_was_ended_directly_behind_its_swap_is_on_the_page_with_w
 def test_values_that_another_process_damaged_are_named_on_the_pages_of_a_run_that_failed(play):
     written = [["people.name:1", "a token"], ["people.name:2", "nothing"], ["people.phone:7", "a token"]]
     error = {"code": "E_VALUES_DAMAGED", "what": "another process changed 2 values"}
-    play.begun().prepared().switched().step("application_reading", "failed", error=error, picture={"written": written})
+    play.begun().prepared().switched().step("application_reading", "failed", error=error, reading={"written": written})
     page = play.rolled_back().page()
     assert "2 values that another process changed are read as a token: people.name:1, people.phone:7" in page
     assert "1 value that another process changed is read as nothing: people.name:2" in page

@@ -12,8 +12,8 @@ OLD, NEW = {"readings": [{"name": "old"}]}, {"readings": [{"name": "new"}]}
 WRITTEN = ("django_reencrypt", "done", {})
 
 
-def read(state, picture, phase="done"):
-    return ("application_reading", phase, {"asked": {"state": state}, "picture": picture})
+def read(state, reading, phase="done"):
+    return ("application_reading", phase, {"asked": {"state": state}, "reading": reading})
 
 
 @pytest.mark.parametrize("words", [{}, {"taken": "recorded", "compared": "verified"}], ids=["former", "present"])
@@ -30,10 +30,10 @@ def read(state, picture, phase="done"):
         ([read("taken", OLD), WRITTEN, read("compared", NEW), read("taken", NEW), WRITTEN], NEW),
     ],
 )
-def test_a_rotation_that_is_gone_on_with_is_held_against_the_picture_from_before_until_that_is_proved(
+def test_a_rotation_that_is_gone_on_with_is_held_against_the_reading_from_before_until_that_is_proved(
     tmp_path, events, found, words
 ):
-    """Behind the proof the application is started: what it has written since is in no picture from before."""
+    """Behind the proof the application is started: what it has written since is in no reading from before."""
     record = Record(str(tmp_path), "spring")
     for event, phase, about in events:
         asked = {"asked": {"state": words.get(about["asked"]["state"], about["asked"]["state"])}} if about else {}

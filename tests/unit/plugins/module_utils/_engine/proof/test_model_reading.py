@@ -30,7 +30,7 @@ NAME = {
 # Of two parts of its rows, what is stored and what is read: eight digits each.
 PHONE = {**NAME, "name": "people.Person.phone", "columns": [], "parts": ["0000000100000001", "0000000200000002"]}
 del PHONE["digest"]
-PICTURE: dict[str, Any] = {
+READING: dict[str, Any] = {
     "readings": [NAME],
     "round_trips": [{"name": "people.Person.name", "outcome": "well"}],
     "unread": [],
@@ -39,68 +39,68 @@ PICTURE: dict[str, Any] = {
 }
 
 
-def picture(**changes: Any) -> dict[str, Any]:
-    return {**copy.deepcopy(PICTURE), **changes}
+def reading(**changes: Any) -> dict[str, Any]:
+    return {**copy.deepcopy(READING), **changes}
 
 
 @pytest.mark.parametrize(
     "after",
     [
-        picture(),
-        picture(check={"exit code": 0}),
-        picture(verify_encryption={"exit code": 0, "errors": 0}),
+        reading(),
+        reading(check={"exit code": 0}),
+        reading(verify_encryption={"exit code": 0, "errors": 0}),
     ],
 )
 def test_the_same_or_better_is_well(after):
-    model_reading.refuse_worse(PICTURE, after)
+    model_reading.refuse_worse(READING, after)
 
 
 @pytest.mark.parametrize(
     ("after", "shown"),
     [
         (
-            picture(readings=[{**NAME, "digest": "cd"}]),
+            reading(readings=[{**NAME, "digest": "cd"}]),
             "E_APPLICATION_READS: .* people.Person.name .*5 values, and 5 values",
         ),
-        (picture(readings=[{**NAME, "read": 3, "failed": 2}]), "E_APPLICATION_READS: .*3 values, 2 not, and 5 values"),
-        (picture(readings=[]), "E_APPLICATION_READS: .*nothing, and 5 values"),
+        (reading(readings=[{**NAME, "read": 3, "failed": 2}]), "E_APPLICATION_READS: .*3 values, 2 not, and 5 values"),
+        (reading(readings=[]), "E_APPLICATION_READS: .*nothing, and 5 values"),
         (
-            picture(round_trips=[{"name": "people.Person.name", "outcome": "encrypts under other keys"}]),
+            reading(round_trips=[{"name": "people.Person.name", "outcome": "encrypts under other keys"}]),
             "E_ROUND_TRIP: .*people.Person.name encrypts under other keys",
         ),
         (
-            picture(round_trips=[{"name": "people.Person.name", "outcome": "not tried"}]),
+            reading(round_trips=[{"name": "people.Person.name", "outcome": "not tried"}]),
             "E_ROUND_TRIP: .*people.Person.name does not go in anymore",
         ),
         (
-            picture(check={"security.W004": 1, "security.W009": 1, "exit code": 0}),
+            reading(check={"security.W004": 1, "security.W009": 1, "exit code": 0}),
             "E_APPLICATION_CHECK: .*security.W009",
         ),
-        (picture(check={"exit code": 1}), "E_APPLICATION_CHECK: .*exit code"),
-        (picture(verify_encryption={"exit code": 0, "errors": 3}), "E_VERIFY_ENCRYPTION: .*errors"),
+        (reading(check={"exit code": 1}), "E_APPLICATION_CHECK: .*exit code"),
+        (reading(verify_encryption={"exit code": 0, "errors": 3}), "E_VERIFY_ENCRYPTION: .*errors"),
     ],
 )
 def test_what_is_worse_is_told(after, shown):
     with pytest.raises(RotationError, match=shown):
-        model_reading.refuse_worse(PICTURE, after)
+        model_reading.refuse_worse(READING, after)
 
 
 @pytest.mark.parametrize(
     "found", [{}, {"digest": "cd", "read": 0, "failed": 5}, {"digest": "cd"}], ids=["same", "fails", "otherwise"]
 )
 def test_an_attribute_that_is_made_from_one_more_column_than_before_is_compared(found):
-    after = picture(readings=[{**NAME, "columns": [*NAME["columns"], "person._last"], **found}])
+    after = reading(readings=[{**NAME, "columns": [*NAME["columns"], "person._last"], **found}])
     with pytest.raises(RotationError, match="E_APPLICATION_READS") if found else contextlib.nullcontext():
-        model_reading.refuse_worse(PICTURE, after)
+        model_reading.refuse_worse(READING, after)
 
 
 def test_a_reading_of_an_earlier_version_that_named_rows_in_another_way_is_compared_by_its_counts():
     now = {**NAME, "digest": "cd", "keyed": True}
-    model_reading.refuse_worse(PICTURE, picture(readings=[now]))
+    model_reading.refuse_worse(READING, reading(readings=[now]))
     with pytest.raises(RotationError, match="E_APPLICATION_READS"):
-        model_reading.refuse_worse(PICTURE, picture(readings=[{**now, "read": 3, "failed": 2}]))
+        model_reading.refuse_worse(READING, reading(readings=[{**now, "read": 3, "failed": 2}]))
     with pytest.raises(RotationError, match="E_APPLICATION_READS"):
-        model_reading.refuse_worse(picture(readings=[{**now, "digest": "ab"}]), picture(readings=[now]))
+        model_reading.refuse_worse(reading(readings=[{**now, "digest": "ab"}]), reading(readings=[now]))
 
 
 WRITTEN = {"person": {"changed": 1, "inserted": 0, "deleted": 1}}
@@ -110,7 +110,7 @@ WRITTEN = {"person": {"changed": 1, "inserted": 0, "deleted": 1}}
     "found", [{"digest": "cd"}, {"digest": "cd", "read": 3}, {"digest": "cd", "read": 900}, {"digest": "cd", "read": 5}]
 )
 def test_where_another_process_wrote_the_digest_may_be_another(found):
-    model_reading.refuse_worse(PICTURE, picture(readings=[{**NAME, **found}]), WRITTEN)
+    model_reading.refuse_worse(READING, reading(readings=[{**NAME, **found}]), WRITTEN)
 
 
 @pytest.mark.parametrize(
@@ -123,7 +123,7 @@ def test_where_another_process_wrote_the_digest_may_be_another(found):
 )
 def test_what_it_wrote_does_not_explain_is_told(found, meanwhile):
     with pytest.raises(RotationError, match="E_APPLICATION_READS"):
-        model_reading.refuse_worse(PICTURE, picture(readings=[{**NAME, **found}]), meanwhile)
+        model_reading.refuse_worse(READING, reading(readings=[{**NAME, **found}]), meanwhile)
 
 
 SHAPES = {
@@ -138,8 +138,8 @@ SHAPES = {
 @pytest.mark.parametrize("readings", SHAPES.values(), ids=SHAPES)
 @pytest.mark.parametrize("meanwhile", [{}, {"person": {"changed": 1, "inserted": 0, "deleted": 1}}])
 @pytest.mark.parametrize("unsteady", [[], [NAME["name"]]])
-def test_a_picture_compared_with_itself_is_well(readings, meanwhile, unsteady):
-    same = picture(readings=readings, unsteady=unsteady)
+def test_a_reading_compared_with_itself_is_well(readings, meanwhile, unsteady):
+    same = reading(readings=readings, unsteady=unsteady)
     model_reading.refuse_worse(same, copy.deepcopy(same), meanwhile)
     assert model_reading.changed(same, copy.deepcopy(same), meanwhile) == []
 
@@ -155,27 +155,27 @@ def test_a_picture_compared_with_itself_is_well(readings, meanwhile, unsteady):
 )
 def test_a_column_that_is_not_encrypted_must_be_read_the_same_wherever_the_same_is_stored(parts, well):
     """Rows that others have changed meanwhile are no false alarm; a rotation changes none in such a column."""
-    after = picture(readings=[{**PHONE, "parts": parts}])
+    after = reading(readings=[{**PHONE, "parts": parts}])
     if well:
-        model_reading.refuse_worse(picture(readings=[PHONE]), after)
+        model_reading.refuse_worse(reading(readings=[PHONE]), after)
         return
     with pytest.raises(RotationError, match=r"E_APPLICATION_READS: .*people\.Person\.phone"):
-        model_reading.refuse_worse(picture(readings=[PHONE]), after)
+        model_reading.refuse_worse(reading(readings=[PHONE]), after)
 
 
 def test_tokens_that_are_read_as_values_are_reported_and_never_advised_to_be_left_out():
     with pytest.raises(RotationError, match="5 values, 2 of them as tokens") as refused:
-        model_reading.refuse_worse(PICTURE, picture(readings=[{**NAME, "tokens": 2, "digest": "cd"}]), WRITTEN)
+        model_reading.refuse_worse(READING, reading(readings=[{**NAME, "tokens": 2, "digest": "cd"}]), WRITTEN)
     assert "key_rotation_application_ignore" not in str(refused.value)
 
 
 @pytest.mark.parametrize(
     "before",
-    [picture(earlier=True), picture(readings=[NAME, {**PHONE, "parts": ["0000000900000009", "0000000200000002"]}])],
+    [reading(earlier=True), reading(readings=[NAME, {**PHONE, "parts": ["0000000900000009", "0000000200000002"]}])],
 )
 def test_a_column_that_another_process_may_have_written_is_never_advised_to_be_left_out(before):
-    """Not after an interruption either: since the picture was taken, anybody may have written."""
-    after = picture(readings=[{**NAME, "digest": "cd" if before.get("earlier") else "ab"}, {**PHONE, "failed": 5}])
+    """Not after an interruption either: since the reading was taken, anybody may have written."""
+    after = reading(readings=[{**NAME, "digest": "cd" if before.get("earlier") else "ab"}, {**PHONE, "failed": 5}])
     after["readings"][1]["parts"] = ["0000000100000001", "0000000200000009"]
     with pytest.raises(RotationError) as refused:
         model_reading.refuse_worse(before, after)
@@ -191,15 +191,15 @@ MADE = {"of an encrypted column": CARD, "of another one": {**PHONE, "name": "peo
 def test_while_the_application_serves_what_code_makes_of_columns_may_be_of_any_table(made):
     """Such as a name and how many orders there are."""
     other = {"digest": "cd"} if "digest" in made else {"parts": ["0000000100000009", "0000000200000009"]}
-    before, after = picture(readings=[made]), picture(readings=[{**made, **other}])
+    before, after = reading(readings=[made]), reading(readings=[{**made, **other}])
     model_reading.refuse_worse(before, after, SERVED)
     assert model_reading.changed(before, after, SERVED) == []
     for worse in ({"failed": 1}, {"tokens": 1}):
         with pytest.raises(RotationError, match="E_APPLICATION_READS"):
-            model_reading.refuse_worse(before, picture(readings=[{**made, **other, **worse}]), SERVED)
+            model_reading.refuse_worse(before, reading(readings=[{**made, **other, **worse}]), SERVED)
     if made is CARD:  # a property that reads nothing where it cannot decrypt
         with pytest.raises(RotationError, match="E_APPLICATION_READS"):
-            model_reading.refuse_worse(before, picture(readings=[{**made, **other, "read": 0}]), SERVED)
+            model_reading.refuse_worse(before, reading(readings=[{**made, **other, "read": 0}]), SERVED)
     for meanwhile in ({}, {"order": SERVED["order"]}):
         with pytest.raises(RotationError, match="E_APPLICATION_READS"):
             model_reading.refuse_worse(before, after, meanwhile)
@@ -208,24 +208,24 @@ def test_while_the_application_serves_what_code_makes_of_columns_may_be_of_any_t
 def test_what_is_written_elsewhere_is_nothing_to_a_column():
     bare = {**NAME, "bare": True, "tables": ["person"]}
     with pytest.raises(RotationError, match="E_APPLICATION_READS"):
-        model_reading.refuse_worse(picture(readings=[bare]), picture(readings=[{**bare, "digest": "cd"}]), SERVED)
+        model_reading.refuse_worse(reading(readings=[bare]), reading(readings=[{**bare, "digest": "cd"}]), SERVED)
 
 
 @pytest.mark.parametrize("table", CARD["tables"])
 def test_what_is_made_of_columns_of_two_tables_may_change_with_rows_of_either(table):
-    after = picture(readings=[{**CARD, "digest": "cd"}])
-    model_reading.refuse_worse(picture(readings=[CARD]), after, {table: {"changed": 1}})
+    after = reading(readings=[{**CARD, "digest": "cd"}])
+    model_reading.refuse_worse(reading(readings=[CARD]), after, {table: {"changed": 1}})
 
 
 def test_a_digest_in_any_order_is_not_compared_with_that_of_an_earlier_version():
     """A record of before an upgrade, in a rotation that is resumed after it."""
     new = {**CARD, "digest": "cd", "in_any_order": True}
     old = {name: value for name, value in CARD.items() if name not in ("bare", "tables")}
-    model_reading.refuse_worse(picture(readings=[old]), picture(readings=[new]))
+    model_reading.refuse_worse(reading(readings=[old]), reading(readings=[new]))
     with pytest.raises(RotationError, match="E_APPLICATION_READS"):
-        model_reading.refuse_worse(picture(readings=[old]), picture(readings=[{**new, "failed": 1}]))
+        model_reading.refuse_worse(reading(readings=[old]), reading(readings=[{**new, "failed": 1}]))
     with pytest.raises(RotationError, match="E_APPLICATION_READS"):
-        model_reading.refuse_worse(picture(readings=[{**new, "digest": "ab"}]), picture(readings=[new]))
+        model_reading.refuse_worse(reading(readings=[{**new, "digest": "ab"}]), reading(readings=[new]))
 
 
 COLUMN = {**NAME, "name": "people.Person._name", "bare": True}
@@ -248,7 +248,7 @@ WELL = [{"name": NAME["name"], "outcome": "well"}]
 def test_what_may_change_by_itself_is_advised_to_be_left_out_if_all_that_it_is_made_of_is_read_as_before(
     proof, changes, advised
 ):
-    before = picture(readings=[proof, CARD], **changes)
+    before = reading(readings=[proof, CARD], **changes)
     with pytest.raises(RotationError) as refused:
         model_reading.refuse_worse(before, {**before, "readings": [{**proof}, {**CARD, "digest": "cd"}]})
     told = str(refused.value)
@@ -258,8 +258,8 @@ def test_what_may_change_by_itself_is_advised_to_be_left_out_if_all_that_it_is_m
 
 
 def test_a_column_that_is_read_otherwise_too_is_no_proof():
-    before = picture(readings=[COLUMN, CARD])
-    after = picture(readings=[{**COLUMN, "digest": "cd"}, {**CARD, "digest": "cd"}])
+    before = reading(readings=[COLUMN, CARD])
+    after = reading(readings=[{**COLUMN, "digest": "cd"}, {**CARD, "digest": "cd"}])
     with pytest.raises(RotationError) as refused:
         model_reading.refuse_worse(before, after)
     assert "key_rotation_application_ignore" not in str(refused.value)
@@ -315,9 +315,9 @@ def test_values_of_one_text_and_two_types_are_two():
 def test_all_that_is_read_otherwise_is_told_at_once_and_only_what_is_made_of_ciphertext_is_advised_to_be_left_out():
     age = {**AGE, "digest": "cd", "of_ciphertext": True}
     others = [{**NAME, "digest": "cd"}, age, {**NAME, "name": "people.Pet.name", "failed": 2}]
-    before = picture(readings=[NAME, AGE, {**NAME, "name": "people.Pet.name"}])
+    before = reading(readings=[NAME, AGE, {**NAME, "name": "people.Pet.name"}])
     with pytest.raises(RotationError) as refused:
-        model_reading.refuse_worse(before, picture(readings=others))
+        model_reading.refuse_worse(before, reading(readings=others))
     told = str(refused.value)
     for words in ("people.Person.age (5 values, and 5 values before)", "people.Pet.name (5 values, 2 not, and 5"):
         assert words in told
@@ -331,11 +331,11 @@ def test_all_that_is_read_otherwise_is_told_at_once_and_only_what_is_made_of_cip
 
 def test_that_the_application_has_the_keys_is_said_only_where_a_text_of_its_own_went_well():
     """Nothing here tells whether another key is missing."""
-    after = picture(readings=[{**NAME, "read": 4, "failed": 1}])
+    after = reading(readings=[{**NAME, "read": 4, "failed": 1}])
     for outcome in ("well", "not tried"):
         after["round_trips"] = [{"name": NAME["name"], "outcome": outcome}]
         with pytest.raises(RotationError) as refused:
-            model_reading.refuse_worse(PICTURE, after)
+            model_reading.refuse_worse(READING, after)
         assert ("so it has the keys in the .env file" in refused.value.todo) is (outcome == "well")
         assert ("Not all values of people.Person.name" in refused.value.todo) is (outcome != "well")
         assert "key that is not in the env file" not in refused.value.todo
@@ -355,7 +355,7 @@ HEALED = {**NAME, "digest": "cd", "read_before_digest": "r"}
     ],
 )
 def test_values_that_failed_before_and_are_read_now_are_no_worse(old, new):
-    model_reading.refuse_worse(picture(readings=[old]), picture(readings=[new]))
+    model_reading.refuse_worse(reading(readings=[old]), reading(readings=[new]))
 
 
 @pytest.mark.parametrize(
@@ -373,7 +373,7 @@ def test_values_that_failed_before_and_are_read_now_are_no_worse(old, new):
 def test_nothing_else_is_taken_for_healed(old, changes):
     """A record of an earlier version does not say which rows were read."""
     with pytest.raises(RotationError, match="E_APPLICATION_READS"):
-        model_reading.refuse_worse(picture(readings=[old]), picture(readings=[{**HEALED, **changes}]))
+        model_reading.refuse_worse(reading(readings=[old]), reading(readings=[{**HEALED, **changes}]))
 
 
 HANDED_ON = {**NAME, "bare": True, "tokens": 5}
@@ -384,68 +384,68 @@ def test_rows_that_were_written_explain_tokens_where_these_are_read_as_they_are(
     meanwhile = {"person": {"inserted": 3, "changed": 0}}
 
     def grown(by: int, **more: int) -> dict[str, Any]:
-        return picture(
+        return reading(
             readings=[{**old, "digest": "cd", "read": old["read"] + by, "tokens": old["tokens"] + by, **more}]
         )
 
-    model_reading.refuse_worse(picture(readings=[old]), grown(3), meanwhile)
+    model_reading.refuse_worse(reading(readings=[old]), grown(3), meanwhile)
     for worse in (grown(4), grown(3, failed=1), grown(2, failed=1)):
         with pytest.raises(RotationError, match="E_APPLICATION_READS"):
-            model_reading.refuse_worse(picture(readings=[old]), worse, meanwhile)
+            model_reading.refuse_worse(reading(readings=[old]), worse, meanwhile)
 
 
 def test_rows_that_were_written_explain_no_token_where_the_application_decrypts():
     meanwhile = {"person": {"inserted": 3, "changed": 0}}
     with pytest.raises(RotationError, match="E_APPLICATION_READS"):
         model_reading.refuse_worse(
-            PICTURE, picture(readings=[{**NAME, "digest": "cd", "read": 8, "tokens": 1}]), meanwhile
+            READING, reading(readings=[{**NAME, "digest": "cd", "read": 8, "tokens": 1}]), meanwhile
         )
 
 
 @pytest.mark.parametrize("kind", ["of_ciphertext", "dated"])
 def test_what_was_made_of_ciphertext_or_of_the_date_before_is_only_counted(kind):
-    before = picture(readings=[{**NAME, kind: True}])
-    model_reading.refuse_worse(before, picture(readings=[{**NAME, "digest": "cd"}]))
+    before = reading(readings=[{**NAME, kind: True}])
+    model_reading.refuse_worse(before, reading(readings=[{**NAME, "digest": "cd"}]))
     for worse in ({"failed": 1}, {"tokens": 1}, {"read": 4, "failed": 1}, {"read": 6, "tokens": 1}):
         with pytest.raises(RotationError, match="E_APPLICATION_READS"):
-            model_reading.refuse_worse(before, picture(readings=[{**NAME, "digest": "cd", **worse}]))
+            model_reading.refuse_worse(before, reading(readings=[{**NAME, "digest": "cd", **worse}]))
 
 
 @pytest.mark.parametrize("found", [4, 6])
 def test_a_term_that_ends_at_midnight_may_be_read_of_more_or_fewer_rows(found):
     """Such as days left, which are none once they are over."""
-    other = picture(readings=[{**NAME, "digest": "cd", "read": found}])
-    model_reading.refuse_worse(picture(readings=[{**NAME, "dated": True}]), other)
+    other = reading(readings=[{**NAME, "digest": "cd", "read": found}])
+    model_reading.refuse_worse(reading(readings=[{**NAME, "dated": True}]), other)
     for before in (NAME, {**NAME, "of_ciphertext": True}):
         with pytest.raises(RotationError, match="E_APPLICATION_READS"):
-            model_reading.refuse_worse(picture(readings=[before]), other)
+            model_reading.refuse_worse(reading(readings=[before]), other)
 
 
 def test_of_many_attributes_the_first_are_told_and_all_are_in_the_advice():
     many = [{**NAME, "name": f"people.Person.name_{number}"} for number in range(9)]
     with pytest.raises(RotationError, match=r"4 more.*name_8") as refused:
-        model_reading.refuse_worse(picture(readings=many), picture(readings=[{**one, "digest": "cd"} for one in many]))
+        model_reading.refuse_worse(reading(readings=many), reading(readings=[{**one, "digest": "cd"} for one in many]))
     assert "name_8" not in refused.value.what
 
 
 def test_what_is_left_out_may_have_been_read_before_the_run_was_interrupted():
-    before = picture(readings=[NAME, AGE])
-    model_reading.refuse_worse(before, PICTURE, ignore=["people.Person.age"])
+    before = reading(readings=[NAME, AGE])
+    model_reading.refuse_worse(before, READING, ignore=["people.Person.age"])
     with pytest.raises(RotationError, match=r"age \(nothing, and 5 values before"):
-        model_reading.refuse_worse(before, PICTURE, ignore=["people.Person.name"])
+        model_reading.refuse_worse(before, READING, ignore=["people.Person.name"])
 
 
 def test_what_two_readings_under_the_same_keys_read_in_two_ways_proves_nothing():
-    after = picture(readings=[{**NAME, "digest": "cd"}])
-    assert model_reading.changed(PICTURE, after) == ["people.Person.name"]
-    assert model_reading.changed(PICTURE, after, WRITTEN) == []
+    after = reading(readings=[{**NAME, "digest": "cd"}])
+    assert model_reading.changed(READING, after) == ["people.Person.name"]
+    assert model_reading.changed(READING, after, WRITTEN) == []
     assert model_reading.changed({}, after) == []
     assert model_reading.unsteady(after, after) == []
-    wavering = {**after, "unsteady": model_reading.unsteady(after, picture(readings=[{**NAME, "digest": "ef"}]))}
-    model_reading.refuse_worse(PICTURE, wavering)
+    wavering = {**after, "unsteady": model_reading.unsteady(after, reading(readings=[{**NAME, "digest": "ef"}]))}
+    model_reading.refuse_worse(READING, wavering)
     wavering["readings"][0]["failed"] = 1
     with pytest.raises(RotationError, match="E_APPLICATION_READS"):
-        model_reading.refuse_worse(PICTURE, wavering)
+        model_reading.refuse_worse(READING, wavering)
 
 
 class Reading:
@@ -488,11 +488,11 @@ def test_before_a_rotation_it_is_seen_what_is_broken_and_what_is_misspelled(monk
     assert set(read) == {each.full_name for each in known} - set(ignore), "what is left out is not read"
 
 
-def test_without_a_picture_from_before_only_the_round_trips_count():
-    model_reading.refuse_worse({}, picture(check={"exit code": 1}))
+def test_without_a_reading_from_before_only_the_round_trips_count():
+    model_reading.refuse_worse({}, reading(check={"exit code": 1}))
     with pytest.raises(RotationError, match="E_ROUND_TRIP"):
         model_reading.refuse_worse(
-            {}, picture(round_trips=[{"name": "a.B.c", "outcome": "does not return the value that was written"}])
+            {}, reading(round_trips=[{"name": "a.B.c", "outcome": "does not return the value that was written"}])
         )
 
 
@@ -551,6 +551,6 @@ def test_one_stale_token_does_not_make_an_attribute_one_that_hands_tokens_on():
     new = {**NAME, "read": 1050, "tokens": 51, "digest": "cd"}
     meanwhile = {"person": {"theirs": 50}}
     with pytest.raises(RotationError, match="E_APPLICATION_READS"):
-        model_reading.refuse_worse(picture(readings=[old]), picture(readings=[new]), meanwhile)
+        model_reading.refuse_worse(reading(readings=[old]), reading(readings=[new]), meanwhile)
     handed_on = {**old, "tokens": 1000}, {**new, "tokens": 1050}
-    model_reading.refuse_worse(picture(readings=[handed_on[0]]), picture(readings=[handed_on[1]]), meanwhile)
+    model_reading.refuse_worse(reading(readings=[handed_on[0]]), reading(readings=[handed_on[1]]), meanwhile)

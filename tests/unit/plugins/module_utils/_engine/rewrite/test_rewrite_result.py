@@ -28,7 +28,7 @@ def test_a_result_names_each_column_with_what_was_re_encrypted_and_the_tables_to
         ],
         "key_id": "0123",
         "work": {"passes": 2, "conflicts": 0, "seconds": 1.3},
-        "others": others.as_result(),
+        "concurrent_writes": others.as_result(),
         "stale": {"profile.index": 1},
         "unwritten": "",
         "lost_workers": 1,

@@ -10,44 +10,44 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ...module_utils._monitoring import snapshot_table
-from ...module_utils._record.events import Event, PictureEvent, ReadingEvent
+from ...module_utils._record.events import Event, ReadingEvent, SnapshotEvent
 from .event_time import moment
 from .step_lines import opening
 
 if TYPE_CHECKING:
-    from ...module_utils._engine.proof.reading_types import ApplicationPicture
+    from ...module_utils._engine.proof.reading_types import RecordedReading
 
 
 @dataclass(frozen=True)
-class Picture:
+class ReportObservation:
     time: datetime.datetime | None
     lines: Sequence[str]
 
 
 @dataclass
-class Pictures:
+class ReportObservations:
     """``before`` is the first reading, which later ones are compared with, and ``reading`` the newest."""
 
-    shown: list[Picture] = field(default_factory=list)
-    before: ApplicationPicture | None = None
-    reading: ApplicationPicture | None = None
+    shown: list[ReportObservation] = field(default_factory=list)
+    before: RecordedReading | None = None
+    reading: RecordedReading | None = None
 
     def apply(self, event: Event) -> None:
         try:
             lines = self._lines(event)
         except (KeyError, TypeError, ValueError, AttributeError):  # written by another version
             return
-        self.shown += [Picture(moment(event), lines)] if lines else []
+        self.shown += [ReportObservation(moment(event), lines)] if lines else []
 
     def _lines(self, event: Event) -> list[str]:
-        if isinstance(event, PictureEvent) and event.picture:
-            return list(snapshot_table.lines(event.picture, event.host))
-        if isinstance(event, ReadingEvent) and event.picture:
+        if isinstance(event, SnapshotEvent) and event.snapshot:
+            return list(snapshot_table.lines(event.snapshot, event.host))
+        if isinstance(event, ReadingEvent) and event.reading:
             return self._take(event)
         return []
 
     def _take(self, event: ReadingEvent) -> list[str]:
-        self.reading = event.picture
-        lines = [f"{event.host}:{line}" for line in opening(event.picture, self.before or {})]
-        self.before = self.before or event.picture
+        self.reading = event.reading
+        lines = [f"{event.host}:{line}" for line in opening(event.reading, self.before or {})]
+        self.before = self.before or event.reading
         return lines
