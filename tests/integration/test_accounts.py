@@ -60,7 +60,7 @@ def found(database: Database, keyring: Keyring, **settled: str) -> dict[str, str
     return {each.column: each.what for each in accounting.columns(database, survey, decided)}
 
 
-def test_ciphertext_in_a_column_beside_a_target_stops_by_name(database: Database, keyring: Keyring) -> None:
+def test_ciphertext_in_a_column_next_to_a_target_stops_by_name(database: Database, keyring: Keyring) -> None:
     database.execute(
         "CREATE TABLE secrets (id int PRIMARY KEY, a text, password varchar(900), payload bytea, options jsonb,"
         " link text, hashed text, codes text[])"
@@ -316,7 +316,7 @@ def test_ciphertext_in_partitions_is_sampled(database: Database, keyring: Keyrin
     assert set(found(database, keyring)) == {"secrets.note"}
 
 
-def test_ciphertext_as_long_as_a_digest_stops_beside_a_target(database: Database, keyring: Keyring) -> None:
+def test_ciphertext_as_long_as_a_digest_stops_next_to_a_target(database: Database, keyring: Keyring) -> None:
     """An IV and one block of AES-CBC in hex look like a SHA-256: only a name can tell that it is one."""
     database.execute("CREATE TABLE secrets (id int PRIMARY KEY, a text, ssn text, email_hash text)")
     for number in range(30):

@@ -39,7 +39,7 @@ def hook() -> Iterator[http.server.HTTPServer]:
     server.server_close()
 
 
-def test_a_plan_is_approved_by_another_person_and_people_are_told(site: Site, hook: http.server.HTTPServer) -> None:
+def test_a_plan_is_approved_by_another_person_and_people_are_notified(site: Site, hook: http.server.HTTPServer) -> None:
     key = site.folder / "ada"
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)], check=True)
     signers = site.folder / "allowed_signers"

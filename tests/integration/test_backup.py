@@ -313,7 +313,7 @@ ALTER DEFAULT PRIVILEGES FOR ROLE kr_careful GRANT SELECT ON TABLES TO PUBLIC;
 
 
 @pytest.mark.parametrize("jobs", [1, 3])
-def test_an_owner_that_may_write_no_rows_gets_them_back_all_the_same(make, identity, jobs):
+def test_an_owner_that_may_write_no_rows_gets_them_back_anyway(make, identity, jobs):
     grants = "SELECT relname, relacl::text FROM pg_class WHERE relname IN ('secrets', 'kept', 'owned') ORDER BY 1"
     more = "SELECT defaclacl::text FROM pg_default_acl"
     for statement in filter(str.strip, OWNED.split(";")):
@@ -354,7 +354,7 @@ def test_the_manifest_says_what_it_is(make, identity):
     assert modes == [0o700, 0o600, 0o600, 0o600]
 
 
-def test_without_recipients_it_is_in_clear(make):
+def test_without_recipients_it_is_unencrypted(make):
     described = make(recipients=[])
     assert make.files() == ["r1.dump", "r1.json"]
     assert table_contents.refuse_difference(described.tables, restored(make, described, None)) is None
@@ -430,7 +430,7 @@ def test_a_damaged_dump_is_refused_before_it_is_read(make, wide, identity, jobs,
 
 
 @pytest.mark.parametrize("jobs", [1, 2])
-def test_an_identity_that_does_not_open_it_is_told_before_anybody_reads(make, wide, identity, tmp_path, jobs):
+def test_an_identity_that_does_not_open_it_is_reported_before_anybody_reads(make, wide, identity, tmp_path, jobs):
     """Also where the one who reads would complain first: pg_restore of an input that is too short."""
     described, wrong = make(jobs=jobs), tmp_path / "wrong"
     subprocess.run(["age-keygen", "-o", str(wrong)], capture_output=True, check=True)
@@ -538,7 +538,7 @@ def test_what_killed_runs_left_is_cleared_away(make):
 SETTINGS = {"settings.py": b"DEBUG = False"}
 
 
-def test_an_old_backup_of_a_rotation_that_is_resumed_is_made_anew_and_kept_until_then(make, tmp_path):
+def test_an_old_backup_of_a_rotation_that_is_resumed_is_recreated_and_kept_until_then(make, tmp_path):
     first = make(settings=SETTINGS)
     assert make.one.known_since(first.snapshot["time"]) == first
     assert make.one.known_since(at(time.time() + 3600)) is None
@@ -577,7 +577,7 @@ def test_the_backup_of_before_the_first_write_stays_whatever_comes_after_it(make
     assert make.files() == of(first, third)
 
 
-def test_a_backup_by_another_engine_is_none_of_this_one_and_stays(make, prove):
+def test_a_backup_by_another_engine_belongs_to_that_one_and_stays(make, prove):
     """Also where it has failed its proof."""
     snapped = external.snapshot(make.one, ["echo", "of the disk"], KEY_IDS)
     assert make.one.known_since("", ["pg_dump"]) is None
@@ -814,7 +814,7 @@ def test_values_that_the_stored_keys_do_not_open_are_no_proof(make, prove):
     assert prove.scratch() == []
 
 
-def test_a_dump_that_does_not_restore_is_told_by_its_first_error(make, prove):
+def test_a_dump_that_does_not_restore_is_reported_by_its_first_error(make, prove):
     make.database.execute("CREATE ROLE kr_owner")
     make.database.execute("CREATE TABLE odd (id int)")
     described = make()
@@ -861,7 +861,7 @@ def test_a_copy_in_which_autovacuum_is_at_work_is_dropped_by_a_role_that_is_no_s
         make.database.execute("DROP ROLE kr_maker")
 
 
-def test_where_the_role_may_make_no_database_the_copy_is_on_an_embedded_server(make, prove, poor):
+def test_if_the_role_may_make_no_database_the_copy_is_on_an_embedded_server(make, prove, poor):
     make.database.execute("CREATE POLICY own ON secrets TO kr_poor USING (id > 0)")
     try:
         made = prove(make(), database=poor)
@@ -892,7 +892,7 @@ def test_an_embedded_server_that_a_killed_run_left_is_stopped_and_its_folder_rem
     assert (restore_proof.drop_leftovers(poor), len(restore_proof.drop_leftovers(make.database))) == ([], 1)
 
 
-def test_a_copy_that_a_killed_repair_left_is_dropped_by_the_admin_who_made_it_and_else_told(
+def test_a_copy_that_a_killed_repair_left_is_dropped_by_the_admin_who_made_it_and_otherwise_reported(
     make, prove, poor, monkeypatch, tmp_path
 ):
     monkeypatch.setattr(django_project, "start", lambda *_, **__: None)
@@ -999,7 +999,7 @@ def test_a_hostile_database_name_is_a_name(make, prove, tmp_path):
             admin.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
 
 
-def test_a_backup_is_restored_for_a_repair_only_where_there_is_something_to_repair(make, prove):
+def test_a_backup_is_restored_for_a_repair_only_if_there_is_something_to_repair(make, prove):
     def repaired(copy: Callable[[], Any]) -> repair.Repairs:
         return repair.repair(
             make.database, copy, prove.targets, repair.RepairScope(keyring(KEYS)), lambda replaced: None

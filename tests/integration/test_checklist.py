@@ -51,7 +51,7 @@ def test_a_dry_run_in_production_shows_all_that_is_in_the_way_and_changes_nothin
 
 
 @pytest.mark.thorough
-def test_the_list_goes_into_the_record_and_beside_it(site: Site) -> None:
+def test_the_list_goes_into_the_record_and_next_to_it(site: Site) -> None:
     outcome = site.play("rotate", "-v")
 
     assert outcome.code == 0, outcome.text

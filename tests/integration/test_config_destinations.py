@@ -14,7 +14,9 @@ from .conftest import Site
 from .destinations import PLACES, Place, move_keys  # noqa: F401  # a fixture
 
 
-def test_a_key_that_was_changed_by_hand_is_told_with_its_file(move_keys: Callable[[str], Place], site: Site) -> None:
+def test_a_key_that_was_changed_by_hand_is_reported_with_its_file(
+    move_keys: Callable[[str], Place], site: Site
+) -> None:
     values = site.env_values()
     place = move_keys("toml")
     assert site.play("rotate").code == 0

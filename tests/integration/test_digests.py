@@ -180,7 +180,7 @@ def test_other_hashes_stay_and_those_that_nobody_can_compute_are_named(
         ("search_name", lambda value: "plain text", False),
     ],
 )
-def test_a_hash_of_unusual_length_is_named_where_its_column_is_called_so(
+def test_a_hash_of_unusual_length_is_named_if_its_column_is_called_so(
     database: Database, keyring: Keyring, name: str, computed: Callable[[str], str], named: bool
 ) -> None:
     name, _, sql_type = name.partition(" ")
@@ -259,7 +259,7 @@ def test_a_word_with_a_number_in_a_column_called_like_a_hash_is_no_new_notice(
 
 
 @pytest.mark.parametrize("length", [12, 64])
-def test_what_stands_among_digests_and_is_none_stays_and_hides_none(
+def test_what_is_among_digests_and_is_not_one_stays_and_hides_none(
     database: Database, keyring: Keyring, length: int
 ) -> None:
     fill(
@@ -333,7 +333,7 @@ def test_a_blind_index_of_a_library_s_own_class_that_is_computed_needs_no_scheme
 
 @pytest.mark.parametrize("destination", ["pending", TRIAL])
 @pytest.mark.parametrize("made", [False, True])
-def test_a_salt_in_the_code_that_is_made_of_a_key_is_told_before_the_first_write(
+def test_a_salt_in_the_code_that_is_made_of_a_key_is_reported_before_the_first_write(
     database: Database, keyring: Keyring, monkeypatch: pytest.MonkeyPatch, made: bool, destination: str
 ) -> None:
     fill(database, keyring, "text", lambda value: mac("a salt", value).hex())
@@ -559,7 +559,7 @@ HISTORY: dict[str, Callable[[str, str, bool], str]] = {
 
 @pytest.mark.parametrize("mixed", [False, True])
 @pytest.mark.parametrize("stored", HISTORY.values(), ids=HISTORY)
-def test_an_application_that_changed_its_way_with_the_years_has_all_its_indexes_made_anew(
+def test_an_application_that_changed_its_way_with_the_years_has_all_its_indexes_recreated(
     database: Database, keyring: Keyring, stored: Callable[[str, str, bool], str], mixed: bool
 ) -> None:
     """Also where its last rows alone are of the second, and where that is met here and there."""
@@ -638,7 +638,7 @@ def test_a_word_in_half_of_the_rows_hides_no_index_that_is_cut(database: Databas
     assert searched(database) == fresh
 
 
-def test_a_hash_beside_tokens_in_documents_is_named(database: Database, keyring: Keyring) -> None:
+def test_a_hash_next_to_tokens_in_documents_is_named(database: Database, keyring: Keyring) -> None:
     database.execute("CREATE TABLE secrets (id int PRIMARY KEY, a jsonb, searched text)")
     document = f'{{"mail": "{token(keyring, "ann")}"}}'
     database.execute("INSERT INTO secrets VALUES (1, %s, %s)", (document, mac("old-secret", "ann").hex()))
@@ -657,7 +657,7 @@ def test_a_hash_in_the_table_that_the_tokens_belong_to_is_named(database: Databa
         database.execute("DROP TABLE secrets; DROP TABLE parents")
 
 
-def test_a_hash_beside_tokens_under_other_keys_is_named(database: Database) -> None:
+def test_a_hash_next_to_tokens_under_other_keys_is_named(database: Database) -> None:
     other = Fernet.generate_key()
     settings = {"FIELD_ENCRYPTION_KEY": other.decode()}
     ring = Keyring(schemes.parse("auto"), {"current": OLD, "pending": NEW}, ApplicationSettings(settings.get))
@@ -684,7 +684,7 @@ def test_a_key_that_the_new_value_cannot_make_stops_the_rotation_before_its_firs
     under_new_keys.refuse_keyless_digests(found, "current")
 
 
-def test_an_index_beside_a_token_under_older_keys_that_cannot_have_made_it_stays(database: Database) -> None:
+def test_an_index_next_to_a_token_under_older_keys_that_cannot_have_made_it_stays(database: Database) -> None:
     older = KeySet({name: f"older {value}" for name, value in OLD.values.items()})
     versions = {"previous": (older, "?"), "current": (OLD, "ab" * 32), "pending": (NEW, "cd" * 32)}
     stages = {stage: KeySet({**keys.values, "INDEX_KEY": value}) for stage, (keys, value) in versions.items()}
@@ -716,7 +716,7 @@ def test_an_index_beside_a_token_under_older_keys_that_cannot_have_made_it_stays
         (86, 50, "sha256", "make it longer than 64"),
     ],
 )
-def test_a_key_of_which_it_cannot_be_told_how_it_is_made_stops_the_rotation_before_its_first_write(
+def test_a_key_of_which_it_is_not_known_how_it_is_made_stops_the_rotation_before_its_first_write(
     database: Database, old: int, new: int, key: str, refused: str
 ) -> None:
     secrets = {"current": "k" * old, "pending": "n" * new}
@@ -830,7 +830,7 @@ def test_a_value_that_two_keys_have_stops_the_rotation_of_what_is_computed_with_
         under_new_keys.refuse_keyless_digests(application, "pending")
 
 
-def test_two_names_of_one_key_keep_no_index_from_being_made_anew(database: Database) -> None:
+def test_two_names_of_one_key_keep_no_index_from_being_recreated(database: Database) -> None:
     """As of a variable that was renamed: older versions have it under its name of then."""
     versions = {
         stage: KeySet({**keys.values, "OLD_NAME": keys.values["SECRET_KEY"]})

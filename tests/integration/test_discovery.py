@@ -176,7 +176,7 @@ def test_what_stands_around_a_token_stops_the_rotation(database: Database, keyri
         ("text[]", '{{"{0}","pre {0}"}}'),
     ],
 )
-def test_a_leaf_that_looks_like_a_token_and_is_none_is_found_out(
+def test_a_leaf_that_looks_like_a_token_and_is_not_one_is_found_out(
     database: Database, keyring: Keyring, sql_type: str, value: str
 ) -> None:
     one(database, sql_type, value.format(token(keyring)))
@@ -246,7 +246,7 @@ def test_a_few_tokens_behind_many_of_somebody_elses_are_found(database: Database
     assert tally.classes == {"current": 3, "unreadable": 30}
 
 
-def test_the_plan_says_of_an_ignored_column_whether_it_opens_all_the_same(database: Database, keyring: Keyring) -> None:
+def test_the_plan_says_of_an_ignored_column_whether_it_opens_anyway(database: Database, keyring: Keyring) -> None:
     database.execute("CREATE TABLE secrets (id int PRIMARY KEY, a_token text, b_token text)")
     stranger = Fernet(Fernet.generate_key()).encrypt(b"x").decode()
     database.execute("INSERT INTO secrets VALUES (1, %s, %s)", (token(keyring), stranger))
@@ -698,7 +698,7 @@ def test_old_tokens_that_a_trigger_copies_into_the_same_table_are_rotated_or_it_
         ("name_enc text", True),
     ],
 )
-def test_a_column_named_as_encrypted_that_can_hold_a_token_and_holds_none_is_told(
+def test_a_column_named_as_encrypted_that_can_hold_a_token_and_holds_none_is_reported(
     database: Database, keyring: Keyring, column: str, plain: bool
 ) -> None:
     database.execute(f"CREATE TABLE secrets (id int PRIMARY KEY, {column})")
@@ -961,7 +961,7 @@ def test_a_list_with_what_cannot_be_rewritten_is_refused_before_the_first_write(
         refuse(survey_findings.findings_of([target_survey.find(database, described, (), keyring)], keyring, "the test"))
 
 
-def test_a_library_is_found_beside_a_scheme_that_a_person_described(database: Database) -> None:
+def test_a_library_is_found_next_to_a_scheme_that_a_person_described(database: Database) -> None:
     """Its tokens have another look than Fernet's: nothing else would tell of them in a table without a model."""
     own = {"own": {"format": "fernet", "key": {"derive": "raw", "secret": "SECRET_KEY"}}}
     keys = {"current": KeySet({"SECRET_KEY": "a" * 32}), "pending": KeySet({"SECRET_KEY": "b" * 32})}

@@ -219,7 +219,7 @@ def test_a_table_without_a_key_is_refused(database: Database, keyring: Keyring) 
         catalog.row_key(database, TABLE)
 
 
-def test_a_key_that_some_rows_may_lack_is_none(database: Database, keyring: Keyring) -> None:
+def test_a_key_that_some_rows_may_lack_does_not_count(database: Database, keyring: Keyring) -> None:
     if server_info.read_server_major(database) < 18:
         pytest.skip("before PostgreSQL 18 NOT NULL is always valid")
     database.execute("CREATE TABLE secrets (id int UNIQUE, a text, b text); INSERT INTO secrets DEFAULT VALUES")
@@ -331,7 +331,7 @@ def test_a_row_that_stays_locked_for_a_while_is_waited_for(
     assert classes(database, keyring) == {"pending": 4}
 
 
-def test_a_census_tells_how_far_it_is(
+def test_a_census_reports_how_far_it_is(
     database: Database, keyring: Keyring, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fill(database, keyring, "id int PRIMARY KEY", "%s")
@@ -368,7 +368,7 @@ def test_a_census_never_waits_for_one_table_while_it_has_another(
     database.execute("DROP TABLE zother")
 
 
-def test_after_a_wait_for_a_table_a_snapshot_can_be_exported_all_the_same(
+def test_after_a_wait_for_a_table_a_snapshot_can_be_exported_anyway(
     database: Database, keyring: Keyring, other: Database
 ) -> None:
     fill(database, keyring, "id int PRIMARY KEY", "%s", rows=5)
@@ -449,7 +449,7 @@ def test_a_wish_to_stop_does_not_wait_for_the_lock_of_a_table(
         run(database, keyring, report=report, workers=workers, stop=stop)
 
 
-def test_who_keeps_a_table_locked_is_told_in_the_end(
+def test_who_keeps_a_table_locked_is_reported_in_the_end(
     database: Database, keyring: Keyring, other: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(engine_database, "LOCKED_SECONDS", 0.5)
@@ -554,7 +554,7 @@ def test_we_give_way_before_the_application_looks_for_a_deadlock(
     ours.close()
 
 
-def test_the_second_rotator_is_told_who_is_the_first(django: Any) -> None:
+def test_the_second_rotator_learns_who_is_the_first(django: Any) -> None:
     first = Database("default", "spring")
     locks.lock(first, "one run")
     second = Database("default", "second")
@@ -568,7 +568,7 @@ def test_the_second_rotator_is_told_who_is_the_first(django: Any) -> None:
     second.close()
 
 
-def test_who_gets_no_more_connections_is_told_how_to_do_with_fewer(database: Database) -> None:
+def test_who_gets_no_more_connections_learns_how_to_do_with_fewer(database: Database) -> None:
     database.execute("CREATE ROLE few LOGIN CONNECTION LIMIT 1")
     try:
         with (
@@ -646,7 +646,7 @@ UNWRITABLE = {
 }
 
 
-def test_where_all_tables_are_published_the_lease_is_taken_and_given_back(database: Database) -> None:
+def test_if_all_tables_are_published_the_lease_is_taken_and_given_back(database: Database) -> None:
     mine = {"rotation_id": "spring", "pid": 7}
     database.execute("CREATE PUBLICATION told FOR ALL TABLES")
     try:
@@ -659,7 +659,7 @@ def test_where_all_tables_are_published_the_lease_is_taken_and_given_back(databa
 
 
 @pytest.mark.parametrize(("sql", "of_lease", "of_journal"), UNWRITABLE.values(), ids=UNWRITABLE)
-def test_only_who_may_not_make_a_table_is_told_to_be_given_the_right(
+def test_only_who_may_not_make_a_table_is_advised_to_be_given_the_right(
     database: Database, sql: str, of_lease: str, of_journal: str
 ) -> None:
     database.execute(f"DROP TABLE IF EXISTS {catalog.JOURNAL}; REVOKE CREATE ON SCHEMA public FROM public")

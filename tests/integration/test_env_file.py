@@ -171,7 +171,7 @@ def test_hosts_that_share_a_platform_all_have_the_new_key(hosts: Hosts, throttle
     assert not throttle or not (platform / "refused").exists()
 
 
-def test_no_host_is_switched_where_one_cannot_be(hosts: Hosts) -> None:
+def test_no_host_is_switched_if_one_cannot_be(hosts: Hosts) -> None:
     prepared = {"tetech.key_rotation.env_file": {"state": "prepared", **SWITCH}}
     switched = {"tetech.key_rotation.env_file": SWITCH}
     hosts.env_files[1].chmod(0o644)

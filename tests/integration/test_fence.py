@@ -135,7 +135,7 @@ def test_a_session_that_was_refused_is_named_until_it_is_gone(
     fence.refuse_writers(database)
 
 
-def test_who_connects_for_each_statement_is_noticed_while_it_goes_on(
+def test_who_connects_for_each_statement_is_noticed_while_it_continues(
     database: Database, keyring: Keyring, seed: Seed
 ) -> None:
     fill(database, keyring, PLAIN, "%s, 'x', 'y'")

@@ -239,7 +239,7 @@ def test_a_key_kept_since_import_json_values_and_bytes(odd: Site) -> None:
 
 
 @pytest.mark.thorough
-def test_a_member_of_a_document_beside_what_is_no_token(odd: Site) -> None:
+def test_a_member_of_a_document_next_to_what_is_no_token(odd: Site) -> None:
     fill(odd, "value", """odd.json.dumps({"user": f"bob {number}", "password": odd.encrypt(f'pin "{number}"')})""")
     functions = {"decrypt": "core.odd.decrypt", "encrypt": "core.odd.encrypt"}
     own = {"own": {"application": functions, "json_members": ["password"]}}
@@ -386,7 +386,7 @@ def test_a_row_that_something_wrote_over_is_named_and_taken_from_the_backup(odd:
 
 
 @pytest.mark.thorough
-def test_a_rollback_goes_on_without_the_values_that_are_acknowledged_by_name_and_number(odd: Site) -> None:
+def test_a_rollback_continues_without_the_values_that_are_acknowledged_by_name_and_number(odd: Site) -> None:
     env = odd.env_file.read_bytes()
     own = losing(odd)
     old, _ = [version["key_id"] for version in odd.stored()["versions"]]

@@ -175,7 +175,7 @@ def test_a_host_that_is_lost_when_it_was_switched_is_put_back_later(site: Site, 
     assert (site.read_all(), site.tokens()) == (plain, cipher_text)
 
 
-def test_when_the_only_host_is_lost_people_are_told_all_the_same(site: Site, two: Two) -> None:
+def test_when_the_only_host_is_lost_people_are_notified_anyway(site: Site, two: Two) -> None:
     del two.inventory["application"]["hosts"]["one"]
     notify = [{"type": "slack", "url": "http://127.0.0.1:1/CANARY"}]
     two.inventory["application"]["vars"]["key_rotation_notify"] = notify

@@ -92,7 +92,7 @@ def texts() -> list[str]:
     return [BOTH if number % 10 == 3 else f"value {number}" for number in range(ROWS)]
 
 
-def test_a_rotation_that_was_cut_short_goes_on_where_it_was(
+def test_a_rotation_that_was_cut_short_continues_where_it_was(
     database: Database,
     texts: list[str],
     monkeypatch: pytest.MonkeyPatch,
@@ -113,7 +113,7 @@ def test_a_rotation_that_was_cut_short_goes_on_where_it_was(
     assert not rotate(database, ring(), "pending").values
 
 
-def test_it_can_be_taken_back_from_the_middle_and_from_the_end(
+def test_it_can_be_rolled_back_from_the_middle_and_from_the_end(
     database: Database,
     texts: list[str],
     monkeypatch: pytest.MonkeyPatch,
@@ -136,7 +136,7 @@ def test_it_can_be_taken_back_from_the_middle_and_from_the_end(
     assert under(database, "current") == texts
 
 
-def test_a_completed_rotation_can_be_taken_back(
+def test_a_completed_rotation_can_be_rolled_back(
     database: Database,
     texts: list[str],
     monkeypatch: pytest.MonkeyPatch,

@@ -58,7 +58,7 @@ def variables(key_file: Path) -> str:
 
 
 @pytest.mark.thorough
-def test_a_key_file_is_rotated_and_taken_back(site: Site, key_file: Path) -> None:
+def test_a_key_file_is_rotated_and_rolled_back(site: Site, key_file: Path) -> None:
     before, keys, plain = site.read_all(), key_file.read_text(), opened(site, key_file)
     planned = site.play("plan", "-e", variables(key_file))
     assert planned.code == 0, planned.text
@@ -122,7 +122,7 @@ SALTED = {"derive": "pbkdf2_sha256", "secret": "SECRET_KEY", "salt": "ENCRYPTION
 
 
 @pytest.mark.thorough
-def test_a_setting_that_is_made_of_a_key_is_told_before_anything_changes(site: Site) -> None:
+def test_a_setting_that_is_made_of_a_key_is_reported_before_anything_changes(site: Site) -> None:
     settings = site.project / "food_ordering/settings.py"
     settings.write_text(settings.read_text() + DERIVED, encoding="utf-8")
     shown = site.manage("shell", "--verbosity=0", "--command", SHOW)
@@ -172,7 +172,7 @@ def test_a_key_file_that_the_application_reads_as_it_stands(site: Site) -> None:
 
 @pytest.mark.thorough
 @pytest.mark.parametrize(("first", "then"), [("rotate", "rollback"), ("rotate", "rotate"), ("rollback", "rollback")])
-def test_a_switch_that_died_between_two_files_is_finished_or_taken_back(
+def test_a_switch_that_died_between_two_files_is_finished_or_rolled_back(
     site: Site, key_file: Path, first: str, then: str
 ) -> None:
     """Killed between its renames, it leaves one file with the keys after it and one with those before."""
@@ -226,7 +226,7 @@ def test_an_application_that_gains_a_key_is_rotated_with_it(site: Site) -> None:
 
 
 @pytest.mark.thorough
-def test_an_openpgp_key_pair_from_elsewhere_is_rotated_and_taken_back(site: Site) -> None:
+def test_an_openpgp_key_pair_from_elsewhere_is_rotated_and_rolled_back(site: Site) -> None:
     """As django-pgcrypto-fields has it: two settings are what two files hold."""
     pairs = {"old": key_pair(), "new": key_pair("second")}
     settings = site.project / "food_ordering/settings.py"

@@ -191,7 +191,7 @@ def test_drop_ends_every_session(site: Site, browser: Browser) -> None:
     assert browser.who() == NOBODY
 
 
-def test_a_rollback_goes_on_without_the_sessions_if_they_cannot_be_signed_again(site: Site, browser: Browser) -> None:
+def test_a_rollback_continues_without_the_sessions_if_they_cannot_be_signed_again(site: Site, browser: Browser) -> None:
     assert site.play("rotate", *RESIGN).code == 0
     settings = site.project / "food_ordering/settings.py"
     settings.write_text(settings.read_text(encoding="utf-8") + COOKIES, encoding="utf-8")
@@ -217,7 +217,7 @@ def test_drop_does_not_fail_the_rotation_if_the_database_refuses_it(site: Site, 
 
 
 @pytest.mark.parametrize("engine", [COOKIES], ids=["signed_cookies"])
-def test_resign_is_refused_before_anything_is_changed_where_the_sessions_are_in_no_table(
+def test_resign_is_refused_before_anything_is_changed_if_the_sessions_are_in_no_table(
     site: Site, browser: Browser
 ) -> None:
     before = site.env_file.read_bytes()
@@ -283,7 +283,7 @@ def test_a_rollback_takes_the_key_that_is_current_again_out_of_the_fallbacks(sit
     assert browser.who() == ADA
 
 
-def test_fallbacks_are_refused_with_the_lines_to_add_where_the_application_does_not_read_them(
+def test_fallbacks_are_refused_with_the_lines_to_add_if_the_application_does_not_read_them(
     site: Site, browser: Browser
 ) -> None:
     refused = site.play("rotate", *FALLBACKS)

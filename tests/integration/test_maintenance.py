@@ -99,7 +99,7 @@ def test_decryption_errors_that_the_started_application_logs_roll_it_back(site: 
 
 
 @pytest.mark.thorough
-def test_where_nothing_starts_under_any_keys_each_end_names_what_starts_it(site: Site, served: Served) -> None:
+def test_if_nothing_starts_under_any_keys_each_end_names_what_starts_it(site: Site, served: Served) -> None:
     before = served.reads()
     broken = [{**entry, "start": ["sh", "-c", "exit 1"]} for entry in served.entries()]
     off = "start the stopped services with the maintenance playbook and -e key_rotation_maintenance=off"

@@ -120,7 +120,7 @@ def test_with_other_migrations_waiting_it_is_refused_and_rolled_back(site: Site)
 
 
 @pytest.mark.thorough
-def test_migrations_that_came_from_another_environment_do_not_stand_in_the_way(site: Site) -> None:
+def test_migrations_that_came_from_another_environment_do_not_block(site: Site) -> None:
     """Rotated in staging, committed, deployed to production: there production is rotated in its turn."""
     plain = site.read_all()
     folder = site.project / "core/migrations"
@@ -164,7 +164,7 @@ def test_faking_a_foreign_rotation_never_marks_the_applications_own_migrations(s
 
 
 @pytest.mark.thorough
-def test_a_rollback_is_possible_when_later_migrations_stand_on_it(site: Site) -> None:
+def test_a_rollback_is_possible_when_later_migrations_depend_on_it(site: Site) -> None:
     plain, env = site.read_all(), site.env_file.read_bytes()
     assert site.play("rotate", *MIGRATION).code == 0
     site.manage("makemigrations", "core", "--empty", "--name", "later")

@@ -279,7 +279,7 @@ def test_the_program_of_the_timer_needs_the_env_file_alone(site: Site) -> None:
     assert (lost.code, lost.error()) == (2, "E_MONITOR_DIR")
 
 
-def test_a_run_of_another_machine_goes_on_while_it_has_a_session_or_is_young(database: Any) -> None:
+def test_a_run_of_another_machine_continues_while_it_has_a_session_or_is_young(database: Any) -> None:
     old = {**describe_holder("r1", os.getpid()), "machine": "another", "since": "2026-01-01T00:00:00Z"}
     assert active_run._goes_on({**old, "since": now()}, database)
     assert not active_run._goes_on(old, database)

@@ -719,7 +719,7 @@ def test_a_token_that_only_a_loose_decoder_reads_becomes_a_canonical_one(
 
 
 @pytest.mark.parametrize(("scheme", "blanks"), [*product(("defectdojo", "gcm_text"), BLANKS), ("prefixed", "blanks")])
-def test_blanks_in_a_token_are_left_out_only_where_its_library_does_so(
+def test_blanks_in_a_token_are_left_out_only_if_its_library_does_so(
     database: Database, scheme: str, blanks: str
 ) -> None:
     described = {**SCHEMES, "defectdojo": {"format": "aes_gcm_hex", "key": RAW, "prefix": "AES.2:"}}
@@ -933,7 +933,7 @@ def test_a_stored_text_with_a_token_in_it_stops_as_what_it_is(
     assert (left.classes, left.unsettled) == ({"pending": 1}, ["1"])
 
 
-def test_a_column_in_which_every_token_stands_in_a_text_is_described_so(database: Database, keyring: Keyring) -> None:
+def test_a_column_in_which_every_token_is_inside_a_text_is_described_so(database: Database, keyring: Keyring) -> None:
     fill(database, "text", [])
     for number in range(30):
         text = f"a note of more than forty characters about {number}: {sealed(keyring, 'plain', ('current',)).decode()}"

@@ -114,7 +114,7 @@ def written(before: dict[int, dict[str, str]], said: str) -> dict[int, dict[str,
 
 
 @pytest.mark.thorough
-def test_what_a_process_under_the_old_keys_writes_is_kept_and_told(site: Site) -> None:
+def test_what_a_process_under_the_old_keys_writes_is_kept_and_reported(site: Site) -> None:
     plain = site.read_all()
     with writer(site) as process:
         outcome = site.play("rotate", *OPEN)

@@ -135,7 +135,7 @@ def test_a_client_of_a_pooler_that_was_refused_and_is_gone_is_no_alarm_but_named
     assert f"backend {pid}" in sentence
 
 
-def test_a_client_of_a_pooler_that_goes_on_is_found(fenced: Fenced) -> None:
+def test_a_client_of_a_pooler_that_continues_is_found(fenced: Fenced) -> None:
     over = threading.Event()
 
     def go_on() -> None:

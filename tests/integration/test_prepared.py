@@ -593,7 +593,7 @@ def test_what_was_written_since_all_was_done_is_the_only_thing_that_is_read_then
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-def test_the_way_back_is_by_sets_where_a_row_is_what_was_applied(
+def test_the_way_back_is_by_sets_if_a_row_is_what_was_applied(
     database: Database, keyring: Keyring, alone: Keyring, workers: int
 ) -> None:
     before, _ = prepared_and_changed(database, keyring, alone)

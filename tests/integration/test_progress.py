@@ -73,7 +73,7 @@ def test_a_line_moves_on_a_terminal_and_a_table_follows(site: Site) -> None:
 
 
 @pytest.mark.thorough
-def test_a_line_now_and_then_where_there_is_no_terminal(site: Site) -> None:
+def test_a_line_now_and_then_if_there_is_no_terminal(site: Site) -> None:
     site.sql("DELETE FROM restaurant_restaurant WHERE id > 1; DELETE FROM restaurant_pendingrestaurant WHERE id > 1")
     site.sql(SLOW.format(seconds=7, table="restaurant_restaurant"))
     site.sql(

@@ -595,7 +595,7 @@ def test_a_healed_row_makes_up_for_no_other_and_not_for_itself(app: Any, column:
         model_reading.refuse_worse(before, reading(app, of_healed, before))
 
 
-def test_rows_of_tokens_that_a_trigger_inserts_are_explained_where_tokens_are_read_as_they_are(app: Any) -> None:
+def test_rows_of_tokens_that_a_trigger_inserts_are_explained_if_tokens_are_read_as_they_are(app: Any) -> None:
     def seal(rows: Sequence[int], stage: str) -> None:
         for number in rows:
             token = app.keyring.cipher("own", stage).seal(Opened(b"%d" % number)).decode()
@@ -910,7 +910,7 @@ def test_a_setter_that_normalizes_goes_well_and_broken_ones_are_planned_as_stops
     assert "ignore" not in stops[0].todo
 
 
-def test_what_another_process_made_of_values_is_told_as_the_application_reads_it(app: Any) -> None:
+def test_what_another_process_made_of_values_is_reported_as_the_application_reads_it(app: Any) -> None:
     rotate(app)
     seal = app.keyring.cipher("own", "pending").seal
     strange = fernet("strange").encrypt(b"x").decode()
@@ -942,7 +942,7 @@ def test_what_another_process_made_of_values_is_told_as_the_application_reads_it
     )
 
 
-def test_the_text_that_stands_for_a_failed_decryption_is_known_from_the_application(app: Any) -> None:
+def test_the_text_for_a_failed_decryption_is_known_from_the_application(app: Any) -> None:
     """A process under other keys has saved it as a value, encrypted under the new keys meanwhile."""
     rotate(app)
     seal = app.keyring.cipher("own", "pending").seal
@@ -1091,7 +1091,7 @@ def test_a_model_is_of_every_database_that_has_its_table(app: Any, tenant: Datab
 
 
 @pytest.mark.parametrize("routed", ["default", "tenant"])
-def test_what_is_made_of_no_encrypted_column_is_read_where_the_router_sends_the_model(
+def test_what_is_made_of_no_encrypted_column_is_read_if_the_router_sends_the_model(
     app: Any, tenant: Database, routed: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Another database may have a table of the name, and not those that its rows belong to."""

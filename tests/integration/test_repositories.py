@@ -91,7 +91,7 @@ def test_an_old_backup_of_the_rotation_does_not_count(stanza, tmp_path):
     assert later.path != first.path
 
 
-def test_what_pgbackrest_refuses_is_told_by_its_error(stanza, tmp_path):
+def test_what_pgbackrest_refuses_is_reported_by_its_error(stanza, tmp_path):
     with pytest.raises(RotationError, match="there is no stanza missing"):
         external.PgBackRest("missing").cipher()
     monkey = external.PgBackRest("missing")
@@ -110,7 +110,7 @@ def test_a_snapshot_command_that_fails_leaves_no_manifest(tmp_path, argv, rc):
     assert one.read() is None
 
 
-def test_a_backup_that_is_made_anew_leaves_that_of_before_the_first_write_known(tmp_path):
+def test_a_backup_that_is_recreated_leaves_that_of_before_the_first_write_known(tmp_path):
     one = dump.Backup(str(tmp_path / "backups"), "spring")
     first = external.snapshot(one, ["echo", "before"], ["a"])
     assert (one.known(), os.listdir(one.folder)) == (first, ["spring.json"])

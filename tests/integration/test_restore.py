@@ -229,7 +229,7 @@ def test_a_whole_database_comes_back_with_all_that_belongs_to_it(hostile: Site) 
     assert databases(site) == {HOSTILE: True}
 
 
-def test_a_role_that_may_not_make_databases_is_told_which_connection_to_name(database: Any) -> None:
+def test_a_role_that_may_not_make_databases_learns_which_connection_to_name(database: Any) -> None:
     database.execute("CREATE ROLE plain_application")
     try:
         database.execute("SET ROLE plain_application")
@@ -298,7 +298,7 @@ def sessions_of(database: Any, label: str) -> list[tuple[Any, ...]]:
     return database.rows("SELECT 1 FROM pg_stat_activity WHERE application_name LIKE %s", (f"%{label}",))
 
 
-def test_a_restore_that_is_at_work_is_none_that_left_everybody_shut_out(database: Any, pair: DatabaseSwap) -> None:
+def test_a_restore_that_is_at_work_is_not_one_that_left_everybody_shut_out(database: Any, pair: DatabaseSwap) -> None:
     database.execute("CREATE DATABASE kr_used")
     pair.make(pair.facts()[pair.name])
     assert not pair.left_shut("restore of spring"), "nobody is shut out"
@@ -365,7 +365,7 @@ def test_whoever_was_shut_out_by_the_restore_of_an_older_backup_is_let_in(databa
             made.drop(made.copy)
 
 
-def test_a_session_that_does_not_end_is_told_and_all_stays_as_it_was(
+def test_a_session_that_does_not_end_is_reported_and_all_stays_as_it_was(
     database: Any, pair: DatabaseSwap, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(database_swap, "SESSION_SECONDS", 1)
@@ -393,7 +393,7 @@ def test_a_swap_that_fails_leaves_both_as_they_were(database: Any, pair: Databas
 
 @pytest.mark.thorough
 @pytest.mark.usefixtures("encrypted")
-def test_values_that_open_under_no_key_come_from_the_backup_where_their_rows_are_the_same(site: Site) -> None:
+def test_values_that_open_under_no_key_come_from_the_backup_if_their_rows_are_the_same(site: Site) -> None:
     plain, env = site.read_all(), site.env_file.read_bytes()
     assert site.play("rotate", *SPRING).code == 0
     name = "customer_userprofile._full_name_encrypted"
@@ -462,7 +462,7 @@ def test_a_whole_column_that_nothing_opens_comes_from_the_backup_if_all_columns_
 
 @pytest.mark.thorough
 @pytest.mark.usefixtures("encrypted")
-def test_a_damaged_backup_is_told_by_the_dry_run_the_box_and_the_page(site: Site) -> None:
+def test_a_damaged_backup_is_reported_by_the_dry_run_the_box_and_the_page(site: Site) -> None:
     assert site.play("rotate", *SPRING).code == 0
     ruin = "UPDATE customer_userprofile SET _full_name_encrypted = overlay(_full_name_encrypted PLACING 'AAAA' FROM 40)"
     ((first,),) = site.sql("SELECT min(id) FROM customer_userprofile WHERE _full_name_encrypted <> ''")
@@ -529,7 +529,7 @@ def test_what_a_restore_brings_back_goes_under_the_new_keys_if_those_before_are_
 
 
 @pytest.mark.thorough
-def test_a_database_that_is_gone_comes_back_where_services_hold_it(site: Site, tmp_path: Path) -> None:
+def test_a_database_that_is_gone_comes_back_if_services_hold_it(site: Site, tmp_path: Path) -> None:
     plain, down = site.read_all(), tmp_path / "down"
     commands = {"stop": f"touch {down}", "start": f"rm {down}", "status": f"test ! -e {down}"}
     site.write_inventory(
@@ -556,7 +556,7 @@ def test_a_database_that_is_gone_comes_back_where_services_hold_it(site: Site, t
 
 
 @pytest.mark.thorough
-def test_a_lost_table_is_noticed_also_where_no_backup_of_ours_has_it(site: Site) -> None:
+def test_a_lost_table_is_noticed_also_if_no_backup_of_ours_has_it(site: Site) -> None:
     assert site.play("rotate", *SPRING).code == 0
     for path in (site.folder / "backups").iterdir():
         path.unlink()

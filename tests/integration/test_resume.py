@@ -339,7 +339,7 @@ def kill_when(
 
 
 @pytest.mark.thorough
-def test_a_run_that_died_before_it_made_a_key_is_gone_on_with_under_its_name(site: Site) -> None:
+def test_a_run_that_died_before_it_made_a_key_is_resumed_under_its_name(site: Site) -> None:
     process = site.start("rotate")
     assert kill_when(site, process, "Pending | Create the new version", lambda _: lambda _: True)
     wait_until_gone(site)
@@ -373,7 +373,7 @@ def test_a_rollback_killed_as_a_task_begins_ends_well(site: Site, task: str) -> 
 
 
 @pytest.mark.thorough
-def test_of_two_operators_the_second_is_told_who_is_the_first(site: Site) -> None:
+def test_of_two_operators_the_second_learns_who_is_the_first(site: Site) -> None:
     plain = site.read_all()
     with stopped_half_way(site) as (process, blocker):
         for playbook in ("rotate", "rollback"):

@@ -242,7 +242,7 @@ def test_two_hosts_of_one_application_are_switched_and_looked_at_both(site: Site
 
 
 @pytest.mark.thorough
-def test_a_folder_as_inventory_is_not_spoiled_by_what_is_kept_beside_it(site: Site) -> None:
+def test_a_folder_as_inventory_is_not_spoiled_by_what_is_kept_next_to_it(site: Site) -> None:
     plain = site.read_all()
     folder = site.folder / "staging"
     folder.mkdir()

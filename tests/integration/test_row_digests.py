@@ -168,7 +168,7 @@ SAID = {"plaintext": "not encrypted", "unreadable": "under no known version"}
 
 @pytest.mark.parametrize("workers", [1, 2])
 @pytest.mark.parametrize("value_class", SAID)
-def test_what_another_process_writes_after_the_census_and_does_not_open_is_told_as_its_doing(
+def test_what_another_process_writes_after_the_census_and_does_not_open_is_reported_as_its_doing(
     rotation: Rotation, workers: int, value_class: str
 ) -> None:
     for row in (3, 4):
@@ -209,7 +209,7 @@ def odd_ones(rotation: Rotation) -> None:
         damage.refuse_overwritten(tallies, ["plaintext", "unreadable"], rows.looks(["secrets"]))
 
 
-def test_the_proof_tells_what_another_process_wrote_and_does_not_open_as_its_doing(rotation: Rotation) -> None:
+def test_the_proof_shows_what_another_process_wrote_and_does_not_open_as_its_doing(rotation: Rotation) -> None:
     rotation.rewrite()
     rotation.other.execute(WRITE, (ODD["plaintext"], 3))
     rotation.other.execute("INSERT INTO secrets VALUES (100, %s, NULL)", (ODD["unreadable"],))

@@ -85,7 +85,7 @@ def test_a_wrong_project_directory_is_one_error(site: Site) -> None:
     assert "or correct key_rotation_project_dir" in outcome.text
 
 
-def test_an_emergency_stop_warns_of_a_wrong_variable_and_goes_on(site: Site) -> None:
+def test_an_emergency_stop_warns_of_a_wrong_variable_and_continues(site: Site) -> None:
     variables = {"ansible_connection": "local", "key_rotation_project_dir": str(site.project)}
     services = [{"name": "web", "stop": ["touch", str(site.project / "stopped")], "start": ["true"]}]
     of_host = {**variables, "key_rotation_services": services, "key_rotation_servces": CANARY}

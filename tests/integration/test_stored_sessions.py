@@ -280,7 +280,7 @@ class NeedsRequest:
 
 
 @pytest.mark.usefixtures("sessions")
-def test_where_a_router_needs_a_request_the_sessions_are_in_the_default_database() -> None:
+def test_if_a_router_needs_a_request_the_sessions_are_in_the_default_database() -> None:
     from django.test import override_settings
 
     with override_settings(DATABASE_ROUTERS=[f"{__name__}.NeedsRequest"]):

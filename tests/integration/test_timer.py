@@ -79,7 +79,7 @@ def host(tmp_path: Path) -> Host:
     return Host(tmp_path)
 
 
-def test_a_host_without_systemd_is_told_and_gets_nothing(host: Host) -> None:
+def test_a_host_without_systemd_is_reported_and_gets_nothing(host: Host) -> None:
     refused = host.play(timer="true")  # as -e gives it
     assert refused.code != 0, refused.text
     text = " ".join(refused.text.split())

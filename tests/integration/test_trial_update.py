@@ -134,7 +134,7 @@ AUDIT = "BEGIN INSERT INTO audit (at, old) VALUES (now(), {old}); RETURN NULL; E
     ],
     ids=["without a key", "in a text", "in a document's text", "as a row"],
 )
-def test_a_trigger_that_copies_tokens_where_they_cannot_be_re_encrypted_is_a_finding(
+def test_a_trigger_that_copies_tokens_to_where_they_cannot_be_re_encrypted_is_a_finding(
     filled: Database, keyring: Keyring, audit: str, table: str, old: str
 ) -> None:
     filled.execute(f"CREATE TABLE audit ({table})")

@@ -273,7 +273,7 @@ def test_what_the_application_logs_of_reading_and_writing_is_written_by_no_look_
 
 
 @pytest.mark.thorough
-def test_a_test_record_that_cannot_be_removed_takes_nothing_back_and_is_told_at_the_end(site: Site) -> None:
+def test_a_test_record_that_cannot_be_removed_takes_nothing_back_and_is_reported_at_the_end(site: Site) -> None:
     record = {"create": ["true"], "check": ["true"], "remove": ["false"]}
     outcome = site.play("rotate", "-e", json.dumps({"key_rotation_test_record": record}))
     assert outcome.code == 0, outcome.text
@@ -283,7 +283,7 @@ def test_a_test_record_that_cannot_be_removed_takes_nothing_back_and_is_told_at_
 
 
 @pytest.mark.thorough
-def test_an_application_that_has_its_old_key_from_elsewhere_is_noticed_and_taken_back(site: Site) -> None:
+def test_an_application_that_has_its_old_key_from_elsewhere_is_noticed_and_rolled_back(site: Site) -> None:
     plain, env = site.read_all(), site.env_file.read_bytes()
     code = site.project / "core/encryption.py"
     old = site.env_values()["SECRET_KEY"]

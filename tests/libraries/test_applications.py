@@ -252,7 +252,7 @@ def test_a_field_added_later_stops_the_rotation_and_is_named(applications: Appli
     assert applications.read() == before
 
 
-def test_an_application_without_encrypted_values_is_told_so(applications: Applications) -> None:
+def test_an_application_without_encrypted_values_is_reported_as_such(applications: Applications) -> None:
     for table in (
         "former_people",
         "people_historicalperson",

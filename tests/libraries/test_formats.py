@@ -209,7 +209,7 @@ def encrypt_setting(value, pk, column):
 """
 
 
-def test_awx_is_rotated_by_functions_that_are_told_of_the_row(database: tuple[str, str], tmp_path: Path) -> None:
+def test_awx_is_rotated_by_functions_that_get_the_row(database: tuple[str, str], tmp_path: Path) -> None:
     described = fill_awx(database)
     (tmp_path / "awx_functions.py").write_text(AWX_FUNCTIONS, encoding="utf-8")
     own = {"decrypt": "awx_functions.decrypt", "encrypt": "awx_functions.encrypt", "context": ["pk", "member"]}

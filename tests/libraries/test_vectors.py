@@ -75,7 +75,7 @@ def test_the_library_reads_its_rows_after_the_rotation(vector: str, database: tu
 
 
 @pytest.mark.parametrize("vector", ["django_searchable_encrypted_fields", "django_encrypted_json_fields"])
-def test_search_hashes_go_back_with_their_tokens_where_the_application_has_the_new_keys(
+def test_search_hashes_go_back_with_their_tokens_if_the_application_has_the_new_keys(
     vector: str, database: tuple[str, str]
 ) -> None:
     """As after the switch of its .env."""

@@ -114,7 +114,7 @@ class Profile(http.server.BaseHTTPRequestHandler):
         pass
 
 
-def test_the_traffic_of_a_story_that_failed_ends_with_the_next_one_and_tells_nothing(
+def test_the_traffic_of_a_story_that_failed_ends_with_the_next_one_and_shows_nothing(
     application: str, tmp_path: Path
 ) -> None:
     stop, report, begun = (tmp_path / f"traffic.{name}" for name in ("stop", "json", "begun"))

@@ -25,7 +25,7 @@ def test_the_rules_load(promtool):
     assert f"{len(alerts())} rules found" in promtool("check", "rules", str(RULES))
 
 
-def test_each_rule_tells_what_it_should_and_nothing_else(promtool, tmp_path):
+def test_each_rule_reports_what_it_should_and_nothing_else(promtool, tmp_path):
     for path in (RULES, RULES_TEST):
         shutil.copy(path, tmp_path)
     promtool("test", "rules", str(tmp_path / RULES_TEST.name))

@@ -451,7 +451,7 @@ def test_the_operators_commands_are_checked_before_anything_is_stopped():
 
 
 @pytest.mark.parametrize(("typed", "on"), [(None, "True"), ("", "True"), ("off", "off"), (False, "False")])
-def test_an_emergency_stop_is_none_only_where_somebody_says_so(typed, on):
+def test_only_a_person_can_say_that_an_emergency_stop_is_not_one(typed, on):
     template = read("maintenance", "vars/main.yml")["__maintenance_on"]
     assert Environment().from_string(template).render(key_rotation_maintenance=typed) == on
     assert read(VALUES, "defaults/main.yml")["key_rotation_maintenance"] is None

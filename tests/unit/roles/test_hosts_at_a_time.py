@@ -56,7 +56,7 @@ def written(task: dict[str, Any]) -> str:
         ([{"destination": {"secret": "app-keys"}}], 1),
     ],
 )
-def test_it_is_one_host_where_one_place_may_be_for_all(destinations: list[dict[str, Any] | None], hosts: int) -> None:
+def test_it_is_one_host_if_one_place_may_be_for_all(destinations: list[dict[str, Any] | None], hosts: int) -> None:
     keys = [{"name": f"KEY_{number}", **(each or {})} for number, each in enumerate(destinations)]
     text = read_yaml(ROLES / "variable_defaults/vars/main.yml")
     own = {name: trust_as_template(text[name]) for name in ("__key_rotation_destinations", "__key_rotation_secrets")}

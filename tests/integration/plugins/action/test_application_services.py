@@ -90,7 +90,7 @@ def test_nothing_is_started_by_hand_under_two_key_sets(by_hand, ended, tmp_path,
         assert by_hand("started", half="accept")["services"] == ["web"]
 
 
-def test_without_an_open_rotation_all_is_started_by_hand_and_each_is_told(by_hand, tmp_path, capsys):
+def test_without_an_open_rotation_all_is_started_by_hand_and_each_is_reported(by_hand, tmp_path, capsys):
     assert by_hand("started", check=True)["services"] == []
     by_hand("stopped")
     capsys.readouterr()

@@ -35,7 +35,7 @@ def look(run_action, path, stored, old_keys, new_keys):
     return run
 
 
-def test_processes_with_the_keys_of_the_stage_pass_and_stand_in_the_record(look, start, new_keys, tmp_path):
+def test_processes_with_the_keys_of_the_stage_pass_and_are_in_the_record(look, start, new_keys, tmp_path):
     child = start(**new_keys.values)
     result = look(pids=[child.pid])
     assert not result.get("failed")
@@ -93,5 +93,5 @@ def test_before_a_switch_a_key_that_is_exported_is_named_and_no_store_is_asked(l
     assert f"(pid {exported.pid}): SECRET_KEY, ENCRYPTION_SALT was exported to it" in result["msg"]
 
 
-def test_what_is_stopped_is_accepted_where_it_may_be(look):
+def test_a_stop_is_accepted_if_it_may_be(look):
     assert look(pids=[2**31 - 1], absent="accept")["processes"] == []

@@ -35,7 +35,7 @@ def test_without_stages_all_versions_are_given(asked, old_keys, new_keys):
     assert asked()["key_sets"] == {"current": old_keys.values, "pending": new_keys.values}
 
 
-def test_the_host_is_never_told_where_the_store_is(asked, store_path):
+def test_the_host_never_learns_where_the_store_is(asked, store_path):
     assert store_path not in str(asked(expect_stage="current"))
     assert asked()["expect_stage"] == "current"
 

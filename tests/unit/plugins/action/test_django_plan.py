@@ -106,7 +106,7 @@ def test_people_may_read_a_plan_and_its_folder_is_for_its_user(make, path):
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
 
 
-def test_other_counts_are_written_anew(make, host, path):
+def test_other_counts_are_rewritten(make, host, path):
     make()
     other = document()
     other["targets"][0].update(rows=4, classes={"current": 4})
@@ -207,7 +207,7 @@ def test_without_a_path_the_plan_is_with_what_outlives_a_run(run_action, host, h
     assert (home / ".local/state/key_rotation/default/plan.yml").exists()
 
 
-def test_a_place_that_cannot_be_written_is_told(make, path):
+def test_a_place_that_cannot_be_written_is_reported(make, path):
     path.parent.write_text("taken")
     result = make(path=str(path.parent / "below" / "plan.yml"))
     assert (result["failed"], result["error"]["code"]) == (True, "E_PLAN_FILE")

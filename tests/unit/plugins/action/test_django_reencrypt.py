@@ -50,7 +50,7 @@ def test_a_dry_run_before_there_is_a_version_asks_the_host_and_says_how_many(ree
 @pytest.mark.parametrize(
     "lost", [{"unreachable": True, "msg": "no route"}, {"error": {"code": "E_MODULE_DIED"}, "msg": "rc -9"}]
 )
-def test_after_a_host_was_lost_everything_is_looked_at_anew(reencrypt, asked, stored, lost, capsys):
+def test_after_a_host_was_lost_everything_is_checked_again(reencrypt, asked, stored, lost, capsys):
     done = {"work": {"seconds": 1}, "targets": [], "concurrent_writes": {"rows": {"t": ["1"]}}}
     known = {"examined": [{"table": "t"}], "concurrent_writes": [{"rows": {}}]}
     reencrypt("pending", **known, shares={"one": done, "two": lost})

@@ -76,7 +76,7 @@ def test_all_findings_are_named_together_with_the_command_that_resumes_what_died
     assert "next: " not in shown, "the error says it, once"
 
 
-def test_where_no_run_died_what_the_findings_say_comes_first_and_verifying_again_is_next(judged):
+def test_if_no_run_died_what_the_findings_say_comes_first_and_verifying_again_is_next(judged):
     result, shown = judged(web={"database_lease_info": FENCED, "key_version_info": OTHER})
     assert result["error"]["todo"].startswith("Do what the table says for each finding, then run ansible-playbook ")
     assert "verify.yml" in result["error"]["todo"]

@@ -187,7 +187,7 @@ def test_a_rotation_has_one_new_version_however_often_it_is_asked_for(version, h
     assert not any(value in str(made) for value in values.values())
 
 
-def test_no_new_keys_are_made_beside_none(version, history):
+def test_no_new_keys_are_made_without_a_current_version(version, history):
     """There would be nothing to go back to, and the keys that the data is under would never come into the store."""
     assert code(version("pending")) == "E_STORE_STAGE"
     assert history().versions == []
@@ -282,7 +282,7 @@ def test_a_rollback_of_an_earlier_rotation_than_the_last_is_refused(
     assert version("rolled_back", "r2")["changed"] is True
 
 
-def test_keys_that_an_interrupted_run_put_aside_are_taken_and_none_made_beside_them(
+def test_keys_that_an_interrupted_run_put_aside_are_taken_and_none_made_next_to_them(
     version, adopted, history, new_keys, monkeypatch
 ):
     """As a store on a server finds them, whose values and history are two writes."""
@@ -363,7 +363,7 @@ def test_a_file_with_values_for_names_shows_none_of_them(version, adopted, vault
     assert "CANARY" not in str(result) + record
 
 
-def test_values_from_elsewhere_in_clear_are_refused(version, tmp_path):
+def test_values_from_elsewhere_unencrypted_are_refused(version, tmp_path):
     (tmp_path / "clear.yml").write_text(f"SECRET_KEY: {STRONG}")
     assert code(version("pending", values_file=str(tmp_path / "clear.yml"))) == "E_KEY_FILE"
     assert code(version("pending", values_file=str(tmp_path / "none.yml"))) == "E_KEY_FILE"
@@ -412,7 +412,7 @@ def test_a_dry_run_before_anything_was_adopted_makes_no_keys(version, history, v
     assert history().versions == []
 
 
-def test_a_list_goes_on_from_the_current_one(version, history, store_path, loader):
+def test_a_list_continues_from_the_current_one(version, history, store_path, loader):
     with open_store({"path": store_path}, {}, loader).change() as adopted:
         adopted.adopt(KeySet({"FERNET_KEYS": "second,first"}))
     version("pending", keys=[{"name": "FERNET_KEYS", "type": "fernet", "keep": 1}])

@@ -94,7 +94,7 @@ def test_keys_that_a_compromise_left_in_use_are_due_at_once(look, rotated, new_k
     assert asked["rotation"]["due"] == "2027-01-01T00:00:00Z", "a snapshot of that run itself"
 
 
-def test_the_host_is_told_the_dates_that_the_store_and_the_record_give(look, rotated, old_keys, new_keys):
+def test_the_host_gets_the_dates_that_the_store_and_the_record_give(look, rotated, old_keys, new_keys):
     asked, result = look(cryptoperiod_days=365, due_warning_days=30, hold_days=10)
     assert not result.get("failed"), result
     known = asked["rotation"]
@@ -137,7 +137,7 @@ def test_no_cryptoperiod_is_never_due(look, rotated):
     assert "due" not in asked["rotation"]
 
 
-def test_a_rotation_that_is_open_is_told_unless_it_is_the_one_that_asks(look, stored):
+def test_a_rotation_that_is_open_is_reported_unless_it_is_the_one_that_asks(look, stored):
     assert look()[0]["rotation"]["open"] == "r1"
     assert look(rotation_id="r1", findings="accept")[0]["rotation"]["open"] is None
 
@@ -164,7 +164,7 @@ def test_a_run_of_this_machine_that_died_is_known_here_alone(run_action, monkeyp
     assert bool(result["snapshot"].get("put_off")) is not died
 
 
-def test_a_rotation_that_goes_on_is_not_said_to_be_left_open(look, stored, tmp_path):
+def test_a_rotation_that_continues_is_not_said_to_be_left_open(look, stored, tmp_path):
     run_lease.Lease(str(tmp_path / "records")).take("r1", os.getpid())  # another run than that of the task
     assert look()[0]["rotation"]["open"] is None
 

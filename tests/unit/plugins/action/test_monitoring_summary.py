@@ -51,7 +51,7 @@ def test_a_host_fails_by_what_is_wrong_with_it(judged, registered, told):
     assert "other  NOT LOOKED AT" in shown, "it has shown nothing"
 
 
-def test_a_timer_that_could_not_be_installed_is_wrong_beside_what_the_look_found(judged):
+def test_a_timer_that_could_not_be_installed_is_wrong_next_to_what_the_look_found(judged):
     result, _ = judged(reached={}, look={"snapshot": BAD}, failed={"msg": "web does not run systemd", "error": {}})
     assert result["msg"].startswith("E_MONITOR: 2 findings: E_UNREADABLE: t.c:7; E_MONITOR_TIMER: web was checked")
     assert "web does not run systemd" in result["msg"]

@@ -134,7 +134,7 @@ def test_a_table_that_another_database_has_is_not_lost_by_one_that_never_had_it(
         ([("present", "intent"), ("present", "done"), ("dropped", "done")], True),
     ],
 )
-def test_whether_a_database_was_restored_is_told_by_the_record(told, restored):
+def test_the_record_shows_whether_a_database_was_restored(told, restored):
     events = [{"event": "postgresql_restore", "phase": phase, "asked": {"state": state}} for state, phase in told]
     assert was_restored(decode_all([{"event": "rotate", "phase": "intent"}, *events])) is restored
 
@@ -173,7 +173,7 @@ def test_refused_runs_and_retirements_are_no_rotations(at):
 
 
 @pytest.mark.parametrize(("holds", "told"), [("other", True), ("current", False), ("several", False)])
-def test_keys_of_no_stage_are_told_before_what_fails_because_of_them(run_action, stored, warned, holds, told):
+def test_keys_of_no_stage_are_reported_before_what_fails_because_of_them(run_action, stored, warned, holds, told):
     failed = {"failed": True, "msg": "nothing opens", "error": {"code": "E_FIELD_UNPROVED", "what": "nothing opens"}}
     result = run_action("rollback_strategy_info", census=failed, files={"web": holds, "second": "current"}, backup={})
     assert (result["failed"], result["error"]["code"]) == (True, "E_FIELD_UNPROVED")
@@ -192,7 +192,7 @@ def test_keys_of_no_stage_are_told_before_what_fails_because_of_them(run_action,
         ("E_DB", [], "repair", False),
     ],
 )
-def test_a_repair_that_a_lost_column_stops_says_how_to_go_on(
+def test_a_repair_that_a_lost_column_stops_says_how_to_continue(
     run_action, stored, warned, code, findings, prefer, advised
 ):
     parts = {"code": code, "what": "t.c: nothing opens it", "changed": "Nothing was changed.", "todo": "Name its key."}
@@ -234,7 +234,7 @@ def test_a_rollback_that_holds_the_lease_after_a_repair_or_a_restore_is_no_run_t
     assert chosen() == "backwards"
 
 
-def test_an_open_rotation_away_from_a_compromised_version_is_not_taken_back_by_a_restore(
+def test_an_open_rotation_away_from_a_compromised_version_is_not_rolled_back_by_a_restore(
     stored, store_path, loader, chosen, warned
 ):
     with open_store({"path": store_path}, {}, loader).change() as history:

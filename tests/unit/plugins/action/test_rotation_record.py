@@ -179,12 +179,12 @@ def test_a_rollback_that_is_typed_twice_takes_no_second_rotation_back(two, asked
     assert "-e key_rotation_id=r1" in refused.value.todo
 
 
-def test_one_more_rotation_is_taken_back_where_it_is_named(two):
+def test_one_more_rotation_is_rolled_back_if_it_is_named(two):
     assert rotation_choice.choose_rotation(two(promoted=False, rolled_back=True), "rollback", "r1") == ("r1", "new")
 
 
 @pytest.mark.parametrize("promoted", [True, False])
-def test_the_last_rotation_is_the_one_that_is_taken_back(two, promoted):
+def test_the_last_rotation_is_the_one_that_is_rolled_back(two, promoted):
     history = two(promoted=promoted, rolled_back=False)
     assert rotation_choice.choose_rotation(history, "rollback", None) == ("r2", "new")
     with pytest.raises(RotationError, match="Only the last rotation"):
@@ -199,7 +199,7 @@ def test_the_first_rollback_s_version_is_kept_and_the_second_has_none_before(two
 
 
 @pytest.mark.parametrize("done", ["restore", "repair"])
-def test_after_a_restore_or_repair_for_a_rotation_without_a_key_the_one_before_is_not_taken_back(
+def test_after_a_restore_or_repair_for_a_rotation_without_a_key_the_one_before_is_not_rolled_back(
     run_action, stored, store_path, loader, tmp_path, done
 ):
     """Its run holds the lease by then, so that it was none that had died: r1 went back, in its own closed record."""
@@ -274,7 +274,7 @@ def test_a_run_whose_store_dies_with_its_container_is_refused(run_action, monkey
     assert f"the key store {store_path} exists only in this container" in result["msg"]
 
 
-def test_an_open_rotation_goes_on(run_action, stored, events, capsys):
+def test_an_open_rotation_continues(run_action, stored, events, capsys):
     result = run_action("rotation_record", state="opened", environment="demo")
     assert (result["rotation_id"], result["resumed"], result["destination"]) == ("r1", True, "pending")
     assert [event["resumed"] for event in events("r1")] == [True]
@@ -304,7 +304,7 @@ def test_without_a_record_there_is_no_rotation(run_action, stored, tmp_path):
 
 @pytest.mark.parametrize("check", [False, True])
 @pytest.mark.parametrize("direction", ["rotate", "rollback"])
-def test_while_another_run_goes_on_none_is_begun(run_action, stored, events, elsewhere, direction, check):
+def test_while_another_run_continues_none_is_begun(run_action, stored, events, elsewhere, direction, check):
     before = Path(elsewhere.path).read_bytes()
     result = run_action("rotation_record", state="opened", environment="demo", direction=direction, check=check)
     assert (result["failed"], result["error"]["code"]) == (True, "E_RUNNING")
@@ -313,7 +313,7 @@ def test_while_another_run_goes_on_none_is_begun(run_action, stored, events, els
     assert Path(elsewhere.path).read_bytes() == before
 
 
-def test_a_run_that_died_before_it_made_a_version_goes_on_as_the_same_rotation(run_action, lease):
+def test_a_run_that_died_before_it_made_a_version_continues_as_the_same_rotation(run_action, lease):
     lease.take("r7", os.getppid())
     held = json.loads(Path(lease.path).read_text())
     Path(lease.path).write_text(json.dumps({**held, "started": "1"}))
@@ -327,7 +327,7 @@ def test_a_rotation_that_is_asked_for_goes_before_one_that_died(run_action, leas
     assert run_action("rotation_record", state="opened", environment="demo", rotation_id="r8")["rotation_id"] == "r8"
 
 
-def test_a_rotation_that_was_ended_is_not_gone_on_with(at, history):
+def test_a_rotation_that_was_ended_is_not_resumed(at, history):
     assert rotation_choice.without_outcome(history, "r7") == "r7"
     assert rotation_choice.without_outcome(history, None) is None
     assert rotation_choice.without_outcome(at("completed"), "r1") is None
@@ -496,7 +496,7 @@ def test_the_record_has_the_whole_error_of_a_task_whose_result_leaves_to_the_mes
     assert events("refused")[-1]["error"] == whole != result["error"]
 
 
-def test_a_run_says_where_the_records_stood_and_keeps_its_head_in_the_store(run_action, begun, events, store_now):
+def test_a_run_says_where_the_records_were_and_keeps_its_head_in_the_store(run_action, begun, events, store_now):
     (first,) = events("r1")
     assert "follows" not in first
     head = str(store_now.anchor())
@@ -546,7 +546,7 @@ def test_records_are_verified_against_the_store(run_action, begun, tmp_path):
     assert "it ends at line 0, but the anchor has seen line 1" in result["msg"]
 
 
-def test_a_page_that_was_changed_is_named_and_is_made_anew(run_action, begun, tmp_path):
+def test_a_page_that_was_changed_is_named_and_is_recreated(run_action, begun, tmp_path):
     run_action("rotation_record", state="failed", rotation_id="r1")
     page, sums = tmp_path / "records/r1/report.html", tmp_path / "records/pages.sha256"
     assert "  r1/rotation.log\n" in sums.read_text()
@@ -581,7 +581,7 @@ def test_verifying_makes_no_store_and_no_key(run_action, store_path, stored):
     assert Path(stored).read_bytes() == before
 
 
-def test_where_the_store_has_no_key_verifying_says_so_and_makes_none(run_action, changed_store, tmp_path):
+def test_if_the_store_has_no_key_verifying_says_so_and_makes_none(run_action, changed_store, tmp_path):
     result = run_action("rotation_record_info", store=changed_store)
     assert result["error"]["code"] == "E_RECORD_NO_KEY"
     assert sshsig.fingerprint(signer_of(tmp_path)) in result["msg"]
@@ -591,7 +591,7 @@ def test_where_the_store_has_no_key_verifying_says_so_and_makes_none(run_action,
     assert not os.path.exists(changed_store["path"])
 
 
-def test_where_the_key_was_lost_verifying_makes_no_other(run_action, begun, store_now, store_path):
+def test_if_the_key_was_lost_verifying_makes_no_other(run_action, begun, store_now, store_path):
     with store_now.change() as history:
         del history.record["signing_key"]
     before = Path(store_path).read_bytes()
@@ -604,7 +604,7 @@ def signer_of(tmp_path: Path) -> str:
     return " ".join((tmp_path / "records/r1/record_signers").read_text().split()[2:])
 
 
-def test_a_change_of_the_store_is_told_and_written_down_and_old_records_stay_known(
+def test_a_change_of_the_store_is_reported_and_written_down_and_old_records_stay_known(
     run_action, changed_store, loader, old_keys, events, tmp_path, capfd
 ):
     with open_store(changed_store, {}, loader).change() as history:
@@ -667,7 +667,7 @@ def test_an_older_copy_and_a_head_that_was_set_back_have_names_of_their_own(run_
     assert run_action("rotation_record_info")["error"]["code"] == "E_RECORD_OLDER"
 
 
-def test_a_record_that_was_damaged_is_found_before_a_run_goes_on_with_it(run_action, begun, tmp_path, lease):
+def test_a_record_that_was_damaged_is_found_before_a_run_continues_with_it(run_action, begun, tmp_path, lease):
     lease.give_back()
     path = tmp_path / "records/r1/record.jsonl"
     damaged = b"no json\n" + path.read_bytes()
@@ -691,12 +691,12 @@ def test_in_production_a_rotation_has_a_reason_and_an_authorization(run_action, 
     assert not run_action("rotation_record", state="opened", check=True, **given).get("failed")
 
 
-def test_what_is_open_goes_on_and_back_without_asking_again(run_action, stored):
+def test_what_is_open_is_resumed_and_rolled_back_without_asking_again(run_action, stored):
     assert run_action("rotation_record", state="opened")["rotation_id"] == "r1"
     assert run_action("rotation_record", state="opened", direction="rollback")["rotation_id"] == "r1"
 
 
-def test_where_an_approval_is_asked_for_none_begins_without(run_action, tmp_path):
+def test_if_an_approval_is_asked_for_none_begins_without(run_action, tmp_path):
     options = {"environment": "demo", "require_approval": True, "plan": str(tmp_path / "plan.yml")}
     result = run_action("rotation_record", state="opened", **options)
     assert (result["failed"], result["error"]["code"]) == (True, "E_APPROVAL_MISSING")
@@ -728,7 +728,7 @@ def test_an_approval_goes_into_the_record(run_action, tmp_path, events, monkeypa
     assert about.items() <= event["approval"].items()
 
 
-def test_what_goes_on_does_so_with_the_approval_of_its_record_or_wants_another(
+def test_a_resumed_run_has_the_approval_of_its_record_or_wants_another(
     run_action, stored, events, history_now, monkeypatch
 ):
     """On a second control node there is no record of it: nothing is taken for approved there."""
@@ -795,7 +795,7 @@ def test_records_that_the_store_has_seen_and_are_gone_stop_a_run(run_action, beg
     assert not (tmp_path / "records").exists()
 
 
-def test_a_second_operator_is_told_where_the_first_one_keeps_the_records(run_action, begun, tmp_path):
+def test_a_second_operator_learns_where_the_first_one_keeps_the_records(run_action, begun, tmp_path):
     """On the same machine, with a folder of their own."""
     (tmp_path / "theirs").mkdir()
     given = {"state": "opened", "environment": "demo", "rotation_id": "r1"}
@@ -806,7 +806,7 @@ def test_a_second_operator_is_told_where_the_first_one_keeps_the_records(run_act
     assert f"add -e key_rotation_record_dir={tmp_path}/records." in result["msg"]
 
 
-def test_where_the_records_are_gone_they_begin_anew_only_where_that_is_said(
+def test_if_the_records_are_gone_they_begin_again_only_if_that_is_said(
     run_action, begun, store_now, tmp_path, monkeypatch
 ):
     """An empty folder is no proof that there were none: this control node has written them. Neither retiring nor making
@@ -876,7 +876,9 @@ def test_what_has_no_line_more_is_not_signed_again(run_action, begun, lease, sto
     assert store_now.anchor() == before
 
 
-def test_lines_that_nobody_signed_yet_of_a_run_that_takes_itself_back_are_its_own(run_action, begun, tmp_path, events):
+def test_lines_that_nobody_signed_yet_of_a_run_that_is_rolled_back_by_itself_are_its_own(
+    run_action, begun, tmp_path, events
+):
     """Its page said at the top that somebody else may have written them."""
     Record(str(tmp_path / "records"), "r1").append("notification", "done")
     strategy = {"rotation_id": "r1", "strategy": "backwards", "reason": "asked", "destination": "current"}
@@ -928,7 +930,7 @@ def full_for(monkeypatch, event: str, phases: tuple[str, ...]) -> None:
     monkeypatch.setattr(Record, "append", append)
 
 
-def test_a_record_without_room_for_who_was_told_breaks_nothing(run_action, stored, events, monkeypatch, capsys):
+def test_a_record_without_room_for_who_was_notified_breaks_nothing(run_action, stored, events, monkeypatch, capsys):
     full_for(monkeypatch, "notification", ("done", "failed"))
     notify = [{"type": "slack", "url": "http://127.0.0.1:1/CANARY"}]
     assert not run_action("rotation_record", state="opened", notify=notify).get("failed")
@@ -944,7 +946,7 @@ def test_an_end_that_cannot_be_recorded_says_that_the_rotation_is_done(run_actio
     assert history_now().outcome("r1") == "completed"
 
 
-def test_a_story_that_cannot_be_told_breaks_nothing(run_action, stored, events, monkeypatch):
+def test_a_story_that_cannot_be_shown_breaks_nothing(run_action, stored, events, monkeypatch):
     def untold(record: Record) -> dict:
         raise KeyError("CANARY")
 
@@ -1003,7 +1005,7 @@ def test_rules_and_clock_go_into_the_record(run_action, stored, events, monkeypa
     assert (event["policy_ref"], event["clock"]) == ("SEC-POL-7 v3", {"synced": True, "offset_ms": 0.4})
 
 
-def test_a_run_that_was_refused_leaves_a_trace_and_stands_in_no_way(run_action, stored, refused, events, tmp_path):
+def test_a_run_that_was_refused_leaves_a_trace_and_blocks_nothing(run_action, stored, refused, events, tmp_path):
     refused(environment="demo", reason="a drill", authorization={"who": "Ada"}, operator="bob")
     (event,) = events("refused")
     said = {"event": "attempt", "phase": "failed", "playbook": "rollback.yml", "operator": "bob", "reason": "a drill"}
@@ -1018,7 +1020,7 @@ def test_a_run_that_was_refused_leaves_a_trace_and_stands_in_no_way(run_action, 
 
 
 @pytest.mark.parametrize("check", [False, True])
-def test_a_run_that_was_refused_makes_no_folder_where_one_is_missing(refused, begun, tmp_path, check, capsys):
+def test_a_run_that_was_refused_makes_no_folder_if_one_is_missing(refused, begun, tmp_path, check, capsys):
     shutil.rmtree(tmp_path / "records")
     assert not refused(check=check).get("failed")
     assert not (tmp_path / "records").exists()
@@ -1042,7 +1044,7 @@ def test_a_rollback_is_recorded_with_what_was_said_of_it(run_action, stored, eve
     assert "cryptoperiod_days" not in event, "which a rollback does not set"
 
 
-def test_files_of_channels_are_beside_the_inventory(run_action, stored, events, tmp_path):
+def test_files_of_channels_are_next_to_the_inventory(run_action, stored, events, tmp_path):
     notify = [{"type": "slack", "url_file": "hook_url", "ca_cert": "ca.pem"}]
     (tmp_path / "inventory").mkdir()
     (tmp_path / "inventory/hook_url").write_text("http://127.0.0.1:1/CANARY")

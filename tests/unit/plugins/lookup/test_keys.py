@@ -54,9 +54,7 @@ def test_the_store_may_be_given_to_the_lookup_itself(lookup, stored, old_keys):
     assert lookup("SECRET_KEY", variables={"x": 1}, store={"path": stored}) == [old_keys.values["SECRET_KEY"]]
 
 
-def test_where_the_store_is_may_stand_in_a_variable_or_in_the_environment(
-    lookup, stored, old_keys, tmp_path, monkeypatch
-):
+def test_where_the_store_is_may_be_in_a_variable_or_in_the_environment(lookup, stored, old_keys, tmp_path, monkeypatch):
     values = [old_keys.values["SECRET_KEY"]]
     assert lookup("SECRET_KEY", variables={"key_rotation_store_path": stored}) == values
     monkeypatch.setenv("KEY_ROTATION_STORE_PATH", stored)
@@ -93,7 +91,7 @@ def test_every_variable_that_is_documented_begins_as_those_that_are_rendered():
     assert all(name.startswith("key_rotation_store_") for name in variables)
 
 
-def test_without_a_path_the_store_is_beside_the_inventory(lookup, tmp_path, stored, old_keys):
+def test_without_a_path_the_store_is_next_to_the_inventory(lookup, tmp_path, stored, old_keys):
     for project, folder in ((None, "default"), ("/srv/a", "srv-a")):
         (tmp_path / ".key_rotation" / folder).mkdir(parents=True)
         shutil.copy(stored, tmp_path / ".key_rotation" / folder / "keys.vault.yml")
@@ -142,7 +140,7 @@ def test_an_unknown_term_is_named_with_those_that_are_known_and_no_value(lookup,
     assert not any(value in message for value in old_keys.values.values())
 
 
-def test_a_stage_that_nobody_has_is_told(lookup):
+def test_a_stage_that_nobody_has_is_reported(lookup):
     assert refusal(lookup, "SECRET_KEY", stage="previous").startswith("E_STORE_STAGE")
 
 
@@ -160,7 +158,7 @@ def test_an_option_of_the_wrong_type_is_named_and_not_shown(lookup):
     assert "CANARY" not in message
 
 
-def test_what_nobody_foresaw_is_told_by_type_and_place_alone(lookup, monkeypatch):
+def test_what_nobody_foresaw_is_reported_by_type_and_place_alone(lookup, monkeypatch):
     def broken(*args):
         raise ValueError("CANARY")
 
@@ -176,7 +174,7 @@ def test_an_empty_store_says_what_to_run_first(lookup, tmp_path):
     assert "Run the rotate playbook first." in message
 
 
-def test_another_password_is_told_without_any_password(lookup):
+def test_another_password_is_reported_without_any_password(lookup):
     other = DataLoader()
     other.set_vault_secrets([("default", VaultSecret(b"CANARY password"))])
     message = refusal(lookup, "SECRET_KEY", given=other)
@@ -185,6 +183,6 @@ def test_another_password_is_told_without_any_password(lookup):
     assert "with the vault password of default, or" in message
 
 
-def test_an_unknown_store_option_is_told(lookup):
+def test_an_unknown_store_option_is_reported(lookup):
     message = refusal(lookup, "SECRET_KEY", variables={"key_rotation_store": {"file": "/k.yml"}})
     assert message.startswith("E_STORE_OPTION: key_rotation_store has the unknown option file")

@@ -72,6 +72,6 @@ def test_a_key_that_was_listed_after_the_last_rotation_is_the_one_of_the_env_fil
 
 
 @pytest.mark.parametrize("stored", [STORED, {}], ids=["with a store", "without one"])
-def test_a_listed_key_that_the_env_file_does_not_set_is_told(make, asked, stored):
+def test_a_listed_key_that_the_env_file_does_not_set_is_reported(make, asked, stored):
     make("A=CANARY-a\n", "AB", key_sets=stored)
     assert asked[1]["unset"] == ["B"]

@@ -110,7 +110,7 @@ def test_a_refusal_is_an_error_of_the_catalogue_and_changes_nothing(set_keys, pa
     assert path.read_text() == before
 
 
-def test_a_full_disk_is_told_and_leaves_the_file(path, full_disk):
+def test_a_full_disk_is_reported_and_leaves_the_file(path, full_disk):
     params = {
         "path": str(path),
         "dialect": "dotenv",
@@ -146,7 +146,7 @@ def test_prepared_refuses_what_present_would_refuse(set_keys, path):
     assert set_keys(state="prepared").error == "E_ENV_DUPLICATE"
 
 
-def test_what_a_killed_run_left_goes_even_where_nothing_is_to_be_set(set_keys, path):
+def test_what_a_killed_run_left_goes_even_if_nothing_is_to_be_set(set_keys, path):
     left = path.with_name("..env.key_rotation.tmp")
     left.write_text(TEXT.format(**NEW.values))
     set_keys(OLD, check=True)

@@ -54,7 +54,7 @@ def test_every_process_asked_for_is_judged_once_in_a_dry_run_too(look, start):
         assert word not in str(ended.result["processes"])
 
 
-def test_a_file_with_other_keys_is_told_first(look, start, path):
+def test_a_file_with_other_keys_is_reported_first(look, start, path):
     path.write_text("SECRET_KEY=CANARY\nENCRYPTION_SALT=CANARY\n")
     assert look(pids=[start().pid]).error == "E_ENV_NOT_SWITCHED"
 
@@ -73,7 +73,7 @@ def test_what_has_no_process_is_shown_by_none(look, start, options, what):
     assert f"no process belongs to {what}" in ended.result["msg"]
 
 
-def test_a_pattern_that_is_none_is_an_option_to_correct(look):
+def test_a_pattern_that_is_invalid_is_an_option_to_correct(look):
     assert look(patterns=["("]).error == "E_OPTION"
 
 
@@ -105,7 +105,7 @@ def test_what_has_no_process_may_be_stopped_for_the_rotation(look, start):
     assert found["stale"] is True, "what does run is looked at all the same"
 
 
-def test_a_unit_that_runs_must_show_itself_even_where_it_may_be_absent(look, monkeypatch):
+def test_a_unit_that_runs_must_show_itself_even_if_it_may_be_absent(look, monkeypatch):
     monkeypatch.setattr(units.Unit, "has_process", True)
     ended = look(units=["web"], absent="accept")
     assert ended.error == "E_PROCESS_NONE"

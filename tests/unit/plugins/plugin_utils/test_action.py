@@ -128,7 +128,7 @@ def test_without_a_record_there_is_no_act(promote, stored, tmp_path):
     assert Path(stored).read_bytes() == before
 
 
-def test_while_another_run_goes_on_there_is_no_act(promote, stored, events, tmp_path):
+def test_while_another_run_continues_there_is_no_act(promote, stored, events, tmp_path):
     before = Path(stored).read_bytes()
     lease = Lease(str(tmp_path / "records"))
     lease.take("r9", 1)
@@ -160,14 +160,14 @@ def test_a_connection_that_writes_modules_to_the_host_is_refused(run_action, env
         ({"failed": True, "rc": 127, "msg": "x", "error": {"code": "E_ENV_MISSING"}}, "E_ENV_MISSING"),
     ],
 )
-def test_a_host_without_the_python_asked_for_is_told(run_action, env_file, python, monkeypatch, answer, code):
+def test_a_host_without_the_python_asked_for_is_reported(run_action, env_file, python, monkeypatch, answer, code):
     monkeypatch.setattr(ActionModule, "_execute_module", lambda self, **asked: dict(answer))
     result = run_action("key_version", state="adopted", rotation_id="r1", env_file=env_file)
     assert (result["failed"], result["error"]["code"]) == (True, code)
     assert (python in result["msg"]) is (code == "E_HOST_PYTHON")
 
 
-def test_the_host_is_not_told_of_what_was_left_out(run_action, env_file, monkeypatch):
+def test_the_host_does_not_learn_what_was_left_out(run_action, env_file, monkeypatch):
     asked = {}
 
     def execute(self, **given):
@@ -228,7 +228,7 @@ def test_an_unreachable_host_is_recorded_as_failed_and_stays_one(promote, monkey
     assert failed["error"]["what"] == "web can no longer be reached"
 
 
-def test_where_every_host_is_lost_the_record_is_closed_and_people_are_told(lose, events, tmp_path):
+def test_if_every_host_is_lost_the_record_is_closed_and_people_are_notified(lose, events, tmp_path):
     lose("one", "two", of="one")
     assert events()[-1] == ("key_version", "failed")
     lose("one", "two", of="two")
@@ -251,7 +251,7 @@ def test_only_the_run_that_holds_the_lease_is_ended(lose, events, tmp_path):
     assert events()[-1] == ("key_version", "failed")
 
 
-def test_the_record_is_beside_the_inventory_or_where_it_was_said(run_action, stored, tmp_path, home):
+def test_the_record_is_next_to_the_inventory_or_where_it_was_said(run_action, stored, tmp_path, home):
     run_action("key_version", state="current", rotation_id="r1", record_dir=None)
     assert (home / ".local/state/key_rotation/default/records/r1/record.jsonl").exists()
     run_action("key_version", state="current", rotation_id="r1", record_dir="~/kept")

@@ -29,7 +29,7 @@ def test_a_line_moves_before_a_person():
 
 @pytest.mark.usefixtures("attended")
 @pytest.mark.parametrize(("name", "value"), [("CI", "true"), ("AWX_ISOLATED_DATA_DIR", "/runner"), ("TERM", "dumb")])
-def test_no_line_moves_where_nobody_sits_before_the_terminal(monkeypatch, name, value):
+def test_no_line_moves_if_nobody_sits_before_the_terminal(monkeypatch, name, value):
     monkeypatch.setenv(name, value)
     assert _progress._columns() == 0
 

@@ -97,7 +97,7 @@ def failing(monkeypatch: pytest.MonkeyPatch, call: int) -> list[str]:
 
 
 @pytest.mark.parametrize("act", [destination_interface.write, destination_interface.rehearse])
-def test_an_error_at_any_system_call_is_told_with_what_was_changed(path, monkeypatch, act):
+def test_an_error_at_any_system_call_is_reported_with_what_was_changed(path, monkeypatch, act):
     was, failed = attributes(path), []
     monkeypatch.setattr(env_file_editor, "_flags", lambda place: 0)  # whose failure is no error
     for call in range(200):

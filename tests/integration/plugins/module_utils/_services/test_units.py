@@ -143,7 +143,7 @@ def test_a_flag_is_there_while_the_services_are_stopped(tmp_path, systemd):
     assert not flag.exists()
 
 
-def test_a_flag_stays_where_a_service_does_not_come_back(tmp_path, systemd):
+def test_a_flag_stays_if_a_service_does_not_come_back(tmp_path, systemd):
     unit(systemd, "crash.service")
     flag = tmp_path / "maintenance.on"
     kept = maintenance(tmp_path, "crash", "worker", flag=str(flag))
@@ -314,7 +314,7 @@ def test_each_service_has_a_state_after_a_start(tmp_path, status, state):
     assert kept.states(["worker"]) == {"worker": "started"}
 
 
-def test_a_stop_by_hand_goes_on_past_every_failure_and_tells_of_all(tmp_path, systemd):
+def test_a_stop_by_hand_continues_after_every_failure_and_reports_all(tmp_path, systemd):
     unit(systemd, "stuck.service")
     unit(systemd, "silent.service")
     flag = tmp_path / "gone/maintenance.on"
@@ -364,7 +364,7 @@ def test_a_stop_by_hand_that_cannot_be_remembered_is_one_that_does_not_hold(tmp_
     assert orders(systemd) == ["stop worker.service"]
 
 
-def test_that_they_may_go_on_is_known_before_the_first_is_started(tmp_path, systemd):
+def test_that_they_may_continue_is_known_before_the_first_is_started(tmp_path, systemd):
     unit(systemd, "crash.service")
     by_hand = maintenance(tmp_path, "crash", rotation_id="maintenance")
     by_hand.stop(dry=False)
@@ -398,7 +398,7 @@ def test_a_job_that_is_at_work_is_waited_for_and_not_started_again(tmp_path, sys
     assert not [order for order in orders(systemd) if "job" in order]
 
 
-def test_a_job_that_does_not_end_is_told_with_the_option_that_ends_it(tmp_path, systemd, monkeypatch):
+def test_a_job_that_does_not_end_is_reported_with_the_option_that_ends_it(tmp_path, systemd, monkeypatch):
     job(systemd, monkeypatch, ends=False)
     with pytest.raises(RotationError, match=r"E_SERVICE_STOP: .*job .*key_rotation_services_jobs.*web.socket was"):
         maintenance(tmp_path, "web.socket", "job", patience=0.1).stop(dry=False)
@@ -415,13 +415,13 @@ def test_a_job_that_something_else_has_started_is_not_started_twice(tmp_path, sy
     assert "start worker.service" not in orders(systemd)
 
 
-def test_what_was_stopped_and_is_not_listed_any_more_is_told(tmp_path, systemd):
+def test_what_was_stopped_and_is_not_listed_any_more_is_reported(tmp_path, systemd):
     maintenance(tmp_path, "worker").stop(dry=False)
     with pytest.raises(RotationError, match="E_SERVICE_FORGOTTEN: worker was stopped"):
         maintenance(tmp_path, "web.socket").start(dry=False)
 
 
-def test_a_memory_that_is_damaged_is_told(tmp_path, systemd):
+def test_a_memory_that_is_damaged_is_reported(tmp_path, systemd):
     kept = maintenance(tmp_path, "worker")
     kept.stop(dry=False)
     Path(kept.path).write_text("[")
@@ -467,14 +467,14 @@ def test_a_command_that_never_ends_is_ended(tmp_path, daemon):
         kept.stop(dry=False)
 
 
-def test_a_command_that_is_not_there_any_more_is_told(tmp_path, daemon):
+def test_a_command_that_is_not_there_any_more_is_reported(tmp_path, daemon):
     entry = {**daemon, "stop": [str(tmp_path / "nothing")]}
     with pytest.raises(RotationError, match=r"E_STOP_INCOMPLETE: .*ended with exit code 127"):
         by_hand(tmp_path, entry, 1).stop(dry=False)
 
 
 @pytest.mark.parametrize("act", ["stop", "start"])
-def test_of_a_whole_line_that_a_hand_cannot_run_no_more_than_its_program_is_told(tmp_path, daemon, act):
+def test_of_a_whole_line_that_a_hand_cannot_run_no_more_than_its_program_is_reported(tmp_path, daemon, act):
     if act == "start":
         by_hand(tmp_path, daemon).stop(dry=False)
     hand = by_hand(tmp_path, {**daemon, act: ["svc.sh --token CANARY"]}, 1)
@@ -500,7 +500,7 @@ def test_half_an_entry_is_refused():
         ),
     ],
 )
-def test_a_command_without_a_program_is_told_before_anything_is_stopped(tmp_path, daemon, word, argv, told):
+def test_a_command_without_a_program_is_reported_before_anything_is_stopped(tmp_path, daemon, word, argv, told):
     entry = {**daemon, word: argv}
     with pytest.raises(
         RotationError, match=f"E_SERVICE_PROGRAM: {told.format(word=word)} .* can run on this host"
@@ -564,7 +564,7 @@ def test_entries_of_one_name_are_all_stopped_by_hand_and_what_nothing_can_stop_i
 
 
 @pytest.mark.parametrize("order", [1, -1])
-def test_of_entries_of_one_name_every_failed_stop_is_told(tmp_path, daemon, order):
+def test_of_entries_of_one_name_every_failed_stop_is_reported(tmp_path, daemon, order):
     mute = {"name": "worker", "start": ["true"], "stop": ["true"], "status": ["/nowhere/status"]}
     stays = {**mute, "stop": ["sh", "-c", "exit 7"], "status": ["true"]}
     offered, _ = units.stoppable([mute, stays][::order])
@@ -645,7 +645,7 @@ def test_a_start_whose_flag_stays_says_what_it_has_started(tmp_path, systemd):
         kept.start(dry=False)
 
 
-def test_a_stop_by_hand_stops_again_what_no_status_tells_of(tmp_path, daemon):
+def test_a_stop_by_hand_stops_again_what_no_status_shows(tmp_path, daemon):
     hand = by_hand(tmp_path, {**daemon, "status": None})
     assert hand.stop(dry=False) == ["worker"]
     assert child_processes.ended(daemon["start"], 5) == 0, "somebody starts it"
@@ -777,7 +777,7 @@ def test_what_an_earlier_run_has_left_is_ended_as_that_run_would_have(tmp_path, 
     assert units.of(daemon).is_up(unknown=False)
 
 
-def test_a_run_that_lives_on_is_told_by_its_process(tmp_path, daemon):
+def test_a_run_that_keeps_running_is_reported_by_its_process(tmp_path, daemon):
     hand = by_hand(tmp_path, daemon)
     hand.stop(dry=False)
     hand.patience = 0.2

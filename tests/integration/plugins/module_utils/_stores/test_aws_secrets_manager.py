@@ -102,7 +102,7 @@ def test_labels_that_could_not_be_moved_are_moved_by_the_same_command_again(aws_
     assert set(asked) == {"DescribeSecret", "GetSecretValue"}
 
 
-def test_a_label_that_somebody_else_has_is_not_taken_where_nothing_is_to_be_changed(aws_secrets_manager, begin):
+def test_a_label_that_somebody_else_has_is_not_taken_if_nothing_is_to_be_changed(aws_secrets_manager, begin):
     begin(aws_secrets_manager)
     aws_secrets_manager.admin.put_secret_value(SecretId="food_ordering/keys", SecretString='{"a": "CANARY"}')
     assert refused(change, aws_secrets_manager.open(), lambda history: None).code == "E_STORE_FOREIGN"
@@ -209,7 +209,7 @@ def test_the_reader_s_policy_denies_the_key_that_signs_records_by_the_id_and_the
         assert statement["Resource"] == allowed["Resource"]
 
 
-def test_a_secret_that_nobody_made_is_told_with_how_to_make_it(aws_secrets_manager):
+def test_a_secret_that_nobody_made_is_reported_with_how_to_make_it(aws_secrets_manager):
     failure = refused(change, aws_secrets_manager.open(path="other"), lambda history: history.adopt(OLD))
     assert (failure.code, failure.where["name"]) == ("E_STORE_MISSING", "other")
 
@@ -249,7 +249,7 @@ def test_a_version_of_another_form_is_refused_without_showing_it(aws_secrets_man
         ("InternalServiceError", "E_STORE_DOWN"),
     ],
 )
-def test_what_aws_refuses_is_told_and_nothing_is_changed(aws_secrets_manager, said, code):
+def test_what_aws_refuses_is_reported_and_nothing_is_changed(aws_secrets_manager, said, code):
     """moto refuses nobody: a server that answers as AWS does stands for it."""
     with answering((400, {"__type": said, "message": "CANARY"})) as (url, asked):
         failure = refused(change, aws_secrets_manager.open(endpoint_url=url), History.promote)
@@ -261,14 +261,14 @@ def test_what_aws_refuses_is_told_and_nothing_is_changed(aws_secrets_manager, sa
 
 
 @pytest.mark.parametrize("name", ["AWS_ACCESS_KEY_ID", "AWS_SESSION_TOKEN"])
-def test_a_credential_that_no_header_carries_is_told_by_its_name(aws_secrets_manager, monkeypatch, name):
+def test_a_credential_that_no_header_carries_is_reported_by_its_name(aws_secrets_manager, monkeypatch, name):
     monkeypatch.setenv(name, "CANARY\n")
     failure = refused(aws_secrets_manager.open().load)
     assert failure.code == "E_STORE_NEEDS"
     assert f"{name} has a space, or a character that is not printable ASCII" in str(failure)
 
 
-def test_a_secret_that_is_to_be_deleted_is_told_with_how_to_bring_it_back(aws_secrets_manager, begin):
+def test_a_secret_that_will_be_deleted_is_reported_with_how_to_restore_it(aws_secrets_manager, begin):
     before = begin(aws_secrets_manager).open().load()
 
     def promote_too_late(history: History) -> None:
@@ -289,7 +289,9 @@ def test_a_secret_that_is_to_be_deleted_is_told_with_how_to_bring_it_back(aws_se
 
 
 @pytest.mark.thorough
-def test_a_full_secret_is_told_loses_nothing_and_has_room_again_after_a_destruction(aws_secrets_manager, monkeypatch):
+def test_a_full_secret_is_reported_loses_nothing_and_has_room_again_after_a_destruction(
+    aws_secrets_manager, monkeypatch
+):
     """moto has no limit: AWS's 20 labels of a secret are counted here, and refused as AWS does."""
     call = BaseClient._make_api_call
 
@@ -336,7 +338,7 @@ def test_a_full_secret_is_told_loses_nothing_and_has_room_again_after_a_destruct
         ([], {"region": "no region"}, "E_STORE_NEEDS"),
     ],
 )
-def test_what_aws_needs_and_has_not_is_told(aws_secrets_manager, monkeypatch, unset, options, code):
+def test_what_aws_needs_and_has_not_is_reported(aws_secrets_manager, monkeypatch, unset, options, code):
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     for name in unset:
         monkeypatch.delenv(name)

@@ -110,7 +110,7 @@ def test_who_may_not_write_is_seen_before_anything_is_written(hashi_vault, vault
     assert vault_file.open().unwritable() is None
 
 
-def test_a_token_without_any_right_is_told_apart_from_a_dead_one(hashi_vault, begin):
+def test_a_token_without_any_right_is_distinguished_from_a_dead_one(hashi_vault, begin):
     begin(hashi_vault)
     tokens = hashi_vault.admin.auth.token
     made = {
@@ -170,7 +170,7 @@ def test_what_no_request_can_carry_is_named_before_it_is_used(loader_of_ids, tmp
 
 
 @pytest.mark.parametrize("wrong", [{"secret_id": "CANARY-wrong"}, {"auth_mount": "nowhere"}])
-def test_a_login_that_is_refused_is_told_with_the_options_that_this_store_has(hashi_vault, wrong):
+def test_a_login_that_is_refused_is_reported_with_the_options_that_this_store_has(hashi_vault, wrong):
     failure = refused(hashi_vault.open(**wrong).load)
     assert (failure.code, "auth_mount, role or namespace" in failure.todo) == ("E_STORE_LOGIN", True)
     assert "profile" not in failure.todo
@@ -189,7 +189,7 @@ def test_a_mount_of_version_1_is_refused(hashi_vault, options):
 
 
 @pytest.mark.parametrize("mount", ["nowhere", "cubbyhole"])
-def test_a_mount_that_is_none_is_told(hashi_vault, mount):
+def test_a_mount_that_is_invalid_is_reported(hashi_vault, mount):
     root = {"auth_method": "token", "token": hashi_vault.admin.token, "role_id": None, "secret_id": None}
     assert refused(hashi_vault.open(mount=mount, **root).load).code == "E_STORE_MOUNT"
 
@@ -214,7 +214,7 @@ def test_an_index_that_is_deleted_after_a_time_is_refused_before_anything_is_put
     assert hashi_vault.value_secrets() == []
 
 
-def test_values_that_will_be_deleted_are_told_while_they_are_there(hashi_vault, begin):
+def test_values_that_will_be_deleted_are_reported_while_they_are_there(hashi_vault, begin):
     begin(hashi_vault)
     kv = hashi_vault.admin.secrets.kv.v2
     kv.update_metadata("food_ordering/keys/r1", delete_version_after="24h", mount_point="kv")
@@ -260,7 +260,7 @@ def test_an_index_of_another_form_is_refused_without_showing_it(hashi_vault):
     assert refused(hashi_vault.open().load).code == "E_STORE_FORMAT"
 
 
-def test_a_secret_that_somebody_overwrote_is_told_and_not_used(hashi_vault, begin):
+def test_a_secret_that_somebody_overwrote_is_reported_and_not_used(hashi_vault, begin):
     """``kv put`` with one key replaces the whole secret."""
     begin(hashi_vault)
     kv = hashi_vault.admin.secrets.kv.v2
@@ -271,7 +271,7 @@ def test_a_secret_that_somebody_overwrote_is_told_and_not_used(hashi_vault, begi
     assert refused(hashi_vault.open().load).code == "E_STORE_FORMAT"
 
 
-def test_custom_metadata_that_lags_behind_catches_up_where_nothing_is_to_be_changed(hashi_vault, begin, monkeypatch):
+def test_custom_metadata_that_lags_behind_catches_up_if_nothing_is_to_be_changed(hashi_vault, begin, monkeypatch):
     begin(hashi_vault)
     killed = hashi_vault.open()
     monkeypatch.setattr(killed, "show_stages", lambda: None)
@@ -310,7 +310,7 @@ FOUND = {"data": {"data": {"format": 1, "versions": [], "stages": {}}, "metadata
         pytest.param([(400, {"errors": ["CANARY"]})], "E_STORE_REFUSED", id="bad request"),
     ],
 )
-def test_a_server_that_cannot_be_written_to_is_told_and_keeps_its_token_to_itself(loader_of_ids, answers, code):
+def test_a_server_that_cannot_be_written_to_is_reported_and_keeps_its_token_to_itself(loader_of_ids, answers, code):
     """Standbys and replicas need a cluster: a server that answers as they do stands for them."""
     with answering(*answers) as (url, asked):
         options = {"type": "hashi_vault", "path": "p", "url": url, "token": "CANARY"}
@@ -338,7 +338,7 @@ def test_a_server_that_cannot_be_written_to_is_told_and_keeps_its_token_to_itsel
         {"auth_method": "kubernetes", "role": "r", "jwt": "CANARY"},
     ],
 )
-def test_a_login_that_is_answered_without_a_token_is_told(loader_of_ids, answer, code, login):
+def test_a_login_that_is_answered_without_a_token_is_reported(loader_of_ids, answer, code, login):
     with answering(answer) as (url, _):
         assert (
             refused(Place({"type": "hashi_vault", "path": "p", "url": url, **login}, loader_of_ids).open().load).code
@@ -361,7 +361,7 @@ def test_files_of_a_login_may_be_in_the_home_folder(tmp_path, loader_of_ids):
         assert refused(Place(options, loader_of_ids).open().load).code == "E_STORE_LOGIN"
 
 
-def test_a_sealed_server_is_told_and_after_unsealing_all_is_as_before(tmp_path, loader_of_ids, begin):
+def test_a_sealed_server_is_reported_and_after_unsealing_all_is_as_before(tmp_path, loader_of_ids, begin):
     with openbao_file(tmp_path) as (admin, unseal_key):
         admin.sys.enable_secrets_engine("kv", path="kv", options={"version": "2"})
         admin.sys.create_or_update_policy("key-rotation", (EXAMPLES / "openbao-policy.hcl").read_text())

@@ -15,7 +15,7 @@ from ....servers import answering, losing
 from .store_contract import AWS, NEW, OLD, THIRD, Place, change, refused
 
 
-def test_of_two_control_nodes_the_second_is_told_and_overwrites_nothing(server, begin):
+def test_of_two_control_nodes_the_second_is_refused_and_overwrites_nothing(server, begin):
     begin(server)
     late = server.on_another_control_node()
 
@@ -86,13 +86,13 @@ def test_values_that_a_run_put_before_it_died_are_found_by_the_rotation_id(serve
     assert server.open().load().stage("pending").values == NEW.values
 
 
-def test_the_application_s_keys_that_a_run_put_aside_before_it_died_stand_in_nobody_s_way(server):
+def test_the_application_s_keys_that_a_run_put_aside_before_it_died_block_nobody(server):
     server.open().write_values(f"adopted {OLD.key_id}", OLD.values)  # killed here, and the .env changed since
     change(server.open(), lambda history: history.adopt(NEW))
     assert server.open().load().stage("current").values == NEW.values
 
 
-def test_a_server_that_is_down_is_told(server):
+def test_a_server_that_is_down_is_reported(server):
     server.take_every_right()
     with answering((200, {})) as (gone, _):
         pass
@@ -100,7 +100,7 @@ def test_a_server_that_is_down_is_told(server):
     assert (failure.code, failure.changed) == ("E_STORE_DOWN", "Nothing was changed.")
 
 
-def test_what_goes_in_clear_to_this_machine_goes_through_no_proxy(server, begin, monkeypatch):
+def test_what_goes_unencrypted_to_this_machine_goes_through_no_proxy(server, begin, monkeypatch):
     """It would be given the token, and the keys."""
     with answering((200, {})) as (proxy, asked), monkeypatch.context() as patch:
         for name in ("http_proxy", "HTTP_PROXY", "all_proxy"):
@@ -125,7 +125,7 @@ def test_one_stage_is_read_without_the_values_of_the_others(server, begin, monke
     assert refused(store.stage, "current").code == "E_STORE_VALUES"
 
 
-def test_keys_do_not_travel_in_clear(loader_of_ids):
+def test_keys_do_not_travel_unencrypted(loader_of_ids):
     for options in (
         {"type": "hashi_vault", "url": "http://vault.example.com"},
         {"type": "hashi_vault", "url": "CANARY:CANARY@vault.example.com:8200"},
@@ -151,7 +151,7 @@ def test_keys_do_not_travel_in_clear(loader_of_ids):
         ({"type": "aws_secrets_manager", "timeout": 0}, "timeout"),
     ],
 )
-def test_an_address_or_a_time_that_is_none_is_named(loader_of_ids, wrong, name):
+def test_an_address_or_a_time_that_is_invalid_is_named(loader_of_ids, wrong, name):
     options = {"type": "hashi_vault", "path": "p", "url": "https://v", **wrong}
     if options["type"] == "aws_secrets_manager":
         del options["url"]

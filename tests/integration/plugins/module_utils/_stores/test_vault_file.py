@@ -132,7 +132,7 @@ def test_a_crash_at_any_call_of_the_system_leaves_the_old_file_or_the_new_one(va
     assert len(seen) - before >= 3
 
 
-def test_a_disk_error_at_any_call_of_the_system_is_told_as_it_is(vault_file, begin, monkeypatch):
+def test_a_disk_error_at_any_call_of_the_system_is_reported_as_it_is(vault_file, begin, monkeypatch):
     told, number, struck = [], 0, True
     while struck:
         number += 1

@@ -81,7 +81,7 @@ def test_the_identity_is_in_no_argument_and_no_file(identities, tmp_path, monkey
     assert f"{number} -> pipe:" in (tmp_path / "fds").read_text()
 
 
-def test_the_trial_tells_an_identity_that_is_not_a_recipients(identities):
+def test_the_trial_shows_an_identity_that_is_not_a_recipients(identities):
     recipients = age.recipients_of(identities[0])
     assert age.try_out(recipients, identities[0]) is None
     with pytest.raises(RotationError, match="E_BACKUP_IDENTITY"):

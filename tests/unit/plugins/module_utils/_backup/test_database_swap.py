@@ -23,7 +23,7 @@ def test_the_copy_has_a_name_that_is_no_connection_string_and_the_other_has_the_
     assert len(beside.aside.encode()) <= NAME_BYTES
 
 
-def test_the_name_of_what_lies_aside_tells_which_database_it_was_and_of_which_rotation():
+def test_the_name_of_what_was_set_aside_shows_which_database_it_was_and_of_which_rotation():
     assert aside_of("eu_shop", "spring") != aside_of("shop", "spring_eu")
 
 

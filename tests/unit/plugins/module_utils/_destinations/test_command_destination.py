@@ -180,7 +180,7 @@ def test_what_is_no_value_is_refused(value: Path, read: str, found: str) -> None
     assert "CANARY" not in str(refused.value)
 
 
-def test_a_program_that_is_not_there_is_told_before_anything_is_changed(value: Path) -> None:
+def test_a_program_that_is_not_there_is_reported_before_anything_is_changed(value: Path) -> None:
     described = {"name": "K", "destination": {"read": ["cat", str(value)], "write": ["no-such-program", "x"]}}
     with pytest.raises(RotationError, match="E_COMMAND_PROGRAM: the command that writes K begins with no-such-program"):
         key_destinations.refuse_unwritable("", [described])

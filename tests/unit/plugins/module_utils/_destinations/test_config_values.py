@@ -64,7 +64,7 @@ def test_only_this_value_changes_and_it_comes_back(name, text, path, place):
         "v:\n  k: |-\n    CANARY1\n  o: CANARY1\n",
     ],
 )
-def test_a_value_of_yaml_is_looked_for_where_its_parser_has_seen_it(text, module, monkeypatch):
+def test_a_value_of_yaml_is_looked_for_if_its_parser_has_seen_it(text, module, monkeypatch):
     if module != "yaml":
         monkeypatch.setitem(sys.modules, "yaml", None)
     form = CONFIG_FORMATS["yaml"]

@@ -139,7 +139,7 @@ def test_a_key_that_only_the_default_lists_is_said_to_be_listed_by_it(env_file):
         )
 
 
-def test_a_duplicate_is_told_with_both_lines(env_file):
+def test_a_duplicate_is_reported_with_both_lines(env_file):
     assert refusal(env_file(b"A=1\nSECRET_KEY=a\n\nSECRET_KEY=b\n")).where["first"] == 2
 
 
@@ -277,7 +277,7 @@ def test_a_folder_behind_a_link_is_looked_up_where_it_is(mounted, tmp_path):
 
 @pytest.mark.parametrize(("letter", "name"), [("i", "immutable"), ("a", "append-only")])
 @pytest.mark.parametrize("of_folder", [False, True], ids=["file", "folder"])
-def test_a_flag_that_keeps_the_file_as_it_is_is_told_before_anything_is_written(
+def test_a_flag_that_keeps_the_file_as_it_is_is_reported_before_anything_is_written(
     env_file, tmp_path, flagged, of_folder, letter, name
 ):
     path = env_file()
@@ -315,7 +315,7 @@ def test_a_new_file_that_cannot_be_taken_away_is_named(env_file, tmp_path, flagg
         subprocess.run(["chattr", "+a", tmp_path], check=True)
 
 
-def test_where_one_file_is_switched_and_another_left_behind_both_are_told(env_file, tmp_path, monkeypatch):
+def test_if_one_file_is_switched_and_another_left_behind_both_are_reported(env_file, tmp_path, monkeypatch):
     first, second, rename, unlink = env_file(), tmp_path / "fields.key", os.rename, os.unlink
     second.write_text("old\n")
     second.chmod(0o600)
@@ -405,7 +405,7 @@ def test_odd_old_values_come_back_to_the_byte(quote):
         ("SECRET_KEY=a", "b'c\"d\\e", "SECRET_KEY=b'c\"d\\e"),
     ],
 )
-def test_a_value_is_quoted_otherwise_only_where_it_must_be(old_line, value, new_line):
+def test_a_value_is_quoted_otherwise_only_if_it_must_be(old_line, value, new_line):
     assert env_file_editor.rewritten(old_line, {"SECRET_KEY": value}, "/.env") == new_line
 
 
@@ -592,7 +592,7 @@ def test_runs_on_one_machine_hold_the_folder_against_each_other(env_file):
     assert [entry for entry in Path(path).parent.iterdir() if entry.is_file()] == [Path(path)]
 
 
-def test_several_files_are_whole_beside_the_old_ones_before_the_first_is_switched(env_file, tmp_path):
+def test_several_files_are_whole_next_to_the_old_ones_before_the_first_is_switched(env_file, tmp_path):
     first, second = env_file(), tmp_path / "fields.key"
     second.write_text("theirs\n")
     second.chmod(0o600)
@@ -642,7 +642,7 @@ def test_what_does_not_read_back_is_never_switched_to(env_file, tmp_path, monkey
     assert [entry.name for entry in tmp_path.iterdir() if entry.is_file()] == [".env"]
 
 
-def test_a_write_that_fails_leaves_the_file_and_nothing_beside_it(env_file, tmp_path, full_disk):
+def test_a_write_that_fails_leaves_the_file_and_nothing_next_to_it(env_file, tmp_path, full_disk):
     path = env_file()
     with full_disk(), pytest.raises(RotationError) as refused:
         destination_interface.write([env_file_editor.FileChange(path, "SECRET_KEY=a\n", "SECRET_KEY=CANARY\n")])
@@ -663,7 +663,7 @@ def test_a_write_that_fails_leaves_the_file_and_nothing_beside_it(env_file, tmp_
         (errno.EIO, "Fix the cause"),
     ],
 )
-def test_what_to_do_is_told_by_what_the_system_says(env_file, monkeypatch, number, advice):
+def test_what_to_do_depends_on_what_the_system_says(env_file, monkeypatch, number, advice):
     def fail(descriptor: int) -> None:
         raise OSError(number, os.strerror(number))
 
@@ -674,7 +674,7 @@ def test_what_to_do_is_told_by_what_the_system_says(env_file, monkeypatch, numbe
     assert refused.value.todo.startswith(advice)
 
 
-def test_a_file_system_that_is_read_only_is_told_as_one(env_file, tmp_path):
+def test_a_file_system_that_is_read_only_is_reported_as_one(env_file, tmp_path):
     if os.geteuid() != 0:
         pytest.skip("only root mounts")
     path, folder = env_file(), str(tmp_path)
@@ -689,7 +689,9 @@ def test_a_file_system_that_is_read_only_is_told_as_one(env_file, tmp_path):
 
 
 @pytest.mark.parametrize(("folder_mode", "file_mode"), [(0o755, 0o444), (0o555, 0o666)], ids=["file", "folder"])
-def test_missing_rights_are_told_before_anything_is_written(public_folder, as_ordinary_user, folder_mode, file_mode):
+def test_missing_rights_are_reported_before_anything_is_written(
+    public_folder, as_ordinary_user, folder_mode, file_mode
+):
     path = public_folder / ".env"
     path.write_bytes(b"SECRET_KEY=a\n")
     path.chmod(file_mode)
@@ -721,7 +723,7 @@ def test_a_file_of_somebody_else_is_refused_before_anything_is_written(public_fo
     assert as_ordinary_user(lambda: str(env_file_editor.refuse_unwritable(str(path)))) == "None"
 
 
-def test_a_user_whom_the_system_has_no_name_for_is_told_by_number(env_file, monkeypatch):
+def test_a_user_whom_the_system_has_no_name_for_is_reported_by_number(env_file, monkeypatch):
     monkeypatch.setattr(os, "geteuid", lambda: 987654321)
     with pytest.raises(RotationError, match=r"E_ENV_WRITE.* Give 987654321 write permission"):
         env_file_editor.refuse_unwritable(env_file())

@@ -225,7 +225,7 @@ def test_how_values_are_made_is_said_without_them():
 
 
 @pytest.mark.parametrize("kind", ["fernet", "hex"])
-def test_a_value_of_another_type_is_seen_where_the_type_has_a_form(kind):
+def test_a_value_of_another_type_is_seen_if_the_type_has_a_form(kind):
     assert key_generation.fits({"type": kind}, key_generation.generate([{"name": "A", "type": kind}])["A"])
     assert not key_generation.fits({"type": kind}, key_generation.generate([{"name": "A"}])["A"])
 

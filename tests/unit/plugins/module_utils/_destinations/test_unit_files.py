@@ -151,7 +151,7 @@ def test_an_override_in_any_drop_in_is_seen(units: Callable[..., None], tmp_path
         "[Install]\nEnvironment=K=CANARY-2\n[Service]\nUnsetEnvironment=O\nExecStart=/bin/app --key K=1\n",
     ],
 )
-def test_what_is_no_override_is_none(units: Callable[..., None], tmp_path: Path, text: str) -> None:
+def test_what_is_no_override_does_not_count(units: Callable[..., None], tmp_path: Path, text: str) -> None:
     first, second = put(tmp_path / "10.conf", text), put(tmp_path / "20.conf", "[Service]\nEnvironment=K=CANARY-1\n")
     units("app.service", drop_ins=(first, second), optional=(tmp_path / "no.env", tmp_path / "no" / "*.env"))
     assert key_destinations.read(None, [key("app")]) == {"K": "CANARY-1"}

@@ -52,7 +52,7 @@ def planned(monkeypatch, target):
     return made
 
 
-def test_a_plan_proposes_no_other_keys_where_both_layers_of_a_value_have_a_listed_one(planned):
+def test_a_plan_proposes_no_other_keys_if_both_layers_of_a_value_have_a_listed_one(planned):
     """The application reads the key of the inner layer under a name of its own."""
     library = schemes.parse("auto")["django_encrypted_model_fields"]
     both = library.over(schemes.of_keys(["INNER_key"])["fernet_of_INNER_key"])

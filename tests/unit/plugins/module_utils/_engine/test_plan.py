@@ -184,7 +184,7 @@ def test_a_plan_lists_what_a_rotation_would_do_in_the_order_of_names(made):
         ({"FERNET_KEYS": "one"}, "if FERNET_KEYS is a list"),
     ],
 )
-def test_a_library_that_could_read_several_keys_is_told_with_the_setting(target, old_keys, settings, reads):
+def test_a_library_that_could_read_several_keys_is_reported_with_the_setting(target, old_keys, settings, reads):
     keys = KeySet({**old_keys.values, "FERNET_KEYS": "one"})
     ring = Keyring(schemes.parse("auto"), {"current": keys}, ApplicationSettings(settings.get))
     ring.add(ring.schemes.get("django_fernet_fields", schemes.parse("auto")["django_fernet_fields"]))
@@ -331,7 +331,7 @@ def test_everything_else_is_in_the_hash(made, change):
         (lambda made: made["schemes"].update(fresh=FIXED), ["scheme fresh is described otherwise"]),
     ],
 )  # fmt: skip
-def test_a_difference_is_told_in_words(made, change, lines):
+def test_a_difference_is_reported_in_words(made, change, lines):
     now = copy.deepcopy(made)
     change(now)
     assert plan_document.difference(made, now) == lines
@@ -359,7 +359,7 @@ def test_a_document_with_parts_missing_is_no_plan(made, change):
         plan_document.check(made)
 
 
-def test_what_is_gone_is_told(made):
+def test_what_is_gone_is_reported(made):
     approved = {
         **made,
         "targets": [{**made["targets"][0], "recomputed": ["x"]}, *made["targets"][1:]],

@@ -21,7 +21,7 @@ def test_a_message_says_code_what_changed_and_todo_in_this_order():
     )
 
 
-def test_the_same_error_is_told_with_what_was_changed():
+def test_the_same_error_is_reported_with_what_was_changed():
     error = ConnectionLost(table="profile").with_changed("3 values were re-encrypted.")
     assert error.code == "E_DB_LOST"
     assert str(error) == (
@@ -71,7 +71,7 @@ def test_a_result_has_the_database_and_the_sqlstate_as_parts_of_their_own():
     }
 
 
-def test_an_unexpected_exception_is_told_by_type_and_place_and_not_by_its_text():
+def test_an_unexpected_exception_is_reported_by_type_and_place_and_not_by_its_text():
     def deep() -> None:
         raise KeyError("CANARY")
 

@@ -65,7 +65,7 @@ def test_a_file_that_another_user_could_write_or_own_is_not_run(
     assert compiled == ["one.py"] * 4
 
 
-def test_where_it_cannot_be_kept_it_is_compiled_each_time(tmp_path: Path, compiled: list[str]) -> None:
+def test_if_it_cannot_be_kept_it_is_compiled_each_time(tmp_path: Path, compiled: list[str]) -> None:
     blocked = tmp_path / "file"
     blocked.write_text("")
     assert (value_in(blocked / "a.code"), value_in(blocked / "a.code")) == (7, 7)

@@ -245,7 +245,7 @@ def test_a_log_that_may_not_be_read_is_a_problem_and_is_read_on_later(log, as_or
     assert as_ordinary_user(looked).startswith(f"E_MONITOR_LOG: {path} cannot be read: Permission denied")
 
 
-def test_a_pattern_that_is_none_is_refused():
+def test_a_pattern_that_is_invalid_is_refused():
     with pytest.raises(RotationError, match="E_OPTION"):
         Watched({}, ["("])
 
@@ -329,7 +329,7 @@ def test_compressed_logs_that_were_there_before_are_not_read(log, look):
     assert look() == 0
 
 
-def test_a_compressed_log_that_is_damaged_is_told(log, look):
+def test_a_compressed_log_that_is_damaged_is_reported(log, look):
     write(log, GOOD)
     look()
     log.unlink()
@@ -360,7 +360,9 @@ def test_the_log_of_a_second_worker_is_no_rotated_log_of_the_first(look, tmp_pat
     assert look(every) == 1
 
 
-def test_a_log_that_could_not_be_read_for_a_while_is_read_on_and_not_anew(log, look, as_ordinary_user, public_folder):
+def test_a_log_that_could_not_be_read_for_a_while_is_resumed_and_not_read_again(
+    log, look, as_ordinary_user, public_folder
+):
     path = public_folder / "security.log"
     write(path, BAD)
     kept = {}
@@ -392,7 +394,7 @@ def test_the_places_of_files_that_are_gone_are_forgotten(log, look, tmp_path):
 
 @pytest.mark.parametrize("asked", ["logs/a.log", "logs/*.log", "logs/*/a.log"])
 @pytest.mark.parametrize("mode", [0o000, 0o444, 0o111])
-def test_a_folder_that_may_not_be_looked_into_is_told(asked, mode, as_ordinary_user, public_folder):
+def test_a_folder_that_may_not_be_looked_into_is_reported(asked, mode, as_ordinary_user, public_folder):
     folder = public_folder / "logs"
     folder.mkdir()
     (folder / "a.log").write_text(BAD)
@@ -410,7 +412,7 @@ def test_a_folder_that_may_not_be_looked_into_is_told(asked, mode, as_ordinary_u
         assert f"E_MONITOR_LOG: {public_folder}/{asked} cannot be read: Permission denied" in told
 
 
-def test_a_folder_below_a_glob_that_may_not_be_listed_is_told(as_ordinary_user, public_folder):
+def test_a_folder_below_a_glob_that_may_not_be_listed_is_reported(as_ordinary_user, public_folder):
     for name, mode in (("a", 0o755), ("b", 0o000)):
         (public_folder / name / "logs").mkdir(parents=True)
         (public_folder / name / "logs/x.log").write_text(GOOD)
@@ -424,7 +426,7 @@ def test_a_folder_below_a_glob_that_may_not_be_listed_is_told(as_ordinary_user, 
     assert as_ordinary_user(looked) == "['E_MONITOR_LOG']"
 
 
-def test_a_log_that_was_rotated_away_and_is_not_begun_anew_is_there(log, look):
+def test_a_log_that_was_rotated_away_and_is_not_started_again_is_there(log, look):
     write(log, GOOD)
     look()
     log.rename(f"{log}.1")

@@ -39,18 +39,18 @@ def test_what_was_logged_in_between_is_counted_and_nothing_from_before(tmp_path)
     assert "CANARY" not in str(refused.value)
 
 
-def test_where_nothing_was_logged_all_is_well(tmp_path):
+def test_if_nothing_was_logged_all_is_well(tmp_path):
     log(tmp_path / "app.log", "InvalidToken of yesterday")
     found = both(tmp_path, [("app.log", "started")])
     assert found == {"errors": {}, "problems": [], "notes": []}
     log_window.refuse(found)
 
 
-def test_where_a_log_cannot_be_looked_at_nothing_counted_is_no_proof(tmp_path):
+def test_if_a_log_cannot_be_looked_at_nothing_counted_is_no_proof(tmp_path):
     found = log_window.counted({}, log_window.LogWindow([str(tmp_path / "typo.log")], [], PATTERNS))
     with pytest.raises(RotationError, match=r"E_LOG_UNSEEN: .*typo\.log cannot be read: No such file"):
         log_window.refuse(found)
 
 
-def test_that_there_is_no_file_where_nobody_named_one_is_well(tmp_path):
+def test_that_there_is_no_file_if_nobody_named_one_is_well(tmp_path):
     log_window.refuse(log_window.counted({}, log_window.LogWindow(None, [], PATTERNS, [str(tmp_path / "logs/*.log")])))

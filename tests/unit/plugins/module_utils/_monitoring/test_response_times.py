@@ -86,7 +86,7 @@ def test_an_answer_has_the_seconds_that_it_was_given(server):
     assert (measured["seconds"], measured["error"]) == (None, "TimeoutError")
 
 
-def test_an_answer_that_does_not_end_is_none(dripping):
+def test_an_answer_that_does_not_end_does_not_count(dripping):
     measured = response_times.of_url(HealthCheck(dripping(HEAD + b"\r\n"), answer_patience=0.3), 1)
     assert (measured["seconds"], measured["error"]) == (None, "TimeoutError")
 
@@ -105,14 +105,14 @@ def test_a_server_is_trusted_by_the_certificates_in_the_file(tmp_path):
     made.server_close()
 
 
-def test_a_file_of_certificates_that_is_none_is_refused(tmp_path):
+def test_a_file_of_certificates_that_is_invalid_is_refused(tmp_path):
     (tmp_path / "ca.pem").write_text("none")
     for name, told in (("ca.pem", "cannot read a certificate"), ("typo.pem", "there is no such file")):
         with pytest.raises(RotationError, match=rf"E_OPTION: key_rotation_health_ca_file is .*{told}"):
             response_times.of_url(HealthCheck("https://127.0.0.1:9/", ca_file=str(tmp_path / name)), 1)
 
 
-def test_where_nobody_listens_it_is_not_tried_for_ever():
+def test_if_nobody_listens_it_is_not_tried_for_ever():
     measured = response_times.of_url(HealthCheck("http://127.0.0.1:9/"), 10)
     assert (measured["seconds"], measured["tries"], measured["error"]) == (None, 3, "ConnectionRefusedError")
 
@@ -148,6 +148,6 @@ def test_without_a_baseline_nothing_is_slow():
     assert (compared[0]["baseline"], compared[0]["ratio"], problems) == (None, None, [])
 
 
-def test_tries_without_an_answer_are_told():
+def test_tries_without_an_answer_are_reported():
     _, problems = response_times.compare([measure("http://h/", None, 3)], {}, 2.0)
     assert "http://h/: 3 of 10 requests failed (HTTP 503)" in str(problems[0])

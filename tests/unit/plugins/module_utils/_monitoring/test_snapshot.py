@@ -75,7 +75,7 @@ def test_each_looker_counts_since_its_own_last_look(params, tmp_path):
     assert snapshot.take(params, kept=True)["logs"]["new"] == {str(log): {"InvalidToken": 3}}
 
 
-def test_who_looks_for_the_first_time_is_not_told_what_others_were(params, tmp_path):
+def test_who_looks_for_the_first_time_does_not_learn_what_others_were(params, tmp_path):
     log = tmp_path / "a.log"
     log.write_text("")
     snapshot.take({**params, "looker": "rotation"}, kept=True)
@@ -130,7 +130,7 @@ def test_in_the_middle_of_a_run_nothing_is_judged_and_no_log_is_read(params, tmp
 
 
 @pytest.mark.parametrize("what", ["a run", "other keys"])
-def test_what_begins_while_a_look_goes_on_puts_it_off_too(params, tmp_path, monkeypatch, what):
+def test_what_begins_while_a_look_continues_puts_it_off_too(params, tmp_path, monkeypatch, what):
     env_file = tmp_path / ".env"
     env_file.touch(mode=0o600)
     env_file.write_text("SECRET_KEY=before\n")
@@ -146,7 +146,7 @@ def test_what_begins_while_a_look_goes_on_puts_it_off_too(params, tmp_path, monk
     assert seen["findings"] == []
 
 
-def test_a_run_that_died_is_told_by_its_lease_where_the_store_is_not_asked(params, monkeypatch):
+def test_a_run_that_died_is_reported_by_its_lease_if_the_store_is_not_asked(params, monkeypatch):
     during(monkeypatch, [active_run.ActiveRun(died=HELD)] * 2)
     assert codes(snapshot.take({**params, "rotation": {}, "looker": "timer"}, kept=True)) == ["E_MONITOR_OPEN"]
     during(monkeypatch, [active_run.ActiveRun(died=HELD)] * 2)
@@ -169,7 +169,7 @@ def test_a_log_that_was_not_looked_at_is_not_said_to_be_well(params, tmp_path):
     assert f"{tmp_path}/*.log has no file" in seen["warnings"]
 
 
-def test_a_log_that_was_named_and_is_not_there_is_a_finding_and_the_usual_one_is_none(params, tmp_path):
+def test_a_missing_log_is_a_finding_if_it_was_named_and_not_if_it_is_a_usual_one(params, tmp_path):
     named = {**params, "log_files": [f"{tmp_path}/typo.log", f"{tmp_path}/typo/*.log"]}
     assert codes(snapshot.take(named, kept=True)) == ["E_MONITOR_LOG"] * 2
     assert snapshot.take(named, kept=True)["logs"]["unreadable"] == 2
@@ -285,7 +285,7 @@ def test_a_backup_that_needs_a_version_holds_it(params):
         ({"unreachable": True, "msg": "no route to host"}, "no route to host"),
     ],
 )
-def test_where_the_backups_could_not_be_seen_no_version_may_go(params, asked, why):
+def test_if_the_backups_could_not_be_seen_no_version_may_go(params, asked, why):
     expected = f"the backups that need it could not be listed ({why})"
     assert retire({**params, "backups": asked}) == (False, expected)
 
@@ -352,7 +352,7 @@ def test_as_many_lines_as_are_tolerated_are_no_finding(params, tmp_path):
 @pytest.mark.parametrize(
     ("name", "value"), [("success", 99.9), ("success", 0), ("slower", 0.5), ("log_errors", -1), ("tries", 0)]
 )
-def test_a_limit_that_is_none_is_refused(params, name, value):
+def test_a_limit_that_is_invalid_is_refused(params, name, value):
     with pytest.raises(RotationError, match=f"E_OPTION: key_rotation_monitoring_{name} "):
         snapshot.take({**params, name: value}, kept=False)
 

@@ -50,7 +50,7 @@ def test_in_the_middle_of_a_run_it_says_that_and_no_more(snapshot):
     assert list(table)[1].startswith("  app1  put off  ")
 
 
-def test_where_all_is_well_it_says_so(snapshot):
+def test_if_all_is_well_it_says_so(snapshot):
     snapshot["findings"] = []
     assert next(snapshot_table.lines(snapshot, "app1")).endswith(": all is well")
 

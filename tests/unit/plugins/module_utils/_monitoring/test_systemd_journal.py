@@ -74,7 +74,7 @@ def test_of_a_message_longer_than_memory_only_a_piece_is_held(journal):
     assert peak < 2_000_000
 
 
-def test_a_journal_without_an_end_is_left_in_time_and_gone_on_with(journal, monkeypatch):
+def test_a_journal_without_an_end_is_left_in_time_and_resumed(journal, monkeypatch):
     monkeypatch.setattr(log_watch, "SECONDS", 0.3)
     found, problems, notes = journal("while :; do printf '__CURSOR=last\\nMESSAGE=InvalidToken\\n\\n'; done")
     assert found["InvalidToken"] > 0
@@ -103,7 +103,7 @@ def test_a_journal_that_cannot_be_read_is_a_problem_and_no_count(journal, monkey
     assert problem.startswith(f"E_MONITOR_LOG: unit web.service cannot be read: {reason}")
 
 
-def test_where_there_is_no_journalctl_that_is_a_problem(monkeypatch, tmp_path):
+def test_if_there_is_no_journalctl_that_is_a_problem(monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path))
     watched = Watched({}, PATTERNS)
     assert watched.look([], ["web.service"]) == {}
@@ -117,7 +117,7 @@ def test_where_there_is_no_journalctl_that_is_a_problem(monkeypatch, tmp_path):
         (":", []),
     ],
 )
-def test_a_unit_that_systemd_does_not_know_is_told(journal, tmp_path, said, told):
+def test_a_unit_that_systemd_does_not_know_is_reported(journal, tmp_path, said, told):
     program = tmp_path / "bin/systemctl"
     program.write_text(f"#!/bin/sh\n{said}\n")
     program.chmod(0o755)

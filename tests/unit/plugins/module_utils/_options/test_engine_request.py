@@ -60,7 +60,7 @@ def test_versions_of_the_store_go_before_the_env_file(params):
     assert request.settlements == {"profile.theirs": {"not_ours": "of a partner"}}
 
 
-def test_beside_the_versions_of_the_store_it_is_known_what_the_env_file_holds(params):
+def test_besides_the_versions_of_the_store_it_is_known_what_the_env_file_holds(params):
     request = request_of({**params, "key_sets": KEY_SETS}, Purpose("census"))
     assert request.key_sets == KEY_SETS
     assert request.file_keys == {"SECRET_KEY": "CANARY-of-the-file"}
@@ -108,7 +108,7 @@ def test_the_env_file_is_read_in_its_dialect(params, tmp_path):
     assert request_of({**params, "dialect": "systemd"}, Purpose("census")).key_sets["current"] == {"SECRET_KEY": "a #b"}
 
 
-def test_the_other_names_of_the_env_file_are_read_once_for_a_request_and_anew_for_the_next(params, tmp_path):
+def test_the_other_names_of_the_env_file_are_read_once_for_a_request_and_again_for_the_next(params, tmp_path):
     request = request_of(params, Purpose("census"))
     assert request.env() == {"SECRET_KEY": "CANARY-of-the-file"}
     (tmp_path / ".env").write_text("SECRET_KEY=CANARY-of-the-file\nOTHER=1\n")

@@ -60,7 +60,7 @@ def test_a_lease_says_which_run_is_at_which_rotation(lease):
     assert os.stat(lease.path).st_mode & 0o777 == 0o600
 
 
-def test_the_run_that_holds_it_may_go_on_and_take_it_again(lease):
+def test_the_run_that_holds_it_may_continue_and_take_it_again(lease):
     lease.take("r1", MINE)
     lease.refuse_other(MINE)
     lease.take("r2", MINE)
@@ -113,7 +113,7 @@ def test_a_lease_that_was_given_back_is_anybody_s(lease, other):
 
 
 @pytest.mark.parametrize("text", ["", "{", "{}", '{"rotation_id": "r1"}'])
-def test_half_a_lease_is_none(lease, text):
+def test_half_a_lease_does_not_count(lease, text):
     lease.take("r1", MINE)
     Path(lease.path).write_text(text)
     assert lease.left_over() is None
@@ -121,7 +121,7 @@ def test_half_a_lease_is_none(lease, text):
     assert held(lease)["rotation_id"] == "r2"
 
 
-def test_a_lease_that_cannot_be_written_is_told(tmp_path):
+def test_a_lease_that_cannot_be_written_is_reported(tmp_path):
     (tmp_path / "taken").write_text("")
     assert refusal(Lease(str(tmp_path / "taken")).take, "r1", MINE).code == "E_RECORD_WRITE"
 

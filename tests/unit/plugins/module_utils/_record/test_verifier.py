@@ -163,7 +163,7 @@ def test_what_could_not_be_checked_is_said_and_is_not_whole(kept, capsys, given,
             assert (said in words) == (said in not_checked[rotation_id])
 
 
-def test_a_run_that_has_not_ended_is_told_apart_with_since_when_and_who(kept, capsys):
+def test_a_run_that_has_not_ended_is_distinguished_with_since_when_and_who(kept, capsys):
     go_on("rollback", "intent")(kept)
     began = json.loads(kept.lines("r2")[-1])
     Record(str(kept.folder), "r2").append("django_census", "intent")
@@ -226,7 +226,7 @@ def test_of_a_run_that_was_killed_no_line_is_cut_off_unseen(kept, left, also, si
     assert kept.audited() == verifier.EXIT_CODES["cut"][0]
 
 
-def test_a_run_that_was_killed_between_a_line_and_its_key_goes_on(kept):
+def test_a_run_that_was_killed_between_a_line_and_its_key_continues(kept):
     key = killed(kept)
     before = key.read_text()
     forge(kept)
@@ -237,7 +237,7 @@ def test_a_run_that_was_killed_between_a_line_and_its_key_goes_on(kept):
     assert key.stat().st_mode & 0o777 == 0o600
 
 
-def test_a_record_whose_lines_had_no_keys_yet_goes_on(kept):
+def test_a_record_whose_lines_had_no_keys_yet_continues(kept):
     """One of an earlier version."""
     text = b""
     for line in kept.lines("r2"):
@@ -376,7 +376,7 @@ def test_a_drop_that_was_killed_is_a_run_that_has_not_ended_and_no_tampering(kep
     assert kept.audited() == 13
 
 
-def test_the_steps_of_a_run_that_goes_on_are_no_problem(kept):
+def test_the_steps_of_a_run_that_continues_are_no_problem(kept):
     record = Record(str(kept.folder), "r2")
     Lease(str(kept.folder)).take("r2", os.getpid())
     record.append("rollback", "intent")
@@ -408,7 +408,7 @@ def test_lines_after_a_signed_end_are_not_whole_and_have_an_exit_code_of_their_o
     assert kept.audited() == 13
 
 
-def test_a_record_of_an_earlier_version_is_told_apart(kept, capsys):
+def test_a_record_of_an_earlier_version_is_distinguished(kept, capsys):
     old = kept.folder / "r0"
     old.mkdir()
     (old / "record.jsonl").write_text('{"event": "rotate", "phase": "failed", "seq": 1}\n')
@@ -419,7 +419,7 @@ def test_a_record_of_an_earlier_version_is_told_apart(kept, capsys):
     assert kept.kinds() == {"r0": ["signature"]}, "anybody could have written that"
 
 
-def test_a_former_key_that_is_known_is_told_from_one_that_nobody_knows(kept):
+def test_a_former_key_that_is_known_is_distinguished_from_one_that_nobody_knows(kept):
     """The store was changed: it has another key, and an older one is named by the operator."""
     old, kept.key = kept.key, sshsig.new_key()
     kept.go_on()
@@ -499,7 +499,7 @@ def test_a_run_that_was_refused_leaves_the_rest_whole_and_the_next_run_has_seen_
     assert kept.kinds() == {"refused": ["cut"]}
 
 
-def test_a_record_that_was_planted_is_found_where_the_store_has_signed_others(kept):
+def test_a_record_that_was_planted_is_found_if_the_store_has_signed_others(kept):
     """It tells of a run that has failed; of a rotation of another control node that is what a refused one leaves."""
     for name, resumed in (("r8", False), ("r9", True)):
         record = Record(str(kept.folder), name)
@@ -594,7 +594,7 @@ def test_an_older_copy_is_called_one(kept, tmp_path):
     assert kept.audited() == verifier.EXIT_CODES["older"][0]
 
 
-def test_where_all_records_are_gone_the_newest_is_missed(kept):
+def test_if_all_records_are_gone_the_newest_is_missed(kept):
     """On the control node that wrote it; elsewhere nobody can tell."""
     shutil.rmtree(kept.folder)
     assert kept.kinds() == {"r2": ["cut"]}
@@ -620,7 +620,7 @@ def test_a_head_that_was_set_back_is_found(kept, back_to, words):
     assert kept.audited() == verifier.EXIT_CODES["stale"][0]
 
 
-def test_a_rotation_that_is_taken_back_after_a_later_one_leaves_no_head_behind(kept):
+def test_a_rotation_that_is_rolled_back_after_a_later_one_leaves_no_head_behind(kept):
     """The head goes back from r2 to r1, to a line that is newer than the one that r2 has seen."""
     record = Record(str(kept.folder), "r1")
     record.append("rollback", "intent", follows=kept.anchor)
@@ -681,7 +681,7 @@ def test_a_page_that_no_run_has_made_is_named_and_is_no_problem(paged):
 
 
 @pytest.mark.parametrize("name", ["report.html", "2026-final/report.html"])
-def test_a_page_of_the_name_of_ours_beside_no_record_is_named_too(paged, name):
+def test_a_page_of_the_name_of_ours_next_to_no_record_is_named_too(paged, name):
     made = paged.folder / name
     made.parent.mkdir(exist_ok=True)
     made.write_text("all is well")

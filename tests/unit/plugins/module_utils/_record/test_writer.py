@@ -58,7 +58,7 @@ def test_an_event_says_who_it_was_however_they_came(record, monkeypatch):
 
 
 @pytest.mark.parametrize(("uid", "said"), [("0", {"login_uid": 0, "login_user": "root"}), ("4294967295", {}), ("", {})])
-def test_an_event_says_who_had_logged_in_where_somebody_had(record, monkeypatch, tmp_path, uid, said):
+def test_an_event_says_who_had_logged_in_if_somebody_had(record, monkeypatch, tmp_path, uid, said):
     (tmp_path / "loginuid").write_text(uid)
     monkeypatch.setattr(users, "LOGIN", str(tmp_path / "loginuid"))
     record.append("rotate", "intent")
@@ -79,7 +79,7 @@ def test_each_line_goes_to_syslog_as_ids_and_hashes_alone(record, tmp_path, monk
     assert "syslog" not in event
 
 
-def test_without_a_syslog_the_record_is_written_all_the_same_and_says_so(record, tmp_path, monkeypatch):
+def test_without_a_syslog_the_record_is_written_anyway_and_says_so(record, tmp_path, monkeypatch):
     monkeypatch.setattr(
         "ansible_collections.tetech.key_rotation.plugins.module_utils._record.writer.SYSLOG", str(tmp_path / "no")
     )
@@ -87,7 +87,7 @@ def test_without_a_syslog_the_record_is_written_all_the_same_and_says_so(record,
     assert [event["syslog"] for event in record.events()] == [False]
 
 
-def test_numbers_go_on_in_a_later_run(record, tmp_path):
+def test_numbers_continue_in_a_later_run(record, tmp_path):
     record.append("rotate", "intent")
     Record(str(tmp_path / "records"), "r1").append("rotate", "intent")
     assert [event["seq"] for event in record.events()] == [1, 2]
@@ -131,7 +131,7 @@ def test_however_long_a_record_is_one_line_of_it_is_read_to_write_the_next(recor
     assert list(chain.problems(chain.lines(record.text()))) == []
 
 
-def test_a_record_of_an_earlier_version_goes_on_as_a_chain_over_all_of_it(record):
+def test_a_record_of_an_earlier_version_continues_as_a_chain_over_all_of_it(record):
     os.makedirs(os.path.dirname(record.path))
     Path(record.path).write_text('{"event": "rotate", "seq": 1}\n{"event": "rotate", "seq": 2}\n')
     record.append("rollback", "intent")
@@ -174,7 +174,7 @@ def test_a_line_that_does_not_fit_is_not_written_in_part(tmp_path):
     assert Path(record.path).read_bytes() == before
 
 
-def test_a_disk_that_fills_in_the_middle_of_a_long_line_leaves_a_record_that_goes_on(tmp_path, monkeypatch):
+def test_a_disk_that_fills_in_the_middle_of_a_long_line_leaves_a_record_that_continues(tmp_path, monkeypatch):
     """What is left of the line must not be written when the file is closed."""
     record = Record(str(tmp_path), "r1")
     record.append("rotate", "intent")
@@ -209,7 +209,7 @@ def test_a_folder_without_room_is_refused_beforehand(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("folder", "named"), [("records", True), ("the records", False), ("r\xe9cords", False), ("r" * 200, False)]
 )
-def test_a_head_names_user_and_folder_where_every_store_can_hold_that(tmp_path, folder, named):
+def test_a_head_names_user_and_folder_if_every_store_can_hold_that(tmp_path, folder, named):
     record = Record(str(tmp_path / folder), "r1")
     record.append("rotate", "intent")
     head = record.sign(sshsig.new_key())

@@ -127,7 +127,7 @@ def test_what_such_commands_say_in_other_words_counts_too(line, member, count):
     assert commands.of_verify_encryption(0, line)[member] == count
 
 
-def test_of_a_command_its_program_code_and_time_are_told_and_nothing_else(tmp_path, capfd):
+def test_of_a_command_its_program_code_and_time_are_reported_and_nothing_else(tmp_path, capfd):
     argv = ["/bin/sh", "-c", "echo CANARY; echo CANARY >&2; test -f manage.py"]
     (tmp_path / "manage.py").touch()
     (done,) = commands.run([argv], str(tmp_path), 5)

@@ -76,7 +76,7 @@ def test_nobody_there_is_no_health():
         *("http://..org/", "http://127.0.0.1:x/", "http://127.0.0.1/a b", "http://127.0.0.1/\nX"),
     ],
 )
-def test_an_address_that_is_none_is_refused(url):
+def test_an_address_that_is_invalid_is_refused(url):
     with pytest.raises(RotationError, match="E_OPTION") as refused:
         health.wait(health.HealthCheck(url), 0)
     assert "CANARY" not in str(refused.value)
@@ -115,13 +115,13 @@ def test_no_header_is_in_an_error(url):
 
 
 @pytest.mark.parametrize("headers", [{"Authorization": "CANARY\r\nX: y"}, {"CANARY: x": "y"}, {"X": "\u20ac CANARY"}])
-def test_a_header_that_cannot_be_sent_is_told_by_its_place(url, headers):
+def test_a_header_that_cannot_be_sent_is_reported_by_its_place(url, headers):
     with pytest.raises(RotationError, match=r"E_OPTION: key_rotation_health_headers .*number 2") as refused:
         health.wait(health.HealthCheck(url, headers={"Accept": "*/*", **headers}), 0)
     assert "CANARY" not in str(refused.value)
 
 
-def test_certificates_that_are_not_there_are_told_at_once(url, tmp_path):
+def test_certificates_that_are_not_there_are_reported_at_once(url, tmp_path):
     with pytest.raises(RotationError, match=r"E_OPTION: key_rotation_health_ca_file is .*no such file"):
         health.wait(health.HealthCheck(url, ca_file=str(tmp_path / "ca.pem")), 60)
 
@@ -171,7 +171,7 @@ HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
 
 
 @pytest.mark.parametrize("head", [HEAD + b"\r\n", HEAD + b"X: "], ids=["its body", "its head"])
-def test_an_answer_that_does_not_end_is_none(dripping, head):
+def test_an_answer_that_does_not_end_does_not_count(dripping, head):
     begun = time.monotonic()
     with pytest.raises(RotationError, match=r"E_HEALTH: .*no complete answer within 0\.5 seconds"):
         health.wait(health.HealthCheck(dripping(head), answer_patience=0.5), 0)
@@ -187,7 +187,7 @@ SPOILT = ZIPPED[:40] + b"\xff\xff\xff" + ZIPPED[43:]
     [(b"\r\nonly this", "IncompleteRead"), (ZIPPED[:-20], "EOFError"), (SPOILT, "error")],
     ids=["as it is", "of gzip, unasked", "of gzip, and wrong"],
 )
-def test_an_answer_that_breaks_off_is_none(rest, found):
+def test_an_answer_that_breaks_off_does_not_count(rest, found):
     head = b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n" + rest
     with socket.create_server(("127.0.0.1", 0)) as server:
         threading.Thread(target=_break_off, args=(server, head), daemon=True).start()

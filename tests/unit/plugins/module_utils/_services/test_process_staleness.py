@@ -110,7 +110,7 @@ def test_a_worker_whose_old_master_is_gone_counts_from_the_start_of_its_service(
     assert judged(worker, accept_orphans=True).stale is False
 
 
-def test_one_that_a_shell_has_started_and_left_behind_is_none_of_those(judged, path):
+def test_one_that_a_shell_has_started_and_left_behind_is_not_one_of_those(judged, path):
     switch(path)
     left = subprocess.run(
         ["sh", "-c", "sleep 60 >/dev/null 2>&1 & echo $!"], capture_output=True, text=True, check=True
@@ -253,7 +253,7 @@ def test_one_that_does_not_show_itself_is_an_error_and_not_taken_for_right(as_or
     assert "(become_user), or as root." in said
 
 
-def test_one_that_does_not_show_itself_counts_from_its_start_where_that_is_accepted(as_ordinary_user, path):
+def test_one_that_does_not_show_itself_counts_from_its_start_if_that_is_accepted(as_ordinary_user, path):
     if os.stat("/proc/1").st_uid == os.geteuid() != 0:
         pytest.skip("every process here is our own")
 

@@ -47,7 +47,7 @@ def unit() -> Iterator[Path]:
     pytest.skip("only root makes control groups, and where they may be written")
 
 
-def test_a_process_is_told_by_name_start_and_parent(start):
+def test_a_process_is_identified_by_name_start_and_parent(start):
     before = time.time()
     child = start("a word")
     after = time.time()
@@ -241,14 +241,14 @@ def test_of_one_whose_exec_does_not_end_nothing_is_taken_for_known(monkeypatch, 
     assert processes.exported(process(), ["SECRET_KEY"]) == ({}, True)
 
 
-def test_an_environment_that_was_overwritten_is_told(start, tell):
+def test_an_environment_that_was_overwritten_is_reported(start, tell):
     child = start(SECRET_KEY="a", OTHER="b")
     tell(child, "hide")
     assert processes.exported(processes.snapshot()[child.pid], ["SECRET_KEY"]) == ({}, True)
 
 
 @pytest.mark.parametrize(("family", "address"), [(socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")])
-def test_a_session_is_told_by_the_process_that_has_its_socket(family, address):
+def test_a_session_is_identified_by_the_process_that_has_its_socket(family, address):
     with socket.socket(family) as server, socket.socket(family) as client:
         try:
             server.bind((address, 0))

@@ -74,7 +74,7 @@ def test_the_first_version_is_the_application_s_own(old_keys):
     assert history.open_rotation is None
 
 
-def test_a_new_version_waits_beside_the_current_one(history, old_keys, new_keys):
+def test_a_new_version_waits_next_to_the_current_one(history, old_keys, new_keys):
     assert history.stages == {"current": old_keys.key_id, "pending": new_keys.key_id}
     version = history.stage("pending")
     assert (version.rotation_id, version.origin, version.state) == ("r1", "generated", "pre-activation")
@@ -104,7 +104,7 @@ def test_a_version_that_is_compromised_stays_so_in_use_replaced_and_destroyed(hi
     assert history.destroy(old_keys.key_id, compromised=False).state == "destroyed compromised"
 
 
-def test_compromised_keys_stay_so_where_another_list_of_them_is_adopted(old_keys):
+def test_compromised_keys_stay_so_if_another_list_of_them_is_adopted(old_keys):
     history = History("/store")
     history.adopt(old_keys)
     history.expose()
@@ -375,7 +375,7 @@ def test_a_document_of_another_form_is_refused(history, change, found):
     assert "CANARY" not in str(refused.value)
 
 
-def test_values_that_are_not_those_that_were_put_are_told(at, new_keys):
+def test_values_that_are_not_those_that_were_put_are_reported(at, new_keys):
     history = at("completed")
     history.refuse_damaged()
     history.stage("previous").values = {**history.stage("previous").values, "SECRET_KEY": "CANARY"}
@@ -403,7 +403,7 @@ def test_the_time_is_utc_to_the_second():
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", now())
 
 
-def test_no_version_is_pending_beside_none(new_keys):
+def test_no_version_is_pending_without_a_current_version(new_keys):
     history = History("/store")
     assert code(history.add_pending, new_keys, "r1") == "E_STORE_STAGE"
     assert history.versions == []

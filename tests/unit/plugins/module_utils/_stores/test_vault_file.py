@@ -57,7 +57,7 @@ def test_what_is_no_regular_file_is_refused_and_nobody_waits_for_it(store_path, 
     assert os.listdir(tmp_path).count("fifo") == 1
 
 
-def test_the_file_holds_nothing_in_clear_and_is_for_its_user_alone(stored, old_keys):
+def test_the_file_holds_nothing_unencrypted_and_is_for_its_user_alone(stored, old_keys):
     text = Path(stored).read_bytes()
     assert text.startswith(b"$ANSIBLE_VAULT;1.1;AES256\n")
     assert old_keys.values["SECRET_KEY"].encode() not in text
@@ -100,14 +100,14 @@ def test_content_of_another_form_is_refused_without_showing_it(store_path, loade
     assert "CANARY" not in str(refused.value)
 
 
-def test_a_place_that_cannot_be_read_or_written_is_told(tmp_path, loader):
+def test_a_place_that_cannot_be_read_or_written_is_reported(tmp_path, loader):
     (tmp_path / "taken").write_text("")
     store = opened(str(tmp_path / "taken" / "keys.vault.yml"), loader)
     assert code(store.load) == "E_STORE_READ"
     assert code(store.change().__enter__) == "E_STORE_WRITE"
 
 
-def test_nothing_is_written_where_nothing_changes(stored, loader):
+def test_nothing_is_written_if_nothing_changes(stored, loader):
     before = os.stat(stored)
     with opened(stored, loader).change() as history:
         assert history.versions
@@ -115,7 +115,7 @@ def test_nothing_is_written_where_nothing_changes(stored, loader):
     assert (after.st_ino, after.st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
 
 
-def test_nothing_is_written_where_the_change_is_given_up(stored, loader):
+def test_nothing_is_written_if_the_change_is_given_up(stored, loader):
     before = Path(stored).read_bytes()
 
     def give_up() -> None:
@@ -137,7 +137,7 @@ def test_a_full_disk_leaves_the_store_as_it_was(stored, loader, full_disk, tmp_p
     assert [entry.name for entry in tmp_path.iterdir() if entry.is_file()] == ["keys.vault.yml"]
 
 
-def test_a_store_that_does_not_read_back_is_told(store_path, loader, old_keys):
+def test_a_store_that_does_not_read_back_is_reported(store_path, loader, old_keys):
     class Forgetful(AnsibleVault):
         """A disk that gives back something else."""
 

@@ -19,7 +19,7 @@ def run(script: str, data: bytes = b"", seconds: float = 60.0) -> tuple[int, byt
     return ended.rc, ended.output, ended.errors
 
 
-def test_what_a_command_leaves_running_lives_on_and_is_not_waited_for(tmp_path: Path) -> None:
+def test_what_a_command_leaves_running_keeps_running_and_is_not_waited_for(tmp_path: Path) -> None:
     """As an agent does, or a connection that ssh keeps (ControlPersist): all three are still open there."""
     note = tmp_path / "pid"
     found = run(f"cat; echo said >&2; exec 3<&0; sleep 300 <&3 & echo $! > {note}; exit 7", b"value", seconds=100.0)

@@ -41,7 +41,7 @@ def test_the_identity_says_who_the_recipients_are(identity):
         ("demo", True, True),
     ],
 )
-def test_a_backup_in_clear_is_allowed_where_it_was_asked_for(environment, encrypt, allowed):
+def test_an_unencrypted_backup_is_allowed_if_it_was_asked_for(environment, encrypt, allowed):
     if allowed:
         assert recipients(environment=environment, encrypt=encrypt) == []
     else:
@@ -63,7 +63,7 @@ def test_an_identity_that_is_no_recipients_is_refused(identity):
     assert refused(identity=identity, recipients=age.recipients_of(other)) == "E_BACKUP_IDENTITY"
 
 
-def test_the_key_of_the_backup_is_none_of_those_being_rotated(identity):
+def test_the_key_of_the_backup_is_not_one_of_those_being_rotated(identity):
     secret = identity.splitlines()[-1]
     for value in (secret, f"{secret}\nsomething", f"other,{secret}"):
         with pytest.raises(RotationError) as error:

@@ -154,7 +154,7 @@ def test_only_these_tasks_never_write():
 
 
 @pytest.mark.parametrize("name", ["reencrypt_values", "prepare_values", "repair_values"])
-def test_who_writes_values_has_everything_looked_at_anew(monkeypatch, name):
+def test_who_writes_values_has_everything_checked_again(monkeypatch, name):
     opened: list[tuple[object, ...]] = []
 
     @contextlib.contextmanager

@@ -37,7 +37,7 @@ def test_only_how_the_run_began_says_which_plan_was_approved(record, event, phas
     assert approved(record) == APPROVED.plan_hash
 
 
-def test_an_approval_whose_evidence_does_not_hold_is_none(record):
+def test_an_approval_whose_evidence_does_not_hold_does_not_count(record):
     record.append("rotate", "intent", approval=vars(APPROVED), require_approval=True)
     with pytest.raises(RotationError) as refused:
         approved(record, holds=False)

@@ -224,7 +224,7 @@ def test_processes_that_hide_what_was_exported_to_them_are_counted():
     assert "no unit in key_rotation_services" in named.seen
 
 
-def test_that_nobody_looks_at_processes_is_well_only_where_no_service_is_stopped():
+def test_that_nobody_looks_at_processes_is_well_only_if_no_service_is_stopped():
     def nobody(made: dict[str, Any]) -> None:
         for host in made["hosts"].values():
             host.pop("processes")
@@ -299,7 +299,7 @@ def test_of_a_secret_key_that_is_not_rotated_a_compromise_says_that_it_stays_val
 
 
 @pytest.mark.parametrize("name", checklist.CHECKS)
-def test_every_item_says_ok_where_all_is_well(name):
+def test_every_item_says_ok_if_all_is_well(name):
     found = item(name)
     assert (found.status, found.todo) == ("ok", ""), found
     assert found.seen
@@ -682,7 +682,7 @@ def test_before_the_stop_the_window_need_not_hold_the_backup_any_more():
     assert "the backup" not in found.seen
 
 
-def test_the_estimate_has_what_the_application_reads_and_the_backup_where_one_shows_how_long():
+def test_the_estimate_has_what_the_application_reads_and_the_backup_if_one_shows_how_long():
     assert "about 28 s" in item("window", fact(speed={**FACTS["speed"], "read": {}})).seen
     assert "about 30 s" in item("window", option(application_rows=20_000)).seen
     assert "no earlier one shows how long it takes" in item("window", lambda made: made.update(kept=[])).seen
@@ -719,7 +719,7 @@ def test_what_becomes_of_the_writes_of_a_stray_session_goes_by_the_fence(change,
     assert ("What it writes under the old keys is found and rotated" in todo) is not refused
 
 
-def test_a_session_that_may_be_of_a_service_with_commands_is_not_told_to_be_listed():
+def test_a_session_that_may_be_of_a_service_with_commands_is_not_advised_to_be_listed():
     change = both(session(process=None), option(services=COMMANDS))
     assert f"It may belong to {COMMANDS[0]['name']}, and is then stopped by command" in item("sessions", change).todo
     assert item("sessions", session(process=None)).todo.startswith("Stop it first, or list it there.")
@@ -788,7 +788,7 @@ def test_a_service_that_a_run_could_not_start_any_more_need_not_answer():
 @pytest.mark.parametrize(
     "name", ["connections", "disk", "wal", "replicas", "clocks", "versions", "migrations", "sessions", "secret_key"]
 )
-def test_where_no_host_could_be_looked_at_nothing_is_said_to_be_well(name):
+def test_if_no_host_could_be_looked_at_nothing_is_said_to_be_well(name):
     def change(made: dict[str, Any]) -> None:
         for host in made["hosts"].values():
             host["facts"] = ERROR
@@ -820,7 +820,7 @@ DIFFER = {"error": {"code": "E_KEYS_DIFFER", "what": ".env holds the keys a, and
 
 
 @pytest.mark.parametrize("code", ["E_FIELD_UNPROVED", "E_FINDINGS", "E_NO_TARGETS", "E_UNPROVED", "E_WRONG_KEY"])
-def test_where_env_file_and_store_differ_that_is_all_that_is_said_of_the_data_and_the_plan(code):
+def test_if_env_file_and_store_differ_that_is_all_that_is_said_of_the_data_and_the_plan(code):
     found = {"error": {"code": code, "what": "nothing opens", "todo": "Settle it as not_ours."}}
 
     def change(made: dict[str, Any]) -> None:
@@ -860,7 +860,7 @@ def test_what_else_is_wrong_with_the_data_is_said_where_env_file_and_store_diffe
         ({"msg": "Unreachable"}, "skip", "not checked: see keys", ""),
     ],
 )
-def test_the_store_is_said_to_be_read_where_its_keys_were_compared(error, status, told, todo):
+def test_the_store_is_said_to_be_read_if_its_keys_were_compared(error, status, told, todo):
     def change(made: dict[str, Any]) -> None:
         for host in made["hosts"].values():
             host["keys"] = error

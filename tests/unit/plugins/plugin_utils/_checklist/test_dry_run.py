@@ -61,7 +61,7 @@ def test_it_says_what_it_would_prepare_and_what_not():
     assert lines[start + 2] == "  would stop web, worker"
 
 
-def test_where_ansible_could_not_start_the_process_of_the_services_both_looks_have_failed():
+def test_if_ansible_could_not_start_the_process_of_the_services_both_looks_have_failed():
     asked = variables()
     lost = {"failed": True, "msg": "Missing sudo password"}
     asked["hostvars"]["two"].update(__checklist_services=lost, __checklist_health=lost)

@@ -31,7 +31,7 @@ def test_a_completed_rotation_in_staging_is_one(record, tmp_path):
     assert rehearsals(str(tmp_path)) == [], "it was rolled back"
 
 
-def test_a_record_whose_lines_are_no_chain_is_none(record, tmp_path):
+def test_a_record_whose_lines_are_no_chain_does_not_count(record, tmp_path):
     path = Path(record.path)
     text = path.read_text()
     path.write_text(text.replace("3f3f", "4a4a", 1))

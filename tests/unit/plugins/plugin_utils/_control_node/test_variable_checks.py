@@ -108,7 +108,7 @@ def test_of_a_member_its_own_name_is_said(name: str, value: Any, place: str, fou
 @pytest.mark.parametrize(
     "name", ["services", "health_url", "maintenance", "ignore", "user", "record_dir", "notify", "processes"]
 )
-def test_nothing_behind_the_colon_is_the_default_where_that_is_nothing_too(name: str, value: Any) -> None:
+def test_nothing_behind_the_colon_is_the_default_if_that_is_nothing_too(name: str, value: Any) -> None:
     assert problems(**PROJECT, **{f"key_rotation_{name}": value}) == []
 
 
@@ -120,7 +120,7 @@ def test_an_empty_user_is_the_one_that_ansible_connects_as() -> None:
     ("name", "value"),
     [*((name, None) for name in ("environment", "services_user")), ("workers", ""), ("env_file", "")],
 )
-def test_nothing_behind_the_colon_is_an_error_where_the_default_is_something(name: str, value: Any) -> None:
+def test_nothing_behind_the_colon_is_an_error_if_the_default_is_something(name: str, value: Any) -> None:
     name = f"key_rotation_{name}"
     assert problems(**PROJECT, **{name: value}) == [(name, "is empty", variable_checks.USE_DEFAULT)]
 

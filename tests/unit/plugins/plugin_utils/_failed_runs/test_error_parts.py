@@ -60,7 +60,7 @@ def test_a_rescue_reads_the_whole_error(tasks):
     assert f".get('{error_parts.WHOLE}', " in (ROLES / tasks).read_text(encoding="utf-8")
 
 
-def test_where_the_collection_is_installed_an_error_names_its_playbooks(monkeypatch):
+def test_if_the_collection_is_installed_an_error_names_its_playbooks(monkeypatch):
     monkeypatch.setattr(context, "CLIARGS", CLIArgs({"args": ("tetech.key_rotation.rotate",)}))
     result = FENCED.as_result()
     error_parts.spell(result)
@@ -81,7 +81,7 @@ def test_a_message_ends_with_the_address_of_its_entry_once(error):
     assert result[error_parts.WHOLE] == error.as_result()["error"]
 
 
-def test_a_message_that_is_none_of_ours_has_no_address():
+def test_a_message_that_is_not_ours_has_no_address():
     result = {"msg": "the module ended", "error": {"code": "E_FENCED", "what": "w"}}
     error_parts.spell(result)
     assert result["msg"] == "the module ended"

@@ -89,7 +89,7 @@ def test_a_store_that_does_not_open_names_the_password_files_that_were_tried(sto
     assert f"with the vault password of {tmp_path / 'other'}, or" in refused.what
 
 
-def test_no_password_file_is_made_where_ansible_has_a_password(stored, home):
+def test_no_password_file_is_made_if_ansible_has_a_password(stored, home):
     assert Path(stored).exists()
     assert os.listdir(home) == []
 
@@ -116,7 +116,7 @@ def test_a_password_file_without_a_password_is_refused(store_path, loader, tmp_p
     assert not os.path.exists(store_path)
 
 
-def test_a_password_file_that_cannot_be_made_is_told(store_path, no_password, home, old_keys):
+def test_a_password_file_that_cannot_be_made_is_reported(store_path, no_password, home, old_keys):
     (home / ".config").write_text("taken")
     store = open_store({"path": store_path}, {}, no_password)
     with pytest.raises(RotationError) as refused, store.change() as history:
@@ -137,7 +137,7 @@ def test_the_vault_id_chooses_among_several_secrets(store_path, old_keys, vault_
     assert store.load().stage("current").values == old_keys.values
 
 
-def test_a_vault_id_that_ansible_was_not_started_with_is_told_with_those_it_was(store_path, several, old_keys):
+def test_a_vault_id_that_ansible_was_not_started_with_is_reported_with_those_it_was(store_path, several, old_keys):
     store = open_store({"path": store_path, "vault_id": "staging"}, {}, several)
     with pytest.raises(RotationError) as refused, store.change() as history:
         history.adopt(old_keys)
@@ -159,7 +159,7 @@ def test_a_vault_id_that_ansible_was_not_started_with_is_told_with_those_it_was(
         pytest.param(lambda text: text[:100] + bytes([text[100] ^ 1]) + text[101:], id="one byte"),
     ],
 )
-def test_a_damaged_file_is_told_and_not_overwritten(stored, loader, third_keys, damage):
+def test_a_damaged_file_is_reported_and_not_overwritten(stored, loader, third_keys, damage):
     path = Path(stored)
     path.write_bytes(damage(path.read_bytes()))
     before = path.read_bytes()

@@ -56,20 +56,20 @@ def test_a_package_that_does_not_load_harms_only_who_has_that_store(monkeypatch,
         ({}, {}, "{home}/.local/state/key_rotation/default/keys.vault.yml"),
     ],
 )
-def test_a_store_is_where_it_was_said_or_beside_the_inventory_or_in_the_user_s_folder(
+def test_a_store_is_where_it_was_said_or_next_to_the_inventory_or_in_the_user_s_folder(
     options, variables, path, loader, home
 ):
     assert configured_store.open_store(options, variables, loader).path == path.format(home=home)
 
 
 @pytest.mark.parametrize("path", ["/keys\0.yml", "/keys\ud800.yml"])
-def test_a_path_that_is_none_is_told(loader, path):
+def test_a_path_that_is_invalid_is_reported(loader, path):
     refused = refusal(lambda: configured_store.open_store({"path": path}, {}, loader))
     assert refused.code == "E_STORE_NEEDS"
     assert "path has a NUL or an invalid character" in str(refused)
 
 
-def test_a_relative_path_is_beside_the_inventory_from_wherever_it_is_run(loader, tmp_path, monkeypatch):
+def test_a_relative_path_is_next_to_the_inventory_from_wherever_it_is_run(loader, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert configured_store.open_store({"path": "k.yml"}, {"inventory_dir": "/etc/i"}, loader).path == "/etc/i/k.yml"
     assert configured_store.open_store({"path": "k.yml"}, {}, loader).path == str(tmp_path / "k.yml"), "there is none"

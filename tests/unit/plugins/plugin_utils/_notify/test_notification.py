@@ -235,7 +235,7 @@ def test_what_has_started_is_said_and_who_began_that_and_why(told, tmp_path, hoo
     )
 
 
-def test_a_rollback_that_was_refused_is_not_told_as_if_the_rotation_had_failed(tmp_path, hook):
+def test_a_rollback_that_was_refused_is_not_reported_as_if_the_rotation_had_failed(tmp_path, hook):
     record = Record(str(tmp_path / "records"), "r1")
     record.append("rotate", "intent")
     record.append("rotate", "done")
@@ -293,13 +293,13 @@ def test_a_template_of_the_operator_s_own_is_used(hook, told, tmp_path):
     assert hook.got[0][2] == {"text": "r1 of a leak: failed"}
 
 
-def test_only_the_moments_asked_for_are_told(hook, told):
+def test_only_the_moments_asked_for_are_reported(hook, told):
     channel = {"type": "slack", "url": hook.url, "on": ["completed"]}
     assert list(notification.tell([channel], "failed", told)) == []
     assert hook.got == []
 
 
-def test_of_a_rotation_that_took_itself_back_who_approved_it_is_told(hook, tmp_path):
+def test_of_a_rotation_that_was_rolled_back_by_itself_who_approved_it_is_reported(hook, tmp_path):
     record = Record(str(tmp_path / "records"), "r1")
     record.append("rotate", "intent", approval={"principal": "ada@example.org"})
     record.append("rollback", "intent")
@@ -309,7 +309,7 @@ def test_of_a_rotation_that_took_itself_back_who_approved_it_is_told(hook, tmp_p
 
 
 @pytest.mark.parametrize("failed_task", ["Prove it", None])
-def test_who_asked_for_failures_hears_of_one_that_was_taken_back_by_itself(hook, tmp_path, failed_task):
+def test_who_asked_for_failures_hears_of_one_that_was_rolled_back_by_itself(hook, tmp_path, failed_task):
     record = Record(str(tmp_path / "records"), "r1")
     for event, phase in (("rotate", "intent"), ("rollback", "intent")):
         record.append(event, phase)
@@ -366,7 +366,7 @@ def test_a_hook_that_refuses_is_said_with_its_code(hook, told):
         ("{{ 1 // (moment != 'rolled back') }}", "that it has rolled back: ZeroDivisionError"),
     ],
 )
-def test_the_mistakes_of_a_template_are_found_before_anybody_is_to_be_told(tmp_path, text, found):
+def test_the_mistakes_of_a_template_are_found_before_anybody_is_to_be_notified(tmp_path, text, found):
     path = tmp_path / "own.j2"
     if text is not None:
         path.write_bytes(text if isinstance(text, bytes) else text.encode())
@@ -376,7 +376,7 @@ def test_the_mistakes_of_a_template_are_found_before_anybody_is_to_be_told(tmp_p
     assert refused.value.code == "E_NOTIFY"
 
 
-def test_our_own_template_and_every_name_that_is_told_may_be_used(told, tmp_path):
+def test_our_own_template_and_every_name_that_is_reported_may_be_used(told, tmp_path):
     names = " ".join(f"{{{{ {name} }}}}" for name in (*notification._build_template_values(told), "moment", "sentence"))
     ours = Path(notification.TEMPLATE).read_text()
     (tmp_path / "own.j2").write_text(f"{ours}{names} {{% for one in range(2) %}}{{{{ one }}}}{{% endfor %}}")
@@ -428,7 +428,7 @@ def test_what_we_do_not_send_ourselves_is_said_in_words(told, channel, found):
     assert tell(told, **channel)["found"] == found
 
 
-def test_a_template_that_fails_when_people_are_told_is_said(hook, told, tmp_path):
+def test_a_template_that_fails_when_people_are_notified_is_said(hook, told, tmp_path):
     """As one that was changed since the run began."""
     (tmp_path / "own.j2").write_text("{{ act.reson }}")
     found = tell(told, type="slack", url=hook.url, template=str(tmp_path / "own.j2"))["found"]

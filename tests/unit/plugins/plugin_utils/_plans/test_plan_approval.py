@@ -110,7 +110,7 @@ def test_what_is_shown_to_type_makes_an_approval(desk, tmp_path, name):
     assert desk.verified().approval.principal == "ada@example.org"
 
 
-def test_what_the_record_has_is_an_approval_only_where_the_file_of_signers_says_so_too(desk):
+def test_what_the_record_has_is_an_approval_only_if_the_file_of_signers_says_so_too(desk):
     """Who may sign is in the evidence, where whoever writes to the record could put themselves."""
     desk.approve(hours_ago=100)
     evidence = desk.verified(hours=1000)
@@ -176,7 +176,7 @@ def test_what_may_not_be_read_is_not_called_missing_or_wrong(desk, monkeypatch, 
     assert (refused.code, f"{which} cannot be read: Permission denied" in refused.what) == ("E_APPROVAL_MISSING", True)
 
 
-def test_without_an_approval_there_is_none(desk):
+def test_without_an_approval_there_is_nothing_to_show(desk):
     refused = desk.refused()
     assert refused.code == "E_APPROVAL_MISSING"
     assert "ssh-keygen -Y sign" in refused.todo
@@ -214,7 +214,7 @@ def test_the_approval_for_another_environment_is_refused(desk):
     assert (refused.code, refused.where["found"]) == ("E_APPROVAL_ENVIRONMENT", "staging")
 
 
-def test_a_plan_that_lies_about_its_hash_is_refused(desk):
+def test_a_plan_that_does_not_match_its_hash_is_refused(desk):
     desk.approve()
     made = yaml.safe_load(desk.plan.read_text())
     desk.plan.write_text(yaml.safe_dump({**made, "empty_fields": [{"column": "a.b", "field": "c"}]}))
@@ -282,14 +282,14 @@ def test_whom_a_line_of_the_allowed_signers_may_name(name, other, may_be):
     assert plan_approval._may_be(name, other) is may_be
 
 
-def test_who_rotates_is_told_by_the_account_whatever_they_say(desk, monkeypatch):
+def test_who_rotates_is_known_by_the_account_whatever_they_say(desk, monkeypatch):
     desk.approve()
     monkeypatch.setenv("SUDO_USER", "ada")
     assert desk.refused(operator="bob").code == "E_APPROVAL_SELF"
 
 
 @pytest.mark.parametrize("operator", ["bob", None])
-def test_who_rotates_is_told_by_who_logged_in_too(desk, monkeypatch, tmp_path, operator):
+def test_who_rotates_is_known_by_who_logged_in_too(desk, monkeypatch, tmp_path, operator):
     """Who has logged in as Ada, and become root or Bob since."""
     desk.approve()
     (tmp_path / "loginuid").write_text("1234567")
@@ -323,7 +323,7 @@ def test_a_text_that_names_two_plans_is_refused(desk):
 
 
 @pytest.mark.parametrize("word", ["REJECTED", "\x0bREJECTED", "not for production"])
-def test_a_text_that_says_more_than_an_approval_is_none(desk, word):
+def test_a_text_that_says_more_than_an_approval_does_not_count(desk, word):
     desk.approve()
     desk.text.write_text(f"{desk.text.read_text()}\n{word}\n")
     desk.sign("ada")

@@ -80,6 +80,6 @@ def test_a_retirement_that_fell_away_is_cancelled_without_an_alarm():
     assert (lines_of(lines, "STATUS"), "BEGIN:VALARM" in lines) == (["STATUS:CANCELLED"], False)
 
 
-def test_where_nothing_is_due_there_is_no_calendar():
+def test_if_nothing_is_due_there_is_no_calendar():
     begun = reduce("r1", decode_all(ROTATED[:1]))
     assert calendar.reminders(begun, superseded_runs.place(begun, [])) is None

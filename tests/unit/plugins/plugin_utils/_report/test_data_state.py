@@ -148,7 +148,7 @@ def test_after_a_write_no_earlier_census_is_believed() -> None:
         assert "as before" not in text
 
 
-def test_a_failed_census_is_none() -> None:
+def test_a_failed_census_does_not_count() -> None:
     assert "is not known" in said(*FORTH, event("django_census", "failed", error={"code": "E_DB"}))
 
 

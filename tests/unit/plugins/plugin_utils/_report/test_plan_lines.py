@@ -16,7 +16,7 @@ PLAN = {
 }
 
 
-def test_a_plan_tells_of_values_that_are_left_alone():
+def test_a_plan_reports_values_that_are_left_alone():
     (target,) = PLAN["targets"]
     made = {**PLAN, "targets": [{**target, "classes": {"current": 1189, "empty": 10}, "left_alone": 1}]}
     line = "  profile.name   1,200  1,189 current, 10 empty, 1 left alone  eda_server"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ansible_collections.tetech.key_rotation.plugins.plugin_utils._report import restore_lines
 
 
-def test_what_was_dropped_is_told_and_what_was_looked_for_where_nothing_was():
+def test_what_was_dropped_is_reported_and_what_was_looked_for_if_nothing_was():
     sought = ["before_spring:orders", "key_rotation_1_spring"]
     assert list(restore_lines.dropped({"dropped": sought[:1], "sought": sought})) == [
         "  dropped    before_spring:orders"

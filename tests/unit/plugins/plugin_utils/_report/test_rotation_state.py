@@ -125,7 +125,7 @@ def test_what_was_rolled_back_is_due_when_the_keys_before_are(play):
         ("compromise_known", "it has not ended, though new keys are in use, and the reason was compromise_known"),
     ],
 )
-def test_new_keys_in_use_are_not_called_old_where_the_way_back_failed(play, reason, why):
+def test_new_keys_in_use_are_not_called_old_if_the_way_back_failed(play, reason, why):
     half_back(play, reason=reason).step("rollback", "intent").step("env_file", "failed", error={"code": "E_ENV"})
     told = play.step("rollback", "failed", versions=[{**VERSION, "key_id": NEW}]).told()
     assert (told.status, told.keys.current, told.schedule.next.due_why) == (
@@ -325,7 +325,7 @@ def test_a_rotation_that_failed_and_was_rolled_back_says_for_what(play):
 
 
 @pytest.mark.parametrize("by_itself", [True, False])
-def test_a_rotation_that_took_itself_back_was_approved_by_whom_the_rotation_was(play, by_itself):
+def test_a_rotation_that_was_rolled_back_by_itself_was_approved_by_whom_the_rotation_was(play, by_itself):
     """Its way back has no approval of its own; one that somebody types later has none at all."""
     approval = {"principal": "ada@example.org", "time": "2026-01-02T03:04:05Z", "plan_hash": "ab"}
     play.begun(approval=approval).prepared().switched()
@@ -369,7 +369,7 @@ def notified(told: dict[str, Any]) -> str:
     return notification._text({"type": "slack"}, "completed", told)
 
 
-def test_a_run_that_goes_on_and_could_tell_nobody_is_not_called_failed(play):
+def test_a_run_that_continues_and_could_notify_nobody_is_not_called_failed(play):
     play.begun().step("notification", "failed", about="started", channel="slack to h", found="URLError")
     (run,) = play.told().runs
     assert (run.outcome, play.told().failure) == ("open", {})
@@ -384,7 +384,7 @@ def test_copies_that_could_not_be_dropped_are_a_warning_and_no_failure(play):
     assert "Backup: left copies: E_HOST_LOST: keeper can no longer be reached" in told.warnings
 
 
-def test_who_of_several_was_told_is_said(play):
+def test_who_of_several_was_notified_is_said(play):
     play.begun().step("notification", "failed", about="started", channel="email by h", found="refused", reached=1)
     assert play.told().warnings == ["Not everybody was notified by email by h of the started: refused"]
 
@@ -474,7 +474,7 @@ def test_a_digest_that_differs_proves_nothing(play):
     assert ">the same<" not in play.page()
 
 
-def test_where_another_process_wrote_it_is_proved_row_by_row_and_told(play):
+def test_if_another_process_wrote_it_is_proved_row_by_row_and_reported(play):
     found = {"shop_customer": {"changed": 2, "inserted": 0, "deleted": 1}}
     told = play.begun().prepared().switched().proved(digest="other", meanwhile=found).step("rotate", "done").told()
     assert (told.proved, told.targets[0].meanwhile) == (True, 3)
@@ -525,7 +525,7 @@ def test_a_step_on_two_hosts_is_one(play):
     assert [(step.name, step.outcome) for step in run.steps] == [("Switch: .env", "done")]
 
 
-def test_who_was_told_is_no_bar_of_the_timeline(play):
+def test_who_was_notified_is_no_bar_of_the_timeline(play):
     """It has no intent: its outcomes would be taken for one long step over the whole run."""
     failed = {"channel": "slack to h", "found": "URLError"}
     play.begun().step("notification", "failed", about="started", **failed).prepared().switched().proved()
@@ -551,7 +551,7 @@ def test_who_was_told_is_no_bar_of_the_timeline(play):
         ([{"actor": "bob"}, {"actor": "eve", "login_user": "bob"}], None, ["bob", "eve (login bob)"]),
     ],
 )
-def test_people_are_told_with_who_had_logged_in(events, operator, said):
+def test_people_are_notified_with_who_had_logged_in(events, operator, said):
     accounts = Accounts()
     for event in decode_all(events):
         accounts.apply(event)
@@ -612,7 +612,7 @@ def test_a_step_behind_the_end_of_a_refused_first_run_is_suspicious(play):
     assert "of the record are not signed: " in play.page()
 
 
-def test_lines_of_a_retirement_that_nobody_signed_are_told_too(play, tmp_path):
+def test_lines_of_a_retirement_that_nobody_signed_are_reported_too(play, tmp_path):
     completed(play).record.sign(sshsig.new_key())
     Play(tmp_path, f"retire-{OLD}").step("key_version", asked={"state": "destroyed", "key_id": OLD})
     page = play.page()
@@ -685,7 +685,9 @@ def test_no_text_is_shown_in_another_order_than_it_has(play):
 def test_what_monitoring_saw_before_and_after_is_shown_as_it_says_it(play):
     snapshot = {"project": "/srv/shop", "time": "2026-01-02T03:04:05Z", "findings": [], "warnings": [], "response": []}
     snapshot.update(census=None, census_asked=False, logs={"since": None, "new": {}}, rotation={}, retire=[])
-    play.begun().step("monitoring_probe", snapshot=snapshot).step("monitoring_probe", snapshot={"of": "another version"})
+    play.begun().step("monitoring_probe", snapshot=snapshot).step(
+        "monitoring_probe", snapshot={"of": "another version"}
+    )
     assert play.page().count("Monitoring of /srv/shop on app1") == 1
 
 
@@ -766,7 +768,7 @@ def retiring(folder: Path) -> None:
         (retiring, "a retirement of the previous keys was started"),
     ],
 )
-def test_a_way_back_is_promised_only_where_there_is_one(tmp_path, then, said):
+def test_a_way_back_is_promised_only_if_there_is_one(tmp_path, then, said):
     play = completed(Play(tmp_path, "r1").step("rotate", "intent", commands=COMMANDS))
     then(tmp_path)
     play.page()
@@ -777,7 +779,7 @@ def test_a_way_back_is_promised_only_where_there_is_one(tmp_path, then, said):
 
 
 @pytest.mark.parametrize(("written", "back"), [(lambda play: play.begun(), False), (died, True)])
-def test_what_has_not_ended_goes_back_only_where_new_keys_were_made(play, written, back):
+def test_what_has_not_ended_goes_back_only_if_new_keys_were_made(play, written, back):
     page = written(play).page()
     assert ("to resume it, or roll it back." in page, "to resume it." in page) == (back, not back)
 
@@ -910,7 +912,7 @@ def test_a_drop_in_the_record_of_the_backup_s_own_rotation_is_known(tmp_path):
     assert [one.name for one in autumn.told().kept_aside] == ["before_spring:shop"], "restored again since"
 
 
-def test_digests_that_were_met_on_the_way_back_again_are_told_once(play):
+def test_digests_that_were_met_on_the_way_back_again_are_reported_once(play):
     column = "shop_customer.name_bidx"
     completed(play)
     for key_id, counts in ((NEW, (1000, 234)), (OLD, (1100, 134, None))):  # by two hosts, and by a step with none
@@ -975,7 +977,7 @@ def test_a_backup_that_somebody_else_keeps_has_no_size_and_no_digest(play):
     assert "Backup location: nightly-77\n                 snapshot\n" in log
 
 
-def test_a_failure_over_ruined_values_is_not_told_as_if_every_value_opened(play):
+def test_a_failure_over_ruined_values_is_not_reported_as_if_every_value_opened(play):
     play.begun().prepared().step("django_reencrypt", targets=[target("current", reencrypted=7)])
     said = sentence(play.step("rotate", "failed", error={"code": "E_DB"}).told())
     assert said.startswith(
@@ -986,7 +988,7 @@ def test_a_failure_over_ruined_values_is_not_told_as_if_every_value_opened(play)
     assert said.startswith("The rollback stopped. It is not known which version each value is under")
 
 
-def test_why_a_rollback_was_refused_is_told_where_its_last_line_does_not_say(play):
+def test_why_a_rollback_was_refused_is_reported_if_its_last_line_does_not_say(play):
     error = {"code": "E_RESTORE_LOSS", "what": "2 rows would be lost", "todo": "Say so"}
     completed(play).step("rollback", "intent").step(
         "postgresql_restore", "failed", asked={"state": "prepared"}, error=error

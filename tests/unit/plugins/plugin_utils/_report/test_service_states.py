@@ -20,7 +20,7 @@ def stopped(events: list[Event], by_hand: tuple[Event, ...] = ()) -> dict:
     return dict(found.stopped)
 
 
-def test_services_that_nothing_has_started_since_are_told_by_host():
+def test_services_that_nothing_has_started_since_are_reported_by_host():
     began = [services("app1", "stopped", ["worker", "web"]), services("app2", "stopped", ["web"])]
     again = services("app1", "stopped", [])  # a run that goes on stops nothing that is down
     failed = services("app1", "started", None, "failed")

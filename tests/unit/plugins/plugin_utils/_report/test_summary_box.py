@@ -155,7 +155,7 @@ def test_that_nobody_has_looked_at_the_keys_of_processes_is_shown_in_the_end(pla
 
 
 @pytest.mark.parametrize(("alias", "named"), [("default", ""), ("second", "-e key_rotation_restore_alias=second ")])
-def test_the_command_that_drops_what_lies_aside_names_the_database(play, alias, named):
+def test_the_command_that_drops_what_was_set_aside_names_the_database(play, alias, named):
     done = {"database": "orders", "alias": alias, "aside": "before_spring:orders", "under": {"current": 1}}
     completed(play).step("rollback", "intent", strategy="restore").step("postgresql_restore", restored=done, **SWAPPED)
     options = f"-e key_rotation_id=spring {named}-e key_rotation_restore_drop=true"

@@ -22,7 +22,7 @@ def judged(census, acknowledged):
     return RollbackLoss(census, "ansible-playbook rollback.yml").judged(acknowledged)
 
 
-def test_a_rollback_that_loses_nothing_goes_on():
+def test_a_rollback_that_loses_nothing_continues():
     assert not judged(left(), "").get("failed")
     assert judged({"failed": True, "msg": "x"}, "") == {"failed": True, "msg": "x"}
 
@@ -39,7 +39,7 @@ def test_a_rollback_that_would_lose_values_names_them_and_what_is_where():
 @pytest.mark.parametrize(
     ("acknowledged", "failed"), [("t.c:2", False), ("t.c:3", True), ("t.c", True), ("accept", True), ("", True)]
 )
-def test_it_goes_on_only_if_exactly_these_values_are_acknowledged(acknowledged, failed):
+def test_it_continues_only_if_exactly_these_values_are_acknowledged(acknowledged, failed):
     assert bool(judged(left(unreadable=2), acknowledged).get("failed")) is failed
 
 

@@ -136,7 +136,7 @@ def test_a_rollback_that_died_before_its_record_was_closed_is_ended(history):
     assert refused.value.code == "E_NOTHING_TO_ROLL_BACK"
 
 
-def test_a_pending_version_is_taken_back_to_the_current_one_and_the_current_one_to_the_previous(history):
+def test_a_pending_version_is_rolled_back_to_the_current_one_and_the_current_one_to_the_previous(history):
     said = rollback_strategy.of_store(history, None, None)
     assert (said["taken_back"], said["destination"], said["open"]) == ("pending", "current", True)
     history.promote()
@@ -168,7 +168,7 @@ def _stopped(sqlstate: str, by: str = "") -> RotationError:
     ],
     ids=str,
 )
-def test_a_census_that_cannot_be_taken_is_ruin_only_where_the_database_says_so(error, ruined):
+def test_a_census_that_cannot_be_taken_is_ruin_only_if_the_database_says_so(error, ruined):
     assert rollback_strategy.of_census(error.as_result(), "r1") == (
         {"damage": error.what, "damaged": error.where.get("alias", "")} if ruined else {}
     )

@@ -30,7 +30,7 @@ def read(state, reading, phase="done"):
         ([read("taken", OLD), WRITTEN, read("compared", NEW), read("taken", NEW), WRITTEN], NEW),
     ],
 )
-def test_a_rotation_that_is_gone_on_with_is_held_against_the_reading_from_before_until_that_is_proved(
+def test_a_rotation_that_is_resumed_is_held_against_the_reading_from_before_until_that_is_proved(
     tmp_path, events, found, words
 ):
     """Behind the proof the application is started: what it has written since is in no reading from before."""

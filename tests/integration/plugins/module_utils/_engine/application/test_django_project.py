@@ -114,7 +114,7 @@ def test_no_log_of_the_application_is_made_or_written(start, folder):
         ("import json\n\njson.loads('CANARY')", "JSONDecodeError"),  # raised outside of the project
     ],
 )
-def test_an_application_that_does_not_start_is_told_by_type_and_place(start, folder, settings, error):
+def test_an_application_that_does_not_start_is_reported_by_type_and_place(start, folder, settings, error):
     result = start(settings)
     assert result["error"]["code"] == "E_DJANGO_SETUP"
     where = folder / "food_ordering" / "__init__.py"

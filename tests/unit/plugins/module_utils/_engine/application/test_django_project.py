@@ -151,7 +151,7 @@ def test_a_setting_is_fed_by_the_keys_that_have_its_values(application, value, n
     assert found == ({"TOKEN_KEYS": names} if names else {})
 
 
-def test_a_setting_that_cannot_be_read_is_none_of_the_keys(application):
+def test_a_setting_that_cannot_be_read_is_not_one_of_the_keys(application):
     """Such as Django's SimpleLazyObject of what is made in a request."""
 
     class Lazy:
@@ -163,13 +163,13 @@ def test_a_setting_that_cannot_be_read_is_none_of_the_keys(application):
     assert django_project.texts() == {"TOKEN_KEY": b"a"}
 
 
-def test_a_setting_is_fed_where_any_of_the_key_sets_has_its_values(application):
+def test_a_setting_is_fed_if_any_of_the_key_sets_has_its_values(application):
     """After a switch the application runs on the pending keys."""
     application(TOKEN_KEY="new")
     assert django_project.feeds([{"KEY_A": "old"}, {"KEY_A": "new"}]) == {"TOKEN_KEY": ["KEY_A"]}
 
 
-def test_a_setting_is_fed_by_its_key_where_the_env_file_holds_another_value_than_every_version(application):
+def test_a_setting_is_fed_by_its_key_if_the_env_file_holds_another_value_than_every_version(application):
     """Without that the setting counts as one that no key feeds, and nothing that it encrypts opens."""
     application(FIELD_KEYS=["changed by hand"], OTHER_TOKEN="new")
     held = {"FIELD_KEY": "changed by hand", "UNKNOWN": "new"}

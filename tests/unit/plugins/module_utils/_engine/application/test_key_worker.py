@@ -103,14 +103,14 @@ CONTEXT = (("pk", 7), ("column", "name"))
         (lambda value, pk, column, key: value, False, None),
     ],
 )
-def test_a_function_is_told_of_the_row_by_name_or_in_order(function, whether, made):
+def test_a_function_gets_the_row_by_name_or_in_order(function, whether, made):
     assert key_worker.takes(function, CONTEXT) is whether
     if whether:
         assert key_worker.call(function, "v", CONTEXT) == made
 
 
 @pytest.mark.parametrize("verb", ["open", "seal"])
-def test_a_method_without_its_object_is_refused_and_no_value_told_to_be_lost(verb):
+def test_a_method_without_its_object_is_refused_and_no_value_reported_as_lost(verb):
     answer = key_worker.Opener().answer(verb, f"{__name__}.Signed.decrypt", b"sx")
     assert answer[0] == "refused"
     assert "one value" in answer[1]

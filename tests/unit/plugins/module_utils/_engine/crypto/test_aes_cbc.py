@@ -81,5 +81,5 @@ def test_padding_comes_off_as_it_went_on(length):
 
 
 @pytest.mark.parametrize("end", [b"\0", b"\x11", b"\1\2", b"\3\3\2", b"\xff" * 16])
-def test_wrong_padding_is_none(end):
+def test_wrong_padding_does_not_count(end):
     assert aes_cbc.unpad(b"x" * (16 - len(end)) + end) is None

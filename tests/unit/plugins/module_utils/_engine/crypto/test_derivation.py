@@ -49,7 +49,7 @@ def settings(**values: Any) -> derivation.Settings:
         ({"join": ["UNKNOWN", {"text": "-salt"}]}, []),
     ],
 )
-def test_what_a_source_stands_for(source, expected):
+def test_what_a_source_means(source, expected):
     application = settings(
         ONE="1", MANY=["1", "2"], PAIR=("1", "2"), RAW=b"\x00\xff", WIDE="kůň", NUMBER=7, HOLES=["1", "", None, "2"],
         NONE=None, BLANK="", EMPTY=[],
@@ -130,7 +130,7 @@ def test_pbkdf2_gives_the_published_vector():
     assert derivation.pbkdf2_sha256(b"password", b"salt", iterations=4096).hex() == expected
 
 
-def test_pbkdf2_makes_as_many_bytes_as_it_is_told():
+def test_pbkdf2_makes_as_many_bytes_as_it_is_asked():
     # the one of RFC 6070 with a length of its own, for SHA-256
     made = derivation.pbkdf2_sha256(
         b"passwordPASSWORDpassword", b"saltSALTsaltSALTsaltSALTsaltSALTsalt", iterations=4096, length=40
@@ -156,7 +156,7 @@ def test_hkdf_gives_the_published_vectors():
     assert third.hex() == ("8da4e775a563c18f715f802a063c5a31b8a11f5c5ee1879ec3454e5f3c738d2d9d201395faa4b61a96c8")
 
 
-def test_keys_are_32_bytes_where_no_length_is_given():
+def test_keys_are_32_bytes_if_no_length_is_given():
     assert len(derivation.hkdf_sha256(b"x")) == len(derivation.pbkdf2_sha256(b"x", b"y", iterations=1)) == 32
 
 

@@ -104,7 +104,7 @@ def test_each_opens_what_the_other_sealed(seals, opens):
 
 
 @pytest.mark.parametrize("bad", BAD.values(), ids=BAD)
-def test_one_bad_token_spoils_none_beside_it(implementation, bad):
+def test_one_bad_token_spoils_none_next_to_it(implementation, bad):
     tokens = [LIBRARY.encrypt_at_time(inside.plaintext, inside.timestamp) for inside in INSIDES[:5]]
     assert implementation(KEY).open_all([bad, *tokens[:2], bad, *tokens[2:], bad]) == [
         None, *INSIDES[:2], None, *INSIDES[2:5], None

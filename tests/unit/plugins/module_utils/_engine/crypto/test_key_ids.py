@@ -39,7 +39,7 @@ def test_an_entry_of_which_a_byte_is_another_counts_as_none(made, place):
     assert made.of(b"SECRET_KEY") == expected
 
 
-def test_more_key_sets_than_there_is_room_for_have_their_ids_all_the_same(made, monkeypatch):
+def test_more_key_sets_than_there_is_room_for_have_their_ids_anyway(made, monkeypatch):
     monkeypatch.setattr(key_ids._KeyIdCache, "ENTRIES", 2)
     small = key_ids._KeyIdCache()
     names = [b"%d" % number for number in range(4)]

@@ -195,7 +195,7 @@ def test_schemes_that_the_keys_change_are_tried_first():
     assert [scheme.name for scheme in keyring.tried] == ["other", "field"]
 
 
-def test_a_scheme_is_added_where_it_can_be_tried_and_forgotten_again():
+def test_a_scheme_is_added_if_it_can_be_tried_and_forgotten_again():
     keyring = ring({}, current={"FIELD_KEYS": FIRST})
     dressed = keyring.schemes["field"].around("enc$", False)
     assert keyring.add(dressed) is True
@@ -222,7 +222,7 @@ def test_a_key_that_the_application_has_as_a_list_is_a_comma_list():
 
 
 @pytest.mark.parametrize("blank", ["", " "])
-def test_blanks_in_a_comma_list_are_in_the_keys_only_where_the_application_leaves_them(blank):
+def test_blanks_in_a_comma_list_are_in_the_keys_only_if_the_application_leaves_them(blank):
     application = {"OTHER_KEY": ["before", f"{blank}more"]}
     stages = {"current": KeySet({"OTHER_KEY": "one, two"})}
     keyring = Keyring(schemes.parse({"other": OTHER}), stages, ApplicationSettings(application.get))

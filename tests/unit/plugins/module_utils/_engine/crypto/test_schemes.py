@@ -205,7 +205,7 @@ def test_a_key_that_an_application_uses_by_hand_is_fernet_s_own_or_its_sha256():
         ({"profile": {**PROFILE, "format": "aes_cbc_hmac"}}, "has no signing_key.derive of: direct"),
     ],
 )
-def test_a_wrong_description_is_refused_and_told(described, found):
+def test_a_wrong_description_is_refused_and_reported(described, found):
     with pytest.raises(RotationError, match="key_rotation_schemes") as refused:
         schemes.parse(described)
     assert refused.value.code == "E_SCHEME"
@@ -230,13 +230,13 @@ def test_a_setting_that_is_no_key_is_named_without_its_value(value):
     assert str(value) not in str(refused.value)
 
 
-def test_of_several_keys_one_that_is_none_is_refused():
+def test_of_several_keys_an_invalid_one_is_refused():
     scheme = schemes.parse({"field": DIRECT})["field"]
     with pytest.raises(RotationError, match="cannot make a key from FIELD_KEY"):
         scheme.cipher({"FIELD_KEY": [FIELD_KEY["FIELD_KEY"], "CANARY"]}.get)
 
 
-def test_a_scheme_that_is_tried_on_the_chance_is_left_out_where_its_settings_make_no_key():
+def test_a_scheme_that_is_tried_on_the_chance_is_left_out_if_its_settings_make_no_key():
     scheme = schemes.Scheme("field", DIRECT, trial=True)
     assert scheme.cipher({"FIELD_KEY": "CANARY"}.get) is None
     assert scheme.cipher(FIELD_KEY.get) is not None

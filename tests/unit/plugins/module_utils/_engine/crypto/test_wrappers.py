@@ -105,7 +105,7 @@ def test_quoted_text_that_is_no_token_stays():
     assert FIRST.open(cipher.seal(Opened(text, 1))).plaintext == text
 
 
-def test_a_token_lies_in_one_more_base64():
+def test_a_token_is_in_one_more_base64():
     cipher = Base64(FIRST)
     token = cipher.seal(INSIDE)
     assert FIRST.open(base64.urlsafe_b64decode(token)) == INSIDE

@@ -158,7 +158,7 @@ def test_each_is_settled_by_its_name(project: Path, monkeypatch: pytest.MonkeyPa
     assert configured_tokens.places([*decided, "profile.name", "default of profile.name"]) == {*decided}
 
 
-def test_an_id_of_a_key_in_a_variable_is_found_and_a_copy_of_the_key_is_none(project: Path) -> None:
+def test_an_id_of_a_key_in_a_variable_is_found_and_a_copy_of_the_key_does_not_count(project: Path) -> None:
     short = hashlib.sha256(KEY).hexdigest()[:16]
     found = find(project, KEY_FINGERPRINT=short, KEY_LABEL=f"v1:{short}", COPY=KEY.decode(), PORT="5432432432")
     assert names(found) == ["variable KEY_FINGERPRINT", "variable KEY_LABEL"]

@@ -57,7 +57,7 @@ def test_a_key_that_is_proposed_keeps_what_only_a_person_knows_of_it():
     ]
 
 
-def test_a_listed_key_that_only_signs_stays_beside_others():
+def test_a_listed_key_that_only_signs_stays_next_to_others():
     signing = {"name": "SECRET_KEY", "type": "token_urlsafe", "use": "signing"}
     found = proposal.with_listed([{"name": "FIELD"}], [signing], set())
     assert found == [{"name": "FIELD"}, {"name": "SECRET_KEY", "use": "signing"}]

@@ -66,7 +66,7 @@ def test_what_is_listed_already_stays_listed():
         (PAIR, "jsonb", "core.codes.decrypt", "json_members that are not filled in"),
     ],
 )
-def test_what_nothing_tells_is_to_be_filled_in_and_refused_until_it_is(found, sql_type, decrypt, refused):
+def test_what_nothing_shows_is_to_be_filled_in_and_refused_until_it_is(found, sql_type, decrypt, refused):
     made = propose([column("password", sql_type)], lambda field: found, "auto", "auto")["key_rotation_schemes"]
     assert made["own"]["application"]["decrypt"].startswith(decrypt)
     with pytest.raises(RotationError, match="not filled in") as raised:

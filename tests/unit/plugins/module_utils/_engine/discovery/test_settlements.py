@@ -56,7 +56,7 @@ def test_a_settlement_that_names_nothing_is_refused(name, found):
     assert caught.value.code == "E_SETTLEMENT"
 
 
-def test_plain_text_may_be_settled_only_where_a_token_tells_itself():
+def test_plain_text_may_be_settled_only_if_a_token_proves_itself():
     settled = settlements.parse({"a.b": {"mixed": "older rows"}, "a.c": {"not_ours": "x"}})
     why = settlements.UNAUTHENTICATED
     assert settlements.refuse_untold(settled, {"a.c": why, "a.d": why}) is None

@@ -134,7 +134,7 @@ def test_what_loses_data_wants_a_decision_that_says_so(target, kind, facts, deci
         assert 'key_rotation_settlements: {"table.column": {unreadable: "why"}}' in found[0].todo
 
 
-def test_tokens_under_other_keys_alone_are_told_with_their_settings():
+def test_tokens_under_other_keys_alone_are_reported_with_their_settings():
     described = schemes.parse({"field": FIELD})
     ring = Keyring(
         described, {"current": KeySet({"SECRET_KEY": "x"})}, ApplicationSettings({"FIELD_KEY": "CANARY"}.get)

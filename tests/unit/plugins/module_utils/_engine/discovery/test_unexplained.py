@@ -580,7 +580,7 @@ def test_random_data_that_is_known_is_explained(place: str, value: Any, what: st
         *((name, False) for name in ("etag", "checksum", "file_hash", "sha256", "content_md5", "fingerprint", "id")),
     ],
 )
-def test_hashes_of_values_are_told_from_those_of_content_and_from_ids(name: str, hashed: bool) -> None:
+def test_hashes_of_values_are_distinguished_from_those_of_content_and_from_ids(name: str, hashed: bool) -> None:
     found = unexplained.classify([CHANCE.randbytes(32).hex() for _ in range(3)], f"a.{name}")
     assert (found.verdict, found.hashed) == ("explained", hashed)
 

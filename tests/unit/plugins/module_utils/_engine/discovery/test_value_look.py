@@ -137,13 +137,13 @@ def test_text_around_a_token_looks_encrypted():
         ("%&!", "codes"),
     ],
 )
-def test_plain_text_is_told_by_what_it_looks_like(value, look):
+def test_plain_text_is_recognized_by_what_it_looks_like(value, look):
     assert not looks_encrypted(value.encode())
     assert look_of(value) == look
 
 
 @pytest.mark.parametrize("size", [6, 8, 10, 12])
-def test_a_short_ciphertext_that_cannot_be_judged_is_hardly_ever_told_as_words(size):
+def test_a_short_ciphertext_that_cannot_be_judged_is_hardly_ever_taken_for_words(size):
     chance = random.Random(size)  # the same values in every run
     values = [write(chance.randbytes(size)) for _ in range(300) for write in (base64.b64encode, bytes.hex)]
     texts = [value if isinstance(value, str) else value.decode() for value in values]

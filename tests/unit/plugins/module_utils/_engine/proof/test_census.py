@@ -49,7 +49,7 @@ def test_what_is_left_to_do_is_all_but_empty_left_alone_and_done(classed):
     assert classed.result.not_under("previous") == 4
 
 
-def test_plain_text_of_a_mixed_column_is_counted_apart_and_its_digest_tells_a_change(target, two_keys, vectors):
+def test_plain_text_of_a_mixed_column_is_counted_apart_and_its_digest_shows_a_change(target, two_keys, vectors):
     row = vectors["rows"][0]
 
     def taken(*values):
@@ -115,7 +115,7 @@ def test_each_token_of_a_document_counts_and_the_document_is_one_row(document, t
     assert tally.rows == 4
 
 
-def test_the_digest_tells_the_places_in_a_document_apart(document, two_keys, vectors):
+def test_the_digest_distinguishes_the_places_in_a_document(document, two_keys, vectors):
     first, second = (row["stored_old"] for row in vectors["rows"][:2])
 
     def of(text: str) -> str:

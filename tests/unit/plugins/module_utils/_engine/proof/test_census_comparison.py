@@ -57,7 +57,7 @@ def test_a_difference_to_the_census_before_is_refused(after, code):
 LOOKED = replace(BEFORE[0], rows=9, digest="ab")
 
 
-def test_where_every_row_was_looked_at_those_of_another_process_may_differ():
+def test_if_every_row_was_looked_at_those_of_another_process_may_differ():
     look = TableComparison(changed=1, inserted=6, same=2)
     for after in (LOOKED, replace(LOOKED, plain=2)):
         assert census_comparison.refuse_difference(BEFORE, [after], {"profile": look}) is None

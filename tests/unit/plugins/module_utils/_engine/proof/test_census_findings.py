@@ -49,7 +49,7 @@ def test_plain_text_that_ciphertext_can_look_like_stops_until_the_reason_names_i
     assert found["codes"].listed.keys == ["4"], "all rows are in the file of the findings"
 
 
-def test_what_is_not_settled_is_told_by_its_look_and_not_as_a_fact(target, two_keys):
+def test_what_is_not_settled_is_reported_by_its_look_and_not_as_a_fact(target, two_keys):
     tally = Tally(target)
     count(tally, [str(number) for number in range(len(PLAIN))], list(PLAIN), two_keys)
     (found,) = census_findings.findings([tally])

@@ -51,7 +51,7 @@ def test_a_connection_is_refused_before_it_is_made(server: socket.socket) -> Non
     assert has_callers(server), "afterwards it is made"
 
 
-def test_code_that_swallows_the_refusal_is_named_all_the_same(server: socket.socket) -> None:
+def test_code_that_swallows_the_refusal_is_named_anyway(server: socket.socket) -> None:
     def read() -> str:
         with contextlib.suppress(OSError):
             connect(server)

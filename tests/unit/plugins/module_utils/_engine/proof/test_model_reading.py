@@ -80,7 +80,7 @@ def test_the_same_or_better_is_well(after):
         (reading(verify_encryption={"exit code": 0, "errors": 3}), "E_VERIFY_ENCRYPTION: .*errors"),
     ],
 )
-def test_what_is_worse_is_told(after, shown):
+def test_what_is_worse_is_reported(after, shown):
     with pytest.raises(RotationError, match=shown):
         model_reading.refuse_worse(READING, after)
 
@@ -109,7 +109,7 @@ WRITTEN = {"person": {"changed": 1, "inserted": 0, "deleted": 1}}
 @pytest.mark.parametrize(
     "found", [{"digest": "cd"}, {"digest": "cd", "read": 3}, {"digest": "cd", "read": 900}, {"digest": "cd", "read": 5}]
 )
-def test_where_another_process_wrote_the_digest_may_be_another(found):
+def test_if_another_process_wrote_the_digest_may_be_another(found):
     model_reading.refuse_worse(READING, reading(readings=[{**NAME, **found}]), WRITTEN)
 
 
@@ -121,7 +121,7 @@ def test_where_another_process_wrote_the_digest_may_be_another(found):
         ({"digest": "cd"}, {"pet": WRITTEN["person"]}),
     ],
 )
-def test_what_it_wrote_does_not_explain_is_told(found, meanwhile):
+def test_what_it_wrote_does_not_explain_is_reported(found, meanwhile):
     with pytest.raises(RotationError, match="E_APPLICATION_READS"):
         model_reading.refuse_worse(READING, reading(readings=[{**NAME, **found}]), meanwhile)
 
@@ -292,7 +292,7 @@ AGE = {**NAME, "name": "people.Person.age", "columns": ["person._born"]}
 SETS = ["{'a', 'b', 'c', 'd', 'e'}", "[frozenset('abcdef')]", "{'x': ({'a', 'b', 'c'},)}"]
 
 
-def test_a_value_is_told_the_same_in_every_process(checkout):
+def test_a_value_has_one_digest_in_every_process(checkout):
     """The order of a set of texts is another one in each."""
     tree = checkout / ".ansible/tree"
     module = "ansible_collections.tetech.key_rotation.plugins.module_utils._engine.proof.value_text"
@@ -312,7 +312,7 @@ def test_values_of_one_text_and_two_types_are_two():
     assert len({value_text.text_of(value) for value in ({"1"}, {1}, ["1"], ("1",), "{'1'}", frozenset("1"))}) == 6
 
 
-def test_all_that_is_read_otherwise_is_told_at_once_and_only_what_is_made_of_ciphertext_is_advised_to_be_left_out():
+def test_all_that_is_read_otherwise_is_reported_at_once_and_only_what_is_made_of_ciphertext_is_advised_to_be_left_out():
     age = {**AGE, "digest": "cd", "of_ciphertext": True}
     others = [{**NAME, "digest": "cd"}, age, {**NAME, "name": "people.Pet.name", "failed": 2}]
     before = reading(readings=[NAME, AGE, {**NAME, "name": "people.Pet.name"}])
@@ -329,7 +329,7 @@ def test_all_that_is_read_otherwise_is_told_at_once_and_only_what_is_made_of_cip
     assert "ab" not in refused.value.what.split(), "no digest"
 
 
-def test_that_the_application_has_the_keys_is_said_only_where_a_text_of_its_own_went_well():
+def test_that_the_application_has_the_keys_is_said_only_if_a_text_of_its_own_went_well():
     """Nothing here tells whether another key is missing."""
     after = reading(readings=[{**NAME, "read": 4, "failed": 1}])
     for outcome in ("well", "not tried"):
@@ -380,7 +380,7 @@ HANDED_ON = {**NAME, "bare": True, "tokens": 5}
 
 
 @pytest.mark.parametrize("old", [HANDED_ON, {**HANDED_ON, "read": 0, "tokens": 0}, {**HANDED_ON, "tokens": 3}])
-def test_rows_that_were_written_explain_tokens_where_these_are_read_as_they_are(old):
+def test_rows_that_were_written_explain_tokens_if_these_are_read_as_they_are(old):
     meanwhile = {"person": {"inserted": 3, "changed": 0}}
 
     def grown(by: int, **more: int) -> dict[str, Any]:
@@ -394,7 +394,7 @@ def test_rows_that_were_written_explain_tokens_where_these_are_read_as_they_are(
             model_reading.refuse_worse(reading(readings=[old]), worse, meanwhile)
 
 
-def test_rows_that_were_written_explain_no_token_where_the_application_decrypts():
+def test_rows_that_were_written_explain_no_token_if_the_application_decrypts():
     meanwhile = {"person": {"inserted": 3, "changed": 0}}
     with pytest.raises(RotationError, match="E_APPLICATION_READS"):
         model_reading.refuse_worse(
@@ -421,7 +421,7 @@ def test_a_term_that_ends_at_midnight_may_be_read_of_more_or_fewer_rows(found):
             model_reading.refuse_worse(reading(readings=[before]), other)
 
 
-def test_of_many_attributes_the_first_are_told_and_all_are_in_the_advice():
+def test_of_many_attributes_the_first_are_reported_and_all_are_in_the_advice():
     many = [{**NAME, "name": f"people.Person.name_{number}"} for number in range(9)]
     with pytest.raises(RotationError, match=r"4 more.*name_8") as refused:
         model_reading.refuse_worse(reading(readings=many), reading(readings=[{**one, "digest": "cd"} for one in many]))

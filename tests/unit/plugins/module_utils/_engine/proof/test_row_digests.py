@@ -164,7 +164,7 @@ def test_the_file_is_its_owner_s_alone_and_holds_names_and_digests(path):
         ]
 
 
-def test_the_next_run_writes_it_anew(path):
+def test_the_next_run_writes_it_again(path):
     record(path)
     record(path, {"9": 1})
     assert look(path, {"9": 1})["profile"] == row_digests.TableComparison(same=1)
@@ -179,13 +179,13 @@ def test_what_a_link_leads_to_is_not_written(path, tmp_path):
 
 
 @pytest.mark.parametrize("path", [None, "", "/proc/none/rows"])
-def test_without_a_place_there_is_none(path):
+def test_without_a_place_there_is_nothing(path):
     with row_digests.recording(path) as recording:
         assert recording is None
     assert look(path, BEFORE) is None
 
 
-def test_a_python_without_sqlite_goes_on_without_it(path, monkeypatch):
+def test_a_python_without_sqlite_continues_without_it(path, monkeypatch):
     monkeypatch.setattr(row_digests, "sqlite3", None)
     with row_digests.recording(path) as recording:
         assert recording is None

@@ -30,7 +30,7 @@ def test_what_several_hosts_know_is_put_together():
     ("alias", "transaction", "anothers"),
     [("default", "102", False), ("default", "104", True), ("default", None, False), ("archive", "102", True)],
 )
-def test_a_row_is_another_s_where_none_of_our_transactions_has_written_it(alias, transaction, anothers):
+def test_a_row_is_another_s_if_none_of_our_transactions_has_written_it(alias, transaction, anothers):
     assert ConcurrentWrites.of([KNOWN]).wrote(alias, transaction) is anothers
 
 

@@ -107,7 +107,7 @@ def test_more_done_than_was_there_is_no_more_than_all_of_it(clock):
     assert (seen.as_document()["done"], seen.as_document()["total"]) == (5, 5)
 
 
-def test_a_later_step_of_the_same_rotation_adds_to_the_numbers_and_another_begins_anew(clock, tmp_path):
+def test_a_later_step_of_the_same_rotation_adds_to_the_numbers_and_another_starts_at_zero(clock, tmp_path):
     path = str(tmp_path / "key_rotation.prom")
     first = rewrite_progress.Progress(
         "r1", {"profile.name": 300, "order.note": 10}, ProgressFiles(metrics=path), key_id="new"
@@ -219,7 +219,7 @@ def test_a_wish_to_stop_ends_every_wait(slept, tmp_path):
     assert slept == [1.0, 1.0]
 
 
-def test_who_watches_is_told_what_the_work_waits_for(clock):
+def test_who_watches_learns_what_the_work_waits_for(clock):
     seen = rewrite_progress.Progress("r1", {"profile.name": 300})
     seen.add(BatchResult("profile", waits_for="the pause file /p"))
     assert seen.as_document()["waits_for"] == "the pause file /p"
@@ -274,7 +274,7 @@ def test_a_batch_that_took_far_too_long_makes_the_next_one_small_whatever_was_be
     assert pace.rows(1000) <= 100
 
 
-def test_metrics_that_cannot_be_written_are_told_and_stop_nothing(tmp_path):
+def test_metrics_that_cannot_be_written_are_reported_and_stop_nothing(tmp_path):
     seen = rewrite_progress.Progress(
         "r1", {"profile.name": 3}, ProgressFiles(metrics=str(tmp_path / "nowhere/key_rotation.prom"))
     )

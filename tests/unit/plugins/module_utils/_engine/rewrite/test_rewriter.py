@@ -138,7 +138,7 @@ def test_a_bytea_value_stays_bytes(target, translate, two_keys, vectors):
     assert two_keys.stage_of(target.scheme, change.new[0])[0] == "pending"
 
 
-def test_a_search_column_is_made_anew_under_the_salt_of_the_destination(target, translate, new_keys, vectors):
+def test_a_search_column_is_recreated_under_the_salt_of_the_destination(target, translate, new_keys, vectors):
     row = vectors["rows"][0]
     searched = replace(target, derived=(SearchColumnRecipe("search", "xx", "ENCRYPTION_SALT"),))
     change = translate.row([searched], ("1",), [row["stored_old"]])
