@@ -295,11 +295,9 @@ def test_a_blind_index_that_cannot_be_rewritten_stops_the_rotation_before_its_fi
     fill(database, keyring, "text UNIQUE", lambda value: mac("old-secret", value).hex())
     database.execute("CREATE TABLE searches (of text REFERENCES secrets (searched))")
     try:
-        with pytest.raises(
-            RotationError, match=r"secrets\.searched is bound to another column by a foreign key"
-        ) as refused:
+        with pytest.raises(RotationError) as refused:
             refuse(survey_findings.findings_of([survey(database, keyring)], keyring, "the test"))
-        assert refused.value.code == "E_COLUMN_TIED"
+        assert (refused.value.code, refused.value.where["column"]) == ("E_COLUMN_TIED", "secrets.searched")
     finally:
         database.execute("DROP TABLE searches")
 
@@ -679,7 +677,7 @@ def test_a_key_that_the_new_value_cannot_make_stops_the_rotation_before_its_firs
     ring = Keyring(schemes.parse("auto"), {"current": old, "pending": new}, ApplicationSettings(lambda name: None))
     fill(database, ring, "text", lambda value: hmac.digest(bytes.fromhex("ab" * 32), value.encode(), "sha256").hex())
     found = opened(database, survey(database, ring), ring)
-    with pytest.raises(RotationError, match=r"secrets\.searched is computed with a key that is hex of INDEX_KEY"):
+    with pytest.raises(RotationError, match=r"E_\w+: .*secrets\.searched .*hex of INDEX_KEY"):
         under_new_keys.refuse_keyless_digests(found, "pending")
     under_new_keys.refuse_keyless_digests(found, "current")
 

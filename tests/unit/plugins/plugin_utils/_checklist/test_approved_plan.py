@@ -48,5 +48,5 @@ def test_without_an_approval_there_is_none_to_hold_the_plan_against(record):
     record.append("rotate", "intent", require_approval=False)
     assert approved(record) == ""
     record.append("rotate", "intent", resumed=True, require_approval=True)
-    with pytest.raises(RotationError, match="not the one that was signed"):
+    with pytest.raises(RotationError, match="E_APPROVAL_MISSING"):
         approved(record, holds=False)

@@ -42,9 +42,9 @@ def test_a_store_of_before_has_the_names_of_its_keys_alone(rotated: History) -> 
 def test_a_rotated_key_that_is_not_listed_any_more_is_named_with_its_rotation(rotated: History) -> None:
     listed_keys.refuse_unlisted(rotated, [FIRST, SECOND], [])
     listed_keys.refuse_unlisted(rotated, [FIRST], ["SECOND"])
-    with pytest.raises(RotationError, match="no longer lists SECOND, which was rotated in rotation r1") as refused:
+    with pytest.raises(RotationError) as refused:
         listed_keys.refuse_unlisted(rotated, [FIRST], [])
-    assert refused.value.code == "E_KEY_UNLISTED"
+    assert (refused.value.code, refused.value.where["rotations"]) == ("E_KEY_UNLISTED", "r1")
     assert "key_rotation_former_keys: [SECOND]" in str(refused.value)
     rotated.roll_back()
     with pytest.raises(RotationError, match="E_KEY_UNLISTED"):
@@ -53,7 +53,7 @@ def test_a_rotated_key_that_is_not_listed_any_more_is_named_with_its_rotation(ro
 
 def test_a_key_is_not_given_up_in_the_middle_of_its_rotation(rotated: History) -> None:
     rotated.add_pending(KeySet({"FIRST": "e", "SECOND": "f"}), "r2", [FIRST, SECOND])
-    with pytest.raises(RotationError, match=r"Rotation r2 is open. List SECOND again to finish it, or roll it back"):
+    with pytest.raises(RotationError, match=r"E_KEY_UNLISTED: .*r2.*SECOND"):
         listed_keys.refuse_unlisted(rotated, [FIRST], ["SECOND"])
 
 

@@ -170,7 +170,7 @@ def test_the_name_on_is_what_yaml_makes_of_it(hook, told):
     assert "found" not in tell(told, "completed", **{"type": "slack", "url": hook.url, "on": ["completed"]})
     (result,) = notification.tell(notification.check([channel], str), "rolled back", told)
     assert "found" not in result
-    with pytest.raises(RotationError, match="on lists something other"):
+    with pytest.raises(RotationError, match="E_NOTIFY"):
         notification.check([{"type": "slack", "url": hook.url, True: ["soon"]}], str)
 
 

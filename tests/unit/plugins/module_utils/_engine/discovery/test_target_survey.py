@@ -37,7 +37,7 @@ def test_a_wrong_target_is_refused_by_its_index_before_the_database_is_asked(ent
 def test_functions_of_the_application_need_a_column(described, monkeypatch):
     monkeypatch.setattr(target_survey, "Survey", lambda *given: SimpleNamespace())
     functions = SimpleNamespace(tried=[SimpleNamespace(functions=True)])
-    with pytest.raises(RotationError, match="entry 0 is missing"):
+    with pytest.raises(RotationError, match="E_TARGET"):
         target_survey.find(None, described, (), functions)
 
 
