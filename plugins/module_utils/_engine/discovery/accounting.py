@@ -16,8 +16,9 @@ from ..crypto.unusable_key import sample_value
 from ..postgres import catalog, sql
 from ..postgres.catalog import LARGE_OBJECT, NUMBER, NUMBER_LISTS, UUIDS, Column, Table
 from ..postgres.connection import Database
+from ..value_forms import known_forms
+from ..value_forms.recognized_formats import identify
 from . import (
-    known_forms,
     model_evidence,
     proposal,
     row_samples,
@@ -27,7 +28,6 @@ from . import (
     unexplained,
 )
 from .findings import Finding, Findings, unsettled
-from .recognized_formats import identify
 from .settlements import DECISIONS, Settlements
 from .target import Target
 from .target_survey import Survey

@@ -18,9 +18,9 @@ from ..crypto.wrappers import unbase64
 from ..postgres import sql
 from ..postgres.catalog import Table
 from ..postgres.connection import Database
+from ..value_forms.packed_values import unpacked
 from .findings import Findings
 from .nesting import holding
-from .packed_values import unpacked
 from .target_survey import Survey
 
 LOOKED_AT = 1000  # entries of a cache: its default is to keep 300

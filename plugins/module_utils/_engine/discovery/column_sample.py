@@ -14,9 +14,10 @@ from ..crypto.openpgp_pair import PAIR_BEGIN
 from ..postgres import sql
 from ..postgres.catalog import Column, Table
 from ..postgres.connection import Database, array
-from .column_types import IN_TEXT, KINDS, SHORTEST, ColumnCodec, is_document
+from ..value_forms.json_text import is_document
+from ..value_forms.token_look import FERNET_BEGINS, SHORTEST, looks_like_a_token
+from .column_types import IN_TEXT, KINDS, ColumnCodec
 from .plaintext_rules import PlaintextRule
-from .token_look import FERNET_BEGINS, looks_like_a_token
 
 SAMPLE = 25  # values tried per column; the census tries them all
 AT_LARGE = 1000  # values tried of each look of a token, where none of the first ones opens and there are more

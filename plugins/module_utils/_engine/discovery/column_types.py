@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+from ..value_forms.json_text import is_document
+from ..value_forms.token_look import FERNETS, SHORTEST
+
 # A string of a JSON text, and the colon where it is a member's name. All strings are matched, so that none is cut.
 _STRING = re.compile(r'"(?P<text>(?:[^"\\]|\\.)*)"(?P<name>\s*:)?')
-SHORTEST = 24  # characters of any token: 16 bytes in base64
-FERNETS = ("gAAAAA", "Z0FBQUFB")  # how a Fernet token begins, and its base64
 # A Fernet token, or its base64, anywhere in a leaf: one that does not open is to be found out, not passed over.
 _LOOKS = re.compile(rf"(?:{'|'.join(FERNETS)})[\w=-]{{60,}}", re.ASCII)
 # A member of an array's text. All quoted ones are matched, so that none is cut.
@@ -188,17 +189,6 @@ class JsonTextCodec(JsonCodec):
 
     def moves(self, value: str, marker: bytes) -> bool:
         return super().moves(value, marker) and is_document(value)
-
-
-def is_document(text: str) -> bool:
-    """Whether a text is a JSON object or array, and nothing else."""
-    if not text.lstrip().startswith(("{", "[")):
-        return False
-    try:
-        json.loads(text)
-    except (ValueError, RecursionError):
-        return False
-    return True
 
 
 class MemberCodec(JsonTextCodec):

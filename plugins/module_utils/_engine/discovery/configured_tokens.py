@@ -22,7 +22,7 @@ from ..application import key_uses
 from ..crypto.key_fingerprints import KeyFingerprints
 from ..crypto.key_set import split_list
 from ..crypto.keyring import Keyring
-from .column_types import SHORTEST
+from ..value_forms.token_look import SHORTEST
 from .findings import KINDS, Finding
 from .nesting import holding
 

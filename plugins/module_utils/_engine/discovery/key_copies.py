@@ -13,7 +13,7 @@ from ..crypto.derivation import members
 from ..crypto.key_fingerprints import LEAST, RANDOM, decoded, written
 from ..crypto.key_set import split_list
 from ..crypto.keyring import Keyring
-from .plain_text_look import is_word
+from ..value_forms.plain_text_look import is_word
 
 
 class KeyCopies:

@@ -23,9 +23,10 @@ from ..application.application_errors import APPLICATION_ERRORS
 from ..application.tenant_schemas import use_schema
 from ..postgres import sql
 from ..postgres.catalog import Table
-from . import addresses, row_samples, unexplained
-from .plain_text_look import is_wordy
-from .value_look import ENCODED
+from ..value_forms import addresses
+from ..value_forms.plain_text_look import is_wordy
+from ..value_forms.value_look import ENCODED
+from . import row_samples, unexplained
 
 SAMPLE = 5  # stored values that a field reads of the first rows, and of the last ones
 BETWEEN = 15  # from all over the table

@@ -27,9 +27,9 @@ from ..crypto.known_schemes import swallows_errors
 from ..crypto.schemes import Scheme
 from ..crypto.tokens import Opened
 from ..crypto.wrappers import unbase64
-from .column_types import FERNETS, SHORTEST
+from ..value_forms.token_look import FERNET, FERNETS, SHORTEST
+from ..value_forms.token_texts import has, long_words, may_be_written, signs, tokens_in, writings
 from .layer_classes import NESTED_UNREADABLE, TOKEN_INSIDE, TWO_LAYERS
-from .token_texts import FERNET, has, long_words, may_be_written, signs, tokens_in, writings
 
 SHORTEST_FRAME = 60  # bytes of any token that begins as Fernet's do, which has 73, in any writing but base64 twice
 SHORTEST_BODY = 28  # bytes after a short prefix: a nonce and a tag

@@ -11,12 +11,12 @@ from ..crypto.tokens import as_bytes
 from ..postgres import catalog, sql
 from ..postgres.catalog import Column, Table
 from ..postgres.connection import Database
+from ..value_forms.token_look import looks_like_a_token
+from ..value_forms.value_look import SHORTEST
 from . import sql_type_readers, unexplained
 from .findings import KINDS, Finding
 from .settlements import Settlements
 from .target_survey import Survey
-from .token_look import looks_like_a_token
-from .value_look import SHORTEST
 
 SAMPLE = 50  # values of a column of a foreign table
 PATIENCE = "10s"  # with the server that has it

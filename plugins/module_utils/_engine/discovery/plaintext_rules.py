@@ -14,8 +14,8 @@ from typing import NamedTuple
 
 from ..crypto.keyring import Keyring
 from ..crypto.schemes import Scheme
+from ..value_forms.token_texts import writings
 from .nesting import inner_schemes, looks_nested
-from .token_texts import writings
 
 
 class PlaintextRule(NamedTuple):

@@ -7,8 +7,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..crypto.keyring import Keyring
+from ..value_forms.packed_values import unpacked
 from .nesting import holding
-from .packed_values import unpacked
 from .scheme_match import rotated_scheme
 
 

@@ -13,9 +13,9 @@ from ..crypto.key_fingerprints import KeyFingerprints
 from ..crypto.keyring import Keyring
 from ..crypto.schemes import Scheme
 from ..postgres.catalog import Column
+from ..value_forms.token_look import FERNET, FERNET_BEGINS, around_token
 from .column_sample import as_it_holds, pieces_of
 from .column_types import KINDS, JsonCodec
-from .token_look import FERNET, FERNET_BEGINS, around_token
 
 # Such as enc$, enc::, tok_1_, $encrypted$UTF8$AESCBC$. Anything else before a token is a value, and not for a plan.
 _PREFIX = re.compile(r"(?:[\w.$:|{}<>\[\]-]{0,23}[$:|}>_\].-])?", re.ASCII)

@@ -19,9 +19,9 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
-from . import addresses
+from ..value_forms import addresses
+from ..value_forms.value_look import look_at
 from .target_survey import Survey
-from .value_look import look_at
 
 SECRET_KEY = "SECRET_KEY"
 _JWT = re.compile(r"(eyJ[\w-]+\.[\w-]+)\.([\w-]{43,86})", re.ASCII)

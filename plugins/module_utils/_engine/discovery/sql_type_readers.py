@@ -16,8 +16,8 @@ from collections.abc import Sequence
 
 from ..postgres import sql
 from ..postgres.catalog import BITS, LARGE_OBJECT, NUMBER, NUMBER_LISTS, UUIDS, Column
+from ..value_forms.value_look import SHORTEST, Value
 from .column_types import KINDS, ArrayCodec, JsonCodec, members
-from .value_look import SHORTEST, Value
 
 LONGEST = 4096  # bytes or characters that are read of a value
 LONGEST_DOCUMENT = 20_000

@@ -14,13 +14,13 @@ from ..fact_types import FileColumnFact
 from ..postgres import sql
 from ..postgres.catalog import Table
 from ..postgres.connection import Database
+from ..value_forms.packed_values import LONGEST
+from ..value_forms.value_look import ENCRYPTED_DOCUMENT, Look, look_at
 from . import row_samples
 from .findings import Finding, Findings, unsettled
-from .packed_values import LONGEST
 from .rotated_values import any_is_under_key
 from .settlements import Settlements
 from .target_survey import Survey
-from .value_look import ENCRYPTED_DOCUMENT, Look, look_at
 
 SAMPLE = 5  # files: of the first rows of a table, as many of the last ones, and between
 SHARE = 0.5  # of the files: more that look like ciphertext stop, fewer are what people have uploaded

@@ -12,8 +12,9 @@ from ..crypto.keyring import Keyring
 from ..postgres import catalog
 from ..postgres.catalog import Column, Table, word
 from ..postgres.connection import Database
+from ..value_forms.token_look import SHORTEST
 from . import search_columns
-from .column_types import SHORTEST, JsonCodec
+from .column_types import JsonCodec
 from .findings import Findings, KeptHash
 from .survey_models import SurveyModels
 from .target import Target

@@ -21,7 +21,11 @@ from ..crypto.schemes import Scheme
 from ..postgres import catalog, sql
 from ..postgres.catalog import BITS, LARGE_OBJECT, UUIDS, Column, RowKey, Table, word
 from ..postgres.connection import Database
-from . import recognized_formats, search_columns
+from ..value_forms import recognized_formats
+from ..value_forms.packed_values import unpacked
+from ..value_forms.recognized_formats import Signature, of_another_format
+from ..value_forms.token_look import AROUND, FERNET_BEGINS, SHORTEST, looks_like_a_token
+from . import search_columns
 from .column_rules import ColumnRules
 from .column_sample import (
     ANYWHERE,
@@ -34,18 +38,15 @@ from .column_sample import (
     pieces_of,
     read_values,
 )
-from .column_types import KINDS, SHORTEST, WRITTEN, ArrayCodec, JsonCodec
+from .column_types import KINDS, WRITTEN, ArrayCodec, JsonCodec
 from .findings import EmptyField, Findings, FixedColumn, UnprovedValues
 from .nesting import holding
-from .packed_values import unpacked
 from .plaintext_rules import PlaintextRule
-from .recognized_formats import Signature, of_another_format
 from .scheme_match import match_scheme
 from .settlements import MIXED, NONE, ONE_LAYER, Settlements
 from .survey_models import SurveyModels
 from .survey_surroundings import SurveySurroundings
 from .target import Target
-from .token_look import AROUND, FERNET_BEGINS, looks_like_a_token
 
 AUTO = "auto"  # in place of targets, or as one of them: all that are found
 _SAYS_ENCRYPTED = re.compile(r"(?<!un)encrypted(?!_(?:by|at|on)(?![a-z]))|ciphertext|_enc$", re.IGNORECASE)

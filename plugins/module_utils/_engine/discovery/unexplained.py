@@ -13,12 +13,21 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from . import python_literals, xml_text
-from .column_types import is_document
-from .known_forms import COLUMNS, GIVEN, MEMBERS
-from .packed_values import document_in
-from .unusual_encodings import are_all_distinct, looks_listed_by_chance, number_lists
-from .value_look import ENCODED, KNOWN_FORMAT, NOTHING, Look, Value, has_random_word, is_mostly_random_words, look_at
+from ..value_forms import python_literals, xml_text
+from ..value_forms.json_text import is_document
+from ..value_forms.known_forms import COLUMNS, GIVEN, MEMBERS
+from ..value_forms.packed_values import document_in
+from ..value_forms.unusual_encodings import are_all_distinct, looks_listed_by_chance, number_lists
+from ..value_forms.value_look import (
+    ENCODED,
+    KNOWN_FORMAT,
+    NOTHING,
+    Look,
+    Value,
+    has_random_word,
+    is_mostly_random_words,
+    look_at,
+)
 
 PLAIN, EXPLAINED, SPARSE, UNEXPLAINED = "plain", "explained", "sparse", "unexplained"
 ENOUGH = 2  # values that look random, of however many: hardly any plain one does by chance

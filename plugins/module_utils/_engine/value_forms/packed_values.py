@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from ..crypto.tokens import as_bytes
 from ..crypto.wrappers import unbase64
 from . import pickles
-from .column_types import is_document
+from .json_text import is_document
 from .unusual_encodings import number_lists, percent_decoded, url_parts
 
 LONGEST = 4096  # bytes or characters of a value that are read: the rest of a longer one is not there

@@ -16,11 +16,10 @@ from ..crypto.fernet import HEADER
 from ..crypto.fernet import SHORTEST as FRAME
 from ..crypto.formats import FORMATS
 from ..crypto.wrappers import Armor, unbase64
-from .column_types import FERNETS, SHORTEST
+from .token_look import FERNET, SHORTEST
 
 DEPTH = 4  # writings of writings
 LONGEST_RUN = 4096  # characters of one word whose beginnings are tried too
-FERNET = FERNETS[0].encode()  # what each Fernet token begins with
 # By what a token in Fernet's frame begins with: the places of the random bytes that each has after its time, and how
 # many of those may be alike. In random bytes more are alike once in 10^17 times.
 _RANDOM = {

@@ -7,8 +7,9 @@ from __future__ import annotations
 import re
 
 from ..crypto.wrappers import Armor
-from .column_types import FERNETS
 
+SHORTEST = 24  # characters of any token: 16 bytes in base64
+FERNETS = ("gAAAAA", "Z0FBQUFB")  # how a Fernet token begins, and its base64
 PREFIX = 40  # characters that an application may put before its tokens
 FERNET, DOUBLED = (begin.encode("utf-8") for begin in FERNETS)
 FERNET_BEGINS = {FERNET, DOUBLED}

@@ -8,8 +8,8 @@ import random
 from collections.abc import Callable
 
 import pytest
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.plain_text_look import look_of
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.value_look import looks_encrypted
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.value_forms.plain_text_look import look_of
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.value_forms.value_look import looks_encrypted
 from cryptography.fernet import Fernet
 
 TOKEN = Fernet(base64.urlsafe_b64encode(bytes(32)))._encrypt_from_parts(b"x", 0x6A000000, bytes(16))

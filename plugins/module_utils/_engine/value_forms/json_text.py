@@ -27,6 +27,17 @@ class _Number(str):
     """A number as it is written: one of many digits need not be computed."""
 
 
+def is_document(text: str) -> bool:
+    """Whether a text is a JSON object or array, and nothing else."""
+    if not text.lstrip().startswith(("{", "[")):
+        return False
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
 def parse(text: str) -> Document | None:
     """A document, list or quoted text, otherwise None. A number alone is not taken for a document."""
     if not text.startswith(BEGINS):
