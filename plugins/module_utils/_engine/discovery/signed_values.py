@@ -8,8 +8,6 @@ of the application's own only the form tells that something is signed, and nothi
 
 from __future__ import annotations
 
-import base64
-import contextlib
 import functools
 import hashlib
 import hmac
@@ -20,6 +18,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from ..value_forms import addresses
+from ..value_forms.base64_texts import decode_base64
 from ..value_forms.value_look import look_at
 from .target_survey import Survey
 
@@ -101,7 +100,7 @@ class _Signers:
 
     def made(self, one: _Signature) -> bool:
         algorithm, text = _ALGORITHMS[len(one.signature)], one.signed.encode("utf-8", "replace")
-        made = _unbase64(one.signature)
+        made = decode_base64(one.signature)
         return any(hmac.compare_digest(hmac.digest(key, text, algorithm), made) for key in self._derived[algorithm])
 
 
@@ -171,13 +170,7 @@ def _unbase62(text: str) -> int:
     return functools.reduce(lambda number, sign: 62 * number + _BASE62.index(sign), text, 0)
 
 
-def _unbase64(text: str) -> bytes:
-    with contextlib.suppress(ValueError):
-        return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
-    return b""
-
-
 def _is_signed(token: re.Match[str], key: bytes) -> bool:
     algorithm = _HASHES.get(len(token[2]))
     made = hmac.digest(key, token[1].encode("ascii"), algorithm) if algorithm else b""
-    return bool(made) and hmac.compare_digest(made, _unbase64(token[2]))
+    return bool(made) and hmac.compare_digest(made, decode_base64(token[2]))

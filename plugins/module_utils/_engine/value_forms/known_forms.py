@@ -7,13 +7,13 @@ A form explains a value only if all of it is consistent with the form: lengths, 
 
 from __future__ import annotations
 
-import base64
 import json
 import re
 import string
 from collections.abc import Callable, Mapping
 
 from . import binary_forms, password_hashes, service_tokens
+from .base64_texts import decode_base64, decode_cut_base64
 
 
 def _any(*patterns: str) -> re.Pattern[str]:
@@ -104,14 +104,6 @@ def form_of(text: str) -> str:
     return next((what for what, is_one in _CHECKED if is_one(text)), "")
 
 
-def _unbase64(text: str) -> bytes:
-    joined = "".join(text.split()).rstrip("=").replace("-", "+").replace("_", "/")
-    try:
-        return base64.b64decode(joined + "=" * (-len(joined) % 4), validate=True)
-    except ValueError:  # of other signs, or one too many
-        return b""
-
-
 _JWT = re.compile(r"(eyJ[\w-]+)\.(eyJ[\w-]+)\.[\w-]*")
 
 
@@ -121,7 +113,7 @@ def _is_jwt(text: str) -> bool:
     if not found:
         return False
     try:
-        header, claims = (json.loads(_unbase64(part)) for part in found.groups())
+        header, claims = (json.loads(decode_base64(part)) for part in found.groups())
     except ValueError:
         return False
     return isinstance(claims, dict) and isinstance(header, dict) and "alg" in header and "enc" not in header
@@ -140,11 +132,11 @@ def _is_pem(text: str) -> bool:
     found = _PEM.match(text)
     if not found:
         return False
-    label, data = found["label"], _unbase64(found["body"].rpartition("\n\n")[2])
+    label, data = found["label"], decode_base64(found["body"].rpartition("\n\n")[2])
     if label == "OPENSSH PRIVATE KEY":
         return bool(_OPENSSH.match(data))
     if _OF_DER.fullmatch(label):
-        return binary_forms.is_der(data or _cut(found["body"]), not found["end"])
+        return binary_forms.is_der(data or decode_cut_base64(found["body"]), not found["end"])
     return label in ("PGP PUBLIC KEY BLOCK", "PGP PRIVATE KEY BLOCK", "PGP SIGNATURE", "SSH SIGNATURE")
 
 
@@ -154,19 +146,13 @@ def body_of(text: str) -> str:
     return found["body"].rpartition("\n\n")[2].strip() if found and "-----BEGIN" not in found["body"] else text
 
 
-def _cut(body: str) -> bytes:
-    """The bytes of a text in base64 that was cut off."""
-    joined = "".join(body.split())
-    return _unbase64(joined[: len(joined) // 4 * 4])
-
-
 _SSH = re.compile(r"(?P<kind>ssh-\w+|ecdsa-[\w-]+|sk-[\w@.-]+) (?P<data>AAAA[\w+/]+={0,2})(?: .*)?")
 
 
 def is_ssh(text: str) -> bool:
     """RFC 4253: the key's kind once more, and numbers, each after its length."""
     found = _SSH.fullmatch(text)
-    data, place, parts = _unbase64(found["data"]) if found else b"", 0, []
+    data, place, parts = decode_base64(found["data"]) if found else b"", 0, []
     while len(data) - place > 0:
         size = int.from_bytes(data[place : place + 4], "big")
         parts.append(data[place + 4 : place + 4 + size])
@@ -195,7 +181,7 @@ _B = 0x5AC635D8AA3A93E7B3EBBD55769886BC651D06B0CC53B0F63BCE3C3E27D2604B
 
 
 def _is_point(text: str) -> bool:
-    data = _unbase64(text) if 86 <= len(text) <= 88 and text[0] == "B" else b""
+    data = decode_base64(text) if 86 <= len(text) <= 88 and text[0] == "B" else b""
     if len(data) != 65 or data[0] != 4:
         return False
     across, up = int.from_bytes(data[1:33], "big"), int.from_bytes(data[33:], "big")

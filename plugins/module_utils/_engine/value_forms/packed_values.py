@@ -12,8 +12,8 @@ import zlib
 from collections.abc import Callable, Iterator
 
 from ..crypto.tokens import as_bytes
-from ..crypto.wrappers import unbase64
 from . import pickles
+from .base64_texts import decode_cut_base64
 from .json_text import is_document
 from .unusual_encodings import number_lists, percent_decoded, url_parts
 
@@ -66,14 +66,9 @@ def _inside(data: bytes) -> Iterator[bytes]:
     if b"[" in data:
         yield from number_lists(data.decode("utf-8", "replace"))
     for word in _PACKED_WORD.findall(data):
-        yield decompressed(_of_base64(word))
+        yield decompressed(decode_cut_base64(word))
     for word in _PACKED_HEX.findall(data):
         yield decompressed(bytes.fromhex(word.decode()))
-
-
-def _of_base64(word: bytes) -> bytes:
-    bare = word.rstrip(b"=")
-    return unbase64(bare[: len(bare) - (len(bare) % 4 == 1)] + b"=" * (-len(bare) % 4 % 3))
 
 
 def document_in(value: str | bytes) -> str:
@@ -100,4 +95,4 @@ def document_in(value: str | bytes) -> str:
 
 def _decoded(data: bytes) -> bytes:
     joined = b"".join(data.split())
-    return bytes.fromhex(joined.decode()) if _HEX.fullmatch(joined) else _of_base64(joined)
+    return bytes.fromhex(joined.decode()) if _HEX.fullmatch(joined) else decode_cut_base64(joined)

@@ -8,11 +8,11 @@ What a part holds is looked at where the text only says so: an attachment of no 
 
 from __future__ import annotations
 
-import base64
 import re
 
 from . import binary_forms
 from .addresses import NAMED_BY_DIGEST
+from .base64_texts import decode_cut_base64
 from .known_forms import DIGESTS, is_ssh
 
 _HEX = r"[\da-fA-F]"
@@ -59,6 +59,5 @@ def without(text: str) -> str:
 
 def _is_known(encoded: str) -> bool:
     """Whether base64, which may be cut off, is a file of a known kind, or a text."""
-    joined = "".join(encoded.split()).rstrip("=")
-    data = base64.b64decode(joined[: len(joined) // 4 * 4])
+    data = decode_cut_base64(encoded)
     return bool(binary_forms.kind_of(data, True)) or data.isascii()

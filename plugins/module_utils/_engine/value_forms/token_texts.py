@@ -16,6 +16,7 @@ from ..crypto.fernet import HEADER
 from ..crypto.fernet import SHORTEST as FRAME
 from ..crypto.formats import FORMATS
 from ..crypto.wrappers import Armor, unbase64
+from .base64_texts import decode_cut_base64
 from .token_look import FERNET, SHORTEST
 
 DEPTH = 4  # writings of writings
@@ -172,11 +173,7 @@ def _decoded(text: bytes, asked: Collection[bytes]) -> Iterator[bytes]:
     for word in _BASE64_WORD.finditer(text):
         if has(word[0], asked):
             bare = word[0].rstrip(b"=")
-            yield from filter(None, (_as_base64(bare[begin:]) for begin in range(4)))
-
-
-def _as_base64(word: bytes) -> bytes:
-    return unbase64(_padded(word[: len(word) - (len(word) % 4 == 1)]))
+            yield from filter(None, (decode_cut_base64(bare[begin:]) for begin in range(4)))
 
 
 def may_be_written(text: bytes) -> bool:

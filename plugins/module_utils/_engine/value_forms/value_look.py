@@ -15,9 +15,6 @@ A column has many values, and ``look_at`` each is enough. Of a single value in a
 
 from __future__ import annotations
 
-import base64
-import binascii
-import contextlib
 import re
 import string
 from collections import Counter
@@ -26,6 +23,7 @@ from dataclasses import dataclass, replace
 from typing import Union
 
 from . import addresses, binary_forms, json_text, notation_texts, pickles, plain_text_look, quoted_parts
+from .base64_texts import decode_base64
 from .known_forms import DATA_URI, ENCRYPTED, UUID, WRITTEN_AS_UUID, body_of, form_of
 from .packed_values import LONGEST, decompressed
 from .plain_text_look import CODES
@@ -107,7 +105,7 @@ def _is_text(data: bytes) -> bool:
         text = data.decode("utf-8")
     except UnicodeDecodeError:
         return False
-    return _share(text, lambda character: character.isprintable() or character in "\r\n\t") > 0.95
+    return not text or _share(text, lambda character: character.isprintable() or character in "\r\n\t") > 0.95
 
 
 def _is_random_bytes(data: bytes) -> bool:
@@ -273,11 +271,7 @@ def has_known_format(text: str) -> bool:
 
 def _look_at_data_uri(uri: re.Match[str]) -> Look:
     """A data URI is explained if its data is: random bytes of no known kind are ciphertext in any writing."""
-    data, padding = uri["data"], "=" * (-len(uri["data"].rstrip("=")) % 4 % 3)
-    inside: Value = data
-    if uri["base64"]:
-        with contextlib.suppress(ValueError):
-            inside = _base64(data.rstrip("=") + padding)
+    inside: Value = (decode_base64(uri["data"]) if uri["base64"] else b"") or uri["data"]
     return Look(encoding="a data URI") if look_at(inside).is_unknown else Look(known="a data URI")
 
 
@@ -302,9 +296,8 @@ def _is_wrapped(text: str) -> bool:
 
 def _known_inside(run: str, encoding: str, is_cut: bool) -> str:
     """What an encoded text is, if its bytes are of a known kind, or a text that is not random itself."""
-    try:
-        data = _DECODED[encoding](run.rstrip("="))
-    except (KeyError, ValueError, binascii.Error):
+    data = _DECODED[encoding](run) if encoding in _DECODED else b""
+    if not data:
         return ""
     if not _is_text(data):
         return _known_bytes(data, is_cut)
@@ -312,11 +305,7 @@ def _known_inside(run: str, encoding: str, is_cut: bool) -> str:
     return inside.known or ("" if inside.encoding or _TOKEN.search(data) else ENCODED)
 
 
-def _base64(run: str) -> bytes:
-    return base64.b64decode(run.replace("-", "+").replace("_", "/") + "=" * (-len(run) % 4))
-
-
-_DECODED: dict[str, Callable[[str], bytes]] = {"hex": bytes.fromhex, "base64": _base64}
+_DECODED: dict[str, Callable[[str], bytes]] = {"hex": bytes.fromhex, "base64": decode_base64}
 
 
 def _known_bytes(data: bytes, is_cut: bool) -> str:
