@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Random-looking texts that are known by their whole form, or by their place: what value_look.py does not count.
+"""Random-looking texts with a known form or place, which ``value_look`` does not count as ciphertext.
 
 A form explains a value only if all of it is consistent with the form: lengths, alphabets, and what is encoded inside.
 """
@@ -88,14 +88,14 @@ FORMS: tuple[tuple[str, re.Pattern[str]], ...] = (
 )
 # A UUID without regard to its version and variant: a block of AES can be written as one.
 WRITTEN_AS_UUID = _any(rf"(?:urn:uuid:)?\{{?{_HEX}{{8}}(?:-{_HEX}{{4}}){{3}}-{_HEX}{{12}}\}}?")
-# RFC 2397: what is in one is looked at.
+# RFC 2397: the data in one is checked.
 DATA_URI = re.compile(r"data:[\w.+-]*/?[\w.+-]*(?:;[\w.+-]+=[^;,]*)*(?P<base64>;base64)?,(?P<data>.*)", re.DOTALL)
-# Documents that say themselves that they are encrypted.
+# Documents that say that they are encrypted.
 ENCRYPTED = _any(r"-----BEGIN (?:ENCRYPTED|PGP MESSAGE|AGE )", r"-----BEGIN [A-Z ]+-----\s+Proc-Type: 4,ENCRYPTED")
 
 
 def form_of(text: str) -> str:
-    """What a text is by its form, checked to its end; empty if it has none."""
+    """Return the name of the form that a whole text has. Empty if it has none that is known."""
     if len(text.split(None, 1)) > 1:  # of several words
         return next((what for what, is_one in _OF_WORDS if is_one(text)), "")
     for what, form in FORMS:
@@ -128,7 +128,7 @@ _OF_DER = re.compile(
 
 
 def _is_pem(text: str) -> bool:
-    """A key or certificate that is not encrypted, or what OpenPGP and SSH write."""
+    """Return whether a text is an unencrypted key or certificate, or what OpenPGP and SSH write."""
     found = _PEM.match(text)
     if not found:
         return False
@@ -141,7 +141,7 @@ def _is_pem(text: str) -> bool:
 
 
 def body_of(text: str) -> str:
-    """What is inside a PEM document of any one label; of another text, all of it."""
+    """Return the content of a PEM document with one label. Any other text is returned unchanged."""
     found = _PEM.match(text) if text.startswith("-----BEGIN") else None
     return found["body"].rpartition("\n\n")[2].strip() if found and "-----BEGIN" not in found["body"] else text
 
@@ -150,7 +150,7 @@ _SSH = re.compile(r"(?P<kind>ssh-\w+|ecdsa-[\w-]+|sk-[\w@.-]+) (?P<data>AAAA[\w+
 
 
 def is_ssh(text: str) -> bool:
-    """RFC 4253: the key's kind once more, and numbers, each after its length."""
+    """Return whether a text is a public key of SSH (RFC 4253): its kind again, then numbers after their lengths."""
     found = _SSH.fullmatch(text)
     data, place, parts = decode_base64(found["data"]) if found else b"", 0, []
     while len(data) - place > 0:
@@ -165,8 +165,10 @@ _BASE83, _BASE64_SIGNS = frozenset(_DIGITS_83), frozenset(f"{string.ascii_letter
 
 
 def _is_blurhash(text: str) -> bool:
-    """Two characters for each component of a picture, of which the first character has the number. Some kinds are not
-    of base64, and the longer it is the more, where an application has one between its own parts."""
+    """Return whether a text is a blurhash: two characters for each component; the first character has their number.
+
+    Some characters must be outside base64, and more of them in a longer text: base64 itself must not count.
+    """
     if not 20 <= len(text) <= 4 + 2 * 81 or not _BASE83.issuperset(text):
         return False
     if len(_BASE83.intersection(text) - _BASE64_SIGNS) < len(text) // 20:
@@ -202,7 +204,7 @@ _OF_WORDS: tuple[tuple[str, Callable[[str], bool]], ...] = (
     ("a signature of a mail", lambda text: bool(_DKIM.fullmatch(text))),
 )
 _TOOLKIT = r"[A-Za-z\d]{30}"  # generate_token of oauthlib
-_NO_HEX = r"(?=[\da-f]*[g-z])"  # as a text of other letters too can be only by chance
+_NO_HEX = r"(?=[\da-f]*[g-z])"  # a text of more letters is hex only by chance
 # Columns of well-known packages that hold random texts by design, by table and column as their models name them, with
 # the form of such a text: any other one is judged as in any column.
 COLUMNS: Mapping[str, tuple[str, re.Pattern[str]]] = {

@@ -1,7 +1,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is inside compressed, encoded and pickled values: JSON in base64, sessions of Django, gzip in a bytea. All is
-bounded."""
+"""The content of compressed, encoded and pickled values: JSON in base64, Django's sessions, gzip in a bytea.
+
+Size, depth and memory are bounded.
+"""
 
 from __future__ import annotations
 
@@ -17,12 +19,12 @@ from .base64_texts import decode_cut_base64
 from .json_text import is_document
 from .unusual_encodings import number_lists, percent_decoded, url_parts
 
-LONGEST = 4096  # bytes or characters of a value that are read: the rest of a longer one is not there
-DEPTH = 3  # packed in packed values
+LONGEST = 4096  # bytes or characters of a value that are read: a longer one is cut off
+DEPTH = 3  # of packed values inside each other
 MOST = 1 << 20  # bytes of one value that are unpacked
 MOST_MEMORY = 1 << 26  # bytes that a decompressor may take for itself
 _GZIP = 31  # window bits of zlib for a stream with the header of gzip
-# By what compressed data begins with, how it is read. Of a stream that was cut off, the beginning counts.
+# How compressed data is read, by its first bytes. Of a stream that was cut off, the beginning counts.
 _STREAMS: dict[bytes, Callable[[bytes], bytes]] = {
     b"\x1f\x8b\x08": lambda data: zlib.decompressobj(_GZIP).decompress(data, MOST),
     b"\x78": lambda data: zlib.decompressobj().decompress(data, MOST),
@@ -36,7 +38,7 @@ _HEX = re.compile(rb"(?:[\da-fA-F]{2}){16,}")
 
 
 def decompressed(data: bytes) -> bytes:
-    """What compressed data holds, up to a bound; nothing if it is not such."""
+    """Return what compressed data holds, up to a bound. Empty if it is not compressed."""
     for begin, read in _STREAMS.items():
         if data.startswith(begin):
             try:
@@ -47,7 +49,7 @@ def decompressed(data: bytes) -> bytes:
 
 
 def unpacked(value: str | bytes) -> Iterator[bytes]:
-    """A value, and what it has in it that is compressed, also in base64 or hex, or in another writing."""
+    """Yield a value, and what is compressed or encoded inside it, to a depth of DEPTH."""
     level = [as_bytes(value)]
     left = MOST
     for _level in range(DEPTH):
@@ -72,8 +74,7 @@ def _inside(data: bytes) -> Iterator[bytes]:
 
 
 def document_in(value: str | bytes) -> str:
-    """The JSON document that all of a value stands for, compressed, pickled, in base64 or in hex; empty if there is
-    none."""
+    """Return the JSON document that a compressed, pickled or encoded value holds as a whole. Empty if it is not one."""
     data = as_bytes(value)
     is_cut = len(value) >= LONGEST
     if pickled := pickles.document(data, is_cut):
