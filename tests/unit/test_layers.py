@@ -21,7 +21,7 @@ from .plugin_sources import PLUGINS, trees
 FILES = [path for path in plugin_sources.FILES if "doc_fragments" not in path.parts]
 
 # The folders of plugins/module_utils, and which of them each may import. The parts of the engine know each other,
-# but for crypto and postgres, which know only what is named here.
+# but for crypto, postgres and value_forms, which know only what is named here.
 BASE = {"_errors", "_system"}
 MODULE_UTILS: dict[str, set[str]] = {
     "_errors": set(),
@@ -29,6 +29,7 @@ MODULE_UTILS: dict[str, set[str]] = {
     "_module": {"_errors"},
     "_engine/crypto": BASE,
     "_engine/postgres": {*BASE, "_engine/crypto"},
+    "_engine/value_forms": {"_engine/crypto"},
     "_engine": {*BASE, "_engine"},
     "_destinations": {*BASE, "_engine"},
     "_services": {*BASE, "_engine", "_destinations"},
@@ -92,7 +93,7 @@ THIRD_PARTY = {
     "psycopg2": ("module_utils/_engine/postgres/",),
     "psycopg": ("module_utils/_engine/postgres/",),
 }
-NO_DJANGO = ("module_utils/_engine/crypto/", "module_utils/_engine/postgres/")
+NO_DJANGO = tuple(f"module_utils/_engine/{name}/" for name in ("crypto", "postgres", "value_forms"))
 EXCEPTIONS = {
     # The keyring builds the cipher of a scheme that is the application's own functions.
     ("module_utils/_engine/crypto/keyring.py", "module_utils/_engine"),

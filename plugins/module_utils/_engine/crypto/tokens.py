@@ -13,6 +13,11 @@ def as_bytes(value: Any) -> bytes:
     return value.encode("utf-8", "surrogatepass") if isinstance(value, str) else bytes(value)
 
 
+def as_text_or_bytes(value: Any) -> str | bytes:
+    """Return a stored text unchanged, and bytes as ``bytes``: drivers return them in several types."""
+    return value if isinstance(value, str) else bytes(value)
+
+
 class Opened(NamedTuple):
     """The inside of a token: its bytes (never decoded, never unpickled), and what of its outside is kept.
 

@@ -3,5 +3,6 @@
 """Discovery: which columns hold encrypted values, under which scheme, and what cannot be accounted for.
 
 ``_backup``, ``_destinations``, ``_engine``, ``_monitoring``, ``_tasks``, ``plugin_utils``, ``proof`` and ``rewrite``
-import it. It imports ``_engine``, ``_errors``, ``application``, ``crypto``, ``django``, ``postgres`` and ``proof``.
+import it. It imports ``_engine``, ``_errors``, ``application``, ``crypto``, ``django``, ``postgres``, ``proof`` and
+``value_forms``.
 """

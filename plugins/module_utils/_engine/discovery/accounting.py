@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Account for every column and every key: what is neither a target nor explained stops, unless a person settled it."""
+"""Account for every column and every key: what is neither explained nor of a target stops, unless it is settled."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ from ..crypto.unusable_key import sample_value
 from ..postgres import catalog, sql
 from ..postgres.catalog import LARGE_OBJECT, NUMBER, NUMBER_LISTS, UUIDS, Column, Table
 from ..postgres.connection import Database
+from ..value_forms import known_forms
+from ..value_forms.recognized_formats import identify
 from . import (
-    known_forms,
     model_evidence,
     proposal,
     row_samples,
@@ -27,13 +28,12 @@ from . import (
     unexplained,
 )
 from .findings import Finding, Findings, unsettled
-from .recognized_formats import identify
 from .settlements import DECISIONS, Settlements
 from .target import Target
 from .target_survey import Survey
 
 USES = 6  # of a key in an error; the plan has all of them
-SAMPLE = 25  # values of each column: the first ones that are met, as many of the last ones, and from all over the table
+SAMPLE = 25  # values of each column: of the first rows, as many of the last ones, and from all over the table
 CANDIDATES = 50  # the same of values that have a long word, such as few rows of a column may have
 FEW_DIGESTS = 3  # of fewer values as long as a digest, the notice is enough: an object may be named after its content
 KEEP_OR_FIT = "Remove it from O(keys) to keep its value, or set a type, and bytes, that create such a value."
@@ -46,7 +46,7 @@ KNOWN_WORD = "^([a-z][a-z0-9+.-]*://|[0-9a-f]{8}-[0-9a-f]{4}-)"
 
 
 def columns(database: Database, survey: Survey, settled: Settlements) -> list[Finding]:
-    """Findings about the columns that the survey left open: encoded by their field, or unexplained ciphertext."""
+    """Return findings about the columns that the survey left open: encoded by their field, or unexplained."""
     targets = {target.name: target for target in survey.found if not target.kind.whole}
     ignored = {*survey.findings.columns("ignored")}
     decided = {name for name, one in settled.items() if one.decision in DECISIONS}
@@ -66,9 +66,11 @@ def columns(database: Database, survey: Survey, settled: Settlements) -> list[Fi
 
 @dataclass(frozen=True)
 class _Judge:
-    """Judges columns that a survey left open, by samples of their values. ``targets`` are those that hold tokens among
-    other text, ``ignored`` and ``decided`` those that a person left out or settled, ``digests`` and ``fields`` those of
-    which it is known already what they are."""
+    """Judges columns that a survey left open, by samples of their values.
+
+    ``targets`` are those with tokens among other text. ``ignored`` and ``decided`` are those that a person left out or
+    settled. ``digests`` and ``fields`` are those with a known explanation.
+    """
 
     survey: Survey
     targets: Mapping[str, Target]
@@ -79,11 +81,11 @@ class _Judge:
     found: Findings = field(default_factory=Findings)
 
     def column(self, table: Table, column: Column, values: Sequence[Any]) -> None:
-        """Put down what is found of one column."""
+        """Put down the finding about one column."""
         name = table.label_of(column.name)
         if name in self.targets:
             values = [self.survey.without_tokens(self.targets[name], value) for value in values]
-        sessions = self.survey.is_sessions(table)  # the checklist says what becomes of them
+        sessions = self.survey.is_sessions(table)  # the checklist reports them
         if not sessions and (count := self.survey.holding(values)):
             self.found.put("token_packed", name, count=count, looked_at=len(values))
             return
@@ -123,7 +125,7 @@ class _Judge:
 def _open_columns(
     table: Table, members: Sequence[Column], known: Collection[str], row_keys: Collection[tuple[str, str, str]]
 ) -> list[Column]:
-    """The columns of a table that may hold ciphertext, and that nothing accounts for."""
+    """Return the columns of a table that may hold ciphertext, and that nothing accounts for."""
     return [
         column
         for column in members
@@ -138,7 +140,7 @@ def _put_signed(found: Findings, name: str, signed: signed_values.Signed, looked
 
 
 def _put_encoded(found: Findings, fields: Mapping[str, model_evidence.ModelEvidence], ignored: Collection[str]) -> None:
-    """Columns whose values their field encodes."""
+    """Put down the columns whose values their field encodes."""
     for name, each in fields.items():
         if name in ignored:
             found.put("ignored_tokens", name)
@@ -147,7 +149,7 @@ def _put_encoded(found: Findings, fields: Mapping[str, model_evidence.ModelEvide
 
 
 def _accounted(survey: Survey) -> set[str]:
-    """The columns that the survey accounts for: targets, what follows them, and what it has a finding about."""
+    """Return the columns that the survey accounts for: targets, what follows them, and those with a finding."""
     derived = {target.table.label_of(each.column) for target in survey.found for each in target.derived}
     told = {*survey.findings.columns()} - {*survey.findings.columns("digest")}  # a block of ciphertext is as long
     return {*(target.name for target in survey.found), *derived, *told}
@@ -166,14 +168,14 @@ def _fields(database: Database, survey: Survey, known: Collection[str]) -> dict[
 
 
 def _format_verdict(judged: unexplained.Explanation, values: Sequence[Any]) -> str:
-    """The verdict in words, with the format if its look is known."""
+    """Return the verdict in words, with the format if its look is known."""
     signature = next(filter(None, map(identify, values)), None)
     member = f" of the member {judged.member}" if judged.member else ""
     return f"{judged.what}{member}" + (f" ({signature.what})" if signature else "")
 
 
 def _read_samples(database: Database, table: Table, columns: Sequence[Column]) -> Iterator[tuple[Column, list[Any]]]:
-    """Some values of each column that are long enough to judge, by one statement for the table."""
+    """Yield each column with some values that are long enough to judge, by one statement for the table."""
     size = row_samples.size_of(database, table)
     asked = sql.SQL(", ").join(_build_sample_query(table, column, size) for column in columns)
     for row in database.rows(sql.SQL("SELECT {}").format(asked), table=table.label):
@@ -182,7 +184,7 @@ def _read_samples(database: Database, table: Table, columns: Sequence[Column]) -
 
 
 def _build_sample_query(table: Table, column: Column, size: row_samples.Size) -> sql.Composable:
-    """SQL for the values, each row's once."""
+    """Return SQL for the values, each row once."""
     if column.type == LARGE_OBJECT:
         return sql.SQL("ARRAY({})").format(sql_type_readers.large_objects(column, table.rows, SAMPLE))
     read, _ = sql_type_readers.expression(column)
@@ -199,7 +201,7 @@ def _build_sample_query(table: Table, column: Column, size: row_samples.Size) ->
     candidates = rows._replace(where=_is_candidate(text))
     met, *_ = row_samples.parts(size, candidates, CANDIDATES, CANDIDATES)
     not_all = sql.SQL("(SELECT count(*) FROM met) = {} AND {}").format(sql.Literal(CANDIDATES), candidates.where)
-    others = candidates._replace(where=not_all)  # none is read where those that were met are all
+    others = candidates._replace(where=not_all)  # not read if the rows that were read are all
     _, *more = row_samples.parts(size, others, CANDIDATES, CANDIDATES)
     parts += [sql.SQL("SELECT * FROM met"), *more, _rare(size, others, text)]
     query = "ARRAY(WITH met AS {} SELECT value FROM ({}) AS of_each_row)"
@@ -207,7 +209,7 @@ def _build_sample_query(table: Table, column: Column, size: row_samples.Size) ->
 
 
 def _rare(size: row_samples.Size, candidates: row_samples.RowSource, text: sql.Composable) -> sql.Composable:
-    """SQL for striking candidates among many ordinary ones, such as paths."""
+    """Return SQL for striking candidates among many ordinary ones, such as paths."""
     where = sql.SQL("{where} AND {text} ~ {striking} AND {text} !~* {named}").format(
         where=candidates.where,
         text=text,
@@ -218,15 +220,18 @@ def _rare(size: row_samples.Size, candidates: row_samples.RowSource, text: sql.C
 
 
 def _is_candidate(read: sql.Composable) -> sql.Composable:
-    """SQL for whether a text has a long word with a digit, of which nothing is known. The length costs least."""
+    """Return SQL for whether a text has an unknown long word with a digit. The cheapest test is first."""
     names = {"read": read, "long": sql.Literal(LONG), "word": sql.Literal(LONG_WORD), "known": sql.Literal(KNOWN_WORD)}
     is_candidate = "octet_length({read}) >= {long} AND {read} ~ {word} AND {read} ~ '[0-9]' AND {read} !~* {known}"
     return sql.SQL(is_candidate).format(**names)
 
 
 def put_hashes(surveys: Sequence[Survey], hashing: Callable[[], Mapping[str, Sequence[Use]]]) -> None:
-    """Put down the columns of hashes, if the application hashes with keys that are rotated: nobody knows which of them
-    it makes so. ``hashing`` says where it does, by the key, which takes a while."""
+    """Put down the columns of hashes, if the application hashes with keys that are rotated.
+
+    It is unknown which columns it makes so. ``hashing`` returns where the application hashes, by the key, and takes a
+    while.
+    """
     unnamed = [(survey, sorted({*survey.hashes}.difference(survey.findings.columns("digest")))) for survey in surveys]
     made = {key: uses for key, uses in hashing().items() if uses} if any(columns for _, columns in unnamed) else {}
     places = _format_uses([use for uses in made.values() for use in uses])
@@ -241,10 +246,9 @@ def keys(
     described: KeyEntries,
     uses: Callable[[], Mapping[str, Sequence[Use]]],
 ) -> list[Finding]:
-    """Findings about keys that no target depends on and that are not declared to sign only, and about keys of a type
-    that a target cannot use.
+    """Return findings about keys without a target that are not declared to sign only, and about unfit key types.
 
-    ``described`` are the entries of the option ``keys``, ``uses`` says who reads each in code, which takes a while.
+    ``described`` are the entries of the option ``keys``. ``uses`` returns who reads each in code, and takes a while.
     """
     found = Findings()
     if not any(survey.found for survey in surveys):  # which is an error of its own
@@ -262,12 +266,12 @@ def keys(
 
 
 def signing(described: KeyEntries) -> set[str]:
-    """The names of keys that are declared to sign only."""
+    """Return the names of keys that are declared to sign only."""
     return {entry["name"] for entry in described if proposal.signs_only(entry)}
 
 
 def _put_unfit_type(found: Findings, entry: KeyEntry, surveys: Sequence[Survey], keyring: Keyring) -> None:
-    """Put down a key of which a new value would make no key for a target under it."""
+    """Put down a key whose type makes new values that are not a key for one of its targets."""
     name, value = entry["name"], sample_value(entry)
     if value is None or name not in keyring.names:
         return
@@ -285,12 +289,12 @@ def _put_unfit_type(found: Findings, entry: KeyEntry, surveys: Sequence[Survey],
 
 
 def used_keys(surveys: Sequence[Survey], keyring: Keyring) -> set[str]:
-    """The keys at hand that values of the targets may be under, or columns derived from them."""
+    """Return the keys at hand that values of the targets, or columns derived from them, may be under."""
     return set().union(*_keys_of_targets(surveys, keyring).values())
 
 
 def _keys_of_targets(surveys: Sequence[Survey], keyring: Keyring) -> dict[str, set[str]]:
-    """The same by target, also those of values that are under another key than the rest of their column."""
+    """Return the same by target, including values under another key than the rest of their column."""
     return {
         target.name: shared_values.with_twins(
             keyring,
@@ -304,7 +308,7 @@ def _keys_of_targets(surveys: Sequence[Survey], keyring: Keyring) -> dict[str, s
 
 
 class PlannedKey(TypedDict):
-    """What a key is declared for, the columns under it, and its uses in code."""
+    """The declared purpose of a key, the columns under it, and its uses in code."""
 
     key: str
     use: str
@@ -318,7 +322,7 @@ def planned_keys(
     described: KeyEntries,
     uses: Mapping[str, Sequence[Use]],
 ) -> list[PlannedKey]:
-    """Each key in the plan."""
+    """Return each key as the plan shows it."""
     declared = {entry["name"]: entry.get("use") or "encryption" for entry in described}
     under = _keys_of_targets(surveys, keyring)
     return [
@@ -333,7 +337,7 @@ def planned_keys(
 
 
 def _hashes(surveys: Sequence[Survey]) -> str:
-    """The columns of hashes that nothing explains: whoever lists a key may rotate the one that they are made with."""
+    """Return the columns of unexplained hashes: one of the listed keys may be the key that they are made with."""
     columns = sorted({column for survey in surveys for column in survey.findings.columns("digest", "keyed_hash")})
     if not columns:
         return ""
@@ -341,14 +345,14 @@ def _hashes(surveys: Sequence[Survey]) -> str:
 
 
 def _format_uses(uses: Sequence[Use]) -> str:
-    """The first uses in words, those in the project's own code before Django's."""
+    """Return the first uses in words, those in the project's own code before Django's."""
     words = [str(use) for use in sorted(uses, key=lambda use: use.file.startswith("django/"))]
     more = f" and {len(words) - USES} more" if len(words) > USES else ""
     return "; ".join(words[:USES]) + more or "nothing that was found in code"
 
 
 def _declared(name: str, described: KeyEntries) -> KeyEntry:
-    """The entry of a key as a person writes it to declare that it only signs."""
+    """Return the entry with which a person declares that a key only signs."""
     undeclared: KeyEntry = {"name": name}
     entry = next((entry for entry in described if entry["name"] == name), undeclared)
     return {**proposal.as_listed(entry), "use": "signing"}

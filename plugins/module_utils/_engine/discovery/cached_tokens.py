@@ -1,8 +1,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Tokens in the tables of database caches, whose entries are pickled objects in base64, and of sessions.
+"""Tokens in the tables of database caches and sessions. Cached entries are pickled objects in base64.
 
-An object that was cached with its tokens may be saved after the rotation: then tokens under the old keys are back in a
+An object that was cached with its tokens may be saved after the rotation. Then tokens under the old keys are back in a
 table. The key of an entry may be that of a session, so entries are counted and not named. Sessions are compressed JSON.
 """
 
@@ -18,9 +18,9 @@ from ..crypto.wrappers import unbase64
 from ..postgres import sql
 from ..postgres.catalog import Table
 from ..postgres.connection import Database
+from ..value_forms.packed_values import unpacked
 from .findings import Findings
 from .nesting import holding
-from .packed_values import unpacked
 from .target_survey import Survey
 
 LOOKED_AT = 1000  # entries of a cache: its default is to keep 300
@@ -32,7 +32,7 @@ _VALUES = "SELECT {value} FROM {rows} AS t WHERE {key} = ANY(%s) AND octet_lengt
 
 @dataclass(frozen=True)
 class CachedTokens:
-    """How many entries of a cache hold tokens under the keys at hand, of those looked at."""
+    """How many of the checked entries of a cache hold tokens under the keys at hand."""
 
     column: str
     count: int
@@ -62,7 +62,7 @@ class _Store(NamedTuple):
 
 
 def find(database: Database, survey: Survey, keyring: Keyring) -> Iterator[CachedTokens]:
-    """The caches and sessions of one database that hold such tokens. Raises E_DB."""
+    """Yield the caches and sessions of one database that hold such tokens. Raise E_DB if it cannot be read."""
     names = {target.scheme for target in survey.found}
     for table in survey.tables:
         sessions = survey.is_sessions(table)
@@ -78,14 +78,14 @@ def find(database: Database, survey: Survey, keyring: Keyring) -> Iterator[Cache
 
 
 def _count(keyring: Keyring, names: Collection[str], entries: Sequence[bytes]) -> tuple[int, int]:
-    """How many of the entries hold such tokens, and how many there are."""
+    """Return how many of the entries hold such tokens, and how many there are."""
     texts = [(place, text) for place, entry in enumerate(entries) for text in unpacked(entry)]
     found = holding(keyring, names, [text for _, text in texts])
     return len({texts[place][0] for place in found}), len(entries)
 
 
 def _batches(database: Database, store: _Store) -> Iterator[list[str]]:
-    """The keys of the entries, as many at a time as have AT_ONCE bytes together."""
+    """Yield the keys of the entries, as many at a time as have AT_ONCE bytes together."""
     keys: list[str] = []
     size = 0
     for key, length in database.rows(store.query(_SIZES, most=LOOKED_AT), table=store.table.label):
@@ -99,6 +99,6 @@ def _batches(database: Database, store: _Store) -> Iterator[list[str]]:
 
 
 def _entries(database: Database, store: _Store, keys: list[str]) -> list[bytes]:
-    """What the entries of these keys hold: those that are still there."""
+    """Return the content of the entries with these keys, if they are still there."""
     values = (value.encode() for (value,) in database.rows(store.query(_VALUES), (keys,), table=store.table.label))
     return [unbase64(value) or value for value in values]

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from ..._errors.base import RotationError
+from ..._errors.database import TableKey
 from ..crypto.keyring import Keyring
 from ..postgres.catalog import Column, RowKey, Table
 from ..postgres.connection import Database
@@ -22,8 +22,11 @@ from .target import Target
 
 @dataclass(frozen=True)
 class ColumnRules:
-    """Finds the rules of columns of one database. Plaintexts that are tokens of another system are put into
-    ``findings``, and the tokens into ``inside`` by column. ``row_key`` raises E_TABLE_KEY if a table has none."""
+    """Finds the plaintext rules of columns of one database.
+
+    If plaintexts are tokens of another system, it puts that into ``findings``, and the tokens into ``inside`` by
+    column. ``row_key`` raises E_TABLE_KEY if a table has no key.
+    """
 
     database: Database
     keyring: Keyring
@@ -32,8 +35,10 @@ class ColumnRules:
     row_key: Callable[[Table], RowKey]
 
     def find(self, table: Table, column: Column, scheme: str, pieces: Sequence[bytes], decision: str) -> PlaintextRule:
-        """Determine the plaintext rule from a settlement, or from the first values in the order of the key, which an
-        UPDATE does not change."""
+        """Determine the plaintext rule from a settlement, or from the first values.
+
+        Those are in the order of the key, which an UPDATE does not change.
+        """
         if decision == ONE_LAYER:
             return PlaintextRule(scheme)
         found = PlaintextRule(scheme)
@@ -46,10 +51,10 @@ class ColumnRules:
     def _in_order(
         self, table: Table, column: Column, scheme: str, pieces: Sequence[bytes]
     ) -> Iterator[Sequence[bytes]]:
-        """The tokens of a column, some at a time; only ``pieces`` if no key names the rows."""
+        """Yield the tokens of a column, some at a time. Yield only ``pieces`` if no key names the rows."""
         try:
             target = Target(table, column.name, column.type, scheme, "", self.row_key(table), None)
-        except RotationError:
+        except TableKey:
             yield pieces
             return
         (group,) = by_table([target])
@@ -67,7 +72,7 @@ class ColumnRules:
     def judge(
         self, table: Table, column: Column, scheme: str, pieces: Sequence[bytes], *, settled: bool = False
     ) -> PlaintextRule:
-        """The rule that some of the column's tokens show."""
+        """Return the rule that some of the column's tokens show."""
         from ..proof.model_reading import reads_inner  # which loads much more
 
         def reads(tokens: set[str]) -> bool:

@@ -11,15 +11,17 @@ from typing import Any, NamedTuple
 
 from ..crypto.keyring import Keyring
 from ..crypto.openpgp_pair import PAIR_BEGIN
+from ..crypto.tokens import as_text_or_bytes
 from ..postgres import sql
 from ..postgres.catalog import Column, Table
 from ..postgres.connection import Database, array
-from .column_types import IN_TEXT, KINDS, SHORTEST, ColumnCodec, is_document
+from ..value_forms.json_text import is_document
+from ..value_forms.token_look import FERNET_BEGINS, SHORTEST, looks_like_a_token
+from .column_types import IN_TEXT, KINDS, ColumnCodec
 from .plaintext_rules import PlaintextRule
-from .token_look import FERNET_BEGINS, looks_like_a_token
 
 SAMPLE = 25  # values tried per column; the census tries them all
-AT_LARGE = 1000  # values tried of each look of a token, where none of the first ones opens and there are more
+AT_LARGE = 1000  # values tried of each look of a token, if none of the first ones opens and there are more
 AT_LARGE_BYTES = 20_000  # of one such value
 # How tokens begin in the text of any type, bytes in hex too.
 ANYWHERE = FERNET_BEGINS | {begin.hex().encode() for begin in FERNET_BEGINS}
@@ -44,7 +46,7 @@ class ColumnSample(NamedTuple):
 
 
 class ClosedColumn(NamedTuple):
-    """A column that is no target, as it holds some of its values."""
+    """A column that is not a target, and some of its values."""
 
     table: Table
     column: Column
@@ -62,7 +64,7 @@ class ColumnSampler:
     keyring: Keyring
 
     def sample(self, table: Table, column: Column, *, every: bool) -> list[Any]:
-        """Values that begin as tokens do; and some of any kind, where a token may begin with anything."""
+        """Return values that begin as tokens do, and some of any kind if a token may begin anyhow."""
         begins = self._begins(column)
         samples = list(read_values(self.database, table, column, begins - {b""}))
         if every or b"" in begins:
@@ -70,18 +72,21 @@ class ColumnSampler:
         return samples
 
     def sample_at_large(self, table: Table, column: Column) -> Iterator[Any]:
-        """More values that begin as tokens do, from all over the column, and as many of each beginning; of any values,
-        where a token may begin with anything."""
+        """Yield more values that begin as tokens do, from the whole column, and as many of each beginning.
+
+        If a token may begin with anything, any values count.
+        """
         for begin in sorted(self._begins(column)):
             yield from read_values(self.database, table, column, {begin} - {b""}, at_large=True)
 
     def as_it_holds(self, column: Column, samples: Sequence[Any]) -> Column:
-        """The column under the type by which the tokens in its samples are seen."""
+        """Return the column with the type by which the tokens in its samples are seen."""
         named = any(scheme.json_members for scheme in self.keyring.tried)
         return as_it_holds(column, samples, named=named, markers=self._begins(column) - FERNET_BEGINS - {b""})
 
     def _begins(self, column: Column) -> set[bytes]:
-        """How values of the column begin that may be tokens; an empty text where those of a scheme begin anyhow."""
+        """Return how values that may be tokens begin. One is empty if the tokens of a scheme may begin with
+        anything."""
         binary = column.type == "bytea"
         schemes = [scheme for scheme in self.keyring.tried if scheme.format.authenticated or scheme.marker]
         markers = {scheme.marker for scheme in schemes if binary or scheme.text}
@@ -89,8 +94,10 @@ class ColumnSampler:
 
 
 def as_it_holds(column: Column, samples: Sequence[Any], *, named: bool, markers: Collection[bytes]) -> Column:
-    """The column under the type by which tokens in JSON documents are seen, where it is a text and holds such, also
-    those that begin with one of ``markers``; where members of documents are ``named``, any document."""
+    """Return the column with the type for JSON documents, if it is a text that holds tokens in documents.
+
+    Tokens may also begin with one of ``markers``. If members of documents are ``named``, any document counts.
+    """
     documents = [value for value in samples if column.type in IN_TEXT and is_document(value)]
     seen = replace(column, type=IN_TEXT.get(column.type, column.type))
     leaves = [leaf for document in documents for leaf in pieces_of(seen, document)]
@@ -101,16 +108,17 @@ def as_it_holds(column: Column, samples: Sequence[Any], *, named: bool, markers:
 def read_values(
     database: Database, table: Table, column: Column, begins: set[bytes], *, at_large: bool = False
 ) -> Iterator[Any]:
-    """Some values of a column: those in which one of ``begins`` is; without any, those that are not empty.
+    """Yield some values of a column that contain one of ``begins``. Without any, yield some that are not empty.
 
-    The first ones that are met; ``at_large`` more of them, wherever they are, and the same ones in any order of rows.
+    These are the first ones that the server finds, and ``at_large`` more from anywhere. The latter are the same for any
+    order of rows.
     """
     kind = KINDS.get(column.type, _AS_TEXT)
     if begins:
         sql_type = "bytea" if column.type == "bytea" else "text"
-        collation = "" if sql_type == "bytea" else 'COLLATE "C" '  # of some others PostgreSQL knows no LIKE
+        collation = "" if sql_type == "bytea" else 'COLLATE "C" '  # some other types have no LIKE in PostgreSQL
         where = f"{{value}} {collation}LIKE ANY(%s::{sql_type}[])"
-        if kind.read == "{}" and sql_type == "text":  # what is no token for its length need not be searched
+        if kind.read == "{}" and sql_type == "text":  # shorter values cannot be tokens
             where = f"octet_length({{value}}) >= {SHORTEST} AND {where}"
         params = [
             array(KINDS[sql_type].elements([_containing(begin, sql_type) for begin in _needed(begins, sql_type)]))
@@ -126,23 +134,23 @@ def read_values(
 
 
 def distinct(values: Sequence[Any]) -> list[Any]:
-    """The values, each once, in their order."""
-    return list({value if isinstance(value, str) else bytes(value): value for value in values}.values())
+    """Return the values in their order, each once."""
+    return list({as_text_or_bytes(value): value for value in values}.values())
 
 
 def _needed(begins: Collection[bytes], sql_type: str) -> list[bytes]:
-    """Those that none of the others finds anyway."""
+    """Return those that do not contain another one: the others find them anyway."""
     found_in = {begin: [o for o in begins if o != begin and o in begin and _anywhere(o, sql_type)] for begin in begins}
     return [begin for begin in sorted(begins) if not found_in[begin]]
 
 
 def _anywhere(begin: bytes, sql_type: str) -> bool:
-    """Raw bytes are looked for at the beginning of a value alone: a token in text may have a prefix."""
+    """Return whether ``begin`` counts anywhere in a value, not only at its start as raw bytes do."""
     return sql_type == "text" or (begin.isascii() and begin.isalnum())
 
 
 def _containing(begin: bytes, sql_type: str) -> Any:
-    """A pattern for LIKE."""
+    """Return a pattern for LIKE."""
     pattern = re.sub(rb"([\\%_])", rb"\\\1", begin) + b"%"
     if _anywhere(begin, sql_type):
         pattern = b"%" + pattern
@@ -150,5 +158,5 @@ def _containing(begin: bytes, sql_type: str) -> Any:
 
 
 def pieces_of(column: Column, value: Any) -> list[bytes]:
-    """The parts of a sampled value that may be tokens, without the blanks around them."""
+    """Return the parts of a sampled value that may be tokens, without the blanks around them."""
     return [piece.strip() if piece.isascii() else piece for piece in KINDS[column.type].tokens(value, b"")]

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Where tokens are in a column: a text or bytea value is one token, a JSON document holds them among its strings."""
+"""The places of tokens in a column: a text or bytea is one token, and a JSON document holds them in its strings."""
 
 from __future__ import annotations
 
@@ -11,67 +11,68 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-# A string of a JSON text, and the colon where it is a member's name. All strings are matched, so that none is cut.
+from ..value_forms.json_text import is_document
+from ..value_forms.token_look import FERNETS, SHORTEST
+
+# A string of a JSON text, and the colon if it is a member's name. All strings are matched, so that none is cut.
 _STRING = re.compile(r'"(?P<text>(?:[^"\\]|\\.)*)"(?P<name>\s*:)?')
-SHORTEST = 24  # characters of any token: 16 bytes in base64
-FERNETS = ("gAAAAA", "Z0FBQUFB")  # how a Fernet token begins, and its base64
-# A Fernet token, or its base64, anywhere in a leaf: one that does not open is to be found out, not passed over.
+# A Fernet token, or its base64, anywhere in a string. One that does not open must be found, not passed over.
 _LOOKS = re.compile(rf"(?:{'|'.join(FERNETS)})[\w=-]{{60,}}", re.ASCII)
 # A member of an array's text. All quoted ones are matched, so that none is cut.
 _MEMBER = re.compile(r'"(?P<quoted>(?:[^"\\]|\\.)*)"|(?P<bare>[^{},"\\]+)', re.DOTALL)
-# What PostgreSQL quotes as it writes an array: its spaces are these.
+# A member that PostgreSQL quotes as it writes an array. These are its spaces.
 _QUOTED = re.compile(r'|null|.*[{},"\\ \t\n\r\v\f].*', re.IGNORECASE | re.DOTALL)
 
 
 def _plain(leaf: str) -> str:
-    """A string of a JSON text without its escapes."""
+    """Return a string of a JSON text without its escapes."""
     return str(json.loads(f'"{leaf}"')) if "\\" in leaf else leaf
 
 
-# A name of words, as a person gives it: a token has capitals, or is hex.
+# A name of words, as people choose it: a token has capitals, or is hex.
 _WORDS = re.compile(r"(?=.*[g-z])[a-z0-9_. -]*")
 
 
 def _begins(name: str, begin: str) -> bool:
-    """Whether a name may be a token that begins so: after ``enc_`` ``enc_preferred_contact_channel`` is not a token."""
+    """Return whether a name may be a token that begins with ``begin``: ``enc_preferred_contact_channel`` is not one."""
     rest = name[len(begin) :]
     return name.startswith(begin) and len(rest) >= SHORTEST and not _WORDS.fullmatch(rest)
 
 
-@lru_cache  # of every page, and of each document in it
+@lru_cache  # called for every page, and for each document in it
 def _names_of(marker: bytes) -> re.Pattern[str]:
-    """What is in a document where names of its members may be tokens."""
+    """Return a pattern that a document matches if names of its members may be tokens."""
     begins = [*FERNETS, *([f'"{re.escape(marker.decode("utf-8"))}'] if marker else [])]
     return re.compile(rf'(?:{"|".join(begins)})[^"\\]*"\s*:')
 
 
 @dataclass(frozen=True)
 class ColumnCodec:
-    """How values of one SQL type are read, compared and written. ``{}`` is the column or the parameter."""
+    """Reads, compares and writes values of one SQL type. ``{}`` is the column or the parameter."""
 
     array: str  # type of the parameter that carries the values
     read: str = "{}"
     write: str = "{}"
-    whole = True  # a value is one token, not the place of several
+    whole = True  # a value is one token, and does not hold several
 
     def elements(self, values: Sequence[Any]) -> Sequence[str | None]:
-        """The values as elements of an array's text, without their quotes."""
+        """Return the values as elements of an array's text, without their quotes."""
         return values
 
     def tokens(self, value: Any, marker: bytes) -> list[bytes]:
-        """The tokens in a value as read."""
+        """Return the tokens in a value as read."""
         return [value.encode("utf-8")]
 
     def owners(self, value: Any) -> list[str]:
-        """The name of the member that each of the tokens is in, if a scheme names members of JSON documents."""
+        """Return the name of the member that each token is in, if a scheme names members of JSON documents."""
         return [""]
 
     def put(self, value: Any, old: Sequence[bytes], new: Sequence[bytes]) -> Any:
-        """The value with each old token replaced by the new one."""
+        """Return the value with each old token replaced by the new one."""
         return new[0].decode("utf-8")
 
     def find(self, values: Sequence[Any], marker: bytes) -> list[tuple[int, int, bytes]]:
-        """All tokens in a column of a page: the row each is in, its place in the row's value, the token."""
+        """Return all tokens in a column of a page, each as its row, its place in the row's value, and the token."""
         return [
             (row, place, token)
             for row, value in enumerate(values)
@@ -80,7 +81,7 @@ class ColumnCodec:
         ]
 
     def replace(self, values: Sequence[Any], fresh: Sequence[tuple[int, bytes, bytes]]) -> dict[int, Any]:
-        """New values by row, from the row, the old and the new token of each that is replaced."""
+        """Return new values by row, from the row, the old and the new token of each replacement."""
         pairs: dict[int, tuple[list[bytes], list[bytes]]] = {}
         for row, before, after in fresh:
             old, new = pairs.setdefault(row, ([], []))
@@ -90,7 +91,7 @@ class ColumnCodec:
 
 
 class TextCodec(ColumnCodec):
-    """A text is one token. Said for a whole column at once too, for speed."""
+    """A text is one token. It reads and replaces a whole column at once, for speed."""
 
     def find(self, values: Sequence[Any], marker: bytes) -> list[tuple[int, int, bytes]]:
         return [(row, 0, value.encode("utf-8")) for row, value in enumerate(values) if value]
@@ -114,9 +115,9 @@ class BytesCodec(ColumnCodec):
 
 @dataclass(frozen=True)
 class JsonCodec(ColumnCodec):
-    """Tokens are leaves of a JSON document, or its members' names. They are replaced in its text: all else stays.
+    """Tokens are strings of a JSON document, or names of its members. Replacing them leaves all other text unchanged.
 
-    With ``names``, all strings in the members of these names are tokens, and nothing else is.
+    With ``names``, exactly the strings in the members of these names are tokens.
     """
 
     names: tuple[str, ...] = ()
@@ -130,13 +131,13 @@ class JsonCodec(ColumnCodec):
         return [text.encode("utf-8") for text in texts if text.startswith(begin) or _LOOKS.search(_plain(text))]
 
     def find(self, values: Sequence[Any], marker: bytes) -> list[tuple[int, int, bytes]]:
-        """The places of a jsonb's members go by their names: where these are tokens none lasts, and all are one."""
+        """Return the tokens. Those of a jsonb with tokens as names share one place: renaming reorders members."""
         found = super().find(values, marker)
         moving = {row for row in {row for row, _, _ in found} if self.moves(values[row], marker)}
         return [(row, 0 if row in moving else place, token) for row, place, token in found]
 
     def moves(self, value: str, marker: bytes) -> bool:
-        """Whether names of members may be tokens."""
+        """Return whether names of members may be tokens."""
         return not self.names and bool(_names_of(marker).search(value))
 
     def put(self, value: Any, old: Sequence[bytes], new: Sequence[bytes]) -> Any:
@@ -157,9 +158,11 @@ class JsonCodec(ColumnCodec):
         return (found for _, found in self._members(value, begin))
 
     def _members(self, value: str, begin: str | None) -> Iterator[tuple[str, re.Match[str]]]:
-        """The strings that are no names of members, each after the name of its member; and names that look like tokens,
-        as Fernet's do, or begin with ``begin`` (None: anyhow).
-        With ``names``, the strings of these members, also in their arrays."""
+        """Yield the strings that are not names of members, each after the name of its member.
+
+        Also yield names that look like Fernet tokens, or begin with ``begin`` (None: with anything). With ``names``,
+        yield only the strings of these members, including those in arrays.
+        """
         name, end = "", 0
         for found in _STRING.finditer(value):
             if self.names and "}" in value[end : found.start()]:
@@ -190,19 +193,8 @@ class JsonTextCodec(JsonCodec):
         return super().moves(value, marker) and is_document(value)
 
 
-def is_document(text: str) -> bool:
-    """Whether a text is a JSON object or array, and nothing else."""
-    if not text.lstrip().startswith(("{", "[")):
-        return False
-    try:
-        json.loads(text)
-    except (ValueError, RecursionError):
-        return False
-    return True
-
-
 class MemberCodec(JsonTextCodec):
-    """A member of an array is a token if it looks so, or holds tokens as a JSON document."""
+    """A member of an array is a token if it looks like one, or holds tokens as a JSON document."""
 
     def tokens(self, value: Any, marker: bytes) -> list[bytes]:
         may_be = value and (value.startswith(marker.decode("utf-8")) or _LOOKS.search(value))
@@ -214,7 +206,7 @@ class MemberCodec(JsonTextCodec):
 
 
 class ArrayCodec(ColumnCodec):
-    """Tokens are in the members of an array. They are replaced in its text: all else stays."""
+    """Tokens are in the members of an array. Replacing them leaves all other text unchanged."""
 
     whole = False
     member = MemberCodec("text")
@@ -233,7 +225,7 @@ class ArrayCodec(ColumnCodec):
 
 
 def _members_of(array: str) -> Iterator[tuple[str, re.Match[str]]]:
-    """The members of an array's text, whatever its depth, without NULL. Before its first brace are its bounds."""
+    """Yield the members of an array's text, at any depth, without NULL. Before its first brace are its bounds."""
     for found in _MEMBER.finditer(array, array.index("{")):
         bare = found["bare"]
         if bare is None:
@@ -243,12 +235,12 @@ def _members_of(array: str) -> Iterator[tuple[str, re.Match[str]]]:
 
 
 def members(array: str) -> list[str]:
-    """The members of an array's text, which may be cut off."""
+    """Return the members of an array's text, which may be cut off."""
     return [member for member, _ in _members_of(array)]
 
 
 def _as_member(text: str) -> str:
-    """A member as PostgreSQL writes it: in a prepared rotation its text is compared."""
+    """Return a member exactly as PostgreSQL writes it, because a prepared rotation compares its text."""
     return '"' + re.sub(r'(["\\])', r"\\\1", text) + '"' if _QUOTED.fullmatch(text) else text
 
 
@@ -264,7 +256,7 @@ _TYPES: dict[str, ColumnCodec] = {
     "jsonb": JsonCodec("text", read="{}::text", write="{}::jsonb"),
 }
 WRITTEN = tuple(_TYPES)
-# What a text type is called where its values are JSON documents.
+# The name of a text type whose values are JSON documents.
 IN_TEXT = {name: f"json in {name}" for name in ("text", "character varying", "character", "citext")}
 KINDS: dict[str, ColumnCodec] = {
     **_TYPES,

@@ -1,8 +1,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Tokens in the application's configuration, which no rotation changes: settings, variables of the env file, and small
-text files of the project. Each place is named, and its value never is. A variable may also hold an ID that is computed
-from a key; a setting with one may be computed as the application starts.
+"""Tokens in the application's configuration, which no rotation changes: settings, .env variables, small text files.
+
+Findings name each place and never show its value. A variable may also hold an ID that is computed from a key. A setting
+does not count for that, because the application may compute it at its start.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from ..application import key_uses
 from ..crypto.key_fingerprints import KeyFingerprints
 from ..crypto.key_set import split_list
 from ..crypto.keyring import Keyring
-from .column_types import SHORTEST
+from ..value_forms.token_look import SHORTEST
 from .findings import KINDS, Finding
 from .nesting import holding
 
@@ -35,7 +36,7 @@ SHOWN = 5  # lines of a file
 SETTING, VARIABLE, FILE = "setting ", "variable ", "file "
 # Files of a project that are data or logs.
 _NO_CONFIGURATION = re.compile(r"(?:^|/)logs?/|\.(?:log|sql|dump|dat|sqlite3?|mo|py[co])(?:[.-]|$)")
-_NAME = re.compile(r"[\w./@ -]{1,40}")  # of an entry of a mapping: anything else may be a value
+_NAME = re.compile(r"[\w./@ -]{1,40}")  # the key of an entry: any other text may be a value
 WHY = "{place}holds a token under a key that is rotated, and no rotation changes it"
 ADVICE = (
     "Decrypt it with the application's own code before the rotation, and replace it right after the rotation by a "
@@ -46,7 +47,7 @@ ADVICE = (
 
 
 class Configured(NamedTuple):
-    """A text of the configuration, by the name of its place."""
+    """A text of the configuration, with the name of its place."""
 
     name: str
     text: bytes
@@ -58,8 +59,10 @@ Holders = Callable[[Sequence[bytes]], Collection[int]]  # the places of those te
 def find(
     keyring: Keyring, schemes: Collection[str], env: Mapping[str, str], project_dir: str, env_file: str | None
 ) -> list[Finding]:
-    """The places that hold a token which a rotated key opens, by name; and that the search of files was cut off.
-    ``schemes`` are those of the targets."""
+    """Return findings about the places with a token that a rotated key opens, and about a search that was cut off.
+
+    ``schemes`` are those of the targets.
+    """
     holders = functools.partial(holding, keyring, schemes)
     others = sorted(env.keys() - keyring.names)
     variables = _holding(holders, [Configured(VARIABLE + name, env[name].encode()) for name in others])
@@ -80,7 +83,7 @@ def find(
 
 
 def _ids(keyring: Keyring, schemes: Collection[str], env: Mapping[str, str]) -> Iterator[Finding]:
-    """The variables with an ID of a key. A copy of the key is no ID."""
+    """Yield findings about the variables with an ID of a key. A copy of the key is not an ID."""
     fingerprints = KeyFingerprints(keyring, schemes)
     copies = [part for each in keyring.stages.values() for value in each.values.values() for part in split_list(value)]
     for name, value in env.items():
@@ -91,7 +94,7 @@ def _ids(keyring: Keyring, schemes: Collection[str], env: Mapping[str, str]) -> 
 
 
 def places(settled: Iterable[str]) -> set[str]:
-    """The settlements that are about one of these: another host of the application may have the place alone."""
+    """Return the settlements about one of these places. Another host of the application may have it alone."""
     return {name for name in settled if name.startswith((SETTING, VARIABLE, FILE))}
 
 
@@ -109,7 +112,7 @@ def _finding(name: str, place: str) -> Finding:
 
 
 def _of_settings(but: Collection[str]) -> Iterator[Configured]:
-    """The texts of all settings, those in others too, each with the path to it."""
+    """Yield the texts of all settings, including nested ones, each with its path."""
     from django.conf import settings
 
     names = [name for name in dir(settings) if name.isupper() and name not in but]
@@ -118,7 +121,7 @@ def _of_settings(but: Collection[str]) -> Iterator[Configured]:
 
 
 def _value(settings: Any, name: str) -> Any:
-    with contextlib.suppress(Exception):  # a setting that is made at its use, by code that may raise anything
+    with contextlib.suppress(Exception):  # a setting that is computed on use, by code that may raise anything
         return getattr(settings, name)
     return None
 
@@ -134,7 +137,7 @@ def _parts(name: str, value: Any, depth: int) -> Iterator[Configured]:
 
 
 def _members(name: str, value: Any) -> Iterator[tuple[str, Any]]:
-    """What is in a value, each with its path: neither a member of a set nor the key of an entry has one."""
+    """Yield the parts of a value with their paths. Members of a set and keys of entries have the path of the value."""
     if isinstance(value, Mapping):
         for number, (key, part) in enumerate(value.items()):
             yield name, key
@@ -149,7 +152,7 @@ def _members(name: str, value: Any) -> Iterator[tuple[str, Any]]:
 
 
 class ProjectFiles:
-    """The small text files of a project, but its env file, of which each variable is looked at by its name."""
+    """The small text files of a project, without its .env file, whose variables are checked by name."""
 
     def __init__(self, project_dir: str, env_file: str | None) -> None:
         self._project_dir = project_dir
@@ -157,7 +160,7 @@ class ProjectFiles:
         self._is_cut_off = False
 
     def texts(self) -> Iterator[tuple[str, bytes]]:
-        """Each with its path in the project, up to a limit."""
+        """Yield each text with its path in the project, up to a limit."""
         opened, end = 0, time.monotonic() + MOST_SECONDS
         for path in key_uses.walk(self._project_dir, but=_served_folders()):
             if opened >= MOST_FILES or time.monotonic() > end:
@@ -176,7 +179,7 @@ class ProjectFiles:
 
 
 def _served_folders() -> set[str]:
-    """Folders of what people upload, and of what a web server serves."""
+    """Return the folders of uploads, and those that a web server serves."""
     from django.conf import settings
 
     roots = [getattr(settings, name, None) for name in ("MEDIA_ROOT", "STATIC_ROOT")]
@@ -184,7 +187,7 @@ def _served_folders() -> set[str]:
 
 
 def _text(path: str) -> bytes:
-    """What is in a small text file; nothing of any other, and of one that cannot be read."""
+    """Return the content of a small text file. Empty if it is another file, or cannot be read."""
     with contextlib.suppress(OSError):
         if SHORTEST <= os.stat(path).st_size <= LARGEST:  # pipes and devices, which may block, have no size
             with open(path, "rb") as handle:
@@ -194,8 +197,10 @@ def _text(path: str) -> bytes:
 
 
 def _lines(holders: Holders, text: bytes, known: Collection[bytes]) -> list[int] | None:
-    """The lines of a file that hold a token, but those with a ``known`` text: none of a token on several lines. None of
-    a file without a token."""
+    """Return the lines of a file that hold a token, except those with a ``known`` text.
+
+    Empty if a token is on several lines, or the file has no token.
+    """
     if not holders([text]):
         return None
     lines = text.splitlines()

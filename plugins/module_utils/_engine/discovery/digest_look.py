@@ -14,10 +14,10 @@ SHORTEST = 8  # characters of a digest that is cut, as blind indexes are: the fi
 _MAY_BE_CUT = re.compile(rf"[\da-f]{{{SHORTEST},}}|[\dA-F]{{{SHORTEST},}}")
 _SURELY = re.compile(r".{0,16}?(?:[\da-fA-F]{64}|[\da-fA-F]{128})(?:[:$|].{0,16})?")
 _AMONG = re.compile(r"(?<![\da-fA-F])(?:[\da-fA-F]{64}|[\da-fA-F]{128})(?![\da-fA-F])")
-# A UUID that nobody made as one: without version and variant (RFC 9562, 4.1), and no number of zeros.
+# A UUID that was not created as one: without version and variant (RFC 9562, 4.1), and not a number of zeros.
 _UUID = re.compile(r"\b[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}\b")
 _NO_VERSION = re.compile(r"(?!0{8})[\da-f]{8}-[\da-f]{4}-(?![1-8][\da-f]{3}-[89ab])[\da-f]{4}-[\da-f]{4}-[\da-f]{12}")
-# Of other lengths it is one only where the name of its column, or of its member in a document, says so.
+# A text of another length is a digest only if the name of its column, or of its member in a document, says so.
 _SAYS_DIGEST = "hash|digest|bidx|blind|hmac|finger_?print|search|lookup|_(?:idx|index)(?![a-z])"
 _NAMED = re.compile(_SAYS_DIGEST, re.IGNORECASE)
 _LIKELY = re.compile(rf"[\w+/=:$-]{{{SHORTEST},}}", re.ASCII)
@@ -26,7 +26,7 @@ _NAMED_MEMBER = re.compile(rf'"[^"]*(?:{_SAYS_DIGEST})[^"]*"\s*:\s*(\[[^\]]*\]|"
 
 
 def may_hold_digests(column: Column, texts: Sequence[str]) -> bool:
-    """Whether arrays or documents hold what is surely a digest; or words of one length, where a name says so."""
+    """Return whether arrays or documents hold a sure digest, or words of one length under a name that means digests."""
     named = texts if _NAMED.search(column.name) else [held for text in texts for held in _NAMED_MEMBER.findall(text)]
     words = [word for text in named for word in _LIKELY.findall(_MEMBER.sub("", text)) if len(word) <= LONGEST_WORD]
     ids = [each for text in texts for each in _UUID.findall(text)]
@@ -34,7 +34,7 @@ def may_hold_digests(column: Column, texts: Sequence[str]) -> bool:
 
 
 def may_be_digests(column: Column, texts: Sequence[str]) -> bool:
-    """Whether a column holds what is surely a digest; or is called so, and most of it could be one."""
+    """Return whether a column holds a sure digest, or is named for digests and mostly holds possible ones."""
     bare = [text.removeprefix("\\x") for text in texts] if _NAMED.search(column.name) else []
     likely = _of_one_length(_LIKELY, bare)
     return any(map(_SURELY.fullmatch, texts)) or _are_no_uuids(texts) or _have_a_digit(likely)
@@ -49,14 +49,14 @@ def _have_a_digit(texts: Sequence[str]) -> bool:
 
 
 def cut_length(texts: Sequence[str]) -> int:
-    """How many characters most of those have that are hex, as digests that are cut are; 0 where they are numbers."""
+    """Return the length that most texts in hex share, as digests that are cut do. 0 if they are numbers."""
     hexes = list(filter(_MAY_BE_CUT.fullmatch, [text.removeprefix("\\x") for text in texts]))
     bare = _of_one_length(_MAY_BE_CUT, hexes)
     return len(bare[0]) if any(re.search("[a-fA-F]", text) for text in bare) else 0
 
 
 def _of_one_length(pattern: re.Pattern[str], texts: Sequence[str]) -> list[str]:
-    """Those that match and have the same length, where that is more than half of all."""
+    """Return the matching texts of the most frequent length, if they are more than half of all."""
     alike: dict[int, list[str]] = {}
     for text in filter(pattern.fullmatch, texts):
         alike.setdefault(len(text), []).append(text)

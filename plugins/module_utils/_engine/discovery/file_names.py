@@ -20,8 +20,10 @@ ADVICE = (
 
 
 def find(survey: Survey) -> list[Finding]:
-    """The targets whose model has a file of that name. Not those of a field that reads another name than the stored
-    one, as a field that encrypts does."""
+    """Return findings about targets whose model has a file of that name.
+
+    A field that reads another name than the stored one, as an encrypting field does, does not count.
+    """
     files = local_files.fields(survey.model_tables)
     places = [
         (target.table, target.column)

@@ -18,13 +18,13 @@ from . import row_samples
 from .findings import Finding, Findings
 from .target_survey import Survey
 
-SAMPLE = 25  # rows: the first ones that are met, as many of the last ones, and from all over the table
+SAMPLE = 25  # rows: the first ones, as many of the last ones, and from all over the table
 LONGEST = 20_000  # characters of a value that are read
-SMALL = 8  # pages of a table that may list the application's keys, and is read though it has no tokens
+SMALL = 8  # pages of a table without tokens that is read, because it may list the application's keys
 
 
 def find(database: Database, survey: Survey, keyring: Keyring) -> list[Finding]:
-    """The columns with such an ID, next to tokens or in a table that may list the application's keys."""
+    """Return the columns with such an ID, next to tokens or in a table that may list the application's keys."""
     found = Findings()
     tables = _tables(database, survey)
     if not tables:
@@ -45,9 +45,9 @@ def find(database: Database, survey: Survey, keyring: Keyring) -> list[Finding]:
 
 
 def id_in(texts: Sequence[str], fingerprints: KeyFingerprints) -> str:
-    """How the ID of a key in a column's values is computed; empty if there is none.
+    """Return how the ID of a key in a column's values is computed. Empty if there is none.
 
-    A number may be one by chance: it counts if it is in half of the values, which account numbers are not.
+    A number may be one by chance, as account numbers are. It counts only if it is in half of the values.
     """
     for text in dict.fromkeys(texts):
         for word, what in fingerprints.of_text(text):
@@ -57,8 +57,10 @@ def id_in(texts: Sequence[str], fingerprints: KeyFingerprints) -> str:
 
 
 def _tables(database: Database, survey: Survey) -> Mapping[Table, Collection[str]]:
-    """The tables to look at, each with the columns of which one must have a value in a row that is read: those with
-    tokens, those of rows that belong to them, and small ones."""
+    """Return the tables to check: those with tokens, those of rows that belong to them, and small ones.
+
+    Each has the columns of which one must have a value in a row that is read.
+    """
     tokens: dict[Table, list[str]] = {}
     for table, column in [
         *((target.table, target.column) for target in survey.found),
@@ -83,7 +85,7 @@ def _tables(database: Database, survey: Survey) -> Mapping[Table, Collection[str
 def _sample(
     database: Database, table: Table, columns: Collection[Column], filled: Collection[str]
 ) -> Iterator[list[str]]:
-    """The values of some rows as texts, in the order of the columns."""
+    """Yield the values of some rows as texts, in the order of the columns."""
     read = sql.SQL(", ").join([row_samples.text_of(column, LONGEST) for column in columns])
     any_filled = sql.SQL(" OR ").join([sql.SQL("{} IS NOT NULL").format(sql.Identifier("t", name)) for name in filled])
     where = any_filled if filled else sql.SQL("TRUE")

@@ -1,8 +1,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Copies of keys in SQL, which no rotation changes: a value itself, its usual writings, and keys that are made of it.
+"""Copies of keys in SQL, which no rotation changes: a value itself, its usual writings, and keys derived from it.
 
-What is found is described, and never shown. A text may have a plain word or a short number by chance.
+Findings describe a copy and never show it. A text may have a plain word or a short number by chance.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from ..crypto.derivation import members
 from ..crypto.key_fingerprints import LEAST, RANDOM, decoded, written
 from ..crypto.key_set import split_list
 from ..crypto.keyring import Keyring
-from .plain_text_look import is_word
+from ..value_forms.plain_text_look import is_word
 
 
 class KeyCopies:
-    """What copies of the keys at hand look like, of every stage, and of those that some ``schemes`` make of them."""
+    """The copies of the keys at hand, of every stage, and of the keys that some ``schemes`` derive from them."""
 
     def __init__(self, keyring: Keyring, schemes: Iterable[str] = ()) -> None:
         self._copies: dict[str, str] = {}  # what each of them is, by its text
@@ -33,7 +33,7 @@ class KeyCopies:
             self._copies.setdefault(text, what)
 
     def in_sql(self, text: str) -> str:
-        """What of a key a text holds; empty if it holds nothing of one."""
+        """Return which part of a key a text holds. Empty if it holds nothing of one."""
         return next((what for copy, what in self._copies.items() if copy in text), "")
 
 
@@ -52,7 +52,7 @@ def _of_bytes(title: str, data: bytes) -> Iterator[tuple[str, str]]:
 
 
 def _may_be_chance(data: bytes) -> bool:
-    """Whether a text may have some bytes by chance: few of them, a short number, or a plain word."""
+    """Return whether a text may have these bytes by chance: a few bytes, a short number, or a plain word."""
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError:
@@ -61,8 +61,10 @@ def _may_be_chance(data: bytes) -> bool:
 
 
 def _in_sql(text: str) -> set[str]:
-    """A text as SQL has it, in a body between dollar signs or in a literal of either kind. One that is no longer than
-    many a name counts as a whole literal only."""
+    """Return a text as SQL has it, in a body between dollar signs or in a literal of either kind.
+
+    A text no longer than many names counts only as a whole literal.
+    """
     doubled = text.replace("'", "''")
     found = {text, doubled, doubled.replace("\\", "\\\\")}
     return found if len(text) >= RANDOM else {f"'{each}'" for each in found}

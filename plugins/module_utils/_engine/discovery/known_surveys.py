@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What discovery found for one task, for those that follow it in the same process."""
+"""The results of discovery for one task, kept for the tasks that follow it in the same process."""
 
 from __future__ import annotations
 
@@ -16,23 +16,27 @@ if TYPE_CHECKING:
 
 
 class KnownSurveys:
-    """The last surveys. They answer the same question as long as the databases have the same tables and columns, until
-    somebody writes: the rows are not looked at again. Who has written must have them forgotten."""
+    """The last surveys, valid as long as the databases have the same tables and columns, and nothing was written.
+
+    The rows are not read again. Code that writes must call ``forget``.
+    """
 
     def __init__(self) -> None:
         self._last: _LastSurveys | None = None
 
     def keep(self, question: object, surveys: Sequence[Survey], keyring: Keyring) -> None:
-        """Know these from now on, as they are now."""
+        """Keep these surveys as they are now."""
         self._last = _LastSurveys(question, [survey.copied() for survey in surveys], keyring.tried)
 
     def forget(self) -> None:
-        """Have the next ones made."""
+        """Drop the surveys, so that the next ones are taken again."""
         self._last = None
 
     def answer(self, question: object, databases: Sequence[Database], keyring: Keyring) -> list[Survey] | None:
-        """The surveys by other connections to the same databases; None if they have to be made. The keyring gets the
-        schemes that they have found."""
+        """Return the surveys for other connections to the same databases. None if they have to be taken again.
+
+        The keyring gets the schemes that they have found.
+        """
         if self._last is None or question != self._last.question:
             return None
         known = [*zip(databases, self._last.surveys)]

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""All rows of a finding, by their keys: a message has the first ones, a file on the control node has the rest."""
+"""All rows of a finding, by their keys. A message has the first ones; a file on the control node has the rest."""
 
 from __future__ import annotations
 
@@ -43,6 +43,6 @@ class ListedRows:
 
 
 def as_results(found: Iterable[ListedRows | None]) -> list[ListedRowsResult]:
-    """All of them for a result; none if the messages name every row."""
+    """Return all of them for a result. Empty if the messages name every row."""
     rows = [each for each in found if each is not None]
     return [each.as_result() for each in rows] if any(each.count > EXAMPLES for each in rows) else []

@@ -1,9 +1,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The model is evidence: a field that reads another value than the stored one is encrypted or encoded.
+"""Evidence from the models: a field that reads another value than the stored one is encrypted or encoded.
 
-Every field whose class is not Django's own reads a few stored values of its column, as the application would, in a
-read-only transaction. What it reads is compared with what is stored, and never leaves this module.
+Every field whose class is not Django's own reads a few stored values of its column. It does so as the application
+would, in a read-only transaction. What it reads is compared with what is stored, and never leaves this module.
 """
 
 from __future__ import annotations
@@ -23,9 +23,10 @@ from ..application.application_errors import APPLICATION_ERRORS
 from ..application.tenant_schemas import use_schema
 from ..postgres import sql
 from ..postgres.catalog import Table
-from . import addresses, row_samples, unexplained
-from .plain_text_look import is_wordy
-from .value_look import ENCODED
+from ..value_forms import addresses
+from ..value_forms.plain_text_look import is_wordy
+from ..value_forms.value_look import ENCODED
+from . import row_samples, unexplained
 
 SAMPLE = 5  # stored values that a field reads of the first rows, and of the last ones
 BETWEEN = 15  # from all over the table
@@ -78,7 +79,7 @@ class ModelEvidence:
 def of_fields(
     there: model_fields.ModelTables, wanted: Collection[tuple[Table, str]]
 ) -> dict[tuple[Table, str], ModelEvidence]:
-    """The evidence of the fields of these ``wanted`` columns; of a model in schemas of tenants, in each of them."""
+    """Return the evidence of the fields of the ``wanted`` columns, for a tenant's model in each schema."""
     from django.db import connections, transaction
 
     from ..application.session_limits import lift_in_transaction
@@ -110,19 +111,19 @@ def of_fields(
 
 
 def _is_own(field: Any) -> bool:
-    """Whether a field's class is neither Django's own nor a mere name for one, nor of a package that is known."""
+    """Return whether a field has a class of its own, not Django's, an alias of one, or one of a known package."""
     module = type(field).__module__
     return not module.startswith("django.") and module.partition(".")[0] not in PACKAGES
 
 
 def _of_field(field: Any, alias: str, cursor: Any) -> Iterator[ModelEvidence]:
-    """Evidence of the stored values of one field, the first one of each."""
+    """Yield the evidence that the stored values of a field show, the first one of each value."""
     from django.db import Error, transaction
 
     path = f"{type(field).__module__}.{type(field).__name__}"
     try:
         stored = _stored(field, cursor)
-    except Error:  # a table that is not there, or not ours to read: the survey reports those
+    except Error:  # a missing table, or one that the role may not read: the survey reports those
         return
     for value in stored:
         try:
@@ -140,7 +141,7 @@ def _of_field(field: Any, alias: str, cursor: Any) -> Iterator[ModelEvidence]:
 
 
 def _stored(field: Any, cursor: Any) -> list[Any]:
-    """A few values of a column as Django's database backend gives them to a field; of a view, the first ones."""
+    """Return a few values of a column as Django's database backend returns them, of a view the first ones."""
     from django.db import connections, transaction
 
     quoted = connections[cursor.db.alias].ops.quote_name
@@ -161,7 +162,7 @@ def _stored(field: Any, cursor: Any) -> list[Any]:
 
 
 def _read(field: Any, alias: str, stored: Any) -> Any:
-    """What the application has in place of a stored value: by the field's converters, then by its descriptor."""
+    """Return what the application reads for a stored value: by the field's converters, then by its descriptor."""
     from django.db import connections
 
     connection = connections[alias]
@@ -175,12 +176,12 @@ def _read(field: Any, alias: str, stored: Any) -> Any:
 
 
 def _is_plain(text: str) -> bool:
-    """Whether a stored text is of words, or an address that explains itself: nothing is left to decrypt in it."""
+    """Return whether a stored text is of words, or an address that explains itself: it needs no decryption."""
     return is_wordy(text) or addresses.form_of(text)[1]
 
 
 def _is_same(stored: Any, read: Any) -> bool:
-    """Whether what is read has the stored text, or a plain form of it."""
+    """Return whether the value that is read has the stored text, or a plain form of it."""
     if read == stored:
         return True
     text = _text(stored)
@@ -205,7 +206,7 @@ def _text(value: Any) -> str:
 
 
 def _even(text: str) -> str:
-    """A text without what fields even out: case, blanks, and the zeros of numbers."""
+    """Return a text without differences that fields remove: case, blanks, and the zeros of numbers."""
     with contextlib.suppress(decimal.InvalidOperation):
         return str(decimal.Decimal(text).normalize())
     return "".join(text.split()).casefold()
@@ -218,10 +219,10 @@ def _is_document_of(text: str, read: Any) -> bool:
 
 
 def _is_explained(stored: Any, read: Any) -> bool:
-    """Whether a stored value that is read otherwise is a plain encoding, or a plain text of a value object."""
+    """Return whether a stored value that is read differently is a plain encoding, or plain text of a value object."""
     if not isinstance(stored, (str, bytes, memoryview)):
         return not isinstance(read, _SIMPLE)
-    found = unexplained.classify([stored if isinstance(stored, str) else bytes(stored)], "")
+    found = unexplained.classify([stored], "")
     if not isinstance(read, _SIMPLE):
         return found.verdict in (unexplained.EXPLAINED, unexplained.PLAIN)
     if found.verdict != unexplained.EXPLAINED:

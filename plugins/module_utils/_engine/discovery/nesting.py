@@ -3,13 +3,15 @@
 """Nested tokens: a plaintext that is, or holds, a token of a known scheme, under any version, to any depth.
 
 Some libraries return the stored text when they cannot decrypt it. A process with other keys then reads a token as text
-and saves it, encrypted a second time: under the same scheme, and under another version. Only such a token is unwrapped,
-in whatever writing, and written as one. The value alone decides, so that every step of a rotation decides the same.
-Layers under one version, or of two schemes, may be what the application intends: they stop until a person has settled
+and saves it, encrypted a second time. It is then under the same scheme and another version. Only such a token is
+unwrapped, in any writing, and written as one. The value alone decides, so that every step of a rotation decides the
+same.
+
+Layers under one version, or of two schemes, may be what the application intends. They stop until a person has settled
 the column. So does a token with other text around it.
 
-The test on every plaintext is cheap: is anything in it that a token would have? What looks like a token and opens under
-no key set may be a token of another system that somebody stored. It is suspicious only if the column's library returns
+The test on every plaintext is cheap: it looks for something that every token has. A text that looks like a token and
+opens under no key set may be a stored token of another system. It is suspicious only if the column's library returns
 what it cannot decrypt.
 """
 
@@ -27,9 +29,9 @@ from ..crypto.known_schemes import swallows_errors
 from ..crypto.schemes import Scheme
 from ..crypto.tokens import Opened
 from ..crypto.wrappers import unbase64
-from .column_types import FERNETS, SHORTEST
+from ..value_forms.token_look import FERNET, FERNETS, SHORTEST
+from ..value_forms.token_texts import has, long_words, may_be_written, signs, tokens_in, writings
 from .layer_classes import NESTED_UNREADABLE, TOKEN_INSIDE, TWO_LAYERS
-from .token_texts import FERNET, has, long_words, may_be_written, signs, tokens_in, writings
 
 SHORTEST_FRAME = 60  # bytes of any token that begins as Fernet's do, which has 73, in any writing but base64 twice
 SHORTEST_BODY = 28  # bytes after a short prefix: a nonce and a tag
@@ -46,20 +48,20 @@ _WORD = re.compile(rb"[!-~]+")
 class Inner(NamedTuple):
     """A nested value: the stages of its layers, the outer one first, and the inside of the one token to write.
 
-    ``problem`` is the class of one that is not read to its end: the last inside looks like a token and opens under no
-    key set, or is or holds tokens of the stages ``held`` that must not or cannot be unwrapped.
+    ``problem`` is the class of a value that is not read to its end. Either its last inside looks like a token and opens
+    under no key set. Or it is or holds tokens of the stages ``held`` that must not or cannot be unwrapped.
     """
 
     stages: tuple[str, ...]
     inside: Opened
     problem: str = ""
     held: tuple[str, ...] = ()
-    unsearched: bool = False  # it has too much that begins like a token to try all of it
+    unsearched: bool = False  # too many of its parts begin like a token: not all were tried
 
 
 @dataclass
 class _Peeled:
-    """How far one plaintext was unwrapped. Under a key that is not rotated, the rest is ``kept`` as it is."""
+    """The layers that were unwrapped of one plaintext. Under a key that is not rotated, the rest is ``kept``."""
 
     outer: Opened
     text: bytes
@@ -71,8 +73,11 @@ class _Peeled:
 
 
 class NestingDecision(NamedTuple):
-    """What a person decided of the values of a column: at the places ``wrapped``, a token in another writing is
-    accepted, which is not unwrapped; with ``one_layer`` every token inside is there by accident."""
+    """A person's decision about the values of a column.
+
+    At the places ``wrapped``, a token in another writing is accepted, and not unwrapped. With ``one_layer``, every
+    inner token is there by accident.
+    """
 
     wrapped: Container[int] = ()
     one_layer: bool = False
@@ -88,7 +93,7 @@ def unwrapped(
     opened: Sequence[tuple[str, Opened] | None],
     decided: NestingDecision = UNDECIDED,
 ) -> dict[int, Inner]:
-    """The nested ones among the ``opened`` tokens of the scheme ``name``, by their place."""
+    """Return the nested values among the ``opened`` tokens of the scheme ``name``, by their place."""
     scheme = keyring.schemes[name]
     label = _label(scheme, tokens)
     places = _suspects(keyring, scheme, opened, label)
@@ -98,7 +103,7 @@ def unwrapped(
     peeled = {place: _Peeled(inside, scheme.text_of(inside), (stage,)) for place, (stage, inside) in outers.items()}
     _peel(keyring, scheme, peeled, label, decided)
     _hold(keyring, scheme, [one for one in peeled.values() if not one.kept and not one.problem], label)
-    unread = swallows_errors(name)  # a library that raises has no process save a token as a text
+    unread = swallows_errors(name)  # with a library that raises, no process saves a token as a text
     begins = [begin for begin in (label, _own_marker(scheme)) if begin]
     found = {}
     for place, value in peeled.items():
@@ -112,8 +117,10 @@ def unwrapped(
 
 
 def _suspects(keyring: Keyring, scheme: Scheme, opened: Sequence[tuple[str, Opened] | None], label: bytes) -> list[int]:
-    """The places whose plaintext has something of a token. It is asked of every value: by the length at first, then of
-    all at once."""
+    """Return the places whose plaintext may have something of a token.
+
+    Every value is tested: first by its length, then all at once.
+    """
     markers = _markers(inner_schemes(keyring))
     asked = signs(frozenset([*markers, *([label] if label else [])]))
     unmarked = _is_unmarked(scheme)
@@ -132,7 +139,7 @@ def _suspects(keyring: Keyring, scheme: Scheme, opened: Sequence[tuple[str, Open
 def held_inside(
     keyring: Keyring, scheme: Scheme, opened: Sequence[tuple[str, Opened] | None]
 ) -> dict[int, tuple[str, ...]]:
-    """The stages of tokens under rotated keys in the plaintexts of a scheme that stays as it is, by place."""
+    """Return the stages of tokens under rotated keys in the plaintexts of a scheme that stays unchanged, by place."""
     suspects = [(place, opened[place]) for place in _suspects(keyring, scheme, opened, b"")]
     peeled = {place: _Peeled(one[1], scheme.text_of(one[1]), one[:1]) for place, one in suspects if one is not None}
     _hold(keyring, scheme, list(peeled.values()), b"")
@@ -140,8 +147,10 @@ def held_inside(
 
 
 def holding(keyring: Keyring, names: Collection[str], texts: Sequence[bytes]) -> dict[int, set[str]]:
-    """The stages of tokens under rotated keys in the texts that hold one, by the text's place: of any scheme with a
-    marker, and of those among the schemes ``names`` that have none."""
+    """Return the stages of tokens under rotated keys in the texts, by the place of each text that holds one.
+
+    Tokens are of any scheme with a marker, and of those among the schemes ``names`` that have no marker.
+    """
     left = [_Peeled(Opened(text), text, ()) for text in texts]
     unmarked = [keyring.schemes[name] for name in names if _is_unmarked(keyring.schemes[name])]
     for own in unmarked or inner_schemes(keyring)[:1]:
@@ -150,20 +159,20 @@ def holding(keyring: Keyring, names: Collection[str], texts: Sequence[bytes]) ->
 
 
 def inner_schemes(keyring: Keyring) -> list[Scheme]:
-    """The schemes that prove an inner token: it authenticates, and begins with a marker. Each is of one layer."""
+    """Return the schemes that prove an inner token: it authenticates and begins with a marker. Each has one layer."""
     schemes = [scheme for scheme in keyring.tried if not scheme.functions and scheme.inside is None]
     return [scheme for scheme in schemes if scheme.format.authenticated and len(scheme.marker) >= LEAST]
 
 
 def looks_nested(keyring: Keyring, texts: Sequence[bytes]) -> list[bool]:
-    """Of each plaintext, whether it looks like a token, of a scheme at hand or of another system."""
+    """Return for each plaintext whether it looks like a token, of a scheme at hand or of another system."""
     markers = _markers(inner_schemes(keyring))
     shaped = [each for each in markers if not _is_frame(each)]
     return [bare(text).startswith(markers) and _is_shaped(text, shaped) for text in texts]
 
 
 def bare(text: bytes) -> bytes:
-    """A text without the quotes of JSON."""
+    """Return a text without the quotes of JSON."""
     return text[1:-1] if len(text) > 1 and text[:1] == text[-1:] == QUOTE else text
 
 
@@ -172,14 +181,16 @@ def _markers(schemes: Iterable[Scheme]) -> tuple[bytes, ...]:
 
 
 def _label(scheme: Scheme, tokens: Sequence[bytes]) -> bytes:
-    """What all tokens that functions of the application made begin with; empty for any other scheme."""
+    """Return the common beginning of tokens that functions of the application made. Empty for any other scheme."""
     found = _LABEL.match(tokens[0]) if scheme.functions and tokens else None
     return found[0] if found and all(token.startswith(found[0]) for token in tokens) else b""
 
 
 def _own_marker(scheme: Scheme) -> bytes:
-    """What the tokens of a scheme begin with, if that is not what Fernet's begin with, and can be looked for in a text:
-    a few bytes of no text stand in every other one."""
+    """Return what the tokens of a scheme begin with, if a text can be searched for it and it is not Fernet's beginning.
+
+    A marker of a few bytes that are not text is in every other text, so it does not count.
+    """
     marker = scheme.marker
     if scheme.functions or not scheme.format.authenticated or _is_frame(marker):
         return b""
@@ -191,13 +202,15 @@ def _is_frame(marker: bytes) -> bool:
 
 
 def _is_unmarked(scheme: Scheme) -> bool:
-    """Whether its tokens prove themselves, and nothing that no text begins with shows one before it is decrypted."""
+    """Return whether tokens prove themselves, but have no marker that shows one before it is decrypted."""
     return not scheme.functions and scheme.format.authenticated and len(scheme.marker) < LEAST
 
 
 def _may_be_bare(scheme: Scheme, text: bytes) -> bool:
-    """Whether a text may be a token of a scheme without a marker, or with a short one: base64, alone or after a colon,
-    or bytes that are no text."""
+    """Return whether a text may be a token of a scheme without a marker, or with a short one.
+
+    That is base64, alone or after a colon, or bytes that are not text.
+    """
     if marker := _own_marker(scheme):
         return marker in text and len(text) >= SHORTEST
     if scheme.text:
@@ -240,7 +253,7 @@ def _peel(keyring: Keyring, own: Scheme, peeled: Mapping[int, _Peeled], label: b
 
 
 def _is_damage(own: Scheme, scheme: Scheme, outer: str, inner: str) -> bool:
-    """Whether a process with other keys made two layers: it read a token, and saved it as a text."""
+    """Return whether a process with other keys made two layers: it read a token, and saved it as a text."""
     return outer != inner and scheme.is_same_layer(own) and swallows_errors(own.name)
 
 
@@ -249,7 +262,7 @@ def _plain(text: bytes) -> tuple[bytes, ...]:
 
 
 def _hold(keyring: Keyring, own: Scheme, left: Sequence[_Peeled], label: bytes) -> None:
-    """Find the tokens of keys that are rotated in the texts that are left, between other text."""
+    """Find the tokens of rotated keys in the remaining texts, between other text."""
     markers = dict.fromkeys(each for each in (*_markers(inner_schemes(keyring)), label, _own_marker(own)) if each)
     for words in _batches(_words(left, markers, unmarked=_is_unmarked(own))):
         for scheme in _candidates(keyring, own):
@@ -259,7 +272,7 @@ def _hold(keyring: Keyring, own: Scheme, left: Sequence[_Peeled], label: bytes) 
 
 
 def _words(left: Sequence[_Peeled], markers: Collection[bytes], *, unmarked: bool) -> Iterator[tuple[int, bytes]]:
-    """What may be a token in the texts, each with the place of its text, up to a bound of work for each text."""
+    """Yield what may be a token in the texts, each with its text's place. The work for each text is bounded."""
     for place, one in enumerate(left):
         size = 0
         for word in chain(long_words(one.text) if unmarked else (), tokens_in(one.text, markers)):
@@ -271,7 +284,7 @@ def _words(left: Sequence[_Peeled], markers: Collection[bytes], *, unmarked: boo
 
 
 def _batches(words: Iterable[tuple[int, bytes]]) -> Iterator[list[tuple[int, bytes]]]:
-    """The same in lists of about BATCH bytes."""
+    """Yield the same in lists of about BATCH bytes."""
     batch, size = list[tuple[int, bytes]](), 0
     for place, word in words:
         batch.append((place, word))
@@ -286,14 +299,14 @@ def _batches(words: Iterable[tuple[int, bytes]]) -> Iterator[list[tuple[int, byt
 def _fitting(
     keyring: Keyring, scheme: Scheme, own: Scheme, texts: Sequence[tuple[int, bytes]], label: bytes
 ) -> Iterator[tuple[int, bytes, tuple[str, Opened]]]:
-    """Those of the texts, each with its place, that are tokens of a scheme."""
+    """Yield the texts that are tokens of a scheme, each with its place."""
     chosen = [(place, text) for place, text in texts if _fits(scheme, own, text, label)]
     found = keyring.stages_of(scheme.name, [text for _, text in chosen]) if chosen else []
     return ((place, text, inside) for (place, text), inside in zip(chosen, found) if inside is not None)
 
 
 def _within(scheme: Scheme, opened: tuple[str, Opened]) -> tuple[str, ...]:
-    """The stage of the second layer, if the token has one by design."""
+    """Return the stage of the second layer, if the token has one by design."""
     return (opened[0],) if scheme.inside is not None and opened[1].within is not None else ()
 
 
@@ -313,8 +326,10 @@ def _fits(scheme: Scheme, own: Scheme, text: bytes, label: bytes) -> bool:
 
 
 def _is_shaped(text: bytes, begins: Collection[bytes]) -> bool:
-    """Whether a text is whole as a token is, in any writing, and not only begins like one. ``begins`` are what tokens
-    begin with, besides Fernet's."""
+    """Return whether a text is a whole token in any writing, and does not only begin like one.
+
+    ``begins`` are what tokens begin with, besides Fernet's.
+    """
     return any(_is_token_like(form, begins) for form in writings(text))
 
 
@@ -330,7 +345,7 @@ def _is_token_like(text: bytes, begins: Collection[bytes]) -> bool:
 
 
 def _is_body(body: bytes, begin: bytes) -> bool:
-    """Whether this may follow what a token begins with: after a few signs, which a text may have too, base64 alone."""
+    """Return whether a text may follow what a token begins with: base64, except for a few signs at first."""
     if len(begin) >= LEAST:
         return len(body) >= SHORTEST and (not begin.isascii() or bool(_WORD.fullmatch(body)))
     return len(unbase64(body)) >= SHORTEST_BODY

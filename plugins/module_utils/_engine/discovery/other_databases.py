@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Databases of the application that are not PostgreSQL. They are not rotated: what is under a rotated key in one stops.
+"""Databases of the application that are not PostgreSQL. They are not rotated: a value under a rotated key in one stops.
 
 A field that encrypts counts if it may have a value. Of any other column a few values are tried.
 """
@@ -43,7 +43,7 @@ class OtherDatabase:
 
     @property
     def findings(self) -> list[Finding]:
-        """What stops a rotation."""
+        """Return what stops a rotation."""
         return [
             Finding(KINDS["out_of_reach"], name, {"why": why, "advice": advice})
             for name, (why, advice) in self.found.items()
@@ -51,7 +51,7 @@ class OtherDatabase:
 
     @property
     def warning(self) -> Finding:
-        """What a person should know of it, whatever was found."""
+        """Return what a person should know of it in any case."""
         place = f"DATABASES[{self.alias}]"
         if not self.is_reached:
             return Finding(KINDS["unreached_database"], place, {"vendor": self.vendor})
@@ -60,7 +60,7 @@ class OtherDatabase:
 
 
 def look(keyring: Keyring) -> list[OtherDatabase]:
-    """Each of them, with what is under the rotated keys in it."""
+    """Return each of them, with what is under the rotated keys in it."""
     return [_look_at(alias, vendor, keyring) for alias, vendor in django_project.other_databases()]
 
 
@@ -96,7 +96,7 @@ def _look_at(alias: str, vendor: str, keyring: Keyring) -> OtherDatabase:
 
 
 def _encrypting_in(alias: str, there: Mapping[str, Sequence[str]] | None) -> Iterator[tuple[tuple[str, str], str]]:
-    """The columns of encrypting fields that a database has; if it cannot be asked, those that a router sends there."""
+    """Yield the columns of encrypting fields in a database, or those that a router sends to one without answer."""
     tables = {table.lower(): {column.lower() for column in columns} for table, columns in (there or {}).items()}
     names = None if there is None else {name for name in model_fields.tables() if name.lower() in tables}
     for (table, column), field in sorted(model_fields.encrypting(model_fields.ModelTables(alias, names)).items()):
@@ -109,5 +109,5 @@ def _name(alias: str, table: str, column: str) -> str:
 
 
 def _expires(table: str, columns: Sequence[str]) -> bool:
-    """Whether it is a table of sessions or of a cache."""
+    """Return whether it is a table of sessions or of a cache."""
     return {*columns}.issuperset(lasting_caches.SESSION_COLUMNS) or table in lasting_caches.tables()

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a rotation cannot look at or rewrite: what the role may not read, and ciphertext in foreign tables."""
+"""Values that a rotation cannot read or rewrite: those that the role may not read, and ciphertext in foreign tables."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from ..crypto.tokens import as_bytes
 from ..postgres import catalog, sql
 from ..postgres.catalog import Column, Table
 from ..postgres.connection import Database
+from ..value_forms.token_look import looks_like_a_token
+from ..value_forms.value_look import SHORTEST
 from . import sql_type_readers, unexplained
 from .findings import KINDS, Finding
 from .settlements import Settlements
 from .target_survey import Survey
-from .token_look import looks_like_a_token
-from .value_look import SHORTEST
 
 SAMPLE = 50  # values of a column of a foreign table
 PATIENCE = "10s"  # with the server that has it
@@ -39,7 +39,7 @@ def find(database: Database, survey: Survey, settled: Settlements) -> list[Findi
 
 
 def places(database: Database) -> set[str]:
-    """The names by which a settlement may be about one of these."""
+    """Return the names that a settlement of one of these can have."""
     labels = [table.label_of(column.name) for table, columns in _of_others(database).items() for column in columns]
     return {
         name for column in [*labels, *(name for name, *_ in catalog.unreadable(database))] for name in _names(column)
@@ -72,7 +72,7 @@ def _foreign(database: Database, survey: Survey) -> Iterator[Finding]:
 
 
 def _what_is_in(database: Database, survey: Survey, table: Table, column: Column) -> str:
-    """What keeps a column from being passed over; empty if it looks plain."""
+    """Return why a column cannot be passed over. Empty if it looks plain."""
     read, length = (
         sql.SQL(each).format(column=sql.Identifier("t", column.name)) for each in sql_type_readers.expression(column)
     )

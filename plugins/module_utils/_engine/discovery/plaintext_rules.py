@@ -1,10 +1,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the plaintexts of a column are as a rule: text, tokens of an inner layer by design, or tokens of another system.
+"""The usual plaintext of a column: text, tokens of an inner layer by design, or tokens of another system.
 
-A column that the application encrypts twice by design has one scheme of two layers, and keeps values of one layer as
-they are: so one value of two layers is enough. If both layers have the same keys, the application decides: it encrypted
-twice by accident if it reads the inner token itself.
+A column that the application encrypts twice by design has one scheme of two layers. It keeps values of one layer
+unchanged, so one value of two layers is enough. If both layers have the same keys, the application decides: it
+encrypted twice by accident if it reads the inner token itself.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from typing import NamedTuple
 
 from ..crypto.keyring import Keyring
 from ..crypto.schemes import Scheme
+from ..value_forms.token_texts import writings
 from .nesting import inner_schemes, looks_nested
-from .token_texts import writings
 
 
 class PlaintextRule(NamedTuple):
@@ -26,9 +26,9 @@ class PlaintextRule(NamedTuple):
 
 
 def rule(keyring: Keyring, name: str, pieces: Sequence[bytes], reads: Callable[[set[str]], bool]) -> PlaintextRule:
-    """The rule in a column of which the scheme ``name`` opens ``pieces``.
+    """Return the rule in a column of which the scheme ``name`` opens ``pieces``.
 
-    ``reads`` is asked whether the application itself reads some of these inner tokens.
+    ``reads`` returns whether the application itself reads some of these inner tokens.
     """
     scheme = {each.name: each for each in keyring.tried}[name]
     if scheme.functions or scheme.inside or not scheme.format.authenticated:
@@ -52,7 +52,7 @@ def rule(keyring: Keyring, name: str, pieces: Sequence[bytes], reads: Callable[[
 
 
 def _inside(keyring: Keyring, outer: Scheme, inner: Scheme, texts: Sequence[tuple[str, bytes]]) -> list[bytes]:
-    """The texts that are tokens of the inner scheme, under the same version as the outer token if that is rotated."""
+    """Return the texts that are tokens of the inner scheme, under the outer token's version if that is rotated."""
     found = keyring.stages_of(inner.name, [text for _, text in texts])
     return [
         text

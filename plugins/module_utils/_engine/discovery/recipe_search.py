@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The search for the recipes that make what columns hold of the plaintexts in their rows."""
+"""The search for recipes that compute the content of columns from the plaintexts in their rows."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Matches = dict[tuple[str, SearchColumnRecipe], set[int]]
 
 
 class RecipeSearch:
-    """Tries recipes on the rows of a sample. ``matches`` are the rows that each explains, by the column."""
+    """Tries recipes on the rows of a sample. ``matches`` are the rows that each recipe explains, by the column."""
 
     def __init__(self, stored: Mapping[Column, Sequence[str | None]], rows: int, keyring: Keyring) -> None:
         self._stored, self._rows = stored, rows
@@ -53,13 +53,13 @@ class RecipeSearch:
                 self.matches[column].setdefault((name, recipe), set()).add(number)
 
     def _is_due(self, column: Column, name: str, number: int) -> bool:
-        """Whether every recipe is tried on a row that no known one explains."""
+        """Return whether every recipe is tried on a row that no known recipe explains."""
         pair = column, name
         return self._tried[pair] < TRIED or self._met[pair] % EVERY == 0 or number >= self._rows - TRIED
 
 
 class _Inside:
-    """The texts of a plaintext and all that is computed from them: once, for whichever columns may hold it."""
+    """The texts of a plaintext and all digests of them, computed once for all columns that may hold one."""
 
     def __init__(self, texts: Sequence[bytes], keys: Sequence[tuple[str, str, bytes]]) -> None:
         self._texts, self._keys = texts, keys
@@ -67,7 +67,7 @@ class _Inside:
         self._written: dict[tuple[str, str, int], dict[str, list[tuple[str, str]]]] = {}
 
     def recipes(self, stored: str, hashed: str, written: str, length: int) -> Sequence[tuple[str, str]]:
-        """The secret and the key that make what ends so, where digests are written so and so long."""
+        """Return the secrets and keys whose digest, so written and cut to ``length``, ends ``stored``."""
         made = self._written.get((hashed, written, length))
         if made is None:
             made = self._written[hashed, written, length] = {}
@@ -85,7 +85,10 @@ class _Inside:
 
 
 def _telling_texts(plaintext: bytes) -> list[bytes]:
-    """The texts that prove a recipe. What is left of a name without digits is in every empty row of another column."""
+    """Return the texts that prove a recipe.
+
+    An empty text does not, if it is what remains of a name without digits: every empty row of another column has it.
+    """
     return [text for text in texts_of(plaintext) if text or not plaintext]
 
 
@@ -97,11 +100,11 @@ def _makes(recipe: SearchColumnRecipe, texts: Sequence[bytes], stored: str, secr
 
 
 def prove(matches: Matches) -> Matches:
-    """The ways in which stored values are computed, that of most rows first.
+    """Return the ways in which stored values are computed, the one of most rows first.
 
-    The beginning of a digest proves none alone: it could be what it is by chance. A way that explains no row besides
-    another's is chance too, as where two columns hold the same. But signs that two ways of writing share may tell
-    neither from the other, as where base64 has none of its last two: both are known then.
+    The beginning of a digest alone proves nothing, because it may match by chance. A way that explains only rows of
+    another way is chance too, for example if two columns hold the same. Two ways of writing may differ in no stored
+    character, such as base64 without its last two. Then both are returned.
     """
     found: Matches = {}
     for (name, recipe), rows in sorted(matches.items(), key=lambda one: -len(one[1])):  # of equals, the one tried first
@@ -116,7 +119,7 @@ def prove(matches: Matches) -> Matches:
 
 
 def _recipes(column: Column, inside: _Inside, stored: str, cut: int) -> Iterator[SearchColumnRecipe]:
-    """The recipes that make what is stored of the plaintext, or of which that is the beginning."""
+    """Yield the recipes that compute what is stored, or a digest that begins with it, from the plaintext."""
     for (name, written), full in LENGTHS.items():
         if written not in WRITTEN_IN.get(column.type, WRITTEN):
             continue

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Rows from all over a table at a small cost: the first ones that are met, the last ones, and some from in between.
+"""Rows from all over a table at a small cost: the first that the server finds, the last, and some from in between.
 
 An application that began to encrypt late has plain values first.
 """
@@ -13,10 +13,10 @@ from ..postgres import sql
 from ..postgres.catalog import Column, Table
 from ..postgres.connection import Database
 
-LARGE = 2000  # rows from which a table is not read whole for that, but sampled, in about so many of them
-WHOLE = 100_000  # rows up to which all of a table is asked for what is rare, and of a larger one about so many
+LARGE = 2000  # rows: a larger table is not read whole, but sampled in about so many of its rows
+WHOLE = 100_000  # rows: a table up to this size is searched whole for rare values, a larger one in about so many rows
 LAST_PAGES = 40  # of a table, where new rows and new versions of old ones are
-# Rows as the server reckons (-1: it does not know), pages with those of partitions, and what kind of relation it is.
+# Rows as the server estimates (-1: unknown), pages with those of partitions, and what kind of relation it is.
 SIZE = (
     "SELECT reltuples::float8, coalesce((SELECT sum(pg_relation_size(relid)) FROM pg_partition_tree(c.oid)),"
     " pg_relation_size(c.oid))::bigint / current_setting('block_size')::int, relkind::text"
@@ -25,7 +25,7 @@ SIZE = (
 
 
 class Size(NamedTuple):
-    """What SIZE says of a table."""
+    """The size of a table, as the query SIZE returns it."""
 
     rows: float
     pages: int
@@ -33,24 +33,24 @@ class Size(NamedTuple):
 
     @property
     def is_table(self) -> bool:
-        """Whether it has rows of its own, and is no view of others."""
+        """Return whether it has rows of its own, and is not a view."""
         return self.kind in ("r", "m", "p")
 
 
 def size_of(database: Database, table: Table) -> Size:
-    """What SIZE says of one table."""
+    """Return the size of one table."""
     (found,) = database.rows(SIZE, (table.regclass,))
     return Size(*found)
 
 
 def text_of(column: Column, longest: int) -> sql.Composable:
-    """SQL for a column of ``t`` as text, binary values in hex, each up to so many characters or bytes."""
+    """Return SQL for a column of ``t`` as text, binary values in hex, each up to ``longest`` characters or bytes."""
     binary, text = f"encode(substring({{}} for {longest}), 'hex')", f"left({{}}::text, {longest})"
     return sql.SQL(binary if column.type == "bytea" else text).format(sql.Identifier("t", column.name))
 
 
 class RowSource(NamedTuple):
-    """What to read of which rows ``t``, as SQL."""
+    """The columns to read of which rows ``t``, as SQL."""
 
     chosen: sql.Composable
     source: sql.Composable
@@ -58,7 +58,7 @@ class RowSource(NamedTuple):
 
 
 def rare(size: Size, rows: RowSource, most: int) -> sql.Composable:
-    """SQL for so many of a few rows among very many, which no sample of all would have."""
+    """Return SQL for up to ``most`` of a few rows among very many, which a sample of all rows would miss."""
     share = min(WHOLE / size.rows, 1) if size.rows > 0 else 1
     sample = f" TABLESAMPLE SYSTEM ({100 * share:.6f}) REPEATABLE (0)" if share < 1 else ""
     query = f"(SELECT {{chosen}} FROM {{source}} AS t{sample} WHERE {{where}} LIMIT {most})"
@@ -66,14 +66,14 @@ def rare(size: Size, rows: RowSource, most: int) -> sql.Composable:
 
 
 def parts(size: Size, rows: RowSource, most: int, between: int) -> list[sql.Composable]:
-    """SQL for the first and the last of some rows, of each so many at ``most``, and for some between."""
+    """Return SQL for the first and the last rows, up to ``most`` each, and for up to ``between`` in between."""
     # Whole pages are sampled: of their rows, those that a hash picks. A table that was never analyzed has -1 rows.
     share = 100 * min(LARGE / size.rows if size.rows > 0 else LAST_PAGES / max(size.pages, LAST_PAGES), 1)
     sample = f" TABLESAMPLE SYSTEM ({share:.6f}) REPEATABLE (0)"
     found = [("", "", most), (sample, " ORDER BY hashtext(t.ctid::text)", between)]
     if size.kind != "p":  # of partitions, each has pages of its own
         found.append(("", f" AND t.ctid >= '({max(size.pages - LAST_PAGES, 0)},0)'::tid ORDER BY t.ctid DESC", most))
-    # What is chosen is computed for these rows, not for all that are sorted.
+    # The chosen columns are computed for these rows, not for all that are sorted.
     kept = "SELECT t.tableoid, t.ctid, t.* FROM {{source}} AS t{} WHERE {{where}}{} LIMIT {}"
     query = f"(SELECT {{{{chosen}}}} FROM ({kept}) AS t)"
     return [sql.SQL(query.format(*part)).format(**rows._asdict()) for part in found]

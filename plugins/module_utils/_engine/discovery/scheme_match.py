@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The scheme by which values open: one of those at hand, or Fernet with what an application puts around its tokens."""
+"""The scheme that opens values: one of those at hand, or Fernet with what an application puts around its tokens."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from ..crypto.key_fingerprints import KeyFingerprints
 from ..crypto.keyring import Keyring
 from ..crypto.schemes import Scheme
 from ..postgres.catalog import Column
+from ..value_forms.token_look import FERNET, FERNET_BEGINS, around_token
 from .column_sample import as_it_holds, pieces_of
 from .column_types import KINDS, JsonCodec
-from .token_look import FERNET, FERNET_BEGINS, around_token
 
-# Such as enc$, enc::, tok_1_, $encrypted$UTF8$AESCBC$. Anything else before a token is a value, and not for a plan.
+# Such as enc$, enc::, tok_1_, $encrypted$UTF8$AESCBC$. Any other text before a token is a value: plans do not show it.
 _PREFIX = re.compile(r"(?:[\w.$:|{}<>\[\]-]{0,23}[$:|}>_\].-])?", re.ASCII)
-# What a prefix that one token alone has must say of itself: it could be a part of that row's value.
+# What a prefix of a single token must say: otherwise it could be a part of that row's value.
 _SAYS_TOKEN = re.compile(r"enc|crypt|cipher|fernet|aes|tok|^\W*$", re.IGNORECASE)
 
 
 def match_scheme(samples: Sequence[Any], column: Column, keyring: Keyring, hinted: Collection[str]) -> str | None:
-    """The scheme that opens a token among the samples, with what its tokens have around them; None if none does.
+    """Return the scheme that opens a token among the samples, with what its tokens have around them. None if none does.
 
-    A scheme without authentication is tried where ``hinted`` names it, or where its tokens have a mark of their own.
+    A scheme without authentication is tried only if ``hinted`` names it, or if its tokens have a mark of their own.
     """
     pieces = [piece for value in samples for piece in pieces_of(column, value)]
     return _match_known(samples, pieces, column, keyring, hinted) or _match_dressed(pieces, keyring)
@@ -35,7 +35,7 @@ def match_scheme(samples: Sequence[Any], column: Column, keyring: Keyring, hinte
 def _match_known(
     samples: Sequence[Any], pieces: Sequence[bytes], column: Column, keyring: Keyring, hinted: Collection[str]
 ) -> str | None:
-    """The first scheme at hand that opens a token."""
+    """Return the first scheme at hand that opens a token."""
     for scheme in keyring.tried:
         fits = not scheme.json_members or isinstance(KINDS[column.type], JsonCodec)
         tells = scheme.format.authenticated or scheme.name in hinted or bool(scheme.marker)
@@ -48,9 +48,9 @@ def _match_known(
 
 
 def _match_dressed(pieces: Sequence[bytes], keyring: Keyring) -> str | None:
-    """The scheme of Fernet tokens with one text before them, or in base64 once more; it is added to the keyring."""
+    """Return the scheme of Fernet tokens after a fixed text, or in base64 again. It is added to the keyring."""
     around = [found for piece in dict.fromkeys(pieces) if (found := around_token(piece)) is not None]
-    if len(set(around)) != 1:  # what stands before one token alone is a part of that value, and nobody's business
+    if len(set(around)) != 1:  # text before a single token is a part of that value, which must not be shown
         return None
     prefix, doubled = around[0]
     if (prefix or doubled) and _PREFIX.fullmatch(prefix) and (len(around) > 1 or _SAYS_TOKEN.search(prefix)):
@@ -66,14 +66,16 @@ def _match_dressed(pieces: Sequence[bytes], keyring: Keyring) -> str | None:
 
 
 def _without_foreign(pieces: Sequence[bytes], column: Column) -> list[bytes]:
-    """What a loose decoder of base64 reads of the pieces in which it passes over something, such as line breaks."""
+    """Return the pieces from which a loose decoder of base64 drops characters, such as line breaks, without these."""
     signs = loose_base64.IN_JSON if isinstance(KINDS[column.type], JsonCodec) else loose_base64.AS_IS
     return [found.token for found in map(signs.without, pieces) if found]
 
 
 def rotated_scheme(values: Sequence[str | bytes], keyring: Keyring) -> str | None:
-    """The scheme under rotated keys by which one of the values opens that a database of any kind has. Bytes may stand
-    for a text."""
+    """Return the scheme that opens one of the values under rotated keys. Bytes may stand for a text.
+
+    The values may be of a database of any kind.
+    """
     texts = [value if isinstance(value, str) else bytes(value).decode("utf-8", "replace") for value in values]
     binary = [bytes(value) for value in values if not isinstance(value, str)]
     named = any(scheme.json_members for scheme in keyring.tried)
@@ -88,7 +90,7 @@ def rotated_scheme(values: Sequence[str | bytes], keyring: Keyring) -> str | Non
 
 
 def _names(samples: Sequence[Any], column: Column, scheme: Scheme) -> list[bytes]:
-    """What may be tokens of a scheme that has a mark of its own, the names of members among it."""
+    """Return what may be tokens of a scheme with a mark of its own, including names of members."""
     kind = KINDS[column.type]
     if not isinstance(kind, JsonCodec) or not scheme.text or scheme.marker in FERNET_BEGINS | {b""}:
         return []

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Columns that are computed from a plaintext, found by computing it: search hashes and blind indexes."""
+"""Columns that the application computes from a plaintext, found by computing them: search hashes and blind indexes."""
 
 from __future__ import annotations
 
@@ -24,13 +24,16 @@ from .target import Target
 
 TYPES = ("text", "character varying", "character", "citext", "bytea", "uuid")
 MANY = ("text[]", "character varying[]", "uuid[]", "json", "jsonb")  # of values that may hold digests among others
-MOST = 4  # ways by which one column is computed: with more, such as a prefix for each tenant, nobody knows the rest
+MOST = 4  # ways by which one column is computed: with more, such as a prefix for each tenant, the rest is unknown
 
 
 @dataclass(frozen=True)
 class SearchColumnScan:
-    """Columns next to tokens: ``made`` under a key of the key set, by the token's column; ``kept`` under another
-    setting, with its name, or NOTHING; ``unknown`` digests."""
+    """Columns next to tokens that are computed or look so.
+
+    ``made`` are those under a key of the key set, by the token's column. ``kept`` are those under another setting, with
+    its name or NOTHING. ``unknown`` are digests of unknown texts.
+    """
 
     made: dict[str, list[SearchColumnRecipe]] = field(default_factory=dict)
     kept: list[tuple[str, str]] = field(default_factory=list)
@@ -38,7 +41,7 @@ class SearchColumnScan:
 
     @property
     def explained(self) -> set[str]:
-        """The columns of which it is known how they are computed."""
+        """Return the columns with a known recipe."""
         made = {recipe.column for recipes in self.made.values() for recipe in recipes}
         return made | {column for column, _ in self.kept}
 
@@ -46,7 +49,7 @@ class SearchColumnScan:
 def scan_table(
     database: Database, table: Table, targets: Sequence[Target], columns: Sequence[Column], keyring: Keyring
 ) -> SearchColumnScan:
-    """What of a table's columns is computed from the plaintexts of its targets."""
+    """Return which of a table's columns are computed from the plaintexts of its targets."""
     many = among(database, table, [column for column in columns if column.type in MANY])
     columns = [column for column in columns if column.type in TYPES]
     whole = [target for target in targets if target.kind.whole]
@@ -65,8 +68,10 @@ def scan_table(
 
 
 def has_blanks(database: Database, table: Table, targets: Sequence[Target], column: str, keyring: Keyring) -> bool:
-    """Whether a column has what is made of an empty value under a key of the key set, in a row without any of the
-    tokens that it is made of. It reads the whole table."""
+    """Return whether a column has the digest of an empty value, in a row without any of its tokens.
+
+    The digest is under a key of the key set. This reads the whole table.
+    """
     ways = {
         target.column: [each for each in target.derived if each.column == column and each.secret in keyring.names]
         for target in targets
@@ -97,7 +102,7 @@ def _conclude(
 ) -> None:
     """Put down what is known of one column by the ways in which its values are computed.
 
-    Where some are under a key of the key set and others are not, these are known too, as what stays.
+    If some are under a key of the key set and others are not, the latter also count as known: they stay.
     """
     mixed = any(recipe.secret in names for _, recipe in ways)
     for name, recipe in ways if len(ways) <= MOST else ():
@@ -117,7 +122,7 @@ def _conclude(
 
 
 def apart(database: Database, table: Table, columns: Sequence[Column]) -> list[str]:
-    """The columns that may hold digests of values that are elsewhere; of which, is not computed."""
+    """Return the columns that may hold digests of values elsewhere. Which values is not computed."""
     columns = [column for column in columns if not column.generated]
     return [
         *_alone(database, table, [column for column in columns if column.type in TYPES]),
@@ -132,7 +137,7 @@ def _alone(database: Database, table: Table, columns: Sequence[Column]) -> list[
 
 
 def among(database: Database, table: Table, columns: Sequence[Column]) -> list[str]:
-    """The columns of arrays and documents that hold digests, as indexes of the parts of a value are."""
+    """Return the columns of arrays and documents that hold digests, as indexes of the parts of a value do."""
     part = sql.SQL(f"left({{}}::text, {LARGEST})")
     query = sql.SQL("SELECT {chosen} FROM {rows} AS t LIMIT %s").format(
         chosen=sql.SQL(", ").join(part.format(sql.Identifier("t", column.name)) for column in columns), rows=table.rows
@@ -145,7 +150,7 @@ def among(database: Database, table: Table, columns: Sequence[Column]) -> list[s
 def _plaintexts(
     targets: Sequence[Target], rows: Sequence[Any], keyring: Keyring
 ) -> Iterator[tuple[int, str, str, bytes]]:
-    """What is in the tokens of rows: the row's place, the token's column, its stage, the plaintext."""
+    """Yield the content of the tokens of rows: the row's place, the token's column, its stage, the plaintext."""
     for number, row in enumerate(rows):
         for target, value in zip(targets, row):
             tokens = target.kind.tokens(value, b"") if value else []

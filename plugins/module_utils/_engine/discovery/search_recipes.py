@@ -1,8 +1,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Recipes by which search hashes and blind indexes are computed from a plaintext. How is data.
+"""Recipes for search hashes and blind indexes of a plaintext. Each way is data.
 
-A hash that comes out as it is stored proves its recipe, as a token that authenticates proves its scheme.
+A recipe that computes the stored hash is proved, as a scheme is by a token that authenticates.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ MAY_BE = "^[!-~]{22,}$"  # from MD5 in base64 on
 
 
 def _algorithms() -> Iterator[str]:
-    """Those that are known here: MD5 is not where FIPS is in force."""
+    """Yield the algorithms that are available here. With FIPS, MD5 is not."""
     for name in ("sha256", "sha512", "sha1", "md5"):
         with contextlib.suppress(ValueError):
             hmac.digest(b"key", b"", name)
@@ -83,7 +83,7 @@ NORMALIZED = (
     ("digits",),
     ("digits_and_plus",),
 )
-# Those that make another text of ASCII than the others do.
+# Those that change a text of ASCII in a way that the others do not.
 NORMALIZED_ASCII = tuple(how for how in NORMALIZED if not {"casefold", "nfkc"} & {*how})
 # How the digest is written. A bytea reads as hex after a prefix, \x.
 WRITTEN: dict[str, Callable[[bytes], str]] = {
@@ -115,8 +115,10 @@ LENGTHS = {(name, written): len(WRITTEN[written](HASHES[name](b"", b""))) for na
 
 @dataclass(frozen=True)
 class SearchColumnRecipe:
-    """How such a column is computed: ``prefix`` and a digest of a text under the setting ``secret``. The row determines
-    which text is hashed."""
+    """The recipe of such a column: ``prefix`` and a digest of a text under the setting ``secret``.
+
+    The row determines which text is hashed.
+    """
 
     column: str
     prefix: str
@@ -125,15 +127,15 @@ class SearchColumnRecipe:
     key: str = "raw"
     written: str = "hex"
     type: str = "text"
-    length: int = 0  # of the digest as it is written, where that is cut
+    length: int = 0  # of the digest as it is written, if that is cut
 
     def of(self, text: bytes, secret: bytes) -> str:
-        """What the column holds for a text. Raises ValueError on a secret that makes no key."""
+        """Return what the column holds for a text. Raise ValueError if the secret is not a key."""
         digest = HASHES[self.hash](text, KEYS[self.key](secret))
         return self.prefix + WRITTEN[self.written](digest)[: self.length or None]
 
     def tied(self, before: bytes, after: bytes) -> tuple[str, str] | None:
-        """Why it cannot go from one value of its setting to another and back, and which could; None if it can."""
+        """Return why its setting cannot change to another value and back, and which could. None if it can."""
         try:
             self.of(b"", after)
         except ValueError:
@@ -148,7 +150,7 @@ class SearchColumnRecipe:
         return None
 
     def asks(self, before: bytes) -> tuple[str, str] | None:
-        """What the next value of its setting has to be and why, so far as that is known before it is made."""
+        """Return what the next value of its setting has to be and why, as far as the present value shows."""
         if self.is_ambiguous(before):
             why = "as that of now: by that it does not tell whether its SHA-256 is the key"
             return f"longer than {BLOCK} bytes", why
@@ -158,17 +160,17 @@ class SearchColumnRecipe:
         return None
 
     def is_ambiguous(self, secret: bytes) -> bool:
-        """Whether the setting itself as the key makes the same as its SHA-256: HMAC hashes a key that is long."""
+        """Return whether the setting and its SHA-256 are the same key: HMAC hashes a long key."""
         return self.hash == "hmac_sha256" and self.key in ("raw", "sha256") and len(secret) > BLOCK
 
     @property
     def looks(self) -> str:
-        """The pattern of what it makes."""
+        """Return the pattern of the values that it computes."""
         length = self.length or LENGTHS[self.hash, self.written]
         return f"^{re.escape(self.prefix)}{ALPHABETS[self.written]}{{{length}}}$"
 
     def __str__(self) -> str:
-        """Without the alphabet of base64: which one fits goes by the rows that are met."""
+        """Return the recipe without the alphabet of base64: which one fits depends on the sampled rows."""
         words = [f"{self.column} as {self.hash} under {self.secret}"]
         words += [f"key {self.key}"] * (self.key != "raw")
         words += [f"cut to {self.length} characters"] * (self.length > 0)
@@ -176,7 +178,7 @@ class SearchColumnRecipe:
 
 
 def texts_of(plaintext: bytes) -> list[bytes]:
-    """The texts that an application may hash of a plaintext, each once, the plaintext itself first."""
+    """Return the texts of a plaintext that an application may hash, each once, the plaintext itself first."""
     text = plaintext.decode("utf-8", "replace")
     normalized = NORMALIZED_ASCII if text.isascii() else NORMALIZED
     return list(dict.fromkeys([plaintext, plaintext.strip(), *(_normalized(text, how) for how in normalized)]))
@@ -189,9 +191,9 @@ def _normalized(text: str, how: Sequence[str]) -> bytes:
 
 
 def possible_keys(secrets: Mapping[str, bytes]) -> list[tuple[str, str, bytes]]:
-    """Every key that may be made of a setting: the setting, how, the key."""
+    """Return every key that may be made of a setting, each as the setting, the way and the key."""
     found = []
     for secret, key in product(secrets, KEYS):
-        with contextlib.suppress(ValueError):  # the setting is no base64, or no hex
+        with contextlib.suppress(ValueError):  # the setting is not base64, or not hex
             found.append((secret, key, KEYS[key](secrets[secret])))
     return found

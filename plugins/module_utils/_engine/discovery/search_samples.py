@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Rows of a table on which recipes are tried: the first and the last, and some with values in columns that have few."""
+"""The rows of a table on which recipes are tried: the first and the last, and some with values in sparse columns."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ..postgres.connection import Database
 from .digest_look import SHORTEST
 from .target import Target
 
-SAMPLE = 50  # rows of a table: half of them the first that are met, half the last by the table's key
+SAMPLE = 50  # rows of a table: half of them the first, half the last by the table's key
 LAST = 1000  # rows of the end of a table among which those are
 TRIED = 4  # of them, the first and the last that no known recipe explains, on which every recipe is tried
 LARGEST = 20_000  # bytes of a token that is opened for this
@@ -23,7 +23,7 @@ LONGEST = 140  # characters of a stored digest: SHA-512 in hex, and a prefix
 
 
 class SampleSize(NamedTuple):
-    """So many rows at most, with tokens of so many bytes at most."""
+    """The most rows, and the most bytes of each of their tokens."""
 
     rows: int
     token_bytes: int
@@ -39,8 +39,10 @@ def sample_rows(
     columns: Sequence[Column],
     size: SampleSize = SAMPLED,
 ) -> list[Any]:
-    """Some rows with tokens, the oldest first, as far as the table's key tells their age: an
-    application may have changed its way with the years. Before them, those of columns that hold few values."""
+    """Return some rows with tokens, the oldest first, as far as the table's key shows their age.
+
+    An application may have changed its way with the years. Rows of columns that hold few values come before them.
+    """
     fit = [sql.SQL(f"octet_length({{}}) BETWEEN 1 AND {size.token_bytes}").format(target.value) for target in targets]
     key = targets[0].key.columns if targets else ()
     chosen = [sql.SQL("{}::text").format(sql.Identifier("t", name)) for name in key]
@@ -63,7 +65,7 @@ def sample_rows(
 def _newest(
     query: Callable[..., sql.Composable], table: Table, targets: Sequence[Target], columns: Sequence[Column]
 ) -> sql.Composable:
-    """The same of the LAST rows by their key."""
+    """Return SQL for the same of the LAST rows by their key."""
     key = targets[0].key
     needed = sorted({*key.columns, *(target.column for target in targets), *(column.name for column in columns)})
     order = sql.SQL("ORDER BY {}").format(sql.SQL(", ").join(sql.SQL("{} DESC").format(part) for part in key.parts))
@@ -80,8 +82,10 @@ def _scarce(
     columns: Sequence[Column],
     rows: Sequence[Any],
 ) -> list[Any]:
-    """More rows, with values of those columns of which ``rows`` have few that may be digests: an index may be of some
-    rows alone. The columns are the last of a row."""
+    """Return more rows, with values of the columns that have few possible digests in ``rows``.
+
+    An index may exist for some rows only. The columns are the last of a row.
+    """
     found: list[Any] = []
     left = {column: place - len(columns) for place, column in enumerate(columns)}
     for _ in columns:
@@ -101,7 +105,7 @@ def _scarce(
 
 
 def _bytes(column: Column) -> sql.Composable:
-    """SQL for how many a value has, without what fills it up."""
+    """Return SQL for the bytes of a value without its padding."""
     cast = "::text" if column.type in ("character", "uuid") else ""
     return sql.SQL(f"octet_length({{}}{cast})").format(sql.Identifier("t", column.name))
 

@@ -17,9 +17,9 @@ from ..application.key_uses import Use
 from ..crypto.key_entry import KeyEntries, KeyEntry
 from ..crypto.key_set import KeySet, split_list
 from ..crypto.keyring import Keyring
+from ..value_forms.plain_text_look import is_word
 from . import proposal
 from .findings import KINDS, Finding
-from .plain_text_look import is_word
 
 REMOVE = "If nothing reads {name}, remove it."
 LIST_BOTH = f"If the application encrypts with it, list both, and they get one new value: {{line}}. {REMOVE}"

@@ -3,13 +3,11 @@
 """Values that are signed with a key that is rotated: by Django, or as JSON Web Tokens.
 
 Under a salt that Django brings, a signature proves the key, whatever is signed: a URL, a sentence or JSON. Under a salt
-of the application's own only the form tells that something is signed, and nothing tells with which key.
+of the application's own, only the form shows that a value is signed. Its key is unknown.
 """
 
 from __future__ import annotations
 
-import base64
-import contextlib
 import functools
 import hashlib
 import hmac
@@ -19,9 +17,10 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
-from . import addresses
+from ..value_forms import addresses
+from ..value_forms.base64_texts import decode_base64
+from ..value_forms.value_look import look_at
 from .target_survey import Survey
-from .value_look import look_at
 
 SECRET_KEY = "SECRET_KEY"
 _JWT = re.compile(r"(eyJ[\w-]+\.[\w-]+)\.([\w-]{43,86})", re.ASCII)
@@ -29,7 +28,7 @@ _HASHES = {43: "sha256", 64: "sha384", 86: "sha512"}  # by the length of a signa
 # django.core.signing: a value, a sign that no base64 has, and an HMAC in base64, of SHA-1 by Django before 3.1. Before
 # it may be the same sign and the time in base62.
 _SIGNATURE = re.compile(r"([^\w=^`\\\[\]-])([\w-]{27}|[\w-]{43})\Z", re.ASCII)
-_SIGN = ":"  # of all but few applications: before any other one stand numbers, and slugs and IDs as long after it
+_SIGN = ":"  # almost all applications use it. Other separators also follow numbers, before slugs and IDs of that length
 _TIME = re.compile(r"(?=\d*[A-Za-z])[\dA-Za-z]{6}", re.ASCII)
 _BASE62 = f"{string.digits}{string.ascii_uppercase}{string.ascii_lowercase}"
 _LATER = 86_400  # seconds by which a clock may be wrong
@@ -52,7 +51,10 @@ _SALTS = (
 
 
 class Signed(NamedTuple):
-    """How many values, what they are, and which key signed them; empty if that is not known, and then none stops."""
+    """The number of signed values, what they are, and the key that signed them.
+
+    The key is empty if it is unknown. Then they do not stop a rotation.
+    """
 
     number: int
     by: str
@@ -64,7 +66,7 @@ class Signed(NamedTuple):
 
 
 class _Signature(NamedTuple):
-    """A text that ends like a signature of Django, taken apart."""
+    """The parts of a text that ends like a signature of Django."""
 
     text: str
     signed: str
@@ -73,7 +75,7 @@ class _Signature(NamedTuple):
 
     @property
     def has_time(self) -> bool:
-        """Whether a time at which Django could sign is in its place."""
+        """Return whether a time at which Django could sign is in its place."""
         value, _, stamp = self.signed.rpartition(_SIGN)
         if self.sign != _SIGN or not (value and _TIME.fullmatch(stamp)):
             return False
@@ -85,13 +87,13 @@ class _Signature(NamedTuple):
 
     @property
     def looks_bare(self) -> bool:
-        """Whether a text of another form, or of none, has a signature without a time after it."""
+        """Return whether a text with an address's form or no known form ends with a signature without a time."""
         known = look_at(self.text).known
         return self.sign == _SIGN and known in ("", *addresses.FORMS) and self.is_random
 
 
 class _Signers:
-    """Keys, with each salt that is known."""
+    """Keys, each with every known salt."""
 
     def __init__(self, keys: Iterable[bytes]) -> None:
         salted = [f"{salt}signer".encode() + before + key for key in keys for before, salt in _SALTS]
@@ -99,20 +101,21 @@ class _Signers:
             algorithm: [hashlib.new(algorithm, each).digest() for each in salted] for algorithm in _ALGORITHMS.values()
         }
 
-    def made(self, one: _Signature) -> bool:
-        algorithm, text = _ALGORITHMS[len(one.signature)], one.signed.encode("utf-8", "replace")
-        made = _unbase64(one.signature)
-        return any(hmac.compare_digest(hmac.digest(key, text, algorithm), made) for key in self._derived[algorithm])
+    def have_signed(self, stored: _Signature) -> bool:
+        algorithm, text = _ALGORITHMS[len(stored.signature)], stored.signed.encode("utf-8", "replace")
+        signature = decode_base64(stored.signature)
+        keys = self._derived[algorithm]
+        return any(hmac.compare_digest(hmac.digest(key, text, algorithm), signature) for key in keys)
 
 
 def find(survey: Survey, values: Sequence[Any]) -> Signed | None:
-    """The values that a rotated key has signed, as their signatures prove."""
+    """Return the values that a rotated key has signed, as their signatures prove. None if there are none."""
     texts = _texts(values)
     signatures = list(_signatures(texts))
     tokens = [found for text in texts if (found := _JWT.fullmatch(text))]
     for name, key in survey.keys() if signatures or tokens else ():
         signers = _Signers([key.encode("utf-8")])
-        if count := sum(map(signers.made, signatures)):
+        if count := sum(map(signers.have_signed, signatures)):
             return Signed(count, "signed by Django", name)
         if count := sum(_is_signed(found, key.encode("utf-8")) for found in tokens):
             return Signed(count, "JSON Web Tokens that are signed", name)
@@ -120,11 +123,11 @@ def find(survey: Survey, values: Sequence[Any]) -> Signed | None:
 
 
 def find_unproved(survey: Survey, values: Sequence[Any], *, is_explained: bool) -> Signed | None:
-    """The values that look signed, with a salt that is not known: by a SECRET_KEY that is rotated, if they are the
-    rule in the column.
+    """Return the values that look signed with an unknown salt. None if there are none.
 
-    ``is_explained`` is whether the column does not look encrypted otherwise: a signature without a time looks like
-    ciphertext after a prefix.
+    If most values of the column look so, they count as signed by a SECRET_KEY that is rotated. ``is_explained`` is
+    whether the column does not look encrypted otherwise: a signature without a time looks like ciphertext after a
+    prefix.
     """
     signatures = list(_signatures(_texts(values)))
     timed = sum(each.has_time and each.is_random for each in signatures)
@@ -136,16 +139,16 @@ def find_unproved(survey: Survey, values: Sequence[Any], *, is_explained: bool) 
 
 
 def without_kept(survey: Survey, values: Sequence[Any]) -> list[Any]:
-    """The values without the signatures that a key made which is not rotated."""
+    """Return the values without the signatures of keys that are not rotated."""
     signatures = {each.text: each for each in _signatures(_texts(values))}
     if not signatures:
         return [*values]
     signers = _Signers(survey.kept_keys())
-    return _without(values, (each for each in signatures.values() if signers.made(each)))
+    return _without(values, (each for each in signatures.values() if signers.have_signed(each)))
 
 
 def without_timed(values: Sequence[Any]) -> list[Any]:
-    """The values without signatures after a time, if these are such by their look."""
+    """Return the values without signatures after a time, if their look says that they are signatures."""
     timed = [each for each in _signatures(_texts(values)) if each.has_time]
     are_random = 2 * sum(each.is_random for each in timed) >= len(timed)
     return _without(values, timed if are_random else ())
@@ -171,13 +174,8 @@ def _unbase62(text: str) -> int:
     return functools.reduce(lambda number, sign: 62 * number + _BASE62.index(sign), text, 0)
 
 
-def _unbase64(text: str) -> bytes:
-    with contextlib.suppress(ValueError):
-        return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
-    return b""
-
-
 def _is_signed(token: re.Match[str], key: bytes) -> bool:
     algorithm = _HASHES.get(len(token[2]))
-    made = hmac.digest(key, token[1].encode("ascii"), algorithm) if algorithm else b""
-    return bool(made) and hmac.compare_digest(made, _unbase64(token[2]))
+    if algorithm is None:
+        return False
+    return hmac.compare_digest(hmac.digest(key, token[1].encode("ascii"), algorithm), decode_base64(token[2]))

@@ -1,8 +1,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How values of each SQL type are read to be judged: as texts, bytes, or the words in the server's text of them.
+"""The values of each SQL type, read so that they can be judged: as texts, bytes, or words in the server's text of them.
 
-Short numbers and dates cannot be judged by their look: what the application reads of them is compared
+Short numbers and dates cannot be judged by their look. What the application reads of them is compared
 (model_readers.py). A number as long as ciphertext, and a list of numbers, may be bytes.
 """
 
@@ -16,8 +16,8 @@ from collections.abc import Sequence
 
 from ..postgres import sql
 from ..postgres.catalog import BITS, LARGE_OBJECT, NUMBER, NUMBER_LISTS, UUIDS, Column
+from ..value_forms.value_look import SHORTEST, Value
 from .column_types import KINDS, ArrayCodec, JsonCodec, members
-from .value_look import SHORTEST, Value
 
 LONGEST = 4096  # bytes or characters that are read of a value
 LONGEST_DOCUMENT = 20_000
@@ -52,7 +52,7 @@ _FIRST, _LAST = (int(time.mktime((year, 1, 1, 0, 0, 0, 0, 1, 0)) * 1000) for yea
 
 
 def is_judged(column: Column) -> bool:
-    """Whether values of a column can be judged by their look."""
+    """Return whether values of a column can be judged by their look."""
     return (
         column.type in (*KINDS, NUMBER, *NUMBER_LISTS)
         or column.category in CATEGORIES
@@ -62,31 +62,31 @@ def is_judged(column: Column) -> bool:
 
 
 def is_document(column: Column) -> bool:
-    """Whether its values are JSON documents, or are read as such."""
+    """Return whether the values of a column are JSON documents, or are read as such."""
     return column.type in NUMBER_LISTS or isinstance(KINDS.get(column.type), JsonCodec)
 
 
 def condition(column: Column) -> str:
-    """SQL for whether a value is long enough to be judged."""
+    """Return SQL for whether a value is long enough to be judged."""
     if column.type in (NUMBER, *NUMBER_LISTS):
         return _LARGE if column.type == NUMBER else _LONG
     return f"{expression(column)[1]} >= {SHORTEST}"
 
 
 def expression(column: Column) -> tuple[str, str]:
-    """SQL for a value as it is read, and for its length."""
+    """Return SQL for a value as it is read, and for its length."""
     if column.type == "bytea":
         return f"encode(substring({{column}} for {LONGEST}), 'hex')", "octet_length({column})"
     kind = KINDS.get(column.type)
     is_short = column.type == NUMBER or (kind and not isinstance(kind, (JsonCodec, ArrayCodec)))
     longest = LONGEST if is_short else LONGEST_DOCUMENT
     length = "octet_length({column}::text)"
-    # To count the characters of a short text takes as long as to search it.
+    # Counting the characters of a short text takes as long as searching it.
     return f"CASE WHEN {length} > {longest} THEN left({{column}}::text, {longest}) ELSE {{column}}::text END", length
 
 
 def whole(column: Column) -> str:
-    """SQL for a value as it is read, and of a longer document also what may be ciphertext in the rest of it."""
+    """Return SQL for a value as it is read. For a long document, add what may be ciphertext in the rest of it."""
     read, _ = expression(column)
     if not isinstance(KINDS.get(column.type), JsonCodec):
         return read
@@ -99,13 +99,13 @@ def whole(column: Column) -> str:
 
 
 def large_objects(column: Column, rows: sql.Composable, most: int) -> sql.Composable:
-    """SQL for the beginnings of some large objects of a column."""
+    """Return SQL for the beginnings of some large objects of a column."""
     name = sql.Identifier("t", column.name)
     return sql.SQL(LARGE_OBJECTS).format(column=name, rows=rows, most=sql.verbatim(str(most)))
 
 
 def values(column: Column, read: Sequence[str]) -> list[Value]:
-    """The values that were read, or their parts."""
+    """Return the values that were read, or their parts."""
     if column.type in ("bytea", LARGE_OBJECT):
         return [bytes.fromhex(value) for value in read]
     if column.type == NUMBER:
@@ -129,13 +129,13 @@ def _word(data: str, text: str) -> Value:
 
 
 def _of_lists(lists: Sequence[str]) -> list[Value]:
-    """Lists of numbers; none of a column in which a member of one shows that they are not of bytes."""
+    """Return lists of numbers. Empty if a member of one shows that the column's lists are not bytes."""
     numbers = (float(number) for each in lists for number in _MEMBER.findall(each))
     return [] if any(number not in _BYTES for number in numbers) else [*lists]
 
 
 def _of_numbers(numbers: Sequence[str]) -> list[Value]:
-    """The bytes of numbers, but of round ones their text. Bytes that begin with a zero are as long as the others."""
+    """Return the bytes of numbers, all of one length, but the text of round ones."""
     rounded = [number for number in numbers if _RUN.search(number)]
     found = [int(number) for number in numbers if not _RUN.search(number)]
     sizes = [-(-number.bit_length() // 8) for number in found]
@@ -145,20 +145,22 @@ def _of_numbers(numbers: Sequence[str]) -> list[Value]:
 
 
 def _of_number(data: bytes) -> Value:
-    """The bytes of one number, but of an address on a network, or of a UUID that says so, its text."""
+    """Return the bytes of one number. If it is a network address, or a UUID with its version, return its text."""
     if len(data) != 16:
         return data
     return str(ipaddress.IPv6Address(data)) if data[0] in _ADDRESSES else _of_uuid(data.hex())
 
 
 def _as_json(array: str) -> str:
-    """A list of numbers as JSON has it."""
+    """Return a list of numbers as JSON has it."""
     return _ROUND.sub("", array[array.index("{") :]).replace("{", "[").replace("}", "]").replace("NULL", "null")
 
 
 def _of_uuid(text: str) -> Value:
-    """A UUID as a text, if it says of itself what it is; nothing of a ULID, which says so by its time; otherwise its
-    bytes."""
+    """Return a UUID with its version as a text, and any other one as its bytes.
+
+    Return empty for a ULID, which its time shows.
+    """
     found = uuid.UUID(text)
     if _FIRST < found.int >> 80 < _LAST or found.int in (0, (1 << 128) - 1):
         return ""

@@ -1,9 +1,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Tokens and copies of keys in what the database itself has been told, such as the default of a column, the body of a
-function or a setting of a role: no rotation changes those.
+"""Tokens and copies of keys in definitions in the database, which no rotation changes.
 
-A ``db_default`` of a field that encrypts is one: Django writes its token into the column's definition.
+They are in the default of a column, the body of a function or a setting of a role. A ``db_default`` of a field that
+encrypts is one: Django writes its token into the column's definition.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from .target_survey import Survey
 
 
 class _Subject(NamedTuple):
-    """What a definition may hold: why that stops, and what to do."""
+    """The possible content of a definition: why it stops, and what to do."""
 
     why: str
     advice: str
@@ -42,7 +42,7 @@ SETTLE = 'O(settlements): {{{quoted}: {{unreadable: "why"}}}}.'
 
 
 def find(database: Database, survey: Survey, keyring: Keyring) -> list[Finding]:
-    """The definitions with a token or a copy of a key, by name."""
+    """Return findings about the definitions with a token or a copy of a key, by name."""
     found = catalog.definitions(database)
     schemes = {target.scheme for target in survey.found}
     with_tokens = sorted(holding(keyring, schemes, [each.text.encode("utf-8") for each in found]))
@@ -55,7 +55,7 @@ def find(database: Database, survey: Survey, keyring: Keyring) -> list[Finding]:
 
 
 def places(database: Database) -> set[str]:
-    """The names by which a settlement may be about one of these."""
+    """Return the names that a settlement of one of these can have."""
     return {_name(database, each) for each in catalog.definitions(database)}
 
 

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Findings about files that an application's own code may encrypt: their paths are in a column, they are not."""
+"""Findings about files that the application's code may encrypt: a column holds their paths, not their content."""
 
 from __future__ import annotations
 
@@ -14,21 +14,20 @@ from ..fact_types import FileColumnFact
 from ..postgres import sql
 from ..postgres.catalog import Table
 from ..postgres.connection import Database
+from ..value_forms.packed_values import LONGEST
+from ..value_forms.value_look import ENCRYPTED_DOCUMENT, Look, look_at
 from . import row_samples
 from .findings import Finding, Findings, unsettled
-from .packed_values import LONGEST
 from .rotated_values import any_is_under_key
 from .settlements import Settlements
 from .target_survey import Survey
-from .value_look import ENCRYPTED_DOCUMENT, Look, look_at
 
 SAMPLE = 5  # files: of the first rows of a table, as many of the last ones, and between
 SHARE = 0.5  # of the files: more that look like ciphertext stop, fewer are what people have uploaded
 
 
 def find(database: Database, survey: Survey, keyring: Keyring) -> list[Finding]:
-    """Those that stop, since files are under a key that is rotated or look so, or the code of their storage reads one;
-    and those that a person should know of."""
+    """Return findings about files. Those stop that are under a rotated key, or look so, or whose storage reads one."""
     keys = keyring.names.union(*(keyring.settings_fed_by(name) for name in keyring.names))
     storages = dict(file_storages.of_models(survey.model_tables, keys))
     found = Findings()
@@ -46,7 +45,7 @@ def find(database: Database, survey: Survey, keyring: Keyring) -> list[Finding]:
 
 
 def _columns(survey: Survey) -> Iterator[tuple[Table, str, tuple[str, str], Any]]:
-    """The columns of files, each with its place in the models and its field."""
+    """Yield the columns of files, each with its place in the models and its field."""
     fields = local_files.fields(survey.model_tables)
     for table, columns in survey.tables.items():
         for column in () if table.copy else columns:
@@ -56,7 +55,7 @@ def _columns(survey: Survey) -> Iterator[tuple[Table, str, tuple[str, str], Any]
 
 
 def _names(database: Database, table: Table, column: str) -> list[str]:
-    """The names of some of the files."""
+    """Return the names of some of the files."""
     name = sql.Identifier("t", column)
     rows = row_samples.RowSource(sql.SQL("{}::text").format(name), table.rows, sql.SQL("{}::text <> ''").format(name))
     parts = sql.SQL(" UNION ").join(row_samples.parts(row_samples.size_of(database, table), rows, SAMPLE, SAMPLE))
@@ -64,7 +63,7 @@ def _names(database: Database, table: Table, column: str) -> list[str]:
 
 
 def _put(found: Findings, column: str, files: Sequence[bytes], storage: FileStorage | None, keyring: Keyring) -> None:
-    """Put down the most certain of what is found of a column's files."""
+    """Put down the most certain finding about a column's files."""
     facts = {"looked_at": len(files)}
     looks = [look.encoding for look in (look_at(data[:LONGEST]) for data in files) if _is_unknown(look)]
     if opened := sum(any_is_under_key([data], keyring) for data in files):
@@ -78,7 +77,7 @@ def _put(found: Findings, column: str, files: Sequence[bytes], storage: FileStor
 
 
 def _is_unknown(look: Look) -> bool:
-    """Not of a document that a person has locked with a password."""
+    """Return whether a file is unexplained. A document that a person has locked with a password is explained."""
     return look.is_unknown and look.encoding != ENCRYPTED_DOCUMENT
 
 

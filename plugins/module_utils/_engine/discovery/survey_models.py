@@ -28,34 +28,34 @@ class SurveyModels:
         self._hashes = model_fields.hash_columns(there, keys)
 
     def label(self, table: Table) -> str | None:
-        """The model of a table, by its label."""
+        """Return the label of a table's model."""
         return _of_place(self._labels, table)
 
     def own_scheme(self, table: Table, column: Column) -> Any:
-        """The scheme of a field that has a key of its own, as it is described."""
+        """Return the description of the scheme of a field that has a key of its own."""
         return _of_place(self._own, table, column)
 
     def unauthenticated_scheme(self, table: Table, column: Column) -> str | None:
-        """The name of the scheme of a field whose tokens nothing authenticates."""
+        """Return the name of the scheme of a field whose tokens nothing authenticates."""
         return _of_place(self._unauthenticated, table, column)
 
     def encrypting_field(self, table: Table, column: Column) -> str | None:
-        """The class of a field that encrypts."""
+        """Return the class of a field that encrypts."""
         return _of_place(self._encrypting, table, column)
 
     def hash_column(self, table: Table, column: Column) -> str | None:
-        """The setting of the salt of a field that holds hashes; empty if one of the keys is in it."""
+        """Return the setting with the salt of a field that holds hashes. Empty if one of the keys is in it."""
         return _of_place(self._hashes, table, column)
 
     def related(self, table: Table, column: str) -> list[tuple[str, str]]:
-        """The columns that a relation of the models joins with this one, as table and column."""
+        """Return the columns that a relation of the models joins with this one, as table and column."""
         own = {(name, column) for name in table.names}
         ends = ((one, other) for pair in self._relations for one, other in (pair, pair[::-1]))
         return sorted({other for one, other in ends if one in own})
 
 
 def _of_place(known: Mapping[Any, Known], table: Table, column: Column | None = None) -> Known | None:
-    """What the models say of a table or a column: by the name that they use for it, or of any schema (a tenant's)."""
+    """Return what the models say of a table or column, by the name that they use for it, in any schema (a tenant's)."""
     for name in table.names:
         place = name if column is None else (name, column.name)
         if place in known:

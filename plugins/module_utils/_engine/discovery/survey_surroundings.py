@@ -12,8 +12,9 @@ from ..crypto.keyring import Keyring
 from ..postgres import catalog
 from ..postgres.catalog import Column, Table, word
 from ..postgres.connection import Database
+from ..value_forms.token_look import SHORTEST
 from . import search_columns
-from .column_types import SHORTEST, JsonCodec
+from .column_types import JsonCodec
 from .findings import Findings, KeptHash
 from .survey_models import SurveyModels
 from .target import Target
@@ -46,7 +47,7 @@ class SurveySurroundings:
     samples: Mapping[str, set[bytes]]
 
     def look(self) -> None:
-        """Look at all of them, and add to each target its search columns."""
+        """Check all of them, and add to each target its search columns."""
         tied = {target.table for target in self.found if self._put_down_obstacles(target.table, target.column)}
         for table in dict.fromkeys(target.table for target in self.found if target.table not in tied):
             self._look_for_digests(table, [target for target in self.found if target.table == table])
@@ -59,20 +60,20 @@ class SurveySurroundings:
                 self._tie(target.name, *_IN_THE_KEY)
 
     def _put_down_obstacles(self, table: Table, column: str) -> bool:
-        """Put down what keeps a column from being rewritten; whether there is anything."""
+        """Return whether something keeps a column from being rewritten, and put it down."""
         found = [*catalog.obstacles(self.database, table, column), *self._relations(table, column)]
         for what, todo in found:
             self._tie(table.label_of(column), what, todo)
         return bool(found)
 
     def _relations(self, table: Table, column: str) -> Iterator[tuple[str, str]]:
-        """The columns that a relation of the models joins with this one, and what to do about it."""
+        """Yield the columns that a relation of the models joins with this one, and what to do about each."""
         what, todo = _RELATED
         for other in self.models.related(table, column):
             yield what.format(".".join(map(word, other))), todo
 
     def _look_for_copies(self) -> None:
-        """Targets that have a token in common, or in several rows: no two values are encrypted to the same one."""
+        """Find targets that share a token, or have one in several rows: no two values encrypt to the same."""
         schemes = {target.name: self.keyring.schemes[target.scheme] for target in self.found}
         proved = {
             name: tokens
@@ -96,7 +97,7 @@ class SurveySurroundings:
         self.findings.put("tied", column, found=what, advice=todo)
 
     def _look_for_digests(self, table: Table, targets: Sequence[Target]) -> None:
-        """Columns that are computed from the plaintexts of a table's targets."""
+        """Find columns that are computed from the plaintexts of a table's targets."""
         taken = {target.column for target in targets}
         ignored = set(self.findings.columns(*IGNORED))
         columns = {
@@ -119,7 +120,7 @@ class SurveySurroundings:
             self.found[self.found.index(target)] = replace(target, derived=derived)
 
     def _put_down_digests(self, table: Table, columns: Iterable[Column]) -> None:
-        """Put down columns of digests; where the model says what they hash, that its salt must be none of the keys'."""
+        """Put down columns of digests, and for those of a model that their salt must not be one of the keys."""
         for column in columns:
             name, field = table.label_of(column.name), self.models.hash_column(table, column)
             if field is None:
@@ -128,8 +129,10 @@ class SurveySurroundings:
                 self.findings.put_typed(name, KeptHash(field))
 
     def _look_for_digests_apart(self) -> None:
-        """Columns of other tables, of rows that belong to those with tokens: an index kept in a table of its own, or
-        next to tokens under other keys."""
+        """Find columns in tables of rows that belong to those with tokens.
+
+        These hold an index in a table of its own, or next to tokens under other keys.
+        """
         tables, fixed = {target.table for target in self.found}, set(self.findings.columns("fixed"))
         ignored = set(self.findings.columns(*IGNORED))
         linked = catalog.linked(self.database, tables) if tables else set()

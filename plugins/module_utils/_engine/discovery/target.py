@@ -25,7 +25,7 @@ class Target:
     key: RowKey
     limit: int | None
     derived: tuple[SearchColumnRecipe, ...] = ()
-    members: tuple[str, ...] = ()  # of its documents, where tokens are in those of these names alone
+    members: tuple[str, ...] = ()  # of its documents, if tokens are only in members of these names
     one_layer: bool = False  # a settlement says that a token inside another one is there by accident
     kept: bool = False  # under a key that is not rotated: it is read, and never written
     mixed: bool = False  # a settlement says that plain text is normal in it, and stays
@@ -36,11 +36,11 @@ class Target:
 
     @cached_property
     def kind(self) -> ColumnCodec:
-        """The codec of this column: it reads and writes the values."""
+        """Return the codec of this column, which reads and writes its values."""
         kind = KINDS[self.type]
         return replace(kind, names=self.members) if isinstance(kind, JsonCodec) and self.members else kind
 
     @property
     def value(self) -> sql.Composable:
-        """Its value in a row ``t``, as a query reads it."""
+        """Return SQL for its value in a row ``t``."""
         return sql.SQL(self.kind.read).format(sql.Identifier("t", self.column))

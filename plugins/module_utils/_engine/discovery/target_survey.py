@@ -21,7 +21,11 @@ from ..crypto.schemes import Scheme
 from ..postgres import catalog, sql
 from ..postgres.catalog import BITS, LARGE_OBJECT, UUIDS, Column, RowKey, Table, word
 from ..postgres.connection import Database
-from . import recognized_formats, search_columns
+from ..value_forms import recognized_formats
+from ..value_forms.packed_values import unpacked
+from ..value_forms.recognized_formats import Signature, of_another_format
+from ..value_forms.token_look import AROUND, FERNET_BEGINS, SHORTEST, looks_like_a_token
+from . import search_columns
 from .column_rules import ColumnRules
 from .column_sample import (
     ANYWHERE,
@@ -34,20 +38,17 @@ from .column_sample import (
     pieces_of,
     read_values,
 )
-from .column_types import KINDS, SHORTEST, WRITTEN, ArrayCodec, JsonCodec
+from .column_types import KINDS, WRITTEN, ArrayCodec, JsonCodec
 from .findings import EmptyField, Findings, FixedColumn, UnprovedValues
 from .nesting import holding
-from .packed_values import unpacked
 from .plaintext_rules import PlaintextRule
-from .recognized_formats import Signature, of_another_format
 from .scheme_match import match_scheme
 from .settlements import MIXED, NONE, ONE_LAYER, Settlements
 from .survey_models import SurveyModels
 from .survey_surroundings import SurveySurroundings
 from .target import Target
-from .token_look import AROUND, FERNET_BEGINS, looks_like_a_token
 
-AUTO = "auto"  # in place of targets, or as one of them: all that are found
+AUTO = "auto"  # instead of targets, or as one of them: all that are found
 _SAYS_ENCRYPTED = re.compile(r"(?<!un)encrypted(?!_(?:by|at|on)(?![a-z]))|ciphertext|_enc$", re.IGNORECASE)
 _SAYS_KEY = re.compile(r"KEY|SECRET|SALT|TOKEN|PASSWORD")  # a setting with which an application may sign
 _GENERATED = {
@@ -74,11 +75,13 @@ HAS_TEXT = r'^([^"]|"([^"\\]|\\.)*"\s*:|"")*"([^"\\]|\\.)+"(?!\s*:)'
 def find(
     database: Database, described: object, ignore: Collection[str], keyring: Keyring, settled: Settlements = NONE
 ) -> Survey:
-    """A survey of the option ``targets``: ``auto``, or a list of {table, column, scheme} and ``auto``.
+    """Return a survey of the option ``targets``: ``auto``, or a list of {table, column, scheme} and ``auto``.
 
-    ``ignore`` are columns, as table.column, that a person found to be somebody else's. Of a target it may be
-    ``settled`` how many layers it has. Raises E_TABLE_KEY or E_TARGET; ``findings_of`` (survey_findings.py) says
-    whether the survey is good enough to act on.
+    ``ignore`` are columns, as table.column, that a person found to be of another system. ``settled`` may have the
+    number of layers of a target.
+
+    Raise E_TABLE_KEY or E_TARGET. ``findings_of`` (survey_findings.py) returns whether the survey is good enough to act
+    on.
     """
     survey = Survey(database, keyring)
     survey.settled = settled
@@ -107,8 +110,11 @@ def find(
 
 
 class Survey:
-    """One walk over a database: ``found`` are the targets, ``findings`` what else is said of columns and tables, and
-    ``missing`` the targets that a person listed and that are not here, by their place in the list."""
+    """One walk over a database.
+
+    ``found`` are the targets, ``findings`` what else is known of columns and tables. ``missing`` are the targets that a
+    person listed and that are not here, by their place in the list.
+    """
 
     settled: Settlements = NONE
 
@@ -121,7 +127,7 @@ class Survey:
         self.fixed: list[Target] = []  # columns under keys that are not rotated
         self.findings = Findings()
         self.missing: dict[int, tuple[str, str]] = {}
-        self.closed: list[ClosedColumn] = []  # columns of which nothing opens
+        self.closed: list[ClosedColumn] = []  # columns in which nothing opens
         self.ignored: list[ClosedColumn] = []  # columns that a person left out
         self.hashes: list[str] = []  # columns that are explained as hashes, by their names
         self.unopened: dict[str, list[bytes]] = {}  # by column, tokens that nothing opens
@@ -137,7 +143,7 @@ class Survey:
         self._row_keys: dict[Table, RowKey] = {}
 
     def copied(self, database: Database | None = None, keyring: Keyring | None = None) -> Survey:
-        """The same for another connection and keyring. What is put down in the one afterwards is not in the other."""
+        """Return a copy for another connection and keyring, which shares no later findings with this one."""
         other = copy.copy(self)
         other._database, other._keyring = database or self._database, keyring or self._keyring
         other.found, other.fixed, other.hashes = [*self.found], [*self.fixed], [*self.hashes]
@@ -146,7 +152,7 @@ class Survey:
 
     @property
     def model_tables(self) -> ModelTables:
-        """The tables of the database, as the models may name them."""
+        """Return the tables of the database, as the models may name them."""
         return self._models.tables
 
     @property
@@ -154,7 +160,7 @@ class Survey:
         return ColumnSampler(self._database, self._keyring)
 
     def has_tables_of(self, database: Database) -> bool:
-        """Whether a database has the tables and columns that were looked at, and no others."""
+        """Return whether a database has exactly the tables and columns of this survey."""
         return catalog.columns(database) == self.tables
 
     def look(self, table: Table, column: Column) -> None:
@@ -186,29 +192,29 @@ class Survey:
             self._look_at_unopened(table, sample)
 
     def decision(self, column: str) -> str:
-        """How a person has settled a column; empty if nobody has."""
+        """Return how a person has settled a column. Empty if it is not settled."""
         return self.settled[column].decision if column in self.settled else ""
 
     def has_mark(self, closed: ClosedColumn, marker: bytes) -> bool:
-        """Whether any value of a column may have a token in it that begins with ``marker``."""
+        """Return whether any value of a column may contain a token that begins with ``marker``."""
         begins = {marker} - {b""} | (FERNET_BEGINS if marker in FERNET_BEGINS else set())
         return any(True for _ in read_values(self._database, closed.table, closed.column, begins))
 
     def is_cache(self, table: Table) -> bool:
-        """Whether it is the table of a database cache."""
+        """Return whether it is the table of a database cache."""
         texts = {column.name for column in self.tables[table] if column.type in ("text", "character varying")}
         return table.name in self._caches and texts.issuperset(lasting_caches.COLUMNS)
 
     def rotates(self, setting: str) -> bool:
-        """Whether a setting is one of the keys at hand, or fed by one."""
+        """Return whether a setting is one of the keys at hand, or fed by one."""
         return any(setting in {name, *self._keyring.settings_fed_by(name)} for name in self._keyring.names)
 
     def keys(self) -> Iterator[tuple[str, str]]:
-        """The keys at hand by their names, of every version."""
+        """Yield the keys at hand by their names, of every version."""
         return (pair for key_set in self._keyring.stages.values() for pair in key_set.values.items())
 
     def kept_keys(self) -> Iterator[bytes]:
-        """The values of settings that stay, and with which the application may sign."""
+        """Yield the values of settings that stay, and with which the application may sign."""
         rotated = {name for key in self._keyring.names for name in (key, *self._keyring.settings_fed_by(key))}
         secrets = self._keyring.secrets(self._keyring.base)
         names = {name for name in secrets if _SAYS_KEY.search(name)} | {"SECRET_KEY", "SECRET_KEY_FALLBACKS"}
@@ -216,11 +222,11 @@ class Survey:
             yield from members(self._keyring.application(name)) or members(secrets.get(name))
 
     def is_sessions(self, table: Table) -> bool:
-        """Whether it is a table of Django's sessions."""
+        """Return whether it is a table of Django's sessions."""
         return {column.name for column in self.tables.get(table, ())}.issuperset(lasting_caches.SESSION_COLUMNS)
 
     def every_column(self) -> dict[Table, list[Column]]:
-        """The columns of each table, those of numbers among them, each once."""
+        """Return the columns of each table, each once, including those of numbers."""
         found = {}
         for table in {**self.tables, **self.numbers}:
             columns = [*self.tables.get(table, ()), *self.numbers.get(table, ())]
@@ -228,7 +234,7 @@ class Survey:
         return found
 
     def holding(self, values: Sequence[Any]) -> int:
-        """How many values hold a token under a rotated key inside other data, which may be compressed and encoded."""
+        """Return how many values hold a token under a rotated key inside other, also compressed or encoded, data."""
         texts = [(place, text) for place, value in enumerate(values) for text in unpacked(value)]
         found = holding(self._keyring, {target.scheme for target in self.found}, [text for _, text in texts])
         return len({texts[place][0] for place in found})
@@ -244,7 +250,7 @@ class Survey:
             self.findings.put("unwritable", name, type=column.type, types=", ".join(WRITTEN))
 
     def _hinted(self, table: Table, column: Column) -> set[str]:
-        """The schemes that the models name for a column; one of its own is added to the keyring."""
+        """Return the schemes that the models name for a column. A scheme of its own is added to the keyring."""
         own = f"own key of {table.label_of(column.name)}"
         described = self._models.own_scheme(table, column)
         if described is not None:
@@ -253,11 +259,11 @@ class Survey:
         return set() if hint is None else {hint, own}
 
     def _sample(self, table: Table, column: Column, hinted: Collection[str]) -> ColumnSample:
-        """A sample of a column's values, and the rule by which they open, if any does."""
+        """Return a sample of a column's values, and the rule by which they open, if any does."""
         samples = self._sampler.sample(table, column, every=bool(hinted))
         held = self._sampler.as_it_holds(column, samples)
         scheme = match_scheme(samples, held, self._keyring, hinted)
-        if scheme is None and len(samples) >= SAMPLE:  # before a token may stand what only begins like one
+        if scheme is None and len(samples) >= SAMPLE:  # text that only begins like a token may precede one
             samples = distinct([*samples, *self._sampler.sample_at_large(table, column)])
             held = self._sampler.as_it_holds(column, samples)
             scheme = match_scheme(samples, held, self._keyring, hinted)
@@ -266,7 +272,7 @@ class Survey:
         return ColumnSample(held, samples, pieces, rule)
 
     def _look_at_unopened(self, table: Table, sample: ColumnSample) -> None:
-        """Decide on a column of which nothing opens."""
+        """Decide on a column in which no value opens."""
         column, samples, pieces, _ = sample
         self.closed.append(ClosedColumn(table, column))
         name, field = table.label_of(column.name), self._models.encrypting_field(table, column)
@@ -295,7 +301,7 @@ class Survey:
             self.fixed.append(held)
 
     def _other_schemes(self, scheme: str, pieces: Sequence[bytes]) -> set[str]:
-        """The schemes at hand by which tokens open that the scheme of their column does not open."""
+        """Return the schemes at hand that open tokens which the scheme of their column does not open."""
         opened = self._keyring.stages_of(scheme, pieces)
         left = [piece for piece, each in zip(pieces, opened) if each is None]
         tried = [each for each in self._keyring.schemes.values() if each.format.authenticated and not each.functions]
@@ -304,14 +310,14 @@ class Survey:
     def _signature(
         self, table: Table, column: Column, pieces: Sequence[bytes], field: str
     ) -> tuple[int, Signature] | None:
-        """A format that is known by its look or its field, and how many of the values looked at have it."""
+        """Return a format that the look or the field shows, and how many of the checked values have it."""
         values = read_values(self._database, table, column, set())
         known = dict.fromkeys([*pieces, *(piece for value in values for piece in pieces_of(column, value))])
         found = [each for piece in known if (each := of_another_format(piece, field))]
         return (len(found), found[0]) if found else None
 
     def leave(self, table: Table, column: Column) -> None:
-        """Leave a column alone, as a person said, and see whether the keys that are to be rotated open it."""
+        """Leave a column alone, as a person decided, and check whether the keys that are to be rotated open it."""
         kind = "ignored"
         if column.type in KINDS and not column.generated:
             samples = self._sampler.sample(table, column, every=False)
@@ -326,7 +332,7 @@ class Survey:
         self.findings.put(kind, table.label_of(column.name))
 
     def _find_rule(self, table: Table, column: Column, scheme: str, pieces: Sequence[bytes]) -> PlaintextRule:
-        """The plaintext rule of a column."""
+        """Return the plaintext rule of a column."""
         rules = ColumnRules(self._database, self._keyring, self.findings, self.inside, self._row_key)
         return rules.find(table, column, scheme, pieces, self.decision(table.label_of(column.name)))
 
@@ -337,34 +343,36 @@ class Survey:
             self.findings.put("keyless", table.label_of(column.name), table=table.label)
 
     def without_tokens(self, target: Target, value: Any) -> Any:
-        """Remove the tokens from a value, or from a member of an array: the rest of a document may be encrypted in
-        another way."""
+        """Remove the tokens from a value, or from a member of an array.
+
+        The rest of a document may be encrypted in another way.
+        """
         kind = target.kind.member if isinstance(target.kind, ArrayCodec) else target.kind
         tokens = kind.tokens(value, self._keyring.schemes[target.scheme].marker)
         return kind.put(value, tokens, [b""] * len(tokens))
 
     def look_around(self) -> None:
-        """Look at what surrounds the targets: in the database's catalogue, in the models, in other columns."""
+        """Check what surrounds the targets: in the database's catalog, in the models, in other columns."""
         SurveySurroundings(
             self._database, self._keyring, self._models, self.tables, self.found, self.findings, self._samples
         ).look()
 
     def blank(self) -> Iterator[str]:
-        """The columns that hold what is made of an empty value where no token is. It reads all their rows."""
+        """Yield the columns with the digest of an empty value in rows without a token. This reads all rows."""
         for table, column in dict.fromkeys((one.table, each.column) for one in self.found for each in one.derived):
             targets = [target for target in self.found if target.table == table]
             if search_columns.has_blanks(self._database, table, targets, column, self._keyring):
                 yield table.label_of(column)
 
     def plain_indexes(self) -> Iterator[tuple[str, str]]:
-        """Search columns under rotated keys that are made of a target with plain text, each with that target."""
+        """Yield search columns under rotated keys that are computed from a target with plain text, with it."""
         for target in self.found:
             for column in dict.fromkeys(each.column for each in target.derived if each.secret in self._keyring.names):
                 if target.mixed:
                     yield target.table.label_of(column), target.name
 
     def take(self, entry: object, index: int) -> None:
-        """The target that an entry of ``targets`` describes, if it is in this database."""
+        """Add the target that an entry of ``targets`` describes, if it is in this database."""
         keyring = self._keyring
         if not isinstance(entry, Mapping) or not {"table", "column"} <= set(entry) <= {"table", "column", "scheme"}:
             raise InvalidTarget(index=index, found="has other members than table, column and scheme")
@@ -392,7 +400,7 @@ class Survey:
         self.missing[index] = (str(entry["table"]), str(entry["column"]))
 
     def _row_key(self, table: Table) -> RowKey:
-        """By which the rows of a table are named, asked once. Raises E_TABLE_KEY."""
+        """Return the columns that name the rows of a table, queried once. Raise E_TABLE_KEY if there are none."""
         if table not in self._row_keys:
             self._row_keys[table] = catalog.row_key(self._database, table)
         return self._row_keys[table]
@@ -413,16 +421,16 @@ class Survey:
         return replace(made, one_layer=decision == ONE_LAYER, mixed=decision == MIXED)
 
     def _holds_values(self, table: Table, column: Column, *, document: bool = False) -> bool:
-        """Whether any value could be a token. In a ``document`` only its texts could be one."""
+        """Return whether any value could be a token. In a ``document`` only its texts could be one."""
         texts = " AND ({column}::text !~ %s OR {column}::text ~ %s)" if document else ""
-        # An empty bytea is written so.
+        # An empty bytea as text.
         query = f"SELECT 1 FROM {{rows}} AS t WHERE {{column}}::text NOT IN ('', '\\x'){texts} LIMIT 1"
         found = sql.SQL(query).format(rows=table.rows, column=sql.Identifier("t", column.name))
         return bool(self._database.rows(found, (IS_DOCUMENT, HAS_TEXT) if document else (), table=table.label))
 
 
 def _may_be_plain(column: Column) -> bool:
-    """Whether a column is named as encrypted, and is no flag or code such as ``is_encrypted char(1)``."""
+    """Return whether a column has a name that means encryption, and is not a flag such as ``is_encrypted char(1)``."""
     return bool(_SAYS_ENCRYPTED.search(column.name)) and (column.limit or SHORTEST) >= SHORTEST
 
 
@@ -431,7 +439,7 @@ def _qualified(table: Table) -> str:
 
 
 def _unproved(samples: Sequence[Any], pieces: Sequence[bytes], field: str) -> UnprovedValues:
-    """The facts of values that nothing opens: how many they are, and what their format is by its look."""
+    """Return the facts of values that nothing opens: their number, and the format that their look shows."""
     known = next(filter(None, (recognized_formats.identify(piece, field) for piece in pieces)), None)
     named = known is not None and known.name != "fernet"
     look, advice = (f", which are {known.what}", f"{known.todo} ") if known and named else ("", "")

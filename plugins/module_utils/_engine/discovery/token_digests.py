@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Columns with a digest of a stored token in the same row, such as a checksum or an ETag.
 
-A rotation writes another token, and a rollback a third one: the digest fits neither. A digest that comes out as it is
-stored proves what it is, whatever its column is called.
+A rotation writes another token, and a rollback a third one: the digest fits neither. If the digest of a token is what
+is stored, that proves what it is, whatever its column is called.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from functools import partial
 from typing import Any, NamedTuple, Protocol
 
 from ..crypto.keyring import Keyring
+from ..crypto.tokens import as_text_or_bytes
 from ..crypto.wrappers import unbase64
 from ..postgres import sql
 from ..postgres.catalog import Column, Table
@@ -27,12 +28,12 @@ from .search_recipes import HASHES, WRITTEN, possible_keys
 from .target import Target
 from .target_survey import Survey
 
-SAMPLE = 5  # rows: the first ones that are met, as many of the last ones, and from all over the table
+SAMPLE = 5  # rows: the first ones, as many of the last ones, and from all over the table
 LARGEST = 200_000  # bytes of a token that is read for this
 LONGEST = 2_000  # characters of a value next to it
 TOKENS = 8  # of one value, such as a document
 SIGN = 16  # characters of a digest that prove it: 8 bytes in hex, 12 in base64
-AHEAD = 12  # characters of a word that may stand before a digest, such as sha256-
+AHEAD = 12  # characters of a word that may precede a digest, such as sha256-
 KEYED_ROWS = 3  # of a table, on which all keys are tried
 KEYED_LARGEST = 20_000  # bytes of a token on which all keys are tried
 _KEYED_WRITTEN = [WRITTEN[name] for name in ("hex", "upper_hex", "base64", "urlsafe_base64")]
@@ -40,17 +41,17 @@ _WORD = re.compile(r"[\w+/=-]{16,160}", re.ASCII)
 
 
 class Digest(Protocol):
-    """What hashlib makes."""
+    """The result of a function of hashlib."""
 
     def digest(self) -> bytes:
-        """Its bytes."""
+        """Return its bytes."""
 
 
 DigestFunction = Callable[[bytes], Digest]
 
 
 def _digests() -> Iterator[tuple[str, DigestFunction]]:
-    """Those that are known here: MD5 is not where FIPS is in force."""
+    """Yield the functions that are available here. With FIPS, MD5 is not."""
     for name in ("sha256", "sha1", "md5", "sha512", "sha224", "sha384", "sha3_256", "sha3_512", "blake2b", "blake2s"):
         with contextlib.suppress(ValueError):
             hashlib.new(name, b"", usedforsecurity=False)
@@ -62,7 +63,7 @@ def _digests() -> Iterator[tuple[str, DigestFunction]]:
 DIGESTS: Mapping[str, DigestFunction] = dict(_digests())
 
 
-# How many rows have what in which column: what are digests of the tokens of which target.
+# The number of rows in which a column has digests of a target's tokens, with what these are.
 Matches = Counter[tuple[Column, Target, str]]
 
 
@@ -74,7 +75,7 @@ class DigestRow(NamedTuple):
 
 
 def find(database: Database, survey: Survey, keyring: Keyring) -> list[Finding]:
-    """The columns with such a digest. Each is no longer one of which nobody knows what it is a digest of."""
+    """Return the columns with such a digest. Their finding as unknown digests is dropped."""
     found = Findings()
     targets: dict[Table, list[Target]] = {}
     for target in survey.found:
@@ -108,7 +109,7 @@ def _look(
 
 
 def _most_common(matches: Matches) -> Iterator[tuple[tuple[Column, Target, str], int]]:
-    """Of each column, what most of its values are."""
+    """Yield the most frequent match of each column."""
     named = set()
     for way, count in matches.most_common():
         if way[0] not in named:
@@ -117,7 +118,7 @@ def _most_common(matches: Matches) -> Iterator[tuple[tuple[Column, Target, str],
 
 
 def _plain_matches(rows: Sequence[DigestRow], opens: Callable[[Target, bytes], bool]) -> Matches:
-    """In how many rows a column has a digest of a token under no key. What does not open may be plain text."""
+    """Count the rows in which a column has a digest of a token under no key. What does not open may be plain text."""
     matches = Matches()
     for row in rows:
         for target, tokens in row.tokens.items():
@@ -129,7 +130,7 @@ def _plain_matches(rows: Sequence[DigestRow], opens: Callable[[Target, bytes], b
 
 
 def _keyed_matches(rows: Sequence[DigestRow], columns: Sequence[Column], keyring: Keyring) -> Matches:
-    """The same of digests under a setting of the application. It tries all of them, so few rows have to do."""
+    """Count the same for digests under a setting of the application. It tries all settings, so the rows are few."""
     matches = Matches()
     for row in rows:
         words = {column: row.words[column] for column in columns}
@@ -143,7 +144,7 @@ def _keyed_matches(rows: Sequence[DigestRow], columns: Sequence[Column], keyring
 
 
 def _plain_signs(token: bytes) -> Iterator[tuple[str, str]]:
-    """How every digest of a token begins and ends, in every writing, with what it is."""
+    """Yield how every digest of a token begins and ends, in every writing, with what it is."""
     for form in filter(None, (token, unbase64(token))):
         for name, digest in DIGESTS.items():
             made = digest(form).digest()
@@ -166,7 +167,7 @@ def _keyed_signs(token: bytes, target: Target, keyring: Keyring) -> Iterator[tup
 
 
 def _are_alike(rows: Sequence[DigestRow], column: Column) -> bool:
-    """Whether a column has as many words in every row that has any, as digests of one kind have."""
+    """Return whether a column has as many words in every row that has any, as digests of one kind have."""
     numbers = {len(row.words[column]) for row in rows} - {0}
     return len(numbers) == 1
 
@@ -174,7 +175,7 @@ def _are_alike(rows: Sequence[DigestRow], column: Column) -> bool:
 def _rows(
     database: Database, table: Table, targets: Sequence[Target], columns: Sequence[Column], keyring: Keyring
 ) -> list[DigestRow]:
-    """Some rows of a table that have a token."""
+    """Return some rows of a table that have a token."""
     fits = [sql.SQL(f"octet_length({{}}) BETWEEN 1 AND {LARGEST}").format(target.value) for target in targets]
     chosen = [sql.SQL("CASE WHEN {} THEN {} END").format(fit, target.value) for fit, target in zip(fits, targets)]
     chosen += [row_samples.text_of(column, LONGEST) for column in columns]
@@ -183,9 +184,7 @@ def _rows(
     source = source._replace(where=sql.SQL("({})").format(source.where))
     parts = row_samples.parts(row_samples.size_of(database, table), source, SAMPLE, SAMPLE)
     read = database.rows(sql.SQL(" UNION ALL ").join(parts), table=table.label)
-    distinct = dict.fromkeys(
-        tuple(each if each is None or isinstance(each, str) else bytes(each) for each in row) for row in read
-    )
+    distinct = dict.fromkeys(tuple(None if each is None else as_text_or_bytes(each) for each in row) for row in read)
     return [_read_row(row, targets, columns, keyring) for row in distinct]
 
 
@@ -201,7 +200,7 @@ def _read_row(
 
 
 def _words(text: str) -> set[str]:
-    """The parts of a text by which a digest in it would be known."""
+    """Return the parts of a text that would identify a digest in it."""
     return {
         word[place : place + SIGN]
         for word in _WORD.findall(text)

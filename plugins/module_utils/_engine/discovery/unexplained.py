@@ -1,8 +1,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a column holds, from a sample of its values: plain data, random data with a known explanation, or ciphertext.
+"""The content of a column, judged by a sample of its values: plain, random with a known explanation, or ciphertext.
 
-A column is judged by all of its sample: of 25 values no column was judged wrongly (test_unexplained.py).
+A column is judged by all of its sample. With 25 values, no column was judged wrongly (test_unexplained.py).
 """
 
 from __future__ import annotations
@@ -13,30 +13,42 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from . import python_literals, xml_text
-from .column_types import is_document
-from .known_forms import COLUMNS, GIVEN, MEMBERS
-from .packed_values import document_in
-from .unusual_encodings import are_all_distinct, looks_listed_by_chance, number_lists
-from .value_look import ENCODED, KNOWN_FORMAT, NOTHING, Look, Value, has_random_word, is_mostly_random_words, look_at
+from ..crypto.tokens import as_text_or_bytes
+from ..value_forms import python_literals, xml_text
+from ..value_forms.json_text import is_document
+from ..value_forms.known_forms import COLUMNS, GIVEN, MEMBERS
+from ..value_forms.packed_values import document_in
+from ..value_forms.unusual_encodings import are_all_distinct, looks_listed_by_chance, number_lists
+from ..value_forms.value_look import (
+    ENCODED,
+    KNOWN_FORMAT,
+    NOTHING,
+    Look,
+    Value,
+    has_random_word,
+    is_mostly_random_words,
+    look_at,
+)
 
 PLAIN, EXPLAINED, SPARSE, UNEXPLAINED = "plain", "explained", "sparse", "unexplained"
 ENOUGH = 2  # values that look random, of however many: hardly any plain one does by chance
-LIKE_CODE = "base85"  # one more of these: a line of source code can look so
+LIKE_CODE = "base85"  # of these one more is needed: a line of source code can look so
 LISTED = "numbers of bytes"
 LIKE_ID, LONGEST_ID = "base32", 32  # and of so many characters only a share counts: 3 % of IDs in capitals are such
 SHARE = 0.2  # of a column's values that is enough, if they are fewer
 RULE = 0.5  # of a column's values that have a form which explains single values only: then it is what the column holds
 QUOTING = 0.7  # of a column's values with a random word: a program writes such a column, and not people
 FEWEST = 3  # values with a random word; of fewer values, all must be such a word for the most part
-NAMES = "(name)"  # in place of a member's name: the names themselves
+NAMES = "(name)"  # instead of a member's name: the names themselves
 
 
 @dataclass(frozen=True)
 class Explanation:
-    """The verdict on one column: PLAIN, EXPLAINED, SPARSE or UNEXPLAINED, ``what`` it holds, in ``member`` of its
-    documents. SPARSE is what a person should look at: a random value among many others, or random ones as long as the
-    digests that the column's name may mean."""
+    """The verdict on one column: PLAIN, EXPLAINED, SPARSE or UNEXPLAINED.
+
+    ``what`` is its content, in ``member`` of its documents. A person should check a SPARSE column. It has a random
+    value among many others, or values as long as the digests that its name may mean.
+    """
 
     verdict: str
     what: str = ""
@@ -46,7 +58,7 @@ class Explanation:
 
 
 # Bytes of the digests that are in use: MD5, SHA-1, SHA-224, SHA-256, SHA-384, SHA-512.
-DIGESTS = (16, 20, 28, 32, 48, 64)  # and of ciphertext too: only the name of a column tells
+DIGESTS = (16, 20, 28, 32, 48, 64)  # and of ciphertext too: only the name of a column shows the difference
 # How many characters that many bytes are, without padding.
 _SIZES: dict[str, Callable[[int], int]] = {
     "bytes": lambda length: length,
@@ -60,7 +72,7 @@ _SAYS_DIGEST = re.compile(
     r"(?:hash|digest|check_?sum|md5|(?:finger|thumb)_?print|hmac)(?:es|ed|s)?(?![a-z])|sha_?\d|"
     r"(?<![a-z])(?:bidx|blind)s?(?![a-z])",
 )
-# Digests of files and such, which no key makes.
+# Digests of files and similar content, which need no key.
 _OF_CONTENT = re.compile(
     r"check_?sum|(?<![a-z])(?:file|content|object|body|image|artifact|blob|commit)s?(?![a-z])|"
     r"^(?:md5|sha_?\d+|(?:finger|thumb)_?print)$"
@@ -93,34 +105,34 @@ _SAYS_SECRET = re.compile(
 )
 _SAYS_POINT = re.compile(r"p256dh$")
 POINT = 65  # bytes of the public key of notifications to a browser
-UUID = 16  # bytes: no other length is explained by that name
+UUID = 16  # bytes: that name explains only this length
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
 
 def _says(pattern: re.Pattern[str], name: str) -> bool:
-    """Whether the name of a column or member, in snake_case or camelCase, has one of the words."""
+    """Return whether the name of a column or member, in snake_case or camelCase, has one of the words."""
     return bool(pattern.search(_CAMEL.sub("_", name).lower()))
 
 
 def classify(values: Sequence[Any], place: str, *, documents: bool = False, is_sealed: bool = False) -> Explanation:
-    """What a column holds, by values of it that are not null: texts, bytes, or the texts of JSON documents.
+    """Judge a column by values of it that are not null: texts, bytes, or the texts of JSON documents.
 
-    ``place`` is its table and column, with a dot. In ``documents`` the members are judged by their names.
-    ``is_sealed`` says that code encrypts in this place what a service gives, which otherwise a warning is left of.
+    ``place`` is its table and column, with a dot. In ``documents`` the members are judged by their names. ``is_sealed``
+    says that code encrypts here what a service returns. Otherwise such a place only leads to a warning.
     """
-    found = _classify(values, place, documents)
-    if found.verdict == UNEXPLAINED and place in GIVEN and not is_sealed and not any(map(_has_known_format, values)):
+    texts = [as_text_or_bytes(value) for value in values]
+    found = _classify(texts, place, documents)
+    if found.verdict == UNEXPLAINED and place in GIVEN and not is_sealed and not any(map(_has_known_format, texts)):
         return replace(found, verdict=SPARSE)
     return found
 
 
-def _has_known_format(value: Any) -> bool:
-    return look_at(value if isinstance(value, str) else bytes(value)).encoding == KNOWN_FORMAT
+def _has_known_format(value: Value) -> bool:
+    return look_at(value).encoding == KNOWN_FORMAT
 
 
-def _classify(values: Iterable[Any], place: str, documents: bool) -> Explanation:
-    texts: list[Value] = [value if isinstance(value, str) else bytes(value) for value in values]
-    what, texts = _other_than_known(texts, COLUMNS.get(place))
+def _classify(values: list[Value], place: str, documents: bool) -> Explanation:
+    what, texts = _other_than_known(values, COLUMNS.get(place))
     if what and not texts:
         return Explanation(EXPLAINED, what)
     written = [(text, _document_of(text, documents) if isinstance(text, str) else "") for text in texts]
@@ -140,12 +152,12 @@ def _classify(values: Iterable[Any], place: str, documents: bool) -> Explanation
 
 
 def _document_of(text: str, is_one: bool) -> str:
-    """The document that a text is, in JSON or XML; empty if it is anything else."""
+    """Return the document that a text is, in JSON or XML. Empty if it is anything else."""
     return text if is_one or is_document(text) or xml_text.is_document(text) else python_literals.document(text)
 
 
 def _other_than_known(values: list[Value], known: tuple[str, re.Pattern[str]] | None) -> tuple[str, list[Value]]:
-    """What a column or member of a well-known package or service holds, and the values that are not of that form."""
+    """Return the known content of a column or member of a known package or service, and the values of another form."""
     if known is None:
         return "", values
     what, form = known
@@ -154,7 +166,7 @@ def _other_than_known(values: list[Value], known: tuple[str, re.Pattern[str]] | 
 
 
 def _judge_member(values: list[Value], place: str, member: str) -> Explanation:
-    """The verdict on a member of the documents in a column."""
+    """Judge a member of the documents in a column."""
     what, values = _other_than_known(values, COLUMNS.get(f"{place}.{member}") or MEMBERS.get(member))
     if what and not values:
         return Explanation(EXPLAINED, what, member)
@@ -163,7 +175,7 @@ def _judge_member(values: list[Value], place: str, member: str) -> Explanation:
 
 
 def _judge(values: Sequence[Value], name: str) -> Explanation:
-    """The verdict on values of one kind under one name."""
+    """Judge values of one kind under one name."""
     filled = [value for value in values if value]
     if _says(_SAYS_ETAG, name):
         filled = [_bare_etag(value) for value in filled]
@@ -203,7 +215,7 @@ def _judge_random(random: Sequence[Look], count: int, name: str) -> Explanation:
 
 
 def _judge_lists(documents: Iterable[str], place: str) -> Explanation:
-    """The verdict on lists of numbers in documents that may be bytes."""
+    """Judge lists of numbers in documents that may be bytes."""
     lists = [data for document in documents for data in number_lists(document)]
     random = [data for data in lists if data and look_at(data).is_unknown and not looks_listed_by_chance(data)]
     if not random or are_all_distinct(random):
@@ -215,7 +227,7 @@ def _judge_lists(documents: Iterable[str], place: str) -> Explanation:
 
 
 def _as_digest(random: Sequence[Look], name: str) -> Explanation | None:
-    """What fixed-length random values are, if their length and the name of their column say that they are digests."""
+    """Return what fixed-length random values are, if their length and the column's name say that they are digests."""
     (encoding, size), *others = {(look.encoding, look.size) for look in random}
     sent = next((lengths for says, lengths in _SAYS_SENT if _says(says, name)), ())
     lengths = (POINT,) if _says(_SAYS_POINT, name) else (*DIGESTS, *sent)
@@ -243,7 +255,7 @@ _ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f"}
 
 
 def _members(documents: Iterable[str]) -> Iterator[tuple[str, list[Value]]]:
-    """The texts and long numbers of JSON documents by the name of the member that each is in. One may be cut off."""
+    """Yield the texts and long numbers of JSON documents by the name of their member. A document may be cut off."""
     found: dict[str, list[Value]] = {}
     for document in documents:
         if xml_text.is_document(document):

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 
 from ..crypto.derivation import members
 from ..crypto.schemes import of_keys
+from ..value_forms.value_look import looks_encrypted
 from .findings import KINDS, Finding
 from .target_survey import Survey
-from .value_look import looks_encrypted
 
 
 @dataclass

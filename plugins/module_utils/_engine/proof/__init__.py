@@ -4,5 +4,5 @@
 
 ``_backup``, ``_engine``, ``_monitoring``, ``_record``, ``_tasks``, ``application``, ``discovery``, ``plugin_utils`` and
 ``rewrite`` import it. It imports ``_errors``, ``_system``, ``application``, ``crypto``, ``discovery``, ``django``,
-``postgres`` and ``rewrite``.
+``postgres``, ``rewrite`` and ``value_forms``.
 """

@@ -18,13 +18,13 @@ from ..._system.progress_file import SILENT, ProgressFile
 from ..crypto.aes_cbc import Hmac, fastest_hmac
 from ..crypto.keyring import Keyring
 from ..crypto.tokens import OpenedByLaterKey
-from ..discovery import plain_text_look, recognized_formats
 from ..discovery.target import Target
 from ..postgres import sql
 from ..postgres.catalog import Table, row_name
 from ..postgres.connection import Database
 from ..rewrite.journal import Journal
 from ..rewrite.throttle import Throttle
+from ..value_forms import plain_text_look, recognized_formats
 from .census_tally import Read, Rows, Tally
 from .page_tokens import ColumnPage, PageToken, begins_as_token, find_held_stages, look, open_other, why_unopened
 from .row_digests import EachRow

@@ -11,13 +11,13 @@ from dataclasses import replace
 
 from ..._errors.values import ValuesEncryptedTwice, ValuesNotCurrent
 from ..crypto.keyring import Keyring
-from ..discovery import plain_text_look
 from ..discovery.findings import KINDS, Finding, refuse
 from ..discovery.layer_classes import NESTED
 from ..discovery.listed_rows import EXAMPLES, ListedRows
 from ..discovery.settlements import Settlements
 from ..discovery.target import Target
 from ..postgres.catalog import word
+from ..value_forms import plain_text_look
 from .census_result import RowsNeeding
 from .census_tally import Rows, Tally
 from .value_classes import INSIDES, KEPT_KEY, OTHER_SCHEME, PLAINTEXT, TOKEN_IN_TEXT, UNOPENED

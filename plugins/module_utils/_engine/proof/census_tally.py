@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 from ..crypto.aes_cbc import Hmac
 from ..discovery.layer_classes import NESTED
 from ..discovery.listed_rows import EXAMPLES, LISTED
-from ..discovery.recognized_formats import Signature
 from ..discovery.target import Target
 from ..postgres.catalog import word
+from ..value_forms.recognized_formats import Signature
 from .census_result import DIGEST_MODULUS, CensusResult
 from .value_classes import UNOPENED
 

@@ -87,7 +87,7 @@ def _look(target: Target, values: Sequence[Any], keyring: Keyring, expected: str
     shown = closed if scheme.marker or target.kind.whole else ()  # any text of a document may be a token without a mark
     if not shown:
         return
-    from ..discovery.value_look import looks_encrypted
+    from ..value_forms.value_look import looks_encrypted
 
     yield from {
         (row, "unreadable")

@@ -23,9 +23,9 @@ from ..application.application_errors import APPLICATION_ERRORS, is_error
 from ..application.model_fields import column_of, table_of
 from ..crypto.keyring import Keyring
 from ..crypto.tokens import as_bytes
-from ..discovery.column_types import SHORTEST
-from ..discovery.plain_text_look import is_wordy
 from ..discovery.target import Target
+from ..value_forms.plain_text_look import is_wordy
+from ..value_forms.token_look import SHORTEST
 from . import external_acts
 from .read_only_transactions import read_only
 from .reading_digest import FAILED, READ, TOKEN, ReadingDigest

@@ -162,7 +162,7 @@ def why_unopened(token: bytes, target: Target, keyring: Keyring) -> str:
         return TOKEN_IN_TEXT
     if begins_as_token(token, target, keyring):
         return "unreadable"
-    from ..discovery.value_look import looks_encrypted
+    from ..value_forms.value_look import looks_encrypted
 
     return "unreadable" if looks_encrypted(token) else PLAINTEXT
 

@@ -9,8 +9,8 @@ from typing import Any
 
 from ..crypto.keyring import Keyring
 from ..crypto.tokens import as_bytes
-from ..discovery.column_types import SHORTEST
 from ..discovery.target import Target
+from ..value_forms.token_look import SHORTEST
 
 HIDDEN = "token"  # in a digest, in place of a token that is read as it is stored
 

@@ -26,12 +26,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery import (
-    packed_values,
-    sql_type_readers,
-    unexplained,
-    value_look,
-)
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery import sql_type_readers, unexplained
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.value_forms import packed_values, value_look
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, derive_private_key
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey

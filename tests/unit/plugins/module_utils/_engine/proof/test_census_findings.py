@@ -7,11 +7,13 @@ from dataclasses import replace
 import pytest
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto import schemes
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery import settlements
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.recognized_formats import SIGNATURES
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.proof import (
     census_findings,
 )
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.proof.census_tally import Rows, Tally
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.value_forms.recognized_formats import (
+    SIGNATURES,
+)
 from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import RotationError
 
 from .tallies import count, refusal

@@ -1,9 +1,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Bytes of a known kind. The first ones alone explain nothing: the rest must have the structure that they announce.
+"""Bytes of a known kind. Their first bytes alone explain nothing: the rest must have the structure they announce.
 
-A version and a key's ID in front of ciphertext are the same bytes as the beginning of a geometry or of an icon. What
-is encrypted itself, as a PDF or a private key can be, is of no known kind.
+A version and a key ID before ciphertext are the same bytes as the beginning of a geometry or of an icon. A PDF or
+private key that is itself encrypted is not of a known kind.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Check = Callable[[bytes, bool], bool]
 
 
 def kind_of(data: bytes, is_cut: bool = False) -> str:
-    """What the bytes are; empty if they are of no known kind."""
+    """Return the kind of the bytes. Empty if it is not known."""
     for what, begins, is_whole in KINDS:
         if begins.match(data):
             try:
@@ -33,7 +33,7 @@ def kind_of(data: bytes, is_cut: bool = False) -> str:
 
 
 def is_encrypted(data: bytes, is_cut: bool = False) -> bool:
-    """Whether bytes are a document or key that says itself that it is encrypted."""
+    """Return whether bytes are a document or key that says that it is encrypted."""
     try:
         return any(data.startswith(begin) and says_so(data, is_cut) for begin, says_so in _SAY_SO)
     except (IndexError, struct.error):
@@ -155,7 +155,7 @@ def _is_zstd(data: bytes, is_cut: bool) -> bool:
 
 
 def _zstd_block(data: bytes, place: int) -> tuple[int, bool, bool]:
-    """Where a block ends, whether its content is stored, and whether it is the last one."""
+    """Return where a block ends, whether its content is stored uncompressed, and whether it is the last one."""
     header = int.from_bytes(data[place : place + 3], "little")
     kind, size = header >> 1 & 3, header >> 3
     if kind == 3 or size > 1 << 17:
@@ -179,7 +179,7 @@ def _is_lz4(data: bytes, is_cut: bool) -> bool:
 
 
 def _has_blocks(data: bytes, place: int, is_cut: bool, block: Callable[[bytes, int], tuple[int, bool, bool]]) -> bool:
-    """Whether blocks follow each other up to the last one, and most of what they have is compressed."""
+    """Return whether blocks follow each other up to the last one, and most of their content is compressed."""
     stored = packed = 0
     is_last = False
     while not is_last and place + 3 <= len(data):
@@ -252,8 +252,10 @@ _ENCRYPTING = (
 
 
 def is_der(data: bytes, is_cut: bool = False) -> bool:
-    """Whether all of it is one structure of DER with object identifiers, none of them of something that encrypts; or
-    the nine numbers of an RSA key."""
+    """Return whether all bytes are one DER structure that is not encrypted.
+
+    It has object identifiers, but not of an algorithm that encrypts, or it is the nine numbers of an RSA key.
+    """
     try:
         tags = list(_tags(data, is_cut))
     except IndexError:
@@ -266,7 +268,7 @@ def _has_encrypting(data: bytes) -> bool:
 
 
 def _tags(data: bytes, is_cut: bool) -> Iterator[int]:
-    """The tags of a structure of DER, in order; none if it is not such."""
+    """Yield the tags of a DER structure in order. Nothing if it is not one."""
     found: list[int] = []
     left = [(0, len(data))]
     while left:
@@ -314,7 +316,7 @@ def is_geometry(data: bytes, is_cut: bool = False) -> bool:
 
 
 def _geometry_end(data: bytes, place: int, depth: int = 0) -> int:
-    """Where a geometry ends that begins at a place. Raises ValueError for anything else."""
+    """Return where the geometry that begins at ``place`` ends. Raise ValueError if it is not a geometry."""
     if data[place] > 1 or depth > 4:
         raise ValueError
     order = "<" if data[place] else ">"
@@ -401,7 +403,7 @@ def _is_closed(data: bytes, is_cut: bool) -> bool:
     return is_cut or data.endswith(data[:4])
 
 
-# What says itself that it is encrypted, by its beginning.
+# Checks of documents and keys that say that they are encrypted, by their first bytes.
 _SAY_SO: tuple[tuple[bytes, Check], ...] = (
     (b"%PDF-", lambda data, is_cut: b" obj" in data and b"/Encrypt" in data),
     (b"PK\x03\x04", lambda data, is_cut: bool(_number("<H", data, 6) & 1)),

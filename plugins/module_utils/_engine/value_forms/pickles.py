@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The texts and bytes of a pickled object, as a document of JSON. Nothing is unpickled: its operations are read."""
+"""The texts and bytes of a pickled object, as a JSON document. Nothing is unpickled: only its operations are read."""
 
 from __future__ import annotations
 
@@ -13,8 +13,10 @@ _LONGEST_NAME = 60  # characters of what may be the name of the next value
 
 
 def document(data: bytes, is_cut: bool = False) -> str:
-    """A JSON document with all texts and bytes of the object, bytes in hex: each has the text before it as its name.
-    Empty if it is not a pickled object."""
+    """Return a JSON document with all texts and bytes of the object. Empty if it is not a pickled object.
+
+    Bytes are in hex, and the name of each value is the text before it.
+    """
     if not _BEGINS.match(data):
         return ""
     parts: list[str] = []
@@ -36,7 +38,7 @@ def document(data: bytes, is_cut: bool = False) -> str:
 
 
 def written(data: bytes) -> str:
-    """Bytes as a text, or in hex if they are not UTF-8."""
+    """Return bytes as a text, or in hex if they are not UTF-8."""
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError:

@@ -1,8 +1,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What plain text looks like, so that a person can decide whether it is plain text.
+"""The look of plain text, so that a person can decide whether a value is plain text.
 
-Ciphertext of a few bytes looks like a code, and as an integer like a number: such a value cannot be judged. Words can.
+Ciphertext of a few bytes looks like a code or, as an integer, like a number. Such a value cannot be judged. Words can.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _WORD_SIGNS = re.compile(r"[^\W\d_]+(?:['\u2019.,;:!?()-]*[^\W\d_]*)*")
 
 
 def look_of(text: str) -> str:
-    """One of WORDS, NUMBERS, JSON and CODES, of a text that does not look encrypted."""
+    """Return WORDS, NUMBERS, JSON or CODES for a text that does not look encrypted."""
     text = text.strip()
     if json_text.parse(text) is not None:
         return JSON
@@ -38,25 +38,25 @@ def look_of(text: str) -> str:
 
 
 def is_wordy(text: str) -> bool:
-    """Whether most letters and digits of a text are in words, which ciphertext in no encoding is."""
+    """Return whether most letters and digits of a text are in words. Ciphertext is not, in any encoding."""
     runs = re.split(r"[\W_]+", text)
     bare = sum(map(len, runs))
     return bare > 0 and 2 * sum(len(run) for run in runs if run.isalpha() and len(run) > 1 and _is_cased(run)) > bare
 
 
 def is_word(text: str) -> bool:
-    """Whether a value is a plain word, such as the name of an environment: others may have it by chance."""
+    """Return whether a value is a plain word, such as an environment's name, which others may equal by chance."""
     return len(text) <= WORD and is_wordy(text)
 
 
 def _has_words_alone(text: str) -> bool:
-    """Whether all letters of a text are of words, and no digits are between them."""
+    """Return whether all letters of a text are in words, without digits between them."""
     bare = text.strip("'\"()[].,;:!?")
     return bool(_WORD_SIGNS.fullmatch(bare)) and all(map(_is_cased, _LETTERS.findall(bare)))
 
 
 def _is_cased(letters: str) -> bool:
-    """Whether letters are small ones, with a capital at the beginning or not, or a few capitals."""
+    """Return whether letters are lowercase, with or without a capital at the beginning, or a few capitals."""
     return letters[1:].islower() or letters.islower() or len(letters) == 1 or _is_short_capitals(letters)
 
 

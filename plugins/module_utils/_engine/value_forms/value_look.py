@@ -1,23 +1,21 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What one value looks like: of a known form, like ciphertext in some encoding, or plain.
+"""The look of one value: of a known form, like ciphertext in some encoding, or plain.
 
-Ciphertext looks like random bytes, and every encoding of it betrays that: its characters change between
-classes (letters, digits, capitals) about as often as chance has it, where words, names and numbers keep to one class.
-Measured per value, and kept by test_unexplained.py: of 29 random bytes in hex,
-base32, base64 or base85, with a prefix, separators or in lines, at least 93 % count as random, and 97 % from 80 bytes
-on (of 16 bytes 93 %, in base85 83 %). Of sentences, source code, names, URLs, paths, slugs, e-mail addresses, times and
-numbers at most 0.2 % do.
+Ciphertext looks like random bytes, and every encoding shows that. Its characters change between classes (letters,
+digits, capitals) about as often as by chance. Words, names and numbers keep to one class.
 
-A column has many values, and ``look_at`` each is enough. Of a single value in a column that is encrypted as a rule,
-``looks_encrypted`` asks more: it is plain only if it is of a known form, or made of words and numbers.
+test_unexplained.py measures this for each value. Of values of 29 random bytes, at least 93 % count as random. They are
+in hex, base32, base64 or base85, with a prefix, separators or in lines. It is 97 % from 80 bytes on (of 16 bytes 93 %,
+in base85 83 %). Of sentences, source code, names, URLs, paths, slugs, e-mail addresses, times and numbers at most 0.2 %
+do.
+
+A column has many values, so ``look_at`` is enough for each. For a single value in a column that is usually encrypted,
+``looks_encrypted`` asks more. There a value is plain only if it has a known form, or is made of words and numbers.
 """
 
 from __future__ import annotations
 
-import base64
-import binascii
-import contextlib
 import re
 import string
 from collections import Counter
@@ -26,6 +24,7 @@ from dataclasses import dataclass, replace
 from typing import Union
 
 from . import addresses, binary_forms, json_text, notation_texts, pickles, plain_text_look, quoted_parts
+from .base64_texts import decode_base64
 from .known_forms import DATA_URI, ENCRYPTED, UUID, WRITTEN_AS_UUID, body_of, form_of
 from .packed_values import LONGEST, decompressed
 from .plain_text_look import CODES
@@ -33,10 +32,10 @@ from .recognized_formats import FERNET, identify
 from .unusual_encodings import WRITINGS, joined_groups, percent_decoded, url_parts
 
 SHORTEST = 16  # bytes that a value must have to be judged: a block of AES, or a nonce and a few bytes
-WHOLE = 0.6  # of a value that must be random: a sentence that quotes a token is no ciphertext
+WHOLE = 0.6  # of a value that must be random: a sentence that quotes a token is not ciphertext
 ENCRYPTED_DOCUMENT = "an encrypted document"
 ENCODED = "encoded text"
-KNOWN_FORMAT = "a known format"  # in place of an encoding: of recognized_formats.py
+KNOWN_FORMAT = "a known format"  # instead of an encoding: the value has a format of recognized_formats.py
 LOOKED_AT = 20_000  # bytes of what was compressed
 
 Value = Union[str, bytes]
@@ -56,8 +55,12 @@ _KINDS = {string.digits: "0", string.ascii_lowercase: "a", string.ascii_uppercas
 _CLASSES = str.maketrans({sign: name for signs, name in _KINDS.items() for sign in signs})
 
 
+def _as_text(value: Value) -> str:
+    return value if isinstance(value, str) else value.decode("utf-8", "replace")
+
+
 def _changes(run: str) -> float:
-    """The share of neighbors in a text that are of different classes: digits, small letters, capitals, the rest."""
+    """Return the share of neighbors in a text that are of different classes: digits, lowercase, capitals, the rest."""
     classes = run.translate(_CLASSES)
     return sum(map(str.__ne__, classes, classes[1:])) / (len(classes) - 1)
 
@@ -67,7 +70,7 @@ def _share(run: str, test: Callable[[str], bool]) -> float:
 
 
 def _is_random_hex(run: str) -> bool:
-    """Digits are 62 % of random ones, and stand next to letters in 47 % of all places."""
+    """Return whether hex is random: 62 % are digits, and 47 % of all neighbors are a digit and a letter."""
     data = bytes.fromhex(run)
     if _is_text(data):  # such as a token that an application keeps in hex
         return bool(look_at(data.decode("utf-8")).encoding)
@@ -77,7 +80,7 @@ def _is_random_hex(run: str) -> bool:
 
 
 def _is_random_base32(run: str) -> bool:
-    """Digits are 19 % of random ones, and rare letters 22 %."""
+    """Return whether base32 is random: 19 % of its characters are digits, and 22 % rare letters."""
     bare = run.rstrip("=")
     digits = _share(bare, str.isdigit)
     rare = _share(bare, _RARE.__contains__)
@@ -85,7 +88,7 @@ def _is_random_base32(run: str) -> bool:
 
 
 def _is_random_base64(run: str) -> bool:
-    """Neighbors differ in class in 65 % of all places; words, camel case and slugs stay below 35 %."""
+    """Return whether base64 is random: 65 % of neighbors differ in class, in words and slugs below 35 %."""
     bare = run.rstrip("=")
     capitals, small = _share(bare, str.isupper), _share(bare, str.islower)
     if min(capitals, small) < 0.15 or _changes(bare) < 0.42 or len(set(bare)) < 10:
@@ -94,7 +97,7 @@ def _is_random_base64(run: str) -> bool:
 
 
 def _is_random_base85(run: str) -> bool:
-    """All printable characters: symbols are 27 % of random ones, and neighbors differ in 73 % of all places."""
+    """Return whether base85 is random: 27 % of its characters are symbols, and 73 % of neighbors differ in class."""
     small, capitals = _share(run, str.islower), _share(run, str.isupper)
     symbols = 1 - _share(run, str.isalnum)
     kinds = len({character for character in run if not character.isalnum()})
@@ -102,16 +105,16 @@ def _is_random_base85(run: str) -> bool:
 
 
 def _is_text(data: bytes) -> bool:
-    """Whether bytes are UTF-8 of printable characters: 16 random ones are in 1 of 100,000 cases."""
+    """Return whether bytes are UTF-8 of printable characters. By chance, 16 random bytes are in 1 of 100,000 cases."""
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError:
         return False
-    return _share(text, lambda character: character.isprintable() or character in "\r\n\t") > 0.95
+    return not text or _share(text, lambda character: character.isprintable() or character in "\r\n\t") > 0.95
 
 
 def _is_random_bytes(data: bytes) -> bool:
-    """Whether the bytes are spread over all values, without the zeros and the printable text of structured data."""
+    """Return whether bytes are spread over all values, without the zeros and printable text of structured data."""
     if len(data) < SHORTEST or _is_text(data):
         return False
     size = len(data)
@@ -135,16 +138,16 @@ _DENSITIES = {encoding: density for encoding, _, _, density in _TESTS}
 
 @dataclass(frozen=True)
 class Look:
-    """One value: what explains it, or its random parts with their encoding, or neither if it is plain."""
+    """The look of one value: what explains it, or the encoding of its random parts. Both are empty if it is plain."""
 
     known: str = ""
     encoding: str = ""
     size: int = 0  # characters or bytes of a value that is random as a whole
-    form: str = ""  # of a random value: it explains some values among others, and no column that has nothing else
+    form: str = ""  # of a random value: it explains some values among others, but not a column of such values only
 
     @property
     def is_unknown(self) -> bool:
-        """Whether it is random, and nothing explains it."""
+        """Whether the value is random, and nothing explains it."""
         return bool(self.encoding and not self.known)
 
 
@@ -186,7 +189,7 @@ def _is_random_part(part: str) -> bool:
 
 
 def _look_at_encoding(text: str, is_cut: bool) -> Look:
-    """A text that is random in one of the encodings that are in use, as a whole or in most of it."""
+    """Return the look of a text that is random, as a whole or in most of it, in one of the usual encodings."""
     packed = "".join(text.split()) if _is_wrapped(text) else _PREFIX.sub("", text)
     has_words = len(packed.split()) > 1
     for encoding, runs, is_random, density in _TESTS:
@@ -203,7 +206,7 @@ def _look_at_encoding(text: str, is_cut: bool) -> Look:
 
 
 def _look_at_parts(text: str, is_cut: bool) -> Look:
-    """A text of parts in several encodings, such as an IV in hex and what is encrypted in base64."""
+    """Return the look of a text with parts in several encodings, such as an IV in hex and ciphertext in base64."""
     parts = [part for part in _SIGNS.split(text) if len(part) >= SHORTEST]
     if len(parts) < 2 or sum(map(len, parts)) < WHOLE * len(text):
         return NOTHING
@@ -216,7 +219,7 @@ def _look_at_parts(text: str, is_cut: bool) -> Look:
 
 
 def _encoding_of(part: str, is_cut: bool) -> str:
-    """The encoding in which a part is random, with nothing known in it; empty if it is random in no encoding."""
+    """Return the encoding in which a part is random, with nothing known in it. Empty if it is not random."""
     for encoding, runs, is_random, _ in _TESTS:
         if encoding == "base64" and _SHORT_CODE.fullmatch(part):
             return ""
@@ -226,7 +229,7 @@ def _encoding_of(part: str, is_cut: bool) -> str:
 
 
 def _look_at_writing(text: str) -> Look | None:
-    """A text that is bytes in another writing, if they are random."""
+    """Return the look of bytes in an unusual encoding. None if the text is not one."""
     if joined := joined_groups(text):
         for encoding in ("hex", "base64"):
             look = _look_at_run(joined, encoding)
@@ -240,7 +243,7 @@ def _look_at_writing(text: str) -> Look | None:
 
 
 def _look_at_run(text: str, encoding: str) -> Look:
-    """A text as one run of an encoding."""
+    """Return the look of a text as one run of an encoding."""
     for name, runs, is_random, density in _TESTS:
         if name == encoding and len(text) * density >= SHORTEST and runs.fullmatch(text) and is_random(text):
             return Look(encoding=encoding, size=len(text.rstrip("=")))
@@ -248,14 +251,14 @@ def _look_at_run(text: str, encoding: str) -> Look:
 
 
 def has_random_word(value: Value) -> bool:
-    """Whether a word of a text is random, and the text does not explain it."""
-    text = value if isinstance(value, str) else value.decode("utf-8", "replace")
+    """Return whether a text has a random word that it does not explain."""
+    text = _as_text(value)
     return _is_any_word_random(text) and _is_any_word_random(quoted_parts.without(text))
 
 
 def is_mostly_random_words(value: Value) -> bool:
-    """Whether random words, which the text does not explain, are most of it."""
-    text = value if isinstance(value, str) else value.decode("utf-8", "replace")
+    """Return whether random words, which the text does not explain, are most of it."""
+    text = _as_text(value)
     words = quoted_parts.without(text).split()
     random = (word for word in words if len(word) >= _LEAST and look_at(word).is_unknown)
     return sum(map(len, random)) >= WHOLE * len("".join(text.split()))
@@ -267,17 +270,13 @@ def _is_any_word_random(text: str) -> bool:
 
 
 def has_known_format(text: str) -> bool:
-    """Whether a part of a URL is in a known format: of any other one nobody can tell it from an ID or a signature."""
+    """Return whether a part of a URL is in a known format. Any other part could be an ID or a signature."""
     return any(identify(part) is not None for part in url_parts(text.encode("utf-8", "replace")))
 
 
 def _look_at_data_uri(uri: re.Match[str]) -> Look:
-    """A data URI is explained if its data is: random bytes of no known kind are ciphertext in any writing."""
-    data, padding = uri["data"], "=" * (-len(uri["data"].rstrip("=")) % 4 % 3)
-    inside: Value = data
-    if uri["base64"]:
-        with contextlib.suppress(ValueError):
-            inside = _base64(data.rstrip("=") + padding)
+    """Return the look of a data URI. It is explained if its data is: random bytes of an unknown kind are ciphertext."""
+    inside: Value = (decode_base64(uri["data"]) if uri["base64"] else b"") or uri["data"]
     return Look(encoding="a data URI") if look_at(inside).is_unknown else Look(known="a data URI")
 
 
@@ -289,22 +288,21 @@ def _look_at_bytes(data: bytes, is_cut: bool) -> Look:
         return Look(known=known)
     if binary_forms.is_encrypted(data, is_cut):
         return Look(encoding=ENCRYPTED_DOCUMENT)
-    if decompressed(data):  # what is known of it would have been said
+    if decompressed(data):  # known content was returned above
         return Look(encoding="compressed bytes")
     return Look(encoding="bytes", size=len(data)) if _is_random_bytes(data) else NOTHING
 
 
 def _is_wrapped(text: str) -> bool:
-    """Whether a text is one encoded value in lines of one length, as base64 of MIME and PEM is."""
+    """Return whether a text is one encoded value in lines of equal length, as base64 in MIME and PEM is."""
     lines = text.split()
     return len(lines) > 1 and len(set(map(len, lines[:-1]))) == 1 and len(lines[0]) >= 60
 
 
 def _known_inside(run: str, encoding: str, is_cut: bool) -> str:
-    """What an encoded text is, if its bytes are of a known kind, or a text that is not random itself."""
-    try:
-        data = _DECODED[encoding](run.rstrip("="))
-    except (KeyError, ValueError, binascii.Error):
+    """Return what an encoded text holds, if that is of a known kind or a text that is not random. Otherwise empty."""
+    data = _DECODED[encoding](run) if encoding in _DECODED else b""
+    if not data:
         return ""
     if not _is_text(data):
         return _known_bytes(data, is_cut)
@@ -312,11 +310,7 @@ def _known_inside(run: str, encoding: str, is_cut: bool) -> str:
     return inside.known or ("" if inside.encoding or _TOKEN.search(data) else ENCODED)
 
 
-def _base64(run: str) -> bytes:
-    return base64.b64decode(run.replace("-", "+").replace("_", "/") + "=" * (-len(run) % 4))
-
-
-_DECODED: dict[str, Callable[[str], bytes]] = {"hex": bytes.fromhex, "base64": _base64}
+_DECODED: dict[str, Callable[[str], bytes]] = {"hex": bytes.fromhex, "base64": decode_base64}
 
 
 def _known_bytes(data: bytes, is_cut: bool) -> str:
@@ -336,13 +330,13 @@ def _known_bytes(data: bytes, is_cut: bool) -> str:
 _TOKEN = re.compile(rb"(?<![\w+/-])" + FERNET)
 _LEAST = 20  # characters of SHORTEST bytes in base85, the densest encoding
 _LONG_NUMBER = re.compile(r"\d{36,}", re.ASCII)  # digits of SHORTEST bytes as an integer, but for a few of the highest
-# Members of JSON documents in which ciphertext is stored, in small letters: one is enough, and two of its parts.
+# Members of JSON documents in which ciphertext is stored, in lowercase: one of _SEALED is enough, or two of _PARTS.
 _SEALED = frozenset(("ciphertext", "cipher_text", "encrypted_data", "encrypted_value"))
 _PARTS = frozenset(("ct", "nonce", "iv", "tag", "auth_tag", "authtag"))
 
 
 def looks_encrypted(value: bytes) -> bool:
-    """Whether one value may be ciphertext of any format, or has such: it is neither of a known form nor words."""
+    """Return whether one value may be or contain ciphertext of any format: it has no known form and is not words."""
     if not value:
         return False
     if not _is_text(value):
@@ -363,13 +357,13 @@ def looks_encrypted(value: bytes) -> bool:
 
 
 def _text_in_hex(text: str) -> bytes:
-    """The text that is written in hex; empty if there is none."""
+    """Return the text that is written in hex. Empty if there is none."""
     data = bytes.fromhex(text) if _HEX.fullmatch(text) else b""
     return data if data and _is_text(data) else b""
 
 
 def _is_encrypted_document(document: json_text.Document) -> bool:
-    """Whether a JSON document may be ciphertext, or has such: by its names, in one of its texts, or over several."""
+    """Return whether a JSON document may have ciphertext: by its member names, in one text, or over several texts."""
     if document.names & _SEALED or len(document.names & _PARTS) > 1:
         return True
     if any(looks_encrypted(text.encode("utf-8", "replace")) for text in document.texts):
@@ -381,12 +375,12 @@ def _is_encrypted_document(document: json_text.Document) -> bool:
 
 
 def looks_encrypted_text(data: bytes) -> bool:
-    """Whether bytes are a text that looks encrypted, such as a token by its codes."""
+    """Return whether bytes are a text that looks encrypted, such as a token by its character codes."""
     return _is_text(data) and looks_encrypted(data)
 
 
 def _may_be_encoded(word: str) -> bool:
-    """Whether one word may stand for bytes: it is not mostly a number or made of words, and of no known form."""
+    """Return whether a word may stand for bytes: it is not mostly digits or words, and has no known form."""
     bare = "".join(filter(str.isalnum, word))
     if len(word) < _LEAST or not word.isascii() or not bare:
         return False

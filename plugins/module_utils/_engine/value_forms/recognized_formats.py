@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Formats that are recognized by the look of a stored value, or by the class of its field: what they are, what to do.
+"""Formats that the look of a stored value or the class of its field identifies, each with advice.
 
 A signature proves nothing about a key. It gives a true reason for a value that no known scheme opens.
 """
@@ -23,7 +23,8 @@ _FOREIGN = (
 class Signature:
     """One format. ``what`` completes "the value is ..."; ``todo`` is a sentence of advice.
 
-    ``value`` matches the beginning of a stored value, as bytes; ``field`` the dotted path of a model field's class.
+    ``value`` matches the beginning of a stored value, as bytes. ``field`` matches the dotted path of a model field's
+    class.
     """
 
     name: str
@@ -135,14 +136,16 @@ SIGNATURES = (
 
 
 def of_another_format(stored: bytes, field: str = "") -> Signature | None:
-    """``identify`` for a value that no known scheme opens: formats that may be under a key that is rotated, but for
-    Fernet tokens, of which only the key is in question."""
+    """Return the format of a value that no known scheme opens, if a key that is rotated may open it.
+
+    None for a Fernet token: only its key is in question.
+    """
     found = identify(stored, field)
     return None if found is None or found.foreign or found.name == "fernet" else found
 
 
 def identify(stored: str | bytes, field: str = "") -> Signature | None:
-    """What a stored value is by its look, or by the dotted path of its model field's class; None if nothing fits."""
+    """Return the format of a stored value, by its look or its field's dotted class path. None if unknown."""
     value = as_bytes(stored)
     for each in SIGNATURES:
         if (each.value and each.value.match(value)) or (field and each.field and each.field.search(field)):

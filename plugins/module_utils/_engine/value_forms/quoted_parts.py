@@ -1,18 +1,17 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Random parts that a longer text explains: digests by their names, public keys of SSH, the signatures of mails,
-pictures and attachments.
+"""Random parts that a longer text explains: named digests, SSH public keys, mail signatures, pictures, attachments.
 
-What a part holds is looked at where the text only says so: an attachment of no known kind stays.
+If the text only claims what a part is, the part itself is checked: an attachment of an unknown kind stays.
 """
 
 from __future__ import annotations
 
-import base64
 import re
 
 from . import binary_forms
 from .addresses import NAMED_BY_DIGEST
+from .base64_texts import decode_cut_base64
 from .known_forms import DIGESTS, is_ssh
 
 _HEX = r"[\da-fA-F]"
@@ -47,7 +46,7 @@ _DATA_URI = re.compile(r"data:[\w.+-]+/[\w.+-]+;base64,([A-Za-z\d+/]+={0,2})")
 
 
 def without(text: str) -> str:
-    """A text without the random parts that it explains."""
+    """Return a text without the random parts that it explains."""
     for known in (_NAMED, _FILE, _SUM, _NONCE, _COOKIE, _SIGNATURE):
         text = known.sub("", text)
     text = _DATA_URI.sub(lambda found: "" if _is_known(found[1]) else found[0], text)
@@ -58,7 +57,6 @@ def without(text: str) -> str:
 
 
 def _is_known(encoded: str) -> bool:
-    """Whether base64, which may be cut off, is a file of a known kind, or a text."""
-    joined = "".join(encoded.split()).rstrip("=")
-    data = base64.b64decode(joined[: len(joined) // 4 * 4])
+    """Return whether base64, which may be cut off, is a file of a known kind, or a text."""
+    data = decode_cut_base64(encoded)
     return bool(binary_forms.kind_of(data, True)) or data.isascii()

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a JSON document holds: the names of its members, its texts, and bytes that are written as lists of numbers."""
+"""The content of a JSON document: member names, texts, and bytes that are written as lists of numbers."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _BYTES = {str(number) for number in range(256)}
 
 @dataclass(frozen=True)
 class Document:
-    """A document taken apart. ``names`` are in small letters; numbers are texts too."""
+    """The parts of a document. ``names`` are in lowercase; numbers are texts too."""
 
     names: frozenset[str]
     texts: tuple[str, ...]
@@ -24,11 +24,22 @@ class Document:
 
 
 class _Number(str):
-    """A number as it is written: one of many digits need not be computed."""
+    """A number as it is written. One of many digits is never computed."""
+
+
+def is_document(text: str) -> bool:
+    """Return whether a text is a JSON object or array, and nothing else."""
+    if not text.lstrip().startswith(("{", "[")):
+        return False
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return True
 
 
 def parse(text: str) -> Document | None:
-    """A document, list or quoted text, otherwise None. A number alone is not taken for a document."""
+    """Return a JSON object, list or quoted text as a document. None for other texts and for a number alone."""
     if not text.startswith(BEGINS):
         return None
     try:

@@ -1,19 +1,19 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Random-looking texts that are known by their whole form, or by their place: what value_look.py does not count.
+"""Random-looking texts with a known form or place, which ``value_look`` does not count as ciphertext.
 
 A form explains a value only if all of it is consistent with the form: lengths, alphabets, and what is encoded inside.
 """
 
 from __future__ import annotations
 
-import base64
 import json
 import re
 import string
 from collections.abc import Callable, Mapping
 
 from . import binary_forms, password_hashes, service_tokens
+from .base64_texts import decode_base64, decode_cut_base64
 
 
 def _any(*patterns: str) -> re.Pattern[str]:
@@ -88,28 +88,20 @@ FORMS: tuple[tuple[str, re.Pattern[str]], ...] = (
 )
 # A UUID without regard to its version and variant: a block of AES can be written as one.
 WRITTEN_AS_UUID = _any(rf"(?:urn:uuid:)?\{{?{_HEX}{{8}}(?:-{_HEX}{{4}}){{3}}-{_HEX}{{12}}\}}?")
-# RFC 2397: what is in one is looked at.
+# RFC 2397: the data in one is checked.
 DATA_URI = re.compile(r"data:[\w.+-]*/?[\w.+-]*(?:;[\w.+-]+=[^;,]*)*(?P<base64>;base64)?,(?P<data>.*)", re.DOTALL)
-# Documents that say themselves that they are encrypted.
+# Documents that say that they are encrypted.
 ENCRYPTED = _any(r"-----BEGIN (?:ENCRYPTED|PGP MESSAGE|AGE )", r"-----BEGIN [A-Z ]+-----\s+Proc-Type: 4,ENCRYPTED")
 
 
 def form_of(text: str) -> str:
-    """What a text is by its form, checked to its end; empty if it has none."""
+    """Return the name of the form that a whole text has. Empty if it has none that is known."""
     if len(text.split(None, 1)) > 1:  # of several words
         return next((what for what, is_one in _OF_WORDS if is_one(text)), "")
     for what, form in FORMS:
         if form.fullmatch(text):
             return what
     return next((what for what, is_one in _CHECKED if is_one(text)), "")
-
-
-def _unbase64(text: str) -> bytes:
-    joined = "".join(text.split()).rstrip("=").replace("-", "+").replace("_", "/")
-    try:
-        return base64.b64decode(joined + "=" * (-len(joined) % 4), validate=True)
-    except ValueError:  # of other signs, or one too many
-        return b""
 
 
 _JWT = re.compile(r"(eyJ[\w-]+)\.(eyJ[\w-]+)\.[\w-]*")
@@ -121,7 +113,7 @@ def _is_jwt(text: str) -> bool:
     if not found:
         return False
     try:
-        header, claims = (json.loads(_unbase64(part)) for part in found.groups())
+        header, claims = (json.loads(decode_base64(part)) for part in found.groups())
     except ValueError:
         return False
     return isinstance(claims, dict) and isinstance(header, dict) and "alg" in header and "enc" not in header
@@ -136,37 +128,31 @@ _OF_DER = re.compile(
 
 
 def _is_pem(text: str) -> bool:
-    """A key or certificate that is not encrypted, or what OpenPGP and SSH write."""
+    """Return whether a text is an unencrypted key or certificate, or what OpenPGP and SSH write."""
     found = _PEM.match(text)
     if not found:
         return False
-    label, data = found["label"], _unbase64(found["body"].rpartition("\n\n")[2])
+    label, data = found["label"], decode_base64(found["body"].rpartition("\n\n")[2])
     if label == "OPENSSH PRIVATE KEY":
         return bool(_OPENSSH.match(data))
     if _OF_DER.fullmatch(label):
-        return binary_forms.is_der(data or _cut(found["body"]), not found["end"])
+        return binary_forms.is_der(data or decode_cut_base64(found["body"]), not found["end"])
     return label in ("PGP PUBLIC KEY BLOCK", "PGP PRIVATE KEY BLOCK", "PGP SIGNATURE", "SSH SIGNATURE")
 
 
 def body_of(text: str) -> str:
-    """What is inside a PEM document of any one label; of another text, all of it."""
+    """Return the content of a PEM document with one label. Any other text is returned unchanged."""
     found = _PEM.match(text) if text.startswith("-----BEGIN") else None
     return found["body"].rpartition("\n\n")[2].strip() if found and "-----BEGIN" not in found["body"] else text
-
-
-def _cut(body: str) -> bytes:
-    """The bytes of a text in base64 that was cut off."""
-    joined = "".join(body.split())
-    return _unbase64(joined[: len(joined) // 4 * 4])
 
 
 _SSH = re.compile(r"(?P<kind>ssh-\w+|ecdsa-[\w-]+|sk-[\w@.-]+) (?P<data>AAAA[\w+/]+={0,2})(?: .*)?")
 
 
 def is_ssh(text: str) -> bool:
-    """RFC 4253: the key's kind once more, and numbers, each after its length."""
+    """Return whether a text is a public key of SSH (RFC 4253): its kind again, then numbers after their lengths."""
     found = _SSH.fullmatch(text)
-    data, place, parts = _unbase64(found["data"]) if found else b"", 0, []
+    data, place, parts = decode_base64(found["data"]) if found else b"", 0, []
     while len(data) - place > 0:
         size = int.from_bytes(data[place : place + 4], "big")
         parts.append(data[place + 4 : place + 4 + size])
@@ -179,8 +165,10 @@ _BASE83, _BASE64_SIGNS = frozenset(_DIGITS_83), frozenset(f"{string.ascii_letter
 
 
 def _is_blurhash(text: str) -> bool:
-    """Two characters for each component of a picture, of which the first character has the number. Some kinds are not
-    of base64, and the longer it is the more, where an application has one between its own parts."""
+    """Return whether a text is a blurhash: two characters for each component; the first character has their number.
+
+    Some characters must be outside base64, and more of them in a longer text: base64 itself must not count.
+    """
     if not 20 <= len(text) <= 4 + 2 * 81 or not _BASE83.issuperset(text):
         return False
     if len(_BASE83.intersection(text) - _BASE64_SIGNS) < len(text) // 20:
@@ -195,7 +183,7 @@ _B = 0x5AC635D8AA3A93E7B3EBBD55769886BC651D06B0CC53B0F63BCE3C3E27D2604B
 
 
 def _is_point(text: str) -> bool:
-    data = _unbase64(text) if 86 <= len(text) <= 88 and text[0] == "B" else b""
+    data = decode_base64(text) if 86 <= len(text) <= 88 and text[0] == "B" else b""
     if len(data) != 65 or data[0] != 4:
         return False
     across, up = int.from_bytes(data[1:33], "big"), int.from_bytes(data[33:], "big")
@@ -216,7 +204,7 @@ _OF_WORDS: tuple[tuple[str, Callable[[str], bool]], ...] = (
     ("a signature of a mail", lambda text: bool(_DKIM.fullmatch(text))),
 )
 _TOOLKIT = r"[A-Za-z\d]{30}"  # generate_token of oauthlib
-_NO_HEX = r"(?=[\da-f]*[g-z])"  # as a text of other letters too can be only by chance
+_NO_HEX = r"(?=[\da-f]*[g-z])"  # a text of more letters is hex only by chance
 # Columns of well-known packages that hold random texts by design, by table and column as their models name them, with
 # the form of such a text: any other one is judged as in any column.
 COLUMNS: Mapping[str, tuple[str, re.Pattern[str]]] = {

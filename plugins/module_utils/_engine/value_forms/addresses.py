@@ -1,9 +1,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""URLs, paths and e-mail addresses. Anything can be written as one, so the form alone explains only some of them.
+"""URLs, paths and e-mail addresses. Any data can be written as one, so the form alone explains only some of them.
 
-One with a random part is explained if the rest says what it is: a public host, the suffix of a file, the folders of a
-store by content. Any other is random if most of it is.
+A text with a random part is explained if the rest says what it is. That is a public host, a file suffix, or the folders
+of a content store. Any other text counts as random if most of it is.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ def _is_path(text: str) -> bool:
 
 
 def _is_digest(folders: list[str], name: str) -> bool:
-    """Whether a path is one of a store by content: folders by the first digits of a digest, or named after it."""
+    """Return whether a path is in a content store, with folders of a digest's first digits or of its name."""
     shards = [folder for folder in folders if len(folder) in (2, 3, 4) and _HEX.fullmatch(folder)]
     if not _HEX.fullmatch(name) or not folders:
         return False

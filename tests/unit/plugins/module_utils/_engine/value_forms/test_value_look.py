@@ -8,8 +8,13 @@ import random
 from collections.abc import Callable
 
 import pytest
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.plain_text_look import look_of
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.value_look import looks_encrypted
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.value_forms.plain_text_look import look_of
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.value_forms.value_look import (
+    NOTHING,
+    Look,
+    look_at,
+    looks_encrypted,
+)
 from cryptography.fernet import Fernet
 
 TOKEN = Fernet(base64.urlsafe_b64encode(bytes(32)))._encrypt_from_parts(b"x", 0x6A000000, bytes(16))
@@ -103,6 +108,15 @@ def test_ciphertext_of_any_format_looks_encrypted(form, size):
 )
 def test_what_is_known_or_reads_as_words_and_numbers_does_not_look_encrypted(value):
     assert not looks_encrypted(value.encode())
+
+
+@pytest.mark.parametrize("value", ["data:,", "data:;base64,", "data:image/png;base64,", "data:image/png;base64,=="])
+def test_a_data_uri_without_data_is_known(value):
+    assert look_at(value) == Look(known="a data URI")
+
+
+def test_nothing_is_known_of_an_empty_value():
+    assert look_at("") == look_at(b"") == NOTHING
 
 
 def test_text_around_a_token_looks_encrypted():

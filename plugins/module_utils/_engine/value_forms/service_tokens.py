@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Tokens and IDs of other services: a prefix, and as many characters of the alphabet as the service documents.
 
-An application may put any of these prefixes before its own tokens, which have another length or alphabet.
+An application may put these prefixes before its own tokens, but those have another length or alphabet.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Tuples, lists and dicts as Python writes them, such as ``str((nonce, ciphertext))``, as documents of JSON."""
+"""Tuples, lists and dicts as Python writes them, such as ``str((nonce, ciphertext))``, as JSON documents."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _BEGINS = re.compile(r"\s*[(\[{]\s*(?:\d+\s*[,:]\s*)?(?:b?['\"]|[(\[{])")
 
 
 def document(text: str) -> str:
-    """A JSON document with all that is in it, bytes as texts or in hex; empty if it is no such literal."""
+    """Return a JSON document with the content of a literal, bytes as texts or in hex. Empty if it is not a literal."""
     if not _BEGINS.match(text):
         return ""
     try:

@@ -1,9 +1,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Texts of letters and signs that look random and have a grammar: encoded polylines, SMILES, and formulas in LaTeX.
+"""Texts that look random and have a grammar: encoded polylines, SMILES, and formulas in LaTeX.
 
-A text counts as one only if all of it is: a route must decode to places on earth that lie near each other. The commands
-of a formula are long enough.
+All of a text must follow the grammar. A route must decode to places on earth that are near each other. For a formula,
+its commands are enough.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _STEP = 4  # characters of the longest way to the next one: 5 degrees
 _UNITS = (10**5, 10**6, 10**7)  # of a degree: Google, OSRM and Valhalla, and some others
 _NORTH, _EAST = 90, 180
 _PAIR = 2
-_SIGNS = re.compile(r"[=#()\[\]]")  # of a molecule: hex has none
+_SIGNS = re.compile(r"[=#()\[\]]")  # of a molecule: hex does not have them
 _LATEX = re.compile(
     r"\\(?:frac|sqrt|sum|prod|int|lim|cdot|times|left|right|begin|text|math[a-z]+|[aA]lpha|[bB]eta|[gG]amma|[dD]elta|"
     r"theta|lambda|sigma|phi|omega|infty|partial|approx)(?![a-z])"
@@ -29,7 +29,7 @@ _SMILES = re.compile(
 
 
 def kind_of(text: str, is_cut: bool) -> str:
-    """What a text is; empty if it has no such grammar."""
+    """Return the name of the notation. Empty if the text is in none of them."""
     if _is_route(text, is_cut):
         return "a route as an encoded polyline"
     if _SMILES.fullmatch(text) and _is_molecule(text):
@@ -38,7 +38,7 @@ def kind_of(text: str, is_cut: bool) -> str:
 
 
 def _is_molecule(text: str) -> bool:
-    """Whether it has atoms, and signs that no code in hex has."""
+    """Return whether a text has atoms, and signs that hex does not have."""
     return bool(re.search("[A-Za-z]", text) and _SIGNS.search(text)) and text.count("(") == text.count(")")
 
 
@@ -58,7 +58,7 @@ def _is_route(text: str, is_cut: bool) -> bool:
 
 
 def _steps(text: str) -> Iterator[tuple[int, int]]:
-    """The numbers of a polyline, each after how many characters it has: five bits in each, and the sign in the last."""
+    """Yield the numbers of a polyline, each after its count of characters. A character has five bits."""
     number = size = 0
     for character in text:
         bits = ord(character) - 63

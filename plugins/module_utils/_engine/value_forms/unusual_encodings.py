@@ -1,8 +1,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Bytes in writings that are no encoding of a whole value: percent signs, lists of numbers in JSON, parts of a URL.
+"""Bytes inside a value that is not encoded as a whole: percent signs, lists of numbers in JSON, parts of a URL.
 
-And in writings of a whole value that no decoder reads: numbers, groups of digits, Python's own, a text of Latin-1.
+Also encodings of a whole value that no decoder reads: numbers, groups of digits, Python's own, Latin-1 text.
 """
 
 from __future__ import annotations
@@ -25,18 +25,18 @@ _LISTENED = 256  # numbers that tell whether a list has a rhythm
 _LOW, _HIGH = 40, 215  # 29 random bytes have one below and one above in 98 of 100 cases
 _CLIPPED = 0.1  # of numbers that are 0 or 255, as those of colors are: of random bytes 1 in 128
 _FAR = 0.25  # of numbers that are far from the middle: of random bytes half, of the numbers of a vector few
-_REPEATS = 9  # pairs of equal numbers: where so many are expected, one of 8,000 lists has no pair
+_REPEATS = 9  # pairs of equal numbers: if so many are expected, one of 8,000 lists has no pair
 _NOISE = 3  # deviations of what a short list has in common with itself
 _RHYTHM = 0.45  # of what a list has in common with itself, a few places on: 32 random numbers in one of ten cases
 
 
 def percent_decoded(text: bytes) -> bytes:
-    """What a text stands for in which each percent sign is one of an encoding; empty if there is none."""
+    """Return the bytes of a percent-encoded text. Empty if it has no percent signs, or one of another kind."""
     return unquote_to_bytes(text) if b"%" in text and _PERCENT.fullmatch(text) else b""
 
 
 def number_lists(text: str) -> Iterator[bytes]:
-    """The lists of a JSON text that may be bytes; an empty one for each that has negative numbers and does not."""
+    """Yield the lists of a JSON text that may be bytes, and empty bytes for one that is signed but is not bytes."""
     for found in _LIST.finditer(text):
         numbers = [int(number) for number in found[1].split(",")]
         if min(numbers) < 0:
@@ -50,7 +50,7 @@ def number_lists(text: str) -> Iterator[bytes]:
 
 
 def _of_signed(numbers: Sequence[int]) -> bytes:
-    """Bytes from -128 to 127, as Java writes them; empty unless they are spread over all of that, in no rhythm."""
+    """Return the bytes of numbers from -128 to 127, as Java writes them. Empty unless they look random."""
     if len(numbers) < _FEWEST_SIGNED or not (-128 <= min(numbers) <= -120 and 120 <= max(numbers) <= 127):
         return b""
     far, negative = (sum(kind) / len(numbers) for kind in zip(*((abs(each) >= 64, each < 0) for each in numbers)))
@@ -61,14 +61,14 @@ def _of_signed(numbers: Sequence[int]) -> bytes:
 
 
 def _has_rhythm(numbers: Sequence[int], least: float = _RHYTHM) -> bool:
-    """Whether numbers follow earlier ones, as samples of sound, of a sensor and of pairs do, and random ones do not."""
+    """Return whether numbers repeat earlier ones, as samples of sound, sensors and pairs do, and random ones do not."""
     power = sum(number * number for number in numbers)
     products = (sum(map(mul, numbers, numbers[lag:])) for lag in range(1, len(numbers) // 4 + 1))
     return any(abs(product) > max(least, _RHYTHM) * power for product in products)
 
 
 def looks_listed_by_chance(data: bytes) -> bool:
-    """Whether a list is no ciphertext: its numbers are not spread over all bytes, or have an order or a rhythm."""
+    """Return whether a list is not ciphertext: not spread over all bytes, or with an order or a rhythm."""
     if min(data) > _LOW or max(data) < _HIGH or _is_ordered_or_low(data):
         return True
     if sum(abs(number - 128) >= 64 for number in data) < _FAR * len(data):
@@ -79,27 +79,27 @@ def looks_listed_by_chance(data: bytes) -> bool:
 
 
 def are_all_distinct(lists: Sequence[bytes]) -> bool:
-    """Whether no list has a number twice, as lists of IDs and of ranks have none: random ones would, all together."""
+    """Return whether no list repeats a number. Lists of IDs and of ranks do not; random lists, all together, would."""
     expected = sum(len(data) * (len(data) - 1) / 512 for data in lists)
     return expected > _REPEATS and all(len({*data}) == len(data) for data in lists)
 
 
 def _is_ordered_or_low(listed: Sequence[int]) -> bool:
-    """Whether numbers are in an order or of a size that is not by chance: IDs are sorted, and shares stay low."""
+    """Return whether numbers are sorted, as IDs are, or too low or too high to be random, as shares are."""
     numbers = list(listed)
     high = sum(number > 127 for number in numbers) / len(numbers)
     return numbers in (sorted(numbers), sorted(numbers, reverse=True)) or not 0.25 < high < 0.75
 
 
 def url_parts(text: bytes) -> list[bytes]:
-    """The parts of a URL that are long enough for a token: of its path, and the values of its query."""
+    """Return the parts of a URL's path and the values of its query that are long enough for a token."""
     if not _URL.fullmatch(text):
         return []
     parts = [unquote_to_bytes(part) for part in _BETWEEN.split(text)]
     return [part for part in parts if len(part) >= _PART]
 
 
-# Writings of a whole value, each by what it is called and how the bytes are read; empty if they are not random by it.
+# Writings of a whole value: the name of each, and a function that returns the bytes, or empty if it is another writing.
 _SHORTEST = 16  # bytes
 _NUMBER = re.compile(r"[1-9]\d{35,}", re.ASCII)  # but for a few of the highest, the digits of so many bytes
 _RUN = re.compile(r"(\d)\1{3}")  # in one of 15 random numbers; in numbers that people make, zeros in front
@@ -117,7 +117,7 @@ def _of_number(text: str) -> bytes:
     if not _NUMBER.fullmatch(text) or _RUN.search(text) or len(set(text)) < 8:
         return b""
     number, digits = 0, text
-    while digits:  # in parts: a long text is more digits than Python reads at once
+    while digits:  # in parts: Python limits how many digits it reads at once
         part, digits = digits[:1000], digits[1000:]
         number = number * 10 ** len(part) + int(part)
     return number.to_bytes((number.bit_length() + 7) // 8, "big")
@@ -153,7 +153,7 @@ def _shown(text: str) -> bytes:
 
 
 def _of_characters(text: str) -> bytes:
-    """The codes of a text with signs that no text has: a quarter of random bytes are such in Latin-1."""
+    """Return the codes of a text with control characters, which a quarter of random bytes are in Latin-1."""
     if text.isascii() or max(text) > "\xff" or len(_CONTROL.findall(text)) < 0.1 * len(text):
         return b""
     return text.encode("latin-1")
@@ -170,7 +170,7 @@ WRITINGS: tuple[tuple[str, Callable[[str], bytes]], ...] = (
 
 
 def joined_groups(text: str) -> str:
-    """Hex or base64 without the signs between its bytes or its groups of one length; empty if it has none."""
+    """Return hex or base64 without the signs between its bytes or equal groups. Empty if it has no such signs."""
     pairs = _PAIRS.fullmatch(text) or _GROUPS.fullmatch(text)
     groups = text.split(pairs["one"]) if pairs else text.split()
     if len(groups) < 4 or len(set(map(len, groups[:-1]))) > 1 or len(groups[-1]) > len(groups[0]):

@@ -6,7 +6,7 @@ import base64
 import os
 
 import pytest
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.recognized_formats import (
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.value_forms.recognized_formats import (
     SIGNATURES,
     identify,
 )

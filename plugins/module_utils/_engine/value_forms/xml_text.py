@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The texts of an XML document by the element or attribute that each is in. HTML, which people write, is left out."""
+"""The texts of an XML document by their element or attribute. HTML, which people write, is left out."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ _HTML = re.compile(
 _ELEMENT = re.compile(r"<([A-Za-z_][\w:.-]*)([^<>]*)>([^<]*)")
 _ATTRIBUTE = re.compile(r"""([\w:.-]+)\s*=\s*(?:"([^"]*)"|'([^']*)')""")
 
-_REST = re.compile(r"</[^<>]*>([^<]*)|<!--(.*?)-->", re.DOTALL)  # what stands after an element, and comments
+_REST = re.compile(r"</[^<>]*>([^<]*)|<!--(.*?)-->", re.DOTALL)  # text after an element, and comments
 _ID_PREFIX = re.compile(r"^#?[A-Z]*_(?=[\da-f-]+$)")  # an ID of XML begins with no digit: _9f86, ID_9f86, ONELOGIN_9f86
 
 
 def is_document(text: str) -> bool:
-    """Whether a text is an XML document, or the beginning of one."""
+    """Return whether a text is an XML document, or the beginning of one."""
     return bool(_BEGINS.match(text)) and "</" in text and not _HTML.search(text)
 
 
 def members(text: str) -> Iterator[tuple[str, str]]:
-    """Each name, without its namespace, and its text, without the blanks around it."""
+    """Yield each name without its namespace, and its text without the blanks around it."""
     text = text.replace("<![CDATA[", "").replace("]]>", "")
     for after, comment in _REST.findall(text):
         if rest := html.unescape(after or comment).strip():

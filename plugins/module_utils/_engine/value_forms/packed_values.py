@@ -1,7 +1,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is inside compressed, encoded and pickled values: JSON in base64, sessions of Django, gzip in a bytea. All is
-bounded."""
+"""The content of compressed, encoded and pickled values: JSON in base64, Django's sessions, gzip in a bytea.
+
+Size, depth and memory are bounded.
+"""
 
 from __future__ import annotations
 
@@ -12,17 +14,17 @@ import zlib
 from collections.abc import Callable, Iterator
 
 from ..crypto.tokens import as_bytes
-from ..crypto.wrappers import unbase64
 from . import pickles
-from .column_types import is_document
+from .base64_texts import decode_cut_base64
+from .json_text import is_document
 from .unusual_encodings import number_lists, percent_decoded, url_parts
 
-LONGEST = 4096  # bytes or characters of a value that are read: the rest of a longer one is not there
-DEPTH = 3  # packed in packed values
+LONGEST = 4096  # bytes or characters of a value that are read: a longer one is cut off
+DEPTH = 3  # of packed values inside each other
 MOST = 1 << 20  # bytes of one value that are unpacked
 MOST_MEMORY = 1 << 26  # bytes that a decompressor may take for itself
 _GZIP = 31  # window bits of zlib for a stream with the header of gzip
-# By what compressed data begins with, how it is read. Of a stream that was cut off, the beginning counts.
+# How compressed data is read, by its first bytes. Of a stream that was cut off, the beginning counts.
 _STREAMS: dict[bytes, Callable[[bytes], bytes]] = {
     b"\x1f\x8b\x08": lambda data: zlib.decompressobj(_GZIP).decompress(data, MOST),
     b"\x78": lambda data: zlib.decompressobj().decompress(data, MOST),
@@ -36,7 +38,7 @@ _HEX = re.compile(rb"(?:[\da-fA-F]{2}){16,}")
 
 
 def decompressed(data: bytes) -> bytes:
-    """What compressed data holds, up to a bound; nothing if it is not such."""
+    """Return what compressed data holds, up to a bound. Empty if it is not compressed."""
     for begin, read in _STREAMS.items():
         if data.startswith(begin):
             try:
@@ -47,7 +49,7 @@ def decompressed(data: bytes) -> bytes:
 
 
 def unpacked(value: str | bytes) -> Iterator[bytes]:
-    """A value, and what it has in it that is compressed, also in base64 or hex, or in another writing."""
+    """Yield a value, and what is compressed or encoded inside it, to a depth of DEPTH."""
     level = [as_bytes(value)]
     left = MOST
     for _level in range(DEPTH):
@@ -66,19 +68,13 @@ def _inside(data: bytes) -> Iterator[bytes]:
     if b"[" in data:
         yield from number_lists(data.decode("utf-8", "replace"))
     for word in _PACKED_WORD.findall(data):
-        yield decompressed(_of_base64(word))
+        yield decompressed(decode_cut_base64(word))
     for word in _PACKED_HEX.findall(data):
         yield decompressed(bytes.fromhex(word.decode()))
 
 
-def _of_base64(word: bytes) -> bytes:
-    bare = word.rstrip(b"=")
-    return unbase64(bare[: len(bare) - (len(bare) % 4 == 1)] + b"=" * (-len(bare) % 4 % 3))
-
-
 def document_in(value: str | bytes) -> str:
-    """The JSON document that all of a value stands for, compressed, pickled, in base64 or in hex; empty if there is
-    none."""
+    """Return the JSON document that a compressed, pickled or encoded value holds as a whole. Empty if it is not one."""
     data = as_bytes(value)
     is_cut = len(value) >= LONGEST
     if pickled := pickles.document(data, is_cut):
@@ -100,4 +96,4 @@ def document_in(value: str | bytes) -> str:
 
 def _decoded(data: bytes) -> bytes:
     joined = b"".join(data.split())
-    return bytes.fromhex(joined.decode()) if _HEX.fullmatch(joined) else _of_base64(joined)
+    return bytes.fromhex(joined.decode()) if _HEX.fullmatch(joined) else decode_cut_base64(joined)

@@ -1,8 +1,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Tokens in a text: all of it, in another writing of the same bytes, or anywhere between other text.
+"""Tokens in a text: all of it, another writing of the same bytes, or a part of a longer text.
 
-Nothing here knows a key. What is found may be a token; only what opens is one.
+Nothing here knows a key. A part that is found may be a token; only one that opens is a token.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ from ..crypto.fernet import HEADER
 from ..crypto.fernet import SHORTEST as FRAME
 from ..crypto.formats import FORMATS
 from ..crypto.wrappers import Armor, unbase64
-from .column_types import FERNETS, SHORTEST
+from .base64_texts import decode_cut_base64
+from .token_look import FERNET, SHORTEST
 
 DEPTH = 4  # writings of writings
 LONGEST_RUN = 4096  # characters of one word whose beginnings are tried too
 LONGEST_TAIL = 64  # bytes behind a longer token, such as what ends a pickled object
 BLOCK = 16  # bytes by which tokens in Fernet's frame differ in length
-FERNET = FERNETS[0].encode()  # what each Fernet token begins with
-# By what a token in Fernet's frame begins with: the places of the random bytes that each has after its time, and how
-# many of those may be alike. In random bytes more are alike once in 10^17 times.
+# For each beginning of a token in Fernet's frame: where the random bytes after its time begin and end, and how many
+# of them may be alike. In random bytes, more are alike once in 10^17 times.
 _RANDOM = {
     FERNET: (HEADER * 4 // 3, FRAME * 4 // 3, 24),
     FORMATS["aes_cbc_hmac"].marker: (HEADER, FRAME, 14),
@@ -47,7 +47,10 @@ _LONG_WORD = re.compile(rb"(?:[\w.-]{1,64}:)?[\w+/=-]{38,}", re.ASCII)
 
 @lru_cache
 def signs(markers: frozenset[bytes]) -> tuple[bytes, ...]:
-    """What a text has in it that holds a token which begins with one of ``markers``, as it is or in another writing."""
+    """Return the texts of which every text with a token has at least one. A token begins with one of ``markers``.
+
+    A token may be in another writing too, such as hex or base64.
+    """
     found = {sign for marker in markers for sign in _signs(marker)}
     return tuple(sorted(sign for sign in found if not any(other in sign for other in found - {sign})))
 
@@ -58,7 +61,7 @@ def _signs(marker: bytes) -> Iterator[bytes]:
     yield from {digits, digits.upper()}
     shown = repr(marker)[2:-1].encode()
     yield from {shown, shown.replace(b"\\", b"\\\\")}  # the latter in a document of JSON
-    for before in range(3 if marker.isascii() else 1):  # base64 goes by threes
+    for before in range(3 if marker.isascii() else 1):  # base64 encodes three bytes at a time
         end = (before + len(marker)) * 8 // 6
         sure = base64.b64encode(bytes(before) + marker + bytes(2))[-(-before * 8 // 6) : end]
         if not before or len(sure) >= _SURE:
@@ -66,13 +69,15 @@ def _signs(marker: bytes) -> Iterator[bytes]:
 
 
 def has(text: bytes, found: Collection[bytes]) -> bool:
-    """Whether one of the signs is in a text."""
+    """Return whether a text contains one of the signs."""
     return any(sign in text for sign in found)
 
 
 def writings(text: bytes) -> list[bytes]:
-    """The text, and what all of it stands for as one writing of other bytes, to a depth: without the blanks or quotes
-    around it, from the text that Python shows of bytes, from hex, from base64."""
+    """Return the text, and the bytes that all of it stands for as one writing of others, to a depth of DEPTH.
+
+    Blanks and quotes around it are removed; Python's text of bytes, hex and base64 are decoded.
+    """
     found, level = [text], [text]
     for _level in range(DEPTH):
         level = [read for each in level for read in _read(each) if read and read not in found]
@@ -102,8 +107,10 @@ def _padded(word: bytes) -> bytes:
 
 
 def tokens_in(text: bytes, markers: Collection[bytes]) -> Iterator[bytes]:
-    """What may be a token with one of ``markers`` anywhere in a text, or in what a word of it stands for. One may come
-    more than once: no copies are kept."""
+    """Yield what may be a token with one of ``markers``, anywhere in a text or in what its words encode.
+
+    The same token may come more than once, because no copies are kept.
+    """
     asked = signs(frozenset(markers))
     level = writings(text)
     seen = {*level}
@@ -116,7 +123,7 @@ def tokens_in(text: bytes, markers: Collection[bytes]) -> Iterator[bytes]:
 
 
 def _beginning(text: bytes, marker: bytes) -> Iterator[bytes]:
-    """What may be a token at each place where the marker is. Where a token ends the text may not tell."""
+    """Yield what may be a token at each place of the marker. The text may not show where a token ends."""
     word, bare = _Run(_WORD, text), _Run(_FERNET_WORD, text)
     place = text.find(marker)
     while place >= 0:
@@ -133,8 +140,10 @@ def _beginning(text: bytes, marker: bytes) -> Iterator[bytes]:
 
 
 def _may_begin(text: bytes, place: int, marker: bytes) -> bool:
-    """Whether a token may begin here: what follows a marker of Fernet's frame is long enough, and as mixed as random
-    bytes. A set bit before zero bytes looks like this marker too, and base64 has one for every number of a list."""
+    """Return whether a token may begin here: what follows a Fernet marker is long enough, and as mixed as random bytes.
+
+    A set bit before zero bytes looks like this marker too, and base64 has one for every number of a list.
+    """
     begin, end, alike = _RANDOM.get(marker, (0, 0, 0))
     mixed = text[place + begin : place + end]
     return len(mixed) == end - begin and max(map(mixed.count, {*mixed}), default=0) <= alike
@@ -158,7 +167,7 @@ def _frames(text: bytes, begin: int) -> Iterator[bytes]:
 
 
 class _Run:
-    """Where a run of a pattern ends, asked of places in their order: each run is read once."""
+    """Finds where a run of a pattern ends. Places are asked in ascending order, so that each run is read once."""
 
     def __init__(self, pattern: re.Pattern[bytes], text: bytes) -> None:
         self._pattern, self._text, self._end = pattern, text, -1
@@ -175,7 +184,7 @@ def _match(pattern: re.Pattern[bytes], text: bytes, place: int) -> int:
 
 
 def _decoded(text: bytes, asked: Collection[bytes]) -> Iterator[bytes]:
-    """What words of a text stand for, in hex and base64; and all of it without the escapes of Python."""
+    """Yield what words of a text encode in hex and base64, and the whole text without Python's escapes."""
     if b"\\x" in text:
         yield _ESCAPE.sub(_unescaped, text)
         yield from (_ESCAPE.sub(_unescaped, shown["text"]) for shown in _SHOWN_WITHIN.finditer(text))
@@ -187,21 +196,19 @@ def _decoded(text: bytes, asked: Collection[bytes]) -> Iterator[bytes]:
     for word in _BASE64_WORD.finditer(text):
         if has(word[0], asked):
             bare = word[0].rstrip(b"=")
-            yield from filter(None, (_as_base64(bare[begin:]) for begin in range(4)))
-
-
-def _as_base64(word: bytes) -> bytes:
-    return unbase64(_padded(word[: len(word) - (len(word) % 4 == 1)]))
+            yield from filter(None, (decode_cut_base64(bare[begin:]) for begin in range(4)))
 
 
 def may_be_written(text: bytes) -> bool:
-    """Whether a token without a mark of its own may be in a text, as a word of it, or as all of it."""
+    """Return whether a token without a marker may be in a text, as one of its words or as all of it."""
     return text.startswith(_SHOWN) or bool(_LONG_WORD.search(text))
 
 
 def long_words(text: bytes) -> set[bytes]:
-    """What may be such a token in a text, and what that stands for. A text that shows bytes counts as a whole: its
-    words do not stand for them."""
+    """Return the words of a text that may be tokens without a marker, and what they encode.
+
+    A text that shows bytes counts as a whole, because its words do not encode them.
+    """
     words = {part for word in _LONG_WORD.findall(text) for part in (word, word.rpartition(b":")[2])}
     shown = {text} if text.startswith(_SHOWN) else set()
     return {read for word in words | shown for read in writings(word)}

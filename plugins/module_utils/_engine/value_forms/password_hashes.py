@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Password hashes, by the forms that name their algorithm.
 
-A bare MD5 or SHA-256 in hex is not among them, in a column named password either: ciphertext of a short password, an IV
-and a block of AES, is as long. Django writes none, and a person can settle such a column.
+A bare MD5 or SHA-256 in hex is not among them, even in a column named password. Ciphertext of a short password (an IV
+and a block of AES) has the same length. Django writes no bare digests, and a person can settle such a column.
 """
 
 from __future__ import annotations
