@@ -21,7 +21,7 @@ from ..._errors.base import RotationError
 from ..._errors.by_code import build_error
 from ..crypto.function_names import Functions
 from ..crypto.key_set import KeySet
-from ..crypto.tokens import Opened, SingleTokenCipher
+from ..crypto.tokens import Opened, RowCipher, RowCipherFactory
 from . import django_project, function_verdicts, key_worker, process_environment
 
 if TYPE_CHECKING:
@@ -148,7 +148,7 @@ def processes(
 
 
 @dataclass(frozen=True)
-class FunctionCipher(SingleTokenCipher):
+class FunctionCipher(RowCipher):
     """A cipher of two functions. The plaintext is what ``decrypt`` gave, with a letter for its type in front of it, the
     frame of what is inside the context, as JSON.
 
@@ -180,15 +180,14 @@ class FunctionCipher(SingleTokenCipher):
     def seal(self, inside: Opened) -> bytes:
         made = self._sealed(self.pair.sealer, inside.plaintext, _context(inside.frame))
         if not made or made == inside.plaintext[1:]:
-            raise self.refusal(self.functions.encrypt, "gave back what it was to encrypt, or nothing")
+            raise self._refusal(self.functions.encrypt, "gave back what it was to encrypt, or nothing")
         return made
 
-    def reopened(self, tokens: Sequence[bytes], insides: Sequence[Opened]) -> list[Opened | None]:
-        """What is in tokens that were sealed with these insides."""
-        return [self.open_at(token, inside.frame) for token, inside in zip(tokens, insides)]
+    def same_keys_error(self) -> RotationError:
+        found = "reads what was sealed under other keys: its keys are not those of the key set"
+        return self._refusal(self.functions.decrypt, found)
 
-    def refusal(self, function: str, found: str) -> RotationError:
-        """The error that says what a function did."""
+    def _refusal(self, function: str, found: str) -> RotationError:
         return self.pair.opener.refusal(function, found)
 
     def _learn(self, context: function_verdicts.Context) -> None:
@@ -216,6 +215,16 @@ class FunctionCipher(SingleTokenCipher):
 
     def _argument(self, token: bytes) -> Any:
         return argument_of(self.functions, token)
+
+
+def row_cipher_factory(processes: Mapping[str, ProcessPair]) -> RowCipherFactory:
+    """Return what builds the cipher of two functions in the processes of a stage."""
+
+    def build(functions: Functions, stage: str) -> RowCipher:
+        sealers = [pair.sealer for other, pair in processes.items() if other != stage]
+        return FunctionCipher(processes[stage], functions, sealers)
+
+    return build
 
 
 def argument_of(functions: Functions, token: bytes) -> Any:

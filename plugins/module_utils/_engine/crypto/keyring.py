@@ -10,13 +10,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ..._errors.options import InvalidScheme
-from ..application.custom_functions import FunctionCipher, ProcessPair
 from . import derivation
 from .derivation import NOTHING, Settings, members, values
+from .function_names import Functions
 from .key_set import KeySet, split_list
 from .known_schemes import MAPPINGS
 from .schemes import Scheme
-from .tokens import Cipher, Opened, OpenedByLaterKey
+from .tokens import Cipher, Opened, OpenedByLaterKey, RowCipher, RowCipherFactory
 from .unusable_key import UnusableKey
 
 
@@ -35,13 +35,18 @@ class ApplicationSettings:
         return self.of(name)
 
 
-class Keyring:
-    """Ciphers for every scheme under every key set given. ``stages`` maps a stage to its key set; ``base`` is the one
-    that everything was under before the rotation that is under way, and is tried first.
+def _without_processes(functions: Functions, stage: str) -> RowCipher:
+    raise LookupError(f"{functions.decrypt} needs a process of the application with the keys of {stage}")
 
-    ``processes`` are those of the application, by stage, for schemes that are its own functions. Schemes that lack a
-    value for a setting under ``base`` are left out; another stage whose values make no key opens nothing. Schemes that
-    depend on none of the keys are ``fixed``: their tokens stay as they are.
+
+class Keyring:
+    """Ciphers for every scheme under every key set.
+
+    ``stages`` maps a stage to its key set. The rotation under way began with the keys of ``base``, which are tried
+    first. ``build_row_cipher`` builds the cipher of a scheme that is the application's own functions.
+
+    A scheme that lacks the value of a setting under ``base`` is left out. If the values of another stage make no key,
+    that stage opens nothing. A scheme that depends on none of the keys is ``fixed``: its tokens do not change.
     """
 
     def __init__(
@@ -50,13 +55,13 @@ class Keyring:
         stages: Mapping[str, KeySet],
         application: ApplicationSettings,
         base: str = "current",
-        processes: Mapping[str, ProcessPair] | None = None,
+        build_row_cipher: RowCipherFactory = _without_processes,
     ) -> None:
         self.stages = {stage: stages[stage] for stage in sorted(stages, key=lambda stage: stage != base)}
         self.base = base
         self.application = application
         self._feeds, self._texts = application.feeds, application.texts
-        self._processes = processes or {}
+        self._build_row_cipher = build_row_cipher
         self.function_keys: dict[str, set[str]] = {}  # by scheme, what the application's functions were seen to need
         self.schemes: dict[str, Scheme] = {}
         self.fixed: dict[str, Scheme] = {}
@@ -89,8 +94,7 @@ class Keyring:
 
     def _build_cipher(self, scheme: Scheme, stage: str) -> Cipher | None:
         if scheme.functions:
-            others = [pair.sealer for other, pair in self._processes.items() if other != stage]
-            return FunctionCipher(self._processes[stage], scheme.functions, others)
+            return self._build_row_cipher(scheme.functions, stage)
         return scheme.cipher(self._views[stage])
 
     def refuse_unusable(self, schemes: Iterable[str], stage: str) -> None:
@@ -236,7 +240,7 @@ class Keyring:
         cipher = self.cipher(scheme, destination)
         insides = [inside for _, inside in opened]
         fresh = cipher.seal_all(insides)
-        if isinstance(cipher, FunctionCipher):
+        if isinstance(cipher, RowCipher):
             for token, (stage, inside) in zip(fresh, opened):
                 self._refuse_same_keys(scheme, stage, token, inside, destination)
             checked = cipher.reopened(fresh, insides)
@@ -262,9 +266,8 @@ class Keyring:
         if stage in self.stages and self._keeps(stage, destination):
             return
         before = self._ciphers[scheme].get(stage)  # a nested token is under several
-        if isinstance(before, FunctionCipher) and before.open_at(fresh, inside.frame) == inside:
-            found = "reads what was sealed under other keys: its keys are not those of the key set"
-            raise before.refusal(before.functions.decrypt, found)
+        if isinstance(before, RowCipher) and before.open_at(fresh, inside.frame) == inside:
+            raise before.same_keys_error()
 
     def stages_of(
         self,
@@ -288,7 +291,7 @@ class Keyring:
                 places = [place for place in left if key_ids[place] in (None, self.key_id(stage))]
             cipher = self._ciphers[scheme][stage]
             chosen = [tokens[place] for place in places]
-            if frames is not None and isinstance(cipher, FunctionCipher):
+            if frames is not None and isinstance(cipher, RowCipher):
                 insides = [cipher.open_at(token, frames[place]) for place, token in zip(places, chosen)]
             else:
                 insides = cipher.open_all(chosen)
