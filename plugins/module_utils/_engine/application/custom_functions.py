@@ -14,6 +14,7 @@ import json
 import multiprocessing
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..._errors.application import FunctionFailed
@@ -51,7 +52,7 @@ class ApplicationProcess:
         if not self._has_other_keys:  # a fork of it would be of no use
             self._fork(place, [other._connection for other in others])
 
-    def _fork(self, place: key_worker.ApplicationLocation, inherited: Sequence[Any]) -> None:
+    def _fork(self, place: key_worker.ApplicationLocation, inherited: Sequence[Connection]) -> None:
         context = multiprocessing.get_context("fork")
         self._connection, theirs = context.Pipe()
         closed = [self._connection, *inherited]
@@ -213,7 +214,7 @@ class FunctionCipher(RowCipher):
     def _sealed(self, sealer: ApplicationProcess, plaintext: bytes, context: function_verdicts.Context) -> bytes:
         return bytes(sealer.call("seal", self.functions.encrypt, plaintext, context))
 
-    def _argument(self, token: bytes) -> Any:
+    def _argument(self, token: bytes) -> str | bytes:
         return argument_of(self.functions, token)
 
 
@@ -227,7 +228,7 @@ def row_cipher_factory(processes: Mapping[str, ProcessPair]) -> RowCipherFactory
     return build
 
 
-def argument_of(functions: Functions, token: bytes) -> Any:
+def argument_of(functions: Functions, token: bytes) -> str | bytes:
     """A token as the functions take it."""
     return token if functions.binary else token.decode("utf-8", "replace")
 

@@ -21,6 +21,7 @@ import os
 import signal
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from multiprocessing.connection import Connection
 from types import CodeType, MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -69,7 +70,7 @@ class WorkerKeys:
     are_of_now: bool
 
 
-def serve(place: ApplicationLocation, keys: WorkerKeys, connection: Any, others: Sequence[Any]) -> None:
+def serve(place: ApplicationLocation, keys: WorkerKeys, connection: Connection, others: Sequence[Connection]) -> None:
     """Start the application at the first call, and answer calls until the other side is gone."""
     from . import guarded_start
     from .statements_at_start import StatementsAtStart
@@ -129,7 +130,7 @@ class Opener:
             if verb == "attempt":
                 return "done", attempt(function, argument, context)
             if verb == "seal":
-                return "done", as_bytes(call(function, revived(argument), context))
+                return "done", token_bytes(call(function, revived(argument), context))
             reader = self._readers.setdefault(path, function_verdicts.FunctionReader(functools.partial(call, function)))
             return "done", getattr(self, f"_{verb}")(reader, argument, context)
         except APPLICATION_ERRORS as exc:
@@ -225,9 +226,9 @@ def revived(plaintext: bytes) -> Any:
     return json.loads(rest) if kind == b"j" else rest.decode("utf-8")
 
 
-def as_bytes(made: Any) -> bytes:
-    """A token as the function made it: text, bytes, or nothing."""
-    return made.encode("utf-8") if isinstance(made, str) else bytes(made or b"")
+def token_bytes(sealed: Any) -> bytes:
+    """Return as bytes what the function made of a value: text, bytes, or nothing."""
+    return sealed.encode("utf-8") if isinstance(sealed, str) else bytes(sealed or b"")
 
 
 def find(path: str) -> Callable[[Any], Any]:

@@ -21,6 +21,7 @@ import signal
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from multiprocessing.connection import Connection
 from typing import Any, TypedDict
 
 from ..._errors.application import OwnCommandFailed, OwnCommandUnknown
@@ -39,6 +40,14 @@ HOW = (
 )
 _NAME = re.compile(r"(rotate|regenerate|rekey|reencrypt|re_encrypt|rewrap)", re.IGNORECASE)
 _SUBJECT = re.compile(r"key|secret|encrypt", re.IGNORECASE)
+
+
+class CommandOption(TypedDict, total=False):
+    """The option ``command``."""
+
+    name: str
+    arguments: Sequence[str] | None
+    new_keys: Mapping[str, str] | None
 
 
 class PlannedCommand(TypedDict):
@@ -62,7 +71,7 @@ class OwnCommand:
     new_keys: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, described: Mapping[str, Any] | None) -> OwnCommand | None:
+    def of(cls, described: CommandOption | None) -> OwnCommand | None:
         """The command of the option ``command``, if there is one. Raises E_OPTION if it has no name."""
         if not described:
             return None
@@ -171,8 +180,8 @@ def _serve(
     place: key_worker.ApplicationLocation,
     command: OwnCommand,
     direct: Mapping[str, Direct],
-    connection: Any,
-    other: Any,
+    connection: Connection,
+    other: Connection,
 ) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the one who waits
     os.setsid()  # a group of its own: what it starts ends with it
@@ -184,7 +193,7 @@ def _serve(
         connection.send(_outcome(place, command, direct, values))
 
 
-def _end_with(connection: Any) -> None:
+def _end_with(connection: Connection) -> None:
     """A command whose result nobody waits for anymore ends: the next run must not meet it."""
     with contextlib.suppress(EOFError, OSError):
         connection.recv()
@@ -196,7 +205,7 @@ def _outcome(
     command: OwnCommand,
     direct: Mapping[str, Direct],
     values: CommandValues,
-) -> tuple[Any, ...]:
+) -> tuple[object, ...]:
     try:
         key_worker.start(place, values.keys, values.variables)
         _claim_sessions(direct)
@@ -223,7 +232,7 @@ def _call(command: OwnCommand) -> None:
                 raise
 
 
-def _number(code: Any) -> int:
+def _number(code: object) -> int:
     """The exit code of a process that gives its parent such a value: a text is printed, and is 1."""
     return code if isinstance(code, int) else 1
 

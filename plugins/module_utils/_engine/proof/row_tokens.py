@@ -70,4 +70,12 @@ class RowTokens:
         return not scheme.functions and self._keyring.stage_of(target.scheme, token) is not None
 
 
+def cannot_be_resealed(target: Target, keyring: Keyring) -> bool:
+    """Return whether no token of this column can be sealed for a trial.
+
+    A function of the application may need the row, and how Django reads an array is not known.
+    """
+    return bool(keyring.schemes[target.scheme].functions) or target.type.endswith("[]")
+
+
 NO_TOKENS = RowTokens(None)

@@ -22,7 +22,7 @@ from ..discovery.target import Target
 from . import external_acts
 from .model_readers import ModelReader, by_model, is_left_out
 from .model_reading import format_ignored, instances_of
-from .row_tokens import RowTokens
+from .row_tokens import RowTokens, cannot_be_resealed
 from .trial_row import Answer, RowQuestion, answer_all
 
 ROWS = 3  # with a value, of each attribute
@@ -138,9 +138,8 @@ def _shows_target(reader: ModelReader, rows: Sequence[Any], keyring: Keyring) ->
 
 
 def _is_out_of_reach(target: Target, keyring: Keyring, trial: Keyring) -> bool:
-    """Whether its tokens cannot be sealed for both: a function may take the row into account, and what Django makes of
-    an array is not known."""
-    if keyring.schemes[target.scheme].functions or target.type.endswith("[]") or target.scheme not in trial.schemes:
+    """Return whether its tokens cannot be sealed under both keyrings."""
+    if cannot_be_resealed(target, keyring) or target.scheme not in trial.schemes:
         return True
     return isinstance(trial.cipher(target.scheme, next(iter(trial.stages))), UnusableKey)
 
