@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ..crypto.known_schemes import KNOWN_SCHEMES
+from ..crypto.library_schemes import KNOWN_SCHEMES
 from .django_project import same_database
 
 if TYPE_CHECKING:

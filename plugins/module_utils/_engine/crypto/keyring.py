@@ -14,7 +14,7 @@ from . import derivation
 from .derivation import NOTHING, Settings, members, values
 from .function_names import Functions
 from .key_set import KeySet, split_list
-from .known_schemes import MAPPINGS
+from .library_schemes import MAPPINGS
 from .schemes import Scheme
 from .tokens import Cipher, Opened, OpenedByLaterKey, RowCipher, RowCipherFactory
 from .unusable_key import UnusableKey

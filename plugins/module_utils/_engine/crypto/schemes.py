@@ -15,9 +15,9 @@ from ..._errors.base import RotationError, word
 from ..._errors.options import InvalidScheme
 from . import derivation
 from .aes_cbc import pad, unpad
-from .formats import FORMATS, Format
 from .function_names import CONTEXT, TO_FILL_IN, Functions
-from .known_schemes import KNOWN_SCHEMES
+from .library_schemes import KNOWN_SCHEMES
+from .token_formats import FORMATS, Format
 from .tokens import Cipher, Opened
 from .wrappers import AnyOf, Armor, Base64, Hashed, Layered, Nested, Prefixed
 
