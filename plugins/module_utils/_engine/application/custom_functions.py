@@ -1,10 +1,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The escape hatch: a format nobody knows, opened and sealed by the application's own two functions.
+"""The escape hatch: a format that no scheme describes, opened and sealed by two functions of the application.
 
-An application reads its key once, at import or at the first call, and keeps it. So each key set has processes of the
-application of its own, that were started under it (key_worker.py). One opens and another one seals: what is opened was
-never sealed by the same process, whose caches would prove nothing.
+An application reads its key once, at import or at the first call, and keeps it. So each key set has its own processes
+of the application, which were started under it (key_worker.py). One process opens and another one seals. What a process
+opens was never sealed by itself, because its caches would prove nothing.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ _HASHERS = "what hashes its passwords"
 
 
 class ApplicationProcess:
-    """One process of the application, under one key set, forked from this one before this one starts Django.
+    """One process of the application under one key set, forked from this one before this one starts Django.
 
-    By fork the keys go over in memory, and nowhere else.
+    The fork passes the keys in memory, and in no other way.
     """
 
     def __init__(
@@ -70,7 +70,8 @@ class ApplicationProcess:
         return not self._has_other_keys
 
     def call(self, verb: str, function: str, argument: Any, context: function_verdicts.Context = ()) -> Any:
-        """What ``function`` makes of ``argument``. Raises E_FUNCTION, and what starting the application raises."""
+        """Return what ``function`` makes of ``argument``. Raise E_FUNCTION, and what starting the application
+        raises."""
         if not self.answers:
             raise RuntimeError("a process of the application was forked after Django had started")
         try:
@@ -87,7 +88,7 @@ class ApplicationProcess:
         return answer[0]
 
     def started(self) -> StartReport:
-        """How the application starts in it. Raises E_FUNCTION if it gives no answer."""
+        """Return how the application started in it. Raise E_FUNCTION if the process does not answer."""
         report: StartReport = self.call("started", "what the application does at its start", None)
         return report
 
@@ -96,7 +97,7 @@ class ApplicationProcess:
         return bytes(self.call("setting", name, None))
 
     def read(self, questions: Any) -> Any:
-        """What attributes of rows read under this key set (trial_row.py). Raises what starting the application
+        """Return what attributes of rows read under this key set (trial_row.py). Raise what starting the application
         raises."""
         return self.call("read", "what its models read", questions)
 
@@ -105,7 +106,7 @@ class ApplicationProcess:
         return dict(self.call("hash", _HASHERS, (password, list(algorithms))))
 
     def accepts_password(self, password: str, hashes: Mapping[str, str]) -> set[str]:
-        """Those of the algorithms by whose hash the password is right under this key set. Raises as ``read``."""
+        """Return the algorithms by whose hash the password is right under this key set. Raise as ``read``."""
         return set(self.call("accept", _HASHERS, (password, dict(hashes))))
 
     def attempt(self, functions: Functions, token: bytes, frame: bytes) -> bytes:
@@ -150,10 +151,10 @@ def processes(
 
 @dataclass(frozen=True)
 class FunctionCipher(RowCipher):
-    """A cipher of two functions. The plaintext is what ``decrypt`` gave, with a letter for its type in front of it, the
-    frame of what is inside the context, as JSON.
+    """A cipher of two functions of the application.
 
-    ``others`` seal under the other key sets: a function that cannot read their tokens shows what it does then.
+    The plaintext is what ``decrypt`` returned, after a letter for its type. The frame of an inside is the context, as
+    JSON. ``others`` seal under the other key sets. A function that cannot read their tokens shows what it does then.
     """
 
     pair: ProcessPair = field(repr=False)

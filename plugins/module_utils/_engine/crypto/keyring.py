@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The key sets at hand, by stage, made into one cipher per scheme and stage: keys are derived here and nowhere else."""
+"""The key sets at hand, by stage, made into one cipher per scheme and stage. No other file derives keys."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from .unusable_key import UnusableKey
 
 @dataclass(frozen=True)
 class ApplicationSettings:
-    """The settings of an application: called with a name, it gives the value as the application has it.
+    """The settings of an application. Called with a name, it returns the value that the application has.
 
-    ``feeds`` says which of them the keys feed under names of their own, ``texts`` are those that are texts.
+    ``feeds`` names the keys that feed settings of other names. ``texts`` are the settings that are texts.
     """
 
     of: Settings
@@ -66,7 +66,7 @@ class Keyring:
         self.schemes: dict[str, Scheme] = {}
         self.fixed: dict[str, Scheme] = {}
         self._ciphers: dict[str, dict[str, Cipher]] = {}
-        # Schemes of which a token opens under one stage alone: not where one stage may have the keys of another too.
+        # Schemes whose tokens open under only one stage: none with several keys, which another stage may share.
         self._opens_under_one: set[str] = set()
         # Of these, what opened the last token is tried first on the next ones.
         self._tried_first: dict[str, tuple[str, ...]] = {}
@@ -75,7 +75,7 @@ class Keyring:
             self.add(scheme)
 
     def add(self, scheme: Scheme) -> bool:
-        """Take one more scheme; whether it can be tried."""
+        """Add a scheme. Return whether it can be tried."""
         ciphers: dict[str, Cipher] = {}
         for stage, keys in self.stages.items():
             cipher = self._build_cipher(scheme, stage)
@@ -105,7 +105,7 @@ class Keyring:
                 raise cipher.error
 
     def can_use(self, scheme: str, values: Mapping[str, str]) -> bool:
-        """Whether a scheme could make its keys if the previous keys had these ``values`` in their place."""
+        """Return whether a scheme could make its keys if the previous keys had these ``values`` in their place."""
         described, before = self.schemes[scheme], next(iter(self.stages.values()))
         if described.functions:
             return True
@@ -115,7 +115,7 @@ class Keyring:
             return False
 
     def remove(self, scheme: Scheme) -> None:
-        """Forget a scheme that was tried in vain."""
+        """Remove a scheme that was tried without success."""
         self.schemes.pop(scheme.name, None)
         self.fixed.pop(scheme.name, None)
 
@@ -164,8 +164,8 @@ class Keyring:
         return {entry: keys.values.get(source, own[entry]) for entry, source in zip(own, sources)}
 
     def secret(self, stage: str, name: str) -> bytes:
-        """The value of a setting under the key set of one stage; of a list the first, with which is written. Of
-        ``NOTHING`` it is empty."""
+        """Return the value of a setting under the key set of one stage; of a list the first, which encrypts.
+        ``NOTHING`` has an empty value."""
         if name in self._mappings:
             return next(iter(values(MAPPINGS[name], self._views[stage])), b"")
         if name == NOTHING or (name in self._texts and name not in {*self.stages[stage].values, *self._feeds}):
@@ -214,7 +214,7 @@ class Keyring:
                     yield from ((names, key) for key in derivation.keys(described.described[role], view))
 
     def secrets(self, stage: str) -> dict[str, bytes]:
-        """What an application may key a hash with: its keys, its other settings, nothing at all."""
+        """Return what an application may key a hash with: its keys, its other settings, and no key at all."""
         own = {name: self.secret(stage, name) for name in (*self.stages[stage].values, *self._mappings)}
         others = {name: value for name, value in self._texts.items() if name not in {*own, *self._feeds}}
         return {**own, **others, NOTHING: b""}
@@ -224,7 +224,7 @@ class Keyring:
         return self._ciphers[scheme][stage]
 
     def context_of(self, scheme: str) -> Sequence[str]:
-        """What the application's functions receive about a token's row; empty for any other scheme."""
+        """Return what the application's functions receive about a token's row; empty for any other scheme."""
         functions = self.schemes[scheme].functions
         return functions.context if functions else ()
 
@@ -233,9 +233,10 @@ class Keyring:
         return self.stages[stage].key_id
 
     def resealed(self, scheme: str, opened: Sequence[tuple[str, Opened]], destination: str) -> Sequence[bytes | None]:
-        """Tokens of ``destination`` with what was in those of other stages; None if it does not come out again.
+        """Return tokens of ``destination`` for what was in those of other stages; None if the value does not come out
+        again.
 
-        Raises E_FUNCTION if the application's functions read one under the previous keys: they have others.
+        Raise E_FUNCTION if the application's functions read a new token under the previous keys: they use other keys.
         """
         cipher = self.cipher(scheme, destination)
         insides = [inside for _, inside in opened]
@@ -251,11 +252,12 @@ class Keyring:
         return [token if again == inside else None for token, again, inside in zip(fresh, checked, insides)]
 
     def _kept(self, stage: str) -> int:
-        """Of how many other stages the first key is one of those that a list of this stage keeps."""
+        """Count the other stages whose first key is kept in a list of this stage."""
         return sum(self._keeps(stage, other) for other in self.stages)
 
     def _keeps(self, stage: str, other: str) -> bool:
-        """Whether a list of a stage has, after its first key, the first one of the same list of another stage."""
+        """Return whether a list of a stage keeps, after its first key, the first key of the same list of another
+        stage."""
         values = self.stages[stage].values
         firsts = {name: split_list(value)[:1] for name, value in self.stages[other].values.items()}
         return any(
@@ -276,11 +278,11 @@ class Keyring:
         key_ids: Sequence[str | None] | None = None,
         frames: Sequence[bytes] | None = None,
     ) -> list[tuple[str, Opened] | None]:
-        """For each token the first stage whose key set opens it, and its inside; None if none does. A key set that
-        opens it by the first key of a list counts more than one that has this key among those it keeps.
+        """Return for each token the first stage whose key set opens it, and its inside; None if no key set does.
 
-        Where ``key_ids`` has an entry of the journal only that key set counts. ``frames`` describe the row of each, for
-        functions of the application that ask for it.
+        A key set that opens a token with the first key of a list comes before one that only keeps that key. If
+        ``key_ids`` has the key ID of a token, only that key set counts. ``frames`` describe the row of each token, for
+        functions of the application that need it.
         """
         found: list[tuple[str, Opened] | None] = [None] * len(tokens)
         later: dict[int, tuple[str, OpenedByLaterKey]] = {}

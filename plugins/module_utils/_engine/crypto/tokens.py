@@ -18,11 +18,11 @@ def as_bytes(value: Any) -> bytes:
 
 
 class Opened(NamedTuple):
-    """The inside of a token: its bytes (never decoded, never unpickled), and what of its outside is kept.
+    """The inside of a token: its bytes (never decoded, never unpickled), and what is kept of its outside.
 
-    ``timestamp`` is when it was made, where it says so (Fernet); ``frame`` are its format's own parameters, where it
-    has a choice (OpenPGP); ``hashed`` is whether a search hash followed it; ``within`` is what is kept of an inner
-    token, if the application encrypts twice by design.
+    ``timestamp`` is when it was created, if the format says so (Fernet). ``frame`` has the parameters of a format that
+    has a choice (OpenPGP). ``hashed`` says whether a search hash followed the token. ``within`` is what is kept of an
+    inner token, if the application encrypts twice by design.
     """
 
     plaintext: bytes

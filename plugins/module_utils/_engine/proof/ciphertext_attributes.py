@@ -25,9 +25,10 @@ LOOKED_AT = 20  # rows in which these are looked for
 
 
 def is_of_ciphertext(reader: ModelReader, keyring: Keyring) -> bool:
-    """Whether some row shows it: it reads another value with each token, and the same one with the same token.
+    """Return whether some row shows that the attribute is made of the ciphertext. Then it reads another value with each
+    token, and the same value with the same token.
 
-    What it cannot read with the other tokens, or reads as one text, it may fail to decrypt: that shows nothing.
+    An attribute that fails with other tokens, or always reads one text, may fail to decrypt, which shows nothing.
     """
     if not reader.targets or any(cannot_be_resealed(target, keyring) for target in reader.targets):
         return False
@@ -55,7 +56,8 @@ def _shows_it(reader: ModelReader, row: Any, keyring: Keyring) -> bool:
 
 
 def _read(reader: ModelReader, row: Any, keyring: Keyring | None) -> str | None:
-    """What it reads of a row, as a text without tokens; with other tokens if there is a keyring. None if it fails."""
+    """Return what the attribute reads of a row, as text without tokens; with other tokens if there is a keyring. Return
+    None if it fails."""
     from django.db import connections
 
     instance, tokens = reader.model._base_manager.using(reader.alias).get(pk=row.pk), RowTokens(reader.keyring)
