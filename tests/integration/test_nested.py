@@ -21,6 +21,7 @@ import pytest
 from ansible_collections.tetech.key_rotation.plugins.module_utils._backup import restore_proof
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.application.custom_functions import (
     ProcessPair,
+    row_cipher_factory,
 )
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto import schemes
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.key_set import KeySet
@@ -789,9 +790,9 @@ def test_a_token_of_the_applications_own_functions_is_known_by_what_all_begin_wi
 ) -> None:
     own = schemes.parse({"own": {"application": {"decrypt": "app.decrypt", "encrypt": "app.encrypt"}}})
     processes: Any = {stage: ProcessPair(Process(stage), Process(stage)) for stage in ("current", "pending")}
-    keyring = Keyring(
-        own, {stage: STAGES[stage] for stage in processes}, ApplicationSettings(lambda name: None), processes=processes
-    )
+    stages_at_hand = {stage: STAGES[stage] for stage in processes}
+    settings = ApplicationSettings(lambda name: None)
+    keyring = Keyring(own, stages_at_hand, settings, build_row_cipher=row_cipher_factory(processes))
     text = VALUE
     for stage in reversed(stages):
         text = keyring.cipher("own", stage).seal(Opened(b"s" + text))
@@ -805,9 +806,9 @@ def test_a_token_of_the_applications_own_functions_is_known_by_what_all_begin_wi
 def test_a_token_of_the_applications_own_functions_between_other_text_stops(database: Database) -> None:
     own = schemes.parse({"own": {"application": {"decrypt": "app.decrypt", "encrypt": "app.encrypt"}}})
     processes: Any = {stage: ProcessPair(Process(stage), Process(stage)) for stage in ("current", "pending")}
-    keyring = Keyring(
-        own, {stage: STAGES[stage] for stage in processes}, ApplicationSettings(lambda name: None), processes=processes
-    )
+    stages_at_hand = {stage: STAGES[stage] for stage in processes}
+    settings = ApplicationSettings(lambda name: None)
+    keyring = Keyring(own, stages_at_hand, settings, build_row_cipher=row_cipher_factory(processes))
     text = document(keyring.cipher("own", "pending").seal(Opened(b"s" + VALUE)))
     fill(database, "text", [keyring.cipher("own", "current").seal(Opened(b"s" + one)) for one in (VALUE, text)])
     assert take(database, target(database, "own"), keyring).classes == {"token_inside": 1, "current": 1}

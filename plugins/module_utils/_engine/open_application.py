@@ -52,7 +52,8 @@ def open_application(request: Request, known: KnownSurveys | None = None) -> Ite
         external_acts.allow(request.acting)
         databases = _connected(request, stack)
         of_stages = {stage: pair for stage, pair in processes.items() if stage in stages}
-        keyring = Keyring(described, stages, _settings(request), request.base, of_stages)
+        row_ciphers = custom_functions.row_cipher_factory(of_stages)
+        keyring = Keyring(described, stages, _settings(request), request.base, row_ciphers)
         fit = _locked(request, databases)
         yield Application(
             databases=[*zip(fit, _surveyed(request, fit, keyring, settled, known))],

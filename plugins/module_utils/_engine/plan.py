@@ -20,7 +20,7 @@ from .application import lasting_caches
 from .application.own_command import OwnCommand
 from .crypto.key_entry import KeyEntries
 from .crypto.keyring import Keyring
-from .crypto.known_schemes import READ_SEVERAL
+from .crypto.library_schemes import READ_SEVERAL
 from .crypto.schemes import Scheme
 from .discovery.accounting import PlannedKey
 from .discovery.findings import KINDS, EmptyField, Finding, FixedColumn, TypedFacts

@@ -11,7 +11,7 @@ from collections.abc import Collection
 
 from .._errors.application import DjangoSetup
 from .application import django_project
-from .application.custom_functions import ApplicationProcess
+from .application.custom_functions import ApplicationProcess, row_cipher_factory
 from .crypto.keyring import Keyring
 from .discovery.findings import KINDS, Finding, Findings, FixedColumn, KeptHash, refuse, unsettled
 from .request import TRIAL
@@ -59,7 +59,8 @@ def _keyring_of(application: Application, destination: str) -> Keyring | None:
     functions = {name: scheme for name, scheme in application.keyring.schemes.items() if scheme.functions}
     stages = {**application.keyring.stages, TRIAL: application.trial}
     processes = {stage: application.processes[stage] for stage in stages if stage in application.processes}
-    return Keyring(functions, stages, application.keyring.application, application.keyring.base, processes)
+    settings, base = application.keyring.application, application.keyring.base
+    return Keyring(functions, stages, settings, base, row_cipher_factory(processes))
 
 
 def start_findings(application: Application) -> list[Finding]:

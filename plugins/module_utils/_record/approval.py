@@ -15,14 +15,13 @@ import hashlib
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from .._system.program_environment import TIME_ZONE, clean_environment
 from .._system.timestamps import parse
 from . import sshsig
-from .events import Event, RunEvent
 
 NAMESPACE = "tetech.key_rotation.approval"
 TITLE = "tetech.key_rotation approval"
@@ -140,11 +139,3 @@ def _file(text: str) -> Iterator[str]:
         made.write(text)
         made.flush()
         yield made.name
-
-
-def find_approvals(events: Iterable[Event]) -> Iterator[Approval]:
-    """The approvals with which the runs of a rotation have begun, as its record has them."""
-    for event in events:
-        if isinstance(event, RunEvent) and isinstance(event.approval, Mapping):
-            with contextlib.suppress(KeyError):  # of no use to anybody
-                yield Approval.recorded(event.approval)

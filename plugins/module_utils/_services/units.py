@@ -12,10 +12,9 @@ import shutil
 import subprocess
 import time
 from collections.abc import Callable, Sequence
-from typing import NamedTuple, TypedDict
+from typing import NamedTuple
 
 from .._errors.base import RotationError
-from .._errors.options import InvalidOption
 from .._errors.services import ServiceMissing, ServiceProgram, ServiceStart, ServiceStatus, ServiceStop, ServiceTrigger
 from .._system import child_processes, users
 from .._system.child_processes import NOT_FOUND, TIMED_OUT
@@ -242,72 +241,6 @@ class Unit(Service):
         except (OSError, subprocess.TimeoutExpired):
             return ""
         return shown.stdout.strip()
-
-
-class WorkloadEntry(TypedDict, total=False):
-    """The workload of Kubernetes that a service is: ``name`` is KIND/NAME."""
-
-    name: str
-    namespace: str | None
-    context: str | None
-    kubeconfig: str | None
-
-
-class _Commands(TypedDict, total=False):
-    start: Sequence[str] | None
-    stop: Sequence[str] | None
-    status: Sequence[str] | None
-    workload: WorkloadEntry | None
-
-
-class ServiceEntry(_Commands):
-    """An entry of the option ``services``."""
-
-    name: str
-
-
-def stoppable(entries: Sequence[ServiceEntry]) -> tuple[list[Service], list[RotationError]]:
-    """The services of the option ``services`` that can be stopped, and what is wrong with its entries."""
-    found: dict[str, Service] = {}
-    wrong: list[RotationError] = []
-    for entry in entries:
-        try:
-            service = of(entry)
-        except RotationError as exc:
-            wrong.append(exc)
-            service = Service(entry["name"], [], entry.get("stop") or [], entry.get("status") or [])
-        if service.name in found:
-            wrong.append(
-                InvalidOption(
-                    name="O(services)",
-                    found=f"has more than one entry with the name {service.name}",
-                    advice=(
-                        "Give each service a unique name. The name identifies stopped services, so start renamed "
-                        "services by hand once."
-                    ),
-                )
-            )
-            service = DuplicateEntries([*found[service.name].entries, service])
-        found[service.name] = service
-    return list(found.values()), wrong
-
-
-def of(entry: ServiceEntry) -> Service:
-    """The service of one entry of the option ``services``. Raises E_OPTION or E_WORKLOAD."""
-    if entry.get("workload"):
-        from .workloads import Workload  # which is a service
-
-        return Workload(entry)
-    name, start, stop, status = entry["name"], entry.get("start"), entry.get("stop"), entry.get("status")
-    if not (start or stop or status):
-        return Unit(name)
-    if not start or not stop:
-        raise InvalidOption(
-            name="O(services)",
-            found=f"has only one of start and stop for {name}",
-            advice="Set both, each as a list of words, or neither for a systemd unit.",
-        )
-    return Service(name, start, stop, status or [])
 
 
 def stop(service: Service, patience: float, note: str | None = None) -> None:

@@ -10,7 +10,8 @@ from urllib.parse import quote
 
 from .._errors.kubernetes import KubernetesConflict, WorkloadUnfit
 from .._system.kubernetes_api import ApiPath, Cluster, Json
-from .units import Service, ServiceEntry
+from .service_entry import ServiceEntry
+from .units import Service
 
 REPLICAS = "key-rotation.tetech/replicas"  # the annotation that remembers how many there were
 TRIES = 10  # of a change that a controller overwrites

@@ -8,19 +8,18 @@ import contextlib
 import secrets
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from .._errors.base import RotationError
+from . import run_own_command
 from .host_task import HostTask, ModuleResult, TaskParams
+from .reencryption import Examined, Reencryption
 
 if TYPE_CHECKING:
     from .._engine.prepared_census import PreparedCensus
     from .._engine.proof.census_result import CensusResult
     from .._engine.proof.row_digests import Recording
     from .._engine.rewrite.concurrent_writers import ConcurrentWrites
-    from .._engine.rewrite.rewrite_progress import Progress
-    from .._engine.rewrite.rewriter import Share
     from .._engine.rotation import Application
     from .._options.engine_request import Purpose
 
@@ -56,7 +55,10 @@ def reencrypt_values(task: HostTask) -> ModuleResult:
         settlements = [settlement.as_planned() for settlement in application.settlements.values()]
         key_id = application.keyring.key_id(params["destination"])
         run = _begin(params, application, examined, concurrent_writes)
-        more = run.complete()
+        try:
+            more = _METHODS[_method(params)](run)
+        finally:
+            run.progress.end()
         if refusal:
             failed = refusal.with_changed(changed(run.work, key_id)).as_result()
             return {"changed": True, "failed": True, **failed, "others_rows": _first(run.concurrent_writes)}
@@ -105,23 +107,6 @@ def _begin(
     progress = Progress(params["rotation_id"], totals, files, share.of, application.keyring.key_id(destination))
     progress.tell()
     return Reencryption(params, application, progress, examined, concurrent_writes, share)
-
-
-@dataclass
-class Examined:
-    """The census before the first write, and what is refused by it. ``prepared`` if most of it was taken before, and
-    ``traced`` whether the file of row digests has all rows: only then can the rest of the proof wait."""
-
-    results: list[CensusResult]
-    refusal: RotationError | None = None
-    prepared: PreparedCensus | None = None
-    traced: bool = False
-
-    def as_result(self) -> ModuleResult:
-        if self.prepared is None or not self.traced:
-            return {}
-        changes = {table: dict(counts) for table, counts in self.prepared.changes.items() if counts}
-        return {"reopened": [column.as_result() for column in self.prepared.reopened], "since_preparation": changes}
 
 
 def _stay_the_one_run(run: Reencryption, until_end: contextlib.ExitStack) -> None:
@@ -207,60 +192,6 @@ def _prepared(application: Application, params: TaskParams, rows: Recording | No
     return counting.before(base, OLD)
 
 
-@dataclass
-class Reencryption:
-    """One re-encryption by any method: where progress goes, the census before it, other writers, this host's share,
-    and what was done."""
-
-    params: TaskParams
-    application: Application
-    progress: Progress
-    examined: Examined
-    concurrent_writes: ConcurrentWrites
-    share: Share
-
-    def __post_init__(self) -> None:
-        from .._engine.rewrite.rewriter import Work
-        from .._engine.rewrite.worker_pool import Stop
-
-        self.work, self.stop = Work(report=self.progress.add), Stop()
-
-    @property
-    def census(self) -> list[CensusResult]:
-        """The census before it."""
-        return self.examined.results
-
-    def complete(self) -> ModuleResult:
-        """Do it by its method, and end the progress. Returns what the result has of that method alone."""
-        try:
-            return _METHODS[_method(self.params)](self)
-        finally:
-            self.progress.end()
-
-    def act(self) -> None:
-        """Let the engine do all that is left."""
-        from .._engine.rewrite.rewriter import RewritePolicy
-        from .._engine.rewrite.throttle import Throttle, refuse_unfit
-        from .._engine.rewrite.worker_pool import cores
-
-        params = self.params
-        asked = {name: value for name, value in (params["throttle"] or {}).items() if value is not None}
-        refuse_unfit(asked)
-        found = self.examined.prepared
-        policy = RewritePolicy(
-            not (params["reverse"] or self.examined.refusal),  # whether it stops at a value that does not open
-            Throttle(**asked),
-            self.share,
-            self.concurrent_writes,
-            params["prepared"],
-            changed=found.keys if found and not params["concurrent_writes"] else {},
-            settles=bool(found and params["concurrent_writes"]),
-        )
-        workers = params["workers"] or cores()
-        with self.stop.listening():
-            self.application.reencrypt(params["destination"], self.work, policy, workers=workers, stop=self.stop)
-
-
 def _directly(run: Reencryption) -> ModuleResult:
     run.act()
     return {}
@@ -278,8 +209,6 @@ def _by_migration(run: Reencryption) -> ModuleResult:
 
 
 def _by_command(run: Reencryption) -> ModuleResult:
-    from . import run_own_command
-
     return run_own_command.backwards(run) if run.params["reverse"] else run_own_command.forwards(run)
 
 

@@ -21,7 +21,7 @@ from .host_task import ModuleResult
 
 if TYPE_CHECKING:
     from .._engine.proof.census_result import CensusResult
-    from .reencrypt_values import Reencryption
+    from .reencryption import Reencryption
 
 
 def forwards(run: Reencryption) -> ModuleResult:

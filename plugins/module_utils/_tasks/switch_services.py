@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from .._services import units
+from .._services.listed_services import services_of
 from .._services.maintenance import BY_HAND, Maintenance, MaintenanceOptions
 from .host_task import HostTask, ModuleResult
 
@@ -12,7 +12,7 @@ from .host_task import HostTask, ModuleResult
 def switch_services(task: HostTask) -> ModuleResult:
     """Stop or start what is to be. Raises E_OPTION, E_SERVICE_* or E_MAINTENANCE_FILE."""
     params = task.params
-    offered, wrong = units.stoppable(params["services"])
+    offered, wrong = services_of(params["services"])
     if wrong and (params["state"], params["rotation_id"]) != ("stopped", BY_HAND):
         raise wrong[0]
     options = MaintenanceOptions(

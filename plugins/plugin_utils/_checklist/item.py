@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ...module_utils._engine.result_types import CensusOutcome
     from ...module_utils._errors.base import ErrorParts
     from ...module_utils._options.option_spec import Options
-    from ...module_utils._services.units import ServiceEntry
+    from ...module_utils._services.service_entry import ServiceEntry
     from .host_results import BackupResult, ChangeResult, ChecklistResults, CheckResult, HostFacts, PlanResult
 
 OK, WARN, STOP = "ok", "warn", "stop"

@@ -8,7 +8,7 @@ import dataclasses
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, cast
 
-from ...module_utils._engine.crypto.known_schemes import swallows_errors
+from ...module_utils._engine.crypto.library_schemes import swallows_errors
 from ...module_utils._engine.postgres.session_types import HeldSession
 from ...module_utils._errors.counts import counted
 from .item import OK, SKIP, STOP, WARN, ChecklistItem, Observations, of_result, unseen, worst

@@ -4,7 +4,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from ansible.parsing.dataloader import DataLoader
@@ -13,7 +14,8 @@ from ...module_utils._destinations import key_files, key_generation
 from ...module_utils._engine.crypto.key_set import KeySet
 from ...module_utils._errors.options import InvalidOption
 from ...module_utils._errors.run import RotationIdUsed, RotationOpen
-from ...module_utils._record.approval import find_approvals
+from ...module_utils._record.approval import Approval
+from ...module_utils._record.events import Event, RunEvent
 from ...module_utils._record.writer import Record
 from ...module_utils._stores.history import ROLLED_BACK, History
 from ...module_utils._stores.store_interface import Store
@@ -66,7 +68,7 @@ class NewVersion:
         keys, rotation_id = self.request.keys, self.request.rotation_id
         current = history.stage("current").values
         values = left or key_generation.generate(keys, current, self.supplied, self.request.dialect)
-        for approval in find_approvals(self.record.decoded()):
+        for approval in _find_approvals(self.record.decoded()):
             history.use_approval(approval, rotation_id)
         return history.add_pending(KeySet(values), rotation_id, keys).key_id
 
@@ -94,3 +96,11 @@ class NewVersion:
         if any(newest[name] != value for name, value in self.supplied.items()):
             problem = f"has other values than the version of rotation {rotation_id}"
             raise InvalidOption(name="values_file", found=problem, advice=SAME_AGAIN)
+
+
+def _find_approvals(events: Iterable[Event]) -> Iterator[Approval]:
+    """Yield the approvals with which the runs of a rotation began."""
+    for event in events:
+        if isinstance(event, RunEvent) and isinstance(event.approval, Mapping):
+            with contextlib.suppress(KeyError):  # an incomplete approval approves nothing
+                yield Approval.recorded(event.approval)

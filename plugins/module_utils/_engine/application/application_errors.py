@@ -10,5 +10,5 @@ APPLICATION_ERRORS = (Exception, SystemExit)
 
 
 def is_error(value: Any) -> bool:
-    """Whether it is the class of an error, which a reader has in place of a value that it fails at."""
+    """Return whether it is an error class, which a reader returns in place of a value that it cannot read."""
     return isinstance(value, type) and issubclass(value, APPLICATION_ERRORS)

@@ -1,10 +1,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The escape hatch: a format nobody knows, opened and sealed by the application's own two functions.
+"""The escape hatch: a format that no scheme describes, opened and sealed by two functions of the application.
 
-An application reads its key once, at import or at the first call, and keeps it. So each key set has processes of the
-application of its own, that were started under it (key_worker.py). One opens and another one seals: what is opened was
-never sealed by the same process, whose caches would prove nothing.
+An application reads its key once, at import or at the first call, and keeps it. So each key set has its own processes
+of the application, which were started under it (key_worker.py). One process opens and another one seals. What a process
+opens was never sealed by itself, because its caches would prove nothing.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import json
 import multiprocessing
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..._errors.application import FunctionFailed
@@ -21,7 +22,7 @@ from ..._errors.base import RotationError
 from ..._errors.by_code import build_error
 from ..crypto.function_names import Functions
 from ..crypto.key_set import KeySet
-from ..crypto.tokens import Opened, SingleTokenCipher
+from ..crypto.tokens import Opened, RowCipher, RowCipherFactory
 from . import django_project, function_verdicts, key_worker, process_environment
 
 if TYPE_CHECKING:
@@ -32,9 +33,9 @@ _HASHERS = "what hashes its passwords"
 
 
 class ApplicationProcess:
-    """One process of the application, under one key set, forked from this one before this one starts Django.
+    """One process of the application under one key set, forked from this one before this one starts Django.
 
-    By fork the keys go over in memory, and nowhere else.
+    The fork passes the keys in memory, and in no other way.
     """
 
     def __init__(
@@ -51,7 +52,7 @@ class ApplicationProcess:
         if not self._has_other_keys:  # a fork of it would be of no use
             self._fork(place, [other._connection for other in others])
 
-    def _fork(self, place: key_worker.ApplicationLocation, inherited: Sequence[Any]) -> None:
+    def _fork(self, place: key_worker.ApplicationLocation, inherited: Sequence[Connection]) -> None:
         context = multiprocessing.get_context("fork")
         self._connection, theirs = context.Pipe()
         closed = [self._connection, *inherited]
@@ -69,7 +70,8 @@ class ApplicationProcess:
         return not self._has_other_keys
 
     def call(self, verb: str, function: str, argument: Any, context: function_verdicts.Context = ()) -> Any:
-        """What ``function`` makes of ``argument``. Raises E_FUNCTION, and what starting the application raises."""
+        """Return what ``function`` makes of ``argument``. Raise E_FUNCTION, and what starting the application
+        raises."""
         if not self.answers:
             raise RuntimeError("a process of the application was forked after Django had started")
         try:
@@ -86,7 +88,7 @@ class ApplicationProcess:
         return answer[0]
 
     def started(self) -> StartReport:
-        """How the application starts in it. Raises E_FUNCTION if it gives no answer."""
+        """Return how the application started in it. Raise E_FUNCTION if the process does not answer."""
         report: StartReport = self.call("started", "what the application does at its start", None)
         return report
 
@@ -95,7 +97,7 @@ class ApplicationProcess:
         return bytes(self.call("setting", name, None))
 
     def read(self, questions: Any) -> Any:
-        """What attributes of rows read under this key set (trial_row.py). Raises what starting the application
+        """Return what attributes of rows read under this key set (trial_row.py). Raise what starting the application
         raises."""
         return self.call("read", "what its models read", questions)
 
@@ -104,7 +106,7 @@ class ApplicationProcess:
         return dict(self.call("hash", _HASHERS, (password, list(algorithms))))
 
     def accepts_password(self, password: str, hashes: Mapping[str, str]) -> set[str]:
-        """Those of the algorithms by whose hash the password is right under this key set. Raises as ``read``."""
+        """Return the algorithms by whose hash the password is right under this key set. Raise as ``read``."""
         return set(self.call("accept", _HASHERS, (password, dict(hashes))))
 
     def attempt(self, functions: Functions, token: bytes, frame: bytes) -> bytes:
@@ -148,11 +150,11 @@ def processes(
 
 
 @dataclass(frozen=True)
-class FunctionCipher(SingleTokenCipher):
-    """A cipher of two functions. The plaintext is what ``decrypt`` gave, with a letter for its type in front of it, the
-    frame of what is inside the context, as JSON.
+class FunctionCipher(RowCipher):
+    """A cipher of two functions of the application.
 
-    ``others`` seal under the other key sets: a function that cannot read their tokens shows what it does then.
+    The plaintext is what ``decrypt`` returned, after a letter for its type. The frame of an inside is the context, as
+    JSON. ``others`` seal under the other key sets. A function that cannot read their tokens shows what it does then.
     """
 
     pair: ProcessPair = field(repr=False)
@@ -180,15 +182,14 @@ class FunctionCipher(SingleTokenCipher):
     def seal(self, inside: Opened) -> bytes:
         made = self._sealed(self.pair.sealer, inside.plaintext, _context(inside.frame))
         if not made or made == inside.plaintext[1:]:
-            raise self.refusal(self.functions.encrypt, "gave back what it was to encrypt, or nothing")
+            raise self._refusal(self.functions.encrypt, "gave back what it was to encrypt, or nothing")
         return made
 
-    def reopened(self, tokens: Sequence[bytes], insides: Sequence[Opened]) -> list[Opened | None]:
-        """What is in tokens that were sealed with these insides."""
-        return [self.open_at(token, inside.frame) for token, inside in zip(tokens, insides)]
+    def same_keys_error(self) -> RotationError:
+        found = "reads what was sealed under other keys: its keys are not those of the key set"
+        return self._refusal(self.functions.decrypt, found)
 
-    def refusal(self, function: str, found: str) -> RotationError:
-        """The error that says what a function did."""
+    def _refusal(self, function: str, found: str) -> RotationError:
         return self.pair.opener.refusal(function, found)
 
     def _learn(self, context: function_verdicts.Context) -> None:
@@ -214,11 +215,21 @@ class FunctionCipher(SingleTokenCipher):
     def _sealed(self, sealer: ApplicationProcess, plaintext: bytes, context: function_verdicts.Context) -> bytes:
         return bytes(sealer.call("seal", self.functions.encrypt, plaintext, context))
 
-    def _argument(self, token: bytes) -> Any:
+    def _argument(self, token: bytes) -> str | bytes:
         return argument_of(self.functions, token)
 
 
-def argument_of(functions: Functions, token: bytes) -> Any:
+def row_cipher_factory(processes: Mapping[str, ProcessPair]) -> RowCipherFactory:
+    """Return what builds the cipher of two functions in the processes of a stage."""
+
+    def build(functions: Functions, stage: str) -> RowCipher:
+        sealers = [pair.sealer for other, pair in processes.items() if other != stage]
+        return FunctionCipher(processes[stage], functions, sealers)
+
+    return build
+
+
+def argument_of(functions: Functions, token: bytes) -> str | bytes:
     """A token as the functions take it."""
     return token if functions.binary else token.decode("utf-8", "replace")
 

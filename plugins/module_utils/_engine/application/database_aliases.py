@@ -30,7 +30,7 @@ _IDENTITY = """
 
 
 def same_place(alias: str) -> list[str]:
-    """Every alias that leads to the same database, in the order of DATABASES. It is one alone for another vendor's."""
+    """Return every alias of the same database, in the order of DATABASES; only this one if it is not of PostgreSQL."""
     places = _places()
     return [other for other in places if places[other] == places[alias]] if alias in places else [alias]
 
@@ -46,8 +46,8 @@ def one_of_each_place() -> list[str]:
 
 
 def is_routed() -> bool:
-    """Whether routers say which one of several aliases is used: they are asked of models, once the application has
-    started."""
+    """Return whether routers choose between several aliases of a database. They need models, so the application must
+    have started."""
     from django.conf import settings
 
     return bool(settings.DATABASE_ROUTERS) and any(len(same) > 1 for same in _by_place())
@@ -78,7 +78,7 @@ def _may_write(alias: str) -> bool:
 
 
 def _postgresql_aliases() -> list[str]:
-    """Those of DATABASES with an engine for PostgreSQL."""
+    """Return the aliases of DATABASES whose engine is for PostgreSQL."""
     from django.conf import settings
     from django.db import connections
 
@@ -86,9 +86,12 @@ def _postgresql_aliases() -> list[str]:
 
 
 def _places() -> dict[str, tuple[str, ...]]:
-    """Of each PostgreSQL alias what no other database has: the word of its server, if there are several aliases. Of a
-    server that does not answer to one, as to a role without its password, the word that it gives to another with its
-    spelling."""
+    """Return for each PostgreSQL alias what no other database has: if there are several aliases, the answer of its
+    server.
+
+    A server may not answer to one alias, such as to a role without its password. Then the answer to another alias with
+    the same spelling counts.
+    """
     aliases = _postgresql_aliases()
     spelled = {alias: _spell(alias) for alias in aliases}
     if len(aliases) == 1:
@@ -109,8 +112,11 @@ def _spell(alias: str) -> tuple[str, ...]:
 
 @functools.cache  # an application may have hundreds of them
 def _ask(alias: str, spelled: tuple[str, ...]) -> tuple[str, ...]:
-    """What the server says; nothing if it does not answer, which whoever works on it says. As it is ``spelled``, it is
-    asked once."""
+    """Return how the server identifies itself; nothing if it does not answer. Each ``spelled`` address is asked only
+    once.
+
+    An error here is not reported, because the later work on the database reports it.
+    """
     from django.db import connections
 
     with contextlib.suppress(Exception):

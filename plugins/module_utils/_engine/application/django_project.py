@@ -51,14 +51,14 @@ def start(
     environment: Callable[[], ProcessEnvironment] = ProcessEnvironment,
     statements: StatementsAtStart | None = None,
 ) -> ApplicationStart:
-    """``django.setup()`` for the project in ``project_dir``; its output is swallowed, its working directory taken.
+    """Call ``django.setup()`` for the project in ``project_dir``, which becomes the working directory; discard its
+    output.
 
-    ``watching`` is entered for as long as the application starts. ``environment`` reads what the service gives to it,
-    which is in the memory of this process: /proc shows the environment that a process was born with. ``statements``
-    says what the application may do in its databases meanwhile. A process starts the application once, for all that it
-    does.
+    ``watching`` is entered while the application starts. ``environment`` reads the environment that the service sets.
+    It stays in the memory of this process, because /proc shows only the environment at its birth. ``statements``
+    decides what the application may do in its databases while it starts. A process starts the application once.
 
-    Raises E_PROJECT, E_PROJECT_OWNER, E_SETTINGS_MODULE, E_PYTHON_PACKAGE or E_DJANGO_SETUP, and what ``environment``
+    Raise E_PROJECT, E_PROJECT_OWNER, E_SETTINGS_MODULE, E_PYTHON_PACKAGE or E_DJANGO_SETUP, and what ``environment``
     raises.
     """
     check_folder(project_dir)
@@ -91,8 +91,8 @@ def start(
 
 
 def _commit_each_statement() -> None:
-    """Have Django begin no transactions of its own in this process, as AUTOCOMMIT: False has it: ours begin where they
-    are read-only."""
+    """Keep Django from beginning transactions of its own, as with AUTOCOMMIT: False: ours begin where they are
+    read-only."""
     from django.db import connections
 
     for alias in connections:
@@ -166,12 +166,12 @@ def _become_the_service(project_dir: str, settings_module: str | None, variables
 
 
 def is_started() -> bool:
-    """Whether this process has read the settings of an application, so that its children have the same keys."""
+    """Return whether this process has read the settings of an application, so that its children have the same keys."""
     return bool(_prepared)
 
 
 def _keep_out_of_logs() -> None:
-    """What this process meets with is no event of the application: we neither make its logs, nor own or write them."""
+    """Keep this process out of the application's logs: it neither creates, owns nor writes them."""
     from django.utils import log
 
     logging.disable(logging.CRITICAL)
@@ -210,8 +210,8 @@ class ApplicationStart:
     ) -> None:
         """Raise E_ENV_NOT_LIVE unless the settings of these names, each from its file, have the values of ``keys``.
 
-        A setting that names its file instead, or that has the values under another name, is right too. ``places`` is
-        what a person calls the files, where that is not their path.
+        A setting may also name its file, or another setting may have the value. ``places`` is what a person calls the
+        files, if it is not their path.
         """
         feeding = {name: names for name, names in feeds([keys]).items() if not isinstance(setting(name), Mapping)}
         fed = {name for names in feeding.values() for name in names}
@@ -223,8 +223,8 @@ class ApplicationStart:
                 raise EnvNotLive(name=name, path=places.get(name, path))
 
     def refuse_unread(self, files: Mapping[str, str], keys: Mapping[str, str]) -> None:
-        """Raise E_ENV_NOT_READ for a file that the application has neither opened nor imported while it started,
-        although a setting has the value of its key: it has the value from elsewhere."""
+        """Raise E_ENV_NOT_READ for a file that the application did not open or import while it started, although a
+        setting has the value of its key. That value came from elsewhere."""
         for name in _set_by(files, keys):
             path = os.path.realpath(files[name])
             if path not in self.files and not _is_imported(path):
@@ -242,13 +242,13 @@ class ApplicationStart:
 
 
 def _is_imported(path: str) -> bool:
-    """Whether a module of this process is from the file."""
+    """Return whether a module of this process is from the file."""
     modules = list(sys.modules.values())
     return any(os.path.realpath(getattr(module, "__file__", None) or "") == path for module in modules)
 
 
 def _set_by(names: Iterable[str], keys: Mapping[str, str]) -> list[str]:
-    """Those of these names of keys whose value a setting has."""
+    """Return the names of keys whose value a setting has."""
     fed = {name for found in feeds([keys]).values() for name in found}
     return [name for name in names if name in fed or members(setting(name))]
 
@@ -309,9 +309,11 @@ def _read_members(value: Any) -> list[bytes]:
 
 
 def feeds(key_sets: Iterable[Mapping[str, str]]) -> dict[str, list[str]]:
-    """Settings whose values are those of keys with other names, and these names: ``TOKENS = [env("A"), env("B")]``.
+    """Return settings whose values are those of keys with other names, and these names: ``TOKENS = [env("A"),
+    env("B")]``.
 
-    Found by value: a setting counts when each of its members is, in one of the key sets, a key or a part of a list.
+    They are found by value. A setting counts if each of its members is, in one of the key sets, a key or a part of a
+    list.
     """
     module = sys.modules[os.environ["DJANGO_SETTINGS_MODULE"]]
     found: dict[str, list[str]] = {}
@@ -394,8 +396,8 @@ def columns_of(alias: str) -> dict[str, list[str]] | None:
 
 
 def values_of(alias: str, columns: Iterable[tuple[str, str]]) -> Iterator[list[str | bytes] | None]:
-    """Some texts and bytes of each of these columns of a database of any kind; None of one that cannot be read, or
-    whose turn does not come in time."""
+    """Return some texts and bytes of each of these columns of a database of any kind. A column that cannot be read, or
+    that is not reached in time, has None."""
     from django.db import Error, connections
 
     connection = connections[alias]
@@ -422,12 +424,12 @@ def values_of(alias: str, columns: Iterable[tuple[str, str]]) -> Iterator[list[s
 
 
 def _is_there(name: str) -> bool:
-    """Whether an SQLite database exists: a file, or one in memory or by a URI."""
+    """Return whether an SQLite database exists: a file, or one in memory or by a URI."""
     return ":" in name or os.path.exists(name)
 
 
 def may_have_values(alias: str, table: str, column: str) -> bool:
-    """Whether a column of a database of any kind has a value that is not empty, or cannot be asked."""
+    """Return whether a column of a database of any kind has a value that is not empty, or cannot be asked."""
     from django.db import Error, connections
 
     connection = connections[alias]
@@ -456,14 +458,14 @@ def same_database(alias: str) -> list[str]:
 
 
 def needs_models() -> bool:
-    """Whether ``aliases`` asks the application's routers, which needs its models."""
+    """Return whether ``aliases`` asks the application's routers, which needs its models."""
     from . import database_aliases
 
     return database_aliases.is_routed()
 
 
 def versions() -> dict[str, str]:
-    """What the application runs on, for the record."""
+    """Return what the application runs on, for the record."""
     found = {"python": sys.version.split()[0]}
     for package in ("Django", "cryptography", "psycopg2", "psycopg2-binary", "psycopg"):
         with contextlib.suppress(importlib.metadata.PackageNotFoundError):

@@ -32,7 +32,7 @@ _SAYS_KEY = re.compile(r"SECRET|KEY|SALT")  # a setting that code reads
 _PACKAGES = {"cryptography", "Crypto", "Cryptodome", "nacl", "hmac", "jwt", "itsdangerous", "gnupg", "pgpy", "ff3"}
 _OF_DJANGO = ("django.core.signing", "django.utils.crypto")
 _STDLIB = sysconfig.get_paths()["stdlib"]
-# What tells the time, by its module: functions, and class methods of the module's classes.
+# What reads the clock, by its module: functions, and class methods of the module's classes.
 _CLOCKS: Mapping[str, set[str]] = {
     "time": {"time", "time_ns", "localtime", "gmtime", "strftime"},
     "datetime": {"now", "today", "utcnow"},
@@ -64,9 +64,11 @@ _NAMES_ATTRIBUTES = ("LOAD_ATTR", "LOAD_METHOD")
 
 @dataclass
 class CodeReach:
-    """What code comes to: the ``names`` and texts in it, whether it looks like encryption, and whether the
-    application's own code in it tells the time, but for what decrypts and all that this calls, or signs with the time
-    in what it signs."""
+    """What code reaches: the ``names`` and texts in it, and whether it looks like encryption.
+
+    It also says whether the application's own code in it reads the clock, or signs with the time. What decrypts, and
+    all that it calls, does not count for the clock.
+    """
 
     names: set[str] = field(default_factory=set)
     encrypts: bool = False
@@ -97,7 +99,7 @@ def of_model(model: Any) -> dict[str, list[str]]:
 
 
 def handles(model: Any, name: str) -> bool:
-    """Whether a method or an attribute of a model that names a field comes to code that looks like encryption."""
+    """Return whether a method or an attribute of a model that names a field reaches code that looks like encryption."""
     for _, member in members(model):
         held = (getattr(member, attribute, None) for attribute in ("fget", "func", "__func__"))
         code = inspect.unwrap(next(filter(callable, held), member))
@@ -109,19 +111,20 @@ def handles(model: Any, name: str) -> bool:
 
 
 def is_dated(model: Any, name: str) -> bool:
-    """Whether an attribute of a model may read another value at another time, by its code: an age, days left."""
+    """Return whether an attribute of a model may read another value at another time, by its code: an age, days left."""
     member = inspect.getattr_static(model, name, None)
     getter = _getter(member)
     return getter is not None and of_function(getter, model, member).dated
 
 
 def is_named_so(use: Use) -> bool:
-    """Whether a use of a setting is in a file or function that is named as if it encrypts."""
+    """Return whether a use of a setting is in a file or function that is named as if it encrypts."""
     return bool(_SAYS.search(use.file) or _SAYS.search(use.function))
 
 
 def is_in(value: Any) -> bool:
-    """Whether a value has something that encrypts, or a method that comes to such code, as one that decrypts lazily."""
+    """Return whether a value has something that encrypts, or a method that reaches such code, such as one that decrypts
+    lazily."""
     held = [each for each in getattr(value, "__dict__", {}).values() if not isinstance(each, str)]
     cls: Any = type(value)
     return any(_is_of_encryption(each) for each in held) or _class_encrypts(cls)
@@ -167,7 +170,7 @@ def _getter(member: Any) -> FunctionType | None:
 
 
 def of_function(function: FunctionType, owner: Any, member: Any = None) -> CodeReach:
-    """What a function comes to, and all that it calls by name. ``member`` is the descriptor that it belongs to."""
+    """Return what a function and all that it calls by name reach. ``member`` is the descriptor that it belongs to."""
     found = CodeReach()
     own = getattr(member, "__dict__", None)
     if isinstance(own, dict):
@@ -207,7 +210,8 @@ def names_in(code: CodeType) -> Iterator[str]:
 
 
 def _values_of(function: FunctionType, names: set[str], owner: Any) -> Iterator[Any]:
-    """What the names in a function stand for: in its module, in its closure, in the model, and in modules it names."""
+    """Return the values of the names in a function: in its module, its closure, the model, and modules that it
+    names."""
     cells = dict(zip(function.__code__.co_freevars, function.__closure__ or ()))
     for name in names:
         value = function.__globals__.get(name)
@@ -227,7 +231,7 @@ def _values_of(function: FunctionType, names: set[str], owner: Any) -> Iterator[
 
 
 def _functions_of(value: Any, names: set[str]) -> Iterator[FunctionType]:
-    """The application's functions that a value stands for: itself, or methods of these names."""
+    """Return the application's functions behind a value: itself, or its methods of these names."""
     if isinstance(value, (staticmethod, classmethod)):
         value = value.__func__
     if isinstance(value, property):
@@ -255,8 +259,10 @@ def _is_of_encryption(value: Any) -> bool:
 
 
 def _tells_time(function: FunctionType, names: set[str]) -> bool:
-    """Whether code of the application looks at the clock, by itself or by what is known to do so. Packages do so too
-    for the age of a token, a cache or a report of an error: what they decrypt is the same at any time."""
+    """Return whether code of the application reads the clock, directly or through a known function.
+
+    Packages read it for the age of a token, a cache or an error report. What they decrypt is the same at any time.
+    """
     if not _is_of_application(function):
         return False
     if any(_AGES.get(name) in sys.modules for name in _named_by(function.__code__, _NAMES_ATTRIBUTES)):
@@ -283,7 +289,7 @@ def _named_by(code: CodeType, instructions: tuple[str, ...]) -> frozenset[str]:
 
 
 def _is_clock(value: Any, names: set[str]) -> bool:
-    """Whether a value tells the time: a function that does, or a class with such a method that is named."""
+    """Return whether a value reads the clock: a function that does, or a class with such a method that is named."""
     clocks = _CLOCKS.get(str(getattr(value, "__module__", None)), set())
     return bool(clocks & (names if isinstance(value, type) else {str(getattr(value, "__name__", ""))}))
 
@@ -293,7 +299,7 @@ def _stamps_in(value: Any, names: set[str]) -> bool:
 
 
 def _stamps(value: Any, names: set[str]) -> bool:
-    """Whether a value signs with the time in it: a function that does, or a class or instance with such a method that
+    """Return whether a value signs with the time: a function that does, or a class or instance with such a method that
     is named."""
     if isinstance(value, FunctionType):
         return value.__name__ in _STAMPS.get(value.__module__, ())
@@ -302,13 +308,13 @@ def _stamps(value: Any, names: set[str]) -> bool:
 
 
 def _is_of_application(function: FunctionType) -> bool:
-    """Whether a function is in the application's own files, not in those of a package."""
+    """Return whether a function is in the application's own files, not in those of a package."""
     path = function.__code__.co_filename
     return "site-packages" not in path and "dist-packages" not in path
 
 
 def _is_own(function: FunctionType) -> bool:
-    """Whether a function is of the application or a package of its own, not of Django or Python."""
+    """Return whether a function is of the application or a package of its own, not of Django or Python."""
     path = function.__code__.co_filename
     of_python = path.startswith(_STDLIB) and "site-packages" not in path
     return not of_python and not path.startswith("<frozen") and not is_of_django(function.__module__)

@@ -1,9 +1,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Whether the application has code of its own that encrypts what another package's model stores, such as the tokens of
-django-allauth: by a signal, an adapter, a property, or a proxy of the model.
+"""Code of the application that encrypts what another package's model stores, such as the tokens of django-allauth.
 
-Nothing is called. Code that encrypts elsewhere, such as a task or a view, is not seen.
+It may be a signal, an adapter, a property, or a proxy of the model. It is found without calling it. Code that encrypts
+elsewhere, such as a task or a view, is not found.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _SIGNALS = ("pre_init", "post_init", "pre_save", "post_save")
 
 
 def is_there(tables: Collection[str], column: str) -> bool:
-    """Whether code of the application that names a column of one of these ``tables`` comes to encryption."""
+    """Return whether code of the application that names a column of one of these ``tables`` reaches encryption."""
     from django.apps import apps
 
     models = [model for model in apps.get_models() if table_of(model) in tables]
@@ -52,7 +52,7 @@ def _members(cls: Any) -> Iterator[Any]:
 
 
 def _receivers(model: Any) -> Iterator[Any]:
-    """What is connected to the signals of a model, the senders of all models included."""
+    """Return the receivers of a model's signals, including those of all models."""
     from django.db.models import signals
 
     for name in _SIGNALS:

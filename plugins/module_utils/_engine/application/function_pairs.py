@@ -1,9 +1,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which functions of the application may encrypt and decrypt with a key, by its source: text to propose, never called.
+"""Functions of the application that may encrypt and decrypt with a key, by its source: text to propose, never called.
 
-A function counts if it is at the top of a module, can be called with one argument, comes to a key by names of the same
-module, and says by its name what it does. If none does, what it calls counts, as of a function ``prepare_for_view``.
+A function at the top of a module counts if it takes one argument and has a name that says what it does. It must also
+reach a key by names of the same module. If no function counts, those that they call do, such as those that a function
+``prepare_for_view`` calls.
 """
 
 from __future__ import annotations
@@ -89,7 +90,7 @@ class CodeOfKeys:
     decrypt: Sequence[OwnFunction] = ()
 
     def candidates(self, field: Any = None) -> Candidates:
-        """Those for the column of a model's ``field``: if code of its model names some of them, only these."""
+        """Return those for the column of a model's ``field``: if code of its model names some of them, only these."""
         named = _names_in_code_of(field)
         if not self.pairs:
             return Candidates(_paths(_used(named, self.encrypt)), _paths(_used(named, self.decrypt)))
@@ -127,7 +128,7 @@ def _importable(shown: str) -> str:
 
 
 def _of_module(code: _TopLevel, module: str) -> CodeOfKeys:
-    """What one module has."""
+    """Return what one module has."""
     names = sorted(name for name in code.functions if code.comes_to_key(name))
     names = [name for name in names if not name.startswith("_")] or names
     own = {name: OwnFunction(module, name) for name in names}
@@ -155,14 +156,14 @@ def _counterparts(name: str, verb: str, undoing: str) -> Iterator[str]:
 
 
 def _side_of(words: Collection[str]) -> int | None:
-    """What these words say that a function does; None if they say nothing, or both."""
+    """Return which side these words name; None if they name neither, or both."""
     sides = [any(verbs[side] in words for verbs in _NAMED) for side in (ENCRYPTS, DECRYPTS)]
     return sides.index(True) if sum(sides) == 1 else None
 
 
 class _TopLevel:
-    """The definitions at the top of a module, in the order of its code: what they name, and which of them are functions
-    that can be called with one argument."""
+    """The definitions at the top of a module, in the order of its code. It has the names in each, and which are
+    functions that take one argument."""
 
     def __init__(self, tree: ast.Module, lines: Collection[int]) -> None:
         self._names: dict[str, set[str]] = {}
@@ -177,7 +178,7 @@ class _TopLevel:
                     self.functions[name] = node
 
     def comes_to_key(self, name: str) -> bool:
-        """Whether a definition reads a key, or names one that does."""
+        """Return whether a definition reads a key, or names one that does."""
         waiting, seen = [name], {name}
         while waiting:
             each = waiting.pop()
@@ -222,7 +223,7 @@ def _called_words(node: ast.AST) -> set[str]:
 
 
 def _takes_one(taken: ast.arguments) -> bool:
-    """Whether a function can be called with one positional argument."""
+    """Return whether a function can be called with one positional argument."""
     placed = [*taken.posonlyargs, *taken.args]
     needed = len(placed) - len(taken.defaults)
     return needed <= 1 and bool(placed or taken.vararg) and None not in taken.kw_defaults
@@ -246,7 +247,7 @@ def _codes(cls: Any) -> Iterator[set[str]]:
 
 
 def _used(named: Iterable[set[str]], choices: Sequence[_Choice]) -> Sequence[_Choice]:
-    """Those of which the first of these sets has a name; otherwise all."""
+    """Return the items with a name in the first of these sets that has any of them; otherwise all items."""
     found = ([each for each in choices if each.names & names] for names in named)
     return next(filter(None, found), choices)
 

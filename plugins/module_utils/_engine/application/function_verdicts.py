@@ -1,10 +1,11 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Whether a function of the application has read a token, or gave what it gives for a token that it cannot read.
+"""The verdict whether a function of the application has read a token, or returned what it returns for an unreadable
+one.
 
 A function may raise, or return a fixed text, None, the token, a text made of the token, or the value of another token.
-The result alone cannot tell: a fixed text may be a true plaintext too. So the reader learns from tokens whose values
-are known, and from damaged copies of them, which lines a function runs when it reads and which when it fails.
+The result does not decide it: a fixed text may be a true plaintext too. So the reader learns from tokens with known
+values, and from damaged copies of them. It learns which lines a function runs when it reads, and which when it fails.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from .application_errors import APPLICATION_ERRORS
 
 Context = tuple[tuple[str, Any], ...]  # what a function receives about the row: names and values, in this order
 Decrypt = Callable[[Any, Context], Any]
-Way = frozenset[tuple[str, str, int]]  # the lines that a call has run: file, function, line; below 0 where one raised
+Way = frozenset[tuple[str, str, int]]  # the lines that a call has run: file, function, line; below 0 if it raised
 CHANGED = 8  # characters of a token that are changed at a time
 ECHOED = 16  # characters of a token that are found again in what was made of it
 PART = 6  # the same, if the texts of all failures have so many of their tokens
@@ -98,13 +99,15 @@ class FunctionReader:
         return any(not same(text, texts[0]) for text in texts)
 
     def _echoes_a_part(self, value: Any, token: Any) -> bool:
-        """Whether it has as much of the token as each text of a failure has: no way tells these from reads if the
-        function decrypts in a thread that was there before."""
+        """Return whether a result has as much of the token as the text of each failure has.
+
+        If the function decrypts in an earlier thread, its lines do not distinguish these from reads.
+        """
         least = min(self._parts, default=0)
         return least >= PART and _common(value, token) >= least
 
     def read(self, token: Any, context: Context = (), *, final: bool = False) -> Verdict:
-        """Whether the function reads a token. ``final`` is after the round trip of a token that was in doubt."""
+        """Return whether the function reads a token. ``final`` follows the round trip of a token that was in doubt."""
         if not self._reads:
             return self._read_unlearned(token, context)
         if not self._swallows:
@@ -141,15 +144,18 @@ class FunctionReader:
         return UNREAD if unread else Verdict(True, result.value)
 
     def _differs(self, token: Any, context: Context, result: Result) -> bool:
-        """Whether no damaged copy of the token takes the same way, and nothing is raised on it but what reads raise."""
+        """Return whether no damaged copy of the token runs the same lines, and every error is one that reads raise."""
         ways = {_call(self._decrypt, each, context).way for each in damaged(token)}
         raised = {line for line in result.way if line[2] < 0}
         return bool(result.way) and result.way not in ways and raised <= frozenset().union(*self._reads)
 
 
 class _Tracer:
-    """The lines that one call at a time runs, in threads of its own too. A thread that a call has started, as that of a
-    pool, goes on to be traced; one that was there before is, from Python 3.12 on."""
+    """The lines that one call at a time runs, also in other threads.
+
+    A thread that a call has started, such as one of a pool, stays traced. A thread from before is traced from Python
+    3.12 on.
+    """
 
     def __init__(self) -> None:
         self.lines: set[tuple[str, str, int]] = set()
@@ -186,7 +192,7 @@ def _call(function: Decrypt, token: Any, context: Context, *, traced: bool = Tru
 
 
 def same(one: Any, other: Any) -> bool:
-    """Whether two values are alike, and of one type: 1 is not True."""
+    """Return whether two values are alike, and of one type: 1 is not True."""
     return type(one) is type(other) and bool(one == other)
 
 
@@ -195,7 +201,7 @@ def _among(value: Any, others: list[Any]) -> bool:
 
 
 def echoes(value: Any, token: Any) -> bool:
-    """Whether a result is the token, or holds a part of it that is too long for a coincidence."""
+    """Return whether a result is the token, or holds a part of it that is too long for a coincidence."""
     if not isinstance(value, (str, bytes, bytearray, memoryview)):
         return False
     found, sought = as_bytes(value), as_bytes(token)
@@ -208,7 +214,7 @@ def echoes(value: Any, token: Any) -> bool:
 
 
 def _common(value: Any, token: Any) -> int:
-    """How many characters of a token a text has in a row; up to ECHOED are counted."""
+    """Return how many consecutive characters of a token a text has, up to ECHOED."""
     if not isinstance(value, (str, bytes, bytearray, memoryview)):
         return 0
     found, sought = as_bytes(value), as_bytes(token)
@@ -220,8 +226,8 @@ def _common(value: Any, token: Any) -> int:
 
 
 def damaged(token: Any) -> list[Any]:
-    """Copies of a token that decode to other bytes in hex, base32, base64 and their like, in either case, and are as
-    long; one that is cut short is among them."""
+    """Return copies of a token that decode to other bytes in hex, base32, base64 and similar encodings, in either case.
+    They have the same length, except for one that is cut short."""
     begin, end = _longest_run(token)
     length = end - begin
     starts = [begin + length * part // 4 for part in (0, 1, 2)] + [max(begin, end - 2 * CHANGED)]
@@ -230,7 +236,7 @@ def damaged(token: Any) -> list[Any]:
 
 
 def _longest_run(token: Any) -> tuple[int, int]:
-    """Where the longest part in one encoding is: not the name of a format, a separator or a padding."""
+    """Return the range of the longest part in one encoding, which is not a format name, a separator or a padding."""
     if isinstance(token, bytes) and not token.isascii():
         return 0, len(token)
     text = token.decode("ascii") if isinstance(token, bytes) else token

@@ -45,8 +45,10 @@ class Failure(NamedTuple):
 
 @dataclass(frozen=True)
 class StartReport:
-    """How an application starts: why it does not, why it did not as long as it read what is stored, and the statements
-    that it was refused, by template, as a person calls them."""
+    """How an application starts: why it fails, or why it failed while it could read what is stored.
+
+    ``refused`` has the statements that it was refused, by template, as a person calls them.
+    """
 
     failure: Failure | None = None
     check: Failure | None = None
@@ -126,7 +128,7 @@ class _Spare:
         os._exit(code if code >= 0 else 1)
 
     def _wait(self) -> int:
-        """The exit code of the copy once it has ended; 0 where the application collects its children itself."""
+        """Return the exit code of the copy after it has ended; 0 if the application collects its children itself."""
         with contextlib.suppress(ChildProcessError):
             return os.waitstatus_to_exitcode(os.waitpid(self._pid, 0)[1])
         return 0

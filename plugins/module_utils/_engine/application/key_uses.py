@@ -114,8 +114,11 @@ class OwnSource(NamedTuple):
 
 
 def own_sources(project_dir: str, folders: Mapping[str, str], files: Collection[str]) -> Iterator[OwnSource]:
-    """Those of these ``files``, as they are shown, that are code of the application: of the project, or of ``folders``
-    that are no installed packages but for that of the settings. Tests and migrations are no such code."""
+    """Return the ``files``, as they are shown, that are code of the application, without tests and migrations.
+
+    Code of the application is in the project, or in ``folders`` that are not installed packages, except the package of
+    the settings.
+    """
     settings = os.environ.get("DJANGO_SETTINGS_MODULE", "").partition(".")[0]
     own = {name: path for name, path in folders.items() if name == settings or not _PACKAGES.search(path)}
     for path, shown in _sources(project_dir, own):
@@ -151,7 +154,7 @@ def walk(folder: str, ending: str = "", but: Collection[str] = ()) -> Iterator[s
 
 
 def of_file(path: str, shown: str, names: Collection[str]) -> Iterator[tuple[str, Use]]:
-    """Each of these names that a source file reads, with where it does."""
+    """Return the names that a source file reads, each with its places."""
     if tree := parse(path, names):
         yield from _of_tree(tree, shown, names)
 
@@ -220,7 +223,7 @@ def _texts(nodes: Iterable[ast.AST]) -> Iterator[str]:
 
 
 def of_django() -> list[Use]:
-    """What Django itself and its installed applications use SECRET_KEY for."""
+    """Return what Django itself and its installed applications use SECRET_KEY for."""
     from django.apps import apps
 
     return [

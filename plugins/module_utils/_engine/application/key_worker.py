@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """One process of the application under one key set, for its own functions (custom_functions.py).
 
-It survives what applications do (docs/design/django-encryption.md): they swallow errors, give a fixed text for
-what they cannot read, cache their key, read os.environ, derive a key at each call, pass through what they do not know.
+It handles what applications do (docs/design/django-encryption.md): they swallow errors, return a fixed text for what
+they cannot read, and cache their key. They also read os.environ, derive a key at each call, and pass through unknown
+values.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ import os
 import signal
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from multiprocessing.connection import Connection
 from types import CodeType, MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -41,7 +43,7 @@ KDFS = (("pbkdf2", "PBKDF2HMAC"), ("scrypt", "Scrypt"))  # slow ones, in cryptog
 
 @dataclass(frozen=True)
 class ApplicationLocation:
-    """Where an application is, and where it reads its keys."""
+    """The location of an application, and the places from which it reads its keys."""
 
     project_dir: str
     settings_module: str | None
@@ -51,12 +53,12 @@ class ApplicationLocation:
     service_environment: Callable[[], ProcessEnvironment] = ProcessEnvironment  # reads what the service gives to it
 
     def exported(self, keys: Mapping[str, str]) -> dict[str, str]:
-        """Those of ``keys`` that the application is to find in its environment."""
+        """Return the ``keys`` that the application finds in its environment."""
         others = {*key_destinations.files(self.keys), *key_destinations.credentials(self.keys)}
         return {name: value for name, value in keys.items() if name not in others}
 
     def environment(self, keys: Mapping[str, str], variables: Mapping[str, str]) -> ProcessEnvironment:
-        """What the service gives to the application, with these keys in it."""
+        """Return the environment that the service sets, with these keys in it."""
         credentials = key_destinations.credential_contents(self.keys, keys)
         return self.service_environment().with_more({**self.exported(keys), **variables}, credentials)
 
@@ -69,8 +71,8 @@ class WorkerKeys:
     are_of_now: bool
 
 
-def serve(place: ApplicationLocation, keys: WorkerKeys, connection: Any, others: Sequence[Any]) -> None:
-    """Start the application at the first call, and answer calls until the other side is gone."""
+def serve(place: ApplicationLocation, keys: WorkerKeys, connection: Connection, others: Sequence[Connection]) -> None:
+    """Start the application at the first call, and answer calls until the other side has closed the pipe."""
     from . import guarded_start
     from .statements_at_start import StatementsAtStart
 
@@ -129,14 +131,14 @@ class Opener:
             if verb == "attempt":
                 return "done", attempt(function, argument, context)
             if verb == "seal":
-                return "done", as_bytes(call(function, revived(argument), context))
+                return "done", token_bytes(call(function, revived(argument), context))
             reader = self._readers.setdefault(path, function_verdicts.FunctionReader(functools.partial(call, function)))
             return "done", getattr(self, f"_{verb}")(reader, argument, context)
         except APPLICATION_ERRORS as exc:
             return "refused", f"raised {type(exc).__name__}"
 
     def _read(self, questions: Any) -> Any:
-        """What attributes read under these keys, and no cache keeps it."""
+        """Return what attributes read under these keys. No cache keeps it."""
         from ..proof import trial_row
 
         if not self._reads:
@@ -160,7 +162,7 @@ class Opener:
     def _learn(
         reader: function_verdicts.FunctionReader, argument: tuple[bytes, Any], context: function_verdicts.Context
     ) -> bool:
-        """Whether a value comes out of the token that was sealed with it."""
+        """Return whether the function returns the value of a token that was sealed with that value."""
         value, token = argument
         return reader.learn(revived(value), token, context)
 
@@ -197,7 +199,7 @@ def call(function: Callable[..., Any], value: Any, context: function_verdicts.Co
 
 
 def attempt(function: Callable[..., Any], value: Any, context: function_verdicts.Context) -> bytes:
-    """A digest of what a function gives, or that it raises."""
+    """Return a digest of what a function returns, or of the class that it raises."""
     try:
         told = call(function, value, context)
     except APPLICATION_ERRORS as exc:
@@ -225,9 +227,9 @@ def revived(plaintext: bytes) -> Any:
     return json.loads(rest) if kind == b"j" else rest.decode("utf-8")
 
 
-def as_bytes(made: Any) -> bytes:
-    """A token as the function made it: text, bytes, or nothing."""
-    return made.encode("utf-8") if isinstance(made, str) else bytes(made or b"")
+def token_bytes(sealed: Any) -> bytes:
+    """Return as bytes what the function made of a value: text, bytes, or nothing."""
+    return sealed.encode("utf-8") if isinstance(sealed, str) else bytes(sealed or b"")
 
 
 def find(path: str) -> Callable[[Any], Any]:
@@ -244,7 +246,8 @@ def find(path: str) -> Callable[[Any], Any]:
 
 
 def takes(function: Callable[..., Any], context: function_verdicts.Context = ()) -> bool:
-    """Whether the function can be called with one value and its context. Otherwise every value would seem lost."""
+    """Return whether the function can be called with one value and its context. Otherwise every value would seem
+    lost."""
     return _binds(function, context) or _binds(function, context, named=False)
 
 
@@ -261,7 +264,7 @@ def _binds(function: Callable[..., Any], context: function_verdicts.Context, *, 
 
 
 def silence() -> None:
-    """What the application prints would end in the module's result."""
+    """Discard what the application prints: it would end in the module's result."""
     null = os.open(os.devnull, os.O_RDWR)
     for standard in (0, 1, 2):
         os.dup2(null, standard)
@@ -285,9 +288,10 @@ def start(
 
 
 def use_keys(place: ApplicationLocation, keys: Mapping[str, str]) -> None:
-    """These keys in the environment, as libc keeps it for this process alone, and in the files as they are read here.
+    """Put these keys into the environment of this process, and into the files as it reads them.
 
-    No file is written, and /proc shows the environment that the process was born with.
+    libc keeps the environment in memory only. No file is written, and /proc shows the environment at the process's
+    birth.
     """
     os.environ.update(place.exported(keys))
     changes = key_destinations.changes(place.env_file or "", _read_here(place, keys), keys, place.dialect)
@@ -312,7 +316,7 @@ def use_keys(place: ApplicationLocation, keys: Mapping[str, str]) -> None:
 
 
 def _read_here(place: ApplicationLocation, keys: Mapping[str, str]) -> list[KeyEntry]:
-    """Those of ``keys`` that the application itself reads in a file, as the operator lists them."""
+    """Return the ``keys`` that the application itself reads in a file, as the operator lists them."""
     listed = {key["name"]: key for key in place.keys}
     files = key_destinations.files(place.keys)
     described: list[KeyEntry] = [listed.get(name, {"name": name}) for name in keys]
@@ -325,7 +329,8 @@ def _read_here(place: ApplicationLocation, keys: Mapping[str, str]) -> list[KeyE
 
 
 def _import_from(texts: Mapping[str, bytes]) -> None:
-    """Import modules with other texts: Python reads them without ``open``, and compiled ones without the source."""
+    """Import modules with other texts: Python reads modules without ``open``, and compiled ones without their
+    source."""
     loader = importlib.machinery.SourceFileLoader
     real = loader.get_code
 
@@ -338,7 +343,7 @@ def _import_from(texts: Mapping[str, bytes]) -> None:
 
 
 def remember_derivations() -> None:
-    """A key that the application derives at each call is derived once: the same in, the same out."""
+    """Derive each key of the application only once, even if it derives it at each call. The result is the same."""
     hashlib.pbkdf2_hmac = _remembering(hashlib.pbkdf2_hmac)
     hashlib.scrypt = _remembering(hashlib.scrypt)
     for module, name in KDFS:

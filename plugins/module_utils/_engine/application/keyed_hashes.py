@@ -1,9 +1,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Where the application hashes values with a key, as for a blind index, by its source: nothing is called.
+"""Calls in which the application hashes values with a key, as for a blind index, by its source: nothing is called.
 
 A call counts if a key and other data go into it. The hash of a key, with or without a salt, is another key. A hash that
-is compared at once is of a signature, and one next to a cipher is of a token: neither is in a column of hashes.
+is compared at once belongs to a signature, and one next to a cipher belongs to a token. Neither is in a column of
+hashes.
 """
 
 from __future__ import annotations
@@ -25,8 +26,8 @@ _Function = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 
 def find(project_dir: str, folders: Mapping[str, str], uses: Mapping[str, Collection[Use]]) -> dict[str, list[Use]]:
-    """The calls of the project, and of its own ones of ``folders``, that hash with one of the keys whose ``uses`` these
-    are, by the key."""
+    """Return by key the calls that hash with one of the keys whose ``uses`` these are. The project is searched, and the
+    ``folders`` that are its own."""
     found: dict[str, set[Use]] = {}
     files = {use.file for each in uses.values() for use in each}
     for source in key_uses.own_sources(project_dir, folders, files):
@@ -108,7 +109,7 @@ class _Module:
         return found
 
     def _has(self, node: ast.AST, names: Collection[str], *, is_key: bool) -> bool:
-        """Whether an expression has one of these names; or reads the key itself, if they are its names."""
+        """Return whether an expression has one of these names; or reads the key itself, if they are its names."""
         waiting = [node]
         while waiting:
             each = waiting.pop()

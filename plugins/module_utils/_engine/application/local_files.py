@@ -25,14 +25,14 @@ def fields(there: model_fields.ModelTables) -> dict[tuple[str, str], Any]:
 
 
 def is_local(field: Any) -> bool:
-    """Whether its storage keeps files in a folder."""
+    """Return whether its storage keeps files in a folder."""
     from django.core.files.storage import FileSystemStorage
 
     return isinstance(field.storage, FileSystemStorage)
 
 
 def is_encrypted_by_model(field: Any) -> bool:
-    """Whether code of its model that names it comes to what looks like encryption."""
+    """Return whether code of its model that names it reaches code that looks like encryption."""
     return encrypting_attributes.handles(field.model, field.name)
 
 

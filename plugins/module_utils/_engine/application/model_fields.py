@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the fields of the application's models tell by what their classes have, where the data alone does not."""
+"""Facts about fields that only the classes of the application's models show, not the data."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ..crypto.known_schemes import KNOWN_SCHEMES
+from ..crypto.library_schemes import KNOWN_SCHEMES
 from .django_project import same_database
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ _ENCRYPTING = re.compile(r"(?i:(?:en|de)crypt|cipher|fernet|pgp)|(?i:crypt)(?!o(
 
 @dataclass(frozen=True)
 class ModelTables:
-    """The tables of one database, by all names that models may have for them; without names, nobody has looked."""
+    """The tables of one database, by all names that models may have for them; without names, if they are unknown."""
 
     alias: str
     names: Collection[str] | None = None
@@ -52,8 +52,8 @@ def of_models(there: ModelTables) -> Iterator[tuple[str, Any]]:
 
 
 def _models(there: ModelTables) -> Iterator[Any]:
-    """The models of these tables. A router may send a model to a database of each tenant: it is asked only if several
-    models have one table, or if the tables are not known."""
+    """Return the models of these tables. A router may send a model to a database of each tenant. It is asked only if
+    several models have one table, or if the tables are unknown."""
     from django.apps import apps
 
     found: dict[str, list[Any]] = {}
@@ -109,7 +109,8 @@ def _own(key: bytes) -> KeyDescription:
 
 
 def unauthenticated(there: ModelTables) -> dict[tuple[str, str], str]:
-    """The scheme of each field whose values prove nothing, by table and column: only the model tells what they are."""
+    """Return, by table and column, the scheme of each field whose values prove nothing. Only the model shows what they
+    are."""
     known = {(table, column_of(field)): _unauthenticated(field) for table, field in of_models(there)}
     return {place: found[0] for place, found in known.items() if found is not None}
 
@@ -139,8 +140,8 @@ def _is_hash(field: Any) -> bool:
 
 
 def hash_columns(there: ModelTables, keys: Collection[str]) -> dict[tuple[str, str], str]:
-    """Columns of which the model says what they hash, and with none of these keys, by table and column: the field that
-    has the salt, as ``salt_of`` takes it, or nothing."""
+    """Return, by table and column, the columns of hashes that use none of these keys, as the model says. The value is
+    the field that has the salt, as ``salt_of`` takes it, or nothing."""
     known = ((table, field) for table, field in of_models(there) if _is_hash(field) and _salt(field) not in keys)
     return {
         (table, column_of(field)): str(field) if hasattr(field, "encrypted_field_name") else ""

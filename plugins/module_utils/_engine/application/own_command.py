@@ -2,12 +2,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The application's own command that rotates its keys, such as ``rotate-db-key`` of pulpcore.
 
-It runs in a process of the application that is forked before this one starts Django, as functions of the application do
-(custom_functions.py): its keys are in the memory of that process, in no file, no argument and no environment that /proc
-shows. What it prints goes nowhere, since it may be a key.
+It runs in a process of the application that is forked before this one starts Django, like functions of the application
+(custom_functions.py). Its keys are in the memory of that process, and in no file, argument or environment that /proc
+shows. What it prints is discarded, because it may be a key.
 
-All that it does in the database is one transaction, which PostgreSQL rolls back if the command fails or is killed: it
-has done all or nothing, what only it can make included.
+All that it does in the database is one transaction, which PostgreSQL rolls back if the command fails or is killed. So
+it does all or nothing, including what only the command can create.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ import signal
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from multiprocessing.connection import Connection
 from typing import Any, TypedDict
 
 from ..._errors.application import OwnCommandFailed, OwnCommandUnknown
@@ -41,6 +42,14 @@ _NAME = re.compile(r"(rotate|regenerate|rekey|reencrypt|re_encrypt|rewrap)", re.
 _SUBJECT = re.compile(r"key|secret|encrypt", re.IGNORECASE)
 
 
+class CommandOption(TypedDict, total=False):
+    """The option ``command``."""
+
+    name: str
+    arguments: Sequence[str] | None
+    new_keys: Mapping[str, str] | None
+
+
 class PlannedCommand(TypedDict):
     """The command in a plan, in which it is called a column as the entries of all parts are."""
 
@@ -53,8 +62,8 @@ class PlannedCommand(TypedDict):
 class OwnCommand:
     """A management command and how it gets the keys.
 
-    ``new_keys`` has, by the name of a key, the environment variable from which the command takes the new value, while
-    the application has the old one. Any other key is a list: the new value first, then those that it replaces.
+    ``new_keys`` has by key the environment variable from which the command takes the new value. The application has the
+    old value then. Any other key is a list: the new value first, followed by those that it replaces.
     """
 
     name: str
@@ -62,7 +71,7 @@ class OwnCommand:
     new_keys: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, described: Mapping[str, Any] | None) -> OwnCommand | None:
+    def of(cls, described: CommandOption | None) -> OwnCommand | None:
         """The command of the option ``command``, if there is one. Raises E_OPTION if it has no name."""
         if not described:
             return None
@@ -71,12 +80,14 @@ class OwnCommand:
         return cls(described["name"], tuple(described.get("arguments") or ()), dict(described.get("new_keys") or {}))
 
     def as_planned(self) -> PlannedCommand:
-        """The command in the plan, where each entry has a ``column``."""
+        """Return the command in the plan, in which each entry has a ``column``."""
         return {"column": self.name, "arguments": list(self.arguments), "new_keys": dict(self.new_keys)}
 
     def refuse_unfit(self, keys: KeyEntries) -> None:
-        """Raise E_OWN_COMMAND_UNKNOWN unless the application, which has started, has this command, and E_OPTION for one
-        of ``keys``, as the operator lists them, that it would get in no way that is known."""
+        """Raise E_OWN_COMMAND_UNKNOWN unless the started application has this command.
+
+        Raise E_OPTION for one of ``keys``, as the operator lists them, if it is not known how the command gets it.
+        """
         from django.core.management import get_commands
 
         known = get_commands()
@@ -89,7 +100,8 @@ class OwnCommand:
                 raise InvalidOption(name="O(command)", found=found, advice=HOW.format(name=key["name"]))
 
     def values(self, old: Sequence[Mapping[str, str]], new: Mapping[str, str]) -> CommandValues:
-        """What its process is given to bring values from the keys of ``old``, the most likely first, to ``new``."""
+        """Return the values with which its process rotates from the keys of ``old``, the most likely first, to
+        ``new``."""
         keys = {
             name: old[0][name]
             if name in self.new_keys
@@ -126,7 +138,7 @@ class CommandProcess:
         theirs.close()
 
     def run(self, values: CommandValues, look: Callable[[], None]) -> None:
-        """Run the command to its end; ``look`` is called meanwhile, and may raise. Raises E_OWN_COMMAND_FAILED, and
+        """Run the command to its end, and call ``look`` repeatedly, which may raise. Raise E_OWN_COMMAND_FAILED, and
         what starting the application raises."""
         try:
             self._connection.send(values)
@@ -171,8 +183,8 @@ def _serve(
     place: key_worker.ApplicationLocation,
     command: OwnCommand,
     direct: Mapping[str, Direct],
-    connection: Any,
-    other: Any,
+    connection: Connection,
+    other: Connection,
 ) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the one who waits
     os.setsid()  # a group of its own: what it starts ends with it
@@ -184,8 +196,8 @@ def _serve(
         connection.send(_outcome(place, command, direct, values))
 
 
-def _end_with(connection: Any) -> None:
-    """A command whose result nobody waits for anymore ends: the next run must not meet it."""
+def _end_with(connection: Connection) -> None:
+    """End a command when no process waits for its result any more, so that it does not meet the next run."""
     with contextlib.suppress(EOFError, OSError):
         connection.recv()
     os.killpg(0, signal.SIGKILL)
@@ -196,7 +208,7 @@ def _outcome(
     command: OwnCommand,
     direct: Mapping[str, Direct],
     values: CommandValues,
-) -> tuple[Any, ...]:
+) -> tuple[object, ...]:
     try:
         key_worker.start(place, values.keys, values.variables)
         _claim_sessions(direct)
@@ -223,14 +235,14 @@ def _call(command: OwnCommand) -> None:
                 raise
 
 
-def _number(code: Any) -> int:
+def _number(code: object) -> int:
     """The exit code of a process that gives its parent such a value: a text is printed, and is 1."""
     return code if isinstance(code, int) else 1
 
 
 def _claim_sessions(direct: Mapping[str, Direct]) -> None:
-    """The fence lets the sessions of the command pass. They go to the servers themselves, past a pooler, where such a
-    setting would become that of another session."""
+    """Let the fence pass the command's sessions, and connect them directly to the servers. A pooler could give the
+    setting to another session."""
     from django.db import connections
     from django.db.backends.signals import connection_created
 

@@ -22,12 +22,12 @@ class PasswordHasher(Protocol):
         """The hash of a password."""
 
     def verify(self, password: str, encoded: str) -> bool:
-        """Whether a hash is that of the password."""
+        """Return whether a hash is that of the password."""
 
 
 def own() -> dict[str, PasswordHasher]:
     """These hashers, by the algorithm that their hashes begin with: Django asks the one of it."""
-    with contextlib.suppress(Exception):  # a setting that Django itself refuses: then nobody can log in
+    with contextlib.suppress(Exception):  # a setting that Django itself refuses: then no user can log in
         from django.contrib.auth import hashers
 
         found = hashers.get_hashers_by_algorithm()
@@ -52,7 +52,7 @@ def encoded(password: str, algorithms: Collection[str]) -> dict[str, str]:
 
 
 def accepted(password: str, hashes: Mapping[str, str]) -> set[str]:
-    """Those of the algorithms by whose hash the password is right in this process."""
+    """Return the algorithms by whose hash the password is right in this process."""
     found = set()
     for name, hasher in own().items():
         with contextlib.suppress(Exception):

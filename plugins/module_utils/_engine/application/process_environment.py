@@ -1,9 +1,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the service of the application gives to its processes: variables, and credentials of systemd.
+"""The environment that the service of the application gives its processes: variables, and credentials of systemd.
 
-A credential is the file ``$CREDENTIALS_DIRECTORY/NAME`` (systemd.exec(5)). Here it is a link to memory of this process:
-no key is in any file system, and when the process is killed, the memory is gone with it.
+A credential is the file ``$CREDENTIALS_DIRECTORY/NAME`` (systemd.exec(5)). Here it is a link to memory of this process.
+So no key is in a file system, and if the process is killed, the memory is freed.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ PREFIX = "key_rotation-credentials-"
 
 @dataclass(frozen=True, repr=False)
 class ProcessEnvironment:
-    """``service_folder`` is where the service finds its credentials: ``%d`` in the variables of its unit."""
+    """``service_folder`` is the folder in which the service finds its credentials: ``%d`` in the variables of its
+    unit."""
 
     variables: Mapping[str, str] = field(default_factory=dict)
     credentials: Mapping[str, bytes] = field(default_factory=dict)
@@ -51,14 +52,14 @@ class ProcessEnvironment:
 
 
 def credential_path(name: str) -> str:
-    """Where the application that was started in this process finds a credential."""
+    """Return the path at which the application in this process finds a credential."""
     return os.path.join(os.environ.get(CREDENTIALS_DIRECTORY, ""), name)
 
 
 def remove_leftovers() -> None:
     """Remove the folders whose processes are gone. They have links to nothing in them."""
     for folder in glob.glob(os.path.join(glob.escape(_run_time_folder()), f"{PREFIX}*")):
-        with contextlib.suppress(OSError):  # somebody else's, or in use
+        with contextlib.suppress(OSError):  # another user's, or in use
             descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -24,7 +24,7 @@ REFUSED_BY_SQLITE = "readonly database"
 _LITERALS = re.compile(r"'(?:[^']|'')*'|\b\d+\b|%\(\w+\)s")
 _LISTS = re.compile(r"(%s|\?)(?:\s*,\s*(?:%s|\?))+")
 _ROWS = re.compile(r"(\([^()]*\))(?:\s*,\s*\1)+")  # of an INSERT: there may be more of them another time
-# Rows that are locked in order to be written: the reading before the write tells more than that the lock is refused.
+# Rows locked for a write. What was read before the write says more than an error about the lock.
 _LOCKING = re.compile(r"\sFOR (?:NO KEY )?UPDATE(?: OF [\w\s\",.]+?)?(?: NOWAIT| SKIP LOCKED)?\s*$", re.IGNORECASE)
 _READING = re.compile(r"\s*\(?SELECT\b.*\bFROM\b", re.IGNORECASE | re.DOTALL)
 _CATALOG = re.compile(r"\bpg_|\binformation_schema\b|\bdjango_migrations\b", re.IGNORECASE)

@@ -24,9 +24,9 @@ from .application_errors import APPLICATION_ERRORS
 from .tenant_schemas import use_schema
 
 PAGE = 500  # sessions in memory at a time
-PASSES = 5  # more over all sessions, as long as somebody else writes some of them
-PAUSE_SECONDS = 0.05  # between two attempts at rows that somebody has locked
-# What a session that is signed again was. ``unopened`` stays as it is, and so does what somebody else has written.
+PASSES = 5  # more passes over all sessions while another process writes some of them
+PAUSE_SECONDS = 0.05  # between two attempts at rows that another process has locked
+# What became of a session. ``unopened`` stays unchanged, and so does what another process has written.
 RESIGNED, ALREADY, UNOPENED, WRITTEN = "resigned", "already", "unopened", "written"
 DROPPED = "dropped"
 CACHED = "cached"  # counted in addition: still in the cache, which does not answer
@@ -61,7 +61,8 @@ class SigningKeys:
 
 
 def spellings(value: str) -> tuple[str, ...]:
-    """What an application may sign with that has this value: all of it, or the first of a comma-separated list."""
+    """Return what an application may sign with that has this value: all of it, or the first of a comma-separated
+    list."""
     return tuple(dict.fromkeys((value, value.split(",")[0].strip())))
 
 
@@ -254,7 +255,7 @@ def _write(
 
 
 def _forget(keys: Sequence[str]) -> int:
-    """Take sessions out of the cache in which they are as well, with the hash of the old key: how many it may still
+    """Delete sessions from the cache, which still has them with the hash of the old key. Return how many it may still
     have because it does not answer, such as one that is stopped with the application."""
     from django.conf import settings
     from django.core.cache import caches
@@ -270,7 +271,8 @@ def _forget(keys: Sequence[str]) -> int:
 
 
 def _open(store: Any, data: str, key: str) -> UserSession | None:
-    """The session in a row; None if the key did not sign it. Under its signature nothing else can be in it."""
+    """Return the session in a row; None if the key did not sign it. Under the session signature there is only a
+    session."""
     from django.core import signing
 
     with _signing_with(key):
@@ -348,7 +350,7 @@ def _store_class() -> Any:
 
 
 def _is_stored(store: Any) -> bool:
-    """Whether it is that of sessions.backends.db, or made of it, as that of cached_db is."""
+    """Return whether the store is that of sessions.backends.db, or a subclass, such as that of cached_db."""
     from django.contrib.sessions.backends import db
 
     return issubclass(store, db.SessionStore)

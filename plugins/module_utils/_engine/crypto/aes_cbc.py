@@ -3,18 +3,20 @@
 """AES-CBC and HMAC-SHA256 over many short values, in few calls.
 
 ``cryptography`` and ``hmac`` spend most of their time in setting up a call (docs/design/concurrency.md). So all values
-are one CBC stream. In it, each value is a block of its own, the IV, and after it the blocks that depend on it.
+are one CBC stream. In it, each value is one block, the IV, followed by the blocks that depend on it.
 
-Decryption: of CBC, P[i] = D(C[i]) xor C[i-1] (NIST SP 800-38A, 6.2). A block needs only the one before it, so
-``IV | ciphertext`` of all values can be joined. Only the block in the place of each IV depends on the value before, and
-it is dropped.
+Decryption: in CBC, P[i] = D(C[i]) xor C[i-1] (NIST SP 800-38A, 6.2). A block needs only the block before it, so ``IV |
+ciphertext`` of all values can be joined. Only the block in the place of each IV depends on the previous value, and it
+is dropped.
 
-Encryption: the stream is ``16 random bytes | padded text`` of all values. What comes out at the place of the random
-bytes R is IV = E(R xor C), C being the block before. SP 800-38A wants an IV that cannot be predicted (appendix C), and
-its first method is this one: the forward cipher under the same key, applied to a nonce. Here the nonce is R xor C. R
-comes from the operating system for this value alone, after C is settled, so the nonce is uniform and independent of all
-that is known before, and so is its image under a permutation. IVs are therefore as unpredictable as random ones, and
-repeat as rarely. The blocks after it are CBC of the text under that IV, and depend on nothing else.
+Encryption: the stream is ``16 random bytes | padded text`` of all values. The random bytes R are encrypted to IV = E(R
+xor C), where C is the block before. SP 800-38A requires an IV that cannot be predicted (appendix C). This is its first
+method: the forward cipher under the same key, applied to a nonce.
+
+The nonce is R xor C. The operating system makes R for this value only, after C is settled. So the nonce is uniform and
+independent of all that is known before, and so is its image under a permutation. IVs are therefore as unpredictable as
+random ones, and repeat as rarely. The blocks after the IV are CBC of the text under that IV, and depend on nothing
+else.
 """
 
 from __future__ import annotations
@@ -27,7 +29,7 @@ from collections.abc import Sequence
 
 from .fastest_implementation import choose_fastest
 
-with contextlib.suppress(ImportError):  # module.run tells it
+with contextlib.suppress(ImportError):  # module.run reports it
     from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
     from cryptography.hazmat.primitives.hashes import SHA256
     from cryptography.hazmat.primitives.hmac import HMAC

@@ -19,24 +19,26 @@ if TYPE_CHECKING:
 NOTHING = ""  # in place of a setting's name: a digest without a key
 
 
-with contextlib.suppress(ImportError):  # module.run tells it
+with contextlib.suppress(ImportError):  # module.run reports it
     from cryptography.hazmat.primitives import hashes
     from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 
 ARMOR = b"-----BEGIN PGP "
 GROUPS: tuple[Group, ...] = ("first", "all", "join")  # sources made of sources
-# A setting as the application has it, by name; None where it has none.
+# A setting as the application has it, by name; None if it has none.
 Settings = Callable[[str], object]
 
 
 def values(source: KeySource, settings: Settings) -> list[bytes]:
-    """What a source stands for, in order: several values where a setting is a list; the first one writes, all read.
+    """Return the values of a source, in order. A list setting has several: the first one encrypts, all decrypt.
 
-    A source is the name of a setting; ``{text: ...}``, a constant; ``{first: [...]}``, the first source with a value;
-    ``{all: [...]}``, the values of every source; ``{join: [...]}``, their first values as one;
-    ``{setting: NAME, default: ...}``; ``{bytes: ...}``, in the code; ``{entries: [KEYS, ACTIVE]}``, the entries
-    ID:VALUE of a setting that is a mapping, that of the ID in the setting ACTIVE first.
+    A source is one of these: the name of a setting; ``{text: ...}``, a constant; ``{bytes: ...}``, a constant in the
+    code; ``{setting: NAME, default: ...}``; ``{first: [...]}``, the first source with a value; ``{all: [...]}``, the
+    values of every source; ``{join: [...]}``, their first values as one.
+
+    ``{entries: [KEYS, ACTIVE]}`` has the entries ID:VALUE of a setting that is a mapping. The entry of the ID in the
+    setting ACTIVE is first.
     """
     if isinstance(source, str):
         return members(settings(source))
@@ -65,9 +67,9 @@ def _entries(mapping: object, active: object) -> list[bytes]:
 
 
 def members(value: object) -> list[bytes]:
-    """The values of a setting as bytes: several where it is a list, none if it is not set.
+    """Return the values of a setting as bytes: several of a list, none if it is not set.
 
-    A key in ASCII armour is read from its file, with or without the end of its last line.
+    A key in ASCII armor may have been read from its file with or without the end of its last line.
     """
     several = value if isinstance(value, (list, tuple)) else [value]
     found = [member if isinstance(member, bytes) else str(member).encode("utf-8") for member in several if member]
@@ -75,7 +77,8 @@ def members(value: object) -> list[bytes]:
 
 
 def names(source: KeySource, settings: Settings | None = None) -> set[str]:
-    """The settings a source speaks of; with ``settings``, of ``first`` those of the one that has a value alone."""
+    """Return the settings that a source names. With ``settings``, a ``first`` has only those of its source with a
+    value."""
     if isinstance(source, str):
         return {source}
     if "setting" in source:
@@ -210,7 +213,7 @@ def keys(described: KeyDescription, settings: Settings) -> list[bytes]:
 
 
 def several(described: KeyDescription, settings: Settings) -> bool:
-    """Whether ``keys`` would make more than one. Nothing is derived for it."""
+    """Return whether ``keys`` would make more than one. Nothing is derived for it."""
     return any(len(found) > 1 for found in _read_sources(described, settings).values())
 
 

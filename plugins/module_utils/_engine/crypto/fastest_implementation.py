@@ -13,7 +13,8 @@ TURNS = 3
 
 
 def choose_fastest(implementations: Sequence[T], work: Callable[[T], Any]) -> T:
-    """The one that does a sample of the work in the least processor time. The first one if nothing tells them apart."""
+    """Return the implementation that needs the least processor time for a sample of the work; if all are equal, the
+    first one."""
 
     def turn(implementation: T) -> float:
         started = time.thread_time()

@@ -20,7 +20,7 @@ from .fastest_implementation import choose_fastest
 from .tokens import BatchCipher, Cipher, Opened, SingleTokenCipher
 from .wrappers import to_base64, unbase64
 
-with contextlib.suppress(ImportError):  # module.run tells it
+with contextlib.suppress(ImportError):  # module.run reports it
     from cryptography.fernet import Fernet, InvalidToken
     from cryptography.hazmat.primitives.ciphers import algorithms
 
@@ -32,7 +32,7 @@ SHORTEST = HEADER + 2 * BLOCK + MAC
 
 
 def is_fernet_frame(raw: bytes) -> bool:
-    """Whether raw bytes have the version and a length of a Fernet token (https://github.com/fernet/spec)."""
+    """Return whether raw bytes have the version and a length of a Fernet token (https://github.com/fernet/spec)."""
     return len(raw) >= SHORTEST and not (len(raw) - SHORTEST) % BLOCK and raw[:1] == VERSION
 
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Functions:
-    """Two functions of the application, by dotted path. ``binary`` is whether they take and give bytes; ``context``
-    what they receive about the row besides the value, of CONTEXT and in this order."""
+    """Two functions of the application, by dotted path. ``binary`` says whether they take and return bytes. ``context``
+    is what they receive about the row in addition to the value: names of CONTEXT, in this order."""
 
     decrypt: str
     encrypt: str

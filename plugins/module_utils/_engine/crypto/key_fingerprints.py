@@ -93,12 +93,13 @@ class KeyFingerprints:
 
 
 def _is_plain_word(word: str) -> bool:
-    """Whether it is of letters of one case alone: random hex or base64 is once in 100 times, and keys begin so too."""
+    """Return whether it has only letters of one case, as one in 100 random texts of hex or base64, and the start of
+    some keys."""
     return word.isalpha() and (word.islower() or word.isupper() or word.istitle())
 
 
 def _of_setting(name: str, text: bytes) -> Iterator[Fingerprint]:
-    """The fingerprints of one value of a setting: of its text, and of the bytes that it stands for."""
+    """Return the fingerprints of one value of a setting: of its text, and of the bytes that it encodes."""
     of_bytes = set(decoded(text))
     yield from _of(name, text)
     shown = text.decode("utf-8", "replace").rstrip("=")
@@ -125,7 +126,7 @@ def _of(name: str, data: bytes) -> Iterator[Fingerprint]:
 
 def _digests(data: bytes) -> Iterator[tuple[str, bytes]]:
     for name in _DIGESTS:
-        with contextlib.suppress(ValueError):  # MD5 is not where FIPS is in force
+        with contextlib.suppress(ValueError):  # FIPS mode has no MD5
             yield name.upper(), hashlib.new(name, data, usedforsecurity=False).digest()
     for size in _BLAKE2B:
         yield "BLAKE2b", hashlib.blake2b(data, digest_size=size).digest()

@@ -16,11 +16,11 @@ ITERATIONS = 600_000
 
 
 class _KeyIdCache:
-    """Key ids that were made by this process, or by one that was forked from it: making one takes a tenth of a second
-    or two, and Ansible forks a process for each task.
+    """Key IDs that this process computed, or a process forked from it. Computing one takes a tenth of a second or two,
+    and Ansible forks a process for each task.
 
-    An entry is a key ID behind its HMAC, by a key of this process alone: half an entry, or two written over each other
-    by two processes at once, count as none.
+    An entry is a key ID after its HMAC, under a key that only this process has. An entry that is cut short does not
+    count, nor one that two processes wrote at once.
     """
 
     MAC, SIZE, ENTRIES = 32, 40, 512  # bytes, bytes, and how many key sets

@@ -12,7 +12,7 @@ from functools import cached_property
 
 from . import key_ids
 
-with contextlib.suppress(ImportError):  # module.run tells it
+with contextlib.suppress(ImportError):  # module.run reports it
     from cryptography.hazmat.primitives import hashes
     from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
@@ -22,7 +22,7 @@ DIGEST_LABEL = b"tetech.key_rotation plaintext digest v1"
 
 @dataclass(frozen=True)
 class KeySet:
-    """Settings by name. The values never show in a repr. ``named`` is the key ID, where a store has said it already."""
+    """Settings by name. The values never show in a repr. ``named`` is the key ID, if a store has already named it."""
 
     values: Mapping[str, str] = field(repr=False)
     named: str = field(default="", compare=False)
@@ -42,7 +42,7 @@ class KeySet:
 
 
 def split_list(value: str, *, blanks: bool = False) -> list[str]:
-    """The members of a comma list; with the ``blanks`` about them where an application leaves them there."""
+    """Return the members of a comma list, with the ``blanks`` around them if an application leaves them there."""
     parts = value.split(",")
     return parts if blanks else [part.strip() for part in parts if part.strip()]
 

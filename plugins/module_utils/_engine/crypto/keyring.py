@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The key sets at hand, by stage, made into one cipher per scheme and stage: keys are derived here and nowhere else."""
+"""The key sets at hand, by stage, made into one cipher per scheme and stage. No other file derives keys."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ..._errors.options import InvalidScheme
-from ..application.custom_functions import FunctionCipher, ProcessPair
 from . import derivation
 from .derivation import NOTHING, Settings, members, values
+from .function_names import Functions
 from .key_set import KeySet, split_list
-from .known_schemes import MAPPINGS
+from .library_schemes import MAPPINGS
 from .schemes import Scheme
-from .tokens import Cipher, Opened, OpenedByLaterKey
+from .tokens import Cipher, Opened, OpenedByLaterKey, RowCipher, RowCipherFactory
 from .unusable_key import UnusableKey
 
 
 @dataclass(frozen=True)
 class ApplicationSettings:
-    """The settings of an application: called with a name, it gives the value as the application has it.
+    """The settings of an application. Called with a name, it returns the value that the application has.
 
-    ``feeds`` says which of them the keys feed under names of their own, ``texts`` are those that are texts.
+    ``feeds`` names the keys that feed settings of other names. ``texts`` are the settings that are texts.
     """
 
     of: Settings
@@ -35,13 +35,18 @@ class ApplicationSettings:
         return self.of(name)
 
 
-class Keyring:
-    """Ciphers for every scheme under every key set given. ``stages`` maps a stage to its key set; ``base`` is the one
-    that everything was under before the rotation that is under way, and is tried first.
+def _without_processes(functions: Functions, stage: str) -> RowCipher:
+    raise LookupError(f"{functions.decrypt} needs a process of the application with the keys of {stage}")
 
-    ``processes`` are those of the application, by stage, for schemes that are its own functions. Schemes that lack a
-    value for a setting under ``base`` are left out; another stage whose values make no key opens nothing. Schemes that
-    depend on none of the keys are ``fixed``: their tokens stay as they are.
+
+class Keyring:
+    """Ciphers for every scheme under every key set.
+
+    ``stages`` maps a stage to its key set. The rotation under way began with the keys of ``base``, which are tried
+    first. ``build_row_cipher`` builds the cipher of a scheme that is the application's own functions.
+
+    A scheme that lacks the value of a setting under ``base`` is left out. If the values of another stage make no key,
+    that stage opens nothing. A scheme that depends on none of the keys is ``fixed``: its tokens do not change.
     """
 
     def __init__(
@@ -50,18 +55,18 @@ class Keyring:
         stages: Mapping[str, KeySet],
         application: ApplicationSettings,
         base: str = "current",
-        processes: Mapping[str, ProcessPair] | None = None,
+        build_row_cipher: RowCipherFactory = _without_processes,
     ) -> None:
         self.stages = {stage: stages[stage] for stage in sorted(stages, key=lambda stage: stage != base)}
         self.base = base
         self.application = application
         self._feeds, self._texts = application.feeds, application.texts
-        self._processes = processes or {}
+        self._build_row_cipher = build_row_cipher
         self.function_keys: dict[str, set[str]] = {}  # by scheme, what the application's functions were seen to need
         self.schemes: dict[str, Scheme] = {}
         self.fixed: dict[str, Scheme] = {}
         self._ciphers: dict[str, dict[str, Cipher]] = {}
-        # Schemes of which a token opens under one stage alone: not where one stage may have the keys of another too.
+        # Schemes whose tokens open under only one stage: none with several keys, which another stage may share.
         self._opens_under_one: set[str] = set()
         # Of these, what opened the last token is tried first on the next ones.
         self._tried_first: dict[str, tuple[str, ...]] = {}
@@ -70,7 +75,7 @@ class Keyring:
             self.add(scheme)
 
     def add(self, scheme: Scheme) -> bool:
-        """Take one more scheme; whether it can be tried."""
+        """Add a scheme. Return whether it can be tried."""
         ciphers: dict[str, Cipher] = {}
         for stage, keys in self.stages.items():
             cipher = self._build_cipher(scheme, stage)
@@ -89,8 +94,7 @@ class Keyring:
 
     def _build_cipher(self, scheme: Scheme, stage: str) -> Cipher | None:
         if scheme.functions:
-            others = [pair.sealer for other, pair in self._processes.items() if other != stage]
-            return FunctionCipher(self._processes[stage], scheme.functions, others)
+            return self._build_row_cipher(scheme.functions, stage)
         return scheme.cipher(self._views[stage])
 
     def refuse_unusable(self, schemes: Iterable[str], stage: str) -> None:
@@ -101,7 +105,7 @@ class Keyring:
                 raise cipher.error
 
     def can_use(self, scheme: str, values: Mapping[str, str]) -> bool:
-        """Whether a scheme could make its keys if the previous keys had these ``values`` in their place."""
+        """Return whether a scheme could make its keys if the previous keys had these ``values`` in their place."""
         described, before = self.schemes[scheme], next(iter(self.stages.values()))
         if described.functions:
             return True
@@ -111,7 +115,7 @@ class Keyring:
             return False
 
     def remove(self, scheme: Scheme) -> None:
-        """Forget a scheme that was tried in vain."""
+        """Remove a scheme that was tried without success."""
         self.schemes.pop(scheme.name, None)
         self.fixed.pop(scheme.name, None)
 
@@ -160,8 +164,8 @@ class Keyring:
         return {entry: keys.values.get(source, own[entry]) for entry, source in zip(own, sources)}
 
     def secret(self, stage: str, name: str) -> bytes:
-        """The value of a setting under the key set of one stage; of a list the first, with which is written. Of
-        ``NOTHING`` it is empty."""
+        """Return the value of a setting under the key set of one stage; of a list the first, which encrypts.
+        ``NOTHING`` has an empty value."""
         if name in self._mappings:
             return next(iter(values(MAPPINGS[name], self._views[stage])), b"")
         if name == NOTHING or (name in self._texts and name not in {*self.stages[stage].values, *self._feeds}):
@@ -210,7 +214,7 @@ class Keyring:
                     yield from ((names, key) for key in derivation.keys(described.described[role], view))
 
     def secrets(self, stage: str) -> dict[str, bytes]:
-        """What an application may key a hash with: its keys, its other settings, nothing at all."""
+        """Return what an application may key a hash with: its keys, its other settings, and no key at all."""
         own = {name: self.secret(stage, name) for name in (*self.stages[stage].values, *self._mappings)}
         others = {name: value for name, value in self._texts.items() if name not in {*own, *self._feeds}}
         return {**own, **others, NOTHING: b""}
@@ -220,7 +224,7 @@ class Keyring:
         return self._ciphers[scheme][stage]
 
     def context_of(self, scheme: str) -> Sequence[str]:
-        """What the application's functions receive about a token's row; empty for any other scheme."""
+        """Return what the application's functions receive about a token's row; empty for any other scheme."""
         functions = self.schemes[scheme].functions
         return functions.context if functions else ()
 
@@ -229,14 +233,15 @@ class Keyring:
         return self.stages[stage].key_id
 
     def resealed(self, scheme: str, opened: Sequence[tuple[str, Opened]], destination: str) -> Sequence[bytes | None]:
-        """Tokens of ``destination`` with what was in those of other stages; None if it does not come out again.
+        """Return tokens of ``destination`` for what was in those of other stages; None if the value does not come out
+        again.
 
-        Raises E_FUNCTION if the application's functions read one under the previous keys: they have others.
+        Raise E_FUNCTION if the application's functions read a new token under the previous keys: they use other keys.
         """
         cipher = self.cipher(scheme, destination)
         insides = [inside for _, inside in opened]
         fresh = cipher.seal_all(insides)
-        if isinstance(cipher, FunctionCipher):
+        if isinstance(cipher, RowCipher):
             for token, (stage, inside) in zip(fresh, opened):
                 self._refuse_same_keys(scheme, stage, token, inside, destination)
             checked = cipher.reopened(fresh, insides)
@@ -247,11 +252,12 @@ class Keyring:
         return [token if again == inside else None for token, again, inside in zip(fresh, checked, insides)]
 
     def _kept(self, stage: str) -> int:
-        """Of how many other stages the first key is one of those that a list of this stage keeps."""
+        """Count the other stages whose first key is kept in a list of this stage."""
         return sum(self._keeps(stage, other) for other in self.stages)
 
     def _keeps(self, stage: str, other: str) -> bool:
-        """Whether a list of a stage has, after its first key, the first one of the same list of another stage."""
+        """Return whether a list of a stage keeps, after its first key, the first key of the same list of another
+        stage."""
         values = self.stages[stage].values
         firsts = {name: split_list(value)[:1] for name, value in self.stages[other].values.items()}
         return any(
@@ -262,9 +268,8 @@ class Keyring:
         if stage in self.stages and self._keeps(stage, destination):
             return
         before = self._ciphers[scheme].get(stage)  # a nested token is under several
-        if isinstance(before, FunctionCipher) and before.open_at(fresh, inside.frame) == inside:
-            found = "reads what was sealed under other keys: its keys are not those of the key set"
-            raise before.refusal(before.functions.decrypt, found)
+        if isinstance(before, RowCipher) and before.open_at(fresh, inside.frame) == inside:
+            raise before.same_keys_error()
 
     def stages_of(
         self,
@@ -273,11 +278,11 @@ class Keyring:
         key_ids: Sequence[str | None] | None = None,
         frames: Sequence[bytes] | None = None,
     ) -> list[tuple[str, Opened] | None]:
-        """For each token the first stage whose key set opens it, and its inside; None if none does. A key set that
-        opens it by the first key of a list counts more than one that has this key among those it keeps.
+        """Return for each token the first stage whose key set opens it, and its inside; None if no key set does.
 
-        Where ``key_ids`` has an entry of the journal only that key set counts. ``frames`` describe the row of each, for
-        functions of the application that ask for it.
+        A key set that opens a token with the first key of a list comes before one that only keeps that key. If
+        ``key_ids`` has the key ID of a token, only that key set counts. ``frames`` describe the row of each token, for
+        functions of the application that need it.
         """
         found: list[tuple[str, Opened] | None] = [None] * len(tokens)
         later: dict[int, tuple[str, OpenedByLaterKey]] = {}
@@ -288,7 +293,7 @@ class Keyring:
                 places = [place for place in left if key_ids[place] in (None, self.key_id(stage))]
             cipher = self._ciphers[scheme][stage]
             chosen = [tokens[place] for place in places]
-            if frames is not None and isinstance(cipher, FunctionCipher):
+            if frames is not None and isinstance(cipher, RowCipher):
                 insides = [cipher.open_at(token, frames[place]) for place, token in zip(places, chosen)]
             else:
                 insides = cipher.open_all(chosen)

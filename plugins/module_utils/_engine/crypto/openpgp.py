@@ -1,10 +1,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""OpenPGP messages under a passphrase (RFC 4880), as PostgreSQL's pgcrypto writes them; packets, as all of OpenPGP is.
+"""OpenPGP messages under a passphrase (RFC 4880), as PostgreSQL's pgcrypto writes them, and the packets of all OpenPGP.
 
-Not by pgcrypto itself: a passphrase in an SQL statement ends in the server's log at the first error, and psycopg2 has
-no other way to hand one over. What is inside the encryption (a literal packet with its type and time, compressed or
-not) is one run of bytes here, and goes into the new message as it is.
+pgcrypto itself is not used. A passphrase in an SQL statement ends in the server's log at the first error, and psycopg2
+cannot pass it in another way. The inside of the encryption is one run of bytes here: a literal packet with its type and
+time, compressed or not. It goes unchanged into the new message.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from .aes_cbc import BLOCK
 from .tokens import Opened, SingleTokenCipher
 
-with contextlib.suppress(ImportError):  # module.run tells it
+with contextlib.suppress(ImportError):  # module.run reports it
     from cryptography.hazmat.primitives.ciphers import Cipher as BlockCipher
     from cryptography.hazmat.primitives.ciphers import algorithms
 
@@ -86,7 +86,7 @@ class OpenPgp(SingleTokenCipher):
 
 
 def open_data(key: bytes, body: bytes) -> bytes | None:
-    """What is in a packet of integrity protected data (section 5.13); None if it does not open under ``key``."""
+    """Return what is in a packet of integrity protected data (section 5.13); None if it does not open under ``key``."""
     if body[:1] != b"\1" or len(body) < 1 + BLOCK + 2 + CHECKED:
         return None
     clear = _cfb(key, body[1:], seal=False)
@@ -126,7 +126,7 @@ def packet(tag: int, body: bytes) -> bytes:
 
 
 def packets(message: bytes) -> Iterator[tuple[int, bytes]]:
-    """Tag and body of each packet, section 4.2; a tag of 0 where the bytes are no packets."""
+    """Yield the tag and body of each packet (section 4.2); the tag is 0 if the bytes are not packets."""
     at = 0
     while at < len(message):
         first, at = message[at], at + 1
@@ -146,7 +146,7 @@ def packets(message: bytes) -> Iterator[tuple[int, bytes]]:
 
 
 def _new_length(message: bytes, at: int) -> tuple[int, int, bool]:
-    """Length, where the body begins, and whether it is only a part; -1 where the message ends before."""
+    """Return the length, the start of the body, and whether it is only a part; -1 if the message ends before."""
     head = message[at : at + 5]
     if not head:
         return -1, at, False

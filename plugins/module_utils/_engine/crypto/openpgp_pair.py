@@ -17,7 +17,7 @@ from .openpgp import DATA, KEY_BYTES, open_data, packet, packets, seal_data
 from .tokens import Opened, SingleTokenCipher
 from .wrappers import unarmored
 
-with contextlib.suppress(ImportError):  # module.run tells it
+with contextlib.suppress(ImportError):  # module.run reports it
     from cryptography.hazmat.primitives.asymmetric import rsa
     from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 
@@ -112,7 +112,7 @@ class Rsa:
         self._size = _size(modulus)
 
     def decrypt(self, numbers: tuple[int, ...]) -> bytes:
-        """What was encrypted, or other bytes. Raises ValueError."""
+        """Return what was encrypted, or other bytes. Raises ValueError."""
         if numbers[0].bit_length() > 8 * self._size:
             raise ValueError("longer than the key")
         return self._private.decrypt(numbers[0].to_bytes(self._size, "big"), PKCS1v15())
@@ -131,7 +131,7 @@ class ElGamal:
         self._size = _size(self._prime)
 
     def decrypt(self, numbers: tuple[int, ...]) -> bytes:
-        """What was encrypted, or other bytes. Raises ValueError."""
+        """Return what was encrypted, or other bytes. Raises ValueError."""
         shared = pow(pow(numbers[0], self._secret, self._prime), -1, self._prime)
         block = (numbers[1] * shared % self._prime).to_bytes(self._size, "big")
         padding, zero, message = block[2:].partition(b"\0")
@@ -150,7 +150,7 @@ class ElGamal:
 
 
 def is_under_key_pair(token: bytes) -> bool:
-    """Whether a message was encrypted with public keys (section 5.1): no passphrase opens it."""
+    """Return whether a message was encrypted with public keys (section 5.1): no passphrase opens it."""
     if not token.startswith(PAIR_BEGIN):
         return False
     tags = [tag for tag, _ in packets(token)]
@@ -172,7 +172,7 @@ def _as_number(number: int) -> bytes:
 
 
 def _numbers(body: bytes, at: int, count: int) -> tuple[tuple[int, ...], int]:
-    """So many of them from there on, and where they end. Raises ValueError if the body is shorter."""
+    """Return so many numbers from a position on, and where they end. Raise ValueError if the body is shorter."""
     found = []
     for _ in range(count):
         begin = at + 2

@@ -15,9 +15,9 @@ from ..._errors.base import RotationError, word
 from ..._errors.options import InvalidScheme
 from . import derivation
 from .aes_cbc import pad, unpad
-from .formats import FORMATS, Format
 from .function_names import CONTEXT, TO_FILL_IN, Functions
-from .known_schemes import KNOWN_SCHEMES
+from .library_schemes import KNOWN_SCHEMES
+from .token_formats import FORMATS, Format
 from .tokens import Cipher, Opened
 from .wrappers import AnyOf, Armor, Base64, Hashed, Layered, Nested, Prefixed
 
@@ -48,7 +48,7 @@ class Scheme:
 
     @property
     def functions(self) -> Functions | None:
-        """The application's own functions, where they are the scheme."""
+        """The application's own functions, if they are the scheme."""
         described = self.described.get("application")
         if described is None:
             return None
@@ -61,7 +61,7 @@ class Scheme:
 
     @property
     def format(self) -> Format:
-        """What the registry says of its format."""
+        """The entry of its format in the registry."""
         return UNKNOWN if self.functions else FORMATS[self.described["format"]]
 
     @property
@@ -70,13 +70,13 @@ class Scheme:
         return self.made_of(None)
 
     def made_of(self, settings: derivation.Settings | None) -> set[str]:
-        """Those of them that count where the settings are these."""
+        """Return the settings that it depends on, given the values of all settings."""
         own = {name for _, _, source in self._placed_sources() for name in derivation.names(source, settings)}
         return own | (self.inside.made_of(settings) if self.inside else set())
 
     @property
     def optional(self) -> set[str]:
-        """Those of them that have a default and are no secret: salts, prefixes and an IV."""
+        """Its settings that have a default and are not secret: salts, prefixes and an IV."""
         placed = [source for role, member, source in self._placed_sources() if role == "iv" or member != "secret"]
         own = {name for source in placed for name in derivation.optional(source)}
         return own | (self.inside.optional if self.inside else set())
@@ -96,7 +96,7 @@ class Scheme:
 
     @cached_property
     def marker(self) -> bytes:
-        """What every token begins with; empty if any bytes may be one."""
+        """The bytes with which every token begins; empty if a token may begin with any."""
         bare = self.format.marker
         if self.described.get("base64"):
             bare = base64.urlsafe_b64encode(bare[: len(bare) // 3 * 3])
@@ -170,14 +170,14 @@ class Scheme:
         return [name for name in derivation.DERIVATIONS[described["derive"]][1] if name in described]
 
     def has_several(self, settings: derivation.Settings) -> bool:
-        """Whether several keys open its tokens under one set of settings, be they a list or a text with commas."""
+        """Return whether several keys open its tokens under these settings, as a list or as a text with commas."""
         if self.functions:
             return False
         own = derivation.several(self.described[self.format.keys[0]], settings)
         return own or (self.inside is not None and self.inside.has_several(settings))
 
     def reads_several(self, settings: derivation.Settings) -> bool:
-        """Whether the application can read several keys at once: one of the settings is a list in it."""
+        """Return whether the application can read several keys at once: one of the settings is a list in it."""
         bare = self.described.copy()
         bare.pop(INSIDE, None)
         outer = Scheme(self.name, bare)
@@ -189,7 +189,7 @@ class Scheme:
         return Scheme(f"{self.name} over {inner.name}", {**self.described, INSIDE: inner.described}, self.trial)
 
     def is_same_layer(self, other: Scheme) -> bool:
-        """Whether both have one format and key, whatever is around their tokens and inside them."""
+        """Return whether both have one format and key, whatever is around their tokens and inside them."""
         apart = {*AROUND, "hash_salt", IN_DOCUMENTS, INSIDE}
         own, theirs = (
             {name: value for name, value in each.described.items() if name not in apart} for each in (self, other)
@@ -197,7 +197,8 @@ class Scheme:
         return own == theirs
 
     def around(self, prefix: str, doubled: bool, shown: str = "") -> Scheme:
-        """The same scheme with something around its tokens. The prefix is ``shown`` without what nobody should see."""
+        """Return the same scheme with something around its tokens. ``shown`` is the prefix without what must stay
+        hidden."""
         extra: SchemeDescription = {}
         if prefix:
             extra["prefix"] = prefix
@@ -219,9 +220,8 @@ def parse(described: object) -> dict[str, Scheme]:
 
 
 def tried(described: object, names: Iterable[str]) -> dict[str, Scheme]:
-    """What a person described, and after it all that is known besides: a column of a library must not be passed over in
-    silence since another one's scheme was described. ``names`` are those of the keys. Raises E_SCHEME.
-    """
+    """Return the schemes that a person described, followed by all known ones. Otherwise a description of one library's
+    scheme would hide the columns of another. ``names`` are those of the keys. Raise E_SCHEME."""
     own = {} if described == "auto" else parse(described)
     same = [scheme.described for scheme in own.values()]
     known = {**parse("auto"), **of_keys(names)}
@@ -232,9 +232,9 @@ def tried(described: object, names: Iterable[str]) -> dict[str, Scheme]:
 
 
 def of_keys(names: Iterable[str]) -> dict[str, Scheme]:
-    """What applications do by hand with a setting of their own: Fernet under it, or under its SHA-256, or AES.2 tokens.
+    """Return what applications do by hand with a setting of their own: Fernet under it or its SHA-256, or AES.2 tokens.
 
-    Of those that no library has already. A setting that is no such key makes none, and is no error.
+    Keys of known libraries are left out. A setting that is not such a key has no scheme, and is not an error.
     """
     known = list(KNOWN_SCHEMES.values())
     made: dict[str, Scheme] = {}

@@ -4,8 +4,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import abc
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, Protocol
+
+from ..._errors.base import RotationError
+from .function_names import Functions
 
 
 def as_bytes(value: Any) -> bytes:
@@ -19,11 +23,11 @@ def as_text_or_bytes(value: Any) -> str | bytes:
 
 
 class Opened(NamedTuple):
-    """The inside of a token: its bytes (never decoded, never unpickled), and what of its outside is kept.
+    """The inside of a token: its bytes (never decoded, never unpickled), and what is kept of its outside.
 
-    ``timestamp`` is when it was made, where it says so (Fernet); ``frame`` are its format's own parameters, where it
-    has a choice (OpenPGP); ``hashed`` is whether a search hash followed it; ``within`` is what is kept of an inner
-    token, if the application encrypts twice by design.
+    ``timestamp`` is when it was created, if the format says so (Fernet). ``frame`` has the parameters of a format that
+    has a choice (OpenPGP). ``hashed`` says whether a search hash followed the token. ``within`` is what is kept of an
+    inner token, if the application encrypts twice by design.
     """
 
     plaintext: bytes
@@ -85,6 +89,31 @@ class SingleTokenCipher:
 
     def seal_all(self: Cipher, insides: Sequence[Opened]) -> list[bytes]:
         return [self.seal(inside) for inside in insides]
+
+
+class RowCipher(SingleTokenCipher, abc.ABC):
+    """A cipher of the application's own functions, which may receive the row of each token."""
+
+    @abc.abstractmethod
+    def open(self, token: bytes) -> Opened | None: ...
+
+    @abc.abstractmethod
+    def seal(self, inside: Opened) -> bytes: ...
+
+    @abc.abstractmethod
+    def open_at(self, token: bytes, frame: bytes) -> Opened | None:
+        """``open`` for a token of the row that ``frame`` describes."""
+
+    @abc.abstractmethod
+    def same_keys_error(self) -> RotationError:
+        """Return the error for functions that read what was sealed under other keys."""
+
+    def reopened(self, tokens: Sequence[bytes], insides: Sequence[Opened]) -> list[Opened | None]:
+        """Open tokens that were sealed with these insides."""
+        return [self.open_at(token, inside.frame) for token, inside in zip(tokens, insides)]
+
+
+RowCipherFactory = Callable[[Functions, str], RowCipher]  # of the functions of a scheme, under the keys of a stage
 
 
 class BatchCipher:

@@ -12,7 +12,7 @@ import contextlib
 from .aes_cbc import BLOCK, unpad
 from .tokens import Opened, SingleTokenCipher
 
-with contextlib.suppress(ImportError):  # module.run tells it
+with contextlib.suppress(ImportError):  # module.run reports it
     from cryptography.hazmat.primitives.ciphers import Cipher as BlockCipher
     from cryptography.hazmat.primitives.ciphers import algorithms, modes
 
@@ -20,8 +20,8 @@ with contextlib.suppress(ImportError):  # module.run tells it
 class AesBlocks(SingleTokenCipher):
     """AES over whole blocks with the padding of PKCS #7 (RFC 5652 section 6.3), one mode for all values.
 
-    The inside is the blocks with their padding: they go into the new token as they are. A value opens where the padding
-    is right and the rest is text in UTF-8; of random blocks fewer than one in 100,000 is that.
+    The inside is the blocks with their padding, which go unchanged into the new token. A value opens if the padding is
+    right and the rest is text in UTF-8. Of random blocks, fewer than one in 100,000 has both.
     """
 
     def __init__(self, key: bytes, mode: modes.ECB | modes.CBC) -> None:

@@ -64,7 +64,8 @@ class Base64(BatchCipher):
 
 
 def unbase64(token: bytes) -> bytes:
-    """The bytes in urlsafe base64; none, which are no token, where it is not that from its first sign to its last."""
+    """Return the bytes in urlsafe base64; no bytes, which are no token, unless it is base64 from its first to its last
+    character."""
     try:
         raw = binascii.a2b_base64(token.translate(_STANDARD))
     except ValueError:
@@ -135,9 +136,9 @@ def _crc24(data: bytes) -> bytes:
 
 @dataclass(frozen=True)
 class Nested(SingleTokenCipher):
-    """Tokens inside the token: quoted ones, under the same key, as django-mirage-field's JSON field leaves them.
+    """Quoted tokens inside the token, under the same key, as the JSON field of django-mirage-field leaves them.
 
-    Between two NULs, which no text in PostgreSQL holds, stands what was in the inner token.
+    The inside of an inner token is put between two NULs, which no text in PostgreSQL contains.
     """
 
     inner: Cipher = field(repr=False)

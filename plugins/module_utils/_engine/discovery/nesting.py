@@ -25,7 +25,7 @@ from typing import NamedTuple
 
 from ..crypto.fernet import is_fernet_frame
 from ..crypto.keyring import Keyring
-from ..crypto.known_schemes import swallows_errors
+from ..crypto.library_schemes import swallows_errors
 from ..crypto.schemes import Scheme
 from ..crypto.tokens import Opened
 from ..crypto.wrappers import unbase64

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from ..crypto.derivation import members
 from ..crypto.keyring import Keyring
-from ..crypto.known_schemes import schemes_of_field
+from ..crypto.library_schemes import schemes_of_field
 from . import proposal
 from .column_types import WRITTEN
 from .findings import Finding, Findings, FixedColumn, UnprovedValues, unsettled

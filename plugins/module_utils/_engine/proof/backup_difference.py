@@ -32,7 +32,7 @@ SETTINGS = "SET LOCAL timezone = 'UTC'; SET LOCAL bytea_output = 'hex'; SET LOCA
 
 @dataclass
 class Difference:
-    """Rows of one table: in use and not in the copy; other than in the copy; in the copy alone. None: no telling."""
+    """Rows of one table: only in the database, different, and only in the copy. None if that cannot be compared."""
 
     table: str
     added: int | None = 0
@@ -122,7 +122,7 @@ def rest_of(members: Sequence[Target]) -> sql.Composable:
 
 
 def _differ(members: Sequence[Target], keyring: Keyring, pairs: _Pairs) -> int:
-    """How many pairs of rows have other plaintexts in a target."""
+    """Return how many pairs of rows have other plaintexts in a target."""
     unequal: set[int] = set()
     for place, target in enumerate(members, start=2):
         sides = [inside(target, [row[place] for row in side], keyring) for side in zip(*pairs)]
@@ -131,8 +131,8 @@ def _differ(members: Sequence[Target], keyring: Keyring, pairs: _Pairs) -> int:
 
 
 def inside(target: Target, values: Sequence[Any], keyring: Keyring) -> list[Any]:
-    """Each value without what a key changes: what is around its tokens, and what is in them; a token that opens under
-    no key set as it is."""
+    """Return each value without what a key changes: the text around its tokens, and their plaintexts. A token that no
+    key set opens stays as it is."""
     marker = keyring.schemes[target.scheme].marker
     found: dict[int, list[bytes]] = {}
     for token in look(ColumnPage(target, [""] * len(values), values), keyring, {}):
@@ -143,7 +143,8 @@ def inside(target: Target, values: Sequence[Any], keyring: Keyring) -> list[Any]
 
 
 def _alike(target: Target, value: Any, plaintexts: Sequence[bytes], marker: bytes) -> tuple[Any, Sequence[bytes]]:
-    """What is around the tokens, and what is in them; of a document that is sorted by tokens, in a lasting order."""
+    """Return what is around the tokens, and what is in them; of a document that is sorted by tokens, in a lasting
+    order."""
     kind, tokens = target.kind, target.kind.tokens(value, marker)
     if not isinstance(kind, JsonCodec) or not kind.moves(value, marker):
         return kind.put(value, tokens, [b"?"] * len(tokens)), plaintexts

@@ -41,13 +41,16 @@ SAMPLE_PARTS = 10
 class Census:
     """A read-only pass over the targets of one database, which classes every value.
 
-    Classes are the keyring's stages, ``empty`` (NULL and ''), ``plaintext`` (does not look like a token),
-    ``unreadable`` (does, and opens under no key set), ``nested`` (the plaintext is a token again),
-    ``nested_unreadable`` (it looks like one, and opens under no key set) and ``token_inside`` (it holds one that
-    opens, between other text). Plain text in a column that is settled as mixed is counted apart, and so are values
-    listed in ``leave_alone`` as table.column:key; of a column that is listed there, those with a token inside count as
-    what they are under. With a ``destination``, the stage to which all is to be brought, digests in search columns are
-    looked at too (stale_digests.py).
+    Classes are the keyring's stages and these:
+
+    ``empty`` is NULL or ''. ``plaintext`` does not look like a token. ``unreadable`` looks like one, but no key set
+    opens it. ``nested`` has a token as its plaintext. ``nested_unreadable`` has a plaintext that looks like a token,
+    but no key set opens it. ``token_inside`` has a token that opens, between other text.
+
+    Plain text in a column that is settled as mixed is counted separately, and so are values listed in ``leave_alone``
+    as table.column:key. In a listed column, values with a token inside count as the class of that token. With a
+    ``destination``, the stage to which all values go, the census also checks digests in search columns
+    (stale_digests.py).
     """
 
     database: Database
@@ -59,10 +62,10 @@ class Census:
     destination: str = ""
 
     def take(self, throttle: Throttle | None = None, each_row: EachRow | None = None) -> list[Tally]:
-        """Class every value in one snapshot; with a ``throttle`` in none, and with a rest after each page: a snapshot
-        that is held for long keeps VACUUM from its work. ``each_row`` is given the digest of each row.
+        """Class every value in one snapshot. ``each_row`` receives the digest of each row. Raise E_DB or E_DB_LOST.
 
-        Raises E_DB or E_DB_LOST.
+        With a ``throttle`` there is no snapshot, and a pause after each page: a long snapshot keeps VACUUM from its
+        work.
         """
         tallies = []
         since = each_row.since(self.database.alias) if each_row else ""
@@ -114,7 +117,7 @@ class Census:
                 began = time.monotonic()
 
     def _counted(self, members: Sequence[Target], read: Iterable[Page], each_row: EachRow | None = None) -> list[Tally]:
-        """What is in these pages of one table, by target."""
+        """Count what is in these pages of one table, by target."""
         journal = Journal(self.database, self.keyring, members)
         tallies = [Tally(target) for target in members]
         digests = self._count_digests(members)
@@ -232,7 +235,8 @@ def _refuse_missed(database: Database, table: Table, seen: int) -> None:
 
 
 def _is_unclear(token: bytes) -> bool:
-    """Whether what does not look encrypted is neither words nor numbers: ciphertext can look like codes and JSON."""
+    """Return whether what does not look encrypted is neither words nor numbers: ciphertext can look like codes and
+    JSON."""
     text = token.decode("utf-8", "replace")
     look = plain_text_look.look_of(text)
     return look != plain_text_look.NUMBERS and not (look == plain_text_look.WORDS and plain_text_look.is_wordy(text))

@@ -39,7 +39,7 @@ def refuse_difference(
 ) -> None:
     """Raise E_COUNT_CHANGED, E_PLAIN_CHANGED or E_DIGEST_CHANGED if two censuses do not show the same plaintexts.
 
-    In tables that were looked at row by row, rows that another process wrote may differ, be gone, or be new.
+    In tables that were compared row by row, rows that another process wrote may differ, be gone, or be new.
     """
     found, differ = {column.name: column for column in after}, list[CensusResult]()
     for column in before:
@@ -59,7 +59,8 @@ def refuse_difference(
 
 
 def differing_rows(before: Sequence[CensusResult], looks: Mapping[str, TableComparison]) -> dict[str, list[str]]:
-    """By column, as table.column, the rows that differ and that nobody else is known to have written."""
+    """Return by column, as table.column, the rows that differ although no other process is known to have written
+    them."""
     found = {
         column.name: looks[column.table].unexplained_in(column.column) for column in before if column.table in looks
     }

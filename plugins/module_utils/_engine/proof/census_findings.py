@@ -32,7 +32,7 @@ def refuse_unreadable(tallies: Sequence[Tally], classes: Collection[str] = tuple
 
 
 def findings(tallies: Sequence[Tally], classes: Collection[str] = tuple(UNOPENED)) -> list[Finding]:
-    """What a census has found: for each column one finding a class, with its first rows."""
+    """Return one finding for each column and class, with the first rows."""
     found: list[Finding] = []
     for tally in tallies:
         if "unreadable" in classes:
@@ -54,7 +54,7 @@ def list_rows(target: Target, value_class: str, count: int, keys: Sequence[str])
 
 
 def _without_formats(tally: Tally) -> Tally:
-    """The tally less the values in formats that are known by their look, which have findings of their own."""
+    """Return the tally without the values in recognized formats, which have their own findings."""
     names = {name for rows in tally.formats.values() for name in rows}
     if not names:
         return tally
@@ -63,7 +63,7 @@ def _without_formats(tally: Tally) -> Tally:
 
 
 def _of_formats(tally: Tally) -> Iterator[Finding]:
-    """The values in formats that are known by their look, and that are not the format of their column."""
+    """Yield findings for values in a recognized format that is not the format of their column."""
     for other, names in tally.formats.items():
         shown = ", ".join(f"{tally.target.name}:{name}" for name in names[:SHOWN])
         facts = {"count": len(names), "description": other.what, "advice": other.todo}
@@ -71,7 +71,7 @@ def _of_formats(tally: Tally) -> Iterator[Finding]:
 
 
 def left_alone(tallies: Sequence[Tally], settled: Settlements) -> list[Finding]:
-    """Values that are left alone, look encrypted, and were not settled by a person."""
+    """Return values in ``leave_alone`` that look encrypted and that no person has settled."""
     found = []
     for tally in tallies:
         rows = [row for row in tally.unsettled if f"{tally.target.name}:{row}" not in settled]
@@ -80,8 +80,8 @@ def left_alone(tallies: Sequence[Tally], settled: Settlements) -> list[Finding]:
 
 
 def staying_plain(tallies: Sequence[Tally], settled: Settlements) -> list[Finding]:
-    """Plain text that stays in columns settled as mixed, by its look. It stops where ciphertext can have that look too,
-    until the reason of the settlement names it."""
+    """Return plain text that stays in columns settled as mixed, by its look. If ciphertext can look the same, the
+    finding stops the rotation until the reason of the settlement names that look."""
     found = []
     for tally in tallies if settled else ():
         reason = settled[tally.target.name].reason if tally.target.mixed and tally.target.name in settled else None
@@ -93,14 +93,14 @@ def staying_plain(tallies: Sequence[Tally], settled: Settlements) -> list[Findin
 
 
 def _by_look(tally: Tally) -> str:
-    """How many values in plain text there are by their look, for a message."""
+    """Return how many values in plain text there are by their look, for a message."""
     told = ", ".join(f"{look} {rows.count}" for look, rows in sorted(tally.looks.items()))
     return f" (by their look: {told})" if told else ""
 
 
 def notable(tallies: Sequence[Tally]) -> list[Finding]:
-    """Values that open, and of which a person should know: with a token that not every library reads, or with more that
-    looks like a token than was searched."""
+    """Return readable values that a person should know of: tokens that not every library reads, and values with more
+    possible tokens than were searched."""
     return [
         finding
         for tally in tallies
@@ -114,7 +114,7 @@ def notable(tallies: Sequence[Tally]) -> list[Finding]:
 
 
 def format_later_keys(counts: Mapping[int, int]) -> str:
-    """How many values are under which later key of a list."""
+    """Return how many values are under which later key of a list."""
     return ", ".join(f"{count} under key {number}" for number, count in sorted(counts.items()))
 
 
@@ -134,7 +134,7 @@ def format_rows(column: str, rows: Rows) -> str:
 
 
 def refuse_nested(tallies: Sequence[Tally]) -> None:
-    """Raise E_ENCRYPTED_TWICE if a plaintext is a token again. After the engine's work there is none."""
+    """Raise E_ENCRYPTED_TWICE if a plaintext is a token itself. The engine never leaves such a value."""
     count, rows = find_odd(tallies, NESTED.__eq__)
     if count:
         raise ValuesEncryptedTwice(count=count, rows=rows)
@@ -148,13 +148,13 @@ def refuse_other_than(stage: str, tallies: Sequence[Tally], keyring: Keyring) ->
 
 
 def needing(tallies: Sequence[Tally], keyring: Keyring, leaving: Collection[str]) -> list[RowsNeeding]:
-    """The values that an application may be unable to read once it loses the versions of the ``leaving`` stages, by
-    column and class, with the first rows of each.
+    """Return the values that an application may be unable to read without the versions of the ``leaving`` stages. They
+    are counted by column and class, with the first rows.
 
-    A value that did not open counts if its scheme is functions of the application: their verdict is no proof. It counts
-    if it opens under another scheme than its column's and a version that is leaving. Any other opens under no version,
-    and so needs none. If the token in a value does not open, the value itself does. With no stage that is leaving, only
-    those count that re-encryption cannot bring back.
+    A value that did not open counts if its scheme is functions of the application: their verdict is not a proof. It
+    also counts if it opens under another scheme than its column's and a leaving version. Any other unreadable value
+    needs no version. If the token in a value does not open, the value itself may. With no leaving stage, only values
+    that re-encryption cannot restore count.
     """
 
     def needs(tally: Tally, name: str) -> bool:
@@ -186,7 +186,7 @@ def _needing(tally: Tally, name: str, count: int, rows: Sequence[str]) -> RowsNe
 
 
 def find_odd(tallies: Sequence[Tally], is_odd: Callable[[str], bool]) -> tuple[int, str]:
-    """How many values are of the odd classes, and the first of them as the option ``leave_alone`` names them."""
+    """Return how many values are of the odd classes, and the first of them as the option ``leave_alone`` names them."""
     count = sum(number for tally in tallies for name, number in tally.classes.items() if is_odd(name))
     rows = [
         f"{tally.target.name}:{row}"

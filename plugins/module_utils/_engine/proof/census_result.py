@@ -64,11 +64,11 @@ class CensusResult:
         return f"{self.table}.{self.column}"
 
     def under(self, stage: str) -> int:
-        """How many values need the keys of ``stage``, for any of their layers."""
+        """Return how many values need the keys of ``stage``, for any of their layers."""
         return self.classes.get(stage, 0) + self.layers.get(stage, 0)
 
     def not_under(self, stage: str) -> int:
-        """How many values have to be re-encrypted to come under ``stage``."""
+        """Return how many values have to be re-encrypted to come under ``stage``."""
         return sum(count for name, count in self.classes.items() if name not in ("empty", stage))
 
     def plus(self, other: CensusResult) -> CensusResult:

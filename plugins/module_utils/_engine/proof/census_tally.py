@@ -7,7 +7,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from ..crypto.aes_cbc import Hmac
 from ..discovery.layer_classes import NESTED
@@ -17,9 +16,6 @@ from ..postgres.catalog import word
 from ..value_forms.recognized_formats import Signature
 from .census_result import DIGEST_MODULUS, CensusResult
 from .value_classes import UNOPENED
-
-if TYPE_CHECKING:
-    from .stale_digests import DigestCount
 
 
 @dataclass
@@ -38,6 +34,14 @@ class Rows:
     def first(self) -> list[str]:
         """Those for a message."""
         return self.listed[:EXAMPLES]
+
+
+@dataclass
+class DigestCount:
+    """How many rows hold a digest in a search column, and the rows whose digest no known recipe explains."""
+
+    held: int = 0
+    stale: Rows = field(default_factory=Rows)
 
 
 Read = tuple[str, int | str, bytes]  # a row, the place of a token in its value, and the plaintext

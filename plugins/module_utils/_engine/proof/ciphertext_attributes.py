@@ -17,7 +17,7 @@ from ..application.application_errors import APPLICATION_ERRORS, is_error
 from ..crypto.keyring import Keyring
 from ..discovery.target import Target
 from .model_readers import ModelReader
-from .row_tokens import RowTokens
+from .row_tokens import RowTokens, cannot_be_resealed
 from .value_text import text_of
 
 ROWS = 3  # with tokens, of each attribute
@@ -25,21 +25,16 @@ LOOKED_AT = 20  # rows in which these are looked for
 
 
 def is_of_ciphertext(reader: ModelReader, keyring: Keyring) -> bool:
-    """Whether some row shows it: it reads another value with each token, and the same one with the same token.
+    """Return whether some row shows that the attribute is made of the ciphertext. Then it reads another value with each
+    token, and the same value with the same token.
 
-    What it cannot read with the other tokens, or reads as one text, it may fail to decrypt: that shows nothing.
+    An attribute that fails with other tokens, or always reads one text, may fail to decrypt, which shows nothing.
     """
-    if not reader.targets or any(_is_out_of_reach(target, keyring) for target in reader.targets):
+    if not reader.targets or any(cannot_be_resealed(target, keyring) for target in reader.targets):
         return False
     with contextlib.redirect_stdout(io.StringIO()), reader.read_only(), contextlib.suppress(*APPLICATION_ERRORS):
         return any(_shows_it(reader, row, keyring) for row in _rows(reader))
     return False
-
-
-def _is_out_of_reach(target: Target, keyring: Keyring) -> bool:
-    """Whether it cannot be tried: a function may take the row into account, and what Django makes of an array is not
-    known."""
-    return bool(keyring.schemes[target.scheme].functions) or target.type.endswith("[]")
 
 
 def _rows(reader: ModelReader) -> Iterator[Any]:
@@ -61,7 +56,8 @@ def _shows_it(reader: ModelReader, row: Any, keyring: Keyring) -> bool:
 
 
 def _read(reader: ModelReader, row: Any, keyring: Keyring | None) -> str | None:
-    """What it reads of a row, as a text without tokens; with other tokens if there is a keyring. None if it fails."""
+    """Return what the attribute reads of a row, as text without tokens; with other tokens if there is a keyring. Return
+    None if it fails."""
     from django.db import connections
 
     instance, tokens = reader.model._base_manager.using(reader.alias).get(pk=row.pk), RowTokens(reader.keyring)

@@ -1,9 +1,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What code of a model does outside of the database as it is read, such as a request or a mail: refused before it is
-done, by an audit hook (PEP 578), unless a person allows it.
+"""What code of a model does outside of the database while it is read, such as a request or a mail.
 
-PostgreSQL's own library raises no such event, so that the application's database is read as ever.
+An audit hook (PEP 578) refuses it in advance, unless a person allows it. PostgreSQL's own library raises no such event,
+so the application's database stays readable.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class _Guard:
             self._thread = outer
 
     def take_refused(self) -> str:
-        """What was refused since this was asked before."""
+        """Return what was refused since the last call."""
         refused, self._refused = self._refused, ""
         return refused
 
@@ -75,7 +75,7 @@ def allow(names: Collection[str]) -> None:
 
 
 def allowed() -> Collection[str]:
-    """Those names."""
+    """Return the allowed names."""
     return _guard.allowed
 
 

@@ -1,8 +1,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which keys the application's own functions decrypt with: shown by processes in which one key alone is another.
+"""The keys with which the application's own functions decrypt, shown by processes in which only one key differs.
 
-A key is established if a function, under another value of it, raises or gives something else for a stored token.
+A key is established if a function raises or returns something different for a stored token under another value of it.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ from .table_pages import PageRequest, by_table, pages
 
 TOKENS = 5  # of each column that are tried if nothing asks for more
 MOST_CLOSED = 100  # that do not open, before one that does: a rotation was interrupted, and all are under new keys
-MOST_SECONDS = 20  # after these, for a column of which none depends on a key that nothing else needs
+MOST_SECONDS = 20  # after these, if no token of a column depends on a key that nothing else needs
 SINGLE = "trial of "  # in place of a stage: the application under another value of one key
 
 
 def key_sets(current: Mapping[str, str], other: Mapping[str, str]) -> dict[str, dict[str, str]]:
-    """The current keys with one of them from ``other``, by its name. Of a list only what is new is taken: the rest
-    would still decrypt."""
+    """Return the current keys with one of them from ``other``, by its name. Only the new members of a list are taken,
+    because the rest would still decrypt."""
     found = {}
     for name, value in other.items():
         known = {*split_list(current.get(name, ""))}
@@ -48,8 +48,8 @@ def established(
     singles: Mapping[str, ApplicationProcess],
     signing: Collection[str],
 ) -> dict[str, set[str]]:
-    """By scheme, the keys that its tokens depend on. Of a scheme without a token that opens under the previous keys
-    nothing is known. Keys that are ``signing`` are not looked for."""
+    """Return, by scheme, the keys that its tokens depend on. A scheme without a token that the previous keys open is
+    left out. Keys that are ``signing`` are not looked for."""
     found: dict[str, set[str]] = {}
     schemes = {target.scheme for _, survey in parts for target in survey.found}
     needed = {*signing, *keyring.keys_of(name for name in schemes if not keyring.schemes[name].functions)}
@@ -77,8 +77,8 @@ class _Trial:
     is_of_base: bool = False
 
     def run(self, tokens: Iterable[tuple[bytes, bytes]]) -> None:
-        """Tokens, each with the frame of its row, until each key is shown: the first ones may be of an old version of
-        the application, which had other keys."""
+        """Try tokens, each with the frame of its row, until each key is shown. The first ones may be from an old
+        version of the application, which had other keys."""
         end, tried = 0.0, 0
         for number, (token, frame) in enumerate(tokens):
             if tried >= TOKENS and (not self.left.keys() - {*self.known} or time.monotonic() > end):
@@ -99,7 +99,7 @@ class _Trial:
         for name, process in [*self.left.items()]:
             try:
                 differs = process.attempt(functions, token, frame) != here
-            except RotationError:  # the application gives no answer under this value
+            except RotationError:  # the application does not answer under this value
                 differs = True
             if differs:
                 self.shown.add(name)
@@ -107,7 +107,8 @@ class _Trial:
 
 
 def _opens(cipher: FunctionCipher, token: bytes, frame: bytes) -> bool:
-    """Whether it is under the previous keys: of one that is not, the functions give an error text under any keys."""
+    """Return whether a token is under the previous keys. For any other token, the functions return an error text under
+    any keys."""
     with contextlib.suppress(RotationError):
         return cipher.open_at(token, frame) is not None
     return False

@@ -1,8 +1,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Columns under keys that are not rotated: which of their values are, or hold, tokens under keys that are.
+"""Columns under keys that are not rotated: values that are, or contain, tokens under rotated keys.
 
-That a column is under such a key was decided by a sample. Here every value is looked at.
+A sample decided that a column is under such a key. This check reads every value.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ Token = tuple[int, int, bytes]  # a row of a page, the place of a token in its v
 def findings(
     database: Database, columns: Sequence[Target], keyring: Keyring, settled: Settlements = NONE, expected: str = ""
 ) -> list[Finding]:
-    """What the values of these columns need. Those under the ``expected`` stage are where they should be."""
+    """Return findings for values that need rotated keys. Values under the ``expected`` stage need no finding."""
     found = {(target.name, kind): Rows() for target in columns for kind in ACCEPTED_BY}
     for group in by_table(columns):
         for page in pages(database, PageRequest(group)):
@@ -97,7 +97,7 @@ def _look(target: Target, values: Sequence[Any], keyring: Keyring, expected: str
 
 
 def _without(target: Target, values: Sequence[Any], opened: Sequence[Token]) -> dict[int, bytes]:
-    """What is stored next to the ``opened`` tokens, by the row."""
+    """Return what is stored next to the ``opened`` tokens, by the row."""
     taken: dict[int, list[bytes]] = {}
     for row, _, token in opened:
         taken.setdefault(row, []).append(token)

@@ -22,8 +22,8 @@ from .round_trips import TEXTS, send
 
 
 def find(targets: Sequence[Target], keyring: Keyring, keys: KeyEntries) -> list[Finding]:
-    """One finding for each target that the application does not encrypt with the first key of a list of which old keys
-    are kept, by the entries of the option ``keys``."""
+    """Return a finding for each target that the application does not encrypt with the first key of its list. Only lists
+    that keep old keys count, by the entries of the option ``keys``."""
     kept = {key["name"] for key in keys if key.get("keep")}
     under_kept = [target for target in targets if keyring.keys_of([target.scheme]) & kept]
     numbers = {

@@ -1,10 +1,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""By which attributes the application's own models are read: all that may depend on a key.
+"""The attributes by which the application's own models are read: all that may depend on a key.
 
-These are the encrypted columns, the properties and descriptors made from them, every field that is not a plain field of
-Django, and the attributes whose code looks like encryption and reads plain fields. What a plain field reads is what is
-stored, so that no key can change it.
+These are the encrypted columns, the properties and descriptors made from them, and every field that is not a plain
+field of Django. Attributes that read plain fields count if their code looks like encryption. A plain field reads what
+is stored, so no key can change it.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ _KINDS = (
 STORED = "tetech_key_rotation_"  # a column of our queries
 KEY = "tetech_row_key_"  # one of them with a part of the primary key: no column of the above can be named so
 _UNREAD = object()
-Place = tuple[str, str]  # the alias of a database, and a schema: empty where a table is found without one
+Place = tuple[str, str]  # the alias of a database, and a schema: empty if a table is found without one
 
 
 class ValueRead(NamedTuple):
@@ -148,7 +148,8 @@ class ModelReader:
         return contextlib.nullcontext() if self.bare else external_acts.refused(self.name_in_models)
 
     def value(self, instance: Any) -> Any:
-        """What it reads of one instance; the class of an exception if it raises one. Raises E_APPLICATION_ACTS."""
+        """Return what it reads of one instance, or the class of the exception that it raises. Raise
+        E_APPLICATION_ACTS."""
         with self.refusing_acts():
             try:
                 return getattr(instance, self.name)
@@ -156,8 +157,8 @@ class ModelReader:
                 return type(exc)
 
     def stored_columns(self) -> Iterator[tuple[str, Any]]:
-        """What a query reads besides: its columns and the row's key as they are stored, each with the name that it has
-        in a row."""
+        """Yield what a query reads in addition, each with the name that it has in a row: its columns and the row's key,
+        as they are stored."""
         from django.db.models import BinaryField, F, TextField
         from django.db.models.functions import Cast
 
@@ -173,7 +174,7 @@ class ModelReader:
         self.count(instance, self.look(instance))
 
     def look(self, instance: Any, value: Any = _UNREAD) -> ValueRead:
-        """What it reads of one instance, in full: some values ask the database as they are shown. Raises
+        """Return all that it reads of one instance. Some values query the database when they are shown. Raise
         E_APPLICATION_ACTS."""
         value = self.value(instance) if value is _UNREAD else value
         stored = self.stored_tokens(instance)
@@ -206,10 +207,11 @@ class ModelReader:
             self.sample = value if self.sample is None else self.sample
 
     def _in_order(self, value: Any, text: str) -> str:
-        """A text as it is if it is that of a column's scalar; of what may come from a set, its characters in order.
+        """Return a text unchanged for a scalar column; for what may come from a set, its characters in order.
 
-        The order of a set is another one in each process. In any order, what decrypts has the same characters, and what
-        a wrong key gives has others; that data itself was changed, the digests of the rows show."""
+        Each process orders a set differently. In any order, an attribute that decrypts has the same characters, and a
+        wrong key has others. Digests of rows show if the data itself was changed.
+        """
         if self.bare and is_scalar(value):
             return text
         self.in_any_order = True
@@ -233,7 +235,8 @@ class ModelReader:
         return "\0".join(str(getattr(instance, f"{KEY}{column.attname}")) for column in self._key_columns)
 
     def stored(self, instance: Any) -> Iterator[tuple[Any, Target, Any]]:
-        """What is stored in its encrypted columns in one row: the field, the target, the value if there is one."""
+        """Return the stored values of its encrypted columns in one row: the field, the target, and the value if there
+        is one."""
         for column, target in self._held:
             value = getattr(instance, f"{STORED}{column.attname}", None)
             if value is not None:
@@ -244,17 +247,17 @@ class ModelReader:
         return [each.attname for each, _ in self._held if getattr(instance, f"{STORED}{each.attname}", None) is None]
 
     def _hides(self, instance: Any, text: str) -> bool:
-        """Whether a row stores what may be encrypted, and reads as something else."""
+        """Return whether a row stores what may be encrypted, but reads as something different."""
         stored = (getattr(instance, f"{STORED}{name}", None) for name in self.columns)
         return any(each not in (None, "") and each not in text and not is_wordy(each) for each in stored)
 
     def stored_values(self, instance: Any) -> list[bytes]:
-        """What its columns store in one row, as bytes."""
+        """Return what its columns store in one row, as bytes."""
         stored = (getattr(instance, f"{STORED}{name}", None) for name in self.columns)
         return [as_bytes(each) for each in stored if each]
 
     def has_value(self, instance: Any) -> bool:
-        """Whether any of its columns stores something in a row."""
+        """Return whether any of its columns stores something in a row."""
         return any(getattr(instance, f"{STORED}{name}", None) not in (None, "", b"") for name in self.columns)
 
     def _stored_text(self, instance: Any) -> str:
@@ -272,7 +275,7 @@ class ModelReader:
             part[place] = (part[place] + int.from_bytes(digest[:4], "big")) % PART
 
     def is_token(self, value: Any) -> bool:
-        """Whether a text begins as the tokens of its columns do, and may be one."""
+        """Return whether a text begins as the tokens of its columns do, and may be one."""
         if not self._markers or not isinstance(value, (str, bytes)) or len(value) < SHORTEST:
             return False
         return as_bytes(value).startswith(self._markers)
@@ -329,11 +332,12 @@ class ModelReader:
 
 
 def by_model(targets: Sequence[Target], keyring: Keyring | None, key: bytes) -> Iterator[list[ModelReader]]:
-    """The readers of each model in each database, if there are any; of a proxy, those of what it has besides its model.
-    Some of the ``targets`` may be columns under keys that are kept.
+    """Return the readers of each model in each database, if there are any; for a proxy, those that its model does not
+    have.
 
-    What is made of targets is read wherever they are, everything else in one place: other tables of the name may be
-    copies."""
+    Some ``targets`` may be columns under keys that are kept. Attributes made of targets are read in every place.
+    Everything else is read in one place, because other tables of the same name may be copies.
+    """
     from django.apps import apps
 
     aliases = django_project.aliases()
@@ -357,8 +361,9 @@ def by_model(targets: Sequence[Target], keyring: Keyring | None, key: bytes) -> 
 
 
 def _home(model: Any, aliases: Sequence[str], ours: Collection[Place], kinds: Mapping[Place, str]) -> list[Place]:
-    """The place in which the application has the rows of a model: where its router sends it, or the first one that has
-    its table, of its tenants one with targets. None if all are on other servers."""
+    """Return the place in which the application has the rows of a model, in a list. It is the one to which its router
+    sends it, or the first with its table. Of its tenants, one with targets is chosen. The list is empty if all places
+    are on other servers."""
     alias = _routed_to(model, aliases)
     places = [place for place in dict.fromkeys([*kinds, *ours]) if kinds.get(place) not in (_COPY, _FOREIGN)]
     return sorted(places, key=lambda place: (place != (alias, ""), place not in ours, place[0] != alias))[:1]
@@ -378,13 +383,14 @@ def _routed_to(model: Any, aliases: Sequence[str]) -> str:
 
 
 def is_left_out(name: str, ignore: Collection[str]) -> bool:
-    """Whether an attribute is in ``ignore``: by its full name, or as app.Model.name, for all databases and schemas."""
+    """Return whether an attribute is in ``ignore``: by its full name, or as app.Model.name, for all databases and
+    schemas."""
     return name in ignore or ".".join(name.rpartition(":")[2].split(".")[-3:]) in ignore
 
 
 def _kinds_of_table(model: Any, alias: str) -> dict[str, str]:
-    """What the table of a model is in a database, as PostgreSQL has it, by the schema; without one, the table that is
-    found outside of a request."""
+    """Return by schema the kind of a model's table in PostgreSQL. Without a schema, it is the table that a connection
+    finds outside of a request."""
     from django.db import Error, connections
 
     with contextlib.suppress(Error), connections[alias].cursor() as cursor:
@@ -399,7 +405,7 @@ def _targets_of(column: Any, targets: Sequence[Target]) -> list[Target]:
 
 
 class _ModelCode:
-    """What the code of a model says of its attributes: looked at once, in however many schemas it has a table."""
+    """What the code of a model says of its attributes, read once for all schemas that have its table."""
 
     def __init__(self, model: Any) -> None:
         self.model = model
@@ -419,8 +425,8 @@ class _ModelCode:
 def _readers(
     code: _ModelCode, place: Place, targets: dict[str, list[Target]], keyring: Keyring | None, key: bytes
 ) -> list[ModelReader]:
-    """Of a model in a place, a database and a schema, each attribute once, from however many encrypted columns it is
-    made; of those that are rotated, if one is."""
+    """Return the readers of a model in a place, a database and a schema. Each attribute is listed once, even if it is
+    made of several encrypted columns; if one of them is rotated, with the rotated ones."""
     alias, schema = place
     rotated = {name: [each for each in found if not each.kept] for name, found in targets.items()}
     rotated = {name: found for name, found in rotated.items() if found}
@@ -470,7 +476,7 @@ def made_from(model: Any, attribute: str) -> list[str]:
 
 
 def _made_from(member: Any, attribute: str) -> bool:
-    """Whether reading it reads the attribute, as its code or its members say. Nothing is called to find out."""
+    """Return whether it reads the attribute, according to its code or its members. Nothing is called."""
     getter = getattr(member, "fget", None) or getattr(member, "func", None)
     if inspect.isfunction(getter):
         return any(isinstance(name, str) and name == attribute for name in _names_in(getter))
@@ -479,7 +485,7 @@ def _made_from(member: Any, attribute: str) -> bool:
 
 
 def _names_in(function: Any) -> Iterator[Any]:
-    """What the code of a function names, and what was handed to it by a function that made it."""
+    """Return the names in the code of a function, and in what the function that made it passed to it."""
     yield from (*function.__code__.co_names, *function.__code__.co_consts)
     yield from (*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values())
     for cell in function.__closure__ or ():
@@ -488,7 +494,8 @@ def _names_in(function: Any) -> Iterator[Any]:
 
 
 def _is_plain(model: Any, column: Any) -> bool:
-    """Whether an instance has what is stored in a column: its field, its descriptor and its model are Django's."""
+    """Return whether an instance has what is stored in a column: its field, its descriptor and its model are
+    Django's."""
     descriptor = inspect.getattr_static(model, column.attname, None)
     is_own = descriptor is not None and not encrypting_attributes.is_of_django(type(descriptor).__module__)
     return _is_plain_field(column) and not is_own and not _has_hooks(model)
@@ -506,7 +513,7 @@ def _is_plain_field(column: Any) -> bool:
 
 
 def _has_hooks(model: Any) -> bool:
-    """Whether a model has code of its own that runs as an instance is made from a row."""
+    """Return whether a model has code of its own that runs as an instance is made from a row."""
     from django.db.models import Model
     from django.db.models.signals import post_init
 

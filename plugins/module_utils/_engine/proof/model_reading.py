@@ -91,8 +91,8 @@ COUNTS: tuple[Literal["read", "failed", "tokens"], ...] = ("read", *UNREAD)
 
 
 class ReadingPair(NamedTuple):
-    """A reading as it was and as it is, and how many rows another process has written of what it reads. It also wrote
-    ``elsewhere``, where what code makes of columns may come from."""
+    """A reading before and after, and how many rows that it reads another process has written. ``elsewhere`` says
+    whether another process wrote other tables, from which code may make an attribute."""
 
     old: AttributeReading
     new: AttributeReading
@@ -102,9 +102,11 @@ class ReadingPair(NamedTuple):
 
 @dataclass(frozen=True)
 class ReadingScope:
-    """What is read: the first ``rows`` of each model by primary key, or all of them with 0, and of these the attributes
-    that are ``wanted`` by their names. What they read is kept as digests under the ``digest_key``, to be compared with
-    those of a reading from ``before``."""
+    """What is read: the first ``rows`` of each model by primary key, or all rows with 0, and only the ``wanted``
+    attributes.
+
+    Values are kept as digests under the ``digest_key``, for a comparison with a reading from ``before``.
+    """
 
     digest_key: bytes = field(repr=False)
     rows: int = 0
@@ -114,8 +116,8 @@ class ReadingScope:
 
 @dataclass(frozen=True)
 class ApplicationReading:
-    """What an application reads: the readings of its attributes, round trips, and the columns that are unread. Of the
-    attributes that are ``refused``, it reads none of so many values that the keys open."""
+    """What an application reads: the readings of its attributes, round trips, and unread columns. ``refused`` counts by
+    attribute the values that the keys open and the application does not read."""
 
     readings: list[AttributeReading]
     round_trips: list[RoundTrip]
@@ -130,7 +132,7 @@ class ApplicationReading:
 def of_application(
     targets: Sequence[Target], keyring: Keyring, scope: ReadingScope, progress: ProgressFile = SILENT
 ) -> ApplicationReading:
-    """What all models read through their own fields and properties."""
+    """Return what all models read through their own fields and properties."""
     readings: list[AttributeReading] = []
     trips: list[RoundTrip] = []
     refused: dict[str, int] = {}
@@ -166,10 +168,10 @@ def of_application(
 
 
 def speed(targets: Sequence[Target], rows: int, ignore: Collection[str] = ()) -> dict[str, float]:
-    """Seconds that the application takes to read one row, by table, as the first ``rows`` of each model show; for all
-    rows of all models without an encrypted column together, under OTHERS.
+    """Return the seconds that the application takes to read one row, by table, measured on the first ``rows`` of each
+    model.
 
-    ``ignore`` names attributes that are not read.
+    Models without an encrypted column have one entry for all their rows, OTHERS. Attributes in ``ignore`` are not read.
     """
     found: dict[str, float] = {OTHERS: 0.0}
     for known in by_model(targets, None, b"speed"):
@@ -187,9 +189,11 @@ def speed(targets: Sequence[Target], rows: int, ignore: Collection[str] = ()) ->
 
 
 def beforehand(targets: Sequence[Target], keyring: Keyring, ignore: Collection[str]) -> ReadingForecast:
-    """What would roll a rotation back, whatever it did: round trips that are not ``well`` already, by some rows, and
-    names in ``ignore`` that are ``unknown``, each with the names that are near it. What could not be compared after it:
-    attributes of which all values are ``refused``. And what is only counted."""
+    """Return what would roll back any rotation, what could not be compared after it, and what is only counted.
+
+    A rotation is rolled back by round trips that already fail in some rows, and by unknown names in ``ignore``, each
+    listed with similar names. An attribute that reads no value at all cannot be compared.
+    """
     read = [reader for readers in by_model(targets, None, b"") for reader in readers]
     known = list(dict.fromkeys(name for reader in read for name in (reader.full_name, reader.name_in_models)))
     reading = of_application(targets, keyring, ReadingScope(b"", SAMPLE, lambda name: not is_left_out(name, ignore)))
@@ -206,7 +210,7 @@ def beforehand(targets: Sequence[Target], keyring: Keyring, ignore: Collection[s
 
 
 def planned(targets: Sequence[Target], keyring: Keyring, ignore: Collection[str]) -> list[Finding]:
-    """What ``beforehand`` finds, as the plan has it."""
+    """Return the findings of ``beforehand`` as the plan has them."""
     found = beforehand(targets, keyring, ignore)
     broken = [Finding(KINDS["round_trip"], trip["name"], {**trip}) for trip in found["broken"]]
     counted: tuple[Literal["of_ciphertext", "dated"], ...] = ("of_ciphertext", "dated")
@@ -215,7 +219,8 @@ def planned(targets: Sequence[Target], keyring: Keyring, ignore: Collection[str]
 
 
 def changed(before: RecordedReading, after: RecordedReading, meanwhile: Meanwhile = NOBODY) -> list[str]:
-    """The attributes of which as many values are read as before, and others, although nobody wrote in between."""
+    """Return the attributes that read as many values as before, but different ones, although no process wrote in
+    between."""
     return [
         new["name"]
         for old, new, written, elsewhere in _pairs(before, after, meanwhile)
@@ -237,9 +242,11 @@ def refuse_damaged(read: Sequence[Sequence[str]]) -> None:
 def refuse_worse(
     before: RecordedReading, after: RecordedReading, meanwhile: Meanwhile = NOBODY, ignore: Collection[str] = ()
 ) -> None:
-    """Raise E_APPLICATION_READS, E_ROUND_TRIP, E_APPLICATION_CHECK or E_VERIFY_ENCRYPTION if something has changed
-    for the worse. ``meanwhile`` says of each table how many rows another process has written in between, ``ignore``
-    names attributes that are not read anymore."""
+    """Raise E_APPLICATION_READS, E_ROUND_TRIP, E_APPLICATION_CHECK or E_VERIFY_ENCRYPTION if anything became worse.
+
+    ``meanwhile`` counts by table the rows that another process has written in between. ``ignore`` names attributes that
+    are no longer read.
+    """
     _refuse_other_readings(before, after, meanwhile, ignore)
     went = {trip["name"] for trip in before.get("round_trips", []) if trip["outcome"] == "well"}
     there = {reading["name"] for reading in after["readings"] if reading["read"]}
@@ -282,10 +289,10 @@ def _refuse_other_readings(
 def _advice(
     before: RecordedReading, after: RecordedReading, lost: Sequence[str], others: Sequence[str]
 ) -> Iterator[str]:
-    """What to do about attributes that have ``lost`` values, and about those that read ``others``.
+    """Return what to do about attributes that have ``lost`` values, and about those that read ``others``.
 
-    Leaving one out is advised only if it is established that the application need not decrypt for it, or that it
-    decrypts all that it is made from.
+    To leave out an attribute is advised only if the application need not decrypt for it, or decrypts all that it is
+    made of.
     """
     found = {reading["name"]: reading for reading in after["readings"]}
     missed = [name for name in others if "parts" in found[name]]
@@ -308,13 +315,16 @@ def _advice(
 
 
 def _is_made_of(reading: AttributeReading, decrypted: Collection[str]) -> bool:
-    """Whether code makes an attribute of columns that all are ``decrypted``."""
+    """Return whether code makes an attribute of columns that all are ``decrypted``."""
     return not reading.get("bare", True) and bool(reading["columns"]) and {*reading["columns"]} <= {*decrypted}
 
 
 def _decrypted(before: RecordedReading, after: RecordedReading, wrong: Collection[str]) -> set[str]:
-    """The columns that the application is seen to decrypt: all of what it reads of them is as before, by an attribute
-    that is the column, or that encrypts and decrypts. None after an interruption, in which anybody may have written."""
+    """Return the columns that the application is seen to decrypt. Some attribute that is the column, or that encrypts
+    and decrypts it, reads every value of such a column as before.
+
+    Return none after an interruption, in which any process may have written.
+    """
     if before.get("earlier"):
         return set()
     well = {trip["name"] for trip in after["round_trips"] if trip["outcome"] == "well"}
@@ -327,7 +337,7 @@ def _decrypted(before: RecordedReading, after: RecordedReading, wrong: Collectio
 
 
 def _is_proof(old: AttributeReading, new: AttributeReading) -> bool:
-    """Whether values are read, all of them, and as before."""
+    """Return whether values are read, all of them, and as before."""
     complete = new["read"] and not (new["failed"] or new["tokens"])
     return bool(complete and old is not new and old.get("digest") == new.get("digest"))
 
@@ -365,13 +375,14 @@ def _place(reading: AttributeReading) -> tuple[str, ...]:
 
 
 def _in_parts(old: AttributeReading, new: AttributeReading) -> bool:
-    """Whether they are of a column that is not encrypted: then digests of what is stored say where it was written."""
+    """Return whether both readings are of a column that is not encrypted: then digests of the stored values show which
+    were written."""
     return "parts" in old and "parts" in new
 
 
 def _same(old: AttributeReading, new: AttributeReading) -> bool:
-    """Whether the same is read, as far as a rotation does not change it; of a column that is not encrypted, wherever
-    the same is stored."""
+    """Return whether the same values are read, except for what a rotation changes. In a column that is not encrypted,
+    only parts that store the same values are compared."""
     if old.get("of_ciphertext") or old.get("dated") or new.get("dated"):
         return True
     # An earlier version digested the order too, and named rows as the application shows their keys.
@@ -383,7 +394,8 @@ def _same(old: AttributeReading, new: AttributeReading) -> bool:
 
 
 def _is_healed(old: AttributeReading, new: AttributeReading) -> bool:
-    """Whether all that was read before is read the same, no row is new or gone, and some that were not read are now."""
+    """Return whether all that was read before is read the same, no row is new or gone, and some that were not read are
+    now."""
     if "read_digest" not in old or "read_before_digest" not in new:
         return False
     same = bool(old.get("of_ciphertext")) or old["read_digest"] == new["read_before_digest"]
@@ -392,14 +404,15 @@ def _is_healed(old: AttributeReading, new: AttributeReading) -> bool:
 
 
 def _explained_tokens(pair: ReadingPair) -> int:
-    """How many more tokens written rows explain: as many as there are, where the application reads most of them as they
-    are. Where it decrypts, a token is one that it cannot read."""
+    """Count the additional tokens that written rows explain: all of them if the application reads most tokens
+    unchanged. If it decrypts, it cannot read a token that remains."""
     hands_on = 2 * pair.old["tokens"] >= pair.old["read"]
     return pair.written if hands_on else 0
 
 
 def _as_well(pair: ReadingPair, wavering: bool) -> bool:
-    """Whether an attribute is read as before; if rows were written meanwhile, no fewer values than those explain."""
+    """Return whether an attribute is read as before. If rows were written meanwhile, at most as many values may be
+    missing."""
     old, new, written, elsewhere = pair
     unread = [reading["failed"] + reading["tokens"] for reading in (old, new)]
     # A token fewer makes up for no failure, and what was written for none either.
@@ -422,12 +435,11 @@ def _counts(reading: AttributeReading) -> str:
 
 
 def _read(readers: Sequence[ModelReader], rows: int, progress: ProgressFile) -> tuple[int, int]:
-    """Every row of one model once, in transactions that cannot write, so that no property can. How many were read, of
-    how many.
+    """Read every row of one model once, in transactions that cannot write. Return how many were read, and of how many.
 
-    Raises E_APPLICATION_MODEL if its table is not as the model says, and E_APPLICATION_WRITES if an attribute writes,
-    or E_APPLICATION_ACTS if it acts elsewhere, whether it passes that error on or not. Any other error of PostgreSQL is
-    a value that it fails at.
+    Raise E_APPLICATION_MODEL if its table does not match the model. Raise E_APPLICATION_WRITES if an attribute writes,
+    and E_APPLICATION_ACTS if it acts outside of the database, even if it catches that error. Any other error of
+    PostgreSQL counts as a value that the application cannot read.
     """
     model, alias = readers[0].model, readers[0].alias
     with _refusals(model), contextlib.redirect_stdout(io.StringIO()), readers[0].read_only() as held:
@@ -456,8 +468,8 @@ def _take(reader: ModelReader, instance: Any, savepoints: SavepointsOfReading) -
 
 
 def reads_inner(table: Table, column: str, tokens: Collection[str], rows: int) -> bool:
-    """Whether all that the application reads of a column, in its first rows, are these inner tokens themselves: it does
-    not decrypt them. A property that is made from the column counts, as in ``of_application``."""
+    """Return whether the application reads only these inner tokens in the first rows of a column, and so does not
+    decrypt them. A property made of the column counts, as in ``of_application``."""
     found: set[bool] = set()
     schema = "" if table.visible else table.schema
     for _, stored in of_models(ModelTables(table.alias, table.names)):
@@ -479,7 +491,8 @@ def _query(readers: Sequence[ModelReader]) -> Any:
 
 
 def instances_of(readers: Sequence[ModelReader], rows: int) -> Iterator[Any]:
-    """The first rows of a model with what is stored in all columns that are read. Nothing can be written meanwhile."""
+    """Yield the first rows of a model with what is stored in all columns that are read. No row can be written during
+    that."""
     first = readers[0]
     with _refusals(first.model), contextlib.redirect_stdout(io.StringIO()), first.read_only():
         yield from _instances(_query(readers), min(rows, int(_query(readers)[:rows].count())))
@@ -492,9 +505,12 @@ def row_of(readers: Sequence[ModelReader], row: str) -> Any:
 
 
 def _instances(query: Any, left: int, opened: Callable[[], None] = lambda: None) -> Iterator[Any]:
-    """So many instances. If a field of a row raises as it is read, all fields of that one are deferred, so that each
-    attribute fails or succeeds by itself; a row of which the model makes no instance is passed over, as those after so
-    many of them are. ``opened`` is called whenever another cursor gives rows."""
+    """Yield up to so many instances.
+
+    If a field of a row raises, all fields of that row are deferred, so that each attribute fails or succeeds
+    separately. If the model cannot build an instance of a row, the row is skipped, and after many such rows so are all
+    that follow. ``opened`` is called whenever another cursor returns rows.
+    """
     from django.db import DatabaseError
 
     last, unmade = None, 0

@@ -1,9 +1,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Columns that are no part of a rotation, as nothing in them opens or a person has set them aside: whether a value in
-them opens after all under a version that the application is about to lose.
+"""Columns outside of the rotation, because nothing in them opens or a person has set them aside.
 
-That nothing opens was decided by a sample. Here every value is asked.
+A sample decided that nothing opens. This check tries every value under the versions that the application is about to
+lose.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ ENCRYPTED = ("unproved", "silent", "format")  # kinds of findings of columns who
 
 
 class Unopened(NamedTuple):
-    """How many values a column has that is known to be encrypted and in which nothing opens, and whether a person has
-    accepted that they stay unreadable."""
+    """The count of values in a column that is known to be encrypted, but in which nothing opens. ``is_accepted`` says
+    whether a person has accepted that they stay unreadable."""
 
     table: str
     column: str
@@ -42,7 +42,7 @@ class Unopened(NamedTuple):
 
 
 def unopened(database: Database, survey: Survey) -> Iterator[Unopened]:
-    """Those columns, but for what a person has settled otherwise: as under none of these keys, or by a command."""
+    """Return these columns, except those that a person has settled: as under other keys, or as rotated by a command."""
     encrypted = set(survey.findings.columns(*ENCRYPTED))
     for table, column in (closed for closed in survey.closed if closed.name in encrypted):
         decision = survey.decision(table.label_of(column.name))
@@ -56,7 +56,8 @@ def unopened(database: Database, survey: Survey) -> Iterator[Unopened]:
 def needing(
     database: Database, survey: Survey, keyring: Keyring, columns: Collection[str], stages: Collection[str]
 ) -> Iterator[RowsNeeding]:
-    """Of these columns, those with values that open under one of the stages, with the first rows; as census.needing."""
+    """Return the columns with values that open under one of the stages, with the first rows, as
+    census_findings.needing."""
     for closed in survey.closed:
         if closed.name in columns:
             for target, rows in _found(database, survey, closed, keyring, stages):
@@ -65,7 +66,8 @@ def needing(
 
 
 def set_aside(database: Database, survey: Survey, keyring: Keyring, expected: str = "") -> Iterator[Finding]:
-    """What a person has set aside although some values are under these keys, and not under the ``expected`` stage."""
+    """Return findings for columns that a person has set aside, if values are under these keys and not under
+    ``expected``."""
     not_ours = [closed for closed in survey.closed if survey.decision(closed.name) == NOT_OURS]
     ignored = [closed for closed in survey.ignored if survey.decision(closed.name) != UNREADABLE]
     stages = [stage for stage in keyring.stages if stage != expected]
@@ -92,14 +94,14 @@ def _found(
 
 
 def _needing(tally: Tally, keyring: Keyring, stages: Collection[str]) -> Rows:
-    """Those that open, and those in which a token is between other text."""
+    """Return those that open, and those in which a token is between other text."""
     found = census_findings.needing([tally], keyring, stages)
     rows = dict.fromkeys(name.removeprefix(f"{tally.target.name}:") for each in found for name in each["rows"])
     return Rows(sum(each["count"] for each in found), list(rows))
 
 
 def _tells(scheme: Scheme) -> bool:
-    """Whether a scheme shows of any value whether it opens it."""
+    """Return whether it is certain, for any value, that a scheme opens it."""
     return scheme.format.authenticated and not scheme.functions and not scheme.json_members
 
 

@@ -34,12 +34,12 @@ class PageToken(NamedTuple):
     around: tuple[bytes, bytes] | None = None  # the blanks before and after one that opens without blanks alone
 
     def replaced(self, fresh: bytes) -> bytes:
-        """What is stored in its place: the blanks around a token stay, which the application may count on."""
+        """Return what is stored in its place: the blanks around a token stay, which the application may count on."""
         return self.around[0] + fresh + self.around[1] if self.around else fresh
 
     def is_accepted(self, target: Target, row: str, leave_alone: Collection[str]) -> bool:
-        """Whether a person has accepted what is inside: of this value, or of its column. Two layers are settled, and
-        not accepted."""
+        """Return whether a person has accepted what is inside: of this value, or of its column. Two layers are settled,
+        and not accepted."""
         if self.problem == TWO_LAYERS:
             return False
         return f"{target.name}:{row}" in leave_alone or (self.problem in INSIDES and target.name in leave_alone)
@@ -90,8 +90,11 @@ def look(
 def _without_foreign(
     target: Target, keyring: Keyring, tokens: Sequence[bytes], opened: list[tuple[str, Opened] | None]
 ) -> dict[int, tuple[bytes, bytes]]:
-    """Put into ``opened`` the tokens that open once foreign signs in them are left out, as their libraries leave them
-    out; the blanks around each, by place. Before a prefix no library leaves out any, for it looks for that first."""
+    """Put into ``opened`` the tokens that open once foreign characters in them are left out, as their libraries do.
+    Return by place the blanks around each.
+
+    No library leaves out characters before a prefix, because it looks for the prefix first.
+    """
     scheme = keyring.schemes[target.scheme]
     if scheme.functions or not scheme.format.loose:
         return {}
@@ -111,8 +114,8 @@ def _without_foreign(
 
 
 def frames_of(page: ColumnPage, tokens: Sequence[tuple[int, int, bytes]], context: Sequence[str]) -> list[bytes] | None:
-    """What functions of the application receive about the row of each token; None if they ask for nothing, or if it is
-    not known which row it is: then they open nothing."""
+    """Return what functions of the application receive about the row of each token; None if they need nothing. Return
+    None, too, if the row is not known: then they open nothing."""
     target, rows, values = page
     if not context or "" in rows:
         return None
@@ -146,7 +149,7 @@ def open_other(token: bytes, target: Target, keyring: Keyring) -> OpenedByOther 
 
 
 def open_kept(token: bytes, keyring: Keyring) -> bool:
-    """Whether a token opens under a key that is not rotated."""
+    """Return whether a token opens under a key that is not rotated."""
     proving = (each for each in keyring.fixed.values() if each.format.authenticated and not each.functions)
     return any(keyring.stage_of(each.name, token) for each in proving)
 
@@ -173,10 +176,10 @@ def find_held_stages(stored: bytes, target: Target, keyring: Keyring) -> set[str
 
 
 def stays_plain(token: bytes, target: Target, keyring: Keyring) -> bool:
-    """Whether what does not open is plain text, in a column in which a person has settled that as normal."""
+    """Return whether what does not open is plain text, in a column in which a person has settled that as normal."""
     return target.mixed and why_unopened(token, target, keyring) == PLAINTEXT
 
 
 def begins_as_token(token: bytes, target: Target, keyring: Keyring) -> bool:
-    """Whether a value begins as the tokens of its column do, be it after blanks."""
+    """Return whether a value begins as the tokens of its column do, even after blanks."""
     return token.lstrip().startswith(keyring.schemes[target.scheme].marker)

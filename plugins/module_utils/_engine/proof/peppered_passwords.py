@@ -1,8 +1,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Stored passwords with a key in their hash, as a pepper: under other keys nobody could log in.
+"""Stored passwords with a key in their hash, as a pepper: under other keys, no user could log in.
 
-It is proved with a password that is thrown away: hashed under the keys of now, and not accepted under others.
+The proof is a throwaway password: it is hashed under the present keys, and other keys do not accept it.
 """
 
 from __future__ import annotations

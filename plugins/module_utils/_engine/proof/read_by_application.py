@@ -1,9 +1,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Values that no key at hand opens, and that the application reads: they are under a key of it that nobody listed.
+"""Values that no key at hand opens and that the application reads: they are under one of its keys that is not listed.
 
-What a library returns for a value that it cannot decrypt, such as a fixed text, is no reading: it counts only if it
-reads other texts in other rows.
+A library may return a fixed text for a value that it cannot decrypt. So a reading counts only if other rows read other
+texts.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ UNREADABLE = "unreadable"
 
 
 def explain(found: Sequence[Finding], targets: Sequence[Target], keyring: Keyring) -> list[Finding]:
-    """The findings, those about unreadable values with the true reason where the application reads them."""
+    """Return the findings. Those about unreadable values have the true reason if the application reads them."""
     by_name = {target.name: target for target in targets}
     return [
         replace(each, kind=KINDS["unlisted_key"])
@@ -37,7 +37,7 @@ def explain(found: Sequence[Finding], targets: Sequence[Target], keyring: Keyrin
 
 
 def _reads(target: Target, rows: Sequence[str], keyring: Keyring) -> bool:
-    """Whether an attribute made of the column reads several of these rows, each another value."""
+    """Return whether an attribute made of the column reads several of these rows, each another value."""
     if len(target.key.columns) > 1:
         return False
     for readers in by_model([target], keyring, b""):

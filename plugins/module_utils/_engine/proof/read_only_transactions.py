@@ -17,9 +17,11 @@ IN_ERROR = 3  # libpq's PQTRANS_INERROR, as psycopg2 and psycopg tell it
 
 @contextlib.contextmanager
 def read_only(alias: str, model: Any, schema: str = "") -> Iterator[list[Any]]:
-    """Transactions that cannot write: in the database of this alias, and in all others of the application that answer,
-    where an attribute may keep a log of who has read. The connections. Of a ``model``, Django reads every row, in the
-    table of a tenant's ``schema``."""
+    """Open transactions that cannot write, and return their connections.
+
+    They are in the database of this alias, and in all others of the application that answer: an attribute may log who
+    has read it. Django then reads every row of a ``model``, in the table of a tenant's ``schema``.
+    """
     from django.db import DatabaseError, connections, transaction
 
     with contextlib.ExitStack() as stack:
@@ -44,8 +46,9 @@ def read_only(alias: str, model: Any, schema: str = "") -> Iterator[list[Any]]:
 
 @contextlib.contextmanager
 def _every_row(model: Any) -> Iterator[None]:
-    """Have the base manager of a model, by which Django loads a deferred column too, hide no rows: the application's
-    own may, as for soft deletion, or raise outside of a request. A rotation rewrites those rows as well."""
+    """Have the base manager of a model hide no rows, also when Django loads a deferred column. The application's own
+    manager may hide rows, as for soft deletion, or raise outside of a request. A rotation rewrites those rows as
+    well."""
     from django.db.models import Manager
 
     options = model._meta
@@ -59,8 +62,8 @@ def _every_row(model: Any) -> Iterator[None]:
 
 
 class SavepointsOfReading:
-    """Where transactions go back to if an attribute has PostgreSQL end them, and says so or not: so that this is a
-    failure to read one value. Going back closes the cursors that were opened since."""
+    """Savepoints to return to if an attribute has PostgreSQL end a transaction, even if it hides that: only one value
+    then counts as a failure. Returning to a savepoint closes the cursors that were opened after it."""
 
     def __init__(self, connections: Sequence[Any]) -> None:
         self._connections = connections
@@ -82,14 +85,14 @@ class SavepointsOfReading:
         self._set = [(connection, connection.savepoint()) for connection in self._connections]
 
     def are_needed(self) -> bool:
-        """Whether a transaction has ended since this was asked before."""
+        """Return whether a transaction has ended since the last call."""
         if any(each.connection.info.transaction_status == IN_ERROR for each in self._connections):
             return True
         self._met.clear()
         return False
 
     def met_a_write(self) -> bool:
-        """Whether it ended for a statement that writes, or for one that Django has not seen."""
+        """Return whether it ended for a statement that writes, or for one that Django has not seen."""
         return not self._met or MAY_NOT_WRITE in self._met
 
     def go_back(self) -> None:

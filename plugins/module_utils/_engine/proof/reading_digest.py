@@ -1,9 +1,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The keyed digest of what an attribute reads in all rows, and in those alone that it can read.
+"""The keyed digest of what an attribute reads in all rows, and in the rows that it can read.
 
-A rotation may heal a row that the application could not read before, as one that a stale process wrote. So rows that
-are not read are named, by keyed digests of their keys, and a later reading leaves the same rows out.
+A rotation may heal a row that the application could not read before, such as one that a stale process wrote. So unread
+rows are named by keyed digests of their keys, and a later reading leaves out the same rows.
 """
 
 from __future__ import annotations

@@ -34,15 +34,19 @@ class RowDigests(TypedDict, total=False):
 
 
 class AttributeReading(CountedReading, RowDigests, total=False):
-    """One attribute: with a ``digest`` if a column that it reads is encrypted, otherwise with those of ``parts`` of the
-    table, each of what is stored and of what is read.
+    """What one attribute reads.
 
-    What is made ``of_ciphertext`` itself differs after every rotation: only its counts are compared. What is ``dated``
-    differs the next day, and may read more or fewer values: only what it fails at, and its tokens, are compared.
+    If a column that it reads is encrypted, it has a ``digest``. Otherwise it has digests of ``parts`` of the table,
+    each of what is stored and what is read. An attribute made ``of_ciphertext`` differs after every rotation, so only
+    its counts are compared.
 
-    One that is ``bare`` is a column itself. All others are made by code, of what is in the ``tables`` of its columns or
-    elsewhere, and of them the characters of a value are digested ``in_any_order``. One that is ``keyed`` names rows by
-    their stored keys. A record of an earlier version says none of these."""
+    A ``dated`` attribute differs the next day, and may read more or fewer values. Only its failures and its tokens are
+    compared.
+
+    One that is ``bare`` is a column itself. All others are computed by code from the ``tables`` of its columns or from
+    elsewhere, and the characters of their values are digested ``in_any_order``. One that is ``keyed`` names rows by
+    their stored keys. A record of an earlier version has none of these members.
+    """
 
     bare: bool
     tables: Sequence[str]
@@ -68,11 +72,11 @@ class DecryptionTime(TypedDict):
 
 
 class RecordedReading(TypedDict, total=False):
-    """All that is read at one time. An ``earlier`` one is that of a rotation before.
+    """All that is read at one time. An ``earlier`` one is from a previous rotation.
 
-    One with ``counters`` was taken while the application served: they say by table how many rows had been inserted,
-    updated and deleted. ``unsteady`` are attributes that read in two ways under the same keys, ``written`` pairs of a
-    value that another process wrote and what it reads as, ``check`` and ``verify_encryption`` the counts of what these
+    One with ``counters`` was taken while the application served: they count by table the rows inserted, updated and
+    deleted so far. ``unsteady`` lists attributes that read differently twice under the same keys. ``written`` has pairs
+    of a value that another process wrote and what it reads as. ``check`` and ``verify_encryption`` count what these
     commands found.
     """
 

@@ -1,9 +1,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Attributes of which the application reads no value although the current keys open what is stored.
+"""Attributes that read no value although the current keys open what is stored.
 
-After a rotation it would read as many, none, so that nothing could be compared: such as where its code refuses tokens
-that are not those of a digest next to them.
+After a rotation they would read none either, so nothing could be compared. One reason is code that refuses tokens
+unless they match a digest in another column.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ STAGE = "current"  # in a rotation under way, the application may have other key
 
 
 def is_refused(reader: ModelReader, keyring: Keyring) -> bool:
-    """Whether it fails at all values, and those that were looked at open."""
+    """Return whether it fails at all values, and the keys open those that were tried."""
     if reader.read or not reader.refused:
         return False
     return all(held and all(_opens(*one, keyring) for one in held) for held in reader.refused)

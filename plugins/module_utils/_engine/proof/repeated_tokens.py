@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Attributes by which the application encrypts a value as the same token each time, so that a search finds its rows.
 
-The engine seals with random bytes each time: every value would be read, and no search would find one. That the
-application does so is proved where it makes of a value that it has read exactly the token that is stored.
+The engine encrypts with new random bytes. Every value would be readable, but no search would find one. The proof is
+that the application makes exactly the stored token of a value that it has read.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def find(targets: Sequence[Target], keyring: Keyring) -> list[Finding]:
 
 
 def _repeats(keyring: Keyring, scheme: str) -> bool:
-    """Whether the engine makes the same token each time too, as a format without random bytes has it."""
+    """Return whether the engine makes the same token each time too, as a format without random bytes has it."""
     cipher, inside = keyring.cipher(scheme, keyring.base), Opened(TEXT)
     return not isinstance(cipher, UnusableKey) and cipher.seal(inside) == cipher.seal(inside)
 

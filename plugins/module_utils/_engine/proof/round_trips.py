@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Texts through the application's own encryption and back, by one attribute of a model. Nothing is saved.
 
-A setter may normalize, as the one of an IBAN does. So a text need not come back as it went in: what came back must
-come back unchanged when it goes in, and another text must come back as another one.
+A setter may normalize, as that of an IBAN does. So a text may come back changed. What came back must come back
+unchanged a second time, and a different text must come back different.
 """
 
 from __future__ import annotations
@@ -43,11 +43,8 @@ class Trip(NamedTuple):
 
 
 def try_round_trip(reader: ModelReader, keyring: Keyring) -> str:
-    """The outcome for one attribute.
-
-    A property sets the column of an instance that no table has, a field makes what it would store, and what one of
-    them would write besides is refused.
-    """
+    """Return the outcome for one attribute. A property sets the column of an instance that is in no table. A field
+    makes the value that it would store. Anything else that they would write is refused."""
     told = any(keyring.context_of(target.scheme) for target in reader.targets)  # of a row, which this instance has not
     if told or not isinstance(reader.sample, str):
         return NOT_TRIED
@@ -68,7 +65,7 @@ def try_round_trip(reader: ModelReader, keyring: Keyring) -> str:
 
 
 def _come_back(reader: ModelReader, backs: Sequence[Any]) -> bool:
-    """Whether what came back are two texts, each of which comes back as it is."""
+    """Return whether two different texts came back, each of which comes back unchanged the second time."""
     if not all(isinstance(back, str) and back for back in backs) or len({*backs}) < len(TEXTS):
         return False
     try:

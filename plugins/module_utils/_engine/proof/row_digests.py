@@ -1,9 +1,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The keyed digest of each value, in a small file from the census before a rotation until its proof.
+"""The keyed digest of each value, in a small file that is kept from the census before a rotation until its proof.
 
-If the digest over a whole table changed, the file says in which rows: those that another process wrote may differ, any
-other one may not. It holds names of rows and digests, never a plaintext.
+If the digest over a whole table changed, the file shows in which rows. Rows that another process wrote may differ, no
+other row may. The file has names of rows and digests, never a plaintext.
 """
 
 from __future__ import annotations
@@ -113,9 +113,12 @@ class Recording:
 
 @dataclass
 class TableComparison:
-    """What a second look at one table has found: rows that differ, by what became of them; by column, the names of the
-    rows of which the value changed; the names of new rows; the first rows that nobody is known to have written by name,
-    and how many more. Of a table that is ``strict`` nobody can say who wrote a row."""
+    """What a second look at one table found.
+
+    It counts the rows that differ, by what became of them. It has the names of rows with a changed value, by column,
+    and the names of new rows. Rows that no other process is known to have written are listed: the first by name, and
+    how many more. In a ``strict`` table it is never known who wrote a row.
+    """
 
     changed: int = 0
     inserted: int = 0
@@ -135,13 +138,13 @@ class TableComparison:
         return not (self.changed or self.inserted or self.deleted)
 
     def unexplained_in(self, column: str) -> list[str]:
-        """Of the rows that nobody wrote, those of which the value of a column changed."""
+        """Return the rows with a changed value in a column that no other process is known to have written."""
         known = set(self.unexplained)
         return [name for name in self.values.get(column, ()) if name in known]
 
     def theirs(self, column: str) -> list[str]:
-        """The rows of which the value of a column changed, but those that nobody is known to have written. Of a table
-        that is ``strict`` all: somebody may have."""
+        """Return the rows with a changed value in a column, except those that no other process is known to have
+        written. In a ``strict`` table all count."""
         unexplained = set() if self.strict else {*self.unexplained}
         return [name for name in self.values.get(column, ()) if name not in unexplained]
 
@@ -153,12 +156,12 @@ class TableComparison:
                 rows.append(name)
 
     def is_theirs(self, column: str, name: str) -> bool:
-        """Whether another process wrote the value of a column in a row."""
+        """Return whether another process wrote the value of a column in a row."""
         known = name in self.values.get(column, ()) and name not in self.unexplained
         return not self.more and (known or name in self.new)
 
     def blame(self, name: str) -> None:
-        """A row that nobody wrote."""
+        """Add a row that no other process is known to have written."""
         if len(self.unexplained) < NAMED:
             self.unexplained.append(name)
         else:
@@ -166,12 +169,12 @@ class TableComparison:
 
 
 class Comparison:
-    """Holds every row of a census against the file; ``looks`` has each table with a difference, when it has ended.
+    """Compares every row of a census with the file. After it, ``looks`` has each table with a difference.
 
-    A row may differ where another process wrote what is there now, or what the engine found there and re-encrypted.
-    That rows are new or gone is another's doing always: the engine neither makes nor removes any. In tables that are
-    ``strict`` a value cannot tell under which keys it is: a row that differs may have been opened under wrong ones, so
-    that who wrote it excuses nothing.
+    A row may differ if another process wrote its present value, or the value that the engine found and re-encrypted.
+    New and missing rows are always the work of another process, because the engine neither creates nor deletes rows. In
+    ``strict`` tables a value does not show its keys. A row that differs may have been opened with wrong keys there, so
+    it never counts as written by another process.
     """
 
     def __init__(
@@ -208,7 +211,7 @@ class Comparison:
                     look.blame(name)
 
     def looks(self, tables: Collection[str]) -> dict[str, TableComparison]:
-        """Those of these tables, and of all that had a row."""
+        """Return the looks at these tables, and at all that had a row."""
         for table in tables:
             look = self._look(table)
             (count,) = self._connection.execute("SELECT count(*) FROM rows WHERE place = ?", (table,)).fetchone()
@@ -234,9 +237,11 @@ def of_preparation(key: str) -> str:
 
 @contextlib.contextmanager
 def recording(path: str | None, key: str = "", continues: str = "") -> Iterator[Recording | None]:
-    """A new file at ``path``, for its owner alone; the same one if it has digests under this ``key``, given by its id:
-    a rotation that was interrupted left it. With ``continues``, the file has to have that id until now. None if there
-    can be none: the work continues without it."""
+    """Open a new file at ``path``, readable only by its owner, and None if that fails: the work continues without it.
+
+    A file left by an interrupted rotation is resumed if it has digests under this ``key``, given by its ID. With
+    ``continues``, the file must have that ID so far.
+    """
     made = None
     with contextlib.ExitStack() as stack:
         if path:
@@ -249,7 +254,7 @@ def recording(path: str | None, key: str = "", continues: str = "") -> Iterator[
 
 
 def _left_over(path: str, key: str) -> bool:
-    """Whether there is a whole file of the same rotation."""
+    """Return whether there is a whole file of the same rotation."""
     with contextlib.suppress(*ERRORS):
         if key and os.path.isfile(path) and not os.path.islink(path):
             with contextlib.closing(_connection(path)) as connection:
@@ -277,8 +282,9 @@ def comparison(
 def left_over(
     path: str | None, key_ids: Mapping[str, str], strict: Collection[str], columns: Collection[str]
 ) -> Iterator[tuple[str, Comparison] | None]:
-    """A look by the file that an unfinished rotation or rollback has left at ``path``, and the stage that keys its
-    digests, of those in ``key_ids``. None without such a file of just these ``columns``, each as table.column."""
+    """Return a look by the file that an unfinished rotation or rollback left at ``path``, and the stage among
+    ``key_ids`` that keys its digests. Return None unless the file is of exactly these ``columns``, each as
+    table.column."""
     found = None
     with contextlib.ExitStack() as stack:
         if path and os.path.isfile(path) and not os.path.islink(path):
@@ -345,7 +351,7 @@ def _by_row(sums: Sums) -> dict[str, bytes]:
 
 
 def _differing(columns: Iterable[str], before: bytes, compared: Iterable[str], now: bytes) -> list[str]:
-    """Which of the ``compared`` columns has another digest in a row, of which a file has the digests of ``columns``."""
+    """Return which of the ``compared`` columns has another digest in a row. The file has the digests of ``columns``."""
     if before == now:
         return []
     was = dict(zip(columns, _each(before)))

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The tokens of one row in what the application reads of it: a rotation changes them, and nothing else."""
+"""The tokens of one row in what the application reads of it. A rotation changes only these."""
 
 from __future__ import annotations
 
@@ -46,12 +46,12 @@ class RowTokens:
         return self.hide(as_bytes(text)).decode("utf-8", "surrogatepass")
 
     def has(self, value: Any) -> bool:
-        """Whether a value is one of them."""
+        """Return whether a value is one of them."""
         token = as_bytes(value) if isinstance(value, (str, bytes, memoryview)) else b""
         return token in self._may_be and self._is_token(token, self._may_be[token])
 
     def is_kept_as(self, value: Any) -> bool:
-        """Whether an attribute of an object is what is stored, or has a token in it."""
+        """Return whether an attribute of an object is what is stored, or has a token in it."""
         if not isinstance(value, (str, bytes)):
             return False
         return as_bytes(value) in self._stored or any(True for _ in self._in(as_bytes(value)))
@@ -60,14 +60,22 @@ class RowTokens:
         return (token for token, target in self._may_be.items() if token in value and self._is_token(token, target))
 
     def _is_token(self, token: bytes, target: Target) -> bool:
-        """Whether a rotation changes it. It is opened only if neither its beginning nor its place says so, and never by
-        a function of the application: this is asked in every row."""
+        """Return whether a rotation changes it. It is opened only if neither its beginning nor its place shows that.
+        Functions of the application are never called, because each row asks this."""
         if self._keyring is None:
             return False
         scheme = self._keyring.schemes[target.scheme]
         if scheme.marker or target.members:
             return True
         return not scheme.functions and self._keyring.stage_of(target.scheme, token) is not None
+
+
+def cannot_be_resealed(target: Target, keyring: Keyring) -> bool:
+    """Return whether no token of this column can be sealed for a trial.
+
+    A function of the application may need the row, and how Django reads an array is not known.
+    """
+    return bool(keyring.schemes[target.scheme].functions) or target.type.endswith("[]")
 
 
 NO_TOKENS = RowTokens(None)

@@ -9,7 +9,6 @@ with it too, in an unknown way, and no search would find them after the rotation
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 
 from ..crypto.keyring import Keyring
 from ..discovery.findings import KINDS, Finding, unsettled
@@ -21,19 +20,11 @@ from ..postgres.catalog import row_name, word
 from ..postgres.connection import Database
 from ..rewrite.search_digests import Derivations, DigestDerivation, find_stale
 from .census_findings import format_rows
-from .census_tally import Rows, Tally
+from .census_tally import DigestCount, Tally
 from .page_tokens import PageToken
 from .table_pages import Page, TargetGroup
 
 KIND = "stale_digests"
-
-
-@dataclass
-class DigestCount:
-    """How many rows hold a digest in a search column, and those in which no known recipe explains it."""
-
-    held: int = 0
-    stale: Rows = field(default_factory=Rows)
 
 
 class DigestCounting:

@@ -1,10 +1,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which attributes read another value under other keys, although their columns hold the same: found before a rotation.
+"""Attributes that read another value under other keys although their columns hold the same plaintext, found in advance.
 
-A few rows are read in this process, and in one of the application under keys that are thrown away. Tokens are sealed
-again for each of them, so that what decrypts reads the same. What then differs is made with a key by code of the
-application: it decrypts a column that nobody listed, or it signs or hashes.
+A few rows are read in this process, and in a process of the application under throwaway keys. Tokens are encrypted for
+each of them, so an attribute that decrypts reads the same. A difference shows that code of the application uses a key:
+it decrypts a column that is not listed, or it signs or hashes.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from ..discovery.target import Target
 from . import external_acts
 from .model_readers import ModelReader, by_model, is_left_out
 from .model_reading import format_ignored, instances_of
-from .row_tokens import RowTokens
+from .row_tokens import RowTokens, cannot_be_resealed
 from .trial_row import Answer, RowQuestion, answer_all
 
 ROWS = 3  # with a value, of each attribute
@@ -66,7 +66,7 @@ def findings(
 
 
 def _is_established(reader: ModelReader, opened: set[str]) -> bool:
-    """Whether another attribute shows that the same plaintexts are read: the process may not have the keys."""
+    """Return whether another attribute shows that the same plaintexts are read: the process may not have the keys."""
     if reader.targets:
         return {target.scheme for target in reader.targets} <= opened
     return reader.compares
@@ -101,9 +101,12 @@ def _questions(
 def _compare(
     readers: Sequence[ModelReader], answers: Sequence[tuple[Answer | None, ...]], compared: TrialReadings
 ) -> None:
-    """Compare what was read of the rows of one model, under other keys last. What reads other values with other tokens,
-    or at another time, tells nothing; nor does a row that could not be tried, what raises here, or what decrypts and
-    raises there: the process there may lack the keys."""
+    """Compare what was read of the rows of one model; the last answers are under other keys.
+
+    An attribute that differs with other tokens, or at another time, shows nothing. Nor does a row that could not be
+    tried, or an attribute that raises here. Nor does one that decrypts and raises in the other process, which may lack
+    the keys.
+    """
     tried = [[each for each in row if each is not None] for row in answers if None not in row]
     for reader in readers:
         steady = [
@@ -130,17 +133,16 @@ def _rows(readers: Sequence[ModelReader]) -> Iterator[Any]:
 
 
 def _shows_target(reader: ModelReader, rows: Sequence[Any], keyring: Keyring) -> bool:
-    """Whether it reads tokens under these keys of a column that is no target, as a view has that shows one: they are
-    other ones once the target is rotated, and here they cannot be."""
+    """Return whether it reads tokens under these keys in a column that is not a target, as a view does that shows one.
+    They change when the target is rotated, which a trial cannot imitate."""
     stored = [] if reader.targets else [each for row in rows for each in reader.stored_values(row)]
     proving = [name for name, scheme in keyring.schemes.items() if scheme.format.authenticated and not scheme.functions]
     return bool(stored) and all(any(keyring.stage_of(scheme, each) for scheme in proving) for each in stored)
 
 
 def _is_out_of_reach(target: Target, keyring: Keyring, trial: Keyring) -> bool:
-    """Whether its tokens cannot be sealed for both: a function may take the row into account, and what Django makes of
-    an array is not known."""
-    if keyring.schemes[target.scheme].functions or target.type.endswith("[]") or target.scheme not in trial.schemes:
+    """Return whether its tokens cannot be sealed under both keyrings."""
+    if cannot_be_resealed(target, keyring) or target.scheme not in trial.schemes:
         return True
     return isinstance(trial.cipher(target.scheme, next(iter(trial.stages))), UnusableKey)
 

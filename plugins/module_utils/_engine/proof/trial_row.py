@@ -54,8 +54,8 @@ def answer_all(questions: Sequence[RowQuestion]) -> list[Answer | None]:
 
 
 def answer(question: RowQuestion) -> Answer | None:
-    """What the attributes read in this process, as digests. None if no instance of the row can be made in it, so that
-    nothing was tried."""
+    """Return the digests of what the attributes read in this process. Return None if the process cannot build an
+    instance of the row, so that nothing was tried."""
     from django.apps import apps
 
     with contextlib.suppress(*APPLICATION_ERRORS), contextlib.ExitStack() as stack:
@@ -90,7 +90,8 @@ def _instance(model: Any, question: RowQuestion) -> Any:
 
 
 def _value(rows: Any, column: Any, held: Mapping[str, object]) -> Any:
-    """What an instance has of a column. Raises if the row is not there anymore, or for an error of PostgreSQL's."""
+    """Return the value of a column for an instance. Raise if the row no longer exists, or for an error of
+    PostgreSQL."""
     from django.core.exceptions import ObjectDoesNotExist
     from django.db import DatabaseError, connections
 

@@ -26,7 +26,7 @@ _ADDRESS = re.compile(r" at 0x[0-9a-f]+", re.IGNORECASE)
 
 
 def is_scalar(value: Any) -> bool:
-    """Whether a value is one text, number or date: it holds no others, which may come in another order."""
+    """Return whether a value is one text, number or date: it holds no others, which may come in another order."""
     return isinstance(value, (*_PLAIN, bytes, bytearray, memoryview))
 
 
@@ -64,7 +64,8 @@ def _text(value: Any, tokens: RowTokens, depth: int) -> str:
 
 
 def _object(value: Any, tokens: RowTokens, inner: Callable[[Any], str]) -> str:
-    """What an object holds; its own text if it holds nothing, or a token; nothing if that text is its address."""
+    """Return what an object holds; its own text if it holds nothing, or a token; nothing if that text is its
+    address."""
     if hasattr(value, "_meta") and hasattr(value, "pk"):  # an instance of a model
         return f"{value._meta.label} {inner(value.pk)}"
     state = _state(value)

@@ -14,7 +14,7 @@ from functools import lru_cache
 
 from ..crypto.fernet import HEADER
 from ..crypto.fernet import SHORTEST as FRAME
-from ..crypto.formats import FORMATS
+from ..crypto.token_formats import FORMATS
 from ..crypto.wrappers import Armor, unbase64
 from .base64_texts import decode_cut_base64
 from .token_look import FERNET, SHORTEST

@@ -18,6 +18,10 @@ from types import SimpleNamespace
 import pytest
 from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import RotationError
 from ansible_collections.tetech.key_rotation.plugins.module_utils._services import units
+from ansible_collections.tetech.key_rotation.plugins.module_utils._services.listed_services import (
+    service_of,
+    services_of,
+)
 from ansible_collections.tetech.key_rotation.plugins.module_utils._services.maintenance import (
     Maintenance,
     MaintenanceOptions,
@@ -67,7 +71,7 @@ def maintenance(
     settle: float = 0,
     **options: str,
 ) -> Maintenance:
-    offered = [units.of({"name": name}) for name in names]
+    offered = [service_of({"name": name}) for name in names]
     return Maintenance(
         offered,
         MaintenanceOptions(str(tmp_path / "state/memory.json"), rotation_id, flag, patience, settle, **options),
@@ -76,7 +80,7 @@ def maintenance(
 
 def of(entry: dict[str, object], tmp_path: Path, patience: float = 5) -> Maintenance:
     return Maintenance(
-        [units.of(entry)], MaintenanceOptions(str(tmp_path / "memory.json"), "first", None, patience, settle=0)
+        [service_of(entry)], MaintenanceOptions(str(tmp_path / "memory.json"), "first", None, patience, settle=0)
     )
 
 
@@ -442,13 +446,13 @@ esac
 def test_a_status_that_says_nothing_is_no_word_that_it_is_down(command):
     entry = {"name": "worker", "start": ["true"], "stop": ["true"], "status": command}
     with pytest.raises(RotationError, match="E_SERVICE_STATUS: the status command of service worker"):
-        units.of(entry).is_up(unknown=False)
-    assert units.of({**entry, "status": ["/bin/sh", "-c", "exit 3"]}).is_up(unknown=True) is False
+        service_of(entry).is_up(unknown=False)
+    assert service_of({**entry, "status": ["/bin/sh", "-c", "exit 3"]}).is_up(unknown=True) is False
 
 
 @pytest.mark.parametrize("status", [True, False])
 def test_commands_stop_and_start_a_process(tmp_path, daemon, status):
-    known = units.of(daemon)
+    known = service_of(daemon)
     entry = daemon if status else {**daemon, "status": None}
     kept = of(entry, tmp_path, 5)
     assert kept.stop(dry=False) == ["worker"]
@@ -485,7 +489,7 @@ def test_of_a_whole_line_that_a_hand_cannot_run_no_more_than_its_program_is_repo
 
 def test_half_an_entry_is_refused():
     with pytest.raises(RotationError, match="E_OPTION"):
-        units.of({"name": "worker", "start": ["true"]})
+        service_of({"name": "worker", "start": ["true"]})
 
 
 @pytest.mark.parametrize("word", ["start", "stop", "status"])
@@ -507,11 +511,11 @@ def test_a_command_without_a_program_is_reported_before_anything_is_stopped(tmp_
     ) as raised:
         of(entry, tmp_path).stop(dry=True)
     assert "CANARY" not in str(raised.value)
-    assert units.of(daemon).is_up(unknown=False)
+    assert service_of(daemon).is_up(unknown=False)
     if word == "start":  # nothing keeps a hand from stopping it, or data from its way back
         assert by_hand(tmp_path, entry).stop(dry=False) == ["worker"]
         way_back = Maintenance(
-            [units.of(entry)], MaintenanceOptions(str(tmp_path / "m"), "first", None, 5, held="accept")
+            [service_of(entry)], MaintenanceOptions(str(tmp_path / "m"), "first", None, 5, held="accept")
         )
         assert way_back.stop(dry=False) == []
 
@@ -519,30 +523,32 @@ def test_a_command_without_a_program_is_reported_before_anything_is_stopped(tmp_
 def test_no_time_to_stop_and_start_is_refused_before_anything_is_stopped(tmp_path, daemon):
     with pytest.raises(RotationError, match="E_OPTION: key_rotation_services_timeout is 0"):
         of(daemon, tmp_path, patience=0).stop(dry=True)
-    assert units.of(daemon).is_up(unknown=False)
-    way_back = Maintenance([units.of(daemon)], MaintenanceOptions(str(tmp_path / "m"), "first", None, 0, held="accept"))
+    assert service_of(daemon).is_up(unknown=False)
+    way_back = Maintenance(
+        [service_of(daemon)], MaintenanceOptions(str(tmp_path / "m"), "first", None, 0, held="accept")
+    )
     assert way_back.stop(dry=True) == ["worker"]
 
 
 def test_two_services_of_one_name_are_refused():
     entries = [{"name": "web", "start": ["true"], "stop": ["true"]}, {"name": "web"}, {"name": "worker"}]
-    _, (wrong,) = units.stoppable(entries)
+    _, (wrong,) = services_of(entries)
     assert re.match(r"E_OPTION: key_rotation_services has more than one .* the name web\.", str(wrong))
-    services, none = units.stoppable(entries[1:])
+    services, none = services_of(entries[1:])
     assert ([service.name for service in services], none) == (["web", "worker"], [])
 
 
 def test_a_wrong_entry_keeps_no_stop_by_hand_from_the_others(tmp_path, daemon):
     half = {"name": "half", "stop": ["touch", str(tmp_path / "stopped")]}
     entries = [half, {"name": "lone", "start": ["true"]}, daemon, {**daemon, "stop": ["false"]}]
-    offered, wrong = units.stoppable(entries)
+    offered, wrong = services_of(entries)
     hand = Maintenance(offered, MaintenanceOptions(str(tmp_path / "memory.json"), "maintenance", None, 5), wrong)
     with pytest.raises(RotationError, match=r"E_STOP_INCOMPLETE.*only one of start and stop for half") as raised:
         hand.stop(dry=False)
     for told in ("only one of start and stop for lone", "more than one entry with the name worker", "half, worker was"):
         assert told in str(raised.value)
     assert (tmp_path / "stopped").exists()
-    assert not units.of(daemon).is_up(unknown=False)
+    assert not service_of(daemon).is_up(unknown=False)
 
 
 def test_entries_of_one_name_are_all_stopped_by_hand_and_what_nothing_can_stop_is_called_up(tmp_path, daemon):
@@ -554,11 +560,11 @@ def test_entries_of_one_name_are_all_stopped_by_hand_and_what_nothing_can_stop_i
     mute.touch()
     third = {"name": "worker", "start": ["true"], "stop": ["rm", str(mute)], "status": ["/nowhere/status"]}
     rest = {**lone, "name": "rest", "status": ["false"]}
-    offered, wrong = units.stoppable([daemon, second, third, daemon, lone, rest])
+    offered, wrong = services_of([daemon, second, third, daemon, lone, rest])
     hand = Maintenance(offered, MaintenanceOptions(str(tmp_path / "memory.json"), "maintenance", None, 5), wrong)
     with pytest.raises(RotationError, match=r"Still running, or state unknown: .*lone"):
         hand.stop(dry=False)
-    assert not units.of(daemon).is_up(unknown=False)
+    assert not service_of(daemon).is_up(unknown=False)
     assert not other.exists()
     assert not mute.exists(), "what cannot tell is stopped"
 
@@ -567,7 +573,7 @@ def test_entries_of_one_name_are_all_stopped_by_hand_and_what_nothing_can_stop_i
 def test_of_entries_of_one_name_every_failed_stop_is_reported(tmp_path, daemon, order):
     mute = {"name": "worker", "start": ["true"], "stop": ["true"], "status": ["/nowhere/status"]}
     stays = {**mute, "stop": ["sh", "-c", "exit 7"], "status": ["true"]}
-    offered, _ = units.stoppable([mute, stays][::order])
+    offered, _ = services_of([mute, stays][::order])
     with pytest.raises(RotationError, match="E_SERVICE_STOP: service worker did not stop: ") as told:
         units.stop(offered[0], 1)
     assert "sh ended with exit code 7" in str(told.value)
@@ -585,7 +591,7 @@ def test_a_start_by_hand_that_waited_holds_what_was_stopped_meanwhile(tmp_path, 
     with pytest.raises(RotationError, match="E_SERVICE_HELD"):
         late.start(dry=False)
     assert late.remembered().held == "2030-01-01T00:00:00Z"
-    assert not units.of(daemon).is_up(unknown=False)
+    assert not service_of(daemon).is_up(unknown=False)
 
 
 def while_asked(monkeypatch: pytest.MonkeyPatch, kept: Maintenance, act: Callable[[], object]) -> None:
@@ -650,7 +656,7 @@ def test_a_stop_by_hand_stops_again_what_no_status_shows(tmp_path, daemon):
     assert hand.stop(dry=False) == ["worker"]
     assert child_processes.ended(daemon["start"], 5) == 0, "somebody starts it"
     assert hand.stop(dry=False) == ["worker"]
-    assert not units.of(daemon).is_up(unknown=True)
+    assert not service_of(daemon).is_up(unknown=True)
 
 
 def test_nothing_that_a_command_prints_is_shown(capfd):
@@ -677,14 +683,14 @@ def alive(pid: str) -> bool:
 
 KILLED = """
 import sys
-from ansible_collections.tetech.key_rotation.plugins.module_utils._services import units
+from ansible_collections.tetech.key_rotation.plugins.module_utils._services.listed_services import service_of
 from ansible_collections.tetech.key_rotation.plugins.module_utils._services.maintenance import (
     Maintenance,
     MaintenanceOptions,
 )
 
 entry, memory, rotation_id, act = {entry}, {memory!r}, {rotation_id!r}, {act!r}
-getattr(Maintenance([units.of(entry)], MaintenanceOptions(memory, rotation_id, None, 60, settle=0)), act)(dry=False)
+getattr(Maintenance([service_of(entry)], MaintenanceOptions(memory, rotation_id, None, 60, settle=0)), act)(dry=False)
 """
 
 
@@ -710,7 +716,7 @@ def slow(tmp_path: Path, daemon: dict[str, list[str]], word: str, seconds: str =
 
 def by_hand(tmp_path: Path, entry: dict[str, object], patience: float = 20) -> Maintenance:
     memory = str(tmp_path / "state/memory.json")
-    return Maintenance([units.of(entry)], MaintenanceOptions(memory, "maintenance", None, patience, settle=0))
+    return Maintenance([service_of(entry)], MaintenanceOptions(memory, "maintenance", None, patience, settle=0))
 
 
 @pytest.mark.parametrize("whole", [True, False])
@@ -720,7 +726,7 @@ def test_a_start_waits_for_the_stop_of_a_run_that_was_killed(tmp_path, daemon, r
     hand = by_hand(tmp_path, daemon)
     assert hand.start(dry=False) == ["worker"]
     assert hand.warnings == ["A stop by an earlier run was still running; this run waited for it."]
-    assert units.of(daemon).is_up(unknown=False)
+    assert service_of(daemon).is_up(unknown=False)
 
 
 def test_a_stop_waits_for_the_start_of_a_run_that_was_killed(tmp_path, daemon):
@@ -729,7 +735,7 @@ def test_a_stop_waits_for_the_start_of_a_run_that_was_killed(tmp_path, daemon):
     os.unlink(before.notes["stop"])  # the process of this test is the run that has stopped it, and lives on
     killed(tmp_path, slow(tmp_path, daemon, "start"), "maintenance", "start")
     assert by_hand(tmp_path, daemon).stop(dry=False) == ["worker"]
-    assert not units.of(daemon).is_up(unknown=True)
+    assert not service_of(daemon).is_up(unknown=True)
 
 
 def test_a_stop_by_hand_stops_the_others_before_it_waits_for_a_start(tmp_path, daemon):
@@ -741,9 +747,9 @@ def test_a_stop_by_hand_stops_the_others_before_it_waits_for_a_start(tmp_path, d
     gone = tmp_path / "other is down"
     other = {"name": "other", "start": ["true"], "stop": ["touch", str(gone)], "status": ["test", "!", "-e", str(gone)]}
     hand = by_hand(tmp_path, daemon)
-    hand.services["other"] = units.of(other)
+    hand.services["other"] = service_of(other)
     assert hand.stop(dry=False) == ["worker", "other"]
-    assert not units.of(daemon).is_up(unknown=True)
+    assert not service_of(daemon).is_up(unknown=True)
     assert gone.stat().st_mtime < (tmp_path / "pid").stat().st_mtime, "which the start writes in the end"
     assert hand.start(dry=True) == ["other", "worker"]
 
@@ -755,7 +761,7 @@ def test_a_stop_by_hand_outlasts_a_start_by_hand_that_is_at_work(tmp_path, daemo
     os.unlink(before.notes["stop"])
     killed(tmp_path, slow(tmp_path, daemon, "start"), "maintenance", "start", whole=False)
     assert by_hand(tmp_path, daemon).stop(dry=False) == ["worker"]
-    assert not units.of(daemon).is_up(unknown=True)
+    assert not service_of(daemon).is_up(unknown=True)
     with pytest.raises(RotationError, match="E_SERVICE_HELD"):
         of_state(tmp_path, daemon).start(dry=False)
     os.unlink(before.notes["stop"])
@@ -765,7 +771,7 @@ def test_a_stop_by_hand_outlasts_a_start_by_hand_that_is_at_work(tmp_path, daemo
 def of_state(tmp_path: Path, entry: dict[str, object]) -> Maintenance:
     """A rotation's, with the memory of what is done by hand."""
     return Maintenance(
-        [units.of(entry)], MaintenanceOptions(str(tmp_path / "state/memory.json"), "first", None, 20, settle=0)
+        [service_of(entry)], MaintenanceOptions(str(tmp_path / "state/memory.json"), "first", None, 20, settle=0)
     )
 
 
@@ -774,7 +780,7 @@ def test_what_an_earlier_run_has_left_is_ended_as_that_run_would_have(tmp_path, 
     hand = by_hand(tmp_path, daemon, patience=0.3)
     assert hand.start(dry=False) == []
     assert (len(hand.warnings), child_processes.at_work(hand.notes["stop"])) == (1, {})
-    assert units.of(daemon).is_up(unknown=False)
+    assert service_of(daemon).is_up(unknown=False)
 
 
 def test_a_run_that_keeps_running_is_reported_by_its_process(tmp_path, daemon):

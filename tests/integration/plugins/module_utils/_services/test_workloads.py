@@ -16,6 +16,7 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._destinations 
 )
 from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import RotationError
 from ansible_collections.tetech.key_rotation.plugins.module_utils._services import secret_pods, units
+from ansible_collections.tetech.key_rotation.plugins.module_utils._services.listed_services import service_of
 from ansible_collections.tetech.key_rotation.plugins.module_utils._system import kubernetes_api
 from ansible_collections.tetech.key_rotation.tests.kubernetes_server import (
     DEPLOYMENTS,
@@ -56,7 +57,7 @@ def kubeconfig(cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 def workload(kubeconfig: str) -> Callable[[str], units.Service]:
     def of(name: str) -> units.Service:
         described = {"name": name, "namespace": NAMESPACE, "kubeconfig": kubeconfig}
-        return units.of({"name": "web", "workload": described})
+        return service_of({"name": "web", "workload": described})
 
     return of
 

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine import host_facts
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.formats import FORMATS
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.token_formats import FORMATS
 
 KEYS = {
     "aes_cbc_fixed_iv": [bytes(32), bytes(16)],

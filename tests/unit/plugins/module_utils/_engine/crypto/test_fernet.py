@@ -15,7 +15,7 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto
     FernetToken,
     LibraryFernet,
 )
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.formats import FORMATS
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.token_formats import FORMATS
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.tokens import Opened
 from cryptography.fernet import Fernet, MultiFernet
 from cryptography.hazmat.primitives.ciphers import algorithms

@@ -8,11 +8,11 @@ import base64
 from typing import Any
 
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto import schemes
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.formats import Opened
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.key_set import KeySet
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.keyring import (
     Keyring,
 )
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.tokens import Opened
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery import (
     target_survey,
 )

@@ -22,7 +22,7 @@ from .wrappers import unbase64
 if TYPE_CHECKING:
     from .scheme_description import KeyRole
 
-with contextlib.suppress(ImportError):  # module.run tells it
+with contextlib.suppress(ImportError):  # module.run reports it
     from cryptography.exceptions import InvalidTag
     from cryptography.hazmat.primitives.ciphers import Cipher as BlockCipher
     from cryptography.hazmat.primitives.ciphers import algorithms, modes

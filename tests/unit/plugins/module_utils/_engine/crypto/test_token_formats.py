@@ -6,8 +6,8 @@ import base64
 from collections.abc import Callable
 
 import pytest
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto import formats
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.formats import FORMATS, Opened
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto import token_formats
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.token_formats import FORMATS, Opened
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 KEY, OTHER_KEY = bytes(range(32)), bytes(range(1, 33))
@@ -32,7 +32,7 @@ def keys_of(name: str, seed: int = 0) -> list[bytes]:
     return {"fernet_256": [long], "aes_cbc_hmac": [long[:32], b"any signing key %d" % seed]}.get(name, [long[:32]])
 
 
-def made(name: str, seed: int = 0) -> formats.Cipher:
+def made(name: str, seed: int = 0) -> token_formats.Cipher:
     return FORMATS[name].make(*keys_of(name, seed))
 
 

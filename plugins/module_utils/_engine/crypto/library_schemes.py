@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The schemes that ``auto`` tries, as data: what each library stores (docs/design/django-encryption.md).
 
-A scheme is tried where its settings have values, and counts for a column only when a token of it authenticates.
+A scheme is tried if its settings have values. It counts for a column only if one of its tokens authenticates.
 """
 
 from __future__ import annotations
@@ -121,7 +121,7 @@ KNOWN_SCHEMES: dict[str, SchemeDescription] = {
         "key": {"derive": "raw", "secret": "PRIVATE_PGP_KEY"},
         "public_key": {"derive": "raw", "secret": "PUBLIC_PGP_KEY"},
     },
-    # without a MAC: tried where the model's field says so
+    # without a MAC: tried if the model's field says so
     "django_mirage_field_ecb": {"format": "aes_ecb", "key": MIRAGE_KEY, "base64": True, "nested": True},
     "django_mirage_field_cbc": {
         "format": "aes_cbc_fixed_iv",
@@ -159,7 +159,7 @@ RAISE_ERRORS = frozenset(
 
 
 def swallows_errors(scheme: str) -> bool:
-    """Whether who reads a value of this scheme under other keys may go on without an error."""
+    """Return whether code that reads a value of this scheme under other keys may continue without an error."""
     return scheme.split()[0] not in RAISE_ERRORS
 
 

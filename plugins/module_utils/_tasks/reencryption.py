@@ -1,0 +1,83 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One re-encryption of all values, whichever method does it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from .._errors.base import RotationError
+from .host_task import ModuleResult, TaskParams
+
+if TYPE_CHECKING:
+    from .._engine.prepared_census import PreparedCensus
+    from .._engine.proof.census_result import CensusResult
+    from .._engine.rewrite.concurrent_writers import ConcurrentWrites
+    from .._engine.rewrite.rewrite_progress import Progress
+    from .._engine.rewrite.rewriter import Share
+    from .._engine.rotation import Application
+
+
+@dataclass
+class Examined:
+    """The census before the first write, and what is refused by it. ``prepared`` if most of it was taken before, and
+    ``traced`` whether the file of row digests has all rows: only then can the rest of the proof wait."""
+
+    results: list[CensusResult]
+    refusal: RotationError | None = None
+    prepared: PreparedCensus | None = None
+    traced: bool = False
+
+    def as_result(self) -> ModuleResult:
+        if self.prepared is None or not self.traced:
+            return {}
+        changes = {table: dict(counts) for table, counts in self.prepared.changes.items() if counts}
+        return {"reopened": [column.as_result() for column in self.prepared.reopened], "since_preparation": changes}
+
+
+@dataclass
+class Reencryption:
+    """One re-encryption by any method: where progress goes, the census before it, other writers, this host's share,
+    and what was done."""
+
+    params: TaskParams
+    application: Application
+    progress: Progress
+    examined: Examined
+    concurrent_writes: ConcurrentWrites
+    share: Share
+
+    def __post_init__(self) -> None:
+        from .._engine.rewrite.rewriter import Work
+        from .._engine.rewrite.worker_pool import Stop
+
+        self.work, self.stop = Work(report=self.progress.add), Stop()
+
+    @property
+    def census(self) -> list[CensusResult]:
+        """The census before it."""
+        return self.examined.results
+
+    def act(self) -> None:
+        """Let the engine do all that is left."""
+        from .._engine.rewrite.rewriter import RewritePolicy
+        from .._engine.rewrite.throttle import Throttle, refuse_unfit
+        from .._engine.rewrite.worker_pool import cores
+
+        params = self.params
+        asked = {name: value for name, value in (params["throttle"] or {}).items() if value is not None}
+        refuse_unfit(asked)
+        found = self.examined.prepared
+        policy = RewritePolicy(
+            not (params["reverse"] or self.examined.refusal),  # whether it stops at a value that does not open
+            Throttle(**asked),
+            self.share,
+            self.concurrent_writes,
+            params["prepared"],
+            changed=found.keys if found and not params["concurrent_writes"] else {},
+            settles=bool(found and params["concurrent_writes"]),
+        )
+        workers = params["workers"] or cores()
+        with self.stop.listening():
+            self.application.reencrypt(params["destination"], self.work, policy, workers=workers, stop=self.stop)
