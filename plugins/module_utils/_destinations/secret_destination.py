@@ -19,7 +19,7 @@ from urllib.parse import quote
 from .._engine.crypto.key_entry import DestinationOptions
 from .._errors.base import RotationError
 from .._errors.kubernetes import KubernetesConflict, KubernetesOwner, KubernetesReadback, KubernetesSecret
-from .._system.kubernetes_api import ApiPath, Cluster, Json
+from .._kubernetes.kubernetes_api import ApiPath, Cluster, Json
 from .destination_interface import Delivery, Destination, DestinationChange
 
 KEPT = "{place} still has its previous values."

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from .._engine.rewrite import metrics_text
+from .._engine.rewrite.metrics_text import Sample
 from .._errors.monitoring import MonitorMetrics
 from .._errors.options import InvalidOption
-from .._system import atomic_file, metrics_text
-from .._system.metrics_text import Sample
+from .._system import atomic_file
 from .._system.timestamps import parse
 from .snapshot_types import MonitoringSnapshot
 

@@ -13,7 +13,7 @@ import shlex
 from collections.abc import Iterator
 
 from .._destinations.secret_destination import SecretDestination, seconds
-from .._system.kubernetes_api import ApiPath, Json
+from .._kubernetes.kubernetes_api import ApiPath, Json
 from .key_verdict import KeyVerdict
 
 ENDED = ("Succeeded", "Failed")

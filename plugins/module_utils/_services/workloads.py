@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from urllib.parse import quote
 
 from .._errors.kubernetes import KubernetesConflict, WorkloadUnfit
-from .._system.kubernetes_api import ApiPath, Cluster, Json
+from .._kubernetes.kubernetes_api import ApiPath, Cluster, Json
 from .units import Service, ServiceEntry
 
 REPLICAS = "key-rotation.tetech/replicas"  # the annotation that remembers how many there were

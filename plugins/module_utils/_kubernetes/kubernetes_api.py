@@ -19,7 +19,8 @@ from typing import Any
 
 from .._errors.base import RotationError
 from .._errors.kubernetes import KubernetesClient, KubernetesConflict, KubernetesFailed, KubernetesMissing
-from . import child_processes, kubernetes_request
+from .._system import child_processes
+from . import kubernetes_request
 
 SECONDS = 60.0
 NOT_FOUND, CONFLICT = 404, 409
