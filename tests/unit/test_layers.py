@@ -98,7 +98,7 @@ NO_DJANGO = ("module_utils/_engine/crypto/", "module_utils/_engine/postgres/")
 EXCEPTIONS = {
     # The keyring builds the cipher of a scheme that is the application's own functions.
     ("module_utils/_engine/crypto/keyring.py", "module_utils/_engine"),
-    # A key worker reads the environment file in its dialect, with the new keys laid over it.
+    # A key worker reads the .env file in its dialect, with the new keys laid over it.
     ("module_utils/_engine/application/key_worker.py", "module_utils/_destinations"),
     # The parameters of the connection come from Django's DATABASES.
     ("module_utils/_engine/postgres/connection.py", "django"),
