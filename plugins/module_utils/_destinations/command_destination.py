@@ -72,7 +72,7 @@ class KeyCommands:
         try:
             self.put_unstamped(value)
         finally:
-            self.stamp_change()  # what was started in between may have either value
+            self.stamp_change()  # a process that started in between may have either value
 
     def put_unstamped(self, value: str) -> None:
         """Write a value and read it back. Raises E_COMMAND_*."""
@@ -229,7 +229,7 @@ class CommandChange(DestinationChange):
         return None
 
     def _put_back(self) -> str:
-        with contextlib.suppress(RotationError):  # what is there is asked next
+        with contextlib.suppress(RotationError):  # the current value is read next
             self.commands.put_unstamped(self.old)
         with contextlib.suppress(RotationError):
             self.commands.stamp_change()

@@ -21,7 +21,7 @@ BOM = "\ufeff"
 _NAME = r"(?P<name>[A-Za-z_][A-Za-z0-9_]*)"
 _BLANK = r"[^\S\r\n]"
 _LINE_END = r"(?P<end>\r\n|\n|\r|\Z)"
-_BREAKS = "\n\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029"  # where str.splitlines() splits, and so django-environ
+_BREAKS = "\n\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029"  # the line breaks of str.splitlines(), and so of django-environ
 _NO_CONTROLS = r"\x00-\x1f\x7f"  # systemd drops a variable that has one
 _QUOTED = r"""(?:'(?:\\[\s\S]|[^'\\])*'|"(?:\\[\s\S]|[^"\\])*")"""
 _END = r"(?P<tail>[ \t]*(?:#.*)?)\Z"
@@ -42,9 +42,9 @@ class Dialect:
 
     reader: str
     statement: Pattern[str]  # from the start of a line to its ``end``, over all the lines of a quoted value
-    prefix: Pattern[str]  # what stands before a value
-    styles: Mapping[str, Pattern[str]]  # by quote: the rest of a line whose ``value`` is given back as it stands
-    only: Pattern[str] | None = None  # the statements that a file may have, where others are commands
+    prefix: Pattern[str]  # the text before a value
+    styles: Mapping[str, Pattern[str]]  # by quote: the rest of a line whose ``value`` is read literally
+    only: Pattern[str] | None = None  # the allowed statements, if others are commands
     without_value: Pattern[str] | None = None  # a line that takes the value away again
     hides_next: Pattern[str] | None = None  # a line after which some versions of the reader skip the next one
     read_by_application: bool = True  # others are read by what starts it, into its environment

@@ -283,7 +283,7 @@ def held(paths: Iterable[str]) -> Iterator[None]:
             try:
                 folders.enter_context(atomic_file.folder_lock(folder))
             except FileNotFoundError:
-                continue  # whoever reads the file says that it is missing
+                continue  # reading the file reports that it is missing
             except OSError as exc:
                 raise _refused(folder, exc) from None
         yield

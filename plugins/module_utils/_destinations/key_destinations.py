@@ -163,7 +163,7 @@ def together(keys: KeyEntries) -> list[list[str]]:
     """The names of the keys that each place has. These are always switched at once."""
     of_units, others = _of_units(keys)
     return [
-        *(list(place.names) for place in _build("the env file", others, "dotenv")),
+        *(list(place.names) for place in _build("the .env file", others, "dotenv")),
         *([key["name"]] for key in of_units),
     ]
 

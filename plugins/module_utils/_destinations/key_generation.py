@@ -34,15 +34,15 @@ TYPES: dict[str, Callable[[int], str]] = {
     "hex": secrets.token_hex,
     "django_secret_key": lambda _: "".join(secrets.choice(DJANGO_ALPHABET) for _ in range(DJANGO_LENGTH)),
 }
-OPENPGP = "openpgp"  # one half of a key pair: comes from elsewhere, and is no line of an env file
+OPENPGP = "openpgp"  # one half of a key pair: comes from elsewhere, and is no line of a .env file
 # Random bytes of a value, of the types that have a choice. 64 are more than any derivation here takes in.
 BYTES = {"token_urlsafe": 64, "hex": 32}
-BITS = {"fernet": 256, "django_secret_key": 282}  # of the types that have none
+BITS = {"fernet": 256, "django_secret_key": 282}  # of the types without an option for it
 RNG = "os.urandom"  # which secrets draws from too
 # Of 38 bytes token_urlsafe makes 51 characters, and Django's check security.W009 wants 50.
 LEAST_BYTES, MOST_BYTES = {"token_urlsafe": 38, "hex": 32}, 512
-# What a value from elsewhere must not be: a pattern that it must match, and what it is where it does not.
-# The three of any other type are Django's check security.W009 (django/core/checks/security/base.py).
+# A pattern that a value from elsewhere must match, and what is wrong if it does not.
+# The three demands of other types are those of Django's check security.W009 (django/core/checks/security/base.py).
 DEMANDS: dict[str, list[tuple[str, str]]] = {
     "fernet": [(r"[A-Za-z0-9_-]{43}=", "is not a Fernet key")],
     "hex": [(r"([0-9a-f]{2}){32,}", "is not the hex of 32 bytes or more")],
@@ -113,7 +113,7 @@ def generate(
     check_keys(keys)
     _refuse_unmade(keys, supplied)
     made: dict[str, str] = {}
-    newest: dict[tuple[Any, ...], str] = {}  # by what is alike in keys with one value
+    newest: dict[tuple[Any, ...], str] = {}  # by the properties that keys with one value share
     for key in keys:
         name = key["name"]
         value = supplied.get(name) or newest.get(_likeness(key, current)) or _generate_value(key, dialect)
@@ -190,7 +190,7 @@ def check_supplied(keys: KeyEntries, supplied: Mapping[str, str], path: str, dia
     kinds = {key["name"]: _type(key) for key in keys}
     lines = key_destinations.names_of_env_file(keys)
     for number, (name, value) in enumerate(supplied.items(), start=1):
-        if name not in kinds:  # where names and values changed places, it is a value
+        if name not in kinds:  # if names and values were swapped, it is a value
             entry = f"entry {number}"
             raise KeyWeak(name=entry, path=path, found="is not for a key in key_rotation_keys")
         for pattern, found in DEMANDS.get(kinds[name], ANY_TYPE):

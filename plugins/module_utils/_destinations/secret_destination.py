@@ -10,7 +10,6 @@ from __future__ import annotations
 import base64
 import binascii
 import contextlib
-import datetime
 import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -77,10 +76,12 @@ class SecretDestination(Destination):
     @property
     def changed_at(self) -> float:
         """By the clock of the API server, to the second; 0 if it does not say."""
+        from .._system.timestamps import seconds_since_1970
+
         names = {f"f:{entry}" for entry in self._entries.values()}
         fields = (self.secret.read().get("metadata") or {}).get("managedFields") or []
         times = [each.get("time") for each in fields if names & {*((each.get("fieldsV1") or {}).get("f:data") or {})}]
-        return max((seconds(time) for time in times if time), default=0.0)
+        return max((seconds_since_1970(time) for time in times if time), default=0.0)
 
     def read(self, *, every: bool = True) -> dict[str, str]:
         found = self.secret.read()
@@ -131,12 +132,6 @@ def _value(secret: SecretPlace, data: Mapping[str, str], entry: str) -> tuple[st
 
 def _encoded(value: str) -> str:
     return base64.b64encode(value.encode("utf-8")).decode("ascii")
-
-
-def seconds(time: str) -> float:
-    """A time as Kubernetes writes it (RFC 3339, to the second), since the epoch."""
-    found = datetime.datetime.strptime(time[:19], "%Y-%m-%dT%H:%M:%S")
-    return found.replace(tzinfo=datetime.timezone.utc).timestamp()
 
 
 @dataclass(frozen=True, repr=False)

@@ -15,11 +15,12 @@ def counted(count: float, one: str, many: str = "") -> str:
     return f"{number} {one if count == 1 else many or f'{one}s'}"
 
 
-def join_first(texts: Sequence[str], most: int, separator: str = ", ") -> str:
+def join_first(texts: Sequence[str], most: int, separator: str = ", ", *, count: int = 0) -> str:
     """The first texts, and how many more there are."""
     mark = ";" if separator.startswith(";") else ""
-    more = f"{mark} and {len(texts) - most} more" if len(texts) > most else ""
-    return separator.join(texts[:most]) + more
+    shown = texts[:most]
+    left = max(count, len(texts)) - len(shown)
+    return separator.join(shown) + (f"{mark} and {left:,} more" if left else "")
 
 
 class _Counting(string.Formatter):

@@ -12,7 +12,7 @@ import base64
 import contextlib
 import json
 
-with contextlib.suppress(ImportError):  # module.run tells it
+with contextlib.suppress(ImportError):  # module.run reports it
     from cryptography.hazmat.primitives import hashes
     from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
     from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305

@@ -23,7 +23,7 @@ from .._engine.postgres.lease import run_name
 from .._errors.base import RotationError
 from .._options.application_start import start_application
 from .._record.run_lease import alive, is_here
-from .metrics import seconds
+from .._system.timestamps import seconds_since_1970
 
 if TYPE_CHECKING:
     from .probe_options import ProbeOptions
@@ -38,7 +38,7 @@ class ActiveRun:
 
     at_work: lease.Holder | None = None
     died: lease.Holder | None = None
-    key_id: str = ""  # empty where they cannot be read
+    key_id: str = ""  # empty if they cannot be read
 
     @classmethod
     def now(cls, params: ProbeOptions) -> ActiveRun:
@@ -68,7 +68,7 @@ def _ask_in_fork(params: ProbeOptions) -> ActiveRun:
     theirs.close()
     try:
         return ours.recv() if ours.poll(PATIENCE) else ActiveRun()
-    except EOFError:  # it had nothing to tell
+    except EOFError:  # it had no result
         return ActiveRun()
     finally:
         ours.close()
@@ -96,7 +96,7 @@ def _runs(params: ProbeOptions) -> ActiveRun:
 
 def _goes_on(held: lease.Holder, database: Database) -> bool:
     """Judge by its sessions in this database, or its process. A run on another machine counts as running for a day."""
-    young = time.time() - seconds(held["since"]) < SILENT
+    young = time.time() - seconds_since_1970(held["since"]) < SILENT
     return locks.find_other_run(database, "") is not None or (alive(held) if is_here(held) else young)
 
 

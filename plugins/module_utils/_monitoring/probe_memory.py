@@ -31,7 +31,7 @@ class ProbeMemory:
 
     def __init__(self, folder: str | None, project_dir: str) -> None:
         name = project_dir.strip("/").replace("-", "--").replace("/", "-")
-        self.unwritten: RotationError | None = None  # why what was seen is not remembered
+        self.unwritten: RotationError | None = None  # why this check is not remembered
         self.folder = os.path.abspath(os.path.expanduser(folder or os.path.join(HOME, name)))
 
     @contextlib.contextmanager

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from .._engine.proof.table_pages import RowText
     from .._engine.rotation import Application
 
-PATIENCE = 3  # tries without an answer, after which no more are made
+PATIENCE = 3  # tries without an answer before giving up
 MOST_BYTES = 1 << 20  # that are read of an answer
 OPENING = "decryption"  # the name of the engine's own measure
 SAMPLE_PAGES, SAMPLE_TRIES = 3, 3
@@ -47,7 +47,7 @@ class SameHostOnly(urllib.request.HTTPRedirectHandler):
         """None, whereupon the redirect is an answer like any other that is not good."""
 
 
-Baseline = Mapping[str, Sequence[Any]]  # by what was measured its seconds, when, and where that is from
+Baseline = Mapping[str, Sequence[Any]]  # by measurement: its seconds, time and source
 
 
 class Measure(TypedDict):

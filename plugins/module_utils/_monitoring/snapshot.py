@@ -34,6 +34,7 @@ from .._errors.env_file import EnvNotSwitched
 from .._errors.monitoring import MonitorLogErrors, MonitorOpen, MonitorOverdue
 from .._errors.option_names import variable_of
 from .._errors.options import InvalidOption
+from .._errors.values import PlaintextValues, UnreadableValues, ValuesEncryptedTwice, ValuesNotCurrent
 from .._options.engine_request import Purpose, refuse_other_source, request_of
 from .._services import health
 from .._services.health import HealthCheck
@@ -59,7 +60,8 @@ if TYPE_CHECKING:
     from .probe_options import ProbeOptions
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
-OF_VALUES = ("E_UNREADABLE", "E_PLAINTEXT", "E_NOT_CURRENT")  # wrong where the success rate is below what is asked for
+# These are findings only if the success rate is below the option ``success``.
+OF_VALUES = (UnreadableValues.code, PlaintextValues.code, ValuesNotCurrent.code)
 
 
 def take(given: Options, *, kept: bool) -> MonitoringSnapshot:
@@ -168,7 +170,7 @@ class _Look:
     def end(self) -> None:
         """Write the metrics, then that this look has ended; what could not be written is one more finding."""
         unwritten = _unwritten(self._params, self.snapshot)
-        # Last: of a look that was ended before, this looker has seen nothing, and its next look tells it all.
+        # Last: if a check is ended before this, the next one reports everything.
         with self._memory.changed(kept=self._kept) as seen:
             seen.setdefault("lookers", {})[self._params["looker"]] = {
                 "time": self.snapshot["time"],
@@ -234,7 +236,7 @@ def _put_off(
     snapshot["logs"] = {"since": None, "new": {}, "totals": totals, "told": told, "unreadable": 0}
     nothing: MonitoringSnapshot = {"response": [], "findings": [], "warnings": [], "retire": []}
     snapshot.update({**nothing, "put_off": why, "at_work": moment.at_work, "census": None, "census_asked": False})
-    _unwritten(params, snapshot)  # the next look tells
+    _unwritten(params, snapshot)  # the next check reports it
     return snapshot
 
 
@@ -261,7 +263,7 @@ def _census(params: ProbeOptions) -> tuple[CensusSnapshot, list[RotationError], 
     throttle = Throttle(**{name: value for name, value in (params["throttle"] or {}).items() if value})
     # With the current keys alone, a damaged value looks like one that was written under other keys.
     known = UNOPENED if params["rotation"] else UNOPENED_ALONE
-    unopened = {**{name: UNOPENED[name] for name in known}, NESTED: "E_ENCRYPTED_TWICE"}
+    unopened = {**{name: UNOPENED[name] for name in known}, NESTED: ValuesEncryptedTwice.code}
     with open_application(request_of(params, Purpose("monitoring"))) as application:
         unproved = _unproved(application)
         opening = response_times.of_opening(application)
@@ -314,10 +316,10 @@ def _other_keys(params: ProbeOptions, keys: KeySet) -> Iterator[RotationError]:
 def _odd_values(tallies: Sequence[Tally], keyring: Keyring, unopened: Mapping[str, str]) -> Iterator[RotationError]:
     """The error of each class of values that is ``unopened``, and E_NOT_CURRENT."""
     judged = [(code, name.__eq__) for name, code in unopened.items()]
-    for code, is_odd in (*judged, ("E_NOT_CURRENT", lambda name: name not in ("current", "empty", *unopened))):
+    for code, is_odd in (*judged, (ValuesNotCurrent.code, lambda name: name not in ("current", "empty", *unopened))):
         count, rows = census_findings.find_odd(tallies, is_odd)
         if count:
-            about = {"key_id": keyring.key_id("current")} if code == "E_NOT_CURRENT" else {}
+            about = {"key_id": keyring.key_id("current")} if code == ValuesNotCurrent.code else {}
             yield build_error(code, count=count, rows=rows, **about)
 
 
@@ -458,7 +460,7 @@ def _needed_by_copies(version: RetirableVersion, found: CensusSnapshot | None, p
     if backups is None:
         refused = params["backups"].get("error") or {"what": params["backups"].get("msg") or "nobody has asked"}
         yield f"the backups that need it could not be listed ({refused['what']})"
-    kept = found.get("kept_aside", {}) if found else {}  # of an earlier version it has none
+    kept = found.get("kept_aside", {}) if found else {}  # earlier versions did not write it
     if asides := [name for name, key_ids in kept.items() if version["key_id"] in key_ids]:
         yield f"the database {', '.join(asides)}, which a restore kept, may need it"
     if needing := [one["rotation_id"] for one in backups or () if version["key_id"] in one["key_ids"]]:

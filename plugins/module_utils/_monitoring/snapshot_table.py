@@ -10,20 +10,22 @@ from typing import TYPE_CHECKING, Any
 
 from .._errors.base import RotationError
 from .._errors.counts import counted
-from .._errors.monitoring import MonitoringFindings
+from .._errors.env_file import EnvNotSwitched
+from .._errors.monitoring import MonitoringFindings, MonitorOpen, MonitorOverdue
+from .._errors.values import PlaintextValues, UnreadableValues, ValuesNotCurrent
 from .response_times import OPENING, milliseconds
 
 if TYPE_CHECKING:
     from .snapshot_types import MonitoringSnapshot, RotationFacts
 
-# The command to type, by which it is mended or after it was; for all others it is that of monitor.
+# The command that fixes a finding or is typed after the fix. For all others, it is that of monitor.
 NEXT = {
-    "E_UNREADABLE": "repair",
-    "E_PLAINTEXT": "verify",
-    "E_NOT_CURRENT": "rotate",
-    "E_ENV_NOT_SWITCHED": "rotate",
-    "E_MONITOR_OPEN": "rotate",
-    "E_MONITOR_OVERDUE": "rotate",
+    UnreadableValues.code: "repair",
+    PlaintextValues.code: "verify",
+    ValuesNotCurrent.code: "rotate",
+    EnvNotSwitched.code: "rotate",
+    MonitorOpen.code: "rotate",
+    MonitorOverdue.code: "rotate",
 }
 
 

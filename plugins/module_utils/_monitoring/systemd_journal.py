@@ -16,11 +16,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
-from .._system.program_environment import OF_SYSTEMD, clean_environment
+from .._system.program_environment import OF_SYSTEMD, clean_environment, run_program
 from .log_lines import PIECE, Lines, Patterns
 
 MESSAGE, CURSOR = b"MESSAGE", b"__CURSOR"
-# What journalctl says, with exit code 0, where it shows nothing of other users.
+# The message of journalctl, with exit code 0, if it does not show entries of other users.
 BLIND = (b"not seeing messages from other users", b"insufficient permissions")
 
 NOTHING = Patterns(())
@@ -71,12 +71,10 @@ def unknown(unit: str) -> bool:
     """Whether systemd says that there is no such unit; where nobody answers for it, it is not said."""
     argv = ["systemctl", "show", "--property=LoadState", "--value", "--", unit]
     try:
-        said = subprocess.run(
-            argv, capture_output=True, check=False, env=clean_environment(*OF_SYSTEMD), timeout=SECONDS
-        ).stdout.split()
+        states = run_program(argv, *OF_SYSTEMD, seconds=SECONDS).stdout.split()
     except (OSError, subprocess.TimeoutExpired):
         return False
-    return bool(said) and set(said) == {b"not-found"}
+    return bool(states) and set(states) == {"not-found"}
 
 
 def _end(process: subprocess.Popen[bytes], over: threading.Event) -> None:

@@ -29,7 +29,7 @@ def read_settings(params: Options) -> None:
     django_project.read_settings(params["project_dir"], params["settings_module"], read_environment(params))
     try:
         django_project.load_backends()
-    except Exception:  # noqa: BLE001  # such as AppRegistryNotReady; what is really wrong, the start raises
+    except Exception:  # noqa: BLE001  # such as AppRegistryNotReady; the start raises any real error
         start_application(params)
 
 

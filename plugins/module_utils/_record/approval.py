@@ -12,14 +12,13 @@ from __future__ import annotations
 import contextlib
 import datetime
 import hashlib
-import subprocess
 import tempfile
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from .._system.program_environment import TIME_ZONE, clean_environment
+from .._system.program_environment import TIME_ZONE, run_program
 from .._system.timestamps import parse
 from . import sshsig
 from .events import Event, RunEvent
@@ -126,11 +125,7 @@ class ApprovalEvidence:
             argv.append(f"-Overify-time={time.strftime('%Y%m%d%H%M%S', local)}")
         with _file(self.allowed_signers) as signers, _file(self.signature) as signature:
             argv += ["-f", signers, "-s", signature]
-            environment = clean_environment(TIME_ZONE)
-            said = subprocess.run(
-                argv, input=self.text.encode(), capture_output=True, check=False, timeout=60, env=environment
-            )
-        return said.returncode == 0
+            return run_program(argv, TIME_ZONE, data=self.text, seconds=60).returncode == 0
 
 
 @contextlib.contextmanager

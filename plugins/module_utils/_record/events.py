@@ -413,7 +413,7 @@ ROTATE, ROLLBACK = "rotate", "rollback"
 
 # "Key compromise", "COMPROMISED: a laptop", "compromise_known".
 COMPROMISE = re.compile(r"(?:^|[\W_])compromise", re.IGNORECASE)
-# "Yearly, keys not compromised", "in case of a compromise": what such a sentence means, no pattern can tell.
+# No pattern can interpret sentences such as "Yearly, keys not compromised" or "in case of a compromise".
 _UNCLEAR = re.compile(
     r"(?:\b(?:no|not|non|none|nor|nothing|nobody|never|cannot|hardly|zero|0|without|if|unless|whether|in case|against|"
     r"prevent\w*|avoid\w*)\b|n['\u2019]t\b)[^.;:]*?[\W_]compromise",
@@ -462,7 +462,7 @@ KINDS: dict[str, type[Event]] = {
     "application_commands": CommandsEvent,
     "attempt": AttemptEvent,
 }
-# Members that tell "not said" from an empty value.
+# Members in which a missing value differs from an empty one.
 OPTIONAL: dict[str, type] = {
     "changed": bool,
     "syslog": bool,

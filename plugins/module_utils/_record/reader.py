@@ -58,7 +58,7 @@ class StoredRecord:
 def look(folder: str, rotation_id: str) -> StoredRecord:
     """The record of a rotation in ``folder``. Raises E_RECORD_WRITE if it cannot be read."""
     record = Record(folder, rotation_id)
-    next_key = _next_key(record)  # before the lines: a run that goes on writes more of them meanwhile
+    next_key = _next_key(record)  # before the lines: a current run may add more of them
     raw = record.raw()
     end = raw.rfind(b"\n") + 1
     lines = chain.lines(raw[:end])

@@ -19,7 +19,7 @@ from .._engine.postgres.lease import Holder
 from .._errors.record import RecordWrite
 from .._errors.run import RotationRunning
 from .._system import atomic_file, child_processes
-from .._system.program_environment import TIME_ZONE, clean_environment
+from .._system.program_environment import TIME_ZONE, run_program
 from .._system.timestamps import now
 
 FILE_NAME = "lease.json"
@@ -126,8 +126,4 @@ def _started(pid: int) -> str:
 
 def _started_by_ps(pid: int) -> str:
     """The same where there is no /proc."""
-    import subprocess
-
-    argv, environment = ["ps", "-o", "lstart=", "-p", str(pid)], clean_environment(TIME_ZONE)
-    shown = subprocess.run(argv, capture_output=True, text=True, check=False, env=environment)
-    return shown.stdout.strip()
+    return run_program(["ps", "-o", "lstart=", "-p", str(pid)], TIME_ZONE).stdout.strip()

@@ -50,7 +50,7 @@ EXIT_CODES = {
     "unsigned": (13, "unsigned lines after the signed ones: written by a killed run, or by someone else"),
     "page": (14, "a page is missing, or was changed after it was written"),
 }
-# And of what was not to be checked, where no problem was found.
+# The codes of checks that were impossible, if there is no problem.
 NOT_CHECKED = {
     "elsewhere": (11, "intact, but some records are on another control node"),
     "unchecked": (12, "intact as far as it could be checked: a key, a head or evidence is missing"),
@@ -161,7 +161,7 @@ def _follows(record: StoredRecord, lines: Iterable[RecordLine]) -> Iterator[Anch
     """The heads that lines of a record have seen."""
     for line in lines:
         for text in (line.event.follows, line.event.follows_refused):
-            with contextlib.suppress(ValueError):  # what is not a head was not written by us, as its signature says
+            with contextlib.suppress(ValueError):  # anything else was not written by us, as its signature shows
                 yield AnchoredHead(Head.read(text), f"line {line.number} of {record.rotation_id}", line.number)
 
 

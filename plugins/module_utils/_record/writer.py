@@ -205,7 +205,7 @@ def _origin() -> LineContent:
         "actor": users.name_of(os.getuid()),  # which no variable of the environment changes
         "actor_uid": os.getuid(),
         "login_uid": users.login_uid(),
-        "login_user": users.login(),  # by name: a page may be made where nobody has that number
+        "login_user": users.login(),  # by name: the page may be written on a host that does not know the number
         "sudo_user": os.environ.get("SUDO_USER"),
         "control_node": node(),
         "ssh_client": os.environ.get("SSH_CLIENT", "").split(" ")[0] or None,

@@ -132,7 +132,7 @@ def run(commands: Sequence[Sequence[str]], project_dir: str, seconds: int) -> li
     done = []
     for number, argv in enumerate(commands, 1):
         begun = time.monotonic()
-        rc = child_processes.ended(argv, seconds, project_dir)
+        rc = child_processes.run_command(argv, seconds, project_dir)
         program = os.path.basename(argv[0])
         if rc:
             raise CommandFailed(number=number, found=child_processes.format_failure(rc, seconds, program))

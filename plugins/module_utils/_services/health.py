@@ -166,10 +166,10 @@ def _take(opened: Callable[[], Any], most: int, end: float, outcome: queue.Simpl
         with opened() as answer:
             while most > 0 and (piece := answer.read1(most)):
                 most -= len(piece)
-                if time.monotonic() > end:  # nobody waits anymore
+                if time.monotonic() > end:  # no one waits anymore
                     return
-            if most > 0 and answer.length:  # read1 does not tell that bytes are missing, as of a worker that died
+            if most > 0 and answer.length:  # read1 does not report missing bytes, as of a worker that died
                 raise http.client.IncompleteRead(b"", answer.length)
             outcome.put((answer.status, None))
-    except BaseException as exc:  # noqa: BLE001  # whoever waits raises it
+    except BaseException as exc:  # noqa: BLE001  # the waiting thread raises it
         outcome.put((0, exc))

@@ -140,7 +140,7 @@ class Maintenance:
             return False
         with contextlib.suppress(RotationError):  # which is reported later
             self._remember(replace(self.remembered(), held=_now()))
-        return bool(child_processes.at_work(self.notes["start"]))
+        return bool(child_processes.find_running(self.notes["start"]))
 
     def _progress(self, memory: StoppedServices) -> StopProgress:
         """What there is to stop."""
@@ -229,7 +229,7 @@ class Maintenance:
         if not dry:
             self._outlast("stop", "start")
         memory = self.remembered()
-        if memory.held != held:  # somebody has stopped all while this waited
+        if memory.held != held:  # someone stopped all services while this waited
             self._refuse_held(meanwhile=True)
         for name in memory.names if memory.down else ():
             if name not in self.services:
@@ -252,7 +252,7 @@ class Maintenance:
                     self._remember(replace(memory, names=memory.began, down=True))
                 raise _add_started(exc, started) from None
             finally:
-                self._refuse_held(meanwhile=True)  # what somebody stops in the middle of this does not stay up
+                self._refuse_held(meanwhile=True)  # a manual stop during this start takes effect
             try:
                 if memory.down:
                     self._remember(replace(memory, down=False))
@@ -276,7 +276,7 @@ class Maintenance:
     def _outlast(self, *words: str) -> None:
         """Wait for what an earlier run has left at work on the services. Raises E_SERVICE_AT_WORK."""
         for word in words:
-            if child_processes.at_work(self.notes[word]):
+            if child_processes.find_running(self.notes[word]):
                 self.warnings.append(f"A {word} by an earlier run was still running; this run waited for it.")
             left = child_processes.outlast(self.notes[word], self.options.patience)
             if left:

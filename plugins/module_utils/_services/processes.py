@@ -36,7 +36,7 @@ class Process:
     parent: int
     forked: bool  # and runs the program of the process that it was forked from
     started: float  # seconds since the epoch
-    layout: tuple[int, ...]  # where its program is in memory
+    layout: tuple[int, ...]  # the addresses of its program in memory
     control_group: str
     command: str = field(repr=False)
 
@@ -246,7 +246,7 @@ def _holders(there: Iterable[int]) -> dict[tuple[str, int], int]:
     holders = {}
     for pid in there:
         folder = os.path.join(PROC, str(pid), "fd")
-        with contextlib.suppress(OSError):  # somebody else's, or gone
+        with contextlib.suppress(OSError):  # of another user, or ended
             for name in os.listdir(folder):
                 with contextlib.suppress(OSError):
                     place = os.readlink(os.path.join(folder, name))

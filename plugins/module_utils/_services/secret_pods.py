@@ -12,8 +12,9 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator
 
-from .._destinations.secret_destination import SecretDestination, seconds
+from .._destinations.secret_destination import SecretDestination
 from .._kubernetes.kubernetes_api import ApiPath, Json
+from .._system.timestamps import seconds_since_1970
 from .key_verdict import KeyVerdict
 
 ENDED = ("Succeeded", "Failed")
@@ -36,7 +37,7 @@ def _phase(pod: Json) -> str:
 def _judged(pod: Json, place: SecretDestination, at: float, key_id: str) -> KeyVerdict:
     metadata = pod["metadata"]
     created = metadata["creationTimestamp"]
-    is_older = not at or seconds(created) <= at
+    is_older = not at or seconds_since_1970(created) <= at
     stale = bool(key_id and is_older)
     owner, name = _owner(pod), metadata["name"]
     words = ["rollout", "restart", owner] if owner.partition("/")[0] in ROLLED_OUT else ["delete", "pod", name]

@@ -49,7 +49,7 @@ class Service:
         """Whether it runs; ``unknown`` where nothing can say. Raises E_SERVICE_STATUS."""
         if not self.status:
             return unknown
-        code = child_processes.ended(self.status, 30)
+        code = child_processes.run_command(self.status, 30)
         if code in UNTOLD:
             raise ServiceStatus(name=self.name, rc=code)
         return code == 0
@@ -112,7 +112,7 @@ class Service:
     def _run(self, argv: Sequence[str], patience: float, note: str | None) -> str:
         if not argv:
             return "no command is set for that"
-        rc = child_processes.ended(argv, patience, note=note, environment=self._environment())
+        rc = child_processes.run_command(argv, patience, note=note, environment=self._environment())
         return child_processes.format_failure(rc, patience, child_processes.program(argv)) if rc else ""
 
 
@@ -175,7 +175,7 @@ class Unit(Service):
         if self._property("NeedDaemonReload") != "yes":
             return
         argv = ["systemctl", "daemon-reload"]
-        if rc := child_processes.ended(argv, RELOAD, environment=self._environment()):
+        if rc := child_processes.run_command(argv, RELOAD, environment=self._environment()):
             found = child_processes.format_failure(rc, RELOAD, "systemctl daemon-reload")
             raise ServiceStart(name=self.name, found=found, look=self.look)
 
@@ -234,14 +234,13 @@ class Unit(Service):
 
     def _property(self, name: str) -> str:
         """One property as systemctl(1) shows it; empty if systemd does not answer."""
+        from .._system.program_environment import OF_SYSTEMD, run_program
+
         argv = ["systemctl", "show", "--property", name, "--value", self.unit]
         try:
-            shown = subprocess.run(
-                argv, capture_output=True, text=True, timeout=30, check=False, env=self._environment()
-            )
+            return run_program(argv, *OF_SYSTEMD, seconds=30).stdout.strip()
         except (OSError, subprocess.TimeoutExpired):
             return ""
-        return shown.stdout.strip()
 
 
 class WorkloadEntry(TypedDict, total=False):
@@ -329,7 +328,7 @@ def stop(service: Service, patience: float, note: str | None = None) -> None:
 def _may_be_up(service: Service) -> bool:
     try:
         return service.is_up(unknown=True)
-    except RotationError:  # what cannot tell is stopped
+    except RotationError:  # a service without a known state is stopped
         return True
 
 

@@ -70,7 +70,7 @@ with contextlib.suppress(ImportError):  # open_store raises E_STORE_PACKAGE
 HISTORY = "HISTORY"
 ANCHOR = "key_rotation_record"
 OURS = "rotation "  # begins the label by which a version of values is kept, and known as ours
-# In this order: AWS moves AWSPREVIOUS by itself where AWSCURRENT moves.
+# In this order: AWS moves AWSPREVIOUS itself when AWSCURRENT moves.
 LABELS = {"pending": "AWSPENDING", "current": "AWSCURRENT", "previous": "AWSPREVIOUS"}
 MOST_LABELS = 20  # of all versions of a secret together (quotas of AWS Secrets Manager)
 NAMESPACE = uuid.UUID("6f0b6f0e-5a70-5d0c-9d55-2f1d3c1f0a11")

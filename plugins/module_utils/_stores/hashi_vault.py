@@ -220,10 +220,10 @@ class HashiVault(ServerStore):
         try:
             mount = self._ask(place, lambda client: client.adapter.get(f"/v1/{place}")).get("data") or {}
         except StoreDenied:
-            mount = {}  # the server does not say whether there is none, or none for this token
+            mount = {}  # the server does not say whether it is missing or not allowed
         if mount.get("type") != "kv":
             raise StoreMount(mount=self._mount, server=self._server)
-        if (mount.get("options") or {}).get("version") != "2":  # made as plain kv, it has none at all
+        if (mount.get("options") or {}).get("version") != "2":  # a mount created as plain kv has no version
             raise StoreKvVersion(mount=self._mount)
 
     def _ask(self, place: str, call: Callable[[hvac.Client], Any]) -> Answer:

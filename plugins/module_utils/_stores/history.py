@@ -24,7 +24,7 @@ from .._record.rotation_id import checked
 from .._system.timestamps import add_days, now
 
 STAGES = ("current", "pending", "previous")
-# What to do where a stage is asked for that no version has.
+# What to do if no version has the requested stage.
 ADVICE = {
     "current": "Run the rotate playbook first.",
     "pending": "It exists only during a rotation.",

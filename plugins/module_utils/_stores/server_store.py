@@ -39,7 +39,7 @@ MOST_SECONDS = 3600
 # What versions of OpenSSL say of an answer without TLS, such as one of plain HTTP.
 NO_TLS = ("wrong version number", "record layer failure")
 ASIDE = "New values are in the store under this rotation. Nothing uses them yet; the same command finds them again."
-SIGNING = "record signing"  # where the signing key is among the values: no rotation's id has a blank
+SIGNING = "record signing"  # the signing key's name among the values: no rotation ID has a blank
 UNSURE = (StoreDown, StoreConflict)  # a conflict may be with our own write, that came late
 
 

@@ -110,7 +110,7 @@ class VaultFile(Store):
             atomic_file.replace(self._file, text, most=0o600)
         except OSError as exc:
             failure = StoreWrite(path=self.path, reason=exc.strerror)
-            as_it_was = self.load().as_document() == before  # it is not where only the rename's fsync failed
+            as_it_was = self.load().as_document() == before  # false if only the fsync after the rename failed
             raise failure.with_changed(NOTHING_CHANGED if as_it_was else UNKNOWN) from None
         with contextlib.suppress(RotationError):
             if self.load().as_document() == document:

@@ -49,7 +49,7 @@ def output_of(program: Program, failed: Failed, over: Cancellation | None = None
     ):
         output = cast("IO[bytes]", process.stdout)
         if over:
-            over.then(process.kill)
+            over.on_cancel(process.kill)
         try:
             yield output
             while output.read(CHUNK):
@@ -61,8 +61,8 @@ def output_of(program: Program, failed: Failed, over: Cancellation | None = None
             raise failed(process.returncode, complaints)
 
 
-def ended(code: int) -> str:
-    """How a program ended, by the exit code that subprocess gives: it is negative after a signal."""
+def format_exit(code: int) -> str:
+    """Return how a program ended. The exit code is that of subprocess, which is negative after a signal."""
     if code >= 0:
         return f"ended with exit code {code}"
     names = {one.value: one.name for one in signal.Signals}

@@ -8,13 +8,39 @@ A process that has started the application has its keys in ``os.environ``.
 from __future__ import annotations
 
 import os
+import subprocess
+from collections.abc import Mapping, Sequence
 
 # How systemctl finds its bus (sd_bus_default(3)), of the system and of a user.
 OF_SYSTEMD = ("XDG_RUNTIME_DIR", "DBUS_SYSTEM_BUS_ADDRESS", "DBUS_SESSION_BUS_ADDRESS")
 TIME_ZONE = "TZ"  # for programs that read or print a local time
+NO_VARIABLES: Mapping[str, str] = {}
 
 
 def clean_environment(*names: str) -> dict[str, str]:
     """For a program that we know: where programs are, messages in English, and our own variables of these ``names``."""
     passed = {name: os.environ[name] for name in names if name in os.environ}
     return {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", **passed}
+
+
+def run_program(
+    argv: Sequence[str],
+    *names: str,
+    data: str = "",
+    seconds: float | None = None,
+    variables: Mapping[str, str] = NO_VARIABLES,
+) -> subprocess.CompletedProcess[str]:
+    """Run a program in ``clean_environment(*names)`` with ``variables``, and ``data`` on its standard input.
+
+    Raise OSError if it cannot be started, and subprocess.TimeoutExpired after ``seconds``.
+    """
+    return subprocess.run(
+        list(argv),
+        input=data,
+        capture_output=True,
+        encoding="utf-8",
+        errors="surrogateescape",  # as Python reads names of files
+        timeout=seconds,
+        check=False,
+        env={**clean_environment(*names), **variables},
+    )

@@ -67,7 +67,7 @@ class ProgressFile(contextlib.AbstractContextManager["ProgressFile"]):
     def __init__(self, path: str | None = None) -> None:
         self._path = path
         self._doing = ""
-        self._begun = self._told = 0.0
+        self._begun = self._written = 0.0
 
     def __exit__(
         self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
@@ -78,10 +78,10 @@ class ProgressFile(contextlib.AbstractContextManager["ProgressFile"]):
         """Write what is being done now."""
         moment = time.monotonic()
         if doing != self._doing:
-            self._doing, self._begun, self._told = doing, moment, 0.0
-        if self._path is None or moment - self._told < EVERY_SECONDS:
+            self._doing, self._begun, self._written = doing, moment, 0.0
+        if self._path is None or moment - self._written < EVERY_SECONDS:
             return
-        self._told = moment
+        self._written = moment
         seconds = round(moment - self._begun)
         numbers: StepNumbers = {"doing": doing, "done": done, "most": most, "unit": unit, "seconds": seconds}
         with contextlib.suppress(OSError):

@@ -7,11 +7,25 @@ from __future__ import annotations
 import datetime
 
 FORM = "%Y-%m-%dT%H:%M:%SZ"
+MINUTE, HOUR = 60, 3600  # seconds
 
 
 def parse(time: str) -> datetime.datetime:
     """The moment of a time as ``now`` writes it. Raises ValueError."""
     return datetime.datetime.strptime(time, FORM).replace(tzinfo=datetime.timezone.utc)
+
+
+def parse_with_offset(time: str) -> datetime.datetime:
+    """Parse an ISO 8601 time that ends with Z or an offset. Raise ValueError if it is not one."""
+    moment = datetime.datetime.fromisoformat(time.replace("Z", "+00:00"))
+    if moment.tzinfo is None:
+        raise ValueError("the time has no offset")
+    return moment
+
+
+def seconds_since_1970(time: str) -> float:
+    """Return a time that ends with Z or an offset as seconds since 1970. Raise ValueError."""
+    return parse_with_offset(time).timestamp()
 
 
 def now() -> str:
@@ -27,3 +41,20 @@ def at(moment: float) -> str:
 def add_days(time: str, days: int) -> str:
     """So many days after a time, both as ``now`` writes them."""
     return (parse(time) + datetime.timedelta(days=days)).strftime(FORM)
+
+
+def format_duration(seconds: float) -> str:
+    """``0.4 s``, ``12 s``, ``3 min 20 s``, ``2 h 5 min``."""
+    whole = round(seconds)
+    if seconds < 9.95:  # anything longer is rounded to 10.0
+        return f"{seconds:.1f} s"
+    if whole < MINUTE:
+        return f"{whole} s"
+    if whole < HOUR:
+        return f"{whole // MINUTE} min {whole % MINUTE} s"
+    return f"{whole // HOUR} h {whole % HOUR // MINUTE} min"
+
+
+def format_estimate(seconds: float) -> str:
+    """``80 s``, ``12 minutes``: a duration that is known roughly."""
+    return f"{seconds:.0f} s" if seconds < 2 * MINUTE else f"{seconds / MINUTE:.0f} minutes"

@@ -8,7 +8,7 @@ import contextlib
 import os
 import pwd
 
-LOGIN = "/proc/self/loginuid"  # proc(5): set once when somebody logs in, whatever they become since
+LOGIN = "/proc/self/loginuid"  # proc(5): set once at login, and kept by su and sudo
 NOBODY = 2**32 - 1
 
 

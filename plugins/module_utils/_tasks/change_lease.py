@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from .._engine.postgres.connection import Database
     from .._engine.postgres.lease import Holder
 
-TRIES = 5  # to drop the triggers of a fence that refuses nothing anymore, and what was prepared
+TRIES = 5  # to drop the prepared values, and the triggers of a fence that is open
 
 
 def change_lease(task: HostTask) -> ModuleResult:

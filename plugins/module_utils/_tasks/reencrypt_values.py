@@ -165,7 +165,7 @@ def _examined(application: Application, params: TaskParams) -> Examined:
     from .._engine.request import TRIAL
 
     destination, reverse = params["destination"], params["reverse"]
-    known = destination in application.keyring.stages  # not in a dry run before the version is made
+    known = destination in application.keyring.stages  # not in a dry run before the version exists
     key_id = application.keyring.key_id(destination if known else "current")
     is_prepared = bool(params["preparation"]) and not reverse
     continues = row_digests.of_preparation(key_id) if is_prepared else key_id
@@ -174,7 +174,7 @@ def _examined(application: Application, params: TaskParams) -> Examined:
         tallies = found.tallies if found else application.census(destination if known else "current", each_row=rows)
         results = found.results if found else [tally.result for tally in tallies]
         traced = rows is not None and rows.goes_on
-        if rows and (traced or found is None):  # of what is prepared, a file that begins here has only what was opened
+        if rows and (traced or found is None):  # of the prepared rows, a new file only has the decrypted ones
             rows.end(results)
     refusal = None
     if reverse:

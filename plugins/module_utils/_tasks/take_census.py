@@ -150,7 +150,7 @@ def _hold_against(asked: CensusTask, compared: Compared) -> ModuleResult | None:
             if params["accounted"]:
                 _refuse_unsettled(application, compared.tallies)
             _compare(asked, compared, look)
-        except RotationError as exc:  # who reads it asks where the values are, and who wrote them
+        except RotationError as exc:  # the reader needs to know where the values are, and who wrote them
             _name_written(params, compared, look)
             key_ids = {"key_ids": _key_ids(application)}
             return {"changed": False, "failed": True, **exc.as_result(), **_named(compared), **key_ids}
@@ -178,7 +178,7 @@ def _rehearse(asked: CensusTask) -> None:
     from .._engine.request import TRIAL
 
     params, application = asked.params, asked.application
-    # After the switch this process has the new keys: it does not read what is under the previous keys.
+    # After the switch, this process has the new keys and cannot read values under the previous ones.
     has_base = asked.keys.key_id == application.keyring.key_id("current")
     found = [*under_new_keys.start_findings(application), *refusals.find_refused_updates(application)]
     found += under_new_keys.attributes_of_keys(application, params["left_out"]) if has_base else []

@@ -16,7 +16,6 @@ from ansible_collections.tetech.key_rotation.plugins.plugin_utils._notify import
 from ansible_collections.tetech.key_rotation.plugins.plugin_utils._report import refused_runs, report_files
 from ansible_collections.tetech.key_rotation.plugins.plugin_utils._report.accounts import Accounts
 from ansible_collections.tetech.key_rotation.plugins.plugin_utils._report.ending_sentences import sentence
-from ansible_collections.tetech.key_rotation.plugins.plugin_utils._report.event_time import duration
 from ansible_collections.tetech.key_rotation.plugins.plugin_utils._report.read_rotation import is_rotation, read
 from ansible_collections.tetech.key_rotation.plugins.plugin_utils._report.rotation_state import RotationState
 
@@ -685,7 +684,9 @@ def test_no_text_is_shown_in_another_order_than_it_has(play):
 def test_what_monitoring_saw_before_and_after_is_shown_as_it_says_it(play):
     snapshot = {"project": "/srv/shop", "time": "2026-01-02T03:04:05Z", "findings": [], "warnings": [], "response": []}
     snapshot.update(census=None, census_asked=False, logs={"since": None, "new": {}}, rotation={}, retire=[])
-    play.begun().step("monitoring_probe", snapshot=snapshot).step("monitoring_probe", snapshot={"of": "another version"})
+    play.begun().step("monitoring_probe", snapshot=snapshot).step(
+        "monitoring_probe", snapshot={"of": "another version"}
+    )
     assert play.page().count("Monitoring of /srv/shop on app1") == 1
 
 
@@ -842,13 +843,6 @@ def test_a_record_that_somebody_damaged_takes_nobody_else_s_page(tmp_path: Path)
     assert 'good/report.html">good</a>' in index
     assert '<td class="first">bad</td>' in index
     assert "unreadable" in index
-
-
-@pytest.mark.parametrize(
-    ("seconds", "words"), [(0.04, "0.0 s"), (9.94, "9.9 s"), (59.4, "59 s"), (61, "1 min 1 s"), (7320, "2 h 2 min")]
-)
-def test_how_long_it_took_is_said_as_a_person_would(seconds, words):
-    assert duration(seconds) == words
 
 
 @pytest.mark.parametrize("alias", ["default", "second"])
