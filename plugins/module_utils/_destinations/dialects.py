@@ -1,9 +1,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the readers of .env files make of a line, as data: no quoting is right for all of them.
+"""The rules by which readers of .env files interpret a line, as data: no single quoting suits all readers.
 
-A model knows only lines whose value the reader gives back as it stands, with nothing cut, expanded or unescaped. All
-else is refused, never guessed (measurements: docs/design/env-files.md).
+A model knows only lines whose value the reader returns literally: nothing is cut, expanded or unescaped. Everything
+else is refused and never guessed (measurements: docs/design/env-files.md).
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _ANY_NAME = r"[A-Za-z_][A-Za-z0-9_]*"
 
 @dataclass(frozen=True)
 class Dialect:
-    """How one reader takes a file."""
+    """The rules of one reader."""
 
     reader: str
     statement: Pattern[str]  # from the start of a line to its ``end``, over all the lines of a quoted value
@@ -167,9 +167,9 @@ def _statement(dialect: Dialect, text: str, place: int) -> re.Match[str]:
 
 
 def first_command(dialect: Dialect, text: str) -> int | None:
-    """The line of the first statement that does more than set one variable, where the reader would run it.
+    """Return the line of the first statement that does more than set one variable, if the reader would run it.
 
-    What such a statement sets, hides or ends cannot be known; all before it, and so where it begins, is.
+    It is unknown what such a statement sets, hides or ends. What is before it is known, and so is where it begins.
     """
     place, number = 0, 1
     while dialect.only and place < len(text):
@@ -209,7 +209,7 @@ def literal(dialect: Dialect, quote: str, value: str) -> str | None:
 
 
 def can_carry(dialect: str, value: str) -> bool:
-    """Whether with some quoting every variant of the dialect's reader returns ``value`` unchanged."""
+    """Return whether every variant of the dialect's reader returns ``value`` unchanged, with some quoting."""
     return value != "" and any(literal(DIALECTS[dialect], quote, value) is not None for quote in ("", "'", '"'))
 
 
@@ -255,7 +255,7 @@ READERS: dict[str, Callable[[str, Sequence[str]], Mapping[str, str | None]]] = {
 
 
 def read_for_real(dialect: str, text: str, names: Sequence[str]) -> Mapping[str, str | None] | None:
-    """What the real reader makes of ``text``; None if this Python has not got it."""
+    """Return how the real reader interprets ``text``. None if this Python does not have it."""
     try:
         return READERS[dialect](text, names) if dialect in READERS else None
     except ImportError:

@@ -1,9 +1,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Whether a run works on the databases of an application: what is seen in the middle of one is no finding.
+"""Find out whether a run works on the databases of an application: what is seen during a run is not a finding.
 
-The lease in the database tells (postgres/lease.py). It is asked by a fork of this process: an application can be
-started once in a process for a census, and what it puts into its environment is not for what is timed.
+The lease in the database says so (postgres/lease.py). A fork of this process asks, since an application can be started
+only once in a process, for a census. Also, its environment must not affect what is measured.
 """
 
 from __future__ import annotations
@@ -34,7 +34,8 @@ SILENT = 24 * 3600.0  # seconds for which a run of another machine may work on n
 
 @dataclass(frozen=True)
 class ActiveRun:
-    """What holds at one moment of a look: who holds a lease, and goes on or is over, and the keys of the env file."""
+    """The state at one moment of a check: who holds a lease, whether that run continues, and the keys of the .env
+    file."""
 
     at_work: lease.Holder | None = None
     died: lease.Holder | None = None
@@ -42,14 +43,14 @@ class ActiveRun:
 
     @classmethod
     def now(cls, params: ProbeOptions) -> ActiveRun:
-        """Nobody of a snapshot that a run takes of itself. What keeps us from asking is for the census to tell."""
+        """Return the current state, empty if a run takes the snapshot of itself. If asking fails, the census reports
+        why."""
         if params["looker"] == "rotation":
             return cls()
         return replace(_ask_in_fork(params), key_id=_key_id(params))
 
     def put_off(self, before: ActiveRun | None = None) -> str:
-        """Why nothing is to be judged now or, with what held ``before``, of what was seen since then; empty if
-        there is no reason."""
+        """Return why nothing can be judged now, or since the state ``before``. Empty if there is no reason."""
         if self.at_work:
             who = "rotation {rotation_id} has been in progress since {since}, by {user} on {host}".format(
                 **self.at_work

@@ -49,7 +49,8 @@ METRICS = metrics_text.named(
 
 
 def write(path: str, snapshot: MonitoringSnapshot) -> None:
-    """The snapshot as the ``.prom`` file ``path``, in one step, readable by all. Raises E_OPTION, E_MONITOR_METRICS."""
+    """Write the snapshot to the ``.prom`` file ``path``, in one step and readable by all. Raise E_OPTION,
+    E_MONITOR_METRICS."""
     if not path.endswith(".prom"):
         raise InvalidOption(
             name="O(monitoring_metrics_file)",

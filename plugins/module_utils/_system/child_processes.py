@@ -1,7 +1,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Commands of an operator: no input and no output but for a value that is exchanged, a session of their own, and an end
-after so many seconds."""
+"""Run commands of an operator, each in a session of its own and with a time limit.
+
+They get no input, and their output is dropped. ``exchange`` is the exception: it passes a value in or out.
+"""
 
 from __future__ import annotations
 
@@ -60,7 +62,7 @@ def run_command(
 
 @dataclass(frozen=True, repr=False)
 class Exchange:
-    """How a command ended, and what it printed: that may be a value, and is shown to nobody."""
+    """The exit code and the output of a command. The output may be a value and is never shown."""
 
     rc: int
     output: bytes
@@ -68,9 +70,12 @@ class Exchange:
 
 
 def exchange(argv: Sequence[str], data: bytes, seconds: float) -> Exchange:
-    """Run a command with ``data`` on its standard input. Its environment is the one that this process was born with:
-    what was put into ours since then may be a key. Otherwise as ``ended``: what it leaves running, such as an agent,
-    may keep the output open."""
+    """Run a command with ``data`` on its standard input, and return its output.
+
+    The command gets the environment with which this process was started, since a variable that was set later may be a
+    key. Otherwise this is like ``run_command``: a process that the command leaves running, such as an agent, may keep
+    the output open.
+    """
     pipe = subprocess.PIPE
     try:
         process = subprocess.Popen(
@@ -107,7 +112,8 @@ def find_running(note: str) -> dict[int, str]:
 
 
 def outlast(note: str, seconds: float) -> dict[int, str]:
-    """Wait for what is noted, and kill its commands after ``seconds``, as their runs would; what is there even then."""
+    """Wait for the noted processes, and kill their commands after ``seconds``, as their runs would. Return those that
+    remain."""
     left = _await_end(note, seconds)
     commands = [pid for pid, who in left.items() if who == "command"]
     for pid in commands:
@@ -139,13 +145,14 @@ def _start_ticks(pid: int) -> int:
 
 
 def stat(pid: int) -> list[str]:
-    """What the kernel says of a process: proc(5)'s fields of ``stat`` from the third on. Raises OSError."""
+    """Return the fields of ``stat`` of a process, from the third one on (proc(5)). Raise OSError."""
     with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as handle:
         return handle.read().rpartition(")")[2].split()
 
 
 def kill_session(leader: int) -> None:
-    """Kill a process that leads a session, its group, and where there is a /proc every other group of that session."""
+    """Kill a process that leads a session, and its group. If there is a /proc, kill all other groups of the session,
+    too."""
     for _ in range(ROUNDS):
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(leader, signal.SIGKILL)
@@ -158,7 +165,8 @@ def kill_session(leader: int) -> None:
 
 
 def _session(leader: int) -> list[int]:
-    """The living processes of its session but itself; none if there is no /proc (proc(5), fields 3 and 6)."""
+    """Return the other living processes of the leader's session. The list is empty if there is no /proc (proc(5),
+    fields 3 and 6)."""
     found = []
     for path in glob.glob("/proc/[0-9]*/stat"):
         with contextlib.suppress(OSError):
@@ -170,12 +178,12 @@ def _session(leader: int) -> list[int]:
 
 
 def program(argv: Sequence[str]) -> str:
-    """What a command is called by: a whole line in one word may hold a secret further on."""
+    """Return the name of the program of a command. The rest is not shown: it may hold a secret."""
     return (argv[0].split() or [""])[0]
 
 
 def format_failure(rc: int, seconds: float, program: str) -> str:
-    """What to say of a command that did not end with 0."""
+    """Return why a command failed, for a message."""
     return (
         f"it did not finish within {seconds:.0f} seconds"
         if rc == TIMED_OUT

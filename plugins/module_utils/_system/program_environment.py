@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The environment of the programs that we start: none of it comes from the settings of the application.
+"""Run known programs in an environment without the settings of the application.
 
 A process that has started the application has its keys in ``os.environ``.
 """
@@ -18,7 +18,7 @@ NO_VARIABLES: Mapping[str, str] = {}
 
 
 def clean_environment(*names: str) -> dict[str, str]:
-    """For a program that we know: where programs are, messages in English, and our own variables of these ``names``."""
+    """Return the search path, English messages, and those of our own variables that have one of the ``names``."""
     passed = {name: os.environ[name] for name in names if name in os.environ}
     return {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", **passed}
 

@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 
 class Cancellation:
-    """Whether the others are to end: what was to be called then, such as the kill of a process, is called once."""
+    """Tells parallel tasks to stop. Calls that were registered, such as the kill of a process, are made once."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Times as records and stores write them: UTC, ISO 8601, to the second."""
+"""Times as records and stores write them (UTC, ISO 8601, to the second), and durations as a person reads them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ MINUTE, HOUR = 60, 3600  # seconds
 
 
 def parse(time: str) -> datetime.datetime:
-    """The moment of a time as ``now`` writes it. Raises ValueError."""
+    """Parse a time that ``now`` wrote. Raise ValueError for any other form."""
     return datetime.datetime.strptime(time, FORM).replace(tzinfo=datetime.timezone.utc)
 
 
@@ -29,17 +29,17 @@ def seconds_since_1970(time: str) -> float:
 
 
 def now() -> str:
-    """The time as records and stores write it: UTC, ISO 8601, to the second."""
+    """Return the current time."""
     return datetime.datetime.now(datetime.timezone.utc).strftime(FORM)
 
 
 def at(moment: float) -> str:
-    """A time in seconds since 1970 in the same form."""
+    """Return the time that is so many seconds after 1970."""
     return datetime.datetime.fromtimestamp(moment, datetime.timezone.utc).strftime(FORM)
 
 
 def add_days(time: str, days: int) -> str:
-    """So many days after a time, both as ``now`` writes them."""
+    """Return the time ``days`` after another one."""
     return (parse(time) + datetime.timedelta(days=days)).strftime(FORM)
 
 

@@ -11,7 +11,7 @@ from .host_task import HostTask, ModuleResult
 
 
 def list_backups(task: HostTask) -> ModuleResult:
-    """What the manifests say."""
+    """Return the content of the manifests."""
     from .._backup import manifest
 
     folder = task.params["backup_dir"]

@@ -28,8 +28,10 @@ SHOWN = 50  # rows of a table that the record names
 
 
 def reencrypt_values(task: HostTask) -> ModuleResult:
-    """Census, refusal of what is unreadable, then the work by the chosen method. After the switch the work comes first:
-    what is refused then is all that the application cannot read."""
+    """Take a census, refuse unreadable values, then re-encrypt by the chosen method.
+
+    After the switch, the re-encryption comes first, and only then the refusal of what the application cannot read.
+    """
     from .._engine import refusals
     from .._engine.open_application import open_application
     from .._engine.proof.census_result import CensusResult
@@ -109,8 +111,11 @@ def _begin(
 
 @dataclass
 class Examined:
-    """The census before the first write, and what is refused by it. ``prepared`` if most of it was taken before, and
-    ``traced`` whether the file of row digests has all rows: only then can the rest of the proof wait."""
+    """The census before the first write, and what it makes the rotation refuse.
+
+    ``prepared`` is whether most of it was taken before. ``traced`` is whether the file of row digests has all rows:
+    only then can the rest of the proof wait.
+    """
 
     results: list[CensusResult]
     refusal: RotationError | None = None
@@ -125,15 +130,17 @@ class Examined:
 
 
 def _stay_the_one_run(run: Reencryption, until_end: contextlib.ExitStack) -> None:
-    """Share the lock of the run until the process ends: what follows in it may write the keys of these values. Raises
-    E_STOPPED if nobody waits for that anymore."""
+    """Share the lock of the run until the process ends, since later steps may write the keys of these values.
+
+    Raise E_STOPPED if no one waits for the result anymore.
+    """
     run.stop.refuse_to_go_on()
     for database, _ in run.application.databases:
         until_end.enter_context(contextlib.closing(database.another()))
 
 
 def _fence(application: Application, params: TaskParams) -> ModuleResult:
-    """Keep other sessions from writing, before any value is looked at."""
+    """Keep other sessions from writing, before any value is read."""
     from .._engine.rewrite import fence
 
     without = application.put_up_fence(params["rotation_id"])
@@ -143,12 +150,12 @@ def _fence(application: Application, params: TaskParams) -> ModuleResult:
 
 
 def _first(concurrent_writes: ConcurrentWrites) -> dict[str, list[str]]:
-    """Of each table, the rows that the record names: another process wrote them, and they were re-encrypted."""
+    """Return by table the rows in the record that another process wrote and the rotation re-encrypted."""
     return {table: sorted(rows)[:SHOWN] for table, rows in concurrent_writes.rows.items() if rows}
 
 
 def _is_settlement(params: TaskParams) -> bool:
-    """Whether the application has the new keys already, and only values that were written meanwhile are left."""
+    """Return whether the application has the new keys already, and only concurrently written values are left."""
     return (
         bool(params["concurrent_writes"])
         and not params["share"]
@@ -158,7 +165,7 @@ def _is_settlement(params: TaskParams) -> bool:
 
 
 def _examined(application: Application, params: TaskParams) -> Examined:
-    """The census before the first write, and what is refused by it."""
+    """Take the census before the first write, and refuse what it finds."""
     from .._engine import refusals, under_new_keys
     from .._engine.discovery.findings import refuse
     from .._engine.proof import census_findings, row_digests
@@ -193,8 +200,10 @@ def _examined(application: Application, params: TaskParams) -> Examined:
 
 
 def _prepared(application: Application, params: TaskParams, rows: Recording | None) -> PreparedCensus:
-    """The census of the rows that changed since they were prepared, and of all other tables; after the switch, of the
-    rows that changed since they were written."""
+    """Return the census of the rows that changed since they were prepared, and of all other tables.
+
+    After the switch, it is the census of the rows that changed since they were written.
+    """
     from .._engine.prepared_census import PreparedCounting
     from .._engine.proof.census_result import CensusResult
     from .._engine.rewrite.prepared_table import NEW, OLD
@@ -209,8 +218,8 @@ def _prepared(application: Application, params: TaskParams, rows: Recording | No
 
 @dataclass
 class Reencryption:
-    """One re-encryption by any method: where progress goes, the census before it, other writers, this host's share,
-    and what was done."""
+    """One re-encryption by any method: its progress, the census before it, other writers, this host's share and the
+    result."""
 
     params: TaskParams
     application: Application
@@ -231,7 +240,7 @@ class Reencryption:
         return self.examined.results
 
     def complete(self) -> ModuleResult:
-        """Do it by its method, and end the progress. Returns what the result has of that method alone."""
+        """Re-encrypt by the method, and end the progress. Return the results that only this method has."""
         try:
             return _METHODS[_method(self.params)](self)
         finally:
