@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Tokens in the application's configuration, which no rotation changes: settings, variables of the env file, and small
+"""Tokens in the application's configuration, which no rotation changes: settings, variables of the .env file, and small
 text files of the project. Each place is named, and its value never is. A variable may also hold an ID that is computed
 from a key; a setting with one may be computed as the application starts.
 """
@@ -149,7 +149,7 @@ def _members(name: str, value: Any) -> Iterator[tuple[str, Any]]:
 
 
 class ProjectFiles:
-    """The small text files of a project, but its env file, of which each variable is looked at by its name."""
+    """The small text files of a project, but its .env file, of which each variable is looked at by its name."""
 
     def __init__(self, project_dir: str, env_file: str | None) -> None:
         self._project_dir = project_dir

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What the application itself reads, through its own models: every value that may depend on a key.
 
-This process is the application, started under its env file. What is read is kept as keyed digests. Which attributes
+This process is the application, started under its .env file. What is read is kept as keyed digests. Which attributes
 are read is in model_readers.py.
 """
 
